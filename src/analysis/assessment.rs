@@ -1,0 +1,377 @@
+//! What analysis says about a run: the verdict, its reasons, and every number and
+//! series that a report shows. Times are in milliseconds, rates per second, shares
+//! in [0, 1].
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::record::outcome::Outcome;
+
+/// Everything that a report may say about one run.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Assessment {
+    /// The answer.
+    pub verdict: Verdict,
+    /// Why, most important first; one sentence each.
+    pub reasons: Vec<String>,
+    /// What the run cannot say, one sentence each.
+    pub limits_of_knowledge: Vec<String>,
+    /// The part of the run that was judged.
+    pub window: Window,
+    /// The objectives, in the order of the scenario.
+    pub slos: Vec<SloResult>,
+    /// Doubts about the run's validity and other warnings.
+    pub findings: Vec<Finding>,
+    /// All requests of the window.
+    pub total: Summary,
+    /// The window, step by step, in the order of the record.
+    pub steps: Vec<Summary>,
+    /// The whole run, warm-up included.
+    pub whole_run: Counts,
+    /// The generator and the target over the window.
+    pub saturation: Saturation,
+    /// Series over time, for charts.
+    pub timeline: Timeline,
+    /// Percentile curves of the window, for charts.
+    pub curves: Curves,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every objective is met.
+    Pass,
+    /// At least one objective is missed.
+    SloMissed,
+    /// Slower than the baseline.
+    Regressed,
+    /// Too little evidence.
+    Inconclusive,
+    /// The generator, not the target, was the limit.
+    Invalid,
+    /// The target was not ready in time, or died.
+    TargetLost,
+}
+
+impl Verdict {
+    /// For people: `SLO missed`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::SloMissed => "SLO missed",
+            Verdict::Regressed => "regressed",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Invalid => "invalid",
+            Verdict::TargetLost => "target lost",
+        }
+    }
+}
+
+/// The part of the run that was judged, in whole seconds of the schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Window {
+    /// First second.
+    pub from: u32,
+    /// One past the last second.
+    pub to: u32,
+    /// Seconds before it that were left out.
+    pub warmup: Warmup,
+    /// Whether what is judged holds still.
+    pub steady: Steadiness,
+}
+
+impl Window {
+    /// Its length in seconds.
+    pub fn seconds(&self) -> u32 {
+        self.to.saturating_sub(self.from)
+    }
+}
+
+/// Where the judged window begins, and who decided it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Warmup {
+    /// The scenario's warm-up stages.
+    Declared,
+    /// The default length, as the scenario declares none.
+    Default,
+    /// Longer than declared or default, as the series settled later.
+    Detected,
+    /// None: the run is too short for one.
+    None,
+}
+
+/// Whether the judged window holds still.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Steadiness {
+    /// No drift that the data would show.
+    Steady,
+    /// The response time drifts by this ratio from the window's start to its end.
+    Drifting {
+        /// End ÷ start.
+        ratio: f64,
+    },
+    /// The load itself changes, or the window is too short, so it was not examined.
+    NotExamined,
+}
+
+/// One objective and how it came out.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SloResult {
+    /// `p99 < 500ms`.
+    pub text: String,
+    /// The step it speaks of; `None`: all requests.
+    pub step: Option<String>,
+    /// How it came out.
+    pub status: SloStatus,
+    /// The quantile (ms) or the share that was measured; `None` without requests.
+    pub measured: Option<Measured>,
+    /// The interval that the measured value is in with 90 % confidence (5 % on each side), in
+    /// the same unit as `measured`.
+    pub interval: Option<(f64, f64)>,
+    /// The limit, in the same unit.
+    pub limit: f64,
+    /// Bad requests and all requests that the objective speaks of.
+    pub bad: u64,
+    /// All requests that the objective speaks of.
+    pub requests: u64,
+    /// How many times less the evidence weighs than independent requests would.
+    pub design_effect: f64,
+    /// How much of a quantile the generator may have added.
+    pub generator_error: Option<GeneratorError>,
+    /// One sentence, where the status needs one.
+    pub note: Option<String>,
+}
+
+/// A measured value with its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Measured {
+    /// A time in milliseconds.
+    Millis(f64),
+    /// A share in [0, 1] of bad requests.
+    BadShare(f64),
+    /// A share in [0, 1] of good requests (availability).
+    GoodShare(f64),
+    /// A share in [0, 1] of windows in which the objective held.
+    GoodWindows(f64),
+}
+
+/// How an objective came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SloStatus {
+    /// Met, with confidence.
+    Met,
+    /// Missed, with confidence.
+    Missed,
+    /// The evidence carries neither.
+    Inconclusive,
+    /// The generator's own error covers the limit.
+    Invalid,
+}
+
+/// How much of a measured quantile the generator may have added: the target's own value
+/// lies in [low, high].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct GeneratorError {
+    /// The gated quantile, in [0, 1].
+    pub quantile: f64,
+    /// Lower end in milliseconds.
+    pub low: f64,
+    /// Upper end in milliseconds: what was measured.
+    pub high: f64,
+    /// (high − low) ÷ high.
+    pub relative: f64,
+}
+
+/// One doubt, with its evidence and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Finding {
+    /// Stable name: `unsent`, `send_lag`, `in_flight_limit` …
+    pub kind: &'static str,
+    /// What it does to the verdict.
+    pub severity: Severity,
+    /// What was seen, with figures.
+    pub evidence: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+/// What a finding does to the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Cannot change the verdict, but should be mended.
+    Warning,
+    /// Voids the verdict.
+    Invalidates,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Counts {
+    /// Requests due.
+    pub planned: u64,
+    /// Requests sent.
+    pub sent: u64,
+    /// Requests by outcome, without those that did not occur.
+    pub outcomes: Vec<(Outcome, u64)>,
+    /// Causes with their counts, most frequent first.
+    pub causes: Vec<(&'static str, u64)>,
+    /// Statuses with their counts, ascending.
+    pub statuses: Vec<(u16, u64)>,
+    /// Bytes of bodies received.
+    pub body_bytes: u64,
+    /// Connections that were opened for a request that waited.
+    pub connects: u64,
+}
+
+impl Counts {
+    /// Requests with one outcome.
+    pub fn outcome(&self, outcome: Outcome) -> u64 {
+        self.outcomes.iter().find(|(known, _)| *known == outcome).map_or(0, |(_, count)| *count)
+    }
+
+    /// Requests that have ended.
+    pub fn ended(&self) -> u64 {
+        self.outcomes.iter().map(|(_, count)| count).sum()
+    }
+}
+
+/// One step, or all, over the window.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// The step's name; `all` for all of them.
+    pub name: String,
+    /// `GET /orders`; empty for all.
+    pub label: String,
+    /// What was counted.
+    pub counts: Counts,
+    /// Requests due per second.
+    pub offered_rate: f64,
+    /// Answered requests per second, whatever the answer.
+    pub throughput: f64,
+    /// Requests that ended ok per second.
+    pub goodput: f64,
+    /// Share of requests that ended neither ok nor rejected.
+    pub error_rate: f64,
+    /// Response time as objectives read it.
+    pub response: Option<Times>,
+    /// Response time of answered failures.
+    pub failed: Option<Times>,
+    /// Service time.
+    pub service: Option<Times>,
+    /// Send lag.
+    pub send_lag: Option<Times>,
+    /// The tightest response-time limits that hold for it: (quantile, limit in ms).
+    pub limits: Vec<(f64, f64)>,
+}
+
+/// A distribution of times in figures, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct Times {
+    /// How many.
+    pub count: u64,
+    /// Mean.
+    pub mean: f64,
+    /// Median.
+    pub p50: f64,
+    /// 90 of 100 are at or below.
+    pub p90: f64,
+    /// 95 of 100 are at or below.
+    pub p95: f64,
+    /// 99 of 100 are at or below.
+    pub p99: f64,
+    /// 999 of 1,000 are at or below.
+    pub p999: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// How full the generator and the target were, over the window.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Saturation {
+    /// Target CPU in cores: mean and highest second.
+    pub target_cpu: Option<MeanMax>,
+    /// Target memory in bytes.
+    pub target_rss: Option<MeanMax>,
+    /// Event-loop delay in milliseconds.
+    pub event_loop_delay: Option<MeanMax>,
+    /// Open file descriptors.
+    pub descriptors: Option<MeanMax>,
+    /// Pool connections in use.
+    pub pool_in_use: Option<MeanMax>,
+    /// Tasks waiting for a pool connection.
+    pub pool_waiting: Option<MeanMax>,
+    /// Generator CPU in cores.
+    pub generator_cpu: Option<MeanMax>,
+    /// Generator CPU per request, in microseconds.
+    pub generator_micros_per_request: Option<f64>,
+    /// Share of the whole machine that was busy.
+    pub machine_busy: Option<MeanMax>,
+    /// Requests in flight.
+    pub in_flight: Option<MeanMax>,
+}
+
+/// Mean and maximum over the seconds of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct MeanMax {
+    /// Mean.
+    pub mean: f64,
+    /// Highest second.
+    pub max: f64,
+}
+
+/// Series over time, one point per bin. All vectors are as long as `starts`; `None` is a
+/// gap. Long runs have wider bins (at most about 360 of them), in which counts were added
+/// and histograms merged, never percentiles averaged.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Timeline {
+    /// Width of a bin in seconds.
+    pub bin_seconds: u32,
+    /// First second of each bin.
+    pub starts: Vec<u32>,
+    /// Seconds that each bin really covers (the last may be shorter).
+    pub covered: Vec<f64>,
+    /// Response time in ms.
+    pub p50: Vec<Option<f64>>,
+    /// Response time in ms.
+    pub p95: Vec<Option<f64>>,
+    /// Response time in ms.
+    pub p99: Vec<Option<f64>>,
+    /// Response time in ms.
+    pub max: Vec<Option<f64>>,
+    /// Requests due per second.
+    pub offered: Vec<f64>,
+    /// Requests sent per second, by their intended second.
+    pub sent: Vec<f64>,
+    /// Requests answered per second, by their intended second.
+    pub completed: Vec<f64>,
+    /// Most requests in flight.
+    pub in_flight: Vec<Option<f64>>,
+    /// Requests per second by outcome, in the order of `Outcome::ALL`; outer index: outcome.
+    pub outcomes: Vec<Vec<f64>>,
+    /// Target CPU in cores.
+    pub target_cpu: Vec<Option<f64>>,
+    /// Target memory in MB.
+    pub target_rss: Vec<Option<f64>>,
+    /// Event-loop delay in ms.
+    pub event_loop_delay: Vec<Option<f64>>,
+    /// Generator CPU in cores.
+    pub generator_cpu: Vec<Option<f64>>,
+}
+
+/// Percentile curves of the window: points (share in [0, 1), ms), ascending, dense towards
+/// 1, ending where the data ends (one request).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Curves {
+    /// Response time.
+    pub response: Vec<(f64, f64)>,
+    /// Service time.
+    pub service: Vec<(f64, f64)>,
+}

@@ -1,0 +1,213 @@
+//! Histograms of times: 1 µs to an hour, three significant figures.
+//!
+//! [`Live`] is dense and cheap to record into; [`Sparse`] is what is kept of an
+//! interval. Both count the same buckets, so histograms merge by adding and nothing
+//! is lost on the way. The only file that knows the `hdrhistogram` crate, with
+//! `interval_log`.
+
+use hdrhistogram::Histogram;
+
+/// The longest time that is told apart, in microseconds: one hour. Longer ones count there.
+pub const MAX_MICROS: u64 = 3_600_000_000;
+
+/// A dense histogram for recording and merging, in microseconds.
+#[derive(Debug, Clone)]
+pub struct Live {
+    inner: Histogram<u64>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        let inner = Histogram::new_with_bounds(1, MAX_MICROS, 3).expect("bounds are valid");
+        Live { inner }
+    }
+}
+
+impl Live {
+    /// Records one time given in nanoseconds, rounded to microseconds, at least 1.
+    pub fn record_nanos(&mut self, nanos: u64) {
+        let micros = (nanos.saturating_add(500) / 1_000).clamp(1, MAX_MICROS);
+        self.inner.saturating_record(micros);
+    }
+
+    /// Adds all counts of a sparse histogram.
+    pub fn add_sparse(&mut self, other: &Sparse) {
+        for &(value, count) in &other.buckets {
+            self.inner.record_n(value.clamp(1, MAX_MICROS), count).expect("the value is in range");
+        }
+    }
+
+    /// Adds all counts of another histogram.
+    pub fn add(&mut self, other: &Live) {
+        self.inner.add(&other.inner).expect("both have the same bounds");
+    }
+
+    /// Forgets everything recorded.
+    pub fn clear(&mut self) {
+        self.inner.reset();
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.inner.is_empty()
+    }
+
+    /// What was recorded, as buckets.
+    pub fn to_sparse(&self) -> Sparse {
+        let buckets = self.inner.iter_recorded().map(|step| {
+            let value = self.inner.lowest_equivalent(step.value_iterated_to()).max(1);
+            (value, step.count_at_value())
+        });
+        Sparse { buckets: buckets.collect() }
+    }
+
+    pub(super) fn inner(&self) -> &Histogram<u64> {
+        &self.inner
+    }
+}
+
+/// The non-empty buckets of a histogram: lowest value in microseconds and count, in
+/// ascending order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sparse {
+    buckets: Vec<(u64, u64)>,
+}
+
+impl Sparse {
+    /// From any list of values in microseconds and counts; values are put in the bucket
+    /// that they belong to.
+    pub fn from_counts(counts: impl IntoIterator<Item = (u64, u64)>) -> Sparse {
+        let mut live = Live::default();
+        for (value, count) in counts {
+            live.inner.record_n(value.clamp(1, MAX_MICROS), count).expect("the value is in range");
+        }
+        live.to_sparse()
+    }
+
+    pub(super) fn from_histogram(inner: &Histogram<u64>) -> Sparse {
+        let counts = inner
+            .iter_recorded()
+            .map(|step| (inner.lowest_equivalent(step.value_iterated_to()), step.count_at_value()));
+        Sparse::from_counts(counts)
+    }
+
+    /// The sum of several histograms.
+    pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Sparse>) -> Sparse {
+        let mut live = Live::default();
+        for part in parts {
+            live.add_sparse(part);
+        }
+        live.to_sparse()
+    }
+
+    /// Lowest value of each bucket in microseconds, and its count.
+    pub fn buckets(&self) -> &[(u64, u64)] {
+        &self.buckets
+    }
+
+    /// How many times were recorded.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
+    }
+
+    /// How many of the recorded times lie in buckets at or above a value in microseconds.
+    pub fn count_from(&self, micros: u64) -> u64 {
+        let start = self.buckets.partition_point(|(value, _)| bucket_top(*value) < micros);
+        self.buckets[start..].iter().map(|(_, count)| count).sum()
+    }
+
+    /// The quantile in microseconds, interpolated inside its bucket on a log scale.
+    /// `None` when nothing was recorded.
+    pub fn quantile(&self, share: f64) -> Option<f64> {
+        let total = self.count();
+        let rank = share.clamp(0.0, 1.0) * total as f64;
+        let mut below = 0_u64;
+        for &(low, count) in &self.buckets {
+            let reached = below + count;
+            if reached as f64 >= rank {
+                let inside = ((rank - below as f64) / count as f64).clamp(0.0, 1.0);
+                let high = (bucket_top(low) + 1) as f64;
+                return Some(low as f64 * (high / low as f64).powf(inside));
+            }
+            below = reached;
+        }
+        self.max()
+    }
+
+    /// The largest value of the highest bucket, in microseconds.
+    pub fn max(&self) -> Option<f64> {
+        self.buckets.last().map(|(low, _)| bucket_top(*low) as f64)
+    }
+
+    /// The mean in microseconds, each bucket at its middle.
+    pub fn mean(&self) -> Option<f64> {
+        let sum: f64 = self
+            .buckets
+            .iter()
+            .map(|&(low, count)| (low + bucket_top(low)) as f64 / 2.0 * count as f64)
+            .sum();
+        (!self.is_empty()).then(|| sum / self.count() as f64)
+    }
+}
+
+/// The highest value, in microseconds, of the bucket that starts at `low`. With three
+/// significant figures a bucket is 1 wide below 2,048 and doubles with each power of two.
+fn bucket_top(low: u64) -> u64 {
+    let width = 1_u64 << (64 - low.leading_zeros()).saturating_sub(11);
+    low / width * width + width - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn bucket_tops_are_those_of_hdrhistogram() {
+        let live = Live::default();
+        for value in [1, 2, 2_047, 2_048, 4_095, 4_096, 5_001, 1_000_000, 60_000_000, MAX_MICROS] {
+            let low = live.inner.lowest_equivalent(value);
+            assert_eq!(bucket_top(low), live.inner.highest_equivalent(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn nothing_recorded_has_no_quantile() {
+        let sparse = Live::default().to_sparse();
+        assert_eq!((sparse.quantile(0.5), sparse.max(), sparse.mean()), (None, None, None));
+    }
+
+    #[test]
+    fn too_long_and_too_short_times_are_kept() {
+        let mut live = Live::default();
+        live.record_nanos(0);
+        live.record_nanos(u64::MAX);
+        assert_eq!(live.to_sparse().count(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_adding(a in prop::collection::vec(1_u64..100_000_000, 0..50),
+                             b in prop::collection::vec(1_u64..100_000_000, 0..50)) {
+            let part = |values: &[u64]| Sparse::from_counts(values.iter().map(|v| (*v, 1)));
+            let whole: Vec<u64> = a.iter().chain(&b).copied().collect();
+            prop_assert_eq!(Sparse::merged([&part(&a), &part(&b)]), part(&whole));
+        }
+
+        #[test]
+        fn quantiles_are_within_three_figures(mut values in prop::collection::vec(1_u64..60_000_000, 1..200),
+                                              share in 0.01_f64..1.0) {
+            let sparse = Sparse::from_counts(values.iter().map(|v| (*v, 1)));
+            values.sort_unstable();
+            let rank = ((share * values.len() as f64).ceil() as usize).clamp(1, values.len());
+            let exact = values[rank - 1] as f64;
+            let found = sparse.quantile(share).expect("not empty");
+            prop_assert!((found - exact).abs() <= exact * 0.001 + 1.0, "{found} for {exact}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! How a request ended, and why.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a request ended. Every request that was due has exactly one.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Outcome {
+    /// Answered as the scenario expects.
+    Ok,
+    /// 429 or another expected refusal.
+    Rejected,
+    /// Any other 4xx.
+    ClientError,
+    /// 5xx.
+    ServerError,
+    /// Answered, but not as the scenario says.
+    CheckFailed,
+    /// No full answer within the time limit.
+    Timeout,
+    /// No full answer: refused, reset, closed or unreadable.
+    TransportError,
+    /// Due and never sent.
+    Unsent,
+}
+
+impl Outcome {
+    /// How many there are.
+    pub const COUNT: usize = 8;
+
+    /// All of them, in the order of the counters.
+    pub const ALL: [Outcome; Outcome::COUNT] = [
+        Outcome::Ok,
+        Outcome::Rejected,
+        Outcome::ClientError,
+        Outcome::ServerError,
+        Outcome::CheckFailed,
+        Outcome::Timeout,
+        Outcome::TransportError,
+        Outcome::Unsent,
+    ];
+
+    /// The place of its counter.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// For people: `server error`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Rejected => "rejected",
+            Outcome::ClientError => "client error",
+            Outcome::ServerError => "server error",
+            Outcome::CheckFailed => "check failed",
+            Outcome::Timeout => "timeout",
+            Outcome::TransportError => "transport error",
+            Outcome::Unsent => "unsent",
+        }
+    }
+
+    /// Whether its response time is one that objectives read: a success, or a request
+    /// that never got a full answer and so counts at its time limit. A fast refusal
+    /// must not flatter the percentiles, so answered failures have their own histogram.
+    pub fn counts_in_response_time(self) -> bool {
+        match self {
+            Outcome::Ok | Outcome::Timeout | Outcome::TransportError | Outcome::Unsent => true,
+            Outcome::Rejected
+            | Outcome::ClientError
+            | Outcome::ServerError
+            | Outcome::CheckFailed => false,
+        }
+    }
+}
+
+/// Why a request did not end well, where the outcome alone does not say.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Cause {
+    /// The connection was refused.
+    Refused,
+    /// The connection was reset.
+    Reset,
+    /// The target closed the connection before the end of the response.
+    Closed,
+    /// The connection could not be made for another reason.
+    Unreachable,
+    /// The response was not HTTP.
+    Malformed,
+    /// The response's head or body was larger than the ceiling.
+    TooLarge,
+    /// A value to be extracted was not in the response.
+    ExtractionMissing,
+    /// A status that the step does not expect.
+    UnexpectedStatus,
+    /// The ceiling on requests in flight was reached.
+    InFlightLimit,
+    /// The time limit passed while waiting for one of the allowed connections.
+    ConnectionLimit,
+    /// The generator had no file descriptors left.
+    Descriptors,
+    /// The generator had no local ports left.
+    Ports,
+}
+
+impl Cause {
+    /// How many there are.
+    pub const COUNT: usize = 12;
+
+    /// All of them, in the order of the counters.
+    pub const ALL: [Cause; Cause::COUNT] = [
+        Cause::Refused,
+        Cause::Reset,
+        Cause::Closed,
+        Cause::Unreachable,
+        Cause::Malformed,
+        Cause::TooLarge,
+        Cause::ExtractionMissing,
+        Cause::UnexpectedStatus,
+        Cause::InFlightLimit,
+        Cause::ConnectionLimit,
+        Cause::Descriptors,
+        Cause::Ports,
+    ];
+
+    /// The place of its counter.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// For people: `connection refused`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Refused => "connection refused",
+            Cause::Reset => "connection reset",
+            Cause::Closed => "closed before the end of the response",
+            Cause::Unreachable => "could not connect",
+            Cause::Malformed => "not a valid HTTP response",
+            Cause::TooLarge => "response larger than the ceiling",
+            Cause::ExtractionMissing => "value to extract not in the response",
+            Cause::UnexpectedStatus => "unexpected status",
+            Cause::InFlightLimit => "ceiling on requests in flight",
+            Cause::ConnectionLimit => "no free connection within the time limit",
+            Cause::Descriptors => "generator out of file descriptors",
+            Cause::Ports => "generator out of local ports",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_in_the_order_of_the_lists() {
+        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome.index(), place);
+        }
+        for (place, cause) in Cause::ALL.into_iter().enumerate() {
+            assert_eq!(cause.index(), place);
+        }
+    }
+}

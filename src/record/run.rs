@@ -1,0 +1,215 @@
+//! Everything known about one run.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::record::interval::Second;
+use crate::record::telemetry::{GeneratorSecond, TargetSecond};
+use crate::scenario::load::ArrivalProcess;
+use crate::scenario::slo::{FailureShare, Threshold};
+
+/// The version of `run.json`. Grows when a reader of the old form would be wrong.
+pub const VERSION: u32 = 1;
+
+/// Everything known about one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRecord {
+    /// What was known before the first request.
+    pub head: Head,
+    /// How it ended; `None` when the generator was killed before it could say.
+    pub end: Option<End>,
+    /// By second of the intended moment; missing seconds had no requests.
+    pub seconds: BTreeMap<u32, Second>,
+    /// Ascending.
+    pub generator: Vec<GeneratorSecond>,
+    /// Ascending; empty when nothing is known of the target's inside.
+    pub target: Vec<TargetSecond>,
+}
+
+/// What was known before the first request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Head {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// SHA-256 of what decides the requests.
+    pub scenario_hash: String,
+    /// The target's address, without secrets.
+    pub target: String,
+    /// When the schedule started, RFC 3339 in UTC.
+    pub started: String,
+    /// The same in milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// The steps, in the order of the indexes.
+    pub steps: Vec<StepHead>,
+    /// The load profile.
+    pub load: LoadHead,
+    /// The objectives.
+    pub slos: Vec<SloHead>,
+    /// The thresholds of the `slower` counters.
+    pub thresholds: Vec<Threshold>,
+    /// The ceilings.
+    pub limits: LimitsHead,
+    /// The machine and how it measures.
+    pub environment: Environment,
+}
+
+/// A step as the record knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepHead {
+    /// Unique name.
+    pub name: String,
+    /// The flow it belongs to.
+    pub flow: String,
+    /// `GET /orders/{{order}}`.
+    pub label: String,
+    /// Prefix of its tags in `intervals.hlog`: letters, digits and dashes.
+    pub tag: String,
+    /// Time limit in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// The load profile as the record knows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadHead {
+    /// How arrivals are spread.
+    pub arrivals: ArrivalProcess,
+    /// The seed.
+    pub seed: u64,
+    /// The stages.
+    pub stages: Vec<StageHead>,
+}
+
+/// A stage as the record knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StageHead {
+    /// Length in seconds.
+    pub seconds: f64,
+    /// Arrivals per second at its start.
+    pub from: f64,
+    /// Arrivals per second at its end.
+    pub to: f64,
+    /// Whether it stays outside the verdict.
+    pub warmup: bool,
+}
+
+impl LoadHead {
+    /// The planned length in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.stages.iter().map(|stage| stage.seconds).sum()
+    }
+
+    /// The planned length of the warm-up at the beginning, in seconds.
+    pub fn warmup_seconds(&self) -> f64 {
+        self.stages.iter().take_while(|stage| stage.warmup).map(|stage| stage.seconds).sum()
+    }
+}
+
+/// An objective as the record knows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SloHead {
+    /// `p99 < 500ms`.
+    pub text: String,
+    /// The index of the step it speaks of; `None`: all requests.
+    pub step: Option<u16>,
+    /// What it measures.
+    pub metric: MetricHead,
+    /// The largest share of bad requests that meets it.
+    pub allowed: f64,
+    /// Judged window by window.
+    pub windows: Option<WindowsHead>,
+}
+
+/// What an objective measures, as the record knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricHead {
+    /// A quantile of the response time.
+    ResponseTime {
+        /// In [0, 1]; 1 is the maximum.
+        quantile: f64,
+        /// The index into the record's thresholds.
+        threshold: u16,
+    },
+    /// A share of outcomes.
+    Failures(FailureShare),
+}
+
+/// Judging window by window, as the record knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WindowsHead {
+    /// The least share of windows in which the objective must hold.
+    pub share: f64,
+    /// Length of a window in seconds.
+    pub seconds: u32,
+}
+
+/// The ceilings as the record knows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LimitsHead {
+    /// Open connections.
+    pub connections: u32,
+    /// Iterations under way.
+    pub in_flight: u32,
+    /// Bytes of a body.
+    pub body_bytes: u64,
+}
+
+/// The machine and how it measures.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Environment {
+    /// Version of loadgate.
+    pub loadgate: String,
+    /// Operating system and kernel.
+    pub system: String,
+    /// CPU model.
+    pub cpu: String,
+    /// Logical cores that loadgate may use.
+    pub cores: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Worker threads.
+    pub workers: u32,
+    /// What waits for the next arrival: `timerfd` or `tokio-timer`.
+    pub pacer: String,
+    /// What stamps the end of a response: `generator` (the generator's clock at the read).
+    pub receive_clock: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct End {
+    /// Why.
+    pub reason: EndReason,
+    /// Seconds from the start of the schedule to the last response.
+    pub seconds: f64,
+    /// Requests given up at the end without an outcome (after an interruption).
+    pub abandoned: u64,
+    /// Iterations that were started.
+    pub iterations: u64,
+    /// Iterations whose last step was reached and ended well.
+    pub iterations_completed: u64,
+    /// What the generator itself could not do, such as writing to a full disk.
+    pub faults: Vec<String>,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The schedule was done.
+    Finished,
+    /// A signal: 2 for an interrupt, 15 for a termination.
+    Interrupted {
+        /// Its number.
+        signal: i32,
+    },
+    /// The target that loadgate started died while it was loaded.
+    TargetDied {
+        /// Its exit status and last words.
+        detail: String,
+    },
+}

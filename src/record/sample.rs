@@ -1,0 +1,73 @@
+//! One request as measured.
+
+use crate::record::outcome::{Cause, Outcome};
+use crate::scenario::model::StepId;
+
+/// Nanoseconds since the start of the schedule, on the monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// Nanoseconds from an earlier moment to this one; zero if it is not earlier.
+    pub fn since(self, earlier: Moment) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The second that this moment falls in.
+    pub fn second(self) -> u32 {
+        u32::try_from(self.0 / 1_000_000_000).unwrap_or(u32::MAX)
+    }
+}
+
+/// One request as measured. Always has its intended moment; what did not happen
+/// (never sent, no answer) is `None`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Which step.
+    pub step: StepId,
+    /// When it should have been sent.
+    pub intended: Moment,
+    /// When its bytes went to the kernel.
+    pub sent: Option<Moment>,
+    /// When the first bytes of the response arrived.
+    pub first_byte: Option<Moment>,
+    /// When its last bytes arrived, or when it was given up.
+    pub ended: Moment,
+    /// The part of sent − intended that is the generator's fault, in nanoseconds:
+    /// neither connecting nor waiting for a free connection.
+    pub send_lag: u64,
+    /// Time to connect, in nanoseconds, if this request had to.
+    pub connect: Option<u64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, where the outcome alone does not say.
+    pub cause: Option<Cause>,
+    /// The status of the response.
+    pub status: Option<u16>,
+    /// Bytes of the response's body.
+    pub body_bytes: u64,
+    /// The step's time limit, in nanoseconds.
+    pub limit: u64,
+}
+
+impl Sample {
+    /// Ended − intended, in nanoseconds. A request without a full answer counts at its
+    /// time limit at least, so that percentiles cannot improve because work was dropped.
+    pub fn response_time(&self) -> u64 {
+        let elapsed = self.ended.since(self.intended);
+        match self.outcome {
+            Outcome::Timeout | Outcome::TransportError | Outcome::Unsent => elapsed.max(self.limit),
+            Outcome::Ok
+            | Outcome::Rejected
+            | Outcome::ClientError
+            | Outcome::ServerError
+            | Outcome::CheckFailed => elapsed,
+        }
+    }
+
+    /// Ended − sent, in nanoseconds, of an answered request.
+    pub fn service_time(&self) -> Option<u64> {
+        self.first_byte?;
+        self.sent.map(|sent| self.ended.since(sent))
+    }
+}

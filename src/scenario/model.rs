@@ -1,0 +1,282 @@
+//! The checked scenario: what the rest of the crate works with.
+//!
+//! Everything here is valid by construction: names are unique, indexes point at
+//! something, the target may be loaded. Hot data uses [`StepId`] and
+//! [`VariableId`], never names.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json_path::JsonPath;
+
+use super::load::Load;
+use super::slo::{Slo, Threshold};
+use super::template::Template;
+use crate::units::Bytes;
+
+/// One checked, immutable description of a test.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Names the run and its folder.
+    pub name: String,
+    /// The file it came from; `None` when it was put together on the command line.
+    pub file: Option<PathBuf>,
+    /// SHA-256 of what decides the requests, in hexadecimal.
+    pub hash: String,
+    /// The system under test.
+    pub target: Target,
+    /// At least one, weights above zero.
+    pub flows: Vec<Flow>,
+    /// The steps of all flows; a [`StepId`] is an index into it.
+    pub steps: Vec<Step>,
+    /// The names of extracted variables; a [`VariableId`] is an index into it.
+    pub variables: Vec<String>,
+    /// How hard.
+    pub load: Load,
+    /// What is good enough; never empty.
+    pub slos: Vec<Slo>,
+    /// The generator's ceilings.
+    pub limits: Limits,
+    /// Hosts other than loopback that may be loaded.
+    pub allow: Vec<String>,
+    /// Values that must never be printed or stored.
+    pub secrets: Secrets,
+}
+
+impl Scenario {
+    /// The step of an index.
+    pub fn step(&self, id: StepId) -> &Step {
+        &self.steps[usize::from(id.0)]
+    }
+
+    /// All thresholds that the objectives name, each once, in ascending order. The
+    /// recorder counts the requests beyond each of them.
+    pub fn thresholds(&self) -> Vec<Threshold> {
+        let mut all: Vec<Threshold> = self.slos.iter().filter_map(Slo::threshold).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+/// The index of a step in [`Scenario::steps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId(pub u16);
+
+impl StepId {
+    /// The index for a slice.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// The index of a variable in [`Scenario::variables`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VariableId(pub u16);
+
+impl VariableId {
+    /// The index for a slice.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// The system under test.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Where requests go.
+    pub address: Address,
+    /// How to start it; `None` when it runs already.
+    pub start: Option<StartCommand>,
+    /// When it is ready.
+    pub ready: Ready,
+    /// The path of its Prometheus metrics.
+    pub metrics: Option<String>,
+}
+
+/// Where requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// The embedded demo API, started in this process on a free port.
+    Demo,
+    /// An HTTP server.
+    Http(HttpAddress),
+}
+
+/// The parts of `http://host:port/prefix`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpAddress {
+    /// A name or an IP address, without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// What precedes every path: empty, or `/api` without a slash at the end.
+    pub prefix: String,
+}
+
+impl HttpAddress {
+    /// `host:port` as the `Host` header has it; IPv6 addresses in brackets.
+    pub fn authority(&self) -> String {
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == 80 { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl fmt::Display for HttpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{}", self.authority(), self.prefix)
+    }
+}
+
+/// How to start the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartCommand {
+    /// The program and its arguments; at least the program.
+    pub command: Vec<String>,
+    /// The folder it runs in, absolute or relative to loadgate's own.
+    pub folder: PathBuf,
+    /// Set in addition to loadgate's own environment.
+    pub env: Vec<(String, String)>,
+}
+
+/// When the target is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// Answers with a status below 400 when it is; `None`: accepting a connection will do.
+    pub path: Option<String>,
+    /// How long it may take.
+    pub within: Duration,
+}
+
+/// A sequence of steps that one virtual user walks through.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// Unique in the scenario.
+    pub name: String,
+    /// Its share among the flows' weights; at least 1.
+    pub weight: u32,
+    /// What is done, in order.
+    pub actions: Vec<Action>,
+}
+
+/// One thing a virtual user does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Sends a request.
+    Request(StepId),
+    /// Thinks for a time, drawn evenly between two.
+    Think {
+        /// At least.
+        shortest: Duration,
+        /// At most.
+        longest: Duration,
+    },
+}
+
+/// One request with its checks and extractions.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Unique in the scenario.
+    pub name: String,
+    /// Method and path as the file has them, without the query: `GET /orders/{{order}}`.
+    pub label: String,
+    /// Done once per virtual user, such as a login.
+    pub once: bool,
+    /// What is sent.
+    pub request: Request,
+    /// From the intended moment to the end of the response.
+    pub timeout: Duration,
+    /// Which answers are right.
+    pub expect: Expectation,
+    /// What is kept of the answer.
+    pub extract: Vec<Extraction>,
+}
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// An upper-case token such as `GET`.
+    pub method: String,
+    /// Path and query, with the target's prefix; starts with `/`.
+    pub path: Template,
+    /// Names in lower case; `content-type` is added for `json` and `form`.
+    pub headers: Vec<(String, Template)>,
+    /// The body.
+    pub body: Option<Template>,
+}
+
+/// Which answers are right.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expectation {
+    /// Inclusive ranges of statuses; empty means: anything below 400.
+    pub statuses: Vec<(u16, u16)>,
+}
+
+impl Expectation {
+    /// Whether a status is as expected.
+    pub fn accepts(&self, status: u16) -> bool {
+        if self.statuses.is_empty() {
+            return status < 400;
+        }
+        self.statuses.iter().any(|(low, high)| (*low..=*high).contains(&status))
+    }
+}
+
+/// A value kept from a JSON answer.
+#[derive(Debug, Clone)]
+pub struct Extraction {
+    /// Where it is kept.
+    pub variable: VariableId,
+    /// Where it stands in the answer.
+    pub path: JsonPath,
+}
+
+/// The generator's ceilings. Reaching one is an outcome and a finding, not a crash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections, all workers together.
+    pub connections: u32,
+    /// Iterations under way, all workers together; what is due beyond it is `unsent`.
+    pub in_flight: u32,
+    /// Bytes of one response's body.
+    pub body: Bytes,
+    /// Threads that send; `None`: as many as the load needs.
+    pub workers: Option<u16>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { connections: 1_000, in_flight: 10_000, body: Bytes(10_000_000), workers: None }
+    }
+}
+
+/// The time limit of a step that names none.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Values that came from the environment. Never printed, never stored.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Remembers a value; texts too short to be a secret are left alone, as they would
+    /// hide half of every report.
+    pub fn add(&mut self, value: &str) {
+        if value.len() >= 4 && !self.0.iter().any(|known| known == value) {
+            self.0.push(value.to_owned());
+            self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        }
+    }
+
+    /// The text with every remembered value replaced by `[redacted]`.
+    pub fn redact(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"))
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secrets", self.0.len())
+    }
+}
