@@ -84,6 +84,12 @@ impl Sparse {
         live.to_sparse()
     }
 
+    /// From buckets that are known to be right: ascending, none empty.
+    pub(super) fn from_buckets(buckets: Vec<(u64, u64)>) -> Sparse {
+        Sparse { buckets }
+    }
+
+    #[cfg(test)]
     pub(super) fn from_histogram(inner: &Histogram<u64>) -> Sparse {
         let counts = inner
             .iter_recorded()

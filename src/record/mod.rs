@@ -6,7 +6,39 @@
 
 pub mod histogram;
 pub mod interval;
+pub mod interval_log;
 pub mod outcome;
+pub mod recorder;
 pub mod run;
 pub mod sample;
+pub mod spool;
+pub mod store;
 pub mod telemetry;
+
+/// A small head for tests.
+#[cfg(test)]
+pub(crate) fn sample_head() -> run::Head {
+    let step = run::StepHead {
+        name: "a".to_owned(),
+        flow: "flow".to_owned(),
+        label: "GET /a".to_owned(),
+        tag: "a".to_owned(),
+        timeout_ms: 10_000,
+    };
+    let stage = run::StageHead { seconds: 10.0, from: 1.0, to: 1.0, warmup: false };
+    let arrivals = crate::scenario::load::ArrivalProcess::Poisson;
+    run::Head {
+        version: run::VERSION,
+        scenario: "sample".to_owned(),
+        scenario_hash: "0".to_owned(),
+        target: "http://127.0.0.1:1".to_owned(),
+        started: "2026-01-01T00:00:00Z".to_owned(),
+        started_unix_ms: 1_767_225_600_000,
+        steps: vec![step],
+        load: run::LoadHead { arrivals, seed: 1, stages: vec![stage] },
+        slos: vec![],
+        thresholds: vec![],
+        limits: run::LimitsHead { connections: 1, in_flight: 1, body_bytes: 1 },
+        environment: run::Environment::default(),
+    }
+}

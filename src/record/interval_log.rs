@@ -1,0 +1,290 @@
+//! `intervals.hlog`: an HdrHistogram interval log (format 1.3) of microseconds, with one
+//! tag per step and kind of time, such as `list-orders.response`.
+//!
+//! Lines add up: a second whose requests ended at different times has several lines
+//! with the same start and tag. Reading is written for histograms that may be damaged
+//! or hostile: every size is bounded, and a bad line is an error, never a panic.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::ZlibDecoder;
+use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+
+use crate::record::histogram::{Live, MAX_MICROS, Sparse};
+use crate::record::interval::StepTimes;
+
+/// The kinds of time that the log keeps, by the second part of their tags.
+const KINDS: [&str; 4] = ["response", "failed", "service", "send_lag"];
+/// Cookies of the compressed and the plain V2 encoding, without the word-size nibble.
+const COMPRESSED_COOKIE: u32 = 0x1C84_9304;
+const PLAIN_COOKIE: u32 = 0x1C84_9303;
+/// The largest histogram that is inflated: more than 3 figures up to an hour can fill.
+const MAX_INFLATED: u64 = 1 << 20;
+/// The largest count of one bucket: sums of many must not overflow.
+const MAX_COUNT: i64 = 1 << 40;
+/// Three significant figures: 2,048 values of one microsecond, then halves of that.
+const SUB_BUCKETS: u64 = 2_048;
+
+/// Writes the lines of the log.
+pub struct LogEncoder {
+    serializer: V2DeflateSerializer,
+    scratch: Live,
+    bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for LogEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LogEncoder")
+    }
+}
+
+impl Default for LogEncoder {
+    fn default() -> Self {
+        LogEncoder {
+            serializer: V2DeflateSerializer::new(),
+            scratch: Live::default(),
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl LogEncoder {
+    /// The lines that precede all histograms.
+    pub fn header(scenario: &str, started_unix_ms: u64) -> String {
+        let name: String = scenario.chars().filter(|c| !c.is_control()).collect();
+        let seconds = started_unix_ms as f64 / 1e3;
+        format!(
+            "#[Logged with loadgate {}: {name}, times in microseconds]\n\
+             #[Histogram log format version 1.3]\n\
+             #[StartTime: {seconds:.3} (seconds since epoch)]\n\
+             \"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n",
+            env!("CARGO_PKG_VERSION"),
+        )
+    }
+
+    /// Appends the lines of one step and second; kinds without times have none.
+    pub fn append(&mut self, log: &mut String, tag: &str, second: u32, times: &StepTimes) {
+        let all = [&times.response, &times.failed, &times.service, &times.send_lag];
+        for (kind, sparse) in KINDS.into_iter().zip(all) {
+            if !sparse.is_empty() {
+                self.append_one(log, &format!("{tag}.{kind}"), second, sparse);
+            }
+        }
+    }
+
+    fn append_one(&mut self, log: &mut String, tag: &str, second: u32, sparse: &Sparse) {
+        self.scratch.clear();
+        self.scratch.add_sparse(sparse);
+        self.bytes.clear();
+        self.serializer
+            .serialize(self.scratch.inner(), &mut self.bytes)
+            .expect("a histogram always fits into memory");
+        let max = sparse.max().unwrap_or(0.0);
+        write!(log, "Tag={tag},{second}.000,1.000,{max:.3},").expect("a String takes everything");
+        STANDARD.encode_string(&self.bytes, log);
+        log.push('\n');
+    }
+}
+
+/// One histogram of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine<'a> {
+    /// The tag's first part: the step's.
+    pub tag: &'a str,
+    /// The tag's second part: the kind of time.
+    pub kind: &'a str,
+    /// The second it began.
+    pub second: u32,
+    /// The histogram.
+    pub times: Sparse,
+}
+
+/// Why a line is not a histogram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadLine(pub &'static str);
+
+impl std::fmt::Display for BadLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BadLine {}
+
+impl LogLine<'_> {
+    /// Adds its times to those of the step they belong to.
+    pub fn add_to(self, times: &mut StepTimes) {
+        let place = match self.kind {
+            "response" => &mut times.response,
+            "failed" => &mut times.failed,
+            "service" => &mut times.service,
+            _ => &mut times.send_lag,
+        };
+        if place.is_empty() {
+            *place = self.times;
+        } else {
+            *place = Sparse::merged([&*place, &self.times]);
+        }
+    }
+}
+
+/// Reads one line; `None` for comments, the legend and empty lines.
+pub fn parse_line(line: &str) -> Result<Option<LogLine<'_>>, BadLine> {
+    let Some(rest) = line.trim_end().strip_prefix("Tag=") else {
+        return Ok(None);
+    };
+    let mut fields = rest.splitn(5, ',');
+    let mut field = || fields.next().ok_or(BadLine("a field is missing"));
+    let (tag, start, _length, _max, payload) = (field()?, field()?, field()?, field()?, field()?);
+    let (tag, kind) = tag.rsplit_once('.').ok_or(BadLine("a tag without a kind of time"))?;
+    if !KINDS.contains(&kind) {
+        return Err(BadLine("a tag with an unknown kind of time"));
+    }
+    let start: f64 = start.parse().map_err(|_| BadLine("a start that is not a number"))?;
+    let times = decode(payload)?;
+    Ok(Some(LogLine { tag, kind, second: start as u32, times }))
+}
+
+fn decode(payload: &str) -> Result<Sparse, BadLine> {
+    let bytes = STANDARD.decode(payload).map_err(|_| BadLine("not valid base64"))?;
+    let (cookie, rest) = word(&bytes)?;
+    if cookie & !0xf0 != COMPRESSED_COOKIE & !0xf0 {
+        return Err(BadLine("not a compressed V2 histogram"));
+    }
+    let (_, deflated) = word(rest)?;
+    let mut plain = Vec::new();
+    ZlibDecoder::new(deflated)
+        .take(MAX_INFLATED)
+        .read_to_end(&mut plain)
+        .map_err(|_| BadLine("not valid deflate data"))?;
+    decode_plain(&plain)
+}
+
+fn word(bytes: &[u8]) -> Result<(u32, &[u8]), BadLine> {
+    let (head, rest) = bytes.split_first_chunk::<4>().ok_or(BadLine("cut short"))?;
+    Ok((u32::from_be_bytes(*head), rest))
+}
+
+/// The V2 encoding: a header of 40 bytes, then counts as ZigZag LEB128, in which a
+/// negative number stands for so many empty buckets.
+fn decode_plain(plain: &[u8]) -> Result<Sparse, BadLine> {
+    let (cookie, rest) = word(plain)?;
+    let (_, rest) = word(rest)?;
+    let (_, rest) = word(rest)?;
+    let (figures, rest) = word(rest)?;
+    if cookie & !0xf0 != PLAIN_COOKIE & !0xf0 || figures != 3 {
+        return Err(BadLine("not a V2 histogram of three figures"));
+    }
+    let mut counts = rest.get(24..).ok_or(BadLine("cut short"))?;
+    let mut index = 0_u64;
+    let mut buckets = Vec::new();
+    while !counts.is_empty() {
+        let number = zigzag(&mut counts)?;
+        let step = if number < 0 { number.unsigned_abs() } else { 1 };
+        if number > MAX_COUNT {
+            return Err(BadLine("a count beyond all reason"));
+        }
+        if number > 0 {
+            buckets.push((value_of(index)?, number.unsigned_abs()));
+        }
+        index = index.saturating_add(step);
+    }
+    Ok(Sparse::from_buckets(buckets))
+}
+
+fn zigzag(bytes: &mut &[u8]) -> Result<i64, BadLine> {
+    let mut value = 0_u64;
+    for place in 0..9 {
+        let (byte, rest) = bytes.split_first().ok_or(BadLine("cut short"))?;
+        *bytes = rest;
+        // The ninth byte carries eight bits.
+        let bits = if place == 8 { *byte } else { byte & 0x7f };
+        value |= u64::from(bits) << (7 * place);
+        if place == 8 || byte & 0x80 == 0 {
+            break;
+        }
+    }
+    Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+}
+
+/// The lowest value of a bucket by its place in the array of counts.
+fn value_of(index: u64) -> Result<u64, BadLine> {
+    let half = SUB_BUCKETS / 2;
+    let value = if index < SUB_BUCKETS {
+        index.max(1)
+    } else {
+        let shift = index / half - 1;
+        if shift > 40 {
+            return Err(BadLine("a value beyond all reason"));
+        }
+        (index % half + half) << shift
+    };
+    Ok(value.min(MAX_MICROS))
+}
+
+#[cfg(test)]
+mod tests {
+    use hdrhistogram::serialization::Deserializer;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn line_of(counts: &[(u64, u64)]) -> (String, Sparse) {
+        let times = StepTimes {
+            response: Sparse::from_counts(counts.iter().copied()),
+            ..StepTimes::default()
+        };
+        let mut log = String::new();
+        LogEncoder::default().append(&mut log, "list-orders", 12, &times);
+        (log, times.response)
+    }
+
+    #[test]
+    fn comments_and_legend_are_no_histograms() {
+        let header = LogEncoder::header("a\nb", 1_700_000_000_123);
+        assert_eq!(header.lines().count(), 4);
+        for line in header.lines() {
+            assert_eq!(parse_line(line), Ok(None));
+        }
+    }
+
+    #[test]
+    fn damaged_lines_are_errors() {
+        let (line, _) = line_of(&[(5, 1), (900_000, 3)]);
+        for cut in 4..line.len() - 6 {
+            let _ = parse_line(&line[..cut]).expect_err("cut short");
+        }
+        assert!(parse_line("Tag=x.response,0,1,1,!!!").is_err());
+        assert!(parse_line("Tag=x.weather,0,1,1,AAAA").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(counts in prop::collection::vec((1_u64..4_000_000_000, 1_u64..1_000_000), 1..60)) {
+            let (line, sparse) = line_of(&counts);
+            let read = parse_line(&line).expect("valid").expect("a histogram");
+            prop_assert_eq!((read.tag, read.kind, read.second), ("list-orders", "response", 12));
+            prop_assert_eq!(read.times, sparse);
+        }
+
+        #[test]
+        fn the_reference_reader_sees_the_same(counts in prop::collection::vec((1_u64..3_000_000_000, 1_u64..1000), 1..60)) {
+            let (line, sparse) = line_of(&counts);
+            let payload = STANDARD.decode(line.trim_end().rsplit(',').next().expect("a payload")).expect("base64");
+            let reference: hdrhistogram::Histogram<u64> =
+                Deserializer::new().deserialize(&mut payload.as_slice()).expect("valid");
+            prop_assert_eq!(Sparse::from_histogram(&reference), sparse);
+        }
+
+        #[test]
+        fn foreign_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode_plain(&bytes);
+            let mut framed = vec![0x1c, 0x84, 0x93, 0x13, 0, 0, 0, 0];
+            framed.extend(&bytes);
+            let _ = parse_line(&format!("Tag=x.response,0,1,1,{}", STANDARD.encode(framed)));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Samples in, seconds out.
+//!
+//! The workers hand over plain samples once a second; sorting them by second and step
+//! lets one set of histograms serve for all, so memory does not depend on the number
+//! of steps or of open seconds.
+
+use crate::record::histogram::Live;
+use crate::record::interval::{StepCounts, StepTimes};
+use crate::record::outcome::Outcome;
+use crate::record::sample::Sample;
+use crate::scenario::model::StepId;
+use crate::scenario::slo::Threshold;
+
+/// Requests of one step that fell due, or were sent, in one second. Counted when it
+/// happens, so that requests still in flight are known too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The second of the intended moment.
+    pub second: u32,
+    /// Which step.
+    pub step: StepId,
+    /// Requests due.
+    pub planned: u32,
+    /// Requests sent.
+    pub sent: u32,
+}
+
+/// What was learnt of one step in one second since the last time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The second of the intended moment.
+    pub second: u32,
+    /// Which step.
+    pub step: StepId,
+    /// Counts.
+    pub counts: StepCounts,
+    /// Histograms.
+    pub times: StepTimes,
+}
+
+/// Turns samples into parts of seconds.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    thresholds: Vec<Threshold>,
+    response: Live,
+    failed: Live,
+    service: Live,
+    send_lag: Live,
+}
+
+impl Recorder {
+    /// A recorder that counts what is slower than each threshold.
+    pub fn new(thresholds: Vec<Threshold>) -> Recorder {
+        Recorder { thresholds, ..Recorder::default() }
+    }
+
+    /// Counts the samples, which are sorted on the way, and what fell due. The parts come
+    /// ordered by second and step, each pair once.
+    pub fn fold(&mut self, samples: &mut [Sample], due: &mut [Due]) -> Vec<Part> {
+        samples.sort_unstable_by_key(|sample| (sample.intended.second(), sample.step));
+        due.sort_unstable_by_key(|due| (due.second, due.step));
+        let mut parts: Vec<Part> = samples
+            .chunk_by(|a, b| a.step == b.step && a.intended.second() == b.intended.second())
+            .map(|group| self.part(group))
+            .collect();
+        for due in due {
+            add_due(&mut parts, *due);
+        }
+        parts
+    }
+
+    fn part(&mut self, group: &[Sample]) -> Part {
+        let mut counts =
+            StepCounts { slower: vec![0; self.thresholds.len()], ..StepCounts::default() };
+        for sample in group {
+            self.record(sample, &mut counts);
+        }
+        counts.statuses.sort_unstable();
+        let times = StepTimes {
+            response: take(&mut self.response),
+            failed: take(&mut self.failed),
+            service: take(&mut self.service),
+            send_lag: take(&mut self.send_lag),
+        };
+        Part { second: group[0].intended.second(), step: group[0].step, counts, times }
+    }
+
+    fn record(&mut self, sample: &Sample, counts: &mut StepCounts) {
+        counts.outcomes[sample.outcome.index()] += 1;
+        counts.body_bytes += sample.body_bytes;
+        counts.connects += u64::from(sample.connect.is_some());
+        if let Some(cause) = sample.cause {
+            counts.add_cause(cause);
+        }
+        if let Some(status) = sample.status {
+            counts.add_status(status, 1);
+        }
+        self.record_times(sample, counts);
+    }
+
+    fn record_times(&mut self, sample: &Sample, counts: &mut StepCounts) {
+        let response = sample.response_time();
+        if sample.outcome.counts_in_response_time() {
+            self.response.record_nanos(response);
+            // What never got a full answer is slower than any limit.
+            let answered = sample.outcome == Outcome::Ok;
+            for (threshold, slower) in self.thresholds.iter().zip(&mut counts.slower) {
+                *slower += u64::from(!answered || threshold.is_slow(response));
+            }
+        } else {
+            self.failed.record_nanos(response);
+        }
+        if let Some(service) = sample.service_time() {
+            self.service.record_nanos(service);
+        }
+        self.send_lag.record_nanos(sample.send_lag);
+    }
+}
+
+fn take(live: &mut Live) -> crate::record::histogram::Sparse {
+    let sparse = live.to_sparse();
+    if !sparse.is_empty() {
+        live.clear();
+    }
+    sparse
+}
+
+fn add_due(parts: &mut Vec<Part>, due: Due) {
+    let place =
+        parts.binary_search_by_key(&(due.second, due.step), |part| (part.second, part.step));
+    let place = place.unwrap_or_else(|place| {
+        let (counts, times) = (StepCounts::default(), StepTimes::default());
+        parts.insert(place, Part { second: due.second, step: due.step, counts, times });
+        place
+    });
+    parts[place].counts.planned += u64::from(due.planned);
+    parts[place].counts.sent += u64::from(due.sent);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::outcome::Cause;
+    use crate::record::sample::Moment;
+
+    const MS: u64 = 1_000_000;
+
+    fn sample(step: u16, intended_ms: u64, took_ms: u64, outcome: Outcome) -> Sample {
+        Sample {
+            step: StepId(step),
+            intended: Moment(intended_ms * MS),
+            sent: Some(Moment(intended_ms * MS)),
+            first_byte: Some(Moment((intended_ms + took_ms) * MS)),
+            ended: Moment((intended_ms + took_ms) * MS),
+            send_lag: 0,
+            connect: None,
+            outcome,
+            cause: None,
+            status: None,
+            body_bytes: 10,
+            limit: 10_000 * MS,
+        }
+    }
+
+    fn threshold(ms: u64, inclusive: bool) -> Threshold {
+        Threshold { limit: ms * MS, inclusive }
+    }
+
+    #[test]
+    fn a_late_answer_is_charged_to_the_second_in_which_it_was_due() {
+        let mut recorder = Recorder::new(vec![]);
+        let mut samples = [sample(0, 5_100, 3_000, Outcome::Ok), sample(0, 900, 10, Outcome::Ok)];
+        let parts = recorder.fold(&mut samples, &mut []);
+        assert_eq!(parts.iter().map(|part| part.second).collect::<Vec<_>>(), [0, 5]);
+        assert_eq!(parts[1].times.response.count(), 1);
+    }
+
+    #[test]
+    fn slow_requests_are_counted_exactly_at_the_limit() {
+        let mut recorder = Recorder::new(vec![threshold(200, false), threshold(200, true)]);
+        let mut samples = [sample(0, 0, 200, Outcome::Ok), sample(0, 1, 199, Outcome::Ok)];
+        assert_eq!(recorder.fold(&mut samples, &mut [])[0].counts.slower, [1, 0]);
+    }
+
+    #[test]
+    fn dropped_work_is_slower_than_any_limit_and_fast_failures_do_not_flatter() {
+        let mut recorder = Recorder::new(vec![threshold(20_000, false)]);
+        let mut samples = [
+            sample(0, 0, 1, Outcome::TransportError),
+            sample(0, 0, 10_000, Outcome::Timeout),
+            sample(0, 0, 0, Outcome::Unsent),
+            sample(0, 0, 1, Outcome::ServerError),
+        ];
+        let part = recorder.fold(&mut samples, &mut []).remove(0);
+        assert_eq!(part.counts.slower, [3]);
+        assert_eq!(part.counts.in_response_time(), 3);
+        assert_eq!((part.times.response.count(), part.times.failed.count()), (3, 1));
+        assert!(part.times.response.quantile(0.01).unwrap() >= 9_990_000.0);
+    }
+
+    #[test]
+    fn what_is_due_is_known_before_it_ends() {
+        let mut recorder = Recorder::new(vec![]);
+        let mut due = [
+            Due { second: 3, step: StepId(1), planned: 2, sent: 0 },
+            Due { second: 3, step: StepId(1), planned: 1, sent: 2 },
+        ];
+        let parts = recorder.fold(&mut [sample(0, 3_000, 1, Outcome::Ok)], &mut due);
+        assert_eq!(parts.len(), 2);
+        assert_eq!((parts[1].counts.planned, parts[1].counts.sent), (3, 2));
+        assert_eq!(parts[1].counts.ended(), 0);
+    }
+
+    #[test]
+    fn nothing_is_left_over_for_the_next_time() {
+        let mut recorder = Recorder::new(vec![]);
+        recorder.fold(&mut [sample(0, 0, 1, Outcome::Ok)], &mut []);
+        let mut refused = sample(1, 1_000, 1, Outcome::TransportError);
+        refused.cause = Some(Cause::Refused);
+        let parts = recorder.fold(&mut [refused], &mut []);
+        assert_eq!(parts[0].counts.ended(), 1);
+        assert_eq!(parts[0].counts.cause(Cause::Refused), 1);
+        assert_eq!(parts[0].times.service.count(), 1);
+    }
+}

@@ -1,0 +1,303 @@
+//! Load profile in, intended start times out; pure.
+//!
+//! One formula serves all stages. From rate `a` to rate `b` over `D` seconds, with
+//! `k = (b − a)/D`, the `n`-th arrival comes at `t(n) = 2n / (a + √(a² + 2kn))`.
+//! Uniform arrivals put in n = 1, 2, 3 …; Poisson arrivals put in running sums of
+//! unit exponentials. The unfinished part of `n` is carried over a stage's border,
+//! so the number of arrivals follows the area under the rate across all stages.
+//!
+//! The stream depends on the profile and the seed alone. Several workers share it by
+//! taking every so-many-th arrival ([`Arrivals::share`]).
+
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
+
+use crate::record::sample::Moment;
+use crate::scenario::load::{ArrivalProcess, Load, Stage};
+
+/// The intended start of an iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its number, from 0.
+    pub index: u64,
+    /// When it is due.
+    pub at: Moment,
+}
+
+/// The arrivals of a load profile, in order.
+#[derive(Debug, Clone)]
+pub struct Arrivals {
+    stages: Vec<Slope>,
+    stage: usize,
+    process: ArrivalProcess,
+    random: Xoshiro256PlusPlus,
+    /// How far the running sum has come into the current stage.
+    count: f64,
+    index: u64,
+}
+
+/// A stage as the formula wants it.
+#[derive(Debug, Clone, Copy)]
+struct Slope {
+    start_ns: u64,
+    length_ns: u64,
+    rate: f64,
+    growth: f64,
+    area: f64,
+}
+
+impl Slope {
+    fn new(stage: &Stage, start_ns: u64) -> Slope {
+        let seconds = stage.length.as_secs_f64();
+        Slope {
+            start_ns,
+            length_ns: stage.length.as_nanos() as u64,
+            rate: stage.from.0,
+            growth: (stage.to.0 - stage.from.0) / seconds,
+            area: stage.area(),
+        }
+    }
+
+    /// When the `n`-th arrival of this stage is due, always inside the stage.
+    fn time_of(&self, n: f64) -> Moment {
+        let root = (self.rate * self.rate + 2.0 * self.growth * n).max(0.0).sqrt();
+        let seconds = 2.0 * n / (self.rate + root);
+        let offset = (seconds * 1e9).round() as u64;
+        Moment(self.start_ns + offset.min(self.length_ns.saturating_sub(1)))
+    }
+}
+
+impl Arrivals {
+    /// The arrivals of a load profile.
+    pub fn new(load: &Load) -> Arrivals {
+        let mut start_ns = 0;
+        let mut stages = Vec::with_capacity(load.stages.len());
+        for stage in &load.stages {
+            let slope = Slope::new(stage, start_ns);
+            start_ns += slope.length_ns;
+            stages.push(slope);
+        }
+        let random = Xoshiro256PlusPlus::seed_from_u64(load.seed);
+        Arrivals { stages, stage: 0, process: load.arrivals, random, count: 0.0, index: 0 }
+    }
+
+    /// Every `of`-th arrival, beginning with number `part`.
+    pub fn share(self, part: usize, of: usize) -> impl Iterator<Item = Arrival> {
+        self.skip(part).step_by(of)
+    }
+
+    fn step(&mut self) -> f64 {
+        match self.process {
+            ArrivalProcess::Uniform => 1.0,
+            ArrivalProcess::Poisson => -(1.0 - unit(self.random.next_u64())).ln(),
+        }
+    }
+}
+
+impl Iterator for Arrivals {
+    type Item = Arrival;
+
+    fn next(&mut self) -> Option<Arrival> {
+        self.count += self.step();
+        // Sums of whole numbers and areas such as 0.1 × 30 differ in the last bits.
+        while self.count > self.stages.get(self.stage)?.area + 1e-9 {
+            self.count -= self.stages[self.stage].area;
+            self.stage += 1;
+        }
+        let arrival =
+            Arrival { index: self.index, at: self.stages[self.stage].time_of(self.count) };
+        self.index += 1;
+        Some(arrival)
+    }
+}
+
+/// The choices of one iteration: which flow, how long to think, which random values.
+/// Decided by the run's seed and the arrival's number alone.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    random: SplitMix64,
+}
+
+impl Choices {
+    /// The choices of one arrival.
+    pub fn new(seed: u64, index: u64) -> Choices {
+        let mut mixed = SplitMix64::seed_from_u64(seed);
+        let salt = mixed.next_u64();
+        Choices {
+            random: SplitMix64::seed_from_u64(salt ^ index.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+        }
+    }
+
+    /// The next 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.random.next_u64()
+    }
+
+    /// A number in [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        unit(self.bits())
+    }
+}
+
+fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::units::Rate;
+
+    fn stage(seconds: f64, from: f64, to: f64) -> Stage {
+        let length = Duration::from_secs_f64(seconds);
+        Stage { length, from: Rate(from), to: Rate(to), warmup: false }
+    }
+
+    fn load(arrivals: ArrivalProcess, seed: u64, stages: Vec<Stage>) -> Load {
+        Load { arrivals, seed, stages }
+    }
+
+    fn uniform(stages: Vec<Stage>) -> Vec<f64> {
+        let load = load(ArrivalProcess::Uniform, 1, stages);
+        Arrivals::new(&load).map(|arrival| arrival.at.0 as f64 / 1e9).collect()
+    }
+
+    #[test]
+    fn a_constant_rate_is_evenly_spaced() {
+        let times = uniform(vec![stage(2.0, 2.0, 2.0)]);
+        assert_eq!(times[..3], [0.5, 1.0, 1.5]);
+        assert_eq!(times.len(), 4);
+        assert!(times[3] < 2.0, "the last one stays inside its stage");
+    }
+
+    #[test]
+    fn a_pause_has_no_arrivals_and_carries_the_unfinished_part() {
+        let times = uniform(vec![stage(1.5, 1.0, 1.0), stage(5.0, 0.0, 0.0), stage(2.0, 1.0, 1.0)]);
+        assert_eq!(times, [1.0, 7.0, 8.0]);
+    }
+
+    #[test]
+    fn a_ramp_down_to_zero_ends() {
+        let times = uniform(vec![stage(10.0, 10.0, 0.0)]);
+        assert_eq!(times.len(), 50);
+        assert!(times.iter().all(|time| *time < 10.0));
+    }
+
+    #[test]
+    fn a_nearly_flat_ramp_is_as_exact_as_a_flat_one() {
+        let flat = uniform(vec![stage(100.0, 1000.0, 1000.0)]);
+        let nearly = uniform(vec![stage(100.0, 1000.0, 1000.0 + 1e-7)]);
+        let apart = flat.iter().zip(&nearly).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(apart < 1e-8, "{apart}");
+    }
+
+    #[test]
+    fn an_empty_profile_has_no_arrivals() {
+        assert_eq!(uniform(vec![]).len(), 0);
+        assert_eq!(uniform(vec![stage(5.0, 0.0, 0.0)]).len(), 0);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_arrivals_and_another_seed_others() {
+        let of = |seed| {
+            let load = load(ArrivalProcess::Poisson, seed, vec![stage(5.0, 50.0, 50.0)]);
+            Arrivals::new(&load).collect::<Vec<_>>()
+        };
+        assert_eq!(of(7), of(7));
+        assert_ne!(of(7), of(8));
+    }
+
+    /// Kolmogorov–Smirnov distance of a sorted sample from a distribution function.
+    fn ks(sorted: &[f64], cdf: impl Fn(f64) -> f64) -> f64 {
+        let n = sorted.len() as f64;
+        let gaps = sorted.iter().enumerate().map(|(i, x)| {
+            let f = cdf(*x);
+            (f - i as f64 / n).abs().max(((i + 1) as f64 / n - f).abs())
+        });
+        gaps.fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn poisson_gaps_are_exponential_over_twenty_seeds() {
+        let mut rejected = 0;
+        for seed in 0..20 {
+            let load = load(ArrivalProcess::Poisson, seed, vec![stage(100.0, 100.0, 100.0)]);
+            let times: Vec<f64> = Arrivals::new(&load).map(|a| a.at.0 as f64 / 1e9).collect();
+            let mut gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            gaps.sort_by(f64::total_cmp);
+            let distance = ks(&gaps, |gap| 1.0 - (-100.0 * gap).exp());
+            // The 1 % point of the Kolmogorov distribution.
+            rejected += usize::from(distance > 1.628 / (gaps.len() as f64).sqrt());
+        }
+        assert!(rejected <= 2, "{rejected} of 20 seeds rejected at the 1 % point");
+    }
+
+    #[test]
+    fn poisson_counts_have_the_variance_of_poisson() {
+        let counts: Vec<f64> = (0..200)
+            .map(|seed| {
+                let load = load(ArrivalProcess::Poisson, seed, vec![stage(10.0, 20.0, 60.0)]);
+                Arrivals::new(&load).count() as f64
+            })
+            .collect();
+        let mean = counts.iter().sum::<f64>() / 200.0;
+        let variance = counts.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / 199.0;
+        assert!((mean - 400.0).abs() < 5.7, "four standard errors: {mean}");
+        assert!((0.65..1.45).contains(&(variance / 400.0)), "{variance}");
+    }
+
+    #[test]
+    fn choices_depend_on_seed_and_arrival_alone_and_look_uniform() {
+        assert_eq!(Choices::new(7, 3).bits(), Choices::new(7, 3).bits());
+        assert_ne!(Choices::new(7, 3).bits(), Choices::new(7, 4).bits());
+        assert_ne!(Choices::new(7, 3).bits(), Choices::new(8, 3).bits());
+        let mut first: Vec<f64> = (0..10_000).map(|index| Choices::new(7, index).unit()).collect();
+        first.sort_by(f64::total_cmp);
+        assert!(ks(&first, |x| x) < 1.628 / 100.0);
+    }
+
+    fn any_stages() -> impl Strategy<Value = Vec<Stage>> {
+        let one = (0.1_f64..20.0, 0.0_f64..200.0, 0.0_f64..200.0)
+            .prop_map(|(seconds, from, to)| stage(seconds, from, to));
+        prop::collection::vec(one, 1..6)
+    }
+
+    proptest! {
+        #[test]
+        fn the_count_up_to_any_time_is_the_area_under_the_rate(stages in any_stages(), share in 0.0_f64..1.0) {
+            let total: f64 = stages.iter().map(|s| s.length.as_secs_f64()).sum();
+            let until = total * share;
+            let mut start = 0.0;
+            let mut area = 0.0;
+            for s in &stages {
+                let length = s.length.as_secs_f64();
+                let t = (until - start).clamp(0.0, length);
+                area += s.from.0 * t + (s.to.0 - s.from.0) / length * t * t / 2.0;
+                start += length;
+            }
+            let count = uniform(stages).iter().filter(|time| **time <= until).count() as f64;
+            prop_assert!((count - area).abs() <= 1.0 + 1e-3, "{count} arrivals, area {area}");
+        }
+
+        #[test]
+        fn arrivals_never_go_back(stages in any_stages(), seed in 0_u64..1000) {
+            let load = load(ArrivalProcess::Poisson, seed, stages);
+            let times: Vec<Moment> = Arrivals::new(&load).map(|a| a.at).collect();
+            prop_assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
+        }
+
+        #[test]
+        fn the_workers_streams_are_the_whole_stream(stages in any_stages(), workers in 1_usize..6) {
+            let load = load(ArrivalProcess::Poisson, 7, stages);
+            let whole: Vec<Arrival> = Arrivals::new(&load).collect();
+            let mut joined: Vec<Arrival> =
+                (0..workers).flat_map(|part| Arrivals::new(&load).share(part, workers)).collect();
+            joined.sort_by_key(|arrival| arrival.index);
+            prop_assert_eq!(joined, whole);
+        }
+    }
+}
