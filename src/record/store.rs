@@ -40,9 +40,9 @@ pub struct RunFile {
     /// Counts by second of the intended moment.
     pub seconds: Vec<SecondFile>,
     /// The generator, second by second.
-    pub generator: Vec<GeneratorSecond>,
+    pub generator_seconds: Vec<GeneratorSecond>,
     /// The target, second by second.
-    pub target: Vec<TargetSecond>,
+    pub target_seconds: Vec<TargetSecond>,
 }
 
 /// One second of `run.json`.
@@ -202,8 +202,8 @@ fn write_run(folder: &Path, record: &RunRecord) -> Result<(), StoreError> {
         head: record.head.clone(),
         end: record.end.clone(),
         seconds: seconds.collect(),
-        generator: record.generator.clone(),
-        target: record.target.clone(),
+        generator_seconds: record.generator.clone(),
+        target_seconds: record.target.clone(),
     };
     let write = || -> io::Result<()> {
         let mut out = BufWriter::new(File::create(&temporary)?);
@@ -263,8 +263,8 @@ fn from_file(file: RunFile) -> Result<RunRecord, String> {
         head: file.head,
         end: file.end,
         seconds,
-        generator: file.generator,
-        target: file.target,
+        generator: file.generator_seconds,
+        target: file.target_seconds,
     })
 }
 

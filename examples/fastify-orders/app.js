@@ -1,0 +1,50 @@
+// Owns how the service is put together: which routes exist, which of them the
+// faults touch, and what is counted.
+
+import fastifyJwt from '@fastify/jwt';
+import Fastify from 'fastify';
+import { addRequestFaults } from './faults.js';
+import { createMetrics } from './metrics.js';
+import { addLogin, addOrders, addPing } from './routes.js';
+
+/**
+ * The Fastify app on an open database. Until `app.markReady()` is called, when
+ * the data is there, the API answers 503. Closing the app closes the database.
+ */
+export function buildApp({ db, config, faults }) {
+  const app = Fastify({ logger: { level: config.logLevel } });
+  const metrics = createMetrics(db.stats);
+  const readiness = { seeded: false };
+  app.decorate('markReady', () => {
+    readiness.seeded = true;
+    metrics.forgetStart();
+  });
+  app.register(fastifyJwt, { secret: config.jwtSecret });
+  app.addHook('onResponse', async (request, reply) => {
+    metrics.countRequest(request.method, request.routeOptions.url ?? 'unmatched', reply.statusCode);
+  });
+  app.addHook('onClose', () => db.close());
+  addHealth(app, readiness, faults);
+  app.get('/metrics', async (request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  app.register(async (scope) => addApi(scope, db, faults, readiness));
+  return app;
+}
+
+function addHealth(app, readiness, faults) {
+  app.get('/health', async (request, reply) => {
+    const ready = readiness.seeded && !faults.neverReady;
+    return reply.code(ready ? 200 : 503).send({ ready });
+  });
+}
+
+/** The routes that faults apply to, in a scope of their own so that no other route has them. */
+function addApi(scope, db, faults, readiness) {
+  scope.addHook('onRequest', async (request, reply) => {
+    if (readiness.seeded) return;
+    return reply.code(503).send({ statusCode: 503, error: 'Service Unavailable', message: 'still starting' });
+  });
+  addRequestFaults(scope, faults);
+  addPing(scope);
+  addLogin(scope, db);
+  scope.register(async (orders) => addOrders(orders, db));
+}

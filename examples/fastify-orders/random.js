@@ -1,0 +1,13 @@
+// Owns the seeded random numbers: the same start gives the same data and the
+// same failing requests, which Math.random cannot do.
+
+/** A function giving numbers in [0, 1), the same ones for the same seed (mulberry32). */
+export function seededRandom(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
