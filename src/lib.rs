@@ -2,6 +2,8 @@
 #![warn(missing_docs)]
 
 pub mod analysis;
+pub mod demo;
+pub mod engine;
 pub mod record;
 pub mod scenario;
 pub mod schedule;

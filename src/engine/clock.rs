@@ -1,0 +1,38 @@
+//! The run's clock: the monotonic clock, counted from the start of the schedule.
+
+use std::time::{Duration, Instant};
+
+use crate::record::sample::Moment;
+
+/// Counts from the start of the schedule.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// A clock that is zero at `start`, which may lie ahead.
+    pub fn new(start: Instant) -> Clock {
+        Clock { start }
+    }
+
+    /// Now; zero before the start.
+    pub fn now(&self) -> Moment {
+        self.at(Instant::now())
+    }
+
+    /// Any instant; zero before the start.
+    pub fn at(&self, instant: Instant) -> Moment {
+        Moment(instant.saturating_duration_since(self.start).as_nanos() as u64)
+    }
+
+    /// The instant of a moment.
+    pub fn instant(&self, moment: Moment) -> Instant {
+        self.start + Duration::from_nanos(moment.0)
+    }
+
+    /// How long until a moment; zero when it has passed.
+    pub fn until(&self, moment: Moment) -> Duration {
+        self.instant(moment).saturating_duration_since(Instant::now())
+    }
+}

@@ -1,0 +1,219 @@
+//! Batches in, record out: one thread that merges the workers' seconds, writes them to
+//! disk and tells who watches.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::engine::ledger::{Batch, Gauges, Totals};
+use crate::engine::worker::thread_cpu;
+use crate::record::histogram::Live;
+use crate::record::outcome::Outcome;
+use crate::record::recorder::{Part, Recorder};
+use crate::record::store::RunWriter;
+use crate::record::telemetry::{GeneratorSecond, TargetSecond};
+
+/// What reaches the collector.
+#[derive(Debug)]
+pub enum Message {
+    /// A worker's second.
+    Batch(Batch),
+    /// The machine's second.
+    Machine(MachineSecond),
+    /// The target's second.
+    Target(TargetSecond),
+}
+
+/// The generator's machine during one second.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MachineSecond {
+    /// Seconds since the start of the schedule.
+    pub second: u32,
+    /// Share of CPU time in use.
+    pub busy: Option<f64>,
+    /// Share of CPU time taken by the hypervisor.
+    pub steal: Option<f64>,
+    /// Share of time in which some task waited for a CPU.
+    pub pressure: Option<f64>,
+    /// Resident memory of the generator in bytes.
+    pub rss: u64,
+}
+
+/// What somebody who watches sees once a second.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Progress {
+    /// The second that has just passed.
+    pub second: u32,
+    /// Requests that fell due in it.
+    pub offered: u64,
+    /// Requests that ended in it with an answer.
+    pub answered: u64,
+    /// Requests that ended in it otherwise than ok or rejected.
+    pub errors: u64,
+    /// p95 of the response times that ended in it, in milliseconds.
+    pub p95: Option<f64>,
+    /// Requests in flight at its end.
+    pub in_flight: u64,
+}
+
+/// What was learnt in one second of wall-clock time, until all workers have reported it.
+#[derive(Debug, Default)]
+struct Tick {
+    workers: usize,
+    offered: u64,
+    answered: u64,
+    errors: u64,
+    response: Live,
+    generator: GeneratorSecond,
+}
+
+/// Merges and writes.
+pub struct Collector<'a> {
+    writer: &'a mut RunWriter,
+    recorder: Recorder,
+    workers: usize,
+    ticks: BTreeMap<u32, Tick>,
+    machine: BTreeMap<u32, MachineSecond>,
+    cpu: Duration,
+    totals: Totals,
+    watch: &'a mut dyn FnMut(Progress),
+}
+
+impl std::fmt::Debug for Collector<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Collector").field("ticks", &self.ticks.len()).finish_non_exhaustive()
+    }
+}
+
+/// How long a second of the generator waits for the machine's.
+const PATIENCE: u32 = 2;
+
+impl<'a> Collector<'a> {
+    /// A collector for so many workers.
+    pub fn new(
+        writer: &'a mut RunWriter,
+        recorder: Recorder,
+        workers: usize,
+        watch: &'a mut dyn FnMut(Progress),
+    ) -> Collector<'a> {
+        Collector {
+            writer,
+            recorder,
+            workers,
+            ticks: BTreeMap::new(),
+            machine: BTreeMap::new(),
+            cpu: thread_cpu(),
+            totals: Totals::default(),
+            watch,
+        }
+    }
+
+    /// Takes messages until every sender is gone or all workers have ended, calling `idle` at
+    /// least every 100 ms.
+    pub fn run(mut self, inbox: &Receiver<Message>, mut idle: impl FnMut()) -> Totals {
+        let mut ended = 0;
+        while ended < self.workers {
+            match inbox.recv_timeout(Duration::from_millis(100)) {
+                Ok(message) => ended += usize::from(self.take(message)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            idle();
+        }
+        while let Ok(message) = inbox.try_recv() {
+            self.take(message);
+        }
+        self.write_ticks(u32::MAX);
+        self.totals
+    }
+
+    /// Whether this was a worker's last message.
+    fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Batch(batch) => return self.take_batch(batch),
+            Message::Target(second) => self.writer.append_target(second),
+            Message::Machine(machine) => {
+                self.machine.insert(machine.second, machine);
+            }
+        }
+        false
+    }
+
+    fn take_batch(&mut self, mut batch: Batch) -> bool {
+        let parts = self.recorder.fold(&mut batch.samples, &mut batch.due);
+        self.writer.append(&parts);
+        let tick = self.ticks.entry(batch.second).or_default();
+        tick.add(&parts, &batch.gauges);
+        tick.workers += usize::from(batch.last.is_none());
+        if let Some(totals) = batch.last {
+            self.totals.iterations += totals.iterations;
+            self.totals.completed += totals.completed;
+            self.totals.abandoned += totals.abandoned;
+        }
+        self.write_ticks(batch.second.saturating_sub(PATIENCE));
+        self.tell(batch.second);
+        batch.last.is_some()
+    }
+
+    /// Tells the watcher once all workers have reported a second.
+    fn tell(&mut self, second: u32) {
+        let Some(tick) = self.ticks.get(&second) else { return };
+        if tick.workers == self.workers {
+            (self.watch)(tick.progress(second));
+        }
+    }
+
+    fn write_ticks(&mut self, before: u32) {
+        while let Some(entry) = self.ticks.first_entry() {
+            if *entry.key() >= before {
+                return;
+            }
+            let (second, tick) = entry.remove_entry();
+            let machine = self.machine.remove(&second).unwrap_or_default();
+            let cpu = thread_cpu();
+            let own = cpu.saturating_sub(std::mem::replace(&mut self.cpu, cpu));
+            self.writer.append_generator(GeneratorSecond {
+                second,
+                cpu: tick.generator.cpu + own.as_secs_f64(),
+                rss: machine.rss,
+                machine_busy: machine.busy,
+                steal: machine.steal,
+                cpu_pressure: machine.pressure,
+                ..tick.generator
+            });
+        }
+    }
+}
+
+impl Tick {
+    fn add(&mut self, parts: &[Part], gauges: &Gauges) {
+        for part in parts {
+            self.offered += part.counts.planned;
+            let of = |outcome| part.counts.outcome(outcome);
+            let unanswered =
+                of(Outcome::Timeout) + of(Outcome::TransportError) + of(Outcome::Unsent);
+            self.answered += part.counts.ended() - unanswered;
+            self.errors += part.counts.ended() - of(Outcome::Ok) - of(Outcome::Rejected);
+            self.response.add_sparse(&part.times.response);
+        }
+        let generator = &mut self.generator;
+        let cpu = gauges.cpu_ns as f64 / 1e9;
+        generator.cpu += cpu;
+        generator.busiest_worker = generator.busiest_worker.max(cpu);
+        generator.in_flight += gauges.in_flight;
+        generator.in_flight_peak += gauges.in_flight_peak;
+        generator.connections += gauges.connections;
+        generator.send_lag_max_ns = generator.send_lag_max_ns.max(gauges.send_lag_max);
+    }
+
+    fn progress(&self, second: u32) -> Progress {
+        Progress {
+            second,
+            offered: self.offered,
+            answered: self.answered,
+            errors: self.errors,
+            p95: self.response.to_sparse().quantile(0.95).map(|micros| micros / 1e3),
+            in_flight: self.generator.in_flight,
+        }
+    }
+}

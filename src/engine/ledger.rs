@@ -1,0 +1,107 @@
+//! What one worker has seen since it last told the collector.
+
+use std::mem;
+
+use crate::record::recorder::Due;
+use crate::record::sample::{Moment, Sample};
+use crate::scenario::model::StepId;
+
+/// One worker's second, as sent to the collector.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Which worker.
+    pub worker: usize,
+    /// The second of wall-clock time that has just passed.
+    pub second: u32,
+    /// Requests that ended.
+    pub samples: Vec<Sample>,
+    /// Requests that fell due or were sent.
+    pub due: Vec<Due>,
+    /// Levels at the end of the second.
+    pub gauges: Gauges,
+    /// Totals, set in the worker's last batch.
+    pub last: Option<Totals>,
+}
+
+/// Levels and peaks of one worker.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gauges {
+    /// Requests in flight.
+    pub in_flight: u64,
+    /// Most requests in flight during the second.
+    pub in_flight_peak: u64,
+    /// Open connections.
+    pub connections: u64,
+    /// CPU time of the worker's thread during the second, in nanoseconds.
+    pub cpu_ns: u64,
+    /// The longest send lag, in nanoseconds.
+    pub send_lag_max: u64,
+}
+
+/// What a worker did in all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Totals {
+    /// Iterations started.
+    pub iterations: u64,
+    /// Iterations whose last step ended well.
+    pub completed: u64,
+    /// Requests given up without an outcome.
+    pub abandoned: u64,
+}
+
+/// The counts of one worker.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    samples: Vec<Sample>,
+    due: Vec<Due>,
+    in_flight: u64,
+    in_flight_peak: u64,
+    send_lag_max: u64,
+    /// Iterations and requests in all.
+    pub totals: Totals,
+}
+
+impl Ledger {
+    /// A request falls due.
+    pub fn planned(&mut self, step: StepId, intended: Moment) {
+        self.due(step, intended).planned += 1;
+        self.in_flight += 1;
+        self.in_flight_peak = self.in_flight_peak.max(self.in_flight);
+    }
+
+    /// A request that fell due has ended, one way or another.
+    pub fn ended(&mut self, sample: Sample) {
+        if sample.sent.is_some() {
+            self.due(sample.step, sample.intended).sent += 1;
+        }
+        self.in_flight -= 1;
+        self.send_lag_max = self.send_lag_max.max(sample.send_lag);
+        self.samples.push(sample);
+    }
+
+    /// Requests in flight.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// The few seconds and steps at hand are found faster than hashed.
+    fn due(&mut self, step: StepId, intended: Moment) -> &mut Due {
+        let second = intended.second();
+        let found = self.due.iter().rposition(|due| due.second == second && due.step == step);
+        let place = found.unwrap_or_else(|| {
+            self.due.push(Due { second, step, planned: 0, sent: 0 });
+            self.due.len() - 1
+        });
+        &mut self.due[place]
+    }
+
+    /// Takes what has been seen; room for as much is kept.
+    pub fn take(&mut self, batch: &mut Batch) {
+        let room = self.samples.len() + self.samples.len() / 4;
+        batch.samples = mem::replace(&mut self.samples, Vec::with_capacity(room));
+        batch.due = mem::take(&mut self.due);
+        batch.gauges.in_flight = self.in_flight;
+        batch.gauges.in_flight_peak = mem::replace(&mut self.in_flight_peak, self.in_flight);
+        batch.gauges.send_lag_max = mem::take(&mut self.send_lag_max);
+    }
+}

@@ -1,0 +1,90 @@
+//! Virtual users: who walks through flows, and what they remember.
+//!
+//! An arrival takes the user that was idle last, or a new one if all are busy, so
+//! there are as many users as iterations ever ran at once.
+
+use crate::scenario::model::{Scenario, StepId};
+use crate::scenario::template::Value;
+
+/// Extracted values longer than this are not kept.
+pub const MAX_VALUE: usize = 64 * 1024;
+
+/// One virtual user.
+#[derive(Debug)]
+pub struct User {
+    /// From 1, unique in the run.
+    pub number: u64,
+    /// What it has extracted, by variable.
+    pub variables: Vec<Value>,
+    /// Which `once` steps it has done, by step.
+    done: Vec<bool>,
+}
+
+impl User {
+    /// Whether a step that is done once per user lies behind it.
+    pub fn has_done(&self, step: StepId) -> bool {
+        self.done[step.index()]
+    }
+
+    /// Remembers that it has done a step.
+    pub fn did(&mut self, step: StepId) {
+        self.done[step.index()] = true;
+    }
+}
+
+/// The users of one worker.
+#[derive(Debug)]
+pub struct Users {
+    idle: Vec<User>,
+    variables: usize,
+    steps: usize,
+    next_number: u64,
+    stride: u64,
+    busy: usize,
+    most: usize,
+}
+
+impl Users {
+    /// The users of worker `index` of `workers`, at most so many.
+    pub fn new(scenario: &Scenario, index: usize, workers: usize, most: usize) -> Users {
+        Users {
+            idle: Vec::new(),
+            variables: scenario.variables.len(),
+            steps: scenario.steps.len(),
+            next_number: index as u64 + 1,
+            stride: workers as u64,
+            busy: 0,
+            most,
+        }
+    }
+
+    /// A user for an iteration; `None` when all that are allowed are busy.
+    pub fn take(&mut self) -> Option<User> {
+        if self.busy >= self.most {
+            return None;
+        }
+        self.busy += 1;
+        Some(self.idle.pop().unwrap_or_else(|| self.create()))
+    }
+
+    fn create(&mut self) -> User {
+        let number = self.next_number;
+        self.next_number += self.stride;
+        User {
+            number,
+            variables: vec![Value::Text(String::new()); self.variables],
+            done: vec![false; self.steps],
+        }
+    }
+
+    /// Takes a user back after its iteration.
+    pub fn give_back(&mut self, user: User) {
+        self.busy -= 1;
+        self.idle.push(user);
+    }
+
+    /// How many are walking.
+    pub fn busy(&self) -> usize {
+        self.busy
+    }
+}
