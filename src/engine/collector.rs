@@ -108,9 +108,9 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Takes messages until every sender is gone or all workers have ended, calling `idle` at
-    /// least every 100 ms.
-    pub fn run(mut self, inbox: &Receiver<Message>, mut idle: impl FnMut()) -> Totals {
+    /// Takes messages until all workers have said their last word, or `go_on`, which is asked
+    /// at least every 100 ms, says that they never will.
+    pub fn run(&mut self, inbox: &Receiver<Message>, mut go_on: impl FnMut() -> bool) {
         let mut ended = 0;
         while ended < self.workers {
             match inbox.recv_timeout(Duration::from_millis(100)) {
@@ -118,8 +118,14 @@ impl<'a> Collector<'a> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            idle();
+            if !go_on() {
+                break;
+            }
         }
+    }
+
+    /// Writes what is left, and returns what the workers did in all.
+    pub fn finish(mut self, inbox: &Receiver<Message>) -> Totals {
         while let Ok(message) = inbox.try_recv() {
             self.take(message);
         }

@@ -1,0 +1,57 @@
+//! Ends a trial early, from another thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::engine::plan::Stop;
+
+/// How long requests in flight may take when the run was interrupted.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A handle to end a trial early; clones are the same handle.
+#[derive(Debug, Clone)]
+pub struct Control {
+    stop: watch::Sender<Stop>,
+    signal: Arc<AtomicI32>,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Control { stop: watch::Sender::new(Stop::Running), signal: Arc::default() }
+    }
+}
+
+impl Control {
+    /// Somebody wants it to end: a signal of this number came.
+    pub fn interrupt(&self, signal: i32) {
+        // The first signal counts; a second one must not extend the drain.
+        if self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            self.drain(DRAIN);
+        }
+    }
+
+    /// Nothing new is sent; what is in flight has so much time.
+    pub fn drain(&self, within: Duration) {
+        let until = Instant::now() + within;
+        self.stop.send_if_modified(|stop| match stop {
+            Stop::Running => {
+                *stop = Stop::Drain(until);
+                true
+            }
+            Stop::Drain(_) => false,
+        });
+    }
+
+    /// The signal that interrupted it, if one did.
+    pub fn signal(&self) -> Option<i32> {
+        Some(self.signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+    }
+
+    /// For whoever must end with it.
+    pub fn subscribe(&self) -> watch::Receiver<Stop> {
+        self.stop.subscribe()
+    }
+}

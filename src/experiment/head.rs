@@ -1,0 +1,152 @@
+//! What is known of a run before its first request, as the record wants it.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use crate::engine::pacer;
+use crate::record::run::{
+    Environment, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead, VERSION,
+    WindowsHead,
+};
+use crate::scenario::load::Load;
+use crate::scenario::model::{Action, Scenario, StepId};
+use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
+use crate::target::machine;
+
+/// The head of a run that starts now.
+pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTime) -> Head {
+    let millis = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let started = Timestamp::from_millisecond(millis as i64).unwrap_or_default();
+    let thresholds = scenario.thresholds();
+    Head {
+        version: VERSION,
+        scenario: scenario.name.clone(),
+        scenario_hash: scenario.hash.clone(),
+        target,
+        started: started.to_string(),
+        started_unix_ms: millis as u64,
+        steps: steps(scenario),
+        load: load(&scenario.load),
+        slos: scenario.slos.iter().map(|objective| slo(objective, &thresholds)).collect(),
+        thresholds,
+        limits: LimitsHead {
+            connections: scenario.limits.connections,
+            in_flight: scenario.limits.in_flight,
+            body_bytes: scenario.limits.body.0,
+        },
+        environment: environment(workers),
+    }
+}
+
+fn environment(workers: usize) -> Environment {
+    let machine = machine::describe();
+    Environment {
+        loadgate: env!("CARGO_PKG_VERSION").to_owned(),
+        system: machine.system,
+        cpu: machine.cpu,
+        cores: machine.cores,
+        memory: machine.memory,
+        workers: workers as u32,
+        pacer: pacer::NAME.to_owned(),
+        receive_clock: "generator".to_owned(),
+    }
+}
+
+/// The load profile as the record knows it.
+pub fn load(load: &Load) -> LoadHead {
+    let stages = load.stages.iter().map(|stage| StageHead {
+        seconds: stage.length.as_secs_f64(),
+        from: stage.from.0,
+        to: stage.to.0,
+        warmup: stage.warmup,
+    });
+    LoadHead { arrivals: load.arrivals, seed: load.seed, stages: stages.collect() }
+}
+
+fn steps(scenario: &Scenario) -> Vec<StepHead> {
+    let mut tags: Vec<String> = Vec::with_capacity(scenario.steps.len());
+    for step in &scenario.steps {
+        tags.push(unique_tag(&step.name, &tags));
+    }
+    let flow_of = |id: StepId| {
+        let flow = scenario.flows.iter().find(|flow| flow.actions.contains(&Action::Request(id)));
+        flow.map(|flow| flow.name.clone()).unwrap_or_default()
+    };
+    let steps = scenario.steps.iter().zip(tags).enumerate().map(|(index, (step, tag))| StepHead {
+        name: step.name.clone(),
+        flow: flow_of(StepId(index as u16)),
+        label: step.label.clone(),
+        tag,
+        timeout_ms: step.timeout.as_millis() as u64,
+    });
+    steps.collect()
+}
+
+/// Letters, digits and dashes of a name.
+pub fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.chars().take(100) {
+        match c {
+            'a'..='z' | '0'..='9' => slug.push(c),
+            'A'..='Z' => slug.push(c.to_ascii_lowercase()),
+            _ if slug.is_empty() || slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "unnamed".to_owned() } else { slug.to_owned() }
+}
+
+fn unique_tag(name: &str, taken: &[String]) -> String {
+    let slug = slug(name);
+    let numbered = (2..).map(|number| format!("{slug}-{number}"));
+    std::iter::once(slug.clone())
+        .chain(numbered)
+        .find(|tag| !taken.contains(tag))
+        .expect("the numbers do not end")
+}
+
+fn slo(slo: &Slo, thresholds: &[Threshold]) -> SloHead {
+    let metric = match slo.metric {
+        Metric::ResponseTime { quantile, threshold } => MetricHead::ResponseTime {
+            quantile: quantile.share(),
+            threshold: thresholds.binary_search(&threshold).expect("all are in it") as u16,
+        },
+        Metric::Failures(share) => MetricHead::Failures(share),
+    };
+    SloHead {
+        text: slo.text.clone(),
+        step: match slo.scope {
+            Scope::All => None,
+            Scope::Step(id) => Some(id.0),
+        },
+        metric,
+        allowed: slo.allowed,
+        windows: slo.windows.map(|windows| WindowsHead {
+            share: windows.share.0,
+            seconds: windows.length.as_secs() as u32,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_plain_and_unique() {
+        let mut taken = Vec::new();
+        for (name, tag) in [
+            ("List orders", "list-orders"),
+            ("list orders!", "list-orders-2"),
+            ("GET /orders/{{order}}", "get-orders-order"),
+            ("Größe, \n", "gr-e"),
+            ("日本", "unnamed"),
+            ("", "unnamed-2"),
+        ] {
+            assert_eq!(unique_tag(name, &taken), tag);
+            taken.push(tag.to_owned());
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Trials in the right order: starts the target, loads it, and brings back the record.
+//!
+//! The only place where engine and target meet. What a record means is for analysis.
+
+pub mod control;
+pub mod head;
+pub mod resources;
+pub mod trial;

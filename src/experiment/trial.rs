@@ -1,0 +1,390 @@
+//! One trial: a target, freshly started or running already, under the scenario's load.
+//!
+//! Five steps: check the machine, start the target, wait until it is ready, load it, stop
+//! it. What was measured is on disk and returned, however the trial ends.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::demo::Demo;
+use crate::engine::collector::{Collector, MachineSecond, Message, Progress};
+use crate::engine::ledger::Totals;
+use crate::engine::plan::{Plan, Stop, workers_for};
+use crate::engine::worker;
+use crate::experiment::control::Control;
+use crate::experiment::head::head;
+use crate::experiment::resources::{TooFewDescriptors, allow_connections};
+use crate::record::recorder::Recorder;
+use crate::record::run::{End, EndReason, RunRecord};
+use crate::record::store::{RunWriter, StoreError};
+use crate::scenario::model::{Address, HttpAddress, Scenario};
+use crate::target::machine::{MachineSampler, own_usage};
+use crate::target::monitor::{Monitor, RunningMonitor, TargetEvent};
+use crate::target::process::{ExitReport, RunningTarget, StartError, Supervisor};
+use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
+
+/// From the end of the preparations to the start of the schedule: time for the workers'
+/// threads to come up.
+const LEAD: Duration = Duration::from_millis(20);
+/// How long a target may take to end before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long requests in flight may take when the target has died.
+const DRAIN_DEAD: Duration = Duration::from_millis(500);
+/// The target's own output, in the run folder.
+pub const TARGET_LOG: &str = "target.log";
+
+/// What a trial needs.
+pub struct Trial<'a> {
+    /// What to do.
+    pub scenario: Arc<Scenario>,
+    /// The run folder; exists.
+    pub folder: &'a Path,
+    /// How targets are started.
+    pub supervisor: Supervisor,
+    /// Ends it early.
+    pub control: Control,
+    /// Hears what happens.
+    pub watch: &'a mut dyn FnMut(Event),
+}
+
+impl fmt::Debug for Trial<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trial").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// What happens in a trial, for those who watch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The target's command is being started.
+    Starting(String),
+    /// The target runs and is asked whether it is ready.
+    Waiting(String),
+    /// The target was ready after so long; the load begins.
+    Loading(Duration),
+    /// A second of the load has passed.
+    Progress(Progress),
+    /// The load is over, the target is being stopped.
+    Stopping,
+}
+
+/// Why there is no record.
+#[derive(Debug)]
+pub enum TrialError {
+    /// The machine has too little of something.
+    Resources(TooFewDescriptors),
+    /// The target's name means nothing.
+    Unresolved(String),
+    /// The target could not be started.
+    Start(StartError),
+    /// The target was not ready in time, or ended; with its last words.
+    NotReady(NotReady, Vec<String>),
+    /// A signal came before the load began.
+    Interrupted(i32),
+    /// The run could not be written.
+    Store(StoreError),
+    /// The generator itself failed.
+    Engine(io::Error),
+}
+
+impl fmt::Display for TrialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrialError::Resources(error) => error.fmt(f),
+            TrialError::Unresolved(why) => f.write_str(why),
+            TrialError::Start(error) => error.fmt(f),
+            TrialError::NotReady(error, _) => error.fmt(f),
+            TrialError::Interrupted(_) => f.write_str("interrupted before the load began"),
+            TrialError::Store(error) => error.fmt(f),
+            TrialError::Engine(error) => write!(f, "the generator failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for TrialError {}
+
+/// The target as far as it is ours.
+enum Running {
+    Demo(Demo),
+    Process(RunningTarget),
+    Elsewhere,
+}
+
+impl Running {
+    fn exited(&self) -> Option<ExitReport> {
+        match self {
+            Running::Process(process) => process.exited(),
+            Running::Demo(_) | Running::Elsewhere => None,
+        }
+    }
+
+    fn last_words(&self) -> Vec<String> {
+        match self {
+            Running::Process(process) => process.last_words(),
+            Running::Demo(_) | Running::Elsewhere => Vec::new(),
+        }
+    }
+}
+
+impl Trial<'_> {
+    /// Runs the trial.
+    pub fn run(mut self) -> Result<RunRecord, TrialError> {
+        let is_demo = self.scenario.target.address == Address::Demo;
+        allow_connections(self.scenario.limits.connections, is_demo).map_err(TrialError::Resources)?;
+        let (running, address) = self.start_target()?;
+        self.wait_until_ready(&running, &address)?;
+        let record = self.load(&running, &address);
+        (self.watch)(Event::Stopping);
+        if let Running::Process(process) = running {
+            process.stop(GRACE);
+        }
+        record
+    }
+
+    fn start_target(&mut self) -> Result<(Running, HttpAddress), TrialError> {
+        let address = match &self.scenario.target.address {
+            Address::Http(address) => address.clone(),
+            Address::Demo => {
+                let demo = Demo::start(0).map_err(TrialError::Engine)?;
+                let (host, port) = (demo.address().ip().to_string(), demo.address().port());
+                let address = HttpAddress { host, port, prefix: String::new() };
+                return Ok((Running::Demo(demo), address));
+            }
+        };
+        let Some(command) = &self.scenario.target.start else {
+            return Ok((Running::Elsewhere, address));
+        };
+        if port_is_taken(&address) {
+            let taken = NotReady::PortTaken { address: address.to_string() };
+            return Err(TrialError::NotReady(taken, Vec::new()));
+        }
+        (self.watch)(Event::Starting(command.command.join(" ")));
+        let log = self.folder.join(TARGET_LOG);
+        let secrets = self.scenario.secrets.clone();
+        let process = RunningTarget::start(command, &self.supervisor, Some(&log), secrets)
+            .map_err(TrialError::Start)?;
+        Ok((Running::Process(process), address))
+    }
+
+    fn wait_until_ready(
+        &mut self,
+        running: &Running,
+        address: &HttpAddress,
+    ) -> Result<(), TrialError> {
+        (self.watch)(Event::Waiting(address.to_string()));
+        let ready = &self.scenario.target.ready;
+        let mut stop = self.control.subscribe();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(TrialError::Engine)?;
+        let waited = runtime.block_on(async {
+            tokio::select! {
+                waited = wait_until_ready(address, ready, || running.exited()) => Some(waited),
+                _ = stop.wait_for(|stop| *stop != Stop::Running) => None,
+            }
+        });
+        runtime.shutdown_background();
+        match waited {
+            Some(Ok(after)) => (self.watch)(Event::Loading(after)),
+            Some(Err(why)) => return Err(TrialError::NotReady(why, running.last_words())),
+            None => return Err(TrialError::Interrupted(self.control.signal().unwrap_or(2))),
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, running: &Running, address: &HttpAddress) -> Result<RunRecord, TrialError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let scenario = self.scenario.clone();
+        let workers = workers_for(scenario.load.peak(), cores, scenario.limits.workers);
+        let socket = resolve(address)?;
+        let head = head(&scenario, shown(&scenario, address), workers, SystemTime::now() + LEAD);
+        let mut writer = RunWriter::create(self.folder, head).map_err(TrialError::Store)?;
+        let plan = Plan {
+            scenario,
+            address: socket,
+            authority: address.authority(),
+            workers,
+            start: Instant::now() + LEAD,
+            stop: self.control.subscribe(),
+        };
+        let (totals, died, ended) = self.drive(&plan, running, address, &mut writer)?;
+        let reason = match (died, self.control.signal()) {
+            (Some(exit), _) => EndReason::TargetDied { detail: exit.to_string() },
+            (None, Some(signal)) => EndReason::Interrupted { signal },
+            (None, None) => EndReason::Finished,
+        };
+        let end = End {
+            reason,
+            seconds: ended.as_secs_f64(),
+            abandoned: totals.abandoned,
+            iterations: totals.iterations,
+            iterations_completed: totals.completed,
+            faults: Vec::new(),
+        };
+        writer.finish(end).map_err(TrialError::Store)
+    }
+
+    /// Lets the workers run, and everything that watches them.
+    fn drive(
+        &mut self,
+        plan: &Plan,
+        running: &Running,
+        address: &HttpAddress,
+        writer: &mut RunWriter,
+    ) -> Result<(Totals, Option<ExitReport>, Duration), TrialError> {
+        let (out, inbox) = mpsc::channel();
+        let crew = Crew::start(plan, &out).map_err(TrialError::Engine)?;
+        let mut lookout = Lookout::start(self, plan, running, address, out).map_err(TrialError::Engine)?;
+        let recorder = Recorder::new(self.scenario.thresholds());
+        let watch = &mut *self.watch;
+        let mut progress = |progress| watch(Event::Progress(progress));
+        let mut collector = Collector::new(writer, recorder, plan.workers, &mut progress);
+        collector.run(&inbox, || {
+            lookout.look();
+            crew.is_at_work()
+        });
+        let ended = plan.start.elapsed();
+        // It may have died on the very last request.
+        let died = lookout.end().or_else(|| running.exited());
+        let totals = collector.finish(&inbox);
+        crew.join().map_err(TrialError::Engine)?;
+        Ok((totals, died, ended))
+    }
+}
+
+/// The target as reports show it: without what came from the environment.
+fn shown(scenario: &Scenario, address: &HttpAddress) -> String {
+    match scenario.target.address {
+        Address::Demo => "the embedded demo API".to_owned(),
+        Address::Http(_) => scenario.secrets.redact(&address.to_string()),
+    }
+}
+
+fn resolve(address: &HttpAddress) -> Result<SocketAddr, TrialError> {
+    let name = (address.host.as_str(), address.port);
+    let found = name.to_socket_addrs().map_err(|error| {
+        TrialError::Unresolved(format!("the target's host \"{}\" has no address: {error}", address.host))
+    })?;
+    // The first that accepts: `localhost` may mean two addresses, of which one is served.
+    let all: Vec<SocketAddr> = found.collect();
+    let accepts = |socket: &&SocketAddr| {
+        std::net::TcpStream::connect_timeout(socket, Duration::from_secs(1)).is_ok()
+    };
+    let first = all.first().copied();
+    let chosen = if all.len() > 1 { all.iter().find(accepts).copied().or(first) } else { first };
+    chosen.ok_or_else(|| {
+        TrialError::Unresolved(format!("the target's host \"{}\" has no address", address.host))
+    })
+}
+
+/// The workers' threads.
+struct Crew(Vec<JoinHandle<io::Result<()>>>);
+
+impl Crew {
+    fn start(plan: &Plan, out: &Sender<Message>) -> io::Result<Crew> {
+        let workers = (0..plan.workers).map(|index| worker::spawn(plan.clone(), index, out.clone()));
+        workers.collect::<io::Result<_>>().map(Crew)
+    }
+
+    fn is_at_work(&self) -> bool {
+        !self.0.iter().all(JoinHandle::is_finished)
+    }
+
+    fn join(self) -> io::Result<()> {
+        for worker in self.0 {
+            worker.join().map_err(|_| io::Error::other("a worker panicked"))??;
+        }
+        Ok(())
+    }
+}
+
+/// Watches target and machine while the workers run.
+struct Lookout {
+    monitor: Option<RunningMonitor>,
+    events: Receiver<TargetEvent>,
+    out: Sender<Message>,
+    control: Control,
+    died: Option<ExitReport>,
+    machine: MachineSampler,
+    start: Instant,
+    second: u32,
+}
+
+impl Lookout {
+    fn start(
+        trial: &Trial<'_>,
+        plan: &Plan,
+        running: &Running,
+        address: &HttpAddress,
+        out: Sender<Message>,
+    ) -> io::Result<Lookout> {
+        let (seen, events) = mpsc::channel();
+        let watch = match running {
+            Running::Process(process) => Some(process.watch()),
+            Running::Demo(_) | Running::Elsewhere => None,
+        };
+        let metrics = trial.scenario.target.metrics.clone().map(|path| (address.clone(), path));
+        let monitor = if watch.is_some() || metrics.is_some() {
+            Some(Monitor { watch, metrics }.start(plan.start, seen)?)
+        } else {
+            None
+        };
+        Ok(Lookout {
+            monitor,
+            events,
+            out,
+            control: trial.control.clone(),
+            died: None,
+            machine: MachineSampler::default(),
+            start: plan.start,
+            second: 1,
+        })
+    }
+
+    fn look(&mut self) {
+        self.pass_on();
+        let elapsed = self.start.elapsed().as_secs() as u32;
+        if elapsed >= self.second {
+            let usage = self.machine.sample();
+            let second = MachineSecond {
+                second: elapsed - 1,
+                busy: usage.busy,
+                steal: usage.steal,
+                pressure: usage.cpu_pressure,
+                rss: own_usage().1,
+            };
+            self.second = elapsed + 1;
+            self.tell(Message::Machine(second));
+        }
+    }
+
+    fn pass_on(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                TargetEvent::Second(second) => self.tell(Message::Target(second)),
+                TargetEvent::Died(exit) => {
+                    self.died = Some(exit);
+                    self.control.drain(DRAIN_DEAD);
+                }
+            }
+        }
+    }
+
+    fn tell(&self, message: Message) {
+        // The collector outlives this; if it is gone, so is the run.
+        let _ = self.out.send(message);
+    }
+
+    fn end(mut self) -> Option<ExitReport> {
+        drop(self.monitor.take());
+        self.pass_on();
+        self.died
+    }
+}
