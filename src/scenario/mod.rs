@@ -5,7 +5,18 @@
 //! `read` finds the mistakes, `model`, `load` and `slo` are what the rest of the
 //! crate sees. Nothing here knows how requests are sent or judged.
 
+pub mod adhoc;
+mod check;
+mod convert;
+mod document;
+mod entries;
+mod environment;
 pub mod load;
 pub mod model;
+pub mod problems;
+mod raw;
+pub mod read;
+pub mod schema;
 pub mod slo;
+mod structure;
 pub mod template;

@@ -1,0 +1,141 @@
+//! A scenario from arguments of the command line instead of a file.
+//!
+//! It becomes the same `Raw*` types that a file becomes and goes through the same
+//! checks; only the places in problems are arguments instead of lines.
+
+use std::time::Duration;
+
+use super::check::{Check, Source};
+use super::convert::Sections;
+use super::entries::Entries;
+use super::environment::Environment;
+use super::load::ArrivalProcess;
+use super::model::{Scenario, Secrets};
+use super::problems::Problems;
+use super::raw::{
+    RawFlow, RawLimits, RawLoad, RawScenario, RawSlo, RawStage, RawStep, RawTarget, first_seed,
+};
+use super::read::{Origin, finish, slos_here};
+use crate::units::Rate;
+
+/// One request, again and again, at one rate.
+#[derive(Debug, Clone)]
+pub struct Adhoc {
+    /// Target, path and query; path and query may contain placeholders.
+    pub url: String,
+    /// Arrivals per second.
+    pub rate: Rate,
+    /// How long, with the warm-up.
+    pub duration: Duration,
+    /// How much at the beginning stays outside the verdict; by default 10 s, and at most a
+    /// quarter of the duration.
+    pub warmup: Option<Duration>,
+    /// The ceiling on open connections.
+    pub connections: Option<u32>,
+    /// An upper-case token such as `GET`.
+    pub method: String,
+    /// Names and values; values may contain placeholders.
+    pub headers: Vec<(String, String)>,
+    /// The body; may contain placeholders.
+    pub body: Option<String>,
+    /// Objectives; by default those of every scenario.
+    pub slos: Vec<String>,
+    /// The time limit of a request.
+    pub timeout: Option<Duration>,
+    /// Decides arrivals and choices; by default that of every scenario.
+    pub seed: Option<u64>,
+    /// How arrivals are spread.
+    pub arrivals: ArrivalProcess,
+    /// Hosts other than loopback that may be loaded.
+    pub extra_allow: Vec<String>,
+}
+
+/// The longest warm-up that nobody asked for.
+const WARMUP: Duration = Duration::from_secs(10);
+
+/// Makes a scenario of arguments.
+pub fn adhoc(spec: Adhoc) -> Result<Scenario, Problems> {
+    let mut secrets = Secrets::default();
+    for (_, value) in spec.headers.iter().filter(|(name, _)| is_secret(name)) {
+        secrets.add(value);
+    }
+    let origin = Origin { extra_allow: spec.extra_allow.clone(), ..Origin::default() };
+    let raw = raw(spec);
+    let mut check = Check::new(Environment::Nowhere);
+    let sections = Sections::convert(&raw, &origin, &mut secrets, &mut check);
+    let slos = slos_here(&raw.slo, &sections, &mut check);
+    let problems = check.into_problems(&Source::CommandLine, &secrets);
+    finish(sections, slos, secrets, problems)
+}
+
+/// Whether a header's value tells who somebody is.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["auth", "cookie", "token", "key", "secret", "session"].iter().any(|word| name.contains(word))
+}
+
+fn raw(spec: Adhoc) -> RawScenario {
+    let (target, path) = split(&spec.url);
+    let stages = stages(&spec);
+    let request = format!("{} {path}", spec.method);
+    let step = RawStep {
+        request: Some(request.clone()),
+        headers: Entries(spec.headers),
+        body: spec.body,
+        timeout: spec.timeout.map(written),
+        ..RawStep::default()
+    };
+    let name = name(target, path);
+    let flow = RawFlow { name: request, weight: 1, steps: vec![step] };
+    let seed = spec.seed.unwrap_or_else(first_seed);
+    RawScenario {
+        schema: None,
+        name: Some(name),
+        target: RawTarget { url: Some(target.to_owned()), ..RawTarget::default() },
+        variables: Entries::default(),
+        flows: vec![flow],
+        load: RawLoad { arrivals: spec.arrivals, seed, stages },
+        slo: RawSlo { all: spec.slos, ..RawSlo::default() },
+        limits: RawLimits { connections: spec.connections, ..RawLimits::default() },
+        allow: Vec::new(),
+    }
+}
+
+/// `http://host:port` and what follows, at least `/`.
+fn split(url: &str) -> (&str, &str) {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    match &url[end..] {
+        "" => (url, "/"),
+        path => (&url[..end], path),
+    }
+}
+
+/// The name of the run's folder: host, port and path, nothing of the query.
+fn name(target: &str, path: &str) -> String {
+    let host = target.rsplit('/').next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let name: String = format!("{host}{path}").chars().map(plain).take(100).collect();
+    let name = name.trim_matches(['-', '.']);
+    if name.is_empty() { "adhoc".to_owned() } else { name.to_owned() }
+}
+
+fn stages(spec: &Adhoc) -> Vec<RawStage> {
+    let warmup = spec.warmup.unwrap_or_else(|| WARMUP.min(spec.duration / 4));
+    let rate = Some(format!("{}/s", spec.rate.0));
+    let stage = |length, warmup| RawStage {
+        length: written(length),
+        rate: rate.clone(),
+        warmup,
+        pause: false,
+    };
+    let steady = stage(spec.duration.saturating_sub(warmup), false);
+    if warmup.is_zero() { vec![steady] } else { vec![stage(warmup, true), steady] }
+}
+
+/// A length of time with all of its digits.
+fn written(length: Duration) -> String {
+    format!("{}s", length.as_secs_f64())
+}

@@ -1,0 +1,255 @@
+//! Flows and their steps, and the variables that go from one step to the next.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use serde_json_path::JsonPath;
+
+use super::super::check::Check;
+use super::super::document::Pointer;
+use super::super::model::{Action, Extraction, Flow, Step, StepId, VariableId};
+use super::super::problems::Fault;
+use super::super::raw::{RawFlow, RawStep};
+use super::super::template::parse::Names;
+use super::load::positive;
+use super::request::{self, step_text};
+use super::{name_fault, variable_fault};
+use crate::units::parse_duration;
+
+/// More steps would make reports unreadable and records large.
+const MOST_STEPS: usize = 1_000;
+/// The longest time to think and the longest time limit.
+pub(super) const AN_HOUR: Duration = Duration::from_secs(3_600);
+
+/// Everything that virtual users do.
+#[derive(Default)]
+pub(super) struct Walks {
+    pub(super) flows: Vec<Flow>,
+    pub(super) steps: Vec<Step>,
+    pub(super) variables: Vec<String>,
+    /// Also those of steps that could not be converted.
+    pub(super) step_names: HashSet<String>,
+}
+
+/// What is known while flows are converted one after the other.
+struct Walker<'w, 'c> {
+    constants: &'w [(String, String)],
+    prefix: &'w str,
+    check: &'w mut Check<'c>,
+    walks: Walks,
+    ids: HashMap<String, VariableId>,
+}
+
+/// Converts all flows.
+pub(super) fn flows(
+    raw: &[RawFlow],
+    constants: &[(String, String)],
+    prefix: &str,
+    check: &mut Check<'_>,
+) -> Walks {
+    let at = Pointer::default().key("flows");
+    let fault = match raw.iter().map(|flow| flow.steps.len()).sum() {
+        0 if raw.is_empty() => {
+            Some(Fault::new("no flows").help("add one with \"name\" and \"steps\""))
+        }
+        0..=MOST_STEPS => None,
+        many => Some(Fault::new(format!("{many} steps, at most {MOST_STEPS} are possible"))),
+    };
+    if let Some(fault) = fault {
+        check.value(&at, fault);
+        return Walks::default();
+    }
+    let (walks, ids) = (Walks::default(), HashMap::new());
+    let mut walker = Walker { constants, prefix, check, walks, ids };
+    let mut names = HashSet::new();
+    for (index, flow) in raw.iter().enumerate() {
+        let at = at.item(index);
+        walker.flow_name(&flow.name, &at.key("name"), &mut names);
+        walker.flow(flow, &at);
+    }
+    walker.walks
+}
+
+impl Walker<'_, '_> {
+    fn flow_name(&mut self, name: &str, at: &Pointer, names: &mut HashSet<String>) {
+        if let Some(fault) = name_fault(name) {
+            self.check.value(at, fault);
+        } else if !names.insert(name.to_owned()) {
+            let fault = Fault::new(format!("two flows are named \"{name}\""));
+            self.check.value(at, fault.help("give each flow a name of its own"));
+        }
+    }
+
+    fn flow(&mut self, raw: &RawFlow, at: &Pointer) {
+        let at_steps = at.key("steps");
+        if !raw.steps.iter().any(|step| step.think.is_none() && !step.once) {
+            let fault = Fault::new("a flow in which nothing is sent again and again");
+            let help = "add a step with a \"request\" and without \"once\"";
+            self.check.value(&at_steps, fault.help(help));
+        }
+        let later = raw.steps.iter().flat_map(|step| step.extract.0.iter());
+        let mut names = Names {
+            environment: self.check.environment,
+            constants: self.constants,
+            extracted: HashMap::new(),
+            later: later.map(|(name, _)| name.clone()).collect(),
+        };
+        let mut actions = Vec::new();
+        for (index, step) in raw.steps.iter().enumerate() {
+            actions.extend(self.action(step, &at_steps.item(index), &mut names));
+        }
+        self.walks.flows.push(Flow { name: raw.name.clone(), weight: raw.weight, actions });
+    }
+
+    fn action(&mut self, raw: &RawStep, at: &Pointer, names: &mut Names<'_>) -> Option<Action> {
+        match (&raw.request, &raw.think) {
+            (None, Some(text)) => {
+                self.thinks_only(raw, at);
+                let think = think(&self.check.fill(text));
+                self.check.accept(&at.key("think"), think)
+            }
+            (Some(request), None) => self.step(raw, request, at, names).map(Action::Request),
+            (Some(_), Some(_)) => {
+                let fault = Fault::new("a step either sends a request or thinks, not both");
+                self.check.key(&at.key("think"), fault.help("make two steps of it"));
+                None
+            }
+            (None, None) => {
+                let fault = Fault::new("a step without \"request\" and without \"think\"");
+                let help = "add \"request\": \"GET /orders\" or \"think\": \"1s\"";
+                self.check.value(at, fault.help(help));
+                None
+            }
+        }
+    }
+
+    fn thinks_only(&mut self, raw: &RawStep, at: &Pointer) {
+        let others = [
+            ("name", raw.name.is_some()),
+            ("headers", !raw.headers.0.is_empty()),
+            ("json", raw.json.is_some()),
+            ("body", raw.body.is_some()),
+            ("form", raw.form.is_some()),
+            ("check", raw.check.is_some()),
+            ("timeout", raw.timeout.is_some()),
+            ("extract", !raw.extract.0.is_empty()),
+            ("once", raw.once),
+        ];
+        for (key, _) in others.iter().filter(|(_, given)| *given) {
+            let fault = Fault::new(format!("\"{key}\" means nothing beside \"think\""));
+            self.check.key(&at.key(key), fault.help("a time to think stands alone in its step"));
+        }
+    }
+
+    fn step(
+        &mut self,
+        raw: &RawStep,
+        text: &str,
+        at: &Pointer,
+        names: &mut Names<'_>,
+    ) -> Option<StepId> {
+        let name = self.step_name(raw, text, at);
+        let request = request::request(raw, self.prefix, names, at, self.check);
+        let timeout = request::timeout(raw, at, self.check);
+        let expect = request::expectation(raw.check.as_ref(), &at.key("check"), self.check);
+        let extract = self.extractions(raw, &at.key("extract"), names);
+        let step = Step {
+            name,
+            label: step_text(text).split('?').next().unwrap_or_default().to_owned(),
+            once: raw.once,
+            request: request?,
+            timeout: timeout?,
+            expect: expect?,
+            extract,
+        };
+        let id = u16::try_from(self.walks.steps.len()).ok().map(StepId)?;
+        self.walks.steps.push(step);
+        Some(id)
+    }
+
+    fn step_name(&mut self, raw: &RawStep, text: &str, at: &Pointer) -> String {
+        let (name, place) = match &raw.name {
+            Some(name) => (name.clone(), at.key("name")),
+            None => (step_text(text), at.key("request")),
+        };
+        if let Some(fault) = raw.name.as_deref().and_then(name_fault) {
+            self.check.value(&place, fault);
+        } else if !self.walks.step_names.insert(name.clone()) {
+            let fault = Fault::new(format!("two steps are named \"{name}\""));
+            self.check.value(&place, fault.help("give this step a \"name\" of its own"));
+        }
+        name
+    }
+
+    fn extractions(
+        &mut self,
+        raw: &RawStep,
+        at: &Pointer,
+        names: &mut Names<'_>,
+    ) -> Vec<Extraction> {
+        let mut all = Vec::new();
+        for (name, text) in &raw.extract.0 {
+            let at = at.key(name);
+            let id = self.variable(name, &at);
+            let path = json_path(&self.check.fill(text));
+            let path = self.check.accept(&at, path);
+            let Some(variable) = id else { continue };
+            names.extracted.insert(name.clone(), variable);
+            all.extend(path.map(|path| Extraction { variable, path }));
+        }
+        all
+    }
+
+    fn variable(&mut self, name: &str, at: &Pointer) -> Option<VariableId> {
+        let taken = self.constants.iter().any(|(constant, _)| constant == name).then(|| {
+            let fault = Fault::new(format!("\"{name}\" is a constant already"));
+            fault.help("choose another name, or remove it from \"variables\"")
+        });
+        if let Some(fault) = variable_fault(name).or(taken) {
+            self.check.key(at, fault);
+            return None;
+        }
+        if let Some(id) = self.ids.get(name) {
+            return Some(*id);
+        }
+        let Ok(id) = u16::try_from(self.walks.variables.len()).map(VariableId) else {
+            self.check.key(at, Fault::new("too many variables"));
+            return None;
+        };
+        self.walks.variables.push(name.to_owned());
+        self.ids.insert(name.to_owned(), id);
+        Some(id)
+    }
+}
+
+/// The parser of paths is recursive and backtracks; nobody's path is near these bounds.
+fn json_path(text: &str) -> Result<JsonPath, Fault> {
+    const LONGEST: usize = 200;
+    const DEEPEST: usize = 8;
+    let help = "write it like \"$.items[0].id\"";
+    let open = text.bytes().filter(|byte| b"([!".contains(byte)).count();
+    if text.len() > LONGEST || open > DEEPEST {
+        let fault = format!("a path has at most {LONGEST} bytes and {DEEPEST} brackets");
+        return Err(Fault::new(fault));
+    }
+    JsonPath::parse(text).map_err(|error| {
+        let (message, offset) = (error.message(), error.position().saturating_sub(1));
+        Fault::new(format!("\"{text}\" is not a JSONPath: {message}")).help(help).offset(offset)
+    })
+}
+
+/// `1s`, or `1s..3s`.
+fn think(text: &str) -> Result<Action, Fault> {
+    let (shortest, longest) = match text.split_once("..") {
+        Some((shortest, longest)) => (parse_duration(shortest)?, positive(longest)?),
+        None => (positive(text)?, positive(text)?),
+    };
+    if shortest > longest {
+        let fault = Fault::new("the longest time to think is shorter than the shortest");
+        return Err(fault.help("the shorter comes first, as in \"1s..3s\""));
+    }
+    if longest > AN_HOUR {
+        return Err(Fault::new("a time to think is at most 1h"));
+    }
+    Ok(Action::Think { shortest, longest })
+}

@@ -1,0 +1,196 @@
+//! From the file as written to the checked scenario, section by section.
+//!
+//! Every section converts itself and reports what is wrong with it; none stops
+//! another. When anything was reported, what comes out is thrown away.
+
+mod flows;
+mod load;
+mod objectives;
+mod request;
+mod target;
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::check::Check;
+use super::document::Pointer;
+use super::entries::Entries;
+use super::load::Load;
+use super::model::{Limits, Scenario, Secrets, Target};
+use super::problems::Fault;
+use super::raw::{RawFlow, RawLimits, RawLoad, RawScenario};
+use super::read::Origin;
+use super::slo::Slo;
+use super::template::parse::BUILT_IN;
+use crate::units::Bytes;
+use flows::Walks;
+
+pub(crate) use objectives::objectives;
+
+/// A scenario but for its objectives, which may be in another file. What could not be
+/// converted has been reported.
+pub(crate) struct Sections {
+    name: String,
+    file: Option<PathBuf>,
+    hash: String,
+    target: Option<Target>,
+    walks: Walks,
+    load: Option<Load>,
+    limits: Option<Limits>,
+    allow: Vec<String>,
+}
+
+impl Sections {
+    pub(crate) fn convert(
+        raw: &RawScenario,
+        origin: &Origin,
+        secrets: &mut Secrets,
+        check: &mut Check<'_>,
+    ) -> Sections {
+        let allow = target::allowed(raw, origin, check);
+        let target = target::target(&raw.target, &allow, origin, check);
+        add_host(raw, target.as_ref(), secrets, check);
+        let prefix = target.as_ref().map(target::prefix).unwrap_or_default();
+        let at = Pointer::default().key("variables");
+        let constants = constants(&raw.variables, &at, check);
+        Sections {
+            name: name(raw, origin, check),
+            file: origin.file.clone(),
+            hash: hash(raw),
+            target,
+            walks: flows::flows(&raw.flows, &constants, &prefix, check),
+            load: load::load(&raw.load, check),
+            limits: limits(&raw.limits, check),
+            allow,
+        }
+    }
+
+    /// `None` when a section could not be converted.
+    pub(crate) fn finish(self, slos: Vec<Slo>, secrets: Secrets) -> Option<Scenario> {
+        Some(Scenario {
+            name: self.name,
+            file: self.file,
+            hash: self.hash,
+            target: self.target?,
+            flows: self.walks.flows,
+            steps: self.walks.steps,
+            variables: self.walks.variables,
+            load: self.load?,
+            slos,
+            limits: self.limits?,
+            allow: self.allow,
+            secrets,
+        })
+    }
+}
+
+/// A host that came from the environment is normalised on its way and would no longer
+/// be found among the secrets.
+fn add_host(raw: &RawScenario, target: Option<&Target>, secrets: &mut Secrets, check: &Check<'_>) {
+    let from_outside = raw.target.url.as_deref().is_some_and(|url| check.environment.fills(url));
+    if let (true, Some(address)) = (from_outside, target.and_then(target::http)) {
+        secrets.add(&address.host);
+    }
+}
+
+/// The name as written, or that of the file.
+fn name(raw: &RawScenario, origin: &Origin, check: &mut Check<'_>) -> String {
+    let Some(name) = &raw.name else {
+        let stem = origin.file.as_ref().and_then(|file| file.file_stem());
+        let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
+        return stem.filter(|name| folder_fault(name).is_none()).unwrap_or("scenario".to_owned());
+    };
+    if let Some(fault) = folder_fault(name) {
+        check.value(&Pointer::default().key("name"), fault);
+    }
+    name.clone()
+}
+
+/// The scenario's name is the name of a folder.
+fn folder_fault(name: &str) -> Option<Fault> {
+    let separator = |c: char| c == '/' || c == '\\';
+    if name.contains(separator) || name.starts_with('.') {
+        let fault = Fault::new(format!("\"{name}\" cannot be the name of a folder"));
+        return Some(
+            fault.help("the run's folder is named so; leave out slashes and a leading dot"),
+        );
+    }
+    name_fault(name)
+}
+
+/// What is wrong with a name that people read in reports.
+pub(crate) fn name_fault(name: &str) -> Option<Fault> {
+    const LONGEST: usize = 200;
+    if name.trim().is_empty() {
+        return Some(Fault::new("a name cannot be empty"));
+    }
+    if name.trim() != name || name.contains(char::is_control) {
+        return Some(Fault::new(format!(
+            "the name \"{name}\" has blanks around it or line breaks"
+        )));
+    }
+    (name.len() > LONGEST).then(|| Fault::new(format!("a name has at most {LONGEST} bytes")))
+}
+
+fn constants(raw: &Entries<String>, at: &Pointer, check: &mut Check<'_>) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for (name, text) in &raw.0 {
+        if let Some(fault) = variable_fault(name) {
+            check.key(&at.key(name), fault);
+        }
+        if text.contains("{{") {
+            let fault = Fault::new("a constant cannot contain a {{placeholder}}");
+            check.value(&at.key(name), fault.help("write the placeholder where it is used"));
+        }
+        all.push((name.clone(), check.fill(text)));
+    }
+    all
+}
+
+/// What is wrong with the name of a variable or a constant.
+pub(crate) fn variable_fault(name: &str) -> Option<Fault> {
+    let valid = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !starts || !name.chars().all(valid) {
+        let fault = Fault::new(format!("\"{name}\" is not the name of a variable"));
+        return Some(fault.help("letters, digits, _, - and . only, with a letter first"));
+    }
+    BUILT_IN.contains(&name).then(|| {
+        let fault = Fault::new(format!("{{{{{name}}}}} has a meaning of its own"));
+        fault.help("choose another name")
+    })
+}
+
+fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
+    let default = Limits::default();
+    let body = match &raw.body {
+        None => default.body,
+        Some(text) => {
+            let at = Pointer::default().key("limits").key("body");
+            let size = check.fill(text).parse::<Bytes>().map_err(Fault::from);
+            let some = size.and_then(|size| match size {
+                Bytes(0) => Err(Fault::new("a limit must be at least 1B")),
+                size => Ok(size),
+            });
+            check.accept(&at, some)?
+        }
+    };
+    Some(Limits {
+        connections: raw.connections.unwrap_or(default.connections),
+        in_flight: raw.in_flight.unwrap_or(default.in_flight),
+        body,
+        workers: raw.workers,
+    })
+}
+
+/// SHA-256 of what decides the requests and their load, as written: values from the
+/// environment have no part in it, nor have the target's place and the objectives.
+fn hash(raw: &RawScenario) -> String {
+    let flows: &[RawFlow] = &raw.flows;
+    let load: &RawLoad = &raw.load;
+    let decisive = json!({ "flows": flows, "load": load, "variables": raw.variables });
+    let digest = Sha256::digest(format!("loadgate scenario 1\n{decisive}"));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

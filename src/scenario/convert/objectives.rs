@@ -1,0 +1,277 @@
+//! Reads service level objectives: `<metric> <op> <limit> [for 95% of 10s windows]`.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::super::check::Check;
+use super::super::document::Pointer;
+use super::super::model::StepId;
+use super::super::problems::{Fault, nearest};
+use super::super::raw::RawSlo;
+use super::super::slo::{FailureShare, Metric, Scope, Slo, Threshold, Windows};
+use super::Sections;
+use super::flows::Walks;
+use crate::units::{Quantile, Ratio, format_duration, parse_duration};
+
+const SHARES: [(&str, FailureShare); 8] = [
+    ("error_rate", FailureShare::Errors),
+    ("server_error_rate", FailureShare::ServerErrors),
+    ("client_error_rate", FailureShare::ClientErrors),
+    ("check_failure_rate", FailureShare::CheckFailures),
+    ("timeout_rate", FailureShare::Timeouts),
+    ("transport_error_rate", FailureShare::TransportErrors),
+    ("rejected_rate", FailureShare::Rejections),
+    ("unsent_rate", FailureShare::Unsent),
+];
+const AVAILABILITY: &str = "availability";
+
+/// The objectives for all steps together and for single ones.
+pub(crate) fn objectives(
+    raw: &RawSlo,
+    sections: &Sections,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> Vec<Slo> {
+    let steps = &sections.walks.steps;
+    let slowest = steps.iter().map(|step| step.timeout).max().unwrap_or(Duration::MAX);
+    let whole = Place { scope: Scope::All, timeout: slowest, at: at.key("all") };
+    let mut found = group(&raw.all, &whole, check);
+    for (name, texts) in &raw.steps.0 {
+        let at = at.key("steps").key(name);
+        match steps.iter().position(|step| step.name == *name) {
+            Some(index) => {
+                let scope = Scope::Step(StepId(u16::try_from(index).unwrap_or(u16::MAX)));
+                let place = Place { scope, timeout: steps[index].timeout, at };
+                found.extend(group(texts, &place, check));
+            }
+            None => without_step(name, &sections.walks, &at, check),
+        }
+    }
+    found
+}
+
+fn without_step(name: &str, walks: &Walks, at: &Pointer, check: &mut Check<'_>) {
+    // The step itself has a mistake; that is enough to read at once.
+    if walks.step_names.contains(name) {
+        return;
+    }
+    let mut known: Vec<&str> = walks.step_names.iter().map(String::as_str).collect();
+    known.sort_unstable();
+    let fault = Fault::new(format!("no step is named \"{name}\""));
+    check.key(at, fault.nearest(name, known.into_iter()));
+}
+
+/// Where a group of objectives stands and what it is about.
+struct Place {
+    scope: Scope,
+    timeout: Duration,
+    at: Pointer,
+}
+
+fn group(texts: &[String], place: &Place, check: &mut Check<'_>) -> Vec<Slo> {
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    for (index, text) in texts.iter().enumerate() {
+        let at = place.at.item(index);
+        let slo = objective(&check.fill(text), text, place.scope)
+            .and_then(|slo| reachable(slo, place.timeout));
+        let Some(slo) = check.accept(&at, slo) else { continue };
+        if !seen.insert(subject(&slo)) {
+            let fault = Fault::new(format!("\"{}\" is the second limit for the same", slo.text));
+            check.value(&at, fault.help("keep the stricter of the two"));
+        }
+        found.push(slo);
+    }
+    found
+}
+
+/// What two objectives must not share.
+fn subject(slo: &Slo) -> String {
+    let windows = slo.windows.map(|windows| windows.length);
+    match slo.metric {
+        Metric::ResponseTime { quantile, .. } => format!("{quantile} {windows:?}"),
+        Metric::Failures(share) => format!("{share:?} {windows:?}"),
+    }
+}
+
+/// A response is never slower than the time limit of its step.
+fn reachable(slo: Slo, timeout: Duration) -> Result<Slo, Fault> {
+    let limit = slo.threshold().map(Threshold::duration);
+    if limit.is_none_or(|limit| limit <= timeout) {
+        return Ok(slo);
+    }
+    let timeout = format_duration(timeout);
+    let fault = Fault::new(format!("no answer can take longer than the timeout of {timeout}"));
+    Err(fault.help("lower the limit, or raise the \"timeout\" of the step"))
+}
+
+/// Reads one objective; `written` is the text with nothing filled in.
+fn objective(text: &str, written: &str, scope: Scope) -> Result<Slo, Fault> {
+    let parts = Parts::split(text)?;
+    let (limit, windows) = match parts.rest.split_once(" for ") {
+        Some((limit, windows)) => (limit.trim(), Some(self::windows(windows)?)),
+        None => (parts.rest, None),
+    };
+    let (metric, allowed) = measure(parts.metric, parts.operator, limit)?;
+    Ok(Slo { scope, metric, allowed, windows, text: normalised(written) })
+}
+
+struct Parts<'t> {
+    metric: &'t str,
+    operator: Operator,
+    rest: &'t str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+impl<'t> Parts<'t> {
+    fn split(text: &'t str) -> Result<Parts<'t>, Fault> {
+        let Some(at) = text.find(['<', '>']) else {
+            let fault = Fault::new(format!("\"{}\" is not an objective", text.trim()));
+            return Err(fault.help("write it like \"p99 < 500ms\" or \"availability >= 99.9%\""));
+        };
+        let (metric, tail) = (text[..at].trim(), &text[at..]);
+        let (operator, length) = match tail.as_bytes() {
+            [b'<', b'=', ..] => (Operator::AtMost, 2),
+            [b'>', b'=', ..] => (Operator::AtLeast, 2),
+            [b'<', ..] => (Operator::Less, 1),
+            _ => (Operator::More, 1),
+        };
+        Ok(Parts { metric, operator, rest: tail[length..].trim() })
+    }
+}
+
+/// Blanks as a person would set them; no value from the environment.
+fn normalised(written: &str) -> String {
+    let spaced = written.find(['<', '>']).map(|at| {
+        let length = if written[at + 1..].starts_with('=') { 2 } else { 1 };
+        let (left, rest) = written.split_at(at);
+        format!("{left} {} {}", &rest[..length], &rest[length..])
+    });
+    spaced.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn measure(metric: &str, operator: Operator, limit: &str) -> Result<(Metric, f64), Fault> {
+    if let Some((_, share)) = SHARES.iter().find(|(name, _)| *name == metric) {
+        let allowed = failure_limit(metric, operator, limit)?;
+        return Ok((Metric::Failures(*share), allowed));
+    }
+    if metric == AVAILABILITY {
+        let allowed = unavailable(operator, limit)?;
+        return Ok((Metric::Failures(FailureShare::Unavailable), allowed));
+    }
+    let quantile = quantile(metric)?;
+    let threshold = threshold(metric, operator, limit)?;
+    Ok((Metric::ResponseTime { quantile, threshold }, quantile.beyond()))
+}
+
+fn quantile(metric: &str) -> Result<Quantile, Fault> {
+    if metric == "max" {
+        return Ok(Quantile::new(1.0).expect("one is in [0, 1]"));
+    }
+    let numeric =
+        metric.strip_prefix('p').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    match metric.parse::<Quantile>() {
+        Ok(quantile) if quantile.beyond() > 0.0 => Ok(quantile),
+        Ok(_) => Err(Fault::new(format!("\"{metric}\" has too many digits"))),
+        Err(error) if numeric => {
+            Err(Fault::from(error).help("for the slowest request write \"max\""))
+        }
+        Err(_) => Err(unknown_metric(metric)),
+    }
+}
+
+fn unknown_metric(metric: &str) -> Fault {
+    let shares = SHARES.iter().map(|(name, _)| *name);
+    let names: Vec<&str> =
+        shares.chain([AVAILABILITY, "p50", "p90", "p95", "p99", "p99.9", "max"]).collect();
+    let other = [("avg", "p50"), ("mean", "p50"), ("median", "p50"), ("5xx", "server_error_rate")];
+    let fault = Fault::new(format!("unknown metric \"{metric}\""));
+    match other.iter().find(|(word, _)| *word == metric) {
+        Some((_, ours)) => fault.help(format!("use \"{ours}\"")),
+        None => match nearest(metric, &names) {
+            Some(name) => fault.help(format!("did you mean \"{name}\"?")),
+            None => fault.nearest("", names.into_iter()),
+        },
+    }
+}
+
+fn threshold(metric: &str, operator: Operator, limit: &str) -> Result<Threshold, Fault> {
+    let inclusive = upper(metric, operator, limit)? == Operator::AtMost;
+    let length = parse_duration(limit)?;
+    if length.is_zero() {
+        return Err(Fault::new("a response time cannot be zero").help("write \"p99 < 500ms\""));
+    }
+    let limit = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+    Ok(Threshold { limit, inclusive })
+}
+
+fn failure_limit(metric: &str, operator: Operator, limit: &str) -> Result<f64, Fault> {
+    let operator = upper(metric, operator, limit)?;
+    let Ratio(share) = limit.parse()?;
+    if share <= 0.0 && operator == Operator::Less {
+        let fault = Fault::new(format!("\"{metric} < {limit}\" can never hold"));
+        return Err(fault.help(format!("write \"{metric} <= 0%\" to allow none at all")));
+    }
+    below_one(metric, share)
+}
+
+fn unavailable(operator: Operator, limit: &str) -> Result<f64, Fault> {
+    let Ratio(share) = limit.parse()?;
+    match operator {
+        Operator::AtLeast => {}
+        Operator::More if share < 1.0 => {}
+        Operator::More => {
+            let fault = Fault::new(format!("\"availability > {limit}\" can never hold"));
+            return Err(fault.help("write \"availability >= 100%\""));
+        }
+        Operator::Less | Operator::AtMost => {
+            let fault = Fault::new("availability must be high, not low");
+            return Err(fault.help(format!("write \"availability >= {limit}\"")));
+        }
+    }
+    below_one(AVAILABILITY, ((1.0 - share) * 1e12).round() / 1e12)
+}
+
+fn below_one(metric: &str, allowed: f64) -> Result<f64, Fault> {
+    if allowed < 1.0 {
+        return Ok(allowed);
+    }
+    let fault = Fault::new(format!("this limit on {metric} always holds"));
+    Err(fault.help("write a limit that can be missed, or remove it"))
+}
+
+/// Everything but availability is better when it is smaller.
+fn upper(metric: &str, operator: Operator, limit: &str) -> Result<Operator, Fault> {
+    match operator {
+        Operator::Less | Operator::AtMost => Ok(operator),
+        Operator::More | Operator::AtLeast => {
+            let fault = Fault::new(format!("{metric} must be low, not high"));
+            Err(fault.help(format!("write \"{metric} < {limit}\"")))
+        }
+    }
+}
+
+/// `95% of 10s windows`.
+fn windows(text: &str) -> Result<Windows, Fault> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let [share, "of", length, "windows" | "window"] = words.as_slice() else {
+        let fault = Fault::new(format!("cannot read the windows \"for {}\"", text.trim()));
+        return Err(fault.help("write it like \"p95 < 200ms for 95% of 10s windows\""));
+    };
+    let share: Ratio = share.parse()?;
+    if share.0 <= 0.0 {
+        return Err(Fault::new("an objective that must hold in 0% of windows always holds"));
+    }
+    let length = parse_duration(length)?;
+    if length.is_zero() || length.subsec_nanos() > 0 {
+        let fault = Fault::new("windows last whole seconds");
+        return Err(fault.help("write it like \"for 95% of 10s windows\""));
+    }
+    Ok(Windows { share, length })
+}

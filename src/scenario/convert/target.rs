@@ -1,0 +1,225 @@
+//! The system under test: where it is, whether it may be loaded, how to start it.
+
+use url::{Host, Url};
+
+use super::super::check::Check;
+use super::super::document::Pointer;
+use super::super::model::{Address, HttpAddress, Ready, StartCommand, Target};
+use super::super::problems::Fault;
+use super::super::raw::{RawReady, RawScenario, RawTarget};
+use super::super::read::Origin;
+use super::super::template::parse::url_fault;
+use super::load::positive;
+
+/// How long a target may take to become ready if the scenario does not say.
+const READY_WITHIN: &str = "30s";
+
+/// The hosts that may be loaded, from the file and from the caller, normalised.
+pub(super) fn allowed(raw: &RawScenario, origin: &Origin, check: &mut Check<'_>) -> Vec<String> {
+    let at = Pointer::default().key("allow");
+    let mut hosts = Vec::new();
+    for (index, text) in raw.allow.iter().enumerate() {
+        let filled = check.fill(text);
+        hosts.extend(check.accept(&at.item(index), host(&filled)));
+    }
+    for text in &origin.extra_allow {
+        hosts.extend(check.accept(&at, host(text)));
+    }
+    hosts
+}
+
+/// The target; its address must be permitted.
+pub(super) fn target(
+    raw: &RawTarget,
+    allow: &[String],
+    origin: &Origin,
+    check: &mut Check<'_>,
+) -> Option<Target> {
+    let at = Pointer::default().key("target");
+    let address = address(raw, allow, &at, check);
+    let start = start(raw, origin, &at, check);
+    let ready = ready(raw.ready.as_ref(), &at.key("ready"), check);
+    let metrics = path(raw.metrics.as_deref(), &at.key("metrics"), check);
+    Some(Target { address: address?, start, ready: ready?, metrics })
+}
+
+/// The address of a target that is not the demo.
+pub(super) fn http(target: &Target) -> Option<&HttpAddress> {
+    match &target.address {
+        Address::Demo => None,
+        Address::Http(address) => Some(address),
+    }
+}
+
+/// What precedes every path.
+pub(super) fn prefix(target: &Target) -> String {
+    http(target).map(|address| address.prefix.clone()).unwrap_or_default()
+}
+
+fn address(
+    raw: &RawTarget,
+    allow: &[String],
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> Option<Address> {
+    match (raw.demo, &raw.url) {
+        (Some(true), None) => {
+            demo_stands_alone(raw, at, check);
+            Some(Address::Demo)
+        }
+        (Some(true), Some(_)) => {
+            let fault = Fault::new("the target is either the demo or a url, not both");
+            check.key(&at.key("url"), fault.help("remove \"demo\" or \"url\""));
+            None
+        }
+        (Some(false) | None, Some(url)) => {
+            let filled = check.fill(url);
+            let address = http_address(&filled).and_then(|address| permitted(address, allow));
+            check.accept(&at.key("url"), address).map(Address::Http)
+        }
+        (Some(false) | None, None) => {
+            let fault = Fault::new("the target is missing");
+            let help =
+                "add \"url\": \"http://127.0.0.1:3000\", or \"demo\": true for the built-in API";
+            check.value(at, fault.help(help));
+            None
+        }
+    }
+}
+
+fn demo_stands_alone(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) {
+    let others = [
+        ("command", raw.command.is_some()),
+        ("cwd", raw.cwd.is_some()),
+        ("env", !raw.env.0.is_empty()),
+        ("ready", raw.ready.is_some()),
+    ];
+    for (key, _) in others.iter().filter(|(_, given)| *given) {
+        let fault = Fault::new(format!("\"{key}\" means nothing for the demo"));
+        check.key(&at.key(key), fault.help("remove it, or give a \"url\" instead of \"demo\""));
+    }
+}
+
+fn http_address(text: &str) -> Result<HttpAddress, Fault> {
+    const HELP: &str = "write it like \"http://127.0.0.1:3000\"";
+    let url = Url::parse(text)
+        .map_err(|error| Fault::new(format!("\"{text}\" is not a url: {error}")).help(HELP))?;
+    match url.scheme() {
+        "http" => {}
+        "https" => {
+            let fault = Fault::new("https is not supported yet");
+            return Err(fault.help("test over http, where the server speaks it behind its proxy"));
+        }
+        other => {
+            let fault = Fault::new(format!("the url must start with http://, found {other}:"));
+            return Err(fault.help(HELP));
+        }
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let fault = Fault::new("the url must not contain credentials");
+        return Err(
+            fault.help("send an authorization header from the environment: \"Bearer ${TOKEN}\"")
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        let fault = Fault::new("the target's url has no query and no fragment");
+        return Err(fault.help("queries belong to the requests of steps"));
+    }
+    Ok(HttpAddress {
+        host: url.host().as_ref().map(bare).unwrap_or_default(),
+        port: url.port_or_known_default().unwrap_or(80),
+        prefix: url.path().trim_end_matches('/').to_owned(),
+    })
+}
+
+/// A host as it is compared and connected to: lower case, no brackets.
+fn bare(host: &Host<impl AsRef<str>>) -> String {
+    match host {
+        Host::Domain(name) => name.as_ref().to_ascii_lowercase(),
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+    }
+}
+
+fn host(text: &str) -> Result<String, Fault> {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let bracketed = format!("[{inner}]");
+    let parsed = Host::parse(if inner.contains(':') { &bracketed } else { inner });
+    parsed.map(|host| bare(&host)).map_err(|_| {
+        let fault = Fault::new(format!("\"{text}\" is not the name or the address of a host"));
+        fault.help("write the bare host, without http://, port and path: \"staging.example.com\"")
+    })
+}
+
+fn permitted(address: HttpAddress, allow: &[String]) -> Result<HttpAddress, Fault> {
+    if is_loopback(&address.host) || allow.contains(&address.host) {
+        return Ok(address);
+    }
+    let host = &address.host;
+    let fault =
+        Fault::new(format!("{host} is not this machine, and nothing says it may be loaded"));
+    Err(fault.help(format!(
+        "if it is yours to load, add \"allow\": [\"{host}\"] to the scenario or --allow-host {host}"
+    )))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+fn start(
+    raw: &RawTarget,
+    origin: &Origin,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> Option<StartCommand> {
+    for (key, given) in [("cwd", raw.cwd.is_some()), ("env", !raw.env.0.is_empty())] {
+        if given && raw.command.is_none() && raw.demo != Some(true) {
+            let fault = Fault::new(format!("\"{key}\" without \"command\""));
+            check.key(&at.key(key), fault.help("add \"command\": [\"node\", \"server.js\"]"));
+        }
+    }
+    let command: Vec<String> = raw.command.as_ref()?.iter().map(|arg| check.fill(arg)).collect();
+    if command.first().is_none_or(String::is_empty) {
+        let fault = Fault::new("the command names no program");
+        check.value(&at.key("command"), fault.help("write [\"node\", \"server.js\"]"));
+    }
+    let folder = match &raw.cwd {
+        Some(cwd) => origin.folder.join(check.fill(cwd)),
+        None => origin.folder.clone(),
+    };
+    Some(StartCommand { command, folder, env: variables(raw, &at.key("env"), check) })
+}
+
+fn variables(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for (name, value) in &raw.env.0 {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let fault =
+                Fault::new(format!("\"{name}\" is not the name of an environment variable"));
+            check.key(&at.key(name), fault);
+        }
+        all.push((name.clone(), check.fill(value)));
+    }
+    all
+}
+
+fn ready(raw: Option<&RawReady>, at: &Pointer, check: &mut Check<'_>) -> Option<Ready> {
+    let within = raw.and_then(|raw| raw.within.as_deref()).unwrap_or(READY_WITHIN);
+    let within = positive(&check.fill(within));
+    let within = check.accept(&at.key("within"), within);
+    let path = path(raw.and_then(|raw| raw.path.as_deref()), &at.key("path"), check);
+    Some(Ready { path, within: within? })
+}
+
+fn path(text: Option<&str>, at: &Pointer, check: &mut Check<'_>) -> Option<String> {
+    let filled = check.fill(text?);
+    if !filled.starts_with('/') {
+        let fault = Fault::new(format!("the path \"{filled}\" must start with /"));
+        check.value(at, fault.help("write the path only; the host is the target's"));
+        return None;
+    }
+    let fault = url_fault(&filled, 0);
+    check.accept(at, fault.map_or(Ok(filled), Err))
+}

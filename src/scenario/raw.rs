@@ -1,0 +1,281 @@
+//! The scenario file as it is written, before anything is checked.
+//!
+//! These types are the one source of truth for the form of the file: they
+//! are what is read, and the JSON Schema is generated from them and their
+//! documentation. Quantities are still texts here. No behaviour.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::entries::Entries;
+use super::load::ArrivalProcess;
+
+/// A loadgate scenario: what to send, how hard, and what is good enough. Texts may contain
+/// `${VAR}` and `${VAR:-default}` from the environment.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the scenario")]
+pub(crate) struct RawScenario {
+    /// The JSON Schema of this file, for editors.
+    #[serde(rename = "$schema")]
+    #[expect(dead_code, reason = "a key that editors read and nobody else")]
+    pub(crate) schema: Option<String>,
+    /// Names the run and its folder; without it, the file's name.
+    #[schemars(example = &"orders")]
+    pub(crate) name: Option<String>,
+    /// The system under test.
+    pub(crate) target: RawTarget,
+    /// Constants for `{{placeholders}}`.
+    #[serde(default)]
+    pub(crate) variables: Entries<String>,
+    /// What virtual users do. Each arrival picks a flow by weight.
+    #[schemars(length(min = 1))]
+    pub(crate) flows: Vec<RawFlow>,
+    /// How hard.
+    pub(crate) load: RawLoad,
+    /// What is good enough; without it, p95 < 200ms, p99 < 500ms, `server_error_rate` < 0.1%
+    /// and availability >= 99.9%.
+    #[serde(default)]
+    pub(crate) slo: RawSlo,
+    /// Ceilings of the load generator.
+    #[serde(default)]
+    pub(crate) limits: RawLimits,
+    /// Hosts other than this machine that may be loaded.
+    #[serde(default)]
+    #[schemars(example = ["staging.example.com"])]
+    pub(crate) allow: Vec<String>,
+}
+
+/// The system under test: `{"demo": true}` or a `url`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the target")]
+#[schemars(extend("oneOf" = json!([{ "required": ["demo"] }, { "required": ["url"] }])))]
+pub(crate) struct RawTarget {
+    /// Use the demo API that is built in.
+    pub(crate) demo: Option<bool>,
+    /// Where it listens.
+    #[schemars(example = "http://127.0.0.1:3000")]
+    pub(crate) url: Option<String>,
+    /// How to start it: the program and its arguments. Without it, it must run already.
+    #[schemars(example = ["node", "server.js"], length(min = 1))]
+    pub(crate) command: Option<Vec<String>>,
+    /// The folder to start it in, relative to this file; without it, this file's folder.
+    pub(crate) cwd: Option<String>,
+    /// Environment variables to start it with.
+    #[serde(default)]
+    pub(crate) env: Entries<String>,
+    /// When it is ready; without it, when it accepts connections.
+    pub(crate) ready: Option<RawReady>,
+    /// The path of its Prometheus metrics.
+    #[schemars(example = "/metrics")]
+    pub(crate) metrics: Option<String>,
+}
+
+/// When the target is ready.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "ready")]
+pub(crate) struct RawReady {
+    /// Answers with a status below 400 when it is.
+    #[schemars(example = "/health")]
+    pub(crate) path: Option<String>,
+    /// How long it may take; without it, 30s.
+    #[schemars(example = "30s")]
+    pub(crate) within: Option<String>,
+}
+
+/// A sequence of steps that one virtual user walks through.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "a flow")]
+pub(crate) struct RawFlow {
+    /// Names the flow; unique.
+    #[schemars(example = &"browse")]
+    pub(crate) name: String,
+    /// Its share among all weights; without it, 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) weight: u32,
+    /// What is done, in order.
+    #[schemars(length(min = 1))]
+    pub(crate) steps: Vec<RawStep>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// One request, or a time to think.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "a step")]
+#[schemars(extend("oneOf" = json!([{ "required": ["request"] }, { "required": ["think"] }])))]
+pub(crate) struct RawStep {
+    /// Names the step in reports; unique in the file. Without it, the text of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "list orders")]
+    pub(crate) name: Option<String>,
+    /// Method and path. `{{placeholders}}`: variables, constants, `uuid`, `user`, `iteration`,
+    /// `now`, `random 1..100`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "GET /orders?limit=20")]
+    pub(crate) request: Option<String>,
+    /// Header fields; values may contain placeholders.
+    #[serde(default)]
+    pub(crate) headers: Entries<String>,
+    /// A JSON body; its texts may contain placeholders. A text that is nothing but one
+    /// placeholder becomes the value itself, so that a number stays a number.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Value")]
+    pub(crate) json: Option<Value>,
+    /// A body as it is; may contain placeholders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) body: Option<String>,
+    /// The fields of a form; values may contain placeholders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) form: Option<Entries<String>>,
+    /// Which answers are right; without it, every status below 400.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<RawCheck>,
+    /// From the intended moment to the end of the response; without it, 10s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "10s")]
+    pub(crate) timeout: Option<String>,
+    /// Variables to keep from the JSON answer, each with its `JSONPath`.
+    #[serde(default)]
+    #[schemars(example = json!({ "order": "$.items[0].id" }))]
+    pub(crate) extract: Entries<String>,
+    /// Do it only once per virtual user, such as a login.
+    #[serde(default)]
+    pub(crate) once: bool,
+    /// A time to think instead of a request; nothing else may stand beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "1s..3s")]
+    pub(crate) think: Option<String>,
+}
+
+/// Tells `"json": null`, a body, from no `json` at all.
+fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
+}
+
+/// Which answers are right.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the check")]
+pub(crate) struct RawCheck {
+    /// A status such as 200, a class such as "2xx", or a list of them.
+    #[schemars(schema_with = "statuses")]
+    pub(crate) status: Value,
+}
+
+fn statuses(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let code = json!({ "type": "integer", "minimum": 100, "maximum": 599, "examples": [200] });
+    let class = json!({ "type": "string", "examples": ["2xx"] });
+    let one = json!({ "anyOf": [code, class] });
+    schemars::json_schema!({
+        "anyOf": [code, class, { "type": "array", "minItems": 1, "items": one }]
+    })
+}
+
+/// How hard: stages of load, one after the other.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the load")]
+pub(crate) struct RawLoad {
+    /// How arrivals are spread over time; without it, poisson.
+    #[serde(default)]
+    pub(crate) arrivals: ArrivalProcess,
+    /// Decides every arrival and every choice of the run; without it, 1.
+    #[serde(default = "first_seed")]
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
+    pub(crate) seed: u64,
+    /// One after the other.
+    #[schemars(length(min = 1))]
+    pub(crate) stages: Vec<RawStage>,
+}
+
+pub(crate) fn first_seed() -> u64 {
+    1
+}
+
+/// A stretch of time with a rate, or a pause.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "a stage")]
+pub(crate) struct RawStage {
+    /// How long it lasts.
+    #[serde(rename = "for")]
+    #[schemars(example = "60s")]
+    pub(crate) length: String,
+    /// Arrivals per time: `100/s`, or a ramp, `50/s -> 200/s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "100/s", example = "50/s -> 200/s")]
+    pub(crate) rate: Option<String>,
+    /// Keep what happens here out of the verdict.
+    #[serde(default)]
+    pub(crate) warmup: bool,
+    /// Send nothing.
+    #[serde(default)]
+    pub(crate) pause: bool,
+}
+
+/// What is good enough: objectives here, or the file that has them.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the slo")]
+pub(crate) struct RawSlo {
+    /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
+    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`.
+    #[serde(default)]
+    #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
+    pub(crate) all: Vec<String>,
+    /// Objectives for single steps, by name.
+    #[serde(default)]
+    #[schemars(example = json!({ "create order": ["p99 < 800ms"] }))]
+    pub(crate) steps: Entries<Vec<String>>,
+    /// A file with `all` and `steps`, relative to this one; nothing else may stand beside it.
+    #[schemars(example = "slo.json")]
+    pub(crate) file: Option<String>,
+}
+
+/// Service level objectives that several scenarios share.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the slo file")]
+pub(crate) struct RawSloFile {
+    /// The JSON Schema of this file, for editors.
+    #[serde(rename = "$schema")]
+    #[expect(dead_code, reason = "a key that editors read and nobody else")]
+    pub(crate) schema: Option<String>,
+    /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
+    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`.
+    #[serde(default)]
+    #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
+    pub(crate) all: Vec<String>,
+    /// Objectives for single steps, by name.
+    #[serde(default)]
+    #[schemars(example = json!({ "create order": ["p99 < 800ms"] }))]
+    pub(crate) steps: Entries<Vec<String>>,
+}
+
+/// The generator's ceilings. Reaching one is reported, never hidden.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the limits")]
+pub(crate) struct RawLimits {
+    /// Open connections; without it, 1000.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) connections: Option<u32>,
+    /// Iterations under way; without it, 10000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub(crate) in_flight: Option<u32>,
+    /// The size of one response's body; without it, 10MB.
+    #[schemars(example = "10MB")]
+    pub(crate) body: Option<String>,
+    /// Threads that send; without it, as many as the load needs.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(crate) workers: Option<u16>,
+}

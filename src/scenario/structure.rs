@@ -1,0 +1,256 @@
+//! Whether a file has the right form: known keys, nothing missing, right types.
+//!
+//! Checks a value against the generated schema, which is the form of the `Raw*`
+//! types, and so needs to know no section of the file. What is wrong is reported and
+//! replaced by something of the right form, so that the rest of the file can still
+//! be checked for content.
+
+use serde_json::{Map, Number, Value, json};
+
+use super::check::Check;
+use super::document::Pointer;
+use super::problems::Fault;
+
+/// Reports everything that is not as the schema says, and mends the value.
+pub(crate) fn check(value: &mut Value, schema: &Value, at: &Pointer, check: &mut Check<'_>) {
+    let schema = alternative(value, schema);
+    if let Some(names) = constants(schema) {
+        return one_of(value, &names, at, check);
+    }
+    let Some(kind) = schema["type"].as_str() else { return };
+    if kind_of(value) != kind && !(kind == "number" && value.is_number()) {
+        check.malformed(at, wrong_kind(value, schema, at));
+        *value = placeholder(schema);
+        return;
+    }
+    match value {
+        Value::Object(members) => object(members, schema, at, check),
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                self::check(item, &schema["items"], &at.item(index), check);
+            }
+        }
+        Value::Number(number) => {
+            if let Err(fault) = within(number, schema, at) {
+                check.malformed(at, fault);
+                *value = placeholder(schema);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// Of several permitted forms the one that fits the value best.
+fn alternative<'s>(value: &Value, schema: &'s Value) -> &'s Value {
+    let Some(options) = schema["anyOf"].as_array() else { return schema };
+    let fits = options.iter().find(|option| option["type"] == kind_of(value));
+    fits.unwrap_or(&options[0])
+}
+
+/// The permitted values of a choice.
+fn constants(schema: &Value) -> Option<Vec<&str>> {
+    if let Some(names) = schema["enum"].as_array() {
+        return names.iter().map(Value::as_str).collect();
+    }
+    schema["oneOf"].as_array()?.iter().map(|option| option["const"].as_str()).collect()
+}
+
+fn one_of(value: &mut Value, names: &[&str], at: &Pointer, check: &mut Check<'_>) {
+    let found = value.as_str().map(str::to_owned);
+    if found.as_deref().is_some_and(|found| names.contains(&found)) {
+        return;
+    }
+    let shown = shown(value);
+    let fault = Fault::new(format!("{} has no choice {shown}", name_of(at)));
+    check.malformed(at, fault.nearest(&found.unwrap_or_default(), names.iter().copied()));
+    *value = names[0].into();
+}
+
+fn object(members: &mut Map<String, Value>, schema: &Value, at: &Pointer, check: &mut Check<'_>) {
+    let empty = Map::new();
+    let known = schema["properties"].as_object().unwrap_or(&empty);
+    let mut unknown = Vec::new();
+    for (name, member) in members.iter_mut() {
+        let place = at.key(name);
+        match (known.get(name), &schema["additionalProperties"]) {
+            (Some(schema), _) | (None, schema @ Value::Object(_)) => {
+                self::check(member, schema, &place, check);
+            }
+            (None, Value::Bool(false)) => {
+                check.key(&place, unknown_key(name, known, schema));
+                unknown.push(name.clone());
+            }
+            (None, _) => {}
+        }
+    }
+    unknown.iter().for_each(|name| drop(members.shift_remove(name)));
+    missing(members, schema, at, check);
+}
+
+fn missing(members: &mut Map<String, Value>, schema: &Value, at: &Pointer, check: &mut Check<'_>) {
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if members.contains_key(name) {
+            continue;
+        }
+        let schema_of_key = &schema["properties"][name];
+        let fault = Fault::new(format!("\"{name}\" is missing in {}", title(schema)));
+        check.malformed(&at.key(name), fault.help(format!("add {}", sample(name, schema_of_key))));
+        members.insert(name.to_owned(), placeholder(schema_of_key));
+    }
+}
+
+/// Words that other tools use for keys of ours.
+const OTHER_WORDS: [(&str, &str, &str); 12] = [
+    ("a stage", "duration", "for"),
+    ("a stage", "length", "for"),
+    ("a stage", "target", "rate"),
+    ("a step", "path", "request"),
+    ("a step", "url", "request"),
+    ("a step", "method", "request"),
+    ("a step", "pause", "think"),
+    ("a step", "sleep", "think"),
+    ("a step", "capture", "extract"),
+    ("a step", "expect", "check"),
+    ("a flow", "requests", "steps"),
+    ("the scenario", "scenarios", "flows"),
+];
+
+fn unknown_key(name: &str, known: &Map<String, Value>, schema: &Value) -> Fault {
+    let title = title(schema);
+    let fault = Fault::new(format!("unknown key \"{name}\" in {title}"));
+    let meant = OTHER_WORDS.iter().find(|(place, word, _)| *place == title && *word == name);
+    match meant {
+        Some((_, _, ours)) => {
+            fault.help(format!("use {}", sample(ours, known.get(*ours).unwrap_or(&Value::Null))))
+        }
+        None => fault.nearest(name, known.keys().map(String::as_str)),
+    }
+}
+
+fn wrong_kind(value: &Value, schema: &Value, at: &Pointer) -> Fault {
+    let fault =
+        Fault::new(format!("{} must be {}, found {}", name_of(at), phrase(schema), shown(value)));
+    match (schema["type"].as_str(), value) {
+        (_, Value::Null) => fault.help("leave the key out instead of writing null"),
+        (Some("string"), Value::Number(number)) => fault.help(quantity(number, schema)),
+        (Some("array"), Value::String(text)) => fault.help(format!("write [\"{text}\"]")),
+        (Some("integer"), Value::String(text)) if text.parse::<u64>().is_ok() => {
+            fault.help(format!("write {text} without quotes"))
+        }
+        (Some("boolean"), Value::String(text)) if matches!(text.as_str(), "true" | "false") => {
+            fault.help(format!("write {text} without quotes"))
+        }
+        _ => fault,
+    }
+}
+
+/// A number where a text with a unit is wanted: the same number with the unit of the
+/// first example.
+fn quantity(number: &Number, schema: &Value) -> String {
+    let example = schema["examples"][0].as_str().unwrap_or_default();
+    let unit = example.trim_start_matches(|c: char| c.is_ascii_digit());
+    if unit.len() < example.len() {
+        return format!("write \"{number}{unit}\"");
+    }
+    format!("write \"{number}\" in quotes")
+}
+
+fn within(number: &Number, schema: &Value, at: &Pointer) -> Result<(), Fault> {
+    let (low, high) = (schema["minimum"].as_i64().unwrap_or(0), schema["maximum"].as_u64());
+    let value = number.as_u64().filter(|value| i64::try_from(*value).map_or(true, |v| v >= low));
+    if value.is_some_and(|value| high.is_none_or(|high| value <= high)) {
+        return Ok(());
+    }
+    let range = match high {
+        Some(high) => format!("between {low} and {high}"),
+        None => format!("of at least {low}"),
+    };
+    Err(Fault::new(format!("{} must be a whole number {range}, found {number}", name_of(at))))
+}
+
+/// Something of the right form, so that the file can be read on.
+fn placeholder(schema: &Value) -> Value {
+    if let Some(names) = constants(schema) {
+        return names.first().copied().unwrap_or_default().into();
+    }
+    let schema = schema["anyOf"].get(0).unwrap_or(schema);
+    match schema["type"].as_str() {
+        Some("object") => {
+            let required = schema["required"].as_array().into_iter().flatten();
+            let names = required.filter_map(Value::as_str);
+            names
+                .map(|name| (name.to_owned(), placeholder(&schema["properties"][name])))
+                .collect::<Map<_, _>>()
+                .into()
+        }
+        Some("array") => json!([]),
+        Some("integer" | "number") => schema["minimum"].as_u64().unwrap_or(0).into(),
+        Some("boolean") => false.into(),
+        Some("string") => "".into(),
+        _ => Value::Null,
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn phrase(schema: &Value) -> String {
+    let kind = match schema["type"].as_str().unwrap_or_default() {
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "string" => "a text",
+        "array" => "a list",
+        "object" => "an object",
+        _ => "something else",
+    };
+    match &schema["examples"][0] {
+        Value::Null => kind.to_owned(),
+        example => format!("{kind} such as {example}"),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null | Value::Bool(_) => value.to_string(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("the text \"{text}\""),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+/// A key with a value that would be right.
+fn sample(name: &str, schema: &Value) -> String {
+    match (&schema["examples"][0], schema["type"].as_str()) {
+        (Value::Null, Some("array")) => format!("\"{name}\": […]"),
+        (Value::Null, Some("object")) => format!("\"{name}\": {{…}}"),
+        (Value::Null, _) => format!("\"{name}\": …"),
+        (example, _) => format!("\"{name}\": {example}"),
+    }
+}
+
+fn title(schema: &Value) -> &str {
+    schema["title"].as_str().unwrap_or("this object")
+}
+
+/// The last key of a path, quoted; list elements go by the list's name.
+fn name_of(at: &Pointer) -> String {
+    let keys = at.as_str().rsplit('/').filter(|key| !key.is_empty());
+    let name = keys.clone().find(|key| !key.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_item = keys.clone().next() != name;
+    match name {
+        Some(name) if is_item => format!("an element of \"{name}\""),
+        Some(name) => format!("\"{}\"", name.replace("~1", "/").replace("~0", "~")),
+        None => "the file".to_owned(),
+    }
+}

@@ -1,0 +1,277 @@
+//! Reads templates: text with `{{placeholders}}` in, pieces or faults out.
+//!
+//! Environment variables and constants become part of the literal text here, so that
+//! a request without other placeholders is one literal. Which characters a literal
+//! may have, and how a constant is escaped, depends on the place.
+
+use std::collections::HashMap;
+
+use serde_json::Value as Json;
+
+use super::super::document::Pointer;
+use super::super::environment::Environment;
+use super::super::model::VariableId;
+use super::super::problems::Fault;
+use super::{Escape, Piece, Template, write_json_text};
+
+/// The placeholders that are always there.
+pub(crate) const BUILT_IN: [&str; 5] = ["uuid", "user", "iteration", "now", "random"];
+
+/// The names that a template may use.
+pub(crate) struct Names<'n> {
+    pub(crate) environment: Environment<'n>,
+    /// Constants of the scenario, filled in.
+    pub(crate) constants: &'n [(String, String)],
+    /// What earlier steps of the flow extract.
+    pub(crate) extracted: HashMap<String, VariableId>,
+    /// What this and later steps of the flow extract: known, but too early.
+    pub(crate) later: Vec<String>,
+}
+
+/// A template under construction.
+pub(crate) struct Builder<'n> {
+    names: &'n Names<'n>,
+    escape: Escape,
+    pieces: Vec<Piece>,
+    /// The literal that is being written, not yet among the pieces.
+    literal: String,
+    faults: Vec<Fault>,
+}
+
+impl Template {
+    /// Reads one text.
+    pub(crate) fn parse(
+        text: &str,
+        escape: Escape,
+        names: &Names<'_>,
+    ) -> Result<Template, Vec<Fault>> {
+        let mut builder = Builder::new(escape, names);
+        builder.text(text);
+        builder.finish()
+    }
+}
+
+impl<'n> Builder<'n> {
+    pub(crate) fn new(escape: Escape, names: &'n Names<'n>) -> Builder<'n> {
+        Builder { names, escape, pieces: Vec::new(), literal: String::new(), faults: Vec::new() }
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Template, Vec<Fault>> {
+        self.end_literal();
+        if self.faults.is_empty() {
+            return Ok(Template { pieces: self.pieces, escape: self.escape });
+        }
+        Err(self.faults)
+    }
+
+    /// The faults since the last call, for a builder that reads several texts.
+    pub(crate) fn take_faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// Adds text that is already fit for its place.
+    pub(crate) fn raw(&mut self, text: &str) {
+        self.literal.push_str(text);
+    }
+
+    fn push(&mut self, piece: Piece) {
+        self.end_literal();
+        self.pieces.push(piece);
+    }
+
+    fn end_literal(&mut self) {
+        if !self.literal.is_empty() {
+            let text = std::mem::take(&mut self.literal);
+            self.pieces.push(Piece::Literal(text.into_boxed_str()));
+        }
+    }
+
+    /// Adds a text with placeholders.
+    pub(crate) fn text(&mut self, text: &str) {
+        let mut done = 0;
+        while let Some(open) = text[done..].find("{{").map(|at| done + at) {
+            self.literal(&text[done..open], done);
+            let Some(close) = text[open..].find("}}").map(|at| open + at) else {
+                self.faults.push(unclosed(open));
+                return;
+            };
+            self.placeholder(text[open + 2..close].trim(), open);
+            done = close + 2;
+        }
+        self.literal(&text[done..], done);
+    }
+
+    /// Adds a text of a JSON document, with its quotes; one that is nothing but a
+    /// placeholder becomes the value itself.
+    pub(crate) fn json_text(&mut self, text: &str) {
+        let inner = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+        if let Some(name) = inner.filter(|inner| !inner.contains("}}") && !is_quoted(inner)) {
+            match self.piece(name.trim()) {
+                Ok(Found::Piece(piece)) => self.push(Piece::JsonValue(Box::new(piece))),
+                Ok(Found::Constant(text)) => {
+                    let mut quoted = String::new();
+                    write_json_text(&text, &mut quoted);
+                    self.raw(&quoted);
+                }
+                Err(fault) => self.faults.push(fault),
+            }
+            return;
+        }
+        self.raw("\"");
+        self.text(text);
+        self.raw("\"");
+    }
+
+    fn literal(&mut self, text: &str, offset: usize) {
+        let filled = self.names.environment.fill(text);
+        match self.escape {
+            Escape::Url => self.faults.extend(url_fault(&filled, offset)),
+            Escape::Header => self.faults.extend(header_fault(&filled, offset)),
+            Escape::Json | Escape::Form | Escape::Verbatim => {}
+        }
+        match self.escape {
+            Escape::Url | Escape::Header | Escape::Verbatim => self.raw(&filled),
+            Escape::Json | Escape::Form => self.constant(&filled),
+        }
+    }
+
+    fn constant(&mut self, text: &str) {
+        let mut escaped = String::new();
+        self.escape.write(text, &mut escaped);
+        self.raw(&escaped);
+    }
+
+    fn placeholder(&mut self, name: &str, offset: usize) {
+        match self.piece(name) {
+            Ok(Found::Piece(piece)) => self.push(piece),
+            Ok(Found::Constant(text)) => self.constant(&text),
+            Err(fault) => self.faults.push(fault.offset(offset)),
+        }
+    }
+
+    fn piece(&self, name: &str) -> Result<Found, Fault> {
+        if is_quoted(name) {
+            return Ok(Found::Constant(name[1..name.len() - 1].to_owned()));
+        }
+        if let Some((_, value)) = self.names.constants.iter().find(|(known, _)| known == name) {
+            return Ok(Found::Constant(value.clone()));
+        }
+        if let Some(id) = self.names.extracted.get(name) {
+            return Ok(Found::Piece(Piece::Variable(*id)));
+        }
+        let (word, rest) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
+        let piece = match (word, rest.trim()) {
+            ("uuid", "") => Piece::Uuid,
+            ("user", "") => Piece::User,
+            ("iteration", "") => Piece::Iteration,
+            ("now", "") => Piece::UnixMillis,
+            ("random", range) => random(range)?,
+            _ => return Err(self.unknown(name)),
+        };
+        Ok(Found::Piece(piece))
+    }
+
+    fn unknown(&self, name: &str) -> Fault {
+        if self.names.later.iter().any(|later| later == name) {
+            let fault =
+                Fault::new(format!("{{{{{name}}}}} is used before a step has extracted it"));
+            return fault.help("move the step that extracts it before this one");
+        }
+        let constants = self.names.constants.iter().map(|(name, _)| name.as_str());
+        let known = self.names.extracted.keys().map(String::as_str).chain(constants);
+        let mut known: Vec<&str> = known.chain(BUILT_IN).collect();
+        known.sort_unstable();
+        Fault::new(format!("unknown placeholder {{{{{name}}}}}")).nearest(name, known.into_iter())
+    }
+}
+
+enum Found {
+    Piece(Piece),
+    Constant(String),
+}
+
+/// `{{'{{'}}` stands for text that would otherwise be a placeholder.
+fn is_quoted(name: &str) -> bool {
+    name.len() >= 2 && name.starts_with('\'') && name.ends_with('\'')
+}
+
+fn unclosed(offset: usize) -> Fault {
+    let fault = Fault::new("{{ without its closing }}").offset(offset);
+    fault.help("write {{name}}, or {{'{{'}} for a literal {{")
+}
+
+fn random(range: &str) -> Result<Piece, Fault> {
+    let ends = range.split_once("..");
+    let numbers = ends.and_then(|(low, high)| {
+        Some((low.trim().parse::<i64>().ok()?, high.trim().parse::<i64>().ok()?))
+    });
+    match numbers {
+        Some((low, high)) if low <= high => Ok(Piece::Random(low, high)),
+        Some(_) => Err(Fault::new(format!("the range {range} of \"random\" is empty"))
+            .help("the smaller number comes first, as in {{random 1..100}}")),
+        None => Err(Fault::new("\"random\" needs two whole numbers")
+            .help("write {{random 1..100}}; both ends are included")),
+    }
+}
+
+/// What must not stand in a path or a query as it is.
+pub(crate) fn url_fault(text: &str, offset: usize) -> Option<Fault> {
+    let escape = |at: usize| {
+        let digits = text.as_bytes().get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let allowed = |at: usize, c: char| match c {
+        '%' => escape(at),
+        c => c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?[]".contains(c),
+    };
+    let (at, c) = text.char_indices().find(|(at, c)| !allowed(*at, *c))?;
+    let mut encoded = String::new();
+    Escape::Url.write(c.encode_utf8(&mut [0; 4]), &mut encoded);
+    let fault = Fault::new(format!("\"{c}\" cannot stand in a path")).offset(offset + at);
+    Some(match c {
+        '{' | '}' => fault.help("a placeholder has two braces: {{name}}"),
+        '#' => fault.help(format!("servers never see fragments; leave it out, or write {encoded}")),
+        _ => fault.help(format!("write {encoded}")),
+    })
+}
+
+fn header_fault(text: &str, offset: usize) -> Option<Fault> {
+    let (at, _) = text.char_indices().find(|(_, c)| c.is_control() && *c != '\t')?;
+    let fault = Fault::new("a header cannot contain line breaks or control characters");
+    Some(fault.offset(offset + at))
+}
+
+/// Adds a JSON document; faults are told apart by the text they are in.
+pub(crate) fn json_document(
+    value: &Json,
+    at: &Pointer,
+    builder: &mut Builder<'_>,
+    report: &mut dyn FnMut(&Pointer, Fault),
+) {
+    match value {
+        Json::Null | Json::Bool(_) | Json::Number(_) => builder.raw(&value.to_string()),
+        Json::String(text) => {
+            builder.json_text(text);
+            builder.take_faults().into_iter().for_each(|fault| report(at, fault));
+        }
+        Json::Array(items) => {
+            builder.raw("[");
+            for (index, item) in items.iter().enumerate() {
+                builder.raw(if index == 0 { "" } else { "," });
+                json_document(item, &at.item(index), builder, report);
+            }
+            builder.raw("]");
+        }
+        Json::Object(members) => {
+            builder.raw("{");
+            for (index, (name, member)) in members.iter().enumerate() {
+                let mut key = String::from(if index == 0 { "" } else { "," });
+                write_json_text(name, &mut key);
+                builder.raw(&key);
+                builder.raw(":");
+                json_document(member, &at.key(name), builder, report);
+            }
+            builder.raw("}");
+        }
+    }
+}
