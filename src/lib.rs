@@ -4,4 +4,5 @@
 pub mod analysis;
 pub mod record;
 pub mod scenario;
+pub mod target;
 pub mod units;
