@@ -2,9 +2,13 @@
 #![warn(missing_docs)]
 
 pub mod analysis;
+pub mod cli;
 pub mod demo;
 pub mod engine;
+pub mod experiment;
 pub mod record;
+pub mod report;
 pub mod scenario;
 pub mod schedule;
+pub mod target;
 pub mod units;

@@ -1,0 +1,18 @@
+//! The system under test: started, watched, stopped.
+//!
+//! `process` starts the target's command under a `supervisor`, which outlives
+//! loadgate by as much as it takes to stop what was started; `output` keeps what
+//! it prints. `ready` waits until it answers. Once a second `monitor` asks
+//! `procfs` what the target uses and, over `fetch` and `prometheus`, what it says
+//! of itself; `machine` does the same for the machine. Nothing here sends load or
+//! judges.
+
+mod fetch;
+pub mod machine;
+pub mod monitor;
+mod output;
+pub mod process;
+pub mod procfs;
+pub mod prometheus;
+pub mod ready;
+pub mod supervisor;

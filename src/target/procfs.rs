@@ -1,0 +1,323 @@
+//! What a process tree uses, as Linux sees it.
+//!
+//! Process ids come in; CPU time, memory, descriptors and threads of the whole tree
+//! go out. Elsewhere than on Linux there is no answer. Reads a few small files per
+//! process and thread, never all of `/proc` where the kernel lists children.
+
+use std::time::Duration;
+
+/// Which processes are the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessTree {
+    /// The started command.
+    pub root: u32,
+    /// Its supervisor, to which orphans of the command come back. What it uses itself is
+    /// not counted.
+    pub supervisor: Option<u32>,
+}
+
+/// What a process tree uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TreeUsage {
+    /// CPU time since the first sample and before; never falls, also when processes end.
+    pub cpu: Duration,
+    /// Resident memory in bytes. Pages that processes share are counted in each of them.
+    pub rss: u64,
+    /// Open file descriptors.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    /// Knows nothing on this system.
+    #[derive(Debug, Default)]
+    pub struct TreeSampler(());
+
+    impl TreeSampler {
+        /// Nothing is known here.
+        pub fn sample(&mut self, _tree: super::ProcessTree) -> Option<super::TreeUsage> {
+            None
+        }
+    }
+}
+
+pub use system::TreeSampler;
+#[cfg(target_os = "linux")]
+pub(crate) use system::{birth, carriers, descendants};
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::collections::{HashMap, HashSet};
+    use std::ffi::{OsStr, OsString};
+    use std::path::Path;
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    use procfs::process::{Process, Stat, all_processes};
+
+    use super::{ProcessTree, TreeUsage};
+
+    /// No target has more processes; a loop in what `/proc` says must end.
+    const MAX_PROCESSES: usize = 20_000;
+    /// How often a sample is taken again because a process ended meanwhile.
+    const ATTEMPTS: usize = 3;
+
+    /// Adds up what a process tree uses, from one sample to the next.
+    #[derive(Debug, Default)]
+    pub struct TreeSampler {
+        /// Ticks of the tree so far.
+        total: u64,
+        /// Ticks that the last sample added up to, including those of waited-for children.
+        last: u64,
+        /// Own ticks of each process in the last sample.
+        own: HashMap<Identity, u64>,
+    }
+
+    /// A process id is used again, but not with the same start.
+    type Identity = (i32, u64);
+
+    impl TreeSampler {
+        /// What the tree uses now; `None` when there is none.
+        ///
+        /// Ticks of a process that ended come back as its parent's ticks of waited-for
+        /// children, so the sum over the tree keeps them. Where the parent does not wait
+        /// (`SIGCHLD` ignored) the sum falls; then what the others used counts.
+        pub fn sample(&mut self, tree: ProcessTree) -> Option<TreeUsage> {
+            let census = (0..ATTEMPTS).map(|_| Census::take(tree)).find(|c| c.consistent);
+            self.absorb(census.unwrap_or_else(|| Census::take(tree)))
+        }
+
+        fn absorb(&mut self, census: Census) -> Option<TreeUsage> {
+            if census.own.is_empty() {
+                return None;
+            }
+            let before = |process| self.own.get(process).copied().unwrap_or(0);
+            let others: u64 =
+                census.own.iter().map(|(p, ticks)| ticks.saturating_sub(before(p))).sum();
+            self.total += others.max(census.ticks.saturating_sub(self.last));
+            self.last = census.ticks;
+            self.own = census.own;
+            Some(TreeUsage { cpu: from_ticks(self.total), ..census.usage })
+        }
+    }
+
+    /// One look at the tree.
+    #[derive(Default)]
+    struct Census {
+        /// Own ticks and those of waited-for children.
+        ticks: u64,
+        own: HashMap<Identity, u64>,
+        usage: TreeUsage,
+        /// Whether no process ended between being listed and being read.
+        consistent: bool,
+    }
+
+    impl Census {
+        fn take(tree: ProcessTree) -> Census {
+            let mut census = Census { consistent: true, ..Census::default() };
+            let top = tree.supervisor.unwrap_or(tree.root).cast_signed();
+            // Listed before anything is read, and parents first: a child that ends in
+            // between is missed, never counted twice.
+            let below = descendants(top);
+            match (tree.supervisor, read(top)) {
+                (None, Some((process, stat))) => census.add(&process, &stat),
+                (Some(_), Some((_, stat))) => census.ticks += waited(&stat),
+                (_, None) => return census,
+            }
+            for pid in below {
+                match read(pid) {
+                    Some((process, stat)) => census.add(&process, &stat),
+                    None => census.consistent = false,
+                }
+            }
+            census
+        }
+
+        fn add(&mut self, process: &Process, stat: &Stat) {
+            let own = stat.utime + stat.stime;
+            self.ticks += own + waited(stat);
+            self.own.insert((stat.pid, stat.starttime), own);
+            self.usage.rss += stat.rss * procfs::page_size();
+            self.usage.threads += stat.num_threads.unsigned_abs();
+            // Not ours to see when the target changed its user.
+            self.usage.descriptors += process.fd_count().unwrap_or(0) as u64;
+        }
+    }
+
+    fn read(pid: i32) -> Option<(Process, Stat)> {
+        let process = Process::new(pid).ok()?;
+        let stat = process.stat().ok()?;
+        Some((process, stat))
+    }
+
+    fn waited(stat: &Stat) -> u64 {
+        (stat.cutime.max(0) + stat.cstime.max(0)).unsigned_abs()
+    }
+
+    fn from_ticks(ticks: u64) -> Duration {
+        Duration::from_secs_f64(ticks as f64 / procfs::ticks_per_second() as f64)
+    }
+
+    /// All processes below `top`, parents before their children.
+    pub(crate) fn descendants(top: i32) -> Vec<i32> {
+        let children = if kernel_lists_children() { children_listed } else { children_searched };
+        let mut found: Vec<i32> = children(&[top]);
+        let mut known: HashSet<i32> = found.iter().copied().collect();
+        let mut generation = found.clone();
+        while !generation.is_empty() && found.len() < MAX_PROCESSES {
+            generation = children(&generation);
+            generation.retain(|pid| known.insert(*pid));
+            found.extend(&generation);
+        }
+        found
+    }
+
+    fn kernel_lists_children() -> bool {
+        static LISTS: OnceLock<bool> = OnceLock::new();
+        *LISTS.get_or_init(|| Path::new("/proc/thread-self/children").exists())
+    }
+
+    fn children_listed(parents: &[i32]) -> Vec<i32> {
+        let threads = parents.iter().filter_map(|pid| Process::new(*pid).ok()?.tasks().ok());
+        let children = threads.flatten().filter_map(|thread| thread.ok()?.children().ok());
+        children.flatten().map(u32::cast_signed).collect()
+    }
+
+    /// Asks every process of the machine for its parent.
+    fn children_searched(parents: &[i32]) -> Vec<i32> {
+        let processes = all_processes().into_iter().flatten();
+        let stats = processes.filter_map(|process| process.ok()?.stat().ok());
+        stats.filter(|stat| parents.contains(&stat.ppid)).map(|stat| stat.pid).collect()
+    }
+
+    /// When a process started that still runs, in ticks since boot; with its id, its identity.
+    pub(crate) fn birth(pid: i32) -> Option<u64> {
+        read(pid).filter(|(_, stat)| stat.state != 'Z').map(|(_, stat)| stat.starttime)
+    }
+
+    /// All processes that were started with this variable in their environment.
+    pub(crate) fn carriers(name: &str, value: &str) -> Vec<i32> {
+        let carries = |environment: &HashMap<OsString, OsString>| {
+            environment.get(OsStr::new(name)).is_some_and(|found| found == value)
+        };
+        let processes = all_processes().into_iter().flatten().filter_map(Result::ok);
+        processes.filter(|p| p.environ().is_ok_and(|e| carries(&e))).map(|p| p.pid()).collect()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::process::{Child, Command, Stdio};
+        use std::time::Instant;
+
+        use super::*;
+
+        struct Family(Child);
+
+        impl Drop for Family {
+            fn drop(&mut self) {
+                for pid in descendants(self.0.id().cast_signed()) {
+                    let pid = nix::unistd::Pid::from_raw(pid);
+                    let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
+                }
+                let _ = self.0.kill();
+                let _ = self.0.wait();
+            }
+        }
+
+        fn shell(script: &str) -> Family {
+            let mut command = Command::new("sh");
+            Family(command.args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap())
+        }
+
+        fn tree(family: &Family) -> ProcessTree {
+            ProcessTree { root: family.0.id(), supervisor: None }
+        }
+
+        #[track_caller]
+        fn until(what: &str, mut condition: impl FnMut() -> bool) {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while !condition() {
+                assert!(Instant::now() < deadline, "never: {what}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+
+        #[test]
+        fn listing_and_searching_find_the_same_children() {
+            let family = shell("sleep 60 & sh -c 'sleep 60 & sleep 60' & read x");
+            let pid = family.0.id().cast_signed();
+            until("four descendants", || descendants(pid).len() == 4);
+            let sorted = |mut pids: Vec<i32>| {
+                pids.sort_unstable();
+                pids
+            };
+            assert_eq!(sorted(children_listed(&[pid])), sorted(children_searched(&[pid])));
+            let usage = TreeSampler::default().sample(tree(&family)).unwrap();
+            assert_eq!(usage.threads, 5);
+            assert!(usage.descriptors >= 5 * 3 && usage.rss > 1_000_000, "{usage:?}");
+        }
+
+        #[test]
+        fn the_time_of_children_that_ended_is_kept() {
+            let folder = tempfile::tempdir().unwrap();
+            let done = folder.path().join("done");
+            let burn = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+            let family = shell(&format!("(:; {burn}); : > {}; read x", done.display()));
+            let mut sampler = TreeSampler::default();
+            let mut before = Duration::ZERO;
+            until("the child has burned and ended", || {
+                let now = sampler.sample(tree(&family)).unwrap().cpu;
+                assert!(now >= before, "time fell");
+                before = now;
+                done.exists()
+            });
+            let kept = sampler.sample(tree(&family)).unwrap().cpu;
+            let fresh = TreeSampler::default().sample(tree(&family)).unwrap().cpu;
+            assert!(fresh >= Duration::from_millis(30), "{fresh:?} is too little to tell");
+            assert!(kept.abs_diff(fresh) <= Duration::from_millis(20), "{kept:?}, not {fresh:?}");
+        }
+
+        /// Looks at a tree: (pid, own ticks) of each process, and ticks of waited-for ones.
+        #[track_caller]
+        fn total(sampler: &mut TreeSampler, own: &[(i32, u64)], waited: u64, expected: u64) {
+            let own: HashMap<_, _> = own.iter().map(|(pid, ticks)| ((*pid, 0), *ticks)).collect();
+            let ticks = own.values().sum::<u64>() + waited;
+            sampler.absorb(Census { ticks, own, ..Census::default() });
+            assert_eq!(sampler.total, expected);
+        }
+
+        #[test]
+        fn the_total_follows_births_and_deaths() {
+            let mut sampler = TreeSampler::default();
+            total(&mut sampler, &[(1, 100)], 50, 150);
+            total(&mut sampler, &[(1, 110), (2, 500)], 50, 660);
+            // 2 used 40 more, ended and was waited for.
+            total(&mut sampler, &[(1, 120)], 590, 710);
+            total(&mut sampler, &[(1, 120), (3, 70)], 590, 780);
+            // 3 ended and nobody waited: its last ticks are lost, the others' are not.
+            total(&mut sampler, &[(1, 125)], 590, 785);
+            total(&mut sampler, &[(1, 130)], 590, 790);
+        }
+
+        #[test]
+        fn a_tree_that_is_gone_has_no_usage() {
+            let mut family = shell("exit 0");
+            let _ = family.0.wait();
+            let usage = TreeSampler::default().sample(tree(&family));
+            assert_eq!(usage, None);
+        }
+
+        #[test]
+        fn carriers_of_a_variable_are_found() {
+            let mut command = Command::new("sleep");
+            let child = command.arg("60").env("LOADGATE_TEST_MARK", "one").spawn().unwrap();
+            let family = Family(child);
+            until("the carrier", || {
+                carriers("LOADGATE_TEST_MARK", "one") == [family.0.id().cast_signed()]
+            });
+            assert!(carriers("LOADGATE_TEST_MARK", "two").is_empty());
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Reads Prometheus' text format and picks what speaks of saturation.
+//!
+//! Bytes from the target come in and are not trusted: lines that are none are
+//! skipped, the number of series is bounded. A few figures go out. The metrics that
+//! are known stand in one table, [`KNOWN`].
+
+/// No more series than this are kept.
+const MAX_SERIES: usize = 20_000;
+/// Nor more labels of one.
+const MAX_LABELS: usize = 32;
+
+/// The series of one scrape.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Metrics {
+    /// In the order of writing.
+    pub series: Vec<Series>,
+}
+
+/// One line of a scrape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// `nodejs_eventloop_lag_seconds`
+    pub name: String,
+    /// Names and values.
+    pub labels: Vec<(String, String)>,
+    /// May be NaN or infinite.
+    pub value: f64,
+}
+
+/// What is known of the target's saturation.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Picked {
+    /// In seconds; of several processes, the slowest.
+    pub event_loop_delay: Option<f64>,
+    /// Connections in use, all pools together.
+    pub pool_in_use: Option<f64>,
+    /// Tasks waiting for a connection, all pools together.
+    pub pool_waiting: Option<f64>,
+}
+
+/// What a known metric speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    EventLoopDelay,
+    PoolInUse,
+    PoolWaiting,
+}
+
+/// A metric that is known by its name, with or without an application's prefix.
+struct Known {
+    name: &'static str,
+    /// A label that tells one of several quantities under one name.
+    label: Option<(&'static str, &'static str)>,
+    speaks: Speaks,
+    /// What its unit is multiplied by.
+    scale: f64,
+}
+
+const fn known(name: &'static str, speaks: Speaks) -> Known {
+    Known { name, label: None, speaks, scale: 1.0 }
+}
+
+const fn known_with(
+    name: &'static str,
+    label: (&'static str, &'static str),
+    speaks: Speaks,
+) -> Known {
+    Known { name, label: Some(label), speaks, scale: 1.0 }
+}
+
+/// The best first: of those that speak of the same, the first that is there is taken.
+const KNOWN: &[Known] = &[
+    // prom-client, OpenTelemetry, and what people write by hand after them.
+    known("nodejs_eventloop_delay_p99_seconds", Speaks::EventLoopDelay),
+    known("nodejs_eventloop_lag_p99_seconds", Speaks::EventLoopDelay),
+    known_with("nodejs_eventloop_delay_seconds", ("quantile", "0.99"), Speaks::EventLoopDelay),
+    known_with("event_loop_delay_seconds", ("quantile", "0.99"), Speaks::EventLoopDelay),
+    known("event_loop_delay_p99_seconds", Speaks::EventLoopDelay),
+    Known { scale: 1e-3, ..known("event_loop_delay_p99_ms", Speaks::EventLoopDelay) },
+    known("nodejs_eventloop_lag_p90_seconds", Speaks::EventLoopDelay),
+    known("nodejs_eventloop_delay_p90_seconds", Speaks::EventLoopDelay),
+    known("nodejs_eventloop_lag_seconds", Speaks::EventLoopDelay),
+    known("event_loop_delay_seconds", Speaks::EventLoopDelay),
+    known("event_loop_lag_seconds", Speaks::EventLoopDelay),
+    Known { scale: 1e-3, ..known("event_loop_delay_ms", Speaks::EventLoopDelay) },
+    Known { scale: 1e-3, ..known("event_loop_lag_ms", Speaks::EventLoopDelay) },
+    // Pools: by hand, node-postgres, HikariCP, Prisma, OpenTelemetry, Go, PgBouncer.
+    known("db_pool_in_use", Speaks::PoolInUse),
+    known("pg_pool_in_use", Speaks::PoolInUse),
+    known("pg_pool_active", Speaks::PoolInUse),
+    known("pool_in_use", Speaks::PoolInUse),
+    known("hikaricp_connections_active", Speaks::PoolInUse),
+    known("prisma_pool_connections_busy", Speaks::PoolInUse),
+    known_with(
+        "db_client_connection_count",
+        ("db_client_connection_state", "used"),
+        Speaks::PoolInUse,
+    ),
+    known_with("db_client_connection_count", ("state", "used"), Speaks::PoolInUse),
+    known_with("db_client_connections_usage", ("state", "used"), Speaks::PoolInUse),
+    known("go_sql_in_use_connections", Speaks::PoolInUse),
+    known("pgbouncer_pools_server_active_connections", Speaks::PoolInUse),
+    known("db_pool_waiting", Speaks::PoolWaiting),
+    known("pg_pool_waiting", Speaks::PoolWaiting),
+    known("pg_pool_waiting_count", Speaks::PoolWaiting),
+    known("pool_waiting", Speaks::PoolWaiting),
+    known("hikaricp_connections_pending", Speaks::PoolWaiting),
+    known("prisma_client_queries_wait", Speaks::PoolWaiting),
+    known("db_client_connection_pending_requests", Speaks::PoolWaiting),
+    known("db_client_connections_pending_requests", Speaks::PoolWaiting),
+    known("pgbouncer_pools_client_waiting_connections", Speaks::PoolWaiting),
+];
+
+/// Reads what is readable.
+pub fn parse(text: &[u8]) -> Metrics {
+    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    Metrics { series: lines.filter_map(read_series).take(MAX_SERIES).collect() }
+}
+
+/// Picks what speaks of saturation.
+pub fn pick(metrics: &Metrics) -> Picked {
+    let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+    let sum = |values: &[f64]| values.iter().sum::<f64>();
+    Picked {
+        event_loop_delay: first_known(metrics, Speaks::EventLoopDelay).map(|v| largest(&v)),
+        pool_in_use: first_known(metrics, Speaks::PoolInUse).map(|v| sum(&v)),
+        pool_waiting: first_known(metrics, Speaks::PoolWaiting).map(|v| sum(&v)),
+    }
+}
+
+/// The usable values of the best metric that speaks of this.
+fn first_known(metrics: &Metrics, speaks: Speaks) -> Option<Vec<f64>> {
+    KNOWN.iter().filter(|known| known.speaks == speaks).find_map(|known| {
+        let matching = metrics.series.iter().filter(|series| known.is(series));
+        let values: Vec<f64> = matching
+            .map(|series| series.value * known.scale)
+            .filter(|value| value.is_finite() && *value >= 0.0)
+            .collect();
+        (!values.is_empty()).then_some(values)
+    })
+}
+
+impl Known {
+    fn is(&self, series: &Series) -> bool {
+        let prefix = series.name.strip_suffix(self.name);
+        prefix.is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('_'))
+            && self.label.is_none_or(|(name, value)| {
+                series.labels.iter().any(|(n, v)| n == name && v == value)
+            })
+    }
+}
+
+/// `name{label="value",…} 1.5 1700000000000 # exemplar`; comments are no series.
+fn read_series(line: &str) -> Option<Series> {
+    let line = line.trim_start();
+    let end = line.find(|c: char| !is_name(c)).unwrap_or(line.len());
+    let (name, rest) = line.split_at(end);
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let (labels, rest) = match rest.strip_prefix('{') {
+        Some(inside) => read_labels(inside)?,
+        None => (Vec::new(), rest),
+    };
+    let value = rest.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(Series { name: name.to_owned(), labels, value })
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == ':'
+}
+
+/// Reads up to and with the closing brace; gives what follows it.
+fn read_labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
+    let mut labels = Vec::new();
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if let Some(after) = rest.strip_prefix('}') {
+            return Some((labels, after));
+        }
+        let (name, quoted) = rest.split_once('=')?;
+        let (value, after) = read_quoted(quoted.trim_start().strip_prefix('"')?)?;
+        if labels.len() == MAX_LABELS {
+            return None;
+        }
+        labels.push((name.trim().to_owned(), value));
+        rest = after;
+    }
+}
+
+/// Reads up to and with the closing quote; gives what follows it.
+fn read_quoted(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some((value, chars.as_str())),
+            '\\' => match chars.next()? {
+                'n' => value.push('\n'),
+                escaped => value.push(escaped),
+            },
+            c => value.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What prom-client 15 answers on Node 22, shortened.
+    const PROM_CLIENT: &str = r#"# HELP process_cpu_user_seconds_total Total user CPU time spent in seconds.
+# TYPE process_cpu_user_seconds_total counter
+process_cpu_user_seconds_total 0.158237
+
+# HELP nodejs_eventloop_lag_seconds Lag of event loop in seconds.
+# TYPE nodejs_eventloop_lag_seconds gauge
+nodejs_eventloop_lag_seconds 0.00193275
+
+# HELP nodejs_eventloop_lag_p99_seconds The 99th percentile of the recorded event loop delays.
+# TYPE nodejs_eventloop_lag_p99_seconds gauge
+nodejs_eventloop_lag_p99_seconds 0.012427263
+
+# HELP nodejs_active_handles Number of active libuv handles grouped by handle type.
+# TYPE nodejs_active_handles gauge
+nodejs_active_handles{type="Socket"} 2
+nodejs_active_handles{type="Server"} 1
+
+# HELP nodejs_gc_duration_seconds Garbage collection duration by kind, one of major, minor.
+# TYPE nodejs_gc_duration_seconds histogram
+nodejs_gc_duration_seconds_bucket{le="0.001",kind="minor"} 3
+nodejs_gc_duration_seconds_bucket{le="+Inf",kind="minor"} 4
+nodejs_gc_duration_seconds_sum{kind="minor"} 0.0018570759999975563
+nodejs_gc_duration_seconds_count{kind="minor"} 4
+
+# HELP nodejs_version_info Node.js version info.
+# TYPE nodejs_version_info gauge
+nodejs_version_info{version="v22.11.0",major="22",minor="11",patch="0"} 1
+
+# HELP db_pool_in_use Connections in use.
+# TYPE db_pool_in_use gauge
+db_pool_in_use{pool="orders"} 7
+db_pool_in_use{pool="reports"} 2
+# TYPE db_pool_waiting gauge
+db_pool_waiting{pool="orders"} 3
+db_pool_waiting{pool="reports"} 0
+"#;
+
+    #[test]
+    fn a_real_scrape_is_read() {
+        let metrics = parse(PROM_CLIENT.as_bytes());
+        assert_eq!(metrics.series.len(), 14);
+        let bucket = &metrics.series[6];
+        assert_eq!(
+            bucket.labels,
+            [("le".to_owned(), "+Inf".to_owned()), ("kind".to_owned(), "minor".to_owned())]
+        );
+        let picked = pick(&metrics);
+        assert_eq!(picked.event_loop_delay, Some(0.012_427_263));
+        assert_eq!((picked.pool_in_use, picked.pool_waiting), (Some(9.0), Some(3.0)));
+    }
+
+    #[track_caller]
+    fn line(line: &str, expected: Option<(&str, &[(&str, &str)], f64)>) {
+        let expected = expected.map(|(name, labels, value)| Series {
+            name: name.to_owned(),
+            labels: labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            value,
+        });
+        assert_eq!(parse(line.as_bytes()).series.into_iter().next(), expected, "{line}");
+    }
+
+    #[test]
+    fn lines_are_series_or_skipped() {
+        line("a 1", Some(("a", &[], 1.0)));
+        line("  a:b_c\t-1.5e3  1700000000000\r", Some(("a:b_c", &[], -1500.0)));
+        line("a{} 1", Some(("a", &[], 1.0)));
+        line(r#"a{b="c",} 1"#, Some(("a", &[("b", "c")], 1.0)));
+        line(r#"a{ b = "c" , d="e" } +Inf"#, Some(("a", &[("b", "c"), ("d", "e")], f64::INFINITY)));
+        line(r#"a{b="\"}\\\n,"}1"#, Some(("a", &[("b", "\"}\\\n,")], 1.0)));
+        line(r#"a_bucket{le="1"} 8 # {trace="x"} 0.6"#, Some(("a_bucket", &[("le", "1")], 8.0)));
+        for bad in ["", "#", "# HELP a b", "a", "a b", "1a 1", "{} 1", "a{b=c} 1", "a{b=\"c 1"] {
+            line(bad, None);
+        }
+        for bad in ["a{b} 1", "a{b=\"c\"", "a{b=\"\\", "é 1", "a{", "a{,,,"] {
+            line(bad, None);
+        }
+        assert_eq!(parse(b"a\xff 1\nb 2").series.len(), 1);
+    }
+
+    #[track_caller]
+    fn delay(text: &str, expected: Option<f64>) {
+        assert_eq!(pick(&parse(text.as_bytes())).event_loop_delay, expected, "{text}");
+    }
+
+    #[test]
+    fn the_best_usable_metric_is_picked() {
+        delay("nodejs_eventloop_lag_seconds 1\nnodejs_eventloop_lag_p99_seconds 2", Some(2.0));
+        delay("nodejs_eventloop_lag_seconds 1\nnodejs_eventloop_lag_p99_seconds Nan", Some(1.0));
+        delay("shop_nodejs_eventloop_lag_p99_seconds 2", Some(2.0));
+        delay("notnodejs_eventloop_lag_p99_seconds 2", None);
+        delay(
+            "nodejs_eventloop_lag_p99_seconds{pid=\"1\"} 2\nnodejs_eventloop_lag_p99_seconds{pid=\"2\"} 3",
+            Some(3.0),
+        );
+        delay("nodejs_eventloop_delay_seconds{quantile=\"0.5\"} 2", None);
+        delay("nodejs_eventloop_delay_seconds{quantile=\"0.99\"} 4", Some(4.0));
+        delay("event_loop_delay_ms 250", Some(0.25));
+        delay("nodejs_eventloop_lag_seconds -1", None);
+        delay("", None);
+    }
+
+    #[test]
+    fn the_number_of_series_is_bounded() {
+        let flood = "a 1\n".repeat(MAX_SERIES + 10);
+        assert_eq!(parse(flood.as_bytes()).series.len(), MAX_SERIES);
+        let labels = "b=\"c\",".repeat(MAX_LABELS + 1);
+        assert_eq!(parse(format!("a{{{labels}}} 1").as_bytes()).series, []);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = pick(&parse(&bytes));
+        }
+
+        #[test]
+        fn hostile_lines_never_panic(text in "[a{}\"=,\\\\ \n1#é+.eN_-]{0,120}") {
+            let _ = pick(&parse(text.as_bytes()));
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(
+            label in any::<String>(),
+            value in any::<f64>().prop_filter("a number", |value| !value.is_nan()),
+        ) {
+            let escaped = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let metrics = parse(format!("m{{l=\"{escaped}\"}} {value}").as_bytes());
+            let labels = vec![("l".to_owned(), label)];
+            prop_assert_eq!(metrics.series, vec![Series { name: "m".to_owned(), labels, value }]);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Waits until the target answers, has ended, or has had its time.
+
+use std::fmt;
+use std::net::ToSocketAddrs;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::fetch;
+use super::process::ExitReport;
+use crate::scenario::model::{HttpAddress, Ready};
+use crate::units::format_duration;
+
+/// How long one answer may take. Generous: a first request may compile the application.
+const ANSWER: Duration = Duration::from_secs(5);
+/// What is read of an answer's body.
+const BODY: usize = 10_000_000;
+/// The first pause between two attempts; each further one is half as long again.
+const PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// How often the target is asked whether it lives.
+const LIFE: Duration = Duration::from_millis(50);
+
+/// Why a target is not ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotReady {
+    /// It ended.
+    Died(ExitReport),
+    /// It did not answer well in time.
+    TimedOut {
+        /// What was asked: `GET http://127.0.0.1:3000/health`.
+        asked: String,
+        /// The time it had.
+        within: Duration,
+        /// `connection refused`, `503 Service Unavailable`.
+        last_seen: String,
+    },
+    /// Somebody answered on its port before it was started.
+    PortTaken {
+        /// The address.
+        address: String,
+    },
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotReady::Died(exit) => write!(f, "the target ended before it was ready: {exit}"),
+            NotReady::TimedOut { asked, within, last_seen } => write!(
+                f,
+                "the target was not ready within {}: {asked}: {last_seen}; correct \"url\" or \
+                 \"ready\" of \"target\", or give it more time with \"within\"",
+                format_duration(*within)
+            ),
+            NotReady::PortTaken { address } => write!(
+                f,
+                "something answers at {address} already, before the target was started; stop \
+                 it, or leave out \"command\" of \"target\" to load what runs there"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotReady {}
+
+/// Whether somebody accepts connections there; asked before a target is started, so
+/// that a stranger is not loaded in its place.
+pub fn port_is_taken(address: &HttpAddress) -> bool {
+    let resolved = (address.host.as_str(), address.port).to_socket_addrs();
+    resolved
+        .into_iter()
+        .flatten()
+        .any(|socket| std::net::TcpStream::connect_timeout(&socket, Duration::from_secs(1)).is_ok())
+}
+
+/// Waits until the target is ready; returns how long it took. `exited` tells whether it
+/// has ended, for a target that was started here; it is called from time to time. The
+/// path is asked for as it is, without the address's prefix.
+pub async fn wait_until_ready(
+    address: &HttpAddress,
+    ready: &Ready,
+    mut exited: impl FnMut() -> Option<ExitReport>,
+) -> Result<Duration, NotReady> {
+    let start = Instant::now();
+    let mut last_seen = String::from("no answer");
+    let outcome = {
+        let answering = until_answered(address, ready, &mut last_seen);
+        let dying = until_exited(&mut exited);
+        tokio::select! {
+            outcome = timeout(ready.within, answering) => outcome.is_ok(),
+            exit = dying => return Err(NotReady::Died(exit)),
+        }
+    };
+    // It may have ended because another process holds its port, and that one answers.
+    if let Some(exit) = exited() {
+        return Err(NotReady::Died(exit));
+    }
+    if outcome {
+        return Ok(start.elapsed());
+    }
+    Err(NotReady::TimedOut { asked: question(address, ready), within: ready.within, last_seen })
+}
+
+fn question(address: &HttpAddress, ready: &Ready) -> String {
+    match &ready.path {
+        Some(path) => format!("GET http://{}{path}", address.authority()),
+        None => format!("connect to {}:{}", address.host, address.port),
+    }
+}
+
+async fn until_exited(exited: &mut impl FnMut() -> Option<ExitReport>) -> ExitReport {
+    loop {
+        if let Some(exit) = exited() {
+            return exit;
+        }
+        sleep(LIFE).await;
+    }
+}
+
+async fn until_answered(address: &HttpAddress, ready: &Ready, last_seen: &mut String) {
+    let mut pause = PAUSE;
+    while let Some(reason) = attempt(address, ready).await {
+        *last_seen = reason;
+        sleep(pause).await;
+        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Why it is not ready yet; `None` when it is.
+async fn attempt(address: &HttpAddress, ready: &Ready) -> Option<String> {
+    let Some(path) = &ready.path else {
+        return fetch::connect(address, ANSWER).await.err().map(|reason| reason.to_string());
+    };
+    match fetch::get(address, path, ANSWER, BODY).await {
+        Ok(answer) if answer.status.as_u16() < 400 => None,
+        Ok(answer) => Some(answer.status.to_string()),
+        Err(reason) => Some(reason.to_string()),
+    }
+}
