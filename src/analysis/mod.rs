@@ -1,6 +1,29 @@
 //! Run record in, assessment out.
 //!
 //! Pure: no files, no clock, no threads, no randomness of its own. The answer for a
-//! record never changes.
+//! record never changes. [`assess::assess`] is the way in: `window` and `settle` choose
+//! what is judged, `facts` puts it together, `slo` weighs the `evidence` for each
+//! objective with the doubts of `audit`, `findings` and `hints` say what else was seen,
+//! and `verdict` decides. `plan` says before a run what it can show at best.
 
+pub mod assess;
 pub mod assessment;
+pub mod audit;
+pub mod evidence;
+pub mod facts;
+pub mod findings;
+pub mod hints;
+#[cfg(test)]
+mod made;
+pub mod plan;
+pub mod pooled;
+pub mod saturation;
+pub mod sentences;
+pub mod series;
+pub mod settle;
+pub mod slo;
+pub mod stats;
+pub mod summary;
+pub mod verdict;
+pub mod window;
+pub mod wording;

@@ -1,0 +1,472 @@
+//! Assesses one run: window, audit, objectives, verdict.
+
+use crate::analysis::assessment::{Assessment, Finding, Severity, SloStatus, Steadiness, Window};
+use crate::analysis::facts::Facts;
+use crate::analysis::findings::{self, finding};
+use crate::analysis::settle::{self, Settling};
+use crate::analysis::window::{self, Judged};
+use crate::analysis::{saturation, sentences, series, slo, summary, verdict};
+use crate::record::run::{MetricHead, RunRecord};
+
+/// Assesses one run. Pure: the same record always has the same assessment.
+pub fn assess(record: &RunRecord) -> Assessment {
+    let Chosen { judged, steady, settling } = choose(record);
+    let facts = Facts::of(record, &judged);
+    let slos: Vec<_> = record.head.slos.iter().map(|head| slo::judge(&facts, head)).collect();
+    let mut findings = findings::findings(&facts, &slos);
+    findings.extend(settling.finding(&facts));
+    findings.extend(drift_finding(steady));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    Assessment {
+        verdict: verdict::verdict(&facts, &slos, &findings),
+        reasons: verdict::reasons(&facts, &slos, &findings),
+        limits_of_knowledge: sentences::limits_of_knowledge(&facts, steady),
+        window: Window { from: judged.from, to: judged.to, warmup: judged.warmup, steady },
+        findings,
+        total: summary::total(&facts),
+        steps: summary::steps(&facts),
+        whole_run: summary::whole_run(record),
+        saturation: saturation::saturation(&facts),
+        timeline: series::timeline(record),
+        curves: series::curves(&facts.total),
+        slos,
+    }
+}
+
+/// The judged seconds, and what the search for a steady part gave.
+struct Chosen {
+    judged: Judged,
+    steady: Steadiness,
+    settling: Settled,
+}
+
+/// What became of the search for a steady part.
+enum Settled {
+    /// Nothing to say: not looked for, steady at once, or cut.
+    Quietly,
+    /// A cut of so many seconds would have turned an objective into a met one.
+    CutRefused(u32),
+    /// Not within the first half.
+    Never,
+}
+
+/// The default or declared window, without a slow beginning if the load is constant, long
+/// enough to tell, and if that hides no failure.
+fn choose(record: &RunRecord) -> Chosen {
+    let judged = window::judged(record);
+    let examined = window::is_constant(&record.head.load)
+        .then(|| settle::series(record, &judged.seconds, gated_quantile(record)))
+        .flatten();
+    let Some(series) = examined else {
+        return Chosen { judged, steady: Steadiness::NotExamined, settling: Settled::Quietly };
+    };
+    let keep = |judged, settling| Chosen { judged, steady: series.steadiness(0), settling };
+    match series.settling() {
+        Settling::Never => keep(judged, Settled::Never),
+        Settling::After(cut) if cut > 0 && series.starts_slower(cut) => {
+            let seconds = (cut * series.width) as u32;
+            let later = judged.starting_at(judged.from + seconds);
+            if hides_failure(record, &judged, &later) {
+                return keep(judged, Settled::CutRefused(seconds));
+            }
+            let steady = series.steadiness(cut);
+            Chosen { judged: later, steady, settling: Settled::Quietly }
+        }
+        Settling::After(_) => keep(judged, Settled::Quietly),
+    }
+}
+
+/// Whether an objective is met only without the beginning: a freeze early in the run must
+/// not be trimmed away as warm-up.
+fn hides_failure(record: &RunRecord, whole: &Judged, later: &Judged) -> bool {
+    record.head.slos.iter().any(|head| {
+        slo::plain_status(record, later, head) == SloStatus::Met
+            && slo::plain_status(record, whole, head) != SloStatus::Met
+    })
+}
+
+/// The highest quantile that an objective gates, p99 without any.
+fn gated_quantile(record: &RunRecord) -> f64 {
+    let quantiles = record.head.slos.iter().filter_map(|slo| match slo.metric {
+        MetricHead::ResponseTime { quantile, .. } if quantile < 1.0 => Some(quantile),
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => None,
+    });
+    quantiles.reduce(f64::max).unwrap_or(0.99)
+}
+
+impl Settled {
+    fn finding(&self, facts: &Facts) -> Option<Finding> {
+        match self {
+            Settled::Quietly => None,
+            Settled::CutRefused(seconds) => Some(finding(
+                "warmup_kept",
+                Severity::Warning,
+                sentences::cut_refused(*seconds),
+                "if it is warm-up, declare a longer warm-up stage; if not, it is the target's",
+            )),
+            Settled::Never => Some(finding(
+                "not_settled",
+                Severity::Note,
+                sentences::not_settled(facts),
+                "declare a longer warm-up, or run longer",
+            )),
+        }
+    }
+}
+
+fn drift_finding(steady: Steadiness) -> Option<Finding> {
+    let Steadiness::Drifting { ratio } = steady else { return None };
+    let evidence =
+        format!("the response time drifts to {ratio:.2} times from the window's start to its end");
+    let advice = "find out what fills up or cools down; run longer to see where it ends";
+    Some(finding("drifting", Severity::Warning, evidence, advice))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::assessment::{Measured, Verdict, Warmup};
+    use crate::analysis::made::{self, Requests, add, run};
+    use crate::record::outcome::{Cause, Outcome};
+    use crate::record::run::{EndReason, StageHead};
+    use crate::record::telemetry::{GeneratorSecond, TargetSecond};
+    use crate::scenario::slo::FailureShare;
+
+    /// 60 s of 200 fast requests each.
+    fn fast() -> RunRecord {
+        let mut record = run(60, 200.0);
+        add(&mut record, 0..60, &[Requests::ok(150, 20_000), Requests::ok(50, 40_000)]);
+        record
+    }
+
+    #[track_caller]
+    fn check(record: &RunRecord, verdict: Verdict, reason: &str) -> Assessment {
+        let assessment = assess(record);
+        assert_eq!(assessment.verdict, verdict, "{:#?}", assessment.reasons);
+        let first = &assessment.reasons[0];
+        assert!(first.contains(reason), "{first}");
+        assert!(assessment.reasons.iter().all(|reason| reason.len() <= 170), "{first}");
+        assert_eq!(assessment, assess(record), "not the same answer twice");
+        assessment
+    }
+
+    #[track_caller]
+    fn has(assessment: &Assessment, kind: &str, severity: Severity) {
+        let found = assessment.findings.iter().find(|finding| finding.kind == kind);
+        assert_eq!(found.map(|f| f.severity), Some(severity), "{:#?}", assessment.findings);
+    }
+
+    #[test]
+    fn fast_requests_pass() {
+        let assessment = check(&fast(), Verdict::Pass, "the objective is met with 95 %");
+        assert_eq!((assessment.window.from, assessment.window.warmup), (10, Warmup::Default));
+        assert_eq!(assessment.window.steady, Steadiness::Steady);
+        assert_eq!(assessment.total.counts.planned, 10_000);
+        assert_eq!(assessment.whole_run.planned, 12_000);
+        assert!(assessment.limits_of_knowledge[0].contains("rarer than one per 17 s"));
+        assert!(assessment.findings.is_empty(), "{:#?}", assessment.findings);
+        let slo = &assessment.slos[0];
+        let Some(Measured::Millis(p99)) = slo.measured else { panic!("{slo:?}") };
+        let (low, high) = slo.interval.unwrap();
+        assert!(low <= p99 && p99 <= high && (39.0..41.0).contains(&p99), "{slo:?}");
+    }
+
+    #[test]
+    fn a_share_at_the_limit_is_undecided() {
+        let mut record = run(60, 200.0);
+        add(&mut record, 0..60, &[Requests::ok(198, 20_000), Requests::ok(2, 900_000)]);
+        let assessment = check(&record, Verdict::Inconclusive, "p99 < 500ms undecided");
+        let note = assessment.slos[0].note.as_ref().unwrap();
+        assert!(note.contains("too near to the limit"), "{note}");
+    }
+
+    #[test]
+    fn too_few_requests_name_what_is_needed() {
+        let mut record = run(20, 10.0);
+        add(&mut record, 0..20, &[Requests::ok(10, 20_000)]);
+        let assessment = check(&record, Verdict::Inconclusive, "more requests");
+        let note = assessment.slos[0].note.as_ref().unwrap();
+        assert_eq!(note, "about 149 more requests (15 s more at this rate) would decide");
+    }
+
+    #[test]
+    fn a_clear_miss_is_missed() {
+        let mut record = run(60, 200.0);
+        add(&mut record, 0..60, &[Requests::ok(190, 20_000), Requests::ok(10, 900_000)]);
+        let expected = "p99 < 500ms missed: 900 ms; 5 % of 10,000 requests were slower than 500 ms";
+        check(&record, Verdict::SloMissed, expected);
+    }
+
+    #[test]
+    fn one_freeze_is_no_pass_and_many_are_a_miss() {
+        let frozen = [Requests::ok(100, 800_000), Requests::ok(100, 200_000)];
+        let mut record = fast();
+        record.seconds.remove(&30);
+        add(&mut record, [30], &frozen);
+        let once = check(&record, Verdict::Inconclusive, "p99 < 500ms undecided");
+        assert!(once.slos[0].design_effect > 10.0, "{:?}", once.slos[0]);
+        for second in (12..60).step_by(5) {
+            record.seconds.remove(&second);
+            add(&mut record, [second], &frozen);
+        }
+        check(&record, Verdict::SloMissed, "p99 < 500ms missed");
+    }
+
+    #[test]
+    fn a_freeze_in_the_beginning_is_not_trimmed_as_warmup() {
+        let mut record = run(90, 200.0);
+        add(&mut record, 0..12, &[Requests::ok(200, 20_000)]);
+        add(&mut record, 12..19, &[Requests::ok(200, 3_000_000)]);
+        add(&mut record, 19..90, &[Requests::ok(200, 20_000)]);
+        let assessment = check(&record, Verdict::SloMissed, "p99 < 500ms missed");
+        assert_eq!(assessment.window.from, 10);
+        has(&assessment, "warmup_kept", Severity::Warning);
+    }
+
+    #[test]
+    fn a_slow_beginning_within_the_limit_is_cut() {
+        let mut record = run(90, 200.0);
+        add(&mut record, 0..20, &[Requests::ok(200, 60_000)]);
+        add(&mut record, 20..90, &[Requests::ok(200, 20_000)]);
+        let assessment = check(&record, Verdict::Pass, "met");
+        assert_eq!((assessment.window.from, assessment.window.warmup), (20, Warmup::Detected));
+    }
+
+    #[test]
+    fn a_late_generator_makes_a_miss_invalid_but_no_pass() {
+        let mut record = run(60, 200.0);
+        let late = Requests { lag: 600_000, ..Requests::ok(10, 620_000) };
+        add(&mut record, 0..60, &[Requests::ok(190, 20_000), late]);
+        let assessment = check(&record, Verdict::Invalid, "because the generator sent late");
+        let error = assessment.slos[0].generator_error.unwrap();
+        assert!(error.low < 30.0 && error.high > 600.0, "{error:?}");
+        has(&assessment, "send_lag", Severity::Warning);
+
+        let mut record = run(60, 200.0);
+        let late = Requests { lag: 60_000, ..Requests::ok(10, 80_000) };
+        add(&mut record, 0..60, &[Requests::ok(190, 20_000), late]);
+        check(&record, Verdict::Pass, "met");
+    }
+
+    #[test]
+    fn a_miss_that_lag_cannot_explain_stands() {
+        let mut record = run(60, 200.0);
+        let slow = Requests { lag: 2_000, ..Requests::ok(10, 900_000) };
+        add(&mut record, 0..60, &[Requests::ok(190, 20_000), slow]);
+        check(&record, Verdict::SloMissed, "missed");
+    }
+
+    #[test]
+    fn unsent_requests_are_somebodys_fault() {
+        let unsent = |cause| Requests { cause: Some(cause), ..Requests::ended(5, Outcome::Unsent) };
+        let with = |cause| {
+            let mut record = fast();
+            record.head.slos.push(made::failures(FailureShare::Unsent, 0.001));
+            add(&mut record, 20..30, &[unsent(cause)]);
+            record
+        };
+        for cause in [Cause::Descriptors, Cause::Ports] {
+            let assessment = check(&with(cause), Verdict::Invalid, "due requests were not sent");
+            has(&assessment, "unsent", Severity::Invalidates);
+        }
+        let on_time = assess(&with(Cause::InFlightLimit));
+        has(&on_time, "in_flight_limit", Severity::Warning);
+        assert!(matches!(on_time.verdict, Verdict::SloMissed | Verdict::Inconclusive));
+        let mut late = with(Cause::InFlightLimit);
+        for second in &mut late.generator {
+            second.send_lag_max_ns = 200_000_000;
+        }
+        check(&late, Verdict::Invalid, "due requests were not sent");
+    }
+
+    #[test]
+    fn a_dead_target_is_lost_whatever_else() {
+        let mut record = fast();
+        record.seconds.retain(|second, _| *second < 30);
+        let end = record.end.as_mut().unwrap();
+        end.seconds = 30.0;
+        end.reason = EndReason::TargetDied { detail: "exit status 1".to_owned() };
+        record.generator.truncate(30);
+        let assessment = check(&record, Verdict::TargetLost, "exit status 1");
+        assert_eq!(assessment.window.to, 30);
+        assert_eq!(assessment.slos[0].status, SloStatus::Met);
+        assert!(assessment.reasons.iter().any(|reason| reason.contains("after 30 of 60 s")));
+    }
+
+    #[test]
+    fn what_was_measured_before_an_interruption_is_judged() {
+        let mut record = fast();
+        record.seconds.retain(|second, _| *second < 40);
+        record.generator.truncate(40);
+        let end = record.end.as_mut().unwrap();
+        (end.seconds, end.abandoned) = (39.5, 7);
+        end.reason = EndReason::Interrupted { signal: 2 };
+        let assessment = check(&record, Verdict::Pass, "met");
+        assert!(assessment.reasons[1].contains("interrupted by signal 2 after 40 of 60 s"));
+        assert!(assessment.limits_of_knowledge.iter().any(|limit| limit.contains("7 requests")));
+        record.end = None;
+        let killed = check(&record, Verdict::Pass, "met");
+        assert!(killed.reasons[1].contains("killed after 40 of 60 s"));
+    }
+
+    #[test]
+    fn interrupting_a_frozen_target_is_no_pass() {
+        let mut record = fast();
+        for (_, second) in record.seconds.range_mut(40..) {
+            second.counts[0].outcomes = [0; Outcome::COUNT];
+            second.times[0] = crate::record::interval::StepTimes::default();
+        }
+        let end = record.end.as_mut().unwrap();
+        (end.seconds, end.reason) = (60.0, EndReason::Interrupted { signal: 2 });
+        let assessment = assess(&record);
+        assert_ne!(assessment.verdict, Verdict::Pass, "{:#?}", assessment.slos);
+        assert!(assessment.slos[0].bad > 3_000, "{:?}", assessment.slos[0]);
+    }
+
+    #[test]
+    fn nothing_is_never_a_pass() {
+        check(&run(60, 200.0), Verdict::Inconclusive, "no request was due");
+        let mut killed = run(60, 200.0);
+        killed.end = None;
+        killed.generator.clear();
+        check(&killed, Verdict::Inconclusive, "no request was due");
+        let mut none = fast();
+        none.head.slos.clear();
+        check(&none, Verdict::Inconclusive, "no objective");
+        let mut other_step = fast();
+        other_step.head.steps.push(made::step("never due"));
+        other_step.head.slos[0].step = Some(1);
+        let assessment = check(&other_step, Verdict::Inconclusive, "never due: p99 < 500ms");
+        assert_eq!(assessment.slos[0].measured, None);
+        other_step.head.slos[0].step = Some(999);
+        check(&other_step, Verdict::Inconclusive, "step 999");
+    }
+
+    #[test]
+    fn three_seconds_are_judged_without_warmup() {
+        let mut record = run(3, 2_000.0);
+        add(&mut record, 0..3, &[Requests::ok(2_000, 20_000)]);
+        let assessment = check(&record, Verdict::Pass, "met");
+        assert_eq!(assessment.window.warmup, Warmup::None);
+        assert!(assessment.limits_of_knowledge.iter().any(|limit| limit.contains("15 s")));
+    }
+
+    #[test]
+    fn nothing_but_errors_is_a_miss() {
+        let mut record = run(60, 50.0);
+        record.head.slos = vec![
+            made::p99(),
+            made::failures(FailureShare::ServerErrors, 0.001),
+            made::failures(FailureShare::Unavailable, 0.001),
+        ];
+        add(&mut record, 0..60, &[Requests::ended(50, Outcome::ServerError)]);
+        let assessment = check(&record, Verdict::SloMissed, "100 % of 2,500 requests");
+        let statuses: Vec<_> = assessment.slos.iter().map(|slo| slo.status).collect();
+        assert_eq!(statuses, [SloStatus::Inconclusive, SloStatus::Missed, SloStatus::Missed]);
+        assert!((assessment.total.error_rate - 1.0).abs() < 1e-12);
+        assert_eq!(assessment.slos[2].measured, Some(Measured::GoodShare(0.0)));
+        assert!((assessment.slos[2].limit - 0.999).abs() < 1e-15);
+    }
+
+    #[test]
+    fn none_at_all_is_about_this_run() {
+        let mut record = fast();
+        record.head.slos = vec![made::failures(FailureShare::Errors, 0.0)];
+        let assessment = check(&record, Verdict::Pass, "met");
+        assert!(assessment.slos[0].note.as_ref().unwrap().contains("in this run"));
+        add(&mut record, [30], &[Requests::ended(1, Outcome::ClientError)]);
+        check(&record, Verdict::SloMissed, "missed");
+    }
+
+    #[test]
+    fn windows_are_counted() {
+        let mut record = run(70, 100.0);
+        add(&mut record, 0..70, &[Requests::ok(100, 20_000)]);
+        add(&mut record, 20..25, &[Requests::ok(20, 900_000)]);
+        for (share, seconds, verdict) in [
+            (0.8, 10, Verdict::Pass),
+            (0.9, 10, Verdict::SloMissed),
+            (0.9, 5, Verdict::Pass),
+            (0.9, 100, Verdict::Inconclusive),
+        ] {
+            record.head.slos = vec![made::in_windows(share, seconds)];
+            check(&record, verdict, "");
+        }
+    }
+
+    #[test]
+    fn a_miss_in_a_few_disturbed_seconds_is_undecided() {
+        let mut record = run(60, 200.0);
+        add(&mut record, 0..60, &[Requests::ok(200, 20_000)]);
+        let bad: Vec<u32> = (10..60).step_by(6).collect();
+        add(&mut record, bad.clone(), &[Requests::ok(60, 900_000)]);
+        check(&record, Verdict::SloMissed, "missed");
+        for second in &mut record.generator {
+            second.steal = Some(if bad.contains(&second.second) { 0.3 } else { 0.0 });
+        }
+        let assessment = check(&record, Verdict::Inconclusive, "disturbed");
+        has(&assessment, "steal", Severity::Warning);
+        assert!(assessment.slos[0].note.as_ref().unwrap().contains("0 % without 9 seconds"));
+    }
+
+    #[test]
+    fn drift_is_a_warning() {
+        let mut record = run(90, 100.0);
+        for second in 0..90 {
+            let micros = 20_000 + u64::from(second) * 200;
+            add(&mut record, [second], &[Requests::ok(100, micros)]);
+        }
+        let assessment = check(&record, Verdict::Pass, "met");
+        has(&assessment, "drifting", Severity::Warning);
+        assert!(matches!(assessment.window.steady, Steadiness::Drifting { ratio } if ratio > 1.5));
+    }
+
+    #[test]
+    fn a_ramp_is_not_examined() {
+        let mut record = fast();
+        let stage = StageHead { seconds: 30.0, from: 100.0, to: 200.0, warmup: false };
+        record.head.load.stages = vec![stage; 2];
+        assert_eq!(assess(&record).window.steady, Steadiness::NotExamined);
+    }
+
+    #[test]
+    fn a_full_event_loop_is_named() {
+        let mut record = run(60, 200.0);
+        add(&mut record, 0..60, &[Requests::ok(200, 900_000)]);
+        let full = |second| TargetSecond {
+            second,
+            cpu: Some(0.98),
+            event_loop_delay: Some(0.3),
+            ..TargetSecond::default()
+        };
+        record.target = (0..60).map(full).collect();
+        let assessment = check(&record, Verdict::SloMissed, "missed");
+        has(&assessment, "saturation", Severity::Note);
+        assert!((assessment.saturation.target_cpu.unwrap().mean - 0.98).abs() < 1e-9);
+    }
+
+    #[test]
+    fn faults_and_busy_workers_are_told() {
+        let mut record = fast();
+        record.end.as_mut().unwrap().faults = vec!["write run.json: disk full".to_owned()];
+        for second in &mut record.generator[20..30] {
+            *second = GeneratorSecond { busiest_worker: 0.95, ..second.clone() };
+        }
+        let assessment = check(&record, Verdict::Pass, "met");
+        has(&assessment, "faults", Severity::Warning);
+        has(&assessment, "busy_worker", Severity::Warning);
+    }
+
+    #[test]
+    fn three_hours_keep_few_bins() {
+        let mut record = run(10_800, 20.0);
+        add(&mut record, 0..10_800, &[Requests::ok(20, 20_000)]);
+        let assessment = check(&record, Verdict::Pass, "met");
+        let timeline = &assessment.timeline;
+        assert_eq!((timeline.bin_seconds, timeline.starts.len()), (30, 360));
+        assert!(timeline.offered.iter().all(|rate| (rate - 20.0).abs() < 1e-9));
+        for length in [timeline.p99.len(), timeline.covered.len(), timeline.outcomes[0].len()] {
+            assert_eq!(length, 360);
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! What one objective counts, second by second, and what follows for the true share.
+//!
+//! METHODS.md, section 4. Requests that hang together (a frozen target delays all of
+//! them at once) weigh less than independent ones; blocks of 5 s show by how much.
+
+use crate::analysis::stats::{
+    ALPHA, Tally, alpha_for_blocks, design_effect, share_at_least, share_at_most,
+};
+use crate::record::interval::{Second, StepCounts};
+use crate::record::outcome::Outcome;
+use crate::record::run::{EndReason, MetricHead, RunRecord, SloHead};
+use crate::scenario::slo::FailureShare;
+
+/// The length of a block in seconds.
+const BLOCK: usize = 5;
+/// Fewer blocks show too little of how requests hang together; then seconds are taken,
+/// which see less of it, but are enough for Student's distribution to widen the interval.
+const FEWEST_BLOCKS: usize = 3;
+/// So few slow requests do not show by themselves how they cluster: one slow request is
+/// always "independent". Those beyond half the limit are asked as well.
+const FEW_SLOW: u64 = 20;
+
+/// Bad and all requests of one objective for each of some seconds.
+pub fn tallies(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<Tally> {
+    let tally = |second: &u32| {
+        let found = record.seconds.get(second);
+        found.map_or_else(Tally::default, |found| in_second(record, *second, found, slo))
+    };
+    seconds.iter().map(tally).collect()
+}
+
+fn in_second(record: &RunRecord, second: u32, found: &Second, slo: &SloHead) -> Tally {
+    Tally::sum(scope(&found.counts, slo.step).iter().map(|counts| match slo.metric {
+        MetricHead::ResponseTime { threshold, .. } => {
+            response_tally(record, second, counts, usize::from(threshold))
+        }
+        MetricHead::Failures(share) => failure_tally(record, counts, share),
+    }))
+}
+
+/// One step, or all of them; nothing for a step that the record does not have.
+pub fn scope<T>(steps: &[T], step: Option<u16>) -> &[T] {
+    match step {
+        None => steps,
+        Some(step) => steps.get(usize::from(step)..=usize::from(step)).unwrap_or_default(),
+    }
+}
+
+fn response_tally(record: &RunRecord, second: u32, counts: &StepCounts, at: usize) -> Tally {
+    let open = surely_slow(record, second, counts, at);
+    let slower = counts.slower.get(at).copied().unwrap_or(0);
+    Tally { all: counts.in_response_time() + open, bad: slower + open }
+}
+
+/// Requests of a run that was cut short that were still unanswered when they had
+/// already waited for longer than the limit: whoever interrupts a frozen target must
+/// not be told that all is well.
+fn surely_slow(record: &RunRecord, second: u32, counts: &StepCounts, at: usize) -> u64 {
+    if is_finished(record) {
+        return 0;
+    }
+    let limit = record.head.thresholds.get(at).map_or(f64::MAX, |t| t.limit as f64 / 1e9);
+    let waited = stopped_at(record) - (f64::from(second) + 1.0);
+    if waited > limit { counts.planned.saturating_sub(counts.ended()) } else { 0 }
+}
+
+fn is_finished(record: &RunRecord) -> bool {
+    record.end.as_ref().is_some_and(|end| end.reason == EndReason::Finished)
+}
+
+/// When a run that was cut short was certainly still going on, in seconds.
+fn stopped_at(record: &RunRecord) -> f64 {
+    let requests = record.seconds.keys().next_back().copied();
+    let last = requests.max(record.generator.last().map(|second| second.second));
+    let ended = record.end.as_ref().map_or(0.0, |end| end.seconds);
+    ended.max(last.map_or(0.0, f64::from))
+}
+
+/// Of a run that was cut short, only requests that ended are known.
+fn failure_tally(record: &RunRecord, counts: &StepCounts, share: FailureShare) -> Tally {
+    let due = if is_finished(record) { counts.planned } else { 0 };
+    let bad = Outcome::ALL.into_iter().filter(|outcome| is_bad(*outcome, share));
+    Tally { all: due.max(counts.ended()), bad: bad.map(|outcome| counts.outcome(outcome)).sum() }
+}
+
+fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
+    match share {
+        FailureShare::Errors => !matches!(outcome, Outcome::Ok | Outcome::Rejected),
+        FailureShare::ServerErrors => outcome == Outcome::ServerError,
+        FailureShare::ClientErrors => outcome == Outcome::ClientError,
+        FailureShare::CheckFailures => outcome == Outcome::CheckFailed,
+        FailureShare::Timeouts => outcome == Outcome::Timeout,
+        FailureShare::TransportErrors => outcome == Outcome::TransportError,
+        FailureShare::Rejections => outcome == Outcome::Rejected,
+        FailureShare::Unsent => outcome == Outcome::Unsent,
+        FailureShare::Unavailable => matches!(
+            outcome,
+            Outcome::ServerError | Outcome::Timeout | Outcome::TransportError | Outcome::Unsent
+        ),
+    }
+}
+
+/// Requests beyond half of the limit, for the design effect when hardly any is beyond
+/// the limit itself. Nothing for objectives other than response times.
+fn tallies_beyond_half(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<Tally> {
+    let MetricHead::ResponseTime { threshold, .. } = slo.metric else { return Vec::new() };
+    let Some(threshold) = record.head.thresholds.get(usize::from(threshold)) else {
+        return Vec::new();
+    };
+    let half = threshold.limit / 2_000;
+    let in_step = |times: &crate::record::interval::StepTimes| Tally {
+        all: times.response.count(),
+        bad: times.response.count_from(half),
+    };
+    let found = seconds.iter().map(|second| record.seconds.get(second));
+    found
+        .map(|second| {
+            let times = second.map_or(&[][..], |second| scope(&second.times, slo.step));
+            Tally::sum(times.iter().map(in_step))
+        })
+        .collect()
+}
+
+/// Seconds put together to blocks of 5 s, the rest with the last one; blocks without
+/// requests say nothing and are left out.
+fn blocks(tallies: &[Tally]) -> Vec<Tally> {
+    let width = if tallies.len() >= BLOCK * FEWEST_BLOCKS { BLOCK } else { 1 };
+    let whole = (tallies.len() / width).max(1);
+    (0..whole)
+        .map(|block| {
+            let end = if block + 1 == whole { tallies.len() } else { (block + 1) * width };
+            Tally::sum(tallies[block * width..end].iter().copied())
+        })
+        .filter(|block| block.all > 0)
+        .collect()
+}
+
+/// What the evidence says of the true share of bad requests.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share {
+    /// What was counted.
+    pub total: Tally,
+    /// How many times less it weighs than independent requests would.
+    pub design_effect: f64,
+    /// At least; 5 % beyond.
+    pub low: f64,
+    /// At most; 5 % beyond.
+    pub high: f64,
+    level: Level,
+}
+
+/// How the level of the interval follows from the number of blocks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Level {
+    /// Nothing is known to hang together: the plain level.
+    Plain,
+    /// The design effect was estimated from so many blocks.
+    Blocks(usize),
+}
+
+impl Level {
+    /// The level if the run were `factor` times as long.
+    fn alpha(self, factor: f64) -> f64 {
+        match self {
+            Level::Plain => ALPHA,
+            Level::Blocks(blocks) => alpha_for_blocks(ALPHA, (blocks as f64 * factor) as usize),
+        }
+    }
+}
+
+/// Weighs the evidence for one objective.
+pub fn weigh(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Share {
+    let own = tallies(record, seconds, slo);
+    let total = Tally::sum(own.iter().copied());
+    let half =
+        if total.bad < FEW_SLOW { tallies_beyond_half(record, seconds, slo) } else { Vec::new() };
+    from_tallies(&own, &half)
+}
+
+/// The share from its counts per second and, where they are few, the counts beyond half
+/// the limit.
+pub(super) fn from_tallies(own: &[Tally], beyond_half: &[Tally]) -> Share {
+    let total = Tally::sum(own.iter().copied());
+    let (own, half) = (blocks(own), blocks(beyond_half));
+    let design_effect = design_effect(&own).max(design_effect(&half));
+    let seen = total.bad > 0 || half.iter().any(|block| block.bad > 0);
+    let level = if seen { Level::Blocks(own.len().max(half.len())) } else { Level::Plain };
+    let mut share = Share { total, design_effect, low: 0.0, high: 1.0, level };
+    (share.low, share.high) = share.bounds_of(total.share(), 1.0);
+    share
+}
+
+impl Share {
+    /// The interval for an observed share if the run were `factor` times as long and went
+    /// on as it did.
+    pub fn bounds_of(&self, share: f64, factor: f64) -> (f64, f64) {
+        let all = self.total.all as f64 * factor / self.design_effect;
+        let alpha = self.level.alpha(factor);
+        (share_at_least(share * all, all, alpha), share_at_most(share * all, all, alpha))
+    }
+
+    /// How many times as long the run would have to be to decide, were it to go on as it
+    /// did; `None` when even 200 times would not do.
+    pub fn factor_to_decide(&self, allowed: f64) -> Option<f64> {
+        let f = self.total.share();
+        let decides = |factor: f64| {
+            let (low, high) = self.bounds_of(f, factor);
+            high <= allowed || low > allowed
+        };
+        let enough = (1..=8).map(|power| 2_f64.powi(power)).find(|factor| decides(*factor))?;
+        let (mut low, mut high) = (enough / 2.0, enough);
+        for _ in 0..12 {
+            let middle = f64::midpoint(low, high);
+            if decides(middle) { high = middle } else { low = middle }
+        }
+        Some(high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_xoshiro::Xoshiro256PlusPlus;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
+    use statrs::distribution::{ContinuousCDF, Normal};
+
+    use super::*;
+
+    fn steady(all: u64, bad: u64, seconds: usize) -> Vec<Tally> {
+        vec![Tally { all, bad }; seconds]
+    }
+
+    #[test]
+    fn nothing_bad_in_2996_certifies_a_thousandth() {
+        let share = from_tallies(&steady(107, 0, 28), &[]);
+        assert_eq!(share.total.all, 2996);
+        assert!(share.high <= 0.001, "{}", share.high);
+        assert!(from_tallies(&steady(107, 0, 27), &[]).high > 0.001);
+    }
+
+    #[test]
+    fn clusters_beyond_half_the_limit_weigh_on_a_clean_run() {
+        let mut half = steady(100, 0, 60);
+        half[20] = Tally { all: 100, bad: 80 };
+        let clustered = from_tallies(&steady(100, 0, 60), &half);
+        let clean = from_tallies(&steady(100, 0, 60), &steady(100, 0, 60));
+        assert!(clustered.design_effect > 10.0 && clustered.high > 5.0 * clean.high);
+    }
+
+    #[test]
+    fn blocks_take_in_every_request() {
+        for (seconds, expected) in [(0, 0), (1, 1), (2, 2), (14, 14), (15, 3), (64, 12)] {
+            let made = blocks(&steady(10, 1, seconds));
+            assert_eq!(made.len(), expected, "{seconds}");
+            assert_eq!(Tally::sum(made).all, 10 * seconds as u64);
+        }
+    }
+
+    #[test]
+    fn one_cluster_widens_the_interval() {
+        let mut tallies = steady(1_000, 0, 60);
+        tallies[30] = Tally { all: 1_000, bad: 600 };
+        let clustered = from_tallies(&tallies, &[]);
+        let spread = from_tallies(&steady(1_000, 10, 60), &[]);
+        assert!(clustered.low < 0.002 && clustered.high > 0.03, "{clustered:?}");
+        assert!(spread.low > 0.009 && spread.high < 0.011, "{spread:?}");
+    }
+
+    #[test]
+    fn what_would_decide_is_found_by_running_longer() {
+        let share = from_tallies(&steady(100, 1, 60), &[]);
+        let factor = share.factor_to_decide(0.012).unwrap();
+        let seconds = (60.0 * factor).ceil() as usize + 5;
+        assert!(from_tallies(&steady(100, 1, seconds), &[]).high <= 0.012);
+        assert!(from_tallies(&steady(100, 1, seconds * 3 / 4), &[]).high > 0.012);
+        assert_eq!(share.factor_to_decide(0.01), None);
+    }
+
+    /// Seeded noise as on a busy machine: `sim/sim_common.py`'s model in slots of 0.1 s.
+    struct Machine {
+        random: Xoshiro256PlusPlus,
+        drift: f64,
+        spread: f64,
+        bursts_per_second: f64,
+        burst: f64,
+        height: f64,
+        /// Slots that the present burst still lasts, and how much slower it makes all.
+        left: f64,
+        now: f64,
+        slow: (f64, f64),
+    }
+
+    impl Machine {
+        fn uniform(&mut self) -> f64 {
+            ((self.random.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+        }
+
+        fn normal(&mut self) -> f64 {
+            let (radius, angle) = ((-2.0 * self.uniform().ln()).sqrt(), self.uniform());
+            radius * (std::f64::consts::TAU * angle).cos()
+        }
+
+        fn poisson(&mut self, mean: f64) -> u64 {
+            let mut product = self.uniform();
+            let mut count = 0;
+            while product > (-mean).exp() {
+                product *= self.uniform();
+                count += 1;
+            }
+            count
+        }
+
+        /// An Ornstein–Uhlenbeck step of 0.1 s.
+        fn wander(&mut self, value: f64, sd: f64, tau: f64) -> f64 {
+            let phi = (-0.1 / tau).exp();
+            phi * value + self.normal() * sd * (1.0 - phi * phi).sqrt()
+        }
+
+        /// The share of requests beyond 20 ms in the next slot.
+        fn slot(&mut self) -> f64 {
+            self.slow.0 = self.wander(self.slow.0, self.drift, 10.0);
+            self.slow.1 = self.wander(self.slow.1, self.spread, 2.0);
+            self.left -= 1.0;
+            if self.left <= 0.0 && self.uniform() < self.bursts_per_second * 0.1 {
+                self.left = (-self.uniform().ln() * self.burst * 10.0).ceil();
+                self.now = (1.0 - self.uniform().ln() * self.height).ln();
+            }
+            let burst = if self.left > 0.0 { self.now } else { 0.0 };
+            let edge = 0.020_f64.ln() - self.slow.0 - self.slow.1 - burst;
+            let beyond = |median: f64, sd: f64| Normal::standard().sf((edge - median.ln()) / sd);
+            0.97 * beyond(0.004, 0.35) + 0.03 * beyond(0.012, 0.5)
+        }
+
+        fn second(&mut self) -> Tally {
+            let bad = (0..10).map(|_| {
+                let share = self.slot();
+                self.poisson(200.0 * share).min(200)
+            });
+            Tally { all: 2_000, bad: bad.sum() }
+        }
+    }
+
+    /// METHODS.md, section 4: at the boundary both answers are rarely given, while the
+    /// interval that assumes independence is wrong in a fifth to a third of the runs.
+    #[test]
+    fn at_the_boundary_bursty_noise_rarely_decides() {
+        for (name, drift, spread, bursts_per_second, burst, height) in
+            [("ci", 0.04, 0.02, 0.05, 0.3, 0.8), ("harsh", 0.08, 0.04, 0.067, 1.0, 1.5)]
+        {
+            let random = Xoshiro256PlusPlus::seed_from_u64(42);
+            let mut machine = Machine {
+                random,
+                drift,
+                spread,
+                bursts_per_second,
+                burst,
+                height,
+                left: 0.0,
+                now: 0.0,
+                slow: (0.0, 0.0),
+            };
+            let runs: Vec<Vec<Tally>> =
+                (0..400).map(|_| (0..60).map(|_| machine.second()).collect()).collect();
+            let truth = Tally::sum(runs.iter().flatten().copied()).share();
+            let wrong = |decided: &dyn Fn(Share) -> bool| {
+                runs.iter().filter(|run| decided(from_tallies(run, &[]))).count()
+            };
+            let missed = wrong(&|share| share.low > truth);
+            let met = wrong(&|share| share.high <= truth);
+            let naive = wrong(&|share| {
+                let (bad, all) = (share.total.bad as f64, share.total.all as f64);
+                share_at_least(bad, all, ALPHA) > truth
+            });
+            assert!(missed <= 24 && met <= 24, "{name}: {missed} missed, {met} met of 400");
+            assert!(naive > 40, "{name}: the noise is too tame to tell ({naive})");
+        }
+    }
+}

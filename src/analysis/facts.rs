@@ -1,0 +1,101 @@
+//! What every judgement about one run starts from: the judged seconds put together,
+//! and the seconds that were not like the others.
+
+use std::collections::BTreeSet;
+
+use crate::analysis::pooled::{self, Pool};
+use crate::analysis::window::Judged;
+use crate::record::interval::Second;
+use crate::record::run::RunRecord;
+use crate::record::telemetry::GeneratorSecond;
+
+/// A lag of one request that makes its second a late one, in nanoseconds.
+const LATE_ONCE: u64 = 100_000_000;
+/// A lag that makes a second a late one when a hundredth of its requests have it, in
+/// microseconds.
+const LATE_OFTEN: u64 = 10_000;
+/// Share of CPU time that the hypervisor took away.
+pub const MUCH_STEAL: f64 = 0.05;
+/// Share of time in which some task waited for a CPU.
+pub const MUCH_PRESSURE: f64 = 0.2;
+/// Share of one core that a worker may use over [`BUSY_SPAN`] seconds.
+pub const BUSY_WORKER: f64 = 0.8;
+/// Seconds over which a worker's use is looked at.
+pub const BUSY_SPAN: usize = 5;
+
+/// A run as it is judged.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The run.
+    pub record: &'a RunRecord,
+    /// Its judged seconds.
+    pub judged: &'a Judged,
+    /// They put together, per step.
+    pub steps: Vec<Pool>,
+    /// They put together, all steps.
+    pub total: Pool,
+    /// Judged seconds in which the generator was late: one request by more than 100 ms,
+    /// or 1 % of them by 10 ms or more.
+    pub late: BTreeSet<u32>,
+    /// Judged seconds in which something else took the machine away, or a worker was
+    /// nearly full.
+    pub disturbed: BTreeSet<u32>,
+}
+
+impl<'a> Facts<'a> {
+    /// Collects them.
+    pub fn of(record: &'a RunRecord, judged: &'a Judged) -> Facts<'a> {
+        let steps = pooled::by_step(record, &judged.seconds);
+        let total = pooled::total(&steps);
+        let late = late_seconds(record, judged);
+        let disturbed = disturbed_seconds(record, judged);
+        Facts { record, judged, steps, total, late, disturbed }
+    }
+
+    /// The pool of an objective's scope; `None` for a step that is not there.
+    pub fn pool(&self, step: Option<u16>) -> Option<&Pool> {
+        match step {
+            None => Some(&self.total),
+            Some(step) => self.steps.get(usize::from(step)),
+        }
+    }
+
+    /// The generator's judged seconds.
+    pub fn generator(&self) -> impl Iterator<Item = &'a GeneratorSecond> {
+        let judged = self.judged;
+        self.record.generator.iter().filter(move |second| judged.contains(second.second))
+    }
+}
+
+fn late_seconds(record: &RunRecord, judged: &Judged) -> BTreeSet<u32> {
+    let once = record.generator.iter().filter(|second| second.send_lag_max_ns > LATE_ONCE);
+    let often = record.seconds.iter().filter(|(_, second)| is_often_late(second));
+    let all = once.map(|second| second.second).chain(often.map(|(second, _)| *second));
+    all.filter(|second| judged.contains(*second)).collect()
+}
+
+fn is_often_late(second: &Second) -> bool {
+    let lags = || second.times.iter().map(|times| &times.send_lag);
+    let late: u64 = lags().map(|lag| lag.count_from(LATE_OFTEN)).sum();
+    late > 0 && late * 100 > lags().map(crate::record::histogram::Sparse::count).sum()
+}
+
+fn disturbed_seconds(record: &RunRecord, judged: &Judged) -> BTreeSet<u32> {
+    let taken = record.generator.iter().filter(|second| {
+        second.steal.unwrap_or(0.0) > MUCH_STEAL
+            || second.cpu_pressure.unwrap_or(0.0) > MUCH_PRESSURE
+    });
+    let taken = taken.map(|second| second.second);
+    let busy = busy_spans(&record.generator).flatten().map(|second| second.second);
+    taken.chain(busy).filter(|second| judged.contains(*second)).collect()
+}
+
+/// Stretches of 5 s in which the busiest worker used more than 80 % of a core.
+pub fn busy_spans(generator: &[GeneratorSecond]) -> impl Iterator<Item = &[GeneratorSecond]> {
+    generator.windows(BUSY_SPAN).filter(|span| mean_worker(span) > BUSY_WORKER)
+}
+
+/// The mean use of the busiest worker.
+pub fn mean_worker(span: &[GeneratorSecond]) -> f64 {
+    span.iter().map(|second| second.busiest_worker).sum::<f64>() / span.len().max(1) as f64
+}

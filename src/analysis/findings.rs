@@ -1,0 +1,233 @@
+//! Doubts about a run's validity, and other things that should be mended.
+//!
+//! The table of METHODS.md, section 2, one function per line. Only what says that the
+//! generator itself fell short voids a verdict; a target that stalls fails by itself.
+
+use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
+use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
+use crate::analysis::wording::{count, counted, millis, percent};
+use crate::record::interval::StepCounts;
+use crate::record::outcome::Cause;
+use crate::record::run::MetricHead;
+use crate::record::telemetry::GeneratorSecond;
+
+/// Unsent requests of the whole run for which the generator may be to blame.
+const MOST_UNSENT: f64 = 0.001;
+/// The same, of any second.
+const MOST_UNSENT_OF_SECOND: f64 = 0.01;
+/// Less than this share of what was due was sent.
+const RATE_REACHED: f64 = 0.99;
+/// Generator and target together use so much of the machine.
+const MACHINE_FULL: f64 = 0.7;
+/// A send lag below this is of no interest, in milliseconds.
+const SMALL_LAG: f64 = 1.0;
+
+/// Everything that is to be said about how the run went, the gravest first.
+pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
+    let single = [
+        unsent(facts),
+        in_flight_limit(facts),
+        connection_limit(facts),
+        rate_not_reached(facts),
+        faults(facts),
+        steal(facts),
+        cpu_pressure(facts),
+        busy_worker(facts),
+        machine_full(facts),
+        send_lag(facts),
+    ];
+    let mut all: Vec<Finding> = single.into_iter().flatten().collect();
+    if slos.iter().any(|slo| slo.status == SloStatus::Missed) {
+        all.extend(crate::analysis::hints::saturated(facts));
+    }
+    all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    all
+}
+
+/// A finding from its parts.
+pub fn finding(kind: &'static str, severity: Severity, evidence: String, advice: &str) -> Finding {
+    Finding { kind, severity, evidence, advice: advice.to_owned() }
+}
+
+/// Requests that were due and not sent because the generator had no descriptors or
+/// ports, or because it was late while the ceiling on requests in flight was reached.
+fn unsent(facts: &Facts) -> Option<Finding> {
+    let mut sum = (0, 0);
+    let mut worst = 0.0_f64;
+    for second in &facts.judged.seconds {
+        let (blamed, due) = generators_unsent(facts, *second);
+        sum = (sum.0 + blamed, sum.1 + due);
+        worst = worst.max(blamed as f64 / due.max(1) as f64);
+    }
+    let share = sum.0 as f64 / sum.1.max(1) as f64;
+    (share > MOST_UNSENT || worst > MOST_UNSENT_OF_SECOND).then(|| {
+        let evidence = format!(
+            "{} of {} due requests were not sent while the generator was late or out of \
+             descriptors or ports; in the worst second {}",
+            count(sum.0),
+            count(sum.1),
+            percent(worst)
+        );
+        let advice = "raise the limits on open files and local ports, lower the rate, or run \
+                      the generator on a machine of its own";
+        finding("unsent", Severity::Invalidates, evidence, advice)
+    })
+}
+
+fn generators_unsent(facts: &Facts, second: u32) -> (u64, u64) {
+    let found = facts.record.seconds.get(&second);
+    let steps = found.map_or(&[][..], |found| &found.counts);
+    let late = facts.late.contains(&second);
+    let blamed = |step: &StepCounts| {
+        let full = if late { step.cause(Cause::InFlightLimit) } else { 0 };
+        step.cause(Cause::Descriptors) + step.cause(Cause::Ports) + full
+    };
+    (steps.iter().map(blamed).sum(), steps.iter().map(|step| step.planned).sum())
+}
+
+/// The ceiling was reached while the generator was on time: the target did not keep up.
+fn in_flight_limit(facts: &Facts) -> Option<Finding> {
+    let in_second = |second: &u32| {
+        let found = facts.record.seconds.get(second);
+        let steps = found.map_or(&[][..], |found| &found.counts);
+        steps.iter().map(|step| step.cause(Cause::InFlightLimit)).sum::<u64>()
+    };
+    let on_time = facts.judged.seconds.iter().filter(|second| !facts.late.contains(*second));
+    let hit: u64 = on_time.map(in_second).sum();
+    (hit > 0).then(|| {
+        let evidence = format!(
+            "{} not sent, as {} were in flight already; the generator was on time, the target \
+             did not keep up",
+            counted(hit, "due request"),
+            count(u64::from(facts.record.head.limits.in_flight))
+        );
+        let advice = "lower the rate, or raise limits.in_flight if so many requests may wait";
+        finding("in_flight_limit", Severity::Warning, evidence, advice)
+    })
+}
+
+fn connection_limit(facts: &Facts) -> Option<Finding> {
+    let waited = facts.total.counts.cause(Cause::ConnectionLimit);
+    (waited > 0).then(|| {
+        let evidence = format!(
+            "{} found none of the {} connections free within the time limit",
+            counted(waited, "request"),
+            count(u64::from(facts.record.head.limits.connections))
+        );
+        let advice = "raise limits.connections, if the target is meant to serve more at once";
+        finding("connection_limit", Severity::Warning, evidence, advice)
+    })
+}
+
+fn rate_not_reached(facts: &Facts) -> Option<Finding> {
+    let (sent, planned) = (facts.total.counts.sent, facts.total.counts.planned);
+    ((sent as f64) < RATE_REACHED * planned as f64).then(|| {
+        let evidence = format!(
+            "{} of {} due requests were sent ({})",
+            count(sent),
+            count(planned),
+            percent(sent as f64 / planned as f64)
+        );
+        let advice = "see the causes of unsent requests";
+        finding("rate_not_reached", Severity::Warning, evidence, advice)
+    })
+}
+
+/// What the generator could not do, such as writing to a full disk.
+fn faults(facts: &Facts) -> Option<Finding> {
+    let faults = &facts.record.end.as_ref()?.faults;
+    (!faults.is_empty()).then(|| {
+        let shown = faults.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
+        let rest = faults.len().saturating_sub(3);
+        let more = if rest > 0 { format!("; and {rest} more") } else { String::new() };
+        let advice = "what was recorded may be incomplete; mend the cause and run again";
+        finding("faults", Severity::Warning, shown + &more, advice)
+    })
+}
+
+fn steal(facts: &Facts) -> Option<Finding> {
+    let (hit, most) = seconds_above(facts, MUCH_STEAL, |second| second.steal)?;
+    let evidence = format!(
+        "in {} the hypervisor took away more than {} of the CPU time, up to {}",
+        counted(hit, "second"),
+        percent(MUCH_STEAL),
+        percent(most)
+    );
+    let advice = "use a machine that is not shared, or run again at a calmer time";
+    Some(finding("steal", Severity::Warning, evidence, advice))
+}
+
+fn cpu_pressure(facts: &Facts) -> Option<Finding> {
+    let (hit, most) = seconds_above(facts, MUCH_PRESSURE, |second| second.cpu_pressure)?;
+    let evidence = format!(
+        "in {} tasks waited for a CPU for more than {} of the time, up to {}",
+        counted(hit, "second"),
+        percent(MUCH_PRESSURE),
+        percent(most)
+    );
+    let advice = "give target and generator more cores, or stop what else runs on the machine";
+    Some(finding("cpu_pressure", Severity::Warning, evidence, advice))
+}
+
+/// How many judged seconds lie above a limit, and the highest value; `None` if none does.
+fn seconds_above(
+    facts: &Facts,
+    limit: f64,
+    of: impl Fn(&GeneratorSecond) -> Option<f64>,
+) -> Option<(u64, f64)> {
+    let above: Vec<f64> = facts.generator().filter_map(of).filter(|v| *v > limit).collect();
+    let most = above.iter().copied().reduce(f64::max)?;
+    Some((above.len() as u64, most))
+}
+
+fn busy_worker(facts: &Facts) -> Option<Finding> {
+    let judged = |span: &&[GeneratorSecond]| span.iter().any(|s| facts.judged.contains(s.second));
+    let spans = facts::busy_spans(&facts.record.generator).filter(judged);
+    let most = spans.map(facts::mean_worker).reduce(f64::max)?;
+    let evidence =
+        format!("a worker of the generator used {} of a core over {BUSY_SPAN} s", percent(most));
+    let advice = "add workers or cores, or lower the rate";
+    Some(finding("busy_worker", Severity::Warning, evidence, advice))
+}
+
+fn machine_full(facts: &Facts) -> Option<Finding> {
+    let saturation = crate::analysis::saturation::saturation(facts);
+    let cores = f64::from(facts.record.head.environment.cores);
+    let both = saturation.generator_cpu?.mean + saturation.target_cpu?.mean;
+    (cores > 0.0 && both > MACHINE_FULL * cores).then(|| {
+        let evidence = format!(
+            "generator and target together used {} of {cores} cores",
+            percent(both / cores)
+        );
+        let advice = "they get in each other's way; lower the rate or use more cores";
+        finding("machine_full", Severity::Warning, evidence, advice)
+    })
+}
+
+/// A lag that is visible next to the tightest limit.
+fn send_lag(facts: &Facts) -> Option<Finding> {
+    let p99 = facts.total.times.send_lag.quantile(0.99)? / 1e3;
+    let limit = tightest_limit(facts)?;
+    (p99 > SMALL_LAG && p99 > 0.01 * limit).then(|| {
+        let grave = p99 > 0.1 * limit;
+        let severity = if grave { Severity::Warning } else { Severity::Note };
+        let evidence = format!(
+            "1 % of the requests were sent {} or more after they were due; the tightest limit \
+             is {}",
+            millis(p99),
+            millis(limit)
+        );
+        let advice = "give the generator more CPU, or lower the rate";
+        finding("send_lag", severity, evidence, advice)
+    })
+}
+
+/// The tightest response-time limit of all objectives, in milliseconds.
+fn tightest_limit(facts: &Facts) -> Option<f64> {
+    let head = &facts.record.head;
+    let limits = head.slos.iter().filter_map(|slo| match slo.metric {
+        MetricHead::ResponseTime { threshold, .. } => head.thresholds.get(usize::from(threshold)),
+        MetricHead::Failures(_) => None,
+    });
+    limits.map(|limit| limit.limit as f64 / 1e6).reduce(f64::min)
+}

@@ -1,0 +1,56 @@
+//! What was full when an objective was missed: hints at the cause, never a verdict.
+
+use crate::analysis::assessment::{Finding, Saturation, Severity};
+use crate::analysis::facts::Facts;
+use crate::analysis::findings::finding;
+use crate::analysis::saturation::saturation;
+use crate::analysis::wording::{millis, percent};
+
+/// From this share on something counts as full.
+const FULL: f64 = 0.9;
+/// A mean event-loop delay that requests feel, in milliseconds.
+const LONG_DELAY: f64 = 50.0;
+
+/// What of the target was full over the judged seconds.
+pub fn saturated(facts: &Facts) -> Vec<Finding> {
+    let seen = saturation(facts);
+    let cores = f64::from(facts.record.head.environment.cores);
+    [event_loop(&seen), whole_machine(&seen, cores), pool(&seen)].into_iter().flatten().collect()
+}
+
+/// Node runs a program on one thread: near one core it can do no more.
+fn event_loop(seen: &Saturation) -> Option<Finding> {
+    let delay = seen.event_loop_delay?.mean;
+    let cpu = seen.target_cpu.map(|cpu| cpu.mean);
+    let one_core = cpu.is_some_and(|cpu| cpu >= FULL);
+    (one_core || delay >= LONG_DELAY).then(|| {
+        let used = cpu.map_or_else(String::new, |cpu| {
+            format!(", the target used {} of a core", percent(cpu))
+        });
+        let evidence = format!("the target's event loop is full: delay {}{used}", millis(delay));
+        note(evidence, "profile the handlers, or run more processes of the target")
+    })
+}
+
+fn whole_machine(seen: &Saturation, cores: f64) -> Option<Finding> {
+    let cpu = seen.target_cpu?.mean;
+    (cores > 0.0 && cpu >= FULL * cores).then(|| {
+        let evidence = format!("the target used {} of {cores} cores", percent(cpu / cores));
+        note(evidence, "the target needs more CPU than the machine has")
+    })
+}
+
+fn pool(seen: &Saturation) -> Option<Finding> {
+    let waiting = seen.pool_waiting?.mean;
+    (waiting >= 1.0).then(|| {
+        let used = seen.pool_in_use.map_or(0.0, |used| used.max);
+        let evidence = format!(
+            "on average {waiting:.1} tasks waited for a pool connection; up to {used:.0} were in use"
+        );
+        note(evidence, "make queries shorter or the pool larger")
+    })
+}
+
+fn note(evidence: String, advice: &str) -> Finding {
+    finding("saturation", Severity::Note, evidence, advice)
+}

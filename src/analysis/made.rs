@@ -1,0 +1,153 @@
+//! Made-up run records for tests.
+
+use std::collections::BTreeMap;
+
+use crate::record::histogram::Sparse;
+use crate::record::interval::Second;
+use crate::record::outcome::{Cause, Outcome};
+use crate::record::run::{
+    End, EndReason, Environment, Head, LimitsHead, LoadHead, MetricHead, RunRecord, SloHead,
+    StageHead, StepHead, VERSION, WindowsHead,
+};
+use crate::record::telemetry::GeneratorSecond;
+use crate::scenario::load::ArrivalProcess;
+use crate::scenario::slo::{FailureShare, Threshold};
+
+/// The limit of every response-time objective made here, in milliseconds.
+pub(super) const LIMIT_MS: u64 = 500;
+
+/// A finished run of one constant stage at `rate`, without any request yet, with the
+/// objective `p99 < 500ms`.
+pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
+    let stage = StageHead { seconds: f64::from(seconds), from: rate, to: rate, warmup: false };
+    let head = Head {
+        version: VERSION,
+        scenario: "made up".to_owned(),
+        scenario_hash: String::new(),
+        target: "http://127.0.0.1:1".to_owned(),
+        started: "2024-01-01T00:00:00Z".to_owned(),
+        started_unix_ms: 0,
+        steps: vec![step("list")],
+        load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages: vec![stage] },
+        slos: vec![p99()],
+        thresholds: vec![Threshold { limit: LIMIT_MS * 1_000_000, inclusive: false }],
+        limits: LimitsHead { connections: 100, in_flight: 1_000, body_bytes: 1_000 },
+        environment: Environment { cores: 2, ..Environment::default() },
+    };
+    let end = End {
+        reason: EndReason::Finished,
+        seconds: f64::from(seconds),
+        abandoned: 0,
+        iterations: 0,
+        iterations_completed: 0,
+        faults: Vec::new(),
+    };
+    let generator = (0..seconds).map(calm).collect();
+    RunRecord { head, end: Some(end), seconds: BTreeMap::new(), generator, target: Vec::new() }
+}
+
+pub(super) fn step(name: &str) -> StepHead {
+    StepHead {
+        name: name.to_owned(),
+        flow: "flow".to_owned(),
+        label: "GET /".to_owned(),
+        tag: name.to_owned(),
+        timeout_ms: 10_000,
+    }
+}
+
+fn calm(second: u32) -> GeneratorSecond {
+    GeneratorSecond { second, cpu: 0.1, busiest_worker: 0.1, ..GeneratorSecond::default() }
+}
+
+pub(super) fn p99() -> SloHead {
+    SloHead {
+        text: "p99 < 500ms".to_owned(),
+        step: None,
+        metric: MetricHead::ResponseTime { quantile: 0.99, threshold: 0 },
+        allowed: 0.01,
+        windows: None,
+    }
+}
+
+pub(super) fn in_windows(share: f64, seconds: u32) -> SloHead {
+    SloHead { windows: Some(WindowsHead { share, seconds }), ..p99() }
+}
+
+pub(super) fn failures(share: FailureShare, allowed: f64) -> SloHead {
+    let metric = MetricHead::Failures(share);
+    SloHead { text: format!("{share:?} {allowed}"), step: None, metric, allowed, windows: None }
+}
+
+/// Requests of one kind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Requests {
+    pub(super) step: usize,
+    pub(super) number: u64,
+    pub(super) outcome: Outcome,
+    pub(super) micros: u64,
+    pub(super) lag: u64,
+    pub(super) cause: Option<Cause>,
+}
+
+impl Requests {
+    /// Answered well after so many microseconds, sent 50 µs late.
+    pub(super) fn ok(number: u64, micros: u64) -> Requests {
+        Requests { step: 0, number, outcome: Outcome::Ok, micros, lag: 50, cause: None }
+    }
+
+    pub(super) fn ended(number: u64, outcome: Outcome) -> Requests {
+        Requests { outcome, ..Requests::ok(number, 10_000_000) }
+    }
+}
+
+/// Adds the same requests to many seconds.
+pub(super) fn add(
+    record: &mut RunRecord,
+    seconds: impl IntoIterator<Item = u32>,
+    requests: &[Requests],
+) {
+    let made = second_of(record, requests);
+    for second in seconds {
+        let steps = record.head.steps.len();
+        let known = record.seconds.entry(second).or_insert_with(|| Second::empty(steps));
+        if known.counts.iter().all(crate::record::interval::StepCounts::is_empty) {
+            known.clone_from(&made);
+            continue;
+        }
+        known.counts.iter_mut().zip(&made.counts).for_each(|(known, made)| known.add(made));
+        known.times.iter_mut().zip(&made.times).for_each(|(known, made)| known.add(made));
+    }
+}
+
+fn second_of(record: &RunRecord, requests: &[Requests]) -> Second {
+    let mut second = Second::empty(record.head.steps.len());
+    for kind in requests {
+        let counts = &mut second.counts[kind.step];
+        counts.planned += kind.number;
+        counts.outcomes[kind.outcome.index()] += kind.number;
+        if kind.outcome != Outcome::Unsent {
+            counts.sent += kind.number;
+        }
+        for _ in 0..kind.cause.map_or(0, |_| kind.number) {
+            counts.add_cause(kind.cause.unwrap());
+        }
+        counts.slower.resize(record.head.thresholds.len(), 0);
+        let in_response = kind.outcome.counts_in_response_time();
+        for (slower, limit) in counts.slower.iter_mut().zip(&record.head.thresholds) {
+            let slow = in_response && limit.is_slow(kind.micros * 1_000);
+            *slower += if slow { kind.number } else { 0 };
+        }
+    }
+    for (step, times) in second.times.iter_mut().enumerate() {
+        let of = |value: fn(&Requests) -> u64, wanted: fn(Outcome) -> bool| {
+            let mine = requests.iter().filter(|kind| kind.step == step && wanted(kind.outcome));
+            Sparse::from_counts(mine.map(|kind| (value(kind), kind.number)))
+        };
+        times.response = of(|kind| kind.micros, Outcome::counts_in_response_time);
+        times.failed = of(|kind| kind.micros, |outcome| !outcome.counts_in_response_time());
+        times.service = of(|kind| kind.micros - kind.lag.min(kind.micros), |o| o == Outcome::Ok);
+        times.send_lag = of(|kind| kind.lag, |_| true);
+    }
+    second
+}

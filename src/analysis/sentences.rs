@@ -1,0 +1,171 @@
+//! Results and the limits of what a run can say, as sentences with figures. Names are
+//! used as they are: whoever prints them escapes them.
+
+use crate::analysis::assessment::{Measured, SloResult, SloStatus, Steadiness};
+use crate::analysis::facts::Facts;
+use crate::analysis::window;
+use crate::analysis::wording::{about, count, counted, millis, percent, seconds};
+
+/// What is to be said of one objective.
+pub fn of(slo: &SloResult) -> String {
+    let name = name(slo);
+    match slo.status {
+        SloStatus::Met => format!("{name} met: {}", measured(slo)),
+        SloStatus::Missed => format!("{name} missed: {}", figures(slo)),
+        SloStatus::Inconclusive => format!("{name} undecided: {}{}", measured(slo), noted(slo)),
+        SloStatus::Invalid => format!("{name} not judged: {}{}", measured(slo), noted(slo)),
+    }
+}
+
+fn name(slo: &SloResult) -> String {
+    slo.step.as_ref().map_or_else(|| slo.text.clone(), |step| format!("{step}: {}", slo.text))
+}
+
+fn noted(slo: &SloResult) -> String {
+    slo.note.as_ref().map_or_else(String::new, |note| format!("; {note}"))
+}
+
+/// The measured value and its interval.
+fn measured(slo: &SloResult) -> String {
+    let Some(measured) = slo.measured else { return "nothing measured".to_owned() };
+    let (value, unit): (f64, fn(f64) -> String) = match measured {
+        Measured::Millis(value) => (value, millis),
+        Measured::BadShare(value) | Measured::GoodShare(value) | Measured::GoodWindows(value) => {
+            (value, percent)
+        }
+    };
+    match slo.interval {
+        Some((low, high)) => format!("{} ({} to {})", unit(value), unit(low), unit(high)),
+        None => unit(value),
+    }
+}
+
+/// What a miss is made of.
+fn figures(slo: &SloResult) -> String {
+    let share = percent(slo.bad as f64 / slo.requests.max(1) as f64);
+    let requests = count(slo.requests);
+    match slo.measured {
+        Some(Measured::Millis(value)) => format!(
+            "{}; {share} of {requests} requests were slower than {}{}",
+            millis(value),
+            millis(slo.limit),
+            bursts(slo)
+        ),
+        Some(Measured::BadShare(_)) => format!(
+            "{share} of {requests} requests ({}), {} allowed",
+            count(slo.bad),
+            percent(slo.limit)
+        ),
+        Some(Measured::GoodShare(value)) => {
+            format!("{}; {} of {requests} requests were not served", percent(value), count(slo.bad))
+        }
+        Some(Measured::GoodWindows(value)) => {
+            format!("held in {} of the windows, {} required", percent(value), percent(slo.limit))
+        }
+        None => "nothing measured".to_owned(),
+    }
+}
+
+/// That slow requests came together.
+fn bursts(slo: &SloResult) -> &'static str {
+    if slo.design_effect >= 10.0 { ", in bursts" } else { "" }
+}
+
+/// The sentence of a pass.
+pub fn all_met(facts: &Facts, slos: &[SloResult]) -> String {
+    let objectives = match slos.len() {
+        1 => "the objective is".to_owned(),
+        many => format!("all {many} objectives are"),
+    };
+    format!(
+        "{objectives} met with 95 % confidence, judged on {} over {}",
+        counted(facts.total.counts.planned, "request"),
+        seconds(facts.judged.length)
+    )
+}
+
+/// What the run cannot say.
+pub fn limits_of_knowledge(facts: &Facts, steady: Steadiness) -> Vec<String> {
+    [rare_events(facts), short(facts), drain(facts), open(facts), abandoned(facts), clock(facts)]
+        .into_iter()
+        .flatten()
+        .chain(drifting(steady))
+        .collect()
+}
+
+/// The rule of three: what did not occur in T may still occur once per T/3.
+fn rare_events(facts: &Facts) -> Option<String> {
+    let judged = facts.judged.length;
+    (judged > 0.0).then(|| {
+        format!(
+            "nothing about events rarer than one per {} ({} were judged)",
+            seconds(judged / 3.0),
+            seconds(judged)
+        )
+    })
+}
+
+fn short(facts: &Facts) -> Option<String> {
+    (facts.judged.length < 15.0).then(|| {
+        "little about slow spells longer than a second: fewer than 15 s were judged".to_owned()
+    })
+}
+
+/// Later steps of iterations may be due after the schedule's end.
+fn drain(facts: &Facts) -> Option<String> {
+    let late = facts.record.seconds.range(facts.judged.to..);
+    let due: u64 = late.flat_map(|(_, second)| &second.counts).map(|step| step.planned).sum();
+    (due > 0).then(|| {
+        format!("{} due after the end of the schedule are not judged", counted(due, "request"))
+    })
+}
+
+fn open(facts: &Facts) -> Option<String> {
+    let counts = &facts.total.counts;
+    let open = counts.planned.saturating_sub(counts.ended());
+    (open > 0)
+        .then(|| format!("how {} without an outcome would have ended", counted(open, "request")))
+}
+
+fn abandoned(facts: &Facts) -> Option<String> {
+    let abandoned = facts.record.end.as_ref().map_or(0, |end| end.abandoned);
+    (abandoned > 0)
+        .then(|| format!("{} given up when the run was cut short", counted(abandoned, "request")))
+}
+
+fn clock(facts: &Facts) -> Option<String> {
+    let clock = &facts.record.head.environment.receive_clock;
+    (clock == "generator").then(|| {
+        "response times end when the generator read the response, which may be later than it \
+         arrived"
+            .to_owned()
+    })
+}
+
+fn drifting(steady: Steadiness) -> Option<String> {
+    match steady {
+        Steadiness::Drifting { .. } => {
+            Some("where the response time would settle: it still drifts".to_owned())
+        }
+        Steadiness::Steady | Steadiness::NotExamined => None,
+    }
+}
+
+/// How many more seconds and requests a cut changed, for a finding.
+pub fn cut_refused(cut: u32) -> String {
+    format!(
+        "the response time settles {} later than the warm-up ends, but an objective is met \
+         only without them",
+        about_seconds(cut)
+    )
+}
+
+fn about_seconds(value: u32) -> String {
+    format!("{} s", about(f64::from(value)))
+}
+
+/// That the series never settles.
+pub fn not_settled(facts: &Facts) -> String {
+    let planned = window::planned_seconds(&facts.record.head.load);
+    format!("the response time did not settle in the first half of {}", seconds(planned))
+}

@@ -1,0 +1,363 @@
+//! Judges one objective: METHODS.md, section 4, with the doubts of section 2.
+//!
+//! An objective is met or missed when the whole interval of the share of bad requests
+//! lies on one side of what is allowed. Then two doubts are asked: might the
+//! generator's own lag be the reason, and does a miss hang on disturbed seconds alone?
+
+use crate::analysis::assessment::{Measured, SloResult, SloStatus};
+use crate::analysis::audit;
+use crate::analysis::evidence::{self, Share};
+use crate::analysis::facts::Facts;
+use crate::analysis::stats::Tally;
+use crate::analysis::window::Judged;
+use crate::analysis::wording;
+use crate::record::histogram::Sparse;
+use crate::record::run::{MetricHead, RunRecord, SloHead, WindowsHead};
+use crate::scenario::slo::{FailureShare, Threshold};
+
+/// Disturbed seconds explain a miss only if they are few.
+const MOST_DISTURBED: f64 = 0.2;
+/// Nobody runs longer than this for one answer, in seconds: a day.
+const TOO_LONG: f64 = 86_400.0;
+
+/// How an objective comes out over some seconds, before any doubt.
+pub fn plain_status(record: &RunRecord, judged: &Judged, slo: &SloHead) -> SloStatus {
+    match slo.windows {
+        None => status_of(&evidence::weigh(record, &judged.seconds, slo), slo.allowed),
+        Some(windows) => {
+            let tallies = evidence::tallies(record, &judged.seconds, slo);
+            held(judged, &tallies, windows, slo.allowed).status(windows.share)
+        }
+    }
+}
+
+fn status_of(share: &Share, allowed: f64) -> SloStatus {
+    match share.total {
+        Tally { all: 0, .. } => SloStatus::Inconclusive,
+        // "None at all" is a statement about this run, which was seen as a whole.
+        Tally { bad, .. } if allowed <= 0.0 && bad == 0 => SloStatus::Met,
+        _ if allowed <= 0.0 => SloStatus::Missed,
+        _ if share.high <= allowed => SloStatus::Met,
+        _ if share.low > allowed => SloStatus::Missed,
+        _ => SloStatus::Inconclusive,
+    }
+}
+
+/// Judges one objective.
+pub fn judge(facts: &Facts, slo: &SloHead) -> SloResult {
+    let share = evidence::weigh(facts.record, &facts.judged.seconds, slo);
+    let mut result = blank(facts, slo, &share);
+    if share.total.all == 0 {
+        result.note = Some("no request that it speaks of".to_owned());
+        return result;
+    }
+    match slo.windows {
+        None => judge_share(facts, slo, &share, &mut result),
+        Some(windows) => judge_windows(facts, slo, windows, &mut result),
+    }
+    result
+}
+
+fn blank(facts: &Facts, slo: &SloHead, share: &Share) -> SloResult {
+    let step = slo.step.map(|step| {
+        let known = facts.record.head.steps.get(usize::from(step));
+        known.map_or_else(|| format!("step {step}"), |step| step.name.clone())
+    });
+    SloResult {
+        text: slo.text.clone(),
+        step,
+        status: SloStatus::Inconclusive,
+        measured: None,
+        interval: None,
+        limit: limit_of(facts.record, slo),
+        bad: share.total.bad,
+        requests: share.total.all,
+        design_effect: share.design_effect,
+        generator_error: generator_error(facts, slo),
+        note: None,
+    }
+}
+
+/// The limit in the unit of what is measured.
+fn limit_of(record: &RunRecord, slo: &SloHead) -> f64 {
+    match (slo.windows, slo.metric) {
+        (Some(windows), _) => windows.share,
+        (None, MetricHead::ResponseTime { .. }) => {
+            threshold(record, slo).map_or(f64::NAN, |limit| limit.limit as f64 / 1e6)
+        }
+        (None, MetricHead::Failures(FailureShare::Unavailable)) => good_share(slo.allowed),
+        (None, MetricHead::Failures(_)) => slo.allowed,
+    }
+}
+
+/// `1 − share`, rounded to 12 digits, so that an objective reads as it was written.
+fn good_share(share: f64) -> f64 {
+    ((1.0 - share) * 1e12).round() / 1e12
+}
+
+fn threshold(record: &RunRecord, slo: &SloHead) -> Option<Threshold> {
+    match slo.metric {
+        MetricHead::ResponseTime { threshold, .. } => {
+            record.head.thresholds.get(usize::from(threshold)).copied()
+        }
+        MetricHead::Failures(_) => None,
+    }
+}
+
+fn generator_error(
+    facts: &Facts,
+    slo: &SloHead,
+) -> Option<crate::analysis::assessment::GeneratorError> {
+    let MetricHead::ResponseTime { quantile, .. } = slo.metric else { return None };
+    let times = &facts.pool(slo.step)?.times;
+    audit::generator_error(&times.response, &times.send_lag, quantile)
+}
+
+fn judge_share(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
+    (result.measured, result.interval) = measured(facts, slo, share);
+    result.status = status_of(share, slo.allowed);
+    match result.status {
+        SloStatus::Met if slo.allowed <= 0.0 => {
+            result.note = Some("it held in this run, which says little about the next".to_owned());
+        }
+        SloStatus::Met | SloStatus::Invalid => {}
+        SloStatus::Missed => doubt_miss(facts, slo, share, result),
+        SloStatus::Inconclusive => result.note = Some(what_is_needed(facts, slo, share)),
+    }
+    if result.status != SloStatus::Met {
+        doubt_generator(facts, slo, share, result);
+    }
+}
+
+/// The measured value and its interval, in the unit that the objective is written in.
+fn measured(facts: &Facts, slo: &SloHead, share: &Share) -> (Option<Measured>, Option<(f64, f64)>) {
+    let f = share.total.share();
+    match slo.metric {
+        MetricHead::ResponseTime { quantile, .. } => {
+            let Some(pool) = facts.pool(slo.step) else { return (None, None) };
+            times_measured(&pool.times.response, quantile, share)
+        }
+        MetricHead::Failures(FailureShare::Unavailable) => {
+            (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
+        }
+        MetricHead::Failures(_) => (Some(Measured::BadShare(f)), Some((share.low, share.high))),
+    }
+}
+
+/// A quantile and its interval: of the shares beyond the quantile that the evidence
+/// leaves open, the quantiles at both ends.
+fn times_measured(
+    response: &Sparse,
+    quantile: f64,
+    share: &Share,
+) -> (Option<Measured>, Option<(f64, f64)>) {
+    let millis = |q: f64| response.quantile(q).map(|micros| micros / 1e3);
+    let measured = millis(quantile).map(Measured::Millis);
+    if quantile >= 1.0 {
+        return (measured, None);
+    }
+    let (low, high) = share.bounds_of(1.0 - quantile, 1.0);
+    (measured, millis(1.0 - high).zip(millis(1.0 - low)))
+}
+
+/// A miss that is there only because of a few disturbed seconds is not called one.
+fn doubt_miss(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
+    let (judged, disturbed) = (&facts.judged.seconds, &facts.disturbed);
+    if disturbed.is_empty() || disturbed.len() as f64 > MOST_DISTURBED * judged.len() as f64 {
+        return;
+    }
+    let calm: Vec<u32> = judged.iter().copied().filter(|s| !disturbed.contains(s)).collect();
+    let rest = Tally::sum(evidence::tallies(facts.record, &calm, slo));
+    if rest.all == 0 || rest.share() > slo.allowed {
+        return;
+    }
+    result.status = SloStatus::Inconclusive;
+    result.note = Some(format!(
+        "{} bad with, {} without {} in which the machine was disturbed",
+        wording::percent(share.total.share()),
+        wording::percent(rest.share()),
+        wording::counted(disturbed.len() as u64, "second"),
+    ));
+}
+
+/// An objective that might be met but for the generator's lag is not judged.
+fn doubt_generator(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
+    let Some((pool, limit)) = facts.pool(slo.step).zip(threshold(facts.record, slo)) else {
+        return;
+    };
+    let blamable = audit::blamable(&pool.times.response, &pool.times.send_lag, limit);
+    if !audit::is_generators_doing(share, blamable, slo.allowed) {
+        return;
+    }
+    result.status = SloStatus::Invalid;
+    result.note = Some(format!(
+        "up to {} of {} slow requests may be slow because the generator sent late",
+        wording::count(blamable.min(share.total.bad)),
+        wording::count(share.total.bad),
+    ));
+}
+
+fn what_is_needed(facts: &Facts, slo: &SloHead, share: &Share) -> String {
+    let longer = share.factor_to_decide(slo.allowed).map(|factor| factor - 1.0);
+    let seconds = longer.map(|more| more * facts.judged.length);
+    match longer.zip(seconds).filter(|(_, seconds)| *seconds <= TOO_LONG) {
+        Some((more, seconds)) => format!(
+            "about {} more requests ({} more at this rate) would decide",
+            wording::about(more * share.total.all as f64),
+            wording::seconds(seconds.ceil()),
+        ),
+        None => "the true share is too near to the limit to tell in reasonable time".to_owned(),
+    }
+}
+
+/// In how many complete windows an objective held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Held {
+    /// Windows in which it held.
+    good: u64,
+    /// Windows with requests.
+    all: u64,
+}
+
+impl Held {
+    fn share(self) -> f64 {
+        if self.all == 0 { 0.0 } else { self.good as f64 / self.all as f64 }
+    }
+
+    fn status(self, required: f64) -> SloStatus {
+        match self {
+            Held { all: 0, .. } => SloStatus::Inconclusive,
+            held if held.share() >= required - 1e-12 => SloStatus::Met,
+            Held { .. } => SloStatus::Missed,
+        }
+    }
+}
+
+/// Windows are aligned to the beginning of what is judged; one with a second that is not
+/// judged, or without requests, is skipped.
+fn held(judged: &Judged, tallies: &[Tally], windows: WindowsHead, allowed: f64) -> Held {
+    held_if(judged, tallies, windows, |_, tally| tally.share() <= allowed)
+}
+
+fn held_if(
+    judged: &Judged,
+    tallies: &[Tally],
+    windows: WindowsHead,
+    holds: impl Fn(&[u32], Tally) -> bool,
+) -> Held {
+    let length = windows.seconds.max(1);
+    let mut held = Held::default();
+    let (mut seconds, mut rest) = (&judged.seconds[..], tallies);
+    while let Some(first) = seconds.first() {
+        let start = first - (first - judged.from) % length;
+        let inside = seconds.partition_point(|second| *second < start.saturating_add(length));
+        let tally = Tally::sum(rest[..inside].iter().copied());
+        if inside == length as usize && tally.all > 0 {
+            held.all += 1;
+            held.good += u64::from(holds(&seconds[..inside], tally));
+        }
+        (seconds, rest) = (&seconds[inside..], &rest[inside..]);
+    }
+    held
+}
+
+fn judge_windows(facts: &Facts, slo: &SloHead, windows: WindowsHead, result: &mut SloResult) {
+    let tallies = evidence::tallies(facts.record, &facts.judged.seconds, slo);
+    let found = held(facts.judged, &tallies, windows, slo.allowed);
+    result.status = found.status(windows.share);
+    if found.all == 0 {
+        result.note = Some(format!("no complete window of {} s", windows.seconds));
+        return;
+    }
+    result.measured = Some(Measured::GoodWindows(found.share()));
+    if result.status == SloStatus::Missed && threshold(facts.record, slo).is_some() {
+        doubt_late_windows(facts, slo, windows, &tallies, result);
+    }
+}
+
+/// Windows in which the generator was late might have held without its lag.
+fn doubt_late_windows(
+    facts: &Facts,
+    slo: &SloHead,
+    windows: WindowsHead,
+    tallies: &[Tally],
+    result: &mut SloResult,
+) {
+    let excused = held_if(facts.judged, tallies, windows, |seconds, tally| {
+        tally.share() <= slo.allowed || seconds.iter().any(|s| facts.late.contains(s))
+    });
+    if excused.status(windows.share) == SloStatus::Met {
+        result.status = SloStatus::Invalid;
+        result.note = Some("the generator was late in windows that decide".to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::analysis::assessment::Warmup;
+
+    fn judged(seconds: Vec<u32>) -> Judged {
+        let (from, to) = (seconds[0], seconds[seconds.len() - 1] + 1);
+        let length = seconds.len() as f64;
+        Judged { from, to, warmup: Warmup::None, seconds, length }
+    }
+
+    #[test]
+    fn only_complete_windows_with_requests_count() {
+        let windows = WindowsHead { share: 0.9, seconds: 5 };
+        let fine = Tally { all: 100, bad: 0 };
+        let bad = Tally { all: 100, bad: 50 };
+        let none = Tally::default();
+        for (seconds, tallies, good, all) in [
+            ((10..22).collect::<Vec<_>>(), vec![fine; 12], 2, 2),
+            ((10..20).collect(), [vec![fine; 5], vec![none; 5]].concat(), 1, 1),
+            ((10..20).collect(), [vec![fine; 5], vec![bad; 5]].concat(), 1, 2),
+            ([(0..3).collect::<Vec<_>>(), (5..10).collect()].concat(), vec![fine; 8], 1, 1),
+            ((0..4).collect(), vec![fine; 4], 0, 0),
+        ] {
+            let found = held(&judged(seconds.clone()), &tallies, windows, 0.01);
+            assert_eq!(found, Held { good, all }, "{seconds:?}");
+        }
+    }
+
+    #[test]
+    fn without_windows_nothing_is_met() {
+        assert_eq!(Held::default().status(0.0), SloStatus::Inconclusive);
+        assert_eq!(Held { good: 19, all: 20 }.status(0.95), SloStatus::Met);
+        assert_eq!(Held { good: 18, all: 20 }.status(0.95), SloStatus::Missed);
+    }
+
+    proptest! {
+        #[test]
+        fn slower_requests_never_turn_a_miss_into_a_pass(
+            seconds in prop::collection::vec((1_u64..300, 0.0_f64..0.2, 0.0_f64..0.3), 1..80),
+            allowed in prop::sample::select(vec![0.0, 0.001, 0.01, 0.05]),
+        ) {
+            let tally = |all: u64, share: f64| Tally { all, bad: (share * all as f64) as u64 };
+            let before: Vec<Tally> = seconds.iter().map(|(n, f, _)| tally(*n, *f)).collect();
+            let after: Vec<Tally> = seconds.iter().map(|(n, f, g)| tally(*n, f + g)).collect();
+            let status = |tallies: &[Tally]| status_of(&evidence::from_tallies(tallies, &[]), allowed);
+            let was_missed = status(&before) == SloStatus::Missed;
+            prop_assert!(!was_missed || status(&after) != SloStatus::Met);
+        }
+
+        #[test]
+        fn a_pass_has_its_point_estimate_within_the_limit(
+            seconds in prop::collection::vec((1_u64..3_000, 0.0_f64..0.03), 1..80),
+        ) {
+            let tallies: Vec<Tally> = seconds
+                .iter()
+                .map(|(all, share)| Tally { all: *all, bad: (share * *all as f64) as u64 })
+                .collect();
+            let share = evidence::from_tallies(&tallies, &[]);
+            match status_of(&share, 0.01) {
+                SloStatus::Met => prop_assert!(share.total.share() <= 0.01),
+                SloStatus::Missed => prop_assert!(share.total.share() > 0.01),
+                SloStatus::Inconclusive | SloStatus::Invalid => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Which seconds of a run are judged, before any look at how they went.
+//!
+//! The schedule and how the run ended come in, a list of whole seconds goes out.
+//! Warm-up stages stay outside wherever they are; without any, the first 10 s do,
+//! but never more than a quarter of the run. `settle` may move the beginning later.
+
+use crate::analysis::assessment::Warmup;
+use crate::record::run::{EndReason, LoadHead, RunRecord};
+
+/// The warm-up of a scenario that declares none, in seconds.
+const DEFAULT_WARMUP: u32 = 10;
+/// A shorter run has no warm-up at all.
+const SHORTEST_WITH_WARMUP: u32 = 4;
+/// No run is longer: a year.
+const LONGEST: f64 = 366.0 * 86_400.0;
+
+/// The seconds that are judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The first.
+    pub from: u32,
+    /// One past the last.
+    pub to: u32,
+    /// Who decided where it begins.
+    pub warmup: Warmup,
+    /// The seconds in between that are no warm-up, ascending.
+    pub seconds: Vec<u32>,
+    /// How long they last; the last one may be a part of a second.
+    pub length: f64,
+}
+
+impl Judged {
+    /// The same without what lies before a second.
+    #[must_use]
+    pub fn starting_at(&self, from: u32) -> Judged {
+        let seconds: Vec<u32> = self.seconds.iter().copied().filter(|s| *s >= from).collect();
+        let dropped = self.seconds.len() - seconds.len();
+        let length = self.length - dropped as f64;
+        Judged { from, to: self.to, warmup: Warmup::Detected, seconds, length }
+    }
+
+    /// Whether a second is judged.
+    pub fn contains(&self, second: u32) -> bool {
+        self.seconds.binary_search(&second).is_ok()
+    }
+}
+
+/// The seconds of a run that the schedule puts up for judgement.
+pub fn judged(record: &RunRecord) -> Judged {
+    of_load(&record.head.load, measured_seconds(record))
+}
+
+/// The judged seconds of a load profile of which so many seconds were run.
+pub fn of_load(load: &LoadHead, measured: f64) -> Judged {
+    let to = measured.ceil() as u32;
+    let declared = load.warmup_seconds();
+    let (from, warmup) = match (declared > 0.0, to >= SHORTEST_WITH_WARMUP) {
+        (true, _) => (first_whole_second(declared).min(to), Warmup::Declared),
+        (false, true) => (DEFAULT_WARMUP.min(to / 4), Warmup::Default),
+        (false, false) => (0, Warmup::None),
+    };
+    let warm = warm_stretches(load);
+    let seconds: Vec<u32> = (from..to).filter(|s| !touches(&warm, *s)).collect();
+    let partial = if seconds.last() == Some(&(to.saturating_sub(1))) {
+        f64::from(to) - measured
+    } else {
+        0.0
+    };
+    let length = seconds.len() as f64 - partial;
+    Judged { from, to, warmup, seconds, length }
+}
+
+/// How much of the schedule was run, in seconds.
+pub fn measured_seconds(record: &RunRecord) -> f64 {
+    let planned = planned_seconds(&record.head.load);
+    match record.end.as_ref().map(|end| (&end.reason, end.seconds)) {
+        Some((EndReason::Finished, _)) => planned,
+        Some((EndReason::Interrupted { .. } | EndReason::TargetDied { .. }, seconds)) => {
+            seconds.max(seen_seconds(record)).min(planned)
+        }
+        None => seen_seconds(record).min(planned),
+    }
+}
+
+/// The planned length of a run in seconds.
+pub fn planned_seconds(load: &LoadHead) -> f64 {
+    load.seconds().clamp(0.0, LONGEST)
+}
+
+/// The end of the last second of which anything is known.
+fn seen_seconds(record: &RunRecord) -> f64 {
+    let requests = record.seconds.keys().next_back().copied();
+    let generator = record.generator.last().map(|second| second.second);
+    requests.max(generator).map_or(0.0, |last| f64::from(last) + 1.0)
+}
+
+/// Whether the load after the warm-up is one constant rate to the end.
+pub fn is_constant(load: &LoadHead) -> bool {
+    let mut rest = load.stages.iter().skip_while(|stage| stage.warmup);
+    let Some(first) = rest.next() else { return false };
+    let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+    let holds = |from: f64, to: f64| same(from, first.from) && same(to, first.from);
+    holds(first.from, first.to) && rest.all(|stage| !stage.warmup && holds(stage.from, stage.to))
+}
+
+/// The warm-up stages as stretches of time in seconds.
+fn warm_stretches(load: &LoadHead) -> Vec<(f64, f64)> {
+    let mut start = 0.0;
+    let mut warm = Vec::new();
+    for stage in &load.stages {
+        let end = start + stage.seconds;
+        if stage.warmup {
+            warm.push((start, end));
+        }
+        start = end;
+    }
+    warm
+}
+
+/// Whether any part of a second is warm-up, but for what rounding leaves.
+fn touches(warm: &[(f64, f64)], second: u32) -> bool {
+    let second = f64::from(second);
+    warm.iter().any(|(start, end)| second + 1.0 > start + 1e-6 && second < end - 1e-6)
+}
+
+fn first_whole_second(seconds: f64) -> u32 {
+    (seconds - 1e-6).ceil().max(0.0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::run::StageHead;
+    use crate::scenario::load::ArrivalProcess;
+
+    fn load(stages: &[(f64, f64, f64, bool)]) -> LoadHead {
+        let stages = stages
+            .iter()
+            .map(|&(seconds, from, to, warmup)| StageHead { seconds, from, to, warmup })
+            .collect();
+        LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages }
+    }
+
+    #[track_caller]
+    fn check(stages: &[(f64, f64, f64, bool)], from: u32, to: u32, warmup: Warmup, length: f64) {
+        let load = load(stages);
+        let judged = of_load(&load, planned_seconds(&load));
+        assert_eq!((judged.from, judged.to, judged.warmup), (from, to, warmup));
+        assert!((judged.length - length).abs() < 1e-9, "{}", judged.length);
+    }
+
+    #[test]
+    fn the_warmup_is_declared_or_default_or_none() {
+        check(&[(10.0, 5.0, 5.0, true), (60.0, 5.0, 5.0, false)], 10, 70, Warmup::Declared, 60.0);
+        check(&[(60.0, 5.0, 5.0, false)], 10, 60, Warmup::Default, 50.0);
+        check(&[(20.0, 5.0, 5.0, false)], 5, 20, Warmup::Default, 15.0);
+        check(&[(3.0, 5.0, 5.0, false)], 0, 3, Warmup::None, 3.0);
+        check(&[(2.5, 5.0, 5.0, false)], 0, 3, Warmup::None, 2.5);
+        check(&[(0.5, 5.0, 5.0, true), (9.0, 5.0, 5.0, false)], 1, 10, Warmup::Declared, 8.5);
+        check(&[(5.0, 5.0, 5.0, true)], 5, 5, Warmup::Declared, 0.0);
+    }
+
+    #[test]
+    fn a_warmup_in_the_middle_is_not_judged() {
+        let stages = [(5.0, 5.0, 5.0, false), (2.5, 5.0, 9.0, true), (4.5, 9.0, 9.0, false)];
+        let judged = of_load(&load(&stages), 12.0);
+        assert_eq!(judged.seconds, [3, 4, 8, 9, 10, 11]);
+    }
+
+    #[test]
+    fn only_one_rate_to_the_end_is_constant() {
+        for (stages, constant) in [
+            (vec![(10.0, 1.0, 9.0, true), (60.0, 9.0, 9.0, false)], true),
+            (vec![(30.0, 9.0, 9.0, false), (60.0, 9.0, 9.0, false)], true),
+            (vec![(30.0, 9.0, 8.0, false)], false),
+            (vec![(30.0, 9.0, 9.0, false), (30.0, 0.0, 0.0, false)], false),
+            (vec![(30.0, 9.0, 9.0, true)], false),
+        ] {
+            assert_eq!(is_constant(&load(&stages)), constant, "{stages:?}");
+        }
+    }
+}
