@@ -50,6 +50,16 @@ impl Control {
         Some(self.signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
+    /// Blocks until somebody wants it to end.
+    pub fn wait(&self) {
+        let mut stop = self.subscribe();
+        let wait = async { stop.wait_for(|stop| *stop != Stop::Running).await.map(drop) };
+        // The sender is `self`, so the only way to end is the value waited for.
+        if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() {
+            let _ = runtime.block_on(wait);
+        }
+    }
+
     /// For whoever must end with it.
     pub fn subscribe(&self) -> watch::Receiver<Stop> {
         self.stop.subscribe()

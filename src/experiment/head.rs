@@ -12,7 +12,7 @@ use crate::record::run::{
 use crate::scenario::load::Load;
 use crate::scenario::model::{Action, Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
-use crate::target::machine;
+use crate::target::host;
 
 /// The head of a run that starts now.
 pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTime) -> Head {
@@ -40,7 +40,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
 }
 
 fn environment(workers: usize) -> Environment {
-    let machine = machine::describe();
+    let machine = host::describe();
     Environment {
         loadgate: env!("CARGO_PKG_VERSION").to_owned(),
         system: machine.system,

@@ -63,6 +63,11 @@ enum Entry {
     Target(TargetSecond),
 }
 
+/// The JSON Schema of `run.json`.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(RunFile).to_value()
+}
+
 /// Why a run could not be read or written.
 #[derive(Debug)]
 pub enum StoreError {

@@ -8,6 +8,7 @@
 //! judges.
 
 mod fetch;
+pub mod host;
 pub mod machine;
 pub mod monitor;
 mod output;

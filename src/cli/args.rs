@@ -1,0 +1,244 @@
+//! What the user typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+use crate::cli::exit;
+use crate::units::{Rate, parse_duration};
+
+/// An open-loop load generator for HTTP APIs that audits itself and ends in a verdict.
+#[derive(Debug, Parser)]
+#[command(
+    name = "loadgate",
+    version,
+    about,
+    after_help = exit::TABLE,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Replay a scenario, judge it against its SLOs, write the run folder
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Validate a scenario and print what a run of it would do and could certify
+    #[command(after_help = "Examples:\n  loadgate check scenarios/orders.json")]
+    Check(CheckArgs),
+    /// Judge and render a stored run again, also one that was killed
+    #[command(after_help = "Examples:\n  loadgate report reports/orders/latest\n  loadgate report reports/orders/latest --json | jq .verdict")]
+    Report(ReportArgs),
+    /// Print a JSON Schema
+    #[command(after_help = "Examples:\n  loadgate schema > scenario.schema.json\n  loadgate schema summary")]
+    Schema(SchemaArgs),
+    /// Serve the embedded demo API until interrupted
+    #[command(after_help = "Examples:\n  loadgate demo --port 3000\n  loadgate run http://127.0.0.1:3000/products -R 200 -d 20s")]
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:\n  loadgate completions bash > /etc/bash_completion.d/loadgate")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page (roff)
+    #[command(after_help = "Examples:\n  loadgate man > loadgate.1")]
+    Man,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  loadgate run scenarios/quickstart.json
+  loadgate run scenarios/orders.json -o reports --json
+  loadgate run http://127.0.0.1:3000/health -R 500 -d 30s -c 64
+  loadgate run http://127.0.0.1:3000/orders -R 50 -d 1m -m POST -H 'content-type: application/json' -b '{\"sku\":\"a\"}' --slo 'p99 < 250ms'";
+
+/// `loadgate run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A scenario file, or the URL to load
+    #[arg(value_name = "SCENARIO|URL", value_hint = ValueHint::FilePath)]
+    pub scenario: String,
+    /// Requests per second: -R 500, -R 30/min (with a URL)
+    #[arg(short = 'R', long, value_parser = parse::<Rate>, help_heading = URL)]
+    pub rate: Option<Rate>,
+    /// How long, with the warm-up: 30s, 5m [default: 30s] (with a URL)
+    #[arg(short, long, value_parser = parse_duration, help_heading = URL)]
+    pub duration: Option<Duration>,
+    /// How much of it stays outside the verdict [default: 10s, at most a quarter] (with a URL)
+    #[arg(long, value_parser = parse_duration, help_heading = URL)]
+    pub warmup: Option<Duration>,
+    /// Most open connections [default: 1000] (with a URL)
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..), help_heading = URL)]
+    pub connections: Option<u32>,
+    /// The method [default: GET, with a body POST] (with a URL)
+    #[arg(short, long, help_heading = URL)]
+    pub method: Option<String>,
+    /// A header, `name: value`; may be given several times (with a URL)
+    #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = header, help_heading = URL)]
+    pub headers: Vec<(String, String)>,
+    /// The body; `@FILE` reads it from a file (with a URL)
+    #[arg(short, long, help_heading = URL)]
+    pub body: Option<String>,
+    /// An objective, such as 'p99 < 250ms'; may be given several times (with a URL)
+    #[arg(long = "slo", value_name = "SLO", help_heading = URL)]
+    pub slos: Vec<String>,
+    /// The time limit of a request [default: 10s] (with a URL)
+    #[arg(long, value_parser = parse_duration, help_heading = URL)]
+    pub timeout: Option<Duration>,
+    /// Decides arrivals and choices (with a URL)
+    #[arg(long, help_heading = URL)]
+    pub seed: Option<u64>,
+    /// Where run folders go: DIR/<scenario>/<UTC time>
+    #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub output: PathBuf,
+    /// A host other than loopback that may be loaded; may be given several times
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+    /// What an inconclusive run counts as [default: exit code 5]
+    #[arg(long, value_name = "AS")]
+    pub inconclusive: Option<Inconclusive>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+const URL: &str = "Without a scenario file";
+
+/// What an inconclusive run counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Inconclusive {
+    /// Exit code 0
+    Pass,
+    /// Exit code 3
+    Fail,
+}
+
+/// How the result is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PrintArgs {
+    /// Print the summary as JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// No colours (as with NO_COLOR)
+    #[arg(long)]
+    pub no_color: bool,
+    /// No progress on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `loadgate check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// A scenario file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub scenario: PathBuf,
+    /// A host other than loopback that may be loaded; may be given several times
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+}
+
+/// `loadgate report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A run folder, or its run.json
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub run: PathBuf,
+    /// Where the rendered files go [default: into the run folder]
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
+    /// What an inconclusive run counts as [default: exit code 5]
+    #[arg(long, value_name = "AS")]
+    pub inconclusive: Option<Inconclusive>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+/// `loadgate schema`
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of which file
+    #[arg(default_value = "scenario")]
+    pub of: SchemaOf,
+}
+
+/// The files that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// A scenario
+    Scenario,
+    /// A shared file of objectives
+    Slo,
+    /// run.json
+    Run,
+    /// summary.json, which --json prints
+    Summary,
+}
+
+/// `loadgate demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The port; 0 takes a free one
+    #[arg(short, long, default_value_t = 3000)]
+    pub port: u16,
+}
+
+fn parse<T: std::str::FromStr<Err = crate::units::UnitError>>(
+    text: &str,
+) -> Result<T, crate::units::UnitError> {
+    text.parse()
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| "expected a header such as \"accept: application/json\"".to_owned())?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+impl RunArgs {
+    /// The flags that were given and mean something only with a URL.
+    pub fn flags_for_url(&self) -> Vec<&'static str> {
+        let given = [
+            (self.rate.is_some(), "-R"),
+            (self.duration.is_some(), "-d"),
+            (self.warmup.is_some(), "--warmup"),
+            (self.connections.is_some(), "-c"),
+            (self.method.is_some(), "-m"),
+            (!self.headers.is_empty(), "-H"),
+            (self.body.is_some(), "-b"),
+            (!self.slos.is_empty(), "--slo"),
+            (self.timeout.is_some(), "--timeout"),
+            (self.seed.is_some(), "--seed"),
+        ];
+        given.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn headers_need_a_colon() {
+        assert_eq!(header("a: b:c"), Ok(("a".to_owned(), "b:c".to_owned())));
+        assert!(header("nothing").is_err());
+    }
+}

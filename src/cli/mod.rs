@@ -1,0 +1,115 @@
+//! The command line: reads arguments and the environment, prints, and picks the exit
+//! code. Nothing else in the crate does any of these.
+
+pub mod args;
+pub mod check;
+pub mod exit;
+pub mod folder;
+pub mod interrupt;
+pub mod output;
+pub mod progress;
+pub mod run;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::cli::args::{Cli, Command, DemoArgs, ReportArgs, SchemaOf};
+use crate::cli::exit::Exit;
+use crate::demo::Demo;
+use crate::experiment::control::Control;
+use crate::record::store;
+use crate::report::json;
+use crate::scenario::schema;
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if arguments.nth(1).is_some_and(|word| word == run::SUPERVISE) {
+        let code = crate::target::supervisor::supervise(arguments);
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
+    let exit = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Report(args) => report(&args),
+        Command::Schema(args) => print_schema(args.of),
+        Command::Demo(args) => demo(&args),
+        Command::Completions { shell } => completions(shell),
+        Command::Man => man(),
+    };
+    exit.into()
+}
+
+/// Renders a stored run again.
+fn report(args: &ReportArgs) -> Exit {
+    let record = match store::read(&args.run) {
+        Ok(record) => record,
+        Err(error) => {
+            output::error(&error.to_string(), &["name a run folder, or its run.json".to_owned()]);
+            return Exit::Usage;
+        }
+    };
+    let folder = match (&args.output, args.run.is_dir()) {
+        (Some(output), _) => output.clone(),
+        (None, true) => args.run.clone(),
+        (None, false) => args.run.parent().unwrap_or(Path::new(".")).to_owned(),
+    };
+    if let Err(error) = std::fs::create_dir_all(&folder) {
+        output::error(&format!("{}: {error}", folder.display()), &[]);
+        return Exit::Failed;
+    }
+    output::conclude(&record, &folder, args.print, args.inconclusive)
+}
+
+fn print_schema(of: SchemaOf) -> Exit {
+    let schema = match of {
+        SchemaOf::Scenario => schema::schema(),
+        SchemaOf::Slo => schema::slo_schema(),
+        SchemaOf::Run => store::schema(),
+        SchemaOf::Summary => json::schema(),
+    };
+    output::result(&format!("{schema:#}\n"));
+    Exit::Pass
+}
+
+/// Serves the demo API until a signal comes.
+fn demo(args: &DemoArgs) -> Exit {
+    let control = Control::default();
+    let watching = interrupt::watch(&control);
+    let demo = Demo::start(args.port).and_then(|demo| watching.map(|()| demo));
+    match demo {
+        Ok(demo) => {
+            output::result(&format!("the demo API listens on http://{}\n", demo.address()));
+            control.wait();
+            Exit::Pass
+        }
+        Err(error) => {
+            let port = args.port;
+            output::error(&format!("port {port}: {error}; name another one with --port"), &[]);
+            Exit::Failed
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "loadgate", &mut script);
+    output::result(&String::from_utf8_lossy(&script));
+    Exit::Pass
+}
+
+fn man() -> Exit {
+    let mut page = Vec::new();
+    match clap_mangen::Man::new(Cli::command()).render(&mut page) {
+        Ok(()) => {
+            output::result(&String::from_utf8_lossy(&page));
+            Exit::Pass
+        }
+        Err(error) => {
+            output::error(&format!("the manual page cannot be made: {error}"), &[]);
+            Exit::Failed
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Prints results and writes the run folder's reports. With `cli::progress`, the only
+//! place where anything is printed.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use crate::analysis::assess::assess;
+use crate::analysis::assessment::Assessment;
+use crate::cli::args::{Inconclusive, PrintArgs};
+use crate::cli::exit::Exit;
+use crate::record::run::{EndReason, RunRecord};
+use crate::report::chart::{Chart, Theme};
+use crate::report::terminal::Style;
+use crate::report::{self, Report};
+
+/// Prints a result on standard output.
+pub fn result(text: &str) {
+    // A reader that went away, as `head` does, wants no more.
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Prints an error on standard error: what failed, then what belongs to it.
+pub fn error(message: &str, details: &[String]) {
+    let mut text = format!("error: {message}\n");
+    for detail in details {
+        text.push_str("  ");
+        text.push_str(detail);
+        text.push('\n');
+    }
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Judges a record, writes its reports into a folder, prints the result, and says how to
+/// exit.
+pub fn conclude(
+    record: &RunRecord,
+    folder: &Path,
+    print: PrintArgs,
+    inconclusive: Option<Inconclusive>,
+) -> Exit {
+    let assessment = assess(record);
+    let exit = exit_of(record, &assessment, inconclusive);
+    let shown = folder.display().to_string();
+    let report = Report { record, assessment: &assessment, exit_code: exit.code(), folder: Some(&shown) };
+    let written = write_reports(folder, &report);
+    if print.json {
+        result(&report::json::render(&report));
+    } else {
+        result(&report::terminal::render(&report, style(print)));
+    }
+    match written {
+        Ok(()) => exit,
+        Err(fault) => {
+            error(&format!("the reports could not all be written: {fault}"), &[]);
+            // A pass that left no report is still not what was asked for.
+            if exit == Exit::Pass { Exit::Failed } else { exit }
+        }
+    }
+}
+
+fn exit_of(record: &RunRecord, assessment: &Assessment, inconclusive: Option<Inconclusive>) -> Exit {
+    if let Some(EndReason::Interrupted { signal }) = record.end.as_ref().map(|end| &end.reason) {
+        return Exit::Interrupted(*signal);
+    }
+    match (Exit::of(assessment.verdict), inconclusive) {
+        (Exit::Inconclusive, Some(Inconclusive::Pass)) => Exit::Pass,
+        (Exit::Inconclusive, Some(Inconclusive::Fail)) => Exit::SloMissed,
+        (exit, _) => exit,
+    }
+}
+
+/// Width and colour of standard output.
+fn style(print: PrintArgs) -> Style {
+    let is_terminal = io::stdout().is_terminal();
+    let wants_none = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    let width = if is_terminal { usize::from(console::Term::stdout().size().1) } else { 80 };
+    Style { width, color: is_terminal && !print.no_color && !wants_none && !is_dumb }
+}
+
+/// Everything but the record itself. All files are tried; the first fault is told.
+fn write_reports(folder: &Path, report: &Report<'_>) -> io::Result<()> {
+    let mut files = vec![
+        ("summary.md".to_owned(), report::markdown::render(report)),
+        ("summary.json".to_owned(), report::json::render(report)),
+        ("junit.xml".to_owned(), report::junit::render(report)),
+        ("report.html".to_owned(), report::html::render(report)),
+    ];
+    for chart in Chart::ALL {
+        if let Some(svg) = report::chart::render(report, chart, Theme::Auto) {
+            files.push((chart.file_name().to_owned(), svg));
+        }
+    }
+    let written: Vec<io::Result<()>> =
+        files.into_iter().map(|(name, text)| write(&folder.join(name), &text)).collect();
+    written.into_iter().collect()
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    fs::write(path, text)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}

@@ -1,0 +1,202 @@
+//! What a person or a log sees while a run goes on, on standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::engine::collector::Progress;
+use crate::experiment::trial::Event;
+use crate::scenario::load::{Load, Stage};
+use crate::units::format_duration;
+
+/// Seconds between two plain lines.
+const LINE_EVERY: u32 = 10;
+
+/// Shows the events of a run.
+#[derive(Debug)]
+pub struct Display {
+    load: Load,
+    form: Form,
+    /// What has passed since the last plain line.
+    since: Span,
+}
+
+#[derive(Debug)]
+enum Form {
+    Quiet,
+    Lines,
+    Bar(ProgressBar),
+}
+
+/// Several seconds added up.
+#[derive(Debug, Default, Clone, Copy)]
+struct Span {
+    seconds: u32,
+    offered: u64,
+    answered: u64,
+    errors: u64,
+    p95: Option<f64>,
+    in_flight: u64,
+}
+
+impl Span {
+    fn add(&mut self, progress: &Progress) {
+        self.seconds += 1;
+        self.offered += progress.offered;
+        self.answered += progress.answered;
+        self.errors += progress.errors;
+        self.p95 = progress.p95;
+        self.in_flight = progress.in_flight;
+    }
+
+    /// `offered 100/s, answered 99/s, p95 12 ms, 0 errors, 3 in flight`.
+    fn describe(&self) -> String {
+        let per_second = |count: u64| count as f64 / f64::from(self.seconds.max(1));
+        let p95 = self.p95.map_or_else(|| "-".to_owned(), |p95| format!("{p95:.1} ms"));
+        format!(
+            "offered {:.0}/s, answered {:.0}/s, p95 {p95}, {} errors, {} in flight",
+            per_second(self.offered),
+            per_second(self.answered),
+            self.errors,
+            self.in_flight
+        )
+    }
+}
+
+impl Display {
+    /// A bar on a terminal, a plain line now and then in a pipeline, nothing if quiet.
+    pub fn new(load: &Load, quiet: bool, in_ci: bool) -> Display {
+        let form = if quiet {
+            Form::Quiet
+        } else if in_ci || !io::stderr().is_terminal() {
+            Form::Lines
+        } else {
+            Form::Bar(bar(load.length()))
+        };
+        Display { load: load.clone(), form, since: Span::default() }
+    }
+
+    /// Shows what happened.
+    pub fn show(&mut self, event: Event) {
+        match event {
+            Event::Starting(command) => self.say(&format!("starting {command}")),
+            Event::Waiting(target) => self.say(&format!("waiting for {target}")),
+            Event::Loading(after) => {
+                let (ready, length) = (format_ready(after), format_duration(self.load.length()));
+                self.say(&format!("ready after {ready}; load for {length}"));
+            }
+            Event::Progress(progress) => self.progress(&progress),
+            Event::Stopping => self.stop(),
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.since.add(progress);
+        let done = progress.second + 1;
+        match &self.form {
+            Form::Quiet => {}
+            Form::Lines => {
+                if done % LINE_EVERY == 0 {
+                    let (length, span) = (format_duration(self.load.length()), self.since);
+                    let stage = stage_at(&self.load, progress.second);
+                    line(&format!("{done:>4}s of {length}, {stage}: {}", span.describe()));
+                    self.since = Span::default();
+                }
+            }
+            Form::Bar(bar) => {
+                bar.set_position(u64::from(done));
+                bar.set_prefix(stage_at(&self.load, progress.second));
+                bar.set_message(self.since.describe());
+                self.since = Span::default();
+            }
+        }
+    }
+
+    /// Ends the bar; the result follows on standard output.
+    pub fn stop(&mut self) {
+        if let Form::Bar(bar) = &self.form {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, text: &str) {
+        let plain: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+        match &self.form {
+            Form::Quiet => {}
+            Form::Lines => line(&plain),
+            Form::Bar(bar) => bar.set_message(plain),
+        }
+    }
+}
+
+fn format_ready(after: Duration) -> String {
+    format_duration(Duration::from_millis(after.as_millis() as u64))
+}
+
+fn line(text: &str) {
+    // Nobody reads a closed pipe; the run goes on.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn bar(length: Duration) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(
+        Some(length.as_secs_f64().ceil() as u64),
+        ProgressDrawTarget::stderr_with_hz(4),
+    );
+    let template = "{prefix} [{bar:24}] {elapsed_precise}, {eta} left\n{wide_msg}";
+    let style = ProgressStyle::with_template(template).expect("the template is valid");
+    bar.set_style(style.progress_chars("=> "));
+    bar.enable_steady_tick(Duration::from_secs(1));
+    bar
+}
+
+/// `stage 2 of 3 (100/s)`.
+fn stage_at(load: &Load, second: u32) -> String {
+    let mut end = Duration::ZERO;
+    let count = load.stages.len();
+    let place = load.stages.iter().position(|stage| {
+        end += stage.length;
+        Duration::from_secs(u64::from(second)) < end
+    });
+    let place = place.unwrap_or(count - 1);
+    format!("stage {} of {count} ({})", place + 1, describe_stage(&load.stages[place]))
+}
+
+/// `warm-up at 100/s`, `50/s -> 200/s`, `pause`.
+pub fn describe_stage(stage: &Stage) -> String {
+    let rate = match (stage.from.0, stage.to.0) {
+        (0.0, 0.0) => "pause".to_owned(),
+        (from, to) if (from - to).abs() < f64::EPSILON => stage.from.to_string(),
+        (_, _) => format!("{} -> {}", stage.from, stage.to),
+    };
+    if stage.warmup { format!("warm-up at {rate}") } else { rate }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::load::ArrivalProcess;
+    use crate::units::Rate;
+
+    #[test]
+    fn the_stage_is_named_by_the_second() {
+        let stage = |seconds, from, to, warmup| Stage {
+            length: Duration::from_secs(seconds),
+            from: Rate(from),
+            to: Rate(to),
+            warmup,
+        };
+        let stages =
+            vec![stage(5, 10.0, 10.0, true), stage(10, 10.0, 20.0, false), stage(5, 0.0, 0.0, false)];
+        let load = Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages };
+        for (second, expected) in [
+            (0, "stage 1 of 3 (warm-up at 10/s)"),
+            (5, "stage 2 of 3 (10/s -> 20/s)"),
+            (15, "stage 3 of 3 (pause)"),
+            (99, "stage 3 of 3 (pause)"),
+        ] {
+            assert_eq!(stage_at(&load, second), expected);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `loadgate run`: read the scenario, make the folder, run the trial, judge, report.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::args::RunArgs;
+use crate::cli::exit::Exit;
+use crate::cli::progress::Display;
+use crate::cli::{folder, interrupt, output};
+use crate::experiment::control::Control;
+use crate::experiment::head::slug;
+use crate::experiment::trial::{Trial, TrialError};
+use crate::scenario::adhoc::{Adhoc, adhoc};
+use crate::scenario::load::ArrivalProcess;
+use crate::scenario::model::Scenario;
+use crate::scenario::read;
+use crate::target::process::Supervisor;
+
+/// The hidden command under which loadgate watches over a target that it started.
+pub const SUPERVISE: &str = "__supervise";
+/// How long a run without a scenario file lasts.
+const DURATION: Duration = Duration::from_secs(30);
+
+/// Runs the command.
+pub fn run(args: &RunArgs) -> Exit {
+    let scenario = match scenario(args) {
+        Ok(scenario) => Arc::new(scenario),
+        Err(wrong) => {
+            output::error(&wrong, &[]);
+            return Exit::Usage;
+        }
+    };
+    match prepare(args, &scenario) {
+        Ok((folder, control, program)) => drive(args, &scenario, &folder, control, program),
+        Err(why) => {
+            output::error(&why, &[]);
+            Exit::Failed
+        }
+    }
+}
+
+/// The folder, the signals, and the binary that supervises targets.
+fn prepare(args: &RunArgs, scenario: &Scenario) -> Result<(PathBuf, Control, PathBuf), String> {
+    let program = std::env::current_exe()
+        .map_err(|error| format!("loadgate cannot find its own binary: {error}"))?;
+    let control = Control::default();
+    interrupt::watch(&control).map_err(|error| format!("signals cannot be watched: {error}"))?;
+    let folder = folder::create(&args.output, &slug(&scenario.name)).map_err(|error| {
+        let wanted = args.output.display();
+        format!("no run folder can be made in {wanted}: {error}; name another one with -o")
+    })?;
+    // Without the link everything else still works.
+    let _ = folder::point_latest(&folder);
+    Ok((folder, control, program))
+}
+
+fn drive(
+    args: &RunArgs,
+    scenario: &Arc<Scenario>,
+    folder: &Path,
+    control: Control,
+    program: PathBuf,
+) -> Exit {
+    let mut display = Display::new(&scenario.load, args.print.quiet, in_ci());
+    let trial = Trial {
+        scenario: scenario.clone(),
+        folder,
+        supervisor: Supervisor { program, argument: SUPERVISE },
+        control,
+        watch: &mut |event| display.show(event),
+    };
+    let record = trial.run();
+    display.stop();
+    match record {
+        Ok(record) => output::conclude(&record, folder, args.print, args.inconclusive),
+        Err(error) => {
+            // An empty folder says nothing; the target's own output does.
+            let _ = fs::remove_dir(folder);
+            fail(&error)
+        }
+    }
+}
+
+fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false" && value != "0")
+}
+
+/// Why there is no result.
+fn fail(error: &TrialError) -> Exit {
+    let words = match error {
+        TrialError::NotReady(_, words) if !words.is_empty() => {
+            let heading = "the last words of the target:".to_owned();
+            std::iter::once(heading).chain(words.iter().map(|word| format!("| {word}"))).collect()
+        }
+        _ => Vec::new(),
+    };
+    output::error(&error.to_string(), &words);
+    match error {
+        TrialError::NotReady(..) | TrialError::Start(_) | TrialError::Unresolved(_) => Exit::TargetLost,
+        TrialError::Interrupted(signal) => Exit::Interrupted(*signal),
+        TrialError::Resources(_) | TrialError::Store(_) | TrialError::Engine(_) => Exit::Failed,
+    }
+}
+
+/// The scenario of a file, or of a URL and flags.
+fn scenario(args: &RunArgs) -> Result<Scenario, String> {
+    if args.scenario.contains("://") {
+        return from_url(args);
+    }
+    let flags = args.flags_for_url();
+    if !flags.is_empty() {
+        return Err(format!(
+            "{} only with a URL; in a scenario file it stands under \"load\", \"limits\", \"slo\" or \
+             in its steps",
+            flags.join(", ")
+        ));
+    }
+    read::load_allowing(Path::new(&args.scenario), &args.allow_hosts, &environment)
+        .map_err(|problems| problems.to_string())
+}
+
+/// Looks a variable up for `${VAR}`.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn from_url(args: &RunArgs) -> Result<Scenario, String> {
+    let rate = args.rate.ok_or(
+        "a rate is needed with a URL, such as -R 100: loadgate sends at a rate of its own, however \
+         slowly the target answers",
+    )?;
+    let body = args.body.as_deref().map(read_body).transpose()?;
+    let method = args.method.clone().unwrap_or_else(|| {
+        if body.is_some() { "POST" } else { "GET" }.to_owned()
+    });
+    let spec = Adhoc {
+        url: args.scenario.clone(),
+        rate,
+        duration: args.duration.unwrap_or(DURATION),
+        warmup: args.warmup,
+        connections: args.connections,
+        method,
+        headers: args.headers.clone(),
+        body,
+        slos: args.slos.clone(),
+        timeout: args.timeout,
+        seed: args.seed,
+        arrivals: ArrivalProcess::Poisson,
+        extra_allow: args.allow_hosts.clone(),
+    };
+    adhoc(spec).map_err(|problems| problems.to_string())
+}
+
+/// `@FILE` is the file's text.
+fn read_body(body: &str) -> Result<String, String> {
+    let Some(path) = body.strip_prefix('@') else { return Ok(body.to_owned()) };
+    fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))
+}
