@@ -63,6 +63,11 @@ impl<'c> Check<'c> {
     /// A value that is not of the right form and has been replaced by one that is.
     pub(crate) fn malformed(&mut self, at: &Pointer, fault: Fault) {
         self.value(at, fault);
+        self.mended(at);
+    }
+
+    /// A value that stands in for one with a mistake; nothing more is said about it.
+    pub(crate) fn mended(&mut self, at: &Pointer) {
         self.malformed.insert(at.clone());
     }
 
@@ -91,7 +96,7 @@ impl<'c> Check<'c> {
         match source {
             Source::File { name, text, document } => located(found, name, text, document),
             Source::CommandLine => found
-                .map(|found| found.fault.problem(argument(found.at.as_str()).to_owned(), (0, 0)))
+                .map(|found| found.fault.problem(argument(found.at.as_str()), (0, 0)))
                 .collect(),
         }
     }
@@ -124,7 +129,7 @@ fn located(
     all.dedup();
     let offsets: Vec<usize> = all.iter().map(|(offset, _)| *offset).collect();
     let places = positions(text, &offsets);
-    all.into_iter().zip(places).map(|((_, fault), at)| fault.problem(name.to_owned(), at)).collect()
+    all.into_iter().zip(places).map(|((_, fault), at)| fault.problem(name, at)).collect()
 }
 
 /// The argument of the command line that a path of the scenario was made from.

@@ -134,7 +134,10 @@ pub(crate) fn positions(text: &str, offsets: &[usize]) -> Vec<(usize, usize)> {
     let (mut line, mut column, mut done) = (1, 1, 0);
     let mut all = Vec::with_capacity(offsets.len());
     for &offset in offsets {
-        let end = text.floor_char_boundary(offset.max(done));
+        let mut end = offset.clamp(done, text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
         for c in text[done..end].chars() {
             (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
         }

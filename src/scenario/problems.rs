@@ -59,7 +59,7 @@ impl std::error::Error for Problems {}
 impl Problems {
     /// A problem with a file as a whole.
     pub(crate) fn whole_file(file: &str, fault: Fault) -> Problems {
-        Problems { all: vec![fault.problem(file.to_owned(), (0, 0))] }
+        Problems { all: vec![fault.problem(file, (0, 0))] }
     }
 }
 
@@ -97,9 +97,9 @@ impl Fault {
         }
     }
 
-    pub(crate) fn problem(self, file: String, (line, column): (usize, usize)) -> Problem {
+    pub(crate) fn problem(self, file: &str, (line, column): (usize, usize)) -> Problem {
         let (message, help) = (printable(&self.message), self.help.as_deref().map(printable));
-        Problem { file: printable(&file), line, column, message, help }
+        Problem { file: printable(file), line, column, message, help }
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
         let fault = Fault::new("unknown key \"wieght\" in a flow");
         let fault = fault.nearest("wieght", ["name", "weight"].into_iter());
         assert_eq!(
-            fault.problem("orders.json".to_owned(), (12, 9)).to_string(),
+            fault.problem("orders.json", (12, 9)).to_string(),
             "orders.json:12:9: unknown key \"wieght\" in a flow\n  did you mean \"weight\"?"
         );
     }
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn control_characters_reach_no_terminal() {
-        let problem = Fault::new("name \"\u{1b}[2J\u{202e}\"").problem("f".to_owned(), (1, 1));
+        let problem = Fault::new("name \"\u{1b}[2J\u{202e}\"").problem("f", (1, 1));
         assert_eq!(problem.message, "name \"\\u{1b}[2J\\u{202e}\"");
     }
 }

@@ -205,7 +205,7 @@ pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>
 
 fn in_text(fault: Fault, name: &str, text: &str) -> Problem {
     let place = positions(text, &[fault.offset])[0];
-    fault.problem(name.to_owned(), place)
+    fault.problem(name, place)
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
@@ -263,5 +263,152 @@ mod tests {
             }
         }
         assert!(seen >= 2);
+    }
+
+    const GOOD: &str = include_str!("../../tests/fixtures/scenarios/good.json");
+
+    fn read(text: &str) -> Result<Scenario, Problems> {
+        let origin = Origin { file: Some("s.json".into()), ..Origin::default() };
+        parse(text, &origin, &nothing, &|path| match path.to_str() {
+            Some("slo.json") => Ok("{ \"all\": [\"p99 < 1s\"],\n  \"stps\": {} }".to_owned()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        })
+    }
+
+    /// Replaces one text of the good file and expects exactly one problem.
+    #[track_caller]
+    fn wrong(from: &str, to: &str, place: (usize, usize), message: &str) {
+        assert_eq!(GOOD.matches(from).count(), 1, "{from}");
+        let problems = read(&GOOD.replacen(from, to, 1)).expect_err(to);
+        assert_eq!(problems.all.len(), 1, "{problems}");
+        let problem = &problems.all[0];
+        assert!(problem.to_string().contains(message), "{problem}");
+        assert_eq!((problem.line, problem.column), place, "{problem}");
+    }
+
+    #[test]
+    fn the_good_file_is_good() {
+        let scenario = read(GOOD).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!((scenario.flows.len(), scenario.steps.len(), scenario.slos.len()), (2, 3, 3));
+        assert_eq!(scenario.steps[0].label, "GET /orders");
+        assert_eq!(scenario.steps[1].label, "GET /orders/{{order}}");
+        assert_eq!(scenario.steps[0].request.path.as_literal(), Some("/api/orders?limit=20"));
+        assert_eq!(scenario.steps[0].request.headers[0].0, "authorization");
+        assert_eq!(scenario.steps[2].request.headers[0].0, "content-type");
+        assert_eq!(scenario.steps[2].expect.statuses, [(200, 299), (409, 409)]);
+        assert_eq!(scenario.load.expected_arrivals(), 8_500.0);
+    }
+
+    #[test]
+    fn mistakes_of_form_have_a_place_and_advice() {
+        wrong("\"weight\"", "\"wieght\"", (11, 25), "did you mean \"weight\"?");
+        wrong("\"for\": \"10s\"", "\"duration\": \"10s\"", (22, 7), "did you mean \"for\"?");
+        wrong("\"weight\": 8", "\"weight\": 0", (11, 35), "between 1 and 1000000, found 0");
+        wrong("\"weight\": 8", "\"weight\": \"8\"", (11, 35), "write 8 without quotes");
+        wrong("\"weight\": 8", "\"weight\": 8.5", (11, 35), "a whole number, found the number 8.5");
+        wrong("\"rate\": \"100/s\"", "\"rate\": 100", (22, 29), "write \"100/s\"");
+        wrong("\"timeout\": \"2s\"", "\"timeout\": null", (16, 78), "leave the key out");
+        wrong("\"poisson\"", "\"uniforn\"", (21, 25), "did you mean \"uniform\"?");
+        wrong("\"poisson\"", "7", (21, 25), "has no choice the number 7");
+        wrong("[\"p99 < 800ms\"]", "\"p99 < 800ms\"", (27, 32), "write [\"p99 < 800ms\"]");
+        wrong("\"name\": \"buy\", ", "", (17, 5), "\"name\" is missing in a flow");
+        wrong("\"seed\": 7", "\"seed\": -7", (21, 44), "found -7");
+        wrong("\"cwd\"", "\"cwd\": \"/\", \"cwd\"", (5, 51), "\"cwd\" stands twice");
+        wrong("\"warmup\": true", "\"warmup\": \"true\"", (22, 48), "write true without quotes");
+        wrong("\"status\": 200", "\"status\": true", (14, 30), "or a list, found true");
+    }
+
+    #[test]
+    fn mistakes_of_syntax_have_a_place() {
+        wrong("\"seed\": 7,", "\"seed\": 7", (21, 45), "expected comma");
+        wrong("\"seed\": 7,", "\"seed\": 7, // lucky\n", (21, 47), "no comments");
+        wrong("true } ] },", "true }, ] },", (24, 35), "trailing commas");
+        wrong("\"seed\"", "seed", (21, 36), "double quotes");
+    }
+
+    #[test]
+    fn mistakes_about_the_target_have_a_place() {
+        let url = "http://127.0.0.1:3000/api";
+        wrong(url, "http://example.com", (4, 12), "\"allow\": [\"example.com\"]");
+        wrong(url, "https://localhost", (4, 12), "not supported yet");
+        wrong(url, "localhost:3000", (4, 12), "must start with http://");
+        wrong(url, "127.0.0.1:3000", (4, 12), "http://127.0.0.1:3000");
+        wrong(url, "http://a:b@localhost", (4, 12), "must not contain credentials");
+        wrong(url, "http://localhost/?a", (4, 12), "no query");
+        wrong("\"url\": \"http://127.0.0.1:3000/api\",", "", (3, 13), "the target is missing");
+        wrong("[\"node\", \"server.js\"]", "[]", (5, 16), "names no program");
+        wrong("\"/health\"", "\"health\"", (6, 24), "must start with /");
+        wrong("\"20s\"", "\"20\"", (6, 45), "length of time");
+        wrong("\"staging.example.com\"", "\"http://x/y\"", (30, 13), "bare host");
+        wrong("\"1MB\"", "\"0\"", (29, 42), "at least 1B");
+        wrong("\"name\": \"orders\"", "\"name\": \"../x\"", (2, 11), "name of a folder");
+    }
+
+    #[test]
+    fn mistakes_about_requests_have_a_place() {
+        wrong("GET /orders/{{order}}", "GET /orders/{{oder}}", (16, 55), "did you mean \"order\"?");
+        wrong("?limit={{limit}}", "?limit={{order}}", (12, 62), "before a step has extracted it");
+        wrong("?limit={{limit}}", "?limit={{limit", (12, 62), "without its closing }}");
+        wrong("?limit={{limit}}", "?limit={limit}", (12, 62), "two braces");
+        wrong("?limit={{limit}}", "?q=a b", (12, 59), "write %20");
+        wrong("GET /orders?", "get /orders?", (12, 43), "did you mean \"GET\"?");
+        wrong("GET /orders?", "/orders?", (12, 43), "the method is missing");
+        wrong("GET /orders?", "GET orders?", (12, 48), "must start with /");
+        wrong("GET /orders?", "GET http://x/?", (12, 48), "the host is the \"url\"");
+        wrong("\"Authorization\"", "\"Content-Length\"", (13, 22), "set by loadgate");
+        wrong("\"Authorization\"", "\"a b\"", (13, 22), "not the name of a header");
+        wrong("${TOKEN:-none}", "${TOKEN}", (13, 47), "TOKEN is not set");
+        wrong("${TOKEN:-none}", "${TOKEN", (13, 47), "without its closing }");
+        wrong("none}", "none}\\r\\nx: y", (13, 39), "line breaks");
+        wrong("\"{{uuid}}\"", "\"{{uid}}\"", (19, 26), "did you mean \"uuid\"?");
+        wrong("\"{{uuid}}\"", "\"{{random 9..1}}\"", (19, 26), "is empty");
+        wrong("\"quantity\": 1 }", "\"q\": 1 }, \"body\": \"\"", (19, 48), "one body");
+        wrong("200 }", "700 }", (14, 30), "between 100 and 599");
+        wrong("\"2xx\"", "\"2xy\"", (19, 77), "is not a status");
+        wrong("$.items[0].id", "$.items[0", (14, 68), "not a JSONPath");
+        wrong("\"order\":", "\"order\": \"$.a\", \"limit\":", (14, 66), "a constant already");
+        wrong("1s..3s", "3s..1s", (15, 18), "shorter than the shortest");
+        wrong("\"think\"", "\"name\": \"x\", \"think\"", (15, 9), "beside \"think\"");
+        wrong("\"timeout\": \"2s\"", "\"timeout\": \"2h\"", (16, 74), "at most 1h");
+        wrong("\"once\": false", "\"once\": true", (17, 31), "again and again");
+        wrong("\"show order\"", "\"list orders\"", (16, 17), "two steps are named");
+        wrong("\"buy\"", "\"browse\"", (17, 15), "two flows are named");
+    }
+
+    #[test]
+    fn mistakes_about_load_and_objectives_have_a_place() {
+        wrong("\"rate\": \"100/s\"", "\"rate\": \"100\"", (22, 29), "write \"100/s\"");
+        wrong("50/s -> 200/s", "50/s - 200/s", (23, 29), "for a ramp write");
+        wrong("50/s -> 200/s", "0/s", (23, 29), "\"pause\": true");
+        wrong("\"pause\": true", "\"pause\": false", (24, 5), "\"rate\" is missing");
+        wrong(
+            "\"60s\", \"rate\": \"50/s -> 200/s\"",
+            "\"60s\", \"pause\": true",
+            (21, 57),
+            "no stage is judged",
+        );
+        wrong("p95 < 200ms", "p95 > 200ms", (26, 13), "write \"p95 < 200ms\"");
+        wrong("p95 < 200ms", "availabilty > 1%", (26, 13), "did you mean \"availability\"?");
+        wrong("p95 < 200ms", "p95 < 20s", (26, 13), "longer than the timeout of 10s");
+        wrong("p95 < 200ms", "error_rate < 0%", (26, 13), "<= 0%");
+        wrong("p95 < 200ms", "p95 < 2s for 95%", (26, 13), "cannot read the windows");
+        wrong("availability >= 99.9%", "p95 <= 1s", (26, 28), "second limit for the same");
+        wrong(
+            "\"create order\": [",
+            "\"create ordre\": [",
+            (27, 16),
+            "did you mean \"create order\"?",
+        );
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_at_once() {
+        let problems = read(include_str!("../../tests/fixtures/scenarios/many.json")).unwrap_err();
+        let path = scenarios().join("../tests/fixtures/scenarios/many.txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, format!("{problems}\n")).unwrap();
+        }
+        assert!(problems.all.len() >= 10);
+        assert_eq!(format!("{problems}\n"), std::fs::read_to_string(path).unwrap());
     }
 }

@@ -5,11 +5,13 @@
 //! replaced by something of the right form, so that the rest of the file can still
 //! be checked for content.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Number, Value, json};
 
 use super::check::Check;
 use super::document::Pointer;
-use super::problems::Fault;
+use super::problems::{Fault, nearest};
 
 /// Reports everything that is not as the schema says, and mends the value.
 pub(crate) fn check(value: &mut Value, schema: &Value, at: &Pointer, check: &mut Check<'_>) {
@@ -17,8 +19,10 @@ pub(crate) fn check(value: &mut Value, schema: &Value, at: &Pointer, check: &mut
     if let Some(names) = constants(schema) {
         return one_of(value, &names, at, check);
     }
-    let Some(kind) = schema["type"].as_str() else { return };
-    if kind_of(value) != kind && !(kind == "number" && value.is_number()) {
+    if schema["type"].is_null() && schema["anyOf"].is_null() {
+        return;
+    }
+    if schema["type"] != kind_of(value) {
         check.malformed(at, wrong_kind(value, schema, at));
         *value = placeholder(schema);
         return;
@@ -40,11 +44,10 @@ pub(crate) fn check(value: &mut Value, schema: &Value, at: &Pointer, check: &mut
     }
 }
 
-/// Of several permitted forms the one that fits the value best.
+/// Of several permitted forms the one that fits the value.
 fn alternative<'s>(value: &Value, schema: &'s Value) -> &'s Value {
-    let Some(options) = schema["anyOf"].as_array() else { return schema };
-    let fits = options.iter().find(|option| option["type"] == kind_of(value));
-    fits.unwrap_or(&options[0])
+    let mut options = schema["anyOf"].as_array().into_iter().flatten();
+    options.find(|option| option["type"] == kind_of(value)).unwrap_or(schema)
 }
 
 /// The permitted values of a choice.
@@ -69,7 +72,7 @@ fn one_of(value: &mut Value, names: &[&str], at: &Pointer, check: &mut Check<'_>
 fn object(members: &mut Map<String, Value>, schema: &Value, at: &Pointer, check: &mut Check<'_>) {
     let empty = Map::new();
     let known = schema["properties"].as_object().unwrap_or(&empty);
-    let mut unknown = Vec::new();
+    let (mut unknown, mut mistyped) = (HashSet::new(), HashSet::new());
     for (name, member) in members.iter_mut() {
         let place = at.key(name);
         match (known.get(name), &schema["additionalProperties"]) {
@@ -77,25 +80,37 @@ fn object(members: &mut Map<String, Value>, schema: &Value, at: &Pointer, check:
                 self::check(member, schema, &place, check);
             }
             (None, Value::Bool(false)) => {
-                check.key(&place, unknown_key(name, known, schema));
-                unknown.push(name.clone());
+                let meant = meant(name, known, schema);
+                check.key(&place, unknown_key(name, meant, known, schema));
+                unknown.insert(name.clone());
+                mistyped.extend(meant.map(str::to_owned));
             }
             (None, _) => {}
         }
     }
-    unknown.iter().for_each(|name| drop(members.shift_remove(name)));
-    missing(members, schema, at, check);
+    members.retain(|name, _| !unknown.contains(name));
+    missing(members, schema, at, &mistyped, check);
 }
 
-fn missing(members: &mut Map<String, Value>, schema: &Value, at: &Pointer, check: &mut Check<'_>) {
+/// Adds what is missing; a key that stands there mistyped is not reported again.
+fn missing(
+    members: &mut Map<String, Value>,
+    schema: &Value,
+    at: &Pointer,
+    mistyped: &HashSet<String>,
+    check: &mut Check<'_>,
+) {
     for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         if members.contains_key(name) {
             continue;
         }
-        let schema_of_key = &schema["properties"][name];
-        let fault = Fault::new(format!("\"{name}\" is missing in {}", title(schema)));
-        check.malformed(&at.key(name), fault.help(format!("add {}", sample(name, schema_of_key))));
-        members.insert(name.to_owned(), placeholder(schema_of_key));
+        let of_key = &schema["properties"][name];
+        if !mistyped.contains(name) {
+            let fault = Fault::new(format!("\"{name}\" is missing in {}", title(schema)));
+            check.value(&at.key(name), fault.help(format!("add {}", sample(name, of_key))));
+        }
+        check.mended(&at.key(name));
+        members.insert(name.to_owned(), placeholder(of_key));
     }
 }
 
@@ -115,14 +130,28 @@ const OTHER_WORDS: [(&str, &str, &str); 12] = [
     ("the scenario", "scenarios", "flows"),
 ];
 
-fn unknown_key(name: &str, known: &Map<String, Value>, schema: &Value) -> Fault {
+/// The key that was probably meant.
+fn meant<'k>(name: &str, known: &'k Map<String, Value>, schema: &Value) -> Option<&'k str> {
     let title = title(schema);
-    let fault = Fault::new(format!("unknown key \"{name}\" in {title}"));
-    let meant = OTHER_WORDS.iter().find(|(place, word, _)| *place == title && *word == name);
+    let other = OTHER_WORDS.iter().find(|(place, word, _)| *place == title && *word == name);
+    match other {
+        Some((_, _, ours)) => known.keys().map(String::as_str).find(|key| key == ours),
+        None => nearest(name, &known.keys().map(String::as_str).collect::<Vec<_>>()),
+    }
+}
+
+fn unknown_key(
+    name: &str,
+    meant: Option<&str>,
+    known: &Map<String, Value>,
+    schema: &Value,
+) -> Fault {
+    let fault = Fault::new(format!("unknown key \"{name}\" in {}", title(schema)));
     match meant {
-        Some((_, _, ours)) => {
-            fault.help(format!("use {}", sample(ours, known.get(*ours).unwrap_or(&Value::Null))))
+        Some(ours) if known[ours]["examples"].is_array() => {
+            fault.help(format!("did you mean \"{ours}\"? as in {}", sample(ours, &known[ours])))
         }
+        Some(ours) => fault.help(format!("did you mean \"{ours}\"?")),
         None => fault.nearest(name, known.keys().map(String::as_str)),
     }
 }
@@ -184,7 +213,7 @@ fn placeholder(schema: &Value) -> Value {
                 .into()
         }
         Some("array") => json!([]),
-        Some("integer" | "number") => schema["minimum"].as_u64().unwrap_or(0).into(),
+        Some("integer") => schema["minimum"].as_u64().unwrap_or(0).into(),
         Some("boolean") => false.into(),
         Some("string") => "".into(),
         _ => Value::Null,
@@ -204,10 +233,12 @@ fn kind_of(value: &Value) -> &'static str {
 }
 
 fn phrase(schema: &Value) -> String {
+    if let Some(options) = schema["anyOf"].as_array() {
+        return options.iter().map(phrase).collect::<Vec<_>>().join(" or ");
+    }
     let kind = match schema["type"].as_str().unwrap_or_default() {
         "boolean" => "true or false",
         "integer" => "a whole number",
-        "number" => "a number",
         "string" => "a text",
         "array" => "a list",
         "object" => "an object",

@@ -72,6 +72,10 @@ fn path(
 ) -> Option<Template> {
     let word = line.trim_start().find(char::is_whitespace).unwrap_or(line.trim_start().len());
     let path = line.trim_start()[word..].trim();
+    if line.trim_start().starts_with('/') || line.trim_start().is_empty() {
+        // It is the method that is missing.
+        return None;
+    }
     let offset = line.find(path).filter(|_| !path.is_empty()).unwrap_or_default();
     let mut builder = Builder::new(Escape::Url, names);
     builder.raw(prefix);
@@ -202,8 +206,9 @@ fn form(
         builder.raw(&key);
         builder.raw("=");
         builder.text(value);
-        let faults = builder.take_faults();
-        faults.into_iter().for_each(|fault| check.value(&at.key(name), fault));
+        for fault in builder.take_faults() {
+            check.value(&at.key(name), fault);
+        }
     }
     builder.finish().ok()
 }

@@ -72,12 +72,17 @@ fn address(
             check.key(&at.key("url"), fault.help("remove \"demo\" or \"url\""));
             None
         }
-        (Some(false) | None, Some(url)) => {
+        (Some(false), _) => {
+            let fault = Fault::new("\"demo\" is either true or left out");
+            check.value(&at.key("demo"), fault.help("remove it, and give a \"url\" instead"));
+            None
+        }
+        (None, Some(url)) => {
             let filled = check.fill(url);
             let address = http_address(&filled).and_then(|address| permitted(address, allow));
             check.accept(&at.key("url"), address).map(Address::Http)
         }
-        (Some(false) | None, None) => {
+        (None, None) => {
             let fault = Fault::new("the target is missing");
             let help =
                 "add \"url\": \"http://127.0.0.1:3000\", or \"demo\": true for the built-in API";
@@ -220,6 +225,6 @@ fn path(text: Option<&str>, at: &Pointer, check: &mut Check<'_>) -> Option<Strin
         check.value(at, fault.help("write the path only; the host is the target's"));
         return None;
     }
-    let fault = url_fault(&filled, 0);
-    check.accept(at, fault.map_or(Ok(filled), Err))
+    let fault = url_fault(&filled);
+    check.accept(at, fault.map_or(Ok(filled), |(_, fault)| Err(fault)))
 }

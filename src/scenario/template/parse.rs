@@ -124,11 +124,16 @@ impl<'n> Builder<'n> {
 
     fn literal(&mut self, text: &str, offset: usize) {
         let filled = self.names.environment.fill(text);
-        match self.escape {
-            Escape::Url => self.faults.extend(url_fault(&filled, offset)),
-            Escape::Header => self.faults.extend(header_fault(&filled, offset)),
-            Escape::Json | Escape::Form | Escape::Verbatim => {}
-        }
+        let fault = match self.escape {
+            Escape::Url => url_fault(&filled),
+            Escape::Header => header_fault(&filled),
+            Escape::Json | Escape::Form | Escape::Verbatim => None,
+        };
+        // Places in a filled-in text are no places in the file.
+        self.faults
+            .extend(fault.map(|(at, fault)| {
+                fault.offset(if filled == text { offset + at } else { offset })
+            }));
         match self.escape {
             Escape::Url | Escape::Header | Escape::Verbatim => self.raw(&filled),
             Escape::Json | Escape::Form => self.constant(&filled),
@@ -215,7 +220,7 @@ fn random(range: &str) -> Result<Piece, Fault> {
 }
 
 /// What must not stand in a path or a query as it is.
-pub(crate) fn url_fault(text: &str, offset: usize) -> Option<Fault> {
+pub(crate) fn url_fault(text: &str) -> Option<(usize, Fault)> {
     let escape = |at: usize| {
         let digits = text.as_bytes().get(at + 1..at + 3);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
@@ -227,18 +232,18 @@ pub(crate) fn url_fault(text: &str, offset: usize) -> Option<Fault> {
     let (at, c) = text.char_indices().find(|(at, c)| !allowed(*at, *c))?;
     let mut encoded = String::new();
     Escape::Url.write(c.encode_utf8(&mut [0; 4]), &mut encoded);
-    let fault = Fault::new(format!("\"{c}\" cannot stand in a path")).offset(offset + at);
-    Some(match c {
+    let fault = Fault::new(format!("\"{c}\" cannot stand in a path"));
+    let fault = match c {
         '{' | '}' => fault.help("a placeholder has two braces: {{name}}"),
         '#' => fault.help(format!("servers never see fragments; leave it out, or write {encoded}")),
         _ => fault.help(format!("write {encoded}")),
-    })
+    };
+    Some((at, fault))
 }
 
-fn header_fault(text: &str, offset: usize) -> Option<Fault> {
+fn header_fault(text: &str) -> Option<(usize, Fault)> {
     let (at, _) = text.char_indices().find(|(_, c)| c.is_control() && *c != '\t')?;
-    let fault = Fault::new("a header cannot contain line breaks or control characters");
-    Some(fault.offset(offset + at))
+    Some((at, Fault::new("a header cannot contain line breaks or control characters")))
 }
 
 /// Adds a JSON document; faults are told apart by the text they are in.
