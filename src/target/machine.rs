@@ -22,7 +22,7 @@ pub struct MachineUsage {
 /// CPU time and resident memory of this process so far.
 pub fn own_usage() -> (Duration, u64) {
     let usage = getrusage(UsageWho::RUSAGE_SELF);
-    let cpu = usage.map(|u| (u.user_time() + u.system_time()).num_microseconds()).unwrap_or(0);
+    let cpu = usage.map_or(0, |u| (u.user_time() + u.system_time()).num_microseconds());
     (Duration::from_micros(cpu.unsigned_abs()), own_memory().unwrap_or(0))
 }
 

@@ -16,4 +16,5 @@ pub mod process;
 pub mod procfs;
 pub mod prometheus;
 pub mod ready;
+pub mod start_error;
 pub mod supervisor;

@@ -52,7 +52,7 @@ impl Output {
             while let Ok(length @ 1..) = pipe.read(&mut chunk) {
                 reader.take(&chunk[..length], &mut lines, &mut log);
             }
-            reader.keep(lines.finish(), &mut log);
+            reader.keep(&lines.finish(), &mut log);
             reader.lock().ended = true;
             reader.changed.notify_all();
         });
@@ -75,11 +75,11 @@ impl Output {
             chunk = &chunk[chunk.len() - LINE_BYTES..];
             lines.skip_to_next();
         }
-        self.keep(lines.take(chunk), log);
+        self.keep(&lines.take(chunk), log);
     }
 
-    fn keep(&self, lines: Vec<String>, log: &mut Log) {
-        log.write(&lines);
+    fn keep(&self, lines: &[String], log: &mut Log) {
+        log.write(lines);
         let mut state = self.lock();
         for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
             if state.last.len() == LAST_LINES {
@@ -186,8 +186,8 @@ impl Log {
     fn write(&mut self, lines: &[String]) {
         let Some(file) = &mut self.file else { return };
         let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-        let fits = text.len() <= self.room;
-        let end = if fits { text.len() } else { text.floor_char_boundary(self.room) };
+        let end = text.len().min(self.room);
+        let fits = end == text.len();
         let written = file.write_all(&text.as_bytes()[..end]);
         self.room -= end;
         if !fits {

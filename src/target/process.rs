@@ -16,10 +16,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use nix::errno::Errno;
-
 use super::output::Output;
 use super::procfs::ProcessTree;
+use super::start_error::{StartError, refusal};
 use super::supervisor::{DEFAULT_GRACE, Ending, KILLING, Report};
 use crate::scenario::model::{Secrets, StartCommand};
 
@@ -38,66 +37,6 @@ pub struct Supervisor {
     /// The hidden subcommand, whose body is [`super::supervisor::supervise`].
     pub argument: &'static str,
 }
-
-/// Why a target could not be started.
-#[derive(Debug)]
-pub enum StartError {
-    /// The folder to run in is not there.
-    FolderMissing(PathBuf),
-    /// There is no such program, where it was looked for.
-    ProgramMissing {
-        /// As the scenario names it.
-        program: String,
-        /// Where a relative name is looked for.
-        folder: PathBuf,
-    },
-    /// The program is there, but the system refused to start it.
-    Refused {
-        /// As the scenario names it.
-        program: String,
-        /// The system's words.
-        reason: String,
-    },
-    /// The output file could not be created.
-    OutputFile(PathBuf, io::Error),
-    /// The supervisor did not do its part.
-    Supervisor(String),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::FolderMissing(folder) => write!(
-                f,
-                "start the target: the folder {} does not exist; correct \"cwd\" of \"target\", \
-                 which is relative to the scenario file",
-                folder.display()
-            ),
-            StartError::ProgramMissing { program, folder } if program.contains('/') => write!(
-                f,
-                "start the target: there is no program \"{program}\" in {}, or the interpreter \
-                 that its first line names is missing; correct \"command\" of \"target\"",
-                folder.display()
-            ),
-            StartError::ProgramMissing { program, .. } => write!(
-                f,
-                "start the target: there is no program \"{program}\" in any folder of PATH; \
-                 install it or correct \"command\" of \"target\""
-            ),
-            StartError::Refused { program, reason } => {
-                write!(f, "start the target: \"{program}\" cannot be run: {reason}")
-            }
-            StartError::OutputFile(path, error) => {
-                write!(f, "create {} for the target's output: {error}", path.display())
-            }
-            StartError::Supervisor(reason) => {
-                write!(f, "start the supervisor of the target: {reason}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// The end of a target's command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +111,7 @@ impl RunningTarget {
         command: &StartCommand,
         supervisor: &Supervisor,
         output_file: Option<&Path>,
-        redact: Secrets,
+        redact: &Secrets,
     ) -> Result<RunningTarget, StartError> {
         if !command.folder.is_dir() {
             return Err(StartError::FolderMissing(command.folder.clone()));
@@ -187,12 +126,11 @@ impl RunningTarget {
         let root = match listening.first.recv_timeout(START) {
             Ok(Ok(root)) => root,
             failed => {
-                let _ = child.kill();
-                let _ = child.wait();
+                abandon(child);
                 let error = failed.ok().and_then(Result::err);
                 return Err(error.map_or_else(
                     || StartError::Supervisor(silence(&output)),
-                    |errno| refusal(command, errno, &redact),
+                    |errno| refusal(command, errno, redact),
                 ));
             }
         };
@@ -375,20 +313,12 @@ impl Listener {
     }
 }
 
-fn refusal(command: &StartCommand, errno: i32, redact: &Secrets) -> StartError {
-    let program = redact.redact(command.command.first().map_or("", String::as_str));
-    match Errno::from_raw(errno) {
-        Errno::ENOENT => StartError::ProgramMissing { program, folder: command.folder.clone() },
-        Errno::EACCES => {
-            let reason = "permission denied; is it executable (chmod +x)?".to_owned();
-            StartError::Refused { program, reason }
-        }
-        Errno::ENOEXEC => {
-            let reason = "not a program; does a script's first line say what runs it?".to_owned();
-            StartError::Refused { program, reason }
-        }
-        other => StartError::Refused { program, reason: other.desc().to_lowercase() },
+/// Ends a supervisor that did not start the command, or did so too late.
+fn abandon(mut supervisor: Child) {
+    if let Some(mut leash) = supervisor.stdin.take() {
+        let _ = writeln!(leash, "stop 0");
     }
+    reap(&mut supervisor);
 }
 
 /// What to say of a supervisor that said nothing.

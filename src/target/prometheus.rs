@@ -262,8 +262,10 @@ db_pool_waiting{pool="reports"} 0
         assert_eq!((picked.pool_in_use, picked.pool_waiting), (Some(9.0), Some(3.0)));
     }
 
+    type Expected<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
+
     #[track_caller]
-    fn line(line: &str, expected: Option<(&str, &[(&str, &str)], f64)>) {
+    fn line(line: &str, expected: Option<Expected<'_>>) {
         let expected = expected.map(|(name, labels, value)| Series {
             name: name.to_owned(),
             labels: labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),

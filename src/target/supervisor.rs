@@ -51,7 +51,9 @@ pub enum Ending {
     Status(i32),
     /// By a signal.
     Signal(i32),
-    /// Nobody could see how.
+    /// By a real-time signal; which one is not known.
+    RealTimeSignal,
+    /// Nobody saw how, because the supervisor was killed.
     Unseen,
 }
 
@@ -63,6 +65,7 @@ impl fmt::Display for Ending {
                 Ok(signal) => write!(f, "killed by signal {number}, {signal}"),
                 Err(_) => write!(f, "killed by signal {number}"),
             },
+            Ending::RealTimeSignal => f.write_str("killed by a real-time signal"),
             Ending::Unseen => f.write_str("lost sight of, because its supervisor was killed"),
         }
     }
@@ -91,6 +94,7 @@ impl fmt::Display for Report {
             Report::Refused(errno) => write!(f, "refused {errno}"),
             Report::Ended(Ending::Status(code)) => write!(f, "status {code}"),
             Report::Ended(Ending::Signal(number)) => write!(f, "signal {number}"),
+            Report::Ended(Ending::RealTimeSignal) => f.write_str("real-time 0"),
             Report::Ended(Ending::Unseen) => f.write_str("unseen 0"),
             Report::Done { killed } => write!(f, "done {killed}"),
         }
@@ -108,6 +112,7 @@ impl FromStr for Report {
             "refused" => Ok(Report::Refused(number)),
             "status" => Ok(Report::Ended(Ending::Status(number))),
             "signal" => Ok(Report::Ended(Ending::Signal(number))),
+            "real-time" => Ok(Report::Ended(Ending::RealTimeSignal)),
             "unseen" => Ok(Report::Ended(Ending::Unseen)),
             "done" => Ok(Report::Done { killed: number.unsigned_abs() }),
             _ => Err(()),
@@ -269,6 +274,8 @@ fn reap(root: Pid, events: &Sender<Event>) {
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == root => {
                 Ending::Signal(signal as i32)
             }
+            // The child is gone, but nix knows no name for what killed it.
+            Err(Errno::EINVAL) if kill(root, None) == Err(Errno::ESRCH) => Ending::RealTimeSignal,
             Err(Errno::ECHILD) => break,
             Ok(_) | Err(_) => continue,
         };
@@ -303,4 +310,26 @@ fn listen_to_signals(events: &Sender<Event>) {
 fn say(report: Report) {
     let mut output = io::stdout().lock();
     let _ = writeln!(output, "{report}").and_then(|()| output.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_read_as_they_were_written() {
+        let endings =
+            [Ending::Status(-3), Ending::Signal(9), Ending::RealTimeSignal, Ending::Unseen];
+        let reports = endings.map(Report::Ended).into_iter().chain([
+            Report::Started(4_000_000),
+            Report::Refused(2),
+            Report::Done { killed: 7 },
+        ]);
+        for report in reports {
+            assert_eq!(report.to_string().parse(), Ok(report));
+        }
+        for line in ["", "started", "started x", "begun 1", "done 99999999999"] {
+            assert_eq!(line.parse::<Report>(), Err(()), "{line}");
+        }
+    }
 }
