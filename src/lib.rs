@@ -3,5 +3,6 @@
 
 pub mod analysis;
 pub mod record;
+pub mod report;
 pub mod scenario;
 pub mod units;
