@@ -1,0 +1,63 @@
+//! What a chart shows, in words and figures, for those who cannot see it.
+
+use super::Chart;
+use crate::analysis::assessment::{Summary, Times};
+use crate::report::{Report, figures, words};
+
+/// The description with the figures of the judged seconds. May hold hostile names.
+pub(super) fn text(report: &Report, chart: Chart) -> String {
+    let total = &report.assessment.total;
+    let figures = match chart {
+        Chart::ResponseOverTime => times("Over the judged seconds", total.response.as_ref()),
+        Chart::ByPercentile => format!(
+            "{} {}",
+            times("Response time:", total.response.as_ref()),
+            times("Service time:", total.service.as_ref())
+        ),
+        Chart::Rate => rates(total),
+        Chart::Outcomes => outcomes(total),
+        Chart::Saturation => saturation(report),
+        Chart::Steps => steps(report),
+    };
+    format!("{} {figures}", chart.description())
+}
+
+fn times(start: &str, times: Option<&Times>) -> String {
+    let Some(times) = times else {
+        return format!("{start} there are no times.");
+    };
+    let [p50, p95, p99, max] = [times.p50, times.p95, times.p99, times.max].map(figures::millis);
+    format!("{start} p50 {p50}, p95 {p95}, p99 {p99}, max {max}.")
+}
+
+fn rates(total: &Summary) -> String {
+    let offered = figures::rate(total.offered_rate);
+    let answered = figures::rate(total.throughput);
+    format!("Over the judged seconds {offered} were offered and {answered} answered.")
+}
+
+fn outcomes(total: &Summary) -> String {
+    let parts = total.counts.outcomes.iter();
+    let parts = parts.map(|(outcome, n)| format!("{} {}", outcome.name(), figures::count(*n)));
+    format!("From the bottom up: {}.", parts.collect::<Vec<_>>().join(", "))
+}
+
+fn saturation(report: &Report) -> String {
+    let rows = words::saturation(&report.assessment.saturation).into_iter();
+    let parts = rows.map(|(name, mean, max)| format!("{name} mean {mean}, highest {max}"));
+    format!("{}.", parts.collect::<Vec<_>>().join("; "))
+}
+
+/// The step table has the rest; a description of dozens of steps helps nobody.
+const DESCRIBED_STEPS: usize = 12;
+
+fn steps(report: &Report) -> String {
+    let all = &report.assessment.steps;
+    let parts = all.iter().take(DESCRIBED_STEPS);
+    let mut text: String =
+        parts.map(|step| times(&format!("{}:", step.name), step.response.as_ref()) + " ").collect();
+    if all.len() > DESCRIBED_STEPS {
+        text += "The table of steps has the others.";
+    }
+    text
+}

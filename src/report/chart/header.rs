@@ -1,0 +1,80 @@
+//! Title and legend, above what is drawn, so that they never cover data.
+
+use super::Width;
+use super::canvas::{Align, Canvas, Lettering};
+use super::ink::Ink;
+
+/// What stands for a series in the legend.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sign {
+    Line(Ink, u32),
+    Area(Ink),
+    Dot(Ink),
+    Diamond(Ink),
+    Tick(Ink),
+}
+
+/// One entry of the legend.
+pub(super) struct Key {
+    pub(super) sign: Sign,
+    pub(super) text: &'static str,
+}
+
+/// Title and legend with every place worked out.
+pub(super) struct Header {
+    title: &'static str,
+    keys: Vec<(Key, (i32, i32))>,
+    height: i32,
+}
+
+const MARGIN: i32 = 14;
+const TITLE_AT: i32 = 22;
+const FIRST_ROW: i32 = 50;
+const ROW: i32 = 20;
+const SIGN: i32 = 26;
+const GAP: i32 = 18;
+const LETTERING: Lettering =
+    Lettering { size: 13, ink: Ink::TEXT, align: Align::Start, bold: false };
+
+impl Header {
+    /// Entries in rows that fit the width.
+    pub(super) fn new(title: &'static str, keys: Vec<Key>, width: Width) -> Header {
+        let (mut x, mut y) = (MARGIN, FIRST_ROW);
+        let mut placed = Vec::new();
+        for key in keys {
+            let taken = SIGN + 6 + LETTERING.width(key.text);
+            if x > MARGIN && x + taken > width.pixels() - MARGIN {
+                (x, y) = (MARGIN, y + ROW);
+            }
+            placed.push((key, (x, y)));
+            x += taken + GAP;
+        }
+        let height = if placed.is_empty() { FIRST_ROW - ROW / 2 } else { y + ROW };
+        Header { title, keys: placed, height }
+    }
+
+    /// The first pixel below.
+    pub(super) fn height(&self) -> i32 {
+        self.height
+    }
+
+    /// Draws title and legend.
+    pub(super) fn draw(&self, canvas: &Canvas) {
+        canvas.text(self.title, (MARGIN, TITLE_AT), Lettering::TITLE);
+        for (key, (x, y)) in &self.keys {
+            sign(canvas, key.sign, (*x, *y));
+            canvas.text(key.text, (x + SIGN + 6, *y), LETTERING);
+        }
+    }
+}
+
+fn sign(canvas: &Canvas, sign: Sign, (x, y): (i32, i32)) {
+    let middle = (x + SIGN / 2, y);
+    match sign {
+        Sign::Line(ink, width) => canvas.line(vec![(x, y), (x + SIGN, y)], ink, width),
+        Sign::Area(ink) => canvas.rect((x + 6, y - 6), (x + SIGN, y + 6), ink),
+        Sign::Dot(ink) => canvas.dot(middle, 5, ink),
+        Sign::Diamond(ink) => canvas.diamond(middle, 6, ink),
+        Sign::Tick(ink) => canvas.line(vec![(middle.0, y - 7), (middle.0, y + 7)], ink, 3),
+    }
+}

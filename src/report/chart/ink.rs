@@ -1,0 +1,258 @@
+//! Which colour and which dash each thing in a chart has, in light and dark.
+//!
+//! Plotters knows neither themes nor dashes, so it draws with placeholder colours that
+//! name an [`Ink`], and [`themed`] replaces them in the finished SVG. Series colours
+//! are Okabe and Ito's, darkened on white and lightened on black until they stand out
+//! by 3 to 1; lines that share a chart differ in dash or weight too.
+
+use std::fmt::Write as _;
+
+use plotters::style::RGBColor;
+
+use crate::record::outcome::Outcome;
+
+/// In which surroundings a chart is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theme {
+    /// Dark on white.
+    Light,
+    /// Light on near black.
+    Dark,
+    /// As the reader's system has it; light where that is not known.
+    System,
+}
+
+/// A colour that has one value in light and one in dark surroundings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colour {
+    Background,
+    Text,
+    Muted,
+    Grid,
+    Axis,
+    Shade,
+    Blue,
+    Green,
+    Vermillion,
+    Purple,
+    Orange,
+    Sky,
+    Grey,
+    Silver,
+    Olive,
+}
+
+impl Colour {
+    const ALL: [Colour; 15] = [
+        Colour::Background,
+        Colour::Text,
+        Colour::Muted,
+        Colour::Grid,
+        Colour::Axis,
+        Colour::Shade,
+        Colour::Blue,
+        Colour::Green,
+        Colour::Vermillion,
+        Colour::Purple,
+        Colour::Orange,
+        Colour::Sky,
+        Colour::Grey,
+        Colour::Silver,
+        Colour::Olive,
+    ];
+
+    /// In light and in dark surroundings.
+    fn values(self) -> (&'static str, &'static str) {
+        match self {
+            Colour::Background => ("#FFFFFF", "#14171C"),
+            Colour::Text => ("#1F2328", "#E6E8EB"),
+            Colour::Muted => ("#57606A", "#A3ADB8"),
+            Colour::Grid => ("#E4E7EB", "#2A3038"),
+            Colour::Axis => ("#8C959F", "#6B7480"),
+            Colour::Shade => ("#EDEFF2", "#22272F"),
+            Colour::Blue => ("#0072B2", "#4FB0EE"),
+            Colour::Green => ("#00875F", "#2CC598"),
+            Colour::Vermillion => ("#CC4E00", "#FF8B4A"),
+            Colour::Purple => ("#A8417E", "#EC9CC8"),
+            Colour::Orange => ("#A87000", "#F0B13C"),
+            Colour::Sky => ("#2C8FC9", "#8FD0F7"),
+            Colour::Grey => ("#6E7781", "#9AA4AF"),
+            Colour::Silver => ("#BCC3CB", "#565F6B"),
+            Colour::Olive => ("#7A7A00", "#E3DC5A"),
+        }
+    }
+}
+
+/// How a line is broken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dash {
+    Solid,
+    Long,
+    Short,
+    Dots,
+    DashDot,
+}
+
+impl Dash {
+    const ALL: [Dash; 5] = [Dash::Solid, Dash::Long, Dash::Short, Dash::Dots, Dash::DashDot];
+
+    fn pattern(self) -> Option<&'static str> {
+        match self {
+            Dash::Solid => None,
+            Dash::Long => Some("9 3"),
+            Dash::Short => Some("5 3"),
+            Dash::Dots => Some("2 3"),
+            Dash::DashDot => Some("9 3 2 3"),
+        }
+    }
+}
+
+/// What a line, an area or a text is drawn with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ink(pub(super) Colour, pub(super) Dash);
+
+impl Ink {
+    pub(super) const BACKGROUND: Ink = Ink(Colour::Background, Dash::Solid);
+    pub(super) const TEXT: Ink = Ink(Colour::Text, Dash::Solid);
+    pub(super) const MUTED: Ink = Ink(Colour::Muted, Dash::Solid);
+    pub(super) const GRID: Ink = Ink(Colour::Grid, Dash::Solid);
+    pub(super) const AXIS: Ink = Ink(Colour::Axis, Dash::Solid);
+    pub(super) const SHADE: Ink = Ink(Colour::Shade, Dash::Solid);
+
+    pub(super) const P50: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(super) const P95: Ink = Ink(Colour::Green, Dash::Long);
+    pub(super) const P99: Ink = Ink(Colour::Vermillion, Dash::Solid);
+    pub(super) const MAX: Ink = Ink(Colour::Grey, Dash::Dots);
+    pub(super) const LIMIT: Ink = Ink(Colour::Purple, Dash::DashDot);
+
+    pub(super) const LIMIT_TICK: Ink = Ink(Colour::Purple, Dash::Solid);
+
+    pub(super) const RESPONSE: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(super) const SERVICE: Ink = Ink(Colour::Orange, Dash::Long);
+
+    pub(super) const OFFERED: Ink = Ink(Colour::Silver, Dash::Solid);
+    pub(super) const SENT: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(super) const COMPLETED: Ink = Ink(Colour::Orange, Dash::Short);
+    pub(super) const IN_FLIGHT: Ink = Ink(Colour::Purple, Dash::Dots);
+
+    pub(super) const TARGET: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(super) const GENERATOR: Ink = Ink(Colour::Orange, Dash::Long);
+
+    /// The ink of an outcome's area.
+    pub(super) fn outcome(outcome: Outcome) -> Ink {
+        let colour = match outcome {
+            Outcome::Ok => Colour::Blue,
+            Outcome::Rejected => Colour::Olive,
+            Outcome::ClientError => Colour::Orange,
+            Outcome::ServerError => Colour::Vermillion,
+            Outcome::CheckFailed => Colour::Purple,
+            Outcome::Timeout => Colour::Green,
+            Outcome::TransportError => Colour::Sky,
+            Outcome::Unsent => Colour::Grey,
+        };
+        Ink(colour, Dash::Solid)
+    }
+
+    /// The colour that plotters is told; it names the ink and is on no screen.
+    pub(super) fn placeholder(self) -> RGBColor {
+        RGBColor(0xA0, self.0 as u8, self.1 as u8)
+    }
+
+    fn from_placeholder(digits: &str) -> Option<Ink> {
+        let colour = usize::from_str_radix(digits.get(0..2)?, 16).ok()?;
+        let dash = usize::from_str_radix(digits.get(2..4)?, 16).ok()?;
+        Some(Ink(*Colour::ALL.get(colour)?, *Dash::ALL.get(dash)?))
+    }
+}
+
+/// Starts every placeholder. No text of ours can hold it, as quotes are escaped there.
+const PLACEHOLDER: &str = "=\"#A0";
+
+/// The SVG with inks in place of placeholders. [`Theme::System`] gets the light ones;
+/// [`dark_rules`] turns them dark.
+pub(super) fn themed(svg: &str, theme: Theme) -> String {
+    let mut parts = svg.split(PLACEHOLDER);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let ink = Ink::from_placeholder(part).expect("only inks are drawn with");
+        let (light, dark) = ink.0.values();
+        let colour = match theme {
+            Theme::Light | Theme::System => light,
+            Theme::Dark => dark,
+        };
+        let stroked = out.ends_with("stroke");
+        let _ = write!(out, "=\"{colour}\"");
+        if let Some(pattern) = ink.1.pattern().filter(|_| stroked) {
+            let _ = write!(out, " stroke-dasharray=\"{pattern}\"");
+        }
+        out.push_str(part.get(5..).unwrap_or_default());
+    }
+    out
+}
+
+/// Style rules that turn a light chart dark, below a CSS selector such as `svg`.
+pub(super) fn dark_rules(selector: &str) -> String {
+    let rules = Colour::ALL.into_iter().map(|colour| {
+        let (light, dark) = colour.values();
+        format!(
+            "{selector} [fill=\"{light}\"]{{fill:{dark}}}\
+             {selector} [stroke=\"{light}\"]{{stroke:{dark}}}"
+        )
+    });
+    rules.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_name_their_ink() {
+        for colour in Colour::ALL {
+            for dash in Dash::ALL {
+                let RGBColor(_, high, low) = Ink(colour, dash).placeholder();
+                let digits = format!("{high:02X}{low:02X}\"");
+                assert_eq!(Ink::from_placeholder(&digits), Some(Ink(colour, dash)));
+            }
+        }
+    }
+
+    #[test]
+    fn only_strokes_are_dashed() {
+        let svg = "<a stroke=\"#A00602\"/><b fill=\"#A00602\"/>";
+        let expected = "<a stroke=\"#0072B2\" stroke-dasharray=\"5 3\"/><b fill=\"#0072B2\"/>";
+        assert_eq!(themed(svg, Theme::Light), expected);
+    }
+
+    /// WCAG relative luminance.
+    fn luminance(hex: &str) -> f64 {
+        let channel = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    }
+
+    #[test]
+    fn lines_and_texts_stand_out_from_the_background() {
+        let contrast = |a: &str, b: &str| {
+            let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
+            a.max(b) / a.min(b)
+        };
+        let (white, black) = Colour::Background.values();
+        for colour in Colour::ALL {
+            let least = match colour {
+                Colour::Background
+                | Colour::Grid
+                | Colour::Axis
+                | Colour::Shade
+                | Colour::Silver => continue,
+                Colour::Text | Colour::Muted | Colour::Purple => 4.5,
+                _ => 3.0,
+            };
+            let (light, dark) = colour.values();
+            assert!(contrast(light, white) >= least, "{colour:?} {}", contrast(light, white));
+            assert!(contrast(dark, black) >= least, "{colour:?} {}", contrast(dark, black));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! (Run record, assessment) in, charts as SVG out.
+//!
+//! Every chart is legible without colour, in light and dark, and on its own: title,
+//! units, legend and a description for those who cannot see it. Each file here draws
+//! one chart; `axis` chooses ranges and ticks, `panel` and `header` place things,
+//! `canvas` is all that knows plotters, `ink` all that knows colours.
+
+mod axis;
+mod canvas;
+mod describe;
+mod header;
+mod ink;
+mod limits;
+mod outcomes;
+mod panel;
+mod percentile;
+mod rate;
+mod response;
+mod saturation;
+mod steps;
+
+use std::fmt::Write as _;
+
+pub use ink::Theme;
+
+use super::Report;
+use super::plain;
+
+/// The charts of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chart {
+    /// p50, p95, p99 and the longest response time over the run.
+    ResponseOverTime,
+    /// Response and service time by percentile.
+    ByPercentile,
+    /// Offered, sent and completed requests per second, and requests in flight.
+    Rate,
+    /// How requests ended, over the run.
+    Outcomes,
+    /// CPU, memory and event-loop delay over the run.
+    Saturation,
+    /// p95 and p99 of each step beside their limits.
+    Steps,
+}
+
+impl Chart {
+    /// All of them, in the order of the report.
+    pub const ALL: [Chart; 6] = [
+        Chart::ResponseOverTime,
+        Chart::ByPercentile,
+        Chart::Rate,
+        Chart::Outcomes,
+        Chart::Saturation,
+        Chart::Steps,
+    ];
+
+    /// The file in the run folder.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Chart::ResponseOverTime => "response-over-time.svg",
+            Chart::ByPercentile => "response-by-percentile.svg",
+            Chart::Rate => "rate.svg",
+            Chart::Outcomes => "outcomes.svg",
+            Chart::Saturation => "saturation.svg",
+            Chart::Steps => "steps.svg",
+        }
+    }
+
+    /// What stands above it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Chart::ResponseOverTime => "Response time over the run",
+            Chart::ByPercentile => "Times by percentile",
+            Chart::Rate => "Requests per second and in flight",
+            Chart::Outcomes => "How requests ended",
+            Chart::Saturation => "Saturation",
+            Chart::Steps => "Steps against their limits",
+        }
+    }
+
+    /// What it shows, in one sentence.
+    pub fn description(self) -> &'static str {
+        match self {
+            Chart::ResponseOverTime => {
+                "Median, p95, p99 and longest response time of each stretch of the run, with the \
+                 limits of the objectives."
+            }
+            Chart::ByPercentile => {
+                "Response time and service time by percentile; the distance between the two is \
+                 time that requests waited before they were sent."
+            }
+            Chart::Rate => {
+                "Requests offered, sent and completed per second, and requests in flight."
+            }
+            Chart::Outcomes => "Requests per second by outcome, stacked.",
+            Chart::Saturation => {
+                "CPU, memory and event-loop delay of the target, and CPU of the generator."
+            }
+            Chart::Steps => "p95 and p99 of the response time of each step beside their limits.",
+        }
+    }
+}
+
+/// How wide a chart is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    /// For files and desks.
+    Wide,
+    /// For phones.
+    Narrow,
+}
+
+impl Width {
+    fn pixels(self) -> i32 {
+        match self {
+            Width::Wide => 860,
+            Width::Narrow => 400,
+        }
+    }
+
+    /// How many ticks a horizontal axis has room for.
+    fn ticks(self) -> usize {
+        match self {
+            Width::Wide => 10,
+            Width::Narrow => 5,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Width::Wide => "wide",
+            Width::Narrow => "narrow",
+        }
+    }
+}
+
+/// The chart as an SVG file; `None` where there is nothing to draw.
+pub fn render(report: &Report, chart: Chart, theme: Theme) -> Option<String> {
+    sized(report, chart, theme, Width::Wide)
+}
+
+/// The chart in a width, in light colours, for a page that brings [`dark_rules`].
+pub(super) fn inline(report: &Report, chart: Chart, width: Width) -> Option<String> {
+    sized(report, chart, Theme::Light, width)
+}
+
+/// Style rules that turn inline charts below a CSS selector dark.
+pub(super) fn dark_rules(selector: &str) -> String {
+    ink::dark_rules(selector)
+}
+
+/// What the chart shows in words and figures.
+pub(super) fn alternative(report: &Report, chart: Chart) -> String {
+    plain::line(&describe::text(report, chart))
+}
+
+fn sized(report: &Report, chart: Chart, theme: Theme, width: Width) -> Option<String> {
+    let drawn = match chart {
+        Chart::ResponseOverTime => response::draw(report, width),
+        Chart::ByPercentile => percentile::draw(report, width),
+        Chart::Rate => rate::draw(report, width),
+        Chart::Outcomes => outcomes::draw(report, width),
+        Chart::Saturation => saturation::draw(report, width),
+        Chart::Steps => steps::draw(report, width),
+    };
+    let themed = ink::themed(&drawn?, theme);
+    Some(with_head(&themed, &head(report, chart, theme, width)))
+}
+
+/// Attributes of the SVG element and what comes first in it.
+fn head(report: &Report, chart: Chart, theme: Theme, width: Width) -> (String, String) {
+    let id = format!("{}-{}", chart.file_name().trim_end_matches(".svg"), width.name());
+    let attributes =
+        format!(" role=\"img\" aria-labelledby=\"{id}-title {id}-text\" stroke-linejoin=\"round\"");
+    let mut elements = format!("<title id=\"{id}-title\">{}</title>\n", chart.title());
+    let text = escaped(&alternative(report, chart));
+    let _ = writeln!(elements, "<desc id=\"{id}-text\">{text}</desc>");
+    if theme == Theme::System {
+        let rules = ink::dark_rules("svg");
+        let _ = writeln!(elements, "<style>@media (prefers-color-scheme:dark){{{rules}}}</style>");
+    }
+    (attributes, elements)
+}
+
+fn with_head(svg: &str, (attributes, elements): &(String, String)) -> String {
+    let (open, rest) = svg.split_once('>').expect("an SVG begins with an element");
+    format!("{open}{attributes}>\n{elements}{}", rest.trim_start())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests;

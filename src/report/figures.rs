@@ -1,0 +1,191 @@
+//! Numbers as people read them: `6,012`, `850 µs`, `1.25 ms`, `0.05 %`, `100/s`.
+//!
+//! A number comes in, text goes out. What is not a finite number becomes a dash, so
+//! that no report ever says `NaN`.
+
+use crate::units::{Bytes, Quantile, trim_zeros};
+
+/// Stands for a number that there is not.
+pub(super) const NOTHING: &str = "–";
+
+/// `6,012`.
+pub(super) fn count(number: u64) -> String {
+    grouped(&number.to_string())
+}
+
+/// Puts a comma before every third digit from the right.
+fn grouped(digits: &str) -> String {
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Decimals that leave three significant figures in front of a unit.
+fn decimals(value: f64) -> usize {
+    match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    }
+}
+
+/// A time with three significant figures: `850 µs`, `1.25 ms`, `312 ms`, `2.40 s`.
+pub(super) fn millis(ms: f64) -> String {
+    timed(ms, |value| {
+        let text = format!("{value:.*}", decimals(value));
+        if value >= 9_999.5 { grouped(&text) } else { text }
+    })
+}
+
+/// The same without zeros at the end: `200 ms`, `1.5 s`.
+pub(super) fn short_millis(ms: f64) -> String {
+    timed(ms, |value| trim_zeros(value, decimals(value)))
+}
+
+fn timed(ms: f64, write: impl Fn(f64) -> String) -> String {
+    if !ms.is_finite() {
+        return NOTHING.to_owned();
+    }
+    if ms == 0.0 {
+        return "0 ms".to_owned();
+    }
+    let (value, unit) = match ms {
+        v if v < 0.9995 => (v * 1e3, "µs"),
+        v if v < 999.5 => (v, "ms"),
+        v => (v / 1e3, "s"),
+    };
+    format!("{} {unit}", write(value))
+}
+
+/// A share in [0, 1] as a percentage. Shows as many decimals as it takes to tell it
+/// from 0 % and from 100 %, as `100 %` availability must mean that nothing failed.
+pub(super) fn share(share: f64) -> String {
+    if !share.is_finite() {
+        return NOTHING.to_owned();
+    }
+    let nearest_end = share.min(1.0 - share).abs() * 100.0;
+    let digits = match nearest_end {
+        0.0 => 0,
+        rest if rest >= 10.0 => 1,
+        rest if rest >= 0.1 => 2,
+        rest if rest >= 0.01 => 3,
+        _ => 5,
+    };
+    format!("{} %", trim_zeros(share * 100.0, digits))
+}
+
+/// A number without unit and with about three significant figures.
+pub(super) fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return NOTHING.to_owned();
+    }
+    if value >= 999.5 {
+        return count(value.round() as u64);
+    }
+    trim_zeros(value, decimals(value.abs()))
+}
+
+/// `100/s`.
+pub(super) fn rate(per_second: f64) -> String {
+    format!("{}/s", number(per_second))
+}
+
+/// `1.5 MB`.
+pub(super) fn bytes(bytes: f64) -> String {
+    if !bytes.is_finite() {
+        return NOTHING.to_owned();
+    }
+    Bytes(bytes.max(0.0).round() as u64).to_string()
+}
+
+/// A length of time in whole units: `60 s`, `5 min`, `1 h 30 min`.
+pub(super) fn seconds(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return NOTHING.to_owned();
+    }
+    if seconds < 120.0 {
+        return format!("{} s", trim_zeros(seconds, 1));
+    }
+    let whole = seconds.round() as u64;
+    let parts = [(whole / 3600, "h"), (whole / 60 % 60, "min"), (whole % 60, "s")];
+    let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}"));
+    parts.collect::<Vec<_>>().join(" ")
+}
+
+/// `p99`, and `max` for the quantile 1.
+pub(super) fn quantile(share: f64) -> String {
+    if share >= 1.0 {
+        return "max".to_owned();
+    }
+    Quantile::new(share).map_or_else(|| NOTHING.to_owned(), |quantile| quantile.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_thousands_separators() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(count(number), text);
+        }
+    }
+
+    #[test]
+    fn times_have_three_figures_and_a_unit() {
+        let cases = [
+            (0.0, "0 ms"),
+            (0.85, "850 µs"),
+            (0.012_34, "12.3 µs"),
+            (0.9996, "1.00 ms"),
+            (1.25, "1.25 ms"),
+            (9.996, "10.0 ms"),
+            (312.4, "312 ms"),
+            (999.7, "1.00 s"),
+            (2_400.0, "2.40 s"),
+            (75_000.0, "75.0 s"),
+            (36e6, "36,000 s"),
+            (f64::NAN, "–"),
+            (f64::INFINITY, "–"),
+        ];
+        for (ms, text) in cases {
+            assert_eq!(millis(ms), text, "{ms}");
+        }
+        assert_eq!(short_millis(200.0), "200 ms");
+        assert_eq!(short_millis(1_500.0), "1.5 s");
+    }
+
+    #[test]
+    fn a_share_close_to_an_end_is_not_that_end() {
+        let cases = [
+            (0.0, "0 %"),
+            (1.0, "100 %"),
+            (0.999_96, "99.996 %"),
+            (0.999_9, "99.99 %"),
+            (0.000_5, "0.05 %"),
+            (0.013, "1.3 %"),
+            (0.5, "50 %"),
+            (0.000_001_2, "0.00012 %"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(share(value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn lengths_and_rates_read_well() {
+        assert_eq!(seconds(60.0), "60 s");
+        assert_eq!(seconds(5_400.0), "1 h 30 min");
+        assert_eq!(rate(100.04), "100/s");
+        assert_eq!(rate(1.5), "1.5/s");
+        assert_eq!(rate(12_345.0), "12,345/s");
+        assert_eq!(quantile(0.999), "p99.9");
+        assert_eq!(quantile(1.0), "max");
+    }
+}

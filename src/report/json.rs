@@ -1,0 +1,115 @@
+//! `summary.json`: the verdict and its figures for other programs.
+//!
+//! Texts stand as they were recorded, as JSON can hold any text. The form is
+//! versioned, and [`schema`] describes it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Report;
+use crate::analysis::assessment::{
+    Counts, Finding, Saturation, SloResult, Summary, Verdict, Window,
+};
+
+/// Grows when a reader of the old form would be wrong.
+const VERSION: u32 = 1;
+
+/// Names the form of the file.
+const SCHEMA: &str = "loadgate.summary/1";
+
+/// `summary.json`.
+#[derive(Serialize, JsonSchema)]
+struct SummaryFile<'a> {
+    /// Version of this form.
+    version: u32,
+    /// Name of this form: `loadgate.summary/1`.
+    schema: &'static str,
+    /// The scenario's name.
+    scenario: &'a str,
+    /// SHA-256 of what decides the requests.
+    scenario_hash: &'a str,
+    /// The target's address.
+    target: &'a str,
+    /// When the schedule started, RFC 3339 in UTC.
+    started: &'a str,
+    /// The answer.
+    verdict: Verdict,
+    /// What the process ends with.
+    exit_code: u8,
+    /// Why, most important first.
+    reasons: &'a [String],
+    /// What the run cannot say.
+    limits_of_knowledge: &'a [String],
+    /// The objectives, in the order of the scenario.
+    slos: &'a [SloResult],
+    /// All requests of the window. Times are in milliseconds, shares in [0, 1].
+    total: &'a Summary,
+    /// The window, step by step.
+    steps: &'a [Summary],
+    /// The whole run, warm-up included.
+    whole_run: &'a Counts,
+    /// Doubts about the run's validity and other warnings.
+    findings: &'a [Finding],
+    /// The part of the run that was judged, in seconds of the schedule.
+    window: &'a Window,
+    /// How full the generator and the target were.
+    saturation: &'a Saturation,
+}
+
+/// The text of `summary.json`.
+pub fn render(report: &Report) -> String {
+    let Report { record, assessment, exit_code, .. } = *report;
+    let file = SummaryFile {
+        version: VERSION,
+        schema: SCHEMA,
+        scenario: &record.head.scenario,
+        scenario_hash: &record.head.scenario_hash,
+        target: &record.head.target,
+        started: &record.head.started,
+        verdict: assessment.verdict,
+        exit_code,
+        reasons: &assessment.reasons,
+        limits_of_knowledge: &assessment.limits_of_knowledge,
+        slos: &assessment.slos,
+        total: &assessment.total,
+        steps: &assessment.steps,
+        whole_run: &assessment.whole_run,
+        findings: &assessment.findings,
+        window: &assessment.window,
+        saturation: &assessment.saturation,
+    };
+    let mut text = serde_json::to_string_pretty(&file).expect("all keys are texts");
+    text.push('\n');
+    text
+}
+
+/// The JSON Schema of `summary.json`.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(SummaryFile).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample_runs::{self, golden};
+
+    #[test]
+    fn the_normal_run_reads_as_before() {
+        golden::check("report-summary.json", &render(&sample_runs::normal().report()));
+    }
+
+    #[test]
+    fn every_run_is_as_the_schema_says() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        for (name, run) in sample_runs::all() {
+            if name == "broken-numbers" {
+                continue;
+            }
+            let file: serde_json::Value = serde_json::from_str(&render(&run.report())).unwrap();
+            let errors: Vec<String> =
+                validator.iter_errors(&file).map(|error| error.to_string()).collect();
+            assert_eq!(errors, Vec::<String>::new(), "{name}");
+        }
+        assert!(!validator.is_valid(&serde_json::json!({"version": 1})));
+    }
+}

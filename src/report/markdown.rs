@@ -1,0 +1,223 @@
+//! `summary.md`: the report for a CI job's summary page.
+//!
+//! Short: verdict, reasons, objectives, outcomes and findings; the steps can be folded
+//! out. All texts are escaped, so that no name becomes markup, a link or a mention.
+
+use std::fmt::Write as _;
+
+use super::{Report, figures, plain, words};
+use crate::analysis::assessment::{Finding, SloResult, Summary, Times, Verdict};
+
+/// The text of `summary.md`.
+pub fn render(report: &Report) -> String {
+    let sections = [
+        heading(report),
+        objectives(report),
+        steps(report),
+        outcomes(report),
+        findings(report),
+        unknowns(report),
+        footer(report),
+    ];
+    let written: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+    written.join("\n")
+}
+
+fn heading(report: &Report) -> String {
+    let symbol = match report.assessment.verdict {
+        Verdict::Pass => "✅",
+        Verdict::SloMissed | Verdict::Regressed | Verdict::TargetLost => "❌",
+        Verdict::Inconclusive => "❔",
+        Verdict::Invalid => "⚠️",
+    };
+    let verdict = words::verdict(report.assessment.verdict);
+    let scenario = escaped(&words::scenario(report));
+    let load = words::load(report.assessment);
+    let requests = words::requests(report.assessment);
+    let mut out = format!("## {symbol} {verdict}: {scenario}\n\n{load}, {requests}.\n");
+    if !report.assessment.reasons.is_empty() {
+        out += "\n";
+        out += &list(&report.assessment.reasons);
+    }
+    out
+}
+
+fn objectives(report: &Report) -> String {
+    if report.assessment.slos.is_empty() {
+        return String::new();
+    }
+    let mut out =
+        "| | objective | measured | 90 % interval | limit |\n|---|---|---:|---:|---:|\n".to_owned();
+    for slo in &report.assessment.slos {
+        out += &objective_row(slo);
+    }
+    for slo in report.assessment.slos.iter().filter(|slo| slo.note.is_some()) {
+        let note = plain::line(slo.note.as_deref().unwrap_or_default());
+        let _ = write!(out, "\n{}: {}\n", escaped(&words::objective(slo)), escaped(&note));
+    }
+    out
+}
+
+fn objective_row(slo: &SloResult) -> String {
+    format!(
+        "| {} {} | {} | {} | {} | {} |\n",
+        words::mark(slo.status),
+        words::status(slo.status),
+        escaped(&words::objective(slo)),
+        words::measured(slo),
+        words::interval(slo),
+        words::limit(slo),
+    )
+}
+
+fn steps(report: &Report) -> String {
+    let number = report.assessment.steps.len();
+    let mut out = format!(
+        "<details><summary>{number} step{}</summary>\n\n\
+         | step | requests | rate | p50 | p95 | p99 | max | errors |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|\n",
+        if number == 1 { "" } else { "s" },
+    );
+    for step in report.assessment.steps.iter().chain([&report.assessment.total]) {
+        out += &step_row(step);
+    }
+    out + "\n</details>\n"
+}
+
+fn step_row(step: &Summary) -> String {
+    let time = |pick: fn(&Times) -> f64| {
+        step.response.as_ref().map_or(figures::NOTHING.to_owned(), |t| figures::millis(pick(t)))
+    };
+    format!(
+        "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        escaped(&plain::line(&step.name)),
+        figures::count(step.counts.ended()),
+        figures::rate(step.offered_rate),
+        time(|t| t.p50),
+        time(|t| t.p95),
+        time(|t| t.p99),
+        time(|t| t.max),
+        figures::share(step.error_rate),
+    )
+}
+
+fn outcomes(report: &Report) -> String {
+    let counts = &report.assessment.total.counts;
+    let parts = counts
+        .outcomes
+        .iter()
+        .map(|(outcome, number)| format!("{} {}", figures::count(*number), outcome.name()));
+    let mut out = format!("**Outcomes:** {}", parts.collect::<Vec<_>>().join(", "));
+    for (name, list) in [("Causes", words::causes(counts)), ("Statuses", words::statuses(counts))] {
+        if let Some(list) = list {
+            let _ = write!(out, "  \n**{name}:** {}", escaped(&list));
+        }
+    }
+    if let Some(audit) = words::audit(report.assessment) {
+        let _ = write!(out, "  \n**Generator:** {audit}");
+    }
+    out + "\n"
+}
+
+fn findings(report: &Report) -> String {
+    if report.assessment.findings.is_empty() {
+        return String::new();
+    }
+    let written: String = report.assessment.findings.iter().map(one_finding).collect();
+    format!("### Findings\n\n{written}")
+}
+
+fn one_finding(finding: &Finding) -> String {
+    format!(
+        "- **{}** ({}): {} → {}\n",
+        words::severity(finding.severity),
+        escaped(finding.kind),
+        escaped(&plain::line(&finding.evidence)),
+        escaped(&plain::line(&finding.advice)),
+    )
+}
+
+fn unknowns(report: &Report) -> String {
+    if report.assessment.limits_of_knowledge.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<details><summary>What this run cannot say</summary>\n\n{}\n</details>\n",
+        list(&report.assessment.limits_of_knowledge)
+    )
+}
+
+fn footer(report: &Report) -> String {
+    let head = &report.record.head;
+    format!(
+        "{} · started {} · loadgate {} · exit code {}\n",
+        escaped(&plain::line(&head.target)),
+        escaped(&plain::line(&head.started)),
+        escaped(&plain::line(&head.environment.loadgate)),
+        report.exit_code,
+    )
+}
+
+fn list(texts: &[String]) -> String {
+    texts.iter().map(|text| format!("- {}\n", escaped(&plain::line(text)))).collect()
+}
+
+/// A plain line with a backslash before all that Markdown or GitHub gives a meaning to.
+/// Colons and the dot of `www.` would make links; `$` formulas; `@` mentions.
+fn escaped(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for (place, c) in line.char_indices() {
+        let at_start = place == 0 && matches!(c, '-' | '+' | '=');
+        let in_web_name = c == '.' && out.to_ascii_lowercase().ends_with("www");
+        let in_number = matches!(c, '.' | ')')
+            && place > 0
+            && matches!(line.as_bytes().get(place + 1), None | Some(b' '))
+            && line[..place].chars().all(|digit| digit.is_ascii_digit());
+        let link = c == ':' && line[place..].starts_with("://");
+        let everywhere = matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~')
+            || matches!(c, '#' | '&' | '@' | '!' | '$' | '{' | '}');
+        if everywhere || at_start || in_web_name || in_number || link {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample_runs;
+    use crate::report::sample_runs::golden;
+
+    #[test]
+    fn the_normal_run_reads_as_before() {
+        golden::check("report-summary.md", &render(&sample_runs::normal().report()));
+    }
+
+    #[test]
+    fn names_become_neither_markup_nor_links() {
+        let cases = [
+            ("a|b", "a\\|b"),
+            ("`x` *y* _z_", "\\`x\\` \\*y\\* \\_z\\_"),
+            ("<script>", "\\<script\\>"),
+            ("https://evil.example www.evil.example", "https\\://evil.example www\\.evil.example"),
+            ("- item", "\\- item"),
+            ("1. item", "1\\. item"),
+            ("@someone #1 $x$", "\\@someone \\#1 \\$x\\$"),
+            ("p99 < 500ms", "p99 \\< 500ms"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(escaped(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_table_row_stays_one_row_of_as_many_cells() {
+        let run = sample_runs::named("a\n|b| `c` \u{1b}[0m</details>");
+        let text = render(&run.report());
+        let row = text.lines().find(|line| line.starts_with("| a")).unwrap();
+        let bars = row.replace("\\|", "").matches('|').count();
+        assert_eq!(bars, 9, "{row}");
+    }
+}

@@ -1,0 +1,38 @@
+//! (Run record, assessment) in, text and pictures out.
+//!
+//! Computes nothing: a number that is in neither record nor assessment is in no
+//! report. Formatting, choosing axis ranges and scaling to pixels is all that
+//! happens to a number here. Names and texts may come from the target and are
+//! hostile: [`plain`] strips them, each format escapes them.
+//!
+//! `figures` turns numbers into text, `words` has the phrases that several formats
+//! share; `terminal`, `markdown`, `junit`, `json`, `chart` and `html` are one format
+//! each.
+
+pub mod chart;
+mod figures;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+mod plain;
+#[cfg(test)]
+mod sample_runs;
+pub mod terminal;
+mod words;
+
+use crate::analysis::assessment::Assessment;
+use crate::record::run::RunRecord;
+
+/// Everything that a report is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// What was measured.
+    pub record: &'a RunRecord,
+    /// What analysis says about it.
+    pub assessment: &'a Assessment,
+    /// What the process ends with.
+    pub exit_code: u8,
+    /// The folder with the run's files, for the terminal's last lines.
+    pub folder: Option<&'a str>,
+}

@@ -1,0 +1,131 @@
+//! Makes hostile text plain: names, causes and last words come from files and targets.
+//!
+//! Any text comes in; one line goes out that cannot move a cursor, turn the writing
+//! direction, hide letters or break a file format's character rules. Escaping what a
+//! format gives a meaning to is that format's own business.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// One line without control, formatting or undefined characters; never empty.
+pub(super) fn line(text: &str) -> String {
+    let visible: String = text.chars().filter_map(visible).collect();
+    let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.is_empty() { "(empty)".to_owned() } else { line }
+}
+
+/// The character if it can be seen; line breaks and tabs become blanks.
+fn visible(c: char) -> Option<char> {
+    if matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}') {
+        return Some(' ');
+    }
+    (!c.is_control() && !is_invisible(c)).then_some(c)
+}
+
+/// Soft hyphens, zero-width characters, direction marks and overrides, tags, and code
+/// points that XML forbids or nobody has defined.
+fn is_invisible(c: char) -> bool {
+    matches!(u32::from(c),
+        0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E
+        | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB
+        | 0xFDD0..=0xFDEF | 0xE000..=0xF8FF | 0xE0000..=0x10_FFFF)
+        || u32::from(c) & 0xFFFE == 0xFFFE
+}
+
+/// The number of terminal columns that a text takes.
+pub(super) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text, shortened to so many columns with an ellipsis at its end.
+pub(super) fn fitted(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > columns {
+            break;
+        }
+        kept.push(c);
+    }
+    format!("{}…", kept.trim_end())
+}
+
+/// The text in lines of at most so many columns; words longer than a line are cut.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(8);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ').flat_map(|word| pieces(word, columns)) {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            *line = word;
+        } else if width(line) + 1 + width(&word) <= columns {
+            line.push(' ');
+            line.push_str(&word);
+        } else {
+            lines.push(word);
+        }
+    }
+    lines
+}
+
+/// A word in pieces of at most so many columns.
+fn pieces(word: &str, columns: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for c in word.chars() {
+        let piece = pieces.last_mut().expect("there is always a piece");
+        if width(piece) + c.width().unwrap_or(0) > columns {
+            pieces.push(c.to_string());
+        } else {
+            piece.push(c);
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(line(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_gone() {
+        check("\u{1b}[31mred\u{7}", "[31mred");
+        check("two\nlines\ttabbed", "two lines tabbed");
+        check("user\u{202e}gpj.exe", "usergpj.exe");
+        check("\u{0}\u{fffe}\u{9f}", "(empty)");
+        check("  Bestellungen ä 注文  ", "Bestellungen ä 注文");
+    }
+
+    #[test]
+    fn wide_letters_take_two_columns() {
+        assert_eq!(fitted("注文一覧を見る", 7), "注文一…");
+        assert_eq!(fitted("orders", 6), "orders");
+        assert_eq!(fitted("list orders", 6), "list…");
+    }
+
+    #[test]
+    fn lines_are_filled_and_long_words_cut() {
+        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefghijkl", 8), ["abcdefgh", "ijkl"]);
+        assert_eq!(wrapped("", 8), [""]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_fits(text in crate::report::sample_runs::hostile(), columns in 8_usize..60) {
+            let text = line(&text);
+            prop_assert!(width(&fitted(&text, columns)) <= columns);
+            for part in wrapped(&text, columns) {
+                prop_assert!(width(&part) <= columns, "{part:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The report on the terminal: verdict first, files and exit code last.
+//!
+//! One function per section; [`render`] only orders them. Lines fit the given width.
+//! Only the folder may be longer, as a path must stay whole to be copied.
+
+mod paint;
+mod table;
+
+use std::fmt::Write as _;
+
+use paint::Paint;
+use table::{Cell, Column, Table};
+
+use super::{Report, figures, plain, words};
+use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus, Summary, Verdict};
+
+/// How the terminal wants its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Columns of the terminal; used between 60 and 160.
+    pub width: usize,
+    /// Whether to colour with ANSI escapes.
+    pub color: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Style { width: 80, color: false }
+    }
+}
+
+/// The whole report, with a line break at its end.
+pub fn render(report: &Report, style: Style) -> String {
+    let screen = Screen { width: style.width.clamp(60, 160), color: style.color };
+    let sections = [
+        headline(report, screen),
+        objectives(report, screen),
+        steps(report, screen),
+        outcomes(report, screen),
+        saturation(report, screen),
+        generator(report, screen),
+        findings(report, screen),
+        unknowns(report, screen),
+        files(report, screen),
+    ];
+    let written: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+    written.join("\n")
+}
+
+/// The width in use and whether to colour.
+#[derive(Clone, Copy)]
+struct Screen {
+    width: usize,
+    color: bool,
+}
+
+impl Screen {
+    fn paint(self, text: &str, paint: Paint) -> String {
+        if self.color { paint.on(text) } else { text.to_owned() }
+    }
+
+    fn heading(self, text: &str) -> String {
+        format!("{}\n", self.paint(text, Paint::Bold))
+    }
+
+    /// A paragraph that starts after `first` and goes on under its text.
+    fn paragraph(self, first: &str, text: &str) -> String {
+        let indent = plain::width(first);
+        let lines = plain::wrapped(&plain::line(text), self.width - indent);
+        let mut out = String::new();
+        for (place, line) in lines.iter().enumerate() {
+            let lead = if place == 0 { first.to_owned() } else { " ".repeat(indent) };
+            let _ = writeln!(out, "{}", format!("{lead}{line}").trim_end());
+        }
+        out
+    }
+
+    /// `  name        text`, the text wrapped beside its name.
+    fn entry(self, name: &str, text: &str) -> String {
+        self.paragraph(&format!("  {name:<20}"), text)
+    }
+}
+
+fn verdict_paint(verdict: Verdict) -> Paint {
+    match verdict {
+        Verdict::Pass => Paint::Good,
+        Verdict::SloMissed | Verdict::Regressed | Verdict::TargetLost => Paint::Bad,
+        Verdict::Inconclusive | Verdict::Invalid => Paint::Doubt,
+    }
+}
+
+fn status_paint(status: SloStatus) -> Paint {
+    match status {
+        SloStatus::Met => Paint::Good,
+        SloStatus::Missed => Paint::Bad,
+        SloStatus::Inconclusive | SloStatus::Invalid => Paint::Doubt,
+    }
+}
+
+/// `PASS  orders  60 s at 100/s  6,012 requests`, and why.
+fn headline(report: &Report, screen: Screen) -> String {
+    let verdict = words::verdict(report.assessment.verdict);
+    let load = words::load(report.assessment);
+    let requests = words::requests(report.assessment);
+    let taken = [&verdict, &load, &requests].map(|text| plain::width(text) + 2);
+    let room = screen.width.saturating_sub(taken.iter().sum());
+    let scenario = plain::fitted(&words::scenario(report), room.max(8));
+    let verdict = screen.paint(&verdict, verdict_paint(report.assessment.verdict));
+    let mut out = format!("{verdict}  {scenario}  {load}  {requests}\n");
+    for reason in &report.assessment.reasons {
+        out += &screen.paragraph("  - ", reason);
+    }
+    out
+}
+
+fn objectives(report: &Report, screen: Screen) -> String {
+    let slos = &report.assessment.slos;
+    if slos.is_empty() {
+        return String::new();
+    }
+    let columns = vec![
+        Column::left(""),
+        Column::flexible("objective"),
+        Column::right("measured"),
+        Column::right("90 % interval").dropped(1),
+        Column::right("limit"),
+        Column::left("status").dropped(2),
+    ];
+    let mut table = Table::new(columns);
+    for slo in slos {
+        table.add(objective_row(slo));
+    }
+    let mut out = screen.heading("Objectives") + &table.render(screen);
+    for slo in slos.iter().filter(|slo| slo.note.is_some()) {
+        out += &objective_note(slo, screen);
+    }
+    out
+}
+
+fn objective_row(slo: &SloResult) -> Vec<Cell> {
+    let paint = status_paint(slo.status);
+    vec![
+        Cell::painted(words::mark(slo.status), paint),
+        Cell::plain(words::objective(slo)),
+        Cell::plain(words::measured(slo)),
+        Cell::plain(words::interval(slo)),
+        Cell::plain(words::limit(slo)),
+        Cell::painted(words::status(slo.status), paint),
+    ]
+}
+
+fn objective_note(slo: &SloResult, screen: Screen) -> String {
+    let note = slo.note.as_deref().unwrap_or_default();
+    let objective = plain::fitted(&words::objective(slo), screen.width / 2);
+    screen.paragraph("    ", &format!("{objective}: {note}"))
+}
+
+fn steps(report: &Report, screen: Screen) -> String {
+    let columns = vec![
+        Column::flexible("step"),
+        Column::right("requests"),
+        Column::right("rate").dropped(1),
+        Column::right("p50").dropped(3),
+        Column::right("p95"),
+        Column::right("p99"),
+        Column::right("max").dropped(2),
+        Column::right("errors"),
+    ];
+    let mut table = Table::new(columns);
+    for step in &report.assessment.steps {
+        table.add(step_row(step, Paint::None));
+    }
+    table.add(step_row(&report.assessment.total, Paint::Bold));
+    screen.heading("Steps, by response time") + &table.render(screen)
+}
+
+fn step_row(step: &Summary, paint: Paint) -> Vec<Cell> {
+    let time = |pick: fn(&crate::analysis::assessment::Times) -> f64| {
+        step.response.as_ref().map_or(figures::NOTHING.to_owned(), |t| figures::millis(pick(t)))
+    };
+    let texts = [
+        plain::line(&step.name),
+        figures::count(step.counts.ended()),
+        figures::rate(step.offered_rate),
+        time(|t| t.p50),
+        time(|t| t.p95),
+        time(|t| t.p99),
+        time(|t| t.max),
+        figures::share(step.error_rate),
+    ];
+    texts.into_iter().map(|text| Cell::painted(text, paint)).collect()
+}
+
+fn outcomes(report: &Report, screen: Screen) -> String {
+    let total = &report.assessment.total;
+    let mut out = screen.heading("Outcomes");
+    for (outcome, number) in &total.counts.outcomes {
+        out += &screen.entry(outcome.name(), &figures::count(*number));
+    }
+    let rates = format!(
+        "{} offered, {} answered, {} ok",
+        figures::rate(total.offered_rate),
+        figures::rate(total.throughput),
+        figures::rate(total.goodput),
+    );
+    out += &screen.entry("rates", &rates);
+    if let Some(failed) = words::failed(total) {
+        out += &screen.entry("answered failures", &failed);
+    }
+    for (name, list) in
+        [("causes", words::causes(&total.counts)), ("statuses", words::statuses(&total.counts))]
+    {
+        out += &list.map(|list| screen.entry(name, &list)).unwrap_or_default();
+    }
+    out
+}
+
+fn saturation(report: &Report, screen: Screen) -> String {
+    let rows = words::saturation(&report.assessment.saturation);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let columns = vec![
+        Column::flexible("over the judged seconds"),
+        Column::right("mean"),
+        Column::right("highest second"),
+    ];
+    let mut table = Table::new(columns);
+    for (name, mean, highest) in rows {
+        table.add([name.to_owned(), mean, highest].map(Cell::plain).into());
+    }
+    screen.heading("Saturation") + &table.render(screen)
+}
+
+/// What the generator itself may have added, and what it cost.
+fn generator(report: &Report, screen: Screen) -> String {
+    let assessment = report.assessment;
+    let lines = [
+        ("error", words::audit(assessment)),
+        ("pacing", words::send_lag(assessment)),
+        ("cost", words::cost(&assessment.saturation)),
+    ];
+    let lines: String = lines
+        .into_iter()
+        .filter_map(|(name, text)| text.map(|text| screen.entry(name, &text)))
+        .collect();
+    if lines.is_empty() { lines } else { screen.heading("Generator") + &lines }
+}
+
+fn findings(report: &Report, screen: Screen) -> String {
+    let findings = &report.assessment.findings;
+    if findings.is_empty() {
+        return String::new();
+    }
+    let written: String = findings.iter().map(|finding| one_finding(finding, screen)).collect();
+    screen.heading("Findings") + &written
+}
+
+fn one_finding(finding: &Finding, screen: Screen) -> String {
+    let paint = match finding.severity {
+        Severity::Note => Paint::Dim,
+        Severity::Warning => Paint::Doubt,
+        Severity::Invalidates => Paint::Bad,
+    };
+    let mark = screen.paint(words::severity(finding.severity), paint);
+    let evidence = screen.paragraph("    ", &finding.evidence);
+    let advice = screen.paragraph("    → ", &finding.advice);
+    format!("  {mark}: {}\n{evidence}{advice}", finding.kind)
+}
+
+fn unknowns(report: &Report, screen: Screen) -> String {
+    let limits = &report.assessment.limits_of_knowledge;
+    if limits.is_empty() {
+        return String::new();
+    }
+    let written: String = limits.iter().map(|limit| screen.paragraph("  - ", limit)).collect();
+    screen.heading("What this run cannot say") + &written
+}
+
+fn files(report: &Report, screen: Screen) -> String {
+    let folder = report.folder.map(|folder| format!("files      {}\n", plain::line(folder)));
+    let code = screen.paint(&report.exit_code.to_string(), Paint::Bold);
+    format!("{}exit code  {code}\n", folder.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

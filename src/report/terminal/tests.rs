@@ -1,0 +1,66 @@
+use super::*;
+use crate::report::sample_runs::{self, golden};
+use proptest::prelude::*;
+
+#[test]
+fn the_normal_run_reads_as_before() {
+    golden::check(
+        "report-terminal.txt",
+        &render(&sample_runs::normal().report(), Style::default()),
+    );
+}
+
+#[test]
+fn the_failing_run_reads_as_before() {
+    let run = sample_runs::failing();
+    golden::check("report-terminal-failing.txt", &render(&run.report(), Style::default()));
+}
+
+/// Columns of the widest line; the folder may be longer.
+fn widest(text: &str) -> usize {
+    let lines = text.lines().filter(|line| !line.starts_with("files "));
+    lines.map(plain::width).max().unwrap()
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for (name, run) in sample_runs::all() {
+        for width in [60, 80, 120, 160] {
+            let text = render(&run.report(), Style { width, color: false });
+            assert!(widest(&text) <= width, "{name} at {width}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn an_odd_width_is_brought_into_reason() {
+    let run = sample_runs::normal();
+    let text = render(&run.report(), Style { width: 3, color: false });
+    assert!(widest(&text) <= 60, "{text}");
+}
+
+#[test]
+fn colour_changes_nothing_but_the_colour() {
+    let run = sample_runs::failing();
+    let plain = render(&run.report(), Style { width: 80, color: false });
+    let coloured = render(&run.report(), Style { width: 80, color: true });
+    assert!(coloured.contains("\u{1b}[1;33mINVALID\u{1b}[0m"));
+    assert_eq!(uncoloured(&coloured), plain);
+}
+
+/// The text without our own colour codes.
+fn uncoloured(text: &str) -> String {
+    let codes = ["[0m", "[1m", "[2m", "[1;31m", "[1;32m", "[1;33m"];
+    codes.iter().fold(text.to_owned(), |text, code| text.replace(&format!("\u{1b}{code}"), ""))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn hostile_names_control_nothing(name in sample_runs::hostile(), width in 60_usize..160) {
+        let run = sample_runs::named(&name);
+        let text = uncoloured(&render(&run.report(), Style { width, color: true }));
+        prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        prop_assert!(widest(&text) <= width, "{text}");
+    }
+}
