@@ -193,7 +193,7 @@ mod tests {
     fn a_clear_miss_is_missed() {
         let mut record = run(60, 200.0);
         add(&mut record, 0..60, &[Requests::ok(190, 20_000), Requests::ok(10, 900_000)]);
-        let expected = "p99 < 500ms missed: 900 ms; 5 % of 10,000 requests were slower than 500 ms";
+        let expected = "p99 < 500ms missed: 900 ms; 5 % of 10,000 requests were slower than 500 ms (1 % allowed)";
         check(&record, Verdict::SloMissed, expected);
     }
 
@@ -468,5 +468,46 @@ mod tests {
         for length in [timeline.p99.len(), timeline.covered.len(), timeline.outcomes[0].len()] {
             assert_eq!(length, 360);
         }
+    }
+
+    #[test]
+    fn metrics_that_cannot_be_read_are_noted() {
+        let mut record = fast();
+        let error = Some("connection refused".to_owned());
+        let silent =
+            |second| TargetSecond { second, scrape_error: error.clone(), ..Default::default() };
+        record.target = (0..60).map(silent).collect();
+        has(&check(&record, Verdict::Pass, "met"), "metrics_unread", Severity::Note);
+    }
+
+    #[test]
+    fn the_last_bin_covers_what_was_run() {
+        let mut record = run(8, 100.0);
+        record.head.load.stages[0].seconds = 7.5;
+        record.end.as_mut().unwrap().seconds = 7.6;
+        add(&mut record, 0..7, &[Requests::ok(100, 20_000)]);
+        add(&mut record, [7], &[Requests::ok(50, 20_000)]);
+        let assessment = assess(&record);
+        let timeline = &assessment.timeline;
+        assert!((timeline.covered[7] - 0.6).abs() < 1e-9 && timeline.starts.len() == 8);
+        assert!((timeline.offered[7] - 50.0 / 0.6).abs() < 1e-9);
+        assert!((assessment.total.offered_rate - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn steps_have_their_own_figures_and_limits() {
+        let mut record = run(60, 100.0);
+        record.head.steps.push(made::step("slow one"));
+        record.head.slos.push(crate::record::run::SloHead { step: Some(1), ..made::p99() });
+        let slow = Requests { step: 1, ..Requests::ok(1, 900_000) };
+        add(&mut record, 0..60, &[Requests::ok(199, 20_000), slow]);
+        let assessment = check(&record, Verdict::SloMissed, "slow one: p99 < 500ms missed");
+        let statuses: Vec<_> = assessment.slos.iter().map(|slo| slo.status).collect();
+        assert_eq!(statuses, [SloStatus::Met, SloStatus::Missed]);
+        assert_eq!(assessment.steps.len(), 2);
+        assert_eq!(assessment.steps[1].limits, [(0.99, 500.0)]);
+        assert_eq!(assessment.steps[1].counts.planned, 50);
+        assert!(assessment.steps[1].response.unwrap().p50 > 890.0);
+        assert!((assessment.total.goodput - 200.0).abs() < 1e-9);
     }
 }

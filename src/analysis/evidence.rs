@@ -2,6 +2,12 @@
 //!
 //! METHODS.md, section 4. Requests that hang together (a frozen target delays all of
 //! them at once) weigh less than independent ones; blocks of 5 s show by how much.
+//!
+//! What it cannot do: bursts that are rarer or longer than the run lets see are in no
+//! interval. Simulated on noise with one burst in 15 to 20 s, a 60-s run exactly at its
+//! limit is called missed in 1 to 2 % of cases, but met in about 40 %, as most such runs
+//! are better than the long-term mean; at 1.25 times the limit (`ci`), or 3 times
+//! (`harsh`), hardly ever.
 
 use crate::analysis::stats::{
     ALPHA, Tally, alpha_for_blocks, design_effect, share_at_least, share_at_most,
@@ -275,17 +281,17 @@ mod tests {
         assert_eq!(share.factor_to_decide(0.01), None);
     }
 
-    /// Seeded noise as on a busy machine: `sim/sim_common.py`'s model in slots of 0.1 s.
+    /// Seeded noise as on a busy machine: the model of `sim/sim_common.py`, in slots of 0.1 s.
     struct Machine {
         random: Xoshiro256PlusPlus,
-        drift: f64,
-        spread: f64,
-        bursts_per_second: f64,
-        burst: f64,
-        height: f64,
-        /// Slots that the present burst still lasts, and how much slower it makes all.
+        /// Deviations (ln) of a slow and of a fast drift.
+        wander: (f64, f64),
+        /// Bursts per second, their mean length in seconds and their mean height.
+        bursts: (f64, f64, f64),
+        /// Slots that the present burst still lasts, and how much slower (ln) it makes all.
         left: f64,
         now: f64,
+        /// Where both drifts are.
         slow: (f64, f64),
     }
 
@@ -299,6 +305,7 @@ mod tests {
             radius * (std::f64::consts::TAU * angle).cos()
         }
 
+        /// Knuth's count; `mean` well below 700.
         fn poisson(&mut self, mean: f64) -> u64 {
             let mut product = self.uniform();
             let mut count = 0;
@@ -310,22 +317,22 @@ mod tests {
         }
 
         /// An Ornstein–Uhlenbeck step of 0.1 s.
-        fn wander(&mut self, value: f64, sd: f64, tau: f64) -> f64 {
-            let phi = (-0.1 / tau).exp();
+        fn step(&mut self, value: f64, sd: f64, tau: f64) -> f64 {
+            let phi = (-0.1_f64 / tau).exp();
             phi * value + self.normal() * sd * (1.0 - phi * phi).sqrt()
         }
 
-        /// The share of requests beyond 20 ms in the next slot.
+        /// The share of requests beyond 16 ms in the next slot.
         fn slot(&mut self) -> f64 {
-            self.slow.0 = self.wander(self.slow.0, self.drift, 10.0);
-            self.slow.1 = self.wander(self.slow.1, self.spread, 2.0);
+            self.slow.0 = self.step(self.slow.0, self.wander.0, 10.0);
+            self.slow.1 = self.step(self.slow.1, self.wander.1, 2.0);
             self.left -= 1.0;
-            if self.left <= 0.0 && self.uniform() < self.bursts_per_second * 0.1 {
-                self.left = (-self.uniform().ln() * self.burst * 10.0).ceil();
-                self.now = (1.0 - self.uniform().ln() * self.height).ln();
+            if self.left <= 0.0 && self.uniform() < self.bursts.0 * 0.1 {
+                self.left = (-self.uniform().ln() * self.bursts.1 * 10.0).ceil();
+                self.now = (1.0 - self.uniform().ln() * self.bursts.2).ln();
             }
             let burst = if self.left > 0.0 { self.now } else { 0.0 };
-            let edge = 0.020_f64.ln() - self.slow.0 - self.slow.1 - burst;
+            let edge = 0.016_f64.ln() - self.slow.0 - self.slow.1 - burst;
             let beyond = |median: f64, sd: f64| Normal::standard().sf((edge - median.ln()) / sd);
             0.97 * beyond(0.004, 0.35) + 0.03 * beyond(0.012, 0.5)
         }
@@ -339,39 +346,61 @@ mod tests {
         }
     }
 
-    /// METHODS.md, section 4: at the boundary both answers are rarely given, while the
-    /// interval that assumes independence is wrong in a fifth to a third of the runs.
+    /// How often 400 runs of 60 s say missed, and met, of an allowed share; and how often an
+    /// interval that assumes independence says missed.
+    fn decided(runs: &[Vec<Tally>], allowed: f64) -> (usize, usize, usize) {
+        let of = |holds: &dyn Fn(Share) -> bool| {
+            runs.iter().filter(|run| holds(from_tallies(run, &[]))).count()
+        };
+        let naive = |share: Share| {
+            let (bad, all) = (share.total.bad as f64, share.total.all as f64);
+            share_at_least(bad, all, ALPHA) > allowed
+        };
+        (of(&|share| share.low > allowed), of(&|share| share.high <= allowed), of(&naive))
+    }
+
+    fn true_share(runs: &[Vec<Tally>]) -> f64 {
+        Tally::sum(runs.iter().flatten().copied()).share()
+    }
+
+    /// METHODS.md, section 4: exactly at the limit both answers are rare, although slow
+    /// requests come in clusters that make the plain interval wrong in a quarter of the runs.
     #[test]
-    fn at_the_boundary_bursty_noise_rarely_decides() {
-        for (name, drift, spread, bursts_per_second, burst, height) in
-            [("ci", 0.04, 0.02, 0.05, 0.3, 0.8), ("harsh", 0.08, 0.04, 0.067, 1.0, 1.5)]
-        {
-            let random = Xoshiro256PlusPlus::seed_from_u64(42);
-            let mut machine = Machine {
-                random,
-                drift,
-                spread,
-                bursts_per_second,
-                burst,
-                height,
-                left: 0.0,
-                now: 0.0,
-                slow: (0.0, 0.0),
-            };
+    fn at_the_limit_clusters_rarely_decide() {
+        let mut machine = machine(7, (0.0, 0.0), (0.0, 1.0, 1.0));
+        let mut second = || {
+            let share = if machine.uniform() < 0.5 { 0.03 * machine.uniform() } else { 0.002 };
+            Tally { all: 2_000, bad: machine.poisson(2_000.0 * share) }
+        };
+        let runs: Vec<Vec<Tally>> = (0..400).map(|_| (0..60).map(|_| second()).collect()).collect();
+        let (missed, met, naive) = decided(&runs, true_share(&runs));
+        assert!(missed <= 24 && met <= 24, "{missed} missed, {met} met");
+        assert!(naive > 80, "too tame to tell anything: {naive}");
+    }
+
+    /// On the noise of `sim/sim_common.py` a miss is hardly ever false. A run in which a
+    /// rare long burst did not come cannot know of it, so `met` is rare only from some
+    /// distance on: that is what "nothing about events rarer than one per T/3" says.
+    #[test]
+    fn rare_bursts_raise_no_false_alarm() {
+        for (name, wander, bursts, far) in [
+            ("ci", (0.04, 0.02), (0.05, 0.3, 0.8), 1.25),
+            ("harsh", (0.08, 0.04), (0.067, 1.0, 1.5), 3.0),
+        ] {
+            let mut machine = machine(42, wander, bursts);
             let runs: Vec<Vec<Tally>> =
                 (0..400).map(|_| (0..60).map(|_| machine.second()).collect()).collect();
-            let truth = Tally::sum(runs.iter().flatten().copied()).share();
-            let wrong = |decided: &dyn Fn(Share) -> bool| {
-                runs.iter().filter(|run| decided(from_tallies(run, &[]))).count()
-            };
-            let missed = wrong(&|share| share.low > truth);
-            let met = wrong(&|share| share.high <= truth);
-            let naive = wrong(&|share| {
-                let (bad, all) = (share.total.bad as f64, share.total.all as f64);
-                share_at_least(bad, all, ALPHA) > truth
-            });
-            assert!(missed <= 24 && met <= 24, "{name}: {missed} missed, {met} met of 400");
-            assert!(naive > 40, "{name}: the noise is too tame to tell ({naive})");
+            let truth = true_share(&runs);
+            let (missed, _, naive) = decided(&runs, truth);
+            let (_, met, _) = decided(&runs, truth / far);
+            assert!(missed <= 24, "{name}: {missed} of 400 missed at the limit");
+            assert!(met <= 24, "{name}: {met} of 400 met at {far} times the limit");
+            assert!(naive > 40, "{name}: too tame to tell anything: {naive}");
         }
+    }
+
+    fn machine(seed: u64, wander: (f64, f64), bursts: (f64, f64, f64)) -> Machine {
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        Machine { random, wander, bursts, left: 0.0, now: 0.0, slow: (0.0, 0.0) }
     }
 }

@@ -35,6 +35,7 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
         busy_worker(facts),
         machine_full(facts),
         send_lag(facts),
+        metrics_unread(facts),
     ];
     let mut all: Vec<Finding> = single.into_iter().flatten().collect();
     if slos.iter().any(|slo| slo.status == SloStatus::Missed) {
@@ -230,4 +231,17 @@ fn tightest_limit(facts: &Facts) -> Option<f64> {
         MetricHead::Failures(_) => None,
     });
     limits.map(|limit| limit.limit as f64 / 1e6).reduce(f64::min)
+}
+
+/// Seconds in which the target's own metrics could not be read.
+fn metrics_unread(facts: &Facts) -> Option<Finding> {
+    let judged = facts.record.target.iter().filter(|s| facts.judged.contains(s.second));
+    let errors: Vec<&str> = judged.filter_map(|second| second.scrape_error.as_deref()).collect();
+    let first = errors.first()?;
+    let evidence = format!(
+        "the target's metrics could not be read in {}: {first}",
+        counted(errors.len() as u64, "second")
+    );
+    let advice = "look at the target's metrics path; saturation is known without them only in part";
+    Some(finding("metrics_unread", Severity::Note, evidence, advice))
 }

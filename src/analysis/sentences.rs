@@ -46,10 +46,11 @@ fn figures(slo: &SloResult) -> String {
     let requests = count(slo.requests);
     match slo.measured {
         Some(Measured::Millis(value)) => format!(
-            "{}; {share} of {requests} requests were slower than {}{}",
+            "{}; {share} of {requests} requests were slower than {}{}{}",
             millis(value),
             millis(slo.limit),
-            bursts(slo)
+            bursts(slo),
+            allowed(slo)
         ),
         Some(Measured::BadShare(_)) => format!(
             "{share} of {requests} requests ({}), {} allowed",
@@ -64,6 +65,12 @@ fn figures(slo: &SloResult) -> String {
         }
         None => "nothing measured".to_owned(),
     }
+}
+
+/// The share that a quantile leaves.
+fn allowed(slo: &SloResult) -> String {
+    let left = slo.generator_error.map(|error| 1.0 - error.quantile);
+    left.map_or_else(String::new, |left| format!(" ({} allowed)", percent(left)))
 }
 
 /// That slow requests came together.
