@@ -35,16 +35,24 @@ pub enum Command {
     #[command(after_help = "Examples:\n  loadgate check scenarios/orders.json")]
     Check(CheckArgs),
     /// Judge and render a stored run again, also one that was killed
-    #[command(after_help = "Examples:\n  loadgate report reports/orders/latest\n  loadgate report reports/orders/latest --json | jq .verdict")]
+    #[command(
+        after_help = "Examples:\n  loadgate report reports/orders/latest\n  loadgate report reports/orders/latest --json | jq .verdict"
+    )]
     Report(ReportArgs),
     /// Print a JSON Schema
-    #[command(after_help = "Examples:\n  loadgate schema > scenario.schema.json\n  loadgate schema summary")]
+    #[command(
+        after_help = "Examples:\n  loadgate schema > scenario.schema.json\n  loadgate schema summary"
+    )]
     Schema(SchemaArgs),
     /// Serve the embedded demo API until interrupted
-    #[command(after_help = "Examples:\n  loadgate demo --port 3000\n  loadgate run http://127.0.0.1:3000/products -R 200 -d 20s")]
+    #[command(
+        after_help = "Examples:\n  loadgate demo --port 3000\n  loadgate run http://127.0.0.1:3000/products -R 200 -d 20s"
+    )]
     Demo(DemoArgs),
     /// Print a completion script for a shell
-    #[command(after_help = "Examples:\n  loadgate completions bash > /etc/bash_completion.d/loadgate")]
+    #[command(
+        after_help = "Examples:\n  loadgate completions bash > /etc/bash_completion.d/loadgate"
+    )]
     Completions {
         /// The shell
         shell: Shell,
@@ -128,7 +136,7 @@ pub struct PrintArgs {
     /// Print the summary as JSON instead of text
     #[arg(long)]
     pub json: bool,
-    /// No colours (as with NO_COLOR)
+    /// No colours (as with `NO_COLOR`)
     #[arg(long)]
     pub no_color: bool,
     /// No progress on standard error

@@ -36,7 +36,9 @@ fn target(scenario: &Scenario) -> String {
         Address::Http(address) => scenario.secrets.redact(&address.to_string()),
     };
     let start = match &scenario.target.start {
-        Some(start) => format!(", started by `{}`", scenario.secrets.redact(&start.command.join(" "))),
+        Some(start) => {
+            format!(", started by `{}`", scenario.secrets.redact(&start.command.join(" ")))
+        }
         None => String::new(),
     };
     format!("{}: valid\n\nTarget   {address}{start}\n", scenario.name)
@@ -56,7 +58,10 @@ fn load(scenario: &Scenario) -> String {
     for (number, stage) in load.stages.iter().enumerate() {
         let (length, what) = (format_duration(stage.length), describe_stage(stage));
         let arrivals = stage.area();
-        text += &format!("  stage {}  {length:>8}  {what:<28} about {arrivals:.0} iterations\n", number + 1);
+        text += &format!(
+            "  stage {}  {length:>8}  {what:<28} about {arrivals:.0} iterations\n",
+            number + 1
+        );
     }
     text
 }
@@ -74,7 +79,8 @@ fn expected_requests(scenario: &Scenario, id: StepId) -> Option<f64> {
     }
     let total: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
     let has_step = |flow: &&Flow| flow.actions.contains(&Action::Request(id));
-    let weight: f64 = scenario.flows.iter().filter(has_step).map(|flow| f64::from(flow.weight)).sum();
+    let weight: f64 =
+        scenario.flows.iter().filter(has_step).map(|flow| f64::from(flow.weight)).sum();
     Some(judged_iterations(scenario) * weight / total)
 }
 
@@ -84,10 +90,8 @@ fn all_requests(scenario: &Scenario) -> f64 {
 }
 
 fn steps(scenario: &Scenario) -> String {
-    let mut text = format!(
-        "\nRequests expected in the judged stages, about {:.0}\n",
-        all_requests(scenario)
-    );
+    let mut text =
+        format!("\nRequests expected in the judged stages, about {:.0}\n", all_requests(scenario));
     for (index, step) in scenario.steps.iter().enumerate() {
         let requests = match expected_requests(scenario, StepId(index as u16)) {
             Some(requests) => format!("{requests:.0}"),
@@ -99,7 +103,8 @@ fn steps(scenario: &Scenario) -> String {
 }
 
 fn objectives(scenario: &Scenario) -> String {
-    let mut text = "\nObjectives, and what the run can certify at 95 % confidence at best\n".to_owned();
+    let mut text =
+        "\nObjectives, and what the run can certify at 95 % confidence at best\n".to_owned();
     for slo in &scenario.slos {
         let (place, requests) = match slo.scope {
             Scope::All => ("all".to_owned(), Some(all_requests(scenario))),

@@ -42,7 +42,8 @@ pub fn conclude(
     let assessment = assess(record);
     let exit = exit_of(record, &assessment, inconclusive);
     let shown = folder.display().to_string();
-    let report = Report { record, assessment: &assessment, exit_code: exit.code(), folder: Some(&shown) };
+    let report =
+        Report { record, assessment: &assessment, exit_code: exit.code(), folder: Some(&shown) };
     let written = write_reports(folder, &report);
     if print.json {
         result(&report::json::render(&report));
@@ -59,7 +60,11 @@ pub fn conclude(
     }
 }
 
-fn exit_of(record: &RunRecord, assessment: &Assessment, inconclusive: Option<Inconclusive>) -> Exit {
+fn exit_of(
+    record: &RunRecord,
+    assessment: &Assessment,
+    inconclusive: Option<Inconclusive>,
+) -> Exit {
     if let Some(EndReason::Interrupted { signal }) = record.end.as_ref().map(|end| &end.reason) {
         return Exit::Interrupted(*signal);
     }
@@ -88,7 +93,7 @@ fn write_reports(folder: &Path, report: &Report<'_>) -> io::Result<()> {
         ("report.html".to_owned(), report::html::render(report)),
     ];
     for chart in Chart::ALL {
-        if let Some(svg) = report::chart::render(report, chart, Theme::Auto) {
+        if let Some(svg) = report::chart::render(report, chart, Theme::System) {
             files.push((chart.file_name().to_owned(), svg));
         }
     }

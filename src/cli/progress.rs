@@ -187,8 +187,11 @@ mod tests {
             to: Rate(to),
             warmup,
         };
-        let stages =
-            vec![stage(5, 10.0, 10.0, true), stage(10, 10.0, 20.0, false), stage(5, 0.0, 0.0, false)];
+        let stages = vec![
+            stage(5, 10.0, 10.0, true),
+            stage(10, 10.0, 20.0, false),
+            stage(5, 0.0, 0.0, false),
+        ];
         let load = Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages };
         for (second, expected) in [
             (0, "stage 1 of 3 (warm-up at 10/s)"),

@@ -98,7 +98,9 @@ fn fail(error: &TrialError) -> Exit {
     };
     output::error(&error.to_string(), &words);
     match error {
-        TrialError::NotReady(..) | TrialError::Start(_) | TrialError::Unresolved(_) => Exit::TargetLost,
+        TrialError::NotReady(..) | TrialError::Start(_) | TrialError::Unresolved(_) => {
+            Exit::TargetLost
+        }
         TrialError::Interrupted(signal) => Exit::Interrupted(*signal),
         TrialError::Resources(_) | TrialError::Store(_) | TrialError::Engine(_) => Exit::Failed,
     }
@@ -132,9 +134,10 @@ fn from_url(args: &RunArgs) -> Result<Scenario, String> {
          slowly the target answers",
     )?;
     let body = args.body.as_deref().map(read_body).transpose()?;
-    let method = args.method.clone().unwrap_or_else(|| {
-        if body.is_some() { "POST" } else { "GET" }.to_owned()
-    });
+    let method = args
+        .method
+        .clone()
+        .unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
     let spec = Adhoc {
         url: args.scenario.clone(),
         rate,

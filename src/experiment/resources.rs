@@ -31,7 +31,10 @@ impl fmt::Display for TooFewDescriptors {
 impl std::error::Error for TooFewDescriptors {}
 
 /// Raises the soft limit on open files to what so many connections need.
-pub fn allow_connections(connections: u32, in_process_server: bool) -> Result<(), TooFewDescriptors> {
+pub fn allow_connections(
+    connections: u32,
+    in_process_server: bool,
+) -> Result<(), TooFewDescriptors> {
     // Both ends of a connection to the demo API are in this process.
     let ends = if in_process_server { 2 } else { 1 };
     let needed = u64::from(connections) * ends + OVERHEAD;

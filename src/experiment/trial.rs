@@ -26,8 +26,9 @@ use crate::record::store::{RunWriter, StoreError};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::target::machine::{MachineSampler, own_usage};
 use crate::target::monitor::{Monitor, RunningMonitor, TargetEvent};
-use crate::target::process::{ExitReport, RunningTarget, StartError, Supervisor};
+use crate::target::process::{ExitReport, RunningTarget, Supervisor};
 use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
+use crate::target::start_error::StartError;
 
 /// From the end of the preparations to the start of the schedule: time for the workers'
 /// threads to come up.
@@ -136,7 +137,8 @@ impl Trial<'_> {
     /// Runs the trial.
     pub fn run(mut self) -> Result<RunRecord, TrialError> {
         let is_demo = self.scenario.target.address == Address::Demo;
-        allow_connections(self.scenario.limits.connections, is_demo).map_err(TrialError::Resources)?;
+        allow_connections(self.scenario.limits.connections, is_demo)
+            .map_err(TrialError::Resources)?;
         let (running, address) = self.start_target()?;
         self.wait_until_ready(&running, &address)?;
         let record = self.load(&running, &address);
@@ -166,7 +168,7 @@ impl Trial<'_> {
         }
         (self.watch)(Event::Starting(command.command.join(" ")));
         let log = self.folder.join(TARGET_LOG);
-        let secrets = self.scenario.secrets.clone();
+        let secrets = &self.scenario.secrets;
         let process = RunningTarget::start(command, &self.supervisor, Some(&log), secrets)
             .map_err(TrialError::Start)?;
         Ok((Running::Process(process), address))
@@ -241,7 +243,8 @@ impl Trial<'_> {
     ) -> Result<(Totals, Option<ExitReport>, Duration), TrialError> {
         let (out, inbox) = mpsc::channel();
         let crew = Crew::start(plan, &out).map_err(TrialError::Engine)?;
-        let mut lookout = Lookout::start(self, plan, running, address, out).map_err(TrialError::Engine)?;
+        let mut lookout =
+            Lookout::start(self, plan, running, address, out).map_err(TrialError::Engine)?;
         let recorder = Recorder::new(self.scenario.thresholds());
         let watch = &mut *self.watch;
         let mut progress = |progress| watch(Event::Progress(progress));
@@ -270,7 +273,10 @@ fn shown(scenario: &Scenario, address: &HttpAddress) -> String {
 fn resolve(address: &HttpAddress) -> Result<SocketAddr, TrialError> {
     let name = (address.host.as_str(), address.port);
     let found = name.to_socket_addrs().map_err(|error| {
-        TrialError::Unresolved(format!("the target's host \"{}\" has no address: {error}", address.host))
+        TrialError::Unresolved(format!(
+            "the target's host \"{}\" has no address: {error}",
+            address.host
+        ))
     })?;
     // The first that accepts: `localhost` may mean two addresses, of which one is served.
     let all: Vec<SocketAddr> = found.collect();
@@ -289,7 +295,8 @@ struct Crew(Vec<JoinHandle<io::Result<()>>>);
 
 impl Crew {
     fn start(plan: &Plan, out: &Sender<Message>) -> io::Result<Crew> {
-        let workers = (0..plan.workers).map(|index| worker::spawn(plan.clone(), index, out.clone()));
+        let workers =
+            (0..plan.workers).map(|index| worker::spawn(plan.clone(), index, out.clone()));
         workers.collect::<io::Result<_>>().map(Crew)
     }
 

@@ -22,7 +22,7 @@ pub fn describe() -> Host {
 #[cfg(target_os = "linux")]
 fn look() -> Host {
     use procfs::sys::kernel::Version;
-    use procfs::{CpuInfo, Current, CurrentSI, Meminfo};
+    use procfs::{CpuInfo, Current, Meminfo};
     let kernel = Version::current().ok();
     let kernel = kernel.map(|v| format!(" {}.{}.{}", v.major, v.minor, v.patch));
     let cpu = CpuInfo::current().ok();
