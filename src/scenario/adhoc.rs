@@ -139,3 +139,85 @@ fn stages(spec: &Adhoc) -> Vec<RawStage> {
 fn written(length: Duration) -> String {
     format!("{}s", length.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(url: &str) -> Adhoc {
+        Adhoc {
+            url: url.to_owned(),
+            rate: Rate(500.0),
+            duration: Duration::from_secs(30),
+            warmup: None,
+            connections: Some(64),
+            method: "POST".to_owned(),
+            headers: vec![("Authorization".to_owned(), "Bearer s3cr3t".to_owned())],
+            body: Some("${x} {{user}}".to_owned()),
+            slos: Vec::new(),
+            timeout: Some(Duration::from_millis(1_500)),
+            seed: None,
+            arrivals: ArrivalProcess::Poisson,
+            extra_allow: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn arguments_become_one_flow_with_one_step() {
+        let scenario = adhoc(spec("http://127.0.0.1:3000/orders/7?q=1")).unwrap();
+        assert_eq!(scenario.name, "127.0.0.1-3000-orders-7");
+        assert_eq!(scenario.steps[0].name, "POST /orders/7?q=1");
+        assert_eq!(scenario.steps[0].label, "POST /orders/7");
+        assert_eq!(scenario.steps[0].timeout, Duration::from_millis(1_500));
+        assert_eq!(scenario.steps[0].request.path.as_literal(), Some("/orders/7?q=1"));
+        assert_eq!((scenario.limits.connections, scenario.slos.len()), (64, 4));
+        assert_eq!(scenario.secrets.redact("Bearer s3cr3t"), "[redacted]");
+        let body = scenario.steps[0].request.body.as_ref().unwrap();
+        assert_eq!(body.pieces.len(), 2, "the shell has filled in variables already");
+    }
+
+    #[track_caller]
+    fn warms_up(duration: u64, warmup: Option<u64>, expected: f64) {
+        let seconds = Duration::from_secs;
+        let mut spec = spec("http://localhost");
+        (spec.duration, spec.warmup) = (seconds(duration), warmup.map(seconds));
+        let scenario = adhoc(spec).unwrap();
+        assert_eq!(scenario.load.warmup(), Duration::from_secs_f64(expected));
+        assert_eq!(scenario.load.length(), seconds(duration));
+    }
+
+    #[test]
+    fn the_warm_up_is_part_of_the_duration() {
+        warms_up(30, None, 7.5);
+        warms_up(300, None, 10.0);
+        warms_up(30, Some(0), 0.0);
+        warms_up(30, Some(20), 20.0);
+    }
+
+    #[track_caller]
+    fn refused(change: impl FnOnce(&mut Adhoc), message: &str) {
+        let mut spec = spec("http://localhost/");
+        change(&mut spec);
+        let problems = adhoc(spec).unwrap_err().to_string();
+        assert!(problems.contains(message), "{problems}");
+        assert!(!problems.contains("s3cr3t"), "{problems}");
+    }
+
+    #[test]
+    fn problems_name_the_argument() {
+        refused(|spec| spec.url = "http://example.com/".to_owned(), "URL: example.com is not this");
+        refused(
+            |spec| spec.url = "localhost:3000/x".to_owned(),
+            "URL: the url must start with http",
+        );
+        refused(|spec| spec.url = "http://localhost/#a".to_owned(), "URL: \"#\" cannot stand");
+        refused(|spec| spec.method = "PSOT".to_owned(), "did you mean \"POST\"?");
+        refused(|spec| spec.headers[0].0 = "te".to_owned(), "-H: the header \"te\"");
+        refused(|spec| spec.body = Some("{{usr}}".to_owned()), "-b: unknown placeholder {{usr}}");
+        refused(|spec| spec.slos = vec!["p9".to_owned()], "--slo: \"p9\" is not an objective");
+        refused(|spec| spec.rate = Rate(0.0), "-R and -d: a rate of zero");
+        refused(|spec| spec.warmup = Some(spec.duration), "-R and -d: a length of time must");
+        refused(|spec| spec.timeout = Some(Duration::ZERO), "--timeout: a length of time must");
+        refused(|spec| spec.extra_allow = vec!["a/b".to_owned()], "--allow-host: \"a/b\" is not");
+    }
+}

@@ -53,8 +53,8 @@ struct Spot {
 pub(crate) struct Document<'t> {
     text: &'t str,
     spots: HashMap<Pointer, Spot>,
-    /// Keys that stand twice in one object, with the place of the second.
-    pub(crate) repeated: Vec<(usize, String)>,
+    /// What JSON permits and yet is a mistake; offsets are places in the text.
+    pub(crate) faults: Vec<Fault>,
     pub(crate) value: Value,
 }
 
@@ -64,7 +64,7 @@ impl<'t> Document<'t> {
         bound_depth(text)?;
         let tree = syntax_tree(text)?;
         let value = serde_json::from_str(text).map_err(|error| strict_fault(text, &error))?;
-        let mut document = Document { text, spots: HashMap::new(), repeated: Vec::new(), value };
+        let mut document = Document { text, spots: HashMap::new(), faults: Vec::new(), value };
         document.index(&tree, Pointer::default(), tree.start());
         Ok(document)
     }
@@ -109,10 +109,8 @@ impl<'t> Document<'t> {
                     self.index(element, at.item(index), element.start());
                 }
             }
-            ast::Value::StringLit(_)
-            | ast::Value::NumberLit(_)
-            | ast::Value::BooleanLit(_)
-            | ast::Value::NullKeyword(_) => {}
+            ast::Value::NumberLit(number) => self.faults.extend(inexact(number)),
+            ast::Value::StringLit(_) | ast::Value::BooleanLit(_) | ast::Value::NullKeyword(_) => {}
         }
         self.spots.insert(at, Spot { key, value: node.start() });
     }
@@ -122,11 +120,25 @@ impl<'t> Document<'t> {
             let (name, start) = (member.name.as_str(), member.name.start());
             let pointer = at.key(name);
             if self.spots.contains_key(&pointer) {
-                self.repeated.push((start, name.to_owned()));
+                let fault = Fault::new(format!("the key \"{name}\" stands twice in this object"));
+                self.faults.push(fault.help("keep one of them").offset(start));
             }
             self.index(&member.value, pointer, start);
         }
     }
+}
+
+/// A whole number that would be sent with other digits than it is written with.
+fn inexact(number: &ast::NumberLit<'_>) -> Option<Fault> {
+    let text = number.value;
+    let whole = !text.contains(['.', 'e', 'E']);
+    let fits = text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
+    (whole && !fits).then(|| {
+        let fault = Fault::new(format!("the number {text} would lose digits"));
+        fault
+            .help("write it as a text, or the whole document as \"body\"")
+            .offset(number.range.start)
+    })
 }
 
 /// Line and column, both from 1, of offsets in ascending order.
@@ -280,6 +292,7 @@ mod tests {
     #[test]
     fn repeated_keys_are_noted_at_the_second() {
         let document = Document::parse("{\"a\": 1, \"a\": 2, \"b\": {\"a\": 3}}").unwrap();
-        assert_eq!(document.repeated, [(9, "a".to_owned())]);
+        let offsets: Vec<usize> = document.faults.iter().map(|fault| fault.offset).collect();
+        assert_eq!(offsets, [9]);
     }
 }

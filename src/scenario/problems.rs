@@ -1,6 +1,6 @@
 //! Mistakes in a file, as its author reads them: where, what, and what to do.
 //!
-//! The checks describe a mistake as a [`Fault`] without knowing files or lines;
+//! The checks describe a mistake as a `Fault` without knowing files or lines;
 //! `check` finds its position and makes a [`Problem`] of it. Texts from the file are
 //! hostile here too: control characters are shown, never sent to a terminal.
 

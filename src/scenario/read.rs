@@ -117,10 +117,7 @@ impl<'t, T: DeserializeOwned> Opened<'t, T> {
     ) -> Result<Opened<'t, T>, Fault> {
         let document = Document::parse(text)?;
         let mut check = Check::new(Environment::Lookup(env));
-        for (offset, key) in &document.repeated {
-            let fault = Fault::new(format!("the key \"{key}\" stands twice in this object"));
-            check.text(fault.help("keep one of them").offset(*offset));
-        }
+        document.faults.iter().for_each(|fault| check.text(fault.clone()));
         for (at, fault) in check.environment.review_all(&document.value, secrets) {
             check.value(&at, fault);
         }
@@ -196,11 +193,18 @@ impl Reading<'_> {
 /// The objectives of the scenario itself, or the default ones.
 pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>) -> Vec<Slo> {
     let at = Pointer::default().key("slo");
-    if raw.all.is_empty() && raw.steps.0.iter().all(|(_, texts)| texts.is_empty()) {
-        let all = DEFAULT_OBJECTIVES.map(str::to_owned).to_vec();
-        return objectives(&RawSlo { all, ..raw.clone() }, sections, &at, check);
+    if raw.all.iter().chain(raw.steps.0.iter().flat_map(|(_, texts)| texts)).next().is_some() {
+        return objectives(raw, sections, &at, check);
     }
-    objectives(raw, sections, &at, check)
+    let all = DEFAULT_OBJECTIVES.map(str::to_owned).to_vec();
+    let mut unwritten = Check::new(Environment::Nowhere);
+    let slos = objectives(&RawSlo { all, ..raw.clone() }, sections, &at, &mut unwritten);
+    if !unwritten.is_clean() {
+        let fault = Fault::new("the default objectives do not fit timeouts this short");
+        check
+            .value(&at, fault.help("add \"slo\": { \"all\": […] } with limits below the timeouts"));
+    }
+    slos
 }
 
 fn in_text(fault: Fault, name: &str, text: &str) -> Problem {
@@ -233,7 +237,13 @@ fn unreadable(error: &io::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
     use super::*;
+
+    static SCHEMA: LazyLock<jsonschema::Validator> =
+        LazyLock::new(|| jsonschema::validator_for(&schema()).unwrap());
 
     fn scenarios() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
@@ -250,7 +260,7 @@ mod tests {
         for entry in std::fs::read_dir(scenarios()).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if !name.ends_with(".json") || name.ends_with(".schema.json") {
+            if path.extension().is_none_or(|end| end != "json") || name.contains(".schema.") {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
@@ -296,7 +306,7 @@ mod tests {
         assert_eq!(scenario.steps[0].request.headers[0].0, "authorization");
         assert_eq!(scenario.steps[2].request.headers[0].0, "content-type");
         assert_eq!(scenario.steps[2].expect.statuses, [(200, 299), (409, 409)]);
-        assert_eq!(scenario.load.expected_arrivals(), 8_500.0);
+        assert_eq!(scenario.load.length(), Duration::from_secs(75));
     }
 
     #[test]
@@ -369,7 +379,8 @@ mod tests {
         wrong("\"order\":", "\"order\": \"$.a\", \"limit\":", (14, 66), "a constant already");
         wrong("1s..3s", "3s..1s", (15, 18), "shorter than the shortest");
         wrong("\"think\"", "\"name\": \"x\", \"think\"", (15, 9), "beside \"think\"");
-        wrong("\"timeout\": \"2s\"", "\"timeout\": \"2h\"", (16, 74), "at most 1h");
+        wrong("\"timeout\": \"2s\"", "\"timeout\": \"2h\"", (16, 78), "at most 1h");
+        wrong("\"quantity\": 1 ", "\"q\": 123456789012345678901 ", (19, 43), "lose digits");
         wrong("\"once\": false", "\"once\": true", (17, 31), "again and again");
         wrong("\"show order\"", "\"list orders\"", (16, 17), "two steps are named");
         wrong("\"buy\"", "\"browse\"", (17, 15), "two flows are named");
@@ -410,5 +421,176 @@ mod tests {
         }
         assert!(problems.all.len() >= 10);
         assert_eq!(format!("{problems}\n"), std::fs::read_to_string(path).unwrap());
+    }
+
+    #[test]
+    fn a_shared_slo_file_has_places_of_its_own() {
+        let slo = &GOOD[GOOD.find("\"slo\"").unwrap()..GOOD.find("\"limits\"").unwrap()];
+        let with = |text: &str| read(&GOOD.replace(slo, text)).unwrap_err();
+        let problems = with("\"slo\": { \"file\": \"slo.json\" },");
+        assert_eq!(problems.all.len(), 1, "{problems}");
+        assert!(
+            problems.to_string().starts_with("slo.json:2:3: unknown key \"stps\""),
+            "{problems}"
+        );
+        let problems = with("\"slo\": { \"file\": \"none.json\" },");
+        assert!(problems.to_string().contains("none.json does not exist"), "{problems}");
+        let problems = with("\"slo\": { \"file\": \"slo.json\", \"all\": [\"p99 < 1s\"] },");
+        assert!(problems.to_string().contains("both here and in a file"), "{problems}");
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_say_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |name: &str, bytes: &[u8], message: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let problems = load(&path, &nothing).unwrap_err();
+            assert!(problems.to_string().contains(message), "{problems}");
+        };
+        check("latin.json", b"{ \"name\": \"\xe9\" }", "is not UTF-8 text");
+        check("huge.json", &vec![b' '; 17 << 20], "larger than 16 MiB");
+        check("empty.json", b"", "1:1: the file is empty");
+        check("bom.json", b"\xef\xbb\xbf[]", "1:1: the file must be an object, found a list");
+        let problems = load(folder.path(), &nothing).unwrap_err();
+        assert!(problems.to_string().contains("is a folder"), "{problems}");
+        let problems = load(&folder.path().join("none"), &nothing).unwrap_err();
+        assert!(problems.to_string().contains("does not exist"), "{problems}");
+    }
+
+    #[test]
+    fn what_comes_from_the_environment_is_nowhere_to_be_read() {
+        let env = |name: &str| match name {
+            "TOKEN" => Some("s3cr3t-token".to_owned()),
+            "BASE" => Some("http://LocalHost:8080".to_owned()),
+            _ => None,
+        };
+        let text = GOOD
+            .replace("http://127.0.0.1:3000/api", "${BASE}")
+            .replace("${TOKEN:-none}", "${TOKEN}")
+            .replace("GET /orders/{{order}}", "GET /orders/${TOKEN}")
+            .replace("p95 < 200ms", "p95 < ${LIMIT:-200ms}");
+        let origin = Origin::default();
+        let scenario = parse(&text, &origin, &env, &read_text).unwrap();
+        assert_eq!(scenario.steps[1].label, "GET /orders/${TOKEN}");
+        assert_eq!(scenario.slos[0].text, "p95 < ${LIMIT:-200ms}");
+        assert_eq!(scenario.steps[1].request.path.as_literal(), Some("/orders/s3cr3t-token"));
+        assert_eq!(
+            scenario.secrets.redact("to localhost: s3cr3t-token"),
+            "to [redacted]: [redacted]"
+        );
+        let faulty = text.replace("\"2s\"", "\"${TOKEN}\"");
+        let problems = parse(&faulty, &origin, &env, &read_text).unwrap_err().to_string();
+        assert!(!problems.contains("s3cr3t") && problems.contains("[redacted]"), "{problems}");
+    }
+
+    #[test]
+    fn without_objectives_the_default_ones_hold() {
+        let text = r#"{ "target": { "demo": true }, "load": { "stages": [{ "for": "1s", "rate": "1/s" }] },
+            "flows": [{ "name": "a", "steps": [{ "request": "GET /", "timeout": "1s" }] }] }"#;
+        let scenario = read(text).unwrap();
+        assert_eq!((scenario.slos.len(), scenario.name.as_str()), (4, "s"));
+        let problems =
+            read(&text.replace(r#""timeout": "1s""#, r#""timeout": "0.1s""#)).unwrap_err();
+        assert!(problems.to_string().contains("default objectives"), "{problems}");
+    }
+
+    #[test]
+    fn the_hash_is_that_of_requests_and_load() {
+        let hash = |from: &str, to: &str| read(&GOOD.replacen(from, to, 1)).unwrap().hash;
+        let original = hash("x", "x");
+        assert_eq!(original.len(), 64);
+        assert_eq!(original, hash("127.0.0.1:3000", "127.0.0.1:4000"));
+        assert_eq!(original, hash("p95 < 200ms", "p95 < 300ms"));
+        assert_eq!(original, hash("\"once\": false,", ""));
+        assert_eq!(original, hash("\n", "\n\n"));
+        assert_ne!(original, hash("\"seed\": 7", "\"seed\": 8"));
+        assert_ne!(original, hash("\"limit\": \"20\"", "\"limit\": \"21\""));
+        assert_ne!(original, hash("\"weight\": 8", "\"weight\": 7"));
+        assert_ne!(original, hash("\"quantity\": 1", "\"quantity\": null"));
+    }
+
+    #[test]
+    fn hosts_are_loopback_or_allowed() {
+        let url = |url: &str| read(&GOOD.replacen("http://127.0.0.1:3000/api", url, 1)).is_ok();
+        for good in [
+            "http://[::1]:3000",
+            "http://127.9.9.9",
+            "http://LOCALHOST/",
+            "http://Staging.Example.com",
+        ] {
+            assert!(url(good), "{good}");
+        }
+        for bad in [
+            "http://0.0.0.0",
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+            "http://[::]",
+            "ftp://localhost",
+        ] {
+            assert!(!url(bad), "{bad}");
+        }
+        let origin = Origin { extra_allow: vec!["10.0.0.1".to_owned()], ..Origin::default() };
+        let text = GOOD.replace("127.0.0.1", "10.0.0.1");
+        assert!(parse(&text, &origin, &nothing, &read_text).is_ok());
+    }
+
+    #[test]
+    fn hostile_nesting_in_a_path_ends_soon() {
+        let path = format!("$[?{}", "(".repeat(180));
+        assert!(read(&GOOD.replace("$.items[0].id", &path)).is_err());
+        let path = format!("$[?{}@.a{}]", "(".repeat(6), ")".repeat(6));
+        assert!(read(&GOOD.replace("$.items[0].id", &path)).is_ok());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_scenario_or_has_problems(text in "\\PC*|[\\x00-\\x7f]*|[{}\\[\\]\",:a0-9 ]*") {
+            let problems = read(&text).unwrap_err();
+            proptest::prop_assert!(!problems.all.is_empty());
+        }
+
+        #[test]
+        fn a_damaged_scenario_never_panics(
+            at in 0..GOOD.len(),
+            length in 0_usize..40,
+            text in "\\PC{0,4}|[{}\\[\\]\",:0-9$<>-]{0,6}|null|true|\\[\\]|\\{\\}|\"\"|1e9",
+        ) {
+            let (start, end) = (at, (at + length).min(GOOD.len()));
+            if GOOD.is_char_boundary(start) && GOOD.is_char_boundary(end) {
+                let damaged = format!("{}{text}{}", &GOOD[..start], &GOOD[end..]);
+                if let Err(problems) = read(&damaged) {
+                    proptest::prop_assert!(problems.all.iter().all(|problem| problem.line > 0));
+                }
+            }
+        }
+
+        #[test]
+        fn a_value_replaced_by_another_never_panics_and_what_is_read_fits_the_schema(
+            nth in 0_usize..120,
+            value in "null|true|-1|1\\.5|\"\"|\"x\"|\\[\\]|\\{\\}|\\[\\[\\]\\]|\"\\$\\{\"|\"\\{\\{\"",
+        ) {
+            let mut whole: Value = serde_json::from_str(GOOD).unwrap();
+            replace(&mut whole, &mut nth.clone(), &serde_json::from_str(&value).unwrap());
+            match read(&whole.to_string()) {
+                Ok(_) => proptest::prop_assert!(SCHEMA.is_valid(&whole), "{whole}"),
+                Err(problems) => {
+                    proptest::prop_assert!(!problems.to_string().contains("invalid type"));
+                }
+            }
+        }
+    }
+
+    /// Replaces the nth value of a document.
+    fn replace(value: &mut Value, nth: &mut usize, by: &Value) {
+        if *nth == 0 {
+            *value = by.clone();
+        }
+        *nth = nth.wrapping_sub(1);
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| replace(item, nth, by)),
+            Value::Object(members) => members.values_mut().for_each(|item| replace(item, nth, by)),
+            _ => {}
+        }
     }
 }

@@ -275,3 +275,80 @@ fn windows(text: &str) -> Result<Windows, Fault> {
     }
     Ok(Windows { share, length })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn reads(text: &str, metric: Metric, allowed: f64, normal: &str) {
+        let slo = objective(text, text, Scope::All).unwrap_or_else(|fault| panic!("{fault:?}"));
+        assert_eq!((slo.metric, slo.text.as_str()), (metric, normal));
+        assert_eq!(slo.allowed.to_bits(), allowed.to_bits(), "{text}");
+    }
+
+    fn slower(quantile: f64, millis: u64, inclusive: bool) -> Metric {
+        let quantile = Quantile::new(quantile).unwrap();
+        let threshold = Threshold { limit: millis * 1_000_000, inclusive };
+        Metric::ResponseTime { quantile, threshold }
+    }
+
+    #[test]
+    fn objectives_become_shares_of_bad_requests() {
+        reads("p99<500ms", slower(0.99, 500, false), 0.01, "p99 < 500ms");
+        reads("  p99.99   <=  1s ", slower(0.9999, 1_000, true), 0.0001, "p99.99 <= 1s");
+        reads("max < 2s", slower(1.0, 2_000, false), 0.0, "max < 2s");
+        let share = Metric::Failures;
+        reads("error_rate < 0.1%", share(FailureShare::Errors), 0.001, "error_rate < 0.1%");
+        reads("unsent_rate <= 0", share(FailureShare::Unsent), 0.0, "unsent_rate <= 0");
+        reads(
+            "availability>=99.9%",
+            share(FailureShare::Unavailable),
+            0.001,
+            "availability >= 99.9%",
+        );
+        reads(
+            "availability >= 100%",
+            share(FailureShare::Unavailable),
+            0.0,
+            "availability >= 100%",
+        );
+    }
+
+    #[test]
+    fn objectives_may_be_judged_window_by_window() {
+        let text = "p95 < 200ms  for 95% of 10s windows";
+        let slo = objective(text, text, Scope::All).unwrap();
+        let windows = Windows { share: Ratio(0.95), length: Duration::from_secs(10) };
+        assert_eq!(slo.windows, Some(windows));
+        assert_eq!(slo.text, "p95 < 200ms for 95% of 10s windows");
+    }
+
+    #[track_caller]
+    fn refused(text: &str, message: &str) {
+        let fault = objective(text, text, Scope::All).expect_err(text);
+        let whole = format!("{} {}", fault.message, fault.help.unwrap_or_default());
+        assert!(whole.contains(message), "{text}: {whole}");
+    }
+
+    #[test]
+    fn what_is_no_objective_is_refused_with_advice() {
+        refused("p99", "write it like");
+        refused("p99 = 1s", "write it like");
+        refused("p99 < 500", "length of time");
+        refused("p99 < 0s", "cannot be zero");
+        refused("p100 < 1s", "write \"max\"");
+        refused("p99.99999999999999 < 1s", "too many digits");
+        refused("avg < 1s", "use \"p50\"");
+        refused("eror_rate < 1%", "did you mean \"error_rate\"?");
+        refused("latency < 1s", "valid here");
+        refused("error_rate > 1%", "error_rate < 1%");
+        refused("error_rate < 100%", "always holds");
+        refused("error_rate < 500ms", "a share");
+        refused("availability < 99%", "must be high");
+        refused("availability > 100%", "can never hold");
+        refused("availability >= 0%", "always holds");
+        refused("p99 < 1s for 95% of 1500ms windows", "whole seconds");
+        refused("p99 < 1s for 0% of 10s windows", "always holds");
+    }
+}

@@ -280,3 +280,146 @@ pub(crate) fn json_document(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Value, Values};
+    use super::*;
+
+    fn lookup(name: &str) -> Option<String> {
+        (name == "TRICK").then(|| "{{uuid}} \"é".to_owned())
+    }
+
+    /// Parses with a constant `page` and the extracted variables `id` and `list`.
+    fn parsed(text: &str, escape: Escape) -> Result<Template, Vec<Fault>> {
+        let constants = [("page".to_owned(), "a b\"".to_owned())];
+        let extracted =
+            HashMap::from([("id".to_owned(), VariableId(0)), ("list".to_owned(), VariableId(1))]);
+        let environment = Environment::Lookup(&lookup);
+        let later = vec!["late".to_owned()];
+        let names = Names { environment, constants: &constants, extracted, later };
+        if escape != Escape::Json {
+            return Template::parse(text, escape, &names);
+        }
+        let mut builder = Builder::new(escape, &names);
+        json_document(
+            &Json::String(text.to_owned()),
+            &Pointer::default(),
+            &mut builder,
+            &mut |_, fault| panic!("{}", fault.message),
+        );
+        builder.finish()
+    }
+
+    fn rendered(template: &Template, id: &str) -> String {
+        let variables = [Value::Text(id.to_owned()), Value::Json("[1,\"x\"]".to_owned())];
+        let mut state = 0_u64;
+        let mut random = || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            state
+        };
+        let (user, iteration, unix_millis) = (3, 4, 5);
+        let mut out = String::new();
+        template.render(
+            &mut Values {
+                variables: &variables,
+                user,
+                iteration,
+                unix_millis,
+                random: &mut random,
+            },
+            &mut out,
+        );
+        out
+    }
+
+    #[track_caller]
+    fn check(text: &str, escape: Escape, expected: &str) {
+        let template = parsed(text, escape).unwrap_or_else(|faults| panic!("{faults:?}"));
+        assert_eq!(rendered(&template, "é/ \"\r\n"), expected, "{text}");
+    }
+
+    #[test]
+    fn values_are_escaped_for_their_place() {
+        check("/o/{{id}}?q={{page}}", Escape::Url, "/o/%C3%A9%2F%20%22%0D%0A?q=a%20b%22");
+        check("x {{id}} {{ user }}", Escape::Header, "x é/ \" 3");
+        check("{{id}}&{{page}}", Escape::Form, "%C3%A9%2F+%22%0D%0A%26a+b%22");
+        check("{{id}}{{iteration}}", Escape::Verbatim, "é/ \"\r\n4");
+        check("<{{id}}>\"", Escape::Json, "\"<é/ \\\"\\r\\n>\\\"\"");
+        check("/{{list}}", Escape::Url, "/%5B1%2C%22x%22%5D");
+    }
+
+    #[test]
+    fn what_stands_alone_in_json_keeps_its_type() {
+        check("{{id}}", Escape::Json, "\"é/ \\\"\\r\\n\"");
+        check("{{list}}", Escape::Json, "[1,\"x\"]");
+        check("{{user}}", Escape::Json, "3");
+        check("{{now}}", Escape::Json, "5");
+        check("{{page}}", Escape::Json, "\"a b\\\"\"");
+        check("{{list}}!", Escape::Json, "\"[1,\\\"x\\\"]!\"");
+    }
+
+    #[test]
+    fn the_environment_brings_no_placeholders() {
+        check("${TRICK}", Escape::Verbatim, "{{uuid}} \"é");
+        check("${TRICK}", Escape::Json, "\"{{uuid}} \\\"é\"");
+        check("$${TRICK}{{'{{'}}", Escape::Verbatim, "${TRICK}{{");
+    }
+
+    #[test]
+    fn random_values_are_in_range_and_uuids_of_version_4() {
+        for text in ["{{random 5..5}}", "{{random -3..3}}"] {
+            let template = parsed(text, Escape::Verbatim).unwrap();
+            let number: i64 = rendered(&template, "").parse().unwrap();
+            assert!((-3..=5).contains(&number), "{number}");
+        }
+        let uuid = rendered(&parsed("{{uuid}}", Escape::Verbatim).unwrap(), "");
+        assert_eq!(uuid.len(), 36);
+        assert_eq!(uuid.as_bytes()[14], b'4');
+    }
+
+    #[test]
+    fn ends_of_a_range_are_both_reached() {
+        assert_eq!(super::super::between(1, 100, 0), 1);
+        assert_eq!(super::super::between(1, 100, u64::MAX), 100);
+        assert_eq!(super::super::between(i64::MIN, i64::MAX, 0), i64::MIN);
+        assert_eq!(super::super::between(i64::MIN, i64::MAX, u64::MAX), i64::MAX);
+    }
+
+    #[test]
+    fn text_without_placeholders_is_one_literal() {
+        let template = parsed("/a?page={{page}}&b=${NONE:-1}", Escape::Url).unwrap();
+        assert_eq!(template.as_literal(), Some("/a?page=a%20b%22&b=1"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_hostile_leaves_its_place(id in "\\PC*|[\\x00-\\xff]*") {
+            let url = rendered(&parsed("/o/{{id}}/x", Escape::Url).unwrap(), &id);
+            prop_assert!(url.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%/".contains(&b)));
+            prop_assert_eq!(url.matches('/').count(), 3);
+            let header = rendered(&parsed("a {{id}}", Escape::Header).unwrap(), &id);
+            prop_assert!(!header.contains(char::is_control));
+            let json = rendered(&parsed("{{id}}", Escape::Json).unwrap(), &id);
+            prop_assert_eq!(serde_json::from_str::<Json>(&json).unwrap(), Json::String(id.clone()));
+            let json = rendered(&parsed("<{{id}}>", Escape::Json).unwrap(), &id);
+            let expected = Json::String(format!("<{id}>"));
+            prop_assert_eq!(serde_json::from_str::<Json>(&json).unwrap(), expected);
+            let form = rendered(&parsed("{{id}}", Escape::Form).unwrap(), &id);
+            let read = url::form_urlencoded::parse(form.as_bytes()).next();
+            prop_assert_eq!(read.map(|(key, _)| key.into_owned()).unwrap_or_default(), id);
+        }
+
+        #[test]
+        fn any_text_is_a_template_or_a_fault(text in ".*|(\\{\\{|\\}\\}|[a-z' ]|\\$\\{)*") {
+            for escape in [Escape::Url, Escape::Header, Escape::Form, Escape::Verbatim] {
+                if let Err(faults) = parsed(&text, escape) {
+                    prop_assert!(!faults.is_empty());
+                    prop_assert!(faults.iter().all(|fault| fault.offset <= text.len()));
+                }
+            }
+        }
+    }
+}
