@@ -197,4 +197,18 @@ mod tests {
         run.assessment.verdict = Verdict::Regressed;
         check(&run, "not slower than the baseline", Some(("failure", "regressed")));
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        #[test]
+        fn hostile_names_stay_text(name in sample_runs::hostile()) {
+            let mut run = sample_runs::named(&name);
+            run.assessment.verdict = Verdict::Invalid;
+            run.assessment.slos[0].status = SloStatus::Missed;
+            let text = render(&run.report());
+            let document = roxmltree::Document::parse(&text).expect("it is valid XML");
+            let cases = document.descendants().filter(|node| node.has_tag_name("testcase"));
+            proptest::prop_assert_eq!(cases.count(), 1 + run.assessment.slos.len());
+        }
+    }
 }

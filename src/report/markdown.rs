@@ -173,10 +173,10 @@ fn escaped(line: &str) -> String {
             && place > 0
             && matches!(line.as_bytes().get(place + 1), None | Some(b' '))
             && line[..place].chars().all(|digit| digit.is_ascii_digit());
-        let link = c == ':' && line[place..].starts_with("://");
+        let in_address = c == ':' && line[place..].starts_with("://");
         let everywhere = matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~')
             || matches!(c, '#' | '&' | '@' | '!' | '$' | '{' | '}');
-        if everywhere || at_start || in_web_name || in_number || link {
+        if everywhere || at_start || in_web_name || in_number || in_address {
             out.push('\\');
         }
         out.push(c);

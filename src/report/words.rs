@@ -1,5 +1,5 @@
-//! Phrases that several formats share, so that terminal, Markdown, JUnit and HTML say
-//! the same thing in the same words.
+//! Phrases that several formats share, so that all of them say the same
+//! thing in the same words.
 //!
 //! Texts that leave here are plain, but not yet escaped for any format.
 
@@ -177,23 +177,29 @@ pub(super) fn steadiness(steady: Steadiness) -> String {
     }
 }
 
+/// A name, what is known of it, and how it is written.
+type SaturationRow = (&'static str, Option<MeanMax>, fn(f64) -> String);
+
 /// Saturation as rows of name, mean and highest second.
 pub(super) fn saturation(saturation: &Saturation) -> Vec<(&'static str, String, String)> {
-    let cores = |value| format!("{} cores", figures::number(value));
-    let rows: [(&str, Option<MeanMax>, &dyn Fn(f64) -> String); 9] = [
-        ("target CPU", saturation.target_cpu, &cores),
-        ("target memory", saturation.target_rss, &figures::bytes),
-        ("event-loop delay", saturation.event_loop_delay, &figures::millis),
-        ("target descriptors", saturation.descriptors, &figures::number),
-        ("pool in use", saturation.pool_in_use, &figures::number),
-        ("pool waiting", saturation.pool_waiting, &figures::number),
-        ("generator CPU", saturation.generator_cpu, &cores),
-        ("machine busy", saturation.machine_busy, &figures::share),
-        ("requests in flight", saturation.in_flight, &figures::number),
+    let rows: [SaturationRow; 9] = [
+        ("target CPU", saturation.target_cpu, cores),
+        ("target memory", saturation.target_rss, figures::bytes),
+        ("event-loop delay", saturation.event_loop_delay, figures::millis),
+        ("target descriptors", saturation.descriptors, figures::number),
+        ("pool in use", saturation.pool_in_use, figures::number),
+        ("pool waiting", saturation.pool_waiting, figures::number),
+        ("generator CPU", saturation.generator_cpu, cores),
+        ("machine busy", saturation.machine_busy, figures::share),
+        ("requests in flight", saturation.in_flight, figures::number),
     ];
     rows.into_iter()
         .filter_map(|(name, value, write)| value.map(|v| (name, write(v.mean), write(v.max))))
         .collect()
+}
+
+fn cores(value: f64) -> String {
+    format!("{} cores", figures::number(value))
 }
 
 /// `38 µs of generator CPU per request`.

@@ -7,7 +7,7 @@ use crate::report::figures;
 use crate::units::trim_zeros;
 
 /// Beyond this ratio of largest to smallest, times are drawn on a log scale.
-const LINEAR_RATIO: f64 = 50.0;
+const LINEAR_RATIO: f64 = 30.0;
 
 /// How values are spread over an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,7 +225,7 @@ mod tests {
     fn an_outlier_makes_the_scale_logarithmic() {
         let axis = Axis::millis("response time", [11.0, 14.0, 48_000.0], 6);
         assert_eq!(texts(&axis), ["10 ms", "100 ms", "1 s", "10 s"]);
-        let axis = Axis::millis("response time", [11.0, 14.0, 120.0], 6);
+        let axis = Axis::millis("response time", [11.0, 14.0, 119.0], 6);
         assert_eq!(texts(&axis), ["0", "20", "40", "60", "80", "100", "120"]);
         let axis = Axis::millis("response time", [0.2, 0.4], 6);
         assert_eq!(texts(&axis), ["0", "100", "200", "300", "400"]);

@@ -90,11 +90,11 @@ pub(super) enum Dash {
     Long,
     Short,
     Dots,
-    DashDot,
+    Mixed,
 }
 
 impl Dash {
-    const ALL: [Dash; 5] = [Dash::Solid, Dash::Long, Dash::Short, Dash::Dots, Dash::DashDot];
+    const ALL: [Dash; 5] = [Dash::Solid, Dash::Long, Dash::Short, Dash::Dots, Dash::Mixed];
 
     fn pattern(self) -> Option<&'static str> {
         match self {
@@ -102,7 +102,7 @@ impl Dash {
             Dash::Long => Some("9 3"),
             Dash::Short => Some("5 3"),
             Dash::Dots => Some("2 3"),
-            Dash::DashDot => Some("9 3 2 3"),
+            Dash::Mixed => Some("9 3 2 3"),
         }
     }
 }
@@ -123,7 +123,7 @@ impl Ink {
     pub(super) const P95: Ink = Ink(Colour::Green, Dash::Long);
     pub(super) const P99: Ink = Ink(Colour::Vermillion, Dash::Solid);
     pub(super) const MAX: Ink = Ink(Colour::Grey, Dash::Dots);
-    pub(super) const LIMIT: Ink = Ink(Colour::Purple, Dash::DashDot);
+    pub(super) const LIMIT: Ink = Ink(Colour::Purple, Dash::Mixed);
 
     pub(super) const LIMIT_TICK: Ink = Ink(Colour::Purple, Dash::Solid);
 

@@ -114,7 +114,7 @@ impl Width {
     fn pixels(self) -> i32 {
         match self {
             Width::Wide => 860,
-            Width::Narrow => 400,
+            Width::Narrow => 372,
         }
     }
 

@@ -5,7 +5,7 @@ use super::axis::Axis;
 use super::canvas::{Point, drawn};
 use super::header::{Header, Key, Sign};
 use super::ink::Ink;
-use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
+use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
 use super::response::{draw_not_judged, end, not_judged_key, time_axis};
 use super::{Chart, Width};
 use crate::analysis::assessment::Timeline;
@@ -14,6 +14,8 @@ use crate::report::Report;
 
 const HEIGHT: i32 = 190;
 const SMALL_HEIGHT: i32 = 130;
+/// Up to so many bins a thin line parts the areas; more would hide narrow ones.
+const PARTED_BINS: usize = 120;
 
 /// The outcomes of one panel, from the bottom up, with its title and height.
 struct Stack {
@@ -29,7 +31,7 @@ pub(super) fn draw(report: &Report, width: Width) -> Option<String> {
     let header = header(report, &occurred, width);
     let stacks = stacks(occurred);
     let taken: i32 = stacks.iter().map(|stack| ABOVE + stack.height).sum();
-    let gaps = (stacks.len() as i32 - 1) * ABOVE;
+    let gaps = pixels(stacks.len() - 1, ABOVE);
     let svg = drawn((width.pixels(), header.height() + taken + gaps + BELOW), |canvas| {
         header.draw(canvas);
         let mut top = header.height() + ABOVE;
@@ -97,16 +99,16 @@ fn sums(timeline: &Timeline, outcomes: &[Outcome]) -> Vec<f64> {
 fn draw_stack(panel: &Panel, timeline: &Timeline, outcomes: &[Outcome]) {
     let mut below = vec![0.0; timeline.starts.len()];
     for outcome in outcomes {
-        let above: Vec<f64> = below
-            .iter()
-            .enumerate()
-            .map(|(bin, below)| below + rate(timeline, *outcome, bin))
-            .collect();
-        let border = edge(panel, timeline, &above);
-        let mut outline = border.clone();
-        outline.extend(edge(panel, timeline, &below).into_iter().rev());
+        let bins = below.iter().enumerate();
+        let above: Vec<f64> =
+            bins.map(|(bin, below)| below + rate(timeline, *outcome, bin)).collect();
+        let lower = edge(panel, timeline, &below);
+        let mut outline = edge(panel, timeline, &above);
+        outline.extend(lower.iter().rev());
         panel.canvas.area(outline, Ink::outcome(*outcome), 1.0);
-        panel.canvas.line(border, Ink::BACKGROUND, 1);
+        if timeline.starts.len() <= PARTED_BINS {
+            panel.canvas.line(lower, Ink::BACKGROUND, 1);
+        }
         below = above;
     }
     if outcomes.is_empty() {

@@ -14,7 +14,7 @@ pub(super) struct Frame {
 }
 
 /// Room above a frame for the titles of its vertical axes.
-pub(super) const ABOVE: i32 = 26;
+pub(super) const ABOVE: i32 = 30;
 /// Room below a frame for ticks and title of its horizontal axis.
 pub(super) const BELOW: i32 = 48;
 /// Room beside a frame for the ticks of a vertical axis.
@@ -54,7 +54,7 @@ impl Panel<'_, '_> {
             self.canvas.line(vec![(left, y), (right, y)], Ink::GRID, 1);
             self.canvas.text(&tick.text, (left - 7, y), lettering);
         }
-        self.canvas.text(&self.y.title, (14, top - 14), Lettering::SMALL);
+        self.canvas.text(&self.y.title, (14, top - 17), Lettering::SMALL);
     }
 
     /// Ticks and title of the vertical axis on the right.
@@ -64,7 +64,7 @@ impl Panel<'_, '_> {
             self.canvas.line(vec![(right, y), (right + 4, y)], Ink::AXIS, 1);
             self.canvas.text(&tick.text, (right + 8, y), Lettering::SMALL);
         }
-        let end = (right + BESIDE - 14, top - 14);
+        let end = (right + BESIDE - 14, top - 17);
         self.canvas.text(&self.y.title, end, Lettering::SMALL.aligned(Align::End));
     }
 
@@ -75,16 +75,26 @@ impl Panel<'_, '_> {
 
     /// The line at the bottom, with ticks; labels that would touch are left out.
     pub(super) fn bottom_axis(&self) {
-        let Frame { left, right, bottom, .. } = self.frame;
-        self.canvas.line(vec![(left, bottom), (right, bottom)], Ink::AXIS, 1);
+        self.horizontal_axis(self.frame.bottom, 1);
+    }
+
+    /// The same at the top, for frames so high that the bottom is out of sight.
+    pub(super) fn top_axis(&self) {
+        self.horizontal_axis(self.frame.top, -1);
+    }
+
+    /// `outwards` is 1 for labels below the line and -1 for labels above it.
+    fn horizontal_axis(&self, y: i32, outwards: i32) {
+        let Frame { left, right, .. } = self.frame;
+        self.canvas.line(vec![(left, y), (right, y)], Ink::AXIS, 1);
         let lettering = Lettering::SMALL.aligned(Align::Middle);
         let mut free_from = 0;
         for tick in &self.x.ticks {
             let x = between(left, right, self.x.place(tick.value));
-            self.canvas.line(vec![(x, bottom), (x, bottom + 5)], Ink::AXIS, 1);
+            self.canvas.line(vec![(x, y), (x, y + 5 * outwards)], Ink::AXIS, 1);
             let half = lettering.width(&tick.text) / 2;
             if x - half >= free_from {
-                self.canvas.text(&tick.text, (x, bottom + 15), lettering);
+                self.canvas.text(&tick.text, (x, y + 15 * outwards), lettering);
                 free_from = x + half + 8;
             }
         }
@@ -129,6 +139,11 @@ impl Panel<'_, '_> {
         let middle = (i32::midpoint(left, right), i32::midpoint(top, bottom));
         self.canvas.text(&lettering.fitted(text, right - left), middle, lettering);
     }
+}
+
+/// What so many things of one size take.
+pub(super) fn pixels(number: usize, each: i32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX).saturating_mul(each)
 }
 
 /// The pixel at a share of the way.

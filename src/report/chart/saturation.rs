@@ -5,7 +5,7 @@ use super::axis::Axis;
 use super::canvas::drawn;
 use super::header::{Header, Key, Sign};
 use super::ink::Ink;
-use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
+use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
 use super::response::{draw_not_judged, not_judged_key, over_time, time_axis};
 use super::{Chart, Width};
 use crate::analysis::assessment::Timeline;
@@ -29,7 +29,7 @@ pub(super) fn draw(report: &Report, width: Width) -> Option<String> {
         return None;
     }
     let header = header(report, width);
-    let height = header.height() + parts.len() as i32 * (HEIGHT + 2 * ABOVE) - ABOVE + BELOW;
+    let height = header.height() + pixels(parts.len(), HEIGHT + 2 * ABOVE) - ABOVE + BELOW;
     let svg = drawn((width.pixels(), height), |canvas| {
         header.draw(canvas);
         let mut top = header.height() + ABOVE;

@@ -5,13 +5,16 @@ use super::axis::Axis;
 use super::canvas::{Align, Canvas, Lettering, drawn};
 use super::header::{Header, Key, Sign};
 use super::ink::Ink;
-use super::panel::{BELOW, EDGE, Frame, Panel, between};
+use super::panel::{BELOW, EDGE, Frame, Panel, between, pixels};
 use super::{Chart, Width};
 use crate::analysis::assessment::{Summary, Times};
 use crate::report::{Report, plain};
 
 /// Half of the distance between the two lines of a step.
 const HALF: i32 = 6;
+
+/// From so many rows on, the ticks stand at the top as well.
+const TALL: usize = 12;
 
 /// Where things are in a row.
 struct Layout {
@@ -48,8 +51,9 @@ pub(super) fn draw(report: &Report, width: Width) -> Option<String> {
     }
     let layout = Layout::of(width);
     let header = Header::new(Chart::Steps.title(), keys(), width);
-    let top = header.height() + 4;
-    let bottom = top + rows.len() as i32 * layout.row;
+    let tall = rows.len() > TALL;
+    let top = header.height() + if tall { 24 } else { 4 };
+    let bottom = top + pixels(rows.len(), layout.row);
     let frame = Frame { left: layout.left, right: width.pixels() - EDGE - 6, top, bottom };
     let x = Axis::millis("response time", values(&rows), width.ticks() - 1);
     let svg = drawn((width.pixels(), bottom + BELOW), |canvas| {
@@ -57,11 +61,14 @@ pub(super) fn draw(report: &Report, width: Width) -> Option<String> {
         let panel = Panel { canvas, frame, x: &x, y: &x };
         panel.vertical_grid();
         for (place, summary) in rows.iter().enumerate() {
-            let at = top + place as i32 * layout.row;
+            let at = top + pixels(place, layout.row);
             draw_name(canvas, summary, at, (&layout, width));
             draw_row(&panel, summary, at + layout.lines);
         }
         panel.bottom_axis();
+        if tall {
+            panel.top_axis();
+        }
         panel.bottom_title();
     });
     Some(svg)
@@ -137,6 +144,9 @@ fn draw_name(canvas: &Canvas, summary: &Summary, top: i32, (layout, width): (&La
 
 fn draw_row(panel: &Panel, summary: &Summary, middle: i32) {
     let Frame { left, right, .. } = panel.frame;
+    if summary.response.is_none() {
+        return panel.canvas.text("no response times", (left + 8, middle), Lettering::SMALL);
+    }
     let place = |value| between(left, right, panel.x.place(value));
     for marked in MARKED {
         let y = middle + marked.shift;
@@ -147,8 +157,5 @@ fn draw_row(panel: &Panel, summary: &Summary, middle: i32) {
             panel.canvas.line(vec![(left, y), (value, y)], marked.ink, 1);
             (marked.draw)(panel.canvas, (value, y), marked.ink);
         }
-    }
-    if summary.response.is_none() {
-        panel.canvas.text("no response times", (left + 8, middle), Lettering::SMALL);
     }
 }

@@ -70,13 +70,18 @@ fn check_inside(document: &roxmltree::Document, name: &str) {
     }
 }
 
-#[derive(Debug)]
 struct TextBox {
     text: String,
     left: f64,
     right: f64,
     middle: f64,
     size: f64,
+}
+
+impl std::fmt::Debug for TextBox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\"{}\" at {:.0}–{:.0}, {:.0}", self.text, self.left, self.right, self.middle)
+    }
 }
 
 impl TextBox {
@@ -102,7 +107,8 @@ impl TextBox {
     }
 
     fn covers(&self, other: &TextBox) -> bool {
-        let apart = (self.middle - other.middle).abs() >= (self.size + other.size) / 2.0 - 2.0;
+        let apart =
+            (self.middle - other.middle).abs() >= f64::midpoint(self.size, other.size) - 2.0;
         !apart && self.left < other.right && other.left < self.right
     }
 }

@@ -97,17 +97,17 @@ fn outcomes(shape: &Shape, starts: &[u32], offered: &[f64]) -> Vec<Vec<f64>> {
         .collect()
 }
 
-pub(super) fn curves(shape: &Shape) -> Curves {
-    let requests = f64::from(shape.seconds) * 100.0;
+pub(super) fn curves(run: &Shape) -> Curves {
+    let requests = f64::from(run.seconds) * 100.0;
     let last = requests.log10();
     let share = |place: u32| 1.0 - 10_f64.powf(-last * f64::from(place) / 200.0);
     let time = |share: f64| {
-        if shape.flat { 12.0 } else { 6.0 + 6.0 * (-(1.0 - share).ln()).powf(1.6) }
+        if run.flat { 12.0 } else { 6.0 + 6.0 * (-(1.0 - share).ln()).powf(1.6) }
     };
     let mut response: Vec<(f64, f64)> =
         (0..=200).map(|place| (share(place), time(share(place)))).collect();
     let service = response.iter().map(|(share, ms)| (*share, ms * (1.0 - 0.1 * share))).collect();
-    if let (Some(outlier), Some(end)) = (shape.outlier, response.last_mut()) {
+    if let (Some(outlier), Some(end)) = (run.outlier, response.last_mut()) {
         end.1 = outlier;
     }
     Curves { response, service }

@@ -97,16 +97,24 @@ fn status_paint(status: SloStatus) -> Paint {
     }
 }
 
+/// A scenario's name is not shortened beyond this; the figures go to the next line.
+const LEAST_NAME: usize = 16;
+
 /// `PASS  orders  60 s at 100/s  6,012 requests`, and why.
 fn headline(report: &Report, screen: Screen) -> String {
     let verdict = words::verdict(report.assessment.verdict);
     let load = words::load(report.assessment);
     let requests = words::requests(report.assessment);
-    let taken = [&verdict, &load, &requests].map(|text| plain::width(text) + 2);
-    let room = screen.width.saturating_sub(taken.iter().sum());
-    let scenario = plain::fitted(&words::scenario(report), room.max(8));
+    let figures = format!("{load}  {requests}");
+    let room = screen.width - plain::width(&verdict) - 2;
+    let beside = room.saturating_sub(plain::width(&figures) + 2);
+    let scenario = words::scenario(report);
     let verdict = screen.paint(&verdict, verdict_paint(report.assessment.verdict));
-    let mut out = format!("{verdict}  {scenario}  {load}  {requests}\n");
+    let mut out = if beside >= plain::width(&scenario).min(LEAST_NAME) {
+        format!("{verdict}  {}  {figures}\n", plain::fitted(&scenario, beside))
+    } else {
+        format!("{verdict}  {}\n  {figures}\n", plain::fitted(&scenario, room))
+    };
     for reason in &report.assessment.reasons {
         out += &screen.paragraph("  - ", reason);
     }

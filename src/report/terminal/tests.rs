@@ -40,6 +40,18 @@ fn an_odd_width_is_brought_into_reason() {
 }
 
 #[test]
+fn a_headline_that_is_too_long_takes_two_lines() {
+    let mut run = sample_runs::normal();
+    run.record.head.scenario = "orders of the northern region".to_owned();
+    run.assessment.verdict = Verdict::Inconclusive;
+    let text = render(&run.report(), Style { width: 60, color: false });
+    let lines: Vec<&str> = text.lines().take(2).collect();
+    let expected =
+        ["INCONCLUSIVE  orders of the northern region", "  60 s at 100/s  6,012 requests"];
+    assert_eq!(lines, expected);
+}
+
+#[test]
 fn colour_changes_nothing_but_the_colour() {
     let run = sample_runs::failing();
     let plain = render(&run.report(), Style { width: 80, color: false });
