@@ -1,5 +1,7 @@
 //! `loadgate check`: the plan of a scenario, and what a run of it could certify.
 
+use std::fmt::{self, Write as _};
+
 use crate::analysis::plan;
 use crate::cli::args::CheckArgs;
 use crate::cli::exit::Exit;
@@ -58,12 +60,19 @@ fn load(scenario: &Scenario) -> String {
     for (number, stage) in load.stages.iter().enumerate() {
         let (length, what) = (format_duration(stage.length), describe_stage(stage));
         let arrivals = stage.area();
-        text += &format!(
-            "  stage {}  {length:>8}  {what:<28} about {arrivals:.0} iterations\n",
-            number + 1
+        add(
+            &mut text,
+            format_args!(
+                "  stage {}  {length:>8}  {what:<28} about {arrivals:.0} iterations\n",
+                number + 1
+            ),
         );
     }
     text
+}
+
+fn add(text: &mut String, line: fmt::Arguments<'_>) {
+    text.write_fmt(line).expect("a String takes everything");
 }
 
 /// Iterations that are judged: those of all stages that are not warm-up.
@@ -97,7 +106,7 @@ fn steps(scenario: &Scenario) -> String {
             Some(requests) => format!("{requests:.0}"),
             None => "once per user".to_owned(),
         };
-        text += &format!("  {:<28} {requests:>14}  {}\n", step.name, step.label);
+        add(&mut text, format_args!("  {:<28} {requests:>14}  {}\n", step.name, step.label));
     }
     text
 }
@@ -110,7 +119,10 @@ fn objectives(scenario: &Scenario) -> String {
             Scope::All => ("all".to_owned(), Some(all_requests(scenario))),
             Scope::Step(id) => (scenario.step(id).name.clone(), expected_requests(scenario, id)),
         };
-        text += &format!("  {place:<16} {:<32} {}\n", slo.text, certifiable(slo, requests));
+        add(
+            &mut text,
+            format_args!("  {place:<16} {:<32} {}\n", slo.text, certifiable(slo, requests)),
+        );
     }
     text
 }

@@ -112,7 +112,7 @@ impl std::error::Error for TrialError {}
 
 /// The target as far as it is ours.
 enum Running {
-    Demo(Demo),
+    Demo(#[expect(dead_code, reason = "it serves for as long as it is kept")] Demo),
     Process(RunningTarget),
     Elsewhere,
 }

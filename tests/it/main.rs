@@ -1,0 +1,12 @@
+//! The integration tests: loadgate as its users meet it, against real processes, sockets
+//! and parsers.
+
+mod architecture;
+mod cli;
+mod demo_run;
+mod exchange;
+mod fastify;
+mod files;
+mod readme;
+mod support;
+mod target;

@@ -1,0 +1,77 @@
+//! What several tests need: the binary, bounded waits, free ports, temporary folders.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The binary under test.
+pub fn loadgate() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgate"));
+    // What the developer's shell or CI has set must not change what is tested.
+    command.env_remove("CI").env_remove("NO_COLOR").current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// The project's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs to the end.
+pub fn run(args: &[&str]) -> Output {
+    loadgate().args(args).output().expect("the binary starts")
+}
+
+/// Waits until something is true, at most a minute.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits for a child's end, at most two minutes; it is killed then.
+#[track_caller]
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("the child is ours") {
+            return status;
+        }
+        if start.elapsed() > Duration::from_secs(120) {
+            let _ = child.kill();
+            panic!("the child did not end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A port of loopback that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has ports");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// Standard output as text.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Standard error as text.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The run folder that `latest` points at.
+pub fn latest(output: &Path, scenario: &str) -> PathBuf {
+    output.join(scenario).join("latest")
+}
+
+/// `summary.json` of a run folder.
+#[track_caller]
+pub fn summary(folder: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(folder.join("summary.json")).expect("a summary");
+    serde_json::from_str(&text).expect("JSON")
+}
