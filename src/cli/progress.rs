@@ -97,7 +97,7 @@ impl Display {
         match &self.form {
             Form::Quiet => {}
             Form::Lines => {
-                if done % LINE_EVERY == 0 {
+                if done.is_multiple_of(LINE_EVERY) {
                     let (length, span) = (format_duration(self.load.length()), self.since);
                     let stage = stage_at(&self.load, progress.second);
                     line(&format!("{done:>4}s of {length}, {stage}: {}", span.describe()));
