@@ -157,9 +157,7 @@ fn start(mut command: impl Iterator<Item = OsString>) -> io::Result<Pid> {
 
 fn watch(root: Pid) -> i32 {
     // Blocked only now: the command would inherit the mask. Threads inherit it too.
-    let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
-    let signals: SigSet = signals.into_iter().collect();
-    let _ = signals.thread_block();
+    let _ = handled_signals().thread_block();
     say(Report::Started(root.as_raw().unsigned_abs()));
     let (sender, events) = channel();
     for listener in [listen_to_leash, listen_to_signals] {
@@ -297,13 +295,15 @@ fn listen_to_leash(events: &Sender<Event>) {
 
 /// SIGTERM stops; the terminal's signals are loadgate's business.
 fn listen_to_signals(events: &Sender<Event>) {
-    let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
-    let signals: SigSet = signals.into_iter().collect();
-    while let Ok(signal) = signals.wait() {
+    while let Ok(signal) = handled_signals().wait() {
         if signal == Signal::SIGTERM {
             let _ = events.send(Event::Stop { grace: DEFAULT_GRACE });
         }
     }
+}
+
+fn handled_signals() -> SigSet {
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect()
 }
 
 /// Tells loadgate, if it is still there.
