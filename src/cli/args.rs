@@ -114,9 +114,21 @@ pub struct RunArgs {
     /// What an inconclusive run counts as [default: exit code 5]
     #[arg(long, value_name = "AS")]
     pub inconclusive: Option<Inconclusive>,
+    /// What stamps the end of a response [default: kernel where it can]
+    #[arg(long, value_name = "CLOCK")]
+    pub receive_clock: Option<Clock>,
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,
+}
+
+/// What stamps the end of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Clock {
+    /// The kernel, when it receives the packet; costs about 1 µs per response
+    Kernel,
+    /// The generator, when it reads; its own delays count as the target's
+    Generator,
 }
 
 const URL: &str = "Without a scenario file";

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::args::RunArgs;
+use crate::cli::args::{Clock, RunArgs};
 use crate::cli::exit::Exit;
 use crate::cli::progress::Display;
 use crate::cli::{folder, interrupt, output};
+use crate::engine::plan::ReceiveClock;
+use crate::engine::socket;
 use crate::experiment::control::Control;
 use crate::experiment::head::slug;
 use crate::experiment::trial::{Trial, TrialError};
@@ -68,6 +70,7 @@ fn drive(
         scenario: scenario.clone(),
         folder,
         supervisor: Supervisor { program, argument: SUPERVISE },
+        receive_clock: receive_clock(args.receive_clock),
         control,
         watch: &mut |event| display.show(event),
     };
@@ -80,6 +83,13 @@ fn drive(
             let _ = fs::remove_dir(folder);
             fail(&error)
         }
+    }
+}
+
+fn receive_clock(wanted: Option<Clock>) -> ReceiveClock {
+    match wanted {
+        Some(Clock::Generator) => ReceiveClock::Generator,
+        Some(Clock::Kernel) | None => socket::best_clock(),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Names how a request ended.
 
-use std::error::Error;
 use std::io;
 
 use crate::record::outcome::{Cause, Outcome};
@@ -40,23 +39,10 @@ pub fn not_connected(error: &io::Error) -> Ending {
     (Outcome::TransportError, Some(cause))
 }
 
-/// The ending of a request whose exchange broke off.
-pub fn broken_off(error: &hyper::Error) -> Ending {
-    let cause = if error.is_parse_too_large() {
-        Cause::TooLarge
-    } else if error.is_parse() {
-        Cause::Malformed
-    } else {
-        io_cause(error)
-    };
-    (Outcome::TransportError, Some(cause))
-}
-
-fn io_cause(error: &hyper::Error) -> Cause {
-    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    match io.map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Cause::Reset,
-        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => Cause::Malformed,
+/// Why a connection broke.
+pub fn broken(error: &io::Error) -> Cause {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Cause::Reset,
         _ => Cause::Closed,
     }
 }

@@ -209,6 +209,8 @@ impl Tick {
         generator.in_flight += gauges.in_flight;
         generator.in_flight_peak += gauges.in_flight_peak;
         generator.connections += gauges.connections;
+        generator.involuntary_switches += gauges.involuntary_switches;
+        generator.canary_late_max_ns = generator.canary_late_max_ns.max(gauges.canary_late_max);
         generator.send_lag_max_ns = generator.send_lag_max_ns.max(gauges.send_lag_max);
     }
 

@@ -1,195 +1,210 @@
-//! Keep-alive connections to the target, and the ceiling on them.
+//! The connections of one worker, and the ceiling on them.
 //!
-//! A connection serves one request at a time and goes back to the worker's pool. When
-//! all that are allowed are in use, requests wait in the order they came; that wait is
-//! part of their response time, as the ceiling is the scenario's, not the generator's
-//! lag. Opening one is timed.
+//! | state | event | next |
+//! | --- | --- | --- |
+//! | connecting | connected | busy with the request that waits, or idle |
+//! | connecting | refused, time limit | closed |
+//! | busy | response complete | idle, or closed when it may not be reused |
+//! | busy | broken, time limit | closed |
+//! | idle | a request | busy |
+//! | idle | bytes, or the other side closes | closed |
+//!
+//! When all that are allowed are in use, requests wait in the order they came; that wait
+//! is part of their response time, as the ceiling is the scenario's, not the generator's
+//! lag.
 
-use std::cell::{Cell, RefCell};
-use std::io;
-use std::net::SocketAddr;
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use slab::Slab;
 
-use crate::engine::stream::{StampedStream, Stamps};
+use crate::engine::response::{Expected, Response};
+use crate::engine::socket::Socket;
+use crate::record::sample::Moment;
 
-/// The size of a response's head that is accepted.
-const MAX_HEAD: usize = 256 * 1024;
-/// A connection is not reused when the target may be about to close it.
+/// A connection is not used again when the target may be about to close it.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
 
-/// One worker's connections.
-#[derive(Debug)]
-pub struct Pool {
-    address: SocketAddr,
-    permits: Semaphore,
-    idle: RefCell<Vec<Connection>>,
-    open: Rc<Cell<u64>>,
+/// A connection that may be gone: its place, and which of the connections that were ever
+/// there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionKey {
+    place: u32,
+    birth: u32,
 }
 
-/// An open connection.
+impl ConnectionKey {
+    /// For the poller.
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.birth) << 32 | u64::from(self.place)
+    }
+
+    /// Back from the poller.
+    pub fn from_bits(bits: u64) -> ConnectionKey {
+        ConnectionKey { place: bits as u32, birth: (bits >> 32) as u32 }
+    }
+}
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Since a moment, for a walk or ahead of need.
+    Connecting(Moment, Option<usize>),
+    /// Serves the request of a walk.
+    Busy(usize),
+    /// Waits for a request, since a moment.
+    Idle(Moment),
+}
+
+/// One connection.
 #[derive(Debug)]
 pub struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    stamps: Rc<Stamps>,
-    used: bool,
-    idle_since: Instant,
-    idle_limit: Option<Duration>,
+    birth: u32,
+    /// The socket.
+    pub socket: Socket,
+    /// What it is doing.
+    pub state: State,
+    /// The response under way.
+    pub response: Response,
+    /// The body of a response from which something is extracted.
+    pub body: Vec<u8>,
+    /// What the kernel did not take of the request.
+    pub unwritten: Vec<u8>,
+    /// Whether a request was answered on it before: it may have been closed since.
+    pub was_used: bool,
+    /// How long the target said it keeps it.
+    pub idle_limit: Option<Duration>,
+    /// The moments of the request under way.
+    pub times: Times,
 }
 
-/// The right to use one connection.
+/// The moments of a request on a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Times {
+    /// When the connection was there for it.
+    pub ready: Moment,
+    /// When its bytes went to the kernel.
+    pub sent: Option<Moment>,
+    /// When the first bytes of the response arrived.
+    pub first_byte: Option<Moment>,
+    /// When the latest bytes of the response arrived.
+    pub last_byte: Moment,
+    /// How much later the latest bytes were read, in nanoseconds.
+    pub receive_lag: u64,
+}
+
+impl Connection {
+    /// Begins a request: forgets the one before.
+    pub fn begin(&mut self, walk: usize, expected: Expected, ready: Moment) {
+        self.state = State::Busy(walk);
+        self.response = Response::new(expected);
+        self.body.clear();
+        self.unwritten.clear();
+        self.times = Times { ready, ..Times::default() };
+    }
+
+    /// Whether it may serve another request after a complete response.
+    pub fn is_reusable(&self) -> bool {
+        self.response.keeps_alive() && self.unwritten.is_empty()
+    }
+}
+
+/// All connections of a worker.
 #[derive(Debug)]
-pub struct Lease<'a> {
-    pool: &'a Pool,
-    _permit: SemaphorePermit<'a>,
+pub struct Connections {
+    all: Slab<Connection>,
+    idle: Vec<ConnectionKey>,
+    births: u32,
+    most: usize,
+    /// Connections that are being opened ahead of need.
+    ahead: usize,
 }
 
-impl Pool {
-    /// A pool of at most so many connections.
-    pub fn new(address: SocketAddr, most: usize) -> Pool {
-        let permits = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
-        Pool { address, permits, idle: RefCell::default(), open: Rc::default() }
+impl Connections {
+    /// At most so many.
+    pub fn new(most: usize) -> Connections {
+        Connections { all: Slab::new(), idle: Vec::new(), births: 0, most, ahead: 0 }
     }
 
-    /// How many connections are open.
-    pub fn open(&self) -> u64 {
-        self.open.get()
+    /// How many are open or being opened.
+    pub fn open(&self) -> usize {
+        self.all.len()
     }
 
-    /// Waits for the right to use a connection.
-    pub async fn lease(&self) -> Lease<'_> {
-        let permit = self.permits.acquire().await.expect("the semaphore is never closed");
-        Lease { pool: self, _permit: permit }
+    /// Whether one more is allowed.
+    pub fn has_room(&self) -> bool {
+        self.all.len() < self.most
     }
 
-    /// The connection used last, as it is the least likely to have been closed.
-    fn take_idle(&self) -> Option<Connection> {
-        let mut idle = self.idle.borrow_mut();
-        while let Some(connection) = idle.pop() {
-            if connection.is_fresh() {
-                return Some(connection);
+    /// Whether nothing is idle or being opened ahead of need.
+    pub fn has_no_spare(&self) -> bool {
+        self.idle.is_empty() && self.ahead == 0
+    }
+
+    /// The key that the next new one will have.
+    pub fn next_key(&self) -> ConnectionKey {
+        ConnectionKey { place: self.all.vacant_key() as u32, birth: self.births.wrapping_add(1) }
+    }
+
+    /// A new one that is connecting.
+    pub fn insert(&mut self, socket: Socket, since: Moment, walk: Option<usize>) -> ConnectionKey {
+        self.births = self.births.wrapping_add(1);
+        self.ahead += usize::from(walk.is_none());
+        let connection = Connection {
+            birth: self.births,
+            socket,
+            state: State::Connecting(since, walk),
+            response: Response::new(Expected { is_head: false, body_limit: 0 }),
+            body: Vec::new(),
+            unwritten: Vec::new(),
+            was_used: false,
+            idle_limit: None,
+            times: Times::default(),
+        };
+        let place = self.all.insert(connection) as u32;
+        ConnectionKey { place, birth: self.births }
+    }
+
+    /// A connection, unless it is gone.
+    pub fn find(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
+        self.all.get_mut(key.place as usize).filter(|connection| connection.birth == key.birth)
+    }
+
+    /// Closes a connection.
+    pub fn close(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.find(key) {
+            let was_ahead = matches!(connection.state, State::Connecting(_, None));
+            self.ahead -= usize::from(was_ahead);
+            self.all.remove(key.place as usize);
+        }
+    }
+
+    /// Keeps a connection for the next request.
+    pub fn keep(&mut self, key: ConnectionKey, now: Moment) {
+        if let Some(connection) = self.find(key) {
+            let was_ahead = matches!(connection.state, State::Connecting(_, None));
+            connection.state = State::Idle(now);
+            self.ahead -= usize::from(was_ahead);
+            self.idle.push(key);
+        }
+    }
+
+    /// The idle connection used last, as it is the least likely to have been closed.
+    pub fn take_idle(&mut self, now: Moment) -> Option<ConnectionKey> {
+        while let Some(key) = self.idle.pop() {
+            match self.find(key) {
+                Some(connection) if connection.is_fresh(now) => return Some(key),
+                Some(_) => self.close(key),
+                None => {}
             }
         }
         None
     }
-
-    async fn connect(&self) -> io::Result<Connection> {
-        let tcp = TcpStream::connect(self.address).await?;
-        tcp.set_nodelay(true)?;
-        let stamps = Rc::new(Stamps::default());
-        let stream = TokioIo::new(StampedStream::new(tcp, stamps.clone()));
-        let (sender, driver) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .handshake(stream)
-            .await
-            .map_err(io::Error::other)?;
-        let open = OpenGuard::new(&self.open);
-        tokio::task::spawn_local(async move {
-            // Its errors reach the request that suffers from them.
-            let _ = driver.await;
-            drop(open);
-        });
-        let idle_since = Instant::now();
-        Ok(Connection { sender, stamps, used: false, idle_since, idle_limit: None })
-    }
-}
-
-/// Counts a connection for as long as it is open.
-struct OpenGuard(Rc<Cell<u64>>);
-
-impl OpenGuard {
-    fn new(open: &Rc<Cell<u64>>) -> OpenGuard {
-        open.set(open.get() + 1);
-        OpenGuard(open.clone())
-    }
-}
-
-impl Drop for OpenGuard {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
 }
 
 impl Connection {
-    fn is_fresh(&self) -> bool {
-        let in_time =
-            self.idle_limit.is_none_or(|limit| self.idle_since.elapsed() + IDLE_MARGIN < limit);
-        in_time && !self.sender.is_closed()
-    }
-
-    /// The stamps of the request under way.
-    pub fn stamps(&self) -> &Rc<Stamps> {
-        &self.stamps
-    }
-
-    /// Whether an earlier request was answered on it: it may have been closed since.
-    pub fn was_used(&self) -> bool {
-        self.used
-    }
-
-    /// Sends a request and waits for the head of its response.
-    pub async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> hyper::Result<Response<Incoming>> {
-        // Returned to the pool, its task may not have seen the last response's end yet.
-        self.sender.ready().await?;
-        self.sender.send_request(request).await
-    }
-
-    /// What the target said about how long it keeps idle connections.
-    pub fn keep_idle_for(&mut self, limit: Option<Duration>) {
-        self.idle_limit = limit;
-    }
-}
-
-impl Lease<'_> {
-    /// An idle connection, if there is one.
-    pub fn take_idle(&self) -> Option<Connection> {
-        self.pool.take_idle()
-    }
-
-    /// A new connection.
-    pub async fn connect(&self) -> io::Result<Connection> {
-        self.pool.connect().await
-    }
-
-    /// Gives a connection back after a complete response.
-    pub fn give_back(self, mut connection: Connection) {
-        connection.used = true;
-        connection.idle_since = Instant::now();
-        self.pool.idle.borrow_mut().push(connection);
-    }
-}
-
-/// Reads `Keep-Alive: timeout=5`.
-pub fn keep_alive_limit(header: Option<&[u8]>) -> Option<Duration> {
-    let text = std::str::from_utf8(header?).ok()?;
-    let seconds = text.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keep_alive_is_read_where_it_is_well_formed() {
-        let limit = |text: &str| keep_alive_limit(Some(text.as_bytes())).map(|d| d.as_secs());
-        assert_eq!(limit("timeout=5"), Some(5));
-        assert_eq!(limit("max=100, timeout=72"), Some(72));
-        assert_eq!(limit("timeout=never"), None);
-        assert_eq!(limit("timeout=99999999999999999999999"), None);
-        assert_eq!(keep_alive_limit(Some(b"\xff")), None);
-        assert_eq!(keep_alive_limit(None), None);
+    fn is_fresh(&self, now: Moment) -> bool {
+        let State::Idle(since) = self.state else { return false };
+        let idle = Duration::from_nanos(now.since(since));
+        self.idle_limit.is_none_or(|limit| idle + IDLE_MARGIN < limit)
     }
 }

@@ -34,8 +34,12 @@ pub struct Gauges {
     pub connections: u64,
     /// CPU time of the worker's thread during the second, in nanoseconds.
     pub cpu_ns: u64,
+    /// Times that the kernel took the CPU away from the thread during the second.
+    pub involuntary_switches: u64,
     /// The longest send lag, in nanoseconds.
     pub send_lag_max: u64,
+    /// The longest that the worker stood still, in nanoseconds: how late its 10-ms tick was.
+    pub canary_late_max: u64,
 }
 
 /// What a worker did in all.
@@ -57,6 +61,7 @@ pub struct Ledger {
     in_flight: u64,
     in_flight_peak: u64,
     send_lag_max: u64,
+    canary_late_max: u64,
     /// Iterations and requests in all.
     pub totals: Totals,
 }
@@ -77,6 +82,11 @@ impl Ledger {
         self.in_flight -= 1;
         self.send_lag_max = self.send_lag_max.max(sample.send_lag);
         self.samples.push(sample);
+    }
+
+    /// The worker's tick came so much later than it was due, in nanoseconds.
+    pub fn saw_tick(&mut self, late: u64) {
+        self.canary_late_max = self.canary_late_max.max(late);
     }
 
     /// Requests in flight.
@@ -103,5 +113,6 @@ impl Ledger {
         batch.gauges.in_flight = self.in_flight;
         batch.gauges.in_flight_peak = mem::replace(&mut self.in_flight_peak, self.in_flight);
         batch.gauges.send_lag_max = mem::take(&mut self.send_lag_max);
+        batch.gauges.canary_late_max = mem::take(&mut self.canary_late_max);
     }
 }

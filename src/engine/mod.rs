@@ -1,24 +1,25 @@
 //! Scenario in, intervals out, over the wire. Measures, never judges: it does not know
 //! what an objective or a baseline is.
 //!
-//! [`worker`] is one thread with its own runtime, connections and virtual users; it
-//! waits for the next arrival ([`pacer`], [`alarm`]), takes a [`user`] and lets it walk
-//! its flow. Each request is an [`exchange`] over a [`connection`], whose [`stream`]
-//! stamps reads and writes; [`classify`] names how it ended. Once a second each worker
-//! sends what it saw to the [`collector`], which writes the record. Workers share
-//! nothing else.
+//! A [`worker`] is one thread with a [`poller`] of its own. It waits for the next arrival,
+//! takes a [`user`] and lets it [`walk`] its flow: a [`request`] goes out on a
+//! [`connection`], whose [`socket`] stamps what comes back, and a [`response`] is made of
+//! the bytes; [`classify`] names how it ended. [`due`] has the moments at which a walk must
+//! be looked at again. Once a second each worker sends its [`ledger`] to the [`collector`],
+//! which writes the record. Workers share nothing else.
 
-pub mod alarm;
+pub mod chunked;
 pub mod classify;
 pub mod clock;
 pub mod collector;
 pub mod connection;
-pub mod exchange;
+pub mod due;
 pub mod ledger;
-pub mod pacer;
 pub mod plan;
-pub mod prepare;
-pub mod stream;
+pub mod poller;
+pub mod request;
+pub mod response;
+pub mod socket;
 pub mod user;
 pub mod walk;
 pub mod worker;

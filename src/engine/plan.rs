@@ -23,8 +23,29 @@ pub struct Plan {
     pub workers: usize,
     /// When the schedule starts; may lie ahead.
     pub start: Instant,
+    /// What stamps the arrival of bytes.
+    pub receive_clock: ReceiveClock,
     /// Tells the workers to end early.
     pub stop: watch::Receiver<Stop>,
+}
+
+/// What stamps the arrival of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiveClock {
+    /// The kernel, when it receives a packet.
+    Kernel,
+    /// The generator, when it gets round to reading.
+    Generator,
+}
+
+impl ReceiveClock {
+    /// For the record.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReceiveClock::Kernel => "kernel",
+            ReceiveClock::Generator => "generator",
+        }
+    }
 }
 
 /// Whether the run goes on.

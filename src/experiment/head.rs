@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use crate::engine::pacer;
+use crate::engine::poller;
 use crate::record::run::{
     Environment, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead, VERSION,
     WindowsHead,
@@ -48,8 +48,8 @@ fn environment(workers: usize) -> Environment {
         cores: machine.cores,
         memory: machine.memory,
         workers: workers as u32,
-        pacer: pacer::NAME.to_owned(),
-        receive_clock: "generator".to_owned(),
+        pacer: poller::NAME.to_owned(),
+        receive_clock: String::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::demo::Demo;
 use crate::engine::collector::{Collector, MachineSecond, Message, Progress};
 use crate::engine::ledger::Totals;
-use crate::engine::plan::{Plan, Stop, workers_for};
+use crate::engine::plan::{Plan, ReceiveClock, Stop, workers_for};
 use crate::engine::worker;
 use crate::experiment::control::Control;
 use crate::experiment::head::head;
@@ -48,6 +48,8 @@ pub struct Trial<'a> {
     pub folder: &'a Path,
     /// How targets are started.
     pub supervisor: Supervisor,
+    /// What stamps the arrival of bytes.
+    pub receive_clock: ReceiveClock,
     /// Ends it early.
     pub control: Control,
     /// Hears what happens.
@@ -206,13 +208,16 @@ impl Trial<'_> {
         let scenario = self.scenario.clone();
         let workers = workers_for(scenario.load.peak(), cores, scenario.limits.workers);
         let socket = resolve(address)?;
-        let head = head(&scenario, shown(&scenario, address), workers, SystemTime::now() + LEAD);
+        let mut head =
+            head(&scenario, shown(&scenario, address), workers, SystemTime::now() + LEAD);
+        self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
         let mut writer = RunWriter::create(self.folder, head).map_err(TrialError::Store)?;
         let plan = Plan {
             scenario,
             address: socket,
             authority: address.authority(),
             workers,
+            receive_clock: self.receive_clock,
             start: Instant::now() + LEAD,
             stop: self.control.subscribe(),
         };

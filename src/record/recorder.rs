@@ -153,6 +153,7 @@ mod tests {
             first_byte: Some(Moment((intended_ms + took_ms) * MS)),
             ended: Moment((intended_ms + took_ms) * MS),
             send_lag: 0,
+            receive_lag: 0,
             connect: None,
             outcome,
             cause: None,

@@ -23,6 +23,11 @@ pub struct GeneratorSecond {
     pub connections: u64,
     /// The longest send lag of the second, in nanoseconds.
     pub send_lag_max_ns: u64,
+    /// The longest that a worker stood still, in nanoseconds: how late a task that runs every
+    /// 10 ms was.
+    pub canary_late_max_ns: u64,
+    /// Times that the kernel took the CPU away from a worker.
+    pub involuntary_switches: u64,
     /// Share of the machine's CPU time that was in use by anybody, in [0, 1].
     pub machine_busy: Option<f64>,
     /// Share of the machine's CPU time that the hypervisor took away, in [0, 1].

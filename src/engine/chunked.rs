@@ -1,0 +1,153 @@
+//! The chunked transfer coding (RFC 9112, 7.1), byte by byte; keeps nothing.
+//!
+//! | state | byte | next |
+//! | --- | --- | --- |
+//! | size | hexadecimal digit | size |
+//! | size | `;`, blank | extension |
+//! | size, extension | CR | size LF |
+//! | size LF | LF | data, or trailers after a size of 0 |
+//! | data | any, as many as the size | data CR |
+//! | data CR, data LF | CR, LF | size |
+//! | trailers | an empty line | done |
+
+use std::ops::Range;
+
+use crate::engine::response::Unreadable;
+
+/// Bytes of extensions and trailers that are passed over.
+const MAX_EXTRA: u32 = 16 * 1024;
+
+/// A chunked body under way.
+#[derive(Debug, Default)]
+pub struct Chunked {
+    state: State,
+    size: u64,
+    digits: u8,
+    extra: u32,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Size,
+    Extension,
+    SizeLf,
+    Data,
+    DataCr,
+    DataLf,
+    /// At the beginning of a line behind the last chunk.
+    Trailer,
+    TrailerLine,
+    TrailerLf,
+    EndLf,
+    Done,
+}
+
+impl Chunked {
+    /// Takes bytes up to the end of the next stretch of data: how many were taken, which of
+    /// them are data, and whether the body has ended.
+    pub fn feed(
+        &mut self,
+        bytes: &[u8],
+    ) -> Result<(usize, Option<Range<usize>>, bool), Unreadable> {
+        let mut used = 0;
+        while used < bytes.len() && self.state != State::Done {
+            if self.state == State::Data {
+                let rest = (bytes.len() - used) as u64;
+                let taken = rest.min(self.size);
+                self.size -= taken;
+                if self.size == 0 {
+                    self.state = State::DataCr;
+                }
+                let end = used + taken as usize;
+                return Ok((end, Some(used..end), false));
+            }
+            self.state = self.byte(bytes[used])?;
+            used += 1;
+        }
+        Ok((used, None, self.state == State::Done))
+    }
+
+    fn byte(&mut self, byte: u8) -> Result<State, Unreadable> {
+        match (self.state, byte) {
+            (State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.digit(byte),
+            (State::Size, b'\r') if self.digits > 0 => Ok(State::SizeLf),
+            (State::Size, b';' | b' ' | b'\t') if self.digits > 0 => Ok(State::Extension),
+            (State::Extension, b'\r') => Ok(State::SizeLf),
+            (State::SizeLf, b'\n') => Ok(self.after_size()),
+            (State::DataCr, b'\r') => Ok(State::DataLf),
+            (State::DataLf, b'\n') => Ok(State::Size),
+            (State::Trailer, b'\r') => Ok(State::EndLf),
+            (State::TrailerLine, b'\r') => Ok(State::TrailerLf),
+            (State::TrailerLf, b'\n') => Ok(State::Trailer),
+            (State::EndLf, b'\n') => Ok(State::Done),
+            (State::Extension, byte) if byte != b'\n' => self.pass_over(State::Extension),
+            (State::Trailer | State::TrailerLine, byte) if byte != b'\n' => {
+                self.pass_over(State::TrailerLine)
+            }
+            _ => Err(Unreadable::Malformed),
+        }
+    }
+
+    fn digit(&mut self, byte: u8) -> Result<State, Unreadable> {
+        let digit = char::from(byte).to_digit(16).ok_or(Unreadable::Malformed)?;
+        self.digits += 1;
+        if self.digits > 16 {
+            return Err(Unreadable::Malformed);
+        }
+        self.size = self.size << 4 | u64::from(digit);
+        Ok(State::Size)
+    }
+
+    fn after_size(&mut self) -> State {
+        self.digits = 0;
+        if self.size == 0 { State::Trailer } else { State::Data }
+    }
+
+    fn pass_over(&mut self, state: State) -> Result<State, Unreadable> {
+        self.extra += 1;
+        if self.extra > MAX_EXTRA { Err(Unreadable::TooLarge) } else { Ok(state) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn fails(bytes: &[u8], expected: Unreadable) {
+        let mut chunked = Chunked::default();
+        let mut rest = bytes;
+        loop {
+            match chunked.feed(rest) {
+                Ok((_, _, true)) => panic!("it was accepted"),
+                Ok((used, _, false)) if used == rest.len() => panic!("it goes on"),
+                Ok((used, _, false)) => rest = &rest[used..],
+                Err(error) => return assert_eq!(error, expected),
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_must_be_hexadecimal_and_fit() {
+        fails(b"\r\n", Unreadable::Malformed);
+        fails(b"g\r\n", Unreadable::Malformed);
+        fails(b"1\n", Unreadable::Malformed);
+        fails(b"11111111111111111\r\n", Unreadable::Malformed);
+        fails(b"1\r\nab", Unreadable::Malformed);
+    }
+
+    #[test]
+    fn extensions_and_trailers_are_bounded() {
+        let long = vec![b'x'; MAX_EXTRA as usize + 10];
+        fails(&[b"1;".as_slice(), &long].concat(), Unreadable::TooLarge);
+        fails(&[b"0\r\n".as_slice(), &long].concat(), Unreadable::TooLarge);
+    }
+
+    #[test]
+    fn a_body_ends_after_its_trailers() {
+        let mut chunked = Chunked::default();
+        let bytes = b"0\r\na: b\r\n\r\nmore";
+        assert_eq!(chunked.feed(bytes), Ok((bytes.len() - 4, None, true)));
+    }
+}

@@ -1,0 +1,293 @@
+//! Waits for sockets and for a moment, precisely.
+//!
+//! `tokio::time` rounds every deadline up to the next millisecond. On Linux the worker
+//! waits on epoll with a timer of the kernel in it (`timerfd`, `CLOCK_MONOTONIC`, absolute):
+//! the timer is set only when the next moment has changed, never read, and costs nothing
+//! while sockets are busy. Elsewhere it waits as precisely as the platform's own call
+//! allows; the record says which.
+
+#[cfg(target_os = "linux")]
+pub use linux::{NAME, Poller};
+#[cfg(not(target_os = "linux"))]
+pub use portable::{NAME, Poller};
+
+/// What happened to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ready {
+    /// The key under which it was added.
+    pub key: u64,
+    /// Bytes, the end of the stream, or an error can be read.
+    pub readable: bool,
+    /// Bytes can be written, or a connection attempt is over.
+    pub writable: bool,
+    /// The other side writes no more, or the connection is broken.
+    pub closed: bool,
+}
+
+/// Events that are taken at once.
+const EVENTS: usize = 256;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io;
+    use std::time::{Duration, Instant};
+
+    use mio::net::TcpStream;
+    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+    use nix::sys::time::TimeSpec;
+    use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+    use nix::time::clock_gettime;
+
+    use super::{EVENTS, Ready};
+    use crate::record::sample::Moment;
+
+    /// What waits, for the record.
+    pub const NAME: &str = "timerfd";
+    /// The key of the timer; no socket has it.
+    const TIMER: u64 = u64::MAX;
+
+    /// Waits on epoll and a timer.
+    #[derive(Debug)]
+    pub struct Poller {
+        epoll: Epoll,
+        timer: TimerFd,
+        /// The kernel's monotonic clock at moment zero.
+        zero: Duration,
+        armed: Option<Moment>,
+        events: Vec<EpollEvent>,
+    }
+
+    impl Poller {
+        /// A poller whose moments count from `start`, which may lie ahead.
+        pub fn new(start: Instant) -> io::Result<Poller> {
+            let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+            let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+            let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+            let interest = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+            epoll.add(&timer, EpollEvent::new(interest, TIMER))?;
+            let now = Duration::from(clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?);
+            let ahead = start.saturating_duration_since(Instant::now());
+            let zero = (now + ahead).saturating_sub(start.elapsed());
+            Ok(Poller { epoll, timer, zero, armed: None, events: Vec::with_capacity(EVENTS) })
+        }
+
+        /// Watches a socket: every change once, until it is closed.
+        pub fn add(&self, socket: &mut TcpStream, key: u64) -> io::Result<()> {
+            let interest = EpollFlags::EPOLLIN
+                | EpollFlags::EPOLLOUT
+                | EpollFlags::EPOLLRDHUP
+                | EpollFlags::EPOLLET;
+            Ok(self.epoll.add(&*socket, EpollEvent::new(interest, key))?)
+        }
+
+        /// Waits for sockets, at most until a moment; with `None` not at all.
+        pub fn wait(&mut self, until: Option<Moment>) -> io::Result<()> {
+            let timeout = match until {
+                None => EpollTimeout::ZERO,
+                Some(until) => {
+                    self.arm(until)?;
+                    EpollTimeout::NONE
+                }
+            };
+            self.events.resize(EVENTS, EpollEvent::empty());
+            let count = match self.epoll.wait(&mut self.events, timeout) {
+                Ok(count) => count,
+                Err(nix::errno::Errno::EINTR) => 0,
+                Err(error) => return Err(error.into()),
+            };
+            self.events.truncate(count);
+            if self.events.iter().any(|event| event.data() == TIMER) {
+                self.armed = None;
+            }
+            Ok(())
+        }
+
+        fn arm(&mut self, until: Moment) -> io::Result<()> {
+            if self.armed == Some(until) {
+                return Ok(());
+            }
+            // A moment of zero would disarm it; the past is due at once.
+            let at = (self.zero + Duration::from_nanos(until.0)).max(Duration::from_nanos(1));
+            let expiration = Expiration::OneShot(TimeSpec::from_duration(at));
+            self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+            self.armed = Some(until);
+            Ok(())
+        }
+
+        /// What the last wait found at a place; `None` for the timer and behind the end.
+        pub fn found(&self, place: usize) -> Option<Ready> {
+            let event = self.events.get(place)?;
+            let flags = event.events();
+            let broken = EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
+            Some(Ready {
+                key: event.data(),
+                readable: flags.intersects(EpollFlags::EPOLLIN | broken),
+                writable: flags.intersects(EpollFlags::EPOLLOUT | broken),
+                closed: flags.intersects(EpollFlags::EPOLLRDHUP | broken),
+            })
+        }
+
+        /// Whether a key is the timer's own.
+        pub fn is_timer(key: u64) -> bool {
+            key == TIMER
+        }
+    }
+}
+
+/// Compiled for tests on Linux too, so that it is known to work.
+#[cfg(any(test, not(target_os = "linux")))]
+#[cfg_attr(target_os = "linux", allow(dead_code, unreachable_pub))]
+mod portable {
+    use std::io;
+    use std::time::{Duration, Instant};
+
+    use mio::net::TcpStream;
+    use mio::{Events, Interest, Poll, Token};
+
+    use super::{EVENTS, Ready};
+    use crate::record::sample::Moment;
+
+    /// What waits, for the record.
+    pub const NAME: &str = "system-poll";
+
+    /// Waits on the platform's own call.
+    #[derive(Debug)]
+    pub struct Poller {
+        poll: Poll,
+        start: Instant,
+        events: Events,
+        found: Vec<Ready>,
+    }
+
+    impl Poller {
+        /// A poller whose moments count from `start`, which may lie ahead.
+        pub fn new(start: Instant) -> io::Result<Poller> {
+            let events = Events::with_capacity(EVENTS);
+            Ok(Poller { poll: Poll::new()?, start, events, found: Vec::new() })
+        }
+
+        /// Watches a socket: every change once, until it is closed.
+        pub fn add(&self, socket: &mut TcpStream, key: u64) -> io::Result<()> {
+            let token = Token(key as usize);
+            self.poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
+        }
+
+        /// Waits for sockets, at most until a moment; with `None` not at all.
+        pub fn wait(&mut self, until: Option<Moment>) -> io::Result<()> {
+            let until = until.map(|until| self.start + Duration::from_nanos(until.0));
+            let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match self.poll.poll(&mut self.events, Some(timeout.unwrap_or_default())) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            self.found.clear();
+            self.found.extend(self.events.iter().map(|event| Ready {
+                key: event.token().0 as u64,
+                readable: event.is_readable() || event.is_error(),
+                writable: event.is_writable() || event.is_error(),
+                closed: event.is_read_closed() || event.is_error(),
+            }));
+            Ok(())
+        }
+
+        /// What the last wait found at a place.
+        pub fn found(&self, place: usize) -> Option<Ready> {
+            self.found.get(place).copied()
+        }
+
+        /// Whether a key is the timer's own; there is none here.
+        pub fn is_timer(_key: u64) -> bool {
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::time::{Duration, Instant};
+
+    use mio::net::TcpStream;
+
+    use super::*;
+    use crate::record::sample::Moment;
+
+    macro_rules! both {
+        ($name:ident, $check:ident) => {
+            #[test]
+            fn $name() {
+                $check!(super::portable::Poller);
+                #[cfg(target_os = "linux")]
+                $check!(super::linux::Poller);
+            }
+        };
+    }
+
+    macro_rules! returns_at_its_moment {
+        ($poller:ty) => {
+            let start = Instant::now();
+            let mut poller = <$poller>::new(start).unwrap();
+            for ms in [5, 20, 21] {
+                poller.wait(Some(Moment(ms * 1_000_000))).unwrap();
+                assert!(start.elapsed() >= Duration::from_millis(ms));
+            }
+            poller.wait(None).unwrap();
+            poller.wait(Some(Moment(1))).unwrap();
+        };
+    }
+
+    macro_rules! sees_what_a_socket_does {
+        ($poller:ty) => {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut poller = <$poller>::new(Instant::now()).unwrap();
+            let mut socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            poller.add(&mut socket, 7).unwrap();
+            let (mut other, _) = listener.accept().unwrap();
+            let mut until = |what: fn(Ready) -> bool| {
+                let seen = (0..100).any(|_| {
+                    poller.wait(Some(Moment(60_000_000_000))).unwrap();
+                    (0..)
+                        .map_while(|place| poller.found(place))
+                        .any(|ready| ready.key == 7 && what(ready))
+                });
+                assert!(seen);
+            };
+            until(|ready| ready.writable);
+            other.write_all(b"x").unwrap();
+            until(|ready| ready.readable && !ready.closed);
+            drop(other);
+            until(|ready| ready.closed);
+        };
+    }
+
+    both!(it_returns_at_its_moment, returns_at_its_moment);
+    both!(it_sees_what_a_socket_does, sees_what_a_socket_does);
+
+    /// `tokio::time` rounds up to whole milliseconds, so it is 0.5 ms late on average; the
+    /// ratio of the two in one run does not depend on the machine's speed.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn it_is_several_times_closer_than_a_millisecond_timer() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let start = Instant::now();
+        let mut poller = super::linux::Poller::new(start).unwrap();
+        let (mut paced, mut timed) = (Vec::new(), Vec::new());
+        for _ in 0..200 {
+            let due = start.elapsed() + Duration::from_micros(1_100);
+            poller.wait(Some(Moment(due.as_nanos() as u64))).unwrap();
+            paced.push(start.elapsed().saturating_sub(due));
+            let due = start.elapsed() + Duration::from_micros(1_100);
+            runtime.block_on(async { tokio::time::sleep_until((start + due).into()).await });
+            timed.push(start.elapsed().saturating_sub(due));
+        }
+        paced.sort_unstable();
+        timed.sort_unstable();
+        assert!(
+            paced[100] * 2 < timed[100],
+            "poller {:?} late, tokio {:?}",
+            paced[100],
+            timed[100]
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! Requests made ready before the run: what never changes is written once.
+
+use crate::scenario::model::{Scenario, Step};
+use crate::scenario::template::{Template, Values};
+
+/// What loadgate calls itself.
+const AGENT: &str = concat!("loadgate/", env!("CARGO_PKG_VERSION"));
+/// The longest request line and head: what is filled in may come from the target.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// A step's request, as far as it is known before the run.
+#[derive(Debug)]
+pub enum Prepared {
+    /// Never changes: the bytes on the wire.
+    Fixed(Box<[u8]>),
+    /// Some of it is filled in each time.
+    Filled(Box<Filled>),
+}
+
+/// A request with holes.
+#[derive(Debug)]
+pub struct Filled {
+    /// `GET ` …
+    method: String,
+    path: Template,
+    /// From behind the path to the first field that is filled in.
+    fields: String,
+    holes: Vec<(String, Template)>,
+    body: Option<Template>,
+}
+
+/// Something filled in made the request impossible to send, such as a path of 100 kB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsendable;
+
+impl Prepared {
+    /// Makes the requests of all steps ready.
+    pub fn all(scenario: &Scenario, authority: &str) -> Vec<Prepared> {
+        scenario.steps.iter().map(|step| Prepared::new(step, authority)).collect()
+    }
+
+    fn new(step: &Step, authority: &str) -> Prepared {
+        let filled = Filled::new(step, authority);
+        if !filled.is_fixed() {
+            return Prepared::Filled(Box::new(filled));
+        }
+        let mut random = || 0;
+        let mut values =
+            Values { variables: &[], user: 0, iteration: 0, unix_millis: 0, random: &mut random };
+        let (mut text, mut body) = (String::new(), String::new());
+        // A literal of any length was the user's own choice.
+        let _ = filled.render(&mut values, &mut text, &mut body);
+        Prepared::Fixed(text.into_bytes().into())
+    }
+}
+
+impl Filled {
+    fn new(step: &Step, authority: &str) -> Filled {
+        let request = &step.request;
+        let mut fields = String::from(" HTTP/1.1\r\n");
+        if !request.headers.iter().any(|(name, _)| name == "host") {
+            push_field(&mut fields, "host", authority);
+        }
+        if !request.headers.iter().any(|(name, _)| name == "user-agent") {
+            push_field(&mut fields, "user-agent", AGENT);
+        }
+        let mut holes = Vec::new();
+        for (name, template) in &request.headers {
+            match template.as_literal() {
+                Some(value) => push_field(&mut fields, name, value),
+                None => holes.push((name.clone(), template.clone())),
+            }
+        }
+        let method = format!("{} ", request.method);
+        let is_bodiless = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "DELETE");
+        if request.body.is_none() && !is_bodiless {
+            fields.push_str("content-length: 0\r\n");
+        }
+        Filled { method, path: request.path.clone(), fields, holes, body: request.body.clone() }
+    }
+
+    fn is_fixed(&self) -> bool {
+        let body = self.body.as_ref().is_none_or(|body| body.as_literal().is_some());
+        self.path.as_literal().is_some() && self.holes.is_empty() && body
+    }
+
+    /// Writes the request with the values of one iteration into `text`, which is emptied
+    /// first, as is `body`, room to write in.
+    pub fn render(
+        &self,
+        values: &mut Values<'_>,
+        text: &mut String,
+        body: &mut String,
+    ) -> Result<(), Unsendable> {
+        text.clear();
+        text.push_str(&self.method);
+        self.path.render(values, text);
+        text.push_str(&self.fields);
+        for (name, template) in &self.holes {
+            text.push_str(name);
+            text.push_str(": ");
+            template.render(values, text);
+            text.push_str("\r\n");
+        }
+        if text.len() > MAX_HEAD {
+            return Err(Unsendable);
+        }
+        self.render_body(values, text, body);
+        Ok(())
+    }
+
+    fn render_body(&self, values: &mut Values<'_>, text: &mut String, body: &mut String) {
+        use std::fmt::Write as _;
+        let Some(template) = &self.body else { return text.push_str("\r\n") };
+        body.clear();
+        template.render(values, body);
+        write!(text, "content-length: {}\r\n\r\n", body.len()).expect("a String takes everything");
+        text.push_str(body);
+    }
+}
+
+fn push_field(fields: &mut String, name: &str, value: &str) {
+    for part in [name, ": ", value, "\r\n"] {
+        fields.push_str(part);
+    }
+}
+
+/// Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2).
+pub fn is_idempotent(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "QUERY")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::model::{Expectation, Request};
+    use crate::scenario::template::{Escape, Piece, Value};
+
+    fn literal(text: &str, escape: Escape) -> Template {
+        Template { pieces: vec![Piece::Literal(text.into())], escape }
+    }
+
+    fn step(method: &str, path: Template, body: Option<Template>) -> Step {
+        let headers = vec![("accept".to_owned(), literal("*/*", Escape::Header))];
+        Step {
+            name: "step".to_owned(),
+            label: "label".to_owned(),
+            once: false,
+            request: Request { method: method.to_owned(), path, headers, body },
+            timeout: std::time::Duration::from_secs(1),
+            expect: Expectation::default(),
+            extract: vec![],
+        }
+    }
+
+    fn wire(step: &Step, variables: &[Value]) -> Result<String, Unsendable> {
+        match Prepared::new(step, "api:3000") {
+            Prepared::Fixed(bytes) => Ok(String::from_utf8(bytes.into()).unwrap()),
+            Prepared::Filled(filled) => {
+                let mut random = || 0;
+                let mut values = Values {
+                    variables,
+                    user: 1,
+                    iteration: 2,
+                    unix_millis: 3,
+                    random: &mut random,
+                };
+                let (mut text, mut body) = (String::from("old"), String::from("old"));
+                filled.render(&mut values, &mut text, &mut body).map(|()| text)
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_without_holes_is_written_once() {
+        let step = step("GET", literal("/orders?limit=2", Escape::Url), None);
+        assert!(matches!(Prepared::new(&step, "api"), Prepared::Fixed(_)));
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            wire(&step, &[]).unwrap(),
+            format!(
+                "GET /orders?limit=2 HTTP/1.1\r\nhost: api:3000\r\nuser-agent: loadgate/{version}\r\naccept: */*\r\n\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_filled_in_has_its_length_counted_and_its_place_respected() {
+        let variable = || Piece::Variable(crate::scenario::model::VariableId(0));
+        let path = Template {
+            pieces: vec![Piece::Literal("/o/".into()), variable()],
+            escape: Escape::Url,
+        };
+        let body = Template { pieces: vec![variable()], escape: Escape::Verbatim };
+        let mut step = step("POST", path, Some(body));
+        step.request.headers.push((
+            "x-order".to_owned(),
+            Template { pieces: vec![variable()], escape: Escape::Header },
+        ));
+        let text = wire(&step, &[Value::Text("é\r\nx-evil: 1".to_owned())]).unwrap();
+        assert!(text.starts_with("POST /o/%C3%A9%0D%0Ax-evil%3A%201 HTTP/1.1\r\n"), "{text}");
+        assert!(
+            text.contains("\r\nx-order: éx-evil: 1\r\ncontent-length: 13\r\n\r\né\r\nx-evil: 1"),
+            "{text}"
+        );
+        let long = Value::Text("x".repeat(MAX_HEAD));
+        assert_eq!(wire(&step, &[long]), Err(Unsendable));
+    }
+
+    #[test]
+    fn a_post_without_a_body_says_so() {
+        let step = step("POST", literal("/x", Escape::Url), None);
+        assert!(wire(&step, &[]).unwrap().contains("\r\ncontent-length: 0\r\n"));
+    }
+}

@@ -1,0 +1,209 @@
+//! A TCP socket that knows when its bytes arrived.
+//!
+//! On Linux the kernel stamps every packet that it receives (`SO_TIMESTAMPING`, software);
+//! the stamp of the last bytes comes with them through `recvmsg`. It is a time of the wall
+//! clock, so it is turned into the monotonic clock by its age at the time of reading. Where
+//! there is no stamp, the time of reading is all there is.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+
+use crate::engine::plan::ReceiveClock;
+
+/// A stamp older than this is not an age but a clock that was set.
+#[cfg(target_os = "linux")]
+const OLDEST: Duration = Duration::from_secs(60);
+
+/// Bytes that were read, and when they arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct Received {
+    /// How many; 0 is the end of the stream.
+    pub bytes: usize,
+    /// When the last of them arrived.
+    pub at: Instant,
+    /// How much later they were read.
+    pub lag: Duration,
+}
+
+/// A TCP socket.
+#[derive(Debug)]
+pub struct Socket {
+    tcp: TcpStream,
+    clock: ReceiveClock,
+}
+
+/// Room for what the kernel says beside the bytes.
+#[derive(Debug)]
+pub struct Control(#[cfg(target_os = "linux")] Vec<u8>);
+
+impl Default for Control {
+    fn default() -> Self {
+        #[cfg(target_os = "linux")]
+        return Control(nix::cmsg_space!([nix::sys::time::TimeSpec; 3]));
+        #[cfg(not(target_os = "linux"))]
+        return Control();
+    }
+}
+
+impl Socket {
+    /// Begins to connect; does not wait.
+    pub fn connect(address: SocketAddr, clock: ReceiveClock) -> io::Result<Socket> {
+        let tcp = TcpStream::connect(address)?;
+        tcp.set_nodelay(true)?;
+        if clock == ReceiveClock::Kernel {
+            ask_for_stamps(&tcp)?;
+        }
+        Ok(Socket { tcp, clock })
+    }
+
+    /// For the poller.
+    pub fn tcp(&mut self) -> &mut TcpStream {
+        &mut self.tcp
+    }
+
+    /// Whether the attempt to connect has succeeded; an error if it failed.
+    pub fn is_connected(&self) -> io::Result<bool> {
+        if let Some(error) = self.tcp.take_error()? {
+            return Err(error);
+        }
+        match self.tcp.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what the kernel takes; does not wait.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tcp.write(bytes)
+    }
+
+    /// Reads what is there; does not wait.
+    pub fn read(&mut self, buffer: &mut [u8], control: &mut Control) -> io::Result<Received> {
+        match self.clock {
+            #[cfg(target_os = "linux")]
+            ReceiveClock::Kernel => self.read_stamped(buffer, control),
+            #[cfg(not(target_os = "linux"))]
+            ReceiveClock::Kernel => self.read_plain(buffer),
+            ReceiveClock::Generator => {
+                let _ = control;
+                self.read_plain(buffer)
+            }
+        }
+    }
+
+    fn read_plain(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        let bytes = io::Read::read(&mut self.tcp, buffer)?;
+        Ok(Received { bytes, at: Instant::now(), lag: Duration::ZERO })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn read_stamped(&mut self, buffer: &mut [u8], control: &mut Control) -> io::Result<Received> {
+        use std::io::IoSliceMut;
+        use std::os::fd::AsRawFd;
+
+        use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+
+        let mut slices = [IoSliceMut::new(buffer)];
+        let fd = self.tcp.as_raw_fd();
+        let message = recvmsg::<()>(fd, &mut slices, Some(&mut control.0), MsgFlags::empty())?;
+        let (now, wall) = (Instant::now(), std::time::SystemTime::now());
+        // No control messages, or more than there is room for: no stamp.
+        let stamp = message.cmsgs().ok().and_then(|mut messages| {
+            messages.find_map(|message| match message {
+                ControlMessageOwned::ScmTimestampsns(stamps) => Some(stamps.system),
+                _ => None,
+            })
+        });
+        let lag = stamp
+            .map(|stamp| std::time::UNIX_EPOCH + Duration::from(stamp))
+            .and_then(|stamp| wall.duration_since(stamp).ok())
+            .filter(|age| *age < OLDEST)
+            .unwrap_or_default();
+        Ok(Received { bytes: message.bytes, at: now.checked_sub(lag).unwrap_or(now), lag })
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn ask_for_stamps(tcp: &TcpStream) -> io::Result<()> {
+    use nix::sys::socket::{TimestampingFlag, setsockopt, sockopt};
+
+    let flags = TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE
+        | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE;
+    Ok(setsockopt(tcp, sockopt::Timestamping, &flags)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask_for_stamps(_tcp: &TcpStream) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The best clock that this machine has for the arrival of bytes.
+pub fn best_clock() -> ReceiveClock {
+    let connected = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| TcpStream::connect(listener.local_addr()?));
+    if connected.is_ok_and(|tcp| ask_for_stamps(&tcp).is_ok()) {
+        ReceiveClock::Kernel
+    } else {
+        ReceiveClock::Generator
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Bytes that lay in the kernel while the reader was busy have an age; the ratio to
+    /// the pause does not depend on the machine's speed.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn bytes_that_had_to_wait_say_how_long() {
+        assert_eq!(best_clock(), ReceiveClock::Kernel);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut socket =
+            Socket::connect(listener.local_addr().unwrap(), ReceiveClock::Kernel).unwrap();
+        let (mut other, _) = listener.accept().unwrap();
+        let mut round = || {
+            let before = Instant::now();
+            other.write_all(b"x").unwrap();
+            let written = Instant::now();
+            std::thread::sleep(Duration::from_millis(50));
+            let received = socket.read(&mut [0; 10], &mut Control::default()).unwrap();
+            assert_eq!(received.bytes, 1);
+            (received.lag > Duration::ZERO).then_some((received, before, written))
+        };
+        // The kernel begins to stamp packets a moment after the first socket asked for it.
+        let stamped = (0..20).find_map(|_| round());
+        let (received, before, written) = stamped.expect("packets are stamped");
+        assert!(received.lag >= Duration::from_millis(49), "{received:?}");
+        let slack = Duration::from_millis(1);
+        assert!(received.at + slack >= before && received.at <= written + slack);
+    }
+
+    #[test]
+    fn the_generators_clock_has_no_lag() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut socket =
+            Socket::connect(listener.local_addr().unwrap(), ReceiveClock::Generator).unwrap();
+        let (mut other, _) = listener.accept().unwrap();
+        other.write_all(b"x").unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        let received = socket.read(&mut [0; 10], &mut Control::default()).unwrap();
+        assert_eq!((received.bytes, received.lag), (1, Duration::ZERO));
+    }
+
+    #[test]
+    fn a_refused_connection_is_an_error() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let Ok(socket) = Socket::connect(address, ReceiveClock::Generator) else { return };
+        let refused = (0..1000).find_map(|_| socket.is_connected().err());
+        assert_eq!(refused.map(|error| error.kind()), Some(io::ErrorKind::ConnectionRefused));
+    }
+}

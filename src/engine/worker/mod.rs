@@ -1,0 +1,227 @@
+//! One thread that sends: waits for arrivals and sockets, and tells the collector.
+//!
+//! A worker has its own poller, connections and virtual users, and shares nothing with
+//! the others. Its loop, [`Worker::turn`], does what is due (thinking that ends, arrivals,
+//! the tick), waits for sockets or the next moment, and serves the sockets. Nothing is
+//! handed to another task on the way: an arrival that is found due leaves in the same
+//! turn.
+//!
+//! | state | ends by | next |
+//! | --- | --- | --- |
+//! | running | end of the schedule, or stop | closing: nothing new is due |
+//! | closing | nothing in flight, or the drain's deadline | done |
+
+mod report;
+mod serve;
+mod walking;
+
+use std::io;
+use std::iter::Peekable;
+use std::sync::mpsc::Sender;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use slab::Slab;
+
+use crate::engine::clock::Clock;
+use crate::engine::collector::Message;
+use crate::engine::connection::{ConnectionKey, Connections};
+use crate::engine::due::{Alarms, Limits};
+use crate::engine::ledger::Ledger;
+use crate::engine::plan::{Plan, Stop};
+use crate::engine::poller::Poller;
+use crate::engine::request::Prepared;
+use crate::engine::socket::Control;
+use crate::engine::user::Users;
+use crate::engine::walk::Walk;
+use crate::engine::worker::report::Reporter;
+use crate::record::sample::Moment;
+use crate::schedule::{Arrival, Arrivals};
+
+pub use report::thread_cpu;
+
+/// Arrivals that are started before sockets get a turn.
+const BURST: usize = 64;
+/// How often time limits and the order to stop are looked at, in nanoseconds. How late the
+/// look is tells how long the worker, or its machine, stood still.
+const TICK: u64 = 10_000_000;
+/// Bytes that are read at once.
+const BUFFER: usize = 64 * 1024;
+/// Connections opened before the first arrival, and kept ready ahead of need, by the rate:
+/// what a target that takes 10 ms would occupy.
+const WARM_SECONDS: f64 = 0.01;
+
+/// Room to read and write in, shared by all connections of a worker.
+#[derive(Debug)]
+struct Room {
+    input: Vec<u8>,
+    control: Control,
+    request: String,
+    body: String,
+}
+
+/// A worker at work.
+#[derive(Debug)]
+struct Worker {
+    plan: Plan,
+    clock: Clock,
+    /// Nothing is due at or after it.
+    end: Moment,
+    prepared: Vec<Prepared>,
+    poller: Poller,
+    connections: Connections,
+    walks: Slab<Walk>,
+    /// Walks that wait for a connection, with their tickets.
+    queue: std::collections::VecDeque<(usize, u64)>,
+    users: Users,
+    ledger: Ledger,
+    alarms: Alarms,
+    limits: Limits,
+    tickets: u64,
+    tick: Moment,
+    closing: bool,
+    room: Room,
+    reporter: Reporter,
+}
+
+/// Starts a worker's thread. It ends when the schedule is done or `plan.stop` says so, with
+/// a last batch in `out`.
+pub fn spawn(
+    plan: Plan,
+    index: usize,
+    out: Sender<Message>,
+) -> io::Result<JoinHandle<io::Result<()>>> {
+    let work = move || Worker::new(plan, index, out)?.work(index);
+    thread::Builder::new().name(format!("worker-{index}")).spawn(work)
+}
+
+impl Worker {
+    fn new(plan: Plan, index: usize, out: Sender<Message>) -> io::Result<Worker> {
+        let scenario = plan.scenario.clone();
+        let most = plan.share(scenario.limits.in_flight);
+        Ok(Worker {
+            clock: Clock::new(plan.start),
+            end: plan.end(),
+            prepared: Prepared::all(&scenario, &plan.authority),
+            poller: Poller::new(plan.start)?,
+            connections: Connections::new(plan.share(scenario.limits.connections)),
+            walks: Slab::new(),
+            queue: std::collections::VecDeque::new(),
+            users: Users::new(&scenario, index, plan.workers, most),
+            ledger: Ledger::default(),
+            alarms: Alarms::default(),
+            limits: Limits::new(scenario.steps.len()),
+            tickets: 0,
+            tick: Moment(TICK),
+            closing: false,
+            room: Room {
+                input: vec![0; BUFFER],
+                control: Control::default(),
+                request: String::new(),
+                body: String::new(),
+            },
+            reporter: Reporter::new(index, out),
+            plan,
+        })
+    }
+
+    fn work(mut self, index: usize) -> io::Result<()> {
+        let plan = self.plan.clone();
+        let load = &plan.scenario.load;
+        let mut arrivals = Arrivals::new(load).share(index, plan.workers).peekable();
+        self.warm_up();
+        while !self.should_close() {
+            self.turn(&mut arrivals)?;
+        }
+        self.close(&mut arrivals)
+    }
+
+    /// Opens connections ahead of need.
+    fn warm_up(&mut self) {
+        let rate = self.plan.scenario.load.peak().0 / self.plan.workers as f64;
+        let wanted = (rate * WARM_SECONDS).ceil() as usize;
+        for _ in 0..wanted.clamp(1, 64) {
+            self.open_ahead();
+        }
+    }
+
+    /// Does what is due, waits for what comes next, and serves the sockets.
+    fn turn(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
+        let now = self.clock.now();
+        while let Some(wait) = self.alarms.take(now) {
+            self.wake(wait);
+        }
+        let started = self.start_due(arrivals, now);
+        if now >= self.tick {
+            self.look_round(now);
+        }
+        let is_behind = started == BURST;
+        let arrival = arrivals.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
+        let next = [arrival, self.alarms.next(), Some(self.tick)];
+        let next = next.into_iter().flatten().min().filter(|_| !is_behind);
+        self.poller.wait(next)?;
+        self.serve_all();
+        Ok(())
+    }
+
+    fn start_due(
+        &mut self,
+        arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
+        now: Moment,
+    ) -> usize {
+        let mut started = 0;
+        while started < BURST
+            && !self.closing
+            && let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= now)
+        {
+            self.start(arrival);
+            started += 1;
+        }
+        started
+    }
+
+    fn serve_all(&mut self) {
+        let mut place = 0;
+        while let Some(ready) = self.poller.found(place) {
+            place += 1;
+            if !Poller::is_timer(ready.key) {
+                self.serve(ConnectionKey::from_bits(ready.key), ready);
+            }
+        }
+    }
+
+    /// What is looked at every 10 ms.
+    fn look_round(&mut self, now: Moment) {
+        self.ledger.saw_tick(now.since(self.tick));
+        self.tick = Moment(now.0 / TICK * TICK + TICK);
+        while let Some(wait) = self.limits.take(now) {
+            self.give_up(wait);
+        }
+        self.reporter.report_past(now, &mut self.ledger, self.connections.open());
+    }
+
+    fn should_close(&self) -> bool {
+        // The end is on the grid of ticks or is reached by one.
+        self.clock.now() >= self.end || *self.plan.stop.borrow() != Stop::Running
+    }
+
+    /// Lets what is in flight come to its end, then sends the last batch.
+    fn close(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
+        self.closing = true;
+        while let Some(wait) = self.alarms.take(Moment(u64::MAX)) {
+            self.wake(wait);
+        }
+        while !self.walks.is_empty() && !self.is_drained() {
+            self.turn(arrivals)?;
+        }
+        self.reporter.report_last(self.clock.now(), &mut self.ledger, self.connections.open());
+        Ok(())
+    }
+
+    fn is_drained(&self) -> bool {
+        match *self.plan.stop.borrow() {
+            Stop::Running => false,
+            Stop::Drain(until) => until <= Instant::now(),
+        }
+    }
+}

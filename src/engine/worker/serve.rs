@@ -1,0 +1,345 @@
+//! A worker's connections: finds one for each request, writes, reads, and closes.
+//!
+//! A kept connection may have been closed by the target just as it was used again. A
+//! request that got no byte of an answer on such a connection is sent once more on
+//! another one, if it may safely be repeated; the clock runs on.
+
+use std::io;
+
+use crate::engine::classify::{self, Ending};
+use crate::engine::connection::{ConnectionKey, State};
+use crate::engine::due::Wait;
+use crate::engine::poller::Ready;
+use crate::engine::request::{Prepared, is_idempotent};
+use crate::engine::response::{Expected, Fed, Unreadable};
+use crate::engine::socket::{Received, Socket};
+use crate::engine::walk::Place;
+use crate::engine::worker::Worker;
+use crate::record::outcome::{Cause, Outcome};
+use crate::record::sample::{Moment, Sample};
+use crate::scenario::template::Values;
+
+/// What reading a connection came to.
+enum Reading {
+    /// Nothing more for now.
+    Waiting,
+    /// The response is complete, and whether bytes followed it.
+    Complete { is_clean: bool },
+    /// The connection is of no more use.
+    Broken(Cause),
+}
+
+impl Worker {
+    /// Finds a connection for a walk's request: an idle one, a new one, or a place in the
+    /// queue.
+    pub(super) fn place(&mut self, walk: usize, now: Moment) {
+        if let Some(connection) = self.connections.take_idle(now) {
+            self.send(connection, walk, now);
+            if self.connections.has_no_spare() && !self.closing {
+                self.open_ahead();
+            }
+        } else if self.connections.has_room() {
+            self.open_for(walk, now);
+        } else {
+            self.walks[walk].place = Place::Queued;
+            self.queue.push_back((walk, self.walks[walk].ticket));
+        }
+    }
+
+    fn open_for(&mut self, walk: usize, now: Moment) {
+        match self.open(Some(walk), now) {
+            Ok(key) => self.walks[walk].place = Place::On(key),
+            Err(error) => self.fail(walk, classify::not_connected(&error)),
+        }
+    }
+
+    /// Opens a connection before somebody needs it; that it fails is for those who do.
+    pub(super) fn open_ahead(&mut self) {
+        if self.connections.has_room() {
+            let _ = self.open(None, self.clock.now());
+        }
+    }
+
+    fn open(&mut self, walk: Option<usize>, now: Moment) -> io::Result<ConnectionKey> {
+        let mut socket = Socket::connect(self.plan.address, self.plan.receive_clock)?;
+        let tcp = socket.tcp();
+        // The key is known before the socket is moved.
+        let key = self.connections.next_key();
+        self.poller.add(tcp, key.to_bits())?;
+        let inserted = self.connections.insert(socket, now, walk);
+        debug_assert_eq!(inserted, key);
+        Ok(key)
+    }
+
+    /// Something happened to a connection.
+    pub(super) fn serve(&mut self, key: ConnectionKey, ready: Ready) {
+        let Some(connection) = self.connections.find(key) else { return };
+        match connection.state {
+            State::Connecting(since, walk) => self.connected(key, since, walk),
+            State::Busy(_) => self.serve_busy(key, ready),
+            State::Idle(_) if ready.readable || ready.closed => {
+                self.connections.close(key);
+                self.serve_queue();
+            }
+            State::Idle(_) => {}
+        }
+    }
+
+    fn serve_busy(&mut self, key: ConnectionKey, ready: Ready) {
+        if ready.writable {
+            self.write_rest(key);
+        }
+        if ready.readable || ready.closed {
+            self.read(key, ready.closed);
+        }
+    }
+
+    fn connected(&mut self, key: ConnectionKey, since: Moment, walk: Option<usize>) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let now = self.clock.now();
+        match (connection.socket.is_connected(), walk) {
+            (Ok(false), _) => {}
+            (Ok(true), Some(walk)) => {
+                self.walks[walk].asking.connect = Some(now.since(since));
+                self.send(key, walk, now);
+            }
+            (Ok(true), None) => {
+                self.connections.keep(key, now);
+                self.serve_queue();
+            }
+            (Err(error), walk) => {
+                self.connections.close(key);
+                if let Some(walk) = walk {
+                    self.walks[walk].asking.connect = Some(now.since(since));
+                    self.fail(walk, classify::not_connected(&error));
+                }
+                self.serve_queue();
+            }
+        }
+    }
+
+    /// Gives free connections, or the right to open one, to those who wait.
+    fn serve_queue(&mut self) {
+        while let Some((walk, ticket)) = self.queue.pop_front() {
+            let is_waiting = self.walks.get(walk).is_some_and(|walk| walk.ticket == ticket);
+            if !is_waiting {
+                continue;
+            }
+            let now = self.clock.now();
+            if let Some(connection) = self.connections.take_idle(now) {
+                self.send(connection, walk, now);
+            } else if self.connections.has_room() {
+                self.open_for(walk, now);
+            } else {
+                return self.queue.push_front((walk, ticket));
+            }
+        }
+    }
+
+    /// Writes a walk's request on a connection that is ready for it.
+    fn send(&mut self, key: ConnectionKey, walk: usize, ready: Moment) {
+        self.walks[walk].place = Place::On(key);
+        let step = self.walks[walk].asking.step;
+        let scenario = &self.plan.scenario;
+        let is_head = scenario.step(step).request.method == "HEAD";
+        let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
+        if self.render(walk).is_err() {
+            self.connections.keep(key, ready);
+            return self.fail(walk, (Outcome::CheckFailed, Some(Cause::TooLarge)));
+        }
+        let Some(connection) = self.connections.find(key) else { return };
+        connection.begin(walk, expected, ready);
+        let bytes = match &self.prepared[step.index()] {
+            Prepared::Fixed(bytes) => bytes,
+            Prepared::Filled(_) => self.room.request.as_bytes(),
+        };
+        // Before the call: the kernel may deliver, and the target answer, inside it.
+        connection.times.sent = Some(self.clock.now());
+        match connection.socket.write(bytes) {
+            Ok(written) if written == bytes.len() => {}
+            Ok(written) => connection.unwritten.extend_from_slice(&bytes[written..]),
+            Err(error) if is_not_yet(&error) => connection.unwritten.extend_from_slice(bytes),
+            // The poller will say that it is closed, and reading will tell why.
+            Err(_) => {}
+        }
+    }
+
+    /// Fills in a request that is not always the same.
+    fn render(&mut self, key: usize) -> Result<(), crate::engine::request::Unsendable> {
+        let walk = &mut self.walks[key];
+        let Prepared::Filled(filled) = &self.prepared[walk.asking.step.index()] else {
+            return Ok(());
+        };
+        walk.choices = walk.asking.choices.clone();
+        let choices = &mut walk.choices;
+        let mut values = Values {
+            variables: &walk.user.variables,
+            user: walk.user.number,
+            iteration: walk.iteration,
+            unix_millis: super::report::unix_millis(),
+            random: &mut || choices.bits(),
+        };
+        filled.render(&mut values, &mut self.room.request, &mut self.room.body)
+    }
+
+    fn write_rest(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.find(key) else { return };
+        while !connection.unwritten.is_empty() {
+            match connection.socket.write(&connection.unwritten) {
+                Ok(written) => drop(connection.unwritten.drain(..written)),
+                Err(error) if is_not_yet(&error) => return,
+                // The target may have answered before it closed: reading tells.
+                Err(_) => return connection.unwritten.clear(),
+            }
+        }
+    }
+
+    fn read(&mut self, key: ConnectionKey, is_closed: bool) {
+        let reading = loop {
+            match self.read_once(key) {
+                Ok((received, reading)) => match reading {
+                    // Less than there was room for: all has been read, unless the end follows.
+                    Reading::Waiting if received.bytes < self.room.input.len() && !is_closed => {
+                        return;
+                    }
+                    Reading::Waiting => {}
+                    Reading::Complete { .. } | Reading::Broken(_) => break reading,
+                },
+                Err(error) if is_not_yet(&error) => return,
+                Err(error) => break Reading::Broken(classify::broken(&error)),
+            }
+        };
+        match reading {
+            Reading::Complete { is_clean } => self.complete(key, is_clean),
+            Reading::Broken(cause) => self.break_off(key, cause),
+            Reading::Waiting => {}
+        }
+    }
+
+    /// Reads what is there, once, and feeds it to the response.
+    fn read_once(&mut self, key: ConnectionKey) -> io::Result<(Received, Reading)> {
+        let connection = self.connections.find(key).ok_or(io::ErrorKind::WouldBlock)?;
+        let received = connection.socket.read(&mut self.room.input, &mut self.room.control)?;
+        if received.bytes == 0 {
+            let is_complete = connection.response.is_complete_at_end();
+            let end = Reading::Complete { is_clean: false };
+            return Ok((received, if is_complete { end } else { Reading::Broken(Cause::Closed) }));
+        }
+        let arrived = self.clock.at(received.at);
+        connection.times.first_byte.get_or_insert(arrived);
+        connection.times.last_byte = arrived;
+        connection.times.receive_lag = received.lag.as_nanos() as u64;
+        let State::Busy(walk) = connection.state else { return Ok((received, Reading::Waiting)) };
+        let step = self.plan.scenario.step(self.walks[walk].asking.step);
+        let kept = (!step.extract.is_empty()).then_some(&mut connection.body);
+        let reading = match connection.response.feed(&self.room.input[..received.bytes], kept) {
+            Ok(Fed::More) => Reading::Waiting,
+            Ok(Fed::Done(used)) => Reading::Complete { is_clean: used == received.bytes },
+            Err(Unreadable::Malformed) => Reading::Broken(Cause::Malformed),
+            Err(Unreadable::TooLarge) => Reading::Broken(Cause::TooLarge),
+        };
+        Ok((received, reading))
+    }
+
+    /// A response has been read to its end.
+    fn complete(&mut self, key: ConnectionKey, is_clean: bool) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let State::Busy(walk) = connection.state else { return };
+        let step = self.walks[walk].asking.step;
+        let status = connection.response.status().unwrap_or_default();
+        let ending = classify::answered(&self.plan.scenario.step(step).expect, status);
+        let mut sample = self.sample(key, walk, ending);
+        if sample.ended.since(sample.intended) > sample.limit {
+            // It came between the time limit and the next look at the limits.
+            (sample.outcome, sample.cause) = (Outcome::Timeout, None);
+        }
+        let body = self.release(key, is_clean);
+        self.serve_queue();
+        self.finish(walk, sample, &body);
+    }
+
+    /// Keeps or closes a connection whose request has been answered; returns the body.
+    fn release(&mut self, key: ConnectionKey, is_clean: bool) -> Vec<u8> {
+        let now = self.clock.now();
+        let Some(connection) = self.connections.find(key) else { return Vec::new() };
+        let body = std::mem::take(&mut connection.body);
+        connection.was_used = true;
+        connection.idle_limit = connection.response.idle_limit();
+        if is_clean && connection.is_reusable() {
+            self.connections.keep(key, now);
+        } else {
+            self.connections.close(key);
+        }
+        body
+    }
+
+    /// A connection broke while it served a request.
+    fn break_off(&mut self, key: ConnectionKey, cause: Cause) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let State::Busy(walk) = connection.state else { return self.connections.close(key) };
+        let step = self.plan.scenario.step(self.walks[walk].asking.step);
+        let is_stale = connection.was_used && connection.times.first_byte.is_none();
+        if is_stale && is_idempotent(&step.request.method) {
+            self.connections.close(key);
+            let now = self.clock.now();
+            return self.place(walk, now);
+        }
+        let sample = self.sample(key, walk, (Outcome::TransportError, Some(cause)));
+        self.connections.close(key);
+        self.serve_queue();
+        self.finish(walk, sample, &[]);
+    }
+
+    /// A request's time limit has passed.
+    pub(super) fn give_up(&mut self, wait: Wait) {
+        let Some(walk) = self.walks.get(wait.walk).filter(|walk| walk.ticket == wait.ticket) else {
+            return;
+        };
+        match walk.place {
+            Place::On(key) => self.give_up_on(key, wait.walk),
+            Place::Queued | Place::Thinking => {
+                self.fail(wait.walk, (Outcome::Unsent, Some(Cause::ConnectionLimit)));
+            }
+        }
+    }
+
+    fn give_up_on(&mut self, key: ConnectionKey, walk: usize) {
+        let state = self.connections.find(key).map(|connection| connection.state);
+        let sample = match state {
+            Some(State::Busy(_)) => self.sample(key, walk, (Outcome::Timeout, None)),
+            _ => self.sample_without_connection(walk, (Outcome::Timeout, Some(Cause::Unreachable))),
+        };
+        self.connections.close(key);
+        self.serve_queue();
+        self.finish(walk, sample, &[]);
+    }
+
+    /// A request ends without a connection.
+    fn fail(&mut self, walk: usize, ending: Ending) {
+        let sample = self.sample_without_connection(walk, ending);
+        self.finish(walk, sample, &[]);
+    }
+
+    /// The measurement of the request that a connection serves.
+    fn sample(&mut self, key: ConnectionKey, walk: usize, ending: Ending) -> Sample {
+        let without = self.sample_without_connection(walk, ending);
+        let Some(connection) = self.connections.find(key) else { return without };
+        let times = connection.times;
+        let write_lag = times.sent.map_or(0, |sent| sent.since(times.ready));
+        let is_answered = !matches!(ending.0, Outcome::Timeout | Outcome::TransportError);
+        Sample {
+            sent: times.sent,
+            first_byte: times.first_byte,
+            ended: if is_answered { times.last_byte } else { without.ended },
+            send_lag: without.send_lag + write_lag,
+            receive_lag: times.receive_lag,
+            status: connection.response.status(),
+            body_bytes: connection.response.body_bytes(),
+            ..without
+        }
+    }
+}
+
+fn is_not_yet(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

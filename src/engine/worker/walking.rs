@@ -1,0 +1,210 @@
+//! A worker's walks: from the arrival through the actions of a flow to the end.
+
+use crate::engine::classify::Ending;
+use crate::engine::due::Wait;
+use crate::engine::walk::{Asking, Place, Walk, extract};
+use crate::engine::worker::Worker;
+use crate::record::outcome::{Cause, Outcome};
+use crate::record::sample::{Moment, Sample};
+use crate::scenario::model::{Action, StepId};
+use crate::schedule::{Arrival, Choices};
+
+/// What a walk does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Ask(StepId),
+    Think(u64),
+    End,
+}
+
+impl Worker {
+    /// Starts an iteration, or records why it could not be started.
+    pub(super) fn start(&mut self, arrival: Arrival) {
+        let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
+        let flow = self.pick_flow(&mut choices);
+        let Some(user) = self.users.take() else { return self.refuse(flow, arrival.at) };
+        self.ledger.totals.iterations += 1;
+        let asking =
+            Asking { step: StepId(0), begun: arrival.at, connect: None, choices: choices.clone() };
+        let walk = self.walks.insert(Walk {
+            user,
+            flow,
+            next: 0,
+            iteration: arrival.index + 1,
+            choices,
+            due: arrival.at,
+            ticket: 0,
+            place: Place::Thinking,
+            asking,
+        });
+        self.proceed(walk);
+    }
+
+    /// The flow that an iteration walks, by its weight.
+    fn pick_flow(&self, choices: &mut Choices) -> usize {
+        let flows = &self.plan.scenario.flows;
+        let total: u64 = flows.iter().map(|flow| u64::from(flow.weight)).sum();
+        let mut place = (choices.unit() * total as f64) as u64;
+        for (index, flow) in flows.iter().enumerate() {
+            let weight = u64::from(flow.weight);
+            if place < weight {
+                return index;
+            }
+            place -= weight;
+        }
+        flows.len() - 1
+    }
+
+    /// All allowed users are busy: the iteration's first request was due and is not sent.
+    fn refuse(&mut self, flow: usize, due: Moment) {
+        let actions = &self.plan.scenario.flows[flow].actions;
+        let first = actions.iter().find_map(|action| match action {
+            Action::Request(step) => Some(*step),
+            Action::Think { .. } => None,
+        });
+        let Some(step) = first else { return };
+        self.ledger.planned(step, due);
+        let now = self.clock.now();
+        let sample = self.unsent(step, due, now, Cause::InFlightLimit);
+        self.ledger.ended(sample);
+    }
+
+    fn unsent(&self, step: StepId, due: Moment, now: Moment, cause: Cause) -> Sample {
+        Sample {
+            step,
+            intended: due,
+            sent: None,
+            first_byte: None,
+            ended: now,
+            send_lag: now.since(due),
+            receive_lag: 0,
+            connect: None,
+            outcome: Outcome::Unsent,
+            cause: Some(cause),
+            status: None,
+            body_bytes: 0,
+            limit: self.plan.scenario.step(step).timeout.as_nanos() as u64,
+        }
+    }
+
+    /// Does the next action of a walk.
+    pub(super) fn proceed(&mut self, walk: usize) {
+        match self.next_action(walk) {
+            Next::Ask(step) => self.ask(walk, step),
+            Next::Think(length) => self.think(walk, length),
+            Next::End => self.end(walk, true),
+        }
+    }
+
+    /// Passes over what this user has done once and for all.
+    fn next_action(&mut self, key: usize) -> Next {
+        let scenario = &self.plan.scenario;
+        let walk = &mut self.walks[key];
+        while let Some(action) = scenario.flows[walk.flow].actions.get(walk.next) {
+            walk.next += 1;
+            match action {
+                Action::Think { shortest, longest } => {
+                    let range = longest.saturating_sub(*shortest).as_nanos() as f64;
+                    let extra = (walk.choices.unit() * range) as u64;
+                    return Next::Think(shortest.as_nanos() as u64 + extra);
+                }
+                Action::Request(step) if scenario.step(*step).once && walk.user.has_done(*step) => {
+                }
+                Action::Request(step) => return Next::Ask(*step),
+            }
+        }
+        Next::End
+    }
+
+    fn think(&mut self, key: usize, length: u64) {
+        let ticket = self.ticket();
+        let walk = &mut self.walks[key];
+        walk.due = Moment(walk.due.0.saturating_add(length));
+        walk.ticket = ticket;
+        walk.place = Place::Thinking;
+        let at = walk.due;
+        if self.is_over(at) {
+            return self.end(key, false);
+        }
+        self.alarms.set(Wait { at, walk: key, ticket });
+    }
+
+    /// Thinking is over.
+    pub(super) fn wake(&mut self, wait: Wait) {
+        let is_waiting = self.walks.get(wait.walk).is_some_and(|walk| walk.ticket == wait.ticket);
+        if is_waiting {
+            self.proceed(wait.walk);
+        }
+    }
+
+    /// Whether nothing more may be sent.
+    fn is_over(&self, due: Moment) -> bool {
+        self.closing || due >= self.end
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    /// A request is due: counts it, and looks for a connection.
+    fn ask(&mut self, key: usize, step: StepId) {
+        let due = self.walks[key].due;
+        if self.is_over(due) {
+            return self.end(key, false);
+        }
+        self.ledger.planned(step, due);
+        let (ticket, begun) = (self.ticket(), self.clock.now());
+        let walk = &mut self.walks[key];
+        walk.ticket = ticket;
+        walk.asking = Asking { step, begun, connect: None, choices: walk.choices.clone() };
+        let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
+        let at = Moment(due.0.saturating_add(limit));
+        let walks = &self.walks;
+        let is_stale =
+            |wait: &Wait| walks.get(wait.walk).is_none_or(|walk| walk.ticket != wait.ticket);
+        self.limits.forget(step, is_stale);
+        self.limits.set(step, Wait { at, walk: key, ticket });
+        self.place(key, begun);
+    }
+
+    /// A request has ended: counts it, keeps what the step extracts, and goes on.
+    pub(super) fn finish(&mut self, key: usize, mut sample: Sample, body: &[u8]) {
+        let scenario = self.plan.scenario.clone();
+        let step = scenario.step(sample.step);
+        let walk = &mut self.walks[key];
+        if sample.outcome == Outcome::Ok && !extract(&step.extract, body, &mut walk.user) {
+            (sample.outcome, sample.cause) = (Outcome::CheckFailed, Some(Cause::ExtractionMissing));
+        }
+        walk.due = sample.ended.max(walk.due);
+        walk.ticket = 0;
+        self.ledger.ended(sample);
+        if sample.outcome != Outcome::Ok {
+            return self.end(key, false);
+        }
+        if step.once {
+            walk.user.did(sample.step);
+        }
+        self.proceed(key);
+    }
+
+    /// The walk is over.
+    fn end(&mut self, key: usize, completed: bool) {
+        let walk = self.walks.remove(key);
+        self.ledger.totals.completed += u64::from(completed);
+        self.users.give_back(walk.user);
+    }
+
+    /// The sample of a walk's request that has no connection.
+    pub(super) fn sample_without_connection(&self, key: usize, ending: Ending) -> Sample {
+        let walk = &self.walks[key];
+        let (outcome, cause) = ending;
+        Sample {
+            outcome,
+            cause,
+            send_lag: walk.asking.begun.since(walk.due),
+            connect: walk.asking.connect,
+            ..self.unsent(walk.asking.step, walk.due, self.clock.now(), Cause::ConnectionLimit)
+        }
+    }
+}
