@@ -11,6 +11,7 @@
 //! | running | end of the schedule, or stop | closing: nothing new is due |
 //! | closing | nothing in flight, or the drain's deadline | done |
 
+mod pace;
 mod report;
 mod serve;
 mod walking;
@@ -34,6 +35,7 @@ use crate::engine::request::Prepared;
 use crate::engine::socket::Control;
 use crate::engine::user::Users;
 use crate::engine::walk::Walk;
+use crate::engine::worker::pace::Pace;
 use crate::engine::worker::report::Reporter;
 use crate::record::sample::Moment;
 use crate::schedule::{Arrival, Arrivals};
@@ -79,6 +81,7 @@ struct Worker {
     limits: Limits,
     tickets: u64,
     tick: Moment,
+    pace: Pace,
     closing: bool,
     room: Room,
     reporter: Reporter,
@@ -113,6 +116,7 @@ impl Worker {
             limits: Limits::new(scenario.steps.len()),
             tickets: 0,
             tick: Moment(TICK),
+            pace: Pace::default(),
             closing: false,
             room: Room {
                 input: vec![0; BUFFER],
@@ -126,6 +130,7 @@ impl Worker {
     }
 
     fn work(mut self, index: usize) -> io::Result<()> {
+        pace::allow_short_sleeps();
         let plan = self.plan.clone();
         let load = &plan.scenario.load;
         let mut arrivals = Arrivals::new(load).share(index, plan.workers).peekable();
@@ -158,9 +163,14 @@ impl Worker {
         let is_behind = started == BURST;
         let arrival = arrivals.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
         let next = [arrival, self.alarms.next(), Some(self.tick)];
-        let next = next.into_iter().flatten().min().filter(|_| !is_behind);
+        let mut next = next.into_iter().flatten().min().filter(|_| !is_behind);
+        if let Some(rest) = self.pace.rest(now).filter(|_| !is_behind) {
+            thread::sleep(rest);
+            next = None;
+        }
         self.poller.wait(next)?;
-        self.serve_all();
+        let served = self.serve_all();
+        self.pace.did(started + served, now);
         Ok(())
     }
 
@@ -180,7 +190,8 @@ impl Worker {
         started
     }
 
-    fn serve_all(&mut self) {
+    /// How many sockets had something.
+    fn serve_all(&mut self) -> usize {
         let mut place = 0;
         while let Some(ready) = self.poller.found(place) {
             place += 1;
@@ -188,6 +199,7 @@ impl Worker {
                 self.serve(ConnectionKey::from_bits(ready.key), ready);
             }
         }
+        place
     }
 
     /// What is looked at every 10 ms.
