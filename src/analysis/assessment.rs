@@ -268,6 +268,9 @@ pub struct Summary {
     pub service: Option<Times>,
     /// Send lag.
     pub send_lag: Option<Times>,
+    /// Receive lag: from the arrival of a response's last bytes to the generator's read. Not
+    /// part of any time above.
+    pub receive_lag: Option<Times>,
     /// The tightest response-time limits that hold for it: (quantile, limit in ms).
     pub limits: Vec<(f64, f64)>,
 }

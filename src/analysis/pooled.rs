@@ -34,6 +34,7 @@ pub fn total(steps: &[Pool]) -> Pool {
         failed: merged(|times| &times.failed),
         service: merged(|times| &times.service),
         send_lag: merged(|times| &times.send_lag),
+        receive_lag: merged(|times| &times.receive_lag),
     };
     Pool { counts, times }
 }
@@ -45,6 +46,7 @@ struct Adder {
     failed: Live,
     service: Live,
     send_lag: Live,
+    receive_lag: Live,
 }
 
 impl Adder {
@@ -66,6 +68,7 @@ impl Adder {
         self.failed.add_sparse(&times.failed);
         self.service.add_sparse(&times.service);
         self.send_lag.add_sparse(&times.send_lag);
+        self.receive_lag.add_sparse(&times.receive_lag);
     }
 
     fn take(&mut self) -> StepTimes {
@@ -74,6 +77,7 @@ impl Adder {
             failed: drained(&mut self.failed),
             service: drained(&mut self.service),
             send_lag: drained(&mut self.send_lag),
+            receive_lag: drained(&mut self.receive_lag),
         }
     }
 }

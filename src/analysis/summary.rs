@@ -45,6 +45,7 @@ fn summary(facts: &Facts, pool: &Pool, step: Option<u16>) -> Summary {
         failed: times(&pool.times.failed),
         service: times(&pool.times.service),
         send_lag: times(&pool.times.send_lag),
+        receive_lag: times(&pool.times.receive_lag),
         limits: limits(facts.record, step),
     }
 }

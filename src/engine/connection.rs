@@ -88,8 +88,8 @@ pub struct Times {
     pub first_byte: Option<Moment>,
     /// When the latest bytes of the response arrived.
     pub last_byte: Moment,
-    /// How much later the latest bytes were read, in nanoseconds.
-    pub receive_lag: u64,
+    /// How much later the latest bytes were read, in nanoseconds, if that is known.
+    pub receive_lag: Option<u64>,
 }
 
 impl Connection {

@@ -24,8 +24,8 @@ pub struct Received {
     pub bytes: usize,
     /// When the last of them arrived.
     pub at: Instant,
-    /// How much later they were read.
-    pub lag: Duration,
+    /// How much later they were read, if the kernel stamped them.
+    pub lag: Option<Duration>,
 }
 
 /// A TCP socket.
@@ -97,7 +97,7 @@ impl Socket {
 
     fn read_plain(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
         let bytes = io::Read::read(&mut self.tcp, buffer)?;
-        Ok(Received { bytes, at: Instant::now(), lag: Duration::ZERO })
+        Ok(Received { bytes, at: Instant::now(), lag: None })
     }
 
     #[cfg(target_os = "linux")]
@@ -121,9 +121,9 @@ impl Socket {
         let lag = stamp
             .map(|stamp| std::time::UNIX_EPOCH + Duration::from(stamp))
             .and_then(|stamp| wall.duration_since(stamp).ok())
-            .filter(|age| *age < OLDEST)
-            .unwrap_or_default();
-        Ok(Received { bytes: message.bytes, at: now.checked_sub(lag).unwrap_or(now), lag })
+            .filter(|age| *age < OLDEST);
+        let at = lag.and_then(|lag| now.checked_sub(lag)).unwrap_or(now);
+        Ok(Received { bytes: message.bytes, at, lag })
     }
 }
 
@@ -175,14 +175,14 @@ mod tests {
             std::thread::sleep(Duration::from_millis(50));
             let received = socket.read(&mut [0; 10], &mut Control::default()).unwrap();
             assert_eq!(received.bytes, 1);
-            (received.lag > Duration::ZERO).then_some((received, before, written))
+            received.lag.map(|lag| (received.at, lag, before, written))
         };
         // The kernel begins to stamp packets a moment after the first socket asked for it.
         let stamped = (0..20).find_map(|_| round());
-        let (received, before, written) = stamped.expect("packets are stamped");
-        assert!(received.lag >= Duration::from_millis(49), "{received:?}");
+        let (at, lag, before, written) = stamped.expect("packets are stamped");
+        assert!(lag >= Duration::from_millis(49), "{lag:?}");
         let slack = Duration::from_millis(1);
-        assert!(received.at + slack >= before && received.at <= written + slack);
+        assert!(at + slack >= before && at <= written + slack);
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
         other.write_all(b"x").unwrap();
         std::thread::sleep(Duration::from_millis(5));
         let received = socket.read(&mut [0; 10], &mut Control::default()).unwrap();
-        assert_eq!((received.bytes, received.lag), (1, Duration::ZERO));
+        assert_eq!((received.bytes, received.lag), (1, None));
     }
 
     #[test]

@@ -117,6 +117,8 @@ pub struct StepTimes {
     pub service: Sparse,
     /// Send lag of every request that was due.
     pub send_lag: Sparse,
+    /// Receive lag of every response that the kernel stamped.
+    pub receive_lag: Sparse,
 }
 
 impl StepTimes {
@@ -126,6 +128,7 @@ impl StepTimes {
         self.failed = Sparse::merged([&self.failed, &other.failed]);
         self.service = Sparse::merged([&self.service, &other.service]);
         self.send_lag = Sparse::merged([&self.send_lag, &other.send_lag]);
+        self.receive_lag = Sparse::merged([&self.receive_lag, &other.receive_lag]);
     }
 }
 

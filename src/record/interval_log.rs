@@ -17,7 +17,7 @@ use crate::record::histogram::{Live, MAX_MICROS, Sparse};
 use crate::record::interval::StepTimes;
 
 /// The kinds of time that the log keeps, by the second part of their tags.
-const KINDS: [&str; 4] = ["response", "failed", "service", "send_lag"];
+const KINDS: [&str; 5] = ["response", "failed", "service", "send_lag", "receive_lag"];
 /// Cookies of the compressed and the plain V2 encoding, without the word-size nibble.
 const COMPRESSED_COOKIE: u32 = 0x1C84_9304;
 const PLAIN_COOKIE: u32 = 0x1C84_9303;
@@ -67,7 +67,8 @@ impl LogEncoder {
 
     /// Appends the lines of one step and second; kinds without times have none.
     pub fn append(&mut self, log: &mut String, tag: &str, second: u32, times: &StepTimes) {
-        let all = [&times.response, &times.failed, &times.service, &times.send_lag];
+        let StepTimes { response, failed, service, send_lag, receive_lag } = times;
+        let all = [response, failed, service, send_lag, receive_lag];
         for (kind, sparse) in KINDS.into_iter().zip(all) {
             if !sparse.is_empty() {
                 self.append_one(log, &format!("{tag}.{kind}"), second, sparse);
@@ -121,7 +122,8 @@ impl LogLine<'_> {
             "response" => &mut times.response,
             "failed" => &mut times.failed,
             "service" => &mut times.service,
-            _ => &mut times.send_lag,
+            "send_lag" => &mut times.send_lag,
+            _ => &mut times.receive_lag,
         };
         if place.is_empty() {
             *place = self.times;

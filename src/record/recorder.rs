@@ -46,6 +46,7 @@ pub struct Recorder {
     failed: Live,
     service: Live,
     send_lag: Live,
+    receive_lag: Live,
 }
 
 impl Recorder {
@@ -81,6 +82,7 @@ impl Recorder {
             failed: take(&mut self.failed),
             service: take(&mut self.service),
             send_lag: take(&mut self.send_lag),
+            receive_lag: take(&mut self.receive_lag),
         };
         Part { second: group[0].intended.second(), step: group[0].step, counts, times }
     }
@@ -114,6 +116,9 @@ impl Recorder {
             self.service.record_nanos(service);
         }
         self.send_lag.record_nanos(sample.send_lag);
+        if let Some(lag) = sample.receive_lag {
+            self.receive_lag.record_nanos(lag);
+        }
     }
 }
 
@@ -153,7 +158,7 @@ mod tests {
             first_byte: Some(Moment((intended_ms + took_ms) * MS)),
             ended: Moment((intended_ms + took_ms) * MS),
             send_lag: 0,
-            receive_lag: 0,
+            receive_lag: Some(7_000),
             connect: None,
             outcome,
             cause: None,
@@ -196,6 +201,7 @@ mod tests {
         assert_eq!(part.counts.slower, [3]);
         assert_eq!(part.counts.in_response_time(), 3);
         assert_eq!((part.times.response.count(), part.times.failed.count()), (3, 1));
+        assert_eq!(part.times.receive_lag.buckets(), [(7, 4)]);
         assert!(part.times.response.quantile(0.01).unwrap() >= 9_990_000.0);
     }
 

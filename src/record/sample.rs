@@ -37,8 +37,8 @@ pub struct Sample {
     /// neither connecting nor waiting for a free connection.
     pub send_lag: u64,
     /// How much later the response's last bytes were read than they arrived, in nanoseconds;
-    /// zero where only the generator's own clock is known.
-    pub receive_lag: u64,
+    /// `None` where only the generator's own clock is known.
+    pub receive_lag: Option<u64>,
     /// Time to connect, in nanoseconds, if this request had to.
     pub connect: Option<u64>,
     /// How it ended.

@@ -137,6 +137,13 @@ pub(super) fn send_lag(assessment: &Assessment) -> Option<String> {
     Some(format!("send lag p99 {}, max {}", figures::millis(lag.p99), figures::millis(lag.max)))
 }
 
+/// `receive lag p99 0.05 ms, max 1.4 ms, left out of all times`.
+pub(super) fn receive_lag(assessment: &Assessment) -> Option<String> {
+    let lag = assessment.total.receive_lag?;
+    let [p99, max] = [lag.p99, lag.max].map(figures::millis);
+    Some(format!("receive lag p99 {p99}, max {max}, not part of any time above"))
+}
+
 /// `p50 12 ms, p99 80 ms, max 312 ms`: how long answered failures took.
 pub(super) fn failed(summary: &Summary) -> Option<String> {
     let times = summary.failed?;

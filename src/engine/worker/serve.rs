@@ -228,7 +228,7 @@ impl Worker {
         let arrived = self.clock.at(received.at);
         connection.times.first_byte.get_or_insert(arrived);
         connection.times.last_byte = arrived;
-        connection.times.receive_lag = received.lag.as_nanos() as u64;
+        connection.times.receive_lag = received.lag.map(|lag| lag.as_nanos() as u64);
         let State::Busy(walk) = connection.state else { return Ok((received, Reading::Waiting)) };
         let step = self.plan.scenario.step(self.walks[walk].asking.step);
         let kept = (!step.extract.is_empty()).then_some(&mut connection.body);

@@ -77,7 +77,7 @@ impl Worker {
             first_byte: None,
             ended: now,
             send_lag: now.since(due),
-            receive_lag: 0,
+            receive_lag: None,
             connect: None,
             outcome: Outcome::Unsent,
             cause: Some(cause),

@@ -226,6 +226,7 @@ pub(super) fn saturation(report: &Report) -> Markup {
     let facts = [
         ("generator", words::audit(report.assessment)),
         ("pacing", words::send_lag(report.assessment)),
+        ("receiving", words::receive_lag(report.assessment)),
         ("cost", words::cost(&report.assessment.saturation)),
     ];
     html! {

@@ -196,6 +196,7 @@ pub(crate) fn step(name: &str, label: &str, requests: u64, scale: f64) -> Summar
         failed: None,
         service: Some(times(scale * 0.97)),
         send_lag: Some(times(0.004)),
+        receive_lag: Some(times(0.002)),
         limits: vec![(0.95, 200.0), (0.99, 500.0 * scale.max(1.0))],
     }
 }

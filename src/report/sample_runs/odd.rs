@@ -158,6 +158,7 @@ pub(crate) fn empty() -> OwnedReport {
         failed: None,
         service: None,
         send_lag: None,
+        receive_lag: None,
         counts: Counts::default(),
         ..step("all", "", 0, 1.0)
     };

@@ -246,6 +246,7 @@ fn generator(report: &Report, screen: Screen) -> String {
     let lines = [
         ("error", words::audit(assessment)),
         ("pacing", words::send_lag(assessment)),
+        ("receiving", words::receive_lag(assessment)),
         ("cost", words::cost(&assessment.saturation)),
     ];
     let lines: String = lines
