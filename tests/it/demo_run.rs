@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
+use loadgate::record::interval::StepCounts;
 use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
 use nix::sys::signal::{Signal, kill};
@@ -102,7 +103,7 @@ fn planned(record: &RunRecord) -> u64 {
 }
 
 fn ended(record: &RunRecord) -> u64 {
-    record.seconds.values().flat_map(|second| &second.counts).map(|counts| counts.ended()).sum()
+    record.seconds.values().flat_map(|second| &second.counts).map(StepCounts::ended).sum()
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn a_killed_run_can_be_reported_but_for_its_last_second() {
     let record = store::read(&run_folder(&file)).unwrap();
     assert_eq!(record.end, None);
     let began = Duration::from_millis(record.head.started_unix_ms);
-    let elapsed = (now - began).as_secs_f64();
+    let elapsed = now.checked_sub(began).unwrap().as_secs_f64();
     let covered = f64::from(record.seconds.keys().last().unwrap() + 1);
     // The second under way, and one more for a collector that had to wait for its turn.
     assert!(covered >= elapsed - 2.0, "{covered} s on disk, {elapsed} s gone by");
@@ -314,9 +315,6 @@ fn json_is_all_there_is_on_standard_output() {
 
 #[test]
 fn inconclusive_counts_as_the_flag_says() {
-    let folder = tempfile::tempdir().unwrap();
-    // A hundred requests say nothing about one in a thousand.
-    let file = quickstart(folder.path(), &steady(1, "50/s"));
     #[track_caller]
     fn check(command: &mut Command, flag: &[&str], exit: i32) {
         let finished = finish(command.args(flag));
@@ -324,6 +322,9 @@ fn inconclusive_counts_as_the_flag_says() {
         assert!(stdout(&finished).starts_with("INCONCLUSIVE"), "{}", stdout(&finished));
         assert!(stdout(&finished).trim_end().ends_with(&exit.to_string()));
     }
+    let folder = tempfile::tempdir().unwrap();
+    // A hundred requests say nothing about one in a thousand.
+    let file = quickstart(folder.path(), &steady(1, "50/s"));
     check(&mut run(&file), &[], 5);
     check(&mut run(&file), &["--inconclusive", "pass"], 0);
     let report = || {

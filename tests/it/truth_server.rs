@@ -144,7 +144,7 @@ impl TruthServer {
             open: Mutex::default(),
         });
         let accepting = shared.clone();
-        let acceptor = thread::spawn(move || accepting.accept(listener));
+        let acceptor = thread::spawn(move || accepting.accept(&listener));
         TruthServer { address, shared, acceptor: Some(acceptor) }
     }
 
@@ -181,7 +181,7 @@ impl Drop for TruthServer {
 }
 
 impl Shared {
-    fn accept(self: Arc<Shared>, listener: TcpListener) {
+    fn accept(self: Arc<Shared>, listener: &TcpListener) {
         let most = self.behaviour.accept_at_most.unwrap_or(u64::MAX);
         for (number, tcp) in (0..most).zip(listener.incoming()) {
             if self.is_over() {
@@ -202,7 +202,7 @@ impl Shared {
             });
             drop(serving);
         }
-        // Dropping the listener is what refuses everybody from now on.
+        // The listener ends with this thread: from now on everybody is refused.
     }
 
     fn is_over(&self) -> bool {
