@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use loadgate::record::interval::StepCounts;
@@ -168,13 +169,11 @@ fn check_interrupted(signal: Signal, exit: i32) {
 }
 
 #[test]
-fn an_interrupted_run_is_saved_and_reported() {
-    check_interrupted(Signal::SIGINT, 130);
-}
-
-#[test]
-fn a_terminated_run_is_saved_and_reported() {
-    check_interrupted(Signal::SIGTERM, 143);
+fn an_interrupted_or_terminated_run_is_saved_and_reported() {
+    thread::scope(|scope| {
+        scope.spawn(|| check_interrupted(Signal::SIGINT, 130));
+        scope.spawn(|| check_interrupted(Signal::SIGTERM, 143));
+    });
 }
 
 #[test]
@@ -203,22 +202,17 @@ fn a_killed_run_can_be_reported_but_for_its_last_second() {
         .collect();
     assert!(first.iter().all(|planned| (200..500).contains(planned)), "{first:?}");
     assert!(run_folder(&file).join("report.html").exists());
+    check_torn(&run_folder(&file));
 }
 
-#[test]
-fn a_torn_last_line_of_a_killed_run_is_forgiven() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = quickstart(folder.path(), &steady(60, "100/s"));
-    let mut child = spawn(&mut run(&file));
-    wait_for_seconds(&run_folder(&file), 1);
-    child.kill().unwrap();
-    child.wait().unwrap();
+/// A kill in the middle of a write leaves half a line, which is forgiven.
+#[track_caller]
+fn check_torn(folder: &Path) {
     for name in ["seconds.jsonl", "intervals.hlog"] {
-        let path = run_folder(&file).join(name);
-        let bytes = fs::read(&path).unwrap();
-        fs::write(&path, &bytes[..bytes.len() - 7]).unwrap();
+        let bytes = fs::read(folder.join(name)).unwrap();
+        fs::write(folder.join(name), &bytes[..bytes.len() - 7]).unwrap();
     }
-    let reported = finish(loadgate().arg("report").arg(run_folder(&file)));
+    let reported = finish(loadgate().arg("report").arg(folder));
     assert!([0, 3, 5, 6].contains(&code(&reported)), "{}", stderr(&reported));
 }
 
@@ -416,7 +410,6 @@ fn a_long_run_needs_no_more_memory_than_a_short_one_and_speaks_every_ten_seconds
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let children = [5, 21].map(|seconds| {
         let folder = &folders[usize::from(seconds > 5)];
-        // Longer stages than this run: charts and reports are made of the same number of bins.
         spawn(&mut run(&quickstart(folder.path(), &steady(seconds, "250/s"))))
     });
     let [(short, _), (long, output)] =
@@ -434,8 +427,8 @@ fn a_long_run_needs_no_more_memory_than_a_short_one_and_speaks_every_ten_seconds
     assert!(lines[0].starts_with("  10s of 21s") && lines[1].starts_with("  20s of 21s"), "{said}");
 }
 
-fn peak_of_thread(child: Child) -> std::thread::JoinHandle<(u64, Output)> {
-    std::thread::spawn(move || peak_of(child))
+fn peak_of_thread(child: Child) -> thread::JoinHandle<(u64, Output)> {
+    thread::spawn(move || peak_of(child))
 }
 
 /// What a command prints on a terminal; `None` where there is no `script`.
