@@ -40,24 +40,29 @@ pub fn conclude(
     inconclusive: Option<Inconclusive>,
 ) -> Exit {
     let assessment = assess(record);
-    let exit = exit_of(record, &assessment, inconclusive);
+    let judged = exit_of(record, &assessment, inconclusive);
     let shown = folder.display().to_string();
-    let report =
-        Report { record, assessment: &assessment, exit_code: exit.code(), folder: Some(&shown) };
-    let written = write_reports(folder, &report);
+    let report = |exit: Exit| Report {
+        record,
+        assessment: &assessment,
+        exit_code: exit.code(),
+        folder: Some(&shown),
+    };
+    let written = write_reports(folder, &report(judged));
+    let exit = match (&written, judged) {
+        // A pass that left no report is still not what was asked for.
+        (Err(_), Exit::Pass) => Exit::Failed,
+        (Ok(()) | Err(_), judged) => judged,
+    };
     if print.json {
-        result(&report::json::render(&report));
+        result(&report::json::render(&report(exit)));
     } else {
-        result(&report::terminal::render(&report, style(print)));
+        result(&report::terminal::render(&report(exit), style(print)));
     }
-    match written {
-        Ok(()) => exit,
-        Err(fault) => {
-            error(&format!("the reports could not all be written: {fault}"), &[]);
-            // A pass that left no report is still not what was asked for.
-            if exit == Exit::Pass { Exit::Failed } else { exit }
-        }
+    if let Err(fault) = written {
+        error(&format!("the reports could not all be written: {fault}"), &[]);
     }
+    exit
 }
 
 fn exit_of(
@@ -103,6 +108,9 @@ fn write_reports(folder: &Path, report: &Report<'_>) -> io::Result<()> {
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    fs::write(path, text)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    fs::write(path, text).map_err(|error| {
+        // Half a file would pass for a whole one.
+        drop(fs::remove_file(path));
+        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    })
 }

@@ -10,3 +10,4 @@ mod files;
 mod readme;
 mod support;
 mod target;
+mod truth_server;

@@ -75,3 +75,25 @@ pub fn summary(folder: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(folder.join("summary.json")).expect("a summary");
     serde_json::from_str(&text).expect("JSON")
 }
+
+/// Runs a command to its end, at most two minutes. What it prints goes through files, so
+/// that a full pipe holds nothing up.
+#[track_caller]
+pub fn finish(command: &mut Command) -> Output {
+    let mut files = [tempfile::tempfile(), tempfile::tempfile()].map(|file| file.expect("a file"));
+    let [out, err] = &files;
+    let mut child = command
+        .stdout(out.try_clone().expect("a descriptor"))
+        .stderr(err.try_clone().expect("a descriptor"))
+        .spawn()
+        .expect("the command starts");
+    let status = wait(&mut child);
+    let [stdout, stderr] = files.each_mut().map(|file| {
+        use std::io::{Read, Seek};
+        let mut bytes = Vec::new();
+        file.rewind().expect("a file");
+        file.read_to_end(&mut bytes).expect("it can be read");
+        bytes
+    });
+    Output { status, stdout, stderr }
+}
