@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -108,10 +109,12 @@ impl Trial {
         summary(&self.record())
     }
 
+    /// Whether that many seconds of load are on disk.
     fn loaded_for(&self, seconds: usize) -> bool {
-        let spooled = fs::read_to_string(self.record().join("intervals.hlog"));
-        spooled
-            .is_ok_and(|log| log.lines().filter(|line| line.starts_with("Tag=")).count() > seconds)
+        let log = fs::read_to_string(self.record().join("intervals.hlog")).unwrap_or_default();
+        let intervals = log.lines().filter_map(|line| line.strip_prefix("Tag="));
+        let starts: BTreeSet<_> = intervals.filter_map(|line| line.split(',').nth(1)).collect();
+        starts.len() >= seconds
     }
 
     /// Everything that was started has ended, and nobody listens on the port.
