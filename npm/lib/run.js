@@ -8,6 +8,7 @@ const os = require('node:os');
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const DEATH_LIMIT_MS = 1000;
+const ORPHAN_CHECK_MS = 500;
 
 /** Runs `binary` and ends this process as the binary ended. */
 function run(binary, args) {
@@ -19,6 +20,7 @@ function run(binary, args) {
   // leave the binary running without it.
   for (const signal of FORWARDED) process.on(signal, forward);
   child = spawn(binary, args, { stdio: 'inherit' });
+  endWithScript(child);
   child.on('error', (error) => fail(binary, error));
   child.on('exit', (code, signal) => {
     for (const name of FORWARDED) process.removeListener(name, forward);
@@ -34,6 +36,22 @@ function run(binary, args) {
 function childHasItAlready(signal) {
   const onTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
   return signal === 'SIGINT' && onTerminal;
+}
+
+/**
+ * A cancelled `npm run` ends the shell of the script and nobody else, and the load
+ * would go on without anybody waiting for its result. A change of parents shows it.
+ * Outside of npm scripts it shows nothing: with nohup it is on purpose.
+ */
+function endWithScript(child) {
+  if (!process.env.npm_lifecycle_event) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    child.kill('SIGTERM');
+  }, ORPHAN_CHECK_MS);
+  timer.unref();
 }
 
 function fail(binary, error) {

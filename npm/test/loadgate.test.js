@@ -237,3 +237,29 @@ test('a signal the binary does not handle ends both', async () => {
   wrapper.kill('SIGTERM');
   assert.deepEqual(await ended, { code: null, signal: 'SIGTERM' });
 });
+
+/** Kills the shell of a script while the binary is up; resolves to all that the binary wrote. */
+async function outputWithoutShell(variables) {
+  const trap = "trap 'echo TERM handled; exit 9' TERM";
+  const loop = 'echo up; n=0; while [ $n -lt 40 ]; do sleep 0.05; n=$((n+1)); done; echo finished';
+  const env = { ...environment({ LOADGATE_BIN: fakeBinary('long', `${trap}\n${loop}`) }), ...variables };
+  // The second command keeps the shell from becoming the first one.
+  const script = `'${process.execPath}' '${installPackage('package')}'; true`;
+  const shell = spawn('/bin/sh', ['-c', script], { env, stdio: ['ignore', 'pipe', 'inherit'], timeout: LIMIT_MS });
+  let output = '';
+  const closed = new Promise((resolve) => shell.on('close', resolve));
+  shell.stdout.on('data', (data) => {
+    output += data;
+    if (output === 'up\n') shell.kill('SIGKILL');
+  });
+  await closed;
+  return output;
+}
+
+test('in an npm script the binary is told when the shell of the script is gone', async () => {
+  assert.equal(await outputWithoutShell({ npm_lifecycle_event: 'test:performance' }), 'up\nTERM handled\n');
+});
+
+test('elsewhere the binary outlives the shell that started it', async () => {
+  assert.equal(await outputWithoutShell({ npm_lifecycle_event: '' }), 'up\nfinished\n');
+});

@@ -269,6 +269,11 @@ impl Secrets {
         }
     }
 
+    /// This value is no secret after all.
+    pub(crate) fn forget(&mut self, value: &str) {
+        self.0.retain(|known| known != value);
+    }
+
     /// The text with every remembered value replaced by `[redacted]`.
     pub fn redact(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"))

@@ -485,6 +485,19 @@ mod tests {
     }
 
     #[test]
+    fn a_port_from_the_environment_and_a_host_from_the_file_are_no_secrets() {
+        let env = |name: &str| match name {
+            "TOKEN" => Some("s3cr3t-token".to_owned()),
+            "PORT" => Some("4321".to_owned()),
+            _ => None,
+        };
+        let text = GOOD.replace("http://127.0.0.1:3000", "http://127.0.0.1:${PORT:-3000}");
+        let scenario = parse(&text, &Origin::default(), &env, &read_text).unwrap();
+        let line = "s3cr3t-token at http://127.0.0.1:4321";
+        assert_eq!(scenario.secrets.redact(line), "[redacted] at http://127.0.0.1:4321");
+    }
+
+    #[test]
     fn without_objectives_the_default_ones_hold() {
         let text = r#"{ "target": { "demo": true }, "load": { "stages": [{ "for": "1s", "rate": "1/s" }] },
             "flows": [{ "name": "a", "steps": [{ "request": "GET /", "timeout": "1s" }] }] }"#;

@@ -51,7 +51,7 @@ impl Sections {
     ) -> Sections {
         let allow = target::allowed(raw, origin, check);
         let target = target::target(&raw.target, &allow, origin, check);
-        add_host(raw, target.as_ref(), secrets, check);
+        keep_address_secret(raw, target.as_ref(), secrets, check);
         let prefix = target.as_ref().map(target::prefix).unwrap_or_default();
         let at = Pointer::default().key("variables");
         let constants = constants(&raw.variables, &at, check);
@@ -86,13 +86,24 @@ impl Sections {
     }
 }
 
-/// A host that came from the environment is normalised on its way and would no longer
-/// be found among the secrets.
-fn add_host(raw: &RawScenario, target: Option<&Target>, secrets: &mut Secrets, check: &Check<'_>) {
-    let from_outside = raw.target.url.as_deref().is_some_and(|url| check.environment.fills(url));
-    if let (true, Some(address)) = (from_outside, target.and_then(target::http)) {
+/// What of the target's address is a secret when some of it came from the environment. A
+/// host is normalised on its way and would no longer be found among the secrets; one that
+/// the file itself names is none. A port is none either: without it no message could say
+/// where somebody else listens already.
+fn keep_address_secret(
+    raw: &RawScenario,
+    target: Option<&Target>,
+    secrets: &mut Secrets,
+    check: &Check<'_>,
+) {
+    let Some(url) = raw.target.url.as_deref().filter(|url| check.environment.fills(url)) else {
+        return;
+    };
+    let Some(address) = target.and_then(target::http) else { return };
+    if !url.to_ascii_lowercase().contains(&address.host) {
         secrets.add(&address.host);
     }
+    secrets.forget(&address.port.to_string());
 }
 
 /// The name as written, or that of the file.
