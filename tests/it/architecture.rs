@@ -31,8 +31,16 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "experiment", "report", "analysis", "engine", "target", "demo", "schedule", "record",
-            "scenario", "units",
+            "experiment",
+            "report",
+            "analysis",
+            "engine",
+            "target",
+            "demo",
+            "schedule",
+            "record",
+            "scenario",
+            "units",
         ],
     ),
 ];
@@ -151,8 +159,7 @@ impl Source {
 type Complaints = Vec<String>;
 type Rule = fn(&Source) -> Complaints;
 
-const RULES: [Rule; 8] =
-    [arrows, length, header, homes, root, printing, environment, empty_names];
+const RULES: [Rule; 8] = [arrows, length, header, homes, root, printing, environment, empty_names];
 
 // ---- The rules ----------------------------------------------------------------------
 
@@ -193,7 +200,9 @@ fn homes(source: &Source) -> Complaints {
     HOMES
         .iter()
         .filter(|(name, homes, _)| !source.is_in(homes) && names_crate(&tokens, name))
-        .map(|(name, homes, _)| format!("{}: {name} is at home in {}", source.path, homes.join(", ")))
+        .map(|(name, homes, _)| {
+            format!("{}: {name} is at home in {}", source.path, homes.join(", "))
+        })
         .collect()
 }
 
@@ -221,7 +230,8 @@ fn printing(source: &Source) -> Complaints {
     let printed = macros.into_iter().find(|name| has_sequence(&tokens, &[name, "!"]));
     let streams = ["stdout", "stderr"];
     let stream = streams.into_iter().find(|name| {
-        has_sequence(&tokens, &["io", ":", ":", name, "("]) || has_sequence(&tokens, &[name, "(", ")", "."])
+        has_sequence(&tokens, &["io", ":", ":", name, "("])
+            || has_sequence(&tokens, &[name, "(", ")", "."])
     });
     let exit = has_sequence(&tokens, &["process", ":", ":", "exit"]).then_some("process::exit");
     let found = printed.or(stream).or(exit);
@@ -234,9 +244,8 @@ fn environment(source: &Source) -> Complaints {
         return Vec::new();
     }
     let tokens = tokens(&source.without_tests());
-    let reads = tokens.windows(4).any(|w| {
-        w[0] == "env" && w[1] == ":" && w[2] == ":" && w[3] != "consts"
-    });
+    let reads =
+        tokens.windows(4).any(|w| w[0] == "env" && w[1] == ":" && w[2] == ":" && w[3] != "consts");
     let imports = has_sequence(&tokens, &["std", ":", ":", "env", ";"]);
     let found = reads || imports;
     found.then(|| format!("{}: reads the environment", source.path)).into_iter().collect()

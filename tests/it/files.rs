@@ -155,7 +155,8 @@ fn the_summary_has_the_percentiles_of_the_interval_log() {
     let bound = |key: &str| summary["window"][key].as_u64().expect("a second") as u32;
     let theirs = theirs(bound("from"), bound("to"));
     for (step, head) in summary["steps"].as_array().expect("steps").iter().zip(&record.head.steps) {
-        for (key, kind) in [("response", "response"), ("failed", "failed"), ("service", "service")] {
+        for (key, kind) in [("response", "response"), ("failed", "failed"), ("service", "service")]
+        {
             let (shown, other) = (&step[key], &theirs[format!("{}.{kind}", head.tag)]);
             assert_eq!(shown.is_null(), other.is_null(), "{} {kind}", head.name);
             if shown.is_null() {
@@ -220,7 +221,9 @@ fn every_chart_is_an_xml_file_with_a_text_for_those_who_cannot_see_it() {
         assert_eq!(root.tag_name().name(), "svg");
         assert_eq!(root.tag_name().namespace(), Some("http://www.w3.org/2000/svg"));
         let said = |name: &str| {
-            let found = root.children().find(|node| node.has_tag_name(("http://www.w3.org/2000/svg", name)));
+            let found = root
+                .children()
+                .find(|node| node.has_tag_name(("http://www.w3.org/2000/svg", name)));
             found.and_then(|node| node.text()).is_some_and(|text| !text.trim().is_empty())
         };
         assert!(said("title") && said("desc"), "{}: no text alternative", path.display());
@@ -267,12 +270,14 @@ fn the_summary_keeps_its_schema() {
 }
 
 #[test]
-fn the_interval_log_and_the_journal_are_no_secret_to_a_folder_listing() {
+fn the_run_folder_has_what_its_documentation_lists() {
     let names: Vec<String> = fs::read_dir(folder())
         .expect("the run folder")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
-    for name in ["run.json", "intervals.hlog", "report.html", "junit.xml", "summary.md", "summary.json"] {
+    for name in
+        ["run.json", "intervals.hlog", "report.html", "junit.xml", "summary.md", "summary.json"]
+    {
         assert!(names.iter().any(|known| known == name), "{name} is missing: {names:?}");
     }
     assert!(!names.iter().any(|name| name == "seconds.jsonl"), "the journal is folded in");
@@ -316,4 +321,24 @@ fn the_page_opens_in_a_browser_without_a_word_of_complaint() {
         views.iter().find(|view| view["colorScheme"] == scheme).map(|view| &view["background"])
     };
     assert_ne!(background("light"), background("dark"), "dark is dark");
+}
+
+#[test]
+fn the_browser_would_complain() {
+    browser();
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let page = place.path().join("bad.html");
+    let text = "<!doctype html><title>bad</title><script>console.warn('a'); nothing.here()</script>\
+                <img src='http://127.0.0.1:9/x.png'><p style='width: 2000px'>wide</p>\
+                <figure><svg width='9' height='9'></svg></figure>";
+    fs::write(&page, text).expect("it can be written");
+    let looked = tool_json("page.mjs", &[&self::text(&page)]);
+    for view in looked["views"].as_array().expect("views") {
+        let said = view["said"].to_string();
+        assert!(said.contains("warning: a") && said.contains("nothing is not defined"), "{said}");
+        assert_eq!(view["requested"], json!(["http://127.0.0.1:9/x.png"]));
+        assert!(view["overflow"].as_i64().is_some_and(|pixels| pixels > 500), "{view}");
+        assert!(!view["tooWide"].as_array().expect("a list").is_empty(), "{view}");
+        assert_eq!(view["charts"][0]["alternative"], "");
+    }
 }
