@@ -342,3 +342,25 @@ fn the_browser_would_complain() {
         assert_eq!(view["charts"][0]["alternative"], "");
     }
 }
+
+// ---- The example --------------------------------------------------------------------
+
+/// `reports/example` is what this build makes of its own record.
+#[test]
+fn the_example_report_is_current() {
+    let example = support::root().join("reports/example");
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let output = if update { example.clone() } else { place.path().to_owned() };
+    let ran = support::run(&["report", &text(&example), "-q", "-o", &text(&output)]);
+    assert_eq!(ran.status.code(), Some(0), "{}", support::stderr(&ran));
+    for entry in fs::read_dir(&output).expect("what was rendered") {
+        let entry = entry.expect("an entry");
+        let stored = fs::read(example.join(entry.file_name())).unwrap_or_default();
+        let new = fs::read(entry.path()).expect("a file");
+        let name = entry.file_name();
+        assert!(stored == new, "{name:?} is out of date; run it again with UPDATE_GOLDEN=1");
+    }
+    let record = fs::metadata(example.join("run.json")).expect("a record");
+    assert!(record.len() < 200_000, "{} bytes", record.len());
+}
