@@ -113,7 +113,7 @@ pub struct RunArgs {
     /// Decides arrivals and choices (with a URL)
     #[arg(long, help_heading = URL)]
     pub seed: Option<u64>,
-    /// Where run folders go: DIR/<scenario>/<UTC time>
+    /// Where run folders go: `DIR/<scenario>/<UTC time>`
     #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
     /// A host other than loopback that may be loaded; may be given several times

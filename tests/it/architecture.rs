@@ -264,28 +264,29 @@ fn tokens(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let length = match c {
-            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |at| at + 2),
-            'r' | 'b' | 'c' if raw_string(rest).is_some() => raw_string(rest).unwrap(),
-            '"' => string(rest),
-            '\'' => quote(rest),
-            c if c.is_alphanumeric() || c == '_' => {
-                let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
-                let word = word.unwrap_or(rest.len());
-                found.push(rest[..word].to_owned());
-                word
+        let length = match (c, raw_string(rest)) {
+            (_, Some(length)) => length,
+            ('/', _) if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
+            ('/', _) if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |at| at + 2),
+            ('"', _) => string(rest),
+            ('\'', _) => quote(rest),
+            (c, _) if is_word(c) => {
+                let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+                found.push(rest[..length].to_owned());
+                length
             }
-            c => {
-                if !c.is_whitespace() {
-                    found.push(c.to_string());
-                }
+            (c, _) => {
+                found.extend((!c.is_whitespace()).then(|| c.to_string()));
                 c.len_utf8()
             }
         };
         rest = &rest[length..];
     }
     found
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 /// The length of `r#"…"#`, also with a `b` or `c` before it.

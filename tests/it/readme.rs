@@ -45,7 +45,7 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
         let indent = line.len() - line.trim_start().len();
         match &mut block {
             None if line.trim() == format!("```{language}") => {
-                block = Some((indent, String::new()))
+                block = Some((indent, String::new()));
             }
             None => {}
             Some(_) if line.trim() == "```" => found.extend(block.take().map(|(_, text)| text)),
