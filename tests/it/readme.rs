@@ -12,6 +12,7 @@ use super::support;
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo build --release", "the binary under test stands in for what it builds"),
     ("npm ci --prefix tests/js", "`files` needs what it installs, and says so"),
+    ("node scripts/compare-freeze.mjs", "takes two minutes; `fastify` runs its scenario"),
 ];
 
 /// A text for people, with its path below the root.

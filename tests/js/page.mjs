@@ -87,7 +87,7 @@ function examine() {
 /** The picture of the README: the top of the page in light colours. */
 async function draw() {
   const page = await context.newPage();
-  await page.setViewportSize({ width: 1100, height: 1250 });
+  await page.setViewportSize({ width: 1100, height: 1330 });
   await page.emulateMedia({ colorScheme: 'light' });
   await page.goto(address, { waitUntil: 'load', timeout: 60_000 });
   await page.screenshot({ path: picture });
