@@ -1,5 +1,73 @@
 //! loadgate: an open-loop HTTP load generator that audits itself and ends in a verdict.
+//!
+//! This page is the map. Read it first; then the header of the module you are about to
+//! change. `docs/architecture.md` has the tables that a test keeps.
+//!
+//! # Flow
+//!
+//! **One request.** Scenario file → [`scenario::model::Scenario`] → the [`schedule`] says
+//! when each iteration is due → a worker of the [`engine`] waits for that moment, takes a
+//! virtual user and lets it walk its flow → each step is an exchange over a keep-alive
+//! connection → [`record::sample::Sample`] → [`record::recorder`] adds it to the second in
+//! which it was *due* → once a second the collector merges what the workers saw and writes
+//! it to disk.
+//!
+//! **One verdict.** [`record::run::RunRecord`] → [`analysis::assess::assess`] chooses the
+//! window, audits the generator, judges each objective and decides →
+//! [`analysis::assessment::Assessment`] → [`report`] turns both into text and pictures →
+//! [`cli`] prints them and picks the exit code.
+//!
+//! # Code map
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`units`] | `250ms`, `200/s`, `99.9%`, `p95`, `10MB` |
+//! | [`scenario`] | what to send, how hard, what is good enough: file → checked model, with every mistake |
+//! | [`schedule`] | load profile → the moments at which iterations are due; pure |
+//! | [`record`] | the waist: outcomes, histograms, seconds, the run, and its files |
+//! | [`engine`] | scenario → seconds, over the wire |
+//! | [`target`] | the system under test: started, awaited, watched, stopped |
+//! | [`analysis`] | record → assessment; pure |
+//! | [`experiment`] | a trial: target and engine brought together |
+//! | [`report`] | (record, assessment) → terminal, Markdown, `JUnit`, JSON, SVG, HTML |
+//! | [`demo`] | an API in this process, so that the first command needs nothing |
+//! | [`cli`] | arguments, environment, progress, printing, exit codes |
+//!
+//! # Invariants
+//!
+//! 1. [`record`] is the waist. Engine and target write it; analysis and report read it.
+//!    `loadgate report` judges a stored run with no network code involved.
+//! 2. [`analysis`] has no I/O, no clock, no async and no randomness of its own. Its answer
+//!    for a record never changes.
+//! 3. [`report`] computes nothing. A number that is in neither record nor assessment is in
+//!    no report.
+//! 4. [`engine`] measures, never judges. It does not know what an objective is. It does not
+//!    know [`target`] either; only [`experiment`] knows both.
+//! 5. Intended, sent, first byte and ended are fields of every sample. Response time is
+//!    ended − intended. There is no switch for it.
+//! 6. What was due and got no answer stays in the figures: a timeout at its limit, an
+//!    unsent request as if it had timed out.
+//! 7. A failed request is an outcome, a failed gate is a verdict. `Err` means that the tool
+//!    could not do its job.
+//! 8. Only [`cli`] prints, exits and reads arguments or the environment. The one exception
+//!    is [`target::supervisor`], which is a process of its own.
+//! 9. Each third-party crate has a home. A change of library is a change of those files.
+//! 10. Workers share nothing while they run: no locks and no atomics on the way of a
+//!     request, one message a second to the collector.
+//! 11. Names in hot data are indexes ([`scenario::model::StepId`]), never texts.
+//! 12. The same seed gives the same arrivals and the same choices, whatever the number of
+//!     workers.
+//! 13. Memory is bounded by the scenario, never by the length of the run. A finished second
+//!     is on disk, so a kill costs at most the last one.
+//! 14. What comes from the target is hostile: each format of [`report`] escapes it. What
+//!     comes from the environment is secret: it is in no record, report or log.
+//! 15. Nothing is re-exported here: `loadgate::record::sample::Sample`, never
+//!     `loadgate::Sample`.
+//!
+//! `tests/it/architecture.rs` fails when the order of the modules, 8, 9 or 15 is broken.
 #![warn(missing_docs)]
+// The documentation is for those who change the crate: they build it with private items.
+#![allow(rustdoc::private_intra_doc_links)]
 
 pub mod analysis;
 pub mod cli;

@@ -57,9 +57,14 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page (roff)
-    #[command(after_help = "Examples:\n  loadgate man > loadgate.1")]
-    Man,
+    /// Print the manual page of loadgate, or of one of its commands (roff)
+    #[command(
+        after_help = "Examples:\n  loadgate man > loadgate.1\n  loadgate man run > loadgate-run.1"
+    )]
+    Man {
+        /// The command
+        command: Option<String>,
+    },
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -67,7 +72,10 @@ Examples:
   loadgate run scenarios/quickstart.json
   loadgate run scenarios/orders.json -o reports --json
   loadgate run http://127.0.0.1:3000/health -R 500 -d 30s -c 64
-  loadgate run http://127.0.0.1:3000/orders -R 50 -d 1m -m POST -H 'content-type: application/json' -b '{\"sku\":\"a\"}' --slo 'p99 < 250ms'";
+  loadgate run http://127.0.0.1:3000/orders -R 50 -d 1m --slo 'p99 < 250ms' \\
+      -H 'content-type: application/json' -b '{\"sku\":\"a\",\"quantity\":1}'
+
+`loadgate --help` lists the exit codes.";
 
 /// `loadgate run`
 #[derive(Debug, Args)]
@@ -105,7 +113,7 @@ pub struct RunArgs {
     /// Decides arrivals and choices (with a URL)
     #[arg(long, help_heading = URL)]
     pub seed: Option<u64>,
-    /// Where run folders go: DIR/<scenario>/<UTC time>
+    /// Where run folders go: `DIR/<scenario>/<UTC time>`
     #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
     /// A host other than loopback that may be loaded; may be given several times

@@ -1,14 +1,16 @@
 //! `loadgate check`: the plan of a scenario, and what a run of it could certify.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
-use crate::analysis::plan;
+use crate::analysis::plan::{self, JudgedLoad};
 use crate::cli::args::CheckArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::progress::describe_stage;
 use crate::cli::run::environment;
-use crate::scenario::load::{ArrivalProcess, Stage};
+use crate::experiment::head;
+use crate::scenario::load::ArrivalProcess;
 use crate::scenario::model::{Action, Address, Flow, Scenario, StepId};
 use crate::scenario::read;
 use crate::scenario::slo::{Metric, Scope, Slo};
@@ -22,7 +24,7 @@ pub fn check(args: &CheckArgs) -> Exit {
             Exit::Pass
         }
         Err(problems) => {
-            output::error(&problems.to_string(), &[]);
+            output::problems(&problems);
             Exit::Usage
         }
     }
@@ -75,9 +77,9 @@ fn add(text: &mut String, line: fmt::Arguments<'_>) {
     text.write_fmt(line).expect("a String takes everything");
 }
 
-/// Iterations that are judged: those of all stages that are not warm-up.
-fn judged_iterations(scenario: &Scenario) -> f64 {
-    scenario.load.stages.iter().filter(|stage| !stage.warmup).map(Stage::area).sum()
+/// What will be judged, if the response times settle in time.
+fn judged(scenario: &Scenario) -> JudgedLoad {
+    plan::judged_load(&head::load(&scenario.load))
 }
 
 /// Requests that are judged and that a step is expected to get if all goes well; `None` for
@@ -90,7 +92,7 @@ fn expected_requests(scenario: &Scenario, id: StepId) -> Option<f64> {
     let has_step = |flow: &&Flow| flow.actions.contains(&Action::Request(id));
     let weight: f64 =
         scenario.flows.iter().filter(has_step).map(|flow| f64::from(flow.weight)).sum();
-    Some(judged_iterations(scenario) * weight / total)
+    Some(judged(scenario).arrivals * weight / total)
 }
 
 fn all_requests(scenario: &Scenario) -> f64 {
@@ -99,8 +101,13 @@ fn all_requests(scenario: &Scenario) -> f64 {
 }
 
 fn steps(scenario: &Scenario) -> String {
-    let mut text =
-        format!("\nRequests expected in the judged stages, about {:.0}\n", all_requests(scenario));
+    let judged = judged(scenario);
+    let mut text = format!(
+        "\nRequests expected in the judged {} from second {} on, about {:.0}\n",
+        format_duration(Duration::from_secs_f64(judged.seconds)),
+        judged.from,
+        all_requests(scenario)
+    );
     for (index, step) in scenario.steps.iter().enumerate() {
         let requests = match expected_requests(scenario, StepId(index as u16)) {
             Some(requests) => format!("{requests:.0}"),
@@ -114,20 +121,30 @@ fn steps(scenario: &Scenario) -> String {
 fn objectives(scenario: &Scenario) -> String {
     let mut text =
         "\nObjectives, and what the run can certify at 95 % confidence at best\n".to_owned();
+    let place = |slo: &Slo| match slo.scope {
+        Scope::All => "all".to_owned(),
+        Scope::Step(id) => scenario.step(id).name.clone(),
+    };
+    let widest = |widths: &dyn Fn(&Slo) -> usize| scenario.slos.iter().map(widths).max();
+    let places = widest(&|slo| place(slo).chars().count()).unwrap_or_default();
+    let texts = widest(&|slo| slo.text.chars().count()).unwrap_or_default();
     for slo in &scenario.slos {
-        let (place, requests) = match slo.scope {
-            Scope::All => ("all".to_owned(), Some(all_requests(scenario))),
-            Scope::Step(id) => (scenario.step(id).name.clone(), expected_requests(scenario, id)),
+        let requests = match slo.scope {
+            Scope::All => Some(all_requests(scenario)),
+            Scope::Step(id) => expected_requests(scenario, id),
         };
-        add(
-            &mut text,
-            format_args!("  {place:<16} {:<32} {}\n", slo.text, certifiable(slo, requests)),
-        );
+        let certifiable = certifiable(slo, requests, judged(scenario).seconds);
+        let place = place(slo);
+        add(&mut text, format_args!("  {place:<places$}  {:<texts$}  {certifiable}\n", slo.text));
     }
     text
 }
 
-fn certifiable(slo: &Slo, requests: Option<f64>) -> String {
+fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
+    if let Some(windows) = slo.windows {
+        let count = (seconds / windows.length.as_secs_f64()).floor();
+        return format!("judged window by window, in at most {count:.0} of them");
+    }
     let Some(requests) = requests else {
         return "depends on how many users there are".to_owned();
     };

@@ -37,7 +37,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => print_schema(args.of),
         Command::Demo(args) => demo(&args),
         Command::Completions { shell } => completions(shell),
-        Command::Man => man(),
+        Command::Man { command } => man(command.as_deref()),
     };
     exit.into()
 }
@@ -100,9 +100,21 @@ fn completions(shell: clap_complete::Shell) -> Exit {
     Exit::Pass
 }
 
-fn man() -> Exit {
+fn man(of: Option<&str>) -> Exit {
+    let mut whole = Cli::command();
+    // Names the commands' pages `loadgate-run`, as the page of loadgate does.
+    whole.build();
+    let page_of = match of {
+        None => Some(whole),
+        Some(name) => whole.find_subcommand(name).cloned(),
+    };
+    let Some(page_of) = page_of else {
+        let name = of.unwrap_or_default();
+        output::error(&format!("there is no command {name}"), &["see loadgate --help".to_owned()]);
+        return Exit::Usage;
+    };
     let mut page = Vec::new();
-    match clap_mangen::Man::new(Cli::command()).render(&mut page) {
+    match clap_mangen::Man::new(page_of).render(&mut page) {
         Ok(()) => {
             output::result(&String::from_utf8_lossy(&page));
             Exit::Pass

@@ -13,6 +13,7 @@ use crate::record::run::{EndReason, RunRecord};
 use crate::report::chart::{Chart, Theme};
 use crate::report::terminal::Style;
 use crate::report::{self, Report};
+use crate::scenario::problems::Problems;
 
 /// Prints a result on standard output.
 pub fn result(text: &str) {
@@ -29,6 +30,15 @@ pub fn error(message: &str, details: &[String]) {
         text.push('\n');
     }
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Prints all mistakes of a scenario, each on a line that editors can jump to.
+pub fn problems(problems: &Problems) {
+    let heading = match problems.all.len() {
+        1 => "error: ".to_owned(),
+        many => format!("error: {many} mistakes\n"),
+    };
+    let _ = io::stderr().write_all(format!("{heading}{problems}\n").as_bytes());
 }
 
 /// Judges a record, writes its reports into a folder, prints the result, and says how to

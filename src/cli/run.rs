@@ -17,6 +17,7 @@ use crate::experiment::trial::{Trial, TrialError};
 use crate::scenario::adhoc::{Adhoc, adhoc};
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::model::Scenario;
+use crate::scenario::problems::Problems;
 use crate::scenario::read;
 use crate::target::process::Supervisor;
 
@@ -30,7 +31,10 @@ pub fn run(args: &RunArgs) -> Exit {
     let scenario = match scenario(args) {
         Ok(scenario) => Arc::new(scenario),
         Err(wrong) => {
-            output::error(&wrong, &[]);
+            match wrong {
+                Wrong::Arguments(what) => output::error(&what, &[]),
+                Wrong::Scenario(problems) => output::problems(&problems),
+            }
             return Exit::Usage;
         }
     };
@@ -116,21 +120,38 @@ fn fail(error: &TrialError) -> Exit {
     }
 }
 
+/// Why there is no scenario.
+enum Wrong {
+    Arguments(String),
+    Scenario(Problems),
+}
+
 /// The scenario of a file, or of a URL and flags.
-fn scenario(args: &RunArgs) -> Result<Scenario, String> {
+fn scenario(args: &RunArgs) -> Result<Scenario, Wrong> {
     if args.scenario.contains("://") {
         return from_url(args);
     }
     let flags = args.flags_for_url();
+    let path = Path::new(&args.scenario);
     if !flags.is_empty() {
-        return Err(format!(
-            "{} only with a URL; in a scenario file it stands under \"load\", \"limits\", \"slo\" or \
-             in its steps",
-            flags.join(", ")
-        ));
+        return Err(Wrong::Arguments(needs_url(&flags, &args.scenario, path.exists())));
     }
-    read::load_allowing(Path::new(&args.scenario), &args.allow_hosts, &environment)
-        .map_err(|problems| problems.to_string())
+    read::load_allowing(path, &args.allow_hosts, &environment).map_err(Wrong::Scenario)
+}
+
+/// What to say of flags that a file makes senseless, or of a URL without its beginning.
+fn needs_url(flags: &[&str], given: &str, is_file: bool) -> String {
+    if !is_file {
+        return format!(
+            "\"{given}\" is neither a file nor a URL; a URL begins with http://, as in \
+             http://127.0.0.1:3000/health"
+        );
+    }
+    format!(
+        "{} can be given with a URL only; a scenario file says it itself, under \"load\", \
+         \"limits\", \"slo\" or in its steps",
+        flags.join(", ")
+    )
 }
 
 /// Looks a variable up for `${VAR}`.
@@ -138,12 +159,15 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn from_url(args: &RunArgs) -> Result<Scenario, String> {
-    let rate = args.rate.ok_or(
-        "a rate is needed with a URL, such as -R 100: loadgate sends at a rate of its own, however \
-         slowly the target answers",
-    )?;
-    let body = args.body.as_deref().map(read_body).transpose()?;
+fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
+    let rate = args.rate.ok_or_else(|| {
+        Wrong::Arguments(
+            "a rate is needed with a URL, such as -R 100: loadgate sends at a rate of its own, \
+             however slowly the target answers"
+                .to_owned(),
+        )
+    })?;
+    let body = args.body.as_deref().map(read_body).transpose().map_err(Wrong::Arguments)?;
     let method = args
         .method
         .clone()
@@ -163,7 +187,7 @@ fn from_url(args: &RunArgs) -> Result<Scenario, String> {
         arrivals: ArrivalProcess::Poisson,
         extra_allow: args.allow_hosts.clone(),
     };
-    adhoc(spec).map_err(|problems| problems.to_string())
+    adhoc(spec).map_err(Wrong::Scenario)
 }
 
 /// `@FILE` is the file's text.

@@ -1,1 +1,241 @@
-//! readme.
+//! The README and the guides do what they say: their commands run, their scenarios are
+//! valid, their links lead somewhere.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::support;
+
+/// Commands that are not run here, and what runs them instead.
+const NOT_RUN: &[(&str, &str)] = &[
+    ("cargo build --release", "the binary under test stands in for what it builds"),
+    ("npm ci --prefix tests/js", "`files` needs what it installs, and says so"),
+    ("node scripts/compare-freeze.mjs", "takes two minutes; `fastify` runs its scenario"),
+];
+
+/// A text for people, with its path below the root.
+struct Guide {
+    path: &'static str,
+    text: String,
+}
+
+fn guides() -> Vec<Guide> {
+    let paths = [
+        "README.md",
+        "docs/scenario.md",
+        "docs/verdicts.md",
+        "docs/run-folder.md",
+        "docs/architecture.md",
+        "npm/README.md",
+        "examples/fastify-orders/README.md",
+    ];
+    let read = |path: &'static str| {
+        let text = fs::read_to_string(support::root().join(path));
+        Guide { path, text: text.unwrap_or_else(|error| panic!("{path}: {error}")) }
+    };
+    paths.map(read).into()
+}
+
+/// The fenced blocks of a language, without what they are indented by.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut block: Option<(usize, String)> = None;
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        match &mut block {
+            None if line.trim() == format!("```{language}") => {
+                block = Some((indent, String::new()));
+            }
+            None => {}
+            Some(_) if line.trim() == "```" => found.extend(block.take().map(|(_, text)| text)),
+            Some((indent, text)) => {
+                text.push_str(line.get(*indent..).unwrap_or_default());
+                text.push('\n');
+            }
+        }
+    }
+    assert!(block.is_none(), "a block without its end");
+    found
+}
+
+/// A folder that looks like a checkout in which loadgate was built and installed.
+fn checkout() -> tempfile::TempDir {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let root = place.path();
+    let binary = Path::new(env!("CARGO_BIN_EXE_loadgate"));
+    for name in ["scenarios", "examples", "npm", "tests", "docs", "schemas"] {
+        symlink(support::root().join(name), root.join(name)).expect("a link");
+    }
+    for folder in ["reports/example", "target/release", "bin"] {
+        fs::create_dir_all(root.join(folder)).expect("a folder");
+    }
+    // A copy, as commands may write into it.
+    for entry in fs::read_dir(support::root().join("reports/example")).expect("the example") {
+        let entry = entry.expect("an entry");
+        let copy = root.join("reports/example").join(entry.file_name());
+        fs::copy(entry.path(), copy).expect("it can be copied");
+    }
+    for link in ["target/release/loadgate", "bin/loadgate"] {
+        symlink(binary, root.join(link)).expect("a link");
+    }
+    place
+}
+
+/// The block without the commands of the table, on a port of its own.
+fn runnable(block: &str) -> String {
+    let skipped = |line: &&str| NOT_RUN.iter().any(|(command, _)| line.trim() == *command);
+    let lines: Vec<&str> = block.lines().filter(|line| !skipped(line)).collect();
+    let port = support::free_port().to_string();
+    let block = lines.join("\n");
+    block
+        .replace("127.0.0.1:3000", &format!("127.0.0.1:{port}"))
+        .replace("--port 3000", &format!("--port {port}"))
+}
+
+#[track_caller]
+fn runs(guide: &str, block: &str, place: &Path) {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{}", runnable(block));
+    let output = Command::new("bash")
+        .args(["-e", "-o", "pipefail", "-m", "-c", &script])
+        .current_dir(place)
+        .env("PATH", format!("{}:{path}", place.join("bin").display()))
+        .env_remove("CI")
+        .output()
+        .expect("bash starts");
+    let said = format!("{}{}", support::stdout(&output), support::stderr(&output));
+    assert!(output.status.success(), "{guide}: {}\n{block}\n{said}", output.status);
+}
+
+#[test]
+fn every_command_runs() {
+    let place = checkout();
+    let mut count = 0;
+    for guide in
+        guides().iter().filter(|guide| !guide.path.contains('/') || guide.path.starts_with("docs/"))
+    {
+        for block in blocks(&guide.text, "sh") {
+            runs(guide.path, &block, place.path());
+            count += 1;
+        }
+    }
+    assert!(count >= 8, "only {count} blocks were found");
+    let page = place.path().join("reports/quickstart/latest/report.html");
+    assert!(page.exists(), "the README says that it is written");
+}
+
+#[test]
+fn a_command_that_fails_is_noticed() {
+    let place = checkout();
+    for block in ["false\ntrue\n", "loadgate check nowhere.json | cat\n", "no-such-command\n"] {
+        let runs = std::panic::catch_unwind(|| runs("made up", block, place.path()));
+        assert!(runs.is_err(), "{block}");
+    }
+    runs("made up", "cargo build --release\nloadgate --version", place.path());
+}
+
+#[test]
+fn commands_that_are_not_run_are_still_there() {
+    for (command, why) in NOT_RUN {
+        let named = |guide: &Guide| guide.text.lines().any(|line| line.trim() == *command);
+        assert!(guides().iter().any(named), "{command} ({why}) is in no guide any more");
+    }
+}
+
+#[test]
+fn every_scenario_of_the_guides_is_valid() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let mut count = 0;
+    for guide in guides() {
+        for block in blocks(&guide.text, "json") {
+            let json: serde_json::Value = serde_json::from_str(&block)
+                .unwrap_or_else(|error| panic!("{}: {error}\n{block}", guide.path));
+            if json.get("flows").is_none() {
+                continue;
+            }
+            let file = place.path().join("scenario.json");
+            fs::write(&file, &block).expect("it can be written");
+            let output = support::run(&["check", file.to_str().expect("a plain path")]);
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{}: {}",
+                guide.path,
+                support::stderr(&output)
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 1, "the README has a scenario");
+}
+
+/// The scenarios of `scenarios/`: those that are no schema and no shared objectives.
+fn scenarios() -> Vec<PathBuf> {
+    let entries = fs::read_dir(support::root().join("scenarios")).expect("scenarios");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let other = |path: &PathBuf| {
+        let name = path.to_string_lossy().into_owned();
+        name.ends_with(".schema.json") || name.contains("slo.")
+    };
+    let mut found: Vec<PathBuf> = paths.filter(|path| !other(path)).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn every_example_scenario_is_valid_and_named_in_a_guide() {
+    let scenarios = scenarios();
+    assert!(scenarios.len() >= 2, "{scenarios:?}");
+    for path in scenarios {
+        let output = support::run(&["check", path.to_str().expect("a plain path")]);
+        assert_eq!(output.status.code(), Some(0), "{}", support::stderr(&output));
+        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+        let named = guides().iter().any(|guide| guide.text.contains(&format!("scenarios/{name}")));
+        assert!(named, "{name} is in no guide");
+    }
+}
+
+/// What stands in the round brackets of links and pictures.
+fn links(text: &str) -> Vec<String> {
+    let parts = text.split("](").skip(1);
+    parts.filter_map(|part| part.split_once(')')).map(|(link, _)| link.to_owned()).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for guide in guides() {
+        let folder = support::root().join(guide.path).parent().expect("a folder").to_owned();
+        for link in links(&guide.text) {
+            if link.contains("://") || link.starts_with('#') {
+                continue;
+            }
+            let file = link.split('#').next().unwrap_or_default();
+            assert!(folder.join(file).exists(), "{}: {link} leads nowhere", guide.path);
+        }
+    }
+}
+
+/// Files that the guides name in code, such as `scripts/test.sh`.
+#[test]
+fn every_file_that_is_named_is_there() {
+    let folders =
+        ["src/", "scripts/", "tests/", "schemas/", "scenarios/", "docs/", "examples/", ".ci/"];
+    for guide in guides().iter().filter(|guide| !guide.path.starts_with("npm/")) {
+        let words = guide.text.split(['`', ' ', '\n', '(', ')', ',', ';']);
+        for word in words.filter(|word| folders.iter().any(|folder| word.starts_with(folder))) {
+            // The README's own project has a scenario of its own.
+            let made_up =
+                word.contains("api.json") || word.starts_with("scenarios/scenario.schema");
+            let there = support::root().join(word.trim_end_matches(['.', ':'])).exists();
+            assert!(made_up || there, "{}: {word} is not there", guide.path);
+        }
+    }
+}
+
+#[test]
+fn the_picture_is_small_enough_for_a_readme() {
+    let picture = fs::metadata(support::root().join("docs/report.png")).expect("a picture");
+    assert!(picture.len() < 300_000, "{} bytes", picture.len());
+}

@@ -1,4 +1,5 @@
 //! What several tests need: the binary, bounded waits, free ports, temporary folders.
+#![expect(unreachable_pub, reason = "it is for every module of this binary")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};

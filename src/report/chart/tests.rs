@@ -1,3 +1,5 @@
+//! Charts as an XML parser sees them, at every length of run.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The page as a parser of its own sees it.
+
 use proptest::prelude::*;
 
 use super::*;

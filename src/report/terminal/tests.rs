@@ -1,3 +1,5 @@
+//! The terminal report: its golden texts, its width, and hostile names.
+
 use super::*;
 use crate::report::sample_runs::{self, golden};
 use proptest::prelude::*;
