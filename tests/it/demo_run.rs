@@ -467,3 +467,37 @@ fn a_terminal_gets_colours_and_a_bar_unless_somebody_objects() {
     let printed = on_a_terminal(&words, &[("CI", "true"), ("NO_COLOR", "1")]).unwrap();
     assert!(!printed.contains("\x1b["), "{printed:?}");
 }
+
+/// A generator that was held up at some time of a run of four seconds.
+#[track_caller]
+fn check_held_up(after_seconds: u64, held: Duration) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = quickstart(folder.path(), &steady(4, "100/s"));
+    let mut scenario: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    scenario["load"]["arrivals"] = json!("uniform");
+    scenario["flows"] = json!([{ "name": "f", "steps": [{ "request": "GET /products" }] }]);
+    scenario["slo"] = json!({ "all": ["p95 < 200ms"] });
+    fs::write(&file, scenario.to_string()).unwrap();
+    let child = spawn(&mut run(&file));
+    eventually("the start of the schedule", || run_folder(&file).join("run.json").exists());
+    thread::sleep(Duration::from_secs(after_seconds));
+    send(&child, Signal::SIGSTOP);
+    thread::sleep(held);
+    send(&child, Signal::SIGCONT);
+    let finished = child.wait_with_output().unwrap();
+    let shown = stdout(&finished);
+    // What was due then is in the figures, and nobody calls it a pass.
+    let planned = planned(&store::read(&run_folder(&file)).unwrap());
+    assert!((399..=400).contains(&planned), "{planned} of 400 requests: {shown}");
+    assert_eq!(code(&finished), 6, "{shown}");
+}
+
+#[test]
+fn a_generator_that_was_held_up_in_the_middle_is_no_judge() {
+    check_held_up(1, Duration::from_millis(1_500));
+}
+
+#[test]
+fn a_generator_that_was_held_up_at_the_end_is_no_judge() {
+    check_held_up(2, Duration::from_millis(2_500));
+}
