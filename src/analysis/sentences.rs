@@ -63,6 +63,9 @@ fn figures(slo: &SloResult) -> String {
         Some(Measured::GoodWindows(value)) => {
             format!("held in {} of the windows, {} required", percent(value), percent(slo.limit))
         }
+        None if slo.bad > 0 => {
+            format!("{} of {requests} requests had no answer within it", count(slo.bad))
+        }
         None => "nothing measured".to_owned(),
     }
 }

@@ -73,10 +73,10 @@ pub fn of_load(load: &LoadHead, measured: f64) -> Judged {
 /// How much of the schedule was run, in seconds.
 pub fn measured_seconds(record: &RunRecord) -> f64 {
     let planned = planned_seconds(&record.head.load);
-    match record.end.as_ref().map(|end| (&end.reason, end.seconds)) {
+    match record.end.as_ref().map(|end| (&end.reason, end.scheduled)) {
         Some((EndReason::Finished, _)) => planned,
-        Some((EndReason::Interrupted { .. } | EndReason::TargetDied { .. }, seconds)) => {
-            seconds.max(seen_seconds(record)).min(planned)
+        Some((EndReason::Interrupted { .. } | EndReason::TargetDied { .. }, scheduled)) => {
+            scheduled.clamp(0.0, planned)
         }
         None => seen_seconds(record).min(planned),
     }

@@ -74,11 +74,13 @@ impl Ledger {
         self.in_flight_peak = self.in_flight_peak.max(self.in_flight);
     }
 
+    /// A request that fell due leaves, for the first time.
+    pub fn sent(&mut self, step: StepId, intended: Moment) {
+        self.due(step, intended).sent += 1;
+    }
+
     /// A request that fell due has ended, one way or another.
     pub fn ended(&mut self, sample: Sample) {
-        if sample.sent.is_some() {
-            self.due(sample.step, sample.intended).sent += 1;
-        }
         self.in_flight -= 1;
         self.send_lag_max = self.send_lag_max.max(sample.send_lag);
         self.samples.push(sample);

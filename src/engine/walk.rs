@@ -60,6 +60,8 @@ pub struct Asking {
     pub step: StepId,
     /// When the worker began to see to it.
     pub begun: Moment,
+    /// Whether it has left before, on a connection that turned out to be closed.
+    pub was_sent: bool,
     /// How long connecting took, if it had to, in nanoseconds.
     pub connect: Option<u64>,
     /// The choices before its values were drawn, should it be sent again.

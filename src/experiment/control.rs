@@ -1,7 +1,7 @@
 //! Ends a trial early, from another thread.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -16,11 +16,16 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub struct Control {
     stop: watch::Sender<Stop>,
     signal: Arc<AtomicI32>,
+    ended: Arc<OnceLock<Instant>>,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Control { stop: watch::Sender::new(Stop::Running), signal: Arc::default() }
+        Control {
+            stop: watch::Sender::new(Stop::Running),
+            signal: Arc::default(),
+            ended: Arc::default(),
+        }
     }
 }
 
@@ -35,7 +40,9 @@ impl Control {
 
     /// Nothing new is sent; what is in flight has so much time.
     pub fn drain(&self, within: Duration) {
-        let until = Instant::now() + within;
+        let now = Instant::now();
+        self.ended.get_or_init(|| now);
+        let until = now + within;
         self.stop.send_if_modified(|stop| match stop {
             Stop::Running => {
                 *stop = Stop::Drain(until);
@@ -43,6 +50,11 @@ impl Control {
             }
             Stop::Drain(_) => false,
         });
+    }
+
+    /// When it was ended early, if it was.
+    pub fn ended(&self) -> Option<Instant> {
+        self.ended.get().copied()
     }
 
     /// The signal that interrupted it, if one did.

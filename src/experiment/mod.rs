@@ -4,5 +4,6 @@
 
 pub mod control;
 pub mod head;
+mod lookout;
 pub mod resources;
 pub mod trial;

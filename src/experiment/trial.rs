@@ -8,24 +8,24 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::demo::Demo;
-use crate::engine::collector::{Collector, MachineSecond, Message, Progress};
+use crate::engine::collector::{Collector, Message, Progress};
 use crate::engine::ledger::Totals;
 use crate::engine::plan::{Plan, ReceiveClock, Stop, workers_for};
 use crate::engine::worker;
 use crate::experiment::control::Control;
 use crate::experiment::head::head;
+use crate::experiment::lookout::Lookout;
 use crate::experiment::resources::{TooFewDescriptors, allow_connections};
 use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, RunRecord};
 use crate::record::store::{RunWriter, StoreError};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
-use crate::target::machine::{MachineSampler, own_usage};
-use crate::target::monitor::{Monitor, RunningMonitor, TargetEvent};
+use crate::target::monitor::Monitor;
 use crate::target::process::{ExitReport, RunningTarget, Supervisor};
 use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
 use crate::target::start_error::StartError;
@@ -35,8 +35,6 @@ use crate::target::start_error::StartError;
 const LEAD: Duration = Duration::from_millis(20);
 /// How long a target may take to end before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long requests in flight may take when the target has died.
-const DRAIN_DEAD: Duration = Duration::from_millis(500);
 /// The target's own output, in the run folder.
 pub const TARGET_LOG: &str = "target.log";
 
@@ -229,6 +227,7 @@ impl Trial<'_> {
         };
         let end = End {
             reason,
+            scheduled: self.scheduled(plan.start).as_secs_f64(),
             seconds: ended.as_secs_f64(),
             abandoned: totals.abandoned,
             iterations: totals.iterations,
@@ -236,6 +235,23 @@ impl Trial<'_> {
             faults: Vec::new(),
         };
         writer.finish(end).map_err(TrialError::Store)
+    }
+
+    /// What there is to look at.
+    fn monitor(&self, running: &Running, address: &HttpAddress) -> Monitor {
+        let watch = match running {
+            Running::Process(process) => Some(process.watch()),
+            Running::Demo(_) | Running::Elsewhere => None,
+        };
+        let metrics = self.scenario.target.metrics.clone().map(|path| (address.clone(), path));
+        Monitor { watch, metrics }
+    }
+
+    /// How much of the schedule was carried out.
+    fn scheduled(&self, start: Instant) -> Duration {
+        let whole = self.scenario.load.length();
+        let cut = self.control.ended().map(|ended| ended.saturating_duration_since(start));
+        cut.map_or(whole, |cut| cut.min(whole))
     }
 
     /// Lets the workers run, and everything that watches them.
@@ -249,7 +265,8 @@ impl Trial<'_> {
         let (out, inbox) = mpsc::channel();
         let crew = Crew::start(plan, &out).map_err(TrialError::Engine)?;
         let mut lookout =
-            Lookout::start(self, plan, running, address, out).map_err(TrialError::Engine)?;
+            Lookout::start(self.monitor(running, address), plan.start, self.control.clone(), out)
+                .map_err(TrialError::Engine)?;
         let recorder = Recorder::new(self.scenario.thresholds());
         let watch = &mut *self.watch;
         let mut progress = |progress| watch(Event::Progress(progress));
@@ -314,89 +331,5 @@ impl Crew {
             worker.join().map_err(|_| io::Error::other("a worker panicked"))??;
         }
         Ok(())
-    }
-}
-
-/// Watches target and machine while the workers run.
-struct Lookout {
-    monitor: Option<RunningMonitor>,
-    events: Receiver<TargetEvent>,
-    out: Sender<Message>,
-    control: Control,
-    died: Option<ExitReport>,
-    machine: MachineSampler,
-    start: Instant,
-    second: u32,
-}
-
-impl Lookout {
-    fn start(
-        trial: &Trial<'_>,
-        plan: &Plan,
-        running: &Running,
-        address: &HttpAddress,
-        out: Sender<Message>,
-    ) -> io::Result<Lookout> {
-        let (seen, events) = mpsc::channel();
-        let watch = match running {
-            Running::Process(process) => Some(process.watch()),
-            Running::Demo(_) | Running::Elsewhere => None,
-        };
-        let metrics = trial.scenario.target.metrics.clone().map(|path| (address.clone(), path));
-        let monitor = if watch.is_some() || metrics.is_some() {
-            Some(Monitor { watch, metrics }.start(plan.start, seen)?)
-        } else {
-            None
-        };
-        Ok(Lookout {
-            monitor,
-            events,
-            out,
-            control: trial.control.clone(),
-            died: None,
-            machine: MachineSampler::default(),
-            start: plan.start,
-            second: 1,
-        })
-    }
-
-    fn look(&mut self) {
-        self.pass_on();
-        let elapsed = self.start.elapsed().as_secs() as u32;
-        if elapsed >= self.second {
-            let usage = self.machine.sample();
-            let second = MachineSecond {
-                second: elapsed - 1,
-                busy: usage.busy,
-                steal: usage.steal,
-                pressure: usage.cpu_pressure,
-                rss: own_usage().1,
-            };
-            self.second = elapsed + 1;
-            self.tell(Message::Machine(second));
-        }
-    }
-
-    fn pass_on(&mut self) {
-        while let Ok(event) = self.events.try_recv() {
-            match event {
-                TargetEvent::Second(second) => self.tell(Message::Target(second)),
-                TargetEvent::Died(exit) => {
-                    self.died = Some(exit);
-                    self.control.drain(DRAIN_DEAD);
-                }
-            }
-        }
-    }
-
-    fn tell(&self, message: Message) {
-        // The collector outlives this; if it is gone, so is the run.
-        let _ = self.out.send(message);
-    }
-
-    fn end(mut self) -> Option<ExitReport> {
-        drop(self.monitor.take());
-        self.pass_on();
-        self.died
     }
 }

@@ -184,6 +184,8 @@ pub struct Environment {
 pub struct End {
     /// Why.
     pub reason: EndReason,
+    /// Seconds of the schedule that were carried out, before it ended or was ended.
+    pub scheduled: f64,
     /// Seconds from the start of the schedule to the last response.
     pub seconds: f64,
     /// Requests given up at the end without an outcome (after an interruption).

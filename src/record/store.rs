@@ -382,6 +382,7 @@ mod tests {
     fn end() -> End {
         End {
             reason: EndReason::Finished,
+            scheduled: 2.0,
             seconds: 2.5,
             abandoned: 0,
             iterations: 3,

@@ -135,7 +135,7 @@ impl Worker {
         let load = &plan.scenario.load;
         let mut arrivals = Arrivals::new(load).share(index, plan.workers).peekable();
         self.warm_up();
-        while !self.should_close() {
+        while !self.should_close(arrivals.peek()) {
             self.turn(&mut arrivals)?;
         }
         self.close(&mut arrivals)
@@ -212,9 +212,10 @@ impl Worker {
         self.reporter.report_past(now, &mut self.ledger, self.connections.open());
     }
 
-    fn should_close(&self) -> bool {
-        // The end is on the grid of ticks or is reached by one.
-        self.clock.now() >= self.end || *self.plan.stop.borrow() != Stop::Running
+    /// What was due before the end is started, however late the worker is.
+    fn should_close(&self, next: Option<&Arrival>) -> bool {
+        let is_over = next.is_none() && self.clock.now() >= self.end;
+        is_over || *self.plan.stop.borrow() != Stop::Running
     }
 
     /// Lets what is in flight come to its end, then sends the last batch.

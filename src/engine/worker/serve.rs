@@ -153,6 +153,10 @@ impl Worker {
             Prepared::Fixed(bytes) => bytes,
             Prepared::Filled(_) => self.room.request.as_bytes(),
         };
+        let walk = &mut self.walks[walk];
+        if !std::mem::replace(&mut walk.asking.was_sent, true) {
+            self.ledger.sent(step, walk.due);
+        }
         // Before the call: the kernel may deliver, and the target answer, inside it.
         connection.times.sent = Some(self.clock.now());
         match connection.socket.write(bytes) {

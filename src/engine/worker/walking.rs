@@ -24,8 +24,13 @@ impl Worker {
         let flow = self.pick_flow(&mut choices);
         let Some(user) = self.users.take() else { return self.refuse(flow, arrival.at) };
         self.ledger.totals.iterations += 1;
-        let asking =
-            Asking { step: StepId(0), begun: arrival.at, connect: None, choices: choices.clone() };
+        let asking = Asking {
+            step: StepId(0),
+            begun: arrival.at,
+            was_sent: false,
+            connect: None,
+            choices: choices.clone(),
+        };
         let walk = self.walks.insert(Walk {
             user,
             flow,
@@ -157,7 +162,8 @@ impl Worker {
         let (ticket, begun) = (self.ticket(), self.clock.now());
         let walk = &mut self.walks[key];
         walk.ticket = ticket;
-        walk.asking = Asking { step, begun, connect: None, choices: walk.choices.clone() };
+        let choices = walk.choices.clone();
+        walk.asking = Asking { step, begun, was_sent: false, connect: None, choices };
         let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
         let at = Moment(due.0.saturating_add(limit));
         let walks = &self.walks;
