@@ -48,7 +48,7 @@ pub fn judge(facts: &Facts, slo: &SloHead) -> SloResult {
     let share = evidence::weigh(facts.record, &facts.judged.seconds, slo);
     let mut result = blank(facts, slo, &share);
     if share.total.all == 0 {
-        result.note = Some("no request that it speaks of".to_owned());
+        result.note = Some("no request to judge".to_owned());
         return result;
     }
     match slo.windows {

@@ -137,8 +137,9 @@ impl Sparse {
             let reached = below + count;
             if reached as f64 >= rank {
                 let inside = ((rank - below as f64) / count as f64).clamp(0.0, 1.0);
-                let high = (bucket_top(low) + 1) as f64;
-                return Some(low as f64 * (high / low as f64).powf(inside));
+                // Not beyond what the bucket holds, or a quantile would exceed the maximum.
+                let high = bucket_top(low) as f64;
+                return Some((low as f64 * (high / low as f64).powf(inside)).min(high));
             }
             below = reached;
         }
@@ -214,6 +215,7 @@ mod tests {
             let exact = values[rank - 1] as f64;
             let found = sparse.quantile(share).expect("not empty");
             prop_assert!((found - exact).abs() <= exact * 0.001 + 1.0, "{found} for {exact}");
+            prop_assert!(found <= sparse.max().expect("not empty"));
         }
     }
 }

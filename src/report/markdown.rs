@@ -51,9 +51,8 @@ fn objectives(report: &Report) -> String {
     for slo in &report.assessment.slos {
         out += &objective_row(slo);
     }
-    for slo in report.assessment.slos.iter().filter(|slo| slo.note.is_some()) {
-        let note = plain::line(slo.note.as_deref().unwrap_or_default());
-        let _ = write!(out, "\n{}: {}\n", escaped(&words::objective(slo)), escaped(&note));
+    for (objectives, note) in words::notes(&report.assessment.slos) {
+        let _ = write!(out, "\n{}: {}\n", escaped(&objectives), escaped(&note));
     }
     out
 }
@@ -159,7 +158,11 @@ fn footer(report: &Report) -> String {
 }
 
 fn list(texts: &[String]) -> String {
-    texts.iter().map(|text| format!("- {}\n", escaped(&plain::line(text)))).collect()
+    let item = |text: &String| {
+        let lines: Vec<String> = plain::lines(text).iter().map(|line| escaped(line)).collect();
+        format!("- {}\n", lines.join("<br>"))
+    };
+    texts.iter().map(item).collect()
 }
 
 /// A plain line with a backslash before all that Markdown or GitHub gives a meaning to.
@@ -210,6 +213,13 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(escaped(text), expected);
         }
+    }
+
+    #[test]
+    fn last_words_keep_their_lines() {
+        let mut run = sample_runs::normal();
+        run.assessment.reasons = vec!["it last printed:\n  one\n\n  <two>".to_owned()];
+        assert!(render(&run.report()).contains("- it last printed:<br>one<br>\\<two\\>\n"));
     }
 
     #[test]

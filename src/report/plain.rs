@@ -6,11 +6,21 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// What stands for a text without anything to see.
+const NOTHING: &str = "(empty)";
+
 /// One line without control, formatting or undefined characters; never empty.
 pub(super) fn line(text: &str) -> String {
     let visible: String = text.chars().filter_map(visible).collect();
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.is_empty() { "(empty)".to_owned() } else { line }
+    if line.is_empty() { NOTHING.to_owned() } else { line }
+}
+
+/// The lines of a text, each made plain; those without anything to see are left out, but
+/// there is always one.
+pub(super) fn lines(text: &str) -> Vec<String> {
+    let all = text.split('\n').map(line).filter(|line| line != NOTHING).collect::<Vec<_>>();
+    if all.is_empty() { vec![NOTHING.to_owned()] } else { all }
 }
 
 /// The character if it can be seen; line breaks and tabs become blanks.

@@ -108,6 +108,24 @@ pub(super) fn limit(slo: &SloResult) -> String {
     }
 }
 
+/// What is to be said of objectives, each with those of whom it is said: `p99 < 500ms`, or
+/// `10 objectives` where it is the same for several.
+pub(super) fn notes(slos: &[SloResult]) -> Vec<(String, String)> {
+    let mut notes: Vec<(String, usize, String)> = Vec::new();
+    for slo in slos {
+        let Some(note) = slo.note.as_deref().map(plain::line) else { continue };
+        match notes.iter_mut().find(|(_, _, known)| *known == note) {
+            Some((_, objectives, _)) => *objectives += 1,
+            None => notes.push((objective(slo), 1, note)),
+        }
+    }
+    let who = |first: String, objectives: usize| match objectives {
+        1 => first,
+        many => format!("{} objectives", figures::count(many as u64)),
+    };
+    notes.into_iter().map(|(first, many, note)| (who(first, many), note)).collect()
+}
+
 /// `bad 22 of 6,012`.
 pub(super) fn evidence(slo: &SloResult) -> String {
     format!("{} bad of {}", figures::count(slo.bad), figures::count(slo.requests))

@@ -39,13 +39,19 @@ fn rates(total: &Summary) -> String {
 fn outcomes(total: &Summary) -> String {
     let parts = total.counts.outcomes.iter();
     let parts = parts.map(|(outcome, n)| format!("{} {}", outcome.name(), figures::count(*n)));
-    format!("From the bottom up: {}.", parts.collect::<Vec<_>>().join(", "))
+    match parts.collect::<Vec<_>>() {
+        none if none.is_empty() => "No request was judged.".to_owned(),
+        parts => format!("From the bottom up: {}.", parts.join(", ")),
+    }
 }
 
 fn saturation(report: &Report) -> String {
     let rows = words::saturation(&report.assessment.saturation).into_iter();
     let parts = rows.map(|(name, mean, max)| format!("{name} mean {mean}, highest {max}"));
-    format!("{}.", parts.collect::<Vec<_>>().join("; "))
+    match parts.collect::<Vec<_>>() {
+        none if none.is_empty() => "No second was judged.".to_owned(),
+        parts => format!("{}.", parts.join("; ")),
+    }
 }
 
 /// The step table has the rest; a description of dozens of steps helps nobody.

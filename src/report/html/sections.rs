@@ -35,7 +35,7 @@ pub(super) fn banner(report: &Report) -> Markup {
 fn list(texts: &[String]) -> Markup {
     html! {
         @if !texts.is_empty() {
-            ul { @for text in texts { li { (plain::line(text)) } } }
+            ul { @for text in texts { li { (plain::lines(text).join("\n")) } } }
         }
     }
 }

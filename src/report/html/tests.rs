@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::analysis::assessment::Saturation;
 use crate::report::sample_runs::{self, OwnedReport};
 
 /// The charts of a page.
@@ -70,6 +71,22 @@ fn what_is_unknown_is_left_out() {
         assert!(!page.contains(absent), "{absent}");
     }
     assert!(page.contains("the generator was stopped before it could say"));
+}
+
+#[test]
+fn last_words_keep_their_lines() {
+    let mut run = sample_runs::normal();
+    run.assessment.reasons = vec!["it last printed:\n  one\n\n  <two>".to_owned()];
+    assert!(render(&run.report()).contains("<li>it last printed:\none\n&lt;two&gt;</li>"));
+}
+
+#[test]
+fn charts_of_nothing_say_so() {
+    let mut run = sample_runs::normal();
+    run.assessment.total.counts.outcomes.clear();
+    run.assessment.saturation = Saturation::default();
+    let page = render(&run.report());
+    assert!(page.contains("No request was judged.") && page.contains("No second was judged."));
 }
 
 fn tags(run: &OwnedReport) -> Vec<String> {

@@ -116,9 +116,16 @@ fn headline(report: &Report, screen: Screen) -> String {
         format!("{verdict}  {}\n  {figures}\n", plain::fitted(&scenario, room))
     };
     for reason in &report.assessment.reasons {
-        out += &screen.paragraph("  - ", reason);
+        out += &one_reason(reason, screen);
     }
     out
+}
+
+/// A reason; what the target said keeps its lines.
+fn one_reason(reason: &str, screen: Screen) -> String {
+    let lines = plain::lines(reason);
+    let leads = std::iter::once("  - ").chain(std::iter::repeat("    | "));
+    leads.zip(&lines).map(|(lead, line)| screen.paragraph(lead, line)).collect()
 }
 
 fn objectives(report: &Report, screen: Screen) -> String {
@@ -139,8 +146,9 @@ fn objectives(report: &Report, screen: Screen) -> String {
         table.add(objective_row(slo));
     }
     let mut out = screen.heading("Objectives") + &table.render(screen);
-    for slo in slos.iter().filter(|slo| slo.note.is_some()) {
-        out += &objective_note(slo, screen);
+    for (objectives, note) in words::notes(slos) {
+        let objectives = plain::fitted(&objectives, screen.width / 2);
+        out += &screen.paragraph("    ", &format!("{objectives}: {note}"));
     }
     out
 }
@@ -155,12 +163,6 @@ fn objective_row(slo: &SloResult) -> Vec<Cell> {
         Cell::plain(words::limit(slo)),
         Cell::painted(words::status(slo.status), paint),
     ]
-}
-
-fn objective_note(slo: &SloResult, screen: Screen) -> String {
-    let note = slo.note.as_deref().unwrap_or_default();
-    let objective = plain::fitted(&words::objective(slo), screen.width / 2);
-    screen.paragraph("    ", &format!("{objective}: {note}"))
 }
 
 fn steps(report: &Report, screen: Screen) -> String {

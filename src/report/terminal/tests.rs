@@ -62,6 +62,25 @@ fn colour_changes_nothing_but_the_colour() {
     assert_eq!(uncoloured(&coloured), plain);
 }
 
+#[test]
+fn last_words_keep_their_lines() {
+    let mut run = sample_runs::normal();
+    run.assessment.reasons = vec!["it last printed:\n  one\n\n  two".to_owned()];
+    let text = render(&run.report(), Style::default());
+    assert!(text.contains("  - it last printed:\n    | one\n    | two\n"), "{text}");
+}
+
+#[test]
+fn what_holds_of_several_objectives_is_said_once() {
+    let mut run = sample_runs::normal();
+    for (slo, note) in run.assessment.slos.iter_mut().zip(["none", "few", "none"]) {
+        slo.note = Some(note.to_owned());
+    }
+    let text = render(&run.report(), Style::default());
+    let second = words::objective(&run.assessment.slos[1]);
+    assert!(text.contains(&format!("    2 objectives: none\n    {second}: few\n")), "{text}");
+}
+
 /// The text without our own colour codes.
 fn uncoloured(text: &str) -> String {
     let codes = ["[0m", "[1m", "[2m", "[1;31m", "[1;32m", "[1;33m"];
