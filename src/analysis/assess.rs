@@ -284,7 +284,7 @@ mod tests {
         let mut record = fast();
         record.seconds.retain(|second, _| *second < 30);
         let end = record.end.as_mut().unwrap();
-        end.seconds = 30.0;
+        (end.scheduled, end.seconds) = (30.0, 30.5);
         end.reason = EndReason::TargetDied { detail: "exit status 1".to_owned() };
         record.generator.truncate(30);
         let assessment = check(&record, Verdict::TargetLost, "exit status 1");
@@ -299,7 +299,7 @@ mod tests {
         record.seconds.retain(|second, _| *second < 40);
         record.generator.truncate(40);
         let end = record.end.as_mut().unwrap();
-        (end.seconds, end.abandoned) = (39.5, 7);
+        (end.scheduled, end.seconds, end.abandoned) = (39.6, 41.6, 7);
         end.reason = EndReason::Interrupted { signal: 2 };
         let assessment = check(&record, Verdict::Pass, "met");
         assert!(assessment.reasons[1].contains("interrupted by signal 2 after 40 of 60 s"));

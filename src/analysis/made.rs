@@ -36,6 +36,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
     };
     let end = End {
         reason: EndReason::Finished,
+        scheduled: f64::from(seconds),
         seconds: f64::from(seconds),
         abandoned: 0,
         iterations: 0,

@@ -1,5 +1,6 @@
 //! One answer for a run: target lost before invalid before SLO missed before
-//! inconclusive before pass, and the reasons for it in that order.
+//! inconclusive before pass, and the reasons for it in that order. A doubt about one
+//! objective voids the run only if no other one is missed beyond doubt.
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus, Verdict};
 use crate::analysis::facts::Facts;
@@ -13,10 +14,13 @@ pub fn verdict(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Verdi
     let voided = findings.iter().any(|finding| finding.severity == Severity::Invalidates);
     if target_died(facts).is_some() {
         Verdict::TargetLost
-    } else if voided || any(SloStatus::Invalid) {
+    } else if voided {
         Verdict::Invalid
     } else if any(SloStatus::Missed) {
+        // Missed whatever part the generator had; a doubt about another one changes nothing.
         Verdict::SloMissed
+    } else if any(SloStatus::Invalid) {
+        Verdict::Invalid
     } else if any(SloStatus::Inconclusive) || slos.is_empty() || is_empty(facts) {
         Verdict::Inconclusive
     } else {
@@ -30,7 +34,7 @@ pub fn reasons(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<S
     let mut reasons: Vec<String> = died.into_iter().collect();
     let voiding = findings.iter().filter(|finding| finding.severity == Severity::Invalidates);
     reasons.extend(voiding.map(|finding| finding.evidence.clone()));
-    for status in [SloStatus::Invalid, SloStatus::Missed] {
+    for status in [SloStatus::Missed, SloStatus::Invalid] {
         reasons.extend(with_status(slos, status));
     }
     if is_empty(facts) {

@@ -13,7 +13,7 @@ use crate::engine::plan::ReceiveClock;
 use crate::engine::socket;
 use crate::experiment::control::Control;
 use crate::experiment::head::slug;
-use crate::experiment::trial::{Trial, TrialError};
+use crate::experiment::trial::{Event, Trial, TrialError};
 use crate::scenario::adhoc::{Adhoc, adhoc};
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::model::Scenario;
@@ -57,8 +57,6 @@ fn prepare(args: &RunArgs, scenario: &Scenario) -> Result<(PathBuf, Control, Pat
         let wanted = args.output.display();
         format!("no run folder can be made in {wanted}: {error}; name another one with -o")
     })?;
-    // Without the link everything else still works.
-    let _ = folder::point_latest(&folder);
     Ok((folder, control, program))
 }
 
@@ -76,7 +74,13 @@ fn drive(
         supervisor: Supervisor { program, argument: SUPERVISE },
         receive_clock: receive_clock(args.receive_clock),
         control,
-        watch: &mut |event| display.show(event),
+        watch: &mut |event| {
+            if matches!(event, Event::Loading(_)) {
+                // From here on there is a record. Without the link everything else still works.
+                let _ = folder::point_latest(folder);
+            }
+            display.show(event);
+        },
     };
     let record = trial.run();
     display.stop();

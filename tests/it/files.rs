@@ -107,12 +107,13 @@ fn ours(record: &RunRecord, from: u32, to: u32) -> BTreeMap<String, Sparse> {
     found
 }
 
-fn kinds(times: &StepTimes) -> [(&'static str, &Sparse); 4] {
+fn kinds(times: &StepTimes) -> [(&'static str, &Sparse); 5] {
     [
         ("response", &times.response),
         ("failed", &times.failed),
         ("service", &times.service),
         ("send_lag", &times.send_lag),
+        ("receive_lag", &times.receive_lag),
     ]
 }
 

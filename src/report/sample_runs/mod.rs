@@ -242,6 +242,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
         },
         end: Some(End {
             reason: EndReason::Finished,
+            scheduled: seconds + 10.0,
             seconds: seconds + 10.2,
             abandoned: 0,
             iterations: 4_808,
