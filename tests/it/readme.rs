@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use super::support;
 
@@ -94,19 +94,33 @@ fn runnable(block: &str) -> String {
         .replace("--port 3000", &format!("--port {port}"))
 }
 
+/// A machine that stalls for a second makes a run inconclusive or invalid, as it should;
+/// such a block is tried again.
+const TRIES: usize = 3;
+
 #[track_caller]
 fn runs(guide: &str, block: &str, place: &Path) {
+    let mut last = once(block, place);
+    for _ in 1..TRIES {
+        if !matches!(last.status.code(), Some(5 | 6)) {
+            break;
+        }
+        last = once(block, place);
+    }
+    let said = format!("{}{}", support::stdout(&last), support::stderr(&last));
+    assert!(last.status.success(), "{guide}: {}\n{block}\n{said}", last.status);
+}
+
+fn once(block: &str, place: &Path) -> Output {
     let path = std::env::var("PATH").unwrap_or_default();
     let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{}", runnable(block));
-    let output = Command::new("bash")
+    Command::new("bash")
         .args(["-e", "-o", "pipefail", "-m", "-c", &script])
         .current_dir(place)
         .env("PATH", format!("{}:{path}", place.join("bin").display()))
         .env_remove("CI")
         .output()
-        .expect("bash starts");
-    let said = format!("{}{}", support::stdout(&output), support::stderr(&output));
-    assert!(output.status.success(), "{guide}: {}\n{block}\n{said}", output.status);
+        .expect("bash starts")
 }
 
 #[test]
