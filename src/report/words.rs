@@ -146,7 +146,10 @@ pub(super) fn audit(assessment: &Assessment) -> Option<String> {
         format!("{} ≤ {}", figures::quantile(*quantile), figures::share(*relative))
     });
     let parts: Vec<String> = parts.collect();
-    (!parts.is_empty()).then(|| format!("generator-induced error of {}", parts.join(", ")))
+    // What it could change is judged per objective, and would be in the verdict.
+    let is_harmless = assessment.slos.iter().all(|slo| slo.status != SloStatus::Invalid);
+    let weight = if is_harmless { "; it does not change the verdict" } else { "" };
+    (!parts.is_empty()).then(|| format!("generator-induced error of {}{weight}", parts.join(", ")))
 }
 
 /// `send lag p99 0.12 ms, max 2.1 ms`.

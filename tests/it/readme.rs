@@ -10,7 +10,7 @@ use super::support;
 
 /// Commands that are not run here, and what runs them instead.
 const NOT_RUN: &[(&str, &str)] = &[
-    ("cargo build --release", "the binary under test stands in for what it builds"),
+    ("./scripts/test.sh", "runs this test"),
     ("npm ci --prefix tests/js", "`files` needs what it installs, and says so"),
     ("node scripts/compare-freeze.mjs", "takes two minutes; `fastify` runs its scenario"),
 ];
@@ -90,6 +90,8 @@ fn runnable(block: &str) -> String {
     let port = support::free_port().to_string();
     let block = lines.join("\n");
     block
+        // The binary under test stands in for a release build.
+        .replace("cargo run --release -- ", "loadgate ")
         .replace("127.0.0.1:3000", &format!("127.0.0.1:{port}"))
         .replace("--port 3000", &format!("--port {port}"))
 }
@@ -147,7 +149,7 @@ fn a_command_that_fails_is_noticed() {
         let runs = std::panic::catch_unwind(|| runs("made up", block, place.path()));
         assert!(runs.is_err(), "{block}");
     }
-    runs("made up", "cargo build --release\nloadgate --version", place.path());
+    runs("made up", "./scripts/test.sh\nloadgate --version", place.path());
 }
 
 #[test]
