@@ -1,18 +1,10 @@
 //! How numbers stand in sentences: `12,000`, `1.8 %`, `612 ms`, `1.5 GB`.
 
-use crate::units::trim_zeros;
+use crate::units::{group_digits, trim_zeros};
 
 /// A count with separators: `12,000`.
 pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    group_digits(&value.to_string())
 }
 
 /// A count with its noun: `1 second`, `12 seconds`.

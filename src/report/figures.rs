@@ -3,26 +3,14 @@
 //! A number comes in, text goes out. What is not a finite number becomes a dash, so
 //! that no report ever says `NaN`.
 
-use crate::units::{Bytes, Quantile, trim_zeros};
+use crate::units::{Bytes, Quantile, group_digits, trim_zeros};
 
 /// Stands for a number that there is not.
 pub(super) const NOTHING: &str = "–";
 
 /// `6,012`.
 pub(super) fn count(number: u64) -> String {
-    grouped(&number.to_string())
-}
-
-/// Puts a comma before every third digit from the right.
-fn grouped(digits: &str) -> String {
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    group_digits(&number.to_string())
 }
 
 /// Decimals that leave three significant figures in front of a unit.
@@ -38,7 +26,7 @@ fn decimals(value: f64) -> usize {
 pub(super) fn millis(ms: f64) -> String {
     timed(ms, |value| {
         let text = format!("{value:.*}", decimals(value));
-        if value >= 9_999.5 { grouped(&text) } else { text }
+        if value >= 9_999.5 { group_digits(&text) } else { text }
     })
 }
 

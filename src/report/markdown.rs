@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::{Report, figures, plain, words};
-use crate::analysis::assessment::{Finding, SloResult, Summary, Times, Verdict};
+use crate::analysis::assessment::{Finding, SloResult, Summary, Verdict};
 
 /// The text of `summary.md`.
 pub fn render(report: &Report) -> String {
@@ -84,20 +84,7 @@ fn steps(report: &Report) -> String {
 }
 
 fn step_row(step: &Summary) -> String {
-    let time = |pick: fn(&Times) -> f64| {
-        step.response.as_ref().map_or(figures::NOTHING.to_owned(), |t| figures::millis(pick(t)))
-    };
-    format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
-        escaped(&plain::line(&step.name)),
-        figures::count(step.counts.ended()),
-        figures::rate(step.offered_rate),
-        time(|t| t.p50),
-        time(|t| t.p95),
-        time(|t| t.p99),
-        time(|t| t.max),
-        figures::share(step.error_rate),
-    )
+    format!("| {} | {} |\n", escaped(&plain::line(&step.name)), words::step(step).join(" | "))
 }
 
 fn outcomes(report: &Report) -> String {

@@ -6,7 +6,7 @@
 use super::{Report, figures, plain};
 use crate::analysis::assessment::{
     Assessment, Counts, MeanMax, Measured, Saturation, Severity, SloResult, SloStatus, Steadiness,
-    Summary, Verdict, Warmup, Window,
+    Summary, Times, Verdict, Warmup, Window,
 };
 use crate::record::run::{End, EndReason, RunRecord, StageHead};
 use crate::scenario::load::ArrivalProcess;
@@ -163,6 +163,22 @@ pub(super) fn receive_lag(assessment: &Assessment) -> Option<String> {
     let lag = assessment.total.receive_lag?;
     let [p99, max] = [lag.p99, lag.max].map(figures::millis);
     Some(format!("receive lag p99 {p99}, max {max}, not part of any time above"))
+}
+
+/// A step's requests, rate, p50, p95, p99, longest response time and errors.
+pub(super) fn step(step: &Summary) -> [String; 7] {
+    let time = |pick: fn(&Times) -> f64| {
+        step.response.as_ref().map_or(figures::NOTHING.to_owned(), |t| figures::millis(pick(t)))
+    };
+    [
+        figures::count(step.counts.ended()),
+        figures::rate(step.offered_rate),
+        time(|t| t.p50),
+        time(|t| t.p95),
+        time(|t| t.p99),
+        time(|t| t.max),
+        figures::share(step.error_rate),
+    ]
 }
 
 /// `p50 12 ms, p99 80 ms, max 312 ms`: how long answered failures took.

@@ -81,7 +81,7 @@ pub(crate) struct RawReady {
     /// Answers with a status below 400 when it is.
     #[schemars(example = "/health")]
     pub(crate) path: Option<String>,
-    /// How long it may take; without it, 30s.
+    /// How long it may take; without it, 30s for a target that is started, else 5s.
     #[schemars(example = "30s")]
     pub(crate) within: Option<String>,
 }

@@ -185,20 +185,8 @@ fn steps(report: &Report, screen: Screen) -> String {
 }
 
 fn step_row(step: &Summary, paint: Paint) -> Vec<Cell> {
-    let time = |pick: fn(&crate::analysis::assessment::Times) -> f64| {
-        step.response.as_ref().map_or(figures::NOTHING.to_owned(), |t| figures::millis(pick(t)))
-    };
-    let texts = [
-        plain::line(&step.name),
-        figures::count(step.counts.ended()),
-        figures::rate(step.offered_rate),
-        time(|t| t.p50),
-        time(|t| t.p95),
-        time(|t| t.p99),
-        time(|t| t.max),
-        figures::share(step.error_rate),
-    ];
-    texts.into_iter().map(|text| Cell::painted(text, paint)).collect()
+    let name = std::iter::once(plain::line(&step.name));
+    name.chain(words::step(step)).map(|text| Cell::painted(text, paint)).collect()
 }
 
 fn outcomes(report: &Report, screen: Screen) -> String {

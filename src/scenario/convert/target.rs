@@ -13,6 +13,8 @@ use super::load::positive;
 
 /// How long a target may take to become ready if the scenario does not say.
 const READY_WITHIN: &str = "30s";
+/// The same for one that runs already, or does not.
+const ANSWERS_WITHIN: &str = "5s";
 
 /// The hosts that may be loaded, from the file and from the caller, normalised.
 pub(super) fn allowed(raw: &RawScenario, origin: &Origin, check: &mut Check<'_>) -> Vec<String> {
@@ -38,7 +40,8 @@ pub(super) fn target(
     let at = Pointer::default().key("target");
     let address = address(raw, allow, &at, check);
     let start = start(raw, origin, &at, check);
-    let ready = ready(raw.ready.as_ref(), &at.key("ready"), check);
+    let within = if raw.command.is_some() { READY_WITHIN } else { ANSWERS_WITHIN };
+    let ready = ready(raw.ready.as_ref(), within, &at.key("ready"), check);
     let metrics = path(raw.metrics.as_deref(), &at.key("metrics"), check);
     Some(Target { address: address?, start, ready: ready?, metrics })
 }
@@ -210,8 +213,13 @@ fn variables(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) -> Vec<(Strin
     all
 }
 
-fn ready(raw: Option<&RawReady>, at: &Pointer, check: &mut Check<'_>) -> Option<Ready> {
-    let within = raw.and_then(|raw| raw.within.as_deref()).unwrap_or(READY_WITHIN);
+fn ready(
+    raw: Option<&RawReady>,
+    default: &str,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> Option<Ready> {
+    let within = raw.and_then(|raw| raw.within.as_deref()).unwrap_or(default);
     let within = positive(&check.fill(within));
     let within = check.accept(&at.key("within"), within);
     let path = path(raw.and_then(|raw| raw.path.as_deref()), &at.key("path"), check);
