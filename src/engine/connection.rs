@@ -69,10 +69,8 @@ pub struct Connection {
     pub body: Vec<u8>,
     /// What the kernel did not take of the request.
     pub unwritten: Vec<u8>,
-    /// Whether a request was answered on it before: it may have been closed since.
-    pub was_used: bool,
-    /// How long the target said it keeps it.
-    pub idle_limit: Option<Duration>,
+    /// Whether it lay idle before: it may have been closed since.
+    pub was_idle: bool,
     /// The moments of the request under way.
     pub times: Times,
 }
@@ -115,6 +113,8 @@ pub struct Connections {
     idle: Vec<ConnectionKey>,
     births: u32,
     most: usize,
+    /// How long the target said, last of all, that it keeps idle connections.
+    idle_limit: Option<Duration>,
     /// Connections that are being opened ahead of need.
     ahead: usize,
 }
@@ -122,7 +122,14 @@ pub struct Connections {
 impl Connections {
     /// At most so many.
     pub fn new(most: usize) -> Connections {
-        Connections { all: Slab::new(), idle: Vec::new(), births: 0, most, ahead: 0 }
+        Connections {
+            all: Slab::new(),
+            idle: Vec::new(),
+            births: 0,
+            most,
+            idle_limit: None,
+            ahead: 0,
+        }
     }
 
     /// How many are open or being opened.
@@ -156,8 +163,7 @@ impl Connections {
             response: Response::new(Expected { is_head: false, body_limit: 0 }),
             body: Vec::new(),
             unwritten: Vec::new(),
-            was_used: false,
-            idle_limit: None,
+            was_idle: false,
             times: Times::default(),
         };
         let place = self.all.insert(connection) as u32;
@@ -183,16 +189,23 @@ impl Connections {
         if let Some(connection) = self.find(key) {
             let was_ahead = matches!(connection.state, State::Connecting(_, None));
             connection.state = State::Idle(now);
+            connection.was_idle = true;
             self.ahead -= usize::from(was_ahead);
             self.idle.push(key);
         }
     }
 
+    /// The target said how long it keeps idle connections, or did not.
+    pub fn limit_idling(&mut self, limit: Option<Duration>) {
+        self.idle_limit = limit.or(self.idle_limit);
+    }
+
     /// The idle connection used last, as it is the least likely to have been closed.
     pub fn take_idle(&mut self, now: Moment) -> Option<ConnectionKey> {
+        let limit = self.idle_limit;
         while let Some(key) = self.idle.pop() {
             match self.find(key) {
-                Some(connection) if connection.is_fresh(now) => return Some(key),
+                Some(connection) if connection.is_fresh(now, limit) => return Some(key),
                 Some(_) => self.close(key),
                 None => {}
             }
@@ -202,9 +215,70 @@ impl Connections {
 }
 
 impl Connection {
-    fn is_fresh(&self, now: Moment) -> bool {
+    fn is_fresh(&self, now: Moment, limit: Option<Duration>) -> bool {
         let State::Idle(since) = self.state else { return false };
         let idle = Duration::from_nanos(now.since(since));
-        self.idle_limit.is_none_or(|limit| idle + IDLE_MARGIN < limit)
+        limit.is_none_or(|limit| idle + IDLE_MARGIN < limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::engine::plan::ReceiveClock;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn open(connections: &mut Connections, walk: Option<usize>) -> ConnectionKey {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let socket = Socket::connect(address, ReceiveClock::Generator).unwrap();
+        let expected = connections.next_key();
+        let key = connections.insert(socket, Moment(0), walk);
+        assert_eq!(key, expected);
+        key
+    }
+
+    #[test]
+    fn the_ceiling_holds_and_the_last_used_is_taken_first() {
+        let mut connections = Connections::new(2);
+        let first = open(&mut connections, None);
+        assert!(!connections.has_no_spare());
+        let second = open(&mut connections, Some(7));
+        assert!(!connections.has_room());
+        connections.keep(first, Moment(1));
+        connections.keep(second, Moment(2));
+        assert_eq!(connections.take_idle(Moment(3)), Some(second));
+        assert_eq!(connections.take_idle(Moment(3)), Some(first));
+        assert_eq!(connections.take_idle(Moment(3)), None);
+        assert!(connections.has_no_spare());
+    }
+
+    #[test]
+    fn a_key_never_means_a_later_connection_in_the_same_place() {
+        let mut connections = Connections::new(2);
+        let first = open(&mut connections, None);
+        connections.keep(first, Moment(0));
+        connections.close(first);
+        let second = open(&mut connections, None);
+        assert_eq!(first.place, second.place);
+        assert!(connections.find(first).is_none() && connections.find(second).is_some());
+        assert_eq!(ConnectionKey::from_bits(second.to_bits()), second);
+        assert_eq!(connections.take_idle(Moment(0)), None, "the first one is gone");
+    }
+
+    #[test]
+    fn a_connection_that_the_target_may_be_closing_is_not_used() {
+        let mut connections = Connections::new(2);
+        connections.limit_idling(Some(Duration::from_secs(5)));
+        connections.limit_idling(None);
+        for (idle, is_used) in [(3 * SECOND, true), (4 * SECOND, false)] {
+            let key = open(&mut connections, None);
+            connections.keep(key, Moment(0));
+            assert_eq!(connections.take_idle(Moment(idle)).is_some(), is_used);
+        }
+        assert_eq!(connections.open(), 1, "what was not used is closed");
     }
 }

@@ -267,9 +267,10 @@ impl Worker {
         let now = self.clock.now();
         let Some(connection) = self.connections.find(key) else { return Vec::new() };
         let body = std::mem::take(&mut connection.body);
-        connection.was_used = true;
-        connection.idle_limit = connection.response.idle_limit();
-        if is_clean && connection.is_reusable() {
+        let limit = connection.response.idle_limit();
+        let is_reusable = is_clean && connection.is_reusable();
+        self.connections.limit_idling(limit);
+        if is_reusable {
             self.connections.keep(key, now);
         } else {
             self.connections.close(key);
@@ -282,7 +283,7 @@ impl Worker {
         let Some(connection) = self.connections.find(key) else { return };
         let State::Busy(walk) = connection.state else { return self.connections.close(key) };
         let step = self.plan.scenario.step(self.walks[walk].asking.step);
-        let is_stale = connection.was_used && connection.times.first_byte.is_none();
+        let is_stale = connection.was_idle && connection.times.first_byte.is_none();
         if is_stale && is_idempotent(&step.request.method) {
             self.connections.close(key);
             let now = self.clock.now();
