@@ -7,6 +7,7 @@ mod demo_run;
 mod exchange;
 mod fastify;
 mod files;
+mod fuzz;
 mod oracle;
 mod readme;
 mod support;
