@@ -3,11 +3,13 @@
 //! | state | byte | next |
 //! | --- | --- | --- |
 //! | size | hexadecimal digit | size |
-//! | size | `;`, blank | extension |
-//! | size, extension | CR | size LF |
+//! | size, blanks | blank | blanks |
+//! | size, blanks | `;` | extension |
+//! | size, blanks, extension | CR | size LF |
 //! | size LF | LF | data, or trailers after a size of 0 |
 //! | data | any, as many as the size | data CR |
 //! | data CR, data LF | CR, LF | size |
+//! | trailers | a field's line | trailers |
 //! | trailers | an empty line | done |
 
 use std::ops::Range;
@@ -22,7 +24,8 @@ const MAX_EXTRA: u32 = 16 * 1024;
 pub struct Chunked {
     state: State,
     size: u64,
-    digits: u8,
+    /// Whether the size has a digit.
+    has_digit: bool,
     extra: u32,
 }
 
@@ -30,6 +33,8 @@ pub struct Chunked {
 enum State {
     #[default]
     Size,
+    /// Blanks behind the size.
+    SizeBlank,
     Extension,
     SizeLf,
     Data,
@@ -37,7 +42,8 @@ enum State {
     DataLf,
     /// At the beginning of a line behind the last chunk.
     Trailer,
-    TrailerLine,
+    TrailerName,
+    TrailerValue,
     TrailerLf,
     EndLf,
     Done,
@@ -71,28 +77,34 @@ impl Chunked {
     fn byte(&mut self, byte: u8) -> Result<State, Unreadable> {
         match (self.state, byte) {
             (State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.digit(byte),
-            (State::Size, b'\r') if self.digits > 0 => Ok(State::SizeLf),
-            (State::Size, b';' | b' ' | b'\t') if self.digits > 0 => Ok(State::Extension),
-            (State::Extension, b'\r') => Ok(State::SizeLf),
+            (State::Size, b'\r') if self.has_digit => Ok(State::SizeLf),
+            (State::Size, b';') if self.has_digit => Ok(State::Extension),
+            (State::Size, b' ' | b'\t') if self.has_digit => self.pass_over(State::SizeBlank),
+            (State::SizeBlank, b' ' | b'\t') => self.pass_over(State::SizeBlank),
+            (State::SizeBlank, b';') => Ok(State::Extension),
+            (State::SizeBlank | State::Extension, b'\r') => Ok(State::SizeLf),
             (State::SizeLf, b'\n') => Ok(self.after_size()),
             (State::DataCr, b'\r') => Ok(State::DataLf),
             (State::DataLf, b'\n') => Ok(State::Size),
             (State::Trailer, b'\r') => Ok(State::EndLf),
-            (State::TrailerLine, b'\r') => Ok(State::TrailerLf),
+            (State::TrailerName, b':') => Ok(State::TrailerValue),
+            (State::TrailerValue, b'\r') => Ok(State::TrailerLf),
             (State::TrailerLf, b'\n') => Ok(State::Trailer),
             (State::EndLf, b'\n') => Ok(State::Done),
             (State::Extension, byte) if byte != b'\n' => self.pass_over(State::Extension),
-            (State::Trailer | State::TrailerLine, byte) if byte != b'\n' => {
-                self.pass_over(State::TrailerLine)
+            (State::Trailer | State::TrailerName, byte) if is_token(byte) => {
+                self.pass_over(State::TrailerName)
             }
+            (State::TrailerValue, byte) if is_text(byte) => self.pass_over(State::TrailerValue),
             _ => Err(Unreadable::Malformed),
         }
     }
 
     fn digit(&mut self, byte: u8) -> Result<State, Unreadable> {
         let digit = char::from(byte).to_digit(16).ok_or(Unreadable::Malformed)?;
-        self.digits += 1;
-        if self.digits > 16 {
+        self.has_digit = true;
+        // Any number of zeros may stand before it.
+        if self.size >> 60 != 0 {
             return Err(Unreadable::Malformed);
         }
         self.size = self.size << 4 | u64::from(digit);
@@ -100,7 +112,7 @@ impl Chunked {
     }
 
     fn after_size(&mut self) -> State {
-        self.digits = 0;
+        self.has_digit = false;
         if self.size == 0 { State::Trailer } else { State::Data }
     }
 
@@ -108,6 +120,16 @@ impl Chunked {
         self.extra += 1;
         if self.extra > MAX_EXTRA { Err(Unreadable::TooLarge) } else { Ok(state) }
     }
+}
+
+/// What a field's name is made of (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// What a field's value is made of (RFC 9110, 5.5).
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
 #[cfg(test)]
@@ -135,13 +157,29 @@ mod tests {
         fails(b"1\n", Unreadable::Malformed);
         fails(b"11111111111111111\r\n", Unreadable::Malformed);
         fails(b"1\r\nab", Unreadable::Malformed);
+        fails(b"1 2\r\n", Unreadable::Malformed);
+        fails(b"1 a=b\r\n", Unreadable::Malformed);
+    }
+
+    #[test]
+    fn zeros_before_a_size_and_blanks_behind_it_are_allowed() {
+        for bytes in [b"00000000000000000000\r\n\r\n".as_slice(), b"0 \t;a\r\n\r\n"] {
+            assert_eq!(Chunked::default().feed(bytes), Ok((bytes.len(), None, true)));
+        }
+    }
+
+    #[test]
+    fn trailers_are_fields() {
+        for line in ["no colon", ": no name", "a b: c", " folded: c", "a: \0", "a: b\nc: d"] {
+            fails(format!("0\r\n{line}\r\n\r\n").as_bytes(), Unreadable::Malformed);
+        }
     }
 
     #[test]
     fn extensions_and_trailers_are_bounded() {
         let long = vec![b'x'; MAX_EXTRA as usize + 10];
         fails(&[b"1;".as_slice(), &long].concat(), Unreadable::TooLarge);
-        fails(&[b"0\r\n".as_slice(), &long].concat(), Unreadable::TooLarge);
+        fails(&[b"0\r\na:".as_slice(), &long].concat(), Unreadable::TooLarge);
     }
 
     #[test]

@@ -184,7 +184,7 @@ impl Response {
     /// How many of the bytes belonged to the head, once it is complete.
     fn feed_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
         if self.head.is_empty()
-            && let Some(length) = self.parse_head(bytes)?
+            && let Some(length) = self.parse_head(&bytes[..bytes.len().min(MAX_HEAD)])?
         {
             return Ok(Some(length));
         }
@@ -218,7 +218,10 @@ impl Response {
         if (100..200).contains(&status) && status != 101 {
             return Ok(Some(length));
         }
-        let fields = Fields::read(parsed.headers)?;
+        if status < 100 {
+            return Err(Unreadable::Malformed);
+        }
+        let fields = Fields::read(parsed.headers);
         self.status = status;
         self.keep_alive = fields.keeps_alive(parsed.version.unwrap_or(0)) && status != 101;
         self.idle_limit = fields.idle_limit;
@@ -238,9 +241,12 @@ impl Response {
                 self.keep_alive &= length.is_none();
                 Ok(Stage::Chunked(Chunked::default()))
             }
-            (None, Some(0)) => Ok(Stage::Done),
-            (None, Some(length)) if length > self.expected.body_limit => Err(Unreadable::TooLarge),
-            (None, Some(length)) => Ok(Stage::Sized(length)),
+            (None, Some(Length::Bad)) => Err(Unreadable::Malformed),
+            (None, Some(Length::Of(0))) => Ok(Stage::Done),
+            (None, Some(Length::Of(length))) if length > self.expected.body_limit => {
+                Err(Unreadable::TooLarge)
+            }
+            (None, Some(Length::Of(length))) => Ok(Stage::Sized(length)),
             (Some(Encoding::Other), _) | (None, None) => {
                 self.keep_alive = false;
                 Ok(Stage::UntilClose)
@@ -252,11 +258,19 @@ impl Response {
 /// The fields that decide framing and reuse.
 #[derive(Debug, Default)]
 struct Fields {
-    length: Option<u64>,
+    length: Option<Length>,
     encoding: Option<Encoding>,
     close: bool,
     keep_alive: bool,
     idle_limit: Option<Duration>,
+}
+
+/// What the content-length fields say. A bad one is no mistake where it does not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Of(u64),
+    /// Not a number, or several that differ.
+    Bad,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,13 +280,13 @@ enum Encoding {
 }
 
 impl Fields {
-    fn read(headers: &[httparse::Header<'_>]) -> Result<Fields, Unreadable> {
+    fn read(headers: &[httparse::Header<'_>]) -> Fields {
         let mut fields = Fields::default();
         for header in headers {
             // Most fields are none of these; their lengths tell without a comparison.
             match header.name.len() {
                 14 if header.name.eq_ignore_ascii_case("content-length") => {
-                    fields.add_length(header.value)?;
+                    fields.add_length(header.value);
                 }
                 17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
                     fields.encoding = Some(encoding(header.value));
@@ -287,19 +301,16 @@ impl Fields {
                 _ => {}
             }
         }
-        Ok(fields)
+        fields
     }
 
     /// Several lengths must be the same.
-    fn add_length(&mut self, value: &[u8]) -> Result<(), Unreadable> {
+    fn add_length(&mut self, value: &[u8]) {
         for part in value.split(|byte| *byte == b',') {
-            let length = digits(part.trim_ascii()).ok_or(Unreadable::Malformed)?;
-            if self.length.is_some_and(|known| known != length) {
-                return Err(Unreadable::Malformed);
-            }
-            self.length = Some(length);
+            let length = digits(part.trim_ascii()).map_or(Length::Bad, Length::Of);
+            let agrees = self.length.is_none_or(|known| known == length);
+            self.length = Some(if agrees { length } else { Length::Bad });
         }
-        Ok(())
     }
 
     fn keeps_alive(&self, version: u8) -> bool {
@@ -454,6 +465,33 @@ mod tests {
         ] {
             check(text, Err(Unreadable::Malformed), "");
         }
+    }
+
+    #[test]
+    fn a_bad_length_is_no_mistake_where_it_does_not_decide() {
+        for lengths in ["content-length: x", "content-length: 1\r\ncontent-length: 2"] {
+            for head in ["204 No Content", "304 Not Modified"] {
+                let text = format!("HTTP/1.1 {head}\r\n{lengths}\r\n\r\n");
+                assert!(check(&text, Ok(Fed::Done(text.len())), "").keeps_alive());
+            }
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked";
+            let text = format!("{head}\r\n{lengths}\r\n\r\n1\r\na\r\n0\r\n\r\n");
+            assert!(!check(&text, Ok(Fed::Done(text.len())), "a").keeps_alive());
+        }
+    }
+
+    #[test]
+    fn a_status_below_100_is_malformed() {
+        for status in ["000", "099"] {
+            let text = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+            check(&text, Err(Unreadable::Malformed), "");
+        }
+    }
+
+    #[test]
+    fn the_ceiling_on_the_head_holds_for_one_that_comes_in_one_piece() {
+        let text = format!("HTTP/1.1 204 x\r\na: {}\r\n\r\n", "b".repeat(MAX_HEAD));
+        check(&text, Err(Unreadable::TooLarge), "");
     }
 
     #[test]

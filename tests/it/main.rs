@@ -7,6 +7,8 @@ mod demo_run;
 mod exchange;
 mod fastify;
 mod files;
+mod fuzz;
+mod oracle;
 mod readme;
 mod support;
 mod target;

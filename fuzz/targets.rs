@@ -1,0 +1,338 @@
+//! One function per parser of foreign bytes: bytes in, no panic out, and what must hold of
+//! the result is asserted. Each returns a figure that is the same for inputs that were
+//! treated alike, so that a fuzzer without coverage knows what is new.
+//!
+//! `tests/it/fuzz.rs` drives them on stable Rust. They use the public API alone and may be
+//! put under any other fuzzer.
+#![allow(unreachable_pub, reason = "it is for whoever includes this file")]
+
+use std::cell::OnceCell;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher as _;
+use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use loadgate::analysis::assess::assess;
+use loadgate::engine::request::Prepared;
+use loadgate::engine::response::{Expected, Fed, Response, Unreadable};
+use loadgate::record::interval::StepTimes;
+use loadgate::record::interval_log::parse_line;
+use loadgate::record::run::{EndReason, RunRecord};
+use loadgate::record::store;
+use loadgate::report::chart::{self, Chart, Theme};
+use loadgate::report::{Report, html, json, junit, markdown, terminal};
+use loadgate::scenario::model::{Scenario, VariableId};
+use loadgate::scenario::problems::Problems;
+use loadgate::scenario::read::{self, Origin};
+use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
+use loadgate::target::prometheus;
+use loadgate::units::{self, Bytes, Quantile, Rate, Ratio};
+
+/// A target: bytes in, what was new about them out.
+pub type Target = fn(&[u8]) -> u64;
+
+/// All of them, by the name of the folder of their corpus.
+pub const TARGETS: [(&str, Target); 9] = [
+    ("response", response),
+    ("prometheus", exposition),
+    ("interval_log", interval_log),
+    ("run_record", run_record),
+    ("scenario", scenario),
+    ("slo", slo),
+    ("template", template),
+    ("units", unit_texts),
+    ("report", report),
+];
+
+/// Stands between the files of a run in one input.
+const BETWEEN_FILES: &str = "\n%%%%\n";
+
+fn figure(of: impl std::hash::Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A text without its numbers and what stands in quotes.
+fn outline(text: &str) -> String {
+    let mut quoted = false;
+    text.chars()
+        .filter(|c| {
+            quoted ^= *c == '"';
+            !quoted && !c.is_ascii_digit()
+        })
+        .collect()
+}
+
+// ---- HTTP ---------------------------------------------------------------------------
+
+/// What came of a response.
+#[derive(Debug, PartialEq, Eq)]
+struct Read {
+    end: Result<Fed, Unreadable>,
+    status: Option<u16>,
+    is_reusable: bool,
+    body: Vec<u8>,
+}
+
+/// The first byte chooses the method, the second the size of the pieces.
+pub fn response(data: &[u8]) -> u64 {
+    let [options, size, bytes @ ..] = data else { return 0 };
+    let expected = Expected { is_head: options & 1 == 1, body_limit: 4_096 };
+    let whole = read_response(bytes, bytes.len().max(1), expected);
+    let pieces = read_response(bytes, usize::from(*size).max(1), expected);
+    assert!(whole.body.len() <= 4_096, "more is kept than is allowed");
+    if let Ok(Fed::Done(used)) = whole.end {
+        assert!(used <= bytes.len(), "more was read than there is");
+        assert!(whole.status.is_some_and(|status| (100..=999).contains(&status)), "no status");
+    }
+    // In pieces, a mistake may be found later: when its line has ended.
+    if whole.end.is_ok() {
+        assert_eq!(whole, pieces, "the pieces make a difference");
+    } else {
+        assert!(pieces.end == whole.end || pieces.end == Ok(Fed::More), "pieces heal it");
+    }
+    figure((format!("{:?}", whole.end.map(|_| ())), whole.status, whole.body.len().min(9)))
+}
+
+fn read_response(bytes: &[u8], size: usize, expected: Expected) -> Read {
+    let mut response = Response::new(expected);
+    let mut body = Vec::new();
+    let mut end = Ok(Fed::More);
+    let mut before = 0;
+    for piece in bytes.chunks(size) {
+        end = response.feed(piece, Some(&mut body));
+        match end {
+            Ok(Fed::More) => before += piece.len(),
+            Ok(Fed::Done(used)) => {
+                end = Ok(Fed::Done(before + used));
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    Read { end, status: response.status(), is_reusable: response.keeps_alive(), body }
+}
+
+/// Prometheus' text format.
+pub fn exposition(data: &[u8]) -> u64 {
+    let metrics = prometheus::parse(data);
+    let picked = prometheus::pick(&metrics);
+    assert!(metrics.series.len() <= 20_000, "unbounded");
+    let all = [picked.event_loop_delay, picked.pool_in_use, picked.pool_waiting];
+    for value in all.into_iter().flatten() {
+        assert!(value >= 0.0, "{value} was picked");
+    }
+    let labels = metrics.series.iter().map(|series| series.labels.len()).max();
+    figure((metrics.series.len().min(20), labels, all.map(|value| value.is_some())))
+}
+
+// ---- The record ---------------------------------------------------------------------
+
+/// The lines of an interval log, added up.
+pub fn interval_log(data: &[u8]) -> u64 {
+    let text = String::from_utf8_lossy(data);
+    let mut times = StepTimes::default();
+    let mut seen = Vec::new();
+    for line in text.lines() {
+        match parse_line(line) {
+            Ok(Some(line)) => {
+                let buckets = line.times.buckets();
+                assert!(buckets.is_sorted_by(|a, b| a.0 < b.0), "not ascending: {buckets:?}");
+                seen.push(format!("{} {}", line.kind, buckets.len().ilog2().min(4)));
+                line.add_to(&mut times);
+            }
+            Ok(None) => {}
+            Err(error) => seen.push(error.to_string()),
+        }
+    }
+    for sparse in [&times.response, &times.failed, &times.receive_lag] {
+        let quantiles = [0.0, 0.5, 0.999, 1.0].map(|share| sparse.quantile(share));
+        assert!(quantiles.is_sorted(), "{quantiles:?}");
+        let _ = (sparse.mean(), sparse.count_from(1_000));
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    figure(seen)
+}
+
+/// A run's folder: `run.json`, `intervals.hlog` and the journal, one behind the other.
+pub fn run_record(data: &[u8]) -> u64 {
+    match in_folder(data, store::read) {
+        Ok(record) => {
+            let size = record.seconds.len().min(9) + record.generator.len().min(9);
+            figure((size, record.end.is_some(), outline(&reports(&record).join("\n"))))
+        }
+        Err(error) => figure(outline(&error.to_string())),
+    }
+}
+
+fn in_folder<T>(data: &[u8], then: impl FnOnce(&Path) -> T) -> T {
+    thread_local! {
+        static FOLDER: OnceCell<tempfile::TempDir> = const { OnceCell::new() };
+    }
+    FOLDER.with(|folder| {
+        let folder = folder.get_or_init(|| tempfile::tempdir().expect("a temporary folder")).path();
+        let mut rest = data;
+        for name in [store::RUN_FILE, store::LOG_FILE, store::JOURNAL_FILE] {
+            let end = rest.windows(BETWEEN_FILES.len()).position(|w| w == BETWEEN_FILES.as_bytes());
+            let (file, after) = rest.split_at(end.unwrap_or(rest.len()));
+            std::fs::write(folder.join(name), file).expect("the folder is ours");
+            rest = after.get(BETWEEN_FILES.len()..).unwrap_or_default();
+        }
+        then(folder)
+    })
+}
+
+// ---- Files of the user --------------------------------------------------------------
+
+/// What the environment of a scenario says: anything.
+fn environment(name: &str) -> Option<String> {
+    (!name.starts_with("NO")).then(|| "p99 < 1s\"}]\r\n\u{0}{{user}}${X}".to_owned())
+}
+
+/// Reads a scenario; the figure says what was found wrong with it.
+fn read_scenario(text: &str, other: &str) -> Result<Scenario, Problems> {
+    let read_file = |path: &Path| match path.extension() {
+        Some(_) => Ok(other.to_owned()),
+        None => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    read::parse(text, &Origin::default(), &environment, &read_file)
+}
+
+fn figure_of_scenario(found: &Result<Scenario, Problems>) -> u64 {
+    match found {
+        Ok(scenario) => figure((scenario.slos.len(), scenario.steps.len())),
+        Err(problems) => {
+            assert!(!problems.all.is_empty(), "refused without a reason");
+            figure(outline(&problems.to_string()))
+        }
+    }
+}
+
+/// The text of a scenario; what it makes of it can be sent.
+pub fn scenario(data: &[u8]) -> u64 {
+    let text = String::from_utf8_lossy(data);
+    let found = read_scenario(&text, &text);
+    if let Ok(scenario) = &found {
+        let _ = Prepared::all(scenario, "localhost");
+        assert!(scenario.load.length().as_secs_f64().is_finite(), "an endless load");
+    }
+    figure_of_scenario(&found)
+}
+
+/// A shared file of objectives.
+pub fn slo(data: &[u8]) -> u64 {
+    let scenario = r#"{"name": "a", "target": {"demo": true}, "slo": {"file": "slo.json"},
+        "flows": [{"name": "f", "steps": [{"name": "list orders", "request": "GET /"}]}],
+        "load": {"stages": [{"for": "1s", "rate": "1/s"}]}}"#;
+    figure_of_scenario(&read_scenario(scenario, &String::from_utf8_lossy(data)))
+}
+
+/// Hostile values in every place of a request.
+pub fn template(data: &[u8]) -> u64 {
+    let text = String::from_utf8_lossy(data).into_owned();
+    let filled = |escape, piece| {
+        let value = [Value::Text(text.clone())];
+        let mut random = || u64::MAX;
+        let mut values = Values {
+            variables: &value,
+            user: 1,
+            iteration: 1,
+            unix_millis: 1,
+            random: &mut random,
+        };
+        let mut out = String::new();
+        Template { pieces: vec![piece], escape }.render(&mut values, &mut out);
+        out
+    };
+    let variable = || Piece::Variable(VariableId(0));
+    let is_url = |c: char| c.is_ascii_alphanumeric() || "-._~%".contains(c);
+    assert!(filled(Escape::Url, variable()).chars().all(is_url));
+    assert!(filled(Escape::Form, variable()).chars().all(|c| is_url(c) || c == '+'));
+    assert!(!filled(Escape::Header, variable()).contains(char::is_control));
+    let inside: String = serde_json::from_str(&format!("\"{}\"", filled(Escape::Json, variable())))
+        .expect("it stays inside its quotes");
+    assert_eq!(inside, text);
+    let alone: String =
+        serde_json::from_str(&filled(Escape::Json, Piece::JsonValue(Box::new(variable()))))
+            .expect("it is a JSON text");
+    assert_eq!(alone, text);
+    assert_eq!(filled(Escape::Verbatim, variable()), text);
+    figure((text.len().min(64), text.chars().filter(|c| c.is_control()).count()))
+}
+
+/// Durations, rates and the other quantities, one a line.
+pub fn unit_texts(data: &[u8]) -> u64 {
+    let text = String::from_utf8_lossy(data);
+    let mut seen = Vec::new();
+    for line in text.lines() {
+        let duration = units::parse_duration(line);
+        if let Ok(duration) = duration {
+            let again = units::parse_duration(&units::format_duration(duration));
+            let again = again.expect("what is shown can be read");
+            let rounded = duration.as_secs_f64() * 0.01 + 1e-6;
+            let difference = again.abs_diff(duration).as_secs_f64();
+            assert!(difference <= rounded, "{duration:?} is shown as {again:?}");
+        }
+        let rate = line.parse::<Rate>().map(|rate| assert!(rate.0.is_finite(), "{line}"));
+        let quantile = line.parse::<Quantile>();
+        if let Ok(quantile) = quantile {
+            assert!((0.0..=1.0).contains(&quantile.share()), "{line}");
+        }
+        let ratio = line.parse::<Ratio>().map(|ratio| assert!(ratio.0.is_finite(), "{line}"));
+        let bytes = line.parse::<Bytes>().map(|bytes| bytes.to_string());
+        seen.push((duration.is_ok(), rate.is_ok(), quantile.is_ok(), ratio.is_ok(), bytes.is_ok()));
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    figure(seen)
+}
+
+// ---- Reports ------------------------------------------------------------------------
+
+/// Hostile names, one a line, wherever a stranger's text may stand.
+pub fn report(data: &[u8]) -> u64 {
+    let text = String::from_utf8_lossy(data);
+    let mut names = text.lines().cycle();
+    let mut name = || names.next().unwrap_or_default().to_owned();
+    let mut record = ordinary().clone();
+    let head = &mut record.head;
+    (head.scenario, head.target, head.environment.cpu) = (name(), name(), name());
+    for step in &mut head.steps {
+        (step.name, step.label, step.flow) = (name(), name(), name());
+    }
+    head.slos.iter_mut().for_each(|slo| slo.text = name());
+    if let Some(end) = &mut record.end {
+        end.reason = EndReason::TargetDied { detail: name() };
+        end.faults = vec![name(), name()];
+    }
+    figure(outline(&reports(&record)[0]))
+}
+
+/// A run that nothing is wrong with.
+fn ordinary() -> &'static RunRecord {
+    static RECORD: OnceLock<RunRecord> = OnceLock::new();
+    let files = include_bytes!("../tests/corpus/run_record/whole.txt");
+    RECORD.get_or_init(|| in_folder(files, store::read).expect("it is a record"))
+}
+
+/// All reports of a record. Each must be what its format demands.
+fn reports(record: &RunRecord) -> Vec<String> {
+    let assessment = assess(record);
+    let report = Report { record, assessment: &assessment, exit_code: 0, folder: Some("a/b") };
+    let terminal = terminal::render(&report, terminal::Style::default());
+    assert!(!terminal.contains(|c: char| c.is_control() && c != '\n'), "{terminal:?}");
+    let summary = json::render(&report);
+    serde_json::from_str::<serde_json::Value>(&summary).expect("summary.json is JSON");
+    let page = html::render(&report);
+    let junit = junit::render(&report);
+    roxmltree::Document::parse(&junit).expect("junit.xml is XML");
+    let charts = Chart::ALL.into_iter().filter_map(|it| chart::render(&report, it, Theme::Light));
+    for svg in charts {
+        let options = roxmltree::ParsingOptions { allow_dtd: false, ..Default::default() };
+        roxmltree::Document::parse_with_options(&svg, options).expect("a chart is XML");
+    }
+    vec![terminal, summary, page, junit, markdown::render(&report)]
+}
