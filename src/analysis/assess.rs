@@ -248,6 +248,130 @@ mod tests {
         check(&record, Verdict::Pass, "met");
     }
 
+    /// The generator stood still in second 30: a tenth of its requests were held back for up
+    /// to 300 ms, and those behind the burst waited in the target without any lag.
+    fn stalled(behind: u64, micros: u64) -> RunRecord {
+        let mut record = fast();
+        record.seconds.remove(&30);
+        let held = Requests { lag: 300_000, ..Requests::ok(20, 320_000) };
+        let rest = Requests::ok(180 - behind, 20_000);
+        add(&mut record, [30], &[rest, held, Requests::ok(behind, micros)]);
+        let second = &mut record.generator[30];
+        (second.canary_late_max_ns, second.late_ticks) = (300_000_000, [3, 2, 1]);
+        second.send_lag_max_ns = 300_000_000;
+        record
+    }
+
+    #[test]
+    fn a_stall_that_cannot_matter_is_a_warning() {
+        let assessment = check(&stalled(0, 1), Verdict::Pass, "met");
+        has(&assessment, "stall", Severity::Warning);
+        let stall = assessment.findings.iter().find(|finding| finding.kind == "stall").unwrap();
+        assert!(
+            stall
+                .evidence
+                .starts_with("the generator stood still for 300 ms in second 30; 2 ticks")
+        );
+    }
+
+    #[test]
+    fn requests_behind_the_burst_are_the_generators_doing() {
+        check(&stalled(150, 700_000), Verdict::Invalid, "because the generator sent late");
+        // More than the stall could have added.
+        let target = check(&stalled(150, 900_000), Verdict::Inconclusive, "undecided");
+        has(&target, "stall", Severity::Warning);
+    }
+
+    #[test]
+    fn the_backlog_is_felt_until_it_is_worked_off() {
+        let later = |in_flight| {
+            let mut record = stalled(0, 1);
+            record.generator[30].in_flight = in_flight;
+            record.seconds.remove(&31);
+            add(&mut record, [31], &[Requests::ok(50, 20_000), Requests::ok(150, 700_000)]);
+            assess(&record).verdict
+        };
+        assert_eq!(later(150), Verdict::Invalid);
+        assert_eq!(later(0), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_miss_beside_a_stall_stands() {
+        let mut record = stalled(0, 1);
+        for second in (12..60).filter(|second| *second != 30) {
+            record.seconds.remove(&second);
+            add(&mut record, [second], &[Requests::ok(190, 20_000), Requests::ok(10, 700_000)]);
+        }
+        check(&record, Verdict::SloMissed, "missed");
+    }
+
+    #[test]
+    fn failures_after_a_stall_are_the_generators_doing() {
+        let with = |second| {
+            let mut record = stalled(0, 1);
+            record.head.slos = vec![made::failures(FailureShare::ServerErrors, 0.001)];
+            add(&mut record, [second], &[Requests::ended(40, Outcome::ServerError)]);
+            assess(&record)
+        };
+        assert_eq!(with(30).verdict, Verdict::Invalid, "{:?}", with(30).slos);
+        assert_ne!(with(40).verdict, Verdict::Invalid, "{:?}", with(40).slos);
+        assert!(with(30).reasons[0].contains("stood still"), "{:?}", with(30).reasons);
+    }
+
+    #[test]
+    fn few_missing_ports_are_not_the_targets_unavailability() {
+        let mut record = fast();
+        record.head.slos = vec![made::failures(FailureShare::Unavailable, 0.0001)];
+        let unsent = Requests { cause: Some(Cause::Ports), ..Requests::ended(1, Outcome::Unsent) };
+        add(&mut record, (12..60).step_by(6), &[unsent]);
+        let assessment = check(&record, Verdict::Invalid, "generator");
+        assert!(assessment.findings.iter().all(|finding| finding.kind != "unsent"));
+    }
+
+    #[test]
+    fn late_reads_count_where_the_kernel_stamps_nothing() {
+        let by = |clock: &str| {
+            let mut record = run(60, 200.0);
+            add(&mut record, 0..60, &[Requests::ok(190, 20_000), Requests::ok(10, 550_000)]);
+            clock.clone_into(&mut record.head.environment.receive_clock);
+            for second in &mut record.generator {
+                second.canary_late_max_ns = 80_000_000;
+            }
+            for times in record.seconds.values_mut().flat_map(|second| &mut second.times) {
+                times.receive_lag = times.service.clone();
+            }
+            record
+        };
+        check(&by("kernel"), Verdict::SloMissed, "missed");
+        let read = check(&by("generator"), Verdict::Invalid, "because the generator sent late");
+        has(&read, "receive_lag", Severity::Warning);
+        assert!(read.slos[0].generator_error.unwrap().low < 480.0, "{:?}", read.slos[0]);
+        let mut unstamped = by("kernel");
+        for times in unstamped.seconds.values_mut().flat_map(|second| &mut second.times) {
+            times.receive_lag = crate::record::histogram::Sparse::default();
+        }
+        has(&check(&unstamped, Verdict::Invalid, "late"), "receive_lag", Severity::Warning);
+    }
+
+    #[test]
+    fn a_clock_that_jumped_voids_the_run() {
+        let mut record = fast();
+        record.generator[30].clock_jump_ns = 90_000_000;
+        check(&record, Verdict::Pass, "met");
+        record.generator[5].clock_jump_ns = 3_000_000_000;
+        check(&record, Verdict::Pass, "met");
+        record.generator[30].clock_jump_ns = 250_000_000;
+        let jumped = check(&record, Verdict::Invalid, "clocks moved against each other by 250 ms");
+        has(&jumped, "clock_jump", Severity::Invalidates);
+    }
+
+    #[test]
+    fn what_was_missing_before_the_start_is_a_finding() {
+        let mut record = fast();
+        record.head.environment.warnings = vec!["too few ports".to_owned()];
+        has(&check(&record, Verdict::Pass, "met"), "preparations", Severity::Warning);
+    }
+
     #[test]
     fn a_miss_that_lag_cannot_explain_stands() {
         let mut record = run(60, 200.0);

@@ -57,7 +57,7 @@ fn bucket_end(histogram: &Sparse, place: usize) -> u64 {
 }
 
 /// Requests in buckets that touch a range, in microseconds.
-fn count_between(histogram: &Sparse, from: u64, to: u64) -> u64 {
+pub fn count_between(histogram: &Sparse, from: u64, to: u64) -> u64 {
     let beyond = histogram.buckets().partition_point(|(low, _)| *low <= to);
     let after: u64 = histogram.buckets()[beyond..].iter().map(|(_, count)| count).sum();
     histogram.count_from(from).saturating_sub(after)

@@ -5,6 +5,7 @@
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
+use crate::analysis::own_world;
 use crate::analysis::wording::{count, counted, millis, percent};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
@@ -35,6 +36,10 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
         busy_worker(facts),
         machine_full(facts),
         send_lag(facts),
+        own_world::stall(facts),
+        own_world::clock_jump(facts),
+        own_world::receive_lag(facts),
+        own_world::preparations(facts),
         metrics_unread(facts),
     ];
     let mut all: Vec<Finding> = single.into_iter().flatten().collect();
@@ -224,7 +229,7 @@ fn send_lag(facts: &Facts) -> Option<Finding> {
 }
 
 /// The tightest response-time limit of all objectives, in milliseconds.
-fn tightest_limit(facts: &Facts) -> Option<f64> {
+pub fn tightest_limit(facts: &Facts) -> Option<f64> {
     let head = &facts.record.head;
     let limits = head.slos.iter().filter_map(|slo| match slo.metric {
         MetricHead::ResponseTime { threshold, .. } => head.thresholds.get(usize::from(threshold)),

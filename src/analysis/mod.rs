@@ -9,12 +9,15 @@
 pub mod assess;
 pub mod assessment;
 pub mod audit;
+pub mod blame;
 pub mod evidence;
 pub mod facts;
 pub mod findings;
 pub mod hints;
+pub mod lateness;
 #[cfg(test)]
 mod made;
+pub mod own_world;
 pub mod plan;
 pub mod pooled;
 pub mod saturation;

@@ -22,6 +22,14 @@ pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Pool> {
     (0..record.head.steps.len()).map(|step| adder.step(record, seconds, step)).collect()
 }
 
+/// Adds up some seconds of one step, or of all.
+pub fn of_scope(record: &RunRecord, seconds: &[u32], step: Option<u16>) -> Pool {
+    match step {
+        None => total(&by_step(record, seconds)),
+        Some(step) => Adder::default().step(record, seconds, usize::from(step)),
+    }
+}
+
 /// Adds up steps.
 pub fn total(steps: &[Pool]) -> Pool {
     let mut counts = StepCounts::default();

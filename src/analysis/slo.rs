@@ -6,8 +6,10 @@
 
 use crate::analysis::assessment::{Measured, SloResult, SloStatus};
 use crate::analysis::audit;
+use crate::analysis::blame::Blame;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::facts::Facts;
+use crate::analysis::lateness;
 use crate::analysis::stats::Tally;
 use crate::analysis::window::Judged;
 use crate::analysis::wording;
@@ -110,7 +112,8 @@ fn generator_error(
 ) -> Option<crate::analysis::assessment::GeneratorError> {
     let MetricHead::ResponseTime { quantile, .. } = slo.metric else { return None };
     let times = &facts.pool(slo.step)?.times;
-    audit::generator_error(&times.response, &times.send_lag, quantile)
+    let lags = lateness::lags(facts, &facts.judged.seconds, slo.step);
+    audit::generator_error(&times.response, &lags, quantile)
 }
 
 fn judge_share(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
@@ -180,20 +183,19 @@ fn doubt_miss(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResul
     ));
 }
 
-/// An objective that might be met but for the generator's lag is not judged.
+/// An objective that might be met but for the generator is not judged.
 fn doubt_generator(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
-    let Some((pool, limit)) = facts.pool(slo.step).zip(threshold(facts.record, slo)) else {
-        return;
-    };
-    let blamable = audit::blamable(&pool.times.response, &pool.times.send_lag, limit);
+    let Some(blame) = Blame::of(facts, slo) else { return };
+    let blamable = blame.within(&facts.judged.seconds);
     if !audit::is_generators_doing(share, blamable, slo.allowed) {
         return;
     }
     result.status = SloStatus::Invalid;
     result.note = Some(format!(
-        "up to {} of {} slow requests may be slow because the generator sent late",
+        "up to {} of {} {}",
         wording::count(blamable.min(share.total.bad)),
         wording::count(share.total.bad),
+        blame.describe(),
     ));
 }
 
@@ -270,7 +272,7 @@ fn judge_windows(facts: &Facts, slo: &SloHead, windows: WindowsHead, result: &mu
         return;
     }
     result.measured = Some(Measured::GoodWindows(found.share()));
-    if result.status == SloStatus::Missed && threshold(facts.record, slo).is_some() {
+    if result.status == SloStatus::Missed {
         doubt_late_windows(facts, slo, windows, &tallies, result);
     }
 }
@@ -283,8 +285,11 @@ fn doubt_late_windows(
     tallies: &[Tally],
     result: &mut SloResult,
 ) {
+    let Some(blame) = Blame::of(facts, slo) else { return };
     let excused = held_if(facts.judged, tallies, windows, |seconds, tally| {
-        tally.share() <= slo.allowed || seconds.iter().any(|s| facts.late.contains(s))
+        let own =
+            |tally: Tally| Tally { bad: tally.bad.saturating_sub(blame.within(seconds)), ..tally };
+        tally.share() <= slo.allowed || own(tally).share() <= slo.allowed
     });
     if excused.status(windows.share) == SloStatus::Met {
         result.status = SloStatus::Invalid;

@@ -87,6 +87,7 @@ impl Display {
                 self.say(&format!("ready after {ready}; load for {length}"));
             }
             Event::Progress(progress) => self.progress(&progress),
+            Event::Warning(warning) => self.warn(&warning),
             Event::Stopping => self.stop(),
         }
     }
@@ -117,6 +118,15 @@ impl Display {
     pub fn stop(&mut self) {
         if let Form::Bar(bar) = &self.form {
             bar.finish_and_clear();
+        }
+    }
+
+    /// Stays on the screen; a quiet run has it in its report.
+    fn warn(&self, warning: &str) {
+        match &self.form {
+            Form::Quiet => {}
+            Form::Lines => line(&format!("warning: {warning}")),
+            Form::Bar(bar) => bar.println(format!("warning: {warning}")),
         }
     }
 

@@ -37,6 +37,8 @@ pub struct MachineSecond {
     pub pressure: Option<f64>,
     /// Resident memory of the generator in bytes.
     pub rss: u64,
+    /// How far the clocks moved against each other, in nanoseconds.
+    pub clock_jump: u64,
 }
 
 /// What somebody who watches sees once a second.
@@ -175,7 +177,7 @@ impl<'a> Collector<'a> {
                 return;
             }
             let (second, tick) = entry.remove_entry();
-            let machine = self.machine.remove(&second).unwrap_or_default();
+            let machine = self.machine_until(second);
             let cpu = thread_cpu();
             let own = cpu.saturating_sub(std::mem::replace(&mut self.cpu, cpu));
             self.writer.append_generator(GeneratorSecond {
@@ -185,9 +187,21 @@ impl<'a> Collector<'a> {
                 machine_busy: machine.busy,
                 steal: machine.steal,
                 cpu_pressure: machine.pressure,
+                clock_jump_ns: machine.clock_jump,
                 ..tick.generator
             });
         }
+    }
+}
+
+impl Collector<'_> {
+    /// What is known of the machine in a second. When the generator stood still for longer
+    /// than that there are seconds without workers; their jumps of the clock are kept.
+    fn machine_until(&mut self, second: u32) -> MachineSecond {
+        let later = self.machine.split_off(&second.saturating_add(1));
+        let mut passed = std::mem::replace(&mut self.machine, later);
+        let clock_jump = passed.values().map(|machine| machine.clock_jump).max().unwrap_or(0);
+        MachineSecond { clock_jump, ..passed.remove(&second).unwrap_or_default() }
     }
 }
 
@@ -211,6 +225,9 @@ impl Tick {
         generator.connections += gauges.connections;
         generator.involuntary_switches += gauges.involuntary_switches;
         generator.canary_late_max_ns = generator.canary_late_max_ns.max(gauges.canary_late_max);
+        for (sum, ticks) in generator.late_ticks.iter_mut().zip(gauges.late_ticks) {
+            *sum += ticks;
+        }
         generator.send_lag_max_ns = generator.send_lag_max_ns.max(gauges.send_lag_max);
     }
 

@@ -40,7 +40,12 @@ pub struct Gauges {
     pub send_lag_max: u64,
     /// The longest that the worker stood still, in nanoseconds: how late its 10-ms tick was.
     pub canary_late_max: u64,
+    /// Ticks that came more than 1, 10 and 100 ms late.
+    pub late_ticks: [u64; 3],
 }
+
+/// From how late on a tick is counted, in nanoseconds.
+const LATE: [u64; 3] = [1_000_000, 10_000_000, 100_000_000];
 
 /// What a worker did in all.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,6 +67,7 @@ pub struct Ledger {
     in_flight_peak: u64,
     send_lag_max: u64,
     canary_late_max: u64,
+    late_ticks: [u64; 3],
     /// Iterations and requests in all.
     pub totals: Totals,
 }
@@ -89,6 +95,9 @@ impl Ledger {
     /// The worker's tick came so much later than it was due, in nanoseconds.
     pub fn saw_tick(&mut self, late: u64) {
         self.canary_late_max = self.canary_late_max.max(late);
+        for (ticks, least) in self.late_ticks.iter_mut().zip(LATE) {
+            *ticks += u64::from(late > least);
+        }
     }
 
     /// Requests in flight.
@@ -116,5 +125,25 @@ impl Ledger {
         batch.gauges.in_flight_peak = mem::replace(&mut self.in_flight_peak, self.in_flight);
         batch.gauges.send_lag_max = mem::take(&mut self.send_lag_max);
         batch.gauges.canary_late_max = mem::take(&mut self.canary_late_max);
+        batch.gauges.late_ticks = mem::take(&mut self.late_ticks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_ticks_are_counted_by_how_late_they_are_once() {
+        let mut ledger = Ledger::default();
+        for late in [0, 1_000_000, 2_000_000, 11_000_000, 300_000_000] {
+            ledger.saw_tick(late);
+        }
+        let mut batch = Batch::default();
+        ledger.take(&mut batch);
+        assert_eq!(batch.gauges.late_ticks, [3, 2, 1]);
+        assert_eq!(batch.gauges.canary_late_max, 300_000_000);
+        ledger.take(&mut batch);
+        assert_eq!((batch.gauges.late_ticks, batch.gauges.canary_late_max), ([0; 3], 0));
     }
 }

@@ -50,6 +50,7 @@ fn environment(workers: usize) -> Environment {
         workers: workers as u32,
         pacer: poller::NAME.to_owned(),
         receive_clock: String::new(),
+        warnings: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::collector::{MachineSecond, Message};
 use crate::experiment::control::Control;
+use crate::target::clocks::Clocks;
 use crate::target::machine::{MachineSampler, own_usage};
 use crate::target::monitor::{Monitor, RunningMonitor, TargetEvent};
 use crate::target::process::ExitReport;
@@ -21,6 +22,7 @@ pub(super) struct Lookout {
     control: Control,
     died: Option<ExitReport>,
     machine: MachineSampler,
+    clocks: Clocks,
     start: Instant,
     second: u32,
 }
@@ -43,6 +45,7 @@ impl Lookout {
             control,
             died: None,
             machine: MachineSampler::default(),
+            clocks: Clocks::default(),
             start,
             second: 1,
         })
@@ -60,6 +63,7 @@ impl Lookout {
                 steal: usage.steal,
                 pressure: usage.cpu_pressure,
                 rss: own_usage().1,
+                clock_jump: self.clocks.jump().as_nanos() as u64,
             };
             self.second = elapsed + 1;
             self.tell(Message::Machine(second));

@@ -20,7 +20,7 @@ use crate::engine::worker;
 use crate::experiment::control::Control;
 use crate::experiment::head::head;
 use crate::experiment::lookout::Lookout;
-use crate::experiment::resources::{TooFewDescriptors, allow_connections};
+use crate::experiment::resources::{self, TooFewDescriptors, allow_connections};
 use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, RunRecord};
 use crate::record::store::{RunWriter, StoreError};
@@ -71,6 +71,8 @@ pub enum Event {
     Loading(Duration),
     /// A second of the load has passed.
     Progress(Progress),
+    /// The machine may be too small for the plan.
+    Warning(String),
     /// The load is over, the target is being stopped.
     Stopping,
 }
@@ -209,6 +211,10 @@ impl Trial<'_> {
         let mut head =
             head(&scenario, shown(&scenario, address), workers, SystemTime::now() + LEAD);
         self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
+        head.environment.warnings = resources::warnings(&scenario, workers);
+        for warning in &head.environment.warnings {
+            (self.watch)(Event::Warning(warning.clone()));
+        }
         let mut writer = RunWriter::create(self.folder, head).map_err(TrialError::Store)?;
         let plan = Plan {
             scenario,

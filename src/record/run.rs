@@ -175,8 +175,12 @@ pub struct Environment {
     pub workers: u32,
     /// What waits for the next arrival: `timerfd` or `tokio-timer`.
     pub pacer: String,
-    /// What stamps the end of a response: `generator` (the generator's clock at the read).
+    /// What stamps the end of a response: `kernel` (when its packet came), or `generator` (the
+    /// generator's clock when it read it).
     pub receive_clock: String,
+    /// What was found wanting before the first request.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// How a run ended.

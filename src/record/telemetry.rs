@@ -26,6 +26,11 @@ pub struct GeneratorSecond {
     /// The longest that a worker stood still, in nanoseconds: how late a task that runs every
     /// 10 ms was.
     pub canary_late_max_ns: u64,
+    /// How many of these ticks came more than 1, 10 and 100 ms late.
+    pub late_ticks: [u64; 3],
+    /// How far the wall clock moved against the monotonic clock, or how long the machine
+    /// was suspended, in nanoseconds; whichever is more.
+    pub clock_jump_ns: u64,
     /// Times that the kernel took the CPU away from a worker.
     pub involuntary_switches: u64,
     /// Share of the machine's CPU time that was in use by anybody, in [0, 1].

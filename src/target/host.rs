@@ -19,6 +19,19 @@ pub fn describe() -> Host {
     Host { cores, ..look() }
 }
 
+/// Bytes of memory that are free or can be freed.
+#[cfg(target_os = "linux")]
+pub fn available_memory() -> Option<u64> {
+    use procfs::Current;
+    procfs::Meminfo::current().ok()?.mem_available
+}
+
+/// Bytes of memory that are free or can be freed.
+#[cfg(not(target_os = "linux"))]
+pub fn available_memory() -> Option<u64> {
+    None
+}
+
 #[cfg(target_os = "linux")]
 fn look() -> Host {
     use procfs::sys::kernel::Version;

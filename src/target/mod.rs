@@ -4,9 +4,10 @@
 //! loadgate by as much as it takes to stop what was started; `output` keeps what
 //! it prints. `ready` waits until it answers. Once a second `monitor` asks
 //! `procfs` what the target uses and, over `fetch` and `prometheus`, what it says
-//! of itself; `machine` does the same for the machine. Nothing here sends load or
-//! judges.
+//! of itself; `machine` does the same for the machine, `clocks` for its clocks. Nothing
+//! here sends load or judges.
 
+pub mod clocks;
 mod fetch;
 pub mod host;
 pub mod machine;

@@ -295,17 +295,27 @@ impl Worker {
         self.finish(walk, sample, &[]);
     }
 
-    /// A request's time limit has passed.
+    /// A request's time limit has passed. Its answer may have come in time and not have been
+    /// read because the worker stood still; the kernel's stamp tells.
     pub(super) fn give_up(&mut self, wait: Wait) {
-        let Some(walk) = self.walks.get(wait.walk).filter(|walk| walk.ticket == wait.ticket) else {
-            return;
-        };
-        match walk.place {
-            Place::On(key) => self.give_up_on(key, wait.walk),
-            Place::Queued | Place::Thinking => {
+        if let Some(Place::On(key)) = self.place_of(wait)
+            && self.connections.find(key).is_some_and(|c| matches!(c.state, State::Busy(_)))
+        {
+            self.read(key, false);
+        }
+        match self.place_of(wait) {
+            Some(Place::On(key)) => self.give_up_on(key, wait.walk),
+            Some(Place::Queued | Place::Thinking) => {
                 self.fail(wait.walk, (Outcome::Unsent, Some(Cause::ConnectionLimit)));
             }
+            None => {}
         }
+    }
+
+    /// Where a walk is, if it is still at this wait.
+    fn place_of(&self, wait: Wait) -> Option<Place> {
+        let walk = self.walks.get(wait.walk).filter(|walk| walk.ticket == wait.ticket)?;
+        Some(walk.place)
     }
 
     fn give_up_on(&mut self, key: ConnectionKey, walk: usize) {

@@ -272,6 +272,7 @@ fn environment() -> Environment {
         workers: 1,
         pacer: "timerfd".to_owned(),
         receive_clock: "generator".to_owned(),
+        warnings: Vec::new(),
     }
 }
 

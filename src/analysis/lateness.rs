@@ -1,0 +1,108 @@
+//! How late the generator was, second by second, and for how long that is felt.
+//!
+//! A request that fell due while the generator stood still carries its own send lag. Two
+//! things no request carries:
+//!
+//! * What was held back leaves at once, and requests that were sent in time wait in the
+//!   target behind it. If the target serves in order, nothing ends later than it would
+//!   have without the stall by more than the stall's length. So in the *shadow* of a stall
+//!   any request may have that much lag.
+//! * Without the kernel's stamps a response ends when it was read. The lateness of the
+//!   worker's tick bounds by how much that was later than it came.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::facts::Facts;
+use crate::analysis::pooled;
+use crate::record::histogram::Sparse;
+use crate::record::interval::Second;
+use crate::record::run::RunRecord;
+use crate::record::telemetry::GeneratorSecond;
+
+/// Stamps are missing from so large a share of the responses that reads count as late.
+const MOST_UNSTAMPED: f64 = 0.01;
+/// A target of which the load takes nine tenths works off a stall in ten times its length.
+const RECOVERY: u64 = 10;
+
+/// Responses of the judged seconds, and how many of them the kernel did not stamp.
+pub fn unstamped(facts: &Facts) -> (u64, u64) {
+    let answered = facts.total.times.service.count();
+    (answered.saturating_sub(facts.total.times.receive_lag.count()), answered)
+}
+
+/// Whether a response's end is the moment at which the generator read it.
+pub fn ends_are_reads(facts: &Facts) -> bool {
+    let (missing, answered) = unstamped(facts);
+    match facts.record.head.environment.receive_clock.as_str() {
+        "generator" => true,
+        "kernel" => missing as f64 > MOST_UNSTAMPED * answered as f64,
+        _ => false,
+    }
+}
+
+/// The generator's part in each request of some seconds, at most: its send lag, and where
+/// ends are reads the lateness of the ticks of its time.
+pub fn lags(facts: &Facts, seconds: &[u32], step: Option<u16>) -> Sparse {
+    if !ends_are_reads(facts) {
+        return pooled::of_scope(facts.record, seconds, step).times.send_lag;
+    }
+    let mut all = Vec::new();
+    for second in seconds {
+        let late = late_reads(facts.record, *second);
+        let found = facts.record.seconds.get(second);
+        let times =
+            found.map_or(&[][..], |found| crate::analysis::evidence::scope(&found.times, step));
+        let buckets = times.iter().flat_map(|times| times.send_lag.buckets());
+        all.extend(buckets.map(|(lag, count)| (lag + late, *count)));
+    }
+    Sparse::from_counts(all)
+}
+
+/// By how much responses to requests of a second may have been read late, in microseconds.
+fn late_reads(record: &RunRecord, second: u32) -> u64 {
+    let ticks = [second, second.saturating_add(1)].map(|second| of_generator(record, second));
+    ticks.into_iter().flatten().map(|s| s.canary_late_max_ns).max().unwrap_or(0) / 1_000
+}
+
+fn of_generator(record: &RunRecord, second: u32) -> Option<&GeneratorSecond> {
+    let place = record.generator.binary_search_by_key(&second, |known| known.second).ok()?;
+    record.generator.get(place)
+}
+
+/// The judged seconds in which a lag of at least `least` is felt, and the longest of these
+/// lags; all in microseconds.
+pub fn shadow(facts: &Facts, least: u64) -> BTreeMap<u32, u64> {
+    let record = facts.record;
+    let are_reads = ends_are_reads(facts);
+    let usual = usual_in_flight(record);
+    let mut felt: BTreeMap<u32, u64> = BTreeMap::new();
+    for (second, found) in &record.seconds {
+        let late = if are_reads { late_reads(record, *second) } else { 0 };
+        let lag = longest_lag(found) + late;
+        if lag < least.max(1) {
+            continue;
+        }
+        let last = second.saturating_add((RECOVERY * lag / 1_000_000) as u32 + 1);
+        let is_busy = |before: u32| {
+            of_generator(record, before).is_none_or(|before| before.in_flight > 2 * usual + 1)
+        };
+        for place in (*second..=last).take_while(|p| p == second || is_busy(p - 1)) {
+            let known = felt.entry(place).or_default();
+            *known = lag.max(*known);
+        }
+    }
+    felt.retain(|second, _| facts.judged.contains(*second));
+    felt
+}
+
+fn longest_lag(second: &Second) -> u64 {
+    let longest = second.times.iter().filter_map(|times| times.send_lag.max());
+    longest.fold(0.0, f64::max) as u64
+}
+
+/// The median of the requests in flight at the ends of seconds.
+fn usual_in_flight(record: &RunRecord) -> u64 {
+    let mut levels: Vec<u64> = record.generator.iter().map(|second| second.in_flight).collect();
+    levels.sort_unstable();
+    levels.get(levels.len() / 2).copied().unwrap_or(0)
+}
