@@ -30,7 +30,7 @@ CLOCKS = ("generator", "kernel")
 
 def main():
     need_loadgate()
-    tools = installed(GENERATORS)
+    tools = installed(name for name in GENERATORS if " " not in name)
     if "wrk" not in tools:
         sys.exit("wrk is the yardstick; run: bash scripts/install-tools.sh")
     rounds = flag("rounds", 5)

@@ -38,7 +38,7 @@ def need_loadgate():
 
 def installed(names):
     """Those of the tools that are here; says which are not."""
-    found = {name: shutil.which(name, path=PATH) for name in names}
+    found = {name: shutil.which(name.split()[0], path=PATH) for name in names}
     for name in (name for name, path in found.items() if path is None):
         print(f"{name} is not installed and left out (bash scripts/install-tools.sh)", file=sys.stderr)
     return {name: path for name, path in found.items() if path}
@@ -139,6 +139,10 @@ def oha(program, url, seconds, connections, rate, _folder):
     return [program, "--no-tui", "--output-format", "json", f"-c{connections}", f"-z{seconds}s", *pace, url]
 
 
+def oha_corrected(program, url, seconds, connections, rate, folder):
+    return [*oha(program, url, seconds, connections, rate, folder), "--latency-correction"]
+
+
 def autocannon(program, url, seconds, connections, rate, _folder):
     pace = ["-R", rate] if rate else []
     return [program, "--json", "-c", connections, "-d", seconds, *pace, url]
@@ -190,6 +194,7 @@ GENERATORS = {
     "wrk": (wrk, read_wrk),
     "h2load": (h2load, read_h2load),
     "oha": (oha, read_oha),
+    "oha --latency-correction": (oha_corrected, read_oha),
     "autocannon": (autocannon, read_autocannon),
     "hey": (hey, read_hey),
 }
