@@ -1,0 +1,371 @@
+//! What the pieces on the way of a request and of a verdict cost, one by one.
+//!
+//! `cargo bench --bench micro`, or quicker: `cargo bench --bench micro -- --sample-count 20`.
+//! Each benchmark does what the run does, through the public items of the crate; what it
+//! works on is made up from a fixed seed. Times per request are those of `next_arrival`,
+//! `render`, `response`, and a 20,000th of `fold`.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::io;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+
+use loadgate::analysis::assess::assess;
+use loadgate::analysis::assessment::Assessment;
+use loadgate::engine::request::Prepared;
+use loadgate::engine::response::{Expected, Fed, Response};
+use loadgate::experiment::head;
+use loadgate::record::histogram::Sparse;
+use loadgate::record::interval::{Second, StepTimes};
+use loadgate::record::interval_log::{LogEncoder, parse_line};
+use loadgate::record::outcome::Outcome;
+use loadgate::record::recorder::{Due, Part, Recorder};
+use loadgate::record::run::{End, EndReason, RunRecord};
+use loadgate::record::sample::{Moment, Sample};
+use loadgate::record::telemetry::GeneratorSecond;
+use loadgate::report::chart::{Chart, Theme};
+use loadgate::report::terminal::Style;
+use loadgate::report::{self, Report};
+use loadgate::scenario::model::{Scenario, StepId, VariableId};
+use loadgate::scenario::read::{self, Origin};
+use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
+use loadgate::schedule::{Arrivals, Choices};
+
+fn main() {
+    divan::main();
+}
+
+/// Steps of the made-up scenario.
+const STEPS: u16 = 10;
+/// Seconds of the long record.
+const HOUR: u32 = 3_600;
+/// Requests per second of the long record.
+const RATE: u32 = 500;
+/// What a busy worker hands over once a second.
+const SAMPLES: usize = 20_000;
+
+/// Ten steps, of which one fills in path, header and body.
+fn scenario() -> Scenario {
+    let read_file = |_: &Path| Err(io::Error::other("the scenario names no file"));
+    read::parse(&scenario_text(), &Origin::default(), &|_| None, &read_file)
+        .expect("the scenario of this file is right")
+}
+
+fn scenario_text() -> String {
+    let plain = (1..STEPS - 1).map(|place| {
+        format!(r#"{{"name": "step {place}", "request": "GET /orders?page={place}"}}"#)
+    });
+    let first = r#"{"name": "log in", "request": "POST /login", "json": {"user": "{{user}}"},
+        "extract": {"token": "$.token"}}"#;
+    let last = r#"{"name": "create order", "request": "POST /orders?for={{user}}",
+        "headers": {"authorization": "Bearer {{token}}"},
+        "json": {"sku": "{{uuid}}", "quantity": "{{iteration}}", "note": "as always"}}"#;
+    let steps: Vec<String> =
+        std::iter::once(first.to_owned()).chain(plain).chain([last.to_owned()]).collect();
+    format!(
+        r#"{{"name": "bench", "target": {{"url": "http://127.0.0.1:3000"}},
+            "flows": [{{"name": "flow", "steps": [{}]}}],
+            "load": {{"seed": 7, "stages": [
+                {{"for": "10s", "rate": "50/s", "warmup": true}},
+                {{"for": "3590s", "rate": "50/s"}}]}},
+            "slo": {{"all": ["p95 < 200ms", "p99 < 500ms", "server_error_rate < 0.1%",
+                "availability >= 99.9%"]}}}}"#,
+        steps.join(",")
+    )
+}
+
+/// One request that was due in a second: log-normal around 12 ms, as from an API.
+fn sample(second: u32, number: u32, random: &mut Choices) -> Sample {
+    let normal =
+        (-2.0 * (1.0 - random.unit()).ln()).sqrt() * (std::f64::consts::TAU * random.unit()).cos();
+    let took = (12e6 * (0.7 * normal).exp()) as u64;
+    let intended = u64::from(second) * 1_000_000_000 + random.bits() % 1_000_000_000;
+    let sent = intended + 20_000 + random.bits() % 40_000;
+    Sample {
+        step: StepId((number % u32::from(STEPS)) as u16),
+        intended: Moment(intended),
+        sent: Some(Moment(sent)),
+        first_byte: Some(Moment(sent + took)),
+        ended: Moment(sent + took),
+        send_lag: sent - intended,
+        receive_lag: Some(5_000 + random.bits() % 30_000),
+        connect: None,
+        outcome: if random.bits().is_multiple_of(5_000) {
+            Outcome::ServerError
+        } else {
+            Outcome::Ok
+        },
+        cause: None,
+        status: Some(200),
+        body_bytes: 1_830,
+        limit: 10_000_000_000,
+    }
+}
+
+fn samples(second: u32, count: usize) -> Vec<Sample> {
+    let mut random = Choices::new(7, u64::from(second));
+    (0..count as u32).map(|number| sample(second, number, &mut random)).collect()
+}
+
+fn due(second: u32, each: u32) -> Vec<Due> {
+    let of = |step| Due { second, step: StepId(step), planned: each, sent: each };
+    (0..STEPS).map(of).collect()
+}
+
+/// The parts of one second of a busy worker.
+fn parts() -> Vec<Part> {
+    let mut recorder = Recorder::new(scenario().thresholds());
+    recorder.fold(&mut samples(0, SAMPLES), &mut due(0, SAMPLES as u32 / u32::from(STEPS)))
+}
+
+/// An hour of ten steps.
+static RECORD: LazyLock<RunRecord> = LazyLock::new(|| {
+    let scenario = scenario();
+    let mut recorder = Recorder::new(scenario.thresholds());
+    let mut seconds = BTreeMap::new();
+    for second in 0..HOUR {
+        let parts = recorder
+            .fold(&mut samples(second, RATE as usize), &mut due(second, RATE / u32::from(STEPS)));
+        seconds.insert(second, whole_second(parts));
+    }
+    let target = "http://127.0.0.1:3000".to_owned();
+    RunRecord {
+        head: head::head(&scenario, target, 1, SystemTime::UNIX_EPOCH),
+        end: Some(end()),
+        seconds,
+        generator: (0..HOUR).map(generator_second).collect(),
+        target: Vec::new(),
+    }
+});
+
+static ASSESSMENT: LazyLock<Assessment> = LazyLock::new(|| assess(&RECORD));
+
+fn whole_second(parts: Vec<Part>) -> Second {
+    let mut whole = Second::empty(usize::from(STEPS));
+    for part in parts {
+        whole.counts[part.step.index()] = part.counts;
+        whole.times[part.step.index()] = part.times;
+    }
+    whole
+}
+
+fn end() -> End {
+    let iterations = u64::from(HOUR * RATE / u32::from(STEPS));
+    End {
+        reason: EndReason::Finished,
+        scheduled: f64::from(HOUR),
+        seconds: f64::from(HOUR),
+        abandoned: 0,
+        iterations,
+        iterations_completed: iterations,
+        faults: Vec::new(),
+    }
+}
+
+fn generator_second(second: u32) -> GeneratorSecond {
+    let load = f64::from(second % 7) / 100.0;
+    GeneratorSecond {
+        second,
+        cpu: 0.1 + load,
+        busiest_worker: 0.1 + load,
+        rss: 20_000_000,
+        in_flight: 6,
+        in_flight_peak: 20,
+        connections: 24,
+        send_lag_max_ns: 400_000,
+        canary_late_max_ns: 300_000,
+        involuntary_switches: 3,
+        machine_busy: Some(0.5 + load),
+        steal: Some(0.0),
+        cpu_pressure: Some(0.01),
+    }
+}
+
+fn long_report() -> Report<'static> {
+    Report { record: &RECORD, assessment: &ASSESSMENT, exit_code: 0, folder: Some("reports/x") }
+}
+
+#[divan::bench]
+fn next_arrival(bencher: Bencher<'_, '_>) {
+    let load = scenario().load;
+    let mut arrivals = Arrivals::new(&load);
+    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
+        arrivals.next().or_else(|| {
+            arrivals = Arrivals::new(&load);
+            arrivals.next()
+        })
+    });
+}
+
+/// A second of a busy worker: 20,000 samples of ten steps.
+#[divan::bench]
+fn fold(bencher: Bencher<'_, '_>) {
+    let mut recorder = Recorder::new(scenario().thresholds());
+    let made = samples(0, SAMPLES);
+    bencher
+        .counter(ItemsCount::new(SAMPLES))
+        .with_inputs(|| (made.clone(), due(0, SAMPLES as u32 / u32::from(STEPS))))
+        .bench_local_values(|(mut samples, mut due)| recorder.fold(&mut samples, &mut due));
+}
+
+mod render {
+    use super::{
+        Bencher, Choices, Escape, Piece, Prepared, Template, Value, Values, VariableId, scenario,
+    };
+
+    fn values<'v>(variables: &'v [Value], random: &'v mut dyn FnMut() -> u64) -> Values<'v> {
+        Values { variables, user: 17, iteration: 4_711, unix_millis: 1_767_225_600_000, random }
+    }
+
+    fn token() -> Vec<Value> {
+        vec![Value::Text("0123456789abcdef0123456789abcdef".to_owned())]
+    }
+
+    /// A path with a variable, a UUID and a random number.
+    #[divan::bench]
+    fn template(bencher: Bencher<'_, '_>) {
+        let literal = |text: &str| Piece::Literal(text.into());
+        let pieces = vec![
+            literal("/tenants/"),
+            Piece::Variable(VariableId(0)),
+            literal("/orders/"),
+            Piece::Uuid,
+            literal("?limit="),
+            Piece::Random(1, 100),
+        ];
+        let template = Template { pieces, escape: Escape::Url };
+        let variables = token();
+        let mut choices = Choices::new(7, 1);
+        let mut random = || choices.bits();
+        let mut text = String::new();
+        bencher.bench_local(|| {
+            text.clear();
+            template.render(&mut values(&variables, &mut random), &mut text);
+            text.len()
+        });
+    }
+
+    /// A whole `POST` with holes in path, header and body.
+    #[divan::bench]
+    fn request(bencher: Bencher<'_, '_>) {
+        let prepared = Prepared::all(&scenario(), "127.0.0.1:3000").pop();
+        let Some(Prepared::Filled(filled)) = prepared else {
+            panic!("the last step has holes");
+        };
+        let variables = token();
+        let mut choices = Choices::new(7, 1);
+        let mut random = || choices.bits();
+        let (mut text, mut body) = (String::new(), String::new());
+        bencher.bench_local(|| {
+            filled.render(&mut values(&variables, &mut random), &mut text, &mut body)
+        });
+    }
+}
+
+mod response {
+    use super::{Bencher, Expected, Fed, Response, black_box};
+
+    const FIELDS: &str = "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n\
+        Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: application/json\r\n\
+        Connection: keep-alive\r\n";
+    const BODY: &str = r#"{"id":4711,"sku":"a-17","quantity":1,"state":"open"}"#;
+
+    fn parse(bytes: &[u8]) -> u64 {
+        let expected = Expected { is_head: false, body_limit: 10_000_000 };
+        let mut response = Response::new(expected);
+        let fed = response.feed(black_box(bytes), None);
+        assert_eq!(fed, Ok(Fed::Done(bytes.len())), "the bytes are one response");
+        response.body_bytes()
+    }
+
+    /// A small JSON answer, whole.
+    #[divan::bench]
+    fn sized(bencher: Bencher<'_, '_>) {
+        let bytes = format!("{FIELDS}Content-Length: {}\r\n\r\n{BODY}", BODY.len());
+        bencher.bench_local(|| parse(bytes.as_bytes()));
+    }
+
+    /// The same in one chunk and the last one.
+    #[divan::bench]
+    fn chunked(bencher: Bencher<'_, '_>) {
+        let length = BODY.len();
+        let chunks = format!("{length:x}\r\n{BODY}\r\n0\r\n\r\n");
+        let bytes = format!("{FIELDS}Transfer-Encoding: chunked\r\n\r\n{chunks}");
+        bencher.bench_local(|| parse(bytes.as_bytes()));
+    }
+}
+
+mod histogram {
+    use super::{Bencher, LogEncoder, Sparse, StepTimes, parse_line, parts};
+
+    /// Ten histograms of 2,000 response times each, as ten steps have them.
+    #[divan::bench]
+    fn merge(bencher: Bencher<'_, '_>) {
+        let all: Vec<Sparse> = parts().into_iter().map(|part| part.times.response).collect();
+        bencher.bench_local(|| Sparse::merged(&all));
+    }
+
+    fn encoded() -> (StepTimes, String) {
+        let times = parts().remove(0).times;
+        let mut log = String::new();
+        LogEncoder::default().append(&mut log, "step", 0, &times);
+        (times, log)
+    }
+
+    /// The lines of one step and second.
+    #[divan::bench]
+    fn encode(bencher: Bencher<'_, '_>) {
+        let (times, _) = encoded();
+        let mut encoder = LogEncoder::default();
+        let mut log = String::new();
+        bencher.bench_local(|| {
+            log.clear();
+            encoder.append(&mut log, "step", 0, &times);
+            log.len()
+        });
+    }
+
+    /// The same lines, read back.
+    #[divan::bench]
+    fn decode(bencher: Bencher<'_, '_>) {
+        let (_, log) = encoded();
+        bencher.bench_local(|| log.lines().flat_map(parse_line).flatten().count());
+    }
+}
+
+/// A record of an hour and ten steps, at 500 requests per second. Together at most 1 s.
+mod hour {
+    use super::report::{chart, html, json, junit, markdown, terminal};
+    use super::{Bencher, Chart, Duration, LazyLock, RECORD, Style, Theme, assess, long_report};
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[divan::bench(sample_count = 5, sample_size = 1, max_time = PATIENCE)]
+    fn assessed(bencher: Bencher<'_, '_>) {
+        LazyLock::force(&RECORD);
+        bencher.bench_local(|| assess(&RECORD));
+    }
+
+    /// Everything that `loadgate run` writes and prints, but onto no disk.
+    #[divan::bench(sample_count = 5, sample_size = 1, max_time = PATIENCE)]
+    fn rendered(bencher: Bencher<'_, '_>) {
+        let report = long_report();
+        bencher.bench_local(|| {
+            let texts = [
+                terminal::render(&report, Style::default()),
+                markdown::render(&report),
+                json::render(&report),
+                junit::render(&report),
+                html::render(&report),
+            ];
+            let draw = |chart| chart::render(&report, chart, Theme::System);
+            let charts: usize = Chart::ALL.into_iter().filter_map(draw).map(|svg| svg.len()).sum();
+            texts.map(|text| text.len()).iter().sum::<usize>() + charts
+        });
+    }
+}

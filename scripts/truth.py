@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""What loadgate and other tools say of a server that logs the truth about itself.
+
+    cargo build --release --bin loadgate --example truth-server && bash scripts/install-tools.sh
+    python3 scripts/truth.py [--update] [--only=freeze|lognormal|quick] [--neighbour=no]
+                                                               (about ten minutes)
+
+The server (examples/truth-server.rs) answers each request on a thread of its own and logs
+when it arrived and when its answer was written. Three behaviours, each with and without a
+neighbour that spins on the generator's core:
+
+- freeze: nobody is answered for 500 ms in every 5 s; 500 requests per second;
+- lognormal: each request waits by itself, median 10 ms, sigma 0.6; 1,000 per second;
+- quick: each request waits 0.1 to 0.6 ms; 1,000 per second.
+
+The truth about service time is the server's log. The truth about response time is that log
+for requests that are due while the server answers; what is due in a freeze waits from its
+intended moment, known from loadgate's plan, until its answer was written. The other tools
+run at the same rate with 64 connections, except wrk, which knows no rate.
+"""
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+from measuring import (GENERATOR_CORE, GENERATORS, QUANTILES, SERVER_CORE, TARGET, flag, installed, loadgate,
+                       measure, need_loadgate, pinned, publish, quantiles, table)
+
+# Behaviour: requests per second, seconds. A freeze needs several of its periods.
+CASES = {"freeze": (500, 24), "lognormal": (1_000, 10), "quick": (1_000, 10)}
+# Of examples/truth-server.rs, in milliseconds.
+FREEZE, PERIOD = 500, 5_000
+WARMUP = 2
+CONNECTIONS = 64
+SEED = 7
+SERVER = TARGET / "release" / "examples" / "truth-server"
+# What the bracket may be wide, and service time off: a share or so many milliseconds.
+SHARE, BRACKET_MS, SERVICE_MS = .02, .2, .05
+SLOS = [word for mark in ("p50", "p95", "p99", "p99.9") for word in ("--slo", f"{mark} < 9s")]
+
+
+def main():
+    need_loadgate()
+    if not SERVER.exists():
+        sys.exit(f"{SERVER} is missing; run: cargo build --release --example truth-server")
+    tools = installed(GENERATORS)
+    only, neighbours = flag("only", ""), [False, True][:1 if flag("neighbour", "yes") == "no" else 2]
+    parts = [part(name, tools, busy) for name in CASES if only in ("", name) for busy in neighbours]
+    publish("truth", "\n\n".join(parts))
+
+
+class Server:
+    """A truth server; its log is there after the end."""
+
+    def __init__(self, behaviour):
+        self.behaviour = behaviour
+        self.folder = tempfile.mkdtemp(prefix="truth-")
+        self.file = pathlib.Path(self.folder, "log")
+        command = pinned(SERVER_CORE, [SERVER, behaviour, self.file])
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(20)
+        # In milliseconds since 1970: when it started; then arrived, replied; by arrival.
+        first, *lines = self.file.read_text().splitlines()
+        self.start = int(first) / 1e6
+        self.log = sorted(tuple(int(time) / 1e6 for time in line.split()) for line in lines)
+        shutil.rmtree(self.folder)
+
+    def is_frozen(self, at):
+        return self.behaviour == "freeze" and (at - self.start) % PERIOD >= PERIOD - FREEZE
+
+    def thaw(self, at):
+        return at + PERIOD - (at - self.start) % PERIOD
+
+
+class Neighbour:
+    """Spins on the generator's core, if it is to."""
+
+    def __init__(self, busy):
+        command = pinned(GENERATOR_CORE, [sys.executable, "-c", "while True: pass"])
+        self.process = subprocess.Popen(command) if busy else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+
+def part(name, tools, busy):
+    """One table: the truth, loadgate, the other tools."""
+    rate, seconds = CASES[name]
+    rows = by_loadgate(name, rate, seconds, busy)
+    for tool, path in tools.items():
+        rows.append(by_tool(name, tool, path, rate, seconds - WARMUP, busy))
+        print(f"{name}, {tool}, neighbour: {busy}", file=sys.stderr)
+    title = f"**{name}**, {rate:,} requests per second" + (", with a busy neighbour" if busy else "")
+    return f"{title}\n\n{table(['ms', 'p50', 'p95', 'p99', 'p99.9'], rows)}"
+
+
+def by_loadgate(name, rate, seconds, busy):
+    with Server(name) as server, Neighbour(busy):
+        more = ["--warmup", f"{WARMUP}s", "--seed", str(SEED), *SLOS]
+        _, record, summary = loadgate(server.url, rate, seconds, more)
+    true_response, true_service = truths(server, record, summary, rate, seconds)
+    total = summary["total"]
+    bracket = {mark: slo["generator_error"] for mark, slo in zip(QUANTILES, summary["slos"])}
+    return [
+        ["true response time", *cells(true_response)],
+        [f"loadgate ({summary['verdict']})", *cells(total["response"])],
+        ["its bracket", *(ends(bracket[mark]) for mark in QUANTILES)],
+        ["truth inside, bracket narrow", *(judged(true_response[mark], bracket[mark]) for mark in QUANTILES)],
+        ["true service time", *cells(true_service)],
+        ["loadgate's service time", *cells(total["service"])],
+        ["within 2 % or 50 µs", *(close(true_service[mark], total["service"][mark]) for mark in QUANTILES)],
+    ]
+
+
+def truths(server, record, summary, rate, seconds):
+    """The quantiles of the true response and service time in the judged window."""
+    start, window = record["started_unix_ms"], summary["window"]
+    is_judged = lambda at: window["from"] * 1e3 <= at - start < window["to"] * 1e3
+    judged_log = [(arrived, replied) for arrived, replied in server.log if is_judged(arrived)]
+    service = sorted(replied - arrived for arrived, replied in judged_log)
+    # Those that were due in a freeze waited from then on, whenever they were sent.
+    awake = sorted(replied - arrived for arrived, replied in judged_log if not server.is_frozen(arrived))
+    frozen = [wait for due, wait in frozen_waits(server, record, rate, seconds) if is_judged(due)]
+    return quantiles(sorted(awake + frozen)), quantiles(service)
+
+
+def frozen_waits(server, record, rate, seconds):
+    """When each request of the plan that fell into a freeze was due, and how long it waited."""
+    due = [record["started_unix_ms"] + at for at in planned(rate, seconds)]
+    # What came before the schedule, such as a look whether the server is there, is not of it.
+    log = [entry for entry in server.log if entry[0] >= record["started_unix_ms"]]
+    if len(due) == len(log):
+        # The requests left in the order of the plan.
+        ends = [replied for _, replied in log]
+    else:
+        print(f"{len(due)} requests were due and {len(log)} arrived: waits end with the freeze", file=sys.stderr)
+        ends = [server.thaw(at) for at in due]
+    return [(at, max(end, server.thaw(at)) - at) for at, end in zip(due, ends) if server.is_frozen(at)]
+
+
+def planned(rate, seconds):
+    """The schedule's moments of one warm-up and one stage at the same rate, in milliseconds."""
+    command = [SERVER, "plan", str(rate), str(seconds), str(SEED)]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return [int(line) / 1e6 for line in ran.stdout.split()]
+
+
+def by_tool(name, tool, path, rate, seconds, busy):
+    pace = None if tool == "wrk" else rate
+    label = f"{tool} (as fast as it can)" if pace is None else tool
+    with Server(name) as server, Neighbour(busy):
+        try:
+            _, _, at = measure(tool, path, server.url, seconds, CONNECTIONS, pace)
+        except ValueError as error:
+            print(f"{tool} gave no figures: {error}", file=sys.stderr)
+            at = {}
+    return [label, *cells(at)]
+
+
+def cells(at):
+    return [f"{at[mark]:,.2f}" if at and mark in at else "–" for mark in QUANTILES]
+
+
+def ends(error):
+    return f"{error['low']:,.2f} to {error['high']:,.2f}" if error else "–"
+
+
+def judged(truth, error):
+    if not error:
+        return "–"
+    # The way through the kernel is neither in the server's log nor the generator's doing.
+    slack = max(SERVICE_MS, SHARE * truth)
+    is_inside = error["low"] - slack <= truth <= error["high"] + slack
+    width = error["high"] - error["low"]
+    return f"{yes(is_inside)}, {yes(width <= max(SHARE * error['high'], BRACKET_MS))}"
+
+
+def close(truth, measured):
+    return yes(abs(measured - truth) <= max(SERVICE_MS, SHARE * truth))
+
+
+def yes(holds):
+    return "yes" if holds else "**no**"
+
+
+main()
