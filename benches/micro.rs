@@ -26,7 +26,7 @@ use loadgate::record::interval_log::{LogEncoder, parse_line};
 use loadgate::record::outcome::Outcome;
 use loadgate::record::recorder::{Due, Part, Recorder};
 use loadgate::record::run::{End, EndReason, RunRecord};
-use loadgate::record::sample::{Moment, Sample};
+use loadgate::record::sample::Sample;
 use loadgate::record::telemetry::GeneratorSecond;
 use loadgate::report::chart::{Chart, Theme};
 use loadgate::report::terminal::Style;
@@ -35,6 +35,7 @@ use loadgate::scenario::model::{Scenario, StepId, VariableId};
 use loadgate::scenario::read::{self, Origin};
 use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
 use loadgate::schedule::{Arrivals, Choices};
+use loadgate::units::Moment;
 
 fn main() {
     divan::main();

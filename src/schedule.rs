@@ -12,8 +12,8 @@
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
-use crate::record::sample::Moment;
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
+use crate::units::Moment;
 
 /// The intended start of an iteration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

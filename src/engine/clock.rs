@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::record::sample::Moment;
+use crate::units::Moment;
 
 /// Counts from the start of the schedule.
 #[derive(Debug, Clone, Copy)]

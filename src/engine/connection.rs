@@ -19,7 +19,7 @@ use slab::Slab;
 
 use crate::engine::response::{Expected, Response};
 use crate::engine::socket::Socket;
-use crate::record::sample::Moment;
+use crate::units::Moment;
 
 /// A connection is not used again when the target may be about to close it.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);

@@ -6,8 +6,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::record::sample::Moment;
 use crate::scenario::model::StepId;
+use crate::units::Moment;
 
 /// A walk at one of its waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,8 +3,9 @@
 use std::mem;
 
 use crate::record::recorder::Due;
-use crate::record::sample::{Moment, Sample};
+use crate::record::sample::Sample;
 use crate::scenario::model::StepId;
+use crate::units::Moment;
 
 /// One worker's second, as sent to the collector.
 #[derive(Debug, Default)]

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::record::sample::Moment;
 use crate::scenario::model::Scenario;
+use crate::units::Moment;
 use crate::units::Rate;
 
 /// What the workers are to do; shared by all of them, read only.

@@ -39,7 +39,7 @@ mod linux {
     use nix::time::clock_gettime;
 
     use super::{EVENTS, Ready};
-    use crate::record::sample::Moment;
+    use crate::units::Moment;
 
     /// What waits, for the record.
     pub const NAME: &str = "timerfd";
@@ -145,7 +145,7 @@ mod portable {
     use mio::{Events, Interest, Poll, Token};
 
     use super::{EVENTS, Ready};
-    use crate::record::sample::Moment;
+    use crate::units::Moment;
 
     /// What waits, for the record.
     pub const NAME: &str = "system-poll";
@@ -211,7 +211,7 @@ mod tests {
     use mio::net::TcpStream;
 
     use super::*;
-    use crate::record::sample::Moment;
+    use crate::units::Moment;
 
     macro_rules! both {
         ($name:ident, $check:ident) => {

@@ -14,10 +14,10 @@ use serde_json::Value as Json;
 
 use crate::engine::connection::ConnectionKey;
 use crate::engine::user::{MAX_VALUE, User};
-use crate::record::sample::Moment;
 use crate::scenario::model::{Extraction, StepId};
 use crate::scenario::template::Value;
 use crate::schedule::Choices;
+use crate::units::Moment;
 
 /// An iteration under way.
 #[derive(Debug)]

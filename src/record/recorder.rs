@@ -146,7 +146,7 @@ fn add_due(parts: &mut Vec<Part>, due: Due) {
 mod tests {
     use super::*;
     use crate::record::outcome::Cause;
-    use crate::record::sample::Moment;
+    use crate::units::Moment;
 
     const MS: u64 = 1_000_000;
 

@@ -2,22 +2,7 @@
 
 use crate::record::outcome::{Cause, Outcome};
 use crate::scenario::model::StepId;
-
-/// Nanoseconds since the start of the schedule, on the monotonic clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Moment(pub u64);
-
-impl Moment {
-    /// Nanoseconds from an earlier moment to this one; zero if it is not earlier.
-    pub fn since(self, earlier: Moment) -> u64 {
-        self.0.saturating_sub(earlier.0)
-    }
-
-    /// The second that this moment falls in.
-    pub fn second(self) -> u32 {
-        u32::try_from(self.0 / 1_000_000_000).unwrap_or(u32::MAX)
-    }
-}
+use crate::units::Moment;
 
 /// One request as measured. Always has its intended moment; what did not happen
 /// (never sent, no answer) is `None`.

@@ -17,8 +17,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("demo", &["units"]),
     ("scenario", &["units"]),
     ("record", &["scenario", "units"]),
-    // `record` for `Moment`, the unit in which the schedule counts.
-    ("schedule", &["record", "scenario", "units"]),
+    ("schedule", &["scenario", "units"]),
     ("engine", &["schedule", "record", "scenario", "units"]),
     ("target", &["record", "scenario", "units"]),
     ("analysis", &["record", "scenario", "units"]),

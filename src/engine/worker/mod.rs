@@ -37,8 +37,8 @@ use crate::engine::user::Users;
 use crate::engine::walk::Walk;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::report::Reporter;
-use crate::record::sample::Moment;
 use crate::schedule::{Arrival, Arrivals};
+use crate::units::Moment;
 
 pub use report::thread_cpu;
 

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::record::sample::Moment;
+use crate::units::Moment;
 
 /// From one turn to the next when there is much to do, in nanoseconds.
 const QUANTUM: u64 = 200_000;

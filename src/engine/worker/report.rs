@@ -8,7 +8,7 @@ use nix::sys::time::TimeValLike;
 
 use crate::engine::collector::Message;
 use crate::engine::ledger::{Batch, Ledger};
-use crate::record::sample::Moment;
+use crate::units::Moment;
 
 /// One worker's way to the collector.
 #[derive(Debug)]

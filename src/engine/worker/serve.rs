@@ -16,8 +16,9 @@ use crate::engine::socket::{Received, Socket};
 use crate::engine::walk::Place;
 use crate::engine::worker::Worker;
 use crate::record::outcome::{Cause, Outcome};
-use crate::record::sample::{Moment, Sample};
+use crate::record::sample::Sample;
 use crate::scenario::template::Values;
+use crate::units::Moment;
 
 /// What reading a connection came to.
 enum Reading {

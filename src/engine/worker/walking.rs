@@ -5,9 +5,10 @@ use crate::engine::due::Wait;
 use crate::engine::walk::{Asking, Place, Walk, extract};
 use crate::engine::worker::Worker;
 use crate::record::outcome::{Cause, Outcome};
-use crate::record::sample::{Moment, Sample};
+use crate::record::sample::Sample;
 use crate::scenario::model::{Action, StepId};
 use crate::schedule::{Arrival, Choices};
+use crate::units::Moment;
 
 /// What a walk does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
