@@ -8,6 +8,7 @@ mod exchange;
 mod fastify;
 mod files;
 mod readme;
+mod sabotage;
 mod support;
 mod target;
 mod truth_server;
