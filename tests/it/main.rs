@@ -10,6 +10,7 @@ mod files;
 mod fuzz;
 mod oracle;
 mod readme;
+mod sabotage;
 mod support;
 mod target;
 mod truth_server;

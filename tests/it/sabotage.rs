@@ -1,0 +1,400 @@
+//! The generator is held back while it measures: stopped, starved, left without
+//! descriptors or local ports. What it then says must never be a wrong figure: the run is
+//! invalid with the right cause where that decides, and keeps its verdict where it does not.
+//!
+//! The server runs in this process, which nobody holds back. `scripts/sabotage.sh` repeats
+//! all of it, with neighbours that take the CPU away as well, which would disturb the
+//! other tests.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stderr, reason = "says why it tests nothing, and prints the tally")]
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use loadgate::record::outcome::{Cause, Outcome};
+use loadgate::record::run::RunRecord;
+use loadgate::record::store;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{self, eventually};
+use crate::truth_server::{Behaviour, TruthServer, after, response};
+
+/// Requests per second.
+const RATE: usize = 200;
+/// A limit that ordinary noise of a busy machine does not reach in one request of a hundred.
+const TIGHT: &str = "p99 < 150ms";
+
+/// How the generator is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Plainly,
+    /// As the one that yields to everybody.
+    Yielding,
+}
+
+/// A run under way.
+struct Run {
+    folder: TempDir,
+    child: Child,
+}
+
+/// What came of it.
+struct Outcomes {
+    code: i32,
+    summary: Value,
+    record: RunRecord,
+}
+
+/// Answers after a while.
+fn answering_after(millis: u64) -> TruthServer {
+    let delay = Duration::from_millis(millis);
+    TruthServer::start(Behaviour::replying(move |_| after(delay, response(200, "{}"))))
+}
+
+/// A second of warm-up and five that are judged.
+fn scenario(url: &str, slo: &[&str]) -> Value {
+    json!({
+        "name": "sabotage",
+        "target": { "url": url },
+        "flows": [{ "name": "f", "steps": [
+            { "name": "s", "request": "GET /", "timeout": "5s" }
+        ] }],
+        "load": { "arrivals": "uniform", "stages": [
+            { "for": "1s", "rate": format!("{RATE}/s"), "warmup": true },
+            { "for": "5s", "rate": format!("{RATE}/s") }
+        ] },
+        "slo": { "all": slo },
+    })
+}
+
+impl Run {
+    fn start(scenario: &Value, start: Start) -> Run {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sabotage.json");
+        fs::write(&file, scenario.to_string()).unwrap();
+        let mut command = match start {
+            Start::Plainly => Command::new(env!("CARGO_BIN_EXE_loadgate")),
+            Start::Yielding => {
+                let mut nice = Command::new("nice");
+                nice.args(["-n", "19", env!("CARGO_BIN_EXE_loadgate")]);
+                nice
+            }
+        };
+        command.arg("run").arg(&file).arg("-q").arg("-o").arg(folder.path().join("out"));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(fs::File::create(folder.path().join("stderr")).unwrap());
+        let child = command.spawn().unwrap();
+        Run { folder, child }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Stops it for so long; returns for how long it really was.
+    fn stop_for(&self, length: Duration) -> Duration {
+        let begun = Instant::now();
+        kill(self.pid(), Signal::SIGSTOP).unwrap();
+        thread::sleep(length);
+        let stopped = begun.elapsed();
+        kill(self.pid(), Signal::SIGCONT).unwrap();
+        stopped
+    }
+
+    /// Waits until the server has seen so many seconds of load.
+    #[track_caller]
+    fn wait_for_load(&mut self, server: &TruthServer, seconds: usize) {
+        eventually("requests reach the server", || {
+            let ended = self.child.try_wait().unwrap();
+            assert_eq!(ended, None, "{}", self.said());
+            server.log().len() > seconds * RATE
+        });
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr")).unwrap()
+    }
+
+    #[track_caller]
+    fn end(mut self) -> Outcomes {
+        let code = support::wait(&mut self.child).code().unwrap();
+        assert!([0, 3, 5, 6].contains(&code), "exit {code}: {}", self.said());
+        let folder = support::latest(&self.folder.path().join("out"), "sabotage");
+        let record = store::read(&folder).unwrap();
+        Outcomes { code, summary: support::summary(&folder), record }
+    }
+}
+
+impl Outcomes {
+    #[track_caller]
+    fn check(&self, code: i32) {
+        assert_eq!(
+            self.code, code,
+            "{:#}\n{:#}",
+            self.summary["reasons"], self.summary["findings"]
+        );
+    }
+
+    fn has_finding(&self, kind: &str) -> bool {
+        let findings = self.summary["findings"].as_array().unwrap();
+        findings.iter().any(|finding| finding["kind"] == kind)
+    }
+
+    /// The first reason names the generator.
+    fn blames_generator(&self) -> bool {
+        self.summary["reasons"][0].as_str().unwrap().contains("generator")
+    }
+
+    fn count(&self, outcome: Outcome) -> u64 {
+        let counts = self.record.seconds.values().flat_map(|second| &second.counts);
+        counts.map(|counts| counts.outcome(outcome)).sum()
+    }
+
+    fn cause(&self, cause: Cause) -> u64 {
+        let counts = self.record.seconds.values().flat_map(|second| &second.counts);
+        counts.map(|counts| counts.cause(cause)).sum()
+    }
+}
+
+/// One run that is stopped for 500 ms in its judged part.
+#[track_caller]
+fn stopped(server: &TruthServer, slo: &[&str]) -> Outcomes {
+    let mut run = Run::start(&scenario(&server.url(), slo), Start::Plainly);
+    run.wait_for_load(server, 3);
+    run.stop_for(Duration::from_millis(500));
+    run.end()
+}
+
+#[test]
+fn a_stop_that_decides_voids_the_run() {
+    let outcomes = stopped(&answering_after(2), &[TIGHT]);
+    outcomes.check(6);
+    assert!(outcomes.blames_generator(), "{:#}", outcomes.summary["reasons"]);
+    assert!(outcomes.has_finding("stall"), "{:#}", outcomes.summary["findings"]);
+}
+
+#[test]
+fn a_stop_that_decides_nothing_is_a_warning() {
+    let outcomes = stopped(&answering_after(2), &["p99 < 4s", "error_rate < 1%"]);
+    outcomes.check(0);
+    assert!(outcomes.has_finding("stall"), "{:#}", outcomes.summary["findings"]);
+}
+
+#[test]
+fn a_slow_target_stays_slow_beside_a_stop() {
+    let outcomes = stopped(&answering_after(300), &[TIGHT]);
+    outcomes.check(3);
+    assert!(outcomes.has_finding("stall"), "{:#}", outcomes.summary["findings"]);
+}
+
+/// At the stop 60 requests are in flight. They are answered during it, within their limit of
+/// one second, though nobody looks before it is over.
+#[test]
+fn an_answer_that_came_in_time_is_no_timeout_however_late_it_is_read() {
+    let server = answering_after(300);
+    let mut scenario = scenario(&server.url(), &["availability >= 99.9%"]);
+    scenario["flows"][0]["steps"][0]["timeout"] = json!("1s");
+    let mut run = Run::start(&scenario, Start::Plainly);
+    run.wait_for_load(&server, 3);
+    let stopped = run.stop_for(Duration::from_millis(1_500));
+    let outcomes = run.end();
+    // Those that were due in the stop and left more than 700 ms late.
+    let late = (stopped.as_secs_f64() - 0.7) * RATE as f64;
+    let timeouts = outcomes.count(Outcome::Timeout) as f64;
+    assert!(timeouts < late + 30.0, "{timeouts} timeouts, {late:.0} are the stop's");
+    outcomes.check(6);
+    assert!(outcomes.blames_generator(), "{:#}", outcomes.summary["reasons"]);
+}
+
+/// As under a quota of a tenth of a core: 20 ms of every 200.
+fn starve(run: &Run, length: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < length {
+        run.stop_for(Duration::from_millis(180));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_quota_that_makes_it_late_voids_the_run() {
+    let outcomes = starved();
+    outcomes.check(6);
+    assert!(outcomes.blames_generator(), "{:#}", outcomes.summary["reasons"]);
+}
+
+#[test]
+fn too_few_descriptors_are_said_before_the_start() {
+    let server = answering_after(2);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sabotage.json");
+    fs::write(&file, scenario(&server.url(), &[TIGHT]).to_string()).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"ulimit -n 256 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_loadgate")]);
+    command.arg("run").arg(&file).arg("-o").arg(folder.path().join("out"));
+    let finished = support::finish(&mut command);
+    let said = support::stderr(&finished);
+    assert_eq!(finished.status.code(), Some(1), "{said}");
+    assert!(said.contains("raise the limit (ulimit -n 1100)"), "{said}");
+    assert!(said.contains(r#"lower "connections" of "limits" to 156"#), "{said}");
+    assert!(server.log().is_empty());
+}
+
+/// Somebody lowers the limit while it runs; the target answers slowly, so that more
+/// connections are needed than are allowed.
+fn without_descriptors() -> Option<Outcomes> {
+    let server = answering_after(400);
+    let mut run = Run::start(&scenario(&server.url(), &["p99 < 900ms"]), Start::Plainly);
+    run.wait_for_load(&server, 1);
+    let open = fs::read_dir(format!("/proc/{}/fd", run.pid())).ok()?.count();
+    // All that are open would do for ever: some have to go.
+    run.stop_for(Duration::from_millis(500));
+    let mut limit = Command::new("prlimit");
+    limit.arg(format!("--pid={}", run.pid())).arg(format!("--nofile={}", open / 2));
+    let lowered = limit.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    run.stop_for(Duration::from_millis(500));
+    let outcomes = run.end();
+    lowered.then_some(outcomes)
+}
+
+#[test]
+fn running_out_of_descriptors_voids_the_run() {
+    let Some(outcomes) = without_descriptors() else {
+        return eprintln!("skipped: nobody may change the limits of a process here");
+    };
+    outcomes.check(6);
+    assert!(outcomes.cause(Cause::Descriptors) > 0);
+    assert!(outcomes.has_finding("unsent"), "{:#}", outcomes.summary["findings"]);
+}
+
+/// Set for the test that runs in a network of its own.
+const SMALL_WORLD: &str = "LOADGATE_TEST_SMALL_WORLD";
+
+/// Runs a test of this file in a network of its own with 30 local ports; `None` if this
+/// machine lets nobody make one.
+fn in_a_small_world(test: &str) -> Option<std::process::Output> {
+    let made = "ip link set lo up && echo 40000 40029 > /proc/sys/net/ipv4/ip_local_port_range";
+    let unshare = |what: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["-n", "--", "sh", "-c", what]).arg(std::env::current_exe().unwrap());
+        command
+    };
+    let can = unshare(made).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    can.then(|| {
+        let mut command = unshare(&format!(r#"{made} && exec "$0" "$@""#));
+        command.args(["--exact", test, "--ignored", "--nocapture"]).env(SMALL_WORLD, "yes");
+        support::finish(&mut command)
+    })
+}
+
+#[test]
+fn running_out_of_local_ports_voids_the_run() {
+    let Some(inside) = in_a_small_world("sabotage::without_local_ports") else {
+        return eprintln!("skipped: this machine lets nobody make a network");
+    };
+    let said = format!("{}{}", support::stdout(&inside), support::stderr(&inside));
+    assert!(inside.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "needs the network that another test makes for it"]
+fn without_local_ports() {
+    assert!(std::env::var_os(SMALL_WORLD).is_some(), "run by another test only");
+    // 80 requests are in flight.
+    let server = answering_after(400);
+    let outcomes = Run::start(&scenario(&server.url(), &["p99 < 4s"]), Start::Plainly).end();
+    // It connects to itself to stop, and there is no port left for that.
+    std::mem::forget(server);
+    outcomes.check(6);
+    assert!(outcomes.cause(Cause::Ports) > 0);
+    for kind in ["unsent", "preparations"] {
+        assert!(outcomes.has_finding(kind), "{:#}", outcomes.summary["findings"]);
+    }
+}
+
+/// Programs that take every core; they end with this value, or by themselves.
+struct Neighbours(Vec<Child>);
+
+impl Neighbours {
+    fn spinning(number: usize) -> Neighbours {
+        let spin = || {
+            let mut command = Command::new("timeout");
+            command.args(["20", "sh", "-c", "while :; do :; done"]).spawn().unwrap()
+        };
+        Neighbours((0..number).map(|_| spin()).collect())
+    }
+}
+
+impl Drop for Neighbours {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // `timeout` passes it on to what it runs.
+            let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
+        }
+        for child in &mut self.0 {
+            drop(child.wait());
+        }
+    }
+}
+
+fn among_neighbours() -> Outcomes {
+    let server = answering_after(2);
+    let mut run = Run::start(&scenario(&server.url(), &["p99 < 100ms"]), Start::Yielding);
+    run.wait_for_load(&server, 1);
+    let neighbours = Neighbours::spinning(64);
+    thread::sleep(Duration::from_secs(3));
+    drop(neighbours);
+    run.end()
+}
+
+fn starved() -> Outcomes {
+    let server = answering_after(2);
+    let mut run = Run::start(&scenario(&server.url(), &["p99 < 100ms"]), Start::Plainly);
+    run.wait_for_load(&server, 1);
+    starve(&run, Duration::from_secs(3));
+    run.end()
+}
+
+fn undisturbed() -> Outcomes {
+    let server = answering_after(2);
+    Run::start(&scenario(&server.url(), &[TIGHT]), Start::Plainly).end()
+}
+
+/// One line of the tally, and whether it is as it should be.
+fn tell(name: &str, outcomes: &Outcomes, is_right: bool) -> bool {
+    let mark = if is_right { "ok   " } else { "WRONG" };
+    eprintln!("{mark} {name}: exit {}: {}", outcomes.code, outcomes.summary["reasons"][0]);
+    is_right
+}
+
+/// `scripts/sabotage.sh`: so many sabotaged runs, each invalid with the right cause, and as
+/// many undisturbed ones, none of them invalid.
+#[test]
+#[ignore = "takes five minutes and the whole machine; scripts/sabotage.sh"]
+fn tally() {
+    const RUNS: usize = 20;
+    let (mut caught, mut voided) = (0, 0);
+    for round in 0..RUNS {
+        let (name, outcomes, cause) = match round % 4 {
+            0 => ("stopped for 500 ms", stopped(&answering_after(2), &[TIGHT]), "stall"),
+            1 => ("a tenth of a core", starved(), "stall"),
+            2 => ("64 neighbours", among_neighbours(), "stall"),
+            _ => match without_descriptors() {
+                Some(outcomes) => ("no descriptors", outcomes, "unsent"),
+                None => ("stopped for 500 ms", stopped(&answering_after(2), &[TIGHT]), "stall"),
+            },
+        };
+        let named = outcomes.blames_generator() || cause == "unsent";
+        let is_right = outcomes.code == 6 && outcomes.has_finding(cause) && named;
+        caught += usize::from(tell(name, &outcomes, is_right));
+        let calm = undisturbed();
+        voided += usize::from(!tell("undisturbed", &calm, calm.code != 6));
+    }
+    eprintln!("sabotaged: {caught} of {RUNS} invalid with the right cause");
+    eprintln!("undisturbed: {voided} of {RUNS} invalid");
+    assert_eq!((caught, voided), (RUNS, 0));
+}
