@@ -26,7 +26,12 @@ use loadgate::record::interval_log::{LogEncoder, parse_line};
 use loadgate::record::outcome::Outcome;
 use loadgate::record::recorder::{Due, Part, Recorder};
 use loadgate::record::run::{End, EndReason, RunRecord};
+<<<<<<< HEAD
 use loadgate::record::sample::Sample;
+=======
+use loadgate::record::sample::{Moment, Sample};
+use loadgate::record::store::{self, RunWriter, StoreError};
+>>>>>>> w3-bench
 use loadgate::record::telemetry::GeneratorSecond;
 use loadgate::report::chart::{Chart, Theme};
 use loadgate::report::terminal::Style;
@@ -184,6 +189,7 @@ fn generator_second(second: u32) -> GeneratorSecond {
         machine_busy: Some(0.5 + load),
         steal: Some(0.0),
         cpu_pressure: Some(0.01),
+        ..GeneratorSecond::default()
     }
 }
 
@@ -339,12 +345,40 @@ mod histogram {
     }
 }
 
-/// A record of an hour and ten steps, at 500 requests per second. Together at most 1 s.
+/// A record of an hour and ten steps, at 500 requests per second: assessed and rendered in at
+/// most 1 s together. `loadgate report` has to read it first.
 mod hour {
     use super::report::{chart, html, json, junit, markdown, terminal};
     use super::{Bencher, Chart, Duration, LazyLock, RECORD, Style, Theme, assess, long_report};
+    use super::{Part, Path, RunRecord, RunWriter, StepId, StoreError, end, store};
 
     const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// From the files that a run of an hour leaves.
+    #[divan::bench(sample_count = 3, sample_size = 1, max_time = PATIENCE)]
+    fn read(bencher: Bencher<'_, '_>) {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        stored(folder.path()).expect("the record can be written");
+        bencher.bench_local(|| store::read(folder.path()).map(|record| record.seconds.len()));
+    }
+
+    fn stored(folder: &Path) -> Result<RunRecord, StoreError> {
+        let mut writer = RunWriter::create(folder, RECORD.head.clone())?;
+        for (second, content) in &RECORD.seconds {
+            let steps = (0..).zip(content.counts.iter().zip(&content.times));
+            let parts: Vec<Part> = steps
+                .map(|(step, (counts, times))| Part {
+                    second: *second,
+                    step: StepId(step),
+                    counts: counts.clone(),
+                    times: times.clone(),
+                })
+                .collect();
+            writer.append(&parts);
+        }
+        RECORD.generator.iter().for_each(|second| writer.append_generator(second.clone()));
+        writer.finish(end())
+    }
 
     #[divan::bench(sample_count = 5, sample_size = 1, max_time = PATIENCE)]
     fn assessed(bencher: Bencher<'_, '_>) {
