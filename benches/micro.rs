@@ -26,12 +26,8 @@ use loadgate::record::interval_log::{LogEncoder, parse_line};
 use loadgate::record::outcome::Outcome;
 use loadgate::record::recorder::{Due, Part, Recorder};
 use loadgate::record::run::{End, EndReason, RunRecord};
-<<<<<<< HEAD
 use loadgate::record::sample::Sample;
-=======
-use loadgate::record::sample::{Moment, Sample};
 use loadgate::record::store::{self, RunWriter, StoreError};
->>>>>>> w3-bench
 use loadgate::record::telemetry::GeneratorSecond;
 use loadgate::report::chart::{Chart, Theme};
 use loadgate::report::terminal::Style;
