@@ -83,7 +83,7 @@ pub fn format_duration(duration: Duration) -> String {
     if seconds < 60.0 {
         return format!("{}s", trim_zeros(seconds, 2));
     }
-    let whole = duration.as_secs();
+    let whole = seconds.round() as u64;
     let parts = [(whole / 3600, "h"), (whole / 60 % 60, "m"), (whole % 60, "s")];
     parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect()
 }
@@ -286,6 +286,12 @@ impl fmt::Display for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn above_a_minute_the_nearest_second_is_shown() {
+        assert_eq!(format_duration(Duration::from_millis(64_960)), "1m5s");
+        assert_eq!(format_duration(Duration::from_millis(3_599_600)), "1h");
+    }
 
     #[track_caller]
     fn duration(text: &str, nanos: u64) {

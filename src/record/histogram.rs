@@ -113,7 +113,7 @@ impl Sparse {
 
     /// How many times were recorded.
     pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|(_, count)| count).sum()
+        total(&self.buckets)
     }
 
     /// Whether nothing was recorded.
@@ -124,7 +124,7 @@ impl Sparse {
     /// How many of the recorded times lie in buckets at or above a value in microseconds.
     pub fn count_from(&self, micros: u64) -> u64 {
         let start = self.buckets.partition_point(|(value, _)| bucket_top(*value) < micros);
-        self.buckets[start..].iter().map(|(_, count)| count).sum()
+        total(&self.buckets[start..])
     }
 
     /// The quantile in microseconds, interpolated inside its bucket on a log scale.
@@ -134,7 +134,7 @@ impl Sparse {
         let rank = share.clamp(0.0, 1.0) * total as f64;
         let mut below = 0_u64;
         for &(low, count) in &self.buckets {
-            let reached = below + count;
+            let reached = below.saturating_add(count);
             if reached as f64 >= rank {
                 let inside = ((rank - below as f64) / count as f64).clamp(0.0, 1.0);
                 // Not beyond what the bucket holds, or a quantile would exceed the maximum.
@@ -162,6 +162,11 @@ impl Sparse {
     }
 }
 
+/// The sum of the counts. Those of a damaged file may be anything: it saturates.
+fn total(buckets: &[(u64, u64)]) -> u64 {
+    buckets.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+}
+
 /// The highest value, in microseconds, of the bucket that starts at `low`. With three
 /// significant figures a bucket is 1 wide below 2,048 and doubles with each power of two.
 fn bucket_top(low: u64) -> u64 {
@@ -187,6 +192,13 @@ mod tests {
     fn nothing_recorded_has_no_quantile() {
         let sparse = Live::default().to_sparse();
         assert_eq!((sparse.quantile(0.5), sparse.max(), sparse.mean()), (None, None, None));
+    }
+
+    #[test]
+    fn counts_of_damaged_files_do_not_overflow() {
+        let sparse = Sparse::from_buckets(vec![(1, u64::MAX), (2, u64::MAX)]);
+        assert_eq!((sparse.count(), sparse.count_from(1)), (u64::MAX, u64::MAX));
+        assert!(sparse.quantile(1.0).is_some());
     }
 
     #[test]

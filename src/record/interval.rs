@@ -67,15 +67,15 @@ impl StepCounts {
     /// Counts one request's status.
     pub fn add_status(&mut self, status: u16, times: u64) {
         match self.statuses.iter_mut().find(|(known, _)| *known == status) {
-            Some((_, count)) => *count += times,
+            Some((_, count)) => *count = count.saturating_add(times),
             None => self.statuses.push((status, times)),
         }
     }
 
-    /// Adds another part of the same step.
+    /// Adds another part of the same step. Counts from files may be anything: they saturate.
     pub fn add(&mut self, other: &StepCounts) {
-        self.planned += other.planned;
-        self.sent += other.sent;
+        self.planned = self.planned.saturating_add(other.planned);
+        self.sent = self.sent.saturating_add(other.sent);
         add_all(&mut self.outcomes, &other.outcomes);
         add_growing(&mut self.slower, &other.slower);
         add_growing(&mut self.causes, &other.causes);
@@ -83,8 +83,8 @@ impl StepCounts {
             self.add_status(status, times);
         }
         self.statuses.sort_unstable();
-        self.body_bytes += other.body_bytes;
-        self.connects += other.connects;
+        self.body_bytes = self.body_bytes.saturating_add(other.body_bytes);
+        self.connects = self.connects.saturating_add(other.connects);
     }
 
     /// Whether there is nothing to write.
@@ -95,7 +95,7 @@ impl StepCounts {
 
 fn add_all(sum: &mut [u64], other: &[u64]) {
     for (sum, value) in sum.iter_mut().zip(other) {
-        *sum += value;
+        *sum = sum.saturating_add(*value);
     }
 }
 
@@ -122,7 +122,7 @@ pub struct StepTimes {
 }
 
 impl StepTimes {
-    /// Adds another part of the same step.
+    /// Adds another part of the same step. Counts from files may be anything: they saturate.
     pub fn add(&mut self, other: &StepTimes) {
         self.response = Sparse::merged([&self.response, &other.response]);
         self.failed = Sparse::merged([&self.failed, &other.failed]);

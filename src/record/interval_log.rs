@@ -24,7 +24,7 @@ const PLAIN_COOKIE: u32 = 0x1C84_9303;
 /// The largest histogram that is inflated: more than 3 figures up to an hour can fill.
 const MAX_INFLATED: u64 = 1 << 20;
 /// The largest count of one bucket: sums of many must not overflow.
-const MAX_COUNT: i64 = 1 << 40;
+const MAX_COUNT: i64 = 1 << 32;
 /// Three significant figures: 2,048 values of one microsecond, then halves of that.
 const SUB_BUCKETS: u64 = 2_048;
 

@@ -29,6 +29,11 @@ pub const JOURNAL_FILE: &str = "seconds.jsonl";
 /// The last second that a record may have: a year.
 const MAX_SECOND: u32 = 366 * 86_400;
 
+/// The largest count of one step and second: sums of many must not overflow.
+const MAX_COUNT: u64 = 1 << 40;
+/// The most bytes of bodies of one step and second.
+const MAX_BYTES: u64 = 1 << 50;
+
 /// `run.json` as it is written.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RunFile {
@@ -259,6 +264,7 @@ fn from_file(file: RunFile) -> Result<RunRecord, String> {
     let mut seconds = BTreeMap::new();
     for second in file.seconds {
         check_place(second.second, second.steps.len().saturating_sub(1), steps)?;
+        second.steps.iter().try_for_each(check_counts)?;
         let mut counts = second.steps;
         counts.resize(steps, StepCounts::default());
         let times = vec![StepTimes::default(); steps];
@@ -279,6 +285,18 @@ fn check_place(second: u32, step: usize, steps: usize) -> Result<(), String> {
     }
     if step >= steps {
         return Err(format!("step {step} of only {steps}"));
+    }
+    Ok(())
+}
+
+fn check_counts(counts: &StepCounts) -> Result<(), String> {
+    let StepCounts { planned, sent, outcomes, slower, causes, statuses, body_bytes, connects } =
+        counts;
+    let lists = [outcomes.as_slice(), slower, causes].into_iter().flatten();
+    let statuses = statuses.iter().map(|(_, times)| times);
+    let most = [planned, sent, connects].into_iter().chain(lists).chain(statuses).max();
+    if most.is_some_and(|most| *most > MAX_COUNT) || *body_bytes > MAX_BYTES {
+        return Err("a count beyond all reason".to_owned());
     }
     Ok(())
 }
@@ -318,6 +336,7 @@ fn add_entry(entry: Entry, record: &mut RunRecord, steps: usize) -> Result<(), S
     match entry {
         Entry::Counts { second, step, counts } => {
             check_place(second, usize::from(step), steps)?;
+            check_counts(&counts)?;
             let place = record.seconds.entry(second).or_insert_with(|| Second::empty(steps));
             place.counts[usize::from(step)].add(&counts);
         }
@@ -454,6 +473,8 @@ mod tests {
         for (from, to, what) in [
             ("\"version\":1", "\"version\":99", "newer than this loadgate"),
             ("\"second\":1,\"steps\"", "\"second\":4000000000,\"steps\"", "beyond all reason"),
+            ("\"planned\":2", "\"planned\":18446744073709551615", "a count beyond all reason"),
+            ("\"body_bytes\":0", "\"body_bytes\":9007199254740993", "a count beyond all reason"),
             ("{\"version\"", "[{\"version\"", "not a run record"),
         ] {
             fs::write(&path, text.replacen(from, to, 1)).unwrap();

@@ -292,7 +292,7 @@ impl Fuzzer {
     fn change_once(&mut self, input: &mut Vec<u8>) {
         let at = self.below(input.len() + 1);
         let end = (at + 1 + self.below(64)).min(input.len());
-        match self.below(10) {
+        match self.below(12) {
             0 => self.flip(input, at),
             1 => self.set(input, at),
             2 | 3 => self.word(input, at..at),
@@ -300,7 +300,7 @@ impl Fuzzer {
             5 => drop(input.drain(at..end)),
             6 => input.truncate(at),
             7 => self.repeat(input, at..end),
-            8 => self.number(input),
+            8..=10 => self.number(input),
             _ => self.splice(input, at),
         }
     }
@@ -333,8 +333,12 @@ impl Fuzzer {
 
     /// Another number where a number stands.
     fn number(&mut self, input: &mut Vec<u8>) {
-        let digits: Vec<usize> =
-            (0..input.len()).filter(|at| input[*at].is_ascii_digit()).collect();
+        // Not the digits inside words, such as those of base64.
+        let begins = |at: &usize| {
+            let before = at.checked_sub(1).and_then(|before| input.get(before));
+            input[*at].is_ascii_digit() && !before.is_some_and(|byte| byte.is_ascii_alphanumeric())
+        };
+        let digits: Vec<usize> = (0..input.len()).filter(begins).collect();
         if digits.is_empty() {
             return;
         }

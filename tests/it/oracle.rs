@@ -120,9 +120,27 @@ const KNOWN: &[Difference] = &[
         reason: "RFC 9112, 2.2: invalid either way; the sooner it is told, the sooner the \
                  request ends",
         is_this: |script, hypers, ours| {
-            let waits = matches!(hypers.end, End::Open | End::CutOff);
-            let in_pieces = script.pieces.len() > 1;
-            waits && in_pieces && hypers.status.is_none() && ours.end == End::Malformed
+            let waits = |outcome: &Outcome| matches!(outcome.end, End::Open | End::CutOff);
+            let in_pieces = script.pieces.len() > 1 && hypers.status.is_none();
+            let line_is_open = script.pieces.last().is_some_and(|last| !last.contains(&b'\n'));
+            let we_first = waits(hypers) && ours.end == End::Malformed;
+            let hyper_first = waits(ours) && hypers.end == End::Malformed && line_is_open;
+            in_pieces && (we_first || hyper_first)
+        },
+    },
+    Difference {
+        what: "a byte beyond ASCII in transfer-encoding or connection: hyper passes over the \
+               whole field, we read its other elements",
+        reason: "RFC 9112, 6.3, rule 4, asks what the final coding is; 9.6 whether close is \
+                 among the options",
+        is_this: |script, _, ours| {
+            let decides = |line: &[u8]| {
+                let line = line.to_ascii_lowercase();
+                line.starts_with(b"transfer-encoding:") || line.starts_with(b"connection:")
+            };
+            let bytes = script.bytes();
+            let mut lines = bytes.split(|byte| *byte == b'\n');
+            ours.status.is_some() && lines.any(|line| decides(line) && !line.is_ascii())
         },
     },
     Difference {
