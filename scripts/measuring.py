@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,8 @@ GENERATOR_CORE, SERVER_CORE = 0, 1
 QUANTILES = {"p50": .5, "p95": .95, "p99": .99, "p999": .999}
 # A generator that hangs is ended after its time and so many seconds more.
 PATIENCE = 20
+# An end from outside is an exception too, so that what was started is stopped.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def need_loadgate():
@@ -55,7 +58,11 @@ class Ran:
         with tempfile.TemporaryFile() as out:
             child = subprocess.Popen(pinned(core, command), stdin=subprocess.DEVNULL, stdout=out,
                                      stderr=subprocess.STDOUT, env={**os.environ, "PATH": PATH})
-            status, usage = wait(child, seconds + PATIENCE)
+            try:
+                status, usage = wait(child, seconds + PATIENCE)
+            finally:
+                if child.returncode is None:
+                    child.kill()
             out.seek(0)
             self.text = out.read().decode(errors="replace")
         self.code = os.waitstatus_to_exitcode(status)
