@@ -336,7 +336,7 @@ impl Fuzzer {
         // Not the digits inside words, such as those of base64.
         let begins = |at: &usize| {
             let before = at.checked_sub(1).and_then(|before| input.get(before));
-            input[*at].is_ascii_digit() && !before.is_some_and(|byte| byte.is_ascii_alphanumeric())
+            input[*at].is_ascii_digit() && !before.is_some_and(u8::is_ascii_alphanumeric)
         };
         let digits: Vec<usize> = (0..input.len()).filter(begins).collect();
         if digits.is_empty() {
