@@ -295,6 +295,26 @@ mod tests {
         assert_eq!(later(0), Verdict::Inconclusive);
     }
 
+    /// A starved generator: what is due is not sent, so little is in flight, and the tick
+    /// that tells comes after the end.
+    #[test]
+    fn a_long_spell_of_lateness_reaches_those_due_at_its_end() {
+        let mut record = fast();
+        for second in 50..60 {
+            let lag = u64::from(60 - second) * 1_000_000;
+            record.seconds.remove(&second);
+            let behind = Requests { lag, ..Requests::ok(200, 9_000_000) };
+            add(&mut record, [second], &[behind]);
+        }
+        record.generator.push(GeneratorSecond {
+            second: 60,
+            canary_late_max_ns: 900_000_000,
+            ..GeneratorSecond::default()
+        });
+        let assessment = check(&record, Verdict::Invalid, "because the generator sent late");
+        has(&assessment, "stall", Severity::Warning);
+    }
+
     #[test]
     fn a_miss_beside_a_stall_stands() {
         let mut record = stalled(0, 1);

@@ -24,6 +24,10 @@ const MOST_UNSTAMPED: f64 = 0.01;
 /// A target of which the load takes nine tenths works off a stall in ten times its length.
 const RECOVERY: u64 = 10;
 
+/// A tick sees at most its own distance of 10 ms less of a stall than a request does, and
+/// both are found late by as much again; in microseconds.
+const SAME_STALL: u64 = 20_000;
+
 /// Responses of the judged seconds, and how many of them the kernel did not stamp.
 pub fn unstamped(facts: &Facts) -> (u64, u64) {
     let answered = facts.total.times.service.count();
@@ -69,30 +73,57 @@ fn of_generator(record: &RunRecord, second: u32) -> Option<&GeneratorSecond> {
     record.generator.get(place)
 }
 
+/// A stretch of seconds that feel a lag.
+#[derive(Debug, Clone, Copy)]
+struct Spell {
+    /// In microseconds.
+    lag: u64,
+    /// The last second that may feel it.
+    last: u32,
+}
+
 /// The judged seconds in which a lag of at least `least` is felt, and the longest of these
 /// lags; all in microseconds.
 pub fn shadow(facts: &Facts, least: u64) -> BTreeMap<u32, u64> {
     let record = facts.record;
     let are_reads = ends_are_reads(facts);
     let usual = usual_in_flight(record);
-    let mut felt: BTreeMap<u32, u64> = BTreeMap::new();
-    for (second, found) in &record.seconds {
-        let late = if are_reads { late_reads(record, *second) } else { 0 };
-        let lag = longest_lag(found) + late;
-        if lag < least.max(1) {
-            continue;
+    let is_busy = |second: u32| {
+        of_generator(record, second).is_none_or(|known| known.in_flight > 2 * usual + 1)
+    };
+    let mut felt = BTreeMap::new();
+    let mut spell: Option<Spell> = None;
+    for (&second, found) in &record.seconds {
+        let own = lag_of(record, second, found, least, are_reads);
+        let is_late = own >= least.max(1);
+        // A spell of lateness goes on though little is in flight: what is due is not sent.
+        let goes_on =
+            |spell: &Spell| second <= spell.last && (is_late || is_busy(second.saturating_sub(1)));
+        spell = spell.filter(goes_on);
+        if is_late && spell.is_none_or(|spell| own >= spell.lag) {
+            let reach = (RECOVERY * own / 1_000_000) as u32 + 1;
+            spell = Some(Spell { lag: own, last: second.saturating_add(reach) });
         }
-        let last = second.saturating_add((RECOVERY * lag / 1_000_000) as u32 + 1);
-        let is_busy = |before: u32| {
-            of_generator(record, before).is_none_or(|before| before.in_flight > 2 * usual + 1)
-        };
-        for place in (*second..=last).take_while(|p| p == second || is_busy(p - 1)) {
-            let known = felt.entry(place).or_default();
-            *known = lag.max(*known);
-        }
+        felt.extend(spell.map(|spell| (second, spell.lag)));
     }
     felt.retain(|second, _| facts.judged.contains(*second));
     felt
+}
+
+/// The longest that the generator held up a request of a second. A request that was late
+/// may also have waited for it to notice that its connection was open or free; that is in
+/// no send lag, and the lateness of the ticks until it was sent bounds it.
+fn lag_of(record: &RunRecord, second: u32, found: &Second, least: u64, are_reads: bool) -> u64 {
+    let lag = longest_lag(found);
+    if lag < least && !are_reads {
+        return lag;
+    }
+    let until = second.saturating_add((lag / 1_000_000) as u32 + 1);
+    let place = record.generator.partition_point(|known| known.second < second);
+    let ticks = record.generator[place..].iter().take_while(|known| known.second <= until);
+    let stood_still = ticks.map(|known| known.canary_late_max_ns / 1_000).max().unwrap_or(0);
+    // One stall that explains the whole lag is not counted twice.
+    if lag <= stood_still + SAME_STALL { lag.max(stood_still) } else { lag + stood_still }
 }
 
 fn longest_lag(second: &Second) -> u64 {

@@ -20,13 +20,15 @@ const FEW_UNSTAMPED: f64 = 0.001;
 /// The longest that the generator stood still. It voids nothing by itself: what was due
 /// meanwhile carries its lag, and the objectives ask whether that decides.
 pub fn stall(facts: &Facts) -> Option<Finding> {
-    let longest = facts.generator().max_by_key(|second| second.canary_late_max_ns)?;
+    // The tick that tells of a stall comes after it, perhaps after the schedule's end.
+    let since = || facts.record.generator.iter().filter(|s| s.second >= facts.judged.from);
+    let longest = since().max_by_key(|second| second.canary_late_max_ns)?;
     let late = longest.canary_late_max_ns as f64 / 1e6;
     let limit = tightest_limit(facts).unwrap_or(f64::MAX);
     if late < LONG_STALL && (late < SHORT_STALL || late < STALL_OF_LIMIT * limit) {
         return None;
     }
-    let ticks: u64 = facts.generator().map(|second| second.late_ticks[1]).sum();
+    let ticks: u64 = since().map(|second| second.late_ticks[1]).sum();
     let severity = if late < LONG_STALL { Severity::Note } else { Severity::Warning };
     let evidence = format!(
         "the generator stood still for {} in second {}; {} of its 10-ms clock came more than \
