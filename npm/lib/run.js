@@ -12,6 +12,8 @@ const ORPHAN_CHECK_MS = 500;
 
 /** Runs `binary` and ends this process as the binary ended. */
 function run(binary, args) {
+  // Before the start, too: the shell may be gone before the binary has begun.
+  const parent = process.ppid;
   let child = null;
   const forward = (signal) => {
     if (!childHasItAlready(signal)) child.kill(signal);
@@ -20,7 +22,7 @@ function run(binary, args) {
   // leave the binary running without it.
   for (const signal of FORWARDED) process.on(signal, forward);
   child = spawn(binary, args, { stdio: 'inherit' });
-  endWithScript(child);
+  endWithScript(child, parent);
   child.on('error', (error) => fail(binary, error));
   child.on('exit', (code, signal) => {
     for (const name of FORWARDED) process.removeListener(name, forward);
@@ -43,9 +45,8 @@ function childHasItAlready(signal) {
  * would go on without anybody waiting for its result. A change of parents shows it.
  * Outside of npm scripts it shows nothing: with nohup it is on purpose.
  */
-function endWithScript(child) {
+function endWithScript(child, parent) {
   if (!process.env.npm_lifecycle_event) return;
-  const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(timer);

@@ -28,6 +28,7 @@ fn guides() -> Vec<Guide> {
         "docs/verdicts.md",
         "docs/run-folder.md",
         "docs/architecture.md",
+        "docs/measurements.md",
         "npm/README.md",
         "examples/fastify-orders/README.md",
     ];
