@@ -1,6 +1,6 @@
 //! The run's clock: the monotonic clock, counted from the start of the schedule.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::units::Moment;
 
@@ -24,15 +24,5 @@ impl Clock {
     /// Any instant; zero before the start.
     pub fn at(&self, instant: Instant) -> Moment {
         Moment(instant.saturating_duration_since(self.start).as_nanos() as u64)
-    }
-
-    /// The instant of a moment.
-    pub fn instant(&self, moment: Moment) -> Instant {
-        self.start + Duration::from_nanos(moment.0)
-    }
-
-    /// How long until a moment; zero when it has passed.
-    pub fn until(&self, moment: Moment) -> Duration {
-        self.instant(moment).saturating_duration_since(Instant::now())
     }
 }

@@ -82,9 +82,4 @@ impl Users {
         self.busy -= 1;
         self.idle.push(user);
     }
-
-    /// How many are walking.
-    pub fn busy(&self) -> usize {
-        self.busy
-    }
 }

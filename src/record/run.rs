@@ -173,7 +173,7 @@ pub struct Environment {
     pub memory: u64,
     /// Worker threads.
     pub workers: u32,
-    /// What waits for the next arrival: `timerfd` or `tokio-timer`.
+    /// What waits for the next arrival: `timerfd` or `system-poll`.
     pub pacer: String,
     /// What stamps the end of a response: `kernel` (when its packet came), or `generator` (the
     /// generator's clock when it read it).

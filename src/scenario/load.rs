@@ -53,11 +53,6 @@ impl Load {
         self.stages.iter().take_while(|stage| stage.warmup).map(|stage| stage.length).sum()
     }
 
-    /// The expected number of arrivals: the area under the rate.
-    pub fn expected_arrivals(&self) -> f64 {
-        self.stages.iter().map(Stage::area).sum()
-    }
-
     /// The highest rate that the profile reaches.
     pub fn peak(&self) -> Rate {
         let rates = self.stages.iter().flat_map(|stage| [stage.from.0, stage.to.0]);
