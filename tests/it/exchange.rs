@@ -399,6 +399,18 @@ fn what_times_out_counts_at_its_limit_and_misses_the_objective() {
     assert!(missed.iter().all(|slo| slo["status"] == "missed"), "{missed:?}");
 }
 
+/// Time limits are looked at every 10 ms; an answer in between is late all the same.
+#[test]
+fn an_answer_just_behind_its_limit_is_a_timeout() {
+    let server = TruthServer::replying(|_| after(Duration::from_millis(26), response(200, "x")));
+    let mut scenario = scenario(&server, "GET /", "100/s", 2);
+    scenario["flows"][0]["steps"][0]["timeout"] = json!("23ms");
+    scenario["slo"] = json!({ "all": ["p95 < 22ms"] });
+    let counts = Run::of(&scenario).all();
+    check_count(counts.planned, 200);
+    assert_eq!(counts.outcome(Outcome::Timeout), counts.planned, "{}", describe(&counts));
+}
+
 #[test]
 fn what_was_never_sent_is_planned_and_slower_than_any_limit() {
     let server = TruthServer::replying(|_| after(Duration::from_millis(400), response(200, "x")));
