@@ -10,6 +10,7 @@ pub mod assess;
 pub mod assessment;
 pub mod audit;
 pub mod blame;
+pub mod comparison;
 pub mod evidence;
 pub mod facts;
 pub mod findings;

@@ -1,0 +1,281 @@
+//! What analysis says about a candidate beside its baseline: the verdict, its reasons, and
+//! every number and series that a report shows. Times are in milliseconds, rates per
+//! second, shares in [0, 1]; a ratio is candidate ÷ baseline.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::assessment::{Assessment, Finding, Summary, Verdict};
+use crate::record::histogram::Sparse;
+
+/// Two arms, measured side by side, cut into segments of fresh processes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Paired {
+    /// In the order in which they were measured.
+    pub segments: Vec<Vec<Pair>>,
+}
+
+/// One second of both arms that belongs together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pair {
+    /// What is compared with.
+    pub baseline: ArmSecond,
+    /// What is judged.
+    pub candidate: ArmSecond,
+}
+
+/// One judged second of one arm, all steps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ArmSecond {
+    /// Response time as objectives read it, in microseconds.
+    pub response: Sparse,
+    /// Requests that fell due and have an outcome.
+    pub requests: u64,
+    /// Those that ended neither ok nor rejected.
+    pub errors: u64,
+}
+
+/// What may gate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateMetric {
+    /// A quantile of the response time, in (0, 1).
+    ResponseTime(f64),
+    /// The share of requests that ended neither ok nor rejected.
+    ErrorRate,
+}
+
+/// What the team accepts, and how sure the gate has to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GateSettings {
+    /// The largest accepted change, d: 0.05 is 5 %.
+    pub tolerance: f64,
+    /// Chance of calling an unchanged candidate regressed, over the whole gate.
+    pub alpha: f64,
+    /// Chance of passing a candidate that is worse by the tolerance, over the whole gate.
+    pub beta: f64,
+    /// Looks that were planned, at most; one after each segment.
+    pub looks: u32,
+    /// Standard deviation of ln(ratio) from one process start to the next, σ_p.
+    pub start_noise: f64,
+    /// Error rates differ only if by more than this share of the requests.
+    pub error_floor: f64,
+    /// What gates, in the order of the reports.
+    pub metrics: Vec<GateMetric>,
+    /// Seed of what the sign-flip test draws.
+    pub seed: u64,
+}
+
+impl Default for GateSettings {
+    fn default() -> Self {
+        GateSettings {
+            tolerance: 0.05,
+            alpha: 0.01,
+            beta: 0.05,
+            looks: 5,
+            start_noise: 0.01,
+            error_floor: 0.001,
+            metrics: vec![
+                GateMetric::ResponseTime(0.5),
+                GateMetric::ResponseTime(0.95),
+                GateMetric::ResponseTime(0.99),
+                GateMetric::ErrorRate,
+            ],
+            seed: 1,
+        }
+    }
+}
+
+/// How one metric came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// Worse by more than the tolerance.
+    Regressed,
+    /// Better by more than the tolerance.
+    Improved,
+    /// Not worse by more than the tolerance.
+    Pass,
+    /// The evidence carries none of these.
+    Inconclusive,
+}
+
+/// Which of the statistics decided (METHODS.md, section 5.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The trimmed mean of the intervals' log ratios.
+    Trimmed,
+    /// Paired t on blocks.
+    Block,
+    /// Signs of the intervals that are far off the median ratio.
+    Sign,
+    /// Pooled quantiles with a block jackknife.
+    Pooled,
+    /// Sign-flip test on error counts.
+    SignFlip,
+}
+
+/// A ratio with the interval in which the gate believes it to be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    /// Candidate ÷ baseline; for the error rate candidate − baseline.
+    pub value: f64,
+    /// Lower end, at the level on which *regressed* is decided.
+    pub low: f64,
+    /// Upper end, at the level on which *pass* is decided.
+    pub high: f64,
+}
+
+/// One metric at one look.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LookMetric {
+    /// Which.
+    pub metric: GateMetric,
+    /// Ratio (difference for the error rate); `None` without requests.
+    pub estimate: Option<Estimate>,
+    /// One-sided p of the sign test, or of the sign-flip test for the error rate.
+    pub sign_p: Option<f64>,
+    /// What it said so far.
+    pub ruling: Ruling,
+    /// What made it regressed.
+    pub rule: Option<Rule>,
+}
+
+/// What was seen at one planned look, after a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Look {
+    /// Segments so far.
+    pub segments: u32,
+    /// Judged seconds per arm so far.
+    pub seconds: u32,
+    /// Requests per arm so far: baseline, candidate.
+    pub requests: (u64, u64),
+    /// In the order of the settings.
+    pub metrics: Vec<LookMetric>,
+    /// What the gate as a whole said: `Inconclusive` means one more segment.
+    pub ruling: Ruling,
+}
+
+/// One metric over the whole comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct MetricResult {
+    /// Which.
+    pub metric: GateMetric,
+    /// `p99 of response time`.
+    pub name: String,
+    /// Whether it decides.
+    pub gates: bool,
+    /// How it came out.
+    pub ruling: Ruling,
+    /// The baseline's value: ms, or a share.
+    pub baseline: Option<f64>,
+    /// The candidate's value, in the same unit.
+    pub candidate: Option<f64>,
+    /// Ratio (difference for the error rate) with its interval.
+    pub estimate: Option<Estimate>,
+    /// What decided.
+    pub rule: Option<Rule>,
+    /// The smallest true change that this comparison would have called regressed in 95 of
+    /// 100 cases, as a share: 0.08 is +8 %.
+    pub smallest_visible: Option<f64>,
+    /// More judged seconds that would probably decide it.
+    pub seconds_needed: Option<f64>,
+    /// One sentence, where the ruling needs one.
+    pub note: Option<String>,
+}
+
+/// A metric that was left out before the comparison began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Dropped {
+    /// Which.
+    pub metric: GateMetric,
+    /// Why, with figures: what it would need.
+    pub reason: String,
+}
+
+/// How the arms were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Both at once, requests interleaved at random.
+    Interleaved,
+    /// In turns of some seconds, in the order ABBA.
+    Alternating,
+    /// The baseline's numbers are from earlier runs.
+    Stored,
+}
+
+/// How one step changed.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct StepChange {
+    /// The step.
+    pub name: String,
+    /// Requests per arm: baseline, candidate.
+    pub requests: (u64, u64),
+    /// p50 in ms: baseline, candidate.
+    pub p50: Option<(f64, f64)>,
+    /// p95 in ms: baseline, candidate.
+    pub p95: Option<(f64, f64)>,
+    /// p99 in ms: baseline, candidate.
+    pub p99: Option<(f64, f64)>,
+    /// Ratio of p95, by which steps are ranked.
+    pub change: Option<f64>,
+}
+
+/// The ratio over time, one point per interval; gaps between segments are missing points.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct RatioSeries {
+    /// Width of an interval in seconds.
+    pub width: u32,
+    /// For each point: judged second (counted through all segments), segment.
+    pub starts: Vec<(u32, u32)>,
+    /// For each gated quantile: the quantile and the ratio in each interval.
+    pub ratios: Vec<(f64, Vec<Option<f64>>)>,
+}
+
+/// Percentile curves of both arms: points (share in [0, 1), ms), as in `Curves`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct ArmCurves {
+    /// The baseline's response time.
+    pub baseline: Vec<(f64, f64)>,
+    /// The candidate's response time.
+    pub candidate: Vec<(f64, f64)>,
+    /// Ratio by quantile, where both arms have at least 20 requests beyond it.
+    pub shift: Vec<(f64, f64)>,
+}
+
+/// Everything that a report may say about a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Comparison {
+    /// The answer.
+    pub verdict: Verdict,
+    /// What the gate alone says, without objectives and validity.
+    pub ruling: Ruling,
+    /// Why, most important first; one sentence each.
+    pub reasons: Vec<String>,
+    /// What the comparison cannot say, one sentence each.
+    pub limits_of_knowledge: Vec<String>,
+    /// Doubts and warnings.
+    pub findings: Vec<Finding>,
+    /// How the arms were measured.
+    pub method: Method,
+    /// What the team accepts, and how sure the gate had to be.
+    pub settings: GateSettings,
+    /// Gated metrics first, then those that are only reported.
+    pub metrics: Vec<MetricResult>,
+    /// Metrics that rate and time could not have decided.
+    pub dropped: Vec<Dropped>,
+    /// The planned looks, as far as they were taken.
+    pub looks: Vec<Look>,
+    /// Steps by change, worst first.
+    pub steps: Vec<StepChange>,
+    /// Ratios over time.
+    pub over_time: RatioSeries,
+    /// Both arms' curves.
+    pub curves: ArmCurves,
+    /// The baseline over all judged seconds.
+    pub baseline: Summary,
+    /// The candidate judged by its objectives, over all judged seconds.
+    pub candidate: Assessment,
+}
