@@ -95,6 +95,7 @@ fn sample(second: u32, number: u32, random: &mut Choices) -> Sample {
         first_byte: Some(Moment(sent + took)),
         ended: Moment(sent + took),
         send_lag: sent - intended,
+        held: 60_000,
         receive_lag: Some(5_000 + random.bits() % 30_000),
         connect: None,
         outcome: if random.bits().is_multiple_of(5_000) {

@@ -271,6 +271,10 @@ pub struct Summary {
     /// Receive lag: from the arrival of a response's last bytes to the generator's read. Not
     /// part of any time above.
     pub receive_lag: Option<Times>,
+    /// Connecting, of the requests that had to wait for it.
+    pub connect: Option<Times>,
+    /// From sent to the first byte of the answer.
+    pub first_byte: Option<Times>,
     /// The tightest response-time limits that hold for it: (quantile, limit in ms).
     pub limits: Vec<(f64, f64)>,
 }

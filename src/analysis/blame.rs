@@ -1,7 +1,7 @@
 //! Bad requests that may be the generator's doing.
 //!
-//! Slow ones: by the pairing of lags and response times (see `audit`), and in the shadow of
-//! a stall all that are slow by less than its length. Failed ones: those in the shadow of a
+//! Slow ones: those that would have been fast enough without the lag that each of them felt
+//! (see `audit`), and in the shadow of a stall all that are slow by less than its length. Failed ones: those in the shadow of a
 //! stall, because a burst may have overrun the target. And those that were never sent for
 //! want of descriptors or ports.
 
@@ -66,10 +66,10 @@ impl<'a> Blame<'a> {
 
     fn slow(&self, calm: &[u32], dark: &[u32], limit: Threshold) -> u64 {
         let pool = pooled::of_scope(self.facts.record, calm, self.slo.step);
-        let lags = lateness::lags(self.facts, calm, self.slo.step);
-        let paired = audit::blamable(&pool.times.response, &lags, limit);
+        let least = lateness::least(self.facts, calm, self.slo.step);
+        let paired = audit::blamable(&pool.times.response, &least, limit);
         let in_dark: u64 = dark.iter().map(|second| self.slow_in_dark(*second, limit)).sum();
-        paired + not_sent(&pool.counts) + in_dark
+        paired + in_dark
     }
 
     fn slow_in_dark(&self, second: u32, limit: Threshold) -> u64 {

@@ -24,6 +24,8 @@ const MOST_UNSTAMPED: f64 = 0.01;
 /// A target of which the load takes nine tenths works off a stall in ten times its length.
 const RECOVERY: u64 = 10;
 
+/// A lag from which on a whole second counts as held up, in microseconds.
+const SHORTEST_STALL: u64 = 20_000;
 /// A tick sees at most its own distance of 10 ms less of a stall than a request does, and
 /// both are found late by as much again; in microseconds.
 const SAME_STALL: u64 = 20_000;
@@ -44,20 +46,28 @@ pub fn ends_are_reads(facts: &Facts) -> bool {
     }
 }
 
-/// The generator's part in each request of some seconds, at most: its send lag, and where
-/// ends are reads the lateness of the ticks of its time.
-pub fn lags(facts: &Facts, seconds: &[u32], step: Option<u16>) -> Sparse {
-    if !ends_are_reads(facts) {
-        return pooled::of_scope(facts.record, seconds, step).times.send_lag;
+/// The least that the response times of some seconds could have been: each less the lag
+/// that it felt, and where ends are reads less the lateness of the ticks of its time, or
+/// less a stall in whose shadow its second lies.
+pub fn least(facts: &Facts, seconds: &[u32], step: Option<u16>) -> Sparse {
+    let shadow = shadow(facts, SHORTEST_STALL);
+    let are_reads = ends_are_reads(facts);
+    let later = |second: u32| {
+        let stall = shadow.get(&second).copied().unwrap_or(0);
+        let late = if are_reads { late_reads(facts.record, second) } else { 0 };
+        stall.max(late)
+    };
+    let (held, free): (Vec<u32>, Vec<u32>) = seconds.iter().partition(|s| later(**s) > 0);
+    if held.is_empty() {
+        return pooled::of_scope(facts.record, seconds, step).times.least;
     }
-    let mut all = Vec::new();
-    for second in seconds {
-        let late = late_reads(facts.record, *second);
-        let found = facts.record.seconds.get(second);
-        let times =
-            found.map_or(&[][..], |found| crate::analysis::evidence::scope(&found.times, step));
-        let buckets = times.iter().flat_map(|times| times.send_lag.buckets());
-        all.extend(buckets.map(|(lag, count)| (lag + late, *count)));
+    let calm = pooled::of_scope(facts.record, &free, step).times.least;
+    let mut all = calm.buckets().to_vec();
+    for second in held {
+        let by = later(second);
+        let pool = pooled::of_scope(facts.record, &[second], step);
+        let buckets = pool.times.least.buckets().iter();
+        all.extend(buckets.map(|(micros, count)| (micros.saturating_sub(by), *count)));
     }
     Sparse::from_counts(all)
 }

@@ -36,25 +36,14 @@ pub fn total(steps: &[Pool]) -> Pool {
     for step in steps {
         counts.add(&step.counts);
     }
-    let merged = |of: fn(&StepTimes) -> &Sparse| Sparse::merged(steps.iter().map(|s| of(&s.times)));
-    let times = StepTimes {
-        response: merged(|times| &times.response),
-        failed: merged(|times| &times.failed),
-        service: merged(|times| &times.service),
-        send_lag: merged(|times| &times.send_lag),
-        receive_lag: merged(|times| &times.receive_lag),
-    };
-    Pool { counts, times }
+    let merged = |kind: usize| Sparse::merged(steps.iter().map(|step| step.times.all()[kind]));
+    Pool { counts, times: StepTimes::from_all(std::array::from_fn(merged)) }
 }
 
-/// Four accumulators that are used again and again.
+/// An accumulator for each kind of time, used again and again.
 #[derive(Default)]
 struct Adder {
-    response: Live,
-    failed: Live,
-    service: Live,
-    send_lag: Live,
-    receive_lag: Live,
+    live: [Live; StepTimes::KINDS],
 }
 
 impl Adder {
@@ -72,21 +61,13 @@ impl Adder {
     }
 
     fn add(&mut self, times: &StepTimes) {
-        self.response.add_sparse(&times.response);
-        self.failed.add_sparse(&times.failed);
-        self.service.add_sparse(&times.service);
-        self.send_lag.add_sparse(&times.send_lag);
-        self.receive_lag.add_sparse(&times.receive_lag);
+        for (live, sparse) in self.live.iter_mut().zip(times.all()) {
+            live.add_sparse(sparse);
+        }
     }
 
     fn take(&mut self) -> StepTimes {
-        StepTimes {
-            response: drained(&mut self.response),
-            failed: drained(&mut self.failed),
-            service: drained(&mut self.service),
-            send_lag: drained(&mut self.send_lag),
-            receive_lag: drained(&mut self.receive_lag),
-        }
+        StepTimes::from_all(self.live.each_mut().map(drained))
     }
 }
 

@@ -112,8 +112,8 @@ fn generator_error(
 ) -> Option<crate::analysis::assessment::GeneratorError> {
     let MetricHead::ResponseTime { quantile, .. } = slo.metric else { return None };
     let times = &facts.pool(slo.step)?.times;
-    let lags = lateness::lags(facts, &facts.judged.seconds, slo.step);
-    audit::generator_error(&times.response, &lags, quantile)
+    let least = lateness::least(facts, &facts.judged.seconds, slo.step);
+    audit::generator_error(&times.response, &least, quantile)
 }
 
 fn judge_share(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {

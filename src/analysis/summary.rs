@@ -46,6 +46,8 @@ fn summary(facts: &Facts, pool: &Pool, step: Option<u16>) -> Summary {
         service: times(&pool.times.service),
         send_lag: times(&pool.times.send_lag),
         receive_lag: times(&pool.times.receive_lag),
+        connect: times(&pool.times.connect),
+        first_byte: times(&pool.times.first_byte),
         limits: limits(facts.record, step),
     }
 }

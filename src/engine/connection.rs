@@ -86,6 +86,8 @@ pub struct Times {
     pub first_byte: Option<Moment>,
     /// When the latest bytes of the response arrived.
     pub last_byte: Moment,
+    /// What was felt of the generator's lateness when it was sent, in nanoseconds.
+    pub held: u64,
     /// How much later the latest bytes were read, in nanoseconds, if that is known.
     pub receive_lag: Option<u64>,
 }

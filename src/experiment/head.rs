@@ -24,6 +24,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         scenario: scenario.name.clone(),
         scenario_hash: scenario.hash.clone(),
         target,
+        lookup_ms: None,
         started: started.to_string(),
         started_unix_ms: millis as u64,
         steps: steps(scenario),

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -207,9 +207,10 @@ impl Trial<'_> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let scenario = self.scenario.clone();
         let workers = workers_for(scenario.load.peak(), cores, scenario.limits.workers);
-        let socket = resolve(address)?;
+        let (socket, lookup) = resolve(address)?;
         let mut head =
             head(&scenario, shown(&scenario, address), workers, SystemTime::now() + LEAD);
+        head.lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
         self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
         head.environment.warnings = resources::warnings(&scenario, workers);
         for warning in &head.environment.warnings {
@@ -298,14 +299,18 @@ fn shown(scenario: &Scenario, address: &HttpAddress) -> String {
     }
 }
 
-fn resolve(address: &HttpAddress) -> Result<SocketAddr, TrialError> {
+/// The target's address, and how long the look-up of its name took, if it has one.
+fn resolve(address: &HttpAddress) -> Result<(SocketAddr, Option<Duration>), TrialError> {
     let name = (address.host.as_str(), address.port);
+    let asked = Instant::now();
     let found = name.to_socket_addrs().map_err(|error| {
         TrialError::Unresolved(format!(
             "the target's host \"{}\" has no address: {error}",
             address.host
         ))
     })?;
+    let is_number = address.host.parse::<IpAddr>().is_ok();
+    let lookup = (!is_number).then(|| asked.elapsed());
     // The first that accepts: `localhost` may mean two addresses, of which one is served.
     let all: Vec<SocketAddr> = found.collect();
     let accepts = |socket: &&SocketAddr| {
@@ -313,9 +318,10 @@ fn resolve(address: &HttpAddress) -> Result<SocketAddr, TrialError> {
     };
     let first = all.first().copied();
     let chosen = if all.len() > 1 { all.iter().find(accepts).copied().or(first) } else { first };
-    chosen.ok_or_else(|| {
+    let socket = chosen.ok_or_else(|| {
         TrialError::Unresolved(format!("the target's host \"{}\" has no address", address.host))
-    })
+    })?;
+    Ok((socket, lookup))
 }
 
 /// The workers' threads.

@@ -119,16 +119,43 @@ pub struct StepTimes {
     pub send_lag: Sparse,
     /// Receive lag of every response that the kernel stamped.
     pub receive_lag: Sparse,
+    /// The least that each time in `response` could have been with a punctual generator.
+    pub least: Sparse,
+    /// Connecting, of the requests that had to.
+    pub connect: Sparse,
+    /// From sent to the first byte, of answered requests.
+    pub first_byte: Sparse,
 }
 
 impl StepTimes {
+    /// How many kinds of time there are.
+    pub const KINDS: usize = 8;
+
+    /// All kinds, in the order of the fields.
+    pub fn all(&self) -> [&Sparse; StepTimes::KINDS] {
+        let StepTimes { response, failed, service, send_lag, receive_lag, least, .. } = self;
+        let (connect, first_byte) = (&self.connect, &self.first_byte);
+        [response, failed, service, send_lag, receive_lag, least, connect, first_byte]
+    }
+
+    /// All kinds, in the order of the fields.
+    pub fn all_mut(&mut self) -> [&mut Sparse; StepTimes::KINDS] {
+        let StepTimes { response, failed, service, send_lag, receive_lag, least, .. } = self;
+        let (connect, first_byte) = (&mut self.connect, &mut self.first_byte);
+        [response, failed, service, send_lag, receive_lag, least, connect, first_byte]
+    }
+
+    /// Made of all kinds, in the order of the fields.
+    pub fn from_all(all: [Sparse; StepTimes::KINDS]) -> StepTimes {
+        let [response, failed, service, send_lag, receive_lag, least, connect, first_byte] = all;
+        StepTimes { response, failed, service, send_lag, receive_lag, least, connect, first_byte }
+    }
+
     /// Adds another part of the same step. Counts from files may be anything: they saturate.
     pub fn add(&mut self, other: &StepTimes) {
-        self.response = Sparse::merged([&self.response, &other.response]);
-        self.failed = Sparse::merged([&self.failed, &other.failed]);
-        self.service = Sparse::merged([&self.service, &other.service]);
-        self.send_lag = Sparse::merged([&self.send_lag, &other.send_lag]);
-        self.receive_lag = Sparse::merged([&self.receive_lag, &other.receive_lag]);
+        for (mine, other) in self.all_mut().into_iter().zip(other.all()) {
+            *mine = Sparse::merged([&*mine, other]);
+        }
     }
 }
 

@@ -17,7 +17,8 @@ use crate::record::histogram::{Live, MAX_MICROS, Sparse};
 use crate::record::interval::StepTimes;
 
 /// The kinds of time that the log keeps, by the second part of their tags.
-const KINDS: [&str; 5] = ["response", "failed", "service", "send_lag", "receive_lag"];
+const KINDS: [&str; StepTimes::KINDS] =
+    ["response", "failed", "service", "send_lag", "receive_lag", "least", "connect", "first_byte"];
 /// Cookies of the compressed and the plain V2 encoding, without the word-size nibble.
 const COMPRESSED_COOKIE: u32 = 0x1C84_9304;
 const PLAIN_COOKIE: u32 = 0x1C84_9303;
@@ -67,9 +68,7 @@ impl LogEncoder {
 
     /// Appends the lines of one step and second; kinds without times have none.
     pub fn append(&mut self, log: &mut String, tag: &str, second: u32, times: &StepTimes) {
-        let StepTimes { response, failed, service, send_lag, receive_lag } = times;
-        let all = [response, failed, service, send_lag, receive_lag];
-        for (kind, sparse) in KINDS.into_iter().zip(all) {
+        for (kind, sparse) in KINDS.into_iter().zip(times.all()) {
             if !sparse.is_empty() {
                 self.append_one(log, &format!("{tag}.{kind}"), second, sparse);
             }
@@ -118,13 +117,8 @@ impl std::error::Error for BadLine {}
 impl LogLine<'_> {
     /// Adds its times to those of the step they belong to.
     pub fn add_to(self, times: &mut StepTimes) {
-        let place = match self.kind {
-            "response" => &mut times.response,
-            "failed" => &mut times.failed,
-            "service" => &mut times.service,
-            "send_lag" => &mut times.send_lag,
-            _ => &mut times.receive_lag,
-        };
+        let mut all = KINDS.into_iter().zip(times.all_mut());
+        let Some((_, place)) = all.find(|(kind, _)| *kind == self.kind) else { return };
         if place.is_empty() {
             *place = self.times;
         } else {

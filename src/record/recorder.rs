@@ -47,6 +47,9 @@ pub struct Recorder {
     service: Live,
     send_lag: Live,
     receive_lag: Live,
+    least: Live,
+    connect: Live,
+    first_byte: Live,
 }
 
 impl Recorder {
@@ -83,6 +86,9 @@ impl Recorder {
             service: take(&mut self.service),
             send_lag: take(&mut self.send_lag),
             receive_lag: take(&mut self.receive_lag),
+            least: take(&mut self.least),
+            connect: take(&mut self.connect),
+            first_byte: take(&mut self.first_byte),
         };
         Part { second: group[0].intended.second(), step: group[0].step, counts, times }
     }
@@ -104,6 +110,7 @@ impl Recorder {
         let response = sample.response_time();
         if sample.outcome.counts_in_response_time() {
             self.response.record_nanos(response);
+            self.least.record_nanos(sample.least_time());
             // What never got a full answer is slower than any limit.
             let answered = sample.outcome == Outcome::Ok;
             for (threshold, slower) in self.thresholds.iter().zip(&mut counts.slower) {
@@ -112,12 +119,20 @@ impl Recorder {
         } else {
             self.failed.record_nanos(response);
         }
-        if let Some(service) = sample.service_time() {
-            self.service.record_nanos(service);
-        }
+        self.record_phases(sample);
+    }
+
+    fn record_phases(&mut self, sample: &Sample) {
         self.send_lag.record_nanos(sample.send_lag);
-        if let Some(lag) = sample.receive_lag {
-            self.receive_lag.record_nanos(lag);
+        for (live, time) in [
+            (&mut self.service, sample.service_time()),
+            (&mut self.receive_lag, sample.receive_lag),
+            (&mut self.connect, sample.connect),
+            (&mut self.first_byte, sample.first_byte_time()),
+        ] {
+            if let Some(time) = time {
+                live.record_nanos(time);
+            }
         }
     }
 }
@@ -158,6 +173,7 @@ mod tests {
             first_byte: Some(Moment((intended_ms + took_ms) * MS)),
             ended: Moment((intended_ms + took_ms) * MS),
             send_lag: 0,
+            held: 0,
             receive_lag: Some(7_000),
             connect: None,
             outcome,

@@ -10,8 +10,9 @@ use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::slo::{FailureShare, Threshold};
 
-/// The version of `run.json`. Grows when a reader of the old form would be wrong.
-pub const VERSION: u32 = 1;
+/// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
+/// no record had `least`, without which the audit cannot tell whose doing a delay was.
+pub const VERSION: u32 = 2;
 
 /// Everything known about one run.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,10 @@ pub struct Head {
     pub scenario_hash: String,
     /// The target's address, without secrets.
     pub target: String,
+    /// How long the look-up of the target's name took, in milliseconds, once before the
+    /// first request; `None` where the address is a number.
+    #[serde(default)]
+    pub lookup_ms: Option<f64>,
     /// When the schedule started, RFC 3339 in UTC.
     pub started: String,
     /// The same in milliseconds since 1970.

@@ -21,6 +21,10 @@ pub struct Sample {
     /// The part of sent − intended that is the generator's fault, in nanoseconds:
     /// neither connecting nor waiting for a free connection.
     pub send_lag: u64,
+    /// The most that a generator in time could have made the response time shorter, in
+    /// nanoseconds: the send lag of this request, or what is still felt of the lag of those
+    /// before it, which stand in the target's queue ahead of it.
+    pub held: u64,
     /// How much later the response's last bytes were read than they arrived, in nanoseconds;
     /// `None` where only the generator's own clock is known.
     pub receive_lag: Option<u64>,
@@ -51,6 +55,16 @@ impl Sample {
             | Outcome::ServerError
             | Outcome::CheckFailed => elapsed,
         }
+    }
+
+    /// The least that the response time could have been with a punctual generator.
+    pub fn least_time(&self) -> u64 {
+        self.response_time().saturating_sub(self.held)
+    }
+
+    /// First byte − sent, in nanoseconds, of an answered request.
+    pub fn first_byte_time(&self) -> Option<u64> {
+        Some(self.first_byte?.since(self.sent?))
     }
 
     /// Ended − sent, in nanoseconds, of an answered request.

@@ -253,6 +253,13 @@ fn check_head(head: &Head) -> Result<(), String> {
             head.version
         ));
     }
+    if head.version < VERSION {
+        return Err(format!(
+            "version {} is of an older loadgate and lacks what the audit needs (version \
+             {VERSION}); run the scenario again",
+            head.version
+        ));
+    }
     if head.steps.is_empty() || head.steps.len() > usize::from(u16::MAX) {
         return Err("a run has between 1 and 65535 steps".to_owned());
     }
@@ -471,7 +478,8 @@ mod tests {
         let path = folder.path().join(RUN_FILE);
         let text = fs::read_to_string(&path).unwrap();
         for (from, to, what) in [
-            ("\"version\":1", "\"version\":99", "newer than this loadgate"),
+            ("\"version\":2", "\"version\":99", "newer than this loadgate"),
+            ("\"version\":2", "\"version\":1", "older loadgate"),
             ("\"second\":1,\"steps\"", "\"second\":4000000000,\"steps\"", "beyond all reason"),
             ("\"planned\":2", "\"planned\":18446744073709551615", "a count beyond all reason"),
             ("\"body_bytes\":0", "\"body_bytes\":9007199254740993", "a count beyond all reason"),

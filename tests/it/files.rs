@@ -107,13 +107,16 @@ fn ours(record: &RunRecord, from: u32, to: u32) -> BTreeMap<String, Sparse> {
     found
 }
 
-fn kinds(times: &StepTimes) -> [(&'static str, &Sparse); 5] {
+fn kinds(times: &StepTimes) -> [(&'static str, &Sparse); StepTimes::KINDS] {
     [
         ("response", &times.response),
         ("failed", &times.failed),
         ("service", &times.service),
         ("send_lag", &times.send_lag),
         ("receive_lag", &times.receive_lag),
+        ("least", &times.least),
+        ("connect", &times.connect),
+        ("first_byte", &times.first_byte),
     ]
 }
 

@@ -100,7 +100,7 @@ const WORDS: &[&str] = &[
     "\"slower\":[",
     "\"outcomes\":[",
     "\"statuses\":[[200,1]]",
-    "\"version\":1",
+    "\"version\":2",
     "{{user}}",
     "{{random(1,2)}}",
     "{{uuid}}",

@@ -28,6 +28,7 @@ use crate::engine::clock::Clock;
 use crate::engine::collector::Message;
 use crate::engine::connection::{ConnectionKey, Connections};
 use crate::engine::due::{Alarms, Limits};
+use crate::engine::lateness::Lateness;
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::{Plan, Stop};
 use crate::engine::poller::Poller;
@@ -47,6 +48,9 @@ const BURST: usize = 64;
 /// How often time limits and the order to stop are looked at, in nanoseconds. How late the
 /// look is tells how long the worker, or its machine, stood still.
 const TICK: u64 = 10_000_000;
+/// A look so late, in nanoseconds, is felt by all that is sent afterwards: what should have
+/// been done meanwhile is done at once.
+const STALL: u64 = 1_000_000;
 /// Bytes that are read at once.
 const BUFFER: usize = 64 * 1024;
 /// Connections opened before the first arrival, and kept ready ahead of need, by the rate:
@@ -81,6 +85,7 @@ struct Worker {
     limits: Limits,
     tickets: u64,
     tick: Moment,
+    lateness: Lateness,
     pace: Pace,
     closing: bool,
     room: Room,
@@ -116,6 +121,7 @@ impl Worker {
             limits: Limits::new(scenario.steps.len()),
             tickets: 0,
             tick: Moment(TICK),
+            lateness: Lateness::default(),
             pace: Pace::default(),
             closing: false,
             room: Room {
@@ -204,7 +210,11 @@ impl Worker {
 
     /// What is looked at every 10 ms.
     fn look_round(&mut self, now: Moment) {
-        self.ledger.saw_tick(now.since(self.tick));
+        let late = now.since(self.tick);
+        self.ledger.saw_tick(late);
+        if late >= STALL {
+            self.lateness.feel(late, now);
+        }
         self.tick = Moment(now.0 / TICK * TICK + TICK);
         while let Some(wait) = self.limits.take(now) {
             self.give_up(wait);

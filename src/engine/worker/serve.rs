@@ -159,7 +159,14 @@ impl Worker {
             self.ledger.sent(step, walk.due);
         }
         // Before the call: the kernel may deliver, and the target answer, inside it.
-        connection.times.sent = Some(self.clock.now());
+        let sent = self.clock.now();
+        connection.times.sent = Some(sent);
+        let lag = walk.asking.begun.since(walk.due) + sent.since(ready);
+        // In an empty target it stands behind nobody.
+        if self.plan.workers == 1 && self.ledger.in_flight() == 1 {
+            self.lateness.is_worked_off();
+        }
+        connection.times.held = self.lateness.feel(lag, sent);
         match connection.socket.write(bytes) {
             Ok(written) if written == bytes.len() => {}
             Ok(written) => connection.unwritten.extend_from_slice(&bytes[written..]),
@@ -348,6 +355,7 @@ impl Worker {
             first_byte: times.first_byte,
             ended: if is_answered { times.last_byte } else { without.ended },
             send_lag: without.send_lag + write_lag,
+            held: times.held,
             receive_lag: times.receive_lag,
             status: connection.response.status(),
             body_bytes: connection.response.body_bytes(),

@@ -76,13 +76,15 @@ impl Worker {
     }
 
     fn unsent(&self, step: StepId, due: Moment, now: Moment, cause: Cause) -> Sample {
+        let send_lag = now.since(due);
         Sample {
             step,
             intended: due,
             sent: None,
             first_byte: None,
             ended: now,
-            send_lag: now.since(due),
+            send_lag,
+            held: send_lag,
             receive_lag: None,
             connect: None,
             outcome: Outcome::Unsent,
@@ -206,10 +208,14 @@ impl Worker {
     pub(super) fn sample_without_connection(&self, key: usize, ending: Ending) -> Sample {
         let walk = &self.walks[key];
         let (outcome, cause) = ending;
+        let send_lag = walk.asking.begun.since(walk.due);
+        // What the generator lacked it would have sent, and nobody knows how fast.
+        let is_wanting = matches!(cause, Some(Cause::Descriptors | Cause::Ports));
         Sample {
             outcome,
             cause,
-            send_lag: walk.asking.begun.since(walk.due),
+            send_lag,
+            held: if is_wanting { u64::MAX } else { send_lag },
             connect: walk.asking.connect,
             ..self.unsent(walk.asking.step, walk.due, self.clock.now(), Cause::ConnectionLimit)
         }

@@ -227,6 +227,7 @@ pub(super) fn saturation(report: &Report) -> Markup {
         ("generator", words::audit(report.assessment)),
         ("pacing", words::send_lag(report.assessment)),
         ("receiving", words::receive_lag(report.assessment)),
+        ("phases", words::phases(report)),
         ("cost", words::cost(&report.assessment.saturation)),
     ];
     html! {

@@ -197,6 +197,8 @@ pub(crate) fn step(name: &str, label: &str, requests: u64, scale: f64) -> Summar
         service: Some(times(scale * 0.97)),
         send_lag: Some(times(0.004)),
         receive_lag: Some(times(0.002)),
+        connect: Some(times(0.01)),
+        first_byte: Some(times(scale * 0.95)),
         limits: vec![(0.95, 200.0), (0.99, 500.0 * scale.max(1.0))],
     }
 }
@@ -231,6 +233,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             scenario: "orders".to_owned(),
             scenario_hash: "9f2c".repeat(16),
             target: "http://127.0.0.1:3000".to_owned(),
+            lookup_ms: Some(0.42),
             started: "2026-03-01T10:15:00Z".to_owned(),
             started_unix_ms: 1_772_360_100_000,
             steps: heads.collect(),

@@ -159,6 +159,8 @@ pub(crate) fn empty() -> OwnedReport {
         service: None,
         send_lag: None,
         receive_lag: None,
+        connect: None,
+        first_byte: None,
         counts: Counts::default(),
         ..step("all", "", 0, 1.0)
     };

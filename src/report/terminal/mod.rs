@@ -237,6 +237,7 @@ fn generator(report: &Report, screen: Screen) -> String {
         ("error", words::audit(assessment)),
         ("pacing", words::send_lag(assessment)),
         ("receiving", words::receive_lag(assessment)),
+        ("phases", words::phases(report)),
         ("cost", words::cost(&assessment.saturation)),
     ];
     let lines: String = lines
