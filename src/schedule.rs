@@ -9,6 +9,8 @@
 //! The stream depends on the profile and the seed alone. Several workers share it by
 //! taking every so-many-th arrival ([`Arrivals::share`]).
 
+pub mod arms;
+
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 

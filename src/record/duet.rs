@@ -1,0 +1,359 @@
+//! Everything known about one duet: how it was planned, and both arms' runs, segment by
+//! segment.
+//!
+//! On disk: `duet.json` and for each segment a folder with the run folders `baseline` and
+//! `candidate` in it. Times are as in these; a *schedule second* is one of the load
+//! profile, which in turns is played at different moments for the two arms.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::record::run::RunRecord;
+use crate::record::store::{self, StoreError};
+
+/// The version of `duet.json`.
+pub const VERSION: u32 = 1;
+/// The file.
+pub const DUET_FILE: &str = "duet.json";
+/// The most of it that is read, in bytes.
+const MOST_BYTES: u64 = 4 << 20;
+/// The most segments that are read.
+const MOST_SEGMENTS: usize = 100;
+
+/// A duet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DuetRecord {
+    /// What `duet.json` says.
+    pub file: DuetFile,
+    /// In the order in which they were measured; those that came to their end.
+    pub segments: Vec<Segment>,
+}
+
+/// Both arms of one segment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// The baseline's run.
+    pub baseline: RunRecord,
+    /// The candidate's run.
+    pub candidate: RunRecord,
+    /// Who was started first, and had the first block.
+    pub first: ArmName,
+}
+
+/// `duet.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DuetFile {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// SHA-256 of what decides the requests.
+    pub scenario_hash: String,
+    /// When it began, RFC 3339 in UTC.
+    pub started: String,
+    /// What is compared with.
+    pub baseline: ArmHead,
+    /// What is judged.
+    pub candidate: ArmHead,
+    /// How the arms are measured.
+    pub method: Method,
+    /// Why in that way, as a sentence.
+    pub method_reason: String,
+    /// What the team accepts, and how sure the gate has to be.
+    pub settings: GateSettings,
+    /// Metrics that were left out before the first segment.
+    pub dropped: Vec<Dropped>,
+    /// What the gate would see, as sentences, from the pilot.
+    pub forecast: Vec<String>,
+    /// Schedule seconds of a segment's warm-up.
+    pub warmup_seconds: u32,
+    /// Judged schedule seconds of a segment.
+    pub judged_seconds: u32,
+    /// The segments that came to their end.
+    pub segments: Vec<SegmentHead>,
+    /// How it ended; `None` while it is under way, or when it was killed.
+    pub end: Option<DuetEnd>,
+}
+
+/// An arm as the record knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ArmHead {
+    /// Where it is from, as reports show it: `origin/main (1a2b3c4 Fix the cache)`.
+    pub source: String,
+    /// The commit, where it is from a git ref.
+    #[serde(default)]
+    pub commit: Option<String>,
+}
+
+/// A segment as `duet.json` knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SegmentHead {
+    /// Its folder.
+    pub folder: String,
+    /// Who was started first, and had the first block.
+    pub first: ArmName,
+}
+
+/// Which arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ArmName {
+    /// What is compared with.
+    Baseline,
+    /// What is judged.
+    Candidate,
+}
+
+/// How the arms were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Both at once, requests interleaved at random.
+    Interleaved,
+    /// In turns, in the order ABBA.
+    Alternating {
+        /// Length of a block in seconds.
+        block: u32,
+        /// Seconds at a block's beginning that are not judged.
+        dropped: u32,
+    },
+    /// The baseline's numbers are from earlier runs.
+    Stored,
+}
+
+/// How a duet ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DuetEnd {
+    /// It was decided, or all planned segments were measured.
+    Finished,
+    /// A signal.
+    Interrupted {
+        /// Its number.
+        signal: i32,
+    },
+    /// An arm could not be started or died.
+    ArmLost {
+        /// Which.
+        arm: ArmName,
+        /// How, with its last words.
+        detail: String,
+    },
+}
+
+/// What may gate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateMetric {
+    /// A quantile of the response time, in (0, 1).
+    ResponseTime(f64),
+    /// The share of requests that ended neither ok nor rejected.
+    ErrorRate,
+}
+
+/// What the team accepts, and how sure the gate has to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GateSettings {
+    /// The largest accepted change, d: 0.05 is 5 %.
+    pub tolerance: f64,
+    /// Chance of calling an unchanged candidate regressed, over the whole gate.
+    pub alpha: f64,
+    /// Chance of passing a candidate that is worse by the tolerance, over the whole gate.
+    pub beta: f64,
+    /// Looks that were planned, at most; one after each segment.
+    pub looks: u32,
+    /// Standard deviation of ln(ratio) from one process start to the next, σ_p.
+    pub start_noise: f64,
+    /// Error rates differ only if by more than this share of the requests.
+    pub error_floor: f64,
+    /// What gates, in the order of the reports.
+    pub metrics: Vec<GateMetric>,
+    /// Seed of what the sign-flip test draws.
+    pub seed: u64,
+}
+
+impl Default for GateSettings {
+    fn default() -> Self {
+        GateSettings {
+            tolerance: 0.05,
+            alpha: 0.01,
+            beta: 0.05,
+            looks: 5,
+            start_noise: 0.01,
+            error_floor: 0.001,
+            metrics: vec![
+                GateMetric::ResponseTime(0.5),
+                GateMetric::ResponseTime(0.95),
+                GateMetric::ResponseTime(0.99),
+                GateMetric::ErrorRate,
+            ],
+            seed: 1,
+        }
+    }
+}
+
+/// A metric that was left out before the comparison began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Dropped {
+    /// Which.
+    pub metric: GateMetric,
+    /// Why, with figures: what it would need.
+    pub reason: String,
+}
+
+impl DuetFile {
+    /// The second of an arm's run in which a schedule second is played.
+    pub fn played(&self, second: u32, arm: ArmName, first: ArmName) -> u32 {
+        let Method::Alternating { block, .. } = self.method else { return second };
+        let turn = second / block.max(1);
+        let is_first = turn.is_multiple_of(2) == (arm == first);
+        second + (turn + u32::from(!is_first)) * block
+    }
+
+    /// The judged schedule seconds of a segment.
+    pub fn judged(&self) -> impl Iterator<Item = u32> {
+        let (block, dropped) = match self.method {
+            Method::Alternating { block, dropped } => (block.max(1), dropped),
+            Method::Interleaved | Method::Stored => (1, 0),
+        };
+        let from = self.warmup_seconds;
+        let to = from.saturating_add(self.judged_seconds);
+        (from..to).filter(move |second| second % block >= dropped)
+    }
+
+    /// Writes the file into a folder; at no moment is there half of it.
+    pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
+        let path = folder.join(DUET_FILE);
+        let text = serde_json::to_string_pretty(self).expect("numbers, texts and lists");
+        let new = folder.join(".duet.json.new");
+        let written = fs::write(&new, text + "\n").and_then(|()| fs::rename(&new, &path));
+        written.map_err(|error| StoreError::Io(path, error))
+    }
+}
+
+/// The JSON Schema of `duet.json`.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(DuetFile).to_value()
+}
+
+/// Reads a duet's folder, or its `duet.json`.
+pub fn read(path: &Path) -> Result<DuetRecord, StoreError> {
+    let (folder, file) = places(path);
+    let text = read_bounded(&file).map_err(|error| StoreError::Io(file.clone(), error))?;
+    let malformed = |what: String| StoreError::Malformed(file.clone(), what);
+    let duet: DuetFile = serde_json::from_str(&text)
+        .map_err(|error| malformed(format!("not a duet's record: {error}")))?;
+    check(&duet).map_err(malformed)?;
+    let segments = duet.segments.iter().map(|segment| {
+        let place = folder.join(&segment.folder);
+        Ok(Segment {
+            baseline: store::read(&place.join("baseline"))?,
+            candidate: store::read(&place.join("candidate"))?,
+            first: segment.first,
+        })
+    });
+    let segments = segments.collect::<Result<_, StoreError>>()?;
+    Ok(DuetRecord { file: duet, segments })
+}
+
+fn places(path: &Path) -> (PathBuf, PathBuf) {
+    if path.is_dir() {
+        return (path.to_owned(), path.join(DUET_FILE));
+    }
+    (path.parent().unwrap_or(Path::new(".")).to_owned(), path.to_owned())
+}
+
+fn read_bounded(file: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(file)?.take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn check(duet: &DuetFile) -> Result<(), String> {
+    if duet.version != VERSION {
+        return Err(format!("version {} is not {VERSION}, which is all that is read", duet.version));
+    }
+    if duet.segments.len() > MOST_SEGMENTS {
+        return Err(format!("more than {MOST_SEGMENTS} segments"));
+    }
+    let is_plain = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if let Some(odd) = duet.segments.iter().find(|segment| !is_plain(&segment.folder)) {
+        return Err(format!("\"{}\" is not the name of a segment's folder", odd.folder));
+    }
+    let settings = &duet.settings;
+    let shares = [settings.alpha, settings.beta];
+    let is_sane = shares.iter().all(|share| *share > 0.0 && *share < 1.0)
+        && settings.tolerance.is_finite()
+        && settings.tolerance >= 0.0
+        && (1..=100).contains(&settings.looks);
+    if is_sane { Ok(()) } else { Err("settings of the gate beyond all reason".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(method: Method) -> DuetFile {
+        DuetFile {
+            version: VERSION,
+            scenario: "orders".to_owned(),
+            scenario_hash: String::new(),
+            started: String::new(),
+            baseline: ArmHead::default(),
+            candidate: ArmHead::default(),
+            method,
+            method_reason: String::new(),
+            settings: GateSettings::default(),
+            dropped: vec![],
+            forecast: vec![],
+            warmup_seconds: 5,
+            judged_seconds: 10,
+            segments: vec![],
+            end: None,
+        }
+    }
+
+    #[test]
+    fn at_once_a_schedule_second_is_the_runs() {
+        let duet = file(Method::Interleaved);
+        assert_eq!(duet.played(7, ArmName::Baseline, ArmName::Candidate), 7);
+        assert_eq!(duet.judged().collect::<Vec<_>>(), (5..15).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn in_turns_it_is_played_once_for_each_arm_in_the_order_abba() {
+        let duet = file(Method::Alternating { block: 5, dropped: 1 });
+        let played = |second, arm| duet.played(second, arm, ArmName::Candidate);
+        for (second, candidate, baseline) in [(0, 0, 5), (4, 4, 9), (5, 15, 10), (12, 22, 27)] {
+            assert_eq!(played(second, ArmName::Candidate), candidate, "{second}");
+            assert_eq!(played(second, ArmName::Baseline), baseline, "{second}");
+        }
+        assert_eq!(duet.judged().collect::<Vec<_>>(), [6, 7, 8, 9, 11, 12, 13, 14]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_wrong_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let duet = file(Method::Interleaved);
+        duet.write(folder.path()).unwrap();
+        assert_eq!(read(folder.path()).unwrap().file, duet);
+        for (from, to, expected) in [
+            ("\"version\": 1", "\"version\": 9", "version 9"),
+            ("\"looks\": 5", "\"looks\": 5000", "beyond all reason"),
+            ("\"segments\": []", "\"segments\": [{\"folder\": \"../x\", \"first\": \"baseline\"}]", "../x"),
+        ] {
+            let text = fs::read_to_string(folder.path().join(DUET_FILE)).unwrap();
+            let path = folder.path().join("other.json");
+            assert!(text.contains(from), "{text}");
+            fs::write(&path, text.replace(from, to)).unwrap();
+            let error = read(&path).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

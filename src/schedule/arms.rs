@@ -1,0 +1,242 @@
+//! Two arms' arrivals out of one schedule: the same moments, the same requests.
+//!
+//! *Interleaved*: both arms are loaded at once. For each arrival a coin decides which arm
+//! gets it in time and which one half a mean distance later, so neither is always first. A
+//! Poisson stream whose arrivals are moved independently of each other is a Poisson stream
+//! (displacement theorem, Kingman 1993, section 5.5), so each arm's load is the scenario's.
+//!
+//! *Alternating*: the schedule is cut into blocks, and each block is played twice, once for
+//! each arm, in the order ABBA. That takes twice as long and half of the machine.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use crate::scenario::load::Load;
+use crate::schedule::{Arrival, Arrivals, Choices};
+use crate::units::Moment;
+
+/// One of the two that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Arm {
+    /// What is compared with.
+    Baseline,
+    /// What is judged.
+    Candidate,
+}
+
+impl Arm {
+    /// Both.
+    pub const BOTH: [Arm; 2] = [Arm::Baseline, Arm::Candidate];
+
+    /// `baseline`, `candidate`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arm::Baseline => "baseline",
+            Arm::Candidate => "candidate",
+        }
+    }
+
+    /// The other one.
+    pub fn other(self) -> Arm {
+        match self {
+            Arm::Baseline => Arm::Candidate,
+            Arm::Candidate => Arm::Baseline,
+        }
+    }
+}
+
+/// When a worker's arrivals come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timing {
+    /// As the schedule says.
+    Alone,
+    /// Together with the other arm.
+    Interleaved {
+        /// Whose they are.
+        arm: Arm,
+        /// By how much the arm that loses the toss is later.
+        later: Duration,
+    },
+    /// In turns with the other arm.
+    Alternating {
+        /// Whose they are.
+        arm: Arm,
+        /// Who has the first block.
+        first: Arm,
+        /// Length of a block.
+        block: Duration,
+    },
+}
+
+impl Timing {
+    /// The timing of an arm that shares its machine with the other one at a load.
+    pub fn interleaved(arm: Arm, load: &Load) -> Timing {
+        let later = Duration::from_secs_f64(0.5 / load.peak().0.max(1.0));
+        Timing::Interleaved { arm, later }
+    }
+
+    /// How long a schedule of some length takes.
+    pub fn length(self, schedule: Duration) -> Duration {
+        match self {
+            Timing::Alone | Timing::Interleaved { .. } => schedule,
+            Timing::Alternating { block, .. } => {
+                let whole = schedule.as_nanos().div_ceil(block.as_nanos().max(1)) as u32;
+                block * whole * 2
+            }
+        }
+    }
+
+    /// When a moment of the schedule comes.
+    pub fn place(self, at: Moment) -> Moment {
+        let Timing::Alternating { arm, first, block } = self else { return at };
+        let block = block.as_nanos() as u64;
+        let turn = at.0 / block;
+        let is_first = (turn % 2 == 0) == (arm == first);
+        let before = if is_first { turn } else { turn + 1 };
+        Moment(at.0 + before * block)
+    }
+}
+
+/// The arrivals of one arm, in order.
+#[derive(Debug)]
+pub struct Timed {
+    arrivals: Arrivals,
+    timing: Timing,
+    seed: u64,
+    /// No arrival is moved to or beyond it.
+    end: u64,
+    /// Moved ones that others may still overtake: by moment, then number.
+    moved: BinaryHeap<Reverse<(u64, u64)>>,
+    next: Option<Arrival>,
+}
+
+impl Timed {
+    /// The arrivals of a load profile in an arm's timing.
+    pub fn new(load: &Load, timing: Timing) -> Timed {
+        let mut arrivals = Arrivals::new(load);
+        let next = arrivals.next();
+        let end = load.length().as_nanos() as u64;
+        Timed { arrivals, timing, seed: load.seed, end, moved: BinaryHeap::new(), next }
+    }
+
+    /// Every `of`-th arrival, beginning with number `part`.
+    pub fn share(self, part: usize, of: usize) -> impl Iterator<Item = Arrival> {
+        self.skip(part).step_by(of)
+    }
+
+    /// The next arrival of the schedule, moved or not.
+    fn take(&mut self) -> Option<Arrival> {
+        std::mem::replace(&mut self.next, self.arrivals.next())
+    }
+
+    /// The next of those that may overtake each other. Nothing is moved to an earlier
+    /// moment, so what comes before the schedule's next is overtaken by nobody.
+    fn overtaking(&mut self, arm: Arm, later: Duration) -> Option<Arrival> {
+        let later = later.as_nanos() as u64;
+        while let Some(next) = self.next
+            && self.moved.peek().is_none_or(|Reverse((at, _))| *at >= next.at.0)
+        {
+            let by = if toss(self.seed, next.index) == arm { later } else { 0 };
+            let at = (next.at.0 + by).min(self.end.saturating_sub(1));
+            self.moved.push(Reverse((at, next.index)));
+            self.take();
+        }
+        let Reverse((at, index)) = self.moved.pop()?;
+        Some(Arrival { index, at: Moment(at) })
+    }
+}
+
+/// Which arm gets an arrival later.
+fn toss(seed: u64, index: u64) -> Arm {
+    // Not the bits of the iteration's own choices: the first of these picks the flow.
+    let mut choices = Choices::new(seed ^ 0x7055_C01A, index);
+    if choices.bits() >> 63 == 0 { Arm::Baseline } else { Arm::Candidate }
+}
+
+impl Iterator for Timed {
+    type Item = Arrival;
+
+    fn next(&mut self) -> Option<Arrival> {
+        match self.timing {
+            Timing::Interleaved { arm, later } => self.overtaking(arm, later),
+            Timing::Alone | Timing::Alternating { .. } => {
+                let arrival = self.take()?;
+                Some(Arrival { at: self.timing.place(arrival.at), ..arrival })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::load::{ArrivalProcess, Stage};
+    use crate::units::Rate;
+
+    fn load(rate: f64, seconds: u64) -> Load {
+        let length = Duration::from_secs(seconds);
+        let stage = Stage { length, from: Rate(rate), to: Rate(rate), warmup: false };
+        Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages: vec![stage] }
+    }
+
+    fn interleaved(arm: Arm, load: &Load) -> Vec<Arrival> {
+        Timed::new(load, Timing::interleaved(arm, load)).collect()
+    }
+
+    #[test]
+    fn alone_is_the_schedule_itself() {
+        let load = load(100.0, 5);
+        let timed: Vec<Arrival> = Timed::new(&load, Timing::Alone).collect();
+        assert_eq!(timed, Arrivals::new(&load).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn both_arms_get_every_arrival_and_each_is_first_in_half_of_them() {
+        let load = load(500.0, 20);
+        let whole: Vec<Arrival> = Arrivals::new(&load).collect();
+        let [mut baseline, mut candidate] = Arm::BOTH.map(|arm| interleaved(arm, &load));
+        for arm in [&mut baseline, &mut candidate] {
+            assert!(arm.is_sorted_by_key(|arrival| arrival.at));
+            arm.sort_by_key(|arrival| arrival.index);
+            assert_eq!(arm.len(), whole.len());
+        }
+        let mut firsts = 0;
+        for ((plain, base), cand) in whole.iter().zip(&baseline).zip(&candidate) {
+            assert_eq!(plain.at, base.at.min(cand.at));
+            assert!(base.at.0.abs_diff(cand.at.0) <= 1_000_000, "{base:?} {cand:?}");
+            firsts += usize::from(base.at < cand.at);
+        }
+        assert!((0.45..0.55).contains(&(firsts as f64 / whole.len() as f64)), "{firsts}");
+    }
+
+    #[test]
+    fn an_arms_stream_is_as_bursty_as_the_schedules() {
+        let spread = |arrivals: &[Arrival]| {
+            let gaps: Vec<f64> =
+                arrivals.windows(2).map(|two| two[1].at.since(two[0].at) as f64).collect();
+            let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+            let square = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>();
+            (square / gaps.len() as f64).sqrt() / mean
+        };
+        let arm = interleaved(Arm::Candidate, &load(1_000.0, 60));
+        // Of exponential gaps it is 1.
+        assert!((0.97..1.03).contains(&spread(&arm)), "{}", spread(&arm));
+    }
+
+    #[test]
+    fn in_turns_each_block_is_played_twice_in_the_order_abba() {
+        let load = load(50.0, 20);
+        let block = Duration::from_secs(5);
+        let first = Arm::Candidate;
+        let of = |arm| Timing::Alternating { arm, first, block };
+        let arms = Arm::BOTH.map(|arm| Timed::new(&load, of(arm)).collect::<Vec<Arrival>>());
+        for (base, cand) in arms[0].iter().zip(&arms[1]) {
+            let turn = base.at.0.min(cand.at.0) / 10_000_000_000;
+            assert_eq!(cand.at < base.at, turn % 2 == 0, "{base:?} {cand:?}");
+            assert_eq!(base.at.0.abs_diff(cand.at.0), 5_000_000_000);
+        }
+        assert!(arms.iter().all(|arm| arm.is_sorted_by_key(|arrival| arrival.at)));
+        assert_eq!(of(first).length(load.length()), Duration::from_secs(40));
+    }
+}
