@@ -2,8 +2,11 @@
 //!
 //! The only place where engine and target meet. What a record means is for analysis.
 
+pub mod arm;
 pub mod control;
 pub mod head;
 mod lookout;
+mod moved;
 pub mod resources;
+pub mod start;
 pub mod trial;

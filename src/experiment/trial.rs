@@ -12,29 +12,26 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::demo::Demo;
 use crate::engine::collector::{Collector, Message, Progress};
 use crate::engine::ledger::Totals;
-use crate::engine::plan::{Plan, ReceiveClock, Stop, workers_for};
+use crate::engine::plan::{Plan, ReceiveClock, workers_for};
 use crate::engine::worker;
 use crate::experiment::control::Control;
 use crate::experiment::head::head;
 use crate::experiment::lookout::Lookout;
 use crate::experiment::resources::{self, TooFewDescriptors, allow_connections};
+use crate::experiment::start::Started;
 use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, RunRecord};
 use crate::record::store::{RunWriter, StoreError};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
-use crate::target::monitor::Monitor;
-use crate::target::process::{ExitReport, RunningTarget, Supervisor};
-use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
+use crate::target::process::{ExitReport, Supervisor};
+use crate::target::ready::NotReady;
 use crate::target::start_error::StartError;
 
 /// From the end of the preparations to the start of the schedule: time for the workers'
 /// threads to come up.
 const LEAD: Duration = Duration::from_millis(20);
-/// How long a target may take to end before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
 /// The target's own output, in the run folder.
 pub const TARGET_LOG: &str = "target.log";
 
@@ -112,98 +109,23 @@ impl fmt::Display for TrialError {
 
 impl std::error::Error for TrialError {}
 
-/// The target as far as it is ours.
-enum Running {
-    Demo(#[expect(dead_code, reason = "it serves for as long as it is kept")] Demo),
-    Process(RunningTarget),
-    Elsewhere,
-}
-
-impl Running {
-    fn exited(&self) -> Option<ExitReport> {
-        match self {
-            Running::Process(process) => process.exited(),
-            Running::Demo(_) | Running::Elsewhere => None,
-        }
-    }
-
-    fn last_words(&self) -> Vec<String> {
-        match self {
-            Running::Process(process) => process.last_words(),
-            Running::Demo(_) | Running::Elsewhere => Vec::new(),
-        }
-    }
-}
-
 impl Trial<'_> {
     /// Runs the trial.
     pub fn run(mut self) -> Result<RunRecord, TrialError> {
         let is_demo = self.scenario.target.address == Address::Demo;
         allow_connections(self.scenario.limits.connections, is_demo)
             .map_err(TrialError::Resources)?;
-        let (running, address) = self.start_target()?;
-        self.wait_until_ready(&running, &address)?;
-        let record = self.load(&running, &address);
+        let log = self.folder.join(TARGET_LOG);
+        let target = Started::start(&self.scenario, &self.supervisor, &log, self.watch)?;
+        target.wait_until_ready(&self.scenario, &self.control, self.watch)?;
+        let record = self.load(&target);
         (self.watch)(Event::Stopping);
-        if let Running::Process(process) = running {
-            process.stop(GRACE);
-        }
+        target.stop();
         record
     }
 
-    fn start_target(&mut self) -> Result<(Running, HttpAddress), TrialError> {
-        let address = match &self.scenario.target.address {
-            Address::Http(address) => address.clone(),
-            Address::Demo => {
-                let demo = Demo::start(0).map_err(TrialError::Engine)?;
-                let (host, port) = (demo.address().ip().to_string(), demo.address().port());
-                let address = HttpAddress { host, port, prefix: String::new() };
-                return Ok((Running::Demo(demo), address));
-            }
-        };
-        let Some(command) = &self.scenario.target.start else {
-            return Ok((Running::Elsewhere, address));
-        };
-        if port_is_taken(&address) {
-            let taken = NotReady::PortTaken { address: address.to_string() };
-            return Err(TrialError::NotReady(taken, Vec::new()));
-        }
-        (self.watch)(Event::Starting(command.command.join(" ")));
-        let log = self.folder.join(TARGET_LOG);
-        let secrets = &self.scenario.secrets;
-        let process = RunningTarget::start(command, &self.supervisor, Some(&log), secrets)
-            .map_err(TrialError::Start)?;
-        Ok((Running::Process(process), address))
-    }
-
-    fn wait_until_ready(
-        &mut self,
-        running: &Running,
-        address: &HttpAddress,
-    ) -> Result<(), TrialError> {
-        (self.watch)(Event::Waiting(address.to_string()));
-        let ready = &self.scenario.target.ready;
-        let mut stop = self.control.subscribe();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(TrialError::Engine)?;
-        let waited = runtime.block_on(async {
-            tokio::select! {
-                waited = wait_until_ready(address, ready, || running.exited()) => Some(waited),
-                _ = stop.wait_for(|stop| *stop != Stop::Running) => None,
-            }
-        });
-        runtime.shutdown_background();
-        match waited {
-            Some(Ok(after)) => (self.watch)(Event::Loading(after)),
-            Some(Err(why)) => return Err(TrialError::NotReady(why, running.last_words())),
-            None => return Err(TrialError::Interrupted(self.control.signal().unwrap_or(2))),
-        }
-        Ok(())
-    }
-
-    fn load(&mut self, running: &Running, address: &HttpAddress) -> Result<RunRecord, TrialError> {
+    fn load(&mut self, target: &Started) -> Result<RunRecord, TrialError> {
+        let address = target.address();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let scenario = self.scenario.clone();
         let workers = workers_for(scenario.load.peak(), cores, scenario.limits.workers);
@@ -226,7 +148,7 @@ impl Trial<'_> {
             start: Instant::now() + LEAD,
             stop: self.control.subscribe(),
         };
-        let (totals, died, ended) = self.drive(&plan, running, address, &mut writer)?;
+        let (totals, died, ended) = self.drive(&plan, target, &mut writer)?;
         let reason = match (died, self.control.signal()) {
             (Some(exit), _) => EndReason::TargetDied { detail: exit.to_string() },
             (None, Some(signal)) => EndReason::Interrupted { signal },
@@ -244,16 +166,6 @@ impl Trial<'_> {
         writer.finish(end).map_err(TrialError::Store)
     }
 
-    /// What there is to look at.
-    fn monitor(&self, running: &Running, address: &HttpAddress) -> Monitor {
-        let watch = match running {
-            Running::Process(process) => Some(process.watch()),
-            Running::Demo(_) | Running::Elsewhere => None,
-        };
-        let metrics = self.scenario.target.metrics.clone().map(|path| (address.clone(), path));
-        Monitor { watch, metrics }
-    }
-
     /// How much of the schedule was carried out.
     fn scheduled(&self, start: Instant) -> Duration {
         let whole = self.scenario.load.length();
@@ -265,14 +177,13 @@ impl Trial<'_> {
     fn drive(
         &mut self,
         plan: &Plan,
-        running: &Running,
-        address: &HttpAddress,
+        target: &Started,
         writer: &mut RunWriter,
     ) -> Result<(Totals, Option<ExitReport>, Duration), TrialError> {
         let (out, inbox) = mpsc::channel();
         let crew = Crew::start(plan, &out).map_err(TrialError::Engine)?;
         let mut lookout =
-            Lookout::start(self.monitor(running, address), plan.start, self.control.clone(), out)
+            Lookout::start(target.monitor(&self.scenario), plan.start, self.control.clone(), out)
                 .map_err(TrialError::Engine)?;
         let recorder = Recorder::new(self.scenario.thresholds());
         let watch = &mut *self.watch;
@@ -284,7 +195,7 @@ impl Trial<'_> {
         });
         let ended = plan.start.elapsed();
         // It may have died on the very last request.
-        let died = lookout.end().or_else(|| running.exited());
+        let died = lookout.end().or_else(|| target.exited());
         let totals = collector.finish(&inbox);
         crew.join().map_err(TrialError::Engine)?;
         Ok((totals, died, ended))

@@ -93,6 +93,77 @@ pub struct Target {
     pub ready: Ready,
     /// The path of its Prometheus metrics.
     pub metrics: Option<String>,
+    /// How the arms of a duet are started beside each other.
+    pub arms: Arms,
+    /// Set when the port of the address was given to the target by a variable, which no
+    /// scenario file does.
+    pub assigned: Option<AssignedPort>,
+}
+
+/// Which of the two that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Arm {
+    /// What is compared with.
+    Baseline,
+    /// What is judged.
+    Candidate,
+}
+
+impl Arm {
+    /// As it is written everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arm::Baseline => "baseline",
+            Arm::Candidate => "candidate",
+        }
+    }
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How the arms of a duet are started beside each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arms {
+    /// The environment variable that tells a target its port.
+    pub port_variable: String,
+    /// What makes a fresh checkout ready to start.
+    pub prepare: Option<Prepare>,
+    /// Set for the baseline only.
+    pub baseline: Vec<(String, String)>,
+    /// Set for the candidate only.
+    pub candidate: Vec<(String, String)>,
+}
+
+impl Arms {
+    /// What is set for one of them only.
+    pub fn variables(&self, arm: Arm) -> &[(String, String)] {
+        match arm {
+            Arm::Baseline => &self.baseline,
+            Arm::Candidate => &self.candidate,
+        }
+    }
+}
+
+/// What makes a fresh checkout ready to start, such as `npm ci`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepare {
+    /// The program and its arguments; at least the program.
+    pub command: Vec<String>,
+    /// How long it may take.
+    pub within: Duration,
+}
+
+/// A port that a target was told by a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssignedPort {
+    /// The variable.
+    pub variable: String,
+    /// Where the scenario's own address has the target listen.
+    pub instead_of: u16,
 }
 
 /// Where requests go.

@@ -71,6 +71,48 @@ pub(crate) struct RawTarget {
     /// The path of its Prometheus metrics.
     #[schemars(example = "/metrics")]
     pub(crate) metrics: Option<String>,
+    /// In a duet: the environment variable that tells the command its port; without it, PORT.
+    #[schemars(example = &"PORT")]
+    pub(crate) port_variable: Option<String>,
+    /// In a duet: what makes a fresh checkout of a git ref ready to start.
+    pub(crate) prepare: Option<RawPrepare>,
+    /// In a duet: what differs between the arms, such as the names of their databases.
+    pub(crate) arms: Option<RawArms>,
+}
+
+/// What makes a fresh checkout of a git ref ready to start.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "prepare")]
+pub(crate) struct RawPrepare {
+    /// The program and its arguments; it runs where the target will.
+    #[schemars(example = ["npm", "ci"], length(min = 1))]
+    pub(crate) command: Vec<String>,
+    /// How long it may take; without it, 10m.
+    #[schemars(example = "10m")]
+    pub(crate) within: Option<String>,
+}
+
+/// What differs between the arms of a duet.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the arms")]
+pub(crate) struct RawArms {
+    /// What is compared with.
+    pub(crate) baseline: Option<RawArm>,
+    /// What is judged.
+    pub(crate) candidate: Option<RawArm>,
+}
+
+/// One arm of a duet.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "an arm")]
+pub(crate) struct RawArm {
+    /// Environment variables to start it with, besides the target's.
+    #[serde(default)]
+    #[schemars(example = json!({ "DATABASE_FILE": "/tmp/baseline.db" }))]
+    pub(crate) env: Entries<String>,
 }
 
 /// When the target is ready.

@@ -240,6 +240,7 @@ mod tests {
     use std::sync::LazyLock;
     use std::time::Duration;
 
+    use super::super::model::Prepare;
     use super::*;
 
     static SCHEMA: LazyLock<jsonschema::Validator> =
@@ -334,6 +335,37 @@ mod tests {
         wrong("\"seed\": 7,", "\"seed\": 7, // lucky\n", (21, 47), "no comments");
         wrong("true } ] },", "true }, ] },", (24, 35), "trailing commas");
         wrong("\"seed\"", "seed", (21, 36), "double quotes");
+    }
+
+    #[test]
+    fn mistakes_about_the_arms_have_a_place() {
+        let place = "\"cwd\"";
+        let with = |text: &str| format!("{text}, {place}");
+        let wrong = |text: &str, column: usize, message: &str| {
+            wrong(place, &with(text), (5, column), message);
+        };
+        wrong("\"port_variable\": \"A=B\"", 57, "not the name of an environment variable");
+        wrong("\"prepare\": { \"command\": [\"\"] }", 64, "write [\"npm\", \"ci\"]");
+        wrong("\"prepare\": [\"npm\", \"ci\"]", 51, "an object");
+        let soon = "\"prepare\": { \"command\": [\"make\"], \"within\": \"0s\" }";
+        wrong(soon, 84, "more than zero");
+        let port = "\"arms\": { \"baseline\": { \"env\": { \"PORT\": \"1\" } } }";
+        wrong(port, 73, "each arm of a duet gets a free port");
+        wrong("\"arms\": { \"base\": {} }", 50, "did you mean \"baseline\"?");
+    }
+
+    #[test]
+    fn the_arms_are_read() {
+        let more = "\"port_variable\": \"LISTEN\", \"prepare\": { \"command\": [\"make\"] },
+            \"arms\": { \"candidate\": { \"env\": { \"DB\": \"two\" } } }, \"cwd\"";
+        let arms = read(&GOOD.replacen("\"cwd\"", more, 1)).unwrap().target.arms;
+        assert_eq!((arms.port_variable.as_str(), arms.baseline.len()), ("LISTEN", 0));
+        assert_eq!(arms.candidate, [("DB".to_owned(), "two".to_owned())]);
+        let ten_minutes = Duration::from_secs(600);
+        let make = Prepare { command: vec!["make".to_owned()], within: ten_minutes };
+        assert_eq!(arms.prepare, Some(make));
+        let default = read(GOOD).unwrap().target.arms;
+        assert_eq!((default.port_variable.as_str(), default.prepare), ("PORT", None));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::git;
 use super::output::Output;
 use super::procfs::ProcessTree;
 use super::start_error::{StartError, refusal};
@@ -247,7 +248,11 @@ fn mark() -> String {
 
 fn spawn(command: &StartCommand, supervisor: &Supervisor, mark: &str) -> io::Result<Child> {
     // The supervisor runs in the target's folder, so a relative path would not find it.
-    Command::new(std::path::absolute(&supervisor.program)?)
+    let mut process = Command::new(std::path::absolute(&supervisor.program)?);
+    for name in git::FOREIGN {
+        process.env_remove(name);
+    }
+    process
         .arg(supervisor.argument)
         .arg("--")
         .args(&command.command)

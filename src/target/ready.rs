@@ -40,6 +40,17 @@ pub enum NotReady {
         /// The address.
         address: String,
     },
+    /// It was told a port by a variable, and listens on another one or wanted to.
+    OnAnotherPort {
+        /// The variable.
+        variable: String,
+        /// Its value.
+        port: u16,
+        /// Where it listens, or would have.
+        found: u16,
+        /// How it ended, if it has.
+        exit: Option<ExitReport>,
+    },
 }
 
 impl fmt::Display for NotReady {
@@ -57,11 +68,34 @@ impl fmt::Display for NotReady {
                 "something answers at {address} already, before the target was started; stop \
                  it, or leave out \"command\" of \"target\" to load what runs there"
             ),
+            NotReady::OnAnotherPort { variable, port, found, exit } => {
+                on_another_port(f, (variable, *port), *found, exit.as_ref())
+            }
         }
     }
 }
 
 impl std::error::Error for NotReady {}
+
+fn on_another_port(
+    f: &mut fmt::Formatter<'_>,
+    (variable, port): (&str, u16),
+    found: u16,
+    exit: Option<&ExitReport>,
+) -> fmt::Result {
+    let did = if exit.is_some() { "wanted port" } else { "listens on port" };
+    write!(
+        f,
+        "the target was told to listen on port {port} by {variable}={port}, but {did} {found}; \
+         two arms can run beside each other only if the command listens on the port in \
+         ${variable}; make it do so, or name the variable that it reads with \"port_variable\" \
+         of \"target\""
+    )?;
+    match exit {
+        Some(exit) => write!(f, "; it ended: {exit}"),
+        None => Ok(()),
+    }
+}
 
 /// Whether somebody accepts connections there; asked before a target is started, so
 /// that a stranger is not loaded in its place.

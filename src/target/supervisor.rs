@@ -17,6 +17,8 @@
 //! On Linux the supervisor is a child subreaper: daemons become its children, so
 //! that "no child is left" means that nothing is left. Elsewhere it knows the
 //! command and its process group only.
+//!
+//! With another word behind it the hidden subcommand is a [`super::janitor`].
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -34,6 +36,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
+
+use super::janitor;
 
 /// How long a target may take to end after SIGTERM when nobody said otherwise.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -130,6 +134,12 @@ enum Event {
 /// The body of the hidden subcommand: `arguments` are those after its name, the
 /// target's command perhaps behind a `--`. Returns the exit code.
 pub fn supervise(arguments: impl Iterator<Item = OsString>) -> i32 {
+    let mut arguments = arguments.peekable();
+    if arguments.next_if(|word| word == janitor::WORD).is_some() {
+        return janitor::keep(arguments);
+    }
+    // In use until the end of this process: that is, of everything it supervises.
+    let _in_use = std::env::var_os(janitor::VARIABLE).and_then(|it| janitor::hold(it.as_ref()));
     become_reaper();
     let command = arguments.enumerate().filter(|(n, word)| *n > 0 || word != "--");
     match start(command.map(|(_, word)| word)) {
@@ -302,7 +312,8 @@ fn listen_to_signals(events: &Sender<Event>) {
     }
 }
 
-fn handled_signals() -> SigSet {
+/// Signals that do not end a process of loadgate that cleans up behind it.
+pub(super) fn handled_signals() -> SigSet {
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect()
 }
 

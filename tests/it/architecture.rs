@@ -107,8 +107,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Where something may be printed, read from the environment or ended: the command line,
-/// and the supervisor, which is a process of its own.
-const OUTSIDE_WORLD: [&str; 2] = ["cli/", "target/supervisor.rs"];
+/// and the supervisor and the janitor, which are processes of their own.
+const OUTSIDE_WORLD: [&str; 3] = ["cli/", "target/supervisor.rs", "target/janitor.rs"];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 8] =

@@ -2,6 +2,7 @@
 //! and parsers.
 
 mod architecture;
+mod arms;
 mod cli;
 mod demo_run;
 mod exchange;

@@ -3,6 +3,7 @@
 //! Every section converts itself and reports what is wrong with it; none stops
 //! another. When anything was reported, what comes out is thrown away.
 
+mod arms;
 mod flows;
 mod load;
 mod objectives;

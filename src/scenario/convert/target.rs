@@ -4,11 +4,13 @@ use url::{Host, Url};
 
 use super::super::check::Check;
 use super::super::document::Pointer;
+use super::super::entries::Entries;
 use super::super::model::{Address, HttpAddress, Ready, StartCommand, Target};
 use super::super::problems::Fault;
 use super::super::raw::{RawReady, RawScenario, RawTarget};
 use super::super::read::Origin;
 use super::super::template::parse::url_fault;
+use super::arms;
 use super::load::positive;
 
 /// How long a target may take to become ready if the scenario does not say.
@@ -43,7 +45,19 @@ pub(super) fn target(
     let within = if raw.command.is_some() { READY_WITHIN } else { ANSWERS_WITHIN };
     let ready = ready(raw.ready.as_ref(), within, &at.key("ready"), check);
     let metrics = path(raw.metrics.as_deref(), &at.key("metrics"), check);
-    Some(Target { address: address?, start, ready: ready?, metrics })
+    let arms = arms::arms(raw, &at, check);
+    Some(Target { address: address?, start, ready: ready?, metrics, arms: arms?, assigned: None })
+}
+
+impl HttpAddress {
+    /// The parts of a url whose host is this machine or in `allow`, such as
+    /// [`Scenario::allow`](super::super::model::Scenario::allow); else what is wrong with it.
+    pub fn of_url(url: &str, allow: &[String]) -> Result<HttpAddress, String> {
+        http_address(url).and_then(|address| permitted(address, allow)).map_err(|fault| {
+            let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
+            format!("{}{help}", fault.message)
+        })
+    }
 }
 
 /// The address of a target that is not the demo.
@@ -101,6 +115,9 @@ fn demo_stands_alone(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) {
         ("cwd", raw.cwd.is_some()),
         ("env", !raw.env.0.is_empty()),
         ("ready", raw.ready.is_some()),
+        ("port_variable", raw.port_variable.is_some()),
+        ("prepare", raw.prepare.is_some()),
+        ("arms", raw.arms.is_some()),
     ];
     for (key, _) in others.iter().filter(|(_, given)| *given) {
         let fault = Fault::new(format!("\"{key}\" means nothing for the demo"));
@@ -197,20 +214,29 @@ fn start(
         Some(cwd) => origin.folder.join(check.fill(cwd)),
         None => origin.folder.clone(),
     };
-    Some(StartCommand { command, folder, env: variables(raw, &at.key("env"), check) })
+    Some(StartCommand { command, folder, env: variables(&raw.env, &at.key("env"), check) })
 }
 
-fn variables(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) -> Vec<(String, String)> {
+/// Environment variables as a target is started with them.
+pub(super) fn variables(
+    raw: &Entries<String>,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> Vec<(String, String)> {
     let mut all = Vec::new();
-    for (name, value) in &raw.env.0 {
-        if name.is_empty() || name.contains(['=', '\0']) {
-            let fault =
-                Fault::new(format!("\"{name}\" is not the name of an environment variable"));
+    for (name, value) in &raw.0 {
+        if let Some(fault) = variable_fault(name) {
             check.key(&at.key(name), fault);
         }
         all.push((name.clone(), check.fill(value)));
     }
     all
+}
+
+/// What is wrong with the name of an environment variable.
+pub(super) fn variable_fault(name: &str) -> Option<Fault> {
+    let is_wrong = name.is_empty() || name.contains(['=', '\0']);
+    is_wrong.then(|| Fault::new(format!("\"{name}\" is not the name of an environment variable")))
 }
 
 fn ready(

@@ -1,0 +1,169 @@
+//! A target of a scenario, up and ready: started here, embedded, or running already.
+//!
+//! A scenario comes in; a [`Started`] target on its address goes out, which stops when it
+//! is dropped. A trial uses one, a duet two. Does not load it.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::demo::Demo;
+use crate::engine::plan::Stop;
+use crate::experiment::control::Control;
+use crate::experiment::trial::{Event, TrialError};
+use crate::scenario::model::{Address, AssignedPort, HttpAddress, Scenario};
+use crate::target::monitor::Monitor;
+use crate::target::port::listening;
+use crate::target::process::{ExitReport, RunningTarget, Supervisor};
+use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
+
+/// How long a target may take to end before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A target on its address. Dropping it stops what was started.
+pub struct Started {
+    running: Running,
+    address: HttpAddress,
+}
+
+/// The target as far as it is ours.
+enum Running {
+    Demo(#[expect(dead_code, reason = "it serves for as long as it is kept")] Demo),
+    Process(RunningTarget),
+    Elsewhere,
+}
+
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Started").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Started {
+    /// Starts the scenario's target, which is not yet that it is ready. What it prints goes
+    /// to `log`.
+    pub fn start(
+        scenario: &Scenario,
+        supervisor: &Supervisor,
+        log: &Path,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<Started, TrialError> {
+        let address = match &scenario.target.address {
+            Address::Http(address) => address.clone(),
+            Address::Demo => return demo(),
+        };
+        let Some(command) = &scenario.target.start else {
+            return Ok(Started { running: Running::Elsewhere, address });
+        };
+        if port_is_taken(&address) {
+            let taken = NotReady::PortTaken { address: address.to_string() };
+            return Err(TrialError::NotReady(taken, Vec::new()));
+        }
+        watch(Event::Starting(command.command.join(" ")));
+        let process = RunningTarget::start(command, supervisor, Some(log), &scenario.secrets)
+            .map_err(TrialError::Start)?;
+        Ok(Started { running: Running::Process(process), address })
+    }
+
+    /// Waits until it is ready, has ended, or has had its time, or until `control` ends it.
+    pub fn wait_until_ready(
+        &self,
+        scenario: &Scenario,
+        control: &Control,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<(), TrialError> {
+        watch(Event::Waiting(self.address.to_string()));
+        let ready = &scenario.target.ready;
+        let mut stop = control.subscribe();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(TrialError::Engine)?;
+        let waited = runtime.block_on(async {
+            tokio::select! {
+                waited = wait_until_ready(&self.address, ready, || self.exited()) => Some(waited),
+                _ = stop.wait_for(|stop| *stop != Stop::Running) => None,
+            }
+        });
+        runtime.shutdown_background();
+        match waited {
+            Some(Ok(after)) => watch(Event::Loading(after)),
+            Some(Err(why)) => {
+                let why = self.on_another_port(scenario).unwrap_or(why);
+                return Err(TrialError::NotReady(why, self.last_words()));
+            }
+            None => return Err(TrialError::Interrupted(control.signal().unwrap_or(2))),
+        }
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &HttpAddress {
+        &self.address
+    }
+
+    /// How it ended, if it was started here and has ended; does not block.
+    pub fn exited(&self) -> Option<ExitReport> {
+        match &self.running {
+            Running::Process(process) => process.exited(),
+            Running::Demo(_) | Running::Elsewhere => None,
+        }
+    }
+
+    /// The last lines that it printed, if it was started here.
+    pub fn last_words(&self) -> Vec<String> {
+        match &self.running {
+            Running::Process(process) => process.last_words(),
+            Running::Demo(_) | Running::Elsewhere => Vec::new(),
+        }
+    }
+
+    /// What there is to look at while it is loaded.
+    pub fn monitor(&self, scenario: &Scenario) -> Monitor {
+        let watch = match &self.running {
+            Running::Process(process) => Some(process.watch()),
+            Running::Demo(_) | Running::Elsewhere => None,
+        };
+        let path = scenario.target.metrics.clone();
+        Monitor { watch, metrics: path.map(|path| (self.address.clone(), path)) }
+    }
+
+    /// Stops what was started, with everything that it started.
+    pub fn stop(self) {
+        if let Running::Process(process) = self.running {
+            process.stop(GRACE);
+        }
+    }
+
+    /// What to say of a target that was told its port by a variable and took another one:
+    /// it listens elsewhere, or it ended because its own port was taken, by the other arm.
+    fn on_another_port(&self, scenario: &Scenario) -> Option<NotReady> {
+        let AssignedPort { variable, instead_of } = scenario.target.assigned.clone()?;
+        let Running::Process(process) = &self.running else { return None };
+        let (port, variable) = (self.address.port, variable);
+        let exit = process.exited();
+        let found = match &exit {
+            None => {
+                let listening = listening(process.watch().tree());
+                let elsewhere = listening.first().copied();
+                elsewhere.filter(|_| !listening.contains(&port))
+            }
+            Some(exit) => names_taken_port(exit, instead_of).then_some(instead_of),
+        };
+        found.map(|found| NotReady::OnAnotherPort { variable, port, found, exit })
+    }
+}
+
+fn demo() -> Result<Started, TrialError> {
+    let demo = Demo::start(0).map_err(TrialError::Engine)?;
+    let (host, port) = (demo.address().ip().to_string(), demo.address().port());
+    let address = HttpAddress { host, port, prefix: String::new() };
+    Ok(Started { running: Running::Demo(demo), address })
+}
+
+/// Whether a target's last words say that it could not have this port.
+fn names_taken_port(exit: &ExitReport, port: u16) -> bool {
+    let words = exit.last_words.join("\n").to_lowercase();
+    let is_taken = ["eaddrinuse", "address already in use", "port is already in use"];
+    is_taken.iter().any(|sign| words.contains(sign)) && words.contains(&port.to_string())
+}
