@@ -14,6 +14,7 @@ pub mod clock;
 pub mod collector;
 pub mod connection;
 pub mod due;
+pub mod head;
 pub mod ledger;
 pub mod plan;
 pub mod poller;
