@@ -81,6 +81,8 @@ struct Worker {
     limits: Limits,
     tickets: u64,
     tick: Moment,
+    /// The latest reading of the clock: no more than a request's work ago.
+    seen: Moment,
     pace: Pace,
     closing: bool,
     room: Room,
@@ -116,6 +118,7 @@ impl Worker {
             limits: Limits::new(scenario.steps.len()),
             tickets: 0,
             tick: Moment(TICK),
+            seen: Moment(0),
             pace: Pace::default(),
             closing: false,
             room: Room {
@@ -152,7 +155,7 @@ impl Worker {
 
     /// Does what is due, waits for what comes next, and serves the sockets.
     fn turn(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
-        let now = self.clock.now();
+        let now = self.look_at_clock();
         while let Some(wait) = self.alarms.take(now) {
             self.wake(wait);
         }
@@ -172,6 +175,11 @@ impl Worker {
         let served = self.serve_all();
         self.pace.did(started + served, now);
         Ok(())
+    }
+
+    fn look_at_clock(&mut self) -> Moment {
+        self.seen = self.clock.now();
+        self.seen
     }
 
     fn start_due(
