@@ -96,7 +96,7 @@ impl Connection {
     /// Begins a request: forgets the one before.
     pub fn begin(&mut self, walk: usize, expected: Expected, ready: Moment) {
         self.state = State::Busy(walk);
-        self.response = Response::new(expected);
+        self.response.restart(expected);
         self.body.clear();
         self.unwritten.clear();
         self.times = Times { ready, ..Times::default() };

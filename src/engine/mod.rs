@@ -14,6 +14,7 @@ pub mod clock;
 pub mod collector;
 pub mod connection;
 pub mod due;
+pub mod head;
 pub mod lateness;
 pub mod ledger;
 pub mod plan;

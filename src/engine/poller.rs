@@ -54,7 +54,9 @@ mod linux {
         /// The kernel's monotonic clock at moment zero.
         zero: Duration,
         armed: Option<Moment>,
-        events: Vec<EpollEvent>,
+        events: Box<[EpollEvent]>,
+        /// How many of the events are those of the last wait.
+        count: usize,
     }
 
     impl Poller {
@@ -68,7 +70,8 @@ mod linux {
             let now = Duration::from(clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?);
             let ahead = start.saturating_duration_since(Instant::now());
             let zero = (now + ahead).saturating_sub(start.elapsed());
-            Ok(Poller { epoll, timer, zero, armed: None, events: Vec::with_capacity(EVENTS) })
+            let events = vec![EpollEvent::empty(); EVENTS].into();
+            Ok(Poller { epoll, timer, zero, armed: None, events, count: 0 })
         }
 
         /// Watches a socket: every change once, until it is closed.
@@ -89,14 +92,12 @@ mod linux {
                     EpollTimeout::NONE
                 }
             };
-            self.events.resize(EVENTS, EpollEvent::empty());
-            let count = match self.epoll.wait(&mut self.events, timeout) {
+            self.count = match self.epoll.wait(&mut self.events, timeout) {
                 Ok(count) => count,
                 Err(nix::errno::Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),
             };
-            self.events.truncate(count);
-            if self.events.iter().any(|event| event.data() == TIMER) {
+            if self.events[..self.count].iter().any(|event| event.data() == TIMER) {
                 self.armed = None;
             }
             Ok(())
@@ -116,7 +117,7 @@ mod linux {
 
         /// What the last wait found at a place; `None` for the timer and behind the end.
         pub fn found(&self, place: usize) -> Option<Ready> {
-            let event = self.events.get(place)?;
+            let event = self.events[..self.count].get(place)?;
             let flags = event.events();
             let broken = EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
             Some(Ready {

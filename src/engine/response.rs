@@ -10,15 +10,13 @@
 //! All bytes come from the target and are hostile: the head is bounded, and read again
 //! only when a line has ended; lengths are never used to allocate.
 
-use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use crate::engine::chunked::Chunked;
+use crate::engine::head::{Encoding, Head, LastHead, Length};
 
 /// The size of a response's head that is accepted.
 pub const MAX_HEAD: usize = 64 * 1024;
-/// Header fields that are accepted.
-const MAX_HEADERS: usize = 100;
 
 /// What the parser must know of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +60,7 @@ pub struct Response {
     stage: Stage,
     /// A head that came in pieces.
     head: Vec<u8>,
+    last: LastHead,
     status: u16,
     keep_alive: bool,
     idle_limit: Option<Duration>,
@@ -85,12 +84,19 @@ impl Response {
             expected,
             stage: Stage::Head,
             head: Vec::new(),
+            last: LastHead::default(),
             status: 0,
             keep_alive: false,
             idle_limit: None,
             body_bytes: 0,
             all_bytes: 0,
         }
+    }
+
+    /// The next response on the same connection.
+    pub fn restart(&mut self, expected: Expected) {
+        let last = std::mem::take(&mut self.last);
+        *self = Response { last, ..Response::new(expected) };
     }
 
     /// The status, once the head has come.
@@ -203,39 +209,26 @@ impl Response {
         if taken.len() < bytes.len() { Err(Unreadable::TooLarge) } else { Ok(None) }
     }
 
+    /// Reads a head if it is complete; one of another answer than a 1xx decides what follows.
     fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
-        let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
-        let mut parsed = httparse::Response::new(&mut []);
-        let config = httparse::ParserConfig::default();
-        let length =
-            match config.parse_response_with_uninit_headers(&mut parsed, bytes, &mut fields) {
-                Ok(httparse::Status::Complete(length)) => length,
-                Ok(httparse::Status::Partial) => return Ok(None),
-                Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::TooLarge),
-                Err(_) => return Err(Unreadable::Malformed),
-            };
-        let status = parsed.code.ok_or(Unreadable::Malformed)?;
-        if (100..200).contains(&status) && status != 101 {
-            return Ok(Some(length));
+        let Some(head) = self.last.read(bytes)? else { return Ok(None) };
+        if head.is_interim() {
+            return Ok(Some(head.length));
         }
-        if status < 100 {
-            return Err(Unreadable::Malformed);
-        }
-        let fields = Fields::read(parsed.headers);
-        self.status = status;
-        self.keep_alive = fields.keeps_alive(parsed.version.unwrap_or(0)) && status != 101;
-        self.idle_limit = fields.idle_limit;
-        self.stage = self.body_stage(&fields, parsed.version.unwrap_or(0))?;
-        Ok(Some(length))
+        self.status = head.status;
+        self.keep_alive = head.keeps_alive();
+        self.idle_limit = head.fields.idle_limit;
+        self.stage = self.body_stage(&head)?;
+        Ok(Some(head.length))
     }
 
     /// RFC 9112, 6.3.
-    fn body_stage(&mut self, fields: &Fields, version: u8) -> Result<Stage, Unreadable> {
+    fn body_stage(&mut self, head: &Head) -> Result<Stage, Unreadable> {
         if self.expected.is_head || matches!(self.status, 101 | 204 | 304) {
             return Ok(Stage::Done);
         }
-        match (fields.encoding, fields.length) {
-            (Some(_), _) if version == 0 => Err(Unreadable::Malformed),
+        match (head.fields.encoding, head.fields.length) {
+            (Some(_), _) if head.version == 0 => Err(Unreadable::Malformed),
             (Some(Encoding::Chunked), length) => {
                 // Both is an attempt to confuse somebody on the way.
                 self.keep_alive &= length.is_none();
@@ -253,98 +246,6 @@ impl Response {
             }
         }
     }
-}
-
-/// The fields that decide framing and reuse.
-#[derive(Debug, Default)]
-struct Fields {
-    length: Option<Length>,
-    encoding: Option<Encoding>,
-    close: bool,
-    keep_alive: bool,
-    idle_limit: Option<Duration>,
-}
-
-/// What the content-length fields say. A bad one is no mistake where it does not decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Length {
-    Of(u64),
-    /// Not a number, or several that differ.
-    Bad,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    Chunked,
-    Other,
-}
-
-impl Fields {
-    fn read(headers: &[httparse::Header<'_>]) -> Fields {
-        let mut fields = Fields::default();
-        for header in headers {
-            // Most fields are none of these; their lengths tell without a comparison.
-            match header.name.len() {
-                14 if header.name.eq_ignore_ascii_case("content-length") => {
-                    fields.add_length(header.value);
-                }
-                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                    fields.encoding = Some(encoding(header.value));
-                }
-                10 if header.name.eq_ignore_ascii_case("connection") => {
-                    fields.close |= has_token(header.value, b"close");
-                    fields.keep_alive |= has_token(header.value, b"keep-alive");
-                }
-                10 if header.name.eq_ignore_ascii_case("keep-alive") => {
-                    fields.idle_limit = idle_limit(header.value);
-                }
-                _ => {}
-            }
-        }
-        fields
-    }
-
-    /// Several lengths must be the same.
-    fn add_length(&mut self, value: &[u8]) {
-        for part in value.split(|byte| *byte == b',') {
-            let length = digits(part.trim_ascii()).map_or(Length::Bad, Length::Of);
-            let agrees = self.length.is_none_or(|known| known == length);
-            self.length = Some(if agrees { length } else { Length::Bad });
-        }
-    }
-
-    fn keeps_alive(&self, version: u8) -> bool {
-        !self.close && (version == 1 || self.keep_alive)
-    }
-}
-
-fn digits(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// The last coding decides the framing.
-fn encoding(value: &[u8]) -> Encoding {
-    let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
-    if last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-        Encoding::Chunked
-    } else {
-        Encoding::Other
-    }
-}
-
-fn has_token(value: &[u8], token: &[u8]) -> bool {
-    value.split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(token))
-}
-
-/// `timeout=5, max=100`.
-fn idle_limit(value: &[u8]) -> Option<Duration> {
-    let mut parts = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    let seconds = parts.find_map(|part| part.strip_prefix(b"timeout="))?;
-    // Longer than a day is as good as for ever, and cannot overflow an instant.
-    digits(seconds.trim_ascii()).map(|seconds| Duration::from_secs(seconds.min(86_400)))
 }
 
 #[cfg(test)]

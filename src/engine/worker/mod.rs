@@ -86,6 +86,8 @@ struct Worker {
     tickets: u64,
     tick: Moment,
     lateness: Lateness,
+    /// The latest reading of the clock: no more than a request's work ago.
+    seen: Moment,
     pace: Pace,
     closing: bool,
     room: Room,
@@ -122,6 +124,7 @@ impl Worker {
             tickets: 0,
             tick: Moment(TICK),
             lateness: Lateness::default(),
+            seen: Moment(0),
             pace: Pace::default(),
             closing: false,
             room: Room {
@@ -158,7 +161,7 @@ impl Worker {
 
     /// Does what is due, waits for what comes next, and serves the sockets.
     fn turn(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
-        let now = self.clock.now();
+        let now = self.look_at_clock();
         while let Some(wait) = self.alarms.take(now) {
             self.wake(wait);
         }
@@ -178,6 +181,11 @@ impl Worker {
         let served = self.serve_all();
         self.pace.did(started + served, now);
         Ok(())
+    }
+
+    fn look_at_clock(&mut self) -> Moment {
+        self.seen = self.clock.now();
+        self.seen
     }
 
     fn start_due(

@@ -33,13 +33,19 @@ enum Reading {
 impl Worker {
     /// Finds a connection for a walk's request: an idle one, a new one, or a place in the
     /// queue.
-    pub(super) fn place(&mut self, walk: usize, now: Moment) {
-        if let Some(connection) = self.connections.take_idle(now) {
-            self.send(connection, walk, now);
+    pub(super) fn place(&mut self, walk: usize, since: Moment) {
+        if let Some(connection) = self.connections.take_idle(since) {
+            self.send(connection, walk, since);
             if self.connections.has_no_spare() && !self.closing {
                 self.open_ahead();
             }
-        } else if self.connections.has_room() {
+            return;
+        }
+        // From here on it waits for others; until now it was the worker that took its time.
+        let now = self.look_at_clock();
+        let begun = &mut self.walks[walk].asking.begun;
+        *begun = Moment(begun.0 + now.since(since));
+        if self.connections.has_room() {
             self.open_for(walk, now);
         } else {
             self.walks[walk].place = Place::Queued;
@@ -159,7 +165,8 @@ impl Worker {
             self.ledger.sent(step, walk.due);
         }
         // Before the call: the kernel may deliver, and the target answer, inside it.
-        let sent = self.clock.now();
+        self.seen = self.clock.now();
+        let sent = self.seen;
         connection.times.sent = Some(sent);
         let lag = walk.asking.begun.since(walk.due) + sent.since(ready);
         // In an empty target it stands behind nobody.
@@ -240,7 +247,9 @@ impl Worker {
         let arrived = self.clock.at(received.at);
         connection.times.first_byte.get_or_insert(arrived);
         connection.times.last_byte = arrived;
-        connection.times.receive_lag = received.lag.map(|lag| lag.as_nanos() as u64);
+        let lag = received.lag.map(|lag| lag.as_nanos() as u64);
+        connection.times.receive_lag = lag;
+        self.seen = Moment(arrived.0 + lag.unwrap_or(0));
         let State::Busy(walk) = connection.state else { return Ok((received, Reading::Waiting)) };
         let step = self.plan.scenario.step(self.walks[walk].asking.step);
         let kept = (!step.extract.is_empty()).then_some(&mut connection.body);
@@ -272,14 +281,14 @@ impl Worker {
 
     /// Keeps or closes a connection whose request has been answered; returns the body.
     fn release(&mut self, key: ConnectionKey, is_clean: bool) -> Vec<u8> {
-        let now = self.clock.now();
         let Some(connection) = self.connections.find(key) else { return Vec::new() };
+        let since = connection.times.last_byte;
         let body = std::mem::take(&mut connection.body);
         let limit = connection.response.idle_limit();
         let is_reusable = is_clean && connection.is_reusable();
         self.connections.limit_idling(limit);
         if is_reusable {
-            self.connections.keep(key, now);
+            self.connections.keep(key, since);
         } else {
             self.connections.close(key);
         }
@@ -345,20 +354,23 @@ impl Worker {
 
     /// The measurement of the request that a connection serves.
     fn sample(&mut self, key: ConnectionKey, walk: usize, ending: Ending) -> Sample {
-        let without = self.sample_without_connection(walk, ending);
-        let Some(connection) = self.connections.find(key) else { return without };
+        let Some(connection) = self.connections.find(key) else {
+            return self.sample_without_connection(walk, ending);
+        };
         let times = connection.times;
+        let (status, body_bytes) = (connection.response.status(), connection.response.body_bytes());
         let write_lag = times.sent.map_or(0, |sent| sent.since(times.ready));
         let is_answered = !matches!(ending.0, Outcome::Timeout | Outcome::TransportError);
+        let ended = if is_answered { times.last_byte } else { self.clock.now() };
+        let without = self.sample_ended(walk, ending, ended);
         Sample {
             sent: times.sent,
             first_byte: times.first_byte,
-            ended: if is_answered { times.last_byte } else { without.ended },
             send_lag: without.send_lag + write_lag,
             held: times.held,
             receive_lag: times.receive_lag,
-            status: connection.response.status(),
-            body_bytes: connection.response.body_bytes(),
+            status,
+            body_bytes,
             ..without
         }
     }

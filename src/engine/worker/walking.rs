@@ -162,7 +162,7 @@ impl Worker {
             return self.end(key, false);
         }
         self.ledger.planned(step, due);
-        let (ticket, begun) = (self.ticket(), self.clock.now());
+        let (ticket, begun) = (self.ticket(), self.seen);
         let walk = &mut self.walks[key];
         walk.ticket = ticket;
         let choices = walk.choices.clone();
@@ -179,8 +179,7 @@ impl Worker {
 
     /// A request has ended: counts it, keeps what the step extracts, and goes on.
     pub(super) fn finish(&mut self, key: usize, mut sample: Sample, body: &[u8]) {
-        let scenario = self.plan.scenario.clone();
-        let step = scenario.step(sample.step);
+        let step = self.plan.scenario.step(sample.step);
         let walk = &mut self.walks[key];
         if sample.outcome == Outcome::Ok && !extract(&step.extract, body, &mut walk.user) {
             (sample.outcome, sample.cause) = (Outcome::CheckFailed, Some(Cause::ExtractionMissing));
@@ -206,6 +205,11 @@ impl Worker {
 
     /// The sample of a walk's request that has no connection.
     pub(super) fn sample_without_connection(&self, key: usize, ending: Ending) -> Sample {
+        self.sample_ended(key, ending, self.clock.now())
+    }
+
+    /// As much of a sample as is known without the connection.
+    pub(super) fn sample_ended(&self, key: usize, ending: Ending, ended: Moment) -> Sample {
         let walk = &self.walks[key];
         let (outcome, cause) = ending;
         let send_lag = walk.asking.begun.since(walk.due);
@@ -217,7 +221,7 @@ impl Worker {
             send_lag,
             held: if is_wanting { u64::MAX } else { send_lag },
             connect: walk.asking.connect,
-            ..self.unsent(walk.asking.step, walk.due, self.clock.now(), Cause::ConnectionLimit)
+            ..self.unsent(walk.asking.step, walk.due, ended, Cause::ConnectionLimit)
         }
     }
 }

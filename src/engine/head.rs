@@ -1,0 +1,230 @@
+//! The head of a response: bytes in, status and the fields that decide framing out.
+//!
+//! A target's heads are mostly the same, byte by byte, until the second in their `date`
+//! changes. So the last one is kept with what was read from it, and the same bytes are not
+//! read twice.
+
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use crate::engine::response::Unreadable;
+
+/// Header fields that are accepted.
+const MAX_HEADERS: usize = 100;
+/// Longer heads are not kept: there is one for each connection.
+const MAX_KEPT: usize = 1024;
+
+/// What a head says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its bytes, with the empty line.
+    pub length: usize,
+    /// The status, at least 100.
+    pub status: u16,
+    /// 1 for HTTP/1.1, 0 for HTTP/1.0.
+    pub version: u8,
+    /// The fields that matter.
+    pub fields: Fields,
+}
+
+impl Head {
+    /// Whether another head follows.
+    pub fn is_interim(&self) -> bool {
+        (100..200).contains(&self.status) && self.status != 101
+    }
+
+    /// Whether the connection may be used again.
+    pub fn keeps_alive(&self) -> bool {
+        self.fields.keeps_alive(self.version) && self.status != 101
+    }
+
+    /// The head at the start of the bytes; `None` when more are needed.
+    pub fn read(bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
+        let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut parsed = httparse::Response::new(&mut []);
+        let config = httparse::ParserConfig::default();
+        let length =
+            match config.parse_response_with_uninit_headers(&mut parsed, bytes, &mut fields) {
+                Ok(httparse::Status::Complete(length)) => length,
+                Ok(httparse::Status::Partial) => return Ok(None),
+                Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::TooLarge),
+                Err(_) => return Err(Unreadable::Malformed),
+            };
+        let status = parsed.code.filter(|code| *code >= 100).ok_or(Unreadable::Malformed)?;
+        let fields = Fields::read(parsed.headers);
+        Ok(Some(Head { length, status, version: parsed.version.unwrap_or(0), fields }))
+    }
+}
+
+/// The last head of a connection.
+#[derive(Debug, Default)]
+pub struct LastHead {
+    bytes: Vec<u8>,
+    head: Option<Head>,
+}
+
+impl LastHead {
+    /// What [`Head::read`] says. Where a head ends and what it says depends on nothing behind
+    /// its end, so bytes that start with a head known to be complete say the same.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
+        if self.head.is_some() && bytes.starts_with(&self.bytes) {
+            return Ok(self.head);
+        }
+        let head = Head::read(bytes)?;
+        if let Some(head) = head.filter(|head| head.length <= MAX_KEPT && !head.is_interim()) {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(&bytes[..head.length]);
+            self.head = Some(head);
+        }
+        Ok(head)
+    }
+}
+
+/// The fields that decide framing and reuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fields {
+    /// Of the body.
+    pub length: Option<Length>,
+    /// How the body is framed, if not by its length.
+    pub encoding: Option<Encoding>,
+    close: bool,
+    keep_alive: bool,
+    /// How long the target keeps an idle connection.
+    pub idle_limit: Option<Duration>,
+}
+
+/// What the content-length fields say. A bad one is no mistake where it does not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// So many bytes.
+    Of(u64),
+    /// Not a number, or several that differ.
+    Bad,
+}
+
+/// The last transfer coding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Chunks.
+    Chunked,
+    /// Nothing that tells where the body ends.
+    Other,
+}
+
+impl Fields {
+    fn read(headers: &[httparse::Header<'_>]) -> Fields {
+        let mut fields = Fields::default();
+        for header in headers {
+            // Most fields are none of these; their lengths tell without a comparison.
+            match header.name.len() {
+                14 if header.name.eq_ignore_ascii_case("content-length") => {
+                    fields.add_length(header.value);
+                }
+                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
+                    fields.encoding = Some(encoding(header.value));
+                }
+                10 if header.name.eq_ignore_ascii_case("connection") => {
+                    fields.close |= has_token(header.value, b"close");
+                    fields.keep_alive |= has_token(header.value, b"keep-alive");
+                }
+                10 if header.name.eq_ignore_ascii_case("keep-alive") => {
+                    fields.idle_limit = idle_limit(header.value);
+                }
+                _ => {}
+            }
+        }
+        fields
+    }
+
+    /// Several lengths must be the same.
+    fn add_length(&mut self, value: &[u8]) {
+        for part in value.split(|byte| *byte == b',') {
+            let length = digits(part.trim_ascii()).map_or(Length::Bad, Length::Of);
+            let agrees = self.length.is_none_or(|known| known == length);
+            self.length = Some(if agrees { length } else { Length::Bad });
+        }
+    }
+
+    fn keeps_alive(&self, version: u8) -> bool {
+        !self.close && (version == 1 || self.keep_alive)
+    }
+}
+
+fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// The last coding decides the framing.
+fn encoding(value: &[u8]) -> Encoding {
+    let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+    if last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+        Encoding::Chunked
+    } else {
+        Encoding::Other
+    }
+}
+
+fn has_token(value: &[u8], token: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(token))
+}
+
+/// `timeout=5, max=100`.
+fn idle_limit(value: &[u8]) -> Option<Duration> {
+    let mut parts = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let seconds = parts.find_map(|part| part.strip_prefix(b"timeout="))?;
+    // Longer than a day is as good as for ever, and cannot overflow an instant.
+    digits(seconds.trim_ascii()).map(|seconds| Duration::from_secs(seconds.min(86_400)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KNOWN: &[u8] = b"HTTP/1.1 200 OK\r\ndate: 1\r\ncontent-length: 5\r\n\r\n";
+
+    fn last() -> LastHead {
+        let mut last = LastHead::default();
+        last.read(KNOWN).unwrap().unwrap();
+        last
+    }
+
+    #[test]
+    fn a_head_that_is_known_is_not_read_again() {
+        let mut last = last();
+        let known = Head { status: 599, ..last.head.unwrap() };
+        last.head = Some(known);
+        assert_eq!(last.read(&[KNOWN, b"hello"].concat()), Ok(Some(known)));
+        assert_eq!(last.read(&KNOWN[..KNOWN.len() - 1]), Ok(None), "it is not complete");
+    }
+
+    #[test]
+    fn an_interim_or_long_head_is_not_kept() {
+        let long = format!("HTTP/1.1 204 x\r\na: {}\r\n\r\n", "b".repeat(MAX_KEPT));
+        for head in ["HTTP/1.1 100 Continue\r\n\r\n", &long] {
+            let mut last = last();
+            assert!(last.read(head.as_bytes()).unwrap().is_some());
+            assert_eq!(last.bytes, KNOWN);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_known_changes_no_answer(
+            place in 0..KNOWN.len(), byte: u8, rest in prop::collection::vec(any::<u8>(), 0..40),
+            cut in 0..KNOWN.len() + 40,
+        ) {
+            let mut bytes = [KNOWN, &rest].concat();
+            bytes[place] = byte;
+            bytes.truncate(cut);
+            let mut last = last();
+            for text in [&bytes[..], KNOWN, &bytes[..]] {
+                prop_assert_eq!(last.read(text), Head::read(text));
+            }
+        }
+    }
+}
