@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use crate::scenario::model::Scenario;
+use crate::schedule::arms::Timing;
 use crate::units::Moment;
 use crate::units::Rate;
 
@@ -21,6 +22,8 @@ pub struct Plan {
     pub authority: String,
     /// How many workers there are.
     pub workers: usize,
+    /// When this plan's arrivals come.
+    pub timing: Timing,
     /// When the schedule starts; may lie ahead.
     pub start: Instant,
     /// What stamps the arrival of bytes.
@@ -71,7 +74,7 @@ pub fn workers_for(peak: Rate, cores: usize, wanted: Option<u16>) -> usize {
 impl Plan {
     /// The end of the schedule.
     pub fn end(&self) -> Moment {
-        Moment(self.scenario.load.length().as_nanos() as u64)
+        Moment(self.timing.length(self.scenario.load.length()).as_nanos() as u64)
     }
 
     /// One worker's part of a ceiling, at least one.

@@ -83,6 +83,11 @@ mod linux {
             Ok(self.epoll.add(&*socket, EpollEvent::new(interest, key))?)
         }
 
+        /// Watches another poller: as long as one of its sockets has something.
+        pub fn watch(&self, other: &Poller, key: u64) -> io::Result<()> {
+            Ok(self.epoll.add(&other.epoll.0, EpollEvent::new(EpollFlags::EPOLLIN, key))?)
+        }
+
         /// Waits for sockets, at most until a moment; with `None` not at all.
         pub fn wait(&mut self, until: Option<Moment>) -> io::Result<()> {
             let timeout = match until {

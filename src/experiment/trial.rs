@@ -25,6 +25,7 @@ use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, RunRecord};
 use crate::record::store::{RunWriter, StoreError};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
+use crate::schedule::arms::Timing;
 use crate::target::process::{ExitReport, Supervisor};
 use crate::target::ready::NotReady;
 use crate::target::start_error::StartError;
@@ -145,6 +146,7 @@ impl Trial<'_> {
             authority: address.authority(),
             workers,
             receive_clock: self.receive_clock,
+            timing: Timing::Alone,
             start: Instant::now() + LEAD,
             stop: self.control.subscribe(),
         };

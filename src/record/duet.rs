@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::run::RunRecord;
 use crate::record::store::{self, StoreError};
+use crate::scenario::model::Arm;
 
 /// The version of `duet.json`.
 pub const VERSION: u32 = 1;
@@ -41,7 +42,7 @@ pub struct Segment {
     /// The candidate's run.
     pub candidate: RunRecord,
     /// Who was started first, and had the first block.
-    pub first: ArmName,
+    pub first: Arm,
 }
 
 /// `duet.json`.
@@ -95,17 +96,7 @@ pub struct SegmentHead {
     /// Its folder.
     pub folder: String,
     /// Who was started first, and had the first block.
-    pub first: ArmName,
-}
-
-/// Which arm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ArmName {
-    /// What is compared with.
-    Baseline,
-    /// What is judged.
-    Candidate,
+    pub first: Arm,
 }
 
 /// How the arms were measured.
@@ -139,7 +130,7 @@ pub enum DuetEnd {
     /// An arm could not be started or died.
     ArmLost {
         /// Which.
-        arm: ArmName,
+        arm: Arm,
         /// How, with its last words.
         detail: String,
     },
@@ -207,7 +198,7 @@ pub struct Dropped {
 
 impl DuetFile {
     /// The second of an arm's run in which a schedule second is played.
-    pub fn played(&self, second: u32, arm: ArmName, first: ArmName) -> u32 {
+    pub fn played(&self, second: u32, arm: Arm, first: Arm) -> u32 {
         let Method::Alternating { block, .. } = self.method else { return second };
         let turn = second / block.max(1);
         let is_first = turn.is_multiple_of(2) == (arm == first);
@@ -275,7 +266,10 @@ fn read_bounded(file: &Path) -> std::io::Result<String> {
 
 fn check(duet: &DuetFile) -> Result<(), String> {
     if duet.version != VERSION {
-        return Err(format!("version {} is not {VERSION}, which is all that is read", duet.version));
+        return Err(format!(
+            "version {} is not {VERSION}, which is all that is read",
+            duet.version
+        ));
     }
     if duet.segments.len() > MOST_SEGMENTS {
         return Err(format!("more than {MOST_SEGMENTS} segments"));
@@ -322,17 +316,17 @@ mod tests {
     #[test]
     fn at_once_a_schedule_second_is_the_runs() {
         let duet = file(Method::Interleaved);
-        assert_eq!(duet.played(7, ArmName::Baseline, ArmName::Candidate), 7);
+        assert_eq!(duet.played(7, Arm::Baseline, Arm::Candidate), 7);
         assert_eq!(duet.judged().collect::<Vec<_>>(), (5..15).collect::<Vec<_>>());
     }
 
     #[test]
     fn in_turns_it_is_played_once_for_each_arm_in_the_order_abba() {
         let duet = file(Method::Alternating { block: 5, dropped: 1 });
-        let played = |second, arm| duet.played(second, arm, ArmName::Candidate);
+        let played = |second, arm| duet.played(second, arm, Arm::Candidate);
         for (second, candidate, baseline) in [(0, 0, 5), (4, 4, 9), (5, 15, 10), (12, 22, 27)] {
-            assert_eq!(played(second, ArmName::Candidate), candidate, "{second}");
-            assert_eq!(played(second, ArmName::Baseline), baseline, "{second}");
+            assert_eq!(played(second, Arm::Candidate), candidate, "{second}");
+            assert_eq!(played(second, Arm::Baseline), baseline, "{second}");
         }
         assert_eq!(duet.judged().collect::<Vec<_>>(), [6, 7, 8, 9, 11, 12, 13, 14]);
     }
@@ -346,7 +340,11 @@ mod tests {
         for (from, to, expected) in [
             ("\"version\": 1", "\"version\": 9", "version 9"),
             ("\"looks\": 5", "\"looks\": 5000", "beyond all reason"),
-            ("\"segments\": []", "\"segments\": [{\"folder\": \"../x\", \"first\": \"baseline\"}]", "../x"),
+            (
+                "\"segments\": []",
+                "\"segments\": [{\"folder\": \"../x\", \"first\": \"baseline\"}]",
+                "../x",
+            ),
         ] {
             let text = fs::read_to_string(folder.path().join(DUET_FILE)).unwrap();
             let path = folder.path().join("other.json");

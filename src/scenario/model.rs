@@ -8,6 +8,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
 use super::load::Load;
@@ -101,7 +103,8 @@ pub struct Target {
 }
 
 /// Which of the two that are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Arm {
     /// What is compared with.
     Baseline,
@@ -110,6 +113,17 @@ pub enum Arm {
 }
 
 impl Arm {
+    /// Both.
+    pub const BOTH: [Arm; 2] = [Arm::Baseline, Arm::Candidate];
+
+    /// The other one.
+    pub fn other(self) -> Arm {
+        match self {
+            Arm::Baseline => Arm::Candidate,
+            Arm::Candidate => Arm::Baseline,
+        }
+    }
+
     /// As it is written everywhere.
     pub fn name(self) -> &'static str {
         match self {

@@ -13,38 +13,9 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use crate::scenario::load::Load;
+use crate::scenario::model::Arm;
 use crate::schedule::{Arrival, Arrivals, Choices};
 use crate::units::Moment;
-
-/// One of the two that are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Arm {
-    /// What is compared with.
-    Baseline,
-    /// What is judged.
-    Candidate,
-}
-
-impl Arm {
-    /// Both.
-    pub const BOTH: [Arm; 2] = [Arm::Baseline, Arm::Candidate];
-
-    /// `baseline`, `candidate`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Arm::Baseline => "baseline",
-            Arm::Candidate => "candidate",
-        }
-    }
-
-    /// The other one.
-    pub fn other(self) -> Arm {
-        match self {
-            Arm::Baseline => Arm::Candidate,
-            Arm::Candidate => Arm::Baseline,
-        }
-    }
-}
 
 /// When a worker's arrivals come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@
 //! | closing | nothing in flight, or the drain's deadline | done |
 
 mod pace;
+mod pair;
 mod report;
 mod serve;
 mod walking;
@@ -38,9 +39,11 @@ use crate::engine::user::Users;
 use crate::engine::walk::Walk;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::report::Reporter;
-use crate::schedule::{Arrival, Arrivals};
+use crate::schedule::Arrival;
+use crate::schedule::arms::Timed;
 use crate::units::Moment;
 
+pub use pair::spawn_pair;
 pub use report::thread_cpu;
 
 /// Arrivals that are started before sockets get a turn.
@@ -141,8 +144,8 @@ impl Worker {
     fn work(mut self, index: usize) -> io::Result<()> {
         pace::allow_short_sleeps();
         let plan = self.plan.clone();
-        let load = &plan.scenario.load;
-        let mut arrivals = Arrivals::new(load).share(index, plan.workers).peekable();
+        let arrivals = Timed::new(&plan.scenario.load, plan.timing);
+        let mut arrivals = arrivals.share(index, plan.workers).peekable();
         self.warm_up();
         while !self.should_close(arrivals.peek()) {
             self.turn(&mut arrivals)?;
@@ -162,6 +165,24 @@ impl Worker {
     /// Does what is due, waits for what comes next, and serves the sockets.
     fn turn(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
         let now = self.look_at_clock();
+        let (started, mut next) = self.do_due(arrivals, now);
+        if let Some(rest) = self.pace.rest(now).filter(|_| next.is_some()) {
+            thread::sleep(rest);
+            next = None;
+        }
+        self.poller.wait(next)?;
+        let served = self.serve_all();
+        self.pace.did(started + served, now);
+        Ok(())
+    }
+
+    /// Does what is due. Returns how many arrivals were started, and when there is more to
+    /// do; `None` is at once.
+    fn do_due(
+        &mut self,
+        arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
+        now: Moment,
+    ) -> (usize, Option<Moment>) {
         while let Some(wait) = self.alarms.take(now) {
             self.wake(wait);
         }
@@ -172,15 +193,7 @@ impl Worker {
         let is_behind = started == BURST;
         let arrival = arrivals.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
         let next = [arrival, self.alarms.next(), Some(self.tick)];
-        let mut next = next.into_iter().flatten().min().filter(|_| !is_behind);
-        if let Some(rest) = self.pace.rest(now).filter(|_| !is_behind) {
-            thread::sleep(rest);
-            next = None;
-        }
-        self.poller.wait(next)?;
-        let served = self.serve_all();
-        self.pace.did(started + served, now);
-        Ok(())
+        (started, next.into_iter().flatten().min().filter(|_| !is_behind))
     }
 
     fn look_at_clock(&mut self) -> Moment {
@@ -238,15 +251,29 @@ impl Worker {
 
     /// Lets what is in flight come to its end, then sends the last batch.
     fn close(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
+        self.start_closing();
+        while !self.is_done() {
+            self.turn(arrivals)?;
+        }
+        self.report_last();
+        Ok(())
+    }
+
+    /// From now on nothing new is due.
+    fn start_closing(&mut self) {
         self.closing = true;
         while let Some(wait) = self.alarms.take(Moment(u64::MAX)) {
             self.wake(wait);
         }
-        while !self.walks.is_empty() && !self.is_drained() {
-            self.turn(arrivals)?;
-        }
+    }
+
+    /// Whether all that was in flight has ended, or has had its time.
+    fn is_done(&self) -> bool {
+        self.walks.is_empty() || self.is_drained()
+    }
+
+    fn report_last(&mut self) {
         self.reporter.report_last(self.clock.now(), &mut self.ledger, self.connections.open());
-        Ok(())
     }
 
     fn is_drained(&self) -> bool {

@@ -1,0 +1,140 @@
+//! Both arms of a duet on one thread.
+//!
+//! Whatever makes the generator late makes it late for both: they share its thread, its
+//! wake-ups and its core. Each arm has a worker of its own, with its own connections,
+//! virtual users and counts, and its poller is watched by a common one. Who is served
+//! first changes from turn to turn.
+//!
+//! Where pollers cannot watch each other, each arm has a thread of its own.
+
+use std::io;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use crate::engine::collector::Message;
+use crate::engine::plan::Plan;
+
+/// Starts the thread of two arms, whose plans start at the same moment and have one worker
+/// each. It ends when both schedules are done, or with either plan's `stop`.
+#[cfg(target_os = "linux")]
+pub fn spawn_pair(
+    plans: [Plan; 2],
+    outs: [Sender<Message>; 2],
+) -> io::Result<Vec<JoinHandle<io::Result<()>>>> {
+    let work = move || linux::Pair::new(plans, outs)?.work();
+    let thread = std::thread::Builder::new().name("worker-pair".to_owned()).spawn(work)?;
+    Ok(vec![thread])
+}
+
+/// Starts a thread for each of two arms.
+#[cfg(not(target_os = "linux"))]
+pub fn spawn_pair(
+    plans: [Plan; 2],
+    outs: [Sender<Message>; 2],
+) -> io::Result<Vec<JoinHandle<io::Result<()>>>> {
+    plans.into_iter().zip(outs).map(|(plan, out)| super::spawn(plan, 0, out)).collect()
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io;
+    use std::iter::Peekable;
+    use std::sync::mpsc::Sender;
+
+    use crate::engine::clock::Clock;
+    use crate::engine::collector::Message;
+    use crate::engine::plan::Plan;
+    use crate::engine::poller::Poller;
+    use crate::engine::worker::Worker;
+    use crate::engine::worker::pace::{Pace, allow_short_sleeps};
+    use crate::schedule::arms::Timed;
+    use crate::units::Moment;
+
+    /// Two arms that take turns on one thread.
+    pub(super) struct Pair {
+        clock: Clock,
+        poller: Poller,
+        pace: Pace,
+        lanes: [Lane; 2],
+    }
+
+    /// One arm.
+    struct Lane {
+        worker: Worker,
+        arrivals: Peekable<Timed>,
+        is_done: bool,
+    }
+
+    impl Pair {
+        pub(super) fn new(plans: [Plan; 2], outs: [Sender<Message>; 2]) -> io::Result<Pair> {
+            let start = plans[0].start;
+            let poller = Poller::new(start)?;
+            let [first, second] = plans;
+            let [to_first, to_second] = outs;
+            let lanes = [Lane::new(first, to_first)?, Lane::new(second, to_second)?];
+            for (key, lane) in lanes.iter().enumerate() {
+                poller.watch(&lane.worker.poller, key as u64)?;
+            }
+            Ok(Pair { clock: Clock::new(start), poller, pace: Pace::default(), lanes })
+        }
+
+        pub(super) fn work(mut self) -> io::Result<()> {
+            allow_short_sleeps();
+            for lane in &mut self.lanes {
+                lane.worker.warm_up();
+            }
+            while self.lanes.iter().any(|lane| !lane.is_done) {
+                self.turn()?;
+                self.lanes.reverse();
+            }
+            Ok(())
+        }
+
+        fn turn(&mut self) -> io::Result<()> {
+            let now = self.clock.now();
+            let mut work = 0;
+            let mut next = Some(Moment(u64::MAX));
+            for lane in self.lanes.iter_mut().filter(|lane| !lane.is_done) {
+                let (started, more) = lane.do_due();
+                work += started;
+                next = next.zip(more).map(|(next, more)| next.min(more));
+            }
+            if let Some(rest) = self.pace.rest(now).filter(|_| next.is_some()) {
+                std::thread::sleep(rest);
+                next = None;
+            }
+            self.poller.wait(next)?;
+            for lane in self.lanes.iter_mut().filter(|lane| !lane.is_done) {
+                work += lane.serve()?;
+            }
+            self.pace.did(work, now);
+            Ok(())
+        }
+    }
+
+    impl Lane {
+        fn new(plan: Plan, out: Sender<Message>) -> io::Result<Lane> {
+            let arrivals = Timed::new(&plan.scenario.load, plan.timing).peekable();
+            Ok(Lane { worker: Worker::new(plan, 0, out)?, arrivals, is_done: false })
+        }
+
+        fn do_due(&mut self) -> (usize, Option<Moment>) {
+            let now = self.worker.look_at_clock();
+            self.worker.do_due(&mut self.arrivals, now)
+        }
+
+        /// Serves the sockets that have something; how many had.
+        fn serve(&mut self) -> io::Result<usize> {
+            self.worker.poller.wait(None)?;
+            let served = self.worker.serve_all();
+            if !self.worker.closing && self.worker.should_close(self.arrivals.peek()) {
+                self.worker.start_closing();
+            }
+            if self.worker.closing && self.worker.is_done() {
+                self.worker.report_last();
+                self.is_done = true;
+            }
+            Ok(served)
+        }
+    }
+}
