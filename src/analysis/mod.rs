@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod facts;
 pub mod findings;
 pub mod hints;
+pub mod history;
 pub mod lateness;
 #[cfg(test)]
 mod made;
