@@ -18,7 +18,8 @@
 //! its looks and by one of four statistics, so `a` here is what the last look has, α·w/4
 //! (w = 0.30 of five looks). With it the formula gives the powers that METHODS.md
 //! simulated for +10 % at 200/s (p99 9 %, p95 91 %): 7 % and 91 %, where z.99 gives 27 %
-//! and 99 %.
+//! and 99 %. Holm's correction over several metrics is not in it: where one metric alone is
+//! worse it costs a little more, where all are it costs nothing.
 //!
 //! In a pilot of both arms the design effect is that of the *difference* of the arms:
 //! what slows both in the same second cancels, and would make a duet look hopeless.
@@ -200,8 +201,12 @@ fn too_few(metric: GateMetric, plan: &PlannedGate) -> Option<String> {
 }
 
 fn hopeless(seen: &Visible, plan: &PlannedGate) -> String {
-    format!("{}; it is left out, as nothing below +{} would be seen{}",
-        seen.sentence, percent(MOST_VISIBLE), advice(seen, plan))
+    format!(
+        "{}; it is left out, as nothing below +{} would be seen{}",
+        seen.sentence,
+        percent(MOST_VISIBLE),
+        advice(seen, plan)
+    )
 }
 
 /// What rate or time would do, where more of it does.
@@ -211,9 +216,15 @@ fn advice(seen: &Visible, plan: &PlannedGate) -> String {
     };
     let time = f64::from(plan.segments) * plan.segment_seconds;
     let faster = (time > 0.0).then(|| format!("{}/s for the same time", about(needed / time)));
-    let longer = (plan.rate > 0.0).then(|| format!("{} at the same rate", seconds(needed / plan.rate)));
+    let longer =
+        (plan.rate > 0.0).then(|| format!("{} at the same rate", seconds(needed / plan.rate)));
     let ways: Vec<String> = faster.into_iter().chain(longer).collect();
-    format!("; +{} takes {} requests per arm: {}", percent(WANTED), about(needed), ways.join(", or "))
+    format!(
+        "; +{} takes {} requests per arm: {}",
+        percent(WANTED),
+        about(needed),
+        ways.join(", or ")
+    )
 }
 
 impl Shape {
@@ -250,7 +261,8 @@ impl Shape {
     /// How likely a true change is called regressed by the end.
     pub fn power(&self, change: f64, plan: &PlannedGate, settings: &GateSettings) -> f64 {
         let distance = change.ln_1p() - settings.tolerance.ln_1p();
-        Normal::standard().cdf(distance / self.error(plan, settings) - z_of_last_look(plan, settings))
+        Normal::standard()
+            .cdf(distance / self.error(plan, settings) - z_of_last_look(plan, settings))
     }
 
     /// The smallest change that is called regressed in 95 of 100 cases.
@@ -425,7 +437,9 @@ mod tests {
             assert!((shape.power(0.1, &plan, &settings) - number("power")).abs() < 1e-7, "{case}");
             let needed = shape.needed(0.1, &plan, &settings);
             match case["needed"].as_f64() {
-                Some(expected) => assert!((needed.unwrap() / expected - 1.0).abs() < 1e-6, "{case}"),
+                Some(expected) => {
+                    assert!((needed.unwrap() / expected - 1.0).abs() < 1e-6, "{case}");
+                }
                 None => assert_eq!(needed, None, "{case}"),
             }
             let measured = kappa(&base(1e7), shape.quantile).unwrap();
@@ -463,16 +477,16 @@ mod tests {
         assert_eq!([0.5, 0.95, 0.99, 0.999].map(needed_for), [200, 2_000, 10_000, 100_000]);
     }
 
-    /// Seconds of two arms with requests drawn from the base; `shared` and `own` scatter
-    /// (sd of ln) from second to second.
-    fn pilot(rate: usize, seconds: usize, shared: f64, own: f64) -> Paired {
+    /// 20 seconds of two arms with requests drawn from the base, its logarithm stretched around
+    /// 4 ms; `shared` and `own` scatter (sd of ln) from second to second.
+    fn pilot(rate: usize, stretch: f64, shared: f64, own: f64) -> Paired {
         let table: Vec<(f64, f64)> = golden("base")
             .iter()
             .map(|bin| (bin[0].as_f64().unwrap(), bin[1].as_f64().unwrap()))
             .collect();
         let mut random = SplitMix64::seed_from_u64(3);
         let mut uniform = move || (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
-        let mut arm = |both: f64, uniform: &mut dyn FnMut() -> f64| {
+        let arm = |both: f64, uniform: &mut dyn FnMut() -> f64| {
             let scale = (both + own * (12.0_f64.sqrt()) * (uniform() - 0.5)).exp();
             let mut time = || {
                 let mut left = uniform();
@@ -480,7 +494,8 @@ mod tests {
                     left -= share;
                     left <= 0.0
                 });
-                ((bin.map_or(4_000.0, |bin| bin.0) * scale) as u64, 1)
+                let beside = bin.map_or(1.0, |bin| bin.0 / 4_000.0).powf(stretch);
+                ((4_000.0 * beside * scale) as u64, 1)
             };
             let response = Sparse::from_counts((0..rate).map(|_| time()).collect::<Vec<_>>());
             ArmSecond { response, requests: rate as u64, errors: 0 }
@@ -489,28 +504,31 @@ mod tests {
             let both = shared * (12.0_f64.sqrt()) * (uniform() - 0.5);
             Pair { baseline: arm(both, &mut uniform), candidate: arm(both, &mut uniform) }
         };
-        Paired { segments: vec![(0..seconds).map(&mut pair).collect()] }
+        Paired { segments: vec![(0..20).map(&mut pair).collect()] }
     }
 
     #[test]
     fn a_pilot_drops_what_would_stay_open() {
         let settings = GateSettings::default();
-        let found = decidable_after(&pilot(100, 20, 0.0, 0.0), &plan(100.0, 2), &settings);
+        let found = decidable_after(&pilot(100, 2.0, 0.0, 0.0), &plan(100.0, 2), &settings);
         let dropped: Vec<GateMetric> = found.dropped.iter().map(|it| it.metric).collect();
         assert_eq!(dropped, [GateMetric::ResponseTime(0.99)]);
         let reason = &found.dropped[0].reason;
-        assert!(reason.starts_with("p99 of 2 segments of 60 s at 100/s will show changes from +"), "{reason}");
+        assert!(
+            reason.starts_with("p99 of 2 segments of 60 s at 100/s will show changes from +"),
+            "{reason}"
+        );
         assert!(reason.contains("left out, as nothing below +50 % would be seen"), "{reason}");
         assert_eq!(found.visible.len(), 3);
         let p95 = &found.visible[1];
-        assert!(p95.smallest > 0.1 && p95.smallest < 0.3, "{p95:?}");
+        assert!(p95.smallest > 0.1 && p95.smallest < 0.5, "{p95:?}");
         assert!(found.visible[2].sentence.contains("more of all requests failing"));
     }
 
     #[test]
     fn advice_says_what_would_do() {
         let settings = GateSettings::default();
-        let found = decidable_after(&pilot(400, 20, 0.0, 0.0), &plan(400.0, 5), &settings);
+        let found = decidable_after(&pilot(400, 1.0, 0.0, 0.0), &plan(400.0, 5), &settings);
         let p99 = &found.visible[2];
         let needed = p99.needed_requests.unwrap();
         assert!(p99.sentence.contains("; +10 % takes "), "{}", p99.sentence);
@@ -524,7 +542,7 @@ mod tests {
     #[test]
     fn a_pilot_that_is_too_short_decides_nothing() {
         let settings = GateSettings::default();
-        let found = decidable_after(&pilot(40, 20, 0.0, 0.0), &plan(40.0, 5), &settings);
+        let found = decidable_after(&pilot(40, 1.0, 0.0, 0.0), &plan(40.0, 5), &settings);
         assert_eq!((found.metrics.len(), found.dropped.len()), (4, 0), "{found:?}");
         assert!(found.visible.iter().all(|it| it.metric != GateMetric::ResponseTime(0.99)));
         let none = decidable_after(&Paired::default(), &plan(100.0, 5), &settings);
@@ -533,12 +551,13 @@ mod tests {
 
     #[test]
     fn what_slows_both_arms_cancels() {
-        let shared = pilot(200, 20, 0.3, 0.0);
-        let own = pilot(200, 20, 0.0, 0.3);
+        let shared = pilot(200, 1.0, 0.3, 0.0);
+        let own = pilot(200, 1.0, 0.0, 0.3);
         let effect = |pilot| Shape::of_pair(pilot, 0.5).unwrap().design_effect;
         assert!(effect(&shared) < 3.0, "{}", effect(&shared));
         assert!(effect(&own) > 8.0, "{}", effect(&own));
-        let alone: Vec<ArmSecond> = shared.segments[0].iter().map(|it| it.baseline.clone()).collect();
+        let alone: Vec<ArmSecond> =
+            shared.segments[0].iter().map(|it| it.baseline.clone()).collect();
         assert!(Shape::of_run(&alone, 0.5).unwrap().design_effect > 8.0);
     }
 

@@ -100,10 +100,11 @@ pub fn deviation(values: &[f64]) -> f64 {
     (squares / (values.len() - 1) as f64).sqrt()
 }
 
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rand_xoshiro::SplitMix64;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
     use serde_json::Value;
 
     use super::*;
@@ -150,6 +151,42 @@ mod tests {
             assert_eq!(serde_json::json!(regressed), case["regressed"], "{case}");
         }
         assert_eq!(holm(&[None, Some(0.5)], 0.01), [0.01, 0.01]);
+    }
+
+    /// How many of 4,000 candidates with a true change are called regressed by ten runs;
+    /// all runs scatter by 5 %.
+    fn regressed(change: f64) -> usize {
+        let mut random = SplitMix64::seed_from_u64(5);
+        let mut normal = || {
+            let parts = (0..12).map(|_| random.next_u64() as f64 / 2_f64.powi(64));
+            parts.sum::<f64>() - 6.0
+        };
+        let gates = (0..4_000).filter(|_| {
+            let before: Vec<f64> = (0..10).map(|_| 0.05 * normal()).collect();
+            let new = change.ln_1p() + 0.05 * normal();
+            let found = Prediction::new(&before, new, 0.01, 1.05_f64.ln()).unwrap();
+            found.ruling(0.01, 0.05) == Ruling::Regressed
+        });
+        gates.count()
+    }
+
+    /// METHODS.md, section 5.4: ten runs see little below +30 %.
+    #[test]
+    fn the_chances_of_error_are_those_that_were_asked_for() {
+        assert!(regressed(0.0) <= 12, "{} of 4,000 unchanged", regressed(0.0));
+        let at_tolerance = regressed(0.05);
+        assert!((20..=60).contains(&at_tolerance), "{at_tolerance} of 4,000 at the tolerance");
+        let typical = Prediction {
+            center: 0.0,
+            shift: 0.0,
+            error: 0.05 * 1.1_f64.sqrt(),
+            tolerance: 1.05_f64.ln(),
+            freedom: 9,
+        };
+        let visible = typical.visible(0.01).exp_m1();
+        assert!((0.3..0.4).contains(&visible), "{visible}");
+        let seen = regressed(visible) as f64 / 4_000.0;
+        assert!((0.92..0.98).contains(&seen), "{seen} of those at +{visible}");
     }
 
     proptest! {

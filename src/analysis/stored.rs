@@ -229,7 +229,9 @@ impl Case<'_> {
         ruling: Ruling,
         smallest: Option<f64>,
     ) -> Option<String> {
-        let Some(score) = score else { return Some("a run has no requests with an answer".to_owned()) };
+        let Some(score) = score else {
+            return Some("a run has no requests with an answer".to_owned());
+        };
         let runs = counted(self.baseline.runs.len() as u64, "run");
         let change = change(metric, &score);
         if let Some(dropped) = self.drop(metric) {
@@ -329,7 +331,8 @@ fn steps(baseline: &Baseline, candidate: &AcceptedRun) -> Vec<StepChange> {
 }
 
 fn step_change(baseline: &Baseline, step: &StepFigures) -> Option<StepChange> {
-    let in_run = |run: &AcceptedRun| run.steps.iter().find(|known| known.name == step.name).cloned();
+    let in_run =
+        |run: &AcceptedRun| run.steps.iter().find(|known| known.name == step.name).cloned();
     let known: Vec<StepFigures> = baseline.runs.iter().filter_map(in_run).collect();
     let requests = known.iter().map(|step| step.requests).sum();
     let both = |of: fn(&crate::record::baseline::Figures) -> f64| {
@@ -432,7 +435,9 @@ mod tests {
 
     #[test]
     fn fewer_runs_are_advice() {
-        for (runs, words) in [(1, "1 run cannot decide"), (4, "4 runs cannot decide"), (9, "9 runs")] {
+        for (runs, words) in
+            [(1, "1 run cannot decide"), (4, "4 runs cannot decide"), (9, "9 runs")]
+        {
             let found = judged(&baseline(runs, 20), &run(99, 1.5, 40_000, 20));
             assert_eq!((found.standing, found.ruling), (Standing::Advice, Ruling::Inconclusive));
             for metric in &found.metrics {
@@ -511,7 +516,9 @@ mod tests {
             }
             let mut ruling = |mean| {
                 candidate.errors = poisson(mean);
-                judge_stored(&baseline, &baseline.fingerprint, &candidate, &settings).unwrap().ruling
+                judge_stored(&baseline, &baseline.fingerprint, &candidate, &settings)
+                    .unwrap()
+                    .ruling
             };
             let same = ruling(mean);
             alarms += usize::from(same == Ruling::Regressed);

@@ -261,6 +261,17 @@ mod tests {
         assert!(write(&nowhere, &sample()).unwrap_err().to_string().contains("none/orders"));
     }
 
+    /// What the fuzz driver starts from stays a valid file.
+    #[test]
+    fn the_kept_file_is_read() {
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write("tests/corpus/baseline/two.json", to_text(&sample())).unwrap();
+            return;
+        }
+        let kept = include_bytes!("../../tests/corpus/baseline/two.json");
+        assert_eq!(parse(kept), Ok(sample()));
+    }
+
     #[test]
     fn a_run_is_one_block_at_the_end() {
         let one = {
