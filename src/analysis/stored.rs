@@ -434,6 +434,17 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_agree_do_not_make_a_quiet_machine() {
+        let mut alike = baseline(10, 20);
+        for place in 0..10 {
+            alike.runs[place] = run(place, 1.0, 40_000, 20);
+        }
+        let found = judged(&alike, &run(99, 1.07, 40_000, 20));
+        assert_eq!(found.metrics[1].ruling, Ruling::Inconclusive);
+        assert!(found.metrics[1].smallest_visible.unwrap() > 0.09);
+    }
+
+    #[test]
     fn fewer_runs_are_advice() {
         for (runs, words) in
             [(1, "1 run cannot decide"), (4, "4 runs cannot decide"), (9, "9 runs")]
