@@ -14,8 +14,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use loadgate::analysis::assess::assess;
+use loadgate::analysis::comparison::GateSettings;
+use loadgate::analysis::history::{HistorySettings, trend};
+use loadgate::analysis::stored::judge_stored;
 use loadgate::engine::request::Prepared;
 use loadgate::engine::response::{Expected, Fed, Response, Unreadable};
+use loadgate::record::baseline_file;
 use loadgate::record::interval::StepTimes;
 use loadgate::record::interval_log::parse_line;
 use loadgate::record::run::{EndReason, RunRecord};
@@ -33,11 +37,12 @@ use loadgate::units::{self, Bytes, Quantile, Rate, Ratio};
 pub type Target = fn(&[u8]) -> u64;
 
 /// All of them, by the name of the folder of their corpus.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("response", response),
     ("prometheus", exposition),
     ("interval_log", interval_log),
     ("run_record", run_record),
+    ("baseline", baseline),
     ("scenario", scenario),
     ("slo", slo),
     ("template", template),
@@ -168,6 +173,25 @@ pub fn run_record(data: &[u8]) -> u64 {
         }
         Err(error) => figure(outline(&error.to_string())),
     }
+}
+
+/// The file of a baseline; its last run is judged by all of them.
+pub fn baseline(data: &[u8]) -> u64 {
+    let baseline = match baseline_file::parse(data) {
+        Ok(baseline) => baseline,
+        Err(error) => return figure(outline(&error)),
+    };
+    let text = baseline_file::to_text(&baseline);
+    assert_eq!(baseline_file::parse(text.as_bytes()).as_ref(), Ok(&baseline), "read back");
+    let last = baseline.runs.last().expect("a baseline has a run");
+    let p95 = baseline.runs.iter().map(|run| run.response.quantile(0.95)).collect::<Vec<_>>();
+    let changes = trend(&p95, &HistorySettings::default()).changes.len();
+    let judged = judge_stored(&baseline, &baseline.fingerprint, last, &GateSettings::default());
+    figure((
+        baseline.runs.len(),
+        changes,
+        judged.map_err(|_| ()).map(|it| format!("{:?}", it.ruling)),
+    ))
 }
 
 fn in_folder<T>(data: &[u8], then: impl FnOnce(&Path) -> T) -> T {

@@ -6,6 +6,7 @@
 //! objective with the doubts of `audit`, `findings` and `hints` say what else was seen,
 //! and `verdict` decides. `plan` says before a run what it can show at best.
 
+pub mod accepted;
 pub mod assess;
 pub mod assessment;
 pub mod audit;
@@ -15,18 +16,22 @@ pub mod evidence;
 pub mod facts;
 pub mod findings;
 pub mod hints;
+pub mod history;
 pub mod lateness;
 #[cfg(test)]
 mod made;
 pub mod own_world;
 pub mod plan;
 pub mod pooled;
+pub mod power;
+pub mod prediction;
 pub mod saturation;
 pub mod sentences;
 pub mod series;
 pub mod settle;
 pub mod slo;
 pub mod stats;
+pub mod stored;
 pub mod summary;
 pub mod verdict;
 pub mod window;

@@ -76,16 +76,21 @@ impl LogEncoder {
     }
 
     fn append_one(&mut self, log: &mut String, tag: &str, second: u32, sparse: &Sparse) {
+        let max = sparse.max().unwrap_or(0.0);
+        let payload = self.encode(sparse);
+        writeln!(log, "Tag={tag},{second}.000,1.000,{max:.3},{payload}")
+            .expect("a String takes everything");
+    }
+
+    /// One histogram, deflated and in base64.
+    pub(super) fn encode(&mut self, sparse: &Sparse) -> String {
         self.scratch.clear();
         self.scratch.add_sparse(sparse);
         self.bytes.clear();
         self.serializer
             .serialize(self.scratch.inner(), &mut self.bytes)
             .expect("a histogram always fits into memory");
-        let max = sparse.max().unwrap_or(0.0);
-        write!(log, "Tag={tag},{second}.000,1.000,{max:.3},").expect("a String takes everything");
-        STANDARD.encode_string(&self.bytes, log);
-        log.push('\n');
+        STANDARD.encode(&self.bytes)
     }
 }
 
@@ -144,7 +149,8 @@ pub fn parse_line(line: &str) -> Result<Option<LogLine<'_>>, BadLine> {
     Ok(Some(LogLine { tag, kind, second: start as u32, times }))
 }
 
-fn decode(payload: &str) -> Result<Sparse, BadLine> {
+/// Reads one histogram, deflated and in base64. The buckets of foreign bytes may repeat.
+pub(super) fn decode(payload: &str) -> Result<Sparse, BadLine> {
     let bytes = STANDARD.decode(payload).map_err(|_| BadLine("not valid base64"))?;
     let (cookie, rest) = word(&bytes)?;
     if cookie & !0xf0 != COMPRESSED_COOKIE & !0xf0 {

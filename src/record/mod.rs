@@ -4,7 +4,10 @@
 //! disk it is `run.json` and `intervals.hlog`. Nothing here measures, judges or
 //! draws.
 
+pub mod baseline;
+pub mod baseline_file;
 pub mod duet;
+pub mod fingerprint;
 pub mod histogram;
 pub mod interval;
 pub mod interval_log;

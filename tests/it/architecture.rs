@@ -75,7 +75,14 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("statrs", &["analysis/"], "quantiles of beta, normal and Student distributions"),
     (
         "serde",
-        &["scenario/", "record/", "analysis/assessment.rs", "report/json.rs"],
+        &[
+            "scenario/",
+            "record/",
+            "analysis/assessment.rs",
+            "analysis/comparison.rs",
+            "analysis/history.rs",
+            "report/json.rs",
+        ],
         "types that are files",
     ),
     (
@@ -85,7 +92,14 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "schemars",
-        &["scenario/", "record/", "analysis/assessment.rs", "report/json.rs"],
+        &[
+            "scenario/",
+            "record/",
+            "analysis/assessment.rs",
+            "analysis/comparison.rs",
+            "analysis/history.rs",
+            "report/json.rs",
+        ],
         "types that are files have a schema",
     ),
     ("jsonc_parser", &["scenario/document.rs"], "mistakes with line and column"),

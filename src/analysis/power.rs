@@ -1,0 +1,583 @@
+//! The planner of a gate: what a comparison will be able to see, said before its time is
+//! spent (METHODS.md, sections 2 and 5.3).
+//!
+//! From rate and time alone: a quantile with fewer than 100 requests beyond it per arm is
+//! left out. From a pilot, the first seconds of both arms, also how steep the tail is and
+//! how much requests hang together: a quantile that would show nothing below +50 % is left
+//! out. The error rate is never left out: the fewest requests still show a candidate that
+//! fails them all.
+//!
+//! With n requests per arm in R segments, ln(candidate ÷ baseline) of a quantile q scatters by
+//!
+//! ```text
+//! se² = 2·κ²·q(1−q)·deff/n + 2·σ_p²/R        κ = d ln Q/dp by central difference
+//! smallest visible change E:  ln((1+E)/(1+d)) = (z[1−a] + z[0.95])·se
+//! ```
+//!
+//! METHODS.md has z.99. That is the level of the whole gate; a change is called at one of
+//! its looks and by one of four statistics, so `a` here is what the last look has, α·w/4
+//! (w = 0.30 of five looks). With it the formula gives the powers that METHODS.md
+//! simulated for +10 % at 200/s (p99 9 %, p95 91 %): 7 % and 91 %, where z.99 gives 27 %
+//! and 99 %. Holm's correction over several metrics is not in it: where one metric alone is
+//! worse it costs a little more, where all are it costs nothing.
+//!
+//! In a pilot of both arms the design effect is that of the *difference* of the arms:
+//! what slows both in the same second cancels, and would make a duet look hopeless.
+
+use statrs::distribution::{ContinuousCDF, Normal};
+
+use crate::analysis::comparison::{ArmSecond, Dropped, GateMetric, GateSettings, Paired};
+use crate::analysis::stats::{Tally, design_effect};
+use crate::analysis::wording::{about, count, counted, percent, seconds};
+use crate::record::histogram::Sparse;
+use crate::units::trim_zeros;
+
+/// A quantile needs so many requests beyond it per arm.
+pub const MIN_BEYOND: u64 = 100;
+/// The tail is measured only with so many requests of the pilot beyond the quantile.
+const MIN_BEYOND_PILOT: f64 = 10.0;
+/// A metric that would show nothing below this change is left out.
+const MOST_VISIBLE: f64 = 0.5;
+/// The change that advice speaks of.
+const WANTED: f64 = 0.1;
+/// How likely the smallest visible change is called regressed.
+const POWER: f64 = 0.95;
+/// How many statistics share the level of a look.
+const CHANCES: f64 = 4.0;
+
+/// How much a gate is going to measure, at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlannedGate {
+    /// Requests per second and arm.
+    pub rate: f64,
+    /// Judged seconds of a segment.
+    pub segment_seconds: f64,
+    /// Segments.
+    pub segments: u32,
+}
+
+impl PlannedGate {
+    /// Requests per arm over the whole gate.
+    pub fn requests(&self) -> f64 {
+        self.rate * self.segment_seconds * f64::from(self.segments)
+    }
+
+    /// `5 segments of 60 s at 20/s bring 6,000`.
+    fn sentence(&self) -> String {
+        format!("{} bring {}", self.words(), count(self.requests() as u64))
+    }
+
+    fn words(&self) -> String {
+        format!(
+            "{} of {} at {}/s",
+            counted(u64::from(self.segments), "segment"),
+            seconds(self.segment_seconds),
+            trim_zeros(self.rate, 1)
+        )
+    }
+}
+
+/// Which metrics are left, and what they will show.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GatePlan {
+    /// What gates.
+    pub metrics: Vec<GateMetric>,
+    /// What rate and time cannot decide.
+    pub dropped: Vec<Dropped>,
+    /// What will be seen; nothing before a pilot.
+    pub visible: Vec<Visible>,
+}
+
+/// What a gate will see of one metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Visible {
+    /// Which.
+    pub metric: GateMetric,
+    /// The smallest true change that is called regressed in 95 of 100 cases: 0.08 is +8 %,
+    /// for the error rate so many more of all requests.
+    pub smallest: f64,
+    /// How steep the tail is and how much requests hang together; `None` for the error rate.
+    pub shape: Option<Shape>,
+    /// Requests per arm that would show +10 %; `None` when the noise of process starts or
+    /// the tolerance alone hides it, and for the error rate.
+    pub needed_requests: Option<f64>,
+    /// One sentence with figures.
+    pub sentence: String,
+}
+
+/// The tail of a distribution around a quantile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
+    /// The quantile, q.
+    pub quantile: f64,
+    /// κ = d ln Q/dp at q.
+    pub kappa: f64,
+    /// How many times less the requests weigh than independent ones.
+    pub design_effect: f64,
+}
+
+/// From rate and time alone, before anything runs.
+pub fn decidable(plan: &PlannedGate, settings: &GateSettings) -> GatePlan {
+    let mut found = GatePlan::default();
+    for metric in &settings.metrics {
+        match too_few(*metric, plan) {
+            Some(reason) => found.dropped.push(Dropped { metric: *metric, reason }),
+            None => found.metrics.push(*metric),
+        }
+    }
+    found
+}
+
+/// The same after a pilot: the first seconds of both arms.
+pub fn decidable_after(pilot: &Paired, plan: &PlannedGate, settings: &GateSettings) -> GatePlan {
+    let mut found = decidable(plan, settings);
+    for metric in std::mem::take(&mut found.metrics) {
+        let visible = visible(pilot, metric, plan, settings);
+        match &visible {
+            Some(seen) if seen.shape.is_some() && seen.smallest > MOST_VISIBLE => {
+                let reason = hopeless(seen, plan);
+                found.dropped.push(Dropped { metric, reason });
+            }
+            Some(_) | None => {
+                found.metrics.push(metric);
+                found.visible.extend(visible);
+            }
+        }
+    }
+    found
+}
+
+/// What a gate will see of a metric; `None` when the pilot has too few requests beyond the
+/// quantile to tell.
+pub fn visible(
+    pilot: &Paired,
+    metric: GateMetric,
+    plan: &PlannedGate,
+    settings: &GateSettings,
+) -> Option<Visible> {
+    match metric {
+        GateMetric::ResponseTime(quantile) => {
+            Shape::of_pair(pilot, quantile).map(|shape| shape.visible(plan, settings))
+        }
+        GateMetric::ErrorRate => visible_errors(pilot, plan, settings),
+    }
+}
+
+/// `p99 of response time`.
+pub fn metric_name(metric: GateMetric) -> String {
+    match metric {
+        GateMetric::ResponseTime(_) => format!("{} of response time", short_name(metric)),
+        GateMetric::ErrorRate => short_name(metric),
+    }
+}
+
+/// `p99`.
+fn short_name(metric: GateMetric) -> String {
+    match metric {
+        GateMetric::ResponseTime(quantile) => format!("p{}", trim_zeros(quantile * 100.0, 4)),
+        GateMetric::ErrorRate => "error rate".to_owned(),
+    }
+}
+
+/// Requests per arm that put [`MIN_BEYOND`] of them beyond a quantile, on its thinner side.
+pub fn needed_for(quantile: f64) -> u64 {
+    let beyond = quantile.min(1.0 - quantile).max(1e-9);
+    // 1 − 0.99 is a little more than a hundredth.
+    (MIN_BEYOND as f64 / beyond - 1e-6).ceil() as u64
+}
+
+fn too_few(metric: GateMetric, plan: &PlannedGate) -> Option<String> {
+    let GateMetric::ResponseTime(quantile) = metric else { return None };
+    let needed = needed_for(quantile);
+    let reason = || {
+        format!(
+            "{} needs {MIN_BEYOND} requests beyond it per arm: {}, and {}; it is left out",
+            short_name(metric),
+            counted(needed, "request"),
+            plan.sentence()
+        )
+    };
+    (plan.requests() < needed as f64).then(reason)
+}
+
+fn hopeless(seen: &Visible, plan: &PlannedGate) -> String {
+    format!(
+        "{}; it is left out, as nothing below +{} would be seen{}",
+        seen.sentence,
+        percent(MOST_VISIBLE),
+        advice(seen, plan)
+    )
+}
+
+/// What rate or time would do, where more of it does.
+fn advice(seen: &Visible, plan: &PlannedGate) -> String {
+    let Some(needed) = seen.needed_requests.filter(|needed| *needed > plan.requests()) else {
+        return String::new();
+    };
+    let time = f64::from(plan.segments) * plan.segment_seconds;
+    let faster = (time > 0.0).then(|| format!("{}/s for the same time", about(needed / time)));
+    let longer =
+        (plan.rate > 0.0).then(|| format!("{} at the same rate", seconds(needed / plan.rate)));
+    let ways: Vec<String> = faster.into_iter().chain(longer).collect();
+    format!(
+        "; +{} takes {} requests per arm: {}",
+        percent(WANTED),
+        about(needed),
+        ways.join(", or ")
+    )
+}
+
+impl Shape {
+    /// From a stream by itself, such as one run: what hangs together counts in full.
+    pub fn of_run(seconds: &[ArmSecond], quantile: f64) -> Option<Shape> {
+        let arm = Arm::of(seconds.iter(), quantile)?;
+        let design_effect = design_effect(&arm.tallies);
+        Some(Shape { quantile, kappa: arm.kappa, design_effect })
+    }
+
+    /// From two arms side by side: what both have in the same second cancels.
+    pub fn of_pair(pilot: &Paired, quantile: f64) -> Option<Shape> {
+        let pairs = || pilot.segments.iter().flatten();
+        let baseline = Arm::of(pairs().map(|pair| &pair.baseline), quantile)?;
+        let candidate = Arm::of(pairs().map(|pair| &pair.candidate), quantile)?;
+        let square = f64::midpoint(baseline.kappa.powi(2), candidate.kappa.powi(2));
+        Some(Shape {
+            quantile,
+            kappa: square.sqrt(),
+            design_effect: effect_of_difference(&baseline.tallies, &candidate.tallies),
+        })
+    }
+
+    /// Squared standard error of ln(ratio) times the requests per arm.
+    fn scatter(&self) -> f64 {
+        2.0 * self.kappa.powi(2) * self.quantile * (1.0 - self.quantile) * self.design_effect
+    }
+
+    /// The standard error of ln(ratio) at the end of a gate.
+    fn error(&self, plan: &PlannedGate, settings: &GateSettings) -> f64 {
+        (self.scatter() / plan.requests().max(1.0) + floor(plan, settings)).sqrt()
+    }
+
+    /// How likely a true change is called regressed by the end.
+    pub fn power(&self, change: f64, plan: &PlannedGate, settings: &GateSettings) -> f64 {
+        let distance = change.ln_1p() - settings.tolerance.ln_1p();
+        Normal::standard()
+            .cdf(distance / self.error(plan, settings) - z_of_last_look(plan, settings))
+    }
+
+    /// The smallest change that is called regressed in 95 of 100 cases.
+    pub fn smallest(&self, plan: &PlannedGate, settings: &GateSettings) -> f64 {
+        let z = z_of_last_look(plan, settings) + z(POWER);
+        (settings.tolerance.ln_1p() + z * self.error(plan, settings)).exp_m1()
+    }
+
+    /// Requests per arm, in as many segments, that show a change; `None` when none do.
+    pub fn needed(&self, change: f64, plan: &PlannedGate, settings: &GateSettings) -> Option<f64> {
+        let distance = change.ln_1p() - settings.tolerance.ln_1p();
+        let allowed = (distance / (z_of_last_look(plan, settings) + z(POWER))).powi(2);
+        let left = allowed - floor(plan, settings);
+        (distance > 0.0 && left > 0.0).then(|| self.scatter() / left)
+    }
+
+    fn visible(self, plan: &PlannedGate, settings: &GateSettings) -> Visible {
+        let metric = GateMetric::ResponseTime(self.quantile);
+        let smallest = self.smallest(plan, settings);
+        let mut seen = Visible {
+            metric,
+            smallest,
+            shape: Some(self),
+            needed_requests: self.needed(WANTED, plan, settings),
+            sentence: format!(
+                "{} of {} will show changes from +{} on",
+                short_name(metric),
+                plan.words(),
+                percent(smallest)
+            ),
+        };
+        if smallest <= MOST_VISIBLE {
+            seen.sentence += &advice(&seen, plan);
+        }
+        seen
+    }
+}
+
+fn visible_errors(pilot: &Paired, plan: &PlannedGate, settings: &GateSettings) -> Option<Visible> {
+    let tally = |arm: &ArmSecond| Tally { all: arm.requests, bad: arm.errors };
+    let pairs = || pilot.segments.iter().flatten();
+    let baseline: Vec<Tally> = pairs().map(|pair| tally(&pair.baseline)).collect();
+    let candidate: Vec<Tally> = pairs().map(|pair| tally(&pair.candidate)).collect();
+    let total = Tally::sum(baseline.iter().chain(&candidate).copied());
+    // A pilot without errors does not show that there are none.
+    let p = (total.bad as f64 + 1.0) / (total.all as f64 + 2.0);
+    let effect = effect_of_difference(&baseline, &candidate);
+    let error = (2.0 * p * (1.0 - p) * effect / plan.requests().max(1.0)).sqrt();
+    let z = z_of_last_look(plan, settings) + z(POWER);
+    let smallest = (settings.error_floor + z * error).min(1.0);
+    let sentence = format!(
+        "the error rate of {} will show {} more of all requests failing",
+        plan.words(),
+        percent(smallest)
+    );
+    let metric = GateMetric::ErrorRate;
+    let seen = Visible { metric, smallest, shape: None, needed_requests: None, sentence };
+    (total.all > 0).then_some(seen)
+}
+
+/// What one arm shows of a quantile.
+struct Arm {
+    kappa: f64,
+    /// Requests beyond the quantile, by second.
+    tallies: Vec<Tally>,
+}
+
+impl Arm {
+    fn of<'a>(seconds: impl Iterator<Item = &'a ArmSecond> + Clone, quantile: f64) -> Option<Arm> {
+        let pooled = Sparse::merged(seconds.clone().map(|second| &second.response));
+        let thinner = quantile.min(1.0 - quantile);
+        if (pooled.count() as f64) * thinner < MIN_BEYOND_PILOT {
+            return None;
+        }
+        let edge = pooled.quantile(quantile)?.ceil() as u64;
+        let tally = |second: &ArmSecond| Tally {
+            all: second.response.count(),
+            bad: second.response.count_from(edge),
+        };
+        Some(Arm { kappa: kappa(&pooled, quantile)?, tallies: seconds.map(tally).collect() })
+    }
+}
+
+/// d ln Q/dp by central difference, half the way to the nearer end on both sides.
+pub fn kappa(pooled: &Sparse, quantile: f64) -> Option<f64> {
+    let half = quantile.min(1.0 - quantile) / 2.0;
+    let log = |share| pooled.quantile(share).map(f64::ln);
+    Some((log(quantile + half)? - log(quantile - half)?) / (2.0 * half))
+}
+
+/// How many times more the difference of two shares scatters than with independent
+/// requests: with `r_k` the difference of what second k adds to both shares beyond its
+/// due, `K/(K−1)·Σr_k²` over `Σ f(1−f)/N`.
+fn effect_of_difference(baseline: &[Tally], candidate: &[Tally]) -> f64 {
+    let (b, c) = (Tally::sum(baseline.iter().copied()), Tally::sum(candidate.iter().copied()));
+    let k = baseline.len() as f64;
+    let independent = |t: Tally| t.share() * (1.0 - t.share()) / t.all.max(1) as f64;
+    let expected = independent(b) + independent(c);
+    if baseline.len() < 2 || expected <= 0.0 {
+        return 1.0;
+    }
+    let beyond = |t: &Tally, total: Tally| {
+        (t.bad as f64 - total.share() * t.all as f64) / total.all.max(1) as f64
+    };
+    let pairs = baseline.iter().zip(candidate);
+    let squares: f64 = pairs.map(|(one, two)| (beyond(two, c) - beyond(one, b)).powi(2)).sum();
+    (k / (k - 1.0) * squares / expected).max(1.0)
+}
+
+/// What fresh processes scatter, however long they run.
+fn floor(plan: &PlannedGate, settings: &GateSettings) -> f64 {
+    2.0 * settings.start_noise.powi(2) / f64::from(plan.segments.max(1))
+}
+
+/// Looks weigh 2, 3, 4, …: (.10 .15 .20 .25 .30) of five.
+fn z_of_last_look(plan: &PlannedGate, settings: &GateSettings) -> f64 {
+    let looks = f64::from(plan.segments.max(1));
+    let weight = 2.0 * (looks + 1.0) / (looks * (looks + 3.0));
+    z(1.0 - settings.alpha * weight / CHANCES)
+}
+
+fn z(share: f64) -> f64 {
+    Normal::standard().inverse_cdf(share)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand_xoshiro::SplitMix64;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::analysis::comparison::Pair;
+
+    fn golden(name: &str) -> Vec<Value> {
+        let all: Value =
+            serde_json::from_str(include_str!("../../tests/golden/stored.json")).unwrap();
+        all[name].as_array().unwrap().clone()
+    }
+
+    /// The base of `sim/sim_common.py`: 97 % around 4 ms, 3 % around 12 ms.
+    fn base(requests: f64) -> Sparse {
+        let shares = golden("base");
+        Sparse::from_counts(shares.iter().map(|bin| {
+            let number = |place: usize| bin[place].as_f64().unwrap();
+            (number(0).round() as u64, (number(1) * requests).round() as u64)
+        }))
+    }
+
+    fn shape(quantile: f64) -> Shape {
+        let kappa = kappa(&base(1e7), quantile).unwrap();
+        Shape { quantile, kappa, design_effect: 1.0 }
+    }
+
+    fn plan(rate: f64, segments: u32) -> PlannedGate {
+        PlannedGate { rate, segment_seconds: 60.0, segments }
+    }
+
+    #[test]
+    fn the_formula_is_that_of_scipy() {
+        for case in golden("planner") {
+            let number = |name: &str| case[name].as_f64().unwrap();
+            let shape = Shape {
+                quantile: number("quantile"),
+                kappa: number("kappa"),
+                design_effect: number("deff"),
+            };
+            let plan = plan(number("rate"), number("segments") as u32);
+            let settings = GateSettings::default();
+            assert!((shape.smallest(&plan, &settings) - number("smallest")).abs() < 1e-7, "{case}");
+            assert!((shape.power(0.1, &plan, &settings) - number("power")).abs() < 1e-7, "{case}");
+            let needed = shape.needed(0.1, &plan, &settings);
+            match case["needed"].as_f64() {
+                Some(expected) => {
+                    assert!((needed.unwrap() / expected - 1.0).abs() < 1e-6, "{case}");
+                }
+                None => assert_eq!(needed, None, "{case}"),
+            }
+            let measured = kappa(&base(1e7), shape.quantile).unwrap();
+            assert!((measured / shape.kappa - 1.0).abs() < 0.03, "{measured}: {case}");
+        }
+    }
+
+    /// METHODS.md, section 5.3.
+    #[test]
+    fn p95_is_fine_where_p99_is_hopeless() {
+        let settings = GateSettings::default();
+        let (p95, p99) = (shape(0.95), shape(0.99));
+        let cost = p95.scatter() / p99.scatter();
+        assert!(cost > 0.05 && cost < 0.25, "p95 costs {cost} of p99");
+        let power = |shape: &Shape| shape.power(0.1, &plan(200.0, 5), &settings);
+        assert!((power(&p99) - 0.09).abs() < 0.03, "{}", power(&p99));
+        assert!((power(&p95) - 0.91).abs() < 0.03, "{}", power(&p95));
+        let fast = p99.power(0.1, &plan(2_000.0, 5), &settings);
+        assert!((fast - 0.83).abs() < 0.1, "{fast}: 83 % were simulated");
+    }
+
+    #[test]
+    fn thin_quantiles_are_dropped_before_the_run() {
+        let settings = GateSettings::default();
+        let found = decidable(&plan(20.0, 5), &settings);
+        assert_eq!(
+            found.dropped[0].reason,
+            "p99 needs 100 requests beyond it per arm: 10,000 requests, and 5 segments of 60 s \
+             at 20/s bring 6,000; it is left out"
+        );
+        assert_eq!(found.metrics.len(), 3);
+        assert_eq!(decidable(&plan(33.4, 5), &settings).dropped, []);
+        let none = decidable(&plan(0.0, 5), &settings);
+        assert_eq!(none.metrics, [GateMetric::ErrorRate], "total failure shows in any number");
+        assert_eq!([0.5, 0.95, 0.99, 0.999].map(needed_for), [200, 2_000, 10_000, 100_000]);
+    }
+
+    /// 20 seconds of two arms with requests drawn from the base, its logarithm stretched around
+    /// 4 ms; `shared` and `own` scatter (sd of ln) from second to second.
+    fn pilot(rate: usize, stretch: f64, shared: f64, own: f64) -> Paired {
+        let table: Vec<(f64, f64)> = golden("base")
+            .iter()
+            .map(|bin| (bin[0].as_f64().unwrap(), bin[1].as_f64().unwrap()))
+            .collect();
+        let mut random = SplitMix64::seed_from_u64(3);
+        let mut uniform = move || (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let arm = |both: f64, uniform: &mut dyn FnMut() -> f64| {
+            let scale = (both + own * (12.0_f64.sqrt()) * (uniform() - 0.5)).exp();
+            let mut time = || {
+                let mut left = uniform();
+                let bin = table.iter().find(|(_, share)| {
+                    left -= share;
+                    left <= 0.0
+                });
+                let beside = bin.map_or(1.0, |bin| bin.0 / 4_000.0).powf(stretch);
+                ((4_000.0 * beside * scale) as u64, 1)
+            };
+            let response = Sparse::from_counts((0..rate).map(|_| time()).collect::<Vec<_>>());
+            ArmSecond { response, requests: rate as u64, errors: 0 }
+        };
+        let mut pair = |_| {
+            let both = shared * (12.0_f64.sqrt()) * (uniform() - 0.5);
+            Pair { baseline: arm(both, &mut uniform), candidate: arm(both, &mut uniform) }
+        };
+        Paired { segments: vec![(0..20).map(&mut pair).collect()] }
+    }
+
+    #[test]
+    fn a_pilot_drops_what_would_stay_open() {
+        let settings = GateSettings::default();
+        let found = decidable_after(&pilot(100, 2.0, 0.0, 0.0), &plan(100.0, 2), &settings);
+        let dropped: Vec<GateMetric> = found.dropped.iter().map(|it| it.metric).collect();
+        assert_eq!(dropped, [GateMetric::ResponseTime(0.99)]);
+        let reason = &found.dropped[0].reason;
+        assert!(
+            reason.starts_with("p99 of 2 segments of 60 s at 100/s will show changes from +"),
+            "{reason}"
+        );
+        assert!(reason.contains("left out, as nothing below +50 % would be seen"), "{reason}");
+        assert_eq!(found.visible.len(), 3);
+        let p95 = &found.visible[1];
+        assert!(p95.smallest > 0.1 && p95.smallest < 0.5, "{p95:?}");
+        assert!(found.visible[2].sentence.contains("more of all requests failing"));
+    }
+
+    #[test]
+    fn advice_says_what_would_do() {
+        let settings = GateSettings::default();
+        let found = decidable_after(&pilot(400, 1.0, 0.0, 0.0), &plan(400.0, 5), &settings);
+        let p99 = &found.visible[2];
+        let needed = p99.needed_requests.unwrap();
+        assert!(p99.sentence.contains("; +10 % takes "), "{}", p99.sentence);
+        assert!(p99.sentence.contains("/s for the same time, or "), "{}", p99.sentence);
+        let enough = plan(needed / 300.0, 5);
+        assert!((p99.shape.unwrap().smallest(&enough, &settings) - 0.1).abs() < 1e-6);
+        let p50 = &found.visible[0];
+        assert!(p50.smallest < 0.1 && !p50.sentence.contains("takes"), "{}", p50.sentence);
+    }
+
+    #[test]
+    fn a_pilot_that_is_too_short_decides_nothing() {
+        let settings = GateSettings::default();
+        let found = decidable_after(&pilot(40, 1.0, 0.0, 0.0), &plan(40.0, 5), &settings);
+        assert_eq!((found.metrics.len(), found.dropped.len()), (4, 0), "{found:?}");
+        assert!(found.visible.iter().all(|it| it.metric != GateMetric::ResponseTime(0.99)));
+        let none = decidable_after(&Paired::default(), &plan(100.0, 5), &settings);
+        assert_eq!((none.metrics.len(), none.visible.len()), (4, 0));
+    }
+
+    #[test]
+    fn what_slows_both_arms_cancels() {
+        let shared = pilot(200, 1.0, 0.3, 0.0);
+        let own = pilot(200, 1.0, 0.0, 0.3);
+        let effect = |pilot| Shape::of_pair(pilot, 0.5).unwrap().design_effect;
+        assert!(effect(&shared) < 3.0, "{}", effect(&shared));
+        assert!(effect(&own) > 8.0, "{}", effect(&own));
+        let alone: Vec<ArmSecond> =
+            shared.segments[0].iter().map(|it| it.baseline.clone()).collect();
+        assert!(Shape::of_run(&alone, 0.5).unwrap().design_effect > 8.0);
+    }
+
+    proptest! {
+        #[test]
+        fn more_requests_never_show_less(rate in 1.0_f64..5_000.0, factor in 1.0_f64..10.0,
+                                         kappa in 0.1_f64..100.0, effect in 1.0_f64..20.0,
+                                         segments in 1_u32..6) {
+            let shape = Shape { quantile: 0.95, kappa, design_effect: effect };
+            let settings = GateSettings::default();
+            let (few, many) = (plan(rate, segments), plan(rate * factor, segments));
+            prop_assert!(shape.smallest(&many, &settings) <= shape.smallest(&few, &settings));
+            prop_assert!(shape.power(0.2, &many, &settings) >= shape.power(0.2, &few, &settings));
+            let smallest = shape.smallest(&few, &settings);
+            prop_assert!(smallest > settings.tolerance);
+            if smallest < 5.0 {
+                prop_assert!((shape.power(smallest, &few, &settings) - POWER).abs() < 1e-6);
+                let needed = shape.needed(smallest, &few, &settings).unwrap();
+                prop_assert!((needed / few.requests() - 1.0).abs() < 1e-3);
+            }
+        }
+    }
+}
