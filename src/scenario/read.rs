@@ -339,19 +339,19 @@ mod tests {
 
     #[test]
     fn mistakes_about_the_arms_have_a_place() {
-        let place = "\"cwd\"";
-        let with = |text: &str| format!("{text}, {place}");
-        let wrong = |text: &str, column: usize, message: &str| {
-            wrong(place, &with(text), (5, column), message);
+        let check = |text: &str, at: &str, message: &str| {
+            let column = 39 + text.find(at).unwrap();
+            wrong("\"cwd\"", &format!("{text}, \"cwd\""), (5, column), message);
         };
-        wrong("\"port_variable\": \"A=B\"", 57, "not the name of an environment variable");
-        wrong("\"prepare\": { \"command\": [\"\"] }", 64, "write [\"npm\", \"ci\"]");
-        wrong("\"prepare\": [\"npm\", \"ci\"]", 51, "an object");
+        let names = "not the name of an environment variable";
+        check("\"port_variable\": \"A=B\"", "\"A=B", names);
+        let empty = "\"prepare\": { \"command\": [\"\"] }";
+        check(empty, "[\"", "write [\"npm\", \"ci\"]");
         let soon = "\"prepare\": { \"command\": [\"make\"], \"within\": \"0s\" }";
-        wrong(soon, 84, "more than zero");
+        check(soon, "\"0s", "more than zero");
         let port = "\"arms\": { \"baseline\": { \"env\": { \"PORT\": \"1\" } } }";
-        wrong(port, 73, "each arm of a duet gets a free port");
-        wrong("\"arms\": { \"base\": {} }", 50, "did you mean \"baseline\"?");
+        check(port, "\"PORT", "each arm of a duet gets a free port");
+        check("\"arms\": { \"base\": {} }", "\"base", "valid here: \"baseline\"");
     }
 
     #[test]

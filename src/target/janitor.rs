@@ -297,6 +297,11 @@ fn forget(tree: &Path, top: &Path) -> Result<(), String> {
     let path = tree.to_string_lossy();
     let removal = git::ask(top, &["worktree", "remove", "--force", "--force", &path]);
     let Err(why) = removal else { return Ok(()) };
+    // A making that was cut short leaves the folder of the list, empty, which git itself
+    // deletes with the last worktree.
+    if let Ok(list) = git::ask(top, &["rev-parse", "--git-path", "worktrees"]) {
+        let _ = fs::remove_dir(top.join(list));
+    }
     // It also refuses what it does not know.
     let known = git::ask(top, &["worktree", "list", "--porcelain"]).unwrap_or_default();
     if known.lines().any(|line| line.strip_prefix("worktree ") == Some(&path)) {

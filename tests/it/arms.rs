@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -100,7 +100,9 @@ impl Place {
     fn is_clean(&self) {
         let worktrees = git(&self.path("repo"), &["worktree", "list"]);
         assert_eq!(worktrees.lines().count(), 1, "{worktrees}");
-        assert!(!self.path("repo/.git/worktrees").exists());
+        let entries = fs::read_dir(self.path("repo/.git/worktrees"));
+        let entries = entries.map(|all| all.flatten().map(|entry| entry.file_name()).collect());
+        assert_eq!(entries.ok(), None::<Vec<_>>);
         let left: Vec<_> = fs::read_dir(self.path("temporary")).unwrap().flatten().collect();
         assert!(left.is_empty(), "{left:?}");
     }
@@ -134,6 +136,7 @@ fn supervisor() -> Supervisor {
     Supervisor { program: BINARY.into(), argument: "__supervise" }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what a source has")]
 fn prepare(script: &str, within: Duration) -> Option<Prepare> {
     let command = ["sh", "-c", script].map(str::to_owned).to_vec();
     Some(Prepare { command, within })
@@ -430,7 +433,7 @@ fn a_command_that_takes_its_port_from_elsewhere_is_told_what_to_do() {
 }
 
 #[test]
-fn the_users_hooks_and_filters_of_a_hook_do_not_reach_the_worktree() {
+fn the_users_hooks_do_not_run() {
     let place = Place::new();
     let hook = place.path("repo/.git/hooks/post-checkout");
     fs::create_dir_all(hook.parent().unwrap()).unwrap();
@@ -474,38 +477,59 @@ fn stand_in_for_loadgate() {
     std::thread::sleep(LONG * 2);
 }
 
-/// A process that uses the library, killed at a stage.
-#[track_caller]
-fn check_killed(stage: &str, settle: impl Fn(&Place)) {
-    let place = Place::new();
+/// A process that uses the library, in a hook of git by its environment.
+fn stand_in(place: &Place, stage: &str) -> Child {
     place.scenario("");
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "arms::stand_in_for_loadgate"])
         .env("LOADGATE_TEST_PLACE", place.path(""))
         .env(STAGE, stage)
+        .env("GIT_DIR", "/nonexistent")
+        .env("GIT_INDEX_FILE", "/nonexistent")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
-        .unwrap();
-    eventually(stage, || place.path("run/begun").exists());
-    let temporary = place.path("temporary");
-    assert!(!processes_in(&temporary).is_empty() && fs::read_dir(&temporary).unwrap().count() == 1);
-    settle(&place);
+        .unwrap()
+}
+
+/// Kills it, and sees that nothing is left.
+#[track_caller]
+fn kill(place: &Place, mut child: Child) {
     child.kill().unwrap();
     wait(&mut child);
+    let temporary = place.path("temporary");
     eventually("no process", || processes_in(&temporary).is_empty());
     eventually("no folder", || fs::read_dir(&temporary).unwrap().count() == 0);
     place.is_clean();
 }
 
+#[track_caller]
+fn check_killed(stage: &str) {
+    let place = Place::new();
+    let child = stand_in(&place, stage);
+    eventually(stage, || place.path("run/begun").exists());
+    assert!(!processes_in(&place.path("temporary")).is_empty());
+    kill(&place, child);
+}
+
 #[test]
 fn when_loadgate_is_killed_in_a_preparation_nothing_is_left() {
-    check_killed("preparing", |_| {});
+    check_killed("preparing");
 }
 
 #[test]
 fn when_loadgate_is_killed_while_an_arm_runs_nothing_is_left() {
-    check_killed("running", |_| {});
+    check_killed("running");
+}
+
+#[test]
+fn when_loadgate_is_killed_at_any_moment_nothing_is_left() {
+    for wait in [0, 10, 20, 30, 45, 60, 80, 100, 130, 170, 220] {
+        let place = Place::new();
+        let child = stand_in(&place, "running");
+        std::thread::sleep(Duration::from_millis(wait));
+        kill(&place, child);
+    }
 }
 
 /// What a power cut leaves: a folder, a worktree in git's list, and no process.
