@@ -52,7 +52,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "one runtime per thread that waits for sockets, timers or signals",
     ),
     ("hyper", &["target/fetch.rs", "demo.rs"], "HTTP/1.1 where cost does not matter"),
-    ("httparse", &["engine/response.rs"], "the head of a response"),
+    ("httparse", &["engine/head.rs"], "the head of a response"),
     ("mio", &["engine/poller.rs", "engine/socket.rs"], "sockets that do not wait"),
     ("slab", &["engine/"], "walks and connections by their place"),
     ("hyper_util", &["demo.rs"], "hyper on tokio's sockets"),
