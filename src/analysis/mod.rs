@@ -14,6 +14,7 @@ pub mod comparison;
 pub mod evidence;
 pub mod facts;
 pub mod findings;
+pub mod gate;
 pub mod hints;
 pub mod lateness;
 #[cfg(test)]
