@@ -85,7 +85,7 @@ impl Sparse {
     }
 
     /// From buckets that are known to be right: ascending, none empty.
-    pub(super) fn from_buckets(buckets: Vec<(u64, u64)>) -> Sparse {
+    pub(crate) fn from_buckets(buckets: Vec<(u64, u64)>) -> Sparse {
         Sparse { buckets }
     }
 

@@ -37,7 +37,11 @@ pub mod response_time;
 pub mod results;
 pub mod series;
 pub mod sign;
+#[cfg(test)]
+mod simulated;
 pub mod spending;
+#[cfg(test)]
+mod tally;
 
 use crate::analysis::comparison::{GateSettings, Look, LookMetric, MetricResult, Paired, Ruling};
 use crate::analysis::gate::evidence::Evidence;
