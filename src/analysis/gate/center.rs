@@ -15,7 +15,7 @@ const FEWEST_BLOCKS: usize = 3;
 const LAGS: usize = 3;
 
 /// The 20 %-trimmed mean with Yuen's standard error and its n − 2g − 1 degrees of freedom
-/// (Yuen 1974): with g = ⌊0.2 n⌋ and s_w the standard deviation of the winsorised values,
+/// (Yuen 1974): with g = ⌊0.2 n⌋ and `s_w` the standard deviation of the winsorised values,
 /// `s_w / (0.6 √n)`. That is meant for independent values; it is multiplied by the root
 /// of the long-run variance over the variance, where the first is at least the second.
 pub fn trimmed(values: &[f64]) -> Option<Location> {

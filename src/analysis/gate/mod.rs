@@ -29,7 +29,11 @@ pub mod drift;
 pub mod error_rate;
 pub mod evidence;
 pub mod flips;
+#[cfg(test)]
+mod golden;
 pub mod jackknife;
+#[cfg(test)]
+mod laws;
 pub mod location;
 pub mod outlook;
 pub mod quantile;

@@ -63,6 +63,7 @@ impl End<'_> {
         Levels { low: self.settings.alpha * spent / metrics, high: self.settings.beta * spent }
     }
 
+    /// For the error rate the difference of the shares.
     fn smallest_visible(&self, evidence: &Evidence) -> Option<f64> {
         let level = self.levels(self.place).low;
         match evidence {
@@ -132,14 +133,17 @@ fn time_note(times: &TimeEvidence, last: &LookMetric) -> Option<String> {
     if !times.is_enough() {
         return Some(too_few(times));
     }
+    let usual_is_fine = times.trimmed.is_none_or(|found| found.value <= times.accepted);
     match (last.ruling, last.rule) {
-        (Ruling::Regressed, Some(Rule::Block | Rule::Sign | Rule::Pooled)) => {
-            Some(format!("the usual interval does not show it, the slow ones do: {}", signs(times)))
+        (Ruling::Regressed, Some(Rule::Sign | Rule::Pooled)) => {
+            Some(format!("far off the usual ratio are intervals: {}", signs(times)))
         }
-        (Ruling::Inconclusive, _) if times.is_discordant() => Some(format!(
-            "no pass while the candidate has more of the slow intervals: {}",
-            signs(times)
-        )),
+        (Ruling::Regressed, Some(Rule::Block)) if usual_is_fine => {
+            Some("the usual interval does not show it, the mean of all does".to_owned())
+        }
+        (Ruling::Inconclusive, _) if times.is_discordant() => {
+            Some(format!("no pass while the slow intervals are the candidate's: {}", signs(times)))
+        }
         (Ruling::Regressed | Ruling::Improved | Ruling::Pass | Ruling::Inconclusive, _) => None,
     }
 }

@@ -36,7 +36,7 @@ impl Signs {
 
     /// One-sided p of "slow intervals are as often the candidate's as the baseline's":
     /// P(X ≥ above) for X binomial with ½, which is the incomplete beta function
-    /// I_½(above, below + 1). One without any.
+    /// `I_½(above, below + 1)`. One without any.
     pub fn p(self) -> f64 {
         if self.above == 0 {
             return 1.0;

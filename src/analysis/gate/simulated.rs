@@ -35,9 +35,9 @@ const BIN: f64 = 0.02;
 /// ln(µs) of the lowest bin.
 const LOWEST: f64 = 4.6;
 /// Bins: up to ln(µs) = 18.6, two minutes.
-const BINS: usize = 700;
+const BINS: i64 = 700;
 /// Shifts by less than a bin that are told apart.
-const FINE: usize = 16;
+const FINE: i64 = 16;
 /// How long a frozen candidate freezes, in seconds.
 const FREEZE: f64 = 0.25;
 /// How often it does, per second.
@@ -105,14 +105,19 @@ pub(super) enum Change {
     Freezes,
 }
 
-struct Draw(Xoshiro256PlusPlus);
+/// Random numbers from a seed.
+pub(super) struct Draw(Xoshiro256PlusPlus);
 
 impl Draw {
-    fn unit(&mut self) -> f64 {
+    pub(super) fn new(seed: u64) -> Draw {
+        Draw(Xoshiro256PlusPlus::seed_from_u64(seed))
+    }
+
+    pub(super) fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn normal(&mut self, deviation: f64) -> f64 {
+    pub(super) fn normal(&mut self, deviation: f64) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         deviation * radius * (std::f64::consts::TAU * self.unit()).cos()
     }
@@ -124,13 +129,10 @@ impl Draw {
     /// The moments of a Poisson process.
     fn moments(&mut self, per_second: f64, seconds: f64) -> Vec<f64> {
         let mut moments = Vec::new();
-        let mut at = 0.0;
-        while per_second > 0.0 {
-            at += self.exponential(1.0 / per_second);
-            if at >= seconds {
-                break;
-            }
+        let mut at = self.exponential(1.0 / per_second);
+        while at < seconds {
             moments.push(at);
+            at += self.exponential(1.0 / per_second);
         }
         moments
     }
@@ -151,18 +153,18 @@ impl Draw {
 /// One second without noise: ln(µs) of each request, and their bins.
 struct Calm {
     logs: Vec<f32>,
-    bins: Vec<(usize, u64)>,
+    bins: Vec<(i64, u64)>,
 }
 
 static CALM: LazyLock<Vec<Calm>> = LazyLock::new(|| {
-    let mut draw = Draw(Xoshiro256PlusPlus::seed_from_u64(21));
+    let mut draw = Draw::new(21);
     (0..DRAWN).map(|_| calm(&mut draw)).collect()
 });
 
 fn calm(draw: &mut Draw) -> Calm {
     let number = (RATE + draw.normal(RATE.sqrt())).round() as usize;
     let logs: Vec<f32> = (0..number).map(|_| broad(draw) as f32).collect();
-    let mut counts = vec![0_u64; BINS];
+    let mut counts = vec![0_u64; BINS as usize];
     for log in &logs {
         counts[bin(f64::from(*log))] += 1;
     }
@@ -178,33 +180,33 @@ fn broad(draw: &mut Draw) -> f64 {
 }
 
 fn bin(log: f64) -> usize {
-    (((log - LOWEST) / BIN).max(0.0) as usize).min(BINS - 1)
+    (((log - LOWEST) / BIN).max(0.0) as usize).min(BINS as usize - 1)
 }
 
-fn occupied(counts: &[u64]) -> Vec<(usize, u64)> {
-    let all = counts.iter().copied().enumerate();
+fn occupied(counts: &[u64]) -> Vec<(i64, u64)> {
+    let all = (0..).zip(counts.iter().copied());
     all.filter(|(_, count)| *count > 0).collect()
 }
 
 /// The histogram's bucket of each bin's middle, for each fine shift.
 static BUCKETS: LazyLock<Vec<Vec<u64>>> = LazyLock::new(|| {
-    let bucket = |fine: usize, bin: usize| {
+    let bucket = |fine: i64, bin: i64| {
         let log = LOWEST + BIN * (bin as f64 + 0.5 + fine as f64 / FINE as f64);
         let value = log.exp() as u64;
         // All lowest values of buckets are one above the top of the bucket below.
-        (0..).map(|off| value - off).find(|low| bucket_top(low - 1) < *low).unwrap()
+        (1..=value).rev().find(|low| bucket_top(low - 1) < *low).unwrap()
     };
     (0..FINE).map(|fine| (0..BINS).map(|bin| bucket(fine, bin)).collect()).collect()
 });
 
-fn shifted(bins: &[(usize, u64)], shift: f64) -> ArmSecond {
+fn shifted(bins: &[(i64, u64)], shift: f64) -> ArmSecond {
     let steps = (shift / BIN * FINE as f64).round() as i64;
-    let whole = steps.div_euclid(FINE as i64);
-    let buckets = &BUCKETS[steps.rem_euclid(FINE as i64) as usize];
+    let whole = steps.div_euclid(FINE);
+    let buckets = &BUCKETS[steps.rem_euclid(FINE) as usize];
     let mut counts = Vec::with_capacity(bins.len());
     let mut requests = 0;
     for &(bin, count) in bins {
-        counts.push((buckets[(bin as i64 + whole).clamp(0, BINS as i64 - 1) as usize], count));
+        counts.push((buckets[(bin + whole).clamp(0, BINS - 1) as usize], count));
         requests += count;
     }
     ArmSecond { response: Sparse::from_buckets(counts), requests, errors: 0 }
@@ -221,9 +223,9 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new(profile: Profile, change: Change, seed: u64) -> Machine {
-        let mut draw = Draw(Xoshiro256PlusPlus::seed_from_u64(seed));
+        let mut draw = Draw::new(seed);
         let host = draw.normal(profile.host);
-        let freezing = Draw(Xoshiro256PlusPlus::seed_from_u64(seed ^ 0x00f4_ee2e));
+        let freezing = Draw::new(seed ^ 0x00f4_ee2e);
         Machine { profile, change, draw, freezing, host }
     }
 
@@ -284,7 +286,7 @@ impl Machine {
 
 /// Request by request.
 fn disturbed(logs: &[f32], shift: f64, bursts: &[f64], freezes: &[f64]) -> ArmSecond {
-    let mut counts = vec![0_u64; BINS];
+    let mut counts = vec![0_u64; BINS as usize];
     for (place, log) in logs.iter().enumerate() {
         let slower = bursts[place * SLOTS / logs.len()];
         let mut log = f64::from(*log) + shift + slower;

@@ -1,10 +1,24 @@
 //! How often the gate is right on made-up noise: 2,000 requests per second and arm,
-//! segments of 60 s, five looks, d = 5 % (METHODS.md, sections 5.3 and 8). Seeds are
-//! fixed, so that these are facts about the code, not chances.
+//! segments of 60 s, five looks, d = 5 %, p99 (METHODS.md, sections 5.3 and 8). Seeds are
+//! fixed, so that these are facts about the code, not chances. Regressed / inconclusive /
+//! passed, and judged seconds on average:
+//!
+//! | candidate | gates | quiet | ci | harsh |
+//! | --- | --- | --- | --- | --- |
+//! | identical | 400 | 0 / 0 / 400, 138 s | 0 / 11 / 389, 148 s | 0 / 43 / 357, 181 s |
+//! | +10 % | 200 | 188 / 12 / 0, 209 s | 163 / 37 / 0, 234 s | 123 / 77 / 0, 248 s |
+//! | +15 % | 200 | 200 / 0 / 0, 99 s | 200 / 0 / 0, 106 s | 199 / 1 / 0, 125 s |
+//! | freezes | 200 | 200 / 0 / 0, 99 s | 200 / 0 / 0, 101 s | 200 / 0 / 0, 116 s |
+//!
+//! Of 2,000 gates at +10 % on each, one passes: on the harsh machine, at the first look, by
+//! luck at the start of its processes that is half as large again as `σ_p` assumes.
 
 use crate::analysis::comparison::{GateMetric, GateSettings, Paired, Ruling};
 use crate::analysis::gate::look;
 use crate::analysis::gate::simulated::{CI, Change, HARSH, Machine, Profile, QUIET};
+
+/// The seed of the first gate.
+const FIRST_SEED: u64 = 2_000;
 
 /// How many gates ended how, and the judged seconds that they took.
 #[derive(Debug, Default)]
@@ -22,23 +36,31 @@ fn p99() -> GateSettings {
 fn tally(profile: Profile, change: Change, gates: u64, settings: &GateSettings) -> Tally {
     let mut tally = Tally::default();
     for seed in 0..gates {
-        let (ruling, seconds) = gate(Machine::new(profile, change, 1_000 + seed), settings);
+        let (ruling, seconds) = gate(Machine::new(profile, change, FIRST_SEED + seed), settings);
         match ruling {
             Ruling::Regressed => tally.regressed += 1,
             Ruling::Improved | Ruling::Pass => tally.passed += 1,
             Ruling::Inconclusive => tally.undecided += 1,
         }
         tally.seconds += seconds;
+        if ruling != wanted(change) {
+            show(&format!("{change:?}, seed {seed}: {ruling:?} after {seconds} s"));
+        }
     }
     let mean = f64::from(tally.seconds) / gates as f64;
-    eprint_line(&format!("{change:?}: {tally:?}, mean {mean:.0} s"));
+    show(&format!("{change:?}: {tally:?}, mean {mean:.0} s"));
     tally
 }
 
 /// Shown by `cargo test -- --nocapture tally`.
 #[expect(clippy::print_stderr, reason = "the figures of the table in the documentation")]
-fn eprint_line(line: &str) {
+fn show(line: &str) {
     eprintln!("{} {line}", std::thread::current().name().unwrap_or_default());
+}
+
+/// What a gate ought to say.
+fn wanted(change: Change) -> Ruling {
+    if change == Change::Slower(0.0) { Ruling::Pass } else { Ruling::Regressed }
 }
 
 /// Segments are measured only as long as no look decides.
@@ -117,4 +139,14 @@ profiles! {
 fn four_metrics_at_once_alarm_no_more_than_one() {
     let found = tally(CI, Change::Slower(0.0), 100, &GateSettings::default());
     assert!(found.regressed <= 2 && found.passed >= 90, "{found:?}");
+}
+
+/// `cargo test --release --lib -- --ignored --nocapture tally`
+#[test]
+#[ignore = "ten times as many gates as are needed to see a bug"]
+fn rare_passes_of_ten_percent() {
+    for profile in [QUIET, CI, HARSH] {
+        let found = tally(profile, Change::Slower(0.10), 2_000, &p99());
+        assert!(found.passed <= 2, "{found:?}");
+    }
 }
