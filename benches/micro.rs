@@ -17,10 +17,12 @@ use divan::counter::ItemsCount;
 
 use loadgate::analysis::assess::assess;
 use loadgate::analysis::assessment::Assessment;
+use loadgate::analysis::comparison::{ArmSecond, GateSettings, Look, Pair, Paired};
+use loadgate::analysis::gate;
 use loadgate::engine::request::Prepared;
 use loadgate::engine::response::{Expected, Fed, Response};
 use loadgate::experiment::head;
-use loadgate::record::histogram::Sparse;
+use loadgate::record::histogram::{Live, Sparse};
 use loadgate::record::interval::{Second, StepTimes};
 use loadgate::record::interval_log::{LogEncoder, parse_line};
 use loadgate::record::outcome::Outcome;
@@ -400,4 +402,33 @@ mod hour {
             texts.map(|text| text.len()).iter().sum::<usize>() + charts
         });
     }
+}
+
+/// Five segments of 60 s of both arms, 2,000 requests per second each.
+static DUET: LazyLock<Paired> = LazyLock::new(|| {
+    let mut random = Choices::new(7, 2);
+    let mut segment = || (0..60).map(|_| pair(&mut random)).collect();
+    Paired { segments: (0..5).map(|_| segment()).collect() }
+});
+
+fn pair(random: &mut Choices) -> Pair {
+    Pair { baseline: arm_second(random), candidate: arm_second(random) }
+}
+
+fn arm_second(random: &mut Choices) -> ArmSecond {
+    let mut times = Live::default();
+    for number in 0..2_000 {
+        let made = sample(0, number, random);
+        times.record_nanos(made.ended.0 - made.intended.0);
+    }
+    let errors = random.bits() % 3;
+    ArmSecond { response: times.to_sparse(), requests: 2_000, errors }
+}
+
+/// The last look of a duet at the four usual metrics: at most 50 ms.
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn gate_look(bencher: Bencher<'_, '_>) {
+    let settings = GateSettings::default();
+    let duet = LazyLock::force(&DUET);
+    bencher.bench_local(|| -> Look { gate::look(duet, &settings, 4) });
 }

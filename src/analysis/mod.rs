@@ -15,6 +15,7 @@ pub mod comparison;
 pub mod evidence;
 pub mod facts;
 pub mod findings;
+pub mod gate;
 pub mod hints;
 pub mod history;
 pub mod lateness;

@@ -85,7 +85,7 @@ impl Sparse {
     }
 
     /// From buckets that are known to be right: ascending, none empty.
-    pub(super) fn from_buckets(buckets: Vec<(u64, u64)>) -> Sparse {
+    pub(crate) fn from_buckets(buckets: Vec<(u64, u64)>) -> Sparse {
         Sparse { buckets }
     }
 
@@ -169,7 +169,7 @@ fn total(buckets: &[(u64, u64)]) -> u64 {
 
 /// The highest value, in microseconds, of the bucket that starts at `low`. With three
 /// significant figures a bucket is 1 wide below 2,048 and doubles with each power of two.
-fn bucket_top(low: u64) -> u64 {
+pub fn bucket_top(low: u64) -> u64 {
     let width = 1_u64 << (64 - low.leading_zeros()).saturating_sub(11);
     low / width * width + width - 1
 }

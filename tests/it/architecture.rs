@@ -71,7 +71,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("base64", &["record/interval_log.rs"], "the interval log's encoding"),
     ("flate2", &["record/interval_log.rs"], "the interval log's compression"),
-    ("rand_xoshiro", &["schedule.rs", "demo.rs"], "named generators: seeds must last"),
+    (
+        "rand_xoshiro",
+        &["schedule.rs", "demo.rs", "analysis/gate/flips.rs"],
+        "named generators: seeds must last",
+    ),
     ("statrs", &["analysis/"], "quantiles of beta, normal and Student distributions"),
     (
         "serde",
