@@ -7,6 +7,7 @@
 pub mod histogram;
 pub mod interval;
 pub mod interval_log;
+mod log_reader;
 pub mod outcome;
 pub mod recorder;
 pub mod run;

@@ -14,7 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::interval::{Second, StepCounts, StepTimes};
-use crate::record::interval_log::{LogEncoder, parse_line};
+use crate::record::interval_log::LogEncoder;
+use crate::record::log_reader;
 use crate::record::recorder::Part;
 use crate::record::run::{End, Head, RunRecord, VERSION};
 use crate::record::spool::Spool;
@@ -232,9 +233,10 @@ fn write_run(folder: &Path, record: &RunRecord) -> Result<(), StoreError> {
 pub fn read(path: &Path) -> Result<RunRecord, StoreError> {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
     let run_path = if path.is_dir() { folder.join(RUN_FILE) } else { path.to_owned() };
-    let file = File::open(&run_path).map_err(io_at(&run_path))?;
+    // Whole: its parser is several times slower on a stream.
+    let bytes = fs::read(&run_path).map_err(io_at(&run_path))?;
     let malformed = |what| StoreError::Malformed(run_path.clone(), what);
-    let run: RunFile = serde_json::from_reader(BufReader::new(file))
+    let run: RunFile = serde_json::from_slice(&bytes)
         .map_err(|error| malformed(format!("not a run record: {error}")))?;
     check_head(&run.head).map_err(malformed)?;
     let mut record = from_file(run).map_err(malformed)?;
@@ -355,28 +357,17 @@ enum Torn {
     Refused,
 }
 
-fn read_log(lines: impl BufRead, record: &mut RunRecord, torn: Torn) -> Result<(), String> {
+fn read_log(bytes: impl Read, record: &mut RunRecord, torn: Torn) -> Result<(), String> {
     let tags: BTreeMap<String, usize> =
         record.head.steps.iter().enumerate().map(|(i, step)| (step.tag.clone(), i)).collect();
-    let steps = tags.len();
-    let mut bad = None;
-    for (number, line) in lines.lines().enumerate() {
-        if let Some(what) = bad {
-            return Err(what);
-        }
-        let line = line.map_err(|error| error.to_string())?;
-        match parse_line(&line) {
-            Ok(None) => {}
-            Ok(Some(times)) => {
-                let step = tags.get(times.tag).copied().ok_or("a tag of no step")?;
-                check_place(times.second, step, steps)?;
-                let place =
-                    record.seconds.entry(times.second).or_insert_with(|| Second::empty(steps));
-                times.add_to(&mut place.times[step]);
-            }
-            Err(error) => bad = Some(format!("line {}: {error}", number + 1)),
-        }
-    }
+    let steps = record.head.steps.len();
+    let bad = log_reader::read(bytes, |times| {
+        let step = tags.get(times.tag).copied().ok_or("a tag of no step")?;
+        check_place(times.second, step, steps)?;
+        let place = record.seconds.entry(times.second).or_insert_with(|| Second::empty(steps));
+        times.add_to(&mut place.times[step]);
+        Ok(())
+    })?;
     match bad {
         Some(what) if torn == Torn::Refused => Err(what),
         _ => Ok(()),
