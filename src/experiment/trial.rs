@@ -22,8 +22,8 @@ use crate::experiment::head::head;
 use crate::experiment::lookout::Lookout;
 use crate::experiment::resources::{self, TooFewDescriptors, allow_connections};
 use crate::record::recorder::Recorder;
-use crate::record::run::{End, EndReason, RunRecord};
-use crate::record::store::{RunWriter, StoreError};
+use crate::record::run::{End, EndReason, Head, RunRecord};
+use crate::record::store::{self, RunWriter, StoreError};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::target::monitor::Monitor;
 use crate::target::process::{ExitReport, RunningTarget, Supervisor};
@@ -90,6 +90,8 @@ pub enum TrialError {
     NotReady(NotReady, Vec<String>),
     /// A signal came before the load began.
     Interrupted(i32),
+    /// The run folder takes nothing.
+    NoRoom(StoreError),
     /// The run could not be written.
     Store(StoreError),
     /// The generator itself failed.
@@ -104,6 +106,9 @@ impl fmt::Display for TrialError {
             TrialError::Start(error) => error.fmt(f),
             TrialError::NotReady(error, _) => error.fmt(f),
             TrialError::Interrupted(_) => f.write_str("interrupted before the load began"),
+            TrialError::NoRoom(error) => {
+                write!(f, "nothing can be recorded: {error}; make room, or name another folder with -o")
+            }
             TrialError::Store(error) => error.fmt(f),
             TrialError::Engine(error) => write!(f, "the generator failed: {error}"),
         }
@@ -141,6 +146,8 @@ impl Trial<'_> {
         let is_demo = self.scenario.target.address == Address::Demo;
         allow_connections(self.scenario.limits.connections, is_demo)
             .map_err(TrialError::Resources)?;
+        // A target must not be started, and loaded, for a run that nothing can be kept of.
+        store::try_out(self.folder, &self.head()).map_err(TrialError::NoRoom)?;
         let (running, address) = self.start_target()?;
         self.wait_until_ready(&running, &address)?;
         let record = self.load(&running, &address);
@@ -203,14 +210,24 @@ impl Trial<'_> {
         Ok(())
     }
 
-    fn load(&mut self, running: &Running, address: &HttpAddress) -> Result<RunRecord, TrialError> {
+    fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let scenario = self.scenario.clone();
-        let workers = workers_for(scenario.load.peak(), cores, scenario.limits.workers);
-        let socket = resolve(address)?;
-        let mut head =
-            head(&scenario, shown(&scenario, address), workers, SystemTime::now() + LEAD);
+        workers_for(self.scenario.load.peak(), cores, self.scenario.limits.workers)
+    }
+
+    /// What is known of a run that starts now.
+    fn head(&self) -> Head {
+        let (scenario, start) = (&self.scenario, SystemTime::now() + LEAD);
+        let mut head = head(scenario, shown(scenario), self.workers(), start);
         self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
+        head
+    }
+
+    fn load(&mut self, running: &Running, address: &HttpAddress) -> Result<RunRecord, TrialError> {
+        let scenario = self.scenario.clone();
+        let workers = self.workers();
+        let socket = resolve(address)?;
+        let mut head = self.head();
         head.environment.warnings = resources::warnings(&scenario, workers);
         for warning in &head.environment.warnings {
             (self.watch)(Event::Warning(warning.clone()));
@@ -291,10 +308,10 @@ impl Trial<'_> {
 }
 
 /// The target as reports show it: without what came from the environment.
-fn shown(scenario: &Scenario, address: &HttpAddress) -> String {
-    match scenario.target.address {
+fn shown(scenario: &Scenario) -> String {
+    match &scenario.target.address {
         Address::Demo => "the embedded demo API".to_owned(),
-        Address::Http(_) => scenario.secrets.redact(&address.to_string()),
+        Address::Http(address) => scenario.secrets.redact(&address.to_string()),
     }
 }
 

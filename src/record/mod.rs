@@ -4,6 +4,7 @@
 //! disk it is `run.json` and `intervals.hlog`. Nothing here measures, judges or
 //! draws.
 
+mod claims;
 pub mod histogram;
 pub mod interval;
 pub mod interval_log;
