@@ -107,7 +107,10 @@ impl fmt::Display for TrialError {
             TrialError::NotReady(error, _) => error.fmt(f),
             TrialError::Interrupted(_) => f.write_str("interrupted before the load began"),
             TrialError::NoRoom(error) => {
-                write!(f, "nothing can be recorded: {error}; make room, or name another folder with -o")
+                write!(
+                    f,
+                    "nothing can be recorded: {error}; make room, or name another folder with -o"
+                )
             }
             TrialError::Store(error) => error.fmt(f),
             TrialError::Engine(error) => write!(f, "the generator failed: {error}"),

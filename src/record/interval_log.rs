@@ -169,9 +169,7 @@ impl LogDecoder {
 
     fn decode(&mut self, payload: &str) -> Result<Sparse, BadLine> {
         self.packed.clear();
-        STANDARD
-            .decode_vec(payload, &mut self.packed)
-            .map_err(|_| BadLine("not valid base64"))?;
+        STANDARD.decode_vec(payload, &mut self.packed).map_err(|_| BadLine("not valid base64"))?;
         let (cookie, rest) = word(&self.packed)?;
         if cookie & !0xf0 != COMPRESSED_COOKIE & !0xf0 {
             return Err(BadLine("not a compressed V2 histogram"));

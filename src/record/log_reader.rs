@@ -87,8 +87,7 @@ fn parsed(text: &str, smallest_part: usize) -> Vec<Part<'_>> {
     let mut parts = split(text, cores.min(text.len() / smallest_part));
     let first = parts.remove(0);
     thread::scope(|scope| {
-        let start =
-            |part| (part, thread::Builder::new().spawn_scoped(scope, move || parse(part)));
+        let start = |part| (part, thread::Builder::new().spawn_scoped(scope, move || parse(part)));
         let others: Vec<_> = parts.into_iter().map(start).collect();
         let mut parts = vec![parse(first)];
         parts.extend(others.into_iter().map(|(part, thread)| match thread {
