@@ -17,11 +17,12 @@ use divan::counter::ItemsCount;
 
 use loadgate::analysis::assess::assess;
 use loadgate::analysis::assessment::Assessment;
-use loadgate::analysis::comparison::{ArmSecond, GateSettings, Look, Pair, Paired};
+use loadgate::analysis::comparison::{ArmSecond, Look, Pair, Paired};
 use loadgate::analysis::gate;
 use loadgate::engine::request::Prepared;
 use loadgate::engine::response::{Expected, Fed, Response};
 use loadgate::experiment::head;
+use loadgate::record::duet::GateSettings;
 use loadgate::record::histogram::{Live, Sparse};
 use loadgate::record::interval::{Second, StepTimes};
 use loadgate::record::interval_log::{LogEncoder, parse_line};

@@ -114,7 +114,12 @@ fn write_log(shared: &Shared, path: &str) -> io::Result<()> {
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    for tcp in listener.incoming().flatten() {
+    for tcp in listener.incoming() {
+        let Ok(tcp) = tcp else {
+            // Out of descriptors: not again and again, all the time.
+            thread::sleep(Duration::from_millis(10));
+            continue;
+        };
         let shared = shared.clone();
         let thread = thread::Builder::new().stack_size(128 * 1024);
         // A broken connection is its client's affair.

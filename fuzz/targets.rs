@@ -14,12 +14,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use loadgate::analysis::assess::assess;
-use loadgate::analysis::comparison::GateSettings;
 use loadgate::analysis::history::{HistorySettings, trend};
 use loadgate::analysis::stored::judge_stored;
 use loadgate::engine::request::Prepared;
 use loadgate::engine::response::{Expected, Fed, Response, Unreadable};
 use loadgate::record::baseline_file;
+use loadgate::record::duet::GateSettings;
 use loadgate::record::interval::StepTimes;
 use loadgate::record::interval_log::parse_line;
 use loadgate::record::run::{EndReason, RunRecord};
@@ -165,8 +165,6 @@ pub fn interval_log(data: &[u8]) -> u64 {
 /// A run's folder: `run.json`, `intervals.hlog` and the journal, one behind the other.
 pub fn run_record(data: &[u8]) -> u64 {
     match in_folder(data, store::read) {
-        // What a report costs grows with the length of the schedule, up to a year.
-        Ok(record) if record.head.load.seconds() > 3_600.0 => 0,
         Ok(record) => {
             let size = record.seconds.len().min(9) + record.generator.len().min(9);
             figure((size, record.end.is_some(), outline(&reports(&record).join("\n"))))

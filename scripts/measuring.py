@@ -1,4 +1,4 @@
-"""What scripts/cost.py, lag.py and truth.py share: the server and the generators they run,
+"""What scripts/cost.py, lag.py, scale.py and truth.py share: the server and the generators they run,
 and the tables that they print and put into docs/measurements.md.
 
 A generator is a function that gives its command, and one that reads its figures. Times are

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::assessment::{Assessment, Finding, Summary, Verdict};
+use crate::record::duet::{Dropped, GateMetric, GateSettings, Method};
 use crate::record::histogram::Sparse;
 
 /// Two arms, measured side by side, cut into segments of fresh processes.
@@ -33,57 +34,6 @@ pub struct ArmSecond {
     pub requests: u64,
     /// Those that ended neither ok nor rejected.
     pub errors: u64,
-}
-
-/// What may gate.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum GateMetric {
-    /// A quantile of the response time, in (0, 1).
-    ResponseTime(f64),
-    /// The share of requests that ended neither ok nor rejected.
-    ErrorRate,
-}
-
-/// What the team accepts, and how sure the gate has to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct GateSettings {
-    /// The largest accepted change, d: 0.05 is 5 %.
-    pub tolerance: f64,
-    /// Chance of calling an unchanged candidate regressed, over the whole gate.
-    pub alpha: f64,
-    /// Chance of passing a candidate that is worse by the tolerance, over the whole gate.
-    pub beta: f64,
-    /// Looks that were planned, at most; one after each segment.
-    pub looks: u32,
-    /// Standard deviation of ln(ratio) from one process start to the next, σ_p.
-    pub start_noise: f64,
-    /// Error rates differ only if by more than this share of the requests.
-    pub error_floor: f64,
-    /// What gates, in the order of the reports.
-    pub metrics: Vec<GateMetric>,
-    /// Seed of what the sign-flip test draws.
-    pub seed: u64,
-}
-
-impl Default for GateSettings {
-    fn default() -> Self {
-        GateSettings {
-            tolerance: 0.05,
-            alpha: 0.01,
-            beta: 0.05,
-            looks: 5,
-            start_noise: 0.01,
-            error_floor: 0.001,
-            metrics: vec![
-                GateMetric::ResponseTime(0.5),
-                GateMetric::ResponseTime(0.95),
-                GateMetric::ResponseTime(0.99),
-                GateMetric::ErrorRate,
-            ],
-            seed: 1,
-        }
-    }
 }
 
 /// How one metric came out.
@@ -183,27 +133,6 @@ pub struct MetricResult {
     pub seconds_needed: Option<f64>,
     /// One sentence, where the ruling needs one.
     pub note: Option<String>,
-}
-
-/// A metric that was left out before the comparison began.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Dropped {
-    /// Which.
-    pub metric: GateMetric,
-    /// Why, with figures: what it would need.
-    pub reason: String,
-}
-
-/// How the arms were measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// Both at once, requests interleaved at random.
-    Interleaved,
-    /// In turns of some seconds, in the order ABBA.
-    Alternating,
-    /// The baseline's numbers are from earlier runs.
-    Stored,
 }
 
 /// How one step changed.

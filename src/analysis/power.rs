@@ -26,9 +26,10 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use crate::analysis::comparison::{ArmSecond, Dropped, GateMetric, GateSettings, Paired};
+use crate::analysis::comparison::{ArmSecond, Paired};
 use crate::analysis::stats::{Tally, design_effect};
 use crate::analysis::wording::{about, count, counted, percent, seconds};
+use crate::record::duet::{Dropped, GateMetric, GateSettings};
 use crate::record::histogram::Sparse;
 use crate::units::trim_zeros;
 

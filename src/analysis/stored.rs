@@ -25,14 +25,13 @@
 //! accepted run, is left out by name. Unlike fingerprints, and windows of which one is more
 //! than 1.5 times as long as the other, are refused: the shorter run is the noisier one.
 
-use crate::analysis::comparison::{
-    Dropped, Estimate, GateMetric, GateSettings, MetricResult, Ruling, StepChange,
-};
+use crate::analysis::comparison::{Estimate, MetricResult, Ruling, StepChange};
 use crate::analysis::power::{MIN_BEYOND, metric_name, needed_for};
 use crate::analysis::prediction::{Prediction, holm};
 use crate::analysis::stats::median;
 use crate::analysis::wording::{count, counted, millis, percent, seconds};
 use crate::record::baseline::{AcceptedRun, Baseline, StepFigures};
+use crate::record::duet::{Dropped, GateMetric, GateSettings};
 use crate::record::fingerprint::{Difference, Fingerprint};
 
 /// So many runs decide.

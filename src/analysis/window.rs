@@ -4,6 +4,8 @@
 //! Warm-up stages stay outside wherever they are; without any, the first 10 s do,
 //! but never more than a quarter of the run. `settle` may move the beginning later.
 
+use std::ops::Range;
+
 use crate::analysis::assessment::Warmup;
 use crate::record::run::{EndReason, LoadHead, RunRecord};
 
@@ -60,7 +62,7 @@ pub fn of_load(load: &LoadHead, measured: f64) -> Judged {
         (false, false) => (0, Warmup::None),
     };
     let warm = warm_stretches(load);
-    let seconds: Vec<u32> = (from..to).filter(|s| !touches(&warm, *s)).collect();
+    let seconds = outside(&warm, from..to);
     let partial = if seconds.last() == Some(&(to.saturating_sub(1))) {
         f64::from(to) - measured
     } else {
@@ -117,10 +119,15 @@ fn warm_stretches(load: &LoadHead) -> Vec<(f64, f64)> {
     warm
 }
 
-/// Whether any part of a second is warm-up, but for what rounding leaves.
-fn touches(warm: &[(f64, f64)], second: u32) -> bool {
-    let second = f64::from(second);
-    warm.iter().any(|(start, end)| second + 1.0 > start + 1e-6 && second < end - 1e-6)
+/// The seconds of which no part is warm-up, but for what rounding leaves. Stretches ascend.
+fn outside(warm: &[(f64, f64)], seconds: Range<u32>) -> Vec<u32> {
+    let mut warm = warm.iter().peekable();
+    let is_outside = |second: &u32| {
+        let (start, end) = (f64::from(*second) + 1e-6, f64::from(*second) + 1.0 - 1e-6);
+        while warm.next_if(|(_, warm_end)| *warm_end <= start).is_some() {}
+        warm.peek().is_none_or(|(warm_start, _)| *warm_start >= end)
+    };
+    seconds.filter(is_outside).collect()
 }
 
 fn first_whole_second(seconds: f64) -> u32 {
@@ -165,6 +172,16 @@ mod tests {
         let stages = [(5.0, 5.0, 5.0, false), (2.5, 5.0, 9.0, true), (4.5, 9.0, 9.0, false)];
         let judged = of_load(&load(&stages), 12.0);
         assert_eq!(judged.seconds, [3, 4, 8, 9, 10, 11]);
+    }
+
+    #[test]
+    fn many_warmups_are_all_left_out() {
+        let one = [(1.0, 5.0, 5.0, true), (1.5, 5.0, 5.0, false), (0.0, 5.0, 5.0, true)];
+        let stages: Vec<_> = one.into_iter().cycle().take(300).collect();
+        let judged = of_load(&load(&stages), 250.0);
+        // Of five seconds the first and the fourth are warm, and the third has a warm end.
+        let cold: Vec<u32> = (0..250).filter(|second| second % 5 == 1 || second % 5 == 4).collect();
+        assert_eq!(judged.seconds, cold);
     }
 
     #[test]

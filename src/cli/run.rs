@@ -120,7 +120,10 @@ fn fail(error: &TrialError) -> Exit {
             Exit::TargetLost
         }
         TrialError::Interrupted(signal) => Exit::Interrupted(*signal),
-        TrialError::Resources(_) | TrialError::Store(_) | TrialError::Engine(_) => Exit::Failed,
+        TrialError::Resources(_)
+        | TrialError::NoRoom(_)
+        | TrialError::Store(_)
+        | TrialError::Engine(_) => Exit::Failed,
     }
 }
 

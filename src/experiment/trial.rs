@@ -22,8 +22,8 @@ use crate::experiment::lookout::Lookout;
 use crate::experiment::resources::{self, TooFewDescriptors, allow_connections};
 use crate::experiment::start::Started;
 use crate::record::recorder::Recorder;
-use crate::record::run::{End, EndReason, RunRecord};
-use crate::record::store::{RunWriter, StoreError};
+use crate::record::run::{End, EndReason, Head, RunRecord};
+use crate::record::store::{self, RunWriter, StoreError};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::schedule::arms::Timing;
 use crate::target::process::{ExitReport, Supervisor};
@@ -88,6 +88,8 @@ pub enum TrialError {
     NotReady(NotReady, Vec<String>),
     /// A signal came before the load began.
     Interrupted(i32),
+    /// The run folder takes nothing.
+    NoRoom(StoreError),
     /// The run could not be written.
     Store(StoreError),
     /// The generator itself failed.
@@ -102,6 +104,12 @@ impl fmt::Display for TrialError {
             TrialError::Start(error) => error.fmt(f),
             TrialError::NotReady(error, _) => error.fmt(f),
             TrialError::Interrupted(_) => f.write_str("interrupted before the load began"),
+            TrialError::NoRoom(error) => {
+                write!(
+                    f,
+                    "nothing can be recorded: {error}; make room, or name another folder with -o"
+                )
+            }
             TrialError::Store(error) => error.fmt(f),
             TrialError::Engine(error) => write!(f, "the generator failed: {error}"),
         }
@@ -116,6 +124,8 @@ impl Trial<'_> {
         let is_demo = self.scenario.target.address == Address::Demo;
         allow_connections(self.scenario.limits.connections, is_demo)
             .map_err(TrialError::Resources)?;
+        // A target must not be started, and loaded, for a run that nothing can be kept of.
+        store::try_out(self.folder, &self.head()).map_err(TrialError::NoRoom)?;
         let log = self.folder.join(TARGET_LOG);
         let target = Started::start(&self.scenario, &self.supervisor, &log, self.watch)?;
         target.wait_until_ready(&self.scenario, &self.control, self.watch)?;
@@ -125,16 +135,26 @@ impl Trial<'_> {
         record
     }
 
+    fn workers(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        workers_for(self.scenario.load.peak(), cores, self.scenario.limits.workers)
+    }
+
+    /// What is known of a run that starts now.
+    fn head(&self) -> Head {
+        let (scenario, start) = (&self.scenario, SystemTime::now() + LEAD);
+        let mut head = head(scenario, shown(scenario), self.workers(), start);
+        self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
+        head
+    }
+
     fn load(&mut self, target: &Started) -> Result<RunRecord, TrialError> {
         let address = target.address();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let scenario = self.scenario.clone();
-        let workers = workers_for(scenario.load.peak(), cores, scenario.limits.workers);
+        let workers = self.workers();
         let (socket, lookup) = resolve(address)?;
-        let mut head =
-            head(&scenario, shown(&scenario, address), workers, SystemTime::now() + LEAD);
+        let mut head = self.head();
         head.lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
-        self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
         head.environment.warnings = resources::warnings(&scenario, workers);
         for warning in &head.environment.warnings {
             (self.watch)(Event::Warning(warning.clone()));
@@ -205,10 +225,10 @@ impl Trial<'_> {
 }
 
 /// The target as reports show it: without what came from the environment.
-fn shown(scenario: &Scenario, address: &HttpAddress) -> String {
-    match scenario.target.address {
+fn shown(scenario: &Scenario) -> String {
+    match &scenario.target.address {
         Address::Demo => "the embedded demo API".to_owned(),
-        Address::Http(_) => scenario.secrets.redact(&address.to_string()),
+        Address::Http(address) => scenario.secrets.redact(&address.to_string()),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::record::baseline::{
 };
 use crate::record::fingerprint::Fingerprint;
 use crate::record::histogram::Sparse;
-use crate::record::interval_log::{LogEncoder, decode};
+use crate::record::interval_log::{LogDecoder, LogEncoder};
 use crate::record::store::StoreError;
 
 /// The version of the file. Grows when a reader of the old form would be wrong.
@@ -184,7 +184,9 @@ fn check_fingerprint(fingerprint: &Fingerprint) -> Result<(), String> {
 
 fn from_entry(entry: RunEntry) -> Result<AcceptedRun, Fault> {
     let fault = |field: &str, what: String| (field.to_owned(), what);
-    let decoded = decode(&entry.histogram).map_err(|bad| fault("histogram", bad.to_string()))?;
+    let decoded = LogDecoder::default()
+        .decode(&entry.histogram)
+        .map_err(|bad| fault("histogram", bad.to_string()))?;
     let run = AcceptedRun {
         started: entry.started,
         note: entry.note,

@@ -97,13 +97,32 @@ impl Sparse {
         Sparse::from_counts(counts)
     }
 
-    /// The sum of several histograms.
+    /// The sum of several histograms. Two are what a second mostly has, the requests that
+    /// ended in it and those that ended later: they need no dense one in between.
     pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Sparse>) -> Sparse {
+        let mut parts = parts.into_iter().filter(|part| !part.is_empty());
+        let (Some(first), second) = (parts.next(), parts.next()) else { return Sparse::default() };
+        let Some(second) = second else { return first.clone() };
+        let Some(third) = parts.next() else { return first.plus(second) };
         let mut live = Live::default();
-        for part in parts {
+        for part in [first, second, third].into_iter().chain(parts) {
             live.add_sparse(part);
         }
         live.to_sparse()
+    }
+
+    fn plus(&self, other: &Sparse) -> Sparse {
+        // Two ascending runs: sorting is merging.
+        let mut buckets = [self.buckets.as_slice(), &other.buckets].concat();
+        buckets.sort_by_key(|(value, _)| *value);
+        buckets.dedup_by(|later, first| {
+            let is_same = later.0 == first.0;
+            if is_same {
+                first.1 = first.1.saturating_add(later.1);
+            }
+            is_same
+        });
+        Sparse { buckets }
     }
 
     /// Lowest value of each bucket in microseconds, and its count.
@@ -216,6 +235,9 @@ mod tests {
             let part = |values: &[u64]| Sparse::from_counts(values.iter().map(|v| (*v, 1)));
             let whole: Vec<u64> = a.iter().chain(&b).copied().collect();
             prop_assert_eq!(Sparse::merged([&part(&a), &part(&b)]), part(&whole));
+            let (first, rest) = b.split_at(b.len() / 2);
+            let three = [&part(&a), &part(first), &Sparse::default(), &part(rest)];
+            prop_assert_eq!(Sparse::merged(three), part(&whole));
         }
 
         #[test]

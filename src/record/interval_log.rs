@@ -6,11 +6,10 @@
 //! or hostile: every size is bounded, and a bad line is an error, never a panic.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::ZlibDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 
 use crate::record::histogram::{Live, MAX_MICROS, Sparse};
@@ -23,7 +22,9 @@ const KINDS: [&str; StepTimes::KINDS] =
 const COMPRESSED_COOKIE: u32 = 0x1C84_9304;
 const PLAIN_COOKIE: u32 = 0x1C84_9303;
 /// The largest histogram that is inflated: more than 3 figures up to an hour can fill.
-const MAX_INFLATED: u64 = 1 << 20;
+const MAX_INFLATED: usize = 1 << 20;
+/// Most histograms of a second fit.
+const FIRST_ROOM: usize = 16 << 10;
 /// The largest count of one bucket: sums of many must not overflow.
 const MAX_COUNT: i64 = 1 << 32;
 /// Three significant figures: 2,048 values of one microsecond, then halves of that.
@@ -132,37 +133,75 @@ impl LogLine<'_> {
     }
 }
 
-/// Reads one line; `None` for comments, the legend and empty lines.
-pub fn parse_line(line: &str) -> Result<Option<LogLine<'_>>, BadLine> {
-    let Some(rest) = line.trim_end().strip_prefix("Tag=") else {
-        return Ok(None);
-    };
-    let mut fields = rest.splitn(5, ',');
-    let mut field = || fields.next().ok_or(BadLine("a field is missing"));
-    let (tag, start, _length, _max, payload) = (field()?, field()?, field()?, field()?, field()?);
-    let (tag, kind) = tag.rsplit_once('.').ok_or(BadLine("a tag without a kind of time"))?;
-    if !KINDS.contains(&kind) {
-        return Err(BadLine("a tag with an unknown kind of time"));
-    }
-    let start: f64 = start.parse().map_err(|_| BadLine("a start that is not a number"))?;
-    let times = decode(payload)?;
-    Ok(Some(LogLine { tag, kind, second: start as u32, times }))
+/// Reads lines; used for many, it allocates for what they hold only.
+#[derive(Debug)]
+pub struct LogDecoder {
+    inflate: Decompress,
+    packed: Vec<u8>,
+    plain: Vec<u8>,
 }
 
-/// Reads one histogram, deflated and in base64. The buckets of foreign bytes may repeat.
-pub(super) fn decode(payload: &str) -> Result<Sparse, BadLine> {
-    let bytes = STANDARD.decode(payload).map_err(|_| BadLine("not valid base64"))?;
-    let (cookie, rest) = word(&bytes)?;
-    if cookie & !0xf0 != COMPRESSED_COOKIE & !0xf0 {
-        return Err(BadLine("not a compressed V2 histogram"));
+impl Default for LogDecoder {
+    fn default() -> Self {
+        LogDecoder { inflate: Decompress::new(true), packed: Vec::new(), plain: Vec::new() }
     }
-    let (_, deflated) = word(rest)?;
-    let mut plain = Vec::new();
-    ZlibDecoder::new(deflated)
-        .take(MAX_INFLATED)
-        .read_to_end(&mut plain)
-        .map_err(|_| BadLine("not valid deflate data"))?;
-    decode_plain(&plain)
+}
+
+impl LogDecoder {
+    /// Reads one line; `None` for comments, the legend and empty lines.
+    pub fn parse<'a>(&mut self, line: &'a str) -> Result<Option<LogLine<'a>>, BadLine> {
+        let Some(rest) = line.trim_end().strip_prefix("Tag=") else {
+            return Ok(None);
+        };
+        let mut fields = rest.splitn(5, ',');
+        let mut field = || fields.next().ok_or(BadLine("a field is missing"));
+        let (tag, start, _length, _max, payload) =
+            (field()?, field()?, field()?, field()?, field()?);
+        let (tag, kind) = tag.rsplit_once('.').ok_or(BadLine("a tag without a kind of time"))?;
+        if !KINDS.contains(&kind) {
+            return Err(BadLine("a tag with an unknown kind of time"));
+        }
+        let start: f64 = start.parse().map_err(|_| BadLine("a start that is not a number"))?;
+        let times = self.decode(payload)?;
+        Ok(Some(LogLine { tag, kind, second: start as u32, times }))
+    }
+
+    /// Reads one histogram, deflated and in base64. The buckets of foreign bytes may repeat.
+    pub(super) fn decode(&mut self, payload: &str) -> Result<Sparse, BadLine> {
+        self.packed.clear();
+        STANDARD.decode_vec(payload, &mut self.packed).map_err(|_| BadLine("not valid base64"))?;
+        let (cookie, rest) = word(&self.packed)?;
+        if cookie & !0xf0 != COMPRESSED_COOKIE & !0xf0 {
+            return Err(BadLine("not a compressed V2 histogram"));
+        }
+        let (_, deflated) = word(rest)?;
+        inflate(&mut self.inflate, deflated, &mut self.plain)?;
+        decode_plain(&self.plain)
+    }
+}
+
+/// Reads one line.
+pub fn parse_line(line: &str) -> Result<Option<LogLine<'_>>, BadLine> {
+    LogDecoder::default().parse(line)
+}
+
+/// Unpacks all of it. What does not fit is begun again with more room, as the unpacker goes
+/// through no buffer of its own if it may do everything at once.
+fn inflate(state: &mut Decompress, deflated: &[u8], plain: &mut Vec<u8>) -> Result<(), BadLine> {
+    const BAD: BadLine = BadLine("not valid deflate data");
+    let mut room = FIRST_ROOM;
+    while room <= MAX_INFLATED {
+        state.reset(true);
+        plain.clear();
+        plain.reserve(room);
+        match state.decompress_vec(deflated, plain, FlushDecompress::Finish).map_err(|_| BAD)? {
+            Status::StreamEnd => return Ok(()),
+            // Not for want of room: the data is cut short.
+            Status::Ok | Status::BufError if plain.len() < plain.capacity() => return Err(BAD),
+            Status::Ok | Status::BufError => room *= 2,
+        }
+    }
+    Err(BAD)
 }
 
 fn word(bytes: &[u8]) -> Result<(u32, &[u8]), BadLine> {

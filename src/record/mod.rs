@@ -6,11 +6,13 @@
 
 pub mod baseline;
 pub mod baseline_file;
+mod claims;
 pub mod duet;
 pub mod fingerprint;
 pub mod histogram;
 pub mod interval;
 pub mod interval_log;
+mod log_reader;
 pub mod outcome;
 pub mod recorder;
 pub mod run;

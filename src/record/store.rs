@@ -13,10 +13,12 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::claims::{check_counts, check_head, check_length, check_place};
 use crate::record::interval::{Second, StepCounts, StepTimes};
-use crate::record::interval_log::{LogEncoder, parse_line};
+use crate::record::interval_log::LogEncoder;
+use crate::record::log_reader;
 use crate::record::recorder::Part;
-use crate::record::run::{End, Head, RunRecord, VERSION};
+use crate::record::run::{End, Head, RunRecord};
 use crate::record::spool::Spool;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 
@@ -26,13 +28,6 @@ pub const RUN_FILE: &str = "run.json";
 pub const LOG_FILE: &str = "intervals.hlog";
 /// Counts of a run that has not ended.
 pub const JOURNAL_FILE: &str = "seconds.jsonl";
-/// The last second that a record may have: a year.
-const MAX_SECOND: u32 = 366 * 86_400;
-
-/// The largest count of one step and second: sums of many must not overflow.
-const MAX_COUNT: u64 = 1 << 40;
-/// The most bytes of bodies of one step and second.
-const MAX_BYTES: u64 = 1 << 50;
 
 /// `run.json` as it is written.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -114,14 +109,7 @@ impl RunWriter {
         let mut log = Spool::create(&log_path).map_err(io_at(&log_path))?;
         let journal = Spool::create(&journal_path).map_err(io_at(&journal_path))?;
         log.append(LogEncoder::header(&head.scenario, head.started_unix_ms).as_bytes());
-        let record = RunRecord {
-            head: head.clone(),
-            end: None,
-            seconds: BTreeMap::new(),
-            generator: Vec::new(),
-            target: Vec::new(),
-        };
-        write_run(folder, &record)?;
+        write_run(folder, &empty(&head, None), Durable::Eventually)?;
         let encoder = LogEncoder::default();
         Ok(RunWriter { folder: folder.to_owned(), head, encoder, log, journal })
     }
@@ -164,7 +152,7 @@ impl RunWriter {
         self.journal.flush();
         end.faults.extend([self.log.fault(), self.journal.fault()].into_iter().flatten());
         let mut record = self.read_back(end)?;
-        match write_run(&self.folder, &record) {
+        match write_run(&self.folder, &record, Durable::AtOnce) {
             Ok(()) => drop(fs::remove_file(self.folder.join(JOURNAL_FILE))),
             Err(error) => {
                 let fault = format!("the record could not be completed: {error}");
@@ -175,13 +163,7 @@ impl RunWriter {
     }
 
     fn read_back(&self, end: End) -> Result<RunRecord, StoreError> {
-        let mut record = RunRecord {
-            head: self.head.clone(),
-            end: Some(end),
-            seconds: BTreeMap::new(),
-            generator: Vec::new(),
-            target: Vec::new(),
-        };
+        let mut record = empty(&self.head, Some(end));
         let chained = |name: &str, pending: &[u8]| -> Result<Box<dyn BufRead>, StoreError> {
             let path = self.folder.join(name);
             let file = File::open(&path).map_err(io_at(&path))?;
@@ -200,8 +182,28 @@ fn push_line(lines: &mut Vec<u8>, entry: &Entry) {
     lines.push(b'\n');
 }
 
+/// Whether a file must be on the disk before anything else happens.
+#[derive(Debug, Clone, Copy)]
+enum Durable {
+    AtOnce,
+    /// For the moments before the first request, which must not wait for a disk.
+    Eventually,
+}
+
+fn empty(head: &Head, end: Option<End>) -> RunRecord {
+    let (generator, target) = (Vec::new(), Vec::new());
+    RunRecord { head: head.clone(), end, seconds: BTreeMap::new(), generator, target }
+}
+
+/// Whether a run with such a head could begin in an existing folder; leaves nothing there.
+pub fn try_out(folder: &Path, head: &Head) -> Result<(), StoreError> {
+    write_run(folder, &empty(head, None), Durable::AtOnce)?;
+    let path = folder.join(RUN_FILE);
+    fs::remove_file(&path).map_err(io_at(&path))
+}
+
 /// Writes `run.json` whole, through a neighbour, so that there is never half a file.
-fn write_run(folder: &Path, record: &RunRecord) -> Result<(), StoreError> {
+fn write_run(folder: &Path, record: &RunRecord, durable: Durable) -> Result<(), StoreError> {
     let path = folder.join(RUN_FILE);
     let temporary = folder.join(".run.json.part");
     let seconds = record
@@ -219,7 +221,11 @@ fn write_run(folder: &Path, record: &RunRecord) -> Result<(), StoreError> {
         let mut out = BufWriter::new(File::create(&temporary)?);
         serde_json::to_writer(&mut out, &file)?;
         out.write_all(b"\n")?;
-        out.into_inner()?.sync_data()?;
+        let out = out.into_inner()?;
+        match durable {
+            Durable::AtOnce => out.sync_data()?,
+            Durable::Eventually => {}
+        }
         fs::rename(&temporary, &path)
     };
     write().map_err(|error| {
@@ -232,9 +238,10 @@ fn write_run(folder: &Path, record: &RunRecord) -> Result<(), StoreError> {
 pub fn read(path: &Path) -> Result<RunRecord, StoreError> {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
     let run_path = if path.is_dir() { folder.join(RUN_FILE) } else { path.to_owned() };
-    let file = File::open(&run_path).map_err(io_at(&run_path))?;
+    // Whole: its parser is several times slower on a stream.
+    let bytes = fs::read(&run_path).map_err(io_at(&run_path))?;
     let malformed = |what| StoreError::Malformed(run_path.clone(), what);
-    let run: RunFile = serde_json::from_reader(BufReader::new(file))
+    let run: RunFile = serde_json::from_slice(&bytes)
         .map_err(|error| malformed(format!("not a run record: {error}")))?;
     check_head(&run.head).map_err(malformed)?;
     let mut record = from_file(run).map_err(malformed)?;
@@ -243,27 +250,8 @@ pub fn read(path: &Path) -> Result<RunRecord, StoreError> {
     }
     let torn = if record.end.is_none() { Torn::Ignored } else { Torn::Refused };
     read_optional(&folder.join(LOG_FILE), |lines| read_log(lines, &mut record, torn))?;
+    check_length(&record).map_err(malformed)?;
     Ok(record)
-}
-
-fn check_head(head: &Head) -> Result<(), String> {
-    if head.version > VERSION {
-        return Err(format!(
-            "version {} is newer than this loadgate understands ({VERSION}); update loadgate",
-            head.version
-        ));
-    }
-    if head.version < VERSION {
-        return Err(format!(
-            "version {} is of an older loadgate and lacks what the audit needs (version \
-             {VERSION}); run the scenario again",
-            head.version
-        ));
-    }
-    if head.steps.is_empty() || head.steps.len() > usize::from(u16::MAX) {
-        return Err("a run has between 1 and 65535 steps".to_owned());
-    }
-    Ok(())
 }
 
 fn from_file(file: RunFile) -> Result<RunRecord, String> {
@@ -284,28 +272,6 @@ fn from_file(file: RunFile) -> Result<RunRecord, String> {
         generator: file.generator_seconds,
         target: file.target_seconds,
     })
-}
-
-fn check_place(second: u32, step: usize, steps: usize) -> Result<(), String> {
-    if second > MAX_SECOND {
-        return Err(format!("second {second} is beyond all reason"));
-    }
-    if step >= steps {
-        return Err(format!("step {step} of only {steps}"));
-    }
-    Ok(())
-}
-
-fn check_counts(counts: &StepCounts) -> Result<(), String> {
-    let StepCounts { planned, sent, outcomes, slower, causes, statuses, body_bytes, connects } =
-        counts;
-    let lists = [outcomes.as_slice(), slower, causes].into_iter().flatten();
-    let statuses = statuses.iter().map(|(_, times)| times);
-    let most = [planned, sent, connects].into_iter().chain(lists).chain(statuses).max();
-    if most.is_some_and(|most| *most > MAX_COUNT) || *body_bytes > MAX_BYTES {
-        return Err("a count beyond all reason".to_owned());
-    }
-    Ok(())
 }
 
 fn read_optional(
@@ -362,28 +328,17 @@ enum Torn {
     Refused,
 }
 
-fn read_log(lines: impl BufRead, record: &mut RunRecord, torn: Torn) -> Result<(), String> {
+fn read_log(bytes: impl Read, record: &mut RunRecord, torn: Torn) -> Result<(), String> {
     let tags: BTreeMap<String, usize> =
         record.head.steps.iter().enumerate().map(|(i, step)| (step.tag.clone(), i)).collect();
-    let steps = tags.len();
-    let mut bad = None;
-    for (number, line) in lines.lines().enumerate() {
-        if let Some(what) = bad {
-            return Err(what);
-        }
-        let line = line.map_err(|error| error.to_string())?;
-        match parse_line(&line) {
-            Ok(None) => {}
-            Ok(Some(times)) => {
-                let step = tags.get(times.tag).copied().ok_or("a tag of no step")?;
-                check_place(times.second, step, steps)?;
-                let place =
-                    record.seconds.entry(times.second).or_insert_with(|| Second::empty(steps));
-                times.add_to(&mut place.times[step]);
-            }
-            Err(error) => bad = Some(format!("line {}: {error}", number + 1)),
-        }
-    }
+    let steps = record.head.steps.len();
+    let bad = log_reader::read(bytes, |times| {
+        let step = tags.get(times.tag).copied().ok_or("a tag of no step")?;
+        check_place(times.second, step, steps)?;
+        let place = record.seconds.entry(times.second).or_insert_with(|| Second::empty(steps));
+        times.add_to(&mut place.times[step]);
+        Ok(())
+    })?;
     match bad {
         Some(what) if torn == Torn::Refused => Err(what),
         _ => Ok(()),
@@ -472,6 +427,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_tried_out_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        try_out(folder.path(), &sample_head()).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let nowhere = folder.path().join("nowhere");
+        assert!(try_out(&nowhere, &sample_head()).is_err());
+    }
+
+    /// What was planned for a year and interrupted at once is as long as it was.
+    #[test]
+    fn a_run_that_was_cut_short_claims_only_what_was_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut head = sample_head();
+        head.load.stages[0].seconds = 31_536_000.0;
+        let mut end = end();
+        end.reason = EndReason::Interrupted { signal: 2 };
+        RunWriter::create(folder.path(), head).unwrap().finish(end).unwrap();
+        assert!(read(folder.path()).is_ok());
+    }
+
+    #[test]
     fn foreign_records_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path()).finish(end()).unwrap();
@@ -484,7 +460,13 @@ mod tests {
             ("\"planned\":2", "\"planned\":18446744073709551615", "a count beyond all reason"),
             ("\"body_bytes\":0", "\"body_bytes\":9007199254740993", "a count beyond all reason"),
             ("{\"version\"", "[{\"version\"", "not a run record"),
+            ("\"seconds\":10.0", "\"seconds\":-10.0", "a stage of less than no time"),
+            ("\"seconds\":10.0", "\"seconds\":31536000", "a run of 31536000 s of which 4 s"),
+            ("\"seconds\":10.0", "\"seconds\":1e300", "of which 4 s are recorded"),
+            ("\"second\":1,\"steps\"", "\"second\":31536000,\"steps\"", "a run of 31536000 s"),
+            ("[{\"second\":0,\"cpu\"", "[{\"second\":4000000000,\"cpu\"", "a run of 4000000000 s"),
         ] {
+            assert!(text.contains(from), "{from} is not in {text}");
             fs::write(&path, text.replacen(from, to, 1)).unwrap();
             let message = read(folder.path()).unwrap_err().to_string();
             assert!(message.contains(what), "{message}");

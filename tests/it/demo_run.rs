@@ -270,11 +270,9 @@ fn a_full_disk_costs_the_files_and_not_the_verdict() {
     assert!((400..1_000).contains(&requests), "{text}");
 }
 
-#[test]
-fn an_unwritable_folder_is_told_before_anything_starts() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("marker.json");
-    let marker = folder.path().join("started");
+/// A scenario whose target does nothing but make a file: the marker.
+fn marking(folder: &Path) -> (PathBuf, PathBuf) {
+    let (file, marker) = (folder.join("marker.json"), folder.join("started"));
     let scenario = json!({
         "target": {
             "url": format!("http://127.0.0.1:{}", support::free_port()),
@@ -284,6 +282,13 @@ fn an_unwritable_folder_is_told_before_anything_starts() {
         "load": { "stages": [{ "for": "1s", "rate": "1/s" }] }
     });
     fs::write(&file, scenario.to_string()).unwrap();
+    (file, marker)
+}
+
+#[test]
+fn an_unwritable_folder_is_told_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, marker) = marking(folder.path());
     // A file where the folder should be: not even root can write there.
     let finished = finish(loadgate().arg("run").arg(&file).arg("-o").arg(file.join("out")));
     assert_eq!(code(&finished), 1);
@@ -291,6 +296,27 @@ fn an_unwritable_folder_is_told_before_anything_starts() {
     assert!(out.is_empty() && err.contains("no run folder can be made in"), "{out}{err}");
     assert!(err.contains("-o"), "{err}");
     assert!(!marker.exists(), "the target was started for nothing");
+}
+
+/// Files of no byte at all, as on a full disk: `ulimit -f 0`. The folder can be made.
+#[test]
+fn a_disk_that_is_full_from_the_start_is_told_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, marker) = marking(folder.path());
+    let mut command = Command::new("sh");
+    // Without the signal that would end it at once, as it is with a full disk.
+    let full = r#"trap "" XFSZ; ulimit -f 0 && exec "$0" "$@""#;
+    command.args(["-c", full, env!("CARGO_BIN_EXE_loadgate"), "run"]).arg(&file);
+    command.arg("-o").arg(folder.path().join("out")).stdin(Stdio::null());
+    // What it says must not go into a file.
+    let finished = command.output().unwrap();
+    let (out, err) = (stdout(&finished), stderr(&finished));
+    assert_eq!(code(&finished), 1, "{out}{err}");
+    assert!(out.is_empty() && err.contains("nothing can be recorded: "), "{out}{err}");
+    assert!(err.contains("run.json") && err.contains("-o"), "{err}");
+    assert!(!marker.exists(), "the target was started for nothing");
+    let left = fs::read_dir(folder.path().join("out/marker")).unwrap().count();
+    assert_eq!(left, 0, "an empty folder is left");
 }
 
 #[test]

@@ -9,7 +9,9 @@
 #![expect(clippy::print_stderr, reason = "says why it tests nothing, and prints the tally")]
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -74,6 +76,10 @@ fn scenario(url: &str, slo: &[&str]) -> Value {
 
 impl Run {
     fn start(scenario: &Value, start: Start) -> Run {
+        Run::start_in(scenario, start, &[])
+    }
+
+    fn start_in(scenario: &Value, start: Start, environment: &[(&str, &PathBuf)]) -> Run {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sabotage.json");
         fs::write(&file, scenario.to_string()).unwrap();
@@ -86,6 +92,7 @@ impl Run {
             }
         };
         command.arg("run").arg(&file).arg("-q").arg("-o").arg(folder.path().join("out"));
+        command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(fs::File::create(folder.path().join("stderr")).unwrap());
         let child = command.spawn().unwrap();
@@ -227,6 +234,128 @@ fn a_quota_that_makes_it_late_voids_the_run() {
     assert!(outcomes.blames_generator(), "{:#}", outcomes.summary["reasons"]);
 }
 
+/// A real quota of the kernel's scheduler; its group is gone when dropped.
+struct Quota(PathBuf);
+
+impl Quota {
+    /// So much of a core, in thousandths; `None` where nobody may make such a group.
+    fn of(thousandths: u32) -> Option<Quota> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("loadgate-test-{}-{number}", std::process::id());
+        // Of every 100 ms.
+        let micros = thousandths * 100;
+        let new = ("/sys/fs/cgroup", "cpu.max", format!("{micros} 100000"));
+        let old = ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", micros.to_string());
+        [new, old].into_iter().find_map(|(root, file, value)| {
+            let folder = Path::new(root).join(&name);
+            fs::create_dir(&folder).ok()?;
+            let quota = Quota(folder);
+            // A group without the file would be one without a quota.
+            let can = quota.0.join(file).exists() && fs::write(quota.0.join(file), value).is_ok();
+            can.then_some(quota)
+        })
+    }
+
+    /// Every thread of a process.
+    fn take(&self, pid: Pid) {
+        fs::write(self.0.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        // What is in it ends first.
+        let gone = || fs::remove_dir(&self.0).is_ok();
+        let _ = (0..100).any(|_| {
+            gone() || {
+                thread::sleep(Duration::from_millis(20));
+                false
+            }
+        });
+    }
+}
+
+/// From its second second on it has so many thousandths of a core only.
+fn under_quota(thousandths: u32, slo: &[&str]) -> Option<Outcomes> {
+    let quota = Quota::of(thousandths)?;
+    let server = answering_after(2);
+    let mut run = Run::start(&scenario(&server.url(), slo), Start::Plainly);
+    run.wait_for_load(&server, 2);
+    quota.take(run.pid());
+    Some(run.end())
+}
+
+#[test]
+fn a_quota_of_the_kernel_voids_the_run() {
+    let Some(outcomes) = under_quota(20, &["p99 < 100ms"]) else {
+        return eprintln!("skipped: nobody may set a quota here; another test stops it instead");
+    };
+    outcomes.check(6);
+    assert!(outcomes.blames_generator(), "{:#}", outcomes.summary["reasons"]);
+    assert!(outcomes.has_finding("stall"), "{:#}", outcomes.summary["findings"]);
+}
+
+#[test]
+fn a_quota_that_is_wide_enough_decides_nothing() {
+    let Some(outcomes) = under_quota(500, &["p99 < 4s", "error_rate < 1%"]) else {
+        return eprintln!("skipped: nobody may set a quota here");
+    };
+    outcomes.check(0);
+}
+
+/// The wall clock goes 400 ms forward, for this process only, once a file is there. The
+/// kernel's stamps stay where they are, so that every later answer seems to be that old.
+const STEPPED_CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t clock, struct timespec *at) {
+    int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+    int failed = real(clock, at);
+    const char *file = getenv("LOADGATE_TEST_STEP_WHEN");
+    if (!failed && clock == CLOCK_REALTIME && file && access(file, F_OK) == 0) {
+        at->tv_nsec += 400000000;
+        at->tv_sec += at->tv_nsec / 1000000000;
+        at->tv_nsec %= 1000000000;
+    }
+    return failed;
+}
+"#;
+
+/// A library with that clock; `None` where no C is to be had.
+fn stepped_clock(folder: &Path) -> Option<PathBuf> {
+    let (source, library) = (folder.join("clock.c"), folder.join("clock.so"));
+    fs::write(&source, STEPPED_CLOCK).unwrap();
+    let mut compile = Command::new("cc");
+    compile.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl");
+    let compiled = compile.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    (compiled && cfg!(target_os = "linux")).then_some(library)
+}
+
+/// Setting the clock of the machine itself would disturb everybody on it.
+#[test]
+fn a_step_of_the_wall_clock_voids_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(library) = stepped_clock(folder.path()) else {
+        return eprintln!("skipped: no library that changes the clock can be made here");
+    };
+    let step = folder.path().join("step");
+    let server = answering_after(20);
+    let environment = [("LD_PRELOAD", &library), ("LOADGATE_TEST_STEP_WHEN", &step)];
+    let scenario = scenario(&server.url(), &["p99 < 4s"]);
+    let mut run = Run::start_in(&scenario, Start::Plainly, &environment);
+    run.wait_for_load(&server, 3);
+    fs::write(&step, "").unwrap();
+    let outcomes = run.end();
+    outcomes.check(6);
+    assert!(outcomes.has_finding("clock_jump"), "{:#}", outcomes.summary["findings"]);
+    assert!(outcomes.summary["reasons"][0].as_str().unwrap().contains("clock"));
+}
+
 #[test]
 fn too_few_descriptors_are_said_before_the_start() {
     let server = answering_after(2);
@@ -278,14 +407,18 @@ const SMALL_WORLD: &str = "LOADGATE_TEST_SMALL_WORLD";
 /// machine lets nobody make one.
 fn in_a_small_world(test: &str) -> Option<std::process::Output> {
     let made = "ip link set lo up && echo 40000 40029 > /proc/sys/net/ipv4/ip_local_port_range";
-    let unshare = |what: &str| {
+    let unshare = |kind: &str, what: &str| {
         let mut command = Command::new("unshare");
-        command.args(["-n", "--", "sh", "-c", what]).arg(std::env::current_exe().unwrap());
+        command.args([kind, "--", "sh", "-c", what]).arg(std::env::current_exe().unwrap());
         command
     };
-    let can = unshare(made).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
-    can.then(|| {
-        let mut command = unshare(&format!(r#"{made} && exec "$0" "$@""#));
+    let can = |kind: &&str| {
+        let mut command = unshare(kind, made);
+        command.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    // Root makes a network of its own; others need to be root of something for that.
+    ["-n", "-rn"].into_iter().find(can).map(|kind| {
+        let mut command = unshare(kind, &format!(r#"{made} && exec "$0" "$@""#));
         command.args(["--exact", test, "--ignored", "--nocapture"]).env(SMALL_WORLD, "yes");
         support::finish(&mut command)
     })
@@ -307,8 +440,8 @@ fn without_local_ports() {
     // 80 requests are in flight.
     let server = answering_after(400);
     let outcomes = Run::start(&scenario(&server.url(), &["p99 < 4s"]), Start::Plainly).end();
-    // It connects to itself to stop, and there is no port left for that.
-    std::mem::forget(server);
+    // Ends without a local port of its own.
+    drop(server);
     outcomes.check(6);
     assert!(outcomes.cause(Cause::Ports) > 0);
     for kind in ["unsent", "preparations"] {
@@ -379,20 +512,28 @@ fn tally() {
     const RUNS: usize = 20;
     let (mut caught, mut voided) = (0, 0);
     for round in 0..RUNS {
-        let (name, outcomes, cause) = match round % 4 {
-            0 => ("stopped for 500 ms", stopped(&answering_after(2), &[TIGHT]), "stall"),
+        let stopped = || ("stopped for 500 ms", stopped(&answering_after(2), &[TIGHT]), "stall");
+        let (name, outcomes, cause) = match round % 5 {
+            0 => stopped(),
             1 => ("a tenth of a core", starved(), "stall"),
             2 => ("64 neighbours", among_neighbours(), "stall"),
-            _ => match without_descriptors() {
-                Some(outcomes) => ("no descriptors", outcomes, "unsent"),
-                None => ("stopped for 500 ms", stopped(&answering_after(2), &[TIGHT]), "stall"),
-            },
+            3 => under_quota(20, &["p99 < 100ms"])
+                .map_or_else(stopped, |outcomes| ("a quota of 2 % of a core", outcomes, "stall")),
+            _ => without_descriptors()
+                .map_or_else(stopped, |outcomes| ("no descriptors", outcomes, "unsent")),
         };
         let named = outcomes.blames_generator() || cause == "unsent";
         let is_right = outcomes.code == 6 && outcomes.has_finding(cause) && named;
         caught += usize::from(tell(name, &outcomes, is_right));
         let calm = undisturbed();
         voided += usize::from(!tell("undisturbed", &calm, calm.code != 6));
+    }
+    match in_a_small_world("sabotage::without_local_ports") {
+        Some(inside) if inside.status.success() => eprintln!("ok    without local ports: invalid"),
+        Some(inside) => panic!("without local ports: {}", support::stderr(&inside)),
+        None => {
+            eprintln!("not tried: without local ports; nobody may make a network here");
+        }
     }
     eprintln!("sabotaged: {caught} of {RUNS} invalid with the right cause");
     eprintln!("undisturbed: {voided} of {RUNS} invalid");

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -115,6 +115,8 @@ impl Behaviour {
 /// A running server.
 pub(crate) struct TruthServer {
     address: SocketAddr,
+    /// Gone when no more connections are accepted.
+    listener: Weak<TcpListener>,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -144,8 +146,10 @@ impl TruthServer {
             open: Mutex::default(),
         });
         let accepting = shared.clone();
+        let listener = Arc::new(listener);
+        let listening = Arc::downgrade(&listener);
         let acceptor = thread::spawn(move || accepting.accept(&listener));
-        TruthServer { address, shared, acceptor: Some(acceptor) }
+        TruthServer { address, listener: listening, shared, acceptor: Some(acceptor) }
     }
 
     /// A server that only replies.
@@ -169,12 +173,16 @@ impl TruthServer {
 impl Drop for TruthServer {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the acceptor, and every thread that waits for bytes.
-        drop(TcpStream::connect(self.address));
+        // Wakes the acceptor, and every thread that waits for bytes. Linux needs no local port
+        // for it; elsewhere a listener cannot be shut down.
+        let woken = self.listener.upgrade().is_none_or(|listener| {
+            SockRef::from(&*listener).shutdown(Shutdown::Both).is_ok()
+                || TcpStream::connect(self.address).is_ok()
+        });
         for connection in self.shared.open.lock().unwrap().values() {
             drop(connection.shutdown(Shutdown::Both));
         }
-        if let Some(acceptor) = self.acceptor.take() {
+        if let Some(acceptor) = self.acceptor.take().filter(|_| woken) {
             drop(acceptor.join());
         }
     }

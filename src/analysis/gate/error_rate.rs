@@ -16,11 +16,12 @@
 //!
 //! *Improved*: the upper bound lies below −floor.
 
-use crate::analysis::comparison::{Estimate, GateSettings, Ruling};
+use crate::analysis::comparison::{Estimate, Ruling};
 use crate::analysis::gate::center::block_mean;
 use crate::analysis::gate::flips::sign_flip;
 use crate::analysis::gate::location::Location;
 use crate::analysis::gate::series::{Arm, Measured};
+use crate::record::duet::GateSettings;
 
 /// What was seen of the errors.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,11 +1,12 @@
 //! One metric at one look, whichever kind it is: what Holm's rule needs of it, and what is
 //! said of it once that has been applied.
 
-use crate::analysis::comparison::{Estimate, GateMetric, GateSettings, LookMetric, Rule, Ruling};
+use crate::analysis::comparison::{Estimate, LookMetric, Rule, Ruling};
 use crate::analysis::gate::error_rate::ErrorEvidence;
 use crate::analysis::gate::response_time::TimeEvidence;
 use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::spending::Held;
+use crate::record::duet::{GateMetric, GateSettings};
 
 /// What was seen of a metric.
 #[derive(Debug, Clone, PartialEq)]

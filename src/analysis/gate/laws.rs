@@ -2,9 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::analysis::comparison::{
-    ArmSecond, GateMetric, GateSettings, LookMetric, Pair, Paired, Rule, Ruling,
-};
+use crate::analysis::comparison::{ArmSecond, LookMetric, Pair, Paired, Rule, Ruling};
 use crate::analysis::gate::drift::drift;
 use crate::analysis::gate::evidence::Evidence;
 use crate::analysis::gate::location::Location;
@@ -14,6 +12,7 @@ use crate::analysis::gate::series::{Measured, pieces};
 use crate::analysis::gate::simulated::Draw;
 use crate::analysis::gate::spending::weight;
 use crate::analysis::gate::{judge, look};
+use crate::record::duet::{GateMetric, GateSettings};
 use crate::record::histogram::Sparse;
 
 /// A small comparison: two segments of 40 s, 50 requests per second and arm.

@@ -47,11 +47,12 @@ pub mod spending;
 #[cfg(test)]
 mod tally;
 
-use crate::analysis::comparison::{GateSettings, Look, LookMetric, MetricResult, Paired, Ruling};
+use crate::analysis::comparison::{Look, LookMetric, MetricResult, Paired, Ruling};
 use crate::analysis::gate::evidence::Evidence;
 use crate::analysis::gate::results::End;
 use crate::analysis::gate::series::{Arm, Measured};
 use crate::analysis::gate::spending::{holm, weight};
+use crate::record::duet::GateSettings;
 
 /// The planned look with this place, counted from 0: at the first `place + 1` segments.
 /// Beyond the planned looks everything is inconclusive.

@@ -12,12 +12,13 @@
 //! Holm's rule gets. *Pass* takes all of its three, each at the whole level. A pass whose
 //! trimmed upper bound lies below −ln(1 + d) is an improvement.
 
-use crate::analysis::comparison::{Estimate, GateSettings, Rule, Ruling};
+use crate::analysis::comparison::{Estimate, Rule, Ruling};
 use crate::analysis::gate::center::{block_mean, trimmed};
 use crate::analysis::gate::jackknife::pooled;
 use crate::analysis::gate::location::Location;
 use crate::analysis::gate::series::{Arm, Measured};
 use crate::analysis::gate::sign::Signs;
+use crate::record::duet::GateSettings;
 
 /// Requests beyond the quantile that each arm must have before anything is said of it.
 pub const FEWEST_BEYOND: f64 = 100.0;

@@ -13,9 +13,10 @@
 //! Of 2,000 gates at +10 % on each, one passes: on the harsh machine, at the first look, by
 //! luck at the start of its processes that is half as large again as `σ_p` assumes.
 
-use crate::analysis::comparison::{GateMetric, GateSettings, Paired, Ruling};
+use crate::analysis::comparison::{Paired, Ruling};
 use crate::analysis::gate::look;
 use crate::analysis::gate::simulated::{CI, Change, HARSH, Machine, Profile, QUIET};
+use crate::record::duet::{GateMetric, GateSettings};
 
 /// The seed of the first gate.
 const FIRST_SEED: u64 = 2_000;
