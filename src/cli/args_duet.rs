@@ -1,0 +1,161 @@
+//! What the user typed after `loadgate duet` and `loadgate noise`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use crate::cli::args::{Clock, Inconclusive, PrintArgs};
+use crate::units::{Quantile, Rate, Ratio, parse_duration};
+
+/// Examples of `loadgate duet`.
+pub const DUET_EXAMPLES: &str = "\
+Examples:
+  loadgate duet scenarios/orders.json --baseline-ref origin/main
+  loadgate duet scenarios/orders.json --baseline ../release-1.4
+  loadgate duet scenarios/orders.json --baseline 'node old-server.js' --tolerance 10%
+  loadgate duet scenarios/orders.json --baseline http://127.0.0.1:3001 \\
+      --candidate http://127.0.0.1:3002 -R 200 --segment 30s
+
+Both arms get their port in $PORT (\"port_variable\" of \"target\" names another variable)
+and their name in $LOADGATE_ARM. `loadgate --help` lists the exit codes.";
+
+/// Examples of `loadgate noise`.
+pub const NOISE_EXAMPLES: &str = "\
+Examples:
+  loadgate noise scenarios/orders.json
+  loadgate noise scenarios/orders.json --segments 10 --segment 30s -R 400";
+
+/// `loadgate duet`
+#[derive(Debug, Args)]
+pub struct DuetArgs {
+    /// A scenario file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub scenario: PathBuf,
+    /// What is compared with: a URL where it runs, a folder to start the scenario's command
+    /// in, or a command
+    #[arg(
+        long,
+        value_name = "URL|FOLDER|COMMAND",
+        conflicts_with = "baseline_ref",
+        required_unless_present = "baseline_ref"
+    )]
+    pub baseline: Option<String>,
+    /// What is compared with: a git ref, checked out into a worktree of its own
+    #[arg(long, value_name = "REF")]
+    pub baseline_ref: Option<String>,
+    /// What makes the worktree ready to start, such as 'npm ci' [default: "prepare" of the
+    /// scenario's target]
+    #[arg(long, value_name = "COMMAND", requires = "baseline_ref")]
+    pub prepare: Option<String>,
+    /// What is judged [default: the scenario's target]
+    #[arg(long, value_name = "URL|FOLDER|COMMAND")]
+    pub candidate: Option<String>,
+    /// The largest change that is accepted
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = tolerance)]
+    pub tolerance: Ratio,
+    /// What gates, as far as rate and time can decide it
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "p50,p95,p99,errors", value_parser = metric)]
+    pub metrics: Vec<Metric>,
+    /// Most segments; it ends as soon as it is decided
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub segments: u32,
+    /// How segments are measured
+    #[command(flatten)]
+    pub course: CourseArgs,
+    /// What an inconclusive comparison counts as [default: exit code 5]
+    #[arg(long, value_name = "AS")]
+    pub inconclusive: Option<Inconclusive>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+/// `loadgate noise`
+#[derive(Debug, Args)]
+pub struct NoiseArgs {
+    /// A scenario file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub scenario: PathBuf,
+    /// Segments, each with fresh processes
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub segments: u32,
+    /// How segments are measured
+    #[command(flatten)]
+    pub course: CourseArgs,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+/// How segments are measured.
+#[derive(Debug, Args)]
+pub struct CourseArgs {
+    /// Judged length of a segment [default: 60s]
+    #[arg(long, value_name = "LENGTH", value_parser = parse_duration)]
+    pub segment: Option<Duration>,
+    /// Warm-up of each segment [default: the scenario's, else 10s]
+    #[arg(long, value_name = "LENGTH", value_parser = parse_duration)]
+    pub warmup: Option<Duration>,
+    /// Length of the pilot that tells what can be seen; 0s for none
+    #[arg(long, value_name = "LENGTH", default_value = "20s", value_parser = parse_duration)]
+    pub pilot: Duration,
+    /// Arrivals per second and arm [default: the scenario's]
+    #[arg(short = 'R', long)]
+    pub rate: Option<Rate>,
+    /// Decides arrivals and choices [default: the scenario's]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Both arms at once, or in turns where the machine is small
+    #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
+    pub method: MethodArg,
+    /// By how much ln(ratio) differs from one start of a process to the next, as
+    /// `loadgate noise` finds it
+    #[arg(long, value_name = "SHARE", default_value = "1%")]
+    pub start_noise: Ratio,
+    /// Where folders go: `DIR/<scenario>/<UTC time>`
+    #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub output: PathBuf,
+    /// A host other than loopback that may be loaded; may be given several times
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+    /// What stamps the end of a response [default: kernel where it can]
+    #[arg(long, value_name = "CLOCK")]
+    pub receive_clock: Option<Clock>,
+}
+
+/// How the arms are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MethodArg {
+    /// At once, unless the pilot finds the machine too small
+    Auto,
+    /// At once
+    Interleaved,
+    /// In turns of 5 s, in the order ABBA; twice as long
+    Alternating,
+}
+
+/// What may gate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Metric {
+    /// A quantile of the response time.
+    Quantile(Quantile),
+    /// The share of errors.
+    Errors,
+}
+
+fn metric(text: &str) -> Result<Metric, String> {
+    if text == "errors" {
+        return Ok(Metric::Errors);
+    }
+    let quantile = text.parse::<Quantile>().map_err(|error| error.to_string())?;
+    let is_inside = quantile.share() > 0.0 && quantile.share() < 1.0;
+    let wrong = || format!("\"{text}\" cannot gate; expected p50, p95, p99, p99.9 or errors");
+    is_inside.then_some(Metric::Quantile(quantile)).ok_or_else(wrong)
+}
+
+fn tolerance(text: &str) -> Result<Ratio, String> {
+    let ratio = text.parse::<Ratio>().map_err(|error| error.to_string())?;
+    let is_sane = ratio.0 > 0.0 && ratio.0 <= 10.0;
+    is_sane.then_some(ratio).ok_or_else(|| "expected a share such as 5%, above zero".to_owned())
+}

@@ -1,0 +1,294 @@
+//! `loadgate duet`: make both arms ready, measure them side by side, judge, report.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::analysis::compare::compare;
+use crate::analysis::comparison::{Comparison, Ruling};
+use crate::cli::args::Inconclusive;
+use crate::cli::args_duet::{CourseArgs, DuetArgs, MethodArg, Metric};
+use crate::cli::duet_progress::Telling;
+use crate::cli::exit::Exit;
+use crate::cli::run::{self, SUPERVISE};
+use crate::cli::{folder, output};
+use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
+use crate::experiment::control::Control;
+use crate::experiment::duet::{Duet, DuetError, DuetEvent, StopRule, Wish, segment_load};
+use crate::experiment::head::slug;
+use crate::record::duet::{DuetEnd, DuetRecord, GateMetric, GateSettings};
+use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
+use crate::scenario::read;
+use crate::target::process::Supervisor;
+
+/// How long a preparation may take that the command line names.
+const PREPARE_WITHIN: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Runs the command.
+pub fn duet(args: &DuetArgs) -> Exit {
+    let scenario = match scenario(&args.scenario, &args.course) {
+        Ok(scenario) => scenario,
+        Err(exit) => return exit,
+    };
+    let sources = sources(args, &scenario);
+    let [baseline, candidate] = match sources {
+        Ok(sources) => sources,
+        Err(why) => {
+            output::error(&why, &[]);
+            return Exit::Usage;
+        }
+    };
+    let settings = GateSettings {
+        tolerance: args.tolerance.0,
+        looks: args.segments,
+        start_noise: args.course.start_noise.0,
+        metrics: args.metrics.iter().map(|metric| gate_metric(*metric)).collect(),
+        seed: scenario.load.seed,
+        ..GateSettings::default()
+    };
+    let course = Course {
+        scenario,
+        sources: [baseline, candidate],
+        settings,
+        stop: StopRule::WhenDecided,
+        args: &args.course,
+        quiet: args.print.quiet,
+    };
+    match course.run() {
+        Ok((record, folder)) => conclude(args, &record, &folder),
+        Err(exit) => exit,
+    }
+}
+
+/// The scenario with the load of one segment.
+pub(super) fn scenario(path: &Path, course: &CourseArgs) -> Result<Arc<Scenario>, Exit> {
+    let loaded = read::load_allowing(path, &course.allow_hosts, &run::environment);
+    let mut scenario = loaded.map_err(|problems| {
+        output::problems(&problems);
+        Exit::Usage
+    })?;
+    scenario.load.seed = course.seed.unwrap_or(scenario.load.seed);
+    let load = segment_load(&scenario.load, course.rate, course.warmup, course.segment);
+    scenario.load = load.map_err(|error| {
+        output::error(&error.to_string(), &[]);
+        Exit::Usage
+    })?;
+    Ok(Arc::new(scenario))
+}
+
+fn sources(args: &DuetArgs, scenario: &Scenario) -> Result<[ArmSource; 2], String> {
+    let baseline = match (&args.baseline_ref, &args.baseline) {
+        (Some(git_ref), _) => {
+            ArmSource::Ref { git_ref: git_ref.clone(), prepare: prepare(args, scenario) }
+        }
+        (None, Some(given)) => source(given, scenario)?,
+        (None, None) => return Err("a duet needs a baseline".to_owned()),
+    };
+    let candidate = match &args.candidate {
+        Some(given) => source(given, scenario)?,
+        None => ArmSource::Scenario,
+    };
+    Ok([baseline, candidate])
+}
+
+fn prepare(args: &DuetArgs, scenario: &Scenario) -> Option<Prepare> {
+    let given = args
+        .prepare
+        .as_ref()
+        .map(|command| Prepare { command: shell(command), within: PREPARE_WITHIN });
+    given.or_else(|| scenario.target.arms.prepare.clone())
+}
+
+/// A URL, a folder that exists, or else a command.
+fn source(given: &str, scenario: &Scenario) -> Result<ArmSource, String> {
+    if given.contains("://") {
+        let address = HttpAddress::of_url(given, &scenario.allow)
+            .map_err(|why| format!("\"{given}\": {why}"))?;
+        return Ok(ArmSource::Running(address));
+    }
+    let folder = PathBuf::from(given);
+    if folder.is_dir() {
+        return Ok(ArmSource::Folder(folder));
+    }
+    let looks_like_path = given.starts_with(['/', '.']) && !given.contains(' ');
+    if looks_like_path && !folder.exists() {
+        return Err(format!("\"{given}\" is neither a folder nor a command that exists"));
+    }
+    Ok(ArmSource::Command(shell(given)))
+}
+
+fn shell(command: &str) -> Vec<String> {
+    ["sh", "-c", command].map(str::to_owned).to_vec()
+}
+
+fn gate_metric(metric: Metric) -> GateMetric {
+    match metric {
+        Metric::Quantile(quantile) => GateMetric::ResponseTime(quantile.share()),
+        Metric::Errors => GateMetric::ErrorRate,
+    }
+}
+
+/// Everything that measures both arms.
+pub(super) struct Course<'a> {
+    pub(super) scenario: Arc<Scenario>,
+    /// Baseline, candidate.
+    pub(super) sources: [ArmSource; 2],
+    pub(super) settings: GateSettings,
+    pub(super) stop: StopRule,
+    pub(super) args: &'a CourseArgs,
+    pub(super) quiet: bool,
+}
+
+impl Course<'_> {
+    /// Measures; what went wrong is printed.
+    pub(super) fn run(self) -> Result<(DuetRecord, PathBuf), Exit> {
+        let (folder, control, program) =
+            run::prepare_in(&self.args.output, &slug(&self.scenario.name)).map_err(|why| {
+                output::error(&why, &[]);
+                Exit::Failed
+            })?;
+        let supervisor = Supervisor { program, argument: SUPERVISE };
+        let result = self.measure(&folder, &control, &supervisor);
+        match result {
+            Ok(record) => Ok((record, folder)),
+            Err(exit) => {
+                // An empty folder says nothing; what an arm printed does.
+                let _ = fs::remove_dir(&folder);
+                Err(exit)
+            }
+        }
+    }
+
+    fn measure(
+        self,
+        folder: &Path,
+        control: &Control,
+        supervisor: &Supervisor,
+    ) -> Result<DuetRecord, Exit> {
+        let mut telling = Telling::new(self.quiet, run::in_ci());
+        telling.say(&crate::experiment::duet::describe(&self.scenario.load, &self.settings));
+        let [baseline, candidate] = self.arms(folder, control, supervisor, &telling)?;
+        let _ = folder::point_latest(folder);
+        let duet = Duet {
+            scenario: Arc::clone(&self.scenario),
+            baseline: &baseline,
+            candidate: &candidate,
+            settings: self.settings,
+            wish: wish(self.args.method),
+            stop: self.stop,
+            pilot: self.args.pilot,
+            folder,
+            supervisor: supervisor.clone(),
+            receive_clock: run::receive_clock(self.args.receive_clock),
+            control: control.clone(),
+            watch: &mut |event: DuetEvent| telling.show(event),
+        };
+        let record = duet.run();
+        telling.stop();
+        for arm in [baseline, candidate] {
+            if let Err(left) = arm.remove() {
+                output::error(&left, &[]);
+            }
+        }
+        record.map_err(|error| fail(&error))
+    }
+
+    fn arms(
+        &self,
+        folder: &Path,
+        control: &Control,
+        supervisor: &Supervisor,
+        telling: &Telling,
+    ) -> Result<[PreparedArm; 2], Exit> {
+        let temporary = std::env::temp_dir();
+        let site = Site {
+            supervisor,
+            control,
+            temporary: &temporary,
+            folder,
+            search_path: std::env::var("PATH").ok(),
+            watch: &|making| match making {
+                Making::CheckingOut(git_ref) => telling.say(&format!("checking out {git_ref}")),
+                Making::Preparing(command) => telling.say(&format!("preparing: {command}")),
+            },
+        };
+        let ready = |arm: Arm, source| {
+            PreparedArm::new(&self.scenario, arm, source, &site).map_err(|error| arm_failed(&error))
+        };
+        let [baseline, candidate] = &self.sources;
+        Ok([ready(Arm::Baseline, baseline)?, ready(Arm::Candidate, candidate)?])
+    }
+}
+
+fn wish(method: MethodArg) -> Wish {
+    match method {
+        MethodArg::Auto => Wish::Auto,
+        MethodArg::Interleaved => Wish::Interleaved,
+        MethodArg::Alternating => Wish::Alternating,
+    }
+}
+
+fn arm_failed(error: &ArmError) -> Exit {
+    output::error(&error.to_string(), &[]);
+    match error {
+        ArmError::Interrupted(signal) => Exit::Interrupted(*signal),
+        ArmError::NothingToStart(_)
+        | ArmError::OtherPrefix { .. }
+        | ArmError::FolderMissing(..)
+        | ArmError::Checkout(..) => Exit::Usage,
+        ArmError::Prepare(..) => Exit::TargetLost,
+    }
+}
+
+fn fail(error: &DuetError) -> Exit {
+    match error {
+        DuetError::Arm(arm, error) => run::fail_as(&format!("the {arm}: "), error),
+        DuetError::Own(error) => run::fail_as("", error),
+        DuetError::Load(why) => {
+            output::error(why, &[]);
+            Exit::Usage
+        }
+    }
+}
+
+/// Judges, writes the reports, prints the result.
+fn conclude(args: &DuetArgs, record: &DuetRecord, folder: &Path) -> Exit {
+    let interrupted = match record.file.end {
+        Some(DuetEnd::Interrupted { signal }) => Some(Exit::Interrupted(signal)),
+        Some(DuetEnd::Finished | DuetEnd::ArmLost { .. }) | None => None,
+    };
+    let Some(comparison) = compare(record) else {
+        return without_segment(record, interrupted);
+    };
+    let exit = interrupted.unwrap_or_else(|| exit_of(&comparison, args.inconclusive));
+    output::conclude_comparison(&comparison, record, folder, args.print, exit)
+}
+
+/// What there is to say when no segment came to its end.
+fn without_segment(record: &DuetRecord, interrupted: Option<Exit>) -> Exit {
+    match &record.file.end {
+        Some(DuetEnd::ArmLost { arm, detail }) => {
+            output::error(&format!("the {arm} was lost under load: {detail}"), &[]);
+            Exit::TargetLost
+        }
+        Some(DuetEnd::Interrupted { .. } | DuetEnd::Finished) | None => {
+            let why = "interrupted before the first segment came to its end: nothing to judge";
+            output::error(why, &[]);
+            interrupted.unwrap_or(Exit::Inconclusive)
+        }
+    }
+}
+
+/// How to exit with a comparison.
+pub(super) fn exit_of(comparison: &Comparison, inconclusive: Option<Inconclusive>) -> Exit {
+    match (Exit::of(comparison.verdict), inconclusive) {
+        (Exit::Inconclusive, Some(Inconclusive::Pass)) => Exit::Pass,
+        (Exit::Inconclusive, Some(Inconclusive::Fail))
+            if comparison.ruling == Ruling::Inconclusive =>
+        {
+            Exit::Regressed
+        }
+        (Exit::Inconclusive, Some(Inconclusive::Fail)) => Exit::SloMissed,
+        (exit, _) => exit,
+    }
+}
