@@ -235,60 +235,73 @@ fn a_quota_that_makes_it_late_voids_the_run() {
 }
 
 /// A real quota of the kernel's scheduler; its group is gone when dropped.
-struct Quota(PathBuf);
+struct Quota {
+    folder: PathBuf,
+    /// What is written, and where, when there is no quota any more.
+    lifted: (&'static str, &'static str),
+}
 
 impl Quota {
-    /// So much of a core, in thousandths; `None` where nobody may make such a group.
-    fn of(thousandths: u32) -> Option<Quota> {
+    /// So many milliseconds of each second; `None` where nobody may make such a group.
+    fn of(millis: u32) -> Option<Quota> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("loadgate-test-{}-{number}", std::process::id());
-        // Of every 100 ms.
-        let micros = thousandths * 100;
-        let new = ("/sys/fs/cgroup", "cpu.max", format!("{micros} 100000"));
-        let old = ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", micros.to_string());
-        [new, old].into_iter().find_map(|(root, file, value)| {
+        let micros = millis * 1_000;
+        let both = ("/sys/fs/cgroup", vec![("cpu.max", format!("{micros} 1000000"))], "max");
+        let period = ("cpu.cfs_period_us", "1000000".to_owned());
+        let quota = ("cpu.cfs_quota_us", micros.to_string());
+        let apart = ("/sys/fs/cgroup/cpu", vec![period, quota], "-1");
+        [both, apart].into_iter().find_map(|(root, files, lifted)| {
             let folder = Path::new(root).join(&name);
             fs::create_dir(&folder).ok()?;
-            let quota = Quota(folder);
-            // A group without the file would be one without a quota.
-            let can = quota.0.join(file).exists() && fs::write(quota.0.join(file), value).is_ok();
-            can.then_some(quota)
+            let quota = Quota { folder, lifted: (files[files.len() - 1].0, lifted) };
+            // In a group without these files there is no quota.
+            let set = |(file, value): &(&str, String)| {
+                let path = quota.folder.join(file);
+                path.exists() && fs::write(path, value).is_ok()
+            };
+            files.iter().all(set).then_some(quota)
         })
     }
 
     /// Every thread of a process.
     fn take(&self, pid: Pid) {
-        fs::write(self.0.join("cgroup.procs"), pid.to_string()).unwrap();
+        fs::write(self.folder.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+
+    fn lift(&self) {
+        fs::write(self.folder.join(self.lifted.0), self.lifted.1).unwrap();
     }
 }
 
 impl Drop for Quota {
     fn drop(&mut self) {
         // What is in it ends first.
-        let gone = || fs::remove_dir(&self.0).is_ok();
-        let _ = (0..100).any(|_| {
-            gone() || {
-                thread::sleep(Duration::from_millis(20));
-                false
+        for _ in 0..100 {
+            if fs::remove_dir(&self.folder).is_ok() {
+                return;
             }
-        });
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
-/// From its second second on it has so many thousandths of a core only.
-fn under_quota(thousandths: u32, slo: &[&str]) -> Option<Outcomes> {
-    let quota = Quota::of(thousandths)?;
+/// For 3 s of its judged part it has so many milliseconds of each second only.
+fn under_quota(millis: u32, slo: &[&str]) -> Option<Outcomes> {
+    let quota = Quota::of(millis)?;
     let server = answering_after(2);
     let mut run = Run::start(&scenario(&server.url(), slo), Start::Plainly);
     run.wait_for_load(&server, 2);
     quota.take(run.pid());
+    thread::sleep(Duration::from_secs(3));
+    quota.lift();
     Some(run.end())
 }
 
 #[test]
 fn a_quota_of_the_kernel_voids_the_run() {
-    let Some(outcomes) = under_quota(20, &["p99 < 100ms"]) else {
+    let Some(outcomes) = under_quota(5, &["p99 < 100ms"]) else {
         return eprintln!("skipped: nobody may set a quota here; another test stops it instead");
     };
     outcomes.check(6);
@@ -517,8 +530,8 @@ fn tally() {
             0 => stopped(),
             1 => ("a tenth of a core", starved(), "stall"),
             2 => ("64 neighbours", among_neighbours(), "stall"),
-            3 => under_quota(20, &["p99 < 100ms"])
-                .map_or_else(stopped, |outcomes| ("a quota of 2 % of a core", outcomes, "stall")),
+            3 => under_quota(5, &["p99 < 100ms"])
+                .map_or_else(stopped, |outcomes| ("a quota of 5 ms per second", outcomes, "stall")),
             _ => without_descriptors()
                 .map_or_else(stopped, |outcomes| ("no descriptors", outcomes, "unsent")),
         };

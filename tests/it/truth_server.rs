@@ -21,6 +21,8 @@ use socket2::SockRef;
 
 /// A server that a test forgot ends by itself.
 const LIFETIME: Duration = Duration::from_secs(120);
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 4_096;
 /// The largest request that is read.
 const MAX_REQUEST: usize = 256 * 1024;
 /// Waits are cut into pieces, so that a stop does not wait for them.
@@ -135,6 +137,9 @@ impl TruthServer {
     /// Starts on a free port.
     pub(crate) fn start(behaviour: Behaviour) -> TruthServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        // The standard library's 128 are too few for all that a stopped generator is late
+        // with: the kernel would drop the rest, and try again after a second.
+        SockRef::from(&listener).listen(BACKLOG).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             behaviour,
