@@ -14,8 +14,9 @@ use crate::cli::run::{self, SUPERVISE};
 use crate::cli::{folder, output};
 use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
 use crate::experiment::control::Control;
-use crate::experiment::duet::{Duet, DuetError, DuetEvent, StopRule, Wish, segment_load};
+use crate::experiment::duet::{Duet, DuetError, DuetEvent, StopRule, Wish};
 use crate::experiment::head::slug;
+use crate::experiment::segment_load::{describe, segment_load};
 use crate::record::duet::{DuetEnd, DuetRecord, GateMetric, GateSettings};
 use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
 use crate::scenario::read;
@@ -166,7 +167,7 @@ impl Course<'_> {
         supervisor: &Supervisor,
     ) -> Result<DuetRecord, Exit> {
         let mut telling = Telling::new(self.quiet, run::in_ci());
-        telling.say(&crate::experiment::duet::describe(&self.scenario.load, &self.settings));
+        telling.say(&describe(&self.scenario.load, &self.settings));
         let [baseline, candidate] = self.arms(folder, control, supervisor, &telling)?;
         let _ = folder::point_latest(folder);
         let duet = Duet {
@@ -244,10 +245,6 @@ fn fail(error: &DuetError) -> Exit {
     match error {
         DuetError::Arm(arm, error) => run::fail_as(&format!("the {arm}: "), error),
         DuetError::Own(error) => run::fail_as("", error),
-        DuetError::Load(why) => {
-            output::error(why, &[]);
-            Exit::Usage
-        }
     }
 }
 

@@ -89,7 +89,7 @@ fn look_line(look: &Look) -> String {
         let name = results::name(metric.metric);
         let ruling = word(metric.ruling);
         match (metric.estimate, metric.metric) {
-            (None, _) => format!("{name} without requests"),
+            (None, _) => format!("{name} cannot be told yet"),
             (Some(found), GateMetric::ResponseTime(_)) => {
                 format!(
                     "{name} {:.3} ({:.3} to {:.3}) {ruling}",

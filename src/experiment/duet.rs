@@ -15,8 +15,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
-
+use crate::analysis::assess::assess;
+use crate::analysis::assessment::Verdict;
 use crate::analysis::comparison::{Look, Paired, Ruling};
 use crate::analysis::gate;
 use crate::analysis::pairing::{self, Times};
@@ -24,8 +24,10 @@ use crate::analysis::power::{GatePlan, PlannedGate, decidable, decidable_after};
 use crate::engine::plan::ReceiveClock;
 use crate::experiment::arm::PreparedArm;
 use crate::experiment::control::Control;
+use crate::experiment::head::written;
 use crate::experiment::resources::allow_connections;
 use crate::experiment::segment::{Failed, Play, Stage};
+use crate::experiment::segment_load::{requests_per_iteration, whole_seconds};
 use crate::experiment::trial::{Event, TrialError};
 use crate::record::duet::{
     ArmHead, DuetEnd, DuetFile, DuetRecord, GateMetric, GateSettings, Method, Segment, SegmentHead,
@@ -35,7 +37,6 @@ use crate::scenario::load::{Load, Stage as LoadStage};
 use crate::scenario::model::{Arm, Scenario};
 use crate::schedule::Choices;
 use crate::target::process::Supervisor;
-use crate::units::{Rate, format_duration};
 
 /// Length of a block where the arms take turns, in seconds.
 const BLOCK: u32 = 5;
@@ -118,8 +119,6 @@ pub enum DuetError {
     Arm(Arm, TrialError),
     /// The generator, or the disk.
     Own(TrialError),
-    /// The load cannot be cut into segments.
-    Load(String),
 }
 
 impl std::fmt::Display for DuetError {
@@ -127,70 +126,11 @@ impl std::fmt::Display for DuetError {
         match self {
             DuetError::Arm(arm, error) => write!(f, "the {arm}: {error}"),
             DuetError::Own(error) => error.fmt(f),
-            DuetError::Load(why) => f.write_str(why),
         }
     }
 }
 
 impl std::error::Error for DuetError {}
-
-/// The load of one segment: a constant rate gets the wished lengths, any other profile is
-/// played as it is.
-pub fn segment_load(
-    load: &Load,
-    rate: Option<Rate>,
-    warmup: Option<Duration>,
-    judged: Option<Duration>,
-) -> Result<Load, DuetError> {
-    let steady = rate.or_else(|| steady_rate(load));
-    let Some(rate) = steady else {
-        return as_it_is(load, warmup.or(judged).is_some());
-    };
-    let declared: Duration = load.stages.iter().filter(|s| s.warmup).map(|s| s.length).sum();
-    let or = |declared: Duration, default| if declared.is_zero() { default } else { declared };
-    let warmup = warmup.unwrap_or_else(|| or(declared, Duration::from_secs(10)));
-    let judged = judged.unwrap_or(Duration::from_secs(60));
-    let stage = |length: Duration, warmup| LoadStage {
-        length: whole_seconds(length),
-        from: rate,
-        to: rate,
-        warmup,
-    };
-    Ok(Load { stages: vec![stage(warmup, true), stage(judged, false)], ..load.clone() })
-}
-
-/// The one rate of all judged stages, if there is one.
-fn steady_rate(load: &Load) -> Option<Rate> {
-    let mut judged = load.stages.iter().filter(|stage| !stage.warmup);
-    let first = judged.next()?.from;
-    let same = |rate: Rate| (rate.0 - first.0).abs() < 1e-9;
-    let is_steady =
-        load.stages.iter().all(|stage| stage.warmup || same(stage.from) && same(stage.to));
-    is_steady.then_some(first)
-}
-
-fn as_it_is(load: &Load, is_cut: bool) -> Result<Load, DuetError> {
-    let begins_warm = load.stages.first().is_some_and(|stage| stage.warmup);
-    let ends_warm = load.stages.iter().skip_while(|stage| stage.warmup).any(|stage| stage.warmup);
-    let is_whole = load.stages.iter().all(|stage| stage.length.subsec_nanos() == 0);
-    let wrong = if is_cut {
-        "a load that changes is played as it is in each segment; --segment and --warmup are for \
-         a constant rate (or give one with -R)"
-    } else if !begins_warm || ends_warm {
-        "a load that changes needs one warm-up at its beginning to be played in segments; add \
-         \"warmup\": true to a first stage, or give a constant rate with -R"
-    } else if !is_whole {
-        "the stages of a load that is played in segments last whole seconds"
-    } else {
-        return Ok(load.clone());
-    };
-    Err(DuetError::Load(wrong.to_owned()))
-}
-
-fn whole_seconds(length: Duration) -> Duration {
-    let more = u64::from(length.subsec_nanos() > 0);
-    Duration::from_secs((length.as_secs() + more).max(1))
-}
 
 impl Duet<'_> {
     /// Runs it. The record has what was finished, however it ended.
@@ -216,11 +156,7 @@ impl Duet<'_> {
             Some(signal) => DuetEnd::Interrupted { signal },
             None => end,
         });
-        self.save(&record.file).map_err(|error| match error {
-            Failed::Own(error) => DuetError::Own(error),
-            Failed::Arm(arm, error) => DuetError::Arm(arm, error),
-            Failed::Died(arm, exit) => DuetError::Load(format!("the {arm} died: {exit}")),
-        })?;
+        record.file.write(self.folder).map_err(|error| DuetError::Own(TrialError::Store(error)))?;
         Ok(record)
     }
 
@@ -242,20 +178,35 @@ impl Duet<'_> {
             record.file.segments.push(SegmentHead { folder, first: segment.first });
             record.segments.push(segment);
             self.save(&record.file)?;
-            if self.look(record) != Ruling::Inconclusive && self.stop == StopRule::WhenDecided {
+            let is_decided = self.look(record) && self.stop == StopRule::WhenDecided;
+            if is_decided {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// The look after the latest segment.
-    fn look(&mut self, record: &DuetRecord) -> Ruling {
+    /// The look after the latest segment: whether more segments could change the answer. A
+    /// candidate that the gate lets pass may still have objectives that want more requests.
+    fn look(&mut self, record: &DuetRecord) -> bool {
         let measured = pairing::paired(record, Times::Response);
-        let look = gate::look(&measured, &record.file.settings, record.segments.len() - 1);
+        let (looks, _) = gate::judge(&measured, &record.file.settings);
+        let Some(look) = looks.last().cloned() else { return false };
         let ruling = look.ruling;
         (self.watch)(DuetEvent::Look(look));
-        ruling
+        match ruling {
+            Ruling::Inconclusive => false,
+            Ruling::Regressed => true,
+            Ruling::Pass | Ruling::Improved => {
+                let candidate = pairing::joined(record, Arm::Candidate);
+                let open =
+                    candidate.is_some_and(|run| assess(&run).verdict == Verdict::Inconclusive);
+                if open && record.segments.len() < self.settings.looks as usize {
+                    self.note("the gate passes; the candidate's objectives want more requests");
+                }
+                !open
+            }
+        }
     }
 
     /// Some seconds of both arms that tell what the gate will see, and how full the machine
@@ -378,7 +329,7 @@ impl Duet<'_> {
             version: VERSION,
             scenario: self.scenario.name.clone(),
             scenario_hash: self.scenario.hash.clone(),
-            started: Timestamp::try_from(SystemTime::now()).unwrap_or_default().to_string(),
+            started: written(SystemTime::now()),
             baseline: head(self.baseline),
             candidate: head(self.candidate),
             method: Method::Interleaved,
@@ -411,30 +362,4 @@ fn busy(segment: &Segment) -> Option<f64> {
     let seconds = segment.candidate.generator.iter().filter_map(|second| second.machine_busy);
     let all: Vec<f64> = seconds.collect();
     (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
-}
-
-/// Requests that an arrival leads to, if all goes well.
-fn requests_per_iteration(scenario: &Scenario) -> f64 {
-    use crate::scenario::model::Action;
-    let total: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
-    let of = |flow: &crate::scenario::model::Flow| {
-        let requests = flow.actions.iter().filter(|action| matches!(action, Action::Request(_)));
-        requests.count() as f64 * f64::from(flow.weight)
-    };
-    scenario.flows.iter().map(of).sum::<f64>() / total.max(1.0)
-}
-
-/// `5 segments of 60 s after 10 s of warm-up, at most 5m50s`.
-pub fn describe(load: &Load, settings: &GateSettings) -> String {
-    let of = |warmup| -> Duration {
-        load.stages.iter().filter(|stage| stage.warmup == warmup).map(|stage| stage.length).sum()
-    };
-    let all = load.length() * settings.looks;
-    format!(
-        "at most {} segments of {} after {} of warm-up, {} in all",
-        settings.looks,
-        format_duration(of(false)),
-        format_duration(of(true)),
-        format_duration(all)
-    )
 }

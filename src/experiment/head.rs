@@ -17,7 +17,6 @@ use crate::target::host;
 /// The head of a run that starts now.
 pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTime) -> Head {
     let millis = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-    let started = Timestamp::from_millisecond(millis as i64).unwrap_or_default();
     let thresholds = scenario.thresholds();
     Head {
         version: VERSION,
@@ -25,7 +24,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         scenario_hash: scenario.hash.clone(),
         target,
         lookup_ms: None,
-        started: started.to_string(),
+        started: written(start),
         started_unix_ms: millis as u64,
         steps: steps(scenario),
         load: load(&scenario.load),
@@ -38,6 +37,12 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         },
         environment: environment(workers),
     }
+}
+
+/// A moment as RFC 3339 in UTC, to the millisecond.
+pub fn written(moment: SystemTime) -> String {
+    let millis = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    Timestamp::from_millisecond(millis as i64).unwrap_or_default().to_string()
 }
 
 fn environment(workers: usize) -> Environment {

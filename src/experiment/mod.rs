@@ -10,5 +10,6 @@ mod lookout;
 mod moved;
 pub mod resources;
 mod segment;
+pub mod segment_load;
 pub mod start;
 pub mod trial;

@@ -120,7 +120,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("clap", &["cli/"], "arguments"),
     ("clap_complete", &["cli/"], "completions"),
     ("clap_mangen", &["cli/"], "the manual page"),
-    ("indicatif", &["cli/progress.rs"], "progress bars"),
+    ("indicatif", &["cli/duet_progress.rs", "cli/progress.rs"], "progress bars"),
     ("console", &["cli/output.rs"], "the width of the terminal"),
 ];
 

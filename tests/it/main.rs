@@ -5,6 +5,7 @@ mod architecture;
 mod arms;
 mod cli;
 mod demo_run;
+mod duet;
 mod exchange;
 mod fastify;
 mod files;

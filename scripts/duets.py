@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""How often the duet gate is right on this machine: duets of the Fastify reference API with
+itself, with a candidate that takes 15 % longer, and with one that freezes.
+
+    cargo build --release && npm ci --prefix examples/fastify-orders
+    python3 scripts/duets.py [--same=30] [--slower=20] [--frozen=10] [--segment=20] [--rate=200] [--update]
+
+Each handler burns 1.5 ms of CPU; the slower candidate 0.3 ms more, which is 15 % of the
+2 ms that a request takes; the frozen one stands still for 250 ms every 10 s. A segment has
+fresh processes of both arms. The whole takes about 75 minutes, and less with shorter
+segments, which decide less.
+
+The same pairs of unchanged builds are also judged as others do it: the candidate's p99
+against 1.10 times the baseline's of the duet before, and a Mann-Whitney test on all response
+times of the pair (p < 0.01, candidate slower).
+"""
+import base64
+import collections
+import json
+import math
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import zlib
+
+from measuring import LOADGATE, ROOT, flag, need_loadgate, publish, table
+
+API = ROOT / "examples" / "fastify-orders"
+SEGMENT, RATE = int(flag("segment", "20")), int(flag("rate", "200"))
+WARMUP, SEGMENTS = 3, 5
+CPU_MS = "1.5"
+CANDIDATES = {
+    "same": ("unchanged", {}),
+    "slower": ("15 % longer", {"FAULT_CPU_MS": "1.8"}),
+    "frozen": ("250 ms freeze every 10 s", {"FAULT_FREEZE_MS": "250", "FAULT_FREEZE_EVERY_S": "10"}),
+}
+DEFAULTS = {"same": "30", "slower": "20", "frozen": "10"}
+
+
+def main():
+    need_loadgate()
+    rows, pairs = [], []
+    for kind, (label, env) in CANDIDATES.items():
+        number = int(flag(kind, DEFAULTS[kind]))
+        duets = [duet(kind, env, seed) for seed in range(1, number + 1)]
+        rows.append(row(label, duets))
+        if kind == "same":
+            pairs = [one["arms"] for one in duets if one["arms"]]
+    heads = ["candidate", "duets", "regressed", "pass", "inconclusive", "other", "mean segments", "p50 ratio", "p95 ratio"]
+    text = f"{RATE} requests per second and arm, at most {SEGMENTS} segments of {SEGMENT} s.\n\n{table(heads, rows)}"
+    publish("duets", f"{text}\n\n{others(pairs)}")
+
+
+def duet(kind, env, seed):
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = pathlib.Path(folder, "scenario.json")
+        scenario.write_text(json.dumps(described(env)))
+        command = [LOADGATE, "duet", scenario, "--baseline", API, "--segment", f"{SEGMENT}s", "--warmup", f"{WARMUP}s",
+                   "--pilot", "0s", "--segments", SEGMENTS, "--seed", seed, "-o", folder, "--json", "-q"]
+        ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                             text=True, timeout=SEGMENTS * (SEGMENT + WARMUP + 30) + 60)
+        found = pathlib.Path(folder, "duets", "latest")
+        record = json.loads((found / "duet.json").read_text())
+        comparison = json.loads(ran.stdout)["comparison"]
+        arms = {arm: times(found, record, arm) for arm in ("baseline", "candidate")}
+        ratios = {metric["name"]: metric["estimate"] for metric in comparison["metrics"]}
+        print(f"{kind} {seed}: {comparison['ruling']}, {len(record['segments'])} segments,",
+              {name: f"{(found or {}).get('value', math.nan):.3f}" for name, found in ratios.items()}, file=sys.stderr)
+        return {"ruling": comparison["ruling"], "verdict": comparison["verdict"], "segments": len(record["segments"]),
+                "ratios": ratios, "arms": arms}
+
+
+def described(env):
+    return {
+        "name": "duets",
+        "target": {"url": "http://127.0.0.1:3210", "command": ["node", "server.js"], "cwd": str(API),
+                   "env": {"FAULT_CPU_MS": CPU_MS}, "ready": {"path": "/health", "within": "60s"},
+                   "arms": {"candidate": {"env": env}}},
+        "flows": [{"name": "read", "steps": [
+            {"name": "log in", "once": True, "request": "POST /login", "check": {"status": 200},
+             "json": {"email": "user1@orders.test", "password": "demo"}, "extract": {"token": "$.token"}},
+            {"name": "list", "request": "GET /orders?limit=20", "headers": {"authorization": "Bearer {{token}}"},
+             "check": {"status": 200}}]}],
+        "load": {"stages": [{"for": "60s", "rate": f"{RATE}/s"}]},
+        "slo": {"all": ["p50 < 5s"]},
+    }
+
+
+def row(label, duets):
+    rulings = collections.Counter(one["ruling"] for one in duets)
+    passed = rulings["pass"] + rulings["improved"]
+    known = rulings["regressed"] + passed + rulings["inconclusive"]
+    mean = sum(one["segments"] for one in duets) / max(len(duets), 1)
+    return [label, len(duets), rulings["regressed"], passed, rulings["inconclusive"], len(duets) - known, f"{mean:.1f}",
+            *(spread(duets, name) for name in ("p50 of response time", "p95 of response time"))]
+
+
+def spread(duets, name):
+    values = sorted(one["ratios"][name]["value"] for one in duets if one["ratios"].get(name))
+    return f"{values[0]:.3f} to {values[-1]:.3f}" if values else "–"
+
+
+def times(folder, record, arm):
+    """The judged response times of an arm: value in microseconds to count."""
+    counts = collections.Counter()
+    judged = range(record["warmup_seconds"], record["warmup_seconds"] + record["judged_seconds"])
+    for segment in record["segments"]:
+        for line in (folder / segment["folder"] / arm / "intervals.hlog").read_text().splitlines():
+            found = re.match(r"Tag=[^,]*\.response,([\d.]+),[^,]*,[^,]*,(.*)", line)
+            if found and float(found[1]) in judged:
+                counts.update(decoded(found[2]))
+    return counts
+
+
+def decoded(payload):
+    """A compressed V2 histogram of three figures."""
+    plain = zlib.decompress(base64.b64decode(payload)[8:])[40:]
+    counts, index, at = {}, 0, 0
+    while at < len(plain):
+        value = shift = 0
+        while True:
+            byte = plain[at]
+            at += 1
+            value |= (byte if shift == 56 else byte & 0x7F) << shift
+            shift += 7
+            if shift > 56 or not byte & 0x80:
+                break
+        number = (value >> 1) ^ -(value & 1)
+        if number > 0:
+            counts[low(index)] = counts.get(low(index), 0) + number
+        index += -number if number < 0 else 1
+    return counts
+
+
+def low(index):
+    bucket = max(index // 1024 - 1, 0)
+    return (index - bucket * 1024) << bucket
+
+
+def others(pairs):
+    """What common ways of comparing say of the unchanged builds."""
+    stored = sum(p99(now["candidate"]) > 1.1 * p99(before["baseline"]) for before, now in zip(pairs, pairs[1:]))
+    ranks = sum(is_slower(pair["baseline"], pair["candidate"]) for pair in pairs)
+    rows = [["p99 of this run > 1.10 x stored p99 of the run before", max(len(pairs) - 1, 0), stored],
+            ["Mann-Whitney on all response times, p < 0.01, slower", len(pairs), ranks]]
+    return "The same unchanged builds, judged in other ways:\n\n" + table(["way", "comparisons", "false alarms"], rows)
+
+
+def p99(counts):
+    wanted, seen = .99 * sum(counts.values()), 0
+    for value, count in sorted(counts.items()):
+        seen += count
+        if seen >= wanted:
+            return value
+    return math.nan
+
+
+def is_slower(a, b):
+    """One-sided Mann-Whitney test with ties, as a normal variable."""
+    na, nb = sum(a.values()), sum(b.values())
+    below = u = ties = 0
+    for value in sorted({*a, *b}):
+        ca, cb = a.get(value, 0), b.get(value, 0)
+        u += cb * (below + ca / 2)
+        below += ca
+        ties += (ca + cb) ** 3 - (ca + cb)
+    n = na + nb
+    variance = na * nb / 12 * ((n + 1) - ties / (n * (n - 1)))
+    return (u - na * nb / 2) / math.sqrt(variance) > 2.326
+
+
+main()
