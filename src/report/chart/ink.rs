@@ -144,6 +144,7 @@ impl Ink {
     pub(in crate::report) const IMPROVED: Ink = Ink(Colour::Green, Dash::Solid);
     pub(in crate::report) const PASSED: Ink = Ink(Colour::Blue, Dash::Solid);
     pub(in crate::report) const UNDECIDED: Ink = Ink(Colour::Grey, Dash::Solid);
+    pub(in crate::report) const ACCEPTED: Ink = Ink(Colour::Axis, Dash::Dots);
 
     /// Inks of quantiles that share a chart, in their order.
     pub(in crate::report) const QUANTILES: [Ink; 5] = [

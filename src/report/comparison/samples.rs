@@ -83,7 +83,10 @@ fn metric(metric: GateMetric, ruling: Ruling, estimate: Option<Estimate>) -> Met
         baseline: estimate.map(|_| baseline),
         candidate,
         estimate,
-        rule: (ruling == Ruling::Regressed).then_some(Rule::Trimmed),
+        rule: (ruling == Ruling::Regressed).then_some(match metric {
+            GateMetric::ResponseTime(_) => Rule::Trimmed,
+            GateMetric::ErrorRate => Rule::SignFlip,
+        }),
         smallest_visible: Some(0.08),
         seconds_needed: None,
         note: None,

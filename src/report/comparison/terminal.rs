@@ -71,7 +71,8 @@ fn metrics(comparison: &Comparison, screen: Screen) -> String {
     for metric in &comparison.metrics {
         table.add(metric_row(metric));
     }
-    let mut out = screen.heading("Candidate ÷ baseline") + &table.render(screen);
+    let mut out =
+        screen.heading("Response time and errors, candidate ÷ baseline") + &table.render(screen);
     for metric in &comparison.metrics {
         if let Some(remarks) = words::remarks(metric) {
             let name = words::short(metric.metric);
@@ -85,7 +86,7 @@ fn metric_row(metric: &MetricResult) -> Vec<Cell> {
     let paint = if metric.gates { paint(metric.ruling) } else { Paint::Dim };
     vec![
         Cell::painted(words::outcome_mark(metric), paint),
-        Cell::plain(plain::line(&metric.name)),
+        Cell::plain(words::short(metric.metric)),
         Cell::plain(words::value(metric.metric, metric.baseline)),
         Cell::plain(words::value(metric.metric, metric.candidate)),
         Cell::plain(words::estimate(metric.metric, metric.estimate).replace(" points", "")),
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_pass_claims_no_more_than_was_shown() {
-        let text = render(&samples::named("pass").report(), Style::default());
+        let text = render(&samples::named("pass").report(), Style { width: 160, color: false });
         assert!(text.contains("not slower by more than 5 %"), "{text}");
     }
 

@@ -75,7 +75,7 @@ fn statement(metric: GateMetric, ruling: Ruling, settings: &GateSettings) -> Str
         Ruling::Regressed => format!("{worse} by more than {limit}"),
         Ruling::Improved => format!("{better} by more than {limit}"),
         Ruling::Pass => format!("not {worse} by more than {limit}"),
-        Ruling::Inconclusive => format!("not known to be within {limit}"),
+        Ruling::Inconclusive => format!("undecided against {limit}"),
     }
 }
 
@@ -170,7 +170,7 @@ fn signed(value: f64, write: fn(f64) -> String) -> String {
 }
 
 /// A share as percentage points, without a unit.
-fn points(share: f64) -> String {
+pub(super) fn points(share: f64) -> String {
     let points = share * 100.0;
     match points {
         p if p.is_nan() => figures::NOTHING.to_owned(),

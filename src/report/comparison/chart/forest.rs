@@ -11,7 +11,6 @@ use crate::report::chart::header::Header;
 use crate::report::chart::ink::Ink;
 use crate::report::chart::panel::{BELOW, EDGE, Frame, Panel, pixels};
 use crate::report::comparison::words;
-use crate::report::plain;
 
 /// Between the axis of the ratios and the rows of differences.
 const APART: i32 = 22;
@@ -30,7 +29,7 @@ impl Layout {
     fn of(width: Width) -> Layout {
         let pixels = width.pixels();
         match width {
-            Width::Wide => Layout { left: 180, right: pixels - 270, row: 36, line: 18 },
+            Width::Wide => Layout { left: 100, right: pixels - 310, row: 34, line: 17 },
             Width::Narrow => Layout { left: EDGE, right: pixels - EDGE, row: 66, line: 52 },
         }
     }
@@ -65,7 +64,7 @@ pub(super) fn draw(comparison: &Comparison, width: Width) -> Option<String> {
 fn header(comparison: &Comparison, width: Width) -> Header {
     let rulings = comparison.metrics.iter().filter(|m| m.estimate.is_some()).map(|m| m.ruling);
     let mut keys = marks::keys(rulings);
-    keys.push(marks::band_key(&comparison.settings));
+    keys.push(marks::band_key(comparison, marks::Band::All));
     Header::new(Chart::Ratios.title(), keys, width)
 }
 
@@ -99,10 +98,13 @@ fn draw_group(
     let frame = Frame { left: layout.left, right: layout.right, top, bottom };
     let panel = Panel { canvas, frame, x: &group.axis, y: &group.axis };
     let metric = group.rows[0].metric;
-    // On a narrow chart names stand in the frame, so the band is drawn beside the lines only.
     let (low, high) = marks::accepted(metric, &comparison.settings);
     panel.shade(low, high);
     panel.vertical_grid();
+    for end in [low, high] {
+        let x = panel.at(end, 0.0).0;
+        canvas.line(vec![(x, top), (x, bottom)], Ink::ACCEPTED, 1);
+    }
     let x = panel.at(marks::unchanged(metric), 0.0).0;
     canvas.line(vec![(x, top), (x, bottom)], Ink::TEXT, 1);
     for (place, row) in group.rows.iter().enumerate() {
@@ -121,16 +123,16 @@ fn draw_texts(canvas: &Canvas, row: &MetricResult, (layout, width): (&Layout, Wi
     let ruling = words::outcome(row);
     match width {
         Width::Wide => {
-            let name = lettering.fitted(&plain::line(&row.name), layout.left - 28);
+            let name = lettering.fitted(&words::short(row.metric), layout.left - 28);
             let end = (layout.left - 14, top + layout.line);
             canvas.text(&name, end, lettering.aligned(Align::End));
             let beside = layout.right + 14;
-            canvas.text(ruling, (beside, top + 10), lettering);
-            canvas.text(&figures, (beside, top + 26), Lettering::SMALL);
+            canvas.text(ruling, (beside, top + layout.line), lettering);
+            canvas.text(&figures, (beside + 100, top + layout.line), Lettering::SMALL);
         }
         Width::Narrow => {
             let room = layout.right - layout.left - lettering.width(ruling) - 12;
-            let name = lettering.fitted(&plain::line(&row.name), room);
+            let name = lettering.fitted(&words::short(row.metric), room);
             canvas.text(&name, (layout.left, top + 13), lettering);
             let end = (layout.right, top + 13);
             canvas.text(ruling, end, lettering.aligned(Align::End));

@@ -62,7 +62,7 @@ fn rows(looks: &[Look]) -> Vec<Row<'_>> {
 fn header(comparison: &Comparison, width: Width) -> Header {
     let seen = comparison.looks.iter().flat_map(|look| &look.metrics);
     let mut keys = marks::keys(seen.map(|seen| seen.ruling));
-    keys.push(marks::band_key(&comparison.settings));
+    keys.push(marks::band_key(comparison, marks::Band::All));
     if decided(comparison).is_some() {
         keys.push(Key { sign: Sign::Tick(Ink::LIMIT_TICK), text: "the gate decided".into() });
     }
@@ -96,6 +96,9 @@ fn draw_row(canvas: &Canvas, comparison: &Comparison, row: &Row, place: &Place) 
     }
     for (look, seen) in &row.seen {
         draw_look(&panel, *look as f64, seen);
+    }
+    if !row.seen.iter().any(|(_, seen)| seen.estimate.is_some_and(|e| marks::is_drawable(&e))) {
+        panel.message("no estimate");
     }
     panel.bottom_axis();
     if place.is_last {

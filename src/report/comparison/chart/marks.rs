@@ -51,9 +51,27 @@ fn sign(ruling: Ruling) -> Sign {
 }
 
 /// The legend's entry for the band.
-pub(super) fn band_key(settings: &GateSettings) -> Key {
-    let text = format!("within the tolerance of {}", words::percent(settings.tolerance));
+pub(super) fn band_key(comparison: &Comparison, of: Band) -> Key {
+    let settings = &comparison.settings;
+    let tolerance = words::percent(settings.tolerance);
+    let errors = comparison.metrics.iter().any(|metric| metric.metric == GateMetric::ErrorRate);
+    let text = match of {
+        Band::All if errors => {
+            let floor = words::points(settings.error_floor);
+            format!("accepted: {tolerance}; error rate {floor} points")
+        }
+        Band::All | Band::Ratios => format!("accepted: {tolerance}"),
+    };
     Key { sign: Sign::Area(Ink::SHADE), text: text.into() }
+}
+
+/// Whose accepted changes a chart shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Band {
+    /// Ratios and the error rate.
+    All,
+    /// Ratios only.
+    Ratios,
 }
 
 /// Both ends of what is accepted.
@@ -100,8 +118,11 @@ pub(super) fn is_drawable(found: &Estimate) -> bool {
 pub(super) fn band(panel: &Panel, comparison: &Comparison, metric: GateMetric) {
     let (low, high) = accepted(metric, &comparison.settings);
     let frame = panel.frame;
-    let height = |value| panel.at(0.0, value).1;
-    panel.canvas.rect((frame.left, height(high)), (frame.right, height(low)), Ink::SHADE);
+    let [low, high] = [low, high].map(|value| panel.at(0.0, value).1);
+    panel.canvas.rect((frame.left, high), (frame.right, low), Ink::SHADE);
+    for y in [low, high] {
+        panel.canvas.line(vec![(frame.left, y), (frame.right, y)], Ink::ACCEPTED, 1);
+    }
 }
 
 /// The line of no change, above the grid.

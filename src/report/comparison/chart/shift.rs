@@ -43,7 +43,7 @@ pub(super) fn draw(comparison: &Comparison, width: Width) -> Option<String> {
 fn header(comparison: &Comparison, width: Width) -> Header {
     let keys = vec![
         Key { sign: Sign::Line(Ink::CANDIDATE, 2), text: "candidate ÷ baseline".into() },
-        marks::band_key(&comparison.settings),
+        marks::band_key(comparison, marks::Band::Ratios),
     ];
     Header::new(Chart::Shift.title(), keys, width)
 }

@@ -48,7 +48,7 @@ fn header(comparison: &Comparison, width: Width) -> Header {
             text: figures::quantile(*share).into(),
         })
         .collect();
-    keys.push(marks::band_key(&comparison.settings));
+    keys.push(marks::band_key(comparison, marks::Band::Ratios));
     if first_of_segments(&comparison.over_time).next().is_some() {
         keys.push(Key { sign: Sign::Tick(Ink::LIMIT_TICK), text: "new segment".into() });
     }
@@ -65,7 +65,7 @@ fn borders(panel: &Panel, series: &RatioSeries) {
     for start in first_of_segments(series) {
         let x = panel.at(f64::from(start), 1.0).0;
         let line = vec![(x, panel.frame.top), (x, panel.frame.bottom)];
-        panel.canvas.line(line, Ink::LIMIT_TICK, 2);
+        panel.canvas.line(line, Ink::LIMIT_TICK, 1);
     }
 }
 
