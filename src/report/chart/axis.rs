@@ -180,8 +180,8 @@ impl Axis {
         most: usize,
     ) -> Axis {
         let sizes = values.into_iter().map(f64::abs);
-        let largest = extremes(sizes).1.max(1e-6).min(1.0) * 1.08;
-        let step = round_step(2.0 * largest * 100.0, most);
+        let largest = extremes(sizes).1.clamp(1e-6, 1.0) * 1.08;
+        let step = round_step(2.0 * largest * 100.0, most.max(4));
         let ticks = multiples(-largest * 100.0, largest * 100.0, step)
             .map(|value| Tick { value: value / 100.0, text: signed(value, step) });
         Axis {

@@ -59,6 +59,7 @@ const P50: GateMetric = GateMetric::ResponseTime(0.5);
 const P95: GateMetric = GateMetric::ResponseTime(0.95);
 const P99: GateMetric = GateMetric::ResponseTime(0.99);
 
+#[expect(clippy::unnecessary_wraps, reason = "it is written into optional fields")]
 fn found(value: f64, low: f64, high: f64) -> Option<Estimate> {
     Some(Estimate { value, low, high })
 }

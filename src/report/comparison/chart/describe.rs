@@ -22,7 +22,7 @@ fn ratios(comparison: &Comparison) -> String {
         let found = words::ratio_with_interval(metric.metric, metric.estimate);
         format!("{}: {found}, {}. ", words::short(metric.metric), words::outcome(metric))
     };
-    or(comparison.metrics.iter().map(one).collect(), "No metric was compared.")
+    or(&comparison.metrics.iter().map(one).collect::<String>(), "No metric was compared.")
 }
 
 fn over_time(comparison: &Comparison) -> String {
@@ -38,15 +38,15 @@ fn values(comparison: &Comparison) -> String {
         let name = words::short(metric.metric);
         format!("{name}: baseline {baseline}, candidate {candidate}. ")
     };
-    or(comparison.metrics.iter().map(one).collect(), "There are no times.")
+    or(&comparison.metrics.iter().map(one).collect::<String>(), "There are no times.")
 }
 
 fn shift(comparison: &Comparison) -> String {
     let Some((share, ratio)) = comparison.curves.shift.last() else {
         return "There are too few requests.".to_owned();
     };
-    let (quantile, ratio) = (figures::quantile(*share), words::ratio(*ratio));
-    format!("The last point is {quantile}, with a ratio of {ratio}.")
+    let (share, ratio) = (figures::share(*share), words::ratio(*ratio));
+    format!("The last point is at {share} of the requests, with a ratio of {ratio}.")
 }
 
 fn looks(comparison: &Comparison) -> String {
@@ -59,9 +59,9 @@ fn looks(comparison: &Comparison) -> String {
         let metrics: Vec<String> = metrics.collect();
         format!("Look {number} after {seconds}: {gate} ({}). ", metrics.join(", "))
     });
-    or(looks.collect(), "No look was taken.")
+    or(&looks.collect::<String>(), "No look was taken.")
 }
 
-fn or(text: String, instead: &str) -> String {
+fn or(text: &str, instead: &str) -> String {
     if text.is_empty() { instead.to_owned() } else { text.trim_end().to_owned() }
 }

@@ -29,7 +29,7 @@ impl Layout {
     fn of(width: Width) -> Layout {
         let pixels = width.pixels();
         match width {
-            Width::Wide => Layout { left: 100, right: pixels - 310, row: 34, line: 17 },
+            Width::Wide => Layout { left: 112, right: pixels - 310, row: 34, line: 17 },
             Width::Narrow => Layout { left: EDGE, right: pixels - EDGE, row: 66, line: 52 },
         }
     }
@@ -131,6 +131,8 @@ fn draw_texts(canvas: &Canvas, row: &MetricResult, (layout, width): (&Layout, Wi
             canvas.text(&figures, (beside + 100, top + layout.line), Lettering::SMALL);
         }
         Width::Narrow => {
+            // Lines through the texts would make them hard to read.
+            canvas.rect((layout.left, top), (layout.right, top + 40), Ink::BACKGROUND);
             let room = layout.right - layout.left - lettering.width(ruling) - 12;
             let name = lettering.fitted(&words::short(row.metric), room);
             canvas.text(&name, (layout.left, top + 13), lettering);

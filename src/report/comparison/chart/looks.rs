@@ -6,7 +6,7 @@ use super::{Chart, Width};
 use crate::analysis::comparison::{Comparison, Estimate, Look, LookMetric, Ruling};
 use crate::record::duet::GateMetric;
 use crate::report::chart::axis::{Axis, Tick};
-use crate::report::chart::canvas::{Canvas, drawn};
+use crate::report::chart::canvas::{Canvas, Lettering, drawn};
 use crate::report::chart::header::{Header, Key, Sign};
 use crate::report::chart::ink::Ink;
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
@@ -89,16 +89,17 @@ fn draw_row(canvas: &Canvas, comparison: &Comparison, row: &Row, place: &Place) 
     let panel = Panel { canvas, frame, x: &x, y: &y };
     marks::band(&panel, comparison, row.metric);
     panel.left_axis();
-    marks::unchanged_line(&panel, row.metric);
+    if row.seen.iter().any(|(_, seen)| seen.estimate.is_some_and(|e| marks::is_drawable(&e))) {
+        marks::unchanged_line(&panel, row.metric);
+    } else {
+        canvas.text("no estimate", (frame.left + 150, frame.top + 30), Lettering::SMALL);
+    }
     if let Some(look) = decided(comparison) {
         let at = panel.at(look as f64, 0.0).0;
         canvas.line(vec![(at, frame.top), (at, frame.bottom)], Ink::LIMIT_TICK, 1);
     }
     for (look, seen) in &row.seen {
         draw_look(&panel, *look as f64, seen);
-    }
-    if !row.seen.iter().any(|(_, seen)| seen.estimate.is_some_and(|e| marks::is_drawable(&e))) {
-        panel.message("no estimate");
     }
     panel.bottom_axis();
     if place.is_last {

@@ -57,7 +57,9 @@ fn each_new_segment_has_its_line() {
     let one_more = |segments: u32| {
         let mut sample = samples::named("pass");
         let starts = &mut sample.comparison.over_time.starts;
-        starts.iter_mut().for_each(|(_, segment)| *segment = (*segment).min(segments));
+        for (_, segment) in starts.iter_mut() {
+            *segment = (*segment).min(segments);
+        }
         let svg = render(&sample.report(), Chart::OverTime, Theme::Light).unwrap();
         svg.matches("stroke=\"#A8417E\"").count()
     };
