@@ -23,7 +23,9 @@ pub fn render(report: &Report) -> String {
     if report.assessment.verdict == Verdict::Regressed {
         suite.add_test_case(regression(report));
     }
-    suite.add_test_cases(report.assessment.slos.iter().map(|slo| objective(report, slo)));
+    let scenario = words::scenario(report);
+    let slos = report.assessment.slos.iter();
+    suite.add_test_cases(slos.map(|slo| objective(&scenario, report.exit_code, slo)));
     let mut suites = Suites::new("loadgate");
     suites.set_time(judged(report.assessment));
     suites.add_test_suite(suite);
@@ -88,31 +90,38 @@ fn regression(report: &Report) -> TestCase {
     case
 }
 
-fn objective(report: &Report, slo: &SloResult) -> TestCase {
-    let mut case = TestCase::new(plain::line(&slo.text), objective_status(report, slo));
+/// One objective; `exit_code` says whether the caller lets inconclusive through.
+pub(super) fn objective(scenario: &str, exit_code: u8, slo: &SloResult) -> TestCase {
+    let mut case = TestCase::new(plain::line(&slo.text), objective_status(exit_code, slo));
     let step = slo.step.as_deref().map(plain::line);
-    case.set_classname(step.unwrap_or_else(|| words::scenario(report)));
+    case.set_classname(step.unwrap_or_else(|| scenario.to_owned()));
     case.set_time(Duration::ZERO);
     case.set_system_out(objective_text(slo));
     case
 }
 
-fn objective_status(report: &Report, slo: &SloResult) -> TestCaseStatus {
+fn objective_status(exit_code: u8, slo: &SloResult) -> TestCaseStatus {
     let message = objective_message(slo);
     match slo.status {
         SloStatus::Met => TestCaseStatus::success(),
         SloStatus::Missed => not_passed(NonSuccessKind::Failure, "missed", &message),
         SloStatus::Invalid => not_passed(NonSuccessKind::Error, "invalid", &message),
-        SloStatus::Inconclusive if report.exit_code == 0 => {
-            let mut status = TestCaseStatus::skipped();
-            status.set_type("inconclusive").set_message(message);
-            status
-        }
-        SloStatus::Inconclusive => not_passed(NonSuccessKind::Failure, "inconclusive", &message),
+        SloStatus::Inconclusive => inconclusive(exit_code, &message),
     }
 }
 
-fn not_passed(kind: NonSuccessKind, name: &str, message: &str) -> TestCaseStatus {
+/// A failure, unless the caller lets inconclusive through.
+pub(super) fn inconclusive(exit_code: u8, message: &str) -> TestCaseStatus {
+    if exit_code != 0 {
+        return not_passed(NonSuccessKind::Failure, "inconclusive", message);
+    }
+    let mut status = TestCaseStatus::skipped();
+    status.set_type("inconclusive").set_message(message);
+    status
+}
+
+/// A failure or an error with its type.
+pub(super) fn not_passed(kind: NonSuccessKind, name: &str, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(name).set_message(message);
     status

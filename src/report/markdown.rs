@@ -12,24 +12,29 @@ use crate::analysis::assessment::{Finding, SloResult, Summary, Verdict};
 pub fn render(report: &Report) -> String {
     let sections = [
         heading(report),
-        objectives(report),
+        objectives(&report.assessment.slos),
         steps(report),
         outcomes(report),
-        findings(report),
-        unknowns(report),
+        findings(&report.assessment.findings),
+        unknowns(&report.assessment.limits_of_knowledge),
         footer(report),
     ];
     let written: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
     written.join("\n")
 }
 
-fn heading(report: &Report) -> String {
-    let symbol = match report.assessment.verdict {
+/// What is seen of the verdict first.
+pub(super) fn symbol(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Pass => "✅",
         Verdict::SloMissed | Verdict::Regressed | Verdict::TargetLost => "❌",
         Verdict::Inconclusive => "❔",
         Verdict::Invalid => "⚠️",
-    };
+    }
+}
+
+fn heading(report: &Report) -> String {
+    let symbol = symbol(report.assessment.verdict);
     let verdict = words::verdict(report.assessment.verdict);
     let scenario = escaped(&words::scenario(report));
     let load = words::load(report.assessment);
@@ -42,16 +47,17 @@ fn heading(report: &Report) -> String {
     out
 }
 
-fn objectives(report: &Report) -> String {
-    if report.assessment.slos.is_empty() {
+/// What was asked for and how it came out.
+pub(super) fn objectives(slos: &[SloResult]) -> String {
+    if slos.is_empty() {
         return String::new();
     }
     let mut out =
         "| | objective | measured | 90 % interval | limit |\n|---|---|---:|---:|---:|\n".to_owned();
-    for slo in &report.assessment.slos {
+    for slo in slos {
         out += &objective_row(slo);
     }
-    for (objectives, note) in words::notes(&report.assessment.slos) {
+    for (objectives, note) in words::notes(slos) {
         let _ = write!(out, "\n{}: {}\n", escaped(&objectives), escaped(&note));
     }
     out
@@ -105,11 +111,12 @@ fn outcomes(report: &Report) -> String {
     out + "\n"
 }
 
-fn findings(report: &Report) -> String {
-    if report.assessment.findings.is_empty() {
+/// Doubts and warnings, each with what to do.
+pub(super) fn findings(findings: &[Finding]) -> String {
+    if findings.is_empty() {
         return String::new();
     }
-    let written: String = report.assessment.findings.iter().map(one_finding).collect();
+    let written: String = findings.iter().map(one_finding).collect();
     format!("### Findings\n\n{written}")
 }
 
@@ -123,13 +130,14 @@ fn one_finding(finding: &Finding) -> String {
     )
 }
 
-fn unknowns(report: &Report) -> String {
-    if report.assessment.limits_of_knowledge.is_empty() {
+/// What the run cannot say.
+pub(super) fn unknowns(limits: &[String]) -> String {
+    if limits.is_empty() {
         return String::new();
     }
     format!(
         "<details><summary>What this run cannot say</summary>\n\n{}\n</details>\n",
-        list(&report.assessment.limits_of_knowledge)
+        list(limits)
     )
 }
 
@@ -144,7 +152,8 @@ fn footer(report: &Report) -> String {
     )
 }
 
-fn list(texts: &[String]) -> String {
+/// One item for each text, which keeps its lines.
+pub(super) fn list(texts: &[String]) -> String {
     let item = |text: &String| {
         let lines: Vec<String> = plain::lines(text).iter().map(|line| escaped(line)).collect();
         format!("- {}\n", lines.join("<br>"))
@@ -154,7 +163,7 @@ fn list(texts: &[String]) -> String {
 
 /// A plain line with a backslash before all that Markdown or GitHub gives a meaning to.
 /// Colons and the dot of `www.` would make links; `$` formulas; `@` mentions.
-fn escaped(line: &str) -> String {
+pub(super) fn escaped(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     for (place, c) in line.char_indices() {
         let at_start = place == 0 && matches!(c, '-' | '+' | '=');

@@ -7,9 +7,10 @@
 //!
 //! `figures` turns numbers into text, `words` has the phrases that several formats
 //! share; `terminal`, `markdown`, `junit`, `json`, `chart` and `html` are one format
-//! each.
+//! each; `comparison` has the same formats for a candidate beside its baseline.
 
 pub mod chart;
+pub mod comparison;
 mod figures;
 pub mod html;
 pub mod json;

@@ -87,7 +87,7 @@ pub(super) fn interval(slo: &SloResult) -> String {
 }
 
 /// `1.2 – 1.4 ms`: the unit once if both have the same.
-fn span(low: &str, high: &str) -> String {
+pub(super) fn span(low: &str, high: &str) -> String {
     let unit = |text: &str| text.rsplit_once(' ').map(|(_, unit)| unit.to_owned());
     match low.rsplit_once(' ') {
         Some((number, of_low)) if unit(high).as_deref() == Some(of_low) => {

@@ -30,42 +30,51 @@ impl Scale {
 
 /// A tick and its text.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Tick {
-    pub(super) value: f64,
-    pub(super) text: String,
+pub(in crate::report) struct Tick {
+    pub(in crate::report) value: f64,
+    pub(in crate::report) text: String,
 }
 
 /// One direction of a chart.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Axis {
+pub(in crate::report) struct Axis {
     scale: Scale,
     from: f64,
     to: f64,
     /// What is measured, with its unit.
-    pub(super) title: String,
+    pub(in crate::report) title: String,
     /// In ascending order.
-    pub(super) ticks: Vec<Tick>,
+    pub(in crate::report) ticks: Vec<Tick>,
 }
 
 impl Axis {
     /// The place of a value in [0, 1]; values outside of the range stay at its ends.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub(in crate::report) fn place(&self, value: f64) -> f64 {
         let [from, to, value] = [self.from, self.to, value].map(|v| self.scale.place(v));
         ((value - from) / (to - from)).clamp(0.0, 1.0)
     }
 
     /// Time since the start of the schedule, in seconds, with at most so many ticks.
-    pub(super) fn time(from: f64, to: f64, most: usize) -> Axis {
+    pub(in crate::report) fn time(from: f64, to: f64, most: usize) -> Axis {
+        Axis::lasting("time since the start", (from, to), most)
+    }
+
+    /// A length of time that is called something else.
+    pub(in crate::report) fn lasting(title: &str, (from, to): (f64, f64), most: usize) -> Axis {
         let to = to.max(from + 1.0);
         let step = time_step(to - from, most);
         let (unit, write) = time_format(step, to);
         let ticks = multiples(from, to, step).map(|value| Tick { value, text: write(value) });
-        let title = format!("time since the start ({unit})");
+        let title = format!("{title} ({unit})");
         Axis { scale: Scale::Linear, from, to, title, ticks: ticks.collect() }
     }
 
     /// Times in milliseconds; logarithmic where linear would flatten all but the largest.
-    pub(super) fn millis(title: &str, values: impl IntoIterator<Item = f64>, most: usize) -> Axis {
+    pub(in crate::report) fn millis(
+        title: &str,
+        values: impl IntoIterator<Item = f64>,
+        most: usize,
+    ) -> Axis {
         let (least, largest) = extremes(values);
         if least < f64::INFINITY && largest / least > LINEAR_RATIO {
             return Axis::log_millis(title, least, largest, most);
@@ -103,7 +112,11 @@ impl Axis {
     }
 
     /// From zero to a round number above the largest value.
-    pub(super) fn amount(title: &str, values: impl IntoIterator<Item = f64>, most: usize) -> Axis {
+    pub(in crate::report) fn amount(
+        title: &str,
+        values: impl IntoIterator<Item = f64>,
+        most: usize,
+    ) -> Axis {
         Axis::from_zero(title, extremes(values).1, (1.0, most))
     }
 
@@ -124,7 +137,7 @@ impl Axis {
     }
 
     /// Percentiles on a scale of nines, up to the largest share.
-    pub(super) fn nines(largest: f64) -> Axis {
+    pub(in crate::report) fn nines(largest: f64) -> Axis {
         let to = if largest.is_finite() { largest.clamp(0.9, 1.0 - 1e-9) } else { 0.9 };
         let near = [0.0, 0.5, 0.9, 0.95];
         let far = (2..10).map(|nines| 1.0 - 0.1_f64.powi(nines));
@@ -135,6 +148,73 @@ impl Axis {
             .map(|value| Tick { value, text: trim_zeros(value * 100.0, 7) });
         let title = "percentile: % of requests that took no longer".to_owned();
         Axis { scale: Scale::Nines, from: 0.0, to, title, ticks: ticks.collect() }
+    }
+
+    /// Ticks of its own at given values, which lie between the ends.
+    pub(in crate::report) fn of_ticks(
+        title: &str,
+        (from, to): (f64, f64),
+        ticks: Vec<Tick>,
+    ) -> Axis {
+        Axis { scale: Scale::Linear, from, to, title: title.to_owned(), ticks }
+    }
+
+    /// Ratios on a log scale, so that twice and half are as far from 1; always shows 1.
+    pub(in crate::report) fn ratio(
+        title: &str,
+        values: impl IntoIterator<Item = f64>,
+        most: usize,
+    ) -> Axis {
+        let (least, largest) = extremes(values);
+        let (least, largest) = (least.clamp(1e-3, 1.0), largest.clamp(1.0, 1e3));
+        let room = (largest / least).max(1.02).powf(0.06);
+        let (from, to) = (least / room, largest * room);
+        let ticks = ratio_ticks(from, to, most);
+        Axis { scale: Scale::Log, from, to, title: title.to_owned(), ticks }
+    }
+
+    /// Differences of shares in percentage points, as far to the left of 0 as to the right.
+    pub(in crate::report) fn points(
+        title: &str,
+        values: impl IntoIterator<Item = f64>,
+        most: usize,
+    ) -> Axis {
+        let sizes = values.into_iter().map(f64::abs);
+        let largest = extremes(sizes).1.clamp(1e-6, 1.0) * 1.08;
+        let step = round_step(2.0 * largest * 100.0, most.max(4));
+        let ticks = multiples(-largest * 100.0, largest * 100.0, step)
+            .map(|value| Tick { value: value / 100.0, text: signed(value, step) });
+        Axis {
+            scale: Scale::Linear,
+            from: -largest,
+            to: largest,
+            title: title.to_owned(),
+            ticks: ticks.collect(),
+        }
+    }
+}
+
+/// Even steps where they fit, else 1, 2 and 5 times the powers of ten, else these alone.
+fn ratio_ticks(from: f64, to: f64, most: usize) -> Vec<Tick> {
+    let written = |value: f64, digits| Tick { value, text: trim_zeros(value, digits) };
+    if to / from < 4.0 {
+        let step = round_step(to - from, most);
+        let digits = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
+        return multiples(from, to, step).map(|value| written(value, digits)).collect();
+    }
+    let digits: &[f64] = if to / from < 200.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let decades = (-4..5).map(|decade| 10_f64.powi(decade));
+    let all = decades.flat_map(|power| digits.iter().map(move |digit| digit * power));
+    all.filter(|value| (from..=to).contains(value)).map(|value| written(value, 4)).collect()
+}
+
+fn signed(value: f64, step: f64) -> String {
+    let digits = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
+    let size = trim_zeros(value.abs(), digits);
+    match value {
+        _ if size == "0" => size,
+        v if v < 0.0 => format!("−{size}"),
+        _ => format!("+{size}"),
     }
 }
 
@@ -246,6 +326,25 @@ mod tests {
             let axis = Axis::amount("requests per second", values, 5);
             assert_eq!(texts(&axis), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
         }
+    }
+
+    #[test]
+    fn ratios_stand_around_one() {
+        let texts_of = |values: &[f64]| {
+            let axis = Axis::ratio("ratio", values.iter().copied(), 6);
+            axis.ticks.into_iter().map(|tick| tick.text).collect::<Vec<_>>()
+        };
+        assert_eq!(texts_of(&[0.96, 1.04]), ["0.96", "0.98", "1", "1.02", "1.04"]);
+        assert_eq!(texts_of(&[0.8, 50.0]), ["1", "2", "5", "10", "20", "50"]);
+        assert!(texts_of(&[]).contains(&"1".to_owned()));
+        assert!(texts_of(&[f64::NAN, 0.0, 1e300]).contains(&"1".to_owned()));
+    }
+
+    #[test]
+    fn differences_have_a_sign_and_zero_has_none() {
+        let axis = Axis::points("errors", [0.001, -0.002], 5);
+        assert_eq!(texts(&axis), ["−0.2", "−0.1", "0", "+0.1", "+0.2"]);
+        assert!((axis.place(0.0) - 0.5).abs() < 1e-9);
     }
 
     #[test]

@@ -14,18 +14,18 @@ use super::ink::Ink;
 use crate::report::plain;
 
 /// A place in pixels from the upper left corner.
-pub(super) type Point = (i32, i32);
+pub(in crate::report) type Point = (i32, i32);
 
 /// Writing to a text cannot fail, and nothing else can go wrong in the SVG backend.
 const DRAWN: &str = "an SVG in memory can always be drawn";
 
 /// What is drawn on.
-pub(super) struct Canvas<'a> {
+pub(in crate::report) struct Canvas<'a> {
     root: DrawingArea<SVGBackend<'a>, Shift>,
 }
 
 /// Draws an SVG of the given size.
-pub(super) fn drawn((width, height): Point, draw: impl FnOnce(&Canvas)) -> String {
+pub(in crate::report) fn drawn((width, height): Point, draw: impl FnOnce(&Canvas)) -> String {
     let mut svg = String::new();
     let size = (width.unsigned_abs(), height.unsigned_abs());
     let canvas = Canvas { root: SVGBackend::with_string(&mut svg, size).into_drawing_area() };
@@ -38,16 +38,16 @@ pub(super) fn drawn((width, height): Point, draw: impl FnOnce(&Canvas)) -> Strin
 
 /// How a text is written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lettering {
-    pub(super) size: i32,
-    pub(super) ink: Ink,
-    pub(super) align: Align,
-    pub(super) bold: bool,
+pub(in crate::report) struct Lettering {
+    pub(in crate::report) size: i32,
+    pub(in crate::report) ink: Ink,
+    pub(in crate::report) align: Align,
+    pub(in crate::report) bold: bool,
 }
 
 /// Which end of a text its place is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
+pub(in crate::report) enum Align {
     Start,
     Middle,
     End,
@@ -55,63 +55,63 @@ pub(super) enum Align {
 
 impl Lettering {
     /// Figures at an axis and the like.
-    pub(super) const SMALL: Lettering =
+    pub(in crate::report) const SMALL: Lettering =
         Lettering { size: 12, ink: Ink::MUTED, align: Align::Start, bold: false };
     /// What is read first.
-    pub(super) const TITLE: Lettering =
+    pub(in crate::report) const TITLE: Lettering =
         Lettering { size: 16, ink: Ink::TEXT, align: Align::Start, bold: true };
 
-    pub(super) fn aligned(self, align: Align) -> Lettering {
+    pub(in crate::report) fn aligned(self, align: Align) -> Lettering {
         Lettering { align, ..self }
     }
 
-    pub(super) fn inked(self, ink: Ink) -> Lettering {
+    pub(in crate::report) fn inked(self, ink: Ink) -> Lettering {
         Lettering { ink, ..self }
     }
 
     /// The estimated width of a text, in pixels.
-    pub(super) fn width(self, text: &str) -> i32 {
+    pub(in crate::report) fn width(self, text: &str) -> i32 {
         let share = if self.bold { 0.66 } else { 0.6 };
         (plain::width(text) as f64 * f64::from(self.size) * share).ceil() as i32
     }
 
     /// The text, shortened to a width in pixels.
-    pub(super) fn fitted(self, text: &str, width: i32) -> String {
+    pub(in crate::report) fn fitted(self, text: &str, width: i32) -> String {
         let letter = f64::from(self.width("x"));
         plain::fitted(text, (f64::from(width) / letter).floor().max(2.0) as usize)
     }
 }
 
 impl Canvas<'_> {
-    pub(super) fn line(&self, points: Vec<Point>, ink: Ink, width: u32) {
+    pub(in crate::report) fn line(&self, points: Vec<Point>, ink: Ink, width: u32) {
         let path = PathElement::new(points, stroke(ink, width));
         self.root.draw(&path).expect(DRAWN);
     }
 
     /// A filled outline; `opacity` in [0, 1].
-    pub(super) fn area(&self, outline: Vec<Point>, ink: Ink, opacity: f64) {
+    pub(in crate::report) fn area(&self, outline: Vec<Point>, ink: Ink, opacity: f64) {
         let area = Polygon::new(outline, ink.placeholder().mix(opacity));
         self.root.draw(&area).expect(DRAWN);
     }
 
-    pub(super) fn rect(&self, from: Point, to: Point, ink: Ink) {
+    pub(in crate::report) fn rect(&self, from: Point, to: Point, ink: Ink) {
         let rect = Rectangle::new([from, to], ink.placeholder().filled());
         self.root.draw(&rect).expect(DRAWN);
     }
 
-    pub(super) fn dot(&self, at: Point, radius: i32, ink: Ink) {
+    pub(in crate::report) fn dot(&self, at: Point, radius: i32, ink: Ink) {
         let dot = Circle::new(at, radius, ink.placeholder().filled());
         self.root.draw(&dot).expect(DRAWN);
     }
 
     /// A square on its corner, told from a dot without colour.
-    pub(super) fn diamond(&self, (x, y): Point, radius: i32, ink: Ink) {
+    pub(in crate::report) fn diamond(&self, (x, y): Point, radius: i32, ink: Ink) {
         let outline = vec![(x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y)];
         self.area(outline, ink, 1.0);
     }
 
     /// A text whose height is centred on its place.
-    pub(super) fn text(&self, text: &str, at: Point, lettering: Lettering) {
+    pub(in crate::report) fn text(&self, text: &str, at: Point, lettering: Lettering) {
         let align = match lettering.align {
             Align::Start => HPos::Left,
             Align::Middle => HPos::Center,

@@ -1,27 +1,30 @@
 //! Title and legend, above what is drawn, so that they never cover data.
 
+use std::borrow::Cow;
+
 use super::Width;
 use super::canvas::{Align, Canvas, Lettering};
 use super::ink::Ink;
 
 /// What stands for a series in the legend.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Sign {
+pub(in crate::report) enum Sign {
     Line(Ink, u32),
     Area(Ink),
     Dot(Ink),
     Diamond(Ink),
+    Square(Ink),
     Tick(Ink),
 }
 
 /// One entry of the legend.
-pub(super) struct Key {
-    pub(super) sign: Sign,
-    pub(super) text: &'static str,
+pub(in crate::report) struct Key {
+    pub(in crate::report) sign: Sign,
+    pub(in crate::report) text: Cow<'static, str>,
 }
 
 /// Title and legend with every place worked out.
-pub(super) struct Header {
+pub(in crate::report) struct Header {
     title: &'static str,
     keys: Vec<(Key, (i32, i32))>,
     height: i32,
@@ -38,11 +41,11 @@ const LETTERING: Lettering =
 
 impl Header {
     /// Entries in rows that fit the width.
-    pub(super) fn new(title: &'static str, keys: Vec<Key>, width: Width) -> Header {
+    pub(in crate::report) fn new(title: &'static str, keys: Vec<Key>, width: Width) -> Header {
         let (mut x, mut y) = (MARGIN, FIRST_ROW);
         let mut placed = Vec::new();
         for key in keys {
-            let taken = SIGN + 6 + LETTERING.width(key.text);
+            let taken = SIGN + 6 + LETTERING.width(&key.text);
             if x > MARGIN && x + taken > width.pixels() - MARGIN {
                 (x, y) = (MARGIN, y + ROW);
             }
@@ -54,16 +57,16 @@ impl Header {
     }
 
     /// The first pixel below.
-    pub(super) fn height(&self) -> i32 {
+    pub(in crate::report) fn height(&self) -> i32 {
         self.height
     }
 
     /// Draws title and legend.
-    pub(super) fn draw(&self, canvas: &Canvas) {
+    pub(in crate::report) fn draw(&self, canvas: &Canvas) {
         canvas.text(self.title, (MARGIN, TITLE_AT), Lettering::TITLE);
         for (key, (x, y)) in &self.keys {
             sign(canvas, key.sign, (*x, *y));
-            canvas.text(key.text, (x + SIGN + 6, *y), LETTERING);
+            canvas.text(&key.text, (x + SIGN + 6, *y), LETTERING);
         }
     }
 }
@@ -75,6 +78,9 @@ fn sign(canvas: &Canvas, sign: Sign, (x, y): (i32, i32)) {
         Sign::Area(ink) => canvas.rect((x + 6, y - 6), (x + SIGN, y + 6), ink),
         Sign::Dot(ink) => canvas.dot(middle, 5, ink),
         Sign::Diamond(ink) => canvas.diamond(middle, 6, ink),
+        Sign::Square(ink) => {
+            canvas.rect((middle.0 - 4, y - 4), (middle.0 + 4, y + 4), ink);
+        }
         Sign::Tick(ink) => canvas.line(vec![(middle.0, y - 7), (middle.0, y + 7)], ink, 3),
     }
 }

@@ -24,7 +24,7 @@ pub enum Theme {
 
 /// A colour that has one value in light and one in dark surroundings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Colour {
+pub(in crate::report) enum Colour {
     Background,
     Text,
     Muted,
@@ -85,7 +85,7 @@ impl Colour {
 
 /// How a line is broken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dash {
+pub(in crate::report) enum Dash {
     Solid,
     Long,
     Short,
@@ -109,37 +109,54 @@ impl Dash {
 
 /// What a line, an area or a text is drawn with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ink(pub(super) Colour, pub(super) Dash);
+pub(in crate::report) struct Ink(pub(super) Colour, pub(super) Dash);
 
 impl Ink {
-    pub(super) const BACKGROUND: Ink = Ink(Colour::Background, Dash::Solid);
-    pub(super) const TEXT: Ink = Ink(Colour::Text, Dash::Solid);
-    pub(super) const MUTED: Ink = Ink(Colour::Muted, Dash::Solid);
-    pub(super) const GRID: Ink = Ink(Colour::Grid, Dash::Solid);
-    pub(super) const AXIS: Ink = Ink(Colour::Axis, Dash::Solid);
-    pub(super) const SHADE: Ink = Ink(Colour::Shade, Dash::Solid);
+    pub(in crate::report) const BACKGROUND: Ink = Ink(Colour::Background, Dash::Solid);
+    pub(in crate::report) const TEXT: Ink = Ink(Colour::Text, Dash::Solid);
+    pub(in crate::report) const MUTED: Ink = Ink(Colour::Muted, Dash::Solid);
+    pub(in crate::report) const GRID: Ink = Ink(Colour::Grid, Dash::Solid);
+    pub(in crate::report) const AXIS: Ink = Ink(Colour::Axis, Dash::Solid);
+    pub(in crate::report) const SHADE: Ink = Ink(Colour::Shade, Dash::Solid);
 
-    pub(super) const P50: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(super) const P95: Ink = Ink(Colour::Green, Dash::Long);
-    pub(super) const P99: Ink = Ink(Colour::Vermillion, Dash::Solid);
-    pub(super) const MAX: Ink = Ink(Colour::Grey, Dash::Dots);
-    pub(super) const LIMIT: Ink = Ink(Colour::Purple, Dash::Mixed);
+    pub(in crate::report) const P50: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const P95: Ink = Ink(Colour::Green, Dash::Long);
+    pub(in crate::report) const P99: Ink = Ink(Colour::Vermillion, Dash::Solid);
+    pub(in crate::report) const MAX: Ink = Ink(Colour::Grey, Dash::Dots);
+    pub(in crate::report) const LIMIT: Ink = Ink(Colour::Purple, Dash::Mixed);
 
-    pub(super) const LIMIT_TICK: Ink = Ink(Colour::Purple, Dash::Solid);
+    pub(in crate::report) const LIMIT_TICK: Ink = Ink(Colour::Purple, Dash::Solid);
 
-    pub(super) const RESPONSE: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(super) const SERVICE: Ink = Ink(Colour::Orange, Dash::Long);
+    pub(in crate::report) const RESPONSE: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const SERVICE: Ink = Ink(Colour::Orange, Dash::Long);
 
-    pub(super) const OFFERED: Ink = Ink(Colour::Silver, Dash::Solid);
-    pub(super) const SENT: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(super) const COMPLETED: Ink = Ink(Colour::Orange, Dash::Short);
-    pub(super) const IN_FLIGHT: Ink = Ink(Colour::Purple, Dash::Dots);
+    pub(in crate::report) const OFFERED: Ink = Ink(Colour::Silver, Dash::Solid);
+    pub(in crate::report) const SENT: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const COMPLETED: Ink = Ink(Colour::Orange, Dash::Short);
+    pub(in crate::report) const IN_FLIGHT: Ink = Ink(Colour::Purple, Dash::Dots);
 
-    pub(super) const TARGET: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(super) const GENERATOR: Ink = Ink(Colour::Orange, Dash::Long);
+    pub(in crate::report) const TARGET: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const GENERATOR: Ink = Ink(Colour::Orange, Dash::Long);
+
+    pub(in crate::report) const BASELINE: Ink = Ink(Colour::Orange, Dash::Long);
+    pub(in crate::report) const CANDIDATE: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const REGRESSED: Ink = Ink(Colour::Vermillion, Dash::Solid);
+    pub(in crate::report) const IMPROVED: Ink = Ink(Colour::Green, Dash::Solid);
+    pub(in crate::report) const PASSED: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const UNDECIDED: Ink = Ink(Colour::Grey, Dash::Solid);
+    pub(in crate::report) const ACCEPTED: Ink = Ink(Colour::Axis, Dash::Dots);
+
+    /// Inks of quantiles that share a chart, in their order.
+    pub(in crate::report) const QUANTILES: [Ink; 5] = [
+        Ink::P50,
+        Ink::P95,
+        Ink::P99,
+        Ink(Colour::Olive, Dash::Short),
+        Ink(Colour::Grey, Dash::Dots),
+    ];
 
     /// The ink of an outcome's area.
-    pub(super) fn outcome(outcome: Outcome) -> Ink {
+    pub(in crate::report) fn outcome(outcome: Outcome) -> Ink {
         let colour = match outcome {
             Outcome::Ok => Colour::Blue,
             Outcome::Rejected => Colour::Olive,
@@ -154,7 +171,7 @@ impl Ink {
     }
 
     /// The colour that plotters is told; it names the ink and is on no screen.
-    pub(super) fn placeholder(self) -> RGBColor {
+    pub(in crate::report) fn placeholder(self) -> RGBColor {
         RGBColor(0xA0, self.0 as u8, self.1 as u8)
     }
 
@@ -170,7 +187,7 @@ const PLACEHOLDER: &str = "=\"#A0";
 
 /// The SVG with inks in place of placeholders. [`Theme::System`] gets the light ones;
 /// [`dark_rules`] turns them dark.
-pub(super) fn themed(svg: &str, theme: Theme) -> String {
+pub(in crate::report) fn themed(svg: &str, theme: Theme) -> String {
     let mut parts = svg.split(PLACEHOLDER);
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -191,7 +208,7 @@ pub(super) fn themed(svg: &str, theme: Theme) -> String {
 }
 
 /// Style rules that turn a light chart dark, below a CSS selector such as `svg`.
-pub(super) fn dark_rules(selector: &str) -> String {
+pub(in crate::report) fn dark_rules(selector: &str) -> String {
     let rules = Colour::ALL.into_iter().map(|colour| {
         let (light, dark) = colour.values();
         format!(

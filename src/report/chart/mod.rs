@@ -5,15 +5,15 @@
 //! one chart; `axis` chooses ranges and ticks, `panel` and `header` place things,
 //! `canvas` is all that knows plotters, `ink` all that knows colours.
 
-mod axis;
-mod canvas;
+pub(super) mod axis;
+pub(super) mod canvas;
 mod describe;
-mod header;
-mod ink;
+pub(super) mod header;
+pub(super) mod ink;
 mod limits;
 mod outcomes;
-mod panel;
-mod percentile;
+pub(super) mod panel;
+pub(super) mod percentile;
 mod rate;
 mod response;
 mod saturation;
@@ -111,7 +111,7 @@ pub(super) enum Width {
 }
 
 impl Width {
-    fn pixels(self) -> i32 {
+    pub(super) fn pixels(self) -> i32 {
         match self {
             Width::Wide => 860,
             Width::Narrow => 372,
@@ -119,14 +119,14 @@ impl Width {
     }
 
     /// How many ticks a horizontal axis has room for.
-    fn ticks(self) -> usize {
+    pub(super) fn ticks(self) -> usize {
         match self {
             Width::Wide => 10,
             Width::Narrow => 5,
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Width::Wide => "wide",
             Width::Narrow => "narrow",
@@ -163,18 +163,39 @@ fn sized(report: &Report, chart: Chart, theme: Theme, width: Width) -> Option<St
         Chart::Saturation => saturation::draw(report, width),
         Chart::Steps => steps::draw(report, width),
     };
-    let themed = ink::themed(&drawn?, theme);
-    Some(with_head(&themed, &head(report, chart, theme, width)))
+    Some(finished(&drawn?, &label(report, chart, width), theme))
+}
+
+fn label(report: &Report, chart: Chart, width: Width) -> Label {
+    let name = chart.file_name().trim_end_matches(".svg");
+    Label {
+        id: format!("{name}-{}", width.name()),
+        title: chart.title(),
+        text: alternative(report, chart),
+    }
+}
+
+/// What a chart is called, for those who cannot see it.
+pub(super) struct Label {
+    /// Unlike that of every other chart of a page.
+    pub(super) id: String,
+    pub(super) title: &'static str,
+    /// A plain line, not yet escaped.
+    pub(super) text: String,
+}
+
+/// A drawn chart in its colours and with its label.
+pub(super) fn finished(drawn: &str, label: &Label, theme: Theme) -> String {
+    with_head(&ink::themed(drawn, theme), &head(label, theme))
 }
 
 /// Attributes of the SVG element and what comes first in it.
-fn head(report: &Report, chart: Chart, theme: Theme, width: Width) -> (String, String) {
-    let id = format!("{}-{}", chart.file_name().trim_end_matches(".svg"), width.name());
+fn head(label: &Label, theme: Theme) -> (String, String) {
+    let Label { id, title, text } = label;
     let attributes =
         format!(" role=\"img\" aria-labelledby=\"{id}-title {id}-text\" stroke-linejoin=\"round\"");
-    let mut elements = format!("<title id=\"{id}-title\">{}</title>\n", chart.title());
-    let text = escaped(&alternative(report, chart));
-    let _ = writeln!(elements, "<desc id=\"{id}-text\">{text}</desc>");
+    let mut elements = format!("<title id=\"{id}-title\">{title}</title>\n");
+    let _ = writeln!(elements, "<desc id=\"{id}-text\">{}</desc>", escaped(text));
     if theme == Theme::System {
         let rules = ink::dark_rules("svg");
         let _ = writeln!(elements, "<style>@media (prefers-color-scheme:dark){{{rules}}}</style>");
@@ -192,4 +213,4 @@ fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -76,9 +76,10 @@ fn stacks(occurred: Vec<Outcome>) -> Vec<Stack> {
 }
 
 fn header(report: &Report, occurred: &[Outcome], width: Width) -> Header {
-    let areas = occurred
-        .iter()
-        .map(|outcome| Key { sign: Sign::Area(Ink::outcome(*outcome)), text: outcome.name() });
+    let areas = occurred.iter().map(|outcome| Key {
+        sign: Sign::Area(Ink::outcome(*outcome)),
+        text: outcome.name().into(),
+    });
     let mut keys: Vec<Key> = areas.collect();
     keys.extend(not_judged_key(report));
     Header::new(Chart::Outcomes.title(), keys, width)

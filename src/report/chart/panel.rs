@@ -6,48 +6,48 @@ use super::ink::Ink;
 
 /// The pixels between the axes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Frame {
-    pub(super) left: i32,
-    pub(super) right: i32,
-    pub(super) top: i32,
-    pub(super) bottom: i32,
+pub(in crate::report) struct Frame {
+    pub(in crate::report) left: i32,
+    pub(in crate::report) right: i32,
+    pub(in crate::report) top: i32,
+    pub(in crate::report) bottom: i32,
 }
 
 /// Room above a frame for the titles of its vertical axes.
-pub(super) const ABOVE: i32 = 30;
+pub(in crate::report) const ABOVE: i32 = 30;
 /// Room below a frame for ticks and title of its horizontal axis.
-pub(super) const BELOW: i32 = 48;
+pub(in crate::report) const BELOW: i32 = 48;
 /// Room beside a frame for the ticks of a vertical axis.
-pub(super) const BESIDE: i32 = 58;
+pub(in crate::report) const BESIDE: i32 = 58;
 /// Room beside a frame without an axis there.
-pub(super) const EDGE: i32 = 24;
+pub(in crate::report) const EDGE: i32 = 24;
 
 /// With so few points each gets a dot.
 const FEW_POINTS: usize = 12;
 
 /// Two axes in a frame.
-pub(super) struct Panel<'a, 'c> {
-    pub(super) canvas: &'a Canvas<'c>,
-    pub(super) frame: Frame,
-    pub(super) x: &'a Axis,
-    pub(super) y: &'a Axis,
+pub(in crate::report) struct Panel<'a, 'c> {
+    pub(in crate::report) canvas: &'a Canvas<'c>,
+    pub(in crate::report) frame: Frame,
+    pub(in crate::report) x: &'a Axis,
+    pub(in crate::report) y: &'a Axis,
 }
 
 impl Panel<'_, '_> {
     /// Where a pair of values is.
-    pub(super) fn at(&self, x: f64, y: f64) -> Point {
+    pub(in crate::report) fn at(&self, x: f64, y: f64) -> Point {
         let Frame { left, right, top, bottom } = self.frame;
         (between(left, right, self.x.place(x)), between(bottom, top, self.y.place(y)))
     }
 
     /// Shades a stretch of the horizontal axis.
-    pub(super) fn shade(&self, from: f64, to: f64) {
+    pub(in crate::report) fn shade(&self, from: f64, to: f64) {
         let ((left, _), (right, _)) = (self.at(from, 0.0), self.at(to, 0.0));
         self.canvas.rect((left, self.frame.top), (right, self.frame.bottom), Ink::SHADE);
     }
 
     /// Grid, ticks and title of the vertical axis on the left.
-    pub(super) fn left_axis(&self) {
+    pub(in crate::report) fn left_axis(&self) {
         let Frame { left, right, top, .. } = self.frame;
         let lettering = Lettering::SMALL.aligned(Align::End);
         for (tick, y) in self.vertical_ticks() {
@@ -58,7 +58,7 @@ impl Panel<'_, '_> {
     }
 
     /// Ticks and title of the vertical axis on the right.
-    pub(super) fn right_axis(&self) {
+    pub(in crate::report) fn right_axis(&self) {
         let Frame { right, top, .. } = self.frame;
         for (tick, y) in self.vertical_ticks() {
             self.canvas.line(vec![(right, y), (right + 4, y)], Ink::AXIS, 1);
@@ -74,12 +74,12 @@ impl Panel<'_, '_> {
     }
 
     /// The line at the bottom, with ticks; labels that would touch are left out.
-    pub(super) fn bottom_axis(&self) {
+    pub(in crate::report) fn bottom_axis(&self) {
         self.horizontal_axis(self.frame.bottom, 1);
     }
 
     /// The same at the top, for frames so high that the bottom is out of sight.
-    pub(super) fn top_axis(&self) {
+    pub(in crate::report) fn top_axis(&self) {
         self.horizontal_axis(self.frame.top, -1);
     }
 
@@ -101,14 +101,14 @@ impl Panel<'_, '_> {
     }
 
     /// What the horizontal axis measures, in the middle below it.
-    pub(super) fn bottom_title(&self) {
+    pub(in crate::report) fn bottom_title(&self) {
         let middle = i32::midpoint(self.frame.left, self.frame.right);
         let lettering = Lettering::SMALL.aligned(Align::Middle);
         self.canvas.text(&self.x.title, (middle, self.frame.bottom + 35), lettering);
     }
 
     /// Vertical grid lines at the ticks of the horizontal axis.
-    pub(super) fn vertical_grid(&self) {
+    pub(in crate::report) fn vertical_grid(&self) {
         let Frame { left, right, top, bottom } = self.frame;
         for tick in &self.x.ticks {
             let x = between(left, right, self.x.place(tick.value));
@@ -117,7 +117,7 @@ impl Panel<'_, '_> {
     }
 
     /// A line through the points; it breaks where there is no finite value.
-    pub(super) fn curve(&self, points: &[(f64, Option<f64>)], ink: Ink, width: u32) {
+    pub(in crate::report) fn curve(&self, points: &[(f64, Option<f64>)], ink: Ink, width: u32) {
         let known = |y: &Option<f64>| y.filter(|y| y.is_finite());
         for run in points.split(|(_, y)| known(y).is_none()) {
             let path: Vec<Point> =
@@ -133,7 +133,7 @@ impl Panel<'_, '_> {
     }
 
     /// A text in place of what could not be drawn.
-    pub(super) fn message(&self, text: &str) {
+    pub(in crate::report) fn message(&self, text: &str) {
         let Frame { left, right, top, bottom } = self.frame;
         let lettering = Lettering { size: 14, align: Align::Middle, ..Lettering::SMALL };
         let middle = (i32::midpoint(left, right), i32::midpoint(top, bottom));
@@ -142,11 +142,11 @@ impl Panel<'_, '_> {
 }
 
 /// What so many things of one size take.
-pub(super) fn pixels(number: usize, each: i32) -> i32 {
+pub(in crate::report) fn pixels(number: usize, each: i32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX).saturating_mul(each)
 }
 
 /// The pixel at a share of the way.
-pub(super) fn between(from: i32, to: i32, share: f64) -> i32 {
+pub(in crate::report) fn between(from: i32, to: i32, share: f64) -> i32 {
     (f64::from(from) + f64::from(to - from) * share).round() as i32
 }

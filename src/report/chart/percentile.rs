@@ -42,22 +42,25 @@ pub(super) fn draw(report: &Report, width: Width) -> Option<String> {
 
 fn header(limits: bool, width: Width) -> Header {
     let mut keys = vec![
-        Key { sign: Sign::Line(Ink::RESPONSE, 2), text: "response time (from intended)" },
-        Key { sign: Sign::Line(Ink::SERVICE, 2), text: "service time (from sent)" },
+        Key { sign: Sign::Line(Ink::RESPONSE, 2), text: "response time (from intended)".into() },
+        Key { sign: Sign::Line(Ink::SERVICE, 2), text: "service time (from sent)".into() },
     ];
     if limits {
-        keys.push(Key { sign: Sign::Line(Ink::LIMIT_TICK, 3), text: "limit" });
+        keys.push(Key { sign: Sign::Line(Ink::LIMIT_TICK, 3), text: "limit".into() });
     }
     Header::new(Chart::ByPercentile.title(), keys, width)
 }
 
-type Curve = Vec<(f64, f64)>;
+/// Points of share and milliseconds (or a ratio).
+pub(in crate::report) type Curve = Vec<(f64, f64)>;
 
-fn usable(curve: &[(f64, f64)]) -> Curve {
+/// The points that can be drawn.
+pub(in crate::report) fn usable(curve: &[(f64, f64)]) -> Curve {
     curve.iter().filter(|(share, ms)| share.is_finite() && ms.is_finite()).copied().collect()
 }
 
-fn draw_curves(panel: &Panel, curves: &[(Curve, Ink, u32)]) {
+/// The curves, or that there are none.
+pub(in crate::report) fn draw_curves(panel: &Panel, curves: &[(Curve, Ink, u32)]) {
     for (curve, ink, weight) in curves {
         let points: Vec<(f64, Option<f64>)> =
             curve.iter().map(|(share, ms)| (*share, Some(*ms))).collect();

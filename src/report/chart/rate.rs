@@ -47,10 +47,12 @@ const SERIES: [Series; 3] = [
 ];
 
 fn header(report: &Report, width: Width) -> Header {
-    let rates =
-        SERIES.iter().map(|(text, ink, weight, _)| Key { sign: Sign::Line(*ink, *weight), text });
+    let rates = SERIES.iter().map(|(text, ink, weight, _)| Key {
+        sign: Sign::Line(*ink, *weight),
+        text: (*text).into(),
+    });
     let mut keys: Vec<Key> = rates.collect();
-    keys.push(Key { sign: Sign::Line(Ink::IN_FLIGHT, 2), text: "in flight (right axis)" });
+    keys.push(Key { sign: Sign::Line(Ink::IN_FLIGHT, 2), text: "in flight (right axis)".into() });
     keys.extend(not_judged_key(report));
     Header::new(Chart::Rate.title(), keys, width)
 }

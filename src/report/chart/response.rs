@@ -75,16 +75,16 @@ pub(super) fn not_judged_key(report: &Report) -> Option<Key> {
     let starts = &report.assessment.timeline.starts;
     let shaded = starts.first().is_some_and(|first| window.from > *first)
         || starts.last().is_some_and(|last| window.to <= *last);
-    shaded.then_some(Key { sign: Sign::Area(Ink::SHADE), text: "not judged" })
+    shaded.then_some(Key { sign: Sign::Area(Ink::SHADE), text: "not judged".into() })
 }
 
 fn header(report: &Report, limits: &[Limit], width: Width) -> Header {
     let mut keys: Vec<Key> = SERIES
         .iter()
-        .map(|(text, ink, weight, _)| Key { sign: Sign::Line(*ink, *weight), text })
+        .map(|(text, ink, weight, _)| Key { sign: Sign::Line(*ink, *weight), text: (*text).into() })
         .collect();
     if !limits.is_empty() {
-        keys.push(Key { sign: Sign::Line(Ink::LIMIT, 1), text: "limit" });
+        keys.push(Key { sign: Sign::Line(Ink::LIMIT, 1), text: "limit".into() });
     }
     keys.extend(not_judged_key(report));
     Header::new(Chart::ResponseOverTime.title(), keys, width)

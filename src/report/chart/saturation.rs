@@ -87,10 +87,10 @@ fn header(report: &Report, width: Width) -> Header {
     let known = |series: &Vec<Option<f64>>| series.iter().any(Option::is_some);
     let mut keys = Vec::new();
     if of_target.into_iter().any(known) {
-        keys.push(Key { sign: Sign::Line(Ink::TARGET, 2), text: "target" });
+        keys.push(Key { sign: Sign::Line(Ink::TARGET, 2), text: "target".into() });
     }
     if known(&timeline.generator_cpu) {
-        keys.push(Key { sign: Sign::Line(Ink::GENERATOR, 2), text: "generator" });
+        keys.push(Key { sign: Sign::Line(Ink::GENERATOR, 2), text: "generator".into() });
     }
     keys.extend(not_judged_key(report));
     Header::new(Chart::Saturation.title(), keys, width)

@@ -83,9 +83,9 @@ fn rows<'a>(report: &Report<'a>) -> Vec<&'a Summary> {
 
 fn keys() -> Vec<Key> {
     vec![
-        Key { sign: Sign::Dot(Ink::P95), text: "p95" },
-        Key { sign: Sign::Diamond(Ink::P99), text: "p99" },
-        Key { sign: Sign::Tick(Ink::LIMIT_TICK), text: "its limit" },
+        Key { sign: Sign::Dot(Ink::P95), text: "p95".into() },
+        Key { sign: Sign::Diamond(Ink::P99), text: "p99".into() },
+        Key { sign: Sign::Tick(Ink::LIMIT_TICK), text: "its limit".into() },
     ]
 }
 

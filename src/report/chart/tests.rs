@@ -40,7 +40,7 @@ fn every_chart_of_every_run_is_sound() {
 }
 
 #[track_caller]
-fn check_accessible(document: &roxmltree::Document) {
+pub(in crate::report) fn check_accessible(document: &roxmltree::Document) {
     let root = document.root_element();
     assert_eq!(root.attribute("role"), Some("img"));
     let labels = root.attribute("aria-labelledby").unwrap().split(' ');
@@ -56,7 +56,7 @@ fn check_accessible(document: &roxmltree::Document) {
 /// No text leaves the picture, and no two texts cover each other, as far as widths can
 /// be estimated.
 #[track_caller]
-fn check_inside(document: &roxmltree::Document, name: &str) {
+pub(in crate::report) fn check_inside(document: &roxmltree::Document, name: &str) {
     let root = document.root_element();
     let size = ["width", "height"].map(|side| root.attribute(side).unwrap().parse().unwrap());
     let texts: Vec<TextBox> = document

@@ -4,7 +4,7 @@
 //! policy forbids everything but inline style, so that even a hole in the escaping
 //! could load and run nothing.
 
-mod sections;
+pub(super) mod sections;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -17,31 +17,37 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 
 /// The text of `report.html`.
 pub fn render(report: &Report) -> String {
+    let title =
+        format!("{}: {}", words::verdict(report.assessment.verdict), words::scenario(report));
+    let content = html! {
+        (sections::banner(report))
+        main {
+            (sections::objectives(report.assessment))
+            (sections::findings(&report.assessment.findings))
+            (charts(report))
+            (sections::steps(report))
+            (sections::outcomes(report))
+            (sections::saturation(report))
+            (sections::unknowns(&report.assessment.limits_of_knowledge))
+            (sections::details(report))
+        }
+    };
+    page(&title, &content)
+}
+
+/// A whole page around its content.
+pub(super) fn page(title: &str, content: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            (head(report))
-            body {
-                (sections::banner(report))
-                main {
-                    (sections::objectives(report))
-                    (sections::findings(report))
-                    (charts(report))
-                    (sections::steps(report))
-                    (sections::outcomes(report))
-                    (sections::saturation(report))
-                    (sections::unknowns(report))
-                    (sections::details(report))
-                }
-            }
+            (head(title))
+            body { (content) }
         }
     };
     page.into_string()
 }
 
-fn head(report: &Report) -> Markup {
-    let title =
-        format!("{}: {}", words::verdict(report.assessment.verdict), words::scenario(report));
+fn head(title: &str) -> Markup {
     let dark = chart::dark_rules("figure");
     html! {
         head {
@@ -68,16 +74,24 @@ fn charts(report: &Report) -> Markup {
     }
 }
 
-/// The chart in two widths, of which the style shows one, and its figures in words.
 fn figure(report: &Report, chart: Chart) -> Markup {
+    let drawn = |width| chart::inline(report, chart, width);
+    drawing(chart.title(), drawn, &chart::alternative(report, chart))
+}
+
+/// The chart in two widths, of which the style shows one, and its figures in words.
+pub(super) fn drawing(
+    title: &str,
+    draw: impl Fn(Width) -> Option<String>,
+    caption: &str,
+) -> Markup {
     let drawn = [("wide", Width::Wide), ("narrow", Width::Narrow)]
-        .map(|(class, width)| (class, chart::inline(report, chart, width)));
-    let caption = chart::alternative(report, chart);
+        .map(|(class, width)| (class, draw(width)));
     html! {
         figure {
             @for (class, svg) in drawn {
                 @if let Some(svg) = svg { div class=(class) { (PreEscaped(svg)) } }
-                @else if class == "wide" { p { (chart.title()) ": nothing to draw" } }
+                @else if class == "wide" { p { (title) ": nothing to draw" } }
             }
             figcaption { (caption) }
         }

@@ -4,19 +4,26 @@
 
 use maud::{Markup, html};
 
-use crate::analysis::assessment::{SloResult, SloStatus, Summary, Times, Verdict};
+use crate::analysis::assessment::{
+    Assessment, Finding, SloResult, SloStatus, Summary, Times, Verdict,
+};
 use crate::record::run::Head;
 use crate::report::{Report, figures, plain, words};
 
-/// Verdict, load and reasons.
-pub(super) fn banner(report: &Report) -> Markup {
-    let assessment = report.assessment;
-    let (class, symbol) = match assessment.verdict {
+/// Class of the style and symbol of a verdict.
+pub(in crate::report) fn sign(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
         Verdict::Pass => ("good", "✓"),
         Verdict::SloMissed | Verdict::Regressed | Verdict::TargetLost => ("bad", "✗"),
         Verdict::Inconclusive => ("doubt", "?"),
         Verdict::Invalid => ("doubt", "!"),
-    };
+    }
+}
+
+/// Verdict, load and reasons.
+pub(in crate::report) fn banner(report: &Report) -> Markup {
+    let assessment = report.assessment;
+    let (class, symbol) = sign(assessment.verdict);
     html! {
         header class={ "banner " (class) } {
             h1 {
@@ -32,7 +39,8 @@ pub(super) fn banner(report: &Report) -> Markup {
     }
 }
 
-fn list(texts: &[String]) -> Markup {
+/// One item for each text, which keeps its lines.
+pub(in crate::report) fn list(texts: &[String]) -> Markup {
     html! {
         @if !texts.is_empty() {
             ul { @for text in texts { li { (plain::lines(text).join("\n")) } } }
@@ -41,7 +49,7 @@ fn list(texts: &[String]) -> Markup {
 }
 
 /// A table in a box of its own that scrolls where the page is narrow.
-fn table(label: &str, heads: &[(&str, bool)], rows: &Markup) -> Markup {
+pub(in crate::report) fn table(label: &str, heads: &[(&str, bool)], rows: &Markup) -> Markup {
     html! {
         div.scroll role="region" aria-label=(label) tabindex="0" {
             table {
@@ -57,8 +65,8 @@ fn table(label: &str, heads: &[(&str, bool)], rows: &Markup) -> Markup {
 }
 
 /// What was asked for and how it came out.
-pub(super) fn objectives(report: &Report) -> Markup {
-    let slos = &report.assessment.slos;
+pub(in crate::report) fn objectives(assessment: &Assessment) -> Markup {
+    let slos = &assessment.slos;
     let heads = [
         ("status", false),
         ("objective", false),
@@ -73,7 +81,7 @@ pub(super) fn objectives(report: &Report) -> Markup {
             section {
                 h2 { "Objectives" }
                 (table("objectives", &heads, &rows))
-                @if let Some(audit) = words::audit(report.assessment) { p.muted { (audit) } }
+                @if let Some(audit) = words::audit(assessment) { p.muted { (audit) } }
             }
         }
     }
@@ -101,8 +109,7 @@ fn objective(slo: &SloResult) -> Markup {
 }
 
 /// Doubts and warnings, each with what to do.
-pub(super) fn findings(report: &Report) -> Markup {
-    let findings = &report.assessment.findings;
+pub(in crate::report) fn findings(findings: &[Finding]) -> Markup {
     html! {
         @if !findings.is_empty() {
             section {
@@ -120,7 +127,7 @@ pub(super) fn findings(report: &Report) -> Markup {
 }
 
 /// Response time of each step, and of all requests.
-pub(super) fn steps(report: &Report) -> Markup {
+pub(in crate::report) fn steps(report: &Report) -> Markup {
     let heads = [
         ("step", false),
         ("requests", true),
@@ -178,7 +185,7 @@ fn step_row(step: &Summary, class: Option<&str>) -> Markup {
 }
 
 /// How requests ended, and why.
-pub(super) fn outcomes(report: &Report) -> Markup {
+pub(in crate::report) fn outcomes(report: &Report) -> Markup {
     let total = &report.assessment.total;
     let rows = html! {
         @for (outcome, number) in &total.counts.outcomes {
@@ -204,7 +211,9 @@ pub(super) fn outcomes(report: &Report) -> Markup {
 }
 
 /// Names and what is known of them, without those of which nothing is known.
-fn facts_list(facts: impl IntoIterator<Item = (&'static str, Option<String>)>) -> Markup {
+pub(in crate::report) fn facts_list(
+    facts: impl IntoIterator<Item = (&'static str, Option<String>)>,
+) -> Markup {
     html! {
         dl {
             @for (name, fact) in facts {
@@ -215,7 +224,7 @@ fn facts_list(facts: impl IntoIterator<Item = (&'static str, Option<String>)>) -
 }
 
 /// How full target and generator were, and what the generator cost.
-pub(super) fn saturation(report: &Report) -> Markup {
+pub(in crate::report) fn saturation(report: &Report) -> Markup {
     let rows = words::saturation(&report.assessment.saturation);
     let heads = [("over the judged seconds", false), ("mean", true), ("highest second", true)];
     let written = html! {
@@ -240,19 +249,19 @@ pub(super) fn saturation(report: &Report) -> Markup {
 }
 
 /// What the run cannot say.
-pub(super) fn unknowns(report: &Report) -> Markup {
+pub(in crate::report) fn unknowns(limits: &[String]) -> Markup {
     html! {
-        @if !report.assessment.limits_of_knowledge.is_empty() {
+        @if !limits.is_empty() {
             section {
                 h2 { "What this run cannot say" }
-                (list(&report.assessment.limits_of_knowledge))
+                (list(limits))
             }
         }
     }
 }
 
 /// What was run, where and how.
-pub(super) fn details(report: &Report) -> Markup {
+pub(in crate::report) fn details(report: &Report) -> Markup {
     let record = report.record;
     let head = &record.head;
     let judged = words::window(&report.assessment.window);

@@ -3,8 +3,8 @@
 //! One function per section; [`render`] only orders them. Lines fit the given width.
 //! Only the folder may be longer, as a path must stay whole to be copied.
 
-mod paint;
-mod table;
+pub(super) mod paint;
+pub(super) mod table;
 
 use std::fmt::Write as _;
 
@@ -31,40 +31,50 @@ impl Default for Style {
 
 /// The whole report, with a line break at its end.
 pub fn render(report: &Report, style: Style) -> String {
-    let screen = Screen { width: style.width.clamp(60, 160), color: style.color };
+    let screen = Screen::of(style);
     let sections = [
         headline(report, screen),
-        objectives(report, screen),
+        objectives(&report.assessment.slos, screen),
         steps(report, screen),
         outcomes(report, screen),
         saturation(report, screen),
         generator(report, screen),
-        findings(report, screen),
-        unknowns(report, screen),
-        files(report, screen),
+        findings(&report.assessment.findings, screen),
+        unknowns(&report.assessment.limits_of_knowledge, screen),
+        files(report.folder, report.exit_code, screen),
     ];
+    joined(sections)
+}
+
+/// The sections that say something, an empty line between them.
+pub(super) fn joined(sections: impl IntoIterator<Item = String>) -> String {
     let written: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
     written.join("\n")
 }
 
 /// The width in use and whether to colour.
 #[derive(Clone, Copy)]
-struct Screen {
-    width: usize,
+pub(super) struct Screen {
+    pub(super) width: usize,
     color: bool,
 }
 
 impl Screen {
-    fn paint(self, text: &str, paint: Paint) -> String {
+    /// The style, brought into reason.
+    pub(super) fn of(style: Style) -> Screen {
+        Screen { width: style.width.clamp(60, 160), color: style.color }
+    }
+
+    pub(super) fn paint(self, text: &str, paint: Paint) -> String {
         if self.color { paint.on(text) } else { text.to_owned() }
     }
 
-    fn heading(self, text: &str) -> String {
+    pub(super) fn heading(self, text: &str) -> String {
         format!("{}\n", self.paint(text, Paint::Bold))
     }
 
     /// A paragraph that starts after `first` and goes on under its text.
-    fn paragraph(self, first: &str, text: &str) -> String {
+    pub(super) fn paragraph(self, first: &str, text: &str) -> String {
         let indent = plain::width(first);
         let lines = plain::wrapped(&plain::line(text), self.width - indent);
         let mut out = String::new();
@@ -76,12 +86,12 @@ impl Screen {
     }
 
     /// `  name        text`, the text wrapped beside its name.
-    fn entry(self, name: &str, text: &str) -> String {
+    pub(super) fn entry(self, name: &str, text: &str) -> String {
         self.paragraph(&format!("  {name:<20}"), text)
     }
 }
 
-fn verdict_paint(verdict: Verdict) -> Paint {
+pub(super) fn verdict_paint(verdict: Verdict) -> Paint {
     match verdict {
         Verdict::Pass => Paint::Good,
         Verdict::SloMissed | Verdict::Regressed | Verdict::TargetLost => Paint::Bad,
@@ -122,14 +132,14 @@ fn headline(report: &Report, screen: Screen) -> String {
 }
 
 /// A reason; what the target said keeps its lines.
-fn one_reason(reason: &str, screen: Screen) -> String {
+pub(super) fn one_reason(reason: &str, screen: Screen) -> String {
     let lines = plain::lines(reason);
     let leads = std::iter::once("  - ").chain(std::iter::repeat("    | "));
     leads.zip(&lines).map(|(lead, line)| screen.paragraph(lead, line)).collect()
 }
 
-fn objectives(report: &Report, screen: Screen) -> String {
-    let slos = &report.assessment.slos;
+/// What was asked for and how it came out.
+pub(super) fn objectives(slos: &[SloResult], screen: Screen) -> String {
     if slos.is_empty() {
         return String::new();
     }
@@ -247,8 +257,8 @@ fn generator(report: &Report, screen: Screen) -> String {
     if lines.is_empty() { lines } else { screen.heading("Generator") + &lines }
 }
 
-fn findings(report: &Report, screen: Screen) -> String {
-    let findings = &report.assessment.findings;
+/// Doubts and warnings, each with what to do.
+pub(super) fn findings(findings: &[Finding], screen: Screen) -> String {
     if findings.is_empty() {
         return String::new();
     }
@@ -268,8 +278,8 @@ fn one_finding(finding: &Finding, screen: Screen) -> String {
     format!("  {mark}: {}\n{evidence}{advice}", finding.kind)
 }
 
-fn unknowns(report: &Report, screen: Screen) -> String {
-    let limits = &report.assessment.limits_of_knowledge;
+/// What the run cannot say.
+pub(super) fn unknowns(limits: &[String], screen: Screen) -> String {
     if limits.is_empty() {
         return String::new();
     }
@@ -277,9 +287,10 @@ fn unknowns(report: &Report, screen: Screen) -> String {
     screen.heading("What this run cannot say") + &written
 }
 
-fn files(report: &Report, screen: Screen) -> String {
-    let folder = report.folder.map(|folder| format!("files      {}\n", plain::line(folder)));
-    let code = screen.paint(&report.exit_code.to_string(), Paint::Bold);
+/// Where the files are and what the process ends with.
+pub(super) fn files(folder: Option<&str>, exit_code: u8, screen: Screen) -> String {
+    let folder = folder.map(|folder| format!("files      {}\n", plain::line(folder)));
+    let code = screen.paint(&exit_code.to_string(), Paint::Bold);
     format!("{}exit code  {code}\n", folder.unwrap_or_default())
 }
 

@@ -2,7 +2,7 @@
 
 /// What a text's colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(in crate::report) enum Paint {
     /// Nothing.
     None,
     /// As wanted.
@@ -19,7 +19,7 @@ pub(super) enum Paint {
 
 impl Paint {
     /// The text in this colour.
-    pub(super) fn on(self, text: &str) -> String {
+    pub(in crate::report) fn on(self, text: &str) -> String {
         let code = match self {
             Paint::None => return text.to_owned(),
             Paint::Good => "1;32",

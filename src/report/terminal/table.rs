@@ -8,19 +8,19 @@ use super::paint::Paint;
 use crate::report::plain;
 
 /// One field of a table.
-pub(super) struct Cell {
+pub(in crate::report) struct Cell {
     text: String,
     paint: Paint,
 }
 
 impl Cell {
     /// A field without colour.
-    pub(super) fn plain(text: impl Into<String>) -> Cell {
+    pub(in crate::report) fn plain(text: impl Into<String>) -> Cell {
         Cell { text: text.into(), paint: Paint::None }
     }
 
     /// A field with a colour.
-    pub(super) fn painted(text: impl Into<String>, paint: Paint) -> Cell {
+    pub(in crate::report) fn painted(text: impl Into<String>, paint: Paint) -> Cell {
         Cell { text: text.into(), paint }
     }
 }
@@ -32,7 +32,7 @@ enum Align {
 }
 
 /// A column's heading and how it behaves.
-pub(super) struct Column {
+pub(in crate::report) struct Column {
     title: &'static str,
     align: Align,
     flexible: bool,
@@ -42,22 +42,22 @@ pub(super) struct Column {
 
 impl Column {
     /// Aligned to the left.
-    pub(super) fn left(title: &'static str) -> Column {
+    pub(in crate::report) fn left(title: &'static str) -> Column {
         Column { title, align: Align::Left, flexible: false, dropped: None }
     }
 
     /// Aligned to the right.
-    pub(super) fn right(title: &'static str) -> Column {
+    pub(in crate::report) fn right(title: &'static str) -> Column {
         Column { title, align: Align::Right, flexible: false, dropped: None }
     }
 
     /// Aligned to the left, shortened where room is short.
-    pub(super) fn flexible(title: &'static str) -> Column {
+    pub(in crate::report) fn flexible(title: &'static str) -> Column {
         Column { title, align: Align::Left, flexible: true, dropped: None }
     }
 
     /// Left out where room is short, lowest order first.
-    pub(super) fn dropped(self, order: u8) -> Column {
+    pub(in crate::report) fn dropped(self, order: u8) -> Column {
         Column { dropped: Some(order), ..self }
     }
 }
@@ -68,24 +68,24 @@ const GAP: usize = 2;
 const LEAST_FLEXIBLE: usize = 14;
 
 /// Columns and rows.
-pub(super) struct Table {
+pub(in crate::report) struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     /// A table without rows.
-    pub(super) fn new(columns: Vec<Column>) -> Table {
+    pub(in crate::report) fn new(columns: Vec<Column>) -> Table {
         Table { columns, rows: Vec::new() }
     }
 
     /// Adds a row with one cell per column.
-    pub(super) fn add(&mut self, row: Vec<Cell>) {
+    pub(in crate::report) fn add(&mut self, row: Vec<Cell>) {
         self.rows.push(row);
     }
 
     /// The table in lines that fit the screen.
-    pub(super) fn render(&self, screen: Screen) -> String {
+    pub(in crate::report) fn render(&self, screen: Screen) -> String {
         let (shown, widths) = self.layout(screen.width);
         let titles: Vec<Cell> =
             self.columns.iter().map(|column| Cell::painted(column.title, Paint::Dim)).collect();
