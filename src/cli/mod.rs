@@ -2,9 +2,13 @@
 //! code. Nothing else in the crate does any of these.
 
 pub mod args;
+pub mod args_baseline;
+pub mod baseline;
 pub mod check;
+pub mod comparison;
 pub mod exit;
 pub mod folder;
+pub mod history;
 pub mod interrupt;
 pub mod output;
 pub mod progress;
@@ -19,7 +23,7 @@ use crate::cli::args::{Cli, Command, DemoArgs, ReportArgs, SchemaOf};
 use crate::cli::exit::Exit;
 use crate::demo::Demo;
 use crate::experiment::control::Control;
-use crate::record::store;
+use crate::record::{baseline_file, store};
 use crate::report::json;
 use crate::scenario::schema;
 
@@ -34,6 +38,9 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report(&args),
+        Command::Baseline { command } => baseline::baseline(&command),
+        Command::Compare(args) => comparison::compare(&args),
+        Command::History(args) => history::history(&args),
         Command::Schema(args) => print_schema(args.of),
         Command::Demo(args) => demo(&args),
         Command::Completions { shell } => completions(shell),
@@ -69,6 +76,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Slo => schema::slo_schema(),
         SchemaOf::Run => store::schema(),
         SchemaOf::Summary => json::schema(),
+        SchemaOf::Baseline => baseline_file::schema(),
     };
     output::result(&format!("{schema:#}\n"));
     Exit::Pass

@@ -9,13 +9,16 @@
 //! share; `terminal`, `markdown`, `junit`, `json`, `chart` and `html` are one format
 //! each.
 
+mod aligned;
+pub mod baseline;
 pub mod chart;
 mod figures;
+pub mod history;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
-mod plain;
+pub(crate) mod plain;
 #[cfg(test)]
 mod sample_runs;
 pub mod terminal;
