@@ -40,10 +40,12 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
     let ruling = overall(&metrics);
     let candidate = assess(&arms.candidate.run);
     let verdict = verdict(duet, &candidate, &findings, ruling);
+    let reasons = reasons(duet, &candidate, &findings, &metrics, verdict);
+    findings.extend(candidate.findings.iter().cloned());
     Some(Comparison {
         verdict,
         ruling,
-        reasons: reasons(duet, &candidate, &findings, &metrics, verdict),
+        reasons,
         limits_of_knowledge: limits(&metrics, &duet.file.forecast),
         findings,
         method: duet.file.method,

@@ -15,7 +15,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::overview::RunFigures;
 use crate::analysis::stats::median;
+use crate::record::baseline::AcceptedRun;
+use crate::record::fingerprint::Fingerprint;
 
 /// The most runs that are looked at; of a longer history the last ones. The time taken
 /// grows with their square times the permutations.
@@ -76,6 +79,81 @@ pub struct Trend {
     pub levels: Vec<Option<f64>>,
     /// Ascending.
     pub changes: Vec<ChangePoint>,
+}
+
+/// Past runs of one scenario on one machine, oldest first, and where their figures changed.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct History {
+    /// The scenario's name.
+    pub scenario: String,
+    /// What all runs have in common.
+    pub fingerprint: Fingerprint,
+    /// The runs, oldest first.
+    pub runs: Vec<PastRun>,
+    /// p50, p95 and p99, in that order.
+    pub figures: Vec<FigureTrend>,
+    /// Runs that were not looked at.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// One run of a history.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct PastRun {
+    /// Where it is from.
+    pub folder: String,
+    /// When its schedule started, RFC 3339 in UTC.
+    pub started: String,
+    /// Requests that fell due and have an outcome.
+    pub requests: u64,
+    /// Share of them that ended neither ok nor rejected.
+    pub error_rate: f64,
+    /// p50, p95 and p99 in ms.
+    pub times: [f64; 3],
+}
+
+impl PastRun {
+    /// That of a run's judged window.
+    pub fn of(folder: String, run: &AcceptedRun) -> PastRun {
+        let RunFigures { times, error_rate } = RunFigures::of(run);
+        let started = run.started.clone();
+        PastRun { folder, started, requests: run.requests, error_rate, times }
+    }
+}
+
+/// A figure by name.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct FigureTrend {
+    /// `p95`.
+    pub name: String,
+    /// Over the runs, in ms.
+    pub trend: Trend,
+}
+
+/// A run that is in no trend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LeftOut {
+    /// Where it is.
+    pub folder: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl History {
+    /// Finds the change points of runs, oldest first.
+    pub fn of(
+        scenario: String,
+        fingerprint: Fingerprint,
+        runs: Vec<PastRun>,
+        left_out: Vec<LeftOut>,
+    ) -> History {
+        let figure = |(place, name): (usize, &str)| {
+            let values: Vec<Option<f64>> = runs.iter().map(|run| Some(run.times[place])).collect();
+            let trend = trend(&values, &HistorySettings::default());
+            FigureTrend { name: name.to_owned(), trend }
+        };
+        let figures = ["p50", "p95", "p99"].into_iter().enumerate().map(figure).collect();
+        History { scenario, fingerprint, runs, figures, left_out }
+    }
 }
 
 /// The trend of a figure, such as p95 in ms, oldest run first. Values that are missing or

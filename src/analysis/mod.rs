@@ -22,6 +22,7 @@ pub mod history;
 pub mod lateness;
 #[cfg(test)]
 mod made;
+pub mod overview;
 pub mod own_world;
 pub mod pairing;
 pub mod plan;
@@ -35,6 +36,7 @@ pub mod settle;
 pub mod slo;
 pub mod stats;
 pub mod stored;
+pub mod stored_comparison;
 pub mod summary;
 pub mod verdict;
 pub mod window;

@@ -131,7 +131,8 @@ pub fn curves(total: &Pool) -> Curves {
     Curves { response: curve(&total.times.response), service: curve(&total.times.service) }
 }
 
-fn curve(micros: &Sparse) -> Vec<(f64, f64)> {
+/// The percentile curve of times in microseconds.
+pub fn curve(micros: &Sparse) -> Vec<(f64, f64)> {
     let point = |share: f64| micros.quantile(share).map(|micros| (share, micros / 1e3));
     ticks(micros.count()).into_iter().filter_map(point).collect()
 }

@@ -6,6 +6,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use crate::cli::args_baseline::{
+    BASELINE_EXAMPLES, BaselineCommand, COMPARE_EXAMPLES, CompareArgs, HISTORY_EXAMPLES,
+    HistoryArgs,
+};
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
 use crate::cli::exit;
 use crate::units::{Rate, parse_duration};
@@ -43,6 +47,19 @@ pub enum Command {
         after_help = "Examples:\n  loadgate report reports/orders/latest\n  loadgate report reports/orders/latest --json | jq .verdict"
     )]
     Report(ReportArgs),
+    /// Keep the numbers of accepted runs in a file, to judge later runs by
+    #[command(after_help = BASELINE_EXAMPLES)]
+    Baseline {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: BaselineCommand,
+    },
+    /// Judge a stored run by a baseline, or by another run
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(CompareArgs),
+    /// Print the trend of past runs, and where it changed
+    #[command(after_help = HISTORY_EXAMPLES)]
+    History(HistoryArgs),
     /// Print a JSON Schema
     #[command(
         after_help = "Examples:\n  loadgate schema > scenario.schema.json\n  loadgate schema summary"
@@ -75,6 +92,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   loadgate run scenarios/quickstart.json
   loadgate run scenarios/orders.json -o reports --json
+  loadgate run scenarios/orders.json --baseline baselines/orders.json
   loadgate run http://127.0.0.1:3000/health -R 500 -d 30s -c 64
   loadgate run http://127.0.0.1:3000/orders -R 50 -d 1m --slo 'p99 < 250ms' \\
       -H 'content-type: application/json' -b '{\"sku\":\"a\",\"quantity\":1}'
@@ -120,6 +138,9 @@ pub struct RunArgs {
     /// Where run folders go: `DIR/<scenario>/<UTC time>`
     #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
+    /// Judge by the accepted runs of this file as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
     /// A host other than loopback that may be loaded; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
@@ -215,6 +236,8 @@ pub enum SchemaOf {
     Run,
     /// summary.json, which --json prints
     Summary,
+    /// A baseline
+    Baseline,
 }
 
 /// `loadgate demo`

@@ -258,7 +258,7 @@ fn conclude(args: &DuetArgs, record: &DuetRecord, folder: &Path) -> Exit {
         return without_segment(record, interrupted);
     };
     let exit = interrupted.unwrap_or_else(|| exit_of(&comparison, args.inconclusive));
-    output::conclude_comparison(&comparison, record, folder, args.print, exit)
+    output::conclude_duet(&comparison, record, folder, args.print, exit)
 }
 
 /// What there is to say when no segment came to its end.

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+/// The time, RFC 3339 in UTC, to the second.
+pub fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Makes the folder of a run that starts now.
 pub fn create(output: &Path, scenario: &str) -> io::Result<PathBuf> {
     let parent = output.join(scenario);

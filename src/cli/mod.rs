@@ -2,12 +2,16 @@
 //! code. Nothing else in the crate does any of these.
 
 pub mod args;
+pub mod args_baseline;
 pub mod args_duet;
+pub mod baseline;
 pub mod check;
+pub mod comparison;
 pub mod duet;
 pub mod duet_progress;
 pub mod exit;
 pub mod folder;
+pub mod history;
 pub mod interrupt;
 pub mod output;
 pub mod progress;
@@ -22,7 +26,7 @@ use crate::cli::args::{Cli, Command, DemoArgs, ReportArgs, SchemaOf};
 use crate::cli::exit::Exit;
 use crate::demo::Demo;
 use crate::experiment::control::Control;
-use crate::record::store;
+use crate::record::{baseline_file, store};
 use crate::report::json;
 use crate::scenario::schema;
 
@@ -38,6 +42,9 @@ pub fn main() -> ExitCode {
         Command::Duet(args) => duet::duet(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report(&args),
+        Command::Baseline { command } => baseline::baseline(&command),
+        Command::Compare(args) => comparison::compare(&args),
+        Command::History(args) => history::history(&args),
         Command::Schema(args) => print_schema(args.of),
         Command::Demo(args) => demo(&args),
         Command::Completions { shell } => completions(shell),
@@ -73,6 +80,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Slo => schema::slo_schema(),
         SchemaOf::Run => store::schema(),
         SchemaOf::Summary => json::schema(),
+        SchemaOf::Baseline => baseline_file::schema(),
     };
     output::result(&format!("{schema:#}\n"));
     Exit::Pass

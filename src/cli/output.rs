@@ -9,10 +9,12 @@ use crate::analysis::assess::assess;
 use crate::analysis::assessment::Assessment;
 use crate::analysis::comparison::Comparison;
 use crate::cli::args::{Inconclusive, PrintArgs};
+use crate::cli::comparison;
 use crate::cli::exit::Exit;
 use crate::record::duet::DuetRecord;
 use crate::record::run::{EndReason, RunRecord};
 use crate::report::chart::{Chart, Theme};
+use crate::report::comparison::ComparisonReport;
 use crate::report::terminal::Style;
 use crate::report::{self, Report};
 use crate::scenario::problems::Problems;
@@ -52,42 +54,119 @@ pub fn conclude(
     inconclusive: Option<Inconclusive>,
 ) -> Exit {
     let assessment = assess(record);
-    let judged = exit_of(record, &assessment, inconclusive);
+    let exit = exit_of(record, &assessment, inconclusive);
+    Conclusion { record, assessment: &assessment, comparison: None, folder, print }.end(exit)
+}
+
+/// The same for a run that was judged by a baseline as well: verdict and reasons of every
+/// report are those of both together.
+pub fn conclude_compared(
+    record: &RunRecord,
+    comparison: &Comparison,
+    folder: &Path,
+    print: PrintArgs,
+    inconclusive: Option<Inconclusive>,
+) -> Exit {
+    let mut assessment = comparison.candidate.clone();
+    assessment.verdict = comparison.verdict;
+    assessment.reasons.clone_from(&comparison.reasons);
+    let exit = exit_of(record, &assessment, inconclusive);
+    let comparison = Some(comparison);
+    Conclusion { record, assessment: &assessment, comparison, folder, print }.end(exit)
+}
+
+/// What is told at the end of a run, and where.
+struct Conclusion<'a> {
+    record: &'a RunRecord,
+    assessment: &'a Assessment,
+    comparison: Option<&'a Comparison>,
+    folder: &'a Path,
+    print: PrintArgs,
+}
+
+impl Conclusion<'_> {
+    fn end(&self, judged: Exit) -> Exit {
+        let shown = self.folder.display().to_string();
+        let report = |exit: Exit| Report {
+            record: self.record,
+            assessment: self.assessment,
+            exit_code: exit.code(),
+            folder: Some(&shown),
+        };
+        let written = write_reports(self.folder, &report(judged), self.comparison);
+        let exit = match (&written, judged) {
+            // A pass that left no report is still not what was asked for.
+            (Err(_), Exit::Pass) => Exit::Failed,
+            (Ok(()) | Err(_), judged) => judged,
+        };
+        self.tell(&report(exit));
+        if let Err(fault) = written {
+            error(&format!("the reports could not all be written: {fault}"), &[]);
+        }
+        exit
+    }
+
+    fn tell(&self, report: &Report<'_>) {
+        if self.print.json {
+            result(&report::json::render_compared(report, self.comparison));
+            return;
+        }
+        result(&report::terminal::render(report, style(self.print)));
+        if let Some(compared) = self.comparison {
+            result(&comparison::table(compared));
+        }
+    }
+}
+
+/// Writes the reports of a duet, prints the result, and says how to exit.
+pub fn conclude_duet(
+    comparison: &Comparison,
+    duet: &DuetRecord,
+    folder: &Path,
+    print: PrintArgs,
+    judged: Exit,
+) -> Exit {
     let shown = folder.display().to_string();
-    let report = |exit: Exit| Report {
-        record,
-        assessment: &assessment,
+    let report = |exit: Exit| ComparisonReport {
+        comparison,
+        duet: Some(&duet.file),
+        scenario: &duet.file.scenario,
         exit_code: exit.code(),
         folder: Some(&shown),
+        baseline_name: &duet.file.baseline.source,
+        candidate_name: &duet.file.candidate.source,
     };
-    let written = write_reports(folder, &report(judged));
-    let exit = match (&written, judged) {
-        // A pass that left no report is still not what was asked for.
-        (Err(_), Exit::Pass) => Exit::Failed,
-        (Ok(()) | Err(_), judged) => judged,
-    };
-    if print.json {
-        result(&report::json::render(&report(exit)));
-    } else {
-        result(&report::terminal::render(&report(exit), style(print)));
-    }
+    let written = write_all(folder, comparison_files(&report(judged)));
+    let exit = if written.is_err() && judged == Exit::Pass { Exit::Failed } else { judged };
+    tell_comparison(&report(exit), print);
     if let Err(fault) = written {
         error(&format!("the reports could not all be written: {fault}"), &[]);
     }
     exit
 }
 
-/// Writes a comparison's reports, prints it, and says how to exit.
-pub fn conclude_comparison(
-    comparison: &Comparison,
-    duet: &DuetRecord,
-    folder: &Path,
-    print: PrintArgs,
-    exit: Exit,
-) -> Exit {
-    let _ = (duet, folder, print);
-    result(&format!("{}\n{:#?}\n", comparison.verdict.name(), comparison.reasons));
-    exit
+/// Prints a comparison.
+pub fn tell_comparison(report: &ComparisonReport, print: PrintArgs) {
+    if print.json {
+        result(&report::comparison::json::render(report));
+    } else {
+        result(&report::comparison::terminal::render(report, style(print)));
+    }
+}
+
+fn comparison_files(report: &ComparisonReport) -> Vec<(String, String)> {
+    use report::comparison::{chart, html, json, junit, markdown};
+    let mut files = vec![
+        ("summary.md".to_owned(), markdown::render(report)),
+        ("comparison.json".to_owned(), json::render(report)),
+        ("junit.xml".to_owned(), junit::render(report)),
+        ("report.html".to_owned(), html::render(report)),
+    ];
+    for chart in chart::Chart::ALL {
+        let svg = chart::render(report, chart, Theme::System);
+        files.extend(svg.map(|svg| (chart.file_name().to_owned(), svg)));
+    }
+    files
 }
 
 fn exit_of(
@@ -98,7 +177,12 @@ fn exit_of(
     if let Some(EndReason::Interrupted { signal }) = record.end.as_ref().map(|end| &end.reason) {
         return Exit::Interrupted(*signal);
     }
-    match (Exit::of(assessment.verdict), inconclusive) {
+    mapped(Exit::of(assessment.verdict), inconclusive)
+}
+
+/// What the user wants an inconclusive end to count as.
+pub fn mapped(exit: Exit, inconclusive: Option<Inconclusive>) -> Exit {
+    match (exit, inconclusive) {
         (Exit::Inconclusive, Some(Inconclusive::Pass)) => Exit::Pass,
         (Exit::Inconclusive, Some(Inconclusive::Fail)) => Exit::SloMissed,
         (exit, _) => exit,
@@ -115,10 +199,14 @@ fn style(print: PrintArgs) -> Style {
 }
 
 /// Everything but the record itself. All files are tried; the first fault is told.
-fn write_reports(folder: &Path, report: &Report<'_>) -> io::Result<()> {
+fn write_reports(
+    folder: &Path,
+    report: &Report<'_>,
+    comparison: Option<&Comparison>,
+) -> io::Result<()> {
     let mut files = vec![
         ("summary.md".to_owned(), report::markdown::render(report)),
-        ("summary.json".to_owned(), report::json::render(report)),
+        ("summary.json".to_owned(), report::json::render_compared(report, comparison)),
         ("junit.xml".to_owned(), report::junit::render(report)),
         ("report.html".to_owned(), report::html::render(report)),
     ];
@@ -127,6 +215,10 @@ fn write_reports(folder: &Path, report: &Report<'_>) -> io::Result<()> {
             files.push((chart.file_name().to_owned(), svg));
         }
     }
+    write_all(folder, files)
+}
+
+fn write_all(folder: &Path, files: Vec<(String, String)>) -> io::Result<()> {
     let written: Vec<io::Result<()>> =
         files.into_iter().map(|(name, text)| write(&folder.join(name), &text)).collect();
     written.into_iter().collect()

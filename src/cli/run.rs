@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::{Clock, RunArgs};
+use crate::cli::baseline::{Failure, read_baseline};
 use crate::cli::exit::Exit;
 use crate::cli::progress::Display;
-use crate::cli::{folder, interrupt, output};
+use crate::cli::{comparison, folder, interrupt, output};
 use crate::engine::plan::ReceiveClock;
 use crate::engine::socket;
 use crate::experiment::control::Control;
-use crate::experiment::head::slug;
+use crate::experiment::head::{self, slug};
 use crate::experiment::trial::{Event, Trial, TrialError};
+use crate::record::baseline::Baseline;
+use crate::record::run::RunRecord;
 use crate::scenario::adhoc::{Adhoc, adhoc};
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::model::Scenario;
@@ -38,12 +41,41 @@ pub fn run(args: &RunArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    let baseline = match baseline(args, &scenario) {
+        Ok(baseline) => baseline,
+        Err(failure) => return failure.tell(),
+    };
     match prepare_in(&args.output, &slug(&scenario.name)) {
-        Ok((folder, control, program)) => drive(args, &scenario, &folder, control, program),
+        Ok((folder, control, program)) => match drive(args, &scenario, &folder, control, program) {
+            Ok(record) => conclude(args, baseline.as_ref(), &record, &folder),
+            Err(exit) => exit,
+        },
         Err(why) => {
             output::error(&why, &[]);
             Exit::Failed
         }
+    }
+}
+
+/// The baseline to judge by, if there is to be one. What does not fit is found before the
+/// run takes its time.
+fn baseline(args: &RunArgs, scenario: &Scenario) -> Result<Option<Baseline>, Failure> {
+    let Some(file) = &args.baseline else { return Ok(None) };
+    let baseline = read_baseline(file)?;
+    let planned = head::fingerprint(scenario, receive_clock(args.receive_clock));
+    comparison::check_fits(&baseline, &planned)?;
+    Ok(Some(baseline))
+}
+
+fn conclude(
+    args: &RunArgs,
+    baseline: Option<&Baseline>,
+    record: &RunRecord,
+    folder: &Path,
+) -> Exit {
+    match baseline {
+        Some(baseline) => comparison::conclude(args, baseline, record, folder),
+        None => output::conclude(record, folder, args.print, args.inconclusive),
     }
 }
 
@@ -66,7 +98,7 @@ fn drive(
     folder: &Path,
     control: Control,
     program: PathBuf,
-) -> Exit {
+) -> Result<RunRecord, Exit> {
     let mut display = Display::new(&scenario.load, args.print.quiet, in_ci());
     let trial = Trial {
         scenario: scenario.clone(),
@@ -84,14 +116,11 @@ fn drive(
     };
     let record = trial.run();
     display.stop();
-    match record {
-        Ok(record) => output::conclude(&record, folder, args.print, args.inconclusive),
-        Err(error) => {
-            // An empty folder says nothing; the target's own output does.
-            let _ = fs::remove_dir(folder);
-            fail(&error)
-        }
-    }
+    record.map_err(|error| {
+        // An empty folder says nothing; the target's own output does.
+        let _ = fs::remove_dir(folder);
+        fail(&error)
+    })
 }
 
 pub(super) fn receive_clock(wanted: Option<Clock>) -> ReceiveClock {

@@ -4,7 +4,9 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
+use crate::engine::plan::ReceiveClock;
 use crate::engine::poller;
+use crate::record::fingerprint::Fingerprint;
 use crate::record::run::{
     Environment, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead, VERSION,
     WindowsHead,
@@ -43,6 +45,14 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
 pub fn written(moment: SystemTime) -> String {
     let millis = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     Timestamp::from_millisecond(millis as i64).unwrap_or_default().to_string()
+}
+
+/// What a run of a scenario on this machine would have in common with others, before it
+/// begins.
+pub fn fingerprint(scenario: &Scenario, clock: ReceiveClock) -> Fingerprint {
+    let mut head = head(scenario, String::new(), 0, SystemTime::UNIX_EPOCH);
+    clock.name().clone_into(&mut head.environment.receive_clock);
+    Fingerprint::of(&head)
 }
 
 fn environment(workers: usize) -> Environment {

@@ -104,6 +104,12 @@ impl Fingerprint {
         found
     }
 
+    /// Every respect with its value, as people read it.
+    pub fn described(&self) -> Vec<(&'static str, String)> {
+        let profile = ("load profile", profile(&self.stages));
+        self.texts().into_iter().chain([profile]).collect()
+    }
+
     /// All but the stages, as they are told.
     fn texts(&self) -> [(&'static str, String); 8] {
         let arrivals = match self.arrivals {

@@ -10,6 +10,8 @@ use super::Report;
 use crate::analysis::assessment::{
     Counts, Finding, Saturation, SloResult, Summary, Verdict, Window,
 };
+use crate::analysis::comparison::Comparison;
+use crate::analysis::history::History;
 
 /// Grows when a reader of the old form would be wrong.
 const VERSION: u32 = 1;
@@ -54,10 +56,29 @@ struct SummaryFile<'a> {
     window: &'a Window,
     /// How full the generator and the target were.
     saturation: &'a Saturation,
+    /// The run beside its baseline, where it was judged by one; verdict and reasons above
+    /// are those of both together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<&'a Comparison>,
+}
+
+/// The text of `history.json`.
+pub fn history(history: &History) -> String {
+    serde_json::to_string_pretty(history).expect("all keys are texts") + "\n"
+}
+
+/// A comparison by itself.
+pub fn comparison(comparison: &Comparison) -> String {
+    serde_json::to_string_pretty(comparison).expect("all keys are texts") + "\n"
 }
 
 /// The text of `summary.json`.
 pub fn render(report: &Report) -> String {
+    render_compared(report, None)
+}
+
+/// The text of `summary.json` of a run that was judged by a baseline as well.
+pub fn render_compared(report: &Report, comparison: Option<&Comparison>) -> String {
     let Report { record, assessment, exit_code, .. } = *report;
     let file = SummaryFile {
         version: VERSION,
@@ -77,6 +98,7 @@ pub fn render(report: &Report) -> String {
         findings: &assessment.findings,
         window: &assessment.window,
         saturation: &assessment.saturation,
+        comparison,
     };
     let mut text = serde_json::to_string_pretty(&file).expect("all keys are texts");
     text.push('\n');

@@ -9,14 +9,17 @@
 //! share; `terminal`, `markdown`, `junit`, `json`, `chart` and `html` are one format
 //! each; `comparison` has the same formats for a candidate beside its baseline.
 
+mod aligned;
+pub mod baseline;
 pub mod chart;
 pub mod comparison;
 mod figures;
+pub mod history;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
-mod plain;
+pub(crate) mod plain;
 #[cfg(test)]
 mod sample_runs;
 pub mod terminal;

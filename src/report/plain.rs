@@ -10,7 +10,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 const NOTHING: &str = "(empty)";
 
 /// One line without control, formatting or undefined characters; never empty.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let visible: String = text.chars().filter_map(visible).collect();
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() { NOTHING.to_owned() } else { line }

@@ -13,7 +13,18 @@ use serde_json::Value;
 
 use super::support::{self, stderr, stdout};
 
-const COMMANDS: [&str; 7] = ["run", "check", "report", "schema", "demo", "completions", "man"];
+const COMMANDS: [&str; 10] = [
+    "run",
+    "check",
+    "report",
+    "baseline",
+    "compare",
+    "history",
+    "schema",
+    "demo",
+    "completions",
+    "man",
+];
 
 /// Runs loadgate and expects this exit code, and these texts on standard error.
 #[track_caller]
@@ -218,7 +229,7 @@ fn check_counts_only_what_will_be_judged() {
 
 #[test]
 fn every_schema_is_one() {
-    for of in ["scenario", "slo", "run", "summary"] {
+    for of in ["scenario", "slo", "run", "summary", "baseline"] {
         let schema: Value = serde_json::from_str(&prints(&["schema", of])).expect("JSON");
         jsonschema::meta::validate(&schema).expect("a JSON Schema");
         assert!(schema["properties"].is_object(), "{of}");

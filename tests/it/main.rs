@@ -3,6 +3,7 @@
 
 mod architecture;
 mod arms;
+mod baseline;
 mod cli;
 mod demo_run;
 mod duet;

@@ -27,6 +27,7 @@ fn guides() -> Vec<Guide> {
         "docs/scenario.md",
         "docs/verdicts.md",
         "docs/run-folder.md",
+        "docs/baselines.md",
         "docs/architecture.md",
         "docs/measurements.md",
         "npm/README.md",

@@ -18,6 +18,7 @@ mod rate;
 mod response;
 mod saturation;
 mod steps;
+pub mod trend;
 
 use std::fmt::Write as _;
 
