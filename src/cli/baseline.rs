@@ -33,13 +33,13 @@ pub struct Failure {
 
 impl Failure {
     /// What the user gave cannot be used.
-    pub fn usage(message: impl ToString, details: Vec<String>) -> Failure {
-        Failure { exit: Exit::Usage, message: message.to_string(), details }
+    pub fn usage(message: impl Into<String>, details: Vec<String>) -> Failure {
+        Failure { exit: Exit::Usage, message: message.into(), details }
     }
 
     /// The tool could not do its job.
-    pub fn tool(message: impl ToString) -> Failure {
-        Failure { exit: Exit::Failed, message: message.to_string(), details: Vec::new() }
+    pub fn tool(message: impl Into<String>) -> Failure {
+        Failure { exit: Exit::Failed, message: message.into(), details: Vec::new() }
     }
 
     /// Prints it. It may quote a hostile file.
@@ -70,13 +70,13 @@ pub fn baseline(command: &BaselineCommand) -> Exit {
 /// Reads a run that the user named.
 pub fn read_run(path: &Path) -> Result<RunRecord, Failure> {
     let advice = || vec!["name a run folder, or its run.json".to_owned()];
-    store::read(path).map_err(|error| Failure::usage(error, advice()))
+    store::read(path).map_err(|error| Failure::usage(error.to_string(), advice()))
 }
 
 /// Reads a baseline that the user named.
 pub fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     let advice = || vec!["`loadgate baseline accept RUN` writes a baseline".to_owned()];
-    baseline_file::read(path).map_err(|error| Failure::usage(error, advice()))
+    baseline_file::read(path).map_err(|error| Failure::usage(error.to_string(), advice()))
 }
 
 /// Each difference, and what to do about them.
@@ -141,7 +141,9 @@ fn refused(why: Refused) -> Failure {
         Refused::Unlike(differences) => {
             unlike("the run is unlike those of the baseline", differences)
         }
-        Refused::Twice(_) | Refused::Full | Refused::Unusable(_) => Failure::usage(why, Vec::new()),
+        Refused::Twice(_) | Refused::Full | Refused::Unusable(_) => {
+            Failure::usage(why.to_string(), Vec::new())
+        }
     }
 }
 
@@ -151,7 +153,7 @@ fn write(file: &Path, baseline: &Baseline) -> Result<(), Failure> {
         fs::create_dir_all(parent)
             .map_err(|error| Failure::tool(format!("{}: {error}", parent.display())))?;
     }
-    baseline_file::write(file, baseline).map_err(Failure::tool)
+    baseline_file::write(file, baseline).map_err(|error| Failure::tool(error.to_string()))
 }
 
 fn show(file: &Path) -> Result<String, Failure> {
@@ -176,10 +178,10 @@ fn list(folder: &Path) -> Result<String, Failure> {
             Err(error) => output::error(&plain::line(&error.to_string()), &[]),
         }
     }
-    match found.is_empty() {
-        true => Ok(format!("no baseline in {}\n", shown(folder))),
-        false => Ok(report::baseline::list(&found)),
+    if found.is_empty() {
+        return Ok(format!("no baseline in {}\n", shown(folder)));
     }
+    Ok(report::baseline::list(&found))
 }
 
 fn remove(args: &RemoveArgs) -> Result<String, Failure> {

@@ -57,7 +57,9 @@ fn read(places: &[PathBuf]) -> Result<History, Failure> {
         }
     }
     candidates.sort_by_key(|candidate| candidate.started);
-    candidates.dedup_by(|later, first| later.run.started == first.run.started);
+    candidates.dedup_by(|later, first| {
+        later.run.started == first.run.started && later.fingerprint == first.fingerprint
+    });
     let Some((scenario, fingerprint)) =
         candidates.last().map(|newest| (newest.scenario.clone(), newest.fingerprint.clone()))
     else {
@@ -71,7 +73,7 @@ fn read(places: &[PathBuf]) -> Result<History, Failure> {
         match fingerprint.differences(&other).as_slice() {
             [] => runs.push(run),
             differences => {
-                left_out.push(LeftOut { folder: run.folder, reason: unlike(differences) })
+                left_out.push(LeftOut { folder: run.folder, reason: unlike(differences) });
             }
         }
     }
