@@ -117,10 +117,9 @@ fn copy(run: &RunRecord, played: u32, joined: &mut RunRecord, second: u32) {
 
 /// The load at which the judged seconds were played, as two stages.
 fn load(own: &LoadHead, warmup: f64, judged: f64) -> LoadHead {
-    let mut stages = own.stages.iter().filter(|stage| !stage.warmup);
-    let first = stages.next().copied();
-    let (from, to) = first
-        .map_or((0.0, 0.0), |first| (first.from, stages.last().map_or(first.to, |last| last.to)));
+    let judged_stages = || own.stages.iter().filter(|stage| !stage.warmup);
+    let from = judged_stages().next().map_or(0.0, |first| first.from);
+    let to = judged_stages().next_back().map_or(0.0, |last| last.to);
     let stage = |seconds, warmup| StageHead { seconds, from, to, warmup };
     LoadHead { stages: vec![stage(warmup, true), stage(judged, false)], ..own.clone() }
 }

@@ -67,6 +67,13 @@ pub(super) enum Failed {
     Own(TrialError),
 }
 
+/// An arm that is up, or on its way.
+struct Up {
+    arm: Arm,
+    scenario: Arc<Scenario>,
+    target: Started,
+}
+
 /// An arm that is up, with everything to load it.
 struct Ready {
     arm: Arm,
@@ -97,17 +104,15 @@ impl Stage<'_> {
         for arm in order {
             let (scenario, target) =
                 self.start(arm, play, watch).map_err(|error| Failed::Arm(arm, error))?;
-            started.push((arm, scenario, target));
+            started.push(Up { arm, scenario, target });
         }
-        for (arm, scenario, target) in &started {
+        for Up { arm, scenario, target } in &started {
             target
                 .wait_until_ready(scenario, self.control, &mut |event| watch(*arm, event))
                 .map_err(|error| Failed::Arm(*arm, error))?;
         }
         let start = Instant::now() + LEAD;
-        let ready = started
-            .into_iter()
-            .map(|(arm, scenario, target)| self.ready(play, start, arm, scenario, target));
+        let ready = started.into_iter().map(|up| self.ready(play, start, up));
         let mut ready: Vec<Ready> = ready.collect::<Result<_, _>>()?;
         ready.sort_by_key(|ready| ready.arm != Arm::Baseline);
         let candidate = ready.pop().expect("both arms were made ready");
@@ -137,14 +142,8 @@ impl Stage<'_> {
         Ok((Arc::new(scenario), target))
     }
 
-    fn ready(
-        &self,
-        play: &Play<'_>,
-        start: Instant,
-        arm: Arm,
-        scenario: Arc<Scenario>,
-        target: Started,
-    ) -> Result<Ready, Failed> {
+    fn ready(&self, play: &Play<'_>, start: Instant, up: Up) -> Result<Ready, Failed> {
+        let Up { arm, scenario, target } = up;
         let failed = |error| Failed::Arm(arm, error);
         let address = target.address().clone();
         let (socket, lookup) = resolve(&address).map_err(failed)?;

@@ -117,6 +117,7 @@ impl Arm {
     pub const BOTH: [Arm; 2] = [Arm::Baseline, Arm::Candidate];
 
     /// The other one.
+    #[must_use]
     pub fn other(self) -> Arm {
         match self {
             Arm::Baseline => Arm::Candidate,

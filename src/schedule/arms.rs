@@ -63,7 +63,7 @@ impl Timing {
         let Timing::Alternating { arm, first, block } = self else { return at };
         let block = block.as_nanos() as u64;
         let turn = at.0 / block;
-        let is_first = (turn % 2 == 0) == (arm == first);
+        let is_first = turn.is_multiple_of(2) == (arm == first);
         let before = if is_first { turn } else { turn + 1 };
         Moment(at.0 + before * block)
     }

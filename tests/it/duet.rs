@@ -225,7 +225,7 @@ fn interrupted_when(place: &Place, more: &[&str], what: &str, is_there: impl Fn(
     let mut command = place.duet(more);
     let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually(what, is_there);
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
     assert_eq!(wait(&mut child).code(), Some(130), "{what}");
     place.is_clean();
 }
