@@ -129,15 +129,16 @@ fn with_run(file: &Path, record: &RunRecord, note: Option<String>) -> Result<Bas
     let (fingerprint, run) = (Fingerprint::of(&record.head), accepted_run(record, note));
     let now = folder::now();
     if !file.exists() {
-        return Baseline::new(&record.head.scenario, fingerprint, run, &now).map_err(refused);
+        return Baseline::new(&record.head.scenario, fingerprint, run, &now)
+            .map_err(|why| refused(&why));
     }
     let mut baseline = read_baseline(file)?;
-    baseline.accept(&fingerprint, run, &now).map_err(refused)?;
+    baseline.accept(&fingerprint, run, &now).map_err(|why| refused(&why))?;
     Ok(baseline)
 }
 
-fn refused(why: Refused) -> Failure {
-    match &why {
+fn refused(why: &Refused) -> Failure {
+    match why {
         Refused::Unlike(differences) => {
             unlike("the run is unlike those of the baseline", differences)
         }
