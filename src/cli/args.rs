@@ -203,7 +203,7 @@ pub struct CheckArgs {
 /// `loadgate report`
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// A run folder, or its run.json
+    /// A run folder, or its run.json; or that of a duet
     #[arg(value_hint = ValueHint::AnyPath)]
     pub run: PathBuf,
     /// Where the rendered files go [default: into the run folder]
@@ -236,6 +236,10 @@ pub enum SchemaOf {
     Run,
     /// summary.json, which --json prints
     Summary,
+    /// duet.json
+    Duet,
+    /// comparison.json, which `duet --json` prints
+    Comparison,
     /// A baseline
     Baseline,
 }

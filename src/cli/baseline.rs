@@ -138,7 +138,7 @@ fn with_run(file: &Path, record: &RunRecord, note: Option<String>) -> Result<Bas
 }
 
 fn refused(why: &Refused) -> Failure {
-    match &why {
+    match why {
         Refused::Unlike(differences) => {
             unlike("the run is unlike those of the baseline", differences)
         }

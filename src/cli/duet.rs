@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::analysis::compare::compare;
 use crate::analysis::comparison::{Comparison, Ruling};
-use crate::cli::args::Inconclusive;
+use crate::cli::args::{Inconclusive, PrintArgs, ReportArgs};
 use crate::cli::args_duet::{CourseArgs, DuetArgs, MethodArg, Metric};
 use crate::cli::duet_progress::Telling;
 use crate::cli::exit::Exit;
@@ -17,7 +17,7 @@ use crate::experiment::control::Control;
 use crate::experiment::duet::{Duet, DuetError, DuetEvent, StopRule, Wish};
 use crate::experiment::head::slug;
 use crate::experiment::segment_load::{describe, segment_load};
-use crate::record::duet::{DuetEnd, DuetRecord, GateMetric, GateSettings};
+use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateMetric, GateSettings};
 use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
 use crate::scenario::read;
 use crate::target::process::Supervisor;
@@ -56,7 +56,7 @@ pub fn duet(args: &DuetArgs) -> Exit {
         quiet: args.print.quiet,
     };
     match course.run() {
-        Ok((record, folder)) => conclude(args, &record, &folder),
+        Ok((record, folder)) => conclude(&record, &folder, args.print, args.inconclusive),
         Err(exit) => exit,
     }
 }
@@ -248,8 +248,36 @@ fn fail(error: &DuetError) -> Exit {
     }
 }
 
+/// Whether a path is a duet's folder, or its file.
+pub fn is_duet(path: &Path) -> bool {
+    path.join(DUET_FILE).is_file() || path.file_name().is_some_and(|name| name == DUET_FILE)
+}
+
+/// Judges and renders a stored duet again.
+pub fn report(args: &ReportArgs) -> Exit {
+    let record = match duet_record::read(&args.run) {
+        Ok(record) => record,
+        Err(error) => {
+            output::error(&error.to_string(), &[]);
+            return Exit::Usage;
+        }
+    };
+    let own = if args.run.is_dir() { Some(args.run.as_path()) } else { args.run.parent() };
+    let folder = args.output.as_deref().or(own).unwrap_or(Path::new("."));
+    if let Err(error) = fs::create_dir_all(folder) {
+        output::error(&format!("{}: {error}", folder.display()), &[]);
+        return Exit::Failed;
+    }
+    conclude(&record, folder, args.print, args.inconclusive)
+}
+
 /// Judges, writes the reports, prints the result.
-fn conclude(args: &DuetArgs, record: &DuetRecord, folder: &Path) -> Exit {
+fn conclude(
+    record: &DuetRecord,
+    folder: &Path,
+    print: PrintArgs,
+    inconclusive: Option<Inconclusive>,
+) -> Exit {
     let interrupted = match record.file.end {
         Some(DuetEnd::Interrupted { signal }) => Some(Exit::Interrupted(signal)),
         Some(DuetEnd::Finished | DuetEnd::ArmLost { .. }) | None => None,
@@ -257,8 +285,8 @@ fn conclude(args: &DuetArgs, record: &DuetRecord, folder: &Path) -> Exit {
     let Some(comparison) = compare(record) else {
         return without_segment(record, interrupted);
     };
-    let exit = interrupted.unwrap_or_else(|| exit_of(&comparison, args.inconclusive));
-    output::conclude_duet(&comparison, record, folder, args.print, exit)
+    let exit = interrupted.unwrap_or_else(|| exit_of(&comparison, inconclusive));
+    output::conclude_duet(&comparison, record, folder, print, exit)
 }
 
 /// What there is to say when no segment came to its end.

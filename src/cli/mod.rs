@@ -55,6 +55,9 @@ pub fn main() -> ExitCode {
 
 /// Renders a stored run again.
 fn report(args: &ReportArgs) -> Exit {
+    if duet::is_duet(&args.run) {
+        return duet::report(args);
+    }
     let record = match store::read(&args.run) {
         Ok(record) => record,
         Err(error) => {
@@ -80,6 +83,8 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Slo => schema::slo_schema(),
         SchemaOf::Run => store::schema(),
         SchemaOf::Summary => json::schema(),
+        SchemaOf::Duet => crate::record::duet::schema(),
+        SchemaOf::Comparison => crate::report::comparison::json::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
     };
     output::result(&format!("{schema:#}\n"));
