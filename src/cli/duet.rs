@@ -17,7 +17,9 @@ use crate::experiment::control::Control;
 use crate::experiment::duet::{Duet, DuetError, DuetEvent, StopRule, Wish};
 use crate::experiment::head::slug;
 use crate::experiment::segment_load::{describe, segment_load};
-use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateMetric, GateSettings};
+use crate::record::duet::{
+    self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateMetric, GateSettings,
+};
 use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
 use crate::scenario::read;
 use crate::target::process::Supervisor;
