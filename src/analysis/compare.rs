@@ -37,7 +37,7 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
         findings.extend(drifting(&measured, metric, settings.tolerance));
     }
     findings.extend(lag_decides(duet, &arms, &metrics));
-    let ruling = overall(&metrics);
+    let ruling = gate::overall(metrics.iter().map(|metric| metric.ruling));
     let candidate = assess(&arms.candidate.run);
     let verdict = verdict(duet, &candidate, &findings, ruling);
     let reasons = reasons(duet, &candidate, &findings, &metrics, verdict);
@@ -121,7 +121,8 @@ fn lag_decides(duet: &DuetRecord, arms: &Arms, metrics: &[MetricResult]) -> Vec<
         let other = without.iter().find(|other| other.metric == metric.metric);
         other.is_none_or(|other| is_regressed(other) != is_regressed(metric))
     };
-    doubtful.into_iter().filter(differs).map(|metric| lag_finding(metric, arms)).collect()
+    let found = doubtful.into_iter().filter(differs);
+    found.filter_map(|metric| lag_finding(metric, arms)).collect()
 }
 
 fn is_regressed(metric: &MetricResult) -> bool {
@@ -137,31 +138,15 @@ fn lag_share(arms: &Arms, share: f64) -> f64 {
     of(&arms.baseline).max(of(&arms.candidate))
 }
 
-fn lag_finding(metric: &MetricResult, arms: &Arms) -> Finding {
-    let GateMetric::ResponseTime(share) = metric.metric else { unreachable_metric() };
+fn lag_finding(metric: &MetricResult, arms: &Arms) -> Option<Finding> {
+    let GateMetric::ResponseTime(share) = metric.metric else { return None };
     let evidence = format!(
         "the generator may have added {} to {}, and without that the gate says something else",
         wording::percent(lag_share(arms, share)),
         metric.name
     );
     let advice = "lower the rate, or give the generator a core of its own";
-    finding("send_lag", Severity::Invalidates, evidence, advice)
-}
-
-fn unreachable_metric() -> ! {
-    unreachable!("only quantiles are looked at twice")
-}
-
-/// What the gate says in all, after what was found here.
-fn overall(metrics: &[MetricResult]) -> Ruling {
-    let any = |wanted: Ruling| metrics.iter().any(|metric| metric.ruling == wanted);
-    if any(Ruling::Regressed) {
-        return Ruling::Regressed;
-    }
-    if metrics.is_empty() || any(Ruling::Inconclusive) {
-        return Ruling::Inconclusive;
-    }
-    if any(Ruling::Improved) { Ruling::Improved } else { Ruling::Pass }
+    Some(finding("send_lag", Severity::Invalidates, evidence, advice))
 }
 
 /// When several hold: target lost, invalid, SLO missed, regressed, inconclusive.

@@ -1,4 +1,4 @@
-//! What the user typed after `loadgate duet` and `loadgate noise`.
+//! What the user typed after `loadgate duet`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,12 +19,6 @@ Examples:
 
 Both arms get their port in $PORT (\"port_variable\" of \"target\" names another variable)
 and their name in $LOADGATE_ARM. `loadgate --help` lists the exit codes.";
-
-/// Examples of `loadgate noise`.
-pub const NOISE_EXAMPLES: &str = "\
-Examples:
-  loadgate noise scenarios/orders.json
-  loadgate noise scenarios/orders.json --segments 10 --segment 30s -R 400";
 
 /// `loadgate duet`
 #[derive(Debug, Args)]
@@ -71,23 +65,6 @@ pub struct DuetArgs {
     pub print: PrintArgs,
 }
 
-/// `loadgate noise`
-#[derive(Debug, Args)]
-pub struct NoiseArgs {
-    /// A scenario file
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub scenario: PathBuf,
-    /// Segments, each with fresh processes
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=100))]
-    pub segments: u32,
-    /// How segments are measured
-    #[command(flatten)]
-    pub course: CourseArgs,
-    /// How the result is printed.
-    #[command(flatten)]
-    pub print: PrintArgs,
-}
-
 /// How segments are measured.
 #[derive(Debug, Args)]
 pub struct CourseArgs {
@@ -109,8 +86,7 @@ pub struct CourseArgs {
     /// Both arms at once, or in turns where the machine is small
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub method: MethodArg,
-    /// By how much ln(ratio) differs from one start of a process to the next, as
-    /// `loadgate noise` finds it
+    /// By how much ln(ratio) differs from one start of a process to the next
     #[arg(long, value_name = "SHARE", default_value = "1%")]
     pub start_noise: Ratio,
     /// Where folders go: `DIR/<scenario>/<UTC time>`

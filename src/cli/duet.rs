@@ -14,7 +14,7 @@ use crate::cli::run::{self, SUPERVISE};
 use crate::cli::{folder, output};
 use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
 use crate::experiment::control::Control;
-use crate::experiment::duet::{Duet, DuetError, DuetEvent, StopRule, Wish};
+use crate::experiment::duet::{Duet, DuetError, DuetEvent, Wish};
 use crate::experiment::head::slug;
 use crate::experiment::segment_load::{describe, segment_load};
 use crate::record::duet::{
@@ -53,7 +53,6 @@ pub fn duet(args: &DuetArgs) -> Exit {
         scenario,
         sources: [baseline, candidate],
         settings,
-        stop: StopRule::WhenDecided,
         args: &args.course,
         quiet: args.print.quiet,
     };
@@ -137,7 +136,6 @@ pub(super) struct Course<'a> {
     /// Baseline, candidate.
     pub(super) sources: [ArmSource; 2],
     pub(super) settings: GateSettings,
-    pub(super) stop: StopRule,
     pub(super) args: &'a CourseArgs,
     pub(super) quiet: bool,
 }
@@ -178,7 +176,6 @@ impl Course<'_> {
             candidate: &candidate,
             settings: self.settings,
             wish: wish(self.args.method),
-            stop: self.stop,
             pilot: self.args.pilot,
             folder,
             supervisor: supervisor.clone(),

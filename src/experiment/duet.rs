@@ -56,15 +56,6 @@ pub enum Wish {
     Alternating,
 }
 
-/// Whether the first look that decides is the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopRule {
-    /// It is.
-    WhenDecided,
-    /// All planned segments are measured.
-    AtTheEnd,
-}
-
 /// What a duet needs.
 pub struct Duet<'a> {
     /// The scenario, with the load of one segment.
@@ -77,8 +68,6 @@ pub struct Duet<'a> {
     pub settings: GateSettings,
     /// At once or in turns.
     pub wish: Wish,
-    /// When it is over.
-    pub stop: StopRule,
     /// Judged length of the pilot; none if zero.
     pub pilot: Duration,
     /// The duet's folder; exists.
@@ -178,15 +167,14 @@ impl Duet<'_> {
             record.file.segments.push(SegmentHead { folder, first: segment.first });
             record.segments.push(segment);
             self.save(&record.file)?;
-            let is_decided = self.look(record) && self.stop == StopRule::WhenDecided;
-            if is_decided {
+            if self.look(record) {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// The look after the latest segment: whether more segments could change the answer. A
+    /// The look after the latest segment: whether it is the last one. A
     /// candidate that the gate lets pass may still have objectives that want more requests.
     fn look(&mut self, record: &DuetRecord) -> bool {
         let measured = pairing::paired(record, Times::Response);

@@ -12,6 +12,10 @@ use super::support;
 const NOT_RUN: &[(&str, &str)] = &[
     ("./scripts/test.sh", "runs this test"),
     ("npm ci --prefix tests/js", "`files` needs what it installs, and says so"),
+    (
+        "loadgate duet scenarios/orders.json --baseline-ref origin/main",
+        "needs a remote; `duet` makes repositories of its own",
+    ),
     ("node scripts/compare-freeze.mjs", "takes two minutes; `fastify` runs its scenario"),
 ];
 
@@ -28,6 +32,7 @@ fn guides() -> Vec<Guide> {
         "docs/verdicts.md",
         "docs/run-folder.md",
         "docs/baselines.md",
+        "docs/duets.md",
         "docs/architecture.md",
         "docs/measurements.md",
         "npm/README.md",

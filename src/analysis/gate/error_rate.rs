@@ -20,8 +20,9 @@ use crate::analysis::comparison::{Estimate, Ruling};
 use crate::analysis::gate::center::block_mean;
 use crate::analysis::gate::flips::sign_flip;
 use crate::analysis::gate::location::Location;
-use crate::analysis::gate::series::{Arm, Measured};
+use crate::analysis::gate::series::Measured;
 use crate::record::duet::GateSettings;
+use crate::scenario::model::Arm;
 
 /// What was seen of the errors.
 #[derive(Debug, Clone, PartialEq)]

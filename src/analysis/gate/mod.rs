@@ -50,9 +50,10 @@ mod tally;
 use crate::analysis::comparison::{Look, LookMetric, MetricResult, Paired, Ruling};
 use crate::analysis::gate::evidence::Evidence;
 use crate::analysis::gate::results::End;
-use crate::analysis::gate::series::{Arm, Measured};
+use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::spending::{holm, weight};
 use crate::record::duet::GateSettings;
+use crate::scenario::model::Arm;
 
 /// The planned look with this place, counted from 0: at the first `place + 1` segments.
 /// Beyond the planned looks everything is inconclusive.
@@ -102,19 +103,19 @@ fn look_at(
         segments: measured.segments.len() as u32,
         seconds: measured.seconds() as u32,
         requests: (measured.counts(Arm::Baseline).0, measured.counts(Arm::Candidate).0),
-        ruling: overall(&metrics),
+        ruling: overall(metrics.iter().map(|metric| metric.ruling)),
         metrics,
     }
 }
 
-/// No metric, no pass.
-fn overall(metrics: &[LookMetric]) -> Ruling {
-    let any = |wanted: Ruling| metrics.iter().any(|metric| metric.ruling == wanted);
-    if any(Ruling::Regressed) {
+/// What the metrics' rulings come to. No metric, no pass.
+pub fn overall(rulings: impl Iterator<Item = Ruling>) -> Ruling {
+    let rulings: Vec<Ruling> = rulings.collect();
+    if rulings.contains(&Ruling::Regressed) {
         return Ruling::Regressed;
     }
-    if metrics.is_empty() || any(Ruling::Inconclusive) {
+    if rulings.is_empty() || rulings.contains(&Ruling::Inconclusive) {
         return Ruling::Inconclusive;
     }
-    if any(Ruling::Improved) { Ruling::Improved } else { Ruling::Pass }
+    if rulings.contains(&Ruling::Improved) { Ruling::Improved } else { Ruling::Pass }
 }

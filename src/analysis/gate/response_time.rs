@@ -16,9 +16,10 @@ use crate::analysis::comparison::{Estimate, Rule, Ruling};
 use crate::analysis::gate::center::{block_mean, trimmed};
 use crate::analysis::gate::jackknife::pooled;
 use crate::analysis::gate::location::Location;
-use crate::analysis::gate::series::{Arm, Measured};
+use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::sign::Signs;
 use crate::record::duet::GateSettings;
+use crate::scenario::model::Arm;
 
 /// Requests beyond the quantile that each arm must have before anything is said of it.
 pub const FEWEST_BEYOND: f64 = 100.0;

@@ -6,9 +6,10 @@ use crate::analysis::gate::error_rate::{ErrorEvidence, share};
 use crate::analysis::gate::evidence::Evidence;
 use crate::analysis::gate::outlook::{Levels, seconds_needed, visible_beyond};
 use crate::analysis::gate::response_time::{FEWEST_BEYOND, STATISTICS, TimeEvidence};
-use crate::analysis::gate::series::{Arm, Measured};
+use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::spending::weight;
 use crate::record::duet::{GateMetric, GateSettings};
+use crate::scenario::model::Arm;
 use crate::units::{Quantile, Ratio};
 
 /// With no error in n requests, rates up to 3/n are not excluded at 95 %.

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use crate::analysis::comparison::{ArmSecond, Pair, Paired};
 use crate::analysis::gate::quantile::{Counted, log_quantile, merged};
+use crate::scenario::model::Arm;
 
 /// The shortest interval in seconds.
 const SHORTEST_INTERVAL: usize = 2;
@@ -28,15 +29,6 @@ pub struct Both<'a> {
     pair: &'a Pair,
     baseline: Counted<'a>,
     candidate: Counted<'a>,
-}
-
-/// Which of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arm {
-    /// What is compared with.
-    Baseline,
-    /// What is judged.
-    Candidate,
 }
 
 impl<'a> Both<'a> {
