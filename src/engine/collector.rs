@@ -149,6 +149,7 @@ impl<'a> Collector<'a> {
 
     fn take_batch(&mut self, mut batch: Batch) -> bool {
         let parts = self.recorder.fold(&mut batch.samples, &mut batch.due);
+        batch.give_back();
         self.writer.append(&parts);
         let tick = self.ticks.entry(batch.second).or_default();
         tick.add(&parts, &batch.gauges);

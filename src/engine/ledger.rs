@@ -1,6 +1,7 @@
 //! What one worker has seen since it last told the collector.
 
 use std::mem;
+use std::sync::mpsc::{self, Receiver, Sender};
 
 use crate::record::recorder::Due;
 use crate::record::sample::Sample;
@@ -22,6 +23,23 @@ pub struct Batch {
     pub gauges: Gauges,
     /// Totals, set in the worker's last batch.
     pub last: Option<Totals>,
+    /// Where the room for samples goes back to.
+    pub home: Option<Sender<Vec<Sample>>>,
+}
+
+impl Batch {
+    /// Gives the room for samples back to the worker once they have been counted. The same
+    /// two or three pieces of memory serve for a whole run, however long it is.
+    pub fn give_back(&mut self) {
+        let mut room = mem::take(&mut self.samples);
+        // What a stall once needed is not kept for ever.
+        room.shrink_to(2 * room.len());
+        room.clear();
+        if let Some(home) = self.home.take() {
+            // A worker that is gone wants nothing back.
+            let _ = home.send(room);
+        }
+    }
 }
 
 /// Levels and peaks of one worker.
@@ -60,9 +78,12 @@ pub struct Totals {
 }
 
 /// The counts of one worker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
     samples: Vec<Sample>,
+    /// Room that came back, and where it comes back to.
+    returned: Receiver<Vec<Sample>>,
+    home: Sender<Vec<Sample>>,
     due: Vec<Due>,
     in_flight: u64,
     in_flight_peak: u64,
@@ -71,6 +92,24 @@ pub struct Ledger {
     late_ticks: [u64; 3],
     /// Iterations and requests in all.
     pub totals: Totals,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        let (home, returned) = mpsc::channel();
+        Ledger {
+            samples: Vec::new(),
+            returned,
+            home,
+            due: Vec::new(),
+            in_flight: 0,
+            in_flight_peak: 0,
+            send_lag_max: 0,
+            canary_late_max: 0,
+            late_ticks: [0; 3],
+            totals: Totals::default(),
+        }
+    }
 }
 
 impl Ledger {
@@ -117,10 +156,11 @@ impl Ledger {
         &mut self.due[place]
     }
 
-    /// Takes what has been seen; room for as much is kept.
+    /// Takes what has been seen.
     pub fn take(&mut self, batch: &mut Batch) {
-        let room = self.samples.len() + self.samples.len() / 4;
-        batch.samples = mem::replace(&mut self.samples, Vec::with_capacity(room));
+        let room = self.returned.try_recv().unwrap_or_default();
+        batch.samples = mem::replace(&mut self.samples, room);
+        batch.home = Some(self.home.clone());
         batch.due = mem::take(&mut self.due);
         batch.gauges.in_flight = self.in_flight;
         batch.gauges.in_flight_peak = mem::replace(&mut self.in_flight_peak, self.in_flight);
@@ -133,6 +173,39 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sample() -> Sample {
+        Sample {
+            step: StepId(0),
+            intended: Moment(0),
+            sent: None,
+            first_byte: None,
+            ended: Moment(0),
+            send_lag: 0,
+            held: 0,
+            receive_lag: None,
+            connect: None,
+            outcome: crate::record::outcome::Outcome::Ok,
+            cause: None,
+            status: None,
+            body_bytes: 0,
+            limit: 0,
+        }
+    }
+
+    #[test]
+    fn room_for_samples_comes_back_and_what_a_stall_needed_does_not() {
+        let mut samples = Vec::with_capacity(1_000);
+        samples.push(sample());
+        let mut ledger = Ledger { samples, ..Ledger::default() };
+        let mut batch = Batch::default();
+        ledger.take(&mut batch);
+        assert_eq!((batch.samples.len(), ledger.samples.capacity()), (1, 0));
+        batch.give_back();
+        ledger.take(&mut Batch::default());
+        let room = ledger.samples.capacity();
+        assert!((1..1_000).contains(&room) && ledger.samples.is_empty(), "{room}");
+    }
 
     #[test]
     fn late_ticks_are_counted_by_how_late_they_are_once() {
