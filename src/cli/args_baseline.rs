@@ -53,7 +53,7 @@ pub struct AcceptArgs {
     /// A run folder, or its run.json
     #[arg(value_hint = ValueHint::AnyPath)]
     pub run: PathBuf,
-    /// The baseline [default: baselines/<scenario>.json]
+    /// The baseline [default: baselines/SCENARIO.json]
     #[arg(short, long, value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
     /// A word on the run, such as the release
