@@ -17,6 +17,12 @@
 //! [`analysis::assessment::Assessment`] → [`report`] turns both into text and pictures →
 //! [`cli`] prints them and picks the exit code.
 //!
+//! **One comparison.** `experiment::duet` plays segments of fresh processes, baseline and
+//! candidate on one thread of the engine, until `analysis::gate` has decided →
+//! [`record::duet::DuetRecord`] → [`analysis::compare::compare`] →
+//! [`analysis::comparison::Comparison`] → [`report`]. Stored baselines take the same way
+//! from `analysis::stored` on.
+//!
 //! # Code map
 //!
 //! | module | owns |
@@ -28,7 +34,7 @@
 //! | [`engine`] | scenario → seconds, over the wire |
 //! | [`target`] | the system under test: started, awaited, watched, stopped |
 //! | [`analysis`] | record → assessment; pure |
-//! | [`experiment`] | a trial: target and engine brought together |
+//! | [`experiment`] | a trial, or a duet of two arms: target and engine brought together |
 //! | [`report`] | (record, assessment) → terminal, Markdown, `JUnit`, JSON, SVG, HTML |
 //! | [`demo`] | an API in this process, so that the first command needs nothing |
 //! | [`cli`] | arguments, environment, progress, printing, exit codes |
