@@ -51,7 +51,8 @@ use crate::analysis::comparison::{Look, LookMetric, MetricResult, Paired, Ruling
 use crate::analysis::gate::evidence::Evidence;
 use crate::analysis::gate::results::End;
 use crate::analysis::gate::series::Measured;
-use crate::analysis::gate::spending::{holm, weight};
+use crate::analysis::gate::spending::weight;
+use crate::analysis::holm::holm;
 use crate::record::duet::GateSettings;
 use crate::scenario::model::Arm;
 
