@@ -37,7 +37,7 @@ pub fn compare(args: &CompareArgs) -> Exit {
 fn compared(args: &CompareArgs) -> Result<Comparison, Failure> {
     let baseline = baseline_or_run(&args.baseline)?;
     let record = read_run(&args.candidate)?;
-    judge(&baseline, &record, assess(&record))
+    judge(&baseline, &record, assess(&record), &args.gate.settings())
 }
 
 /// A baseline's file; or a run, which is a baseline of one.
@@ -61,16 +61,16 @@ pub fn judge(
     baseline: &Baseline,
     record: &RunRecord,
     assessment: Assessment,
+    settings: &GateSettings,
 ) -> Result<Comparison, Failure> {
     let run = accepted_run(record, None);
     if baseline.runs.iter().any(|known| known.started == run.started) {
         let what = format!("the run of {} is one of the baseline's own", run.started);
         return Err(Failure::usage(what, vec!["judge another run by it".to_owned()]));
     }
-    let settings = GateSettings::default();
-    let judged = judge_stored(baseline, &Fingerprint::of(&record.head), &run, &settings)
+    let judged = judge_stored(baseline, &Fingerprint::of(&record.head), &run, settings)
         .map_err(|differences| unlike("the run is unlike those of the baseline", &differences))?;
-    Ok(stored_comparison::compare(judged, baseline, &run, assessment, &settings))
+    Ok(stored_comparison::compare(judged, baseline, &run, assessment, settings))
 }
 
 /// Says before a run whether its numbers could be compared with a baseline's.
@@ -91,7 +91,7 @@ pub fn conclude(args: &RunArgs, baseline: &Baseline, record: &RunRecord, folder:
             return alone();
         }
     }
-    match judge(baseline, record, assess(record)) {
+    match judge(baseline, record, assess(record), &args.gate.settings()) {
         Ok(comparison) => {
             let (print, inconclusive) = (args.print, args.inconclusive);
             output::conclude_compared(record, &comparison, folder, print, inconclusive)

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod args_baseline;
 pub mod args_duet;
+pub mod args_gate;
 pub mod baseline;
 pub mod check;
 pub mod comparison;

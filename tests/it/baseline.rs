@@ -209,6 +209,23 @@ fn ten_runs_decide() {
 }
 
 #[test]
+fn tolerance_and_metrics_are_what_the_team_says() {
+    let place = accepted(10);
+    let here = place.path();
+    let slower = plain(here, 41, 1.5);
+    let compare = |flags: &[&str], code: i32, texts: &[&str]| {
+        ends(&[&["compare", FILE, text(&slower)], flags].concat(), here, code, texts)
+    };
+    compare(&["--tolerance", "48%"], 5, &["INCONCLUSIVE", "p50 of response time"]);
+    compare(&["--tolerance", "70%"], 0, &["PASS"]);
+    compare(&["--metrics", "errors"], 0, &["PASS", "1 metric is no worse"]);
+    let printed = compare(&["--metrics", "p95,errors", "--tolerance", "10%", "--json"], 4, &[]);
+    let summary: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    assert_eq!(summary["comparison"]["settings"]["tolerance"], 0.1);
+    assert_eq!(summary["comparison"]["metrics"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn a_run_is_judged_by_its_baseline() {
     let place = accepted(1);
     let here = place.path();
@@ -219,6 +236,7 @@ fn a_run_is_judged_by_its_baseline() {
     };
     let ran = support::loadgate()
         .args(["run", text(&file), "-q", "--baseline", FILE, "-o", "out"])
+        .args(["--metrics", "p50,errors", "--tolerance", "8%"])
         .current_dir(here)
         .output()
         .unwrap();
@@ -228,7 +246,8 @@ fn a_run_is_judged_by_its_baseline() {
     assert!(stdout(&ran).contains("against the baseline"), "{}", stdout(&ran));
     let summary = support::summary(&support::latest(&here.join("out"), "stored"));
     assert_eq!(summary["exit_code"], code);
-    assert!(summary["comparison"]["metrics"].is_array(), "{summary:#}");
+    assert_eq!(summary["comparison"]["settings"]["tolerance"], 0.08);
+    assert_eq!(summary["comparison"]["metrics"].as_array().unwrap().len(), 2);
     fs::remove_dir_all(here.join("out")).unwrap();
 
     // What does not fit is found before anything is loaded.
