@@ -1,5 +1,5 @@
-//! `loadgate compare`, and the second half of `loadgate run --baseline`: a run judged by
-//! stored numbers.
+//! `loadgate compare`, and the second half of `loadgate run --baseline` and of `loadgate
+//! report`: a run judged by stored numbers.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::analysis::assessment::Assessment;
 use crate::analysis::comparison::{Comparison, MetricResult, Ruling};
 use crate::analysis::stored::judge_stored;
 use crate::analysis::stored_comparison;
-use crate::cli::args::RunArgs;
+use crate::cli::args::{Inconclusive, PrintArgs};
 use crate::cli::args_baseline::CompareArgs;
 use crate::cli::baseline::{Failure, read_baseline, read_run, unlike};
 use crate::cli::exit::Exit;
@@ -18,6 +18,7 @@ use crate::cli::output;
 use crate::record::baseline::Baseline;
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::record::fingerprint::Fingerprint;
+use crate::record::judged_by::JudgedBy;
 use crate::record::run::{EndReason, RunRecord};
 use crate::report::comparison::ComparisonReport;
 use crate::report::plain;
@@ -81,19 +82,20 @@ pub fn check_fits(baseline: &Baseline, planned: &Fingerprint) -> Result<(), Fail
     }
 }
 
-/// Ends a run that was to be judged by a baseline. One that was cut short, or that lost its
-/// target, is judged by itself.
-pub fn conclude(args: &RunArgs, baseline: &Baseline, record: &RunRecord, folder: &Path) -> Exit {
-    let alone = || output::conclude(record, folder, args.print, args.inconclusive);
-    match record.end.as_ref().map(|end| &end.reason) {
-        Some(EndReason::Finished) => {}
-        Some(EndReason::Interrupted { .. } | EndReason::TargetDied { .. }) | None => {
-            return alone();
-        }
-    }
-    match judge(baseline, record, assess(record), &args.gate.settings()) {
+/// Ends a run, judged by itself or by a baseline as well. One that was cut short, or that
+/// lost its target, is judged by itself.
+pub fn conclude(
+    by: Option<&JudgedBy>,
+    record: &RunRecord,
+    folder: &Path,
+    print: PrintArgs,
+    inconclusive: Option<Inconclusive>,
+) -> Exit {
+    let alone = || output::conclude(record, folder, print, inconclusive);
+    let is_whole = matches!(record.end.as_ref().map(|end| &end.reason), Some(EndReason::Finished));
+    let Some(by) = by.filter(|_| is_whole) else { return alone() };
+    match judge(&by.baseline, record, assess(record), &by.settings) {
         Ok(comparison) => {
-            let (print, inconclusive) = (args.print, args.inconclusive);
             output::conclude_compared(record, &comparison, folder, print, inconclusive)
         }
         Err(failure) => {

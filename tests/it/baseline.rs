@@ -260,6 +260,44 @@ fn a_run_is_judged_by_its_baseline() {
 }
 
 #[test]
+fn a_run_that_was_judged_by_a_baseline_says_the_same_when_rendered_again() {
+    let place = accepted(1);
+    let here = place.path();
+    let ran = support::loadgate()
+        .args(["run", text(&scenario(here)), "-q", "--baseline", FILE, "-o", "out"])
+        .args(["--metrics", "p50,errors", "--tolerance", "8%"])
+        .current_dir(here)
+        .output()
+        .unwrap();
+    let code = ran.status.code().unwrap();
+    let newest = fs::canonicalize(support::latest(&here.join("out"), "stored")).unwrap();
+    let folder = Path::new("out/stored").join(newest.file_name().unwrap());
+    let whole = here.join(&folder);
+    let first = fs::read_to_string(whole.join("summary.json")).unwrap();
+    // The baseline goes on, with this very run in it.
+    ends(&["baseline", "accept", text(&whole), "--file", FILE, "--force"], here, 0, &[]);
+    fs::remove_file(whole.join("summary.json")).unwrap();
+    let again = ends(&["report", text(&folder)], here, code, &["against the baseline"]);
+    assert_eq!(stdout(&again), stdout(&ran));
+    assert_eq!(fs::read_to_string(whole.join("summary.json")).unwrap(), first);
+    let file = folder.join("run.json");
+    let printed = ends(&["report", text(&file), "-o", "again", "--json"], here, code, &[]);
+    let summary: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let before: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(summary["comparison"], before["comparison"]);
+
+    let kept = whole.join("judged-by.json");
+    let good = fs::read_to_string(&kept).unwrap();
+    fs::write(&kept, good.replace("\"requests\": ", "\"requests\": -")).unwrap();
+    let texts = ["judged-by.json: not what a run was judged by", "judged by itself"];
+    ends(&["report", text(&folder)], here, 2, &texts);
+    fs::remove_file(&kept).unwrap();
+    let alone = support::loadgate().args(["report", text(&whole), "--json"]).output().unwrap();
+    let summary: Value = serde_json::from_slice(&alone.stdout).unwrap();
+    assert!(summary.get("comparison").is_none_or(Value::is_null), "{summary:#}");
+}
+
+#[test]
 fn hostile_files_are_refused() {
     let place = accepted(1);
     let here = place.path();
