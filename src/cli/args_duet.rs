@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::cli::args::{Clock, Inconclusive, PrintArgs};
-use crate::units::{Quantile, Rate, Ratio, parse_duration};
+use crate::cli::args_gate::GateArgs;
+use crate::units::{Rate, Ratio, parse_duration};
 
 /// Examples of `loadgate duet`.
 pub const DUET_EXAMPLES: &str = "\
@@ -45,12 +46,9 @@ pub struct DuetArgs {
     /// What is judged [default: the scenario's target]
     #[arg(long, value_name = "URL|FOLDER|COMMAND")]
     pub candidate: Option<String>,
-    /// The largest change that is accepted
-    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = tolerance)]
-    pub tolerance: Ratio,
-    /// What gates, as far as rate and time can decide it
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "p50,p95,p99,errors", value_parser = metric)]
-    pub metrics: Vec<Metric>,
+    /// What the gate accepts.
+    #[command(flatten)]
+    pub gate: GateArgs,
     /// Most segments; it ends as soon as it is decided
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
     pub segments: u32,
@@ -109,29 +107,4 @@ pub enum MethodArg {
     Interleaved,
     /// In turns of 5 s, in the order ABBA; twice as long
     Alternating,
-}
-
-/// What may gate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Metric {
-    /// A quantile of the response time.
-    Quantile(Quantile),
-    /// The share of errors.
-    Errors,
-}
-
-fn metric(text: &str) -> Result<Metric, String> {
-    if text == "errors" {
-        return Ok(Metric::Errors);
-    }
-    let quantile = text.parse::<Quantile>().map_err(|error| error.to_string())?;
-    let is_inside = quantile.share() > 0.0 && quantile.share() < 1.0;
-    let wrong = || format!("\"{text}\" cannot gate; expected p50, p95, p99, p99.9 or errors");
-    is_inside.then_some(Metric::Quantile(quantile)).ok_or_else(wrong)
-}
-
-fn tolerance(text: &str) -> Result<Ratio, String> {
-    let ratio = text.parse::<Ratio>().map_err(|error| error.to_string())?;
-    let is_sane = ratio.0 > 0.0 && ratio.0 <= 10.0;
-    is_sane.then_some(ratio).ok_or_else(|| "expected a share such as 5%, above zero".to_owned())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::analysis::compare::compare;
 use crate::analysis::comparison::{Comparison, Ruling};
 use crate::cli::args::{Inconclusive, PrintArgs, ReportArgs};
-use crate::cli::args_duet::{CourseArgs, DuetArgs, MethodArg, Metric};
+use crate::cli::args_duet::{CourseArgs, DuetArgs, MethodArg};
 use crate::cli::duet_progress::Telling;
 use crate::cli::exit::Exit;
 use crate::cli::run::{self, SUPERVISE};
@@ -17,9 +17,7 @@ use crate::experiment::control::Control;
 use crate::experiment::duet::{Duet, DuetError, DuetEvent, Wish};
 use crate::experiment::head::slug;
 use crate::experiment::segment_load::{describe, segment_load};
-use crate::record::duet::{
-    self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateMetric, GateSettings,
-};
+use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateSettings};
 use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
 use crate::scenario::read;
 use crate::target::process::Supervisor;
@@ -42,12 +40,10 @@ pub fn duet(args: &DuetArgs) -> Exit {
         }
     };
     let settings = GateSettings {
-        tolerance: args.tolerance.0,
         looks: args.segments,
         start_noise: args.course.start_noise.0,
-        metrics: args.metrics.iter().map(|metric| gate_metric(*metric)).collect(),
         seed: scenario.load.seed,
-        ..GateSettings::default()
+        ..args.gate.settings()
     };
     let course = Course {
         scenario,
@@ -121,13 +117,6 @@ fn source(given: &str, scenario: &Scenario) -> Result<ArmSource, String> {
 
 fn shell(command: &str) -> Vec<String> {
     ["sh", "-c", command].map(str::to_owned).to_vec()
-}
-
-fn gate_metric(metric: Metric) -> GateMetric {
-    match metric {
-        Metric::Quantile(quantile) => GateMetric::ResponseTime(quantile.share()),
-        Metric::Errors => GateMetric::ErrorRate,
-    }
 }
 
 /// Everything that measures both arms.
