@@ -22,6 +22,7 @@ pub mod history;
 pub mod lateness;
 #[cfg(test)]
 mod made;
+pub mod noise;
 pub mod overview;
 pub mod own_world;
 pub mod pairing;

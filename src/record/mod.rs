@@ -13,6 +13,7 @@ pub mod histogram;
 pub mod interval;
 pub mod interval_log;
 mod log_reader;
+pub mod noise;
 pub mod outcome;
 pub mod recorder;
 pub mod run;
