@@ -13,6 +13,8 @@ pub const DUET_EXAMPLES: &str = "\
 Examples:
   loadgate duet scenarios/orders.json --baseline-ref origin/main
   loadgate duet scenarios/orders.json --baseline ../release-1.4
+  loadgate duet scenarios/orders.json --baseline-ref v1.4 \\
+      --start-noise reports/orders/latest/noise.json
   loadgate duet scenarios/orders.json --baseline 'node old-server.js' --tolerance 10%
   loadgate duet scenarios/orders.json --baseline http://127.0.0.1:3001 \\
       --candidate http://127.0.0.1:3002 -R 200 --segment 30s
@@ -45,15 +47,9 @@ pub struct DuetArgs {
     /// What is judged [default: the scenario's target]
     #[arg(long, value_name = "URL|FOLDER|COMMAND")]
     pub candidate: Option<String>,
-    /// The largest change that is accepted
-    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = tolerance)]
-    pub tolerance: Ratio,
-    /// What gates, as far as rate and time can decide it
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "p50,p95,p99,errors", value_parser = metric)]
-    pub metrics: Vec<Metric>,
-    /// Most segments; it ends as soon as it is decided
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
-    pub segments: u32,
+    /// What the gate is asked.
+    #[command(flatten)]
+    pub gate: GateArgs,
     /// How segments are measured
     #[command(flatten)]
     pub course: CourseArgs,
@@ -63,6 +59,20 @@ pub struct DuetArgs {
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,
+}
+
+/// What the gate of a duet is asked.
+#[derive(Debug, Args)]
+pub struct GateArgs {
+    /// The largest change that is accepted
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = tolerance)]
+    pub tolerance: Ratio,
+    /// What gates, as far as rate and time can decide it
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "p50,p95,p99,errors", value_parser = metric)]
+    pub metrics: Vec<Metric>,
+    /// Most segments of a duet; it ends as soon as it is decided
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub segments: u32,
 }
 
 /// How segments are measured.
@@ -86,9 +96,10 @@ pub struct CourseArgs {
     /// Both arms at once, or in turns where the machine is small
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub method: MethodArg,
-    /// By how much ln(ratio) differs from one start of a process to the next
-    #[arg(long, value_name = "SHARE", default_value = "1%")]
-    pub start_noise: Ratio,
+    /// By how much response times differ from one start of a process to the next: a share,
+    /// or what `loadgate noise` has measured here
+    #[arg(long, value_name = "SHARE|FILE", default_value = "1%", value_parser = start_noise)]
+    pub start_noise: StartNoiseArg,
     /// Where folders go: `DIR/<scenario>/<UTC time>`
     #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
@@ -111,6 +122,15 @@ pub enum MethodArg {
     Alternating,
 }
 
+/// Where `σ_p` is from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StartNoiseArg {
+    /// It was given.
+    Share(Ratio),
+    /// A `noise.json`, or the folder that has it.
+    File(PathBuf),
+}
+
 /// What may gate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
@@ -128,6 +148,15 @@ fn metric(text: &str) -> Result<Metric, String> {
     let is_inside = quantile.share() > 0.0 && quantile.share() < 1.0;
     let wrong = || format!("\"{text}\" cannot gate; expected p50, p95, p99, p99.9 or errors");
     is_inside.then_some(Metric::Quantile(quantile)).ok_or_else(wrong)
+}
+
+fn start_noise(text: &str) -> Result<StartNoiseArg, String> {
+    if let Ok(share) = text.parse::<Ratio>() {
+        return Ok(StartNoiseArg::Share(share));
+    }
+    let path = PathBuf::from(text);
+    let wrong = || format!("\"{text}\" is neither a share such as 1% nor a file that exists");
+    path.exists().then_some(StartNoiseArg::File(path)).ok_or_else(wrong)
 }
 
 fn tolerance(text: &str) -> Result<Ratio, String> {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::analysis::compare::compare;
 use crate::analysis::comparison::{Comparison, Ruling};
 use crate::cli::args::{Inconclusive, PrintArgs, ReportArgs};
-use crate::cli::args_duet::{CourseArgs, DuetArgs, MethodArg, Metric};
+use crate::cli::args_duet::{CourseArgs, DuetArgs, GateArgs, MethodArg, Metric};
 use crate::cli::duet_progress::Telling;
 use crate::cli::exit::Exit;
 use crate::cli::run::{self, SUPERVISE};
-use crate::cli::{folder, output};
+use crate::cli::{folder, noise, output};
 use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
 use crate::experiment::control::Control;
 use crate::experiment::duet::{Duet, DuetError, DuetEvent, Wish};
@@ -41,25 +41,26 @@ pub fn duet(args: &DuetArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let settings = GateSettings {
-        tolerance: args.tolerance.0,
-        looks: args.segments,
-        start_noise: args.course.start_noise.0,
-        metrics: args.metrics.iter().map(|metric| gate_metric(*metric)).collect(),
-        seed: scenario.load.seed,
-        ..GateSettings::default()
+    let settings = match settings(&args.gate, &args.course, &scenario) {
+        Ok(settings) => settings,
+        Err(exit) => return exit,
     };
     let course = Course {
+        plan: describe(&scenario.load, &settings),
         scenario,
         sources: [baseline, candidate],
         settings,
         args: &args.course,
         quiet: args.print.quiet,
     };
-    match course.run() {
+    match course.play(once) {
         Ok((record, folder)) => conclude(&record, &folder, args.print, args.inconclusive),
         Err(exit) => exit,
     }
+}
+
+fn once(duet: Duet<'_>) -> Result<DuetRecord, DuetError> {
+    duet.run()
 }
 
 /// The scenario with the load of one segment.
@@ -76,6 +77,22 @@ pub(super) fn scenario(path: &Path, course: &CourseArgs) -> Result<Arc<Scenario>
         Exit::Usage
     })?;
     Ok(Arc::new(scenario))
+}
+
+/// What the gate is asked.
+pub(super) fn settings(
+    gate: &GateArgs,
+    course: &CourseArgs,
+    scenario: &Scenario,
+) -> Result<GateSettings, Exit> {
+    Ok(GateSettings {
+        tolerance: gate.tolerance.0,
+        looks: gate.segments,
+        start_noise: noise::start_noise(course, scenario)?,
+        metrics: gate.metrics.iter().map(|metric| gate_metric(*metric)).collect(),
+        seed: scenario.load.seed,
+        ..GateSettings::default()
+    })
 }
 
 fn sources(args: &DuetArgs, scenario: &Scenario) -> Result<[ArmSource; 2], String> {
@@ -132,6 +149,8 @@ fn gate_metric(metric: Metric) -> GateMetric {
 
 /// Everything that measures both arms.
 pub(super) struct Course<'a> {
+    /// What is going to happen, in a line.
+    pub(super) plan: String,
     pub(super) scenario: Arc<Scenario>,
     /// Baseline, candidate.
     pub(super) sources: [ArmSource; 2],
@@ -141,15 +160,19 @@ pub(super) struct Course<'a> {
 }
 
 impl Course<'_> {
-    /// Measures; what went wrong is printed.
-    pub(super) fn run(self) -> Result<(DuetRecord, PathBuf), Exit> {
+    /// Makes both arms ready and hands the duet to whoever plays it; what went wrong is
+    /// printed.
+    pub(super) fn play<T>(
+        self,
+        play: impl FnOnce(Duet<'_>) -> Result<T, DuetError>,
+    ) -> Result<(T, PathBuf), Exit> {
         let (folder, control, program) =
             run::prepare_in(&self.args.output, &slug(&self.scenario.name)).map_err(|why| {
                 output::error(&why, &[]);
                 Exit::Failed
             })?;
         let supervisor = Supervisor { program, argument: SUPERVISE };
-        let result = self.measure(&folder, &control, &supervisor);
+        let result = self.measure((&folder, &control, &supervisor), play);
         match result {
             Ok(record) => Ok((record, folder)),
             Err(exit) => {
@@ -160,14 +183,13 @@ impl Course<'_> {
         }
     }
 
-    fn measure(
+    fn measure<T>(
         self,
-        folder: &Path,
-        control: &Control,
-        supervisor: &Supervisor,
-    ) -> Result<DuetRecord, Exit> {
+        (folder, control, supervisor): (&Path, &Control, &Supervisor),
+        play: impl FnOnce(Duet<'_>) -> Result<T, DuetError>,
+    ) -> Result<T, Exit> {
         let mut telling = Telling::new(self.quiet, run::in_ci());
-        telling.say(&describe(&self.scenario.load, &self.settings));
+        telling.say(&self.plan);
         let [baseline, candidate] = self.arms(folder, control, supervisor, &telling)?;
         let _ = folder::point_latest(folder);
         let duet = Duet {
@@ -183,14 +205,14 @@ impl Course<'_> {
             control: control.clone(),
             watch: &mut |event: DuetEvent| telling.show(event),
         };
-        let record = duet.run();
+        let played = play(duet);
         telling.stop();
         for arm in [baseline, candidate] {
             if let Err(left) = arm.remove() {
                 output::error(&left, &[]);
             }
         }
-        record.map_err(|error| fail(&error))
+        played.map_err(|error| fail(&error))
     }
 
     fn arms(

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod args_baseline;
 pub mod args_duet;
+pub mod args_noise;
 pub mod baseline;
 pub mod check;
 pub mod comparison;
@@ -13,6 +14,7 @@ pub mod exit;
 pub mod folder;
 pub mod history;
 pub mod interrupt;
+pub mod noise;
 pub mod output;
 pub mod progress;
 pub mod run;
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Duet(args) => duet::duet(&args),
+        Command::Noise(args) => noise::noise(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report(&args),
         Command::Baseline { command } => baseline::baseline(&command),
@@ -57,6 +60,9 @@ pub fn main() -> ExitCode {
 fn report(args: &ReportArgs) -> Exit {
     if duet::is_duet(&args.run) {
         return duet::report(args);
+    }
+    if noise::is_noise(&args.run) {
+        return noise::report(args);
     }
     let record = match store::read(&args.run) {
         Ok(record) => record,
@@ -85,6 +91,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Summary => json::schema(),
         SchemaOf::Duet => crate::record::duet::schema(),
         SchemaOf::Comparison => crate::report::comparison::json::schema(),
+        SchemaOf::Noise => crate::record::noise::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
     };
     output::result(&format!("{schema:#}\n"));
