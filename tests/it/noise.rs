@@ -115,7 +115,7 @@ fn noise_is_measured_told_and_taken_by_a_duet() {
     let said = stdout(&output);
     for part in [
         "NOISE  place",
-        "σ_p is ",
+        "scatter by σ_p ",
         "4 duets, 4 segments of 10 s",
         "From segment to segment",
         "ratio drift",

@@ -42,7 +42,7 @@ pub mod results;
 pub mod series;
 pub mod sign;
 #[cfg(test)]
-pub(in crate::analysis) mod simulated;
+pub(super) mod simulated;
 pub mod spending;
 #[cfg(test)]
 mod tally;

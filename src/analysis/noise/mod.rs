@@ -1,8 +1,9 @@
 //! A/A duets in, this machine's noise out: what the gate has to live with here.
 //!
 //! Duets are added one by one, and of each only a number per interval is kept. Each arm's
-//! segment is its 20 %-trimmed mean of intervals, as the gate takes it. [`spread`] says how
-//! that splits into noise within segments and noise of starts, [`movement`] how it drifts.
+//! segment is its 20 %-trimmed mean of intervals, as the gate takes it. [`mod@spread`] says
+//! how that splits into noise within segments and noise of starts, [`mod@movement`] how it
+//! drifts.
 //!
 //! `σ_p` is of one process, and the gate adds `2σ_p²/R` for the two of each segment, so it is
 //! the sd of the ratio from start to start ÷ √2. One `σ_p` serves all metrics: the largest of

@@ -58,8 +58,8 @@ fn starts(found: &StartNoise) -> String {
         String::new()
     };
     format!(
-        "σ_p is {}: so much one start of this target differs from the next ({}; at most {}, \
-         95 %){taken}",
+        "starts of this target scatter by σ_p {} (sd, at {}; at most {} with 95 % \
+         confidence){taken}",
         percent(found.measured),
         metric(found.metric),
         percent(found.at_most),
