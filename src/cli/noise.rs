@@ -82,6 +82,11 @@ pub fn report(args: &ReportArgs) -> Exit {
         output::error(&format!("{}: {error}", folder.display()), &[]);
         return Exit::Failed;
     }
+    // Somewhere else the report would name a file that is not there.
+    if let Some(Err(error)) = args.output.as_ref().map(|folder| noise.write(folder)) {
+        output::error(&error.to_string(), &[]);
+        return Exit::Failed;
+    }
     conclude(&noise, folder, args.print)
 }
 

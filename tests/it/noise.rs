@@ -145,6 +145,11 @@ fn noise_is_measured_told_and_taken_by_a_duet() {
     let file = folder.join("noise.json");
     let again = support::run(&["report", folder.to_str().unwrap(), "--json"]);
     assert_eq!(stdout(&again), fs::read_to_string(&file).unwrap());
+    let elsewhere = place.text("elsewhere");
+    support::run(&["report", folder.to_str().unwrap(), "-o", &elsewhere]);
+    assert!(
+        place.path("elsewhere/noise.json").exists() && place.path("elsewhere/summary.md").exists()
+    );
     is_taken(&place, &file, value);
     is_refused(&place, &file);
     place.is_clean();

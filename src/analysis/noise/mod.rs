@@ -24,7 +24,7 @@ use crate::analysis::noise::spread::{deviation, spread};
 use crate::analysis::pairing::{self, Times};
 use crate::analysis::power::{PlannedGate, Shape, Visible, visible};
 use crate::analysis::stats::{ALPHA, median, share_at_most};
-use crate::record::duet::{DuetEnd, DuetRecord, GateMetric, GateSettings};
+use crate::record::duet::{DuetEnd, DuetRecord, GateMetric, GateSettings, Method};
 use crate::record::noise::{
     DuetHead, FEWEST_SEGMENTS, LEAST_START_NOISE, MetricNoise, NoiseFile, Rulings, StartNoise,
     TimeNoise,
@@ -129,7 +129,10 @@ impl Gathered {
         file.alarms_at_most = (gates > 0.0).then(bound);
         file.rate = self.requests as f64 / self.seconds.max(1) as f64;
         file.invalid.clone_from(&self.invalid);
-        let times: Vec<Option<TimeNoise>> = self.metrics.iter().map(Kept::times).collect();
+        let times: Vec<Option<TimeNoise>> = {
+            let of = |kept: &Kept| kept.times.as_ref()?.noise(stretch(file.method));
+            self.metrics.iter().map(of).collect()
+        };
         file.start_noise = self.start_noise(&times).filter(|_| file.starts_afresh);
         let settings = GateSettings {
             start_noise: file.start_noise.map_or(file.settings.start_noise, |found| found.value),
@@ -137,7 +140,7 @@ impl Gathered {
         };
         let plan = PlannedGate {
             rate: file.rate,
-            segment_seconds: f64::from(file.segment_seconds),
+            segment_seconds: self.seconds as f64 / f64::from(file.segments().max(1)),
             segments: settings.looks,
         };
         let noise = |(kept, times): (&Kept, Option<TimeNoise>)| MetricNoise {
@@ -182,10 +185,6 @@ fn count(rulings: &mut Rulings, ruling: Ruling) {
 }
 
 impl Kept {
-    fn times(&self) -> Option<TimeNoise> {
-        self.times.as_ref()?.noise()
-    }
-
     fn note(&self, times: Option<TimeNoise>) -> Option<String> {
         let kept = self.times.as_ref().filter(|_| times.is_none())?;
         Some(format!(
@@ -224,7 +223,7 @@ impl KeptTimes {
     }
 
     /// `None` with fewer than two segments that have a mean.
-    fn noise(&self) -> Option<TimeNoise> {
+    fn noise(&self, stretch: f64) -> Option<TimeNoise> {
         let ratios = means(&self.ratios);
         let spread = spread(&ratios).filter(|_| ratios.len() > 1)?;
         let squares = self.own.iter().filter_map(|own| {
@@ -243,9 +242,20 @@ impl KeptTimes {
             start_sd_at_most: spread.start_at_most,
             own_sd: own.sqrt(),
             gain: (spread.total > 0.0).then(|| own.sqrt() / spread.total),
-            ratio: movement(&self.ratios, self.width)?,
-            own: movement(&self.own.concat(), self.width)?,
+            ratio: movement(&self.ratios, self.width as f64 * stretch)?,
+            own: movement(&self.own.concat(), self.width as f64 * stretch)?,
         })
+    }
+}
+
+/// How many seconds go by for each judged one: in turns also those of the other arm, and
+/// those at the beginning of each block.
+fn stretch(method: Method) -> f64 {
+    match method {
+        Method::Alternating { block, dropped } => {
+            f64::from(2 * block) / f64::from(block.saturating_sub(dropped).max(1))
+        }
+        Method::Interleaved | Method::Stored => 1.0,
     }
 }
 
@@ -321,6 +331,11 @@ mod tests {
         let mut file = noise::sample();
         gathered.fill(&mut file);
         assert!(file.start_noise.is_some());
+        let drift = |file: &NoiseFile| file.metrics[0].times.unwrap().own.per_minute.ln_1p();
+        let at_once = drift(&file);
+        file.method = Method::Alternating { block: 5, dropped: 1 };
+        gathered.fill(&mut file);
+        assert!((at_once / drift(&file) - 2.5).abs() < 1e-9, "10 s go by for each 4 judged ones");
         file.starts_afresh = false;
         gathered.fill(&mut file);
         assert_eq!(file.start_noise, None);

@@ -10,14 +10,15 @@ use crate::record::noise::Movement;
 /// The most points of a segment whose slopes are compared in pairs.
 const MOST_POINTS: usize = 120;
 
-/// Drift and correlation of intervals of so many seconds; `None` where no segment has two.
-pub fn movement(segments: &[Vec<f64>], width: usize) -> Option<Movement> {
+/// Drift and correlation of intervals that come every so many seconds; `None` where no
+/// segment has two.
+pub fn movement(segments: &[Vec<f64>], every: f64) -> Option<Movement> {
     let longest = segments.iter().map(Vec::len).max().filter(|longest| *longest > 1)?;
     let step = longest.div_ceil(MOST_POINTS);
     let thin: Vec<Vec<f64>> = segments.iter().map(|segment| thinned(segment, step)).collect();
     let trend = drift::trend(&thin)?;
     let steps = thin.iter().map(Vec::len).max()?.saturating_sub(1).max(1);
-    let minutes = (steps * step * width.max(1)) as f64 / 60.0;
+    let minutes = (steps * step) as f64 * every / 60.0;
     Some(Movement {
         per_minute: (trend.factor.ln() / minutes).exp_m1(),
         trend_p: trend.p,
@@ -54,7 +55,7 @@ mod tests {
     fn a_line_drifts_by_its_slope() {
         // 0.1 % every 2 s is 3 % a minute, as a logarithm; a step between segments is none.
         let line = |from: f64| (0..30).map(|i| from + 0.001 * f64::from(i)).collect();
-        let found = movement(&[line(0.0), line(5.0)], 2).unwrap();
+        let found = movement(&[line(0.0), line(5.0)], 2.0).unwrap();
         assert!((found.per_minute - 0.03_f64.exp_m1()).abs() < 1e-9, "{found:?}");
         assert!(found.trend_p < 1e-6);
     }
@@ -62,15 +63,15 @@ mod tests {
     #[test]
     fn a_long_segment_drifts_like_a_short_one() {
         let line: Vec<f64> = (0..3_600).map(|i| 1e-5 * f64::from(i)).collect();
-        let found = movement(&[line], 1).unwrap();
+        let found = movement(&[line], 1.0).unwrap();
         assert!((found.per_minute - 6e-4_f64.exp_m1()).abs() < 1e-9, "{found:?}");
     }
 
     #[test]
     fn nothing_moves_in_one_interval() {
-        assert_eq!(movement(&[vec![1.0], vec![]], 2), None);
-        assert_eq!(movement(&[], 2), None);
-        let flat = movement(&[vec![1.0; 5]], 2).unwrap();
+        assert_eq!(movement(&[vec![1.0], vec![]], 2.0), None);
+        assert_eq!(movement(&[], 2.0), None);
+        let flat = movement(&[vec![1.0; 5]], 2.0).unwrap();
         assert!(flat.correlation.is_none() && flat.per_minute == 0.0 && flat.trend_p > 0.9);
     }
 
