@@ -126,7 +126,9 @@ fn due(second: u32, each: u32) -> Vec<Due> {
 /// The parts of one second of a busy worker.
 fn parts() -> Vec<Part> {
     let mut recorder = Recorder::new(scenario().thresholds());
-    recorder.fold(&mut samples(0, SAMPLES), &mut due(0, SAMPLES as u32 / u32::from(STEPS)))
+    recorder
+        .fold(&mut samples(0, SAMPLES), &mut due(0, SAMPLES as u32 / u32::from(STEPS)))
+        .collect()
 }
 
 /// An hour of ten steps.
@@ -136,7 +138,8 @@ static RECORD: LazyLock<RunRecord> = LazyLock::new(|| {
     let mut seconds = BTreeMap::new();
     for second in 0..HOUR {
         let parts = recorder
-            .fold(&mut samples(second, RATE as usize), &mut due(second, RATE / u32::from(STEPS)));
+            .fold(&mut samples(second, RATE as usize), &mut due(second, RATE / u32::from(STEPS)))
+            .collect();
         seconds.insert(second, whole_second(parts));
     }
     let target = "http://127.0.0.1:3000".to_owned();
@@ -217,7 +220,9 @@ fn fold(bencher: Bencher<'_, '_>) {
     bencher
         .counter(ItemsCount::new(SAMPLES))
         .with_inputs(|| (made.clone(), due(0, SAMPLES as u32 / u32::from(STEPS))))
-        .bench_local_values(|(mut samples, mut due)| recorder.fold(&mut samples, &mut due));
+        .bench_local_values(|(mut samples, mut due)| {
+            recorder.fold(&mut samples, &mut due).collect::<Vec<_>>()
+        });
 }
 
 mod render {

@@ -3,7 +3,8 @@
 itself, with a candidate that takes 15 % longer, and with one that freezes.
 
     cargo build --release && npm ci --prefix examples/fastify-orders
-    python3 scripts/duets.py [--same=30] [--slower=20] [--frozen=10] [--segment=20] [--rate=200] [--update]
+    python3 scripts/duets.py [--same=30] [--slower=20] [--frozen=10] [--segment=20] [--rate=200]
+                              [--metrics=p50,p95,errors] [--update]
 
 Each handler burns 1.5 ms of CPU; the slower candidate 0.3 ms more, which is 15 % of the
 2 ms that a request takes; the frozen one stands still for 250 ms every 10 s. A segment has
@@ -12,7 +13,8 @@ segments, which decide less.
 
 The same pairs of unchanged builds are also judged as others do it: the candidate's p99
 against 1.10 times the baseline's of the duet before, and a Mann-Whitney test on all response
-times of the pair (p < 0.01, candidate slower).
+times of the pair (p < 0.01, candidate slower). And the noise model behind the simulated gates
+is fitted to them (scripts/noise_model.py).
 """
 import base64
 import collections
@@ -25,10 +27,13 @@ import sys
 import tempfile
 import zlib
 
+import noise_model
 from measuring import LOADGATE, ROOT, flag, need_loadgate, publish, table
 
 API = ROOT / "examples" / "fastify-orders"
 SEGMENT, RATE = int(flag("segment", "20")), int(flag("rate", "200"))
+# Five segments at this rate are too short to decide p99; a pilot would say so.
+METRICS = flag("metrics", "p50,p95,errors")
 WARMUP, SEGMENTS = 3, 5
 CPU_MS = "1.5"
 CANDIDATES = {
@@ -36,21 +41,32 @@ CANDIDATES = {
     "slower": ("15 % longer", {"FAULT_CPU_MS": "1.8"}),
     "frozen": ("250 ms freeze every 10 s", {"FAULT_FREEZE_MS": "250", "FAULT_FREEZE_EVERY_S": "10"}),
 }
+ARMS = ("baseline", "candidate")
+# Quantiles that have requests enough beyond them in a single second.
+MODELLED = (.5, .9)
 DEFAULTS = {"same": "30", "slower": "20", "frozen": "10"}
 
 
 def main():
     need_loadgate()
-    rows, pairs = [], []
-    for kind, (label, env) in CANDIDATES.items():
-        number = int(flag(kind, DEFAULTS[kind]))
-        duets = [duet(kind, env, seed) for seed in range(1, number + 1)]
-        rows.append(row(label, duets))
-        if kind == "same":
-            pairs = [one["arms"] for one in duets if one["arms"]]
+    wanted = {kind: int(flag(kind, DEFAULTS[kind])) for kind in CANDIDATES}
+    done = {kind: [] for kind in CANDIDATES}
+    try:
+        for kind, seed in in_turns(wanted):
+            done[kind].append(duet(kind, CANDIDATES[kind][1], seed))
+    except (KeyboardInterrupt, SystemExit):
+        print("cut short: the figures are of what was done", file=sys.stderr)
+    rows = [row(CANDIDATES[kind][0], duets) for kind, duets in done.items()]
     heads = ["candidate", "duets", "regressed", "pass", "inconclusive", "other", "mean segments", "p50 ratio", "p95 ratio"]
-    text = f"{RATE} requests per second and arm, at most {SEGMENTS} segments of {SEGMENT} s.\n\n{table(heads, rows)}"
-    publish("duets", f"{text}\n\n{others(pairs)}")
+    text = f"{RATE} requests per second and arm, at most {SEGMENTS} segments of {SEGMENT} s, gated by {METRICS}.\n\n{table(heads, rows)}"
+    same = done["same"]
+    publish("duets", f"{text}\n\n{others([one['arms'] for one in same])}\n\n{model(same)}")
+
+
+def in_turns(wanted):
+    """The kinds evenly mixed, so that a change of the machine meets all of them."""
+    places = [((seed - .5) / number, kind, seed) for kind, number in wanted.items() for seed in range(1, number + 1)]
+    return [(kind, seed) for _, kind, seed in sorted(places)]
 
 
 def duet(kind, env, seed):
@@ -58,18 +74,21 @@ def duet(kind, env, seed):
         scenario = pathlib.Path(folder, "scenario.json")
         scenario.write_text(json.dumps(described(env)))
         command = [LOADGATE, "duet", scenario, "--baseline", API, "--segment", f"{SEGMENT}s", "--warmup", f"{WARMUP}s",
-                   "--pilot", "0s", "--segments", SEGMENTS, "--seed", seed, "-o", folder, "--json", "-q"]
+                   "--pilot", "0s", "--segments", SEGMENTS, "--metrics", METRICS, "--seed", seed, "-o", folder, "--json", "-q"]
         ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
                              text=True, timeout=SEGMENTS * (SEGMENT + WARMUP + 30) + 60)
         found = pathlib.Path(folder, "duets", "latest")
         record = json.loads((found / "duet.json").read_text())
         comparison = json.loads(ran.stdout)["comparison"]
-        arms = {arm: times(found, record, arm) for arm in ("baseline", "candidate")}
+        seconds = [{arm: by_second(found / segment["folder"] / arm, record) for arm in ARMS}
+                   for segment in record["segments"]]
+        arms = {arm: sum((counts for segment in seconds for counts in segment[arm].values()), collections.Counter())
+                for arm in ARMS}
         ratios = {metric["name"]: metric["estimate"] for metric in comparison["metrics"]}
         print(f"{kind} {seed}: {comparison['ruling']}, {len(record['segments'])} segments,",
               {name: f"{(found or {}).get('value', math.nan):.3f}" for name, found in ratios.items()}, file=sys.stderr)
         return {"ruling": comparison["ruling"], "verdict": comparison["verdict"], "segments": len(record["segments"]),
-                "ratios": ratios, "arms": arms}
+                "ratios": ratios, "arms": arms, "levels": {share: levels(seconds, share) for share in MODELLED}}
 
 
 def described(env):
@@ -102,16 +121,33 @@ def spread(duets, name):
     return f"{values[0]:.3f} to {values[-1]:.3f}" if values else "–"
 
 
-def times(folder, record, arm):
-    """The judged response times of an arm: value in microseconds to count."""
-    counts = collections.Counter()
+def by_second(folder, record):
+    """The judged response times of an arm in a segment, second by second: microseconds to count."""
+    counts = {}
     judged = range(record["warmup_seconds"], record["warmup_seconds"] + record["judged_seconds"])
-    for segment in record["segments"]:
-        for line in (folder / segment["folder"] / arm / "intervals.hlog").read_text().splitlines():
-            found = re.match(r"Tag=[^,]*\.response,([\d.]+),[^,]*,[^,]*,(.*)", line)
-            if found and float(found[1]) in judged:
-                counts.update(decoded(found[2]))
+    for line in (folder / "intervals.hlog").read_text().splitlines():
+        found = re.match(r"Tag=[^,]*\.response,([\d.]+),[^,]*,[^,]*,(.*)", line)
+        if found and float(found[1]) in judged:
+            counts.setdefault(int(float(found[1])), collections.Counter()).update(decoded(found[2]))
     return counts
+
+
+def levels(segments, share):
+    """For each segment both arms' logarithm of a quantile, second by second."""
+    def of(arms):
+        both = sorted(set.intersection(*(set(arms[arm]) for arm in ARMS)))
+        return tuple([math.log(max(quantile(arms[arm][second], share), 1)) for second in both] for arm in ARMS)
+    return [of(arms) for arms in segments if all(arms[arm] for arm in ARMS)]
+
+
+def model(duets):
+    """The numbers of the noise model as these duets have them, beside what was assumed."""
+    rows = [[f"p{share * 100:g}, measured here", *noise_model.row(noise_model.fit([one["levels"][share] for one in duets]))]
+            for share in MODELLED if len(duets) > 1]
+    rows += [[f"assumed, {name}", *noise_model.row(dict(zip(noise_model.NAMES, numbers)))]
+             for name, numbers in noise_model.ASSUMED.items()]
+    return ("The noise of these duets in the terms of the simulated gates' model (`python3 scripts/noise_model.py` "
+            "says what they mean, and how well made-up noise is found again):\n\n" + table(noise_model.HEADS, rows))
 
 
 def decoded(payload):
@@ -149,7 +185,11 @@ def others(pairs):
 
 
 def p99(counts):
-    wanted, seen = .99 * sum(counts.values()), 0
+    return quantile(counts, .99)
+
+
+def quantile(counts, share):
+    wanted, seen = share * sum(counts.values()), 0
     for value, count in sorted(counts.items()):
         seen += count
         if seen >= wanted:

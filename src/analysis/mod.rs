@@ -19,6 +19,7 @@ pub mod findings;
 pub mod gate;
 pub mod hints;
 pub mod history;
+pub mod holm;
 pub mod lateness;
 #[cfg(test)]
 mod made;

@@ -77,22 +77,6 @@ impl Prediction {
     }
 }
 
-/// The level at which each metric is tested (Holm 1979): α/m for the smallest p, α/(m − 1)
-/// for the next, and so on; from the first that does not reach its level, all have that one.
-pub fn holm(ps: &[Option<f64>], alpha: f64) -> Vec<f64> {
-    let known = ps.iter().enumerate().filter_map(|(place, p)| p.map(|p| (place, p)));
-    let mut order: Vec<(usize, f64)> = known.collect();
-    order.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let mut levels = vec![alpha; ps.len()];
-    let mut left = order.len();
-    for (place, p) in &order {
-        levels[*place] = alpha / left as f64;
-        // Once one stays, the rest is tested at its level.
-        left -= usize::from(left > 1 && *p < levels[*place]);
-    }
-    levels
-}
-
 /// The standard deviation of independent values; zero for fewer than two.
 pub fn deviation(values: &[f64]) -> f64 {
     let Some(mean) = mean(values).filter(|_| values.len() > 1) else { return 0.0 };
@@ -137,20 +121,6 @@ mod tests {
                 assert!((value - number(name)).abs() < 1e-6, "{name} {value}: {case}");
             }
         }
-    }
-
-    #[test]
-    fn holm_rejects_as_in_numpy() {
-        let cases = golden("holm");
-        assert!(cases.iter().any(|case| case["regressed"].to_string().contains("true,false")));
-        for case in cases {
-            let ps = numbers(&case["p"]);
-            let known: Vec<Option<f64>> = ps.iter().copied().map(Some).collect();
-            let levels = holm(&known, 0.01);
-            let regressed: Vec<bool> = ps.iter().zip(levels).map(|(p, level)| *p < level).collect();
-            assert_eq!(serde_json::json!(regressed), case["regressed"], "{case}");
-        }
-        assert_eq!(holm(&[None, Some(0.5)], 0.01), [0.01, 0.01]);
     }
 
     /// How many of 4,000 candidates with a true change are called regressed by ten runs;

@@ -26,8 +26,10 @@
 //! than 1.5 times as long as the other, are refused: the shorter run is the noisier one.
 
 use crate::analysis::comparison::{Estimate, MetricResult, Ruling, StepChange};
+use crate::analysis::gate::overall;
+use crate::analysis::holm::holm;
 use crate::analysis::power::{MIN_BEYOND, metric_name, needed_for};
-use crate::analysis::prediction::{Prediction, holm};
+use crate::analysis::prediction::Prediction;
 use crate::analysis::stats::median;
 use crate::analysis::wording::{count, counted, millis, percent, seconds};
 use crate::record::baseline::{AcceptedRun, Baseline, StepFigures};
@@ -89,8 +91,7 @@ pub fn judge_stored(
     for (_, score) in scores.iter_mut().filter(|(metric, _)| is_dropped(*metric)) {
         *score = None;
     }
-    let ps: Vec<Option<f64>> = scores.iter().map(|(_, score)| score.map(|it| it.p())).collect();
-    let levels = holm(&ps, settings.alpha);
+    let levels = levels(&scores, settings.alpha);
     let metrics: Vec<MetricResult> = scores
         .iter()
         .zip(levels)
@@ -99,7 +100,7 @@ pub fn judge_stored(
     Ok(StoredJudgement {
         standing,
         runs: baseline.runs.len(),
-        ruling: overall(&metrics),
+        ruling: overall(metrics.iter().filter(|it| it.gates).map(|it| it.ruling)),
         limits_of_knowledge: case.limits(&metrics),
         metrics,
         dropped,
@@ -126,17 +127,15 @@ fn differences(
     found
 }
 
-/// Regressed when any gated metric is; better only when all pass and one is better.
-fn overall(metrics: &[MetricResult]) -> Ruling {
-    let gated: Vec<Ruling> = metrics.iter().filter(|it| it.gates).map(|it| it.ruling).collect();
-    let has = |ruling| gated.contains(&ruling);
-    match gated.len() {
-        0 => Ruling::Inconclusive,
-        _ if has(Ruling::Regressed) => Ruling::Regressed,
-        _ if has(Ruling::Inconclusive) => Ruling::Inconclusive,
-        _ if has(Ruling::Improved) => Ruling::Improved,
-        _ => Ruling::Pass,
-    }
+/// The level of each metric. Those without a score take no part in Holm's rule.
+fn levels(scores: &[(GateMetric, Option<Prediction>)], alpha: f64) -> Vec<f64> {
+    let known: Vec<f64> = scores.iter().filter_map(|(_, score)| score.map(|it| it.p())).collect();
+    let mut held = holm(&known, alpha).into_iter();
+    let level = |(_, score): &(GateMetric, Option<Prediction>)| {
+        let held = score.and_then(|_| held.next());
+        held.map_or(alpha, |held| held.level)
+    };
+    scores.iter().map(level).collect()
 }
 
 /// A candidate beside its baseline.
@@ -419,6 +418,17 @@ mod tests {
         check(1.05, 20, [Inconclusive, Inconclusive, Inconclusive, Pass], Inconclusive);
         check(1.0, 400, [Pass, Pass, Pass, Regressed], Regressed);
         check(0.7, 400, [Improved, Improved, Improved, Regressed], Regressed);
+    }
+
+    #[test]
+    fn what_is_left_out_costs_the_others_no_level() {
+        let shifted = |shift| {
+            let score = Prediction { center: 0.0, shift, error: 0.01, tolerance: 0.05, freedom: 9 };
+            (GateMetric::ErrorRate, Some(score))
+        };
+        let none = (GateMetric::ErrorRate, None);
+        assert_eq!(levels(&[none, shifted(0.0)], 0.01), [0.01, 0.01]);
+        assert_eq!(levels(&[shifted(0.5), none, shifted(0.0)], 0.01), [0.005, 0.01, 0.01]);
     }
 
     #[test]

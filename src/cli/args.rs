@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::cli::args_baseline::{
@@ -11,6 +11,7 @@ use crate::cli::args_baseline::{
     HistoryArgs,
 };
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
+use crate::cli::args_gate::GateArgs;
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
 use crate::cli::exit;
 use crate::units::{Rate, parse_duration};
@@ -96,7 +97,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   loadgate run scenarios/quickstart.json
   loadgate run scenarios/orders.json -o reports --json
-  loadgate run scenarios/orders.json --baseline baselines/orders.json
+  loadgate run scenarios/orders.json --baseline baselines/orders.json --tolerance 20%
   loadgate run http://127.0.0.1:3000/health -R 500 -d 30s -c 64
   loadgate run http://127.0.0.1:3000/orders -R 50 -d 1m --slo 'p99 < 250ms' \\
       -H 'content-type: application/json' -b '{\"sku\":\"a\",\"quantity\":1}'
@@ -105,6 +106,7 @@ Examples:
 
 /// `loadgate run`
 #[derive(Debug, Args)]
+#[command(mut_args(with_baseline))]
 pub struct RunArgs {
     /// A scenario file, or the URL to load
     #[arg(value_name = "SCENARIO|URL", value_hint = ValueHint::FilePath)]
@@ -143,8 +145,11 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
     /// Judge by the accepted runs of this file as well
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = BASELINE)]
     pub baseline: Option<PathBuf>,
+    /// What the gate accepts.
+    #[command(flatten)]
+    pub gate: GateArgs,
     /// A host other than loopback that may be loaded; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
@@ -169,6 +174,15 @@ pub enum Clock {
 }
 
 const URL: &str = "Without a scenario file";
+const BASELINE: &str = "With a baseline";
+
+/// What the gate accepts means nothing without a baseline.
+fn with_baseline(flag: Arg) -> Arg {
+    match flag.get_id().as_str() {
+        "tolerance" | "metrics" => flag.requires("baseline").help_heading(BASELINE),
+        _ => flag,
+    }
+}
 
 /// What an inconclusive run counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

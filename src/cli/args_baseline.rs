@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use crate::cli::args::{Inconclusive, PrintArgs};
+use crate::cli::args_gate::GateArgs;
 
 /// Examples of `loadgate baseline`.
 pub const BASELINE_EXAMPLES: &str = "\
@@ -18,6 +19,7 @@ Examples:
 pub const COMPARE_EXAMPLES: &str = "\
 Examples:
   loadgate compare baselines/orders.json reports/orders/latest
+  loadgate compare baselines/orders.json reports/orders/latest --tolerance 20% --metrics p50,p95
   loadgate compare reports/orders/2026-01-01T10-00-00Z reports/orders/latest";
 
 /// Examples of `loadgate history`.
@@ -88,6 +90,9 @@ pub struct CompareArgs {
     /// The run to judge: its folder, or its run.json
     #[arg(value_hint = ValueHint::AnyPath)]
     pub candidate: PathBuf,
+    /// What the gate accepts.
+    #[command(flatten)]
+    pub gate: GateArgs,
     /// What an inconclusive comparison counts as [default: exit code 5]
     #[arg(long, value_name = "AS")]
     pub inconclusive: Option<Inconclusive>,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::cli::args::{Clock, Inconclusive, PrintArgs};
-use crate::units::{Quantile, Rate, Ratio, parse_duration};
+use crate::cli::args_gate::GateArgs;
+use crate::units::{Rate, Ratio, parse_duration};
 
 /// Examples of `loadgate duet`.
 pub const DUET_EXAMPLES: &str = "\
@@ -47,9 +48,12 @@ pub struct DuetArgs {
     /// What is judged [default: the scenario's target]
     #[arg(long, value_name = "URL|FOLDER|COMMAND")]
     pub candidate: Option<String>,
-    /// What the gate is asked.
+    /// What the gate accepts.
     #[command(flatten)]
     pub gate: GateArgs,
+    /// Most segments; it ends as soon as it is decided
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub segments: u32,
     /// How segments are measured
     #[command(flatten)]
     pub course: CourseArgs,
@@ -59,20 +63,6 @@ pub struct DuetArgs {
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,
-}
-
-/// What the gate of a duet is asked.
-#[derive(Debug, Args)]
-pub struct GateArgs {
-    /// The largest change that is accepted
-    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = tolerance)]
-    pub tolerance: Ratio,
-    /// What gates, as far as rate and time can decide it
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "p50,p95,p99,errors", value_parser = metric)]
-    pub metrics: Vec<Metric>,
-    /// Most segments of a duet; it ends as soon as it is decided
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
-    pub segments: u32,
 }
 
 /// How segments are measured.
@@ -131,25 +121,6 @@ pub enum StartNoiseArg {
     File(PathBuf),
 }
 
-/// What may gate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Metric {
-    /// A quantile of the response time.
-    Quantile(Quantile),
-    /// The share of errors.
-    Errors,
-}
-
-fn metric(text: &str) -> Result<Metric, String> {
-    if text == "errors" {
-        return Ok(Metric::Errors);
-    }
-    let quantile = text.parse::<Quantile>().map_err(|error| error.to_string())?;
-    let is_inside = quantile.share() > 0.0 && quantile.share() < 1.0;
-    let wrong = || format!("\"{text}\" cannot gate; expected p50, p95, p99, p99.9 or errors");
-    is_inside.then_some(Metric::Quantile(quantile)).ok_or_else(wrong)
-}
-
 fn start_noise(text: &str) -> Result<StartNoiseArg, String> {
     if let Ok(share) = text.parse::<Ratio>() {
         return Ok(StartNoiseArg::Share(share));
@@ -157,10 +128,4 @@ fn start_noise(text: &str) -> Result<StartNoiseArg, String> {
     let path = PathBuf::from(text);
     let wrong = || format!("\"{text}\" is neither a share such as 1% nor a file that exists");
     path.exists().then_some(StartNoiseArg::File(path)).ok_or_else(wrong)
-}
-
-fn tolerance(text: &str) -> Result<Ratio, String> {
-    let ratio = text.parse::<Ratio>().map_err(|error| error.to_string())?;
-    let is_sane = ratio.0 > 0.0 && ratio.0 <= 10.0;
-    is_sane.then_some(ratio).ok_or_else(|| "expected a share such as 5%, above zero".to_owned())
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::cli::args::PrintArgs;
-use crate::cli::args_duet::{CourseArgs, GateArgs};
+use crate::cli::args_duet::CourseArgs;
+use crate::cli::args_gate::GateArgs;
 
 /// Examples of `loadgate noise`.
 pub const NOISE_EXAMPLES: &str = "\
@@ -32,6 +33,9 @@ pub struct NoiseArgs {
     /// What the gates are asked.
     #[command(flatten)]
     pub gate: GateArgs,
+    /// Most segments of a duet; it ends as soon as it is decided
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub segments: u32,
     /// How segments are measured
     #[command(flatten)]
     pub course: CourseArgs,

@@ -14,8 +14,9 @@ use crate::experiment::head::slug;
 use crate::record::baseline::{Baseline, Refused};
 use crate::record::duet::GateSettings;
 use crate::record::fingerprint::{Difference, Fingerprint};
+use crate::record::judged_by::JudgedBy;
 use crate::record::run::{EndReason, RunRecord};
-use crate::record::{baseline_file, store};
+use crate::record::{baseline_file, judged_by, store};
 use crate::report;
 use crate::report::plain;
 
@@ -77,6 +78,12 @@ pub fn read_run(path: &Path) -> Result<RunRecord, Failure> {
 pub fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     let advice = || vec!["`loadgate baseline accept RUN` writes a baseline".to_owned()];
     baseline_file::read(path).map_err(|error| Failure::usage(error.to_string(), advice()))
+}
+
+/// Reads what a run that the user named was judged by, if by more than itself.
+pub fn read_judged_by(run: &Path) -> Result<Option<JudgedBy>, Failure> {
+    let advice = || vec!["without that file the run is judged by itself".to_owned()];
+    judged_by::read(run).map_err(|error| Failure::usage(error.to_string(), advice()))
 }
 
 /// Each difference, and what to do about them.

@@ -1,5 +1,5 @@
-//! `loadgate compare`, and the second half of `loadgate run --baseline`: a run judged by
-//! stored numbers.
+//! `loadgate compare`, and the second half of `loadgate run --baseline` and of `loadgate
+//! report`: a run judged by stored numbers.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::analysis::assessment::Assessment;
 use crate::analysis::comparison::{Comparison, MetricResult, Ruling};
 use crate::analysis::stored::judge_stored;
 use crate::analysis::stored_comparison;
-use crate::cli::args::RunArgs;
+use crate::cli::args::{Inconclusive, PrintArgs};
 use crate::cli::args_baseline::CompareArgs;
 use crate::cli::baseline::{Failure, read_baseline, read_run, unlike};
 use crate::cli::exit::Exit;
@@ -18,6 +18,7 @@ use crate::cli::output;
 use crate::record::baseline::Baseline;
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::record::fingerprint::Fingerprint;
+use crate::record::judged_by::JudgedBy;
 use crate::record::run::{EndReason, RunRecord};
 use crate::report::comparison::ComparisonReport;
 use crate::report::plain;
@@ -37,7 +38,7 @@ pub fn compare(args: &CompareArgs) -> Exit {
 fn compared(args: &CompareArgs) -> Result<Comparison, Failure> {
     let baseline = baseline_or_run(&args.baseline)?;
     let record = read_run(&args.candidate)?;
-    judge(&baseline, &record, assess(&record))
+    judge(&baseline, &record, assess(&record), &args.gate.settings())
 }
 
 /// A baseline's file; or a run, which is a baseline of one.
@@ -61,16 +62,16 @@ pub fn judge(
     baseline: &Baseline,
     record: &RunRecord,
     assessment: Assessment,
+    settings: &GateSettings,
 ) -> Result<Comparison, Failure> {
     let run = accepted_run(record, None);
     if baseline.runs.iter().any(|known| known.started == run.started) {
         let what = format!("the run of {} is one of the baseline's own", run.started);
         return Err(Failure::usage(what, vec!["judge another run by it".to_owned()]));
     }
-    let settings = GateSettings::default();
-    let judged = judge_stored(baseline, &Fingerprint::of(&record.head), &run, &settings)
+    let judged = judge_stored(baseline, &Fingerprint::of(&record.head), &run, settings)
         .map_err(|differences| unlike("the run is unlike those of the baseline", &differences))?;
-    Ok(stored_comparison::compare(judged, baseline, &run, assessment, &settings))
+    Ok(stored_comparison::compare(judged, baseline, &run, assessment, settings))
 }
 
 /// Says before a run whether its numbers could be compared with a baseline's.
@@ -81,19 +82,20 @@ pub fn check_fits(baseline: &Baseline, planned: &Fingerprint) -> Result<(), Fail
     }
 }
 
-/// Ends a run that was to be judged by a baseline. One that was cut short, or that lost its
-/// target, is judged by itself.
-pub fn conclude(args: &RunArgs, baseline: &Baseline, record: &RunRecord, folder: &Path) -> Exit {
-    let alone = || output::conclude(record, folder, args.print, args.inconclusive);
-    match record.end.as_ref().map(|end| &end.reason) {
-        Some(EndReason::Finished) => {}
-        Some(EndReason::Interrupted { .. } | EndReason::TargetDied { .. }) | None => {
-            return alone();
-        }
-    }
-    match judge(baseline, record, assess(record)) {
+/// Ends a run, judged by itself or by a baseline as well. One that was cut short, or that
+/// lost its target, is judged by itself.
+pub fn conclude(
+    by: Option<&JudgedBy>,
+    record: &RunRecord,
+    folder: &Path,
+    print: PrintArgs,
+    inconclusive: Option<Inconclusive>,
+) -> Exit {
+    let alone = || output::conclude(record, folder, print, inconclusive);
+    let is_whole = matches!(record.end.as_ref().map(|end| &end.reason), Some(EndReason::Finished));
+    let Some(by) = by.filter(|_| is_whole) else { return alone() };
+    match judge(&by.baseline, record, assess(record), &by.settings) {
         Ok(comparison) => {
-            let (print, inconclusive) = (args.print, args.inconclusive);
             output::conclude_compared(record, &comparison, folder, print, inconclusive)
         }
         Err(failure) => {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::analysis::compare::compare;
 use crate::analysis::comparison::{Comparison, Ruling};
 use crate::cli::args::{Inconclusive, PrintArgs, ReportArgs};
-use crate::cli::args_duet::{CourseArgs, DuetArgs, GateArgs, MethodArg, Metric};
+use crate::cli::args_duet::{CourseArgs, DuetArgs, MethodArg};
+use crate::cli::args_gate::GateArgs;
 use crate::cli::duet_progress::Telling;
 use crate::cli::exit::Exit;
 use crate::cli::run::{self, SUPERVISE};
@@ -17,9 +18,7 @@ use crate::experiment::control::Control;
 use crate::experiment::duet::{Duet, DuetError, DuetEvent, Wish};
 use crate::experiment::head::slug;
 use crate::experiment::segment_load::{describe, segment_load};
-use crate::record::duet::{
-    self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateMetric, GateSettings,
-};
+use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateSettings};
 use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
 use crate::scenario::read;
 use crate::target::process::Supervisor;
@@ -41,7 +40,7 @@ pub fn duet(args: &DuetArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let settings = match settings(&args.gate, &args.course, &scenario) {
+    let settings = match settings(&args.gate, args.segments, &args.course, &scenario) {
         Ok(settings) => settings,
         Err(exit) => return exit,
     };
@@ -82,16 +81,15 @@ pub(super) fn scenario(path: &Path, course: &CourseArgs) -> Result<Arc<Scenario>
 /// What the gate is asked.
 pub(super) fn settings(
     gate: &GateArgs,
+    segments: u32,
     course: &CourseArgs,
     scenario: &Scenario,
 ) -> Result<GateSettings, Exit> {
     Ok(GateSettings {
-        tolerance: gate.tolerance.0,
-        looks: gate.segments,
+        looks: segments,
         start_noise: noise::start_noise(course, scenario)?,
-        metrics: gate.metrics.iter().map(|metric| gate_metric(*metric)).collect(),
         seed: scenario.load.seed,
-        ..GateSettings::default()
+        ..gate.settings()
     })
 }
 
@@ -138,13 +136,6 @@ fn source(given: &str, scenario: &Scenario) -> Result<ArmSource, String> {
 
 fn shell(command: &str) -> Vec<String> {
     ["sh", "-c", command].map(str::to_owned).to_vec()
-}
-
-fn gate_metric(metric: Metric) -> GateMetric {
-    match metric {
-        Metric::Quantile(quantile) => GateMetric::ResponseTime(quantile.share()),
-        Metric::Errors => GateMetric::ErrorRate,
-    }
 }
 
 /// Everything that measures both arms.

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod args_baseline;
 pub mod args_duet;
+pub mod args_gate;
 pub mod args_noise;
 pub mod baseline;
 pub mod check;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::args::{Cli, Command, DemoArgs, ReportArgs, SchemaOf};
+use crate::cli::baseline::{Failure, read_judged_by, read_run};
 use crate::cli::exit::Exit;
 use crate::demo::Demo;
 use crate::experiment::control::Control;
@@ -64,23 +66,22 @@ fn report(args: &ReportArgs) -> Exit {
     if noise::is_noise(&args.run) {
         return noise::report(args);
     }
-    let record = match store::read(&args.run) {
-        Ok(record) => record,
-        Err(error) => {
-            output::error(&error.to_string(), &["name a run folder, or its run.json".to_owned()]);
-            return Exit::Usage;
-        }
-    };
+    report_run(args).unwrap_or_else(|failure| failure.tell())
+}
+
+/// By what it was judged at its end.
+fn report_run(args: &ReportArgs) -> Result<Exit, Failure> {
+    let record = read_run(&args.run)?;
+    let judged_by = read_judged_by(&args.run)?;
     let folder = match (&args.output, args.run.is_dir()) {
         (Some(output), _) => output.clone(),
         (None, true) => args.run.clone(),
         (None, false) => args.run.parent().unwrap_or(Path::new(".")).to_owned(),
     };
-    if let Err(error) = std::fs::create_dir_all(&folder) {
-        output::error(&format!("{}: {error}", folder.display()), &[]);
-        return Exit::Failed;
-    }
-    output::conclude(&record, &folder, args.print, args.inconclusive)
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Failure::tool(format!("{}: {error}", folder.display())))?;
+    let by = judged_by.as_ref();
+    Ok(comparison::conclude(by, &record, &folder, args.print, args.inconclusive))
 }
 
 fn print_schema(of: SchemaOf) -> Exit {

@@ -33,7 +33,7 @@ pub fn noise(args: &NoiseArgs) -> Exit {
 
 fn course(args: &NoiseArgs) -> Result<Course<'_>, Exit> {
     let scenario = scenario(&args.scenario, &args.course)?;
-    let settings = settings(&args.gate, &args.course, &scenario)?;
+    let settings = settings(&args.gate, args.segments, &args.course, &scenario)?;
     let one = describe(&scenario.load, &settings);
     Ok(Course {
         plan: format!("{} duets of the target against itself; each {one}", args.duets),

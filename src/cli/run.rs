@@ -15,7 +15,7 @@ use crate::engine::socket;
 use crate::experiment::control::Control;
 use crate::experiment::head::{self, slug};
 use crate::experiment::trial::{Event, Trial, TrialError};
-use crate::record::baseline::Baseline;
+use crate::record::judged_by::JudgedBy;
 use crate::record::run::RunRecord;
 use crate::scenario::adhoc::{Adhoc, adhoc};
 use crate::scenario::load::ArrivalProcess;
@@ -41,13 +41,13 @@ pub fn run(args: &RunArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let baseline = match baseline(args, &scenario) {
-        Ok(baseline) => baseline,
+    let judged_by = match judged_by(args, &scenario) {
+        Ok(judged_by) => judged_by,
         Err(failure) => return failure.tell(),
     };
     match prepare_in(&args.output, &slug(&scenario.name)) {
         Ok((folder, control, program)) => match drive(args, &scenario, &folder, control, program) {
-            Ok(record) => conclude(args, baseline.as_ref(), &record, &folder),
+            Ok(record) => conclude(args, judged_by.as_ref(), &record, &folder),
             Err(exit) => exit,
         },
         Err(why) => {
@@ -59,23 +59,25 @@ pub fn run(args: &RunArgs) -> Exit {
 
 /// The baseline to judge by, if there is to be one. What does not fit is found before the
 /// run takes its time.
-fn baseline(args: &RunArgs, scenario: &Scenario) -> Result<Option<Baseline>, Failure> {
+fn judged_by(args: &RunArgs, scenario: &Scenario) -> Result<Option<JudgedBy>, Failure> {
     let Some(file) = &args.baseline else { return Ok(None) };
     let baseline = read_baseline(file)?;
     let planned = head::fingerprint(scenario, receive_clock(args.receive_clock));
     comparison::check_fits(&baseline, &planned)?;
-    Ok(Some(baseline))
+    Ok(Some(JudgedBy { settings: args.gate.settings(), baseline }))
 }
 
-fn conclude(
-    args: &RunArgs,
-    baseline: Option<&Baseline>,
-    record: &RunRecord,
-    folder: &Path,
-) -> Exit {
-    match baseline {
-        Some(baseline) => comparison::conclude(args, baseline, record, folder),
-        None => output::conclude(record, folder, args.print, args.inconclusive),
+/// Keeps what the run is judged by, so that it can be rendered again; judges, reports.
+fn conclude(args: &RunArgs, by: Option<&JudgedBy>, record: &RunRecord, folder: &Path) -> Exit {
+    let kept = by.map_or(Ok(()), |by| by.write(folder));
+    let exit = comparison::conclude(by, record, folder, args.print, args.inconclusive);
+    match (kept, exit) {
+        (Ok(()), exit) => exit,
+        (Err(error), exit) => {
+            output::error(&error.to_string(), &[]);
+            // A pass that cannot be shown again is still not what was asked for.
+            if exit == Exit::Pass { Exit::Failed } else { exit }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::ledger::{Batch, Gauges, Totals};
 use crate::engine::worker::thread_cpu;
@@ -87,6 +87,32 @@ impl std::fmt::Debug for Collector<'_> {
     }
 }
 
+/// The collector's work comes in a lump once a second. Where a worker has the same core, it
+/// would have to wait for the end of a time slice, and what it sends be late by milliseconds;
+/// so the collector gives the core away between parts. Once that takes long the core is wanted
+/// by many, and the lump must get done too.
+#[derive(Debug, Default)]
+struct Courtesy {
+    is_spent: bool,
+}
+
+impl Courtesy {
+    /// An absence so long was the last one of its lump.
+    const LONG: Duration = Duration::from_millis(2);
+
+    fn give_way(&mut self) {
+        if !self.is_spent {
+            let left = Instant::now();
+            std::thread::yield_now();
+            self.was_away(left.elapsed());
+        }
+    }
+
+    fn was_away(&mut self, time: Duration) {
+        self.is_spent |= time > Courtesy::LONG;
+    }
+}
+
 /// How long a second of the generator waits for the machine's.
 const PATIENCE: u32 = 2;
 
@@ -148,11 +174,15 @@ impl<'a> Collector<'a> {
     }
 
     fn take_batch(&mut self, mut batch: Batch) -> bool {
-        let parts = self.recorder.fold(&mut batch.samples, &mut batch.due);
-        batch.give_back();
-        self.writer.append(&parts);
         let tick = self.ticks.entry(batch.second).or_default();
-        tick.add(&parts, &batch.gauges);
+        let mut courtesy = Courtesy::default();
+        for part in self.recorder.fold(&mut batch.samples, &mut batch.due) {
+            self.writer.append(std::slice::from_ref(&part));
+            tick.count(&part);
+            courtesy.give_way();
+        }
+        batch.give_back();
+        tick.level(&batch.gauges);
         tick.workers += usize::from(batch.last.is_none());
         if let Some(totals) = batch.last {
             self.totals.iterations += totals.iterations;
@@ -207,16 +237,16 @@ impl Collector<'_> {
 }
 
 impl Tick {
-    fn add(&mut self, parts: &[Part], gauges: &Gauges) {
-        for part in parts {
-            self.offered += part.counts.planned;
-            let of = |outcome| part.counts.outcome(outcome);
-            let unanswered =
-                of(Outcome::Timeout) + of(Outcome::TransportError) + of(Outcome::Unsent);
-            self.answered += part.counts.ended() - unanswered;
-            self.errors += part.counts.ended() - of(Outcome::Ok) - of(Outcome::Rejected);
-            self.response.add_sparse(&part.times.response);
-        }
+    fn count(&mut self, part: &Part) {
+        self.offered += part.counts.planned;
+        let of = |outcome| part.counts.outcome(outcome);
+        let unanswered = of(Outcome::Timeout) + of(Outcome::TransportError) + of(Outcome::Unsent);
+        self.answered += part.counts.ended() - unanswered;
+        self.errors += part.counts.ended() - of(Outcome::Ok) - of(Outcome::Rejected);
+        self.response.add_sparse(&part.times.response);
+    }
+
+    fn level(&mut self, gauges: &Gauges) {
         let generator = &mut self.generator;
         let cpu = gauges.cpu_ns as f64 / 1e9;
         generator.cpu += cpu;
@@ -240,6 +270,20 @@ impl Tick {
             errors: self.errors,
             p95: self.response.to_sparse().quantile(0.95).map(|micros| micros / 1e3),
             in_flight: self.generator.in_flight,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_gives_way_until_the_core_is_wanted_by_many() {
+        let mut courtesy = Courtesy::default();
+        for (away, is_spent) in [(100, false), (2_000, false), (2_001, true), (1, true)] {
+            courtesy.was_away(Duration::from_micros(away));
+            assert_eq!(courtesy.is_spent, is_spent, "{away} µs");
         }
     }
 }

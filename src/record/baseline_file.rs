@@ -35,7 +35,7 @@ const TOLERANCE: (f64, f64) = (0.002, 0.002);
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Baseline")]
-struct BaselineFile {
+pub(super) struct BaselineFile {
     /// Version of this form: 1.
     version: u32,
     /// The scenario's name.
@@ -87,35 +87,22 @@ pub fn schema() -> serde_json::Value {
 
 /// The text of a baseline's file.
 pub fn to_text(baseline: &Baseline) -> String {
-    let mut encoder = LogEncoder::default();
-    let entry = |run: &AcceptedRun| RunEntry {
-        started: run.started.clone(),
-        note: run.note.clone(),
-        seconds: run.seconds,
-        requests: run.requests,
-        errors: run.errors,
-        response: Figures::of(&run.response).expect("a run without times is not accepted"),
-        steps: run.steps.clone(),
-        histogram: encoder.encode(&run.response),
-    };
-    let file = BaselineFile {
-        version: VERSION,
-        scenario: baseline.scenario.clone(),
-        created: baseline.created.clone(),
-        updated: baseline.updated.clone(),
-        fingerprint: baseline.fingerprint.clone(),
-        runs: baseline.runs.iter().map(entry).collect(),
-    };
+    let file = BaselineFile::of(baseline);
     serde_json::to_string_pretty(&file).expect("all keys are texts") + "\n"
 }
 
 /// Writes a baseline whole, through a neighbour, so that there is never half a file.
 pub fn write(path: &Path, baseline: &Baseline) -> Result<(), StoreError> {
+    write_whole(path, &to_text(baseline))
+}
+
+/// Writes a file through a neighbour.
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), StoreError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
     let write = || -> io::Result<()> {
         let mut file = File::create(&temporary)?;
-        file.write_all(to_text(baseline).as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_data()?;
         fs::rename(&temporary, path)
     };
@@ -140,38 +127,68 @@ pub fn parse(bytes: &[u8]) -> Result<Baseline, String> {
     }
     let not_one = |error: serde_json::Error| format!("not a baseline: {error}");
     let Versioned { version } = serde_json::from_slice(bytes).map_err(not_one)?;
-    if version > VERSION {
-        return Err(format!(
-            "version {version} is newer than this loadgate understands ({VERSION}); update loadgate"
-        ));
-    }
-    if version == 0 {
-        return Err("version: there is no version 0".to_owned());
-    }
-    from_file(serde_json::from_slice(bytes).map_err(not_one)?)
+    check_version(version)?;
+    serde_json::from_slice::<BaselineFile>(bytes).map_err(not_one)?.baseline()
 }
 
-fn from_file(file: BaselineFile) -> Result<Baseline, String> {
-    if file.runs.is_empty() || file.runs.len() > MAX_RUNS {
-        return Err(format!("runs: {} of them; 1 to {MAX_RUNS} are allowed", file.runs.len()));
+fn check_version(version: u32) -> Result<(), String> {
+    match version {
+        0 => Err("version: there is no version 0".to_owned()),
+        1..=VERSION => Ok(()),
+        _ => Err(format!(
+            "version {version} is newer than this loadgate understands ({VERSION}); update loadgate"
+        )),
     }
-    check_fingerprint(&file.fingerprint)?;
-    let mut runs: Vec<AcceptedRun> = Vec::with_capacity(file.runs.len());
-    for (place, entry) in file.runs.into_iter().enumerate() {
-        let run =
-            from_entry(entry).map_err(|(field, what)| format!("runs[{place}].{field}: {what}"))?;
-        if let Some(known) = runs.iter().position(|known| known.started == run.started) {
-            return Err(format!("runs[{place}].started: the same as that of runs[{known}]"));
+}
+
+impl BaselineFile {
+    /// How a baseline is written.
+    pub(super) fn of(baseline: &Baseline) -> BaselineFile {
+        let mut encoder = LogEncoder::default();
+        let entry = |run: &AcceptedRun| RunEntry {
+            started: run.started.clone(),
+            note: run.note.clone(),
+            seconds: run.seconds,
+            requests: run.requests,
+            errors: run.errors,
+            response: Figures::of(&run.response).expect("a run without times is not accepted"),
+            steps: run.steps.clone(),
+            histogram: encoder.encode(&run.response),
+        };
+        BaselineFile {
+            version: VERSION,
+            scenario: baseline.scenario.clone(),
+            created: baseline.created.clone(),
+            updated: baseline.updated.clone(),
+            fingerprint: baseline.fingerprint.clone(),
+            runs: baseline.runs.iter().map(entry).collect(),
         }
-        runs.push(run);
     }
-    Ok(Baseline {
-        scenario: file.scenario,
-        created: file.created,
-        updated: file.updated,
-        fingerprint: file.fingerprint,
-        runs,
-    })
+
+    /// What is written, checked; what is wrong is named with its field.
+    pub(super) fn baseline(self) -> Result<Baseline, String> {
+        check_version(self.version)?;
+        if self.runs.is_empty() || self.runs.len() > MAX_RUNS {
+            return Err(format!("runs: {} of them; 1 to {MAX_RUNS} are allowed", self.runs.len()));
+        }
+        check_fingerprint(&self.fingerprint)?;
+        let mut runs: Vec<AcceptedRun> = Vec::with_capacity(self.runs.len());
+        for (place, entry) in self.runs.into_iter().enumerate() {
+            let run = from_entry(entry)
+                .map_err(|(field, what)| format!("runs[{place}].{field}: {what}"))?;
+            if let Some(known) = runs.iter().position(|known| known.started == run.started) {
+                return Err(format!("runs[{place}].started: the same as that of runs[{known}]"));
+            }
+            runs.push(run);
+        }
+        Ok(Baseline {
+            scenario: self.scenario,
+            created: self.created,
+            updated: self.updated,
+            fingerprint: self.fingerprint,
+            runs,
+        })
+    }
 }
 
 fn check_fingerprint(fingerprint: &Fingerprint) -> Result<(), String> {

@@ -187,6 +187,23 @@ impl Default for GateSettings {
     }
 }
 
+impl GateSettings {
+    /// Whether a file can mean them.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let is_share = |share: f64| share > 0.0 && share < 1.0;
+        let is_size = |size: f64| size.is_finite() && size >= 0.0;
+        let is_metric = |metric: &GateMetric| match metric {
+            GateMetric::ResponseTime(share) => is_share(*share),
+            GateMetric::ErrorRate => true,
+        };
+        let is_sane = [self.alpha, self.beta].into_iter().all(is_share)
+            && [self.tolerance, self.start_noise, self.error_floor].into_iter().all(is_size)
+            && self.metrics.iter().all(is_metric)
+            && (1..=100).contains(&self.looks);
+        if is_sane { Ok(()) } else { Err("settings of the gate beyond all reason".to_owned()) }
+    }
+}
+
 /// A metric that was left out before the comparison began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Dropped {
@@ -280,13 +297,7 @@ fn check(duet: &DuetFile) -> Result<(), String> {
     if let Some(odd) = duet.segments.iter().find(|segment| !is_plain(&segment.folder)) {
         return Err(format!("\"{}\" is not the name of a segment's folder", odd.folder));
     }
-    let settings = &duet.settings;
-    let shares = [settings.alpha, settings.beta];
-    let is_sane = shares.iter().all(|share| *share > 0.0 && *share < 1.0)
-        && settings.tolerance.is_finite()
-        && settings.tolerance >= 0.0
-        && (1..=100).contains(&settings.looks);
-    if is_sane { Ok(()) } else { Err("settings of the gate beyond all reason".to_owned()) }
+    duet.settings.check()
 }
 
 #[cfg(test)]

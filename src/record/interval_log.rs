@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::{Decompress, FlushDecompress, Status};
-use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 
 use crate::record::histogram::{Live, MAX_MICROS, Sparse};
 use crate::record::interval::StepTimes;
@@ -21,6 +21,10 @@ const KINDS: [&str; StepTimes::KINDS] =
 /// Cookies of the compressed and the plain V2 encoding, without the word-size nibble.
 const COMPRESSED_COOKIE: u32 = 0x1C84_9304;
 const PLAIN_COOKIE: u32 = 0x1C84_9303;
+/// The nibble of a cookie that says how counts are written.
+const WORD: u32 = 0x10;
+/// Bytes before the deflated ones: the cookie and their number.
+const HEAD: usize = 8;
 /// The largest histogram that is inflated: more than 3 figures up to an hour can fill.
 const MAX_INFLATED: usize = 1 << 20;
 /// Most histograms of a second fit.
@@ -30,11 +34,14 @@ const MAX_COUNT: i64 = 1 << 32;
 /// Three significant figures: 2,048 values of one microsecond, then halves of that.
 const SUB_BUCKETS: u64 = 2_048;
 
-/// Writes the lines of the log.
+/// Writes the lines of the log. The packer is kept, as a new one for each histogram would
+/// cost more than the packing.
 pub struct LogEncoder {
-    serializer: V2DeflateSerializer,
+    serializer: V2Serializer,
+    deflate: Compress,
     scratch: Live,
-    bytes: Vec<u8>,
+    plain: Vec<u8>,
+    packed: Vec<u8>,
 }
 
 impl std::fmt::Debug for LogEncoder {
@@ -46,9 +53,11 @@ impl std::fmt::Debug for LogEncoder {
 impl Default for LogEncoder {
     fn default() -> Self {
         LogEncoder {
-            serializer: V2DeflateSerializer::new(),
+            serializer: V2Serializer::new(),
+            deflate: Compress::new(Compression::fast(), true),
             scratch: Live::default(),
-            bytes: Vec::new(),
+            plain: Vec::new(),
+            packed: Vec::new(),
         }
     }
 }
@@ -87,11 +96,27 @@ impl LogEncoder {
     pub(super) fn encode(&mut self, sparse: &Sparse) -> String {
         self.scratch.clear();
         self.scratch.add_sparse(sparse);
-        self.bytes.clear();
+        self.plain.clear();
         self.serializer
-            .serialize(self.scratch.inner(), &mut self.bytes)
+            .serialize(self.scratch.inner(), &mut self.plain)
             .expect("a histogram always fits into memory");
-        STANDARD.encode(&self.bytes)
+        self.pack();
+        STANDARD.encode(&self.packed)
+    }
+
+    /// The compressed encoding: its cookie, the length of what follows, and the plain one
+    /// deflated.
+    fn pack(&mut self) {
+        self.packed.clear();
+        self.packed.extend([COMPRESSED_COOKIE | WORD, 0].map(u32::to_be_bytes).as_flattened());
+        // Stored without packing it would be this much longer at most.
+        self.packed.reserve(self.plain.len() + self.plain.len() / 1_000 + 64);
+        self.deflate.reset();
+        let status =
+            self.deflate.compress_vec(&self.plain, &mut self.packed, FlushCompress::Finish);
+        assert!(matches!(status, Ok(Status::StreamEnd)), "there is room for all of it");
+        let length = (self.packed.len() - HEAD) as u32;
+        self.packed[HEAD / 2..HEAD].copy_from_slice(&length.to_be_bytes());
     }
 }
 

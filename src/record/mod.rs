@@ -1,8 +1,8 @@
 //! The waist: plain data about one run.
 //!
 //! The engine and the target monitor write it; analysis and reports read it. On
-//! disk it is `run.json` and `intervals.hlog`. Nothing here measures, judges or
-//! draws.
+//! disk it is `run.json` and `intervals.hlog`, and `judged-by.json` beside them where a
+//! baseline was named. Nothing here measures, judges or draws.
 
 pub mod baseline;
 pub mod baseline_file;
@@ -12,6 +12,7 @@ pub mod fingerprint;
 pub mod histogram;
 pub mod interval;
 pub mod interval_log;
+pub mod judged_by;
 mod log_reader;
 pub mod noise;
 pub mod outcome;

@@ -58,22 +58,38 @@ impl Recorder {
         Recorder { thresholds, ..Recorder::default() }
     }
 
-    /// Counts the samples, which are sorted on the way, and what fell due. The parts come
-    /// ordered by second and step, each pair once.
-    pub fn fold(&mut self, samples: &mut [Sample], due: &mut [Due]) -> Vec<Part> {
-        samples.sort_unstable_by_key(|sample| (sample.intended.second(), sample.step));
-        due.sort_unstable_by_key(|due| (due.second, due.step));
-        let mut parts: Vec<Part> = samples
-            .chunk_by(|a, b| a.step == b.step && a.intended.second() == b.intended.second())
-            .map(|group| self.part(group))
-            .collect();
-        for due in due {
-            add_due(&mut parts, *due);
-        }
-        parts
+    /// Counts the samples and what fell due, both of which are sorted on the way. The parts
+    /// come one by one, each when it is asked for, ordered by second and step, each pair once.
+    pub fn fold<'a>(
+        &'a mut self,
+        samples: &'a mut [Sample],
+        due: &'a mut [Due],
+    ) -> impl Iterator<Item = Part> + 'a {
+        samples.sort_unstable_by_key(sample_key);
+        due.sort_unstable_by_key(due_key);
+        let mut groups = samples.chunk_by(|a, b| sample_key(a) == sample_key(b)).peekable();
+        let mut due = due.iter().peekable();
+        std::iter::from_fn(move || {
+            let next = [
+                groups.peek().map(|group| sample_key(&group[0])),
+                due.peek().map(|due| due_key(due)),
+            ];
+            let key = next.into_iter().flatten().min()?;
+            let group = groups.next_if(|group| sample_key(&group[0]) == key).unwrap_or_default();
+            let mut part = self.part(key, group);
+            while let Some(due) = due.next_if(|due| due_key(due) == key) {
+                part.counts.planned += u64::from(due.planned);
+                part.counts.sent += u64::from(due.sent);
+            }
+            Some(part)
+        })
     }
 
-    fn part(&mut self, group: &[Sample]) -> Part {
+    fn part(&mut self, (second, step): (u32, StepId), group: &[Sample]) -> Part {
+        if group.is_empty() {
+            let (counts, times) = (StepCounts::default(), StepTimes::default());
+            return Part { second, step, counts, times };
+        }
         let mut counts =
             StepCounts { slower: vec![0; self.thresholds.len()], ..StepCounts::default() };
         for sample in group {
@@ -90,7 +106,7 @@ impl Recorder {
             connect: take(&mut self.connect),
             first_byte: take(&mut self.first_byte),
         };
-        Part { second: group[0].intended.second(), step: group[0].step, counts, times }
+        Part { second, step, counts, times }
     }
 
     fn record(&mut self, sample: &Sample, counts: &mut StepCounts) {
@@ -145,16 +161,12 @@ fn take(live: &mut Live) -> crate::record::histogram::Sparse {
     sparse
 }
 
-fn add_due(parts: &mut Vec<Part>, due: Due) {
-    let place =
-        parts.binary_search_by_key(&(due.second, due.step), |part| (part.second, part.step));
-    let place = place.unwrap_or_else(|place| {
-        let (counts, times) = (StepCounts::default(), StepTimes::default());
-        parts.insert(place, Part { second: due.second, step: due.step, counts, times });
-        place
-    });
-    parts[place].counts.planned += u64::from(due.planned);
-    parts[place].counts.sent += u64::from(due.sent);
+fn sample_key(sample: &Sample) -> (u32, StepId) {
+    (sample.intended.second(), sample.step)
+}
+
+fn due_key(due: &Due) -> (u32, StepId) {
+    (due.second, due.step)
 }
 
 #[cfg(test)]
@@ -192,7 +204,7 @@ mod tests {
     fn a_late_answer_is_charged_to_the_second_in_which_it_was_due() {
         let mut recorder = Recorder::new(vec![]);
         let mut samples = [sample(0, 5_100, 3_000, Outcome::Ok), sample(0, 900, 10, Outcome::Ok)];
-        let parts = recorder.fold(&mut samples, &mut []);
+        let parts: Vec<Part> = recorder.fold(&mut samples, &mut []).collect();
         assert_eq!(parts.iter().map(|part| part.second).collect::<Vec<_>>(), [0, 5]);
         assert_eq!(parts[1].times.response.count(), 1);
     }
@@ -201,7 +213,7 @@ mod tests {
     fn slow_requests_are_counted_exactly_at_the_limit() {
         let mut recorder = Recorder::new(vec![threshold(200, false), threshold(200, true)]);
         let mut samples = [sample(0, 0, 200, Outcome::Ok), sample(0, 1, 199, Outcome::Ok)];
-        assert_eq!(recorder.fold(&mut samples, &mut [])[0].counts.slower, [1, 0]);
+        assert_eq!(recorder.fold(&mut samples, &mut []).next().unwrap().counts.slower, [1, 0]);
     }
 
     #[test]
@@ -213,7 +225,7 @@ mod tests {
             sample(0, 0, 0, Outcome::Unsent),
             sample(0, 0, 1, Outcome::ServerError),
         ];
-        let part = recorder.fold(&mut samples, &mut []).remove(0);
+        let part = recorder.fold(&mut samples, &mut []).next().unwrap();
         assert_eq!(part.counts.slower, [3]);
         assert_eq!(part.counts.in_response_time(), 3);
         assert_eq!((part.times.response.count(), part.times.failed.count()), (3, 1));
@@ -228,7 +240,8 @@ mod tests {
             Due { second: 3, step: StepId(1), planned: 2, sent: 0 },
             Due { second: 3, step: StepId(1), planned: 1, sent: 2 },
         ];
-        let parts = recorder.fold(&mut [sample(0, 3_000, 1, Outcome::Ok)], &mut due);
+        let mut late = [sample(0, 3_000, 1, Outcome::Ok)];
+        let parts: Vec<Part> = recorder.fold(&mut late, &mut due).collect();
         assert_eq!(parts.len(), 2);
         assert_eq!((parts[1].counts.planned, parts[1].counts.sent), (3, 2));
         assert_eq!(parts[1].counts.ended(), 0);
@@ -237,10 +250,11 @@ mod tests {
     #[test]
     fn nothing_is_left_over_for_the_next_time() {
         let mut recorder = Recorder::new(vec![]);
-        recorder.fold(&mut [sample(0, 0, 1, Outcome::Ok)], &mut []);
+        recorder.fold(&mut [sample(0, 0, 1, Outcome::Ok)], &mut []).for_each(drop);
         let mut refused = sample(1, 1_000, 1, Outcome::TransportError);
         refused.cause = Some(Cause::Refused);
-        let parts = recorder.fold(&mut [refused], &mut []);
+        let mut refused = [refused];
+        let parts: Vec<Part> = recorder.fold(&mut refused, &mut []).collect();
         assert_eq!(parts[0].counts.ended(), 1);
         assert_eq!(parts[0].counts.cause(Cause::Refused), 1);
         assert_eq!(parts[0].times.service.count(), 1);

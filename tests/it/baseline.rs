@@ -209,6 +209,23 @@ fn ten_runs_decide() {
 }
 
 #[test]
+fn tolerance_and_metrics_are_what_the_team_says() {
+    let place = accepted(10);
+    let here = place.path();
+    let slower = plain(here, 41, 1.5);
+    let compare = |flags: &[&str], code: i32, texts: &[&str]| {
+        ends(&[&["compare", FILE, text(&slower)], flags].concat(), here, code, texts)
+    };
+    compare(&["--tolerance", "48%"], 5, &["INCONCLUSIVE", "p50 of response time"]);
+    compare(&["--tolerance", "70%"], 0, &["PASS"]);
+    compare(&["--metrics", "errors"], 0, &["PASS", "1 metric is no worse"]);
+    let printed = compare(&["--metrics", "p95,errors", "--tolerance", "10%", "--json"], 4, &[]);
+    let summary: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    assert_eq!(summary["comparison"]["settings"]["tolerance"], 0.1);
+    assert_eq!(summary["comparison"]["metrics"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn a_run_is_judged_by_its_baseline() {
     let place = accepted(1);
     let here = place.path();
@@ -219,6 +236,7 @@ fn a_run_is_judged_by_its_baseline() {
     };
     let ran = support::loadgate()
         .args(["run", text(&file), "-q", "--baseline", FILE, "-o", "out"])
+        .args(["--metrics", "p50,errors", "--tolerance", "8%"])
         .current_dir(here)
         .output()
         .unwrap();
@@ -228,7 +246,8 @@ fn a_run_is_judged_by_its_baseline() {
     assert!(stdout(&ran).contains("against the baseline"), "{}", stdout(&ran));
     let summary = support::summary(&support::latest(&here.join("out"), "stored"));
     assert_eq!(summary["exit_code"], code);
-    assert!(summary["comparison"]["metrics"].is_array(), "{summary:#}");
+    assert_eq!(summary["comparison"]["settings"]["tolerance"], 0.08);
+    assert_eq!(summary["comparison"]["metrics"].as_array().unwrap().len(), 2);
     fs::remove_dir_all(here.join("out")).unwrap();
 
     // What does not fit is found before anything is loaded.
@@ -238,6 +257,44 @@ fn a_run_is_judged_by_its_baseline() {
     run(&other, FILE, 2, &["load profile: ", "2,400/s (candidate)", "baseline remove"]);
     run(&file, "nowhere.json", 2, &["nowhere.json"]);
     assert!(!here.join("out").exists(), "no run folder was made");
+}
+
+#[test]
+fn a_run_that_was_judged_by_a_baseline_says_the_same_when_rendered_again() {
+    let place = accepted(1);
+    let here = place.path();
+    let ran = support::loadgate()
+        .args(["run", text(&scenario(here)), "-q", "--baseline", FILE, "-o", "out"])
+        .args(["--metrics", "p50,errors", "--tolerance", "8%"])
+        .current_dir(here)
+        .output()
+        .unwrap();
+    let code = ran.status.code().unwrap();
+    let newest = fs::canonicalize(support::latest(&here.join("out"), "stored")).unwrap();
+    let folder = Path::new("out/stored").join(newest.file_name().unwrap());
+    let whole = here.join(&folder);
+    let first = fs::read_to_string(whole.join("summary.json")).unwrap();
+    // The baseline goes on, with this very run in it.
+    ends(&["baseline", "accept", text(&whole), "--file", FILE, "--force"], here, 0, &[]);
+    fs::remove_file(whole.join("summary.json")).unwrap();
+    let again = ends(&["report", text(&folder)], here, code, &["against the baseline"]);
+    assert_eq!(stdout(&again), stdout(&ran));
+    assert_eq!(fs::read_to_string(whole.join("summary.json")).unwrap(), first);
+    let file = folder.join("run.json");
+    let printed = ends(&["report", text(&file), "-o", "again", "--json"], here, code, &[]);
+    let summary: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let before: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(summary["comparison"], before["comparison"]);
+
+    let kept = whole.join("judged-by.json");
+    let good = fs::read_to_string(&kept).unwrap();
+    fs::write(&kept, good.replace("\"requests\": ", "\"requests\": -")).unwrap();
+    let texts = ["judged-by.json: not what a run was judged by", "judged by itself"];
+    ends(&["report", text(&folder)], here, 2, &texts);
+    fs::remove_file(&kept).unwrap();
+    let alone = support::loadgate().args(["report", text(&whole), "--json"]).output().unwrap();
+    let summary: Value = serde_json::from_slice(&alone.stdout).unwrap();
+    assert!(summary.get("comparison").is_none_or(Value::is_null), "{summary:#}");
 }
 
 #[test]

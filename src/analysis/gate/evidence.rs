@@ -5,7 +5,7 @@ use crate::analysis::comparison::{Estimate, LookMetric, Rule, Ruling};
 use crate::analysis::gate::error_rate::ErrorEvidence;
 use crate::analysis::gate::response_time::TimeEvidence;
 use crate::analysis::gate::series::Measured;
-use crate::analysis::gate::spending::Held;
+use crate::analysis::holm::Held;
 use crate::record::duet::{GateMetric, GateSettings};
 
 /// What was seen of a metric.

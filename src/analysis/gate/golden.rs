@@ -12,7 +12,6 @@ use crate::analysis::gate::location::student_point;
 use crate::analysis::gate::quantile::{Counted, log_quantile, merged};
 use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::sign::Signs;
-use crate::analysis::gate::spending::holm;
 use crate::record::histogram::Sparse;
 
 /// Calls the check with each case of one table.
@@ -142,17 +141,6 @@ fn pooled_ratios_with_their_jackknife() {
         close(found.value, case, "value", 1e-9);
         close(found.error, case, "error", 1e-9);
         assert_eq!(found.freedom, 11);
-    });
-}
-
-#[test]
-fn several_p_by_holm() {
-    each("holm", |case| {
-        let held = holm(&numbers(&case["p"]), number(case, "alpha"));
-        let expected: Vec<bool> = serde_json::from_value(case["rejected"].clone()).unwrap();
-        assert_eq!(held.iter().map(|held| held.rejected).collect::<Vec<_>>(), expected, "{case}");
-        let p = numbers(&case["p"]);
-        assert!(held.iter().zip(p).all(|(held, p)| held.rejected == (p < held.level)), "{case}");
     });
 }
 

@@ -10,7 +10,7 @@ use crate::analysis::gate::quantile::{Counted, log_quantile};
 use crate::analysis::gate::response_time::TimeEvidence;
 use crate::analysis::gate::series::{Measured, pieces};
 use crate::analysis::gate::simulated::Draw;
-use crate::analysis::gate::spending::weight;
+use crate::analysis::gate::spending::{first_pass, pass_weight, weight};
 use crate::analysis::gate::{judge, look};
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::record::histogram::Sparse;
@@ -227,6 +227,40 @@ fn weights_are_those_planned_and_sum_to_one() {
         assert!(near((0..looks as usize).map(|place| weight(place, looks)).sum(), 1.0));
         assert!(near(weight(looks as usize, looks), 0.0));
     }
+}
+
+#[test]
+fn what_the_first_look_may_not_spend_on_a_pass_the_second_may() {
+    let five: Vec<f64> = (first_pass(5)..5).map(|place| pass_weight(place, 5)).collect();
+    assert!(five.iter().zip([0.25, 0.20, 0.25, 0.30]).all(|(a, b)| near(*a, b)), "{five:?}");
+    assert!(near(pass_weight(0, 5), pass_weight(1, 5)), "the bound that it will need");
+    for looks in 1..30 {
+        let all = first_pass(looks)..looks as usize;
+        assert!(near(all.map(|place| pass_weight(place, looks)).sum(), 1.0), "{looks}");
+        assert!(near(pass_weight(looks as usize, looks), 0.0));
+    }
+}
+
+#[test]
+fn one_segment_passes_only_if_no_more_are_planned() {
+    let p50 = vec![GateMetric::ResponseTime(0.5)];
+    let of = |looks| GateSettings { metrics: p50.clone(), looks, ..GateSettings::default() };
+    for slower in [0.0, -0.3] {
+        let better = Made { slower, ..CALM };
+        let mut one = better.paired();
+        one.segments.truncate(1);
+        let passed = if slower < 0.0 { Ruling::Improved } else { Ruling::Pass };
+        assert_eq!(look(&one, &of(1), 0).ruling, passed);
+        let (looks, results) = judge(&one, &of(2));
+        assert_eq!(looks[0].ruling, Ruling::Inconclusive);
+        let note = "a pass takes 2 segments: processes differ from start to start";
+        assert_eq!(results[0].note.as_deref(), Some(note));
+        assert!(looks[0].metrics[0].estimate.unwrap().high.is_finite());
+        let (looks, results) = judge(&better.paired(), &of(2));
+        assert_eq!((looks.len(), looks[1].ruling, results[0].ruling), (2, passed, passed));
+    }
+    let slower = Made { slower: 0.5, ..CALM }.paired();
+    assert_eq!(judge(&slower, &of(5)).0.len(), 1, "a regressed one waits for nothing");
 }
 
 #[track_caller]

@@ -10,7 +10,8 @@
 //!   regressed candidate.
 //! - *pass*: each metric must pass at `β·w_k`, all at the same look; no correction, as an
 //!   intersection needs none. *Improved* is a pass of all with one that is better by more
-//!   than d.
+//!   than d. The first look never passes, unless it is the only one; the second has its
+//!   `w_k` too ([`spending::pass_weight`]). METHODS.md lets the first pass.
 //! - else *inconclusive*: one more segment.
 //!
 //! [`response_time`] and [`error_rate`] say what these mean for their kind of metric,
@@ -51,7 +52,8 @@ use crate::analysis::comparison::{Look, LookMetric, MetricResult, Paired, Ruling
 use crate::analysis::gate::evidence::Evidence;
 use crate::analysis::gate::results::End;
 use crate::analysis::gate::series::Measured;
-use crate::analysis::gate::spending::{holm, weight};
+use crate::analysis::gate::spending::{first_pass, pass_weight, weight};
+use crate::analysis::holm::holm;
 use crate::record::duet::GateSettings;
 use crate::scenario::model::Arm;
 
@@ -97,7 +99,13 @@ fn look_at(
     let spent = weight(place, settings.looks);
     let p: Vec<f64> = evidence.iter().map(Evidence::p_regressed).collect();
     let held = holm(&p, settings.alpha * spent);
-    let judged = |(seen, held): (&Evidence, _)| seen.judged(held, settings.beta * spent);
+    let level = settings.beta * pass_weight(place, settings.looks);
+    let may_pass = place >= first_pass(settings.looks);
+    let judged = |(seen, held): (&Evidence, _)| {
+        let found = seen.judged(held, level);
+        let ruling = if may_pass { found.ruling } else { waiting(found.ruling) };
+        LookMetric { ruling, ..found }
+    };
     let metrics: Vec<LookMetric> = evidence.iter().zip(held).map(judged).collect();
     Look {
         segments: measured.segments.len() as u32,
@@ -105,6 +113,14 @@ fn look_at(
         requests: (measured.counts(Arm::Baseline).0, measured.counts(Arm::Candidate).0),
         ruling: overall(metrics.iter().map(|metric| metric.ruling)),
         metrics,
+    }
+}
+
+/// What would pass waits for more starts.
+fn waiting(ruling: Ruling) -> Ruling {
+    match ruling {
+        Ruling::Improved | Ruling::Pass | Ruling::Inconclusive => Ruling::Inconclusive,
+        Ruling::Regressed => Ruling::Regressed,
     }
 }
 

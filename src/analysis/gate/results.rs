@@ -7,7 +7,7 @@ use crate::analysis::gate::evidence::Evidence;
 use crate::analysis::gate::outlook::{Levels, seconds_needed, visible_beyond};
 use crate::analysis::gate::response_time::{FEWEST_BEYOND, STATISTICS, TimeEvidence};
 use crate::analysis::gate::series::Measured;
-use crate::analysis::gate::spending::weight;
+use crate::analysis::gate::spending::{first_pass, pass_weight, weight};
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::scenario::model::Arm;
 use crate::units::{Quantile, Ratio};
@@ -42,8 +42,16 @@ impl End<'_> {
             rule: last.rule,
             smallest_visible: self.smallest_visible(evidence),
             seconds_needed: undecided.then(|| self.seconds_needed(evidence)).flatten(),
-            note: note(evidence, last),
+            note: note(evidence, last).or_else(|| self.too_early(last.ruling)),
         }
+    }
+
+    /// Why a comparison that was cut short has not passed.
+    fn too_early(&self, ruling: Ruling) -> Option<String> {
+        let first = first_pass(self.settings.looks);
+        (ruling == Ruling::Inconclusive && self.place < first).then(|| {
+            format!("a pass takes {} segments: processes differ from start to start", first + 1)
+        })
     }
 
     fn values(&self, evidence: &Evidence) -> (Option<f64>, Option<f64>) {
@@ -58,9 +66,10 @@ impl End<'_> {
 
     /// Levels at a look before Holm's rule has said no to any other metric.
     fn levels(&self, place: usize) -> Levels {
-        let spent = weight(place, self.settings.looks);
+        let GateSettings { alpha, beta, looks, .. } = *self.settings;
         let metrics = self.settings.metrics.len().max(1) as f64;
-        Levels { low: self.settings.alpha * spent / metrics, high: self.settings.beta * spent }
+        let low = alpha * weight(place, looks) / metrics;
+        Levels { low, high: beta * pass_weight(place, looks) }
     }
 
     /// For the error rate the difference of the shares.

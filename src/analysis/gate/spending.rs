@@ -1,5 +1,13 @@
-//! How much of the two chances of error each planned look may spend, and Holm's rule for
-//! several metrics at one look.
+//! How much of the two chances of error each planned look may spend.
+//!
+//! A pass takes two segments where two are planned: one start of each process says nothing
+//! of how much starts differ, and a candidate that freezes now and then may not have done so
+//! yet. The first look's share of the errors of *pass* goes to the second, so that most
+//! gates that would have passed at the first pass there. *Regressed* needs not wait: it has
+//! so much smaller a level that luck at one start does not reach it.
+
+/// Segments, of fresh processes each, that a pass takes if as many are planned.
+const SEGMENTS_TO_PASS: usize = 2;
 
 /// The share of the errors that the look with this place (from 0) may spend. Later looks
 /// see more and get more: in proportion to 2, 3, 4 …, which for five looks is .10 .15 .20
@@ -10,29 +18,16 @@ pub fn weight(place: usize, looks: u32) -> f64 {
     if place >= looks { 0.0 } else { 2.0 * (place + 2.0) / (looks * (looks + 3.0)) }
 }
 
-/// What Holm's rule says of one metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Held {
-    /// The level that its p had to be below.
-    pub level: f64,
-    /// Whether it was.
-    pub rejected: bool,
+/// Place of the first look that may pass.
+pub fn first_pass(looks: u32) -> usize {
+    SEGMENTS_TO_PASS.min(looks.max(1) as usize) - 1
 }
 
-/// Holm's rule (1979): the smallest of m p is held against α/m, the next against α/(m − 1)
-/// and so on; at the first that is not below its level all that remain are kept, and that
-/// level is theirs.
-pub fn holm(p: &[f64], alpha: f64) -> Vec<Held> {
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
-    let mut held = vec![Held { level: alpha, rejected: false }; p.len()];
-    let mut left = p.len();
-    let mut failed = false;
-    for place in order {
-        let level = alpha / left as f64;
-        failed |= p[place] >= level;
-        held[place] = Held { level, rejected: !failed };
-        left -= usize::from(!failed);
-    }
-    held
+/// The share of the errors of *pass* that a look may spend: its own, and what the looks
+/// before the first that may pass have left. One that may not pass yet shows the bound that
+/// it would need at the first that may.
+pub fn pass_weight(place: usize, looks: u32) -> f64 {
+    let first = first_pass(looks);
+    let left = if place <= first { 0..first } else { 0..0 };
+    left.chain([place.max(first)]).map(|place| weight(place, looks)).sum()
 }

@@ -5,13 +5,25 @@
 //!
 //! | candidate | gates | quiet | ci | harsh |
 //! | --- | --- | --- | --- | --- |
-//! | identical | 400 | 0 / 0 / 400, 138 s | 0 / 11 / 389, 148 s | 0 / 43 / 357, 181 s |
+//! | identical | 400 | 0 / 0 / 400, 145 s | 0 / 11 / 389, 155 s | 0 / 41 / 359, 186 s |
 //! | +10 % | 200 | 188 / 12 / 0, 209 s | 163 / 37 / 0, 234 s | 123 / 77 / 0, 248 s |
 //! | +15 % | 200 | 200 / 0 / 0, 99 s | 200 / 0 / 0, 106 s | 199 / 1 / 0, 125 s |
 //! | freezes | 200 | 200 / 0 / 0, 99 s | 200 / 0 / 0, 101 s | 200 / 0 / 0, 116 s |
 //!
-//! Of 2,000 gates at +10 % on each, one passes: on the harsh machine, at the first look, by
-//! luck at the start of its processes that is half as large again as `σ_p` assumes.
+//! Of 2,000 gates at +10 % and 2,000 with freezes on each, none passes. What it is worth
+//! that the first look does not pass ([`super::spending`]), with other seeds; before → now:
+//!
+//! | candidate | gates | | quiet | ci | harsh |
+//! | --- | --- | --- | --- | --- | --- |
+//! | freezes | 2,000 | passed | 3 → 0 | 2 → 0 | 1 → 0 |
+//! | +10 % | 10,000 (harsh 30,000) | passed | 0 → 0 | 0 → 0 | 3 → 2 |
+//! | identical | 4,000 | ended at the first look | 18 % → 0 | 19 % → 0 | 16 % → 0 |
+//! | identical | 4,000 | mean | 140 → 146 s | 148 → 155 s | 176 → 183 s |
+//! | identical, p50 alone | 2,000 | mean | 73 → 120 s | 87 → 122 s | 116 → 140 s |
+//!
+//! The two that still pass do so at the second look, by luck at the start of their
+//! processes, which on the harsh machine is half as large again as `σ_p` assumes. The
+//! chance of it is meant to be below 5 %.
 
 use crate::analysis::comparison::{Paired, Ruling};
 use crate::analysis::gate::look;
@@ -145,9 +157,11 @@ fn four_metrics_at_once_alarm_no_more_than_one() {
 /// `cargo test --release --lib -- --ignored --nocapture tally`
 #[test]
 #[ignore = "ten times as many gates as are needed to see a bug"]
-fn rare_passes_of_ten_percent() {
+fn rare_passes_of_worse_candidates() {
     for profile in [QUIET, CI, HARSH] {
-        let found = tally(profile, Change::Slower(0.10), 2_000, &p99());
-        assert!(found.passed <= 2, "{found:?}");
+        for change in [Change::Slower(0.10), Change::Freezes] {
+            let found = tally(profile, change, 2_000, &p99());
+            assert_eq!(found.passed, 0, "{found:?}");
+        }
     }
 }

@@ -123,10 +123,10 @@ mod linux {
             self.worker.do_due(&mut self.arrivals, now)
         }
 
-        /// Serves the sockets that have something; how many had.
+        /// Serves the sockets that have something; how much there was to do.
         fn serve(&mut self) -> io::Result<usize> {
             self.worker.poller.wait(None)?;
-            let served = self.worker.serve_all();
+            let (served, started) = self.worker.serve_all(&mut self.arrivals);
             if !self.worker.closing && self.worker.should_close(self.arrivals.peek()) {
                 self.worker.start_closing();
             }
@@ -134,7 +134,7 @@ mod linux {
                 self.worker.report_last();
                 self.is_done = true;
             }
-            Ok(served)
+            Ok(served + started)
         }
     }
 }

@@ -1,0 +1,66 @@
+//! Holm's rule: at which level each of several metrics is tested, so that all of them
+//! together err no more often than one.
+//!
+//! One-sided p in, a level for each out; knows nothing of what was tested. Both gates use
+//! it. Checked against numpy (`tests/golden/gate.json`, `tests/golden/stored.json`).
+
+/// What Holm's rule says of one metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Held {
+    /// The level that its p had to be below.
+    pub level: f64,
+    /// Whether it was.
+    pub rejected: bool,
+}
+
+/// Holm's rule (1979): the smallest of m p is held against α/m, the next against α/(m − 1)
+/// and so on; at the first that is not below its level all that remain are kept, and that
+/// level is theirs.
+pub fn holm(p: &[f64], alpha: f64) -> Vec<Held> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
+    let mut held = vec![Held { level: alpha, rejected: false }; p.len()];
+    let mut left = p.len();
+    let mut failed = false;
+    for place in order {
+        let level = alpha / left as f64;
+        failed |= p[place] >= level;
+        held[place] = Held { level, rejected: !failed };
+        left -= usize::from(!failed);
+    }
+    held
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The levels of each case of a golden file, beside what numpy rejects by them.
+    #[track_caller]
+    fn check(golden: &str, alpha: impl Fn(&Value) -> f64, rejected: &str) {
+        let all: Value = serde_json::from_str(golden).unwrap();
+        let cases = all["holm"].as_array().unwrap();
+        assert!(cases.iter().any(|case| case[rejected].to_string().contains("true,false")));
+        for case in cases {
+            let p: Vec<f64> = serde_json::from_value(case["p"].clone()).unwrap();
+            let held = holm(&p, alpha(case));
+            let found: Vec<bool> = held.iter().map(|held| held.rejected).collect();
+            assert_eq!(serde_json::json!(found), case[rejected], "{case}");
+            let agree = held.iter().zip(&p).all(|(held, p)| held.rejected == (*p < held.level));
+            assert!(agree, "{held:?}: {case}");
+        }
+    }
+
+    #[test]
+    fn several_p_of_a_duet() {
+        let golden = include_str!("../../tests/golden/gate.json");
+        check(golden, |case| case["alpha"].as_f64().unwrap(), "rejected");
+    }
+
+    #[test]
+    fn several_p_of_stored_numbers() {
+        check(include_str!("../../tests/golden/stored.json"), |_| 0.01, "regressed");
+    }
+}
