@@ -23,6 +23,7 @@ pub mod holm;
 pub mod lateness;
 #[cfg(test)]
 mod made;
+pub mod noise;
 pub mod overview;
 pub mod own_world;
 pub mod pairing;

@@ -12,6 +12,7 @@ use crate::cli::args_baseline::{
 };
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
 use crate::cli::args_gate::GateArgs;
+use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
 use crate::cli::exit;
 use crate::units::{Rate, parse_duration};
 
@@ -40,6 +41,9 @@ pub enum Command {
     /// Compare a candidate with a baseline, side by side on this machine
     #[command(after_help = DUET_EXAMPLES)]
     Duet(Box<DuetArgs>),
+    /// Compare the target with itself: this machine's noise, and what a duet can see here
+    #[command(after_help = NOISE_EXAMPLES)]
+    Noise(Box<NoiseArgs>),
     /// Validate a scenario and print what a run of it would do and could certify
     #[command(after_help = "Examples:\n  loadgate check scenarios/orders.json")]
     Check(CheckArgs),
@@ -217,7 +221,7 @@ pub struct CheckArgs {
 /// `loadgate report`
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// A run folder, or its run.json; or that of a duet
+    /// A run folder, or its run.json; or that of a duet or of noise
     #[arg(value_hint = ValueHint::AnyPath)]
     pub run: PathBuf,
     /// Where the rendered files go [default: into the run folder]
@@ -254,6 +258,8 @@ pub enum SchemaOf {
     Duet,
     /// comparison.json, which `duet --json` prints
     Comparison,
+    /// noise.json, which `noise --json` prints
+    Noise,
     /// A baseline
     Baseline,
 }

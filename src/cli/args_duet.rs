@@ -14,6 +14,8 @@ pub const DUET_EXAMPLES: &str = "\
 Examples:
   loadgate duet scenarios/orders.json --baseline-ref origin/main
   loadgate duet scenarios/orders.json --baseline ../release-1.4
+  loadgate duet scenarios/orders.json --baseline-ref v1.4 \\
+      --start-noise reports/orders/latest/noise.json
   loadgate duet scenarios/orders.json --baseline 'node old-server.js' --tolerance 10%
   loadgate duet scenarios/orders.json --baseline http://127.0.0.1:3001 \\
       --candidate http://127.0.0.1:3002 -R 200 --segment 30s
@@ -84,9 +86,10 @@ pub struct CourseArgs {
     /// Both arms at once, or in turns where the machine is small
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub method: MethodArg,
-    /// By how much ln(ratio) differs from one start of a process to the next
-    #[arg(long, value_name = "SHARE", default_value = "1%")]
-    pub start_noise: Ratio,
+    /// By how much response times differ from one start of a process to the next: a share,
+    /// or what `loadgate noise` has measured here
+    #[arg(long, value_name = "SHARE|FILE", default_value = "1%", value_parser = start_noise)]
+    pub start_noise: StartNoiseArg,
     /// Where folders go: `DIR/<scenario>/<UTC time>`
     #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
@@ -107,4 +110,22 @@ pub enum MethodArg {
     Interleaved,
     /// In turns of 5 s, in the order ABBA; twice as long
     Alternating,
+}
+
+/// Where `σ_p` is from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StartNoiseArg {
+    /// It was given.
+    Share(Ratio),
+    /// A `noise.json`, or the folder that has it.
+    File(PathBuf),
+}
+
+fn start_noise(text: &str) -> Result<StartNoiseArg, String> {
+    if let Ok(share) = text.parse::<Ratio>() {
+        return Ok(StartNoiseArg::Share(share));
+    }
+    let path = PathBuf::from(text);
+    let wrong = || format!("\"{text}\" is neither a share such as 1% nor a file that exists");
+    path.exists().then_some(StartNoiseArg::File(path)).ok_or_else(wrong)
 }

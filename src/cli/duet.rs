@@ -8,10 +8,11 @@ use crate::analysis::compare::compare;
 use crate::analysis::comparison::{Comparison, Ruling};
 use crate::cli::args::{Inconclusive, PrintArgs, ReportArgs};
 use crate::cli::args_duet::{CourseArgs, DuetArgs, MethodArg};
+use crate::cli::args_gate::GateArgs;
 use crate::cli::duet_progress::Telling;
 use crate::cli::exit::Exit;
 use crate::cli::run::{self, SUPERVISE};
-use crate::cli::{folder, output};
+use crate::cli::{folder, noise, output};
 use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
 use crate::experiment::control::Control;
 use crate::experiment::duet::{Duet, DuetError, DuetEvent, Wish};
@@ -39,23 +40,26 @@ pub fn duet(args: &DuetArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let settings = GateSettings {
-        looks: args.segments,
-        start_noise: args.course.start_noise.0,
-        seed: scenario.load.seed,
-        ..args.gate.settings()
+    let settings = match settings(&args.gate, args.segments, &args.course, &scenario) {
+        Ok(settings) => settings,
+        Err(exit) => return exit,
     };
     let course = Course {
+        plan: describe(&scenario.load, &settings),
         scenario,
         sources: [baseline, candidate],
         settings,
         args: &args.course,
         quiet: args.print.quiet,
     };
-    match course.run() {
+    match course.play(once) {
         Ok((record, folder)) => conclude(&record, &folder, args.print, args.inconclusive),
         Err(exit) => exit,
     }
+}
+
+fn once(duet: Duet<'_>) -> Result<DuetRecord, DuetError> {
+    duet.run()
 }
 
 /// The scenario with the load of one segment.
@@ -72,6 +76,21 @@ pub(super) fn scenario(path: &Path, course: &CourseArgs) -> Result<Arc<Scenario>
         Exit::Usage
     })?;
     Ok(Arc::new(scenario))
+}
+
+/// What the gate is asked.
+pub(super) fn settings(
+    gate: &GateArgs,
+    segments: u32,
+    course: &CourseArgs,
+    scenario: &Scenario,
+) -> Result<GateSettings, Exit> {
+    Ok(GateSettings {
+        looks: segments,
+        start_noise: noise::start_noise(course, scenario)?,
+        seed: scenario.load.seed,
+        ..gate.settings()
+    })
 }
 
 fn sources(args: &DuetArgs, scenario: &Scenario) -> Result<[ArmSource; 2], String> {
@@ -121,6 +140,8 @@ fn shell(command: &str) -> Vec<String> {
 
 /// Everything that measures both arms.
 pub(super) struct Course<'a> {
+    /// What is going to happen, in a line.
+    pub(super) plan: String,
     pub(super) scenario: Arc<Scenario>,
     /// Baseline, candidate.
     pub(super) sources: [ArmSource; 2],
@@ -130,15 +151,19 @@ pub(super) struct Course<'a> {
 }
 
 impl Course<'_> {
-    /// Measures; what went wrong is printed.
-    pub(super) fn run(self) -> Result<(DuetRecord, PathBuf), Exit> {
+    /// Makes both arms ready and hands the duet to whoever plays it; what went wrong is
+    /// printed.
+    pub(super) fn play<T>(
+        self,
+        play: impl FnOnce(Duet<'_>) -> Result<T, DuetError>,
+    ) -> Result<(T, PathBuf), Exit> {
         let (folder, control, program) =
             run::prepare_in(&self.args.output, &slug(&self.scenario.name)).map_err(|why| {
                 output::error(&why, &[]);
                 Exit::Failed
             })?;
         let supervisor = Supervisor { program, argument: SUPERVISE };
-        let result = self.measure(&folder, &control, &supervisor);
+        let result = self.measure((&folder, &control, &supervisor), play);
         match result {
             Ok(record) => Ok((record, folder)),
             Err(exit) => {
@@ -149,14 +174,13 @@ impl Course<'_> {
         }
     }
 
-    fn measure(
+    fn measure<T>(
         self,
-        folder: &Path,
-        control: &Control,
-        supervisor: &Supervisor,
-    ) -> Result<DuetRecord, Exit> {
+        (folder, control, supervisor): (&Path, &Control, &Supervisor),
+        play: impl FnOnce(Duet<'_>) -> Result<T, DuetError>,
+    ) -> Result<T, Exit> {
         let mut telling = Telling::new(self.quiet, run::in_ci());
-        telling.say(&describe(&self.scenario.load, &self.settings));
+        telling.say(&self.plan);
         let [baseline, candidate] = self.arms(folder, control, supervisor, &telling)?;
         let _ = folder::point_latest(folder);
         let duet = Duet {
@@ -172,14 +196,14 @@ impl Course<'_> {
             control: control.clone(),
             watch: &mut |event: DuetEvent| telling.show(event),
         };
-        let record = duet.run();
+        let played = play(duet);
         telling.stop();
         for arm in [baseline, candidate] {
             if let Err(left) = arm.remove() {
                 output::error(&left, &[]);
             }
         }
-        record.map_err(|error| fail(&error))
+        played.map_err(|error| fail(&error))
     }
 
     fn arms(

@@ -5,6 +5,7 @@ pub mod args;
 pub mod args_baseline;
 pub mod args_duet;
 pub mod args_gate;
+pub mod args_noise;
 pub mod baseline;
 pub mod check;
 pub mod comparison;
@@ -14,6 +15,7 @@ pub mod exit;
 pub mod folder;
 pub mod history;
 pub mod interrupt;
+pub mod noise;
 pub mod output;
 pub mod progress;
 pub mod run;
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Duet(args) => duet::duet(&args),
+        Command::Noise(args) => noise::noise(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report(&args),
         Command::Baseline { command } => baseline::baseline(&command),
@@ -59,6 +62,9 @@ pub fn main() -> ExitCode {
 fn report(args: &ReportArgs) -> Exit {
     if duet::is_duet(&args.run) {
         return duet::report(args);
+    }
+    if noise::is_noise(&args.run) {
+        return noise::report(args);
     }
     report_run(args).unwrap_or_else(|failure| failure.tell())
 }
@@ -86,6 +92,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Summary => json::schema(),
         SchemaOf::Duet => crate::record::duet::schema(),
         SchemaOf::Comparison => crate::report::comparison::json::schema(),
+        SchemaOf::Noise => crate::record::noise::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
     };
     output::result(&format!("{schema:#}\n"));

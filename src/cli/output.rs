@@ -12,9 +12,12 @@ use crate::cli::args::{Inconclusive, PrintArgs};
 use crate::cli::comparison;
 use crate::cli::exit::Exit;
 use crate::record::duet::DuetRecord;
+use crate::record::noise::NoiseFile;
 use crate::record::run::{EndReason, RunRecord};
 use crate::report::chart::{Chart, Theme};
 use crate::report::comparison::ComparisonReport;
+use crate::report::noise::NoiseReport;
+use crate::report::plain;
 use crate::report::terminal::Style;
 use crate::report::{self, Report};
 use crate::scenario::problems::Problems;
@@ -34,6 +37,12 @@ pub fn error(message: &str, details: &[String]) {
         text.push('\n');
     }
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// The same for texts that may quote a hostile file or target.
+pub fn plain_error(message: &str, details: &[String]) {
+    let details: Vec<String> = details.iter().map(|text| plain::line(text)).collect();
+    error(&plain::line(message), &details);
 }
 
 /// Prints all mistakes of a scenario, each on a line that editors can jump to.
@@ -152,6 +161,24 @@ pub fn tell_comparison(report: &ComparisonReport, print: PrintArgs) {
     } else {
         result(&report::comparison::terminal::render(report, style(print)));
     }
+}
+
+/// Writes the summary of a measurement of noise, prints it, and says how to exit.
+pub fn conclude_noise(noise: &NoiseFile, folder: &Path, print: PrintArgs, judged: Exit) -> Exit {
+    let shown = folder.display().to_string();
+    let report = |exit: Exit| NoiseReport { noise, exit_code: exit.code(), folder: Some(&shown) };
+    let summary = report::noise::markdown::render(&report(judged));
+    let written = write(&folder.join("summary.md"), &summary);
+    let exit = if written.is_err() && judged == Exit::Pass { Exit::Failed } else { judged };
+    if print.json {
+        result(&noise.text());
+    } else {
+        result(&report::noise::terminal::render(&report(exit), style(print)));
+    }
+    if let Err(fault) = written {
+        error(&format!("the summary could not be written: {fault}"), &[]);
+    }
+    exit
 }
 
 fn comparison_files(report: &ComparisonReport) -> Vec<(String, String)> {

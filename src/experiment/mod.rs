@@ -8,6 +8,7 @@ pub mod duet;
 pub mod head;
 mod lookout;
 mod moved;
+pub mod noise;
 pub mod resources;
 mod segment;
 pub mod segment_load;

@@ -157,7 +157,7 @@ pub struct GateSettings {
     pub beta: f64,
     /// Looks that were planned, at most; one after each segment.
     pub looks: u32,
-    /// Standard deviation of ln(ratio) from one process start to the next, `σ_p`.
+    /// Standard deviation of ln(response time) from one process start to the next, `σ_p`.
     pub start_noise: f64,
     /// Error rates differ only if by more than this share of the requests.
     pub error_floor: f64,

@@ -14,6 +14,7 @@ pub mod interval;
 pub mod interval_log;
 pub mod judged_by;
 mod log_reader;
+pub mod noise;
 pub mod outcome;
 pub mod recorder;
 pub mod run;

@@ -7,7 +7,8 @@
 //!
 //! `figures` turns numbers into text, `words` has the phrases that several formats
 //! share; `terminal`, `markdown`, `junit`, `json`, `chart` and `html` are one format
-//! each; `comparison` has the same formats for a candidate beside its baseline.
+//! each; `comparison` has the same formats for a candidate beside its baseline, `noise`
+//! some of them for a target beside itself.
 
 mod aligned;
 pub mod baseline;
@@ -19,6 +20,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod noise;
 pub(crate) mod plain;
 #[cfg(test)]
 mod sample_runs;

@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use super::support::{self, stderr, stdout};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "run",
+    "noise",
     "check",
     "report",
     "baseline",
@@ -229,7 +230,7 @@ fn check_counts_only_what_will_be_judged() {
 
 #[test]
 fn every_schema_is_one() {
-    for of in ["scenario", "slo", "run", "summary", "baseline"] {
+    for of in ["scenario", "slo", "run", "summary", "noise", "baseline"] {
         let schema: Value = serde_json::from_str(&prints(&["schema", of])).expect("JSON");
         jsonschema::meta::validate(&schema).expect("a JSON Schema");
         assert!(schema["properties"].is_object(), "{of}");

@@ -11,6 +11,7 @@ mod exchange;
 mod fastify;
 mod files;
 mod fuzz;
+mod noise;
 mod oracle;
 mod readme;
 mod sabotage;

@@ -16,6 +16,11 @@ const NOT_RUN: &[(&str, &str)] = &[
         "loadgate duet scenarios/orders.json --baseline-ref origin/main",
         "needs a remote; `duet` makes repositories of its own",
     ),
+    ("loadgate noise scenarios/orders.json", "takes half an hour; `noise` measures another"),
+    (
+        "loadgate duet scenarios/orders.json --baseline-ref origin/main --start-noise noise.json",
+        "needs a remote, and that half hour; `noise` does it with another scenario",
+    ),
     ("node scripts/compare-freeze.mjs", "takes two minutes; `fastify` runs its scenario"),
 ];
 
@@ -33,6 +38,7 @@ fn guides() -> Vec<Guide> {
         "docs/run-folder.md",
         "docs/baselines.md",
         "docs/duets.md",
+        "docs/noise.md",
         "docs/architecture.md",
         "docs/measurements.md",
         "npm/README.md",

@@ -38,7 +38,7 @@ pub fn drift(paired: &Paired, share: f64) -> Option<Drift> {
     trend(&measured.log_ratios(share, measured.interval_width(share)))
 }
 
-pub(super) fn trend(segments: &[Vec<f64>]) -> Option<Drift> {
+pub(in crate::analysis) fn trend(segments: &[Vec<f64>]) -> Option<Drift> {
     let pairs = segments.iter().flat_map(|segment| {
         (0..segment.len()).flat_map(move |late| {
             (0..late).map(move |early| (segment[late] - segment[early], late - early))

@@ -43,7 +43,7 @@ pub mod results;
 pub mod series;
 pub mod sign;
 #[cfg(test)]
-mod simulated;
+pub(super) mod simulated;
 pub mod spending;
 #[cfg(test)]
 mod tally;

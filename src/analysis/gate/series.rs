@@ -170,6 +170,20 @@ impl<'a> Measured<'a> {
         };
         self.segments.iter().map(of).collect()
     }
+
+    /// ln of one arm's quantile in microseconds, piece by piece, one list for each segment.
+    /// Pieces without requests are left out.
+    pub fn log_quantiles(&self, arm: Arm, share: f64, width: usize) -> Vec<Vec<f64>> {
+        let of = |segment: &Vec<Both<'_>>| {
+            let quantile = |at: Range<usize>| {
+                let parts: Vec<Counted<'_>> =
+                    segment[at].iter().map(|both| both.counted(arm)).collect();
+                log_quantile(&parts, share)
+            };
+            pieces(segment.len(), width).filter_map(quantile).collect()
+        };
+        self.segments.iter().map(of).collect()
+    }
 }
 
 fn sums<'p, 'a: 'p>(piece: impl Iterator<Item = &'p Both<'a>>, arm: Arm) -> (u64, u64) {

@@ -45,7 +45,7 @@ const FREEZES: f64 = 0.1;
 
 /// How noisy a machine is: standard deviations are of ln(response time).
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Profile {
+pub(in crate::analysis) struct Profile {
     host: f64,
     drift: f64,
     drift_seconds: f64,
@@ -58,7 +58,7 @@ pub(super) struct Profile {
 }
 
 /// A dedicated machine.
-pub(super) const QUIET: Profile = Profile {
+pub(in crate::analysis) const QUIET: Profile = Profile {
     host: 0.010,
     drift: 0.010,
     drift_seconds: 10.0,
@@ -71,7 +71,7 @@ pub(super) const QUIET: Profile = Profile {
 };
 
 /// A hosted runner.
-pub(super) const CI: Profile = Profile {
+pub(in crate::analysis) const CI: Profile = Profile {
     host: 0.030,
     drift: 0.040,
     drift_seconds: 10.0,
@@ -84,7 +84,7 @@ pub(super) const CI: Profile = Profile {
 };
 
 /// A hosted runner on a bad day.
-pub(super) const HARSH: Profile = Profile {
+pub(in crate::analysis) const HARSH: Profile = Profile {
     host: 0.080,
     drift: 0.080,
     drift_seconds: 20.0,
@@ -98,7 +98,7 @@ pub(super) const HARSH: Profile = Profile {
 
 /// What is different about the candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Change {
+pub(in crate::analysis) enum Change {
     /// Everything takes longer by this share.
     Slower(f64),
     /// It stands still for 250 ms about every 10 s.
@@ -106,18 +106,18 @@ pub(super) enum Change {
 }
 
 /// Random numbers from a seed.
-pub(super) struct Draw(Xoshiro256PlusPlus);
+pub(in crate::analysis) struct Draw(Xoshiro256PlusPlus);
 
 impl Draw {
-    pub(super) fn new(seed: u64) -> Draw {
+    pub(in crate::analysis) fn new(seed: u64) -> Draw {
         Draw(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(in crate::analysis) fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    pub(super) fn normal(&mut self, deviation: f64) -> f64 {
+    pub(in crate::analysis) fn normal(&mut self, deviation: f64) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         deviation * radius * (std::f64::consts::TAU * self.unit()).cos()
     }
@@ -213,7 +213,7 @@ fn shifted(bins: &[(i64, u64)], shift: f64) -> ArmSecond {
 }
 
 /// A machine on which a duet runs.
-pub(super) struct Machine {
+pub(in crate::analysis) struct Machine {
     profile: Profile,
     change: Change,
     draw: Draw,
@@ -222,7 +222,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(profile: Profile, change: Change, seed: u64) -> Machine {
+    pub(in crate::analysis) fn new(profile: Profile, change: Change, seed: u64) -> Machine {
         let mut draw = Draw::new(seed);
         let host = draw.normal(profile.host);
         let freezing = Draw::new(seed ^ 0x00f4_ee2e);
@@ -230,7 +230,7 @@ impl Machine {
     }
 
     /// The next segment, with fresh processes.
-    pub(super) fn segment(&mut self) -> Vec<Pair> {
+    pub(in crate::analysis) fn segment(&mut self) -> Vec<Pair> {
         let profile = self.profile;
         let drift = self.draw.ornstein_uhlenbeck(profile.drift, profile.drift_seconds);
         let [of_baseline, of_candidate] = self.bursts();

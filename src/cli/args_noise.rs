@@ -1,0 +1,45 @@
+//! What the user typed after `loadgate noise`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use crate::cli::args::PrintArgs;
+use crate::cli::args_duet::CourseArgs;
+use crate::cli::args_gate::GateArgs;
+
+/// Examples of `loadgate noise`.
+pub const NOISE_EXAMPLES: &str = "\
+Examples:
+  loadgate noise scenarios/orders.json
+  loadgate noise scenarios/orders.json --duets 10 --segment 30s -R 200
+  loadgate noise scenarios/orders.json --json | jq .start_noise.value
+  loadgate duet scenarios/orders.json --baseline-ref origin/main \\
+      --start-noise reports/orders/latest/noise.json
+
+Both arms are the scenario's own target. A gate that calls it regressed against itself is a
+figure here, no failure: the exit code is 0, but 6 when the generator was the limit, 7 when
+the target was lost, 130 or 143 when interrupted (what was measured is reported).";
+
+/// `loadgate noise`
+#[derive(Debug, Args)]
+pub struct NoiseArgs {
+    /// A scenario file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub scenario: PathBuf,
+    /// Duets of the target against itself, one after the other
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(2..=50))]
+    pub duets: u32,
+    /// What the gates are asked.
+    #[command(flatten)]
+    pub gate: GateArgs,
+    /// Most segments of a duet; it ends as soon as it is decided
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub segments: u32,
+    /// How segments are measured
+    #[command(flatten)]
+    pub course: CourseArgs,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}

@@ -1,0 +1,138 @@
+//! `loadgate noise`: duets of the target against itself, and what they say of this machine;
+//! and how a later duet takes `σ_p` from that.
+
+use std::fs;
+use std::path::Path;
+
+use crate::cli::args::{PrintArgs, ReportArgs};
+use crate::cli::args_duet::{CourseArgs, StartNoiseArg};
+use crate::cli::args_noise::NoiseArgs;
+use crate::cli::duet::{Course, scenario, settings};
+use crate::cli::exit::Exit;
+use crate::cli::{output, run};
+use crate::experiment::arm::ArmSource;
+use crate::experiment::head::fingerprint;
+use crate::experiment::noise::Noise;
+use crate::experiment::segment_load::describe;
+use crate::record::duet::DuetEnd;
+use crate::record::noise::{self as noise_record, NOISE_FILE, NoiseFile};
+use crate::scenario::model::Scenario;
+
+/// Runs the command.
+pub fn noise(args: &NoiseArgs) -> Exit {
+    let course = match course(args) {
+        Ok(course) => course,
+        Err(exit) => return exit,
+    };
+    let duets = args.duets;
+    match course.play(|duet| Noise { duet, duets }.run()) {
+        Ok((noise, folder)) => conclude(&noise, &folder, args.print),
+        Err(exit) => exit,
+    }
+}
+
+fn course(args: &NoiseArgs) -> Result<Course<'_>, Exit> {
+    let scenario = scenario(&args.scenario, &args.course)?;
+    let settings = settings(&args.gate, args.segments, &args.course, &scenario)?;
+    let one = describe(&scenario.load, &settings);
+    Ok(Course {
+        plan: format!("{} duets of the target against itself; each {one}", args.duets),
+        scenario,
+        sources: [ArmSource::Scenario, ArmSource::Scenario],
+        settings,
+        args: &args.course,
+        quiet: args.print.quiet,
+    })
+}
+
+/// `σ_p` as given, or as a measurement on this machine has it.
+pub(super) fn start_noise(args: &CourseArgs, scenario: &Scenario) -> Result<f64, Exit> {
+    let path = match &args.start_noise {
+        StartNoiseArg::Share(share) => return Ok(share.0),
+        StartNoiseArg::File(path) => path,
+    };
+    let usage = |message: String, details: &[String]| {
+        output::plain_error(&message, details);
+        Exit::Usage
+    };
+    let noise = noise_record::read(path).map_err(|error| usage(error.to_string(), &[]))?;
+    let planned = fingerprint(scenario, run::receive_clock(args.receive_clock));
+    noise
+        .start_noise_for(&planned)
+        .map_err(|why| usage(format!("{}: {why}", path.display()), &why.details()))
+}
+
+/// Whether a path is the folder of a measurement of noise, or its file.
+pub fn is_noise(path: &Path) -> bool {
+    path.join(NOISE_FILE).is_file() || path.file_name().is_some_and(|name| name == NOISE_FILE)
+}
+
+/// Renders a stored measurement again.
+pub fn report(args: &ReportArgs) -> Exit {
+    let noise = match noise_record::read(&args.run) {
+        Ok(noise) => noise,
+        Err(error) => {
+            output::plain_error(&error.to_string(), &[]);
+            return Exit::Usage;
+        }
+    };
+    let own = if args.run.is_dir() { Some(args.run.as_path()) } else { args.run.parent() };
+    let folder = args.output.as_deref().or(own).unwrap_or(Path::new("."));
+    if let Err(error) = fs::create_dir_all(folder) {
+        output::error(&format!("{}: {error}", folder.display()), &[]);
+        return Exit::Failed;
+    }
+    // Somewhere else the report would name a file that is not there.
+    if let Some(Err(error)) = args.output.as_ref().map(|folder| noise.write(folder)) {
+        output::error(&error.to_string(), &[]);
+        return Exit::Failed;
+    }
+    conclude(&noise, folder, args.print)
+}
+
+/// Writes the summary, prints the result.
+fn conclude(noise: &NoiseFile, folder: &Path, print: PrintArgs) -> Exit {
+    let exit = exit_of(noise);
+    if !noise.duets.is_empty() {
+        return output::conclude_noise(noise, folder, print, exit);
+    }
+    let why = match &noise.end {
+        Some(DuetEnd::ArmLost { arm, detail }) => {
+            format!("the {arm} was lost under load: {detail}")
+        }
+        Some(DuetEnd::Interrupted { .. } | DuetEnd::Finished) | None => {
+            "interrupted before the first segment came to its end: nothing to tell".to_owned()
+        }
+    };
+    output::plain_error(&why, &[]);
+    exit
+}
+
+/// What a gate says of the target against itself is a figure, no verdict.
+fn exit_of(noise: &NoiseFile) -> Exit {
+    match &noise.end {
+        Some(DuetEnd::Interrupted { signal }) => Exit::Interrupted(*signal),
+        Some(DuetEnd::ArmLost { .. }) => Exit::TargetLost,
+        Some(DuetEnd::Finished) | None if !noise.invalid.is_empty() => Exit::Invalid,
+        Some(DuetEnd::Finished) | None => Exit::Pass,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::model::Arm;
+
+    #[test]
+    fn false_alarms_are_figures_and_a_limit_of_the_generator_is_invalid() {
+        let mut noise = noise_record::sample();
+        noise.rulings.regressed = 6;
+        assert_eq!(exit_of(&noise), Exit::Pass);
+        noise.invalid = vec!["late".to_owned()];
+        assert_eq!(exit_of(&noise), Exit::Invalid);
+        noise.end = Some(DuetEnd::ArmLost { arm: Arm::Baseline, detail: String::new() });
+        assert_eq!(exit_of(&noise), Exit::TargetLost);
+        noise.end = Some(DuetEnd::Interrupted { signal: 15 });
+        assert_eq!(exit_of(&noise).code(), 143);
+    }
+}
