@@ -11,9 +11,9 @@ median of the rounds counts. Each tool runs twice in a round, for 3 s and for 1 
 difference of the two is what requests cost without start, end and reports ("per request");
 "with start and reports" is all of the longer run.
 
-The other tools send as fast as they can. loadgate sends by its schedule: at 70 % of what wrk
-reached just before, and at 20,000/s. A generator that is not saturated finds fewer answers
-at each wake-up, so loadgate's figures are rather too high than too low.
+The other tools send as fast as they can. loadgate sends by its schedule: at 95 % and 70 % of
+what wrk reached just before, and at 20,000/s. A generator that is not saturated finds fewer
+answers at each wake-up, so loadgate's figures are rather too high than too low.
 """
 import statistics
 import sys
@@ -23,8 +23,7 @@ from measuring import GENERATORS, Nginx, installed, loadgate, measure, need_load
 CONNECTIONS = 64
 # Whole seconds, as some tools take nothing else.
 LONG, SHORT = 3, 1
-FIXED_RATE = 20_000
-SHARE_OF_WRK = .7
+RATES = {"95 % of wrk": lambda wrk: .95 * wrk, "70 % of wrk": lambda wrk: .7 * wrk, "20,000/s": lambda _: 20_000}
 CLOCKS = ("generator", "kernel")
 
 
@@ -48,7 +47,7 @@ def turns(tools, number):
     """wrk first, as loadgate's rate follows from it; the others begin with another one each round."""
     others = [(name, tool_run(name, path)) for name, path in tools.items() if name != "wrk"]
     others += [(f"loadgate, {clock} clock, {label}", loadgate_run(clock, label))
-               for label in ("70 % of wrk", "20,000/s") for clock in CLOCKS]
+               for label in RATES for clock in CLOCKS]
     start = number % len(others)
     return [("wrk", tool_run("wrk", tools["wrk"])), *others[start:], *others[:start]]
 
@@ -62,9 +61,8 @@ def tool_run(name, path):
 
 def loadgate_run(clock, label):
     def run(url, seconds, wrk_rate):
-        rate = FIXED_RATE if label == "20,000/s" else SHARE_OF_WRK * wrk_rate
         more = ["-c", str(CONNECTIONS), "--warmup", "300ms", "--receive-clock", clock]
-        ran, record, _ = loadgate(url, round(rate), seconds, more)
+        ran, record, _ = loadgate(url, round(RATES[label](wrk_rate)), seconds, more)
         return ran.cpu, sent(record)
     return run
 
