@@ -54,6 +54,14 @@ mod tests {
     }
 
     #[test]
+    fn each_rejection_leaves_the_next_more() {
+        let rejected = |p: &[f64]| holm(p, 0.01).iter().filter(|held| held.rejected).count();
+        assert_eq!(rejected(&[0.009, 0.001, 0.004]), 3);
+        assert_eq!(rejected(&[0.009, 0.001, 0.006]), 1, "the first that stays holds the rest");
+        assert_eq!(rejected(&[0.004, 0.005, 0.006]), 0);
+    }
+
+    #[test]
     fn several_p_of_a_duet() {
         let golden = include_str!("../../tests/golden/gate.json");
         check(golden, |case| case["alpha"].as_f64().unwrap(), "rejected");
