@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::ledger::{Batch, Gauges, Totals};
 use crate::engine::worker::thread_cpu;
@@ -87,32 +87,6 @@ impl std::fmt::Debug for Collector<'_> {
     }
 }
 
-/// The collector's work comes in a lump once a second. Where a worker has the same core, it
-/// would have to wait for the end of a time slice, and what it sends be late by milliseconds;
-/// so the collector gives the core away between parts. Once that takes long the core is wanted
-/// by many, and the lump must get done too.
-#[derive(Debug, Default)]
-struct Courtesy {
-    is_spent: bool,
-}
-
-impl Courtesy {
-    /// An absence so long was the last one of its lump.
-    const LONG: Duration = Duration::from_millis(2);
-
-    fn give_way(&mut self) {
-        if !self.is_spent {
-            let left = Instant::now();
-            std::thread::yield_now();
-            self.was_away(left.elapsed());
-        }
-    }
-
-    fn was_away(&mut self, time: Duration) {
-        self.is_spent |= time > Courtesy::LONG;
-    }
-}
-
 /// How long a second of the generator waits for the machine's.
 const PATIENCE: u32 = 2;
 
@@ -175,11 +149,9 @@ impl<'a> Collector<'a> {
 
     fn take_batch(&mut self, mut batch: Batch) -> bool {
         let tick = self.ticks.entry(batch.second).or_default();
-        let mut courtesy = Courtesy::default();
         for part in self.recorder.fold(&mut batch.samples, &mut batch.due) {
             self.writer.append(std::slice::from_ref(&part));
             tick.count(&part);
-            courtesy.give_way();
         }
         batch.give_back();
         tick.level(&batch.gauges);
@@ -270,20 +242,6 @@ impl Tick {
             errors: self.errors,
             p95: self.response.to_sparse().quantile(0.95).map(|micros| micros / 1e3),
             in_flight: self.generator.in_flight,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_gives_way_until_the_core_is_wanted_by_many() {
-        let mut courtesy = Courtesy::default();
-        for (away, is_spent) in [(100, false), (2_000, false), (2_001, true), (1, true)] {
-            courtesy.was_away(Duration::from_micros(away));
-            assert_eq!(courtesy.is_spent, is_spent, "{away} µs");
         }
     }
 }

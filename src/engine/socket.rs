@@ -53,11 +53,6 @@ impl Socket {
     pub fn connect(address: SocketAddr, clock: ReceiveClock) -> io::Result<Socket> {
         let tcp = TcpStream::connect(address)?;
         tcp.set_nodelay(true)?;
-        #[cfg(target_os = "linux")]
-        if address.ip().is_loopback() {
-            // Every Linux has it; where not, the other one does as well.
-            let _ = use_plainest_congestion_control(&tcp);
-        }
         if clock == ReceiveClock::Kernel {
             ask_for_stamps(&tcp)?;
         }
@@ -130,15 +125,6 @@ impl Socket {
         let at = lag.and_then(|lag| now.checked_sub(lag)).unwrap_or(now);
         Ok(Received { bytes: message.bytes, at, lag })
     }
-}
-
-/// On the way to this very machine there is no bottleneck to find; an algorithm that models
-/// one, such as BBR, costs time with every segment.
-#[cfg(target_os = "linux")]
-fn use_plainest_congestion_control(tcp: &TcpStream) -> io::Result<()> {
-    use nix::sys::socket::{setsockopt, sockopt};
-
-    Ok(setsockopt(tcp, sockopt::TcpCongestion, &std::ffi::OsString::from("reno"))?)
 }
 
 #[cfg(target_os = "linux")]

@@ -171,8 +171,8 @@ impl Worker {
             next = None;
         }
         self.poller.wait(next)?;
-        let (served, more) = self.serve_all(arrivals);
-        self.pace.did(started + served + more, now);
+        let served = self.serve_all();
+        self.pace.did(started + served, now);
         Ok(())
     }
 
@@ -217,27 +217,16 @@ impl Worker {
         started
     }
 
-    /// Serves the sockets that had something. What is due leaves in between: it need not
-    /// wait for all of them, and finds a connection that the processor has at hand.
-    /// Returns how many sockets had something, and how many arrivals were started.
-    fn serve_all(
-        &mut self,
-        arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
-    ) -> (usize, usize) {
-        let (mut place, mut started) = (0, 0);
+    /// How many sockets had something.
+    fn serve_all(&mut self) -> usize {
+        let mut place = 0;
         while let Some(ready) = self.poller.found(place) {
             place += 1;
             if !Poller::is_timer(ready.key) {
                 self.serve(ConnectionKey::from_bits(ready.key), ready);
             }
-            if !self.closing
-                && let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= self.seen)
-            {
-                self.start(arrival);
-                started += 1;
-            }
         }
-        (place, started)
+        place
     }
 
     /// What is looked at every 10 ms.
