@@ -107,8 +107,11 @@ impl Worker {
         match (connection.socket.is_connected(), walk) {
             (Ok(false), _) => {}
             (Ok(true), Some(walk)) => {
-                self.walks[walk].asking.connect = Some(now.since(since));
-                self.send(key, walk, now);
+                // A worker that stood still may have overlooked for so long that it was
+                // connected; that is its own lag and not the target's.
+                let overlooked = now.since(self.tick).min(now.since(since));
+                self.walks[walk].asking.connect = Some(now.since(since) - overlooked);
+                self.send(key, walk, Moment(now.0 - overlooked));
             }
             (Ok(true), None) => {
                 self.connections.keep(key, now);
