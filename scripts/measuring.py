@@ -1,9 +1,10 @@
-"""What scripts/cost.py, lag.py, scale.py and truth.py share: the server and the generators they run,
+"""What the measuring scripts share: the servers and the generators that they run,
 and the tables that they print and put into docs/measurements.md.
 
 A generator is a function that gives its command, and one that reads its figures. Times are
 in milliseconds. Nothing here decides what is measured.
 """
+import contextlib
 import datetime
 import json
 import os
@@ -16,9 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "measurements.md"
+API = ROOT / "examples" / "fastify-orders"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 TOOLS = pathlib.Path(os.environ.get("LOADGATE_TOOLS", TARGET / "tools" / "bin"))
 LOADGATE = pathlib.Path(os.environ.get("LOADGATE", TARGET / "release" / "loadgate"))
@@ -127,6 +130,42 @@ def await_port(port):
                 return
         time.sleep(.05)
     sys.exit(f"nothing listens on port {port}")
+
+
+def start(children, command, port, env=None, **more):
+    """Starts a child that is stopped with its run."""
+    child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+                             env={**os.environ, "PORT": str(port), **(env or {})},
+                             **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **more})
+    children.callback(stop, child)
+    return child
+
+
+def stop(child):
+    child.terminate()
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def answers(port, path):
+    """Waits until a GET is answered with 200."""
+    for _ in range(300):
+        with contextlib.suppress(OSError):
+            if urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2).status == 200:
+                return
+        time.sleep(.1)
+    sys.exit(f"nothing answers on port {port}")
+
+
+def token(port):
+    """What the reference API on that port gives a user who logs in."""
+    who = json.dumps({"email": "user1@orders.test", "password": "demo"}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/login", who, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)["token"]
 
 
 # Commands: URL, seconds, connections, requests per second or None, folder for files.

@@ -22,18 +22,14 @@ The smallest visible change is that of the gate of stored baselines with ten acc
 import contextlib
 import json
 import math
-import os
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 
-from measuring import LOADGATE, PATIENCE, ROOT, flag, free_port, need_loadgate, publish, table
+from measuring import API, LOADGATE, PATIENCE, answers, flag, free_port, need_loadgate, publish, start, table, token
 
-API = ROOT / "examples" / "fastify-orders"
 RUNS, SECONDS, RATE = flag("runs", 12), flag("seconds", 30), flag("rate", 200)
 REFERENCE, REFERENCE_RATE = flag("reference", "hash"), flag("reference-rate", 50)
 WARMUP = 5
@@ -71,8 +67,8 @@ def one(number):
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as children:
         start(children, ["node", "server.js"], ports[0], cwd=API, env={"FAULT_CPU_MS": CPU_MS})
         start(children, command(ports[1]), ports[1])
-        ready(ports[0], "/health")
-        ready(ports[1], path)
+        answers(ports[0], "/health")
+        answers(ports[1], path)
         if share:
             start(children, [sys.executable, "-c", SPIN, share, seconds + PATIENCE], 0)
         # Checking a password takes so much CPU that a login for each user would be the load.
@@ -96,40 +92,6 @@ while time.monotonic() < end:
     until = time.monotonic() + .02 * share
     while time.monotonic() < until: pass
     time.sleep(.02 * (1 - share))"""
-
-
-def start(children, command, port, env=None, **more):
-    """Starts a child that is stopped with its run."""
-    child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-                             env={**os.environ, "PORT": str(port), **(env or {})},
-                             **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **more})
-    children.callback(stop, child)
-    return child
-
-
-def stop(child):
-    child.terminate()
-    try:
-        child.wait(10)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def ready(port, path):
-    for _ in range(300):
-        with contextlib.suppress(OSError):
-            if urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2).status == 200:
-                return
-        time.sleep(.1)
-    sys.exit(f"nothing answers on port {port}")
-
-
-def token(port):
-    who = json.dumps({"email": "user1@orders.test", "password": "demo"}).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/login", who, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)["token"]
 
 
 def scatter(runs):
