@@ -3,13 +3,14 @@
 itself, with a candidate that takes 15 % longer, and with one that freezes.
 
     cargo build --release && npm ci --prefix examples/fastify-orders
-    python3 scripts/duets.py [--same=30] [--slower=20] [--frozen=10] [--segment=20] [--rate=200]
+    python3 scripts/duets.py [--same=30] [--slower=20] [--frozen=10] [--segment=12] [--rate=100]
                               [--metrics=p50,p95,errors] [--update]
 
-Each handler burns 1.5 ms of CPU; the slower candidate 0.3 ms more, which is 15 % of the
-2 ms that a request takes; the frozen one stands still for 250 ms every 10 s. A segment has
-fresh processes of both arms. The whole takes about 75 minutes, and less with shorter
-segments, which decide less.
+Each handler burns 1.5 ms of CPU; the slower candidate burns 15 % of the service time more,
+which is measured first; the frozen one stands still for 250 ms every 10 s. A segment has
+fresh processes of both arms. The whole takes about 85 minutes. --segment and --rate say how
+long and how much: at a rate that keeps an arm's only thread busy for half of the time or
+more, queues make more noise than more requests take away.
 
 The same pairs of unchanged builds are also judged as others do it: the candidate's p99
 against 1.10 times the baseline's of the duet before, and a Mann-Whitney test on all response
@@ -29,36 +30,40 @@ import tempfile
 import zlib
 
 import noise_model
-from measuring import API, LOADGATE, answers, flag, free_port, need_loadgate, publish, start, table, token
+from measuring import API, LOADGATE, PATIENCE, answers, flag, free_port, need_loadgate, publish, start, table, token
 
-SEGMENT, RATE = int(flag("segment", "20")), int(flag("rate", "200"))
+SEGMENT, RATE = flag("segment", 12), flag("rate", 100)
 # Five segments at this rate are too short to decide p99; a pilot would say so.
 METRICS = flag("metrics", "p50,p95,errors")
 WARMUP, SEGMENTS = 3, 5
-CPU_MS = "1.5"
-CANDIDATES = {
-    "same": ("unchanged", {}),
-    "slower": ("15 % longer", {"FAULT_CPU_MS": "1.8"}),
-    "frozen": ("250 ms freeze every 10 s", {"FAULT_FREEZE_MS": "250", "FAULT_FREEZE_EVERY_S": "10"}),
-}
+PATH = "/orders?limit=20"
+CPU_MS = 1.5
+LABELS = {"same": "unchanged", "slower": "15 % longer", "frozen": "250 ms freeze every 10 s"}
 ARMS = ("baseline", "candidate")
 # Quantiles that have requests enough beyond them in a single second.
 MODELLED = (.5, .9)
-DEFAULTS = {"same": "30", "slower": "20", "frozen": "10"}
+DEFAULTS = {"same": 30, "slower": 20, "frozen": 10}
 
 
 def main():
     need_loadgate()
-    wanted = {kind: int(flag(kind, DEFAULTS[kind])) for kind in CANDIDATES}
-    done = {kind: [] for kind in CANDIDATES}
+    wanted = {kind: flag(kind, DEFAULTS[kind]) for kind in LABELS}
+    done = {kind: [] for kind in LABELS}
+    service = service_ms()
+    candidates = {
+        "same": {},
+        "slower": {"FAULT_CPU_MS": f"{CPU_MS + .15 * service:.3f}"},
+        "frozen": {"FAULT_FREEZE_MS": "250", "FAULT_FREEZE_EVERY_S": "10"},
+    }
     try:
         for kind, seed in in_turns(wanted):
-            done[kind].append(duet(kind, CANDIDATES[kind][1], seed))
+            done[kind].append(duet(kind, candidates[kind], seed))
     except (KeyboardInterrupt, SystemExit):
         print("cut short: the figures are of what was done", file=sys.stderr)
-    rows = [row(CANDIDATES[kind][0], duets) for kind, duets in done.items()]
+    rows = [row(LABELS[kind], duets) for kind, duets in done.items()]
     heads = ["candidate", "duets", "regressed", "pass", "inconclusive", "other", "mean segments", "p50 ratio", "p95 ratio"]
-    text = f"{RATE} requests per second and arm, at most {SEGMENTS} segments of {SEGMENT} s, gated by {METRICS}.\n\n{table(heads, rows)}"
+    text = f"{RATE} requests per second and arm, at most {SEGMENTS} segments of {SEGMENT} s, gated by {METRICS}. "
+    text += f"A request alone took {service:.2f} ms, so the slower candidate burns {.15 * service:.2f} ms more.\n\n{table(heads, rows)}"
     same = done["same"]
     publish("duets", f"{text}\n\n{others([one['arms'] for one in same])}\n\n{model(same)}")
 
@@ -95,23 +100,40 @@ def described(env):
     return {
         "name": "duets",
         "target": {"url": "http://127.0.0.1:3210", "command": ["node", "server.js"], "cwd": str(API),
-                   "env": {"FAULT_CPU_MS": CPU_MS}, "ready": {"path": "/health", "within": "60s"},
+                   "env": {"FAULT_CPU_MS": str(CPU_MS)}, "ready": {"path": "/health", "within": "60s"},
                    "arms": {"candidate": {"env": env}}},
         "flows": [{"name": "read", "steps": [
-            {"name": "list", "request": "GET /orders?limit=20", "headers": {"authorization": f"Bearer {fresh_token()}"},
+            {"name": "list", "request": f"GET {PATH}", "headers": {"authorization": f"Bearer {fresh_token()}"},
              "check": {"status": 200}}]}],
         "load": {"stages": [{"for": "60s", "rate": f"{RATE}/s"}]},
         "slo": {"all": ["p50 < 5s"]},
     }
 
 
-def fresh_token():
-    """Good for an hour at every server of the API. A login for each user would be a load of its own."""
+@contextlib.contextmanager
+def api(**env):
+    """The reference API on a port of its own."""
     with contextlib.ExitStack() as children:
         port = free_port()
-        start(children, ["node", "server.js"], port, cwd=API)
+        start(children, ["node", "server.js"], port, cwd=API, env=env)
         answers(port, "/health")
+        yield port
+
+
+def fresh_token():
+    """Good for an hour at every server of the API. A login for each user would be a load of its own."""
+    with api() as port:
         return token(port)
+
+
+def service_ms():
+    """The median service time of the unchanged API in a segment of its own."""
+    with api(FAULT_CPU_MS=str(CPU_MS)) as port, tempfile.TemporaryDirectory() as folder:
+        command = [LOADGATE, "run", f"http://127.0.0.1:{port}{PATH}", "-R", RATE, "-d", f"{WARMUP + SEGMENT}s", "--warmup", f"{WARMUP}s",
+                   "-H", f"authorization: Bearer {token(port)}", "--slo", "p50 < 5s", "--json", "-q", "-o", folder]
+        ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                             text=True, timeout=WARMUP + SEGMENT + PATIENCE)
+        return json.loads(ran.stdout)["total"]["service"]["p50"]
 
 
 def row(label, duets):
