@@ -158,7 +158,9 @@ impl Ledger {
 
     /// Takes what has been seen.
     pub fn take(&mut self, batch: &mut Batch) {
-        let room = self.returned.try_recv().unwrap_or_default();
+        // Room that grows step by step would leave holes behind.
+        let wanted = self.samples.len() + self.samples.len() / 8;
+        let room = self.returned.try_recv().unwrap_or_else(|_| Vec::with_capacity(wanted));
         batch.samples = mem::replace(&mut self.samples, room);
         batch.home = Some(self.home.clone());
         batch.due = mem::take(&mut self.due);
@@ -200,7 +202,7 @@ mod tests {
         let mut ledger = Ledger { samples, ..Ledger::default() };
         let mut batch = Batch::default();
         ledger.take(&mut batch);
-        assert_eq!((batch.samples.len(), ledger.samples.capacity()), (1, 0));
+        assert_eq!((batch.samples.len(), ledger.samples.capacity()), (1, 1));
         batch.give_back();
         ledger.take(&mut Batch::default());
         let room = ledger.samples.capacity();

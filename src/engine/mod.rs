@@ -19,6 +19,7 @@ pub mod lateness;
 pub mod ledger;
 pub mod plan;
 pub mod poller;
+pub mod priority;
 pub mod request;
 pub mod response;
 pub mod socket;

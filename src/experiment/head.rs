@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use crate::engine::plan::ReceiveClock;
-use crate::engine::poller;
+use crate::engine::{poller, priority};
 use crate::record::fingerprint::Fingerprint;
 use crate::record::run::{
     Environment, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead, VERSION,
@@ -66,6 +66,7 @@ fn environment(workers: usize) -> Environment {
         workers: workers as u32,
         pacer: poller::NAME.to_owned(),
         receive_clock: String::new(),
+        nice: priority::ahead(),
         warnings: Vec::new(),
     }
 }

@@ -183,6 +183,10 @@ pub struct Environment {
     /// What stamps the end of a response: `kernel` (when its packet came), or `generator` (the
     /// generator's clock when it read it).
     pub receive_clock: String,
+    /// The nice value of the worker threads, where the system let them go before other
+    /// processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nice: Option<i8>,
     /// What was found wanting before the first request.
     #[serde(default)]
     pub warnings: Vec<String>,

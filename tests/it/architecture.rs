@@ -63,6 +63,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["engine/", "target/", "experiment/resources.rs"],
         "timerfd, CPU clocks, process groups, signals and limits without unsafe code",
     ),
+    ("rustix", &["engine/priority.rs"], "the workers' nice value, which nix does not know"),
     ("procfs", &["target/"], "what Linux knows of processes and of the machine"),
     (
         "hdrhistogram",

@@ -382,3 +382,65 @@ impl Worker {
 fn is_not_yet(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+    use std::path::PathBuf;
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::engine::plan::{Plan, ReceiveClock, Stop};
+    use crate::engine::worker::TICK;
+    use crate::scenario::read::{Origin, parse};
+    use crate::schedule::Arrival;
+    use crate::schedule::arms::Timing;
+
+    fn worker(address: SocketAddr) -> Worker {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://{address}"}},
+                "flows": [{{"name": "flow", "steps": [{{"name": "step", "request": "GET /"}}]}}],
+                "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}},
+                "slo": {{"all": ["p50 < 5s"]}}}}"#
+        );
+        let origin = Origin { file: None, folder: PathBuf::new(), extra_allow: vec![] };
+        let no_file = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
+        let plan = Plan {
+            scenario: Arc::new(parse(&text, &origin, &|_| None, &no_file).unwrap()),
+            address,
+            authority: address.to_string(),
+            workers: 1,
+            timing: Timing::Alone,
+            start: Instant::now(),
+            receive_clock: ReceiveClock::Generator,
+            stop: watch::channel(Stop::Running).1,
+        };
+        Worker::new(plan, 0, mpsc::channel().0).unwrap()
+    }
+
+    #[test]
+    fn a_connection_that_a_worker_overlooked_is_its_own_lag() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut worker = worker(listener.local_addr().unwrap());
+        let due = worker.clock.now();
+        worker.start(Arrival { index: 0, at: due });
+        let Place::On(key) = worker.walks[0].place else { panic!("it connects") };
+        // The target has answered long ago when the worker gets round to it.
+        let standing = Moment(worker.tick.max(worker.clock.now()).0 + 10 * TICK);
+        while worker.clock.now() < standing {
+            thread::sleep(Duration::from_millis(1));
+        }
+        worker.serve(
+            key,
+            Ready { key: key.to_bits(), readable: false, writable: true, closed: false },
+        );
+        let connect = worker.walks[0].asking.connect.unwrap();
+        assert!(connect <= TICK, "{connect} ns are the target's");
+        let held = worker.connections.find(key).unwrap().times.held;
+        assert!(held >= 10 * TICK, "{held} ns are the worker's");
+    }
+}

@@ -302,7 +302,7 @@ fn plan(head: &Head) -> [(&'static str, Option<String>); 5] {
     ]
 }
 
-fn machine(head: &Head) -> [(&'static str, Option<String>); 6] {
+fn machine(head: &Head) -> [(&'static str, Option<String>); 7] {
     let environment = &head.environment;
     let cores = format!(
         "{}, {} cores, {}",
@@ -315,6 +315,7 @@ fn machine(head: &Head) -> [(&'static str, Option<String>); 6] {
         ("system", Some(environment.system.clone())),
         ("machine", Some(cores)),
         ("workers", Some(environment.workers.to_string())),
+        ("their nice value", environment.nice.map(|nice| nice.to_string())),
         ("pacer", Some(environment.pacer.clone())),
         ("clock of receipt", Some(environment.receive_clock.clone())),
     ]

@@ -275,6 +275,7 @@ fn environment() -> Environment {
         workers: 1,
         pacer: "timerfd".to_owned(),
         receive_clock: "generator".to_owned(),
+        nice: None,
         warnings: Vec::new(),
     }
 }
