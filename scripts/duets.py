@@ -61,9 +61,11 @@ def main():
     except (KeyboardInterrupt, SystemExit):
         print("cut short: the figures are of what was done", file=sys.stderr)
     rows = [row(LABELS[kind], duets) for kind, duets in done.items()]
-    heads = ["candidate", "duets", "regressed", "pass", "inconclusive", "other", "mean segments", "p50 ratio", "p95 ratio"]
-    text = f"{RATE} requests per second and arm, at most {SEGMENTS} segments of {SEGMENT} s, gated by {METRICS}. "
-    text += f"A request alone took {service:.2f} ms, so the slower candidate burns {.15 * service:.2f} ms more.\n\n{table(heads, rows)}"
+    heads = ["candidate", "duets", "regressed", "pass", "inconclusive", "other", "mean segments", "p50 ratio",
+             "p95 ratio"]
+    text = (f"{RATE} requests per second and arm, at most {SEGMENTS} segments of {SEGMENT} s, gated by {METRICS}. "
+            f"A request alone took {service:.2f} ms, so the slower candidate burns {.15 * service:.2f} ms more.\n\n"
+            f"{table(heads, rows)}")
     same = done["same"]
     publish("duets", f"{text}\n\n{others([one['arms'] for one in same])}\n\n{model(same)}")
 
@@ -78,13 +80,12 @@ def duet(kind, env, seed):
     with tempfile.TemporaryDirectory() as folder:
         scenario = pathlib.Path(folder, "scenario.json")
         scenario.write_text(json.dumps(described(env)))
-        command = [LOADGATE, "duet", scenario, "--baseline", API, "--segment", f"{SEGMENT}s", "--warmup", f"{WARMUP}s",
-                   "--pilot", "0s", "--segments", SEGMENTS, "--metrics", METRICS, "--seed", seed, "-o", folder, "--json", "-q"]
-        ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                             text=True, timeout=SEGMENTS * (SEGMENT + WARMUP + 30) + 60)
+        said = told(SEGMENTS * (SEGMENT + WARMUP + 30) + 60, "duet", scenario, "--baseline", API,
+                    "--segment", f"{SEGMENT}s", "--warmup", f"{WARMUP}s", "--pilot", "0s", "--segments", SEGMENTS,
+                    "--metrics", METRICS, "--seed", seed, "-o", folder)
         found = pathlib.Path(folder, "duets", "latest")
         record = json.loads((found / "duet.json").read_text())
-        comparison = json.loads(ran.stdout)["comparison"]
+        comparison = said["comparison"]
         seconds = [{arm: by_second(found / segment["folder"] / arm, record) for arm in ARMS}
                    for segment in record["segments"]]
         arms = {arm: sum((counts for segment in seconds for counts in segment[arm].values()), collections.Counter())
@@ -129,11 +130,17 @@ def fresh_token():
 def service_ms():
     """The median service time of the unchanged API in a segment of its own."""
     with api(FAULT_CPU_MS=str(CPU_MS)) as port, tempfile.TemporaryDirectory() as folder:
-        command = [LOADGATE, "run", f"http://127.0.0.1:{port}{PATH}", "-R", RATE, "-d", f"{WARMUP + SEGMENT}s", "--warmup", f"{WARMUP}s",
-                   "-H", f"authorization: Bearer {token(port)}", "--slo", "p50 < 5s", "--json", "-q", "-o", folder]
-        ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                             text=True, timeout=WARMUP + SEGMENT + PATIENCE)
-        return json.loads(ran.stdout)["total"]["service"]["p50"]
+        said = told(WARMUP + SEGMENT + PATIENCE, "run", f"http://127.0.0.1:{port}{PATH}", "-R", RATE,
+                    "-d", f"{WARMUP + SEGMENT}s", "--warmup", f"{WARMUP}s", "--slo", "p50 < 5s",
+                    "-H", f"authorization: Bearer {token(port)}", "-o", folder)
+        return said["total"]["service"]["p50"]
+
+
+def told(seconds, *words):
+    """What loadgate says of something that takes no longer than that."""
+    command = [str(word) for word in (LOADGATE, *words, "--json", "-q")]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, timeout=seconds)
+    return json.loads(ran.stdout)
 
 
 def row(label, duets):
