@@ -30,7 +30,7 @@ import tempfile
 import zlib
 
 import noise_model
-from measuring import API, LOADGATE, PATIENCE, answers, flag, free_port, need_loadgate, publish, start, table, token
+from measuring import API, LOADGATE, answers, flag, free_port, need_loadgate, publish, start, table, token
 
 SEGMENT, RATE = flag("segment", 12), flag("rate", 100)
 # Five segments at this rate are too short to decide p99; a pilot would say so.
@@ -64,7 +64,7 @@ def main():
     heads = ["candidate", "duets", "regressed", "pass", "inconclusive", "other", "mean segments", "p50 ratio",
              "p95 ratio"]
     text = (f"{RATE} requests per second and arm, at most {SEGMENTS} segments of {SEGMENT} s, gated by {METRICS}. "
-            f"A request alone took {service:.2f} ms, so the slower candidate burns {.15 * service:.2f} ms more.\n\n"
+            f"A request took {service:.2f} ms where it waited for nobody, so the slower candidate burns {.15 * service:.2f} ms more.\n\n"
             f"{table(heads, rows)}")
     same = done["same"]
     publish("duets", f"{text}\n\n{others([one['arms'] for one in same])}\n\n{model(same)}")
@@ -78,13 +78,7 @@ def in_turns(wanted):
 
 def duet(kind, env, seed):
     with tempfile.TemporaryDirectory() as folder:
-        scenario = pathlib.Path(folder, "scenario.json")
-        scenario.write_text(json.dumps(described(env)))
-        said = told(SEGMENTS * (SEGMENT + WARMUP + 30) + 60, "duet", scenario, "--baseline", API,
-                    "--segment", f"{SEGMENT}s", "--warmup", f"{WARMUP}s", "--pilot", "0s", "--segments", SEGMENTS,
-                    "--metrics", METRICS, "--seed", seed, "-o", folder)
-        found = pathlib.Path(folder, "duets", "latest")
-        record = json.loads((found / "duet.json").read_text())
+        said, record, found = played(folder, env, seed, SEGMENTS)
         comparison = said["comparison"]
         seconds = [{arm: by_second(found / segment["folder"] / arm, record) for arm in ARMS}
                    for segment in record["segments"]]
@@ -95,6 +89,19 @@ def duet(kind, env, seed):
               {name: f"{(found or {}).get('value', math.nan):.3f}" for name, found in ratios.items()}, file=sys.stderr)
         return {"ruling": comparison["ruling"], "verdict": comparison["verdict"], "segments": len(record["segments"]),
                 "ratios": ratios, "arms": arms, "levels": {share: levels(seconds, share) for share in MODELLED}}
+
+
+def played(folder, env, seed, segments):
+    """What loadgate says of a duet with so many segments, its record, and where its files are."""
+    scenario = pathlib.Path(folder, "scenario.json")
+    scenario.write_text(json.dumps(described(env)))
+    command = [LOADGATE, "duet", scenario, "--baseline", API, "--segment", f"{SEGMENT}s", "--warmup", f"{WARMUP}s",
+               "--pilot", "0s", "--segments", segments, "--metrics", METRICS, "--seed", seed, "-o", folder,
+               "--json", "-q"]
+    ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                         text=True, timeout=segments * (SEGMENT + WARMUP + 30) + 60)
+    found = pathlib.Path(folder, "duets", "latest")
+    return json.loads(ran.stdout), json.loads((found / "duet.json").read_text()), found
 
 
 def described(env):
@@ -111,36 +118,22 @@ def described(env):
     }
 
 
-@contextlib.contextmanager
-def api(**env):
-    """The reference API on a port of its own."""
-    with contextlib.ExitStack() as children:
-        port = free_port()
-        start(children, ["node", "server.js"], port, cwd=API, env=env)
-        answers(port, "/health")
-        yield port
-
-
 def fresh_token():
     """Good for an hour at every server of the API. A login for each user would be a load of its own."""
-    with api() as port:
+    with contextlib.ExitStack() as children:
+        port = free_port()
+        start(children, ["node", "server.js"], port, cwd=API)
+        answers(port, "/health")
         return token(port)
 
 
 def service_ms():
-    """The median service time of the unchanged API in a segment of its own."""
-    with api(FAULT_CPU_MS=str(CPU_MS)) as port, tempfile.TemporaryDirectory() as folder:
-        said = told(WARMUP + SEGMENT + PATIENCE, "run", f"http://127.0.0.1:{port}{PATH}", "-R", RATE,
-                    "-d", f"{WARMUP + SEGMENT}s", "--warmup", f"{WARMUP}s", "--slo", "p50 < 5s",
-                    "-H", f"authorization: Bearer {token(port)}", "-o", folder)
-        return said["total"]["service"]["p50"]
-
-
-def told(seconds, *words):
-    """What loadgate says of something that takes no longer than that."""
-    command = [str(word) for word in (LOADGATE, *words, "--json", "-q")]
-    ran = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, timeout=seconds)
-    return json.loads(ran.stdout)
+    """The service time of the unchanged API beside another one, as in all these duets: its
+    lower quartile, as these requests waited for nobody."""
+    with tempfile.TemporaryDirectory() as folder:
+        _, record, found = played(folder, {}, 0, 1)
+        arm = by_second(found / record["segments"][0]["folder"] / "baseline", record, "service")
+        return quantile(sum(arm.values(), collections.Counter()), .25) / 1e3
 
 
 def row(label, duets):
@@ -157,12 +150,12 @@ def spread(duets, name):
     return f"{values[0]:.3f} to {values[-1]:.3f}" if values else "–"
 
 
-def by_second(folder, record):
-    """The judged response times of an arm in a segment, second by second: microseconds to count."""
+def by_second(folder, record, what="response"):
+    """The judged times of an arm in a segment, second by second: microseconds to count."""
     counts = {}
     judged = range(record["warmup_seconds"], record["warmup_seconds"] + record["judged_seconds"])
     for line in (folder / "intervals.hlog").read_text().splitlines():
-        found = re.match(r"Tag=[^,]*\.response,([\d.]+),[^,]*,[^,]*,(.*)", line)
+        found = re.match(rf"Tag=[^,]*\.{what},([\d.]+),[^,]*,[^,]*,(.*)", line)
         if found and float(found[1]) in judged:
             counts.setdefault(int(float(found[1])), collections.Counter()).update(decoded(found[2]))
     return counts
