@@ -64,7 +64,8 @@ def main():
     heads = ["candidate", "duets", "regressed", "pass", "inconclusive", "other", "mean segments", "p50 ratio",
              "p95 ratio"]
     text = (f"{RATE} requests per second and arm, at most {SEGMENTS} segments of {SEGMENT} s, gated by {METRICS}. "
-            f"A request took {service:.2f} ms where it waited for nobody, so the slower candidate burns {.15 * service:.2f} ms more.\n\n"
+            f"A request took {service:.2f} ms where it waited for nobody, so the slower candidate burns "
+            f"{.15 * service:.2f} ms more.\n\n"
             f"{table(heads, rows)}")
     same = done["same"]
     publish("duets", f"{text}\n\n{others([one['arms'] for one in same])}\n\n{model(same)}")

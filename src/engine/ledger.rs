@@ -158,9 +158,7 @@ impl Ledger {
 
     /// Takes what has been seen.
     pub fn take(&mut self, batch: &mut Batch) {
-        // Room that grows step by step would leave holes behind.
-        let wanted = self.samples.len() + self.samples.len() / 8;
-        let room = self.returned.try_recv().unwrap_or_else(|_| Vec::with_capacity(wanted));
+        let room = self.returned.try_recv().unwrap_or_default();
         batch.samples = mem::replace(&mut self.samples, room);
         batch.home = Some(self.home.clone());
         batch.due = mem::take(&mut self.due);
@@ -202,7 +200,7 @@ mod tests {
         let mut ledger = Ledger { samples, ..Ledger::default() };
         let mut batch = Batch::default();
         ledger.take(&mut batch);
-        assert_eq!((batch.samples.len(), ledger.samples.capacity()), (1, 1));
+        assert_eq!((batch.samples.len(), ledger.samples.capacity()), (1, 0));
         batch.give_back();
         ledger.take(&mut Batch::default());
         let room = ledger.samples.capacity();

@@ -33,7 +33,6 @@ use crate::engine::lateness::Lateness;
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::{Plan, Stop};
 use crate::engine::poller::Poller;
-use crate::engine::priority;
 use crate::engine::request::Prepared;
 use crate::engine::socket::Control;
 use crate::engine::user::Users;
@@ -143,8 +142,7 @@ impl Worker {
     }
 
     fn work(mut self, index: usize) -> io::Result<()> {
-        pace::allow_short_sleeps();
-        priority::go_ahead();
+        pace::be_punctual();
         let plan = self.plan.clone();
         let arrivals = Timed::new(&plan.scenario.load, plan.timing);
         let mut arrivals = arrivals.share(index, plan.workers).peekable();

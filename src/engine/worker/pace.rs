@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use crate::engine::priority;
 use crate::units::Moment;
 
 /// From one turn to the next when there is much to do, in nanoseconds.
@@ -43,8 +44,15 @@ impl Pace {
     }
 }
 
+/// Makes this thread one that sends: it wakes when it wanted to, and goes ahead of others
+/// where that is allowed.
+pub(super) fn be_punctual() {
+    allow_short_sleeps();
+    priority::go_ahead();
+}
+
 /// Without it the kernel makes every sleep of this thread 50 µs longer.
-pub(super) fn allow_short_sleeps() {
+fn allow_short_sleeps() {
     #[cfg(target_os = "linux")]
     // A longer sleep is measured like any other lateness.
     let _ = nix::sys::prctl::set_timerslack(1);

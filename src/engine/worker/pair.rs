@@ -45,9 +45,8 @@ mod linux {
     use crate::engine::collector::Message;
     use crate::engine::plan::Plan;
     use crate::engine::poller::Poller;
-    use crate::engine::priority::go_ahead;
     use crate::engine::worker::Worker;
-    use crate::engine::worker::pace::{Pace, allow_short_sleeps};
+    use crate::engine::worker::pace::{Pace, be_punctual};
     use crate::schedule::arms::Timed;
     use crate::units::Moment;
 
@@ -80,8 +79,7 @@ mod linux {
         }
 
         pub(super) fn work(mut self) -> io::Result<()> {
-            allow_short_sleeps();
-            go_ahead();
+            be_punctual();
             for lane in &mut self.lanes {
                 lane.worker.warm_up();
             }
