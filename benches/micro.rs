@@ -19,6 +19,7 @@ use loadgate::analysis::assess::assess;
 use loadgate::analysis::assessment::Assessment;
 use loadgate::analysis::comparison::{ArmSecond, Look, Pair, Paired};
 use loadgate::analysis::gate;
+use loadgate::engine::ledger::PIECE;
 use loadgate::engine::request::Prepared;
 use loadgate::engine::response::{Expected, Fed, Response};
 use loadgate::experiment::head;
@@ -113,9 +114,12 @@ fn sample(second: u32, number: u32, random: &mut Choices) -> Sample {
     }
 }
 
-fn samples(second: u32, count: usize) -> Vec<Sample> {
+/// In pieces, as a worker hands them over.
+fn samples(second: u32, count: usize) -> Vec<Vec<Sample>> {
     let mut random = Choices::new(7, u64::from(second));
-    (0..count as u32).map(|number| sample(second, number, &mut random)).collect()
+    let all: Vec<Sample> =
+        (0..count as u32).map(|number| sample(second, number, &mut random)).collect();
+    all.chunks(PIECE).map(<[_]>::to_vec).collect()
 }
 
 fn due(second: u32, each: u32) -> Vec<Due> {

@@ -15,30 +15,72 @@ pub struct Batch {
     pub worker: usize,
     /// The second of wall-clock time that has just passed.
     pub second: u32,
-    /// Requests that ended.
-    pub samples: Vec<Sample>,
+    /// Requests that ended, in pieces.
+    pub samples: Vec<Vec<Sample>>,
     /// Requests that fell due or were sent.
     pub due: Vec<Due>,
     /// Levels at the end of the second.
     pub gauges: Gauges,
     /// Totals, set in the worker's last batch.
     pub last: Option<Totals>,
-    /// Where the room for samples goes back to.
-    pub home: Option<Sender<Vec<Sample>>>,
+    /// Where the pieces go back to.
+    pub home: Option<Sender<Vec<Vec<Sample>>>>,
 }
 
 impl Batch {
-    /// Gives the room for samples back to the worker once they have been counted. The same
-    /// two or three pieces of memory serve for a whole run, however long it is.
+    /// Gives the pieces back to the worker once the samples in them have been counted. The
+    /// same memory serves for a whole run, however long it is.
     pub fn give_back(&mut self) {
-        let mut room = mem::take(&mut self.samples);
-        // What a stall once needed is not kept for ever.
-        room.shrink_to(2 * room.len());
-        room.clear();
+        let mut pieces = mem::take(&mut self.samples);
+        pieces.iter_mut().for_each(Vec::clear);
         if let Some(home) = self.home.take() {
             // A worker that is gone wants nothing back.
-            let _ = home.send(room);
+            let _ = home.send(pieces);
         }
+    }
+}
+
+/// Samples in a piece of memory. One list that grows would double, for ever, when a worker
+/// stands still and has to make up for it.
+pub const PIECE: usize = 1_024;
+
+/// Samples that wait for their second to end.
+#[derive(Debug)]
+struct Waiting {
+    /// All are full but the last one.
+    pieces: Vec<Vec<Sample>>,
+    /// Empty pieces.
+    spare: Vec<Vec<Sample>>,
+    /// Pieces that come back, and where they come back to.
+    returned: Receiver<Vec<Vec<Sample>>>,
+    home: Sender<Vec<Vec<Sample>>>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        let (home, returned) = mpsc::channel();
+        Waiting { pieces: Vec::new(), spare: Vec::new(), returned, home }
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, sample: Sample) {
+        match self.pieces.last_mut() {
+            Some(piece) if piece.len() < PIECE => piece.push(sample),
+            _ => {
+                let mut piece = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(PIECE));
+                piece.push(sample);
+                self.pieces.push(piece);
+            }
+        }
+    }
+
+    fn take(&mut self, batch: &mut Batch) {
+        self.spare.extend(self.returned.try_iter().flatten());
+        // What a stall once needed is not kept for ever.
+        self.spare.truncate(self.pieces.len() + 1);
+        batch.samples = mem::take(&mut self.pieces);
+        batch.home = Some(self.home.clone());
     }
 }
 
@@ -78,12 +120,9 @@ pub struct Totals {
 }
 
 /// The counts of one worker.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ledger {
-    samples: Vec<Sample>,
-    /// Room that came back, and where it comes back to.
-    returned: Receiver<Vec<Sample>>,
-    home: Sender<Vec<Sample>>,
+    ended: Waiting,
     due: Vec<Due>,
     in_flight: u64,
     in_flight_peak: u64,
@@ -92,24 +131,6 @@ pub struct Ledger {
     late_ticks: [u64; 3],
     /// Iterations and requests in all.
     pub totals: Totals,
-}
-
-impl Default for Ledger {
-    fn default() -> Self {
-        let (home, returned) = mpsc::channel();
-        Ledger {
-            samples: Vec::new(),
-            returned,
-            home,
-            due: Vec::new(),
-            in_flight: 0,
-            in_flight_peak: 0,
-            send_lag_max: 0,
-            canary_late_max: 0,
-            late_ticks: [0; 3],
-            totals: Totals::default(),
-        }
-    }
 }
 
 impl Ledger {
@@ -129,7 +150,7 @@ impl Ledger {
     pub fn ended(&mut self, sample: Sample) {
         self.in_flight -= 1;
         self.send_lag_max = self.send_lag_max.max(sample.send_lag);
-        self.samples.push(sample);
+        self.ended.push(sample);
     }
 
     /// The worker's tick came so much later than it was due, in nanoseconds.
@@ -158,9 +179,7 @@ impl Ledger {
 
     /// Takes what has been seen.
     pub fn take(&mut self, batch: &mut Batch) {
-        let room = self.returned.try_recv().unwrap_or_default();
-        batch.samples = mem::replace(&mut self.samples, room);
-        batch.home = Some(self.home.clone());
+        self.ended.take(batch);
         batch.due = mem::take(&mut self.due);
         batch.gauges.in_flight = self.in_flight;
         batch.gauges.in_flight_peak = mem::replace(&mut self.in_flight_peak, self.in_flight);
@@ -193,18 +212,29 @@ mod tests {
         }
     }
 
-    #[test]
-    fn room_for_samples_comes_back_and_what_a_stall_needed_does_not() {
-        let mut samples = Vec::with_capacity(1_000);
-        samples.push(sample());
-        let mut ledger = Ledger { samples, ..Ledger::default() };
+    /// What a batch has after so many requests have ended, and the pieces that are kept for
+    /// the next ones when the memory of all batches before has come back.
+    fn after(waiting: &mut Waiting, ended: usize) -> (Vec<usize>, usize) {
+        for _ in 0..ended {
+            waiting.push(sample());
+        }
         let mut batch = Batch::default();
-        ledger.take(&mut batch);
-        assert_eq!((batch.samples.len(), ledger.samples.capacity()), (1, 0));
+        waiting.take(&mut batch);
+        let pieces = batch.samples.iter().map(Vec::len).collect();
         batch.give_back();
-        ledger.take(&mut Batch::default());
-        let room = ledger.samples.capacity();
-        assert!((1..1_000).contains(&room) && ledger.samples.is_empty(), "{room}");
+        (pieces, waiting.spare.len())
+    }
+
+    #[test]
+    fn samples_wait_in_pieces_that_come_back_and_those_that_a_stall_needed_do_not() {
+        let mut waiting = Waiting::default();
+        assert_eq!(after(&mut waiting, 0), (vec![], 0));
+        assert_eq!(after(&mut waiting, 10), (vec![10], 0));
+        assert_eq!(after(&mut waiting, 10), (vec![10], 1), "the first one is back");
+        assert_eq!(after(&mut waiting, 2 * PIECE + 1), (vec![PIECE, PIECE, 1], 1));
+        assert_eq!(after(&mut waiting, 9 * PIECE).0, [PIECE; 9]);
+        assert_eq!(after(&mut waiting, 10), (vec![10], 2), "one and one more of nine");
+        assert!(waiting.spare.iter().all(|piece| piece.is_empty() && piece.capacity() == PIECE));
     }
 
     #[test]

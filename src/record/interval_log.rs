@@ -10,9 +10,10 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 
-use crate::record::histogram::{Live, MAX_MICROS, Sparse};
+use crate::record::histogram::{MAX_MICROS, Sparse};
 use crate::record::interval::StepTimes;
 
 /// The kinds of time that the log keeps, by the second part of their tags.
@@ -39,7 +40,7 @@ const SUB_BUCKETS: u64 = 2_048;
 pub struct LogEncoder {
     serializer: V2Serializer,
     deflate: Compress,
-    scratch: Live,
+    scratch: Histogram<u64>,
     plain: Vec<u8>,
     packed: Vec<u8>,
 }
@@ -55,7 +56,7 @@ impl Default for LogEncoder {
         LogEncoder {
             serializer: V2Serializer::new(),
             deflate: Compress::new(Compression::fast(), true),
-            scratch: Live::default(),
+            scratch: Histogram::new_with_bounds(1, MAX_MICROS, 3).expect("bounds are valid"),
             plain: Vec::new(),
             packed: Vec::new(),
         }
@@ -94,11 +95,15 @@ impl LogEncoder {
 
     /// One histogram, deflated and in base64.
     pub(super) fn encode(&mut self, sparse: &Sparse) -> String {
-        self.scratch.clear();
-        self.scratch.add_sparse(sparse);
+        self.scratch.reset();
+        for &(value, count) in sparse.buckets() {
+            self.scratch
+                .record_n(value.clamp(1, MAX_MICROS), count)
+                .expect("the value is in range");
+        }
         self.plain.clear();
         self.serializer
-            .serialize(self.scratch.inner(), &mut self.plain)
+            .serialize(&self.scratch, &mut self.plain)
             .expect("a histogram always fits into memory");
         self.pack();
         STANDARD.encode(&self.packed)

@@ -58,25 +58,21 @@ impl Recorder {
         Recorder { thresholds, ..Recorder::default() }
     }
 
-    /// Counts the samples and what fell due, both of which are sorted on the way. The parts
-    /// come one by one, each when it is asked for, ordered by second and step, each pair once.
+    /// Counts the samples, which come in pieces, and what fell due; all are sorted on the
+    /// way. The parts come one by one, each when it is asked for, ordered by second and step,
+    /// each pair once.
     pub fn fold<'a>(
         &'a mut self,
-        samples: &'a mut [Sample],
+        pieces: &'a mut [Vec<Sample>],
         due: &'a mut [Due],
     ) -> impl Iterator<Item = Part> + 'a {
-        samples.sort_unstable_by_key(sample_key);
+        let mut pieces: Vec<_> = pieces.iter_mut().map(|piece| Groups::of(piece)).collect();
         due.sort_unstable_by_key(due_key);
-        let mut groups = samples.chunk_by(|a, b| sample_key(a) == sample_key(b)).peekable();
         let mut due = due.iter().peekable();
         std::iter::from_fn(move || {
-            let next = [
-                groups.peek().map(|group| sample_key(&group[0])),
-                due.peek().map(|due| due_key(due)),
-            ];
-            let key = next.into_iter().flatten().min()?;
-            let group = groups.next_if(|group| sample_key(&group[0]) == key).unwrap_or_default();
-            let mut part = self.part(key, group);
+            let ended = pieces.iter().filter_map(Groups::key);
+            let key = ended.chain(due.peek().map(|due| due_key(due))).min()?;
+            let mut part = self.part(key, pieces.iter_mut().filter_map(|piece| piece.take(key)));
             while let Some(due) = due.next_if(|due| due_key(due) == key) {
                 part.counts.planned += u64::from(due.planned);
                 part.counts.sent += u64::from(due.sent);
@@ -85,15 +81,17 @@ impl Recorder {
         })
     }
 
-    fn part(&mut self, (second, step): (u32, StepId), group: &[Sample]) -> Part {
-        if group.is_empty() {
-            let (counts, times) = (StepCounts::default(), StepTimes::default());
-            return Part { second, step, counts, times };
-        }
-        let mut counts =
-            StepCounts { slower: vec![0; self.thresholds.len()], ..StepCounts::default() };
-        for sample in group {
-            self.record(sample, &mut counts);
+    fn part<'a>(
+        &mut self,
+        (second, step): Key,
+        groups: impl Iterator<Item = &'a [Sample]>,
+    ) -> Part {
+        let mut counts = StepCounts::default();
+        for group in groups {
+            counts.slower.resize(self.thresholds.len(), 0);
+            for sample in group {
+                self.record(sample, &mut counts);
+            }
         }
         counts.statuses.sort_unstable();
         let times = StepTimes {
@@ -153,6 +151,36 @@ impl Recorder {
     }
 }
 
+/// The samples of a piece, by second and step.
+struct Groups<'a> {
+    left: &'a [Sample],
+}
+
+impl<'a> Groups<'a> {
+    fn of(piece: &'a mut [Sample]) -> Groups<'a> {
+        piece.sort_unstable_by_key(sample_key);
+        Groups { left: piece }
+    }
+
+    /// What the next group is of.
+    fn key(&self) -> Option<Key> {
+        self.left.first().map(sample_key)
+    }
+
+    /// The next group, if it is the one of this second and step.
+    fn take(&mut self, key: Key) -> Option<&'a [Sample]> {
+        let length = self.left.partition_point(|sample| sample_key(sample) == key);
+        (length > 0).then(|| {
+            let (group, left) = self.left.split_at(length);
+            self.left = left;
+            group
+        })
+    }
+}
+
+/// A second and a step.
+type Key = (u32, StepId);
+
 fn take(live: &mut Live) -> crate::record::histogram::Sparse {
     let sparse = live.to_sparse();
     if !sparse.is_empty() {
@@ -161,11 +189,11 @@ fn take(live: &mut Live) -> crate::record::histogram::Sparse {
     sparse
 }
 
-fn sample_key(sample: &Sample) -> (u32, StepId) {
+fn sample_key(sample: &Sample) -> Key {
     (sample.intended.second(), sample.step)
 }
 
-fn due_key(due: &Due) -> (u32, StepId) {
+fn due_key(due: &Due) -> Key {
     (due.second, due.step)
 }
 
@@ -203,7 +231,8 @@ mod tests {
     #[test]
     fn a_late_answer_is_charged_to_the_second_in_which_it_was_due() {
         let mut recorder = Recorder::new(vec![]);
-        let mut samples = [sample(0, 5_100, 3_000, Outcome::Ok), sample(0, 900, 10, Outcome::Ok)];
+        let mut samples =
+            [vec![sample(0, 5_100, 3_000, Outcome::Ok), sample(0, 900, 10, Outcome::Ok)]];
         let parts: Vec<Part> = recorder.fold(&mut samples, &mut []).collect();
         assert_eq!(parts.iter().map(|part| part.second).collect::<Vec<_>>(), [0, 5]);
         assert_eq!(parts[1].times.response.count(), 1);
@@ -212,19 +241,19 @@ mod tests {
     #[test]
     fn slow_requests_are_counted_exactly_at_the_limit() {
         let mut recorder = Recorder::new(vec![threshold(200, false), threshold(200, true)]);
-        let mut samples = [sample(0, 0, 200, Outcome::Ok), sample(0, 1, 199, Outcome::Ok)];
+        let mut samples = [vec![sample(0, 0, 200, Outcome::Ok), sample(0, 1, 199, Outcome::Ok)]];
         assert_eq!(recorder.fold(&mut samples, &mut []).next().unwrap().counts.slower, [1, 0]);
     }
 
     #[test]
     fn dropped_work_is_slower_than_any_limit_and_fast_failures_do_not_flatter() {
         let mut recorder = Recorder::new(vec![threshold(20_000, false)]);
-        let mut samples = [
+        let mut samples = [vec![
             sample(0, 0, 1, Outcome::TransportError),
             sample(0, 0, 10_000, Outcome::Timeout),
             sample(0, 0, 0, Outcome::Unsent),
             sample(0, 0, 1, Outcome::ServerError),
-        ];
+        ]];
         let part = recorder.fold(&mut samples, &mut []).next().unwrap();
         assert_eq!(part.counts.slower, [3]);
         assert_eq!(part.counts.in_response_time(), 3);
@@ -234,13 +263,30 @@ mod tests {
     }
 
     #[test]
+    fn where_the_pieces_end_makes_no_difference() {
+        let samples: Vec<Sample> = (0..60)
+            .map(|number| sample(number % 3, 700 * u64::from(number % 7), 5, Outcome::Ok))
+            .collect();
+        let folded = |length: usize| -> Vec<Part> {
+            let mut pieces: Vec<Vec<Sample>> = samples.chunks(length).map(<[_]>::to_vec).collect();
+            Recorder::new(vec![]).fold(&mut pieces, &mut []).collect()
+        };
+        let whole = folded(60);
+        assert_eq!(whole.iter().map(|part| part.counts.ended()).sum::<u64>(), 60);
+        assert!(whole.is_sorted_by_key(|part| (part.second, part.step)));
+        for length in [1, 7, 59] {
+            assert_eq!(folded(length), whole);
+        }
+    }
+
+    #[test]
     fn what_is_due_is_known_before_it_ends() {
         let mut recorder = Recorder::new(vec![]);
         let mut due = [
             Due { second: 3, step: StepId(1), planned: 2, sent: 0 },
             Due { second: 3, step: StepId(1), planned: 1, sent: 2 },
         ];
-        let mut late = [sample(0, 3_000, 1, Outcome::Ok)];
+        let mut late = [vec![sample(0, 3_000, 1, Outcome::Ok)]];
         let parts: Vec<Part> = recorder.fold(&mut late, &mut due).collect();
         assert_eq!(parts.len(), 2);
         assert_eq!((parts[1].counts.planned, parts[1].counts.sent), (3, 2));
@@ -250,10 +296,10 @@ mod tests {
     #[test]
     fn nothing_is_left_over_for_the_next_time() {
         let mut recorder = Recorder::new(vec![]);
-        recorder.fold(&mut [sample(0, 0, 1, Outcome::Ok)], &mut []).for_each(drop);
+        recorder.fold(&mut [vec![sample(0, 0, 1, Outcome::Ok)]], &mut []).for_each(drop);
         let mut refused = sample(1, 1_000, 1, Outcome::TransportError);
         refused.cause = Some(Cause::Refused);
-        let mut refused = [refused];
+        let mut refused = [vec![refused]];
         let parts: Vec<Part> = recorder.fold(&mut refused, &mut []).collect();
         assert_eq!(parts[0].counts.ended(), 1);
         assert_eq!(parts[0].counts.cause(Cause::Refused), 1);
