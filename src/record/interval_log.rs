@@ -114,12 +114,19 @@ impl LogEncoder {
     fn pack(&mut self) {
         self.packed.clear();
         self.packed.extend([COMPRESSED_COOKIE | WORD, 0].map(u32::to_be_bytes).as_flattened());
-        // Stored without packing it would be this much longer at most.
-        self.packed.reserve(self.plain.len() + self.plain.len() / 1_000 + 64);
         self.deflate.reset();
-        let status =
-            self.deflate.compress_vec(&self.plain, &mut self.packed, FlushCompress::Finish);
-        assert!(matches!(status, Ok(Status::StreamEnd)), "there is room for all of it");
+        loop {
+            // More than most need; what cannot be packed needs more than it is long.
+            self.packed.reserve(self.plain.len() + 64);
+            let rest = &self.plain[self.deflate.total_in() as usize..];
+            let status = self
+                .deflate
+                .compress_vec(rest, &mut self.packed, FlushCompress::Finish)
+                .expect("packing only ever lacks room");
+            if status == Status::StreamEnd {
+                break;
+            }
+        }
         let length = (self.packed.len() - HEAD) as u32;
         self.packed[HEAD / 2..HEAD].copy_from_slice(&length.to_be_bytes());
     }
@@ -330,6 +337,15 @@ mod tests {
         }
         assert!(parse_line("Tag=x.response,0,1,1,!!!").is_err());
         assert!(parse_line("Tag=x.weather,0,1,1,AAAA").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_packed_is_read_back() {
+        let mut choices = crate::schedule::Choices::new(7, 0);
+        let counts: Vec<(u64, u64)> =
+            (1..20_000).map(|value| (value, 1 + choices.bits() % (1 << 24))).collect();
+        let (line, sparse) = line_of(&counts);
+        assert_eq!(parse_line(&line).expect("valid").expect("a histogram").times, sparse);
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::{eventually, finish, latest, loadgate, stderr, stdout, wait};
+use super::support::{eventually, finish, latest, loadgate, nice_values, stderr, stdout, wait};
 
 /// Works for as many milliseconds as its folder's file `work` says, and dies when there is a
 /// file `die` and so many requests have come.
@@ -258,4 +258,24 @@ fn interrupted_in_a_segment() {
     let log = place.path("out/place/latest/segment-1/candidate/run.json");
     let more = ["--baseline-ref", "main", "--segment", "60s"];
     interrupted_when(&place, &more, "the segment is loaded", || log.exists());
+}
+
+#[test]
+fn the_thread_of_both_arms_goes_ahead_as_the_record_says() {
+    let place = Place::new();
+    let mut command = place.duet(&["--baseline-ref", "main", "--segment", "60s"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let record = place.path("out/place/latest/segment-1/candidate/run.json");
+    let said = || -> Option<Value> {
+        let record = fs::read_to_string(&record).ok()?;
+        Some(serde_json::from_str::<Value>(&record).ok()?["environment"]["nice"].clone())
+    };
+    let is_as_said = || {
+        let values = said().zip(nice_values(child.id(), "worker-pair"));
+        values.is_some_and(|(said, [main, pair])| pair == said.as_i64().unwrap_or(main))
+    };
+    eventually("the pair has the nice value of the record", is_as_said);
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    assert_eq!(wait(&mut child).code(), Some(130));
+    place.is_clean();
 }

@@ -487,22 +487,14 @@ impl Drop for Neighbours {
     }
 }
 
-/// The nice values of a run's first and of its sending thread.
-fn nice_values(run: &Run) -> [i64; 2] {
-    let process = procfs::process::Process::new(run.pid().as_raw()).unwrap();
-    let stats = process.tasks().unwrap().map(|task| task.unwrap().stat().unwrap());
-    let stats: Vec<_> = stats.collect();
-    [&process.stat().unwrap().comm, "worker-0"]
-        .map(|name| stats.iter().find(|stat| stat.comm == name).unwrap().nice)
-}
-
 #[test]
 fn the_worker_goes_ahead_as_the_record_says_and_not_if_the_user_chose() {
     for start in [Start::Plainly, Start::Yielding] {
         let server = answering_after(2);
         let mut run = Run::start(&scenario(&server.url(), &[TIGHT]), start);
         run.wait_for_load(&server, 1);
-        let [main, worker] = nice_values(&run);
+        let process = run.pid().as_raw().cast_unsigned();
+        let [main, worker] = support::nice_values(process, "worker-0").unwrap();
         let said = run.end().record.head.environment.nice.map(i64::from);
         assert_eq!(said.unwrap_or(main), worker, "{start:?}");
         assert!(said.is_none() || start == Start::Plainly, "{said:?}");

@@ -49,6 +49,16 @@ pub fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
+/// The nice values of a process's first thread and of its thread of that name, once there
+/// is one.
+#[cfg(target_os = "linux")]
+pub fn nice_values(process: u32, thread: &str) -> Option<[i64; 2]> {
+    let process = procfs::process::Process::new(process.cast_signed()).ok()?;
+    let threads = process.tasks().ok()?.filter_map(|task| task.ok()?.stat().ok());
+    let nice = threads.into_iter().find(|stat| stat.comm == thread)?.nice;
+    Some([process.stat().ok()?.nice, nice])
+}
+
 /// A port of loopback that was free a moment ago.
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has ports");
