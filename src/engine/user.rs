@@ -3,6 +3,8 @@
 //! An arrival takes the user that was idle last, or a new one if all are busy, so
 //! there are as many users as iterations ever ran at once.
 
+use std::ops::{Index, IndexMut};
+
 use crate::scenario::model::{Scenario, StepId};
 use crate::scenario::template::Value;
 
@@ -32,15 +34,20 @@ impl User {
     }
 }
 
+/// A user's place among those of its worker. Walks carry it, as a user is several times as
+/// large and would have to be moved in and out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserId(u32);
+
 /// The users of one worker.
 #[derive(Debug)]
 pub struct Users {
-    idle: Vec<User>,
+    all: Vec<User>,
+    idle: Vec<UserId>,
     variables: usize,
     steps: usize,
     next_number: u64,
     stride: u64,
-    busy: usize,
     most: usize,
 }
 
@@ -48,38 +55,48 @@ impl Users {
     /// The users of worker `index` of `workers`, at most so many.
     pub fn new(scenario: &Scenario, index: usize, workers: usize, most: usize) -> Users {
         Users {
+            all: Vec::new(),
             idle: Vec::new(),
             variables: scenario.variables.len(),
             steps: scenario.steps.len(),
             next_number: index as u64 + 1,
             stride: workers as u64,
-            busy: 0,
             most,
         }
     }
 
     /// A user for an iteration; `None` when all that are allowed are busy.
-    pub fn take(&mut self) -> Option<User> {
-        if self.busy >= self.most {
-            return None;
-        }
-        self.busy += 1;
-        Some(self.idle.pop().unwrap_or_else(|| self.create()))
+    pub fn take(&mut self) -> Option<UserId> {
+        self.idle.pop().or_else(|| (self.all.len() < self.most).then(|| self.create()))
     }
 
-    fn create(&mut self) -> User {
+    fn create(&mut self) -> UserId {
         let number = self.next_number;
         self.next_number += self.stride;
-        User {
+        self.all.push(User {
             number,
             variables: vec![Value::Text(String::new()); self.variables],
             done: vec![false; self.steps],
-        }
+        });
+        UserId(self.all.len() as u32 - 1)
     }
 
     /// Takes a user back after its iteration.
-    pub fn give_back(&mut self, user: User) {
-        self.busy -= 1;
+    pub fn give_back(&mut self, user: UserId) {
         self.idle.push(user);
+    }
+}
+
+impl Index<UserId> for Users {
+    type Output = User;
+
+    fn index(&self, user: UserId) -> &User {
+        &self.all[user.0 as usize]
+    }
+}
+
+impl IndexMut<UserId> for Users {
+    fn index_mut(&mut self, user: UserId) -> &mut User {
+        &mut self.all[user.0 as usize]
     }
 }

@@ -13,7 +13,7 @@
 use serde_json::Value as Json;
 
 use crate::engine::connection::ConnectionKey;
-use crate::engine::user::{MAX_VALUE, User};
+use crate::engine::user::{MAX_VALUE, User, UserId};
 use crate::scenario::model::{Extraction, StepId};
 use crate::scenario::template::Value;
 use crate::schedule::Choices;
@@ -23,7 +23,7 @@ use crate::units::Moment;
 #[derive(Debug)]
 pub struct Walk {
     /// Who walks.
-    pub user: User,
+    pub user: UserId,
     /// Which flow, by its place in the scenario.
     pub flow: usize,
     /// The next action of the flow.

@@ -192,11 +192,12 @@ impl Worker {
         let Prepared::Filled(filled) = &self.prepared[walk.asking.step.index()] else {
             return Ok(());
         };
+        let user = &self.users[walk.user];
         walk.choices = walk.asking.choices.clone();
         let choices = &mut walk.choices;
         let mut values = Values {
-            variables: &walk.user.variables,
-            user: walk.user.number,
+            variables: &user.variables,
+            user: user.number,
             iteration: walk.iteration,
             unix_millis: super::report::unix_millis(),
             random: &mut || choices.bits(),

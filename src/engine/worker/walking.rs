@@ -116,8 +116,8 @@ impl Worker {
                     let extra = (walk.choices.unit() * range) as u64;
                     return Next::Think(shortest.as_nanos() as u64 + extra);
                 }
-                Action::Request(step) if scenario.step(*step).once && walk.user.has_done(*step) => {
-                }
+                Action::Request(step)
+                    if scenario.step(*step).once && self.users[walk.user].has_done(*step) => {}
                 Action::Request(step) => return Next::Ask(*step),
             }
         }
@@ -181,7 +181,8 @@ impl Worker {
     pub(super) fn finish(&mut self, key: usize, mut sample: Sample, body: &[u8]) {
         let step = self.plan.scenario.step(sample.step);
         let walk = &mut self.walks[key];
-        if sample.outcome == Outcome::Ok && !extract(&step.extract, body, &mut walk.user) {
+        let user = &mut self.users[walk.user];
+        if sample.outcome == Outcome::Ok && !extract(&step.extract, body, user) {
             (sample.outcome, sample.cause) = (Outcome::CheckFailed, Some(Cause::ExtractionMissing));
         }
         walk.due = sample.ended.max(walk.due);
@@ -191,7 +192,7 @@ impl Worker {
             return self.end(key, false);
         }
         if step.once {
-            walk.user.did(sample.step);
+            self.users[walk.user].did(sample.step);
         }
         self.proceed(key);
     }
