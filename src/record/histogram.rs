@@ -111,14 +111,6 @@ impl Sparse {
         Sparse { buckets }
     }
 
-    #[cfg(test)]
-    pub(super) fn from_histogram(inner: &hdrhistogram::Histogram<u64>) -> Sparse {
-        let counts = inner
-            .iter_recorded()
-            .map(|step| (inner.lowest_equivalent(step.value_iterated_to()), step.count_at_value()));
-        Sparse::from_counts(counts)
-    }
-
     /// The sum of several histograms. Two are what a second mostly has, the requests that
     /// ended in it and those that ended later: they need no dense one in between.
     pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Sparse>) -> Sparse {
@@ -216,7 +208,17 @@ pub fn bucket_top(low: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hdrhistogram::Histogram;
     use proptest::prelude::*;
+
+    impl Sparse {
+        pub(in crate::record) fn from_histogram(theirs: &Histogram<u64>) -> Sparse {
+            let counts = theirs.iter_recorded().map(|step| {
+                (theirs.lowest_equivalent(step.value_iterated_to()), step.count_at_value())
+            });
+            Sparse::from_counts(counts)
+        }
+    }
 
     #[test]
     fn an_emptied_histogram_is_like_a_new_one() {
@@ -253,8 +255,8 @@ mod tests {
         assert_eq!(live.to_sparse().count(), 2);
     }
 
-    fn like_ours() -> hdrhistogram::Histogram<u64> {
-        hdrhistogram::Histogram::new_with_bounds(1, MAX_MICROS, 3).unwrap()
+    fn like_ours() -> Histogram<u64> {
+        Histogram::new_with_bounds(1, MAX_MICROS, 3).unwrap()
     }
 
     proptest! {

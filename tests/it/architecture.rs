@@ -65,11 +65,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("rustix", &["engine/priority.rs"], "the workers' nice value, which nix does not know"),
     ("procfs", &["target/"], "what Linux knows of processes and of the machine"),
-    (
-        "hdrhistogram",
-        &["record/histogram.rs", "record/interval_log.rs"],
-        "everybody else knows `record::histogram`",
-    ),
+    ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     ("base64", &["record/interval_log.rs"], "the interval log's encoding"),
     ("flate2", &["record/interval_log.rs"], "the interval log's compression"),
     (
