@@ -100,3 +100,30 @@ impl IndexMut<UserId> for Users {
         &mut self.all[user.0 as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_that_was_idle_last_goes_again_and_no_more_than_allowed_are_busy() {
+        let mut users = Users {
+            all: Vec::new(),
+            idle: Vec::new(),
+            variables: 1,
+            steps: 1,
+            next_number: 2,
+            stride: 3,
+            most: 2,
+        };
+        let (first, second) = (users.take().unwrap(), users.take().unwrap());
+        assert_eq!((users[first].number, users[second].number), (2, 5));
+        assert_eq!(users.take(), None);
+        users[second].did(StepId(0));
+        users.give_back(first);
+        users.give_back(second);
+        let again = users.take().unwrap();
+        assert_eq!(again, second);
+        assert!(users[again].has_done(StepId(0)) && !users[first].has_done(StepId(0)));
+    }
+}
