@@ -17,7 +17,7 @@ use loadgate::analysis::assess::assess;
 use loadgate::analysis::history::{HistorySettings, trend};
 use loadgate::analysis::stored::judge_stored;
 use loadgate::engine::request::Prepared;
-use loadgate::engine::response::{Expected, Fed, Response, Unreadable};
+use loadgate::http1::response::{Expected, Fed, Response, Unreadable};
 use loadgate::record::baseline_file;
 use loadgate::record::duet::GateSettings;
 use loadgate::record::interval::StepTimes;

@@ -31,6 +31,7 @@
 //! | [`scenario`] | what to send, how hard, what is good enough: file → checked model, with every mistake |
 //! | [`schedule`] | load profile → the moments at which iterations are due; pure |
 //! | [`record`] | the waist: outcomes, histograms, seconds, the run, and its files |
+//! | [`http1`] | bytes of a target → one HTTP/1.1 response; no sockets |
 //! | [`engine`] | scenario → seconds, over the wire |
 //! | [`target`] | the system under test: started, awaited, watched, stopped |
 //! | [`analysis`] | record → assessment; pure |
@@ -80,6 +81,7 @@ pub mod cli;
 pub mod demo;
 pub mod engine;
 pub mod experiment;
+pub mod http1;
 pub mod record;
 pub mod report;
 pub mod scenario;

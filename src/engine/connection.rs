@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use slab::Slab;
 
-use crate::engine::response::{Expected, Response};
 use crate::engine::socket::Socket;
+use crate::http1::response::{Expected, Response};
 use crate::units::Moment;
 
 /// A connection is not used again when the target may be about to close it.

@@ -3,25 +3,22 @@
 //!
 //! A [`worker`] is one thread with a [`poller`] of its own. It waits for the next arrival,
 //! takes a [`user`] and lets it [`walk`] its flow: a [`request`] goes out on a
-//! [`connection`], whose [`socket`] stamps what comes back, and a [`response`] is made of
-//! the bytes; [`classify`] names how it ended. [`due`] has the moments at which a walk must
+//! [`connection`], whose [`socket`] stamps what comes back, and a
+//! [`crate::http1::response`] is made of the bytes; [`classify`] names how it ended. [`due`] has the moments at which a walk must
 //! be looked at again. Once a second each worker sends its [`ledger`] to the [`collector`],
 //! which writes the record. Workers share nothing else.
 
-pub mod chunked;
 pub mod classify;
 pub mod clock;
 pub mod collector;
 pub mod connection;
 pub mod due;
-pub mod head;
 pub mod lateness;
 pub mod ledger;
 pub mod plan;
 pub mod poller;
 pub mod priority;
 pub mod request;
-pub mod response;
 pub mod socket;
 pub mod user;
 pub mod walk;

@@ -14,12 +14,13 @@ use super::support;
 /// Which modules a module may use, besides itself.
 const MODULES: &[(&str, &[&str])] = &[
     ("units", &[]),
+    ("http1", &["units"]),
     ("demo", &["units"]),
     ("scenario", &["units"]),
     ("record", &["scenario", "units"]),
     ("schedule", &["scenario", "units"]),
-    ("engine", &["schedule", "record", "scenario", "units"]),
-    ("target", &["record", "scenario", "units"]),
+    ("engine", &["http1", "schedule", "record", "scenario", "units"]),
+    ("target", &["http1", "record", "scenario", "units"]),
     ("analysis", &["record", "scenario", "units"]),
     // `demo` because a trial starts its target, and the demo is one.
     (
@@ -52,7 +53,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "one runtime per thread that waits for sockets, timers or signals",
     ),
     ("hyper", &["target/fetch.rs", "demo.rs"], "HTTP/1.1 where cost does not matter"),
-    ("httparse", &["engine/head.rs"], "the head of a response"),
+    ("httparse", &["http1/head.rs"], "the head of a response"),
     ("mio", &["engine/poller.rs", "engine/socket.rs"], "sockets that do not wait"),
     ("slab", &["engine/"], "walks and connections by their place"),
     ("hyper_util", &["demo.rs"], "hyper on tokio's sockets"),

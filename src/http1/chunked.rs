@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use crate::engine::response::Unreadable;
+use crate::http1::response::Unreadable;
 
 /// Bytes of extensions and trailers that are passed over.
 const MAX_EXTRA: u32 = 16 * 1024;

@@ -7,7 +7,7 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use crate::engine::response::Unreadable;
+use crate::http1::response::Unreadable;
 
 /// Header fields that are accepted.
 const MAX_HEADERS: usize = 100;

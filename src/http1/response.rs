@@ -12,8 +12,8 @@
 
 use std::time::Duration;
 
-use crate::engine::chunked::Chunked;
-use crate::engine::head::{Encoding, Head, LastHead, Length};
+use crate::http1::chunked::Chunked;
+use crate::http1::head::{Encoding, Head, LastHead, Length};
 
 /// The size of a response's head that is accepted.
 pub const MAX_HEAD: usize = 64 * 1024;
