@@ -9,6 +9,7 @@ use super::check::{Check, Source};
 use super::convert::Sections;
 use super::entries::Entries;
 use super::environment::Environment;
+use super::guessable::names_secret;
 use super::load::ArrivalProcess;
 use super::model::{Scenario, Secrets};
 use super::problems::Problems;
@@ -70,8 +71,8 @@ pub fn adhoc(spec: Adhoc) -> Result<Scenario, Problems> {
 
 /// Whether a header's value tells who somebody is.
 fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["auth", "cookie", "token", "key", "secret", "session"].iter().any(|word| name.contains(word))
+    let lower = name.to_ascii_lowercase();
+    names_secret(name) || ["auth", "key"].iter().any(|word| lower.contains(word))
 }
 
 fn raw(spec: Adhoc) -> RawScenario {

@@ -120,7 +120,7 @@ fn located(
     document: &Document<'_>,
 ) -> Vec<Problem> {
     let offset = |found: &Found| match found.part {
-        Part::Key => document.key(&found.at),
+        Part::Key => document.key(&found.at, found.fault.offset),
         Part::Value => document.value(&found.at, found.fault.offset),
         Part::Text => found.fault.offset,
     };

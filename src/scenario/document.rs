@@ -39,6 +39,20 @@ impl Pointer {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The keys and indexes from the top down.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.split('/').skip(1).map(unescaped).collect()
+    }
+
+    /// The last key.
+    fn name(&self) -> String {
+        unescaped(self.0.rsplit('/').next().unwrap_or_default())
+    }
+}
+
+fn unescaped(name: &str) -> String {
+    name.replace("~1", "/").replace("~0", "~")
 }
 
 /// Where a key and its value begin, in bytes.
@@ -69,10 +83,12 @@ impl<'t> Document<'t> {
         Ok(document)
     }
 
-    /// Where the key of a value begins; for what is not there, the nearest thing
-    /// around it.
-    pub(crate) fn key(&self, pointer: &Pointer) -> usize {
-        self.spot(pointer).key
+    /// Where a place in the key of a value is, or the beginning of the key when escapes make
+    /// the two differ; for what is not there, the nearest thing around it.
+    pub(crate) fn key(&self, pointer: &Pointer, offset: usize) -> usize {
+        let start = self.spot(pointer).key;
+        let Some(source) = self.text.get(start + 1..) else { return start };
+        exact(start, source, &pointer.name(), offset)
     }
 
     /// Where a place in the text of a string value is; the beginning of the value when
@@ -84,9 +100,10 @@ impl<'t> Document<'t> {
         else {
             return start;
         };
-        let exact = text.get(..offset).is_some_and(|before| source.starts_with(before));
-        if offset > 0 && exact { start + 1 + offset } else { start }
+        exact(start, source, text, offset)
     }
+
+    /// The place in a text that begins behind the quote at `start`.
 
     fn spot(&self, pointer: &Pointer) -> Spot {
         let mut at = pointer.clone();
@@ -126,6 +143,12 @@ impl<'t> Document<'t> {
             self.index(&member.value, pointer, start);
         }
     }
+}
+
+/// The place in a text that begins behind the quote at `start`.
+fn exact(start: usize, source: &str, text: &str, offset: usize) -> usize {
+    let exact = text.get(..offset).is_some_and(|before| source.starts_with(before));
+    if offset > 0 && exact { start + 1 + offset } else { start }
 }
 
 /// A whole number that would be sent with other digits than it is written with.
@@ -196,7 +219,7 @@ fn syntax_tree(text: &str) -> Result<ast::Value<'_>, Fault> {
     match parsed {
         Ok(result) => result.value.ok_or_else(|| {
             Fault::new("the file is empty")
-                .help("start with \"loadgate init\" or a file in scenarios/")
+                .help("begin with a copy of a file in scenarios/, such as quickstart.json")
         }),
         Err(error) => {
             let fault = Fault::new(syntax_message(error.kind())).offset(error.range().start);
@@ -275,7 +298,7 @@ mod tests {
         let text = "{\n \"a~/\": [1, \"xyz\", \"\\n${B}\"]}";
         let document = Document::parse(text).unwrap();
         let list = Pointer::default().key("a~/");
-        assert_eq!(document.key(&list), text.find("\"a").unwrap());
+        assert_eq!(document.key(&list, 0), text.find("\"a").unwrap());
         assert_eq!(document.value(&list.item(0), 0), text.find('1').unwrap());
         assert_eq!(document.value(&list.item(1), 2), text.find('z').unwrap());
         assert_eq!(document.value(&list.item(2), 1), text.find("\"\\n").unwrap());

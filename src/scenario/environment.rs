@@ -18,6 +18,14 @@ pub(crate) enum Environment<'e> {
     Nowhere,
 }
 
+/// A fault of a text of a file.
+pub(crate) struct Reviewed {
+    pub(crate) at: Pointer,
+    /// Whether it is the key that has it, or the value.
+    pub(crate) is_key: bool,
+    pub(crate) fault: Fault,
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Part<'t> {
     Text(&'t str),
@@ -52,10 +60,11 @@ impl Environment<'_> {
 
     /// Finds what is wrong with the variables of all texts in a value, and remembers
     /// what comes from the environment.
-    pub(crate) fn review_all(self, value: &Value, secrets: &mut Secrets) -> Vec<(Pointer, Fault)> {
+    pub(crate) fn review_all(self, value: &Value, secrets: &mut Secrets) -> Vec<Reviewed> {
         let mut faults = Vec::new();
-        visit(value, &Pointer::default(), &mut |at, text| {
-            faults.extend(self.review(text, secrets).into_iter().map(|fault| (at.clone(), fault)));
+        visit(value, &Pointer::default(), &mut |at, is_key, text| {
+            let found = self.review(text, secrets).into_iter();
+            faults.extend(found.map(|fault| Reviewed { at: at.clone(), is_key, fault }));
         });
         faults
     }
@@ -70,7 +79,7 @@ impl Environment<'_> {
         for part in parts {
             let Part::Variable { name, default, offset } = part else { continue };
             match value(lookup, name, default) {
-                Some((text, Origin::Outside)) => secrets.add(&text),
+                Some((text, Origin::Outside)) => secrets.add_named(name, &text),
                 Some((_, Origin::File)) => {}
                 None => faults.push(missing(name).offset(offset)),
             }
@@ -148,9 +157,10 @@ fn variable(inside: &str, offset: usize) -> Result<Part<'_>, Fault> {
     Ok(Part::Variable { name, default, offset })
 }
 
-fn visit(value: &Value, at: &Pointer, see: &mut dyn FnMut(&Pointer, &str)) {
+/// Shows every text with its place, and whether it is a key.
+pub(crate) fn visit(value: &Value, at: &Pointer, see: &mut dyn FnMut(&Pointer, bool, &str)) {
     match value {
-        Value::String(text) => see(at, text),
+        Value::String(text) => see(at, false, text),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 visit(item, &at.item(index), see);
@@ -158,7 +168,9 @@ fn visit(value: &Value, at: &Pointer, see: &mut dyn FnMut(&Pointer, &str)) {
         }
         Value::Object(members) => {
             for (name, member) in members {
-                visit(member, &at.key(name), see);
+                let at = at.key(name);
+                see(&at, true, name);
+                visit(member, &at, see);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

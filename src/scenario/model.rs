@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
 use super::load::Load;
+pub use super::secrets::Secrets;
 use super::slo::{Slo, Threshold};
 use super::template::Template;
 use crate::units::Bytes;
@@ -340,34 +341,3 @@ impl Default for Limits {
 
 /// The time limit of a step that names none.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Values that came from the environment. Never printed, never stored.
-#[derive(Clone, Default)]
-pub struct Secrets(Vec<String>);
-
-impl Secrets {
-    /// Remembers a value; texts too short to be a secret are left alone, as they would
-    /// hide half of every report.
-    pub fn add(&mut self, value: &str) {
-        if value.len() >= 4 && !self.0.iter().any(|known| known == value) {
-            self.0.push(value.to_owned());
-            self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        }
-    }
-
-    /// This value is no secret after all.
-    pub(crate) fn forget(&mut self, value: &str) {
-        self.0.retain(|known| known != value);
-    }
-
-    /// The text with every remembered value replaced by `[redacted]`.
-    pub fn redact(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"))
-    }
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} secrets", self.0.len())
-    }
-}

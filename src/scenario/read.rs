@@ -13,13 +13,13 @@ use serde_json::Value;
 use super::check::{Check, Source};
 use super::convert::{Sections, objectives};
 use super::document::{Document, Pointer, positions};
-use super::environment::Environment;
+use super::environment::{Environment, Reviewed};
 use super::model::{Scenario, Secrets};
 use super::problems::{Fault, Problem, Problems};
 use super::raw::{RawScenario, RawSlo, RawSloFile};
 use super::schema::{schema, slo_schema};
 use super::slo::{DEFAULT_OBJECTIVES, Slo};
-use super::structure;
+use super::{stray, structure};
 
 /// Where a text comes from.
 #[derive(Debug, Clone, Default)]
@@ -118,11 +118,13 @@ impl<'t, T: DeserializeOwned> Opened<'t, T> {
         let document = Document::parse(text)?;
         let mut check = Check::new(Environment::Lookup(env));
         document.faults.iter().for_each(|fault| check.text(fault.clone()));
-        for (at, fault) in check.environment.review_all(&document.value, secrets) {
-            check.value(&at, fault);
+        for Reviewed { at, is_key, fault } in check.environment.review_all(&document.value, secrets)
+        {
+            if is_key { check.key(&at, fault) } else { check.value(&at, fault) }
         }
         let mut value = document.value.clone();
         structure::check(&mut value, schema, &Pointer::default(), &mut check);
+        stray::check(&value, &mut check);
         let raw = serde_json::from_value(value).map_err(|error| Fault::new(error.to_string()))?;
         Ok(Opened { raw, document, check })
     }
@@ -416,6 +418,70 @@ mod tests {
         wrong("\"once\": false", "\"once\": true", (17, 31), "again and again");
         wrong("\"show order\"", "\"list orders\"", (16, 17), "two steps are named");
         wrong("\"buy\"", "\"browse\"", (17, 15), "two flows are named");
+    }
+
+    #[test]
+    fn placeholders_in_keys_of_a_body_are_filled_in() {
+        let body = |from: &str, to: &str| {
+            let text = GOOD.replacen("\"json\": { \"sku\": \"{{uuid}}\", \"quantity\": 1 }", to, 1);
+            let env = |name: &str| (name == "FIELD").then(|| "a\"b".to_owned());
+            let scenario = parse(&text, &Origin::default(), &env, &read_text);
+            let scenario = scenario.unwrap_or_else(|problems| panic!("{from}: {problems}"));
+            scenario.steps[2].request.body.as_ref().unwrap().as_literal().map(str::to_owned)
+        };
+        let filled =
+            body("a constant", "\"json\": { \"{{limit}}\": 1, \"a\": [{ \"{{limit}}x\": {} }] }");
+        assert_eq!(filled.as_deref(), Some("{\"20\":1,\"a\":[{\"20x\":{}}]}"));
+        let filled = body("the environment", "\"json\": { \"${FIELD}\": 1 }");
+        assert_eq!(filled.as_deref(), Some("{\"a\\\"b\":1}"));
+        let filled = body("a form", "\"form\": { \"f[{{limit}}]\": \"{{limit}}\" }");
+        assert_eq!(filled.as_deref(), Some("f%5B20%5D=20"));
+        assert_eq!(body("the user", "\"json\": { \"u{{user}}\": 1 }"), None);
+    }
+
+    /// The same, with the place marked by `¦` in what is written instead.
+    #[track_caller]
+    fn marked(from: &str, to: &str, message: &str) {
+        let text = GOOD.replacen(from, to, 1);
+        let before = &text[..text.find('¦').expect("a mark")];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        wrong(from, &to.replace('¦', ""), (line, column), message);
+    }
+
+    #[test]
+    fn placeholders_that_would_stay_as_they_are_have_a_place() {
+        let json = "\"sku\": \"{{uuid}}\"";
+        marked(json, "¦\"{{nosuch}}\": 1", "unknown placeholder {{nosuch}}");
+        marked(json, "\"a ¦{{limt}}\": 1", "did you mean \"limit\"?");
+        marked(json, "\"a\": [{ ¦\"{{uid}}\": 1 }]", "did you mean \"uuid\"?");
+        marked(json, "\"x\": 1, ¦\"{{x\": 1", "without its closing }}");
+        marked(json, "\"20\": 1, ¦\"{{limit}}\": 1", "becomes the same as another key");
+        marked(json, "\"{{user}}\": 1, ¦\"{{ user }}\": 1", "the same as another key");
+        marked(json, "¦\"${NONE}\": 1", "NONE is not set");
+        let stray = "is not filled in here";
+        marked("\"show order\"", "\"show ¦{{order}}\"", stray);
+        marked("\"Authorization\"", "¦\"X-{{user}}\"", "only its value can have");
+        marked("\"order\":", "\"order\": \"$.a\", ¦\"{{limit}}\":", "without braces");
+        marked("$.items[0].id", "$.items[?@.a == '¦{{limit}}'].id", stray);
+        marked("\"/metrics\"", "\"/metrics/¦{{limit}}\"", stray);
+        marked("127.0.0.1:3000/api", "127.0.0.1:3000/¦{{limit}}", stray);
+        marked("\"cwd\": \"..\"", "\"cwd\": \"x¦{{limit}}\"", stray);
+        marked("server.js", "x¦{{limit}}.js", stray);
+        marked("\"PORT\": \"3000\"", "\"PORT\": ¦\"{{random 1..9}}\"", stray);
+        marked("\"PORT\"", "¦\"{{limit}}\"", stray);
+        marked("\"name\": \"orders\"", "\"name\": \"orders-¦${NONE:-x}\"", "cannot contain ${VAR}");
+        marked("\"rate\": \"100/s\"", "\"rate\": ¦\"{{limit}}/s\"", stray);
+        let tenant = "\"weight\": 8, ¦\"tenant\": \"{{user}}\"";
+        marked("\"weight\": 8", tenant, "unknown key \"tenant\"");
+    }
+
+    #[test]
+    fn double_braces_of_other_programs_are_theirs() {
+        let command = "[\"docker\", \"ps\", \"--format\", \"{{.Names}} {{json .}}\"]";
+        let text = GOOD.replacen("[\"node\", \"server.js\"]", command, 1);
+        let scenario = read(&text).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(scenario.target.start.unwrap().command[3], "{{.Names}} {{json .}}");
     }
 
     #[test]

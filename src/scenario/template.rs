@@ -96,6 +96,11 @@ impl Template {
             _ => None,
         }
     }
+
+    /// Whether it is another text each time.
+    pub(crate) fn has_random(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Uuid | Piece::Random(..)))
+    }
 }
 
 impl Template {

@@ -67,7 +67,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("rustix", &["engine/priority.rs"], "the workers' nice value, which nix does not know"),
     ("procfs", &["target/"], "what Linux knows of processes and of the machine"),
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
-    ("base64", &["record/interval_log.rs"], "the interval log's encoding"),
+    (
+        "base64",
+        &["record/interval_log.rs", "scenario/secrets.rs"],
+        "the interval log's encoding; secrets that are written in it",
+    ),
     ("flate2", &["record/interval_log.rs"], "the interval log's compression"),
     (
         "rand_xoshiro",

@@ -167,6 +167,9 @@ pub(crate) fn variable_fault(name: &str) -> Option<Fault> {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if !starts || !name.chars().all(valid) {
         let fault = Fault::new(format!("\"{name}\" is not the name of a variable"));
+        if name.contains("{{") {
+            return Some(fault.help("write the bare name, without braces; it cannot be filled in"));
+        }
         return Some(fault.help("letters, digits, _, - and . only, with a letter first"));
     }
     BUILT_IN.contains(&name).then(|| {

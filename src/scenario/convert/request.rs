@@ -148,6 +148,10 @@ fn header_fault(name: &str) -> Option<Fault> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if name.is_empty() || !name.chars().all(token) {
         let fault = Fault::new(format!("\"{name}\" is not the name of a header"));
+        if name.contains("{{") || name.contains("${") {
+            let help = "only its value can have {{placeholders}} and ${VAR}";
+            return Some(fault.help(help));
+        }
         return Some(fault.help("letters, digits and - only, as in \"x-tenant\""));
     }
     OURS.contains(&name).then(|| {
@@ -189,7 +193,7 @@ fn one_body_at_most(raw: &RawStep, at: &Pointer, check: &mut Check<'_>) {
 
 fn json(value: &Value, names: &Names<'_>, at: &Pointer, check: &mut Check<'_>) -> Option<Template> {
     let mut builder = Builder::new(Escape::Json, names);
-    json_document(value, at, &mut builder, &mut |at, fault| check.value(at, fault));
+    json_document(value, at, &mut builder, check);
     builder.finish().ok()
 }
 
@@ -201,9 +205,11 @@ fn form(
 ) -> Option<Template> {
     let mut builder = Builder::new(Escape::Form, names);
     for (index, (name, value)) in fields.0.iter().enumerate() {
-        let mut key = String::from(if index == 0 { "" } else { "&" });
-        Escape::Form.write(name, &mut key);
-        builder.raw(&key);
+        builder.raw(if index == 0 { "" } else { "&" });
+        builder.text(name);
+        for fault in builder.take_faults() {
+            check.key(&at.key(name), fault);
+        }
         builder.raw("=");
         builder.text(value);
         for fault in builder.take_faults() {

@@ -4,10 +4,11 @@
 //! a request without other placeholders is one literal. Which characters a literal
 //! may have, and how a constant is escaped, depends on the place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
 
+use super::super::check::Check;
 use super::super::document::Pointer;
 use super::super::environment::Environment;
 use super::super::model::VariableId;
@@ -72,6 +73,16 @@ impl<'n> Builder<'n> {
     /// Adds text that is already fit for its place.
     pub(crate) fn raw(&mut self, text: &str) {
         self.literal.push_str(text);
+    }
+
+    /// Adds what has been read already.
+    fn pieces(&mut self, pieces: Vec<Piece>) {
+        for piece in pieces {
+            match piece {
+                Piece::Literal(text) => self.raw(&text),
+                piece => self.push(piece),
+            }
+        }
     }
 
     fn push(&mut self, piece: Piece) {
@@ -251,33 +262,62 @@ pub(crate) fn json_document(
     value: &Json,
     at: &Pointer,
     builder: &mut Builder<'_>,
-    report: &mut dyn FnMut(&Pointer, Fault),
+    check: &mut Check<'_>,
 ) {
     match value {
         Json::Null | Json::Bool(_) | Json::Number(_) => builder.raw(&value.to_string()),
         Json::String(text) => {
             builder.json_text(text);
-            builder.take_faults().into_iter().for_each(|fault| report(at, fault));
+            builder.take_faults().into_iter().for_each(|fault| check.value(at, fault));
         }
         Json::Array(items) => {
             builder.raw("[");
             for (index, item) in items.iter().enumerate() {
                 builder.raw(if index == 0 { "" } else { "," });
-                json_document(item, &at.item(index), builder, report);
+                json_document(item, &at.item(index), builder, check);
             }
             builder.raw("]");
         }
         Json::Object(members) => {
             builder.raw("{");
+            let mut keys = Keys::default();
             for (index, (name, member)) in members.iter().enumerate() {
-                let mut key = String::from(if index == 0 { "" } else { "," });
-                write_json_text(name, &mut key);
-                builder.raw(&key);
-                builder.raw(":");
-                json_document(member, &at.key(name), builder, report);
+                let at = at.key(name);
+                builder.raw(if index == 0 { "\"" } else { ",\"" });
+                keys.add(name, &at, builder, check);
+                builder.raw("\":");
+                json_document(member, &at, builder, check);
             }
             builder.raw("}");
         }
+    }
+}
+
+/// The keys of one JSON object so far.
+#[derive(Default)]
+struct Keys {
+    constant: HashSet<String>,
+    changing: Vec<Template>,
+}
+
+impl Keys {
+    /// Adds a key; two that are always the same are a mistake. Those that become the same
+    /// by what is filled in are sent as they are, as nobody can know.
+    fn add(&mut self, name: &str, at: &Pointer, builder: &mut Builder<'_>, check: &mut Check<'_>) {
+        let template = match Template::parse(name, Escape::Json, builder.names) {
+            Ok(template) => template,
+            Err(faults) => return faults.into_iter().for_each(|fault| check.key(at, fault)),
+        };
+        let is_new = match template.as_literal() {
+            Some(text) => self.constant.insert(text.to_owned()),
+            None => !self.changing.contains(&template) || template.has_random(),
+        };
+        if !is_new {
+            let fault = Fault::new(format!("\"{name}\" becomes the same as another key here"));
+            check.key(at, fault.help("keep one of them, or give them different names"));
+        }
+        builder.pieces(template.pieces.clone());
+        self.changing.push(template);
     }
 }
 
@@ -304,12 +344,10 @@ mod tests {
             return Template::parse(text, escape, &names);
         }
         let mut builder = Builder::new(escape, &names);
-        json_document(
-            &Json::String(text.to_owned()),
-            &Pointer::default(),
-            &mut builder,
-            &mut |_, fault| panic!("{}", fault.message),
-        );
+        let mut check = Check::new(environment);
+        let text = Json::String(text.to_owned());
+        json_document(&text, &Pointer::default(), &mut builder, &mut check);
+        assert!(check.is_clean());
         builder.finish()
     }
 

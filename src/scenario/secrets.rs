@@ -1,0 +1,460 @@
+//! Values that must never be printed or stored, and how they are found in a text.
+//!
+//! What the environment and the command line brought comes in with its name; texts go
+//! through [`Secrets::redact`] before anybody sees them. A value is looked for as it is
+//! and as URLs, JSON, HTML and base64 write it, and so are the parts of it that tell
+//! somebody's identity, such as the password of a URL. What anybody would guess is no
+//! secret, and what might be an ordinary word is hidden only where it stands alone:
+//! hiding "test" in "latest" hides the target's last words and protects nothing.
+
+use std::fmt;
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::guessable::{is_guessable, is_word, names_secret};
+use super::template::Escape;
+
+/// What stands for a hidden value.
+const HIDDEN: &str = "[redacted]";
+/// Shorter values are left alone; they would hide half of every report.
+const SHORTEST: usize = 4;
+/// A value of so many bytes is no word of any language.
+const LONG: usize = 20;
+
+/// Values that came from outside the scenario file. Never printed, never stored.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<Secret>);
+
+#[derive(Clone)]
+struct Secret {
+    value: String,
+    patterns: Vec<Pattern>,
+}
+
+/// One way in which a secret is written.
+#[derive(Clone, PartialEq, Eq)]
+struct Pattern {
+    text: String,
+    found: Found,
+}
+
+/// Where a pattern counts as found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Wherever its letters stand.
+    Anywhere,
+    /// Only where neither a letter nor a digit goes on before or behind it.
+    AsWord,
+    /// Inside base64, all of which is hidden.
+    InBase64,
+}
+
+impl Secrets {
+    /// Remembers a value that is a secret whatever it looks like, if it has at least four
+    /// characters.
+    pub fn add(&mut self, value: &str) {
+        self.remember(value, is_word(value));
+    }
+
+    /// Remembers the value of a variable or of a header, unless anybody could guess it and
+    /// the name does not say that it is a secret.
+    pub fn add_named(&mut self, name: &str, value: &str) {
+        let is_named = names_secret(name);
+        if is_named || !is_guessable(value) {
+            self.remember(value, is_word(value) || (!is_named && value.len() < LONG));
+        }
+    }
+
+    /// This value is no secret after all.
+    pub(crate) fn forget(&mut self, value: &str) {
+        self.0.retain(|known| known.value != value);
+    }
+
+    /// The text with every remembered value replaced by `[redacted]`.
+    pub fn redact(&self, text: &str) -> String {
+        let patterns = self.0.iter().flat_map(|secret| &secret.patterns);
+        let mut hidden: Vec<Range<usize>> =
+            patterns.flat_map(|pattern| pattern.places(text)).collect();
+        hidden.sort_by_key(|range| range.start);
+        let mut shown = String::with_capacity(text.len());
+        let mut done = 0;
+        for range in hidden {
+            if range.start > done || (range.start == 0 && done == 0) {
+                shown.push_str(&text[done..range.start]);
+                shown.push_str(HIDDEN);
+            }
+            done = done.max(range.end);
+        }
+        shown.push_str(&text[done..]);
+        shown
+    }
+
+    fn remember(&mut self, value: &str, as_word: bool) {
+        self.insert(value, as_word);
+        for part in parts(value) {
+            let as_word = is_word(&part);
+            self.insert(&part, as_word);
+        }
+    }
+
+    fn insert(&mut self, value: &str, as_word: bool) {
+        if value.chars().count() < SHORTEST {
+            return;
+        }
+        let found = if as_word { Found::AsWord } else { Found::Anywhere };
+        let patterns = patterns(value, found);
+        match self.0.iter_mut().find(|known| known.value == value) {
+            // The stricter of two reasons to hide it counts.
+            Some(known) if found == Found::Anywhere => known.patterns = patterns,
+            Some(_) => {}
+            None => self.0.push(Secret { value: value.to_owned(), patterns }),
+        }
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secrets", self.0.len())
+    }
+}
+
+impl Pattern {
+    /// Where it stands in a text; places may overlap.
+    fn places(&self, text: &str) -> Vec<Range<usize>> {
+        let mut all = Vec::new();
+        let mut from = 0;
+        while let Some(start) = text[from..].find(&self.text).map(|at| from + at) {
+            let end = start + self.text.len();
+            match self.found {
+                Found::Anywhere => all.push(start..end),
+                Found::AsWord if stands_alone(text, start, end) => all.push(start..end),
+                Found::AsWord => {}
+                Found::InBase64 => all.push(base64_around(text, start, end)),
+            }
+            from = start + text[start..].chars().next().map_or(1, char::len_utf8);
+        }
+        all
+    }
+}
+
+/// Whether no word goes on at either end. An escape such as `%20` or `\n` that ends in a
+/// letter ends a word too.
+fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+    let (before, inside, behind) = (&text[..start], &text[start..end], &text[end..]);
+    let goes_on = |outer: Option<char>, inner: Option<char>| {
+        outer.is_some_and(char::is_alphanumeric) && inner.is_some_and(char::is_alphanumeric)
+    };
+    let begins =
+        !goes_on(before.chars().next_back(), inside.chars().next()) || ends_escaped(before);
+    begins && !goes_on(inside.chars().next_back(), behind.chars().next())
+}
+
+/// Whether a text ends with `%20`, `\n` or `\u00e9`.
+fn ends_escaped(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let tail = |mark: &[u8], digits: usize| {
+        let Some(at) = bytes.len().checked_sub(mark.len() + digits) else { return false };
+        bytes[at..].starts_with(mark) && bytes[at + mark.len()..].iter().all(u8::is_ascii_hexdigit)
+    };
+    let letter = matches!(bytes, [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't']);
+    letter || tail(b"%", 2) || tail(b"\\u", 4) || tail(b"\\x", 2)
+}
+
+/// All letters of base64 around a place.
+fn base64_around(text: &str, start: usize, end: usize) -> Range<usize> {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || "+/-_=".contains(c);
+    let before = text[..start].chars().rev().take_while(|c| is_letter(*c)).count();
+    let behind = text[end..].chars().take_while(|c| is_letter(*c)).count();
+    start - before..end + behind
+}
+
+/// All ways in which a value may be written.
+fn patterns(value: &str, found: Found) -> Vec<Pattern> {
+    let mut all = vec![Pattern { text: value.to_owned(), found }];
+    let written = [
+        in_url(value, ""),
+        in_url(value, "!'()*"),
+        in_url(value, ":/?#[]@!$&'()*+,;="),
+        in_url(value, "").replace("%20", "+"),
+        in_json(value, false),
+        in_json(value, true),
+        in_json(value, false).replace('/', "\\/"),
+        in_html(value),
+        without_controls(value),
+    ];
+    for text in written {
+        let lower_hex = lower_escapes(&text);
+        for text in [text, lower_hex] {
+            all.push(Pattern { text, found });
+        }
+    }
+    for text in in_base64(value.as_bytes()) {
+        let for_urls = text.replace('+', "-").replace('/', "_");
+        for text in [text, for_urls] {
+            all.push(Pattern { text, found: Found::InBase64 });
+        }
+    }
+    let mut each: Vec<Pattern> = Vec::new();
+    all.retain(|pattern| pattern.text.len() >= SHORTEST);
+    for pattern in all {
+        if !each.contains(&pattern) {
+            each.push(pattern);
+        }
+    }
+    each
+}
+
+/// Percent-encoded, but for these characters.
+fn in_url(value: &str, but: &str) -> String {
+    let mut out = String::new();
+    for c in value.chars() {
+        match c {
+            c if but.contains(c) => out.push(c),
+            c => Escape::Url.write(c.encode_utf8(&mut [0; 4]), &mut out),
+        }
+    }
+    out
+}
+
+/// The same with `%2f` for `%2F`.
+fn lower_escapes(text: &str) -> String {
+    let mut left = 0_u8;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        out.push(if left > 0 { c.to_ascii_lowercase() } else { c });
+        left = if c == '%' { 2 } else { left.saturating_sub(1) };
+    }
+    out
+}
+
+/// As JSON writes it inside of quotes, with or without letters beyond ASCII.
+fn in_json(value: &str, only_ascii: bool) -> String {
+    let mut escaped = String::new();
+    Escape::Json.write(value, &mut escaped);
+    if !only_ascii {
+        return escaped;
+    }
+    let mut out = String::new();
+    for c in escaped.chars() {
+        if c.is_ascii() {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    out
+}
+
+fn in_html(value: &str) -> String {
+    let escaped = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    escaped.replace('"', "&quot;")
+}
+
+/// As it is left over where control characters are dropped.
+fn without_controls(value: &str) -> String {
+    let plain = |c: char| if c == '\t' { Some(' ') } else { (!c.is_control()).then_some(c) };
+    value.chars().filter_map(plain).collect()
+}
+
+/// The letters of base64 that tell of these bytes alone, for each of the three places at
+/// which they may begin in a longer text.
+fn in_base64(value: &[u8]) -> Vec<String> {
+    let of_place = |before: usize| {
+        let padded = [&[0; 2][..before], value].concat();
+        let text = STANDARD.encode(&padded);
+        let (first, end) = ((before * 8).div_ceil(6), padded.len() * 8 / 6);
+        text.get(first..end).unwrap_or_default().to_owned()
+    };
+    (0..3).map(of_place).collect()
+}
+
+/// What of a value is a secret by itself.
+fn parts(value: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let token = after_scheme(value);
+    all.extend(token.map(str::to_owned));
+    all.extend(password_of_pair(token.unwrap_or(value)));
+    all.extend(password_of_url(value));
+    all.extend(named_fields(value));
+    if value.contains(['\n', '\r']) {
+        let lines = value.lines().map(str::trim).filter(|line| line.len() >= 8);
+        all.extend(lines.filter(|line| !line.starts_with("-----")).map(str::to_owned));
+    }
+    all.retain(|part| part != value);
+    all
+}
+
+/// `abc` of `Bearer abc`.
+fn after_scheme(value: &str) -> Option<&str> {
+    const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "apikey", "digest", "negotiate"];
+    let (scheme, rest) = value.trim().split_once(' ')?;
+    SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()).then(|| rest.trim())
+}
+
+/// The password of `user:password` in base64.
+fn password_of_pair(token: &str) -> Option<String> {
+    let bytes = STANDARD.decode(token.trim()).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (_, password) = text.split_once(':')?;
+    (!password.contains(char::is_control)).then(|| password.to_owned())
+}
+
+/// The password of `postgres://user:password@host/`, as written and as meant.
+fn password_of_url(value: &str) -> Vec<String> {
+    let Ok(url) = url::Url::parse(value) else { return Vec::new() };
+    let Some(written) = url.password() else { return Vec::new() };
+    let plain = percent_decoded(written);
+    vec![written.to_owned(), plain]
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let byte = byte.filter(|_| *first == b'%');
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The values of `password=…` and of cookies.
+fn named_fields(value: &str) -> Vec<String> {
+    let fields = value.split([';', '&', '?', ' ', '\n']).filter_map(|field| field.split_once('='));
+    let secret = fields.filter(|(name, text)| {
+        names_secret(name) || (text.len() >= 16 && text.bytes().any(|byte| byte.is_ascii_digit()))
+    });
+    secret.map(|(_, text)| text.trim_matches(['"', '\'']).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, value: &str) -> Secrets {
+        let mut secrets = Secrets::default();
+        secrets.add_named(name, value);
+        secrets
+    }
+
+    #[track_caller]
+    fn hides(secrets: &Secrets, text: &str, expected: &str) {
+        assert_eq!(secrets.redact(text), expected, "{text}");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_however_it_is_written() {
+        let secrets = named("TOKEN", "s3cr3t-/t\"ø&ken");
+        for text in [
+            "s3cr3t-/t\"ø&ken",
+            "s3cr3t-%2Ft%22%C3%B8%26ken",
+            "s3cr3t-%2ft%22%c3%b8%26ken",
+            "s3cr3t-/t%22%C3%B8&ken",
+            "s3cr3t-/t\\\"ø&ken",
+            "s3cr3t-/t\\\"\\u00f8&ken",
+            "s3cr3t-\\/t\\\"ø&ken",
+            "s3cr3t-/t&quot;ø&amp;ken",
+        ] {
+            hides(&secrets, &format!("x{text}y"), "x[redacted]y");
+            hides(&secrets, &format!("?a=1&token={text}&b=2"), "?a=1&token=[redacted]&b=2");
+        }
+    }
+
+    #[test]
+    fn a_secret_inside_base64_hides_all_of_it() {
+        for value in ["hunter22", "horse", "correct horse battery staple 7"] {
+            let secrets = named("PASSWORD", value);
+            for user in ["", "a", "al", "ali", "alice"] {
+                let pair = STANDARD.encode(format!("{user}:{value}"));
+                let longer = STANDARD.encode(format!("{user}{value}, and more"));
+                hides(&secrets, &format!("Basic {pair}."), "Basic [redacted].");
+                hides(&secrets, &format!("<{longer}>"), "<[redacted]>");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_value_carries_is_a_secret_too() {
+        let url = named("DATABASE_URL", "postgres://app:p%40ssw0rd@db.internal/orders");
+        hides(&url, "p%40ssw0rd or p@ssw0rd", "[redacted] or [redacted]");
+        let bearer = named("AUTHORIZATION", "Bearer abc.def.ghi1");
+        hides(&bearer, "got abc.def.ghi1", "got [redacted]");
+        let pair = named("BASIC", &format!("Basic {}", STANDARD.encode("alice:hunter22")));
+        hides(&pair, "alice with hunter22", "alice with [redacted]");
+        let cookies = named("COOKIES", "theme=dark; sid=0123456789abcdef; token=t0k3n");
+        hides(&cookies, "0123456789abcdef t0k3n dark", "[redacted] [redacted] dark");
+        let key =
+            named("TLS_KEY", "-----BEGIN KEY-----\nMIIEpAIBAAKC\nAQEAxyz12345\n-----END KEY-----");
+        hides(&key, "read AQEAxyz12345", "read [redacted]");
+    }
+
+    #[test]
+    fn what_anybody_would_guess_is_no_secret() {
+        let text =
+            "the latest test of contest-7 in test, true, 3000, v3000, 30s, http://127.0.0.1:3000";
+        for (name, value) in [
+            ("NODE_ENV", "test"),
+            ("NODE_ENV", "Production"),
+            ("UPSTREAM_PORT", "3000"),
+            ("DEBUG", "true"),
+            ("TIMEOUT", "30s"),
+            ("BASE", "http://127.0.0.1:3000"),
+            ("MONKEY", "latest"),
+        ] {
+            hides(&named(name, value), text, text);
+        }
+    }
+
+    #[test]
+    fn a_word_is_hidden_only_where_it_stands_alone() {
+        let secrets = named("TENANT", "acme-1");
+        hides(&secrets, "macme-1 acme-12 acme-1/x", "macme-1 acme-12 [redacted]/x");
+        let password = named("DB_PASSWORD", "test");
+        hides(
+            &password,
+            "the latest test: \"test\", contest-7, a=test&b, test_db, %20test%3A \\ntest",
+            "the latest [redacted]: \"[redacted]\", contest-7, a=[redacted]&b, [redacted]_db, \
+             %20[redacted]%3A \\n[redacted]",
+        );
+    }
+
+    #[test]
+    fn a_secret_by_its_name_is_hidden_inside_words_too() {
+        let secrets = named("API_KEY", "k3y-42");
+        hides(&secrets, "xk3y-42y", "x[redacted]y");
+        let unnamed = named("THING", "0f8fad5b-d9cb-469f-a165");
+        hides(&unnamed, "x0f8fad5b-d9cb-469f-a165y", "x[redacted]y");
+    }
+
+    #[test]
+    fn overlapping_secrets_leave_nothing_between_them() {
+        let mut secrets = named("A_TOKEN", "abcabc1");
+        secrets.add_named("B_TOKEN", "bc1defg2");
+        hides(&secrets, "abcabc1defg2!", "[redacted]!");
+        hides(&named("TOKEN", "aba9aba"), "aba9aba9aba", "[redacted]");
+        hides(
+            &named("TOKEN", "redacted"),
+            "redacted twice: redacted",
+            "[redacted] twice: [redacted]",
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_with_any_secret_is_redacted_without_a_panic(
+            value in "\\PC{4,12}", text in "\\PC{0,40}", before in "[ =\"]?"
+        ) {
+            let mut secrets = Secrets::default();
+            secrets.add_named("TOKEN", &value);
+            let shown = secrets.redact(&format!("{before}{value} {text}"));
+            let leaked = shown.starts_with(&[before.as_str(), &value].concat());
+            proptest::prop_assert!(!leaked || value.contains("[redacted]"), "{}", shown);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What looks like `{{a placeholder}}` or `${VAR}` and stands where nothing is filled in.
+//!
+//! A file of the right form comes in; each such text is reported, because it would be used
+//! as it stands. The texts of other programs, which are the command and its environment,
+//! may have double braces of their own (`docker ps --format '{{.Names}}'`): there only
+//! names that this scenario fills in elsewhere are taken for a mistake.
+
+use serde_json::Value;
+
+use super::check::Check;
+use super::document::Pointer;
+use super::environment::visit;
+use super::problems::Fault;
+use super::template::parse::BUILT_IN;
+
+/// What is done with the placeholders of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// They are filled in, or somebody else says that they cannot be.
+    Known,
+    /// They stay as they are.
+    Fixed,
+    /// A name that reports show: environment variables stay as they are too.
+    Name,
+    /// They stay as they are, and may be meant for another program.
+    Foreign,
+}
+
+/// Reports every text in which something would stay unfilled.
+pub(crate) fn check(value: &Value, check: &mut Check<'_>) {
+    let names = names(value);
+    visit(value, &Pointer::default(), &mut |at, is_key, text| {
+        let Some(fault) = fault(text, place(at, is_key), &names) else { return };
+        if is_key {
+            check.key(at, fault);
+            check.mended(at);
+        } else {
+            check.malformed(at, fault);
+        }
+    });
+}
+
+/// Everything that this scenario fills in by name.
+fn names(value: &Value) -> Vec<String> {
+    let mut names: Vec<String> = BUILT_IN.map(str::to_owned).to_vec();
+    visit(value, &Pointer::default(), &mut |at, is_key, name| {
+        let path = at.names();
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let is_defined =
+            is_key && matches!(path[..], ["variables", _] | ["flows", _, "steps", _, "extract", _]);
+        if is_defined {
+            names.push(name.to_owned());
+        }
+    });
+    names
+}
+
+fn place(at: &Pointer, is_key: bool) -> Place {
+    let path = at.names();
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match (path.as_slice(), is_key) {
+        (["flows", _, "steps", _, "json" | "form", ..], _)
+        | (["flows", _, "steps", _, "headers", _], _)
+        | (["flows", _, "steps", _, "request" | "body"], false)
+        | (["flows", _, "steps", _, "extract", _], true)
+        | (["variables", _], _)
+        | (["slo", "steps", _] | ["steps", _], true) => Place::Known,
+        (["name"] | ["flows", _, "name"] | ["flows", _, "steps", _, "name"], false) => Place::Name,
+        (["target", "command", _] | ["target", "prepare", "command", _], false)
+        | (["target", "env", _] | ["target", "arms", _, "env", _], false) => Place::Foreign,
+        (_, true) => Place::Name,
+        (_, false) => Place::Fixed,
+    }
+}
+
+fn fault(text: &str, place: Place, names: &[String]) -> Option<Fault> {
+    let is_stray = |name: &str| match place {
+        Place::Known => false,
+        Place::Fixed | Place::Name => true,
+        Place::Foreign => names.iter().any(|known| Some(known.as_str()) == name.split(' ').next()),
+    };
+    if let Some((offset, name)) = placeholders(text).into_iter().find(|(_, name)| is_stray(name)) {
+        let fault = Fault::new(format!("{{{{{name}}}}} is not filled in here")).offset(offset);
+        return Some(fault.help(
+            "placeholders are filled in in the path, the header values and the body of a request",
+        ));
+    }
+    let offset = text.find("${").filter(|_| place == Place::Name)?;
+    let fault = Fault::new("a name cannot contain ${VAR}").offset(offset);
+    Some(fault.help("reports show names, and never what comes from the environment"))
+}
+
+/// The names between double braces, each with its place.
+fn placeholders(text: &str) -> Vec<(usize, &str)> {
+    let mut all = Vec::new();
+    let mut done = 0;
+    while let Some(open) = text[done..].find("{{").map(|at| done + at) {
+        let inside = &text[open + 2..];
+        let Some(end) = inside.find("}}") else { break };
+        all.push((open, inside[..end].trim()));
+        done = open + 2 + end + 2;
+    }
+    all
+}
