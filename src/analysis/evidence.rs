@@ -9,12 +9,13 @@
 //! are better than the long-term mean; at 1.25 times the limit (`ci`), or 3 times
 //! (`harsh`), hardly ever.
 
+use crate::analysis::open;
 use crate::analysis::stats::{
     ALPHA, Tally, alpha_for_blocks, design_effect, share_at_least, share_at_most,
 };
 use crate::record::interval::{Second, StepCounts};
 use crate::record::outcome::Outcome;
-use crate::record::run::{EndReason, MetricHead, RunRecord, SloHead};
+use crate::record::run::{MetricHead, RunRecord, SloHead};
 use crate::scenario::slo::FailureShare;
 
 /// The length of a block in seconds.
@@ -26,21 +27,44 @@ const FEWEST_BLOCKS: usize = 3;
 /// always "independent". Those beyond half the limit are asked as well.
 const FEW_SLOW: u64 = 20;
 
-/// Bad and all requests of one objective for each of some seconds.
+/// What counts of the requests that have no outcome because the run was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    /// Only what is certain: whether the objective is missed.
+    Certain,
+    /// As bad whatever may be: whether it is met.
+    Worst,
+}
+
+/// Bad and all requests of one objective for each of some seconds, as far as their ends are
+/// certain.
 pub fn tallies(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<Tally> {
+    tallies_in(Case::Certain, record, seconds, slo)
+}
+
+/// The same if every request whose end is not known ends badly.
+pub fn worst_tallies(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<Tally> {
+    tallies_in(Case::Worst, record, seconds, slo)
+}
+
+fn tallies_in(case: Case, record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<Tally> {
     let tally = |second: &u32| {
         let found = record.seconds.get(second);
-        found.map_or_else(Tally::default, |found| in_second(record, *second, found, slo))
+        found.map_or_else(Tally::default, |found| in_second(case, record, *second, found, slo))
     };
     seconds.iter().map(tally).collect()
 }
 
-fn in_second(record: &RunRecord, second: u32, found: &Second, slo: &SloHead) -> Tally {
-    Tally::sum(scope(&found.counts, slo.step).iter().map(|counts| match slo.metric {
-        MetricHead::ResponseTime { threshold, .. } => {
-            response_tally(record, second, counts, usize::from(threshold))
+fn in_second(case: Case, record: &RunRecord, second: u32, found: &Second, slo: &SloHead) -> Tally {
+    let first = slo.step.map_or(0, usize::from);
+    let steps = scope(&found.counts, slo.step).iter().enumerate();
+    Tally::sum(steps.map(|(place, counts)| {
+        let ended = ended_tally(record, counts, slo);
+        let open = open::of(record, (second, first + place), slo, is_bad);
+        match case {
+            Case::Certain => ended.and(open.bad),
+            Case::Worst => ended.and(open.bad + open.unknown),
         }
-        MetricHead::Failures(share) => failure_tally(record, counts, share),
     }))
 }
 
@@ -52,44 +76,25 @@ pub fn scope<T>(steps: &[T], step: Option<u16>) -> &[T] {
     }
 }
 
-fn response_tally(record: &RunRecord, second: u32, counts: &StepCounts, at: usize) -> Tally {
-    let open = surely_slow(record, second, counts, at);
-    let slower = counts.slower.get(at).copied().unwrap_or(0);
-    Tally { all: counts.in_response_time() + open, bad: slower + open }
-}
-
-/// Requests of a run that was cut short that were still unanswered when they had
-/// already waited for longer than the limit: whoever interrupts a frozen target must
-/// not be told that all is well.
-fn surely_slow(record: &RunRecord, second: u32, counts: &StepCounts, at: usize) -> u64 {
-    if is_finished(record) {
-        return 0;
+/// The requests that have ended.
+fn ended_tally(record: &RunRecord, counts: &StepCounts, slo: &SloHead) -> Tally {
+    match slo.metric {
+        MetricHead::ResponseTime { threshold, .. } => {
+            let slower = counts.slower.get(usize::from(threshold)).copied().unwrap_or(0);
+            Tally { all: counts.in_response_time(), bad: slower }
+        }
+        MetricHead::Failures(share) => {
+            // Of a run that was cut short, only requests that ended are known.
+            let due = if open::is_finished(record) { counts.planned } else { 0 };
+            let bad = Outcome::ALL.into_iter().filter(|outcome| is_bad(*outcome, share));
+            let bad = bad.map(|outcome| counts.outcome(outcome)).sum();
+            Tally { all: due.max(counts.ended()), bad }
+        }
     }
-    let limit = record.head.thresholds.get(at).map_or(f64::MAX, |t| t.limit as f64 / 1e9);
-    let waited = stopped_at(record) - (f64::from(second) + 1.0);
-    if waited > limit { counts.planned.saturating_sub(counts.ended()) } else { 0 }
 }
 
-fn is_finished(record: &RunRecord) -> bool {
-    record.end.as_ref().is_some_and(|end| end.reason == EndReason::Finished)
-}
-
-/// When a run that was cut short was certainly still going on, in seconds.
-fn stopped_at(record: &RunRecord) -> f64 {
-    let requests = record.seconds.keys().next_back().copied();
-    let last = requests.max(record.generator.last().map(|second| second.second));
-    let ended = record.end.as_ref().map_or(0.0, |end| end.seconds);
-    ended.max(last.map_or(0.0, f64::from))
-}
-
-/// Of a run that was cut short, only requests that ended are known.
-fn failure_tally(record: &RunRecord, counts: &StepCounts, share: FailureShare) -> Tally {
-    let due = if is_finished(record) { counts.planned } else { 0 };
-    let bad = Outcome::ALL.into_iter().filter(|outcome| is_bad(*outcome, share));
-    Tally { all: due.max(counts.ended()), bad: bad.map(|outcome| counts.outcome(outcome)).sum() }
-}
-
-fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
+/// Whether a failure share counts an outcome.
+pub fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
     match share {
         FailureShare::Errors => !matches!(outcome, Outcome::Ok | Outcome::Rejected),
         FailureShare::ServerErrors => outcome == Outcome::ServerError,
@@ -150,8 +155,10 @@ pub struct Share {
     pub design_effect: f64,
     /// At least; 5 % beyond.
     pub low: f64,
-    /// At most; 5 % beyond.
+    /// At most; 5 % beyond, and that if every open request ends badly.
     pub high: f64,
+    /// Requests whose end is not known, as the run was cut short.
+    pub open: u64,
     level: Level,
 }
 
@@ -180,7 +187,13 @@ pub fn weigh(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Share {
     let total = Tally::sum(own.iter().copied());
     let half =
         if total.bad < FEW_SLOW { tallies_beyond_half(record, seconds, slo) } else { Vec::new() };
-    from_tallies(&own, &half)
+    let mut share = from_tallies(&own, &half);
+    let worst = worst_tallies(record, seconds, slo);
+    share.open = Tally::sum(worst.iter().copied()).all - total.all;
+    if share.open > 0 {
+        share.high = share.high.max(from_tallies(&worst, &half).high);
+    }
+    share
 }
 
 /// The share from its counts per second and, where they are few, the counts beyond half
@@ -191,7 +204,7 @@ pub(super) fn from_tallies(own: &[Tally], beyond_half: &[Tally]) -> Share {
     let design_effect = design_effect(&own).max(design_effect(&half));
     let seen = total.bad > 0 || half.iter().any(|block| block.bad > 0);
     let level = if seen { Level::Blocks(own.len().max(half.len())) } else { Level::Plain };
-    let mut share = Share { total, design_effect, low: 0.0, high: 1.0, level };
+    let mut share = Share { total, design_effect, low: 0.0, high: 1.0, open: 0, level };
     (share.low, share.high) = share.bounds_of(total.share(), 1.0);
     share
 }

@@ -24,6 +24,7 @@ pub mod lateness;
 #[cfg(test)]
 mod made;
 pub mod noise;
+pub mod open;
 pub mod overview;
 pub mod own_world;
 pub mod pairing;

@@ -96,11 +96,8 @@ pub fn all_met(facts: &Facts, slos: &[SloResult]) -> String {
 
 /// What the run cannot say.
 pub fn limits_of_knowledge(facts: &Facts, steady: Steadiness) -> Vec<String> {
-    [rare_events(facts), short(facts), drain(facts), open(facts), abandoned(facts), clock(facts)]
-        .into_iter()
-        .flatten()
-        .chain(drifting(steady))
-        .collect()
+    let all = [rare_events, short, drain, killed, open, abandoned, clock];
+    all.into_iter().filter_map(|limit| limit(facts)).chain(drifting(steady)).collect()
 }
 
 /// The rule of three: what did not occur in T may still occur once per T/3.
@@ -127,6 +124,15 @@ fn drain(facts: &Facts) -> Option<String> {
     let due: u64 = late.flat_map(|(_, second)| &second.counts).map(|step| step.planned).sum();
     (due > 0).then(|| {
         format!("{} due after the end of the schedule are not judged", counted(due, "request"))
+    })
+}
+
+/// What was seen is written once a second.
+fn killed(facts: &Facts) -> Option<String> {
+    facts.record.end.is_none().then(|| {
+        "what happened in the last second before the generator was killed: it was not written \
+         yet"
+        .to_owned()
     })
 }
 

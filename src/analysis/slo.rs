@@ -10,6 +10,7 @@ use crate::analysis::blame::Blame;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::facts::Facts;
 use crate::analysis::lateness;
+use crate::analysis::open;
 use crate::analysis::stats::Tally;
 use crate::analysis::window::Judged;
 use crate::analysis::wording;
@@ -28,7 +29,7 @@ pub fn plain_status(record: &RunRecord, judged: &Judged, slo: &SloHead) -> SloSt
         None => status_of(&evidence::weigh(record, &judged.seconds, slo), slo.allowed),
         Some(windows) => {
             let tallies = evidence::tallies(record, &judged.seconds, slo);
-            held(judged, &tallies, windows, slo.allowed).status(windows.share)
+            windows_status(record, judged, slo, windows, &tallies)
         }
     }
 }
@@ -37,8 +38,9 @@ fn status_of(share: &Share, allowed: f64) -> SloStatus {
     match share.total {
         Tally { all: 0, .. } => SloStatus::Inconclusive,
         // "None at all" is a statement about this run, which was seen as a whole.
-        Tally { bad, .. } if allowed <= 0.0 && bad == 0 => SloStatus::Met,
-        _ if allowed <= 0.0 => SloStatus::Missed,
+        Tally { bad, .. } if allowed <= 0.0 && bad > 0 => SloStatus::Missed,
+        _ if allowed <= 0.0 && share.open > 0 => SloStatus::Inconclusive,
+        _ if allowed <= 0.0 => SloStatus::Met,
         _ if share.high <= allowed => SloStatus::Met,
         _ if share.low > allowed => SloStatus::Missed,
         _ => SloStatus::Inconclusive,
@@ -50,7 +52,7 @@ pub fn judge(facts: &Facts, slo: &SloHead) -> SloResult {
     let share = evidence::weigh(facts.record, &facts.judged.seconds, slo);
     let mut result = blank(facts, slo, &share);
     if share.total.all == 0 {
-        result.note = Some("no request to judge".to_owned());
+        result.note = Some(unanswered(facts, &share).unwrap_or("no request to judge".to_owned()));
         return result;
     }
     match slo.windows {
@@ -138,7 +140,10 @@ fn measured(facts: &Facts, slo: &SloHead, share: &Share) -> (Option<Measured>, O
     match slo.metric {
         MetricHead::ResponseTime { quantile, .. } => {
             let Some(pool) = facts.pool(slo.step) else { return (None, None) };
-            times_measured(&pool.times.response, quantile, share)
+            let limit = threshold(facts.record, slo).map_or(u64::MAX, |limit| limit.limit / 1_000);
+            let seconds = &facts.judged.seconds;
+            let open = open::ages_beyond(facts.record, seconds, slo.step, limit);
+            times_measured(&Sparse::merged([&pool.times.response, &open]), quantile, share)
         }
         MetricHead::Failures(FailureShare::Unavailable) => {
             (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
@@ -199,7 +204,24 @@ fn doubt_generator(facts: &Facts, slo: &SloHead, share: &Share, result: &mut Slo
     ));
 }
 
+/// That the end of some requests is not known, where that may decide.
+fn unanswered(facts: &Facts, share: &Share) -> Option<String> {
+    let oldest = open::oldest(facts.record, &facts.judged.seconds).filter(|_| share.open > 0)?;
+    let age = if oldest > 0.0 {
+        format!(", some for more than {}", wording::seconds(oldest))
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "{} had no answer yet when the run was cut short{age}: bad or not, nobody knows",
+        wording::counted(share.open, "request"),
+    ))
+}
+
 fn what_is_needed(facts: &Facts, slo: &SloHead, share: &Share) -> String {
+    if let Some(note) = unanswered(facts, share) {
+        return note;
+    }
     let longer = share.factor_to_decide(slo.allowed).map(|factor| factor - 1.0);
     let seconds = longer.map(|more| more * facts.judged.length);
     match longer.zip(seconds).filter(|(_, seconds)| *seconds <= TOO_LONG) {
@@ -235,6 +257,24 @@ impl Held {
     }
 }
 
+/// Missed only if too few windows held whatever the end of open requests, met only if
+/// enough did.
+fn windows_status(
+    record: &RunRecord,
+    judged: &Judged,
+    slo: &SloHead,
+    windows: WindowsHead,
+    tallies: &[Tally],
+) -> SloStatus {
+    let worst = evidence::worst_tallies(record, &judged.seconds, slo);
+    let of = |tallies: &[Tally]| held(judged, tallies, windows, slo.allowed).status(windows.share);
+    match (of(tallies), of(&worst)) {
+        (SloStatus::Met, SloStatus::Missed) => SloStatus::Inconclusive,
+        (SloStatus::Met, worst) => worst,
+        (certain, _) => certain,
+    }
+}
+
 /// Windows are aligned to the beginning of what is judged; one with a second that is not
 /// judged, or without requests, is skipped.
 fn held(judged: &Judged, tallies: &[Tally], windows: WindowsHead, allowed: f64) -> Held {
@@ -266,7 +306,11 @@ fn held_if(
 fn judge_windows(facts: &Facts, slo: &SloHead, windows: WindowsHead, result: &mut SloResult) {
     let tallies = evidence::tallies(facts.record, &facts.judged.seconds, slo);
     let found = held(facts.judged, &tallies, windows, slo.allowed);
-    result.status = found.status(windows.share);
+    result.status = windows_status(facts.record, facts.judged, slo, windows, &tallies);
+    if result.status == SloStatus::Inconclusive {
+        let share = evidence::weigh(facts.record, &facts.judged.seconds, slo);
+        result.note = unanswered(facts, &share);
+    }
     if found.all == 0 {
         result.note = Some(format!("no complete window of {} s", windows.seconds));
         return;

@@ -28,6 +28,12 @@ impl Tally {
         if self.all == 0 { 0.0 } else { self.bad as f64 / self.all as f64 }
     }
 
+    /// With so many more bad ones.
+    #[must_use]
+    pub fn and(self, bad: u64) -> Tally {
+        Tally { all: self.all.saturating_add(bad), bad: self.bad.saturating_add(bad) }
+    }
+
     /// Both counts added up.
     pub fn sum(parts: impl IntoIterator<Item = Tally>) -> Tally {
         parts.into_iter().fold(Tally::default(), |sum, part| Tally {

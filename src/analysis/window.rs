@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use crate::analysis::assessment::Warmup;
+use crate::record::interval::Second;
 use crate::record::run::{EndReason, LoadHead, RunRecord};
 
 /// The warm-up of a scenario that declares none, in seconds.
@@ -89,11 +90,16 @@ pub fn planned_seconds(load: &LoadHead) -> f64 {
     load.seconds().clamp(0.0, LONGEST)
 }
 
-/// The end of the last second of which anything is known.
+/// Until when anything is known of a run whose generator was killed. What it saw is written
+/// once a second, a few milliseconds into the next one, so of the last second there may be as
+/// good as nothing.
 fn seen_seconds(record: &RunRecord) -> f64 {
-    let requests = record.seconds.keys().next_back().copied();
-    let generator = record.generator.last().map(|second| second.second);
-    requests.max(generator).map_or(0.0, |last| f64::from(last) + 1.0)
+    let generator = record.generator.last().map_or(0.0, |last| f64::from(last.second) + 1.0);
+    let Some((&last, found)) = record.seconds.last_key_value() else { return generator };
+    let due = |found: &Second| found.counts.iter().map(|step| step.planned).sum::<u64>();
+    let before = last.checked_sub(1).and_then(|before| record.seconds.get(&before)).map(due);
+    let part = before.map_or(1.0, |before| due(found) as f64 / before.max(1) as f64);
+    generator.max(f64::from(last) + part.min(1.0))
 }
 
 /// Whether the load after the warm-up is one constant rate to the end.

@@ -5,6 +5,7 @@ mod architecture;
 mod arms;
 mod baseline;
 mod cli;
+mod cut_short;
 mod demo_run;
 mod duet;
 mod exchange;
