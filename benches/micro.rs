@@ -24,6 +24,7 @@ use loadgate::engine::request::Prepared;
 use loadgate::experiment::head;
 use loadgate::http1::response::{Expected, Fed, Response};
 use loadgate::record::duet::GateSettings;
+use loadgate::record::failures::Failures;
 use loadgate::record::histogram::{Live, Sparse};
 use loadgate::record::interval::{Second, StepTimes};
 use loadgate::record::interval_log::{LogEncoder, parse_line};
@@ -153,6 +154,7 @@ static RECORD: LazyLock<RunRecord> = LazyLock::new(|| {
         seconds,
         generator: (0..HOUR).map(generator_second).collect(),
         target: Vec::new(),
+        failures: Failures::default(),
     }
 });
 
@@ -269,7 +271,7 @@ mod render {
     /// A whole `POST` with holes in path, header and body.
     #[divan::bench]
     fn request(bencher: Bencher<'_, '_>) {
-        let prepared = Prepared::all(&scenario(), "127.0.0.1:3000").pop();
+        let prepared = Prepared::all(&scenario(), "127.0.0.1:3000", 7).pop();
         let Some(Prepared::Filled(filled)) = prepared else {
             panic!("the last step has holes");
         };

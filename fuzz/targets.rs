@@ -240,7 +240,7 @@ pub fn scenario(data: &[u8]) -> u64 {
     let text = String::from_utf8_lossy(data);
     let found = read_scenario(&text, &text);
     if let Ok(scenario) = &found {
-        let _ = Prepared::all(scenario, "localhost");
+        let _ = Prepared::all(scenario, "localhost", 7);
         assert!(scenario.load.length().as_secs_f64().is_finite(), "an endless load");
     }
     figure_of_scenario(&found)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::record::failures::Failures;
 use crate::record::histogram::Sparse;
 use crate::record::interval::Second;
 use crate::record::outcome::{Cause, Outcome};
@@ -45,7 +46,8 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         faults: Vec::new(),
     };
     let generator = (0..seconds).map(calm).collect();
-    RunRecord { head, end: Some(end), seconds: BTreeMap::new(), generator, target: Vec::new() }
+    let (target, failures) = (Vec::new(), Failures::default());
+    RunRecord { head, end: Some(end), seconds: BTreeMap::new(), generator, target, failures }
 }
 
 pub(super) fn step(name: &str) -> StepHead {

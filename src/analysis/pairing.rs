@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::comparison::{ArmSecond, Pair, Paired};
 use crate::record::duet::{DuetFile, DuetRecord, Segment};
+use crate::record::failures::Failures;
 use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepTimes};
 use crate::record::outcome::Outcome;
@@ -96,6 +97,7 @@ fn empty(first: &RunRecord) -> RunRecord {
         seconds: BTreeMap::new(),
         generator: Vec::new(),
         target: Vec::new(),
+        failures: Failures::default(),
     }
 }
 

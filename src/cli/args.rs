@@ -262,6 +262,8 @@ pub enum SchemaOf {
     Noise,
     /// A baseline
     Baseline,
+    /// A line of exchanges.jsonl
+    Exchange,
 }
 
 /// `loadgate demo`

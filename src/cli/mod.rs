@@ -94,6 +94,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Comparison => crate::report::comparison::json::schema(),
         SchemaOf::Noise => crate::record::noise::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
+        SchemaOf::Exchange => crate::record::exchange::schema(),
     };
     output::result(&format!("{schema:#}\n"));
     Exit::Pass

@@ -153,6 +153,9 @@ impl<'a> Collector<'a> {
             self.writer.append(std::slice::from_ref(&part));
             tick.count(&part);
         }
+        for failure in batch.failures.drain(..) {
+            self.writer.failures.append(failure.written());
+        }
         batch.give_back();
         tick.level(&batch.gauges);
         tick.workers += usize::from(batch.last.is_none());

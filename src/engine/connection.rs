@@ -67,6 +67,8 @@ pub struct Connection {
     pub response: Response,
     /// The body of a response from which something is extracted.
     pub body: Vec<u8>,
+    /// The start of a response that is not plainly right, should it be kept.
+    pub heard: Vec<u8>,
     /// What the kernel did not take of the request.
     pub unwritten: Vec<u8>,
     /// Whether it lay idle before: it may have been closed since.
@@ -98,6 +100,7 @@ impl Connection {
         self.state = State::Busy(walk);
         self.response.restart(expected);
         self.body.clear();
+        self.heard.clear();
         self.unwritten.clear();
         self.times = Times { ready, ..Times::default() };
     }
@@ -164,6 +167,7 @@ impl Connections {
             state: State::Connecting(since, walk),
             response: Response::new(Expected { is_head: false, body_limit: 0 }),
             body: Vec::new(),
+            heard: Vec::new(),
             unwritten: Vec::new(),
             was_idle: false,
             times: Times::default(),

@@ -3,6 +3,7 @@
 use std::mem;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use crate::engine::evidence::Testimony;
 use crate::record::recorder::Due;
 use crate::record::sample::Sample;
 use crate::scenario::model::StepId;
@@ -19,6 +20,8 @@ pub struct Batch {
     pub samples: Vec<Vec<Sample>>,
     /// Requests that fell due or were sent.
     pub due: Vec<Due>,
+    /// What some of those that failed looked like.
+    pub failures: Vec<Testimony>,
     /// Levels at the end of the second.
     pub gauges: Gauges,
     /// Totals, set in the worker's last batch.
@@ -129,6 +132,8 @@ pub struct Ledger {
     send_lag_max: u64,
     canary_late_max: u64,
     late_ticks: [u64; 3],
+    /// What some requests that failed looked like.
+    pub failures: Vec<Testimony>,
     /// Iterations and requests in all.
     pub totals: Totals,
 }
@@ -181,6 +186,7 @@ impl Ledger {
     pub fn take(&mut self, batch: &mut Batch) {
         self.ended.take(batch);
         batch.due = mem::take(&mut self.due);
+        batch.failures = mem::take(&mut self.failures);
         batch.gauges.in_flight = self.in_flight;
         batch.gauges.in_flight_peak = mem::replace(&mut self.in_flight_peak, self.in_flight);
         batch.gauges.send_lag_max = mem::take(&mut self.send_lag_max);

@@ -6,13 +6,15 @@
 //! [`connection`], whose [`socket`] stamps what comes back, and a
 //! [`crate::http1::response`] is made of the bytes; [`classify`] names how it ended. [`due`] has the moments at which a walk must
 //! be looked at again. Once a second each worker sends its [`ledger`] to the [`collector`],
-//! which writes the record. Workers share nothing else.
+//! which writes the record; [`evidence`] has what some requests that failed looked like.
+//! Workers share nothing else.
 
 pub mod classify;
 pub mod clock;
 pub mod collector;
 pub mod connection;
 pub mod due;
+pub mod evidence;
 pub mod lateness;
 pub mod ledger;
 pub mod plan;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
@@ -75,6 +75,15 @@ impl Plan {
     /// The end of the schedule.
     pub fn end(&self) -> Moment {
         Moment(self.timing.length(self.scenario.load.length()).as_nanos() as u64)
+    }
+
+    /// A number that tells this run's requests from those of others: the second in which it
+    /// starts and the process, so that all workers and both arms of a duet have the same.
+    pub fn run(&self) -> u32 {
+        let ahead = self.start.saturating_duration_since(Instant::now());
+        let start = SystemTime::now() + ahead - self.start.elapsed();
+        let seconds = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        (seconds as u32) ^ std::process::id().rotate_left(16)
     }
 
     /// One worker's part of a ceiling, at least one.

@@ -1,5 +1,7 @@
 //! Requests made ready before the run: what never changes is written once.
 
+use std::ops::Range;
+
 use crate::scenario::model::{Scenario, Step};
 use crate::scenario::template::{Template, Values};
 
@@ -7,14 +9,38 @@ use crate::scenario::template::{Template, Values};
 const AGENT: &str = concat!("loadgate/", env!("CARGO_PKG_VERSION"));
 /// The longest request line and head: what is filled in may come from the target.
 const MAX_HEAD: usize = 64 * 1024;
+/// Digits of the number of a request in its id.
+const DIGITS: usize = 12;
 
 /// A step's request, as far as it is known before the run.
 #[derive(Debug)]
 pub enum Prepared {
-    /// Never changes: the bytes on the wire.
-    Fixed(Box<[u8]>),
+    /// Never changes but for its id.
+    Fixed(Fixed),
     /// Some of it is filled in each time.
     Filled(Box<Filled>),
+}
+
+/// A request that is written before the run.
+#[derive(Debug)]
+pub struct Fixed {
+    bytes: Box<[u8]>,
+    /// Where the digits of its number stand.
+    digits: Option<Range<usize>>,
+}
+
+impl Fixed {
+    /// The bytes on the wire.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Sets the number in its id to that of an iteration.
+    pub fn number(&mut self, iteration: u64) {
+        if let Some(digits) = self.digits.clone() {
+            self.bytes[digits].copy_from_slice(&hexadecimal(iteration));
+        }
+    }
 }
 
 /// A request with holes.
@@ -25,6 +51,8 @@ pub struct Filled {
     path: Template,
     /// From behind the path to the first field that is filled in.
     fields: String,
+    /// The field with the request's id, up to its number.
+    id: Option<String>,
     holes: Vec<(String, Template)>,
     body: Option<Template>,
 }
@@ -35,12 +63,22 @@ pub struct Unsendable;
 
 impl Prepared {
     /// Makes the requests of all steps ready.
-    pub fn all(scenario: &Scenario, authority: &str) -> Vec<Prepared> {
-        scenario.steps.iter().map(|step| Prepared::new(step, authority)).collect()
+    ///
+    /// Each request has an id of the form of a UUID (version 8, RFC 9562): the number of the
+    /// run, of the step, and of the iteration. One that is sent again keeps it.
+    pub fn all(scenario: &Scenario, authority: &str, run: u32) -> Vec<Prepared> {
+        let field = scenario.target.request_id.as_deref();
+        let prepared = |(place, step): (usize, &Step)| {
+            let is_own = |name: &&str| step.request.headers.iter().all(|(own, _)| own != name);
+            let id = field.filter(is_own);
+            let id = id.map(|name| format!("{name}: {run:08x}-{place:04x}-8000-8000-"));
+            Prepared::new(step, authority, id)
+        };
+        scenario.steps.iter().enumerate().map(prepared).collect()
     }
 
-    fn new(step: &Step, authority: &str) -> Prepared {
-        let filled = Filled::new(step, authority);
+    fn new(step: &Step, authority: &str, id: Option<String>) -> Prepared {
+        let filled = Filled::new(step, authority, id);
         if !filled.is_fixed() {
             return Prepared::Filled(Box::new(filled));
         }
@@ -50,12 +88,12 @@ impl Prepared {
         let (mut text, mut body) = (String::new(), String::new());
         // A literal of any length was the user's own choice.
         let _ = filled.render(&mut values, &mut text, &mut body);
-        Prepared::Fixed(text.into_bytes().into())
+        Prepared::Fixed(Fixed { bytes: text.into_bytes().into(), digits: filled.digits() })
     }
 }
 
 impl Filled {
-    fn new(step: &Step, authority: &str) -> Filled {
+    fn new(step: &Step, authority: &str, id: Option<String>) -> Filled {
         let request = &step.request;
         let mut fields = String::from(" HTTP/1.1\r\n");
         if !request.headers.iter().any(|(name, _)| name == "host") {
@@ -76,7 +114,15 @@ impl Filled {
         if request.body.is_none() && !is_bodiless {
             fields.push_str("content-length: 0\r\n");
         }
-        Filled { method, path: request.path.clone(), fields, holes, body: request.body.clone() }
+        let (path, body) = (request.path.clone(), request.body.clone());
+        Filled { method, path, fields, id, holes, body }
+    }
+
+    /// Where the digits of its number stand in a request that is fixed.
+    fn digits(&self) -> Option<Range<usize>> {
+        let path = self.path.as_literal()?.len();
+        let start = self.method.len() + path + self.fields.len() + self.id.as_ref()?.len();
+        Some(start..start + DIGITS)
     }
 
     fn is_fixed(&self) -> bool {
@@ -96,6 +142,11 @@ impl Filled {
         text.push_str(&self.method);
         self.path.render(values, text);
         text.push_str(&self.fields);
+        if let Some(id) = &self.id {
+            text.push_str(id);
+            text.extend(hexadecimal(values.iteration).map(char::from));
+            text.push_str("\r\n");
+        }
         for (name, template) in &self.holes {
             text.push_str(name);
             text.push_str(": ");
@@ -117,6 +168,14 @@ impl Filled {
         write!(text, "content-length: {}\r\n\r\n", body.len()).expect("a String takes everything");
         text.push_str(body);
     }
+}
+
+/// The last digits of a number.
+fn hexadecimal(number: u64) -> [u8; DIGITS] {
+    std::array::from_fn(|place| {
+        let digit = number >> (4 * (DIGITS - 1 - place)) & 0xf;
+        b"0123456789abcdef"[digit as usize]
+    })
 }
 
 fn push_field(fields: &mut String, name: &str, value: &str) {
@@ -154,8 +213,12 @@ mod tests {
     }
 
     fn wire(step: &Step, variables: &[Value]) -> Result<String, Unsendable> {
-        match Prepared::new(step, "api:3000") {
-            Prepared::Fixed(bytes) => Ok(String::from_utf8(bytes.into()).unwrap()),
+        let id = Some("x-request-id: 00c0ffee-0000-8000-8000-".to_owned());
+        match Prepared::new(step, "api:3000", id) {
+            Prepared::Fixed(mut fixed) => {
+                fixed.number(0x123_4567_89ab_cdef);
+                Ok(String::from_utf8(fixed.bytes().to_vec()).unwrap())
+            }
             Prepared::Filled(filled) => {
                 let mut random = || 0;
                 let mut values = Values {
@@ -174,12 +237,12 @@ mod tests {
     #[test]
     fn a_request_without_holes_is_written_once() {
         let step = step("GET", literal("/orders?limit=2", Escape::Url), None);
-        assert!(matches!(Prepared::new(&step, "api"), Prepared::Fixed(_)));
+        assert!(matches!(Prepared::new(&step, "api", None), Prepared::Fixed(_)));
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(
             wire(&step, &[]).unwrap(),
             format!(
-                "GET /orders?limit=2 HTTP/1.1\r\nhost: api:3000\r\nuser-agent: loadgate/{version}\r\naccept: */*\r\n\r\n"
+                "GET /orders?limit=2 HTTP/1.1\r\nhost: api:3000\r\nuser-agent: loadgate/{version}\r\naccept: */*\r\nx-request-id: 00c0ffee-0000-8000-8000-456789abcdef\r\n\r\n"
             )
         );
     }
@@ -199,6 +262,9 @@ mod tests {
         ));
         let text = wire(&step, &[Value::Text("é\r\nx-evil: 1".to_owned())]).unwrap();
         assert!(text.starts_with("POST /o/%C3%A9%0D%0Ax-evil%3A%201 HTTP/1.1\r\n"), "{text}");
+        assert!(
+            text.contains("\r\nx-request-id: 00c0ffee-0000-8000-8000-000000000002\r\nx-order:")
+        );
         assert!(
             text.contains("\r\nx-order: éx-evil: 1\r\ncontent-length: 13\r\n\r\né\r\nx-evil: 1"),
             "{text}"

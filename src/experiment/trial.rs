@@ -24,6 +24,7 @@ use crate::experiment::start::Started;
 use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::{self, RunWriter, StoreError};
+use crate::record::target_log::TARGET_LOG;
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::schedule::arms::Timing;
 use crate::target::process::{ExitReport, Supervisor};
@@ -33,8 +34,6 @@ use crate::target::start_error::StartError;
 /// From the end of the preparations to the start of the schedule: time for the workers'
 /// threads to come up.
 pub(super) const LEAD: Duration = Duration::from_millis(20);
-/// The target's own output, in the run folder.
-pub const TARGET_LOG: &str = "target.log";
 
 /// What a trial needs.
 pub struct Trial<'a> {
@@ -129,9 +128,13 @@ impl Trial<'_> {
         let log = self.folder.join(TARGET_LOG);
         let target = Started::start(&self.scenario, &self.supervisor, &log, self.watch)?;
         target.wait_until_ready(&self.scenario, &self.control, self.watch)?;
-        let record = self.load(&target);
+        let mut record = self.load(&target);
         (self.watch)(Event::Stopping);
         target.stop();
+        if let Ok(record) = &mut record {
+            // It may have said more until now.
+            record.failures.read_log(self.folder, &record.head);
+        }
         record
     }
 

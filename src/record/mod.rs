@@ -1,13 +1,15 @@
 //! The waist: plain data about one run.
 //!
 //! The engine and the target monitor write it; analysis and reports read it. On
-//! disk it is `run.json` and `intervals.hlog`, and `judged-by.json` beside them where a
+//! disk it is `run.json` and `intervals.hlog`, with `exchanges.jsonl` where requests failed, and `judged-by.json` beside them where a
 //! baseline was named. Nothing here measures, judges or draws.
 
 pub mod baseline;
 pub mod baseline_file;
 mod claims;
 pub mod duet;
+pub mod exchange;
+pub mod failures;
 pub mod fingerprint;
 pub mod histogram;
 pub mod interval;
@@ -17,10 +19,12 @@ mod log_reader;
 pub mod noise;
 pub mod outcome;
 pub mod recorder;
+pub mod redaction;
 pub mod run;
 pub mod sample;
 pub mod spool;
 pub mod store;
+pub mod target_log;
 pub mod telemetry;
 
 /// A small head for tests.

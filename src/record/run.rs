@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::failures::Failures;
 use crate::record::interval::Second;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::load::ArrivalProcess;
@@ -27,6 +28,8 @@ pub struct RunRecord {
     pub generator: Vec<GeneratorSecond>,
     /// Ascending; empty when nothing is known of the target's inside.
     pub target: Vec<TargetSecond>,
+    /// What failing requests looked like.
+    pub failures: Failures,
 }
 
 /// What was known before the first request.

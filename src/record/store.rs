@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::claims::{check_counts, check_head, check_length, check_place};
+use crate::record::failures::{Failures, FailuresWriter};
 use crate::record::interval::{Second, StepCounts, StepTimes};
 use crate::record::interval_log::LogEncoder;
 use crate::record::log_reader;
@@ -100,6 +101,8 @@ pub struct RunWriter {
     encoder: LogEncoder,
     log: Spool,
     journal: Spool,
+    /// What failing requests looked like.
+    pub failures: FailuresWriter,
 }
 
 impl RunWriter {
@@ -111,7 +114,8 @@ impl RunWriter {
         log.append(LogEncoder::header(&head.scenario, head.started_unix_ms).as_bytes());
         write_run(folder, &empty(&head, None), Durable::Eventually)?;
         let encoder = LogEncoder::default();
-        Ok(RunWriter { folder: folder.to_owned(), head, encoder, log, journal })
+        let (folder, failures) = (folder.to_owned(), FailuresWriter::create(folder));
+        Ok(RunWriter { folder, head, encoder, log, journal, failures })
     }
 
     /// Adds what was learnt since the last time.
@@ -152,6 +156,8 @@ impl RunWriter {
         self.journal.flush();
         end.faults.extend([self.log.fault(), self.journal.fault()].into_iter().flatten());
         let mut record = self.read_back(end)?;
+        record.failures = self.failures.finish();
+        record.failures.read_log(&self.folder, &self.head);
         match write_run(&self.folder, &record, Durable::AtOnce) {
             Ok(()) => drop(fs::remove_file(self.folder.join(JOURNAL_FILE))),
             Err(error) => {
@@ -192,7 +198,8 @@ enum Durable {
 
 fn empty(head: &Head, end: Option<End>) -> RunRecord {
     let (generator, target) = (Vec::new(), Vec::new());
-    RunRecord { head: head.clone(), end, seconds: BTreeMap::new(), generator, target }
+    let failures = Failures::default();
+    RunRecord { head: head.clone(), end, seconds: BTreeMap::new(), generator, target, failures }
 }
 
 /// Whether a run with such a head could begin in an existing folder; leaves nothing there.
@@ -251,6 +258,8 @@ pub fn read(path: &Path) -> Result<RunRecord, StoreError> {
     let torn = if record.end.is_none() { Torn::Ignored } else { Torn::Refused };
     read_optional(&folder.join(LOG_FILE), |lines| read_log(lines, &mut record, torn))?;
     check_length(&record).map_err(malformed)?;
+    record.failures = Failures::read(folder, &record.head)
+        .map_err(|(path, error)| StoreError::Io(path, error))?;
     Ok(record)
 }
 
@@ -271,6 +280,7 @@ fn from_file(file: RunFile) -> Result<RunRecord, String> {
         seconds,
         generator: file.generator_seconds,
         target: file.target_seconds,
+        failures: Failures::default(),
     })
 }
 

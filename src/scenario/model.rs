@@ -96,6 +96,8 @@ pub struct Target {
     pub ready: Ready,
     /// The path of its Prometheus metrics.
     pub metrics: Option<String>,
+    /// The field that carries each request's id, in lower case; `None`: none does.
+    pub request_id: Option<String>,
     /// How the arms of a duet are started beside each other.
     pub arms: Arms,
     /// Set when the port of the address was given to the target by a variable, which no

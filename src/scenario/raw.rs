@@ -71,6 +71,10 @@ pub(crate) struct RawTarget {
     /// The path of its Prometheus metrics.
     #[schemars(example = "/metrics")]
     pub(crate) metrics: Option<String>,
+    /// The header that carries an id of each request, to find it in the target's log; without
+    /// it, x-request-id. `none` sends no id.
+    #[schemars(example = &"x-correlation-id")]
+    pub(crate) request_id: Option<String>,
     /// In a duet: the environment variable that tells the command its port; without it, PORT.
     #[schemars(example = &"PORT")]
     pub(crate) port_variable: Option<String>,

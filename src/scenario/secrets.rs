@@ -67,6 +67,11 @@ impl Secrets {
         }
     }
 
+    /// Every remembered value.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|secret| secret.value.as_str())
+    }
+
     /// This value is no secret after all.
     pub(crate) fn forget(&mut self, value: &str) {
         self.0.retain(|known| known.value != value);

@@ -15,6 +15,7 @@ mod pace;
 mod pair;
 mod report;
 mod serve;
+mod testify;
 mod walking;
 
 use std::io;
@@ -29,6 +30,7 @@ use crate::engine::clock::Clock;
 use crate::engine::collector::Message;
 use crate::engine::connection::{ConnectionKey, Connections};
 use crate::engine::due::{Alarms, Limits};
+use crate::engine::evidence::Witness;
 use crate::engine::lateness::Lateness;
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::{Plan, Stop};
@@ -95,6 +97,7 @@ struct Worker {
     closing: bool,
     room: Room,
     reporter: Reporter,
+    witness: Witness,
 }
 
 /// Starts a worker's thread. It ends when the schedule is done or `plan.stop` says so, with
@@ -115,7 +118,7 @@ impl Worker {
         Ok(Worker {
             clock: Clock::new(plan.start),
             end: plan.end(),
-            prepared: Prepared::all(&scenario, &plan.authority),
+            prepared: Prepared::all(&scenario, &plan.authority, plan.run()),
             poller: Poller::new(plan.start)?,
             connections: Connections::new(plan.share(scenario.limits.connections)),
             walks: Slab::new(),
@@ -137,6 +140,7 @@ impl Worker {
                 body: String::new(),
             },
             reporter: Reporter::new(index, out),
+            witness: Witness::new(&scenario),
             plan,
         })
     }
@@ -240,6 +244,7 @@ impl Worker {
         while let Some(wait) = self.limits.take(now) {
             self.give_up(wait);
         }
+        self.ledger.failures.extend(self.witness.take());
         self.reporter.report_past(now, &mut self.ledger, self.connections.open());
     }
 
@@ -273,6 +278,7 @@ impl Worker {
     }
 
     fn report_last(&mut self) {
+        self.ledger.failures.extend(self.witness.take());
         self.reporter.report_last(self.clock.now(), &mut self.ledger, self.connections.open());
     }
 

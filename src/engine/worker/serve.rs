@@ -9,8 +9,9 @@ use std::io;
 use crate::engine::classify::{self, Ending};
 use crate::engine::connection::{ConnectionKey, State};
 use crate::engine::due::Wait;
+use crate::engine::evidence;
 use crate::engine::poller::Ready;
-use crate::engine::request::{Prepared, is_idempotent};
+use crate::engine::request::{Prepared, Unsendable, is_idempotent};
 use crate::engine::socket::{Received, Socket};
 use crate::engine::walk::Place;
 use crate::engine::worker::Worker;
@@ -160,7 +161,7 @@ impl Worker {
         let Some(connection) = self.connections.find(key) else { return };
         connection.begin(walk, expected, ready);
         let bytes = match &self.prepared[step.index()] {
-            Prepared::Fixed(bytes) => bytes,
+            Prepared::Fixed(fixed) => fixed.bytes(),
             Prepared::Filled(_) => self.room.request.as_bytes(),
         };
         let walk = &mut self.walks[walk];
@@ -187,10 +188,19 @@ impl Worker {
     }
 
     /// Fills in a request that is not always the same.
-    fn render(&mut self, key: usize) -> Result<(), crate::engine::request::Unsendable> {
+    fn render(&mut self, key: usize) -> Result<(), Unsendable> {
+        self.render_at(key, super::report::unix_millis())
+    }
+
+    /// The same at another time.
+    pub(super) fn render_at(&mut self, key: usize, unix_millis: u64) -> Result<(), Unsendable> {
         let walk = &mut self.walks[key];
-        let Prepared::Filled(filled) = &self.prepared[walk.asking.step.index()] else {
-            return Ok(());
+        let filled = match &mut self.prepared[walk.asking.step.index()] {
+            Prepared::Fixed(fixed) => {
+                fixed.number(walk.iteration);
+                return Ok(());
+            }
+            Prepared::Filled(filled) => filled,
         };
         let user = &self.users[walk.user];
         walk.choices = walk.asking.choices.clone();
@@ -199,7 +209,7 @@ impl Worker {
             variables: &user.variables,
             user: user.number,
             iteration: walk.iteration,
-            unix_millis: super::report::unix_millis(),
+            unix_millis,
             random: &mut || choices.bits(),
         };
         filled.render(&mut values, &mut self.room.request, &mut self.room.body)
@@ -263,6 +273,12 @@ impl Worker {
             Err(Unreadable::Malformed) => Reading::Broken(Cause::Malformed),
             Err(Unreadable::TooLarge) => Reading::Broken(Cause::TooLarge),
         };
+        let is_fine = matches!(reading, Reading::Complete { .. })
+            && step.extract.is_empty()
+            && connection.response.status().is_some_and(|status| step.expect.accepts(status));
+        if !is_fine {
+            evidence::hear(&mut connection.heard, &self.room.input[..received.bytes]);
+        }
         Ok((received, reading))
     }
 
@@ -363,6 +379,7 @@ impl Worker {
         };
         let times = connection.times;
         let (status, body_bytes) = (connection.response.status(), connection.response.body_bytes());
+        self.witness.take_over(self.walks[walk].ticket, &mut connection.heard);
         let write_lag = times.sent.map_or(0, |sent| sent.since(times.ready));
         let is_answered = !matches!(ending.0, Outcome::Timeout | Outcome::TransportError);
         let ended = if is_answered { times.last_byte } else { self.clock.now() };

@@ -186,9 +186,10 @@ impl Worker {
             (sample.outcome, sample.cause) = (Outcome::CheckFailed, Some(Cause::ExtractionMissing));
         }
         walk.due = sample.ended.max(walk.due);
-        walk.ticket = 0;
+        let ticket = std::mem::take(&mut walk.ticket);
         self.ledger.ended(sample);
         if sample.outcome != Outcome::Ok {
+            self.testify(key, ticket, &sample);
             return self.end(key, false);
         }
         if step.once {

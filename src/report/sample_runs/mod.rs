@@ -15,6 +15,7 @@ use crate::analysis::assessment::{
     Assessment, Counts, Finding, GeneratorError, MeanMax, Measured, Saturation, Severity,
     SloResult, SloStatus, Steadiness, Summary, Times, Verdict, Warmup, Window,
 };
+use crate::record::failures::Failures;
 use crate::record::outcome::Outcome;
 use crate::record::run::{
     End, EndReason, Environment, Head, LimitsHead, LoadHead, RunRecord, StageHead, StepHead,
@@ -255,6 +256,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
         seconds: BTreeMap::new(),
         generator: Vec::new(),
         target: Vec::new(),
+        failures: Failures::default(),
     }
 }
 

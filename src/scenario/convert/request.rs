@@ -133,7 +133,7 @@ fn headers(
 }
 
 /// What is wrong with a header's name, in lower case.
-fn header_fault(name: &str) -> Option<Fault> {
+pub(super) fn header_fault(name: &str) -> Option<Fault> {
     const OURS: [&str; 9] = [
         "content-length",
         "transfer-encoding",

@@ -12,7 +12,10 @@ use super::super::read::Origin;
 use super::super::template::parse::url_fault;
 use super::arms;
 use super::load::positive;
+use super::request::header_fault;
 
+/// The header that carries each request's id if the scenario does not say.
+const REQUEST_ID: &str = "x-request-id";
 /// How long a target may take to become ready if the scenario does not say.
 const READY_WITHIN: &str = "30s";
 /// The same for one that runs already, or does not.
@@ -46,7 +49,9 @@ pub(super) fn target(
     let ready = ready(raw.ready.as_ref(), within, &at.key("ready"), check);
     let metrics = path(raw.metrics.as_deref(), &at.key("metrics"), check);
     let arms = arms::arms(raw, &at, check);
-    Some(Target { address: address?, start, ready: ready?, metrics, arms: arms?, assigned: None })
+    let request_id = request_id(raw, &at.key("request_id"), check);
+    let (address, ready, arms) = (address?, ready?, arms?);
+    Some(Target { address, start, ready, metrics, request_id, arms, assigned: None })
 }
 
 impl HttpAddress {
@@ -250,6 +255,25 @@ fn ready(
     let within = check.accept(&at.key("within"), within);
     let path = path(raw.and_then(|raw| raw.path.as_deref()), &at.key("path"), check);
     Some(Ready { path, within: within? })
+}
+
+/// The header that carries each request's id.
+fn request_id(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) -> Option<String> {
+    let name =
+        raw.request_id.as_deref().map_or_else(|| REQUEST_ID.to_owned(), |name| check.fill(name));
+    let name = name.to_ascii_lowercase();
+    if name == "none" {
+        return None;
+    }
+    let fault = header_fault(&name).or_else(|| {
+        let is_taken = matches!(name.as_str(), "host" | "user-agent" | "content-type" | "cookie");
+        is_taken.then(|| Fault::new(format!("the header \"{name}\" has a meaning of its own")))
+    });
+    if let Some(fault) = fault {
+        check.value(at, fault.help("write \"x-request-id\", or \"none\" to send no id"));
+        return None;
+    }
+    Some(name)
 }
 
 fn path(text: Option<&str>, at: &Pointer, check: &mut Check<'_>) -> Option<String> {
