@@ -480,10 +480,13 @@ mod tests {
         let mut other_step = fast();
         other_step.head.steps.push(made::step("never due"));
         other_step.head.slos[0].step = Some(1);
-        let assessment = check(&other_step, Verdict::Inconclusive, "never due: p99 < 500ms");
+        let assessment =
+            check(&other_step, Verdict::Inconclusive, "\"never due\" (GET /) was never tried");
         assert_eq!(assessment.slos[0].measured, None);
-        other_step.head.slos[0].step = Some(999);
-        check(&other_step, Verdict::Inconclusive, "step 999");
+        assert!(assessment.reasons[1].starts_with("never due: p99 < 500ms"));
+        let mut unknown_step = fast();
+        unknown_step.head.slos[0].step = Some(999);
+        check(&unknown_step, Verdict::Inconclusive, "step 999");
     }
 
     #[test]
@@ -496,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_errors_is_a_miss() {
+    fn nothing_but_errors_is_nothing_known() {
         let mut record = run(60, 50.0);
         record.head.slos = vec![
             made::p99(),
@@ -504,12 +507,99 @@ mod tests {
             made::failures(FailureShare::Unavailable, 0.001),
         ];
         add(&mut record, 0..60, &[Requests::ended(50, Outcome::ServerError)]);
-        let assessment = check(&record, Verdict::SloMissed, "100 % of 2,500 requests");
+        let voided = "never worked: server error on all 3,000 tries";
+        let assessment = check(&record, Verdict::Invalid, voided);
+        has(&assessment, "never_worked", Severity::Invalidates);
         let statuses: Vec<_> = assessment.slos.iter().map(|slo| slo.status).collect();
         assert_eq!(statuses, [SloStatus::Inconclusive, SloStatus::Missed, SloStatus::Missed]);
         assert!((assessment.total.error_rate - 1.0).abs() < 1e-12);
         assert_eq!(assessment.slos[2].measured, Some(Measured::GoodShare(0.0)));
         assert!((assessment.slos[2].limit - 0.999).abs() < 1e-15);
+    }
+
+    #[test]
+    fn one_success_in_the_warmup_makes_it_a_miss() {
+        let mut record = run(60, 50.0);
+        record.head.slos = vec![made::p99(), made::failures(FailureShare::Errors, 0.001)];
+        add(&mut record, 0..1, &[Requests::ok(1, 20_000)]);
+        add(&mut record, 0..60, &[Requests::ended(50, Outcome::ServerError)]);
+        check(&record, Verdict::SloMissed, "Errors 0.001 missed: 100 % of 2,500 requests");
+    }
+
+    /// Of 12,000 good requests: the run would pass but for one other step.
+    fn beside(second_step: impl FnOnce(&mut RunRecord)) -> RunRecord {
+        let mut record = fast();
+        record.head.steps.push(made::step("show"));
+        for second in record.seconds.values_mut() {
+            second.counts.push(crate::record::interval::StepCounts::default());
+            second.times.push(crate::record::interval::StepTimes::default());
+        }
+        second_step(&mut record);
+        record
+    }
+
+    fn show(number: u64, outcome: Outcome) -> Requests {
+        Requests { step: 1, ..Requests::ended(number, outcome) }
+    }
+
+    #[test]
+    fn a_step_that_never_worked_voids_what_the_others_passed() {
+        let record = beside(|record| add(record, [40], &[show(1, Outcome::CheckFailed)]));
+        check(&record, Verdict::Invalid, "\"show\" (GET /) never worked: check failed on the only");
+        let record = beside(|record| {
+            add(record, [2], &[Requests { step: 1, ..Requests::ok(1, 20_000) }]);
+            add(record, [40], &[show(1, Outcome::CheckFailed)]);
+        });
+        check(&record, Verdict::Pass, "met");
+    }
+
+    #[test]
+    fn a_step_that_was_never_tried_rules_out_a_pass_and_hides_no_miss() {
+        let untried = beside(|_| {});
+        let assessment = check(&untried, Verdict::Inconclusive, "no iteration came so far");
+        has(&assessment, "never_tried", Severity::Withholds);
+        let mut missed = beside(|_| {});
+        add(&mut missed, 0..60, &[Requests::ok(20, 900_000)]);
+        check(&missed, Verdict::SloMissed, "missed");
+        let unsent = beside(|record| add(record, [40], &[show(7, Outcome::Unsent)]));
+        check(&unsent, Verdict::Inconclusive, "was due 7 times and never sent");
+        let mut other_flow = beside(|_| {});
+        other_flow.head.steps[1].flow = "buy".to_owned();
+        check(&other_flow, Verdict::Inconclusive, "no iteration took the flow \"buy\"");
+    }
+
+    #[test]
+    fn what_comes_after_a_step_that_never_works_is_its_doing() {
+        let mut record = run(60, 50.0);
+        record.head.steps.push(made::step("show"));
+        add(&mut record, 0..60, &[Requests::ended(50, Outcome::CheckFailed)]);
+        let assessment = check(&record, Verdict::Invalid, "\"list\" (GET /) never worked");
+        assert!(assessment.findings.iter().all(|finding| finding.kind != "never_tried"));
+    }
+
+    #[test]
+    fn a_run_that_was_given_up_stays_so_whatever_came_later() {
+        let mut record = fast();
+        record.seconds.retain(|second, _| *second < 6);
+        record.generator.truncate(6);
+        let end = record.end.as_mut().unwrap();
+        (end.scheduled, end.seconds) = (5.4, 6.0);
+        end.reason = EndReason::Hopeless { detail: "the step \"list\" never worked".to_owned() };
+        let assessment = check(&record, Verdict::Invalid, "\"list\" never worked");
+        assert_eq!((assessment.window.from, assessment.window.to), (0, 6));
+        let cut = assessment.reasons.last().unwrap();
+        assert!(cut.starts_with("ended early, as it could not work, after 5 of 60 s"), "{cut}");
+        record.end.as_mut().unwrap().reason = EndReason::Interrupted { signal: 2 };
+        assert_ne!(assess(&record).verdict, Verdict::Invalid);
+    }
+
+    #[test]
+    fn a_refusal_is_a_failed_request() {
+        let mut record = run(60, 50.0);
+        record.head.slos = vec![made::failures(FailureShare::Errors, 0.001)];
+        add(&mut record, 0..60, &[Requests::ok(40, 9_000), Requests::ended(10, Outcome::Rejected)]);
+        let assessment = check(&record, Verdict::SloMissed, "20 % of 2,500 requests");
+        assert!((assessment.total.error_rate - 0.2).abs() < 1e-12);
     }
 
     #[test]

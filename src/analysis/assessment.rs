@@ -48,7 +48,8 @@ pub enum Verdict {
     Regressed,
     /// Too little evidence.
     Inconclusive,
-    /// The generator, not the target, was the limit.
+    /// It says nothing about the target: the generator was the limit, or the scenario does
+    /// not work.
     Invalid,
     /// The target was not ready in time, or died.
     TargetLost,
@@ -208,6 +209,8 @@ pub enum Severity {
     Note,
     /// Cannot change the verdict, but should be mended.
     Warning,
+    /// Rules out a pass: part of the scenario was not tested.
+    Withholds,
     /// Voids the verdict.
     Invalidates,
 }
@@ -258,7 +261,7 @@ pub struct Summary {
     pub throughput: f64,
     /// Requests that ended ok per second.
     pub goodput: f64,
-    /// Share of requests that ended neither ok nor rejected.
+    /// Share of requests that ended otherwise than ok.
     pub error_rate: f64,
     /// Response time as objectives read it.
     pub response: Option<Times>,

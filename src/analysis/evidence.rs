@@ -96,7 +96,7 @@ fn ended_tally(record: &RunRecord, counts: &StepCounts, slo: &SloHead) -> Tally 
 /// Whether a failure share counts an outcome.
 pub fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
     match share {
-        FailureShare::Errors => !matches!(outcome, Outcome::Ok | Outcome::Rejected),
+        FailureShare::Errors => outcome != Outcome::Ok,
         FailureShare::ServerErrors => outcome == Outcome::ServerError,
         FailureShare::ClientErrors => outcome == Outcome::ClientError,
         FailureShare::CheckFailures => outcome == Outcome::CheckFailed,

@@ -1,12 +1,14 @@
 //! Doubts about a run's validity, and other things that should be mended.
 //!
 //! The table of METHODS.md, section 2, one function per line. Only what says that the
-//! generator itself fell short voids a verdict; a target that stalls fails by itself.
+//! generator itself fell short, or that a step never worked, voids a verdict; a target that
+//! stalls fails by itself.
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
 use crate::analysis::own_world;
 use crate::analysis::wording::{count, counted, millis, percent};
+use crate::analysis::worked;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
 use crate::record::run::MetricHead;
@@ -26,6 +28,8 @@ const SMALL_LAG: f64 = 1.0;
 /// Everything that is to be said about how the run went, the gravest first.
 pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
     let single = [
+        worked::never_worked(facts),
+        worked::never_tried(facts),
         unsent(facts),
         in_flight_limit(facts),
         connection_limit(facts),

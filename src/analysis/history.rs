@@ -105,7 +105,7 @@ pub struct PastRun {
     pub started: String,
     /// Requests that fell due and have an outcome.
     pub requests: u64,
-    /// Share of them that ended neither ok nor rejected.
+    /// Share of them that ended otherwise than ok.
     pub error_rate: f64,
     /// p50, p95 and p99 in ms.
     pub times: [f64; 3],

@@ -57,6 +57,7 @@ pub(super) fn step(name: &str) -> StepHead {
         label: "GET /".to_owned(),
         tag: name.to_owned(),
         timeout_ms: 10_000,
+        expects: "200".to_owned(),
     }
 }
 

@@ -3,8 +3,8 @@
 //! Pure: no files, no clock, no threads, no randomness of its own. The answer for a
 //! record never changes. [`assess::assess`] is the way in: `window` and `settle` choose
 //! what is judged, `facts` puts it together, `slo` weighs the `evidence` for each
-//! objective with the doubts of `audit`, `findings` and `hints` say what else was seen,
-//! and `verdict` decides. `plan` says before a run what it can show at best.
+//! objective with the doubts of `audit`, `worked` asks whether each step ever did,
+//! `findings` and `hints` say what else was seen, and `verdict` decides. `plan` says before a run what it can show at best.
 
 pub mod accepted;
 pub mod assess;
@@ -44,3 +44,4 @@ pub mod summary;
 pub mod verdict;
 pub mod window;
 pub mod wording;
+pub mod worked;

@@ -32,7 +32,7 @@ pub struct Overview {
 pub struct RunFigures {
     /// p50, p95 and p99 in ms.
     pub times: [f64; 3],
-    /// Share of requests that ended neither ok nor rejected.
+    /// Share of requests that ended otherwise than ok.
     pub error_rate: f64,
 }
 

@@ -31,7 +31,7 @@ pub fn whole_run(record: &RunRecord) -> Counts {
 fn summary(facts: &Facts, pool: &Pool, step: Option<u16>) -> Summary {
     let head = step.and_then(|step| facts.record.head.steps.get(usize::from(step)));
     let ended = pool.counts.ended();
-    let failed = ended - pool.counts.outcome(Outcome::Ok) - pool.counts.outcome(Outcome::Rejected);
+    let failed = ended - pool.counts.outcome(Outcome::Ok);
     let rate = |count: u64| per_second(count, facts.judged.length);
     Summary {
         name: head.map_or_else(|| "all".to_owned(), |step| step.name.clone()),

@@ -1,6 +1,7 @@
 //! One answer for a run: target lost before invalid before SLO missed before
 //! inconclusive before pass, and the reasons for it in that order. A doubt about one
-//! objective voids the run only if no other one is missed beyond doubt.
+//! objective voids the run only if no other one is missed beyond doubt. A step that was never
+//! tried rules out a pass, and nothing worse.
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus, Verdict};
 use crate::analysis::facts::Facts;
@@ -11,17 +12,21 @@ use crate::record::run::EndReason;
 /// The answer.
 pub fn verdict(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Verdict {
     let any = |status: SloStatus| slos.iter().any(|slo| slo.status == status);
-    let voided = findings.iter().any(|finding| finding.severity == Severity::Invalidates);
+    let has = |severity| findings.iter().any(|finding| finding.severity == severity);
     if target_died(facts).is_some() {
         Verdict::TargetLost
-    } else if voided {
+    } else if has(Severity::Invalidates) {
         Verdict::Invalid
     } else if any(SloStatus::Missed) {
         // Missed whatever part the generator had; a doubt about another one changes nothing.
         Verdict::SloMissed
     } else if any(SloStatus::Invalid) {
         Verdict::Invalid
-    } else if any(SloStatus::Inconclusive) || slos.is_empty() || is_empty(facts) {
+    } else if any(SloStatus::Inconclusive)
+        || has(Severity::Withholds)
+        || slos.is_empty()
+        || is_empty(facts)
+    {
         Verdict::Inconclusive
     } else {
         Verdict::Pass
@@ -32,11 +37,11 @@ pub fn verdict(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Verdi
 pub fn reasons(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<String> {
     let died = target_died(facts).map(|detail| format!("the target died under load: {detail}"));
     let mut reasons: Vec<String> = died.into_iter().collect();
-    let voiding = findings.iter().filter(|finding| finding.severity == Severity::Invalidates);
-    reasons.extend(voiding.map(|finding| finding.evidence.clone()));
+    reasons.extend(with_severity(findings, Severity::Invalidates));
     for status in [SloStatus::Missed, SloStatus::Invalid] {
         reasons.extend(with_status(slos, status));
     }
+    reasons.extend(with_severity(findings, Severity::Withholds));
     if is_empty(facts) {
         reasons.push("no request was due in the judged part of the run".to_owned());
     } else {
@@ -56,10 +61,15 @@ fn with_status(slos: &[SloResult], status: SloStatus) -> impl Iterator<Item = St
     slos.iter().filter(move |slo| slo.status == status).map(sentences::of)
 }
 
+fn with_severity(findings: &[Finding], severity: Severity) -> impl Iterator<Item = String> {
+    let wanted = findings.iter().filter(move |finding| finding.severity == severity);
+    wanted.map(|finding| finding.evidence.clone())
+}
+
 fn target_died<'a>(facts: &Facts<'a>) -> Option<&'a str> {
     match &facts.record.end.as_ref()?.reason {
         EndReason::TargetDied { detail } => Some(detail),
-        EndReason::Finished | EndReason::Interrupted { .. } => None,
+        EndReason::Finished | EndReason::Interrupted { .. } | EndReason::Hopeless { .. } => None,
     }
 }
 
@@ -74,6 +84,7 @@ fn cut_short(facts: &Facts) -> Option<String> {
         None => "the generator was killed".to_owned(),
         Some(EndReason::Finished) => return None,
         Some(EndReason::Interrupted { signal }) => format!("interrupted by signal {signal}"),
+        Some(EndReason::Hopeless { .. }) => "ended early, as it could not work,".to_owned(),
         Some(EndReason::TargetDied { .. }) => "cut short".to_owned(),
     };
     let measured = window::measured_seconds(record).round();

@@ -50,7 +50,17 @@ impl Judged {
 
 /// The seconds of a run that the schedule puts up for judgement.
 pub fn judged(record: &RunRecord) -> Judged {
-    of_load(&record.head.load, measured_seconds(record))
+    let measured = measured_seconds(record);
+    match record.end.as_ref().map(|end| &end.reason) {
+        Some(EndReason::Hopeless { .. }) => whole(measured),
+        _ => of_load(&record.head.load, measured),
+    }
+}
+
+/// What could not work did not warm up either, and ends before a warm-up does.
+fn whole(measured: f64) -> Judged {
+    let to = measured.ceil() as u32;
+    Judged { from: 0, to, warmup: Warmup::None, seconds: (0..to).collect(), length: measured }
 }
 
 /// The judged seconds of a load profile of which so many seconds were run.
@@ -78,9 +88,12 @@ pub fn measured_seconds(record: &RunRecord) -> f64 {
     let planned = planned_seconds(&record.head.load);
     match record.end.as_ref().map(|end| (&end.reason, end.scheduled)) {
         Some((EndReason::Finished, _)) => planned,
-        Some((EndReason::Interrupted { .. } | EndReason::TargetDied { .. }, scheduled)) => {
-            scheduled.clamp(0.0, planned)
-        }
+        Some((
+            EndReason::Interrupted { .. }
+            | EndReason::Hopeless { .. }
+            | EndReason::TargetDied { .. },
+            scheduled,
+        )) => scheduled.clamp(0.0, planned),
         None => seen_seconds(record).min(planned),
     }
 }
@@ -188,6 +201,18 @@ mod tests {
         // Of five seconds the first and the fourth are warm, and the third has a warm end.
         let cold: Vec<u32> = (0..250).filter(|second| second % 5 == 1 || second % 5 == 4).collect();
         assert_eq!(judged.seconds, cold);
+    }
+
+    #[test]
+    fn of_a_run_that_could_not_work_everything_is_judged() {
+        let mut record = crate::analysis::made::run(60, 5.0);
+        let end = record.end.as_mut().unwrap();
+        (end.scheduled, end.seconds) = (1.2, 1.3);
+        end.reason = EndReason::Hopeless { detail: "nothing worked".to_owned() };
+        record.head.load.stages[0].warmup = true;
+        let judged = judged(&record);
+        assert_eq!((judged.seconds.as_slice(), judged.warmup), ([0, 1].as_slice(), Warmup::None));
+        assert!((judged.length - 1.2).abs() < 1e-9);
     }
 
     #[test]

@@ -118,7 +118,10 @@ fn doubts(record: &RunRecord) -> Vec<String> {
         Some(EndReason::Interrupted { signal }) => {
             Some(format!("it is unfinished: interrupted by signal {signal}"))
         }
-        Some(EndReason::Finished | EndReason::TargetDied { .. }) => None,
+        // The verdict says so.
+        Some(EndReason::Finished | EndReason::Hopeless { .. } | EndReason::TargetDied { .. }) => {
+            None
+        }
     };
     let assessment = assess(record);
     let of_verdict = match assessment.verdict {

@@ -19,7 +19,7 @@ pub enum Exit {
     Regressed,
     /// 5: too little evidence.
     Inconclusive,
-    /// 6: the generator, not the target, was the limit.
+    /// 6: nothing is known of the target: the generator was the limit, or a step never worked.
     Invalid,
     /// 7: the target was not ready in time, or died.
     TargetLost,
@@ -71,6 +71,6 @@ Exit codes:
   3    an SLO was missed
   4    regressed against the baseline
   5    inconclusive: too little evidence (--inconclusive maps it)
-  6    invalid: the generator, not the target, was the limit
+  6    invalid: a step never worked, or the generator, not the target, was the limit
   7    the target was not ready in time or died
   130  interrupted (143: terminated); what was measured is saved and reported";

@@ -115,9 +115,12 @@ fn candidate(folder: &Path, shown: &str) -> Result<Candidate, String> {
 fn unfit(record: &RunRecord) -> Option<String> {
     match record.end.as_ref().map(|end| &end.reason) {
         Some(EndReason::Finished) => {}
-        Some(EndReason::Interrupted { .. } | EndReason::TargetDied { .. }) | None => {
-            return Some("it was cut short".to_owned());
-        }
+        Some(
+            EndReason::Interrupted { .. }
+            | EndReason::Hopeless { .. }
+            | EndReason::TargetDied { .. },
+        )
+        | None => return Some("it was cut short".to_owned()),
     }
     let assessment = assess(record);
     let first = || assessment.reasons.first().cloned().unwrap_or_default();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::engine::ledger::{Batch, Gauges, Totals};
 use crate::engine::worker::thread_cpu;
 use crate::record::histogram::Live;
+use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
 use crate::record::recorder::{Part, Recorder};
 use crate::record::store::RunWriter;
@@ -50,12 +51,21 @@ pub struct Progress {
     pub offered: u64,
     /// Requests that ended in it with an answer.
     pub answered: u64,
-    /// Requests that ended in it otherwise than ok or rejected.
+    /// Requests that ended in it otherwise than ok.
     pub errors: u64,
     /// p95 of the response times that ended in it, in milliseconds.
     pub p95: Option<f64>,
     /// Requests in flight at its end.
     pub in_flight: u64,
+}
+
+/// What somebody who watches hears once a second.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard<'a> {
+    /// The second that has just passed.
+    pub progress: Progress,
+    /// What has been counted of each step since the beginning, in the order of the indexes.
+    pub steps: &'a [StepCounts],
 }
 
 /// What was learnt in one second of wall-clock time, until all workers have reported it.
@@ -78,7 +88,9 @@ pub struct Collector<'a> {
     machine: BTreeMap<u32, MachineSecond>,
     cpu: Duration,
     totals: Totals,
-    watch: &'a mut dyn FnMut(Progress),
+    /// The whole run, step by step.
+    steps: Vec<StepCounts>,
+    watch: &'a mut dyn FnMut(&Heard<'_>),
 }
 
 impl std::fmt::Debug for Collector<'_> {
@@ -96,7 +108,7 @@ impl<'a> Collector<'a> {
         writer: &'a mut RunWriter,
         recorder: Recorder,
         workers: usize,
-        watch: &'a mut dyn FnMut(Progress),
+        watch: &'a mut dyn FnMut(&Heard<'_>),
     ) -> Collector<'a> {
         Collector {
             writer,
@@ -106,6 +118,7 @@ impl<'a> Collector<'a> {
             machine: BTreeMap::new(),
             cpu: thread_cpu(),
             totals: Totals::default(),
+            steps: Vec::new(),
             watch,
         }
     }
@@ -152,6 +165,7 @@ impl<'a> Collector<'a> {
         for part in self.recorder.fold(&mut batch.samples, &mut batch.due) {
             self.writer.append(std::slice::from_ref(&part));
             tick.count(&part);
+            add(&mut self.steps, &part);
         }
         for failure in batch.failures.drain(..) {
             self.writer.failures.append(failure.written());
@@ -173,7 +187,7 @@ impl<'a> Collector<'a> {
     fn tell(&mut self, second: u32) {
         let Some(tick) = self.ticks.get(&second) else { return };
         if tick.workers == self.workers {
-            (self.watch)(tick.progress(second));
+            (self.watch)(&Heard { progress: tick.progress(second), steps: &self.steps });
         }
     }
 
@@ -211,13 +225,21 @@ impl Collector<'_> {
     }
 }
 
+fn add(steps: &mut Vec<StepCounts>, part: &Part) {
+    let place = part.step.index();
+    if steps.len() <= place {
+        steps.resize(place + 1, StepCounts::default());
+    }
+    steps[place].add(&part.counts);
+}
+
 impl Tick {
     fn count(&mut self, part: &Part) {
         self.offered += part.counts.planned;
         let of = |outcome| part.counts.outcome(outcome);
         let unanswered = of(Outcome::Timeout) + of(Outcome::TransportError) + of(Outcome::Unsent);
         self.answered += part.counts.ended() - unanswered;
-        self.errors += part.counts.ended() - of(Outcome::Ok) - of(Outcome::Rejected);
+        self.errors += part.counts.ended() - of(Outcome::Ok);
         self.response.add_sparse(&part.times.response);
     }
 

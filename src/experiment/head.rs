@@ -97,6 +97,7 @@ fn steps(scenario: &Scenario) -> Vec<StepHead> {
         label: step.label.clone(),
         tag,
         timeout_ms: step.timeout.as_millis() as u64,
+        expects: step.expect.to_string(),
     });
     steps.collect()
 }

@@ -6,6 +6,7 @@ pub mod arm;
 pub mod control;
 pub mod duet;
 pub mod head;
+pub mod hopeless;
 mod lookout;
 mod moved;
 pub mod noise;

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::collector::{Collector, Message, Progress};
+use crate::engine::collector::{Collector, Heard, Message};
 use crate::engine::ledger::Totals;
 use crate::engine::plan::{Plan, ReceiveClock};
 use crate::engine::worker;
@@ -183,7 +183,8 @@ impl Stage<'_> {
         let plans = [baseline.plan.clone(), candidate.plan.clone()];
         let crew = worker::spawn_pair(plans, [baseline.out.clone(), candidate.out.clone()]);
         let crew = crew.map_err(own)?;
-        let mut progress = |progress| watch(Arm::Candidate, Event::Progress(progress));
+        let mut progress =
+            |heard: &Heard<'_>| watch(Arm::Candidate, Event::Progress(heard.progress));
         let outcomes = thread::scope(|scope| {
             let beside = scope.spawn(|| baseline.collect(&crew, self.control, &mut |_| {}));
             let candidates = candidate.collect(&crew, self.control, &mut progress);
@@ -211,7 +212,7 @@ impl Ready {
         &mut self,
         crew: &[JoinHandle<io::Result<()>>],
         control: &Control,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(&Heard<'_>),
     ) -> io::Result<Outcome> {
         let monitor: Monitor = self.target.monitor(&self.scenario);
         let start = self.plan.start;

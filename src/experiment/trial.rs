@@ -12,12 +12,13 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::collector::{Collector, Message, Progress};
+use crate::engine::collector::{Collector, Heard, Message, Progress};
 use crate::engine::ledger::Totals;
 use crate::engine::plan::{Plan, ReceiveClock, workers_for};
 use crate::engine::worker;
 use crate::experiment::control::Control;
 use crate::experiment::head::head;
+use crate::experiment::hopeless::Hopes;
 use crate::experiment::lookout::Lookout;
 use crate::experiment::resources::{self, TooFewDescriptors, allow_connections};
 use crate::experiment::start::Started;
@@ -34,6 +35,8 @@ use crate::target::start_error::StartError;
 /// From the end of the preparations to the start of the schedule: time for the workers'
 /// threads to come up.
 pub(super) const LEAD: Duration = Duration::from_millis(20);
+/// How long requests in flight may take when the run cannot work.
+const DRAIN_HOPELESS: Duration = Duration::from_secs(1);
 
 /// What a trial needs.
 pub struct Trial<'a> {
@@ -162,6 +165,7 @@ impl Trial<'_> {
         for warning in &head.environment.warnings {
             (self.watch)(Event::Warning(warning.clone()));
         }
+        let mut hopes = Hopes::of(&head.steps);
         let mut writer = RunWriter::create(self.folder, head).map_err(TrialError::Store)?;
         let plan = Plan {
             scenario,
@@ -173,11 +177,12 @@ impl Trial<'_> {
             start: Instant::now() + LEAD,
             stop: self.control.subscribe(),
         };
-        let (totals, died, ended) = self.drive(&plan, target, &mut writer)?;
-        let reason = match (died, self.control.signal()) {
-            (Some(exit), _) => EndReason::TargetDied { detail: exit.to_string() },
-            (None, Some(signal)) => EndReason::Interrupted { signal },
-            (None, None) => EndReason::Finished,
+        let (totals, died, ended) = self.drive(&plan, target, &mut writer, &mut hopes)?;
+        let reason = match (died, self.control.signal(), hopes.lost()) {
+            (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
+            (None, Some(signal), _) => EndReason::Interrupted { signal },
+            (None, None, Some(why)) => EndReason::Hopeless { detail: why.to_owned() },
+            (None, None, None) => EndReason::Finished,
         };
         let end = End {
             reason,
@@ -204,6 +209,7 @@ impl Trial<'_> {
         plan: &Plan,
         target: &Started,
         writer: &mut RunWriter,
+        hopes: &mut Hopes,
     ) -> Result<(Totals, Option<ExitReport>, Duration), TrialError> {
         let (out, inbox) = mpsc::channel();
         let crew = Crew::start(plan, &out).map_err(TrialError::Engine)?;
@@ -211,8 +217,14 @@ impl Trial<'_> {
             Lookout::start(target.monitor(&self.scenario), plan.start, self.control.clone(), out)
                 .map_err(TrialError::Engine)?;
         let recorder = Recorder::new(self.scenario.thresholds());
-        let watch = &mut *self.watch;
-        let mut progress = |progress| watch(Event::Progress(progress));
+        let (watch, control) = (&mut *self.watch, &self.control);
+        let mut progress = |heard: &Heard<'_>| {
+            watch(Event::Progress(heard.progress));
+            if let Some(why) = hopes.look(heard.progress.second, heard.steps) {
+                watch(Event::Warning(format!("the run ends here: {why}")));
+                control.drain(DRAIN_HOPELESS);
+            }
+        };
         let mut collector = Collector::new(writer, recorder, plan.workers, &mut progress);
         collector.run(&inbox, || {
             lookout.look();

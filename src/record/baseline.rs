@@ -45,7 +45,7 @@ pub struct AcceptedRun {
     pub seconds: f64,
     /// Requests that fell due and have an outcome.
     pub requests: u64,
-    /// Those that ended neither ok nor rejected.
+    /// Those that ended otherwise than ok.
     pub errors: u64,
     /// Response time as objectives read it, all steps, in microseconds.
     pub response: Sparse,

@@ -64,7 +64,7 @@ struct RunEntry {
     seconds: f64,
     /// Requests that fell due and have an outcome.
     requests: u64,
-    /// Those that ended neither ok nor rejected.
+    /// Those that ended otherwise than ok.
     errors: u64,
     /// Response time, all steps.
     response: Figures,

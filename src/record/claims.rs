@@ -81,7 +81,9 @@ fn claimed_seconds(record: &RunRecord) -> f64 {
     let planned = record.head.load.seconds();
     let scheduled = record.end.as_ref().map_or(0.0, |end| match end.reason {
         EndReason::Finished => planned,
-        EndReason::Interrupted { .. } | EndReason::TargetDied { .. } => end.scheduled.min(planned),
+        EndReason::Interrupted { .. }
+        | EndReason::Hopeless { .. }
+        | EndReason::TargetDied { .. } => end.scheduled.min(planned),
     });
     let last = [
         record.seconds.keys().next_back().copied(),

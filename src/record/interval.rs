@@ -39,6 +39,11 @@ impl StepCounts {
         self.outcomes.iter().sum()
     }
 
+    /// Requests that have ended, without those that were never sent.
+    pub fn tried(&self) -> u64 {
+        self.ended() - self.outcome(Outcome::Unsent)
+    }
+
     /// Requests with one outcome.
     pub fn outcome(&self, outcome: Outcome) -> u64 {
         self.outcomes[outcome.index()]

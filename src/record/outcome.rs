@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub enum Outcome {
     /// Answered as the scenario expects.
     Ok,
-    /// 429 or another expected refusal.
+    /// Refused with 429, which the scenario does not expect.
     Rejected,
     /// Any other 4xx.
     ClientError,

@@ -78,6 +78,9 @@ pub struct StepHead {
     pub tag: String,
     /// Time limit in milliseconds.
     pub timeout_ms: u64,
+    /// The statuses that it expects: `2xx, 404`; empty in records of older versions.
+    #[serde(default)]
+    pub expects: String,
 }
 
 /// The load profile as the record knows it.
@@ -224,6 +227,11 @@ pub enum EndReason {
     Interrupted {
         /// Its number.
         signal: i32,
+    },
+    /// It could not work: a step did not succeed once.
+    Hopeless {
+        /// Which step, how many tries, and how they ended.
+        detail: String,
     },
     /// The target that loadgate started died while it was loaded.
     TargetDied {

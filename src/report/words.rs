@@ -206,11 +206,12 @@ pub(super) fn failed(summary: &Summary) -> Option<String> {
     Some(format!("p50 {p50}, p99 {p99}, max {max}"))
 }
 
-/// `note`, `warning`, `invalidates the run`.
+/// `note`, `warning`, `rules out a pass`, `invalidates the run`.
 pub(super) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Note => "note",
         Severity::Warning => "warning",
+        Severity::Withholds => "rules out a pass",
         Severity::Invalidates => "invalidates the run",
     }
 }
@@ -295,6 +296,9 @@ pub(super) fn ending(record: &RunRecord) -> String {
     match reason {
         EndReason::Finished => "the schedule was done".to_owned(),
         EndReason::Interrupted { signal } => format!("interrupted by signal {signal}"),
+        EndReason::Hopeless { detail } => {
+            format!("ended early, as it could not work: {}", plain::line(detail))
+        }
         EndReason::TargetDied { detail } => format!("the target died: {}", plain::line(detail)),
     }
 }

@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(scenario.steps[0].label, "POST /orders/7");
         assert_eq!(scenario.steps[0].timeout, Duration::from_millis(1_500));
         assert_eq!(scenario.steps[0].request.path.as_literal(), Some("/orders/7?q=1"));
-        assert_eq!((scenario.limits.connections, scenario.slos.len()), (64, 4));
+        assert_eq!((scenario.limits.connections, scenario.slos.len()), (64, 5));
         assert_eq!(scenario.secrets.redact("Bearer s3cr3t"), "[redacted]");
         let body = scenario.steps[0].request.body.as_ref().unwrap();
         assert_eq!(body.pieces.len(), 2, "the shell has filled in variables already");

@@ -313,6 +313,24 @@ impl Expectation {
     }
 }
 
+/// `2xx, 404`, or `below 400`.
+impl fmt::Display for Expectation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.statuses.is_empty() {
+            return f.write_str("below 400");
+        }
+        for (place, (low, high)) in self.statuses.iter().enumerate() {
+            f.write_str(if place > 0 { ", " } else { "" })?;
+            match (low, high) {
+                (low, high) if low == high => write!(f, "{low}")?,
+                (low, high) if low % 100 == 0 && *high == low + 99 => write!(f, "{}xx", low / 100)?,
+                (low, high) => write!(f, "{low} to {high}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A value kept from a JSON answer.
 #[derive(Debug, Clone)]
 pub struct Extraction {

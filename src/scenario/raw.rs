@@ -34,8 +34,8 @@ pub(crate) struct RawScenario {
     pub(crate) flows: Vec<RawFlow>,
     /// How hard.
     pub(crate) load: RawLoad,
-    /// What is good enough; without it, p95 < 200ms, p99 < 500ms, `server_error_rate` < 0.1%
-    /// and availability >= 99.9%.
+    /// What is good enough; without it, p95 < 200ms, p99 < 500ms, `error_rate` < 0.1%,
+    /// `server_error_rate` < 0.1% and availability >= 99.9%.
     #[serde(default)]
     pub(crate) slo: RawSlo,
     /// Ceilings of the load generator.

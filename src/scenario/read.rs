@@ -600,7 +600,7 @@ mod tests {
         let text = r#"{ "target": { "demo": true }, "load": { "stages": [{ "for": "1s", "rate": "1/s" }] },
             "flows": [{ "name": "a", "steps": [{ "request": "GET /", "timeout": "1s" }] }] }"#;
         let scenario = read(text).unwrap();
-        assert_eq!((scenario.slos.len(), scenario.name.as_str()), (4, "s"));
+        assert_eq!((scenario.slos.len(), scenario.name.as_str()), (5, "s"));
         let problems =
             read(&text.replace(r#""timeout": "1s""#, r#""timeout": "0.1s""#)).unwrap_err();
         assert!(problems.to_string().contains("default objectives"), "{problems}");

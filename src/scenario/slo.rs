@@ -80,7 +80,7 @@ impl Threshold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureShare {
-    /// `error_rate`: everything but ok and rejected.
+    /// `error_rate`: everything but ok.
     Errors,
     /// `server_error_rate`: 5xx.
     ServerErrors,
@@ -92,7 +92,7 @@ pub enum FailureShare {
     Timeouts,
     /// `transport_error_rate`: no answer at all.
     TransportErrors,
-    /// `rejected_rate`: 429 and other expected refusals.
+    /// `rejected_rate`: 429 that the step does not expect.
     Rejections,
     /// `unsent_rate`: due and never sent.
     Unsent,
@@ -128,5 +128,10 @@ impl Slo {
 }
 
 /// The objectives of a scenario that names none.
-pub const DEFAULT_OBJECTIVES: [&str; 4] =
-    ["p95 < 200ms", "p99 < 500ms", "server_error_rate < 0.1%", "availability >= 99.9%"];
+pub const DEFAULT_OBJECTIVES: [&str; 5] = [
+    "p95 < 200ms",
+    "p99 < 500ms",
+    "error_rate < 0.1%",
+    "server_error_rate < 0.1%",
+    "availability >= 99.9%",
+];

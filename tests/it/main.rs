@@ -12,6 +12,7 @@ mod exchange;
 mod fastify;
 mod files;
 mod fuzz;
+mod never_worked;
 mod noise;
 mod oracle;
 mod readme;

@@ -227,6 +227,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
         label: step.label.clone(),
         tag: format!("s{place}"),
         timeout_ms: 10_000,
+        expects: "200".to_owned(),
     });
     RunRecord {
         head: Head {

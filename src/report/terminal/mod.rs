@@ -269,7 +269,7 @@ pub(super) fn findings(findings: &[Finding], screen: Screen) -> String {
 fn one_finding(finding: &Finding, screen: Screen) -> String {
     let paint = match finding.severity {
         Severity::Note => Paint::Dim,
-        Severity::Warning => Paint::Doubt,
+        Severity::Warning | Severity::Withholds => Paint::Doubt,
         Severity::Invalidates => Paint::Bad,
     };
     let mark = screen.paint(words::severity(finding.severity), paint);
