@@ -10,6 +10,7 @@ use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::facts::Facts;
 use crate::analysis::findings::finding;
 use crate::analysis::wording::{count, counted};
+use crate::record::exchange::FailedExchange;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::run::{EndReason, RunRecord, StepHead};
@@ -20,8 +21,12 @@ const MOST_KINDS: usize = 4;
 /// Steps in one sentence, besides the first.
 const MOST_STEPS: usize = 3;
 
+/// Letters of an answer in a sentence.
+const EXCERPT: usize = 80;
+
 /// What one step did in the whole run.
 struct Step<'a> {
+    place: usize,
     head: &'a StepHead,
     counts: StepCounts,
 }
@@ -44,7 +49,7 @@ fn steps(record: &RunRecord) -> Vec<Step<'_>> {
                 counts.add(found);
             }
         }
-        Step { head, counts }
+        Step { place, head, counts }
     };
     record.head.steps.iter().enumerate().map(of).collect()
 }
@@ -55,8 +60,29 @@ pub fn never_worked(facts: &Facts) -> Option<Finding> {
     let mut broken = steps.iter().filter(|step| step.never_worked());
     let Some(first) = broken.next() else { return given_up(facts.record) };
     let others: Vec<&str> = broken.map(|step| step.head.name.as_str()).collect();
-    let evidence = never(first.head, &first.counts) + &nor(&others, "did");
+    let example = example(facts.record, first.place).unwrap_or_default();
+    let evidence = never(first.head, &first.counts) + &example + &nor(&others, "did");
     Some(finding("never_worked", Severity::Invalidates, evidence, advice(&first.counts)))
+}
+
+/// `; the first answer: HTTP/1.1 404 Not Found, {"error":"no such path"}`.
+fn example(record: &RunRecord, step: usize) -> Option<String> {
+    let of_step = |exchange: &&FailedExchange| usize::from(exchange.step) == step;
+    let failed = record.failures.exchanges.iter().filter(of_step);
+    let answer = failed.filter_map(|exchange| exchange.response.as_ref()).next()?;
+    let parts = [answer.line.as_str(), answer.body.as_str()].map(excerpt);
+    let shown: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    (!shown.is_empty()).then(|| format!("; the first answer: {}", shown.join(", ")))
+}
+
+/// The start of a text of the target's, on one line.
+fn excerpt(text: &str) -> String {
+    let whole = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut cut: String = whole.chars().take(EXCERPT).collect();
+    if cut.len() < whole.len() {
+        cut.push('…');
+    }
+    cut
 }
 
 /// What succeeded only when the run had been given up does not make it a run.
@@ -306,6 +332,24 @@ mod tests {
             ),
             "503 × 20, 500 × 10, closed before the end of the response × 1 of 31 tries, expected 200",
         );
+    }
+
+    #[test]
+    fn the_first_answer_is_shown_bounded() {
+        let mut record = made::run(60, 5.0);
+        assert_eq!(example(&record, 0), None);
+        let mut failed = crate::record::exchange::tests::exchange(0, 404);
+        record.failures.exchanges = vec![failed.clone()];
+        let shown = example(&record, 0).unwrap();
+        assert_eq!(shown, "; the first answer: HTTP/1.1 404 No, {\"error\":\"no\"}");
+        assert_eq!(example(&record, 1), None);
+        failed.response.as_mut().unwrap().body = "long\nlines ".repeat(1_000);
+        record.failures.exchanges = vec![failed.clone()];
+        let shown = example(&record, 0).unwrap();
+        assert!(shown.chars().count() < 130 && shown.ends_with('…'), "{shown}");
+        failed.response = None;
+        record.failures.exchanges = vec![failed];
+        assert_eq!(example(&record, 0), None);
     }
 
     #[test]

@@ -10,11 +10,14 @@ use crate::cli::output;
 use crate::cli::progress::describe_stage;
 use crate::cli::run::environment;
 use crate::experiment::head;
-use crate::scenario::load::ArrivalProcess;
+use crate::scenario::load::{ArrivalProcess, Stage};
 use crate::scenario::model::{Action, Address, Flow, Scenario, StepId};
 use crate::scenario::read;
 use crate::scenario::slo::{Metric, Scope, Slo};
 use crate::units::{Quantile, Ratio, format_duration};
+
+/// With fewer expected walks of a flow, one run in a hundred may have none.
+const FEW_WALKS: f64 = 5.0;
 
 /// Runs the command.
 pub fn check(args: &CheckArgs) -> Exit {
@@ -114,8 +117,38 @@ fn steps(scenario: &Scenario) -> String {
             None => "once per user".to_owned(),
         };
         add(&mut text, format_args!("  {:<28} {requests:>14}  {}\n", step.name, step.label));
+        if let Some(doubt) = doubt(scenario, StepId(index as u16)) {
+            add(&mut text, format_args!("    {doubt}\n"));
+        }
     }
     text
+}
+
+/// Why a step may never be tried, which rules out a pass.
+fn doubt(scenario: &Scenario, id: StepId) -> Option<String> {
+    let flow = scenario.flows.iter().find(|flow| flow.actions.contains(&Action::Request(id)))?;
+    let before = flow.actions.iter().take_while(|action| **action != Action::Request(id));
+    let thinking: Duration = before
+        .map(|action| match action {
+            Action::Think { shortest, .. } => *shortest,
+            Action::Request(_) => Duration::ZERO,
+        })
+        .sum();
+    let length = scenario.load.length();
+    if thinking >= length {
+        return Some(format!(
+            "never tried: thinking before it takes {}, the run {}; a run cannot pass so",
+            format_duration(thinking),
+            format_duration(length)
+        ));
+    }
+    let weights: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
+    let arrivals: f64 = scenario.load.stages.iter().map(Stage::area).sum();
+    let walks = arrivals * f64::from(flow.weight) / weights;
+    (walks < FEW_WALKS).then(|| {
+        let advice = "raise the weight of its flow, or run longer";
+        format!("perhaps never tried, and then the run cannot pass: {advice}")
+    })
 }
 
 fn objectives(scenario: &Scenario) -> String {
