@@ -38,7 +38,7 @@ fn run(place: &Path) -> PathBuf {
             { "name": "list products", "request": "GET /products", "check": { "status": 200 },
               "extract": { "product": "$.items[0].id" } },
             { "name": "show product", "request": "GET /products/{{product}}" },
-            { "name": "no such <page>", "request": "GET /nowhere" },
+            { "name": "no such <page>", "request": "GET /products/{{random 1..1000}}" },
         ] }],
         "load": { "seed": 3, "stages": [
             { "for": "1s", "rate": "100/s", "warmup": true }, { "for": "7s", "rate": "100/s" },
