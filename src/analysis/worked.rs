@@ -245,9 +245,30 @@ fn of_unsent(cause: Cause) -> bool {
         | Cause::Malformed
         | Cause::TooLarge
         | Cause::ExtractionMissing
-        | Cause::UnexpectedStatus => false,
+        | Cause::UnexpectedStatus
+        | Cause::BadField
+        | Cause::BadLength
+        | Cause::BadChunk
+        | Cause::HeadTooLarge
+        | Cause::RequestTooLarge
+        | Cause::EmptyBody
+        | Cause::Compressed
+        | Cause::NotUtf8
+        | Cause::NotJson
+        | Cause::TooDeep
+        | Cause::ValueTooLong => false,
     }
 }
+
+/// Why a value could not be kept of an answer that was expected.
+const NOT_EXTRACTED: [Cause; 6] = [
+    Cause::ExtractionMissing,
+    Cause::EmptyBody,
+    Cause::NotUtf8,
+    Cause::NotJson,
+    Cause::TooDeep,
+    Cause::ValueTooLong,
+];
 
 /// What to mend, by how most tries ended.
 fn advice(counts: &StepCounts) -> &'static str {
@@ -264,7 +285,12 @@ fn advice(counts: &StepCounts) -> &'static str {
             "mend the request: method, path, credentials, body; if this status is the right \
              answer, expect it in the step's check"
         }
-        Some(Outcome::CheckFailed) if counts.cause(Cause::ExtractionMissing) > 0 => {
+        Some(Outcome::CheckFailed) if counts.cause(Cause::Compressed) > 0 => {
+            "ask for gzip, deflate, br, zstd or nothing in the step's accept-encoding"
+        }
+        Some(Outcome::CheckFailed)
+            if NOT_EXTRACTED.iter().any(|cause| counts.cause(*cause) > 0) =>
+        {
             "compare the paths of the step's extract with the answer's body"
         }
         Some(Outcome::CheckFailed) => {

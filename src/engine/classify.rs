@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::http1::response::Unreadable;
 use crate::record::outcome::{Cause, Outcome};
 use crate::scenario::model::Expectation;
 
@@ -44,6 +45,18 @@ pub fn broken(error: &io::Error) -> Cause {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Cause::Reset,
         _ => Cause::Closed,
+    }
+}
+
+/// Why bytes were no response.
+pub fn unreadable(unreadable: Unreadable) -> Cause {
+    match unreadable {
+        Unreadable::Malformed => Cause::Malformed,
+        Unreadable::BadField => Cause::BadField,
+        Unreadable::BadLength => Cause::BadLength,
+        Unreadable::BadChunk => Cause::BadChunk,
+        Unreadable::HeadTooLarge => Cause::HeadTooLarge,
+        Unreadable::TooLarge => Cause::TooLarge,
     }
 }
 

@@ -4,7 +4,8 @@
 //! A [`worker`] is one thread with a [`poller`] of its own. It waits for the next arrival,
 //! takes a [`user`] and lets it [`walk`] its flow: a [`request`] goes out on a
 //! [`connection`], whose [`socket`] stamps what comes back, and a
-//! [`crate::http1::response`] is made of the bytes; [`classify`] names how it ended. [`due`] has the moments at which a walk must
+//! [`crate::http1::response`] is made of the bytes; [`classify`] names how it ended, and
+//! [`extract`] keeps what later steps need of it. [`due`] has the moments at which a walk must
 //! be looked at again. Once a second each worker sends its [`ledger`] to the [`collector`],
 //! which writes the record; [`evidence`] has what some requests that failed looked like.
 //! Workers share nothing else.
@@ -15,6 +16,8 @@ pub mod collector;
 pub mod connection;
 pub mod due;
 pub mod evidence;
+pub mod extract;
+mod json_text;
 pub mod lateness;
 pub mod ledger;
 pub mod plan;

@@ -87,6 +87,15 @@ impl Users {
     }
 }
 
+#[cfg(test)]
+impl Users {
+    /// At most so many, with one variable and one step: the second of three workers' users.
+    pub(crate) fn for_tests(most: usize) -> Users {
+        let (all, idle) = (Vec::new(), Vec::new());
+        Users { all, idle, variables: 1, steps: 1, next_number: 2, stride: 3, most }
+    }
+}
+
 impl Index<UserId> for Users {
     type Output = User;
 
@@ -107,15 +116,7 @@ mod tests {
 
     #[test]
     fn the_user_that_was_idle_last_goes_again_and_no_more_than_allowed_are_busy() {
-        let mut users = Users {
-            all: Vec::new(),
-            idle: Vec::new(),
-            variables: 1,
-            steps: 1,
-            next_number: 2,
-            stride: 3,
-            most: 2,
-        };
+        let mut users = Users::for_tests(2);
         let (first, second) = (users.take().unwrap(), users.take().unwrap());
         assert_eq!((users[first].number, users[second].number), (2, 5));
         assert_eq!(users.take(), None);

@@ -10,12 +10,9 @@
 //! | queued | a connection is free | on it |
 //! | on a connection | the request ends | the next action, or the end |
 
-use serde_json::Value as Json;
-
 use crate::engine::connection::ConnectionKey;
-use crate::engine::user::{MAX_VALUE, User, UserId};
-use crate::scenario::model::{Extraction, StepId};
-use crate::scenario::template::Value;
+use crate::engine::user::UserId;
+use crate::scenario::model::StepId;
 use crate::schedule::Choices;
 use crate::units::Moment;
 
@@ -66,31 +63,4 @@ pub struct Asking {
     pub connect: Option<u64>,
     /// The choices before its values were drawn, should it be sent again.
     pub choices: Choices,
-}
-
-/// Keeps every value, or says that one is missing.
-pub fn extract(wanted: &[Extraction], body: &[u8], user: &mut User) -> bool {
-    if wanted.is_empty() {
-        return true;
-    }
-    let Ok(json) = serde_json::from_slice::<Json>(body) else { return false };
-    wanted.iter().all(|extraction| {
-        let found = extraction.path.query(&json).first().and_then(value);
-        let is_there = found.is_some();
-        if let Some(value) = found {
-            user.variables[extraction.variable.index()] = value;
-        }
-        is_there
-    })
-}
-
-fn value(json: &Json) -> Option<Value> {
-    let value = match json {
-        Json::String(text) => Value::Text(text.clone()),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
-            Value::Json(json.to_string())
-        }
-    };
-    let (Value::Text(text) | Value::Json(text)) = &value;
-    (text.len() <= MAX_VALUE).then_some(value)
 }

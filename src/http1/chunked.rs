@@ -5,12 +5,13 @@
 //! | size | hexadecimal digit | size |
 //! | size, blanks | blank | blanks |
 //! | size, blanks | `;` | extension |
-//! | size, blanks, extension | CR | size LF |
-//! | size LF | LF | data, or trailers after a size of 0 |
-//! | data | any, as many as the size | data CR |
-//! | data CR, data LF | CR, LF | size |
-//! | trailers | a field's line | trailers |
+//! | size, blanks, extension | a line's end | data, or trailers after a size of 0 |
+//! | data | any, as many as the size | data end |
+//! | data end | a line's end | size |
+//! | trailers | a field's line, folded or not | trailers |
 //! | trailers | an empty line | done |
+//!
+//! A line ends by CRLF, or by LF alone as curl and browsers have it.
 
 use std::ops::Range;
 
@@ -75,37 +76,62 @@ impl Chunked {
     }
 
     fn byte(&mut self, byte: u8) -> Result<State, Unreadable> {
+        match self.state {
+            State::Size | State::SizeBlank | State::Extension | State::SizeLf => {
+                self.size_line(byte)
+            }
+            State::DataCr | State::DataLf => match (self.state, byte) {
+                (State::DataCr, b'\r') => Ok(State::DataLf),
+                (_, b'\n') => Ok(State::Size),
+                _ => Err(Unreadable::BadChunk),
+            },
+            State::Trailer
+            | State::TrailerName
+            | State::TrailerValue
+            | State::TrailerLf
+            | State::EndLf => self.trailer(byte),
+            State::Data | State::Done => Err(Unreadable::BadChunk),
+        }
+    }
+
+    fn size_line(&mut self, byte: u8) -> Result<State, Unreadable> {
         match (self.state, byte) {
             (State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.digit(byte),
-            (State::Size, b'\r') if self.has_digit => Ok(State::SizeLf),
-            (State::Size, b';') if self.has_digit => Ok(State::Extension),
-            (State::Size, b' ' | b'\t') if self.has_digit => self.pass_over(State::SizeBlank),
-            (State::SizeBlank, b' ' | b'\t') => self.pass_over(State::SizeBlank),
-            (State::SizeBlank, b';') => Ok(State::Extension),
-            (State::SizeBlank | State::Extension, b'\r') => Ok(State::SizeLf),
+            (State::Size, _) if !self.has_digit => Err(Unreadable::BadChunk),
             (State::SizeLf, b'\n') => Ok(self.after_size()),
-            (State::DataCr, b'\r') => Ok(State::DataLf),
-            (State::DataLf, b'\n') => Ok(State::Size),
+            (State::SizeLf, _) => Err(Unreadable::BadChunk),
+            (_, b'\r') => Ok(State::SizeLf),
+            (_, b'\n') => Ok(self.after_size()),
+            (State::Extension, _) => self.pass_over(State::Extension),
+            (_, b' ' | b'\t') => self.pass_over(State::SizeBlank),
+            (_, b';') => Ok(State::Extension),
+            _ => Err(Unreadable::BadChunk),
+        }
+    }
+
+    /// Trailers are taken as the fields of a head are, and nothing of them is kept.
+    fn trailer(&mut self, byte: u8) -> Result<State, Unreadable> {
+        match (self.state, byte) {
             (State::Trailer, b'\r') => Ok(State::EndLf),
-            (State::TrailerName, b':') => Ok(State::TrailerValue),
+            (State::Trailer | State::EndLf, b'\n') => Ok(State::Done),
             (State::TrailerValue, b'\r') => Ok(State::TrailerLf),
-            (State::TrailerLf, b'\n') => Ok(State::Trailer),
-            (State::EndLf, b'\n') => Ok(State::Done),
-            (State::Extension, byte) if byte != b'\n' => self.pass_over(State::Extension),
-            (State::Trailer | State::TrailerName, byte) if is_token(byte) => {
-                self.pass_over(State::TrailerName)
+            (State::TrailerValue | State::TrailerLf, b'\n') => Ok(State::Trailer),
+            (State::EndLf | State::TrailerLf, _) | (_, b'\0' | b'\r' | b'\n') => {
+                Err(Unreadable::BadField)
             }
-            (State::TrailerValue, byte) if is_text(byte) => self.pass_over(State::TrailerValue),
-            _ => Err(Unreadable::Malformed),
+            (State::TrailerValue, _)
+            | (State::Trailer, b' ' | b'\t' | b':')
+            | (State::TrailerName, b':') => self.pass_over(State::TrailerValue),
+            _ => self.pass_over(State::TrailerName),
         }
     }
 
     fn digit(&mut self, byte: u8) -> Result<State, Unreadable> {
-        let digit = char::from(byte).to_digit(16).ok_or(Unreadable::Malformed)?;
+        let digit = char::from(byte).to_digit(16).ok_or(Unreadable::BadChunk)?;
         self.has_digit = true;
         // Any number of zeros may stand before it.
         if self.size >> 60 != 0 {
-            return Err(Unreadable::Malformed);
+            return Err(Unreadable::BadChunk);
         }
         self.size = self.size << 4 | u64::from(digit);
         Ok(State::Size)
@@ -120,16 +146,6 @@ impl Chunked {
         self.extra += 1;
         if self.extra > MAX_EXTRA { Err(Unreadable::TooLarge) } else { Ok(state) }
     }
-}
-
-/// What a field's name is made of (RFC 9110, 5.6.2).
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// What a field's value is made of (RFC 9110, 5.5).
-fn is_text(byte: u8) -> bool {
-    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
 #[cfg(test)]
@@ -152,13 +168,23 @@ mod tests {
 
     #[test]
     fn sizes_must_be_hexadecimal_and_fit() {
-        fails(b"\r\n", Unreadable::Malformed);
-        fails(b"g\r\n", Unreadable::Malformed);
-        fails(b"1\n", Unreadable::Malformed);
-        fails(b"11111111111111111\r\n", Unreadable::Malformed);
-        fails(b"1\r\nab", Unreadable::Malformed);
-        fails(b"1 2\r\n", Unreadable::Malformed);
-        fails(b"1 a=b\r\n", Unreadable::Malformed);
+        for bytes in [
+            "\r\n",
+            "\n",
+            "g\r\n",
+            "11111111111111111\r\n",
+            "1\r\nab",
+            "1 2\r\n",
+            "1 a=b\r\n",
+            "0x1\r\n",
+            " 1\r\n",
+            "-1\r\n",
+            "1\r\r\n",
+            "1;a\rb\n",
+            "1\r\na\r\r\n",
+        ] {
+            fails(bytes.as_bytes(), Unreadable::BadChunk);
+        }
     }
 
     #[test]
@@ -169,9 +195,26 @@ mod tests {
     }
 
     #[test]
-    fn trailers_are_fields() {
-        for line in ["no colon", ": no name", "a b: c", " folded: c", "a: \0", "a: b\nc: d"] {
-            fails(format!("0\r\n{line}\r\n\r\n").as_bytes(), Unreadable::Malformed);
+    fn lf_alone_ends_a_line() {
+        for bytes in ["1\na\n0\n\n", "1;b\na\r\n0 \nx: y\n\r\n", "1\r\na\n0\r\nx: y\r\n\n"] {
+            let mut chunked = Chunked::default();
+            let (used, data, _) = chunked.feed(bytes.as_bytes()).unwrap();
+            assert_eq!(&bytes[data.unwrap()], "a");
+            assert_eq!(
+                chunked.feed(&bytes.as_bytes()[used..]),
+                Ok((bytes.len() - used, None, true))
+            );
+        }
+    }
+
+    #[test]
+    fn trailers_are_taken_as_the_fields_of_a_head_are() {
+        for lines in ["a: b", "a : b", "a: b\r\n c", "a:", ": b", "a b: c", "a: \u{1}", " folded"] {
+            let text = format!("0\r\n{lines}\r\n\r\n");
+            assert_eq!(Chunked::default().feed(text.as_bytes()), Ok((text.len(), None, true)));
+        }
+        for line in ["no colon", "a: \0", "a\0: b", "a: b\rc", "a\r\n: b"] {
+            fails(format!("0\r\n{line}\r\n\r\n").as_bytes(), Unreadable::BadField);
         }
     }
 

@@ -1,5 +1,8 @@
 //! The head of a response: bytes in, status and the fields that decide framing out.
 //!
+//! What is not as RFC 9112 has it is left to [`odd_head`], so that it costs the others
+//! nothing.
+//!
 //! A target's heads are mostly the same, byte by byte, until the second in their `date`
 //! changes. So the last one is kept with what was read from it, and the same bytes are not
 //! read twice.
@@ -7,10 +10,12 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use crate::http1::coding::{Coding, Codings};
+use crate::http1::odd_head;
 use crate::http1::response::Unreadable;
 
-/// Header fields that are accepted.
-const MAX_HEADERS: usize = 100;
+/// Fields that are read without room of their own.
+const USUAL_FIELDS: usize = 100;
 /// Longer heads are not kept: there is one for each connection.
 const MAX_KEPT: usize = 1024;
 
@@ -40,19 +45,24 @@ impl Head {
 
     /// The head at the start of the bytes; `None` when more are needed.
     pub fn read(bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
-        let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut fields = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
         let mut parsed = httparse::Response::new(&mut []);
         let config = httparse::ParserConfig::default();
-        let length =
-            match config.parse_response_with_uninit_headers(&mut parsed, bytes, &mut fields) {
-                Ok(httparse::Status::Complete(length)) => length,
-                Ok(httparse::Status::Partial) => return Ok(None),
-                Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::TooLarge),
-                Err(_) => return Err(Unreadable::Malformed),
-            };
+        match config.parse_response_with_uninit_headers(&mut parsed, bytes, &mut fields) {
+            Ok(httparse::Status::Complete(length)) => Head::of(&parsed, length).map(Some),
+            Ok(httparse::Status::Partial) => Ok(None),
+            Err(_) => odd_head::read(bytes),
+        }
+    }
+
+    /// What a parsed head of so many bytes says.
+    pub(super) fn of(
+        parsed: &httparse::Response<'_, '_>,
+        length: usize,
+    ) -> Result<Head, Unreadable> {
         let status = parsed.code.filter(|code| *code >= 100).ok_or(Unreadable::Malformed)?;
         let fields = Fields::read(parsed.headers);
-        Ok(Some(Head { length, status, version: parsed.version.unwrap_or(0), fields }))
+        Ok(Head { length, status, version: parsed.version.unwrap_or(0), fields })
     }
 }
 
@@ -87,6 +97,11 @@ pub struct Fields {
     pub length: Option<Length>,
     /// How the body is framed, if not by its length.
     pub encoding: Option<Encoding>,
+    /// What must be undone to read the body, in the order in which it was done.
+    pub codings: Codings,
+    /// Somebody on the way may have seen another end of the body: the connection is not used
+    /// again.
+    pub is_doubtful: bool,
     close: bool,
     keep_alive: bool,
     /// How long the target keeps an idle connection.
@@ -114,6 +129,7 @@ pub enum Encoding {
 impl Fields {
     fn read(headers: &[httparse::Header<'_>]) -> Fields {
         let mut fields = Fields::default();
+        let mut transfer = None;
         for header in headers {
             // Most fields are none of these; their lengths tell without a comparison.
             match header.name.len() {
@@ -121,7 +137,11 @@ impl Fields {
                     fields.add_length(header.value);
                 }
                 17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                    fields.encoding = Some(encoding(header.value));
+                    let codings = transfer.get_or_insert_default();
+                    fields.add_transfer(header.value, codings);
+                }
+                16 if header.name.eq_ignore_ascii_case("content-encoding") => {
+                    list(header.value).for_each(|name| fields.codings.push(Coding::of(name)));
                 }
                 10 if header.name.eq_ignore_ascii_case("connection") => {
                     fields.close |= has_token(header.value, b"close");
@@ -133,38 +153,55 @@ impl Fields {
                 _ => {}
             }
         }
+        if let Some(codings) = transfer {
+            fields.codings.append(codings);
+            fields.is_doubtful = fields.length.is_some();
+        }
         fields
+    }
+
+    /// The last coding decides the framing. `identity` is none, as it was before RFC 7230.
+    fn add_transfer(&mut self, value: &[u8], codings: &mut Codings) {
+        for name in list(value) {
+            if name.eq_ignore_ascii_case(b"chunked") {
+                self.encoding = Some(Encoding::Chunked);
+            } else if !name.eq_ignore_ascii_case(b"identity") {
+                self.encoding = Some(Encoding::Other);
+                codings.push(Coding::of(name));
+            }
+        }
     }
 
     /// Several lengths must be the same.
     fn add_length(&mut self, value: &[u8]) {
         for part in value.split(|byte| *byte == b',') {
-            let length = digits(part.trim_ascii()).map_or(Length::Bad, Length::Of);
+            let length = length(part.trim_ascii()).map_or(Length::Bad, Length::Of);
             let agrees = self.length.is_none_or(|known| known == length);
             self.length = Some(if agrees { length } else { Length::Bad });
         }
     }
 
     fn keeps_alive(&self, version: u8) -> bool {
-        !self.close && (version == 1 || self.keep_alive)
+        !self.close && !self.is_doubtful && (version == 1 || self.keep_alive)
     }
+}
+
+/// The elements of a field that is a list (RFC 9110, 5.6.1); empty ones are none.
+fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|part| !part.is_empty())
 }
 
 fn digits(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    is_number(text).then(|| std::str::from_utf8(text).ok()?.parse().ok())?
 }
 
-/// The last coding decides the framing.
-fn encoding(value: &[u8]) -> Encoding {
-    let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
-    if last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-        Encoding::Chunked
-    } else {
-        Encoding::Other
-    }
+/// A length beyond all counting is beyond every ceiling too.
+fn length(text: &[u8]) -> Option<u64> {
+    is_number(text).then(|| digits(text).unwrap_or(u64::MAX))
+}
+
+fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }
 
 fn has_token(value: &[u8], token: &[u8]) -> bool {

@@ -7,16 +7,20 @@
 //! | chunked | last chunk and trailers | done |
 //! | until close | end of the stream | done |
 //!
-//! All bytes come from the target and are hostile: the head is bounded, and read again
-//! only when a line has ended; lengths are never used to allocate.
+//! All bytes come from the target and are hostile: the head is bounded, and read again only
+//! when a line has ended, a long one only at its end or when it has doubled; lengths are
+//! never used to allocate.
 
 use std::time::Duration;
 
 use crate::http1::chunked::Chunked;
+use crate::http1::coding::Codings;
 use crate::http1::head::{Encoding, Head, LastHead, Length};
 
-/// The size of a response's head that is accepted.
-pub const MAX_HEAD: usize = 64 * 1024;
+/// The size of a response's head that is accepted: the most that a browser takes.
+pub const MAX_HEAD: usize = 256 * 1024;
+/// A head up to this size is read again whenever one of its lines has ended.
+const SHORT_HEAD: usize = 4096;
 
 /// What the parser must know of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +51,17 @@ pub enum Fed {
 /// Why bytes are not an acceptable response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
-    /// Not HTTP/1.x.
+    /// It does not begin with the status line of HTTP/1.x.
     Malformed,
-    /// The head or the body is larger than its ceiling.
+    /// A line of the head or of the trailers is no field.
+    BadField,
+    /// The head does not tell where the body ends, or tells it in two ways.
+    BadLength,
+    /// What stands where a chunk must begin or end is neither.
+    BadChunk,
+    /// The head is larger than its ceiling.
+    HeadTooLarge,
+    /// The body is larger than its ceiling.
     TooLarge,
 }
 
@@ -60,10 +72,13 @@ pub struct Response {
     stage: Stage,
     /// A head that came in pieces.
     head: Vec<u8>,
+    /// How much of it was there when it was last read.
+    head_read: usize,
     last: LastHead,
     status: u16,
     keep_alive: bool,
     idle_limit: Option<Duration>,
+    codings: Codings,
     body_bytes: u64,
     all_bytes: u64,
 }
@@ -84,10 +99,12 @@ impl Response {
             expected,
             stage: Stage::Head,
             head: Vec::new(),
+            head_read: 0,
             last: LastHead::default(),
             status: 0,
             keep_alive: false,
             idle_limit: None,
+            codings: Codings::default(),
             body_bytes: 0,
             all_bytes: 0,
         }
@@ -117,6 +134,11 @@ impl Response {
     /// How long the target said it keeps the connection when it is idle.
     pub fn idle_limit(&self) -> Option<Duration> {
         self.idle_limit
+    }
+
+    /// What must be undone to read the body.
+    pub fn codings(&self) -> Codings {
+        self.codings
     }
 
     /// Takes bytes in the order of their coming. The body goes to `kept`, if there is one.
@@ -189,24 +211,39 @@ impl Response {
 
     /// How many of the bytes belonged to the head, once it is complete.
     fn feed_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
+        let empty = if self.head.is_empty() { leading_line_ends(bytes) } else { 0 };
+        let bytes = &bytes[empty..];
         if self.head.is_empty()
             && let Some(length) = self.parse_head(&bytes[..bytes.len().min(MAX_HEAD)])?
         {
-            return Ok(Some(length));
+            return Ok(Some(empty + length));
         }
         let before = self.head.len();
         // The body may follow in the same bytes; it does not count against the head.
         let taken = &bytes[..bytes.len().min(MAX_HEAD - before)];
         self.head.extend_from_slice(taken);
-        // Only the end of a line can complete it; parsing at every byte would be quadratic.
-        if before > 0 && taken.contains(&b'\n') {
+        if before > 0 && self.is_worth_reading(before) {
             let head = std::mem::take(&mut self.head);
             if let Some(length) = self.parse_head(&head)? {
                 return Ok(Some(length - before));
             }
+            self.head_read = head.len();
             self.head = head;
         }
-        if taken.len() < bytes.len() { Err(Unreadable::TooLarge) } else { Ok(None) }
+        if taken.len() < bytes.len() { Err(Unreadable::HeadTooLarge) } else { Ok(None) }
+    }
+
+    /// Whether a head of which so much was known may be complete, or show a mistake. Only the
+    /// end of a line can do either, and reading a long head at each would be quadratic.
+    fn is_worth_reading(&self, before: usize) -> bool {
+        let new = &self.head[before..];
+        let around = &self.head[before.saturating_sub(2)..];
+        let is_ended = |bytes: &[u8]| bytes.starts_with(b"\n\n") || bytes.starts_with(b"\n\r\n");
+        let length = self.head.len();
+        new.contains(&b'\n')
+            && (length <= SHORT_HEAD
+                || length >= 2 * self.head_read
+                || (0..around.len()).any(|at| is_ended(&around[at..])))
     }
 
     /// Reads a head if it is complete; one of another answer than a 1xx decides what follows.
@@ -217,6 +254,7 @@ impl Response {
         }
         self.status = head.status;
         self.keep_alive = head.keeps_alive();
+        self.codings = head.fields.codings;
         self.idle_limit = head.fields.idle_limit;
         self.stage = self.body_stage(&head)?;
         Ok(Some(head.length))
@@ -228,24 +266,31 @@ impl Response {
             return Ok(Stage::Done);
         }
         match (head.fields.encoding, head.fields.length) {
-            (Some(_), _) if head.version == 0 => Err(Unreadable::Malformed),
-            (Some(Encoding::Chunked), length) => {
-                // Both is an attempt to confuse somebody on the way.
-                self.keep_alive &= length.is_none();
+            (Some(Encoding::Chunked), _) => {
+                // HTTP/1.0 has no chunks: who sends them anyway closes behind them or is
+                // misunderstood by somebody on the way.
+                self.keep_alive &= head.version == 1;
                 Ok(Stage::Chunked(Chunked::default()))
             }
-            (None, Some(Length::Bad)) => Err(Unreadable::Malformed),
+            (Some(Encoding::Other), Some(_)) | (None, Some(Length::Bad)) => {
+                Err(Unreadable::BadLength)
+            }
             (None, Some(Length::Of(0))) => Ok(Stage::Done),
             (None, Some(Length::Of(length))) if length > self.expected.body_limit => {
                 Err(Unreadable::TooLarge)
             }
             (None, Some(Length::Of(length))) => Ok(Stage::Sized(length)),
-            (Some(Encoding::Other), _) | (None, None) => {
+            (Some(Encoding::Other) | None, None) => {
                 self.keep_alive = false;
                 Ok(Stage::UntilClose)
             }
         }
     }
+}
+
+/// The line ends that may stand before a status line (RFC 9112, 2.2).
+fn leading_line_ends(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
 }
 
 #[cfg(test)]
@@ -280,7 +325,7 @@ mod tests {
 
     #[track_caller]
     fn check(bytes: &str, expected: Result<Fed, Unreadable>, body: &str) -> Response {
-        for piece in [1, 2, 7, bytes.len()] {
+        for piece in [1.max(bytes.len() / 10_000), 2, 7, bytes.len()] {
             let (found, found_body, _) = read(get(), bytes.as_bytes(), piece);
             assert_eq!(found, expected, "in pieces of {piece}: {bytes}");
             assert_eq!(String::from_utf8_lossy(&found_body), body);
@@ -353,18 +398,88 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_http_is_malformed() {
-        for text in [
-            "SSH-2.0-OpenSSH\r\n\r\n",
-            "HTTP/2.0 200 OK\r\n\r\n",
-            "HTTP/1.1 2x0 OK\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999999\r\n\r\n",
-            "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    fn what_nobody_takes_has_its_name() {
+        let ok = "HTTP/1.1 200 OK\r\n";
+        let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        for (text, expected) in [
+            ("SSH-2.0-OpenSSH\r\n\r\n".to_owned(), Unreadable::Malformed),
+            ("HTTP/3 200 OK\r\n\r\n".to_owned(), Unreadable::Malformed),
+            ("HTTP/1.1 2x0 OK\r\n\r\n".to_owned(), Unreadable::Malformed),
+            (format!("{ok}no colon\r\n\r\n"), Unreadable::BadField),
+            (format!("{ok}a: \0\r\n\r\n"), Unreadable::BadField),
+            (format!("{ok}a: b\rc\r\n\r\n"), Unreadable::BadField),
+            (format!("{ok}content-length: 1\r\ncontent-length: 2\r\n\r\n"), Unreadable::BadLength),
+            (format!("{ok}content-length: -1\r\n\r\n"), Unreadable::BadLength),
+            (format!("{ok}content-length: +1\r\n\r\n"), Unreadable::BadLength),
+            (format!("{ok}content-length:\r\n\r\n"), Unreadable::BadLength),
+            (
+                format!("{ok}transfer-encoding: gzip\r\ncontent-length: 1\r\n\r\n"),
+                Unreadable::BadLength,
+            ),
+            (format!("{ok}content-length: 99999999999999999999999\r\n\r\n"), Unreadable::TooLarge),
+            (format!("{chunked}zz\r\n"), Unreadable::BadChunk),
+            (format!("{chunked}0\r\nno colon\r\n\r\n"), Unreadable::BadField),
         ] {
-            check(text, Err(Unreadable::Malformed), "");
+            check(&text, Err(expected), "");
+        }
+    }
+
+    #[test]
+    fn what_curl_and_fetch_take_is_taken() {
+        let sized = "content-length: 2\r\n\r\nok";
+        let chunks = "2\r\nok\r\n0\r\n\r\n";
+        for (text, is_reused) in [
+            (format!("HTTP/1.1 200 OK\r\nx: one;\r\n two\r\n{sized}"), true),
+            (format!("HTTP/1.1 200 OK\r\nx : one\r\n{sized}"), true),
+            (format!("HTTP/1.1 200 OK\r\ncontent-length : 2\r\n\r\nok"), false),
+            (format!("\r\n\n\r\nHTTP/1.1 200 OK\r\n{sized}"), true),
+            (format!("HTTP/1.1 200\n{sized}"), true),
+            (format!("HTTP/2.0 200 OK\r\n{sized}"), true),
+            (format!("HTTP/1.1 200 OK\r\n{}{sized}", "x: y\r\n".repeat(250)), true),
+            (format!("HTTP/1.1 200 OK\r\nx: {}\r\n{sized}", "y".repeat(200_000)), true),
+            (format!("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"), false),
+            (
+                format!(
+                    "HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"
+                ),
+                false,
+            ),
+            (format!("HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n{sized}"), false),
+            (format!("HTTP/1.1 200 OK\r\ntransfer-encoding:\r\n{sized}"), false),
+            (format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked,\r\n\r\n{chunks}"), true),
+            (
+                format!(
+                    "HTTP/1.1 200 OK\r\nTRANSFER-ENCODING: gzip\r\ntransfer-encoding: Chunked\r\n\r\n{chunks}"
+                ),
+                true,
+            ),
+            (
+                format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\nok\n0\nx : y\n\n"),
+                true,
+            ),
+        ] {
+            let response = check(&text, Ok(Fed::Done(text.len())), "ok");
+            assert_eq!(response.keeps_alive(), is_reused, "{text}");
+        }
+    }
+
+    #[test]
+    fn codings_are_known_in_the_order_in_which_they_were_applied() {
+        for (fields, codings) in [
+            ("content-encoding: gzip", "Codings([Some(Gzip), None, None, None])"),
+            ("Content-Encoding: GZIP, identity,", "Codings([Some(Gzip), None, None, None])"),
+            (
+                "transfer-encoding: deflate, chunked\r\ncontent-encoding: br\r\ncontent-encoding: zstd",
+                "Codings([Some(Brotli), Some(Zstd), Some(Deflate), None])",
+            ),
+            ("content-encoding: x", "Codings([Some(Unknown), None, None, None])"),
+            ("content-encoding:", "Codings([None, None, None, None])"),
+        ] {
+            let (_, _, mut response) =
+                read(get(), format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n").as_bytes(), 1_000);
+            assert_eq!(format!("{:?}", response.codings()), codings);
+            response.restart(Expected { is_head: false, body_limit: 1 });
+            assert!(response.codings().is_empty());
         }
     }
 
@@ -392,14 +507,31 @@ mod tests {
     #[test]
     fn the_ceiling_on_the_head_holds_for_one_that_comes_in_one_piece() {
         let text = format!("HTTP/1.1 204 x\r\na: {}\r\n\r\n", "b".repeat(MAX_HEAD));
-        check(&text, Err(Unreadable::TooLarge), "");
+        let whole = read(get(), text.as_bytes(), text.len()).0;
+        assert_eq!(whole, Err(Unreadable::HeadTooLarge));
+        assert_eq!(read(get(), text.as_bytes(), 1_000).0, whole);
+    }
+
+    #[test]
+    fn a_long_head_is_not_read_at_each_of_its_lines() {
+        let mut response = Response::new(Expected { is_head: false, body_limit: u64::MAX });
+        let mut reads = 0;
+        assert_eq!(response.feed(b"HTTP/1.1 200 OK\r\n", None), Ok(Fed::More));
+        while response.head.len() + 10 < MAX_HEAD {
+            let before = response.head_read;
+            assert_eq!(response.feed(b"a:\r\n", None), Ok(Fed::More));
+            reads += usize::from(response.head_read != before);
+        }
+        assert!(reads < SHORT_HEAD / 4 + 10, "it was read {reads} times");
+        assert_eq!(
+            response.feed(b"content-length: 1\r\n\r\nx", None),
+            Err(Unreadable::HeadTooLarge)
+        );
     }
 
     #[test]
     fn what_is_too_large_is_refused_without_being_kept() {
         check("HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n", Err(Unreadable::TooLarge), "");
-        let many: String = (0..101).map(|n| format!("h{n}: x\r\n")).collect();
-        check(&format!("HTTP/1.1 200 OK\r\n{many}\r\n"), Err(Unreadable::TooLarge), "");
         let big = format!("\r\n\r\n{}", "b".repeat(MAX_HEAD));
         let mut split = Response::new(Expected { is_head: false, body_limit: u64::MAX });
         assert_eq!(split.feed(b"HTTP/1.1 200 OK\r\nx: y", None), Ok(Fed::More));
@@ -407,8 +539,8 @@ mod tests {
         let mut response = get();
         let endless = "a".repeat(1_000);
         assert_eq!(response.feed(b"HTTP/1.1 200 OK\r\nx: ", None), Ok(Fed::More));
-        let end = (0..100).find_map(|_| response.feed(endless.as_bytes(), None).err());
-        assert_eq!(end, Some(Unreadable::TooLarge));
+        let end = (0..300).find_map(|_| response.feed(endless.as_bytes(), None).err());
+        assert_eq!(end, Some(Unreadable::HeadTooLarge));
         assert!(response.head.capacity() <= 2 * MAX_HEAD);
     }
 

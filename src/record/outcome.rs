@@ -94,9 +94,9 @@ pub enum Cause {
     Unreachable,
     /// The response was not HTTP.
     Malformed,
-    /// The response's head or body was larger than the ceiling.
+    /// The response's body was larger than the ceiling.
     TooLarge,
-    /// A value to be extracted was not in the response.
+    /// The response was JSON, and a value to be extracted was not in it.
     ExtractionMissing,
     /// A status that the step does not expect.
     UnexpectedStatus,
@@ -108,11 +108,33 @@ pub enum Cause {
     Descriptors,
     /// The generator had no local ports left.
     Ports,
+    /// A line in the response's head or trailers was no field.
+    BadField,
+    /// The response did not tell where its body ends, or told it in two ways.
+    BadLength,
+    /// A chunk of the response's body did not begin or end as it must.
+    BadChunk,
+    /// The response's head was larger than the ceiling.
+    HeadTooLarge,
+    /// The request could not be sent: what was filled in made its head too long.
+    RequestTooLarge,
+    /// The response from which to extract had no body.
+    EmptyBody,
+    /// The body was compressed in a way that is not known, or was broken.
+    Compressed,
+    /// The body was not text in UTF-8.
+    NotUtf8,
+    /// The body was not JSON.
+    NotJson,
+    /// The body was JSON of too many levels.
+    TooDeep,
+    /// The value to be extracted was longer than what is kept.
+    ValueTooLong,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 23;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -128,6 +150,17 @@ impl Cause {
         Cause::ConnectionLimit,
         Cause::Descriptors,
         Cause::Ports,
+        Cause::BadField,
+        Cause::BadLength,
+        Cause::BadChunk,
+        Cause::HeadTooLarge,
+        Cause::RequestTooLarge,
+        Cause::EmptyBody,
+        Cause::Compressed,
+        Cause::NotUtf8,
+        Cause::NotJson,
+        Cause::TooDeep,
+        Cause::ValueTooLong,
     ];
 
     /// The place of its counter.
@@ -143,13 +176,24 @@ impl Cause {
             Cause::Closed => "closed before the end of the response",
             Cause::Unreachable => "could not connect",
             Cause::Malformed => "not a valid HTTP response",
-            Cause::TooLarge => "response larger than the ceiling",
+            Cause::TooLarge => "response body larger than the ceiling",
             Cause::ExtractionMissing => "value to extract not in the response",
             Cause::UnexpectedStatus => "unexpected status",
             Cause::InFlightLimit => "ceiling on requests in flight",
             Cause::ConnectionLimit => "no free connection within the time limit",
             Cause::Descriptors => "generator out of file descriptors",
             Cause::Ports => "generator out of local ports",
+            Cause::BadField => "invalid header field in the response",
+            Cause::BadLength => "response with an invalid or ambiguous length",
+            Cause::BadChunk => "broken chunk in the response",
+            Cause::HeadTooLarge => "response head larger than 256 KiB",
+            Cause::RequestTooLarge => "request head larger than 64 KiB",
+            Cause::EmptyBody => "no body to extract from",
+            Cause::Compressed => "compressed body that could not be decoded",
+            Cause::NotUtf8 => "body to extract from is not UTF-8",
+            Cause::NotJson => "body to extract from is not JSON",
+            Cause::TooDeep => "body to extract from is nested too deeply",
+            Cause::ValueTooLong => "value to extract longer than 64 KiB",
         }
     }
 }

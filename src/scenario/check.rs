@@ -4,7 +4,7 @@
 //! position go out. A value that already has a mistake of form gets no second one
 //! about its content. Values from the environment never show in a message.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::document::{Document, Pointer, positions};
 use super::environment::Environment;
@@ -22,6 +22,8 @@ pub(crate) enum Source<'s> {
 /// The mistakes found so far.
 pub(crate) struct Check<'c> {
     pub(crate) environment: Environment<'c>,
+    /// Numbers with the digits that they are written with, where a value in memory has others.
+    pub(crate) numbers: HashMap<Pointer, String>,
     found: Vec<Found>,
     malformed: HashSet<Pointer>,
 }
@@ -42,7 +44,7 @@ enum Part {
 
 impl<'c> Check<'c> {
     pub(crate) fn new(environment: Environment<'c>) -> Check<'c> {
-        Check { environment, found: Vec::new(), malformed: HashSet::new() }
+        Check { environment, numbers: HashMap::new(), found: Vec::new(), malformed: HashSet::new() }
     }
 
     /// A fault of a value.

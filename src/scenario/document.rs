@@ -70,6 +70,9 @@ pub(crate) struct Document<'t> {
     /// What JSON permits and yet is a mistake; offsets are places in the text.
     pub(crate) faults: Vec<Fault>,
     pub(crate) value: Value,
+    /// Numbers with other digits than a value in memory would be written with: `10.00`, or
+    /// more than 64 bits.
+    pub(crate) numbers: HashMap<Pointer, String>,
 }
 
 impl<'t> Document<'t> {
@@ -78,7 +81,8 @@ impl<'t> Document<'t> {
         bound_depth(text)?;
         let tree = syntax_tree(text)?;
         let value = serde_json::from_str(text).map_err(|error| strict_fault(text, &error))?;
-        let mut document = Document { text, spots: HashMap::new(), faults: Vec::new(), value };
+        let (spots, numbers) = (HashMap::new(), HashMap::new());
+        let mut document = Document { text, spots, faults: Vec::new(), value, numbers };
         document.index(&tree, Pointer::default(), tree.start());
         Ok(document)
     }
@@ -126,10 +130,17 @@ impl<'t> Document<'t> {
                     self.index(element, at.item(index), element.start());
                 }
             }
-            ast::Value::NumberLit(number) => self.faults.extend(inexact(number)),
+            ast::Value::NumberLit(number) => self.note_digits(number.value, &at),
             ast::Value::StringLit(_) | ast::Value::BooleanLit(_) | ast::Value::NullKeyword(_) => {}
         }
         self.spots.insert(at, Spot { key, value: node.start() });
+    }
+
+    fn note_digits(&mut self, text: &str, at: &Pointer) {
+        let number = serde_json::from_str::<Value>(text);
+        if number.is_ok_and(|number| number.to_string() != text) {
+            self.numbers.insert(at.clone(), text.to_owned());
+        }
     }
 
     fn index_members(&mut self, object: &ast::Object<'_>, at: &Pointer) {
@@ -149,19 +160,6 @@ impl<'t> Document<'t> {
 fn exact(start: usize, source: &str, text: &str, offset: usize) -> usize {
     let exact = text.get(..offset).is_some_and(|before| source.starts_with(before));
     if offset > 0 && exact { start + 1 + offset } else { start }
-}
-
-/// A whole number that would be sent with other digits than it is written with.
-fn inexact(number: &ast::NumberLit<'_>) -> Option<Fault> {
-    let text = number.value;
-    let whole = !text.contains(['.', 'e', 'E']);
-    let fits = text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
-    (whole && !fits).then(|| {
-        let fault = Fault::new(format!("the number {text} would lose digits"));
-        fault
-            .help("write it as a text, or the whole document as \"body\"")
-            .offset(number.range.start)
-    })
 }
 
 /// Line and column, both from 1, of offsets in ascending order.
@@ -310,6 +308,14 @@ mod tests {
         let text = "ää\nxé!";
         assert_eq!(positions(text, &[0, 4, 5, 8]), [(1, 1), (1, 3), (2, 1), (2, 3)]);
         assert_eq!(positions(text, &[99]), [(2, 4)]);
+    }
+
+    #[test]
+    fn digits_that_a_value_in_memory_would_lose_are_noted() {
+        let text = r#"{"a": [10.00, 10.5, 7, 1e3], "b": 12345678901234567890123, "c": -0}"#;
+        let mut noted: Vec<String> = Document::parse(text).unwrap().numbers.into_values().collect();
+        noted.sort();
+        assert_eq!(noted, ["-0", "10.00", "12345678901234567890123", "1e3"]);
     }
 
     #[test]

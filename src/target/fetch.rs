@@ -1,27 +1,24 @@
 //! One small GET on a connection of its own: for readiness and metrics, never for load.
+//! What is an answer here is what is an answer to a step.
 
 use std::fmt;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
-use hyper::client::conn::http1;
-use hyper::rt::ReadBufCursor;
-use hyper::{Request, StatusCode};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use hyper::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::http1::coding::Undecodable;
+use crate::http1::response::{Expected, Fed, MAX_HEAD, Response, Unreadable};
 use crate::scenario::model::HttpAddress;
 
 /// What was answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) body: Bytes,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Why there was no answer; shown after "the target" or beside a time limit.
@@ -29,7 +26,8 @@ pub(crate) struct Answer {
 pub(crate) enum NoAnswer {
     Connect(io::Error),
     Slow(Duration),
-    Broken(String),
+    Broken(&'static str),
+    Interrupted(io::Error),
     TooLarge(usize),
 }
 
@@ -44,6 +42,7 @@ impl fmt::Display for NoAnswer {
                 write!(f, "no answer within {}", crate::units::format_duration(*within))
             }
             NoAnswer::Broken(reason) => write!(f, "broken answer: {reason}"),
+            NoAnswer::Interrupted(error) => write!(f, "the connection broke: {error}"),
             NoAnswer::TooLarge(limit) => {
                 write!(f, "an answer of more than {}", crate::units::Bytes(*limit as u64))
             }
@@ -61,7 +60,8 @@ pub(crate) async fn connect(
     stream.map_err(NoAnswer::Connect)
 }
 
-/// Asks for a path, as it is, and reads the answer to its end.
+/// Asks for a path, as it is, and reads the answer to its end. A compressed body is decoded,
+/// though none was asked for.
 pub(crate) async fn get(
     address: &HttpAddress,
     path: &str,
@@ -69,66 +69,59 @@ pub(crate) async fn get(
     limit: usize,
 ) -> Result<Answer, NoAnswer> {
     let asking = async {
-        let stream = connect(address, within).await?;
-        let (mut sender, connection) =
-            http1::handshake(Stream(stream)).await.map_err(|error| broken(&error))?;
-        // Aborted when dropped, which is also when the time is over.
-        let mut driver = tokio::task::JoinSet::new();
-        driver.spawn(connection);
-        let request = Request::get(path)
-            .header("host", address.authority())
-            .header("user-agent", "loadgate")
-            .header("connection", "close")
-            .body(Empty::<Bytes>::new())
-            .map_err(|error| broken(&error))?;
-        let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), limit).collect().await;
-        let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => NoAnswer::TooLarge(limit),
-            None => broken(error.as_ref()),
-        })?;
-        Ok(Answer { status, body: body.to_bytes() })
+        let mut stream = connect(address, within).await?;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: {}\r\nuser-agent: loadgate\r\nconnection: close\r\n\r\n",
+            address.authority()
+        );
+        // Who answers without having read it all may close early: reading tells.
+        let written = stream.write_all(request.as_bytes()).await;
+        let answer = read(&mut stream, limit).await;
+        match (written, answer) {
+            (Err(error), Err(_)) => Err(NoAnswer::Interrupted(error)),
+            (_, answer) => answer,
+        }
     };
     timeout(within, asking).await.map_err(|_| NoAnswer::Slow(within))?
 }
 
-fn broken(error: &(dyn std::error::Error + 'static)) -> NoAnswer {
-    NoAnswer::Broken(error.to_string())
+async fn read(stream: &mut TcpStream, limit: usize) -> Result<Answer, NoAnswer> {
+    let expected = Expected { is_head: false, body_limit: limit as u64 };
+    let mut response = Response::new(expected);
+    let (mut body, mut piece) = (Vec::new(), vec![0; 16 * 1024]);
+    loop {
+        let length = stream.read(&mut piece).await.map_err(NoAnswer::Interrupted)?;
+        if length == 0 && !response.is_complete_at_end() {
+            return Err(NoAnswer::Broken("it ended before its end"));
+        }
+        let fed = response.feed(&piece[..length], Some(&mut body));
+        let fed = fed.map_err(|unreadable| broken(unreadable, limit))?;
+        if length == 0 || matches!(fed, Fed::Done(_)) {
+            break;
+        }
+    }
+    let status = StatusCode::from_u16(response.status().unwrap_or_default());
+    let status = status.map_err(|_| NoAnswer::Broken("it has no valid status"))?;
+    let decoded = response.codings().decode(&body, limit as u64);
+    let body = decoded.map_err(|error| undecodable(error, limit))?.into_owned();
+    Ok(Answer { status, body })
 }
 
-/// Lets hyper use a tokio stream, over a small buffer and so without unsafe code.
-struct Stream(TcpStream);
-
-impl hyper::rt::Read for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        mut target: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let mut bytes = [0; 4096];
-        let room = target.remaining().min(bytes.len());
-        let mut buffer = ReadBuf::new(&mut bytes[..room]);
-        ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer))?;
-        target.put_slice(buffer.filled());
-        Poll::Ready(Ok(()))
-    }
+fn broken(unreadable: Unreadable, limit: usize) -> NoAnswer {
+    NoAnswer::Broken(match unreadable {
+        Unreadable::Malformed => "it is not HTTP/1.1",
+        Unreadable::BadField => "a line of its head is no header field",
+        Unreadable::BadLength => "it does not say clearly how long its body is",
+        Unreadable::BadChunk => "a chunk of its body is broken",
+        Unreadable::HeadTooLarge => return NoAnswer::TooLarge(MAX_HEAD),
+        Unreadable::TooLarge => return NoAnswer::TooLarge(limit),
+    })
 }
 
-impl hyper::rt::Write for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
+fn undecodable(undecodable: Undecodable, limit: usize) -> NoAnswer {
+    NoAnswer::Broken(match undecodable {
+        Undecodable::Unknown => "its body is compressed in a way that loadgate does not know",
+        Undecodable::Broken => "its compressed body is broken",
+        Undecodable::TooLarge => return NoAnswer::TooLarge(limit),
+    })
 }

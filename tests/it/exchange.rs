@@ -241,17 +241,26 @@ fn broken_off() -> Vec<Case> {
 fn not_http() -> Vec<Case> {
     let malformed =
         |request, bytes: &[u8]| broken(request, Cause::Malformed, vec![raw(bytes), Act::Close]);
+    let ok = "HTTP/1.1 200 OK\r\n";
+    let bad = |request, cause, rest: &str| {
+        broken(request, cause, vec![raw(format!("{ok}{rest}")), Act::Close])
+    };
     vec![
         malformed("GET /not-http", b"SSH-2.0-OpenSSH_9.6\r\n"),
         malformed("GET /tls", b"\x15\x03\x01\x00\x02\x02\x46"),
         malformed("GET /zeros", &[0; 512]),
-        malformed("GET /bad-name", b"HTTP/1.1 200 OK\r\n\xff\xfe: x\r\ncontent-length: 0\r\n\r\n"),
-        malformed(
+        bad("GET /no-colon", Cause::BadField, "no colon\r\ncontent-length: 0\r\n\r\n"),
+        bad("GET /nul", Cause::BadField, "x: a\0b\r\ncontent-length: 0\r\n\r\n"),
+        bad("GET /cr", Cause::BadField, "x: a\rb\r\ncontent-length: 0\r\n\r\n"),
+        bad(
             "GET /two-lengths",
-            b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+            Cause::BadLength,
+            "content-length: 1\r\ncontent-length: 2\r\n\r\nab",
         ),
-        malformed("GET /no-length", b"HTTP/1.1 200 OK\r\ncontent-length: ten\r\n\r\n"),
-        malformed("GET /bad-chunk", &[CHUNKED.as_bytes(), b"zz\r\na\r\n"].concat()),
+        bad("GET /no-length", Cause::BadLength, "content-length: ten\r\n\r\n"),
+        bad("GET /plus-length", Cause::BadLength, "content-length: +2\r\n\r\nok"),
+        bad("GET /hidden-length", Cause::BadLength, "x y: z\r\ncontent-length: 2\u{1}\r\n\r\nok"),
+        bad("GET /bad-chunk", Cause::BadChunk, "transfer-encoding: chunked\r\n\r\nzz\r\na\r\n"),
     ]
 }
 
@@ -263,9 +272,13 @@ fn without_end() -> Vec<Case> {
     let chunk = [b"4000\r\n".to_vec(), vec![b'a'; 16_384], b"\r\n".to_vec()].concat();
     let slow = |request, acts| case(request, Outcome::Timeout, None, acts);
     let (nothing, now_and_then) = (Act::Wait(Duration::from_secs(4)), Duration::from_millis(400));
+    let long_head = |request, begin: &str, bytes| {
+        let acts = vec![raw(begin), Act::Endless(bytes, MOST), Act::Close];
+        broken(request, Cause::HeadTooLarge, acts)
+    };
     vec![
-        too_large("GET /headers", "HTTP/1.1 200 OK\r\n", b"x-more: and more\r\n".repeat(100)),
-        too_large("GET /header", "HTTP/1.1 200 OK\r\nx-long: ", vec![b'a'; 16_384]),
+        long_head("GET /headers", "HTTP/1.1 200 OK\r\n", b"x-more: and more\r\n".repeat(100)),
+        long_head("GET /header", "HTTP/1.1 200 OK\r\nx-long: ", vec![b'a'; 16_384]),
         too_large("GET /chunks", CHUNKED, chunk),
         too_large("GET /until-close", "HTTP/1.1 200 OK\r\n\r\n", vec![b'a'; 16_384]),
         slow("GET /silent", vec![nothing.clone()]),

@@ -14,6 +14,7 @@ mod files;
 mod fuzz;
 mod never_worked;
 mod noise;
+mod odd_answers;
 mod oracle;
 mod readme;
 mod sabotage;

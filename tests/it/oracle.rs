@@ -99,20 +99,95 @@ const KNOWN: &[Difference] = &[
         },
     },
     Difference {
-        what: "a mistake in a trailer: hyper reads on to the empty line, we tell at once",
-        reason: "RFC 9112, 7.1.2: a trailer is a field's line; invalid either way",
+        what: "trailers: hyper refuses odd names and folds, we pass over them as over fields; \
+               what is no field at all it reads on behind, and we tell at once",
+        reason: "RFC 9112, 7.1.2: a trailer is a field's line; curl and Node's fetch take what \
+                 they take in a head",
         is_this: |script, hypers, ours| {
-            let reads_on = matches!(hypers.end, End::Open | End::CutOff);
-            reads_on && ours.end == End::Malformed && script.has_last_chunk()
+            let is_refused = matches!(hypers.end, End::Open | End::CutOff | End::Malformed);
+            let is_taken = matches!(ours.end, End::Complete | End::Malformed | End::Open);
+            is_refused && is_taken && hypers.status.is_some() && script.has_last_chunk()
         },
     },
     Difference {
-        what: "LF alone ends a line of the trailers: hyper takes it, we do not",
-        reason: "RFC 9112, 2.2: a recipient MAY take LF for CRLF; behind chunks, whose lines \
-                 must end by CRLF (7.1), we do not",
+        what: "LF alone ends the lines of chunks: hyper refuses it, we do not",
+        reason: "RFC 9112, 2.2: a recipient MAY take LF for CRLF; curl and browsers do behind \
+                 chunks too",
+        is_this: |script, hypers, _| {
+            let is_refused = matches!(hypers.end, End::Open | End::CutOff | End::Malformed);
+            is_refused && script.says("chunked") && script.has_lone_lf()
+        },
+    },
+    Difference {
+        what: "a transfer coding behind HTTP/1.0: hyper refuses it, we read it and close",
+        reason: "RFC 9112, 6.1: the connection ends after it; curl and Node's fetch take them",
         is_this: |script, hypers, ours| {
-            let differs = hypers.end == End::Complete && ours.end == End::Malformed;
-            differs && script.has_last_chunk() && script.has_lone_lf()
+            let is_refused = hypers.end == End::Malformed && hypers.status.is_none();
+            is_refused
+                && !ours.is_reusable
+                && script.says("http/1.0")
+                && script.says("transfer-encoding")
+        },
+    },
+    Difference {
+        what: "a status line that curl or Node's fetch take, and hyper does not",
+        reason: "RFC 9112, 3: lenient readers split at blanks; 2.3: the version says what the \
+                 server can do, not what it sent",
+        is_this: |script, hypers, _| {
+            let bytes = script.bytes().to_ascii_lowercase();
+            let is_odd = |line: &[u8]| {
+                line.starts_with(b"http/2")
+                    || line.starts_with(b"http/1.1  ")
+                    || line.starts_with(b"http/1.0  ")
+                    || b"http/2".starts_with(line)
+            };
+            let is_small = !script.says_exactly("HTTP/1.");
+            let mut lines = bytes.split(|byte| *byte == b'\n');
+            hypers.end == End::Malformed && (is_small || lines.any(is_odd))
+        },
+    },
+    Difference {
+        what: "a blank before the colon of a field that frames the body: hyper keeps the \
+               connection, we close it",
+        reason: "RFC 9112, 5.1: readers have differed in it, with request smuggling as a result",
+        is_this: |script, hypers, ours| {
+            let is_same = hypers.end == ours.end && hypers.body == ours.body;
+            is_same && !ours.is_reusable && script.lines().any(|line| is_loose_frame(&line))
+        },
+    },
+    Difference {
+        what: "a line without a colon, or a length on a line that is passed over: hyper passes \
+               over it, we refuse it",
+        reason: "RFC 9112, 11.2: where readers differ in what a line says, they differ in the \
+                 body; curl and Node's fetch refuse it",
+        is_this: |script, hypers, ours| {
+            let no_colon = |line: &Vec<u8>| !line.is_empty() && !line.contains(&b':');
+            let frames = |line: &Vec<u8>| {
+                let line = line.trim_ascii_start().to_ascii_lowercase();
+                line.starts_with(b"content-length") || line.starts_with(b"transfer-encoding")
+            };
+            let odd = script.lines().skip(1).any(|line| no_colon(&line) || frames(&line));
+            ours.end == End::Malformed && hypers.end != End::Malformed && odd
+        },
+    },
+    Difference {
+        what: "a length beyond 64 bits: to hyper no number, to us beyond the ceiling",
+        reason: "RFC 9112, 6.3: refused either way",
+        is_this: |_, hypers, ours| hypers.end == End::Malformed && ours.end == End::TooLarge,
+    },
+    Difference {
+        what: "identity and empty elements among the transfer codings: hyper reads until the \
+               end of the stream, we pass over them",
+        reason: "RFC 9112, 6.1, and RFC 9110, 5.6.1: empty elements are none; identity was none in \
+                 RFC 2616, 3.6",
+        is_this: |script, _, ours| {
+            let is_passed_over = |line: Vec<u8>| {
+                let line = line.to_ascii_lowercase();
+                let value = line.strip_prefix(b"transfer-encoding:")?.to_owned();
+                let mut parts = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                Some(parts.any(|part| part.is_empty() || part == b"identity"))
+            };
+            ours.status.is_some() && script.lines().filter_map(is_passed_over).any(|is| is)
         },
     },
     Difference {
@@ -162,6 +237,17 @@ impl Script {
         self.bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
     }
 
+    fn says_exactly(&self, word: &str) -> bool {
+        self.bytes().windows(word.len()).any(|part| part == word.as_bytes())
+    }
+
+    /// Without their ends.
+    fn lines(&self) -> impl Iterator<Item = Vec<u8>> {
+        let bytes = self.bytes();
+        let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.trim_ascii_end().to_vec());
+        lines.collect::<Vec<_>>().into_iter()
+    }
+
     /// Whether some line is the size of a last chunk.
     fn has_last_chunk(&self) -> bool {
         self.bytes().split(|byte| *byte == b'\n').any(|line| {
@@ -174,6 +260,13 @@ impl Script {
         let bytes = self.bytes();
         (0..bytes.len()).any(|at| bytes[at] == b'\n' && (at == 0 || bytes[at - 1] != b'\r'))
     }
+}
+
+fn is_loose_frame(line: &[u8]) -> bool {
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return false };
+    let name = line[..colon].to_ascii_lowercase();
+    let frames = [&b"content-length"[..], b"transfer-encoding"].contains(&name.trim_ascii());
+    frames && name.trim_ascii() != name
 }
 
 // ---- The two readers ----------------------------------------------------------------
@@ -193,8 +286,8 @@ fn ours(script: &Script) -> Outcome {
                 let is_clean = used == piece.len() && number == last && !script.closes;
                 (end, is_reusable) = (End::Complete, is_clean && response.keeps_alive());
             }
-            Err(Unreadable::Malformed) => end = End::Malformed,
-            Err(Unreadable::TooLarge) => end = End::TooLarge,
+            Err(Unreadable::HeadTooLarge | Unreadable::TooLarge) => end = End::TooLarge,
+            Err(_) => end = End::Malformed,
         }
         break;
     }
@@ -213,7 +306,12 @@ fn hypers(script: &Script) -> Outcome {
 async fn exchange(script: &Script) -> Outcome {
     let (client, mut server) = tokio::io::duplex(1 << 20);
     let mut builder = http1::Builder::new();
-    builder.max_buf_size(MAX_HEAD);
+    builder
+        .max_buf_size(MAX_HEAD)
+        .max_headers(1_000)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .ignore_invalid_headers_in_responses(true);
     let (mut sender, connection) =
         builder.handshake::<_, Empty<Bytes>>(TokioIo::new(client)).await.unwrap();
     tokio::spawn(connection);

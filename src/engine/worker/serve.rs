@@ -10,12 +10,13 @@ use crate::engine::classify::{self, Ending};
 use crate::engine::connection::{ConnectionKey, State};
 use crate::engine::due::Wait;
 use crate::engine::evidence;
+use crate::engine::extract::Body;
 use crate::engine::poller::Ready;
 use crate::engine::request::{Prepared, Unsendable, is_idempotent};
 use crate::engine::socket::{Received, Socket};
 use crate::engine::walk::Place;
 use crate::engine::worker::Worker;
-use crate::http1::response::{Expected, Fed, Unreadable};
+use crate::http1::response::{Expected, Fed};
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
 use crate::scenario::template::Values;
@@ -156,7 +157,7 @@ impl Worker {
         let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
         if self.render(walk).is_err() {
             self.connections.keep(key, ready);
-            return self.fail(walk, (Outcome::CheckFailed, Some(Cause::TooLarge)));
+            return self.fail(walk, (Outcome::CheckFailed, Some(Cause::RequestTooLarge)));
         }
         let Some(connection) = self.connections.find(key) else { return };
         connection.begin(walk, expected, ready);
@@ -270,8 +271,7 @@ impl Worker {
         let reading = match connection.response.feed(&self.room.input[..received.bytes], kept) {
             Ok(Fed::More) => Reading::Waiting,
             Ok(Fed::Done(used)) => Reading::Complete { is_clean: used == received.bytes },
-            Err(Unreadable::Malformed) => Reading::Broken(Cause::Malformed),
-            Err(Unreadable::TooLarge) => Reading::Broken(Cause::TooLarge),
+            Err(unreadable) => Reading::Broken(classify::unreadable(unreadable)),
         };
         let is_fine = matches!(reading, Reading::Complete { .. })
             && step.extract.is_empty()
@@ -288,6 +288,7 @@ impl Worker {
         let State::Busy(walk) = connection.state else { return };
         let step = self.walks[walk].asking.step;
         let status = connection.response.status().unwrap_or_default();
+        let codings = connection.response.codings();
         let ending = classify::answered(&self.plan.scenario.step(step).expect, status);
         let mut sample = self.sample(key, walk, ending);
         if sample.ended.since(sample.intended) > sample.limit {
@@ -296,7 +297,7 @@ impl Worker {
         }
         let body = self.release(key, is_clean);
         self.serve_queue();
-        self.finish(walk, sample, &body);
+        self.finish(walk, sample, Body { bytes: &body, codings });
     }
 
     /// Keeps or closes a connection whose request has been answered; returns the body.
@@ -329,7 +330,7 @@ impl Worker {
         let sample = self.sample(key, walk, (Outcome::TransportError, Some(cause)));
         self.connections.close(key);
         self.serve_queue();
-        self.finish(walk, sample, &[]);
+        self.finish(walk, sample, Body::default());
     }
 
     /// A request's time limit has passed. Its answer may have come in time and not have been
@@ -363,13 +364,13 @@ impl Worker {
         };
         self.connections.close(key);
         self.serve_queue();
-        self.finish(walk, sample, &[]);
+        self.finish(walk, sample, Body::default());
     }
 
     /// A request ends without a connection.
     fn fail(&mut self, walk: usize, ending: Ending) {
         let sample = self.sample_without_connection(walk, ending);
-        self.finish(walk, sample, &[]);
+        self.finish(walk, sample, Body::default());
     }
 
     /// The measurement of the request that a connection serves.

@@ -2,7 +2,8 @@
 
 use crate::engine::classify::Ending;
 use crate::engine::due::Wait;
-use crate::engine::walk::{Asking, Place, Walk, extract};
+use crate::engine::extract::{Body, extract};
+use crate::engine::walk::{Asking, Place, Walk};
 use crate::engine::worker::Worker;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
@@ -178,12 +179,15 @@ impl Worker {
     }
 
     /// A request has ended: counts it, keeps what the step extracts, and goes on.
-    pub(super) fn finish(&mut self, key: usize, mut sample: Sample, body: &[u8]) {
+    pub(super) fn finish(&mut self, key: usize, mut sample: Sample, body: Body<'_>) {
         let step = self.plan.scenario.step(sample.step);
         let walk = &mut self.walks[key];
         let user = &mut self.users[walk.user];
-        if sample.outcome == Outcome::Ok && !extract(&step.extract, body, user) {
-            (sample.outcome, sample.cause) = (Outcome::CheckFailed, Some(Cause::ExtractionMissing));
+        let limit = self.plan.scenario.limits.body.0;
+        if sample.outcome == Outcome::Ok
+            && let Err(cause) = extract(&step.extract, body, limit, user)
+        {
+            (sample.outcome, sample.cause) = (Outcome::CheckFailed, Some(cause));
         }
         walk.due = sample.ended.max(walk.due);
         let ticket = std::mem::take(&mut walk.ticket);

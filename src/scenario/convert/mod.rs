@@ -59,7 +59,7 @@ impl Sections {
         Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
-            hash: hash(raw),
+            hash: hash(raw, check),
             target,
             walks: flows::flows(&raw.flows, &constants, &prefix, check),
             load: load::load(&raw.load, check),
@@ -202,10 +202,15 @@ fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
 
 /// SHA-256 of what decides the requests and their load, as written: values from the
 /// environment have no part in it, nor have the target's place and the objectives.
-fn hash(raw: &RawScenario) -> String {
+fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
     let flows: &[RawFlow] = &raw.flows;
     let load: &RawLoad = &raw.load;
     let decisive = json!({ "flows": flows, "load": load, "variables": raw.variables });
-    let digest = Sha256::digest(format!("loadgate scenario 1\n{decisive}"));
+    let mut decisive = format!("loadgate scenario 1\n{decisive}");
+    let mut digits: Vec<_> =
+        check.numbers.iter().map(|(at, number)| format!("\n{}: {number}", at.as_str())).collect();
+    digits.sort_unstable();
+    decisive.extend(digits);
+    let digest = Sha256::digest(decisive);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

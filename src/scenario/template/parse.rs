@@ -265,7 +265,11 @@ pub(crate) fn json_document(
     check: &mut Check<'_>,
 ) {
     match value {
-        Json::Null | Json::Bool(_) | Json::Number(_) => builder.raw(&value.to_string()),
+        Json::Null | Json::Bool(_) => builder.raw(&value.to_string()),
+        Json::Number(number) => match check.numbers.get(at) {
+            Some(digits) => builder.raw(digits),
+            None => builder.raw(&number.to_string()),
+        },
         Json::String(text) => {
             builder.json_text(text);
             builder.take_faults().into_iter().for_each(|fault| check.value(at, fault));

@@ -1,0 +1,279 @@
+//! Keeps values of a JSON answer for later steps, as they stood in it.
+//!
+//! The body is decoded if it came compressed and read as JSON; the path finds the value. A
+//! number is kept with the digits it had, alone and inside a list or an object: those are
+//! taken from the text, as a JSON value in memory has 64 bits for each.
+//!
+//! What only the rest of the body has wrong is no reason to lose a value: a byte order mark,
+//! a number beyond all floats, half of a surrogate pair, bytes that are not UTF-8. A value
+//! that has such a mistake itself is told, not changed.
+
+use std::borrow::Cow;
+
+use serde_json::Value as Json;
+
+use crate::engine::json_text;
+use crate::engine::user::{MAX_VALUE, User};
+use crate::http1::coding::{Codings, Undecodable};
+use crate::record::outcome::Cause;
+use crate::scenario::model::Extraction;
+use crate::scenario::template::Value;
+
+/// The body of an answer, as it came.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Body<'b> {
+    /// Its bytes.
+    pub bytes: &'b [u8],
+    /// What must be undone to read it.
+    pub codings: Codings,
+}
+
+/// Keeps every value, or says why one could not be. No more than `limit` bytes are decoded.
+pub fn extract(
+    wanted: &[Extraction],
+    body: Body<'_>,
+    limit: u64,
+    user: &mut User,
+) -> Result<(), Cause> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let bytes = body.codings.decode(body.bytes, limit).map_err(|error| match error {
+        Undecodable::Unknown | Undecodable::Broken => Cause::Compressed,
+        Undecodable::TooLarge => Cause::TooLarge,
+    })?;
+    let document = Document::read(&bytes)?;
+    for extraction in wanted {
+        let value = document.find(extraction)?;
+        user.variables[extraction.variable.index()] = value;
+    }
+    Ok(())
+}
+
+/// What stands for bytes that are no text and for halves of surrogate pairs.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// A JSON document and its text.
+struct Document<'b> {
+    text: Cow<'b, str>,
+    value: Json,
+    /// The value is not quite what the text says.
+    is_mended: bool,
+}
+
+impl Document<'_> {
+    fn read(bytes: &[u8]) -> Result<Document<'_>, Cause> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        if bytes.trim_ascii().is_empty() {
+            return Err(Cause::EmptyBody);
+        }
+        // Some servers do not say it.
+        if bytes.starts_with(b"\x1f\x8b") {
+            return Err(Cause::Compressed);
+        }
+        if is_utf16(bytes) {
+            return Err(Cause::NotUtf8);
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let cause = match serde_json::from_str(&text) {
+            Ok(value) => return Ok(Document { text, value, is_mended: false }),
+            Err(error) => cause(&error),
+        };
+        match json_text::mended(&text) {
+            Some(mended) if cause == Cause::NotJson => {
+                let value = serde_json::from_str(&mended).map_err(|error| self::cause(&error))?;
+                Ok(Document { text, value, is_mended: true })
+            }
+            _ => Err(if matches!(text, Cow::Owned(_)) { Cause::NotUtf8 } else { cause }),
+        }
+    }
+
+    fn find(&self, wanted: &Extraction) -> Result<Value, Cause> {
+        let found = wanted.path.query(&self.value).first().ok_or(Cause::ExtractionMissing)?;
+        let value = match found {
+            Json::String(text) => Value::Text(text.clone()),
+            Json::Null | Json::Bool(_) => Value::Json(found.to_string()),
+            Json::Number(number) if !number.is_f64() => Value::Json(found.to_string()),
+            Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+                let located = wanted.path.query_located(&self.value);
+                let place = located.first().map(|node| node.location().to_json_pointer());
+                let text = place.and_then(|place| json_text::find(&self.text, &place));
+                Value::Json(json_text::compact(text.ok_or(Cause::ExtractionMissing)?))
+            }
+        };
+        let (Value::Text(text) | Value::Json(text)) = &value;
+        if text.len() > MAX_VALUE {
+            return Err(Cause::ValueTooLong);
+        }
+        let is_lossy = self.is_mended || matches!(self.text, Cow::Owned(_));
+        if is_lossy && text.contains(REPLACEMENT) { Err(Cause::NotUtf8) } else { Ok(value) }
+    }
+}
+
+/// By its mark, or by the zeros that every JSON text has in it at its beginning.
+fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..])
+}
+
+fn cause(error: &serde_json::Error) -> Cause {
+    let is_deep = error.to_string().starts_with("recursion limit exceeded");
+    if is_deep { Cause::TooDeep } else { Cause::NotJson }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json_path::JsonPath;
+
+    use super::*;
+    use crate::engine::user::Users;
+    use crate::scenario::model::VariableId;
+
+    const LIMIT: u64 = 1_000_000;
+
+    fn found(path: &str, body: &[u8]) -> Result<Value, Cause> {
+        let mut users = Users::for_tests(1);
+        let user = users.take().unwrap();
+        let wanted = [Extraction { variable: VariableId(0), path: JsonPath::parse(path).unwrap() }];
+        let body = Body { bytes: body, codings: Codings::default() };
+        extract(&wanted, body, LIMIT, &mut users[user])?;
+        Ok(users[user].variables[0].clone())
+    }
+
+    fn json(text: &str) -> Result<Value, Cause> {
+        Ok(Value::Json(text.to_owned()))
+    }
+
+    fn text(text: &str) -> Result<Value, Cause> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    #[test]
+    fn a_number_keeps_the_digits_it_had() {
+        for number in [
+            "0",
+            "-0",
+            "7",
+            "-12",
+            "9007199254740993",
+            "18446744073709551615",
+            "18446744073709551616",
+            "12345678901234567890123",
+            "-9223372036854775809",
+            "10.00",
+            "0.1234567890123456789",
+            "1e3",
+            "1E+3",
+            "-0.0",
+            "1e400",
+            "-1e-400",
+            "1.50e2",
+        ] {
+            assert_eq!(found("$.id", format!("{{\"id\": {number}}}").as_bytes()), json(number));
+            assert_eq!(found("$", number.as_bytes()), json(number));
+            let list = format!("[{number},{{\"a\":{number}}}]");
+            let spaced = format!("{{\"list\": [ {number},\n\t{{\"a\" : {number}}} ]}}");
+            assert_eq!(found("$.list", spaced.as_bytes()), json(&list));
+        }
+    }
+
+    #[test]
+    fn a_value_is_found_wherever_it_stands() {
+        let body = br#"{"a/b": {"~": [1.0, {"x y": 2.50, "\u00e9": 3.0}]}, "d": 1.0, "d": 2.0, "t": "a\n\"\u00e9", "n": null, "": {"": 4.0}}"#;
+        assert_eq!(found("$['a/b']['~'][0]", body), json("1.0"));
+        assert_eq!(found("$['a/b']['~'][-1]['x y']", body), json("2.50"));
+        assert_eq!(found("$..['\u{e9}']", body), json("3.0"));
+        assert_eq!(found("$['']['']", body), json("4.0"));
+        assert_eq!(found("$.d", body), json("2.0"), "the last of two keys, as everywhere");
+        assert_eq!(found("$.t", body), text("a\n\"\u{e9}"));
+        assert_eq!(found("$.n", body), json("null"));
+        assert_eq!(found("$.none", body), Err(Cause::ExtractionMissing));
+        let text = r#"{"s": "[{\"", "list": ["a b", 1.0 ]}"#;
+        assert_eq!(found("$.list", text.as_bytes()), json("[\"a b\",1.0]"));
+    }
+
+    #[test]
+    fn what_is_wrong_elsewhere_loses_no_value() {
+        for body in [
+            &b"\xef\xbb\xbf{\"id\":\"a\"}"[..],
+            b"{\"id\":\"a\",\"big\":1e400}",
+            b"{\"big\":[-1e999,12e0],\"id\":\"a\"}",
+            b"{\"half\":\"\\ud83d\",\"id\":\"a\"}",
+            b"{\"half\":\"\\udc00\\ud800\\n\",\"id\":\"a\"}",
+            b"{\"latin\":\"\xe9\",\"id\":\"a\"}",
+            b"{\"\xe9\":0,\"id\":\"a\"}",
+            b" \r\n{\"id\":\"a\"}\n",
+            b"{\"id\":\"b\",\"id\":\"a\"}",
+        ] {
+            assert_eq!(found("$.id", body), text("a"), "{}", body.escape_ascii());
+        }
+        let whole = br#"{"pair":"\ud83d\ude00","half":"\ud83d"}"#;
+        assert_eq!(found("$.pair", whole), text("\u{1f600}"));
+        assert_eq!(found("$.id", br#"{"big":1e400,"id":2.50}"#), json("2.50"));
+        assert_eq!(found("$.big", br#"{"big":-1e400}"#), json("-1e400"));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_sent_on_is_told_with_its_cause() {
+        let deep = format!("{{\"id\":1,\"deep\":{}{}}}", "[".repeat(500), "]".repeat(500));
+        let long = format!("{{\"id\":\"{}\"}}", "a".repeat(MAX_VALUE + 1));
+        let endless = "[".repeat(1_000_000);
+        for (body, cause) in [
+            (&b""[..], Cause::EmptyBody),
+            (b"\xef\xbb\xbf", Cause::EmptyBody),
+            (b" \n", Cause::EmptyBody),
+            (b"<html>", Cause::NotJson),
+            (b"{\"id\":1", Cause::NotJson),
+            (b"{\"id\":1}{\"id\":2}", Cause::NotJson),
+            (b"{\"id\":NaN}", Cause::NotJson),
+            (b"{\"id\":+1e400}", Cause::NotJson),
+            (b"{\"id\":01e400}", Cause::NotJson),
+            (b"{\"id\":1.e400}", Cause::NotJson),
+            (b"{\"id\":1,}", Cause::NotJson),
+            (b"{\"id\":\"\0\"}", Cause::NotJson),
+            (b"{\"id\":1}\0", Cause::NotJson),
+            (b"{\"id\":\"\\ud83d\"}", Cause::NotUtf8),
+            (b"{\"id\":\"\xe9\"}", Cause::NotUtf8),
+            (b"{\"id\":[\"\xe9\"]}", Cause::NotUtf8),
+            (b"\xff\xfe{\0\"\0", Cause::NotUtf8),
+            (b"\xfe\xff\0{\0\"", Cause::NotUtf8),
+            (b"{\0}\0", Cause::NotUtf8),
+            (b"\x1f\x8b\x08\0\0", Cause::Compressed),
+            (b"{}", Cause::ExtractionMissing),
+            (deep.as_bytes(), Cause::TooDeep),
+            (endless.as_bytes(), Cause::TooDeep),
+            (long.as_bytes(), Cause::ValueTooLong),
+        ] {
+            assert_eq!(
+                found("$.id", body),
+                Err(cause),
+                "{}",
+                body[..body.len().min(40)].escape_ascii()
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_kept_stood_in_the_answer(
+            number in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?",
+            before in "[ -~]{0,20}", depth in 0_usize..20,
+        ) {
+            let before = serde_json::to_string(&before).unwrap();
+            let (open, close) = ("{\"a\": [".repeat(depth), "]}".repeat(depth));
+            let body = format!("{{{before}: {before}, \"id\": {open}{number}{close}, \"b\": 1e999}}");
+            let value = format!("{}{number}{close}", open.replace(' ', ""));
+            if before != "\"id\"" {
+                prop_assert_eq!(found("$.id", body.as_bytes()), json(&value));
+            }
+        }
+
+        #[test]
+        fn no_body_is_a_panic(body in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}\",:\\\\ud8e0-9.+-]{0,60}") {
+            for path in ["$.id", "$", "$..*", "$[0]"] {
+                let _ = found(path, &body);
+                let _ = found(path, text.as_bytes());
+            }
+        }
+    }
+}
