@@ -502,7 +502,7 @@ fn an_endless_body_costs_no_memory() {
     scenario["flows"][0]["steps"][0]["extract"] = json!({ "value": "$.value" });
     let run = Run::of(&scenario);
     let counts = run.all();
-    check_only(&counts, 60, "# transport error, # response larger than the ceiling");
+    check_only(&counts, 60, "# transport error, # response body larger than the ceiling");
     assert!(counts.body_bytes >= counts.planned * 2_000_000, "{}", counts.body_bytes);
     let peak = run.record.generator.iter().map(|second| second.rss).max().unwrap();
     // 120 MB came in; a healthy run has about 20 MB in all.
