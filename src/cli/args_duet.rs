@@ -15,7 +15,7 @@ Examples:
   loadgate duet scenarios/orders.json --baseline-ref origin/main
   loadgate duet scenarios/orders.json --baseline ../release-1.4
   loadgate duet scenarios/orders.json --baseline-ref v1.4 \\
-      --start-noise reports/orders/latest/noise.json
+      --start-noise reports/orders/latest-noise/noise.json
   loadgate duet scenarios/orders.json --baseline 'node old-server.js' --tolerance 10%
   loadgate duet scenarios/orders.json --baseline http://127.0.0.1:3001 \\
       --candidate http://127.0.0.1:3002 -R 200 --segment 30s

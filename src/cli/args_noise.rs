@@ -15,7 +15,7 @@ Examples:
   loadgate noise scenarios/orders.json --duets 10 --segment 30s -R 200
   loadgate noise scenarios/orders.json --json | jq .start_noise.value
   loadgate duet scenarios/orders.json --baseline-ref origin/main \\
-      --start-noise reports/orders/latest/noise.json
+      --start-noise reports/orders/latest-noise/noise.json
 
 Both arms are the scenario's own target. A gate that calls it regressed against itself is a
 figure here, no failure: the exit code is 0, but 6 when the generator was the limit, 7 when

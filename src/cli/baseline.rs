@@ -70,8 +70,10 @@ pub fn baseline(command: &BaselineCommand) -> Exit {
 
 /// Reads a run that the user named.
 pub fn read_run(path: &Path) -> Result<RunRecord, Failure> {
-    let advice = || vec!["name a run folder, or its run.json".to_owned()];
-    store::read(path).map_err(|error| Failure::usage(error.to_string(), advice()))
+    store::read(path).map_err(|error| {
+        let advice = error.advice().to_owned();
+        Failure::usage(error.to_string(), vec![advice])
+    })
 }
 
 /// Reads a baseline that the user named.

@@ -11,6 +11,7 @@ use crate::cli::args_duet::{CourseArgs, DuetArgs, MethodArg};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::duet_progress::Telling;
 use crate::cli::exit::Exit;
+use crate::cli::folder::Latest;
 use crate::cli::run::{self, SUPERVISE};
 use crate::cli::{folder, noise, output};
 use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
@@ -19,6 +20,7 @@ use crate::experiment::duet::{Duet, DuetError, DuetEvent, Wish};
 use crate::experiment::head::slug;
 use crate::experiment::segment_load::{describe, segment_load};
 use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateSettings};
+use crate::report::plain;
 use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
 use crate::scenario::read;
 use crate::target::process::Supervisor;
@@ -51,6 +53,7 @@ pub fn duet(args: &DuetArgs) -> Exit {
         settings,
         args: &args.course,
         quiet: args.print.quiet,
+        latest: Latest::Duet,
     };
     match course.play(once) {
         Ok((record, folder)) => conclude(&record, &folder, args.print, args.inconclusive),
@@ -148,6 +151,8 @@ pub(super) struct Course<'a> {
     pub(super) settings: GateSettings,
     pub(super) args: &'a CourseArgs,
     pub(super) quiet: bool,
+    /// What points at its folder.
+    pub(super) latest: Latest,
 }
 
 impl Course<'_> {
@@ -182,7 +187,7 @@ impl Course<'_> {
         let mut telling = Telling::new(self.quiet, run::in_ci());
         telling.say(&self.plan);
         let [baseline, candidate] = self.arms(folder, control, supervisor, &telling)?;
-        let _ = folder::point_latest(folder);
+        let _ = folder::point_latest(folder, self.latest);
         let duet = Duet {
             scenario: Arc::clone(&self.scenario),
             baseline: &baseline,
@@ -270,7 +275,7 @@ pub fn report(args: &ReportArgs) -> Exit {
     let record = match duet_record::read(&args.run) {
         Ok(record) => record,
         Err(error) => {
-            output::error(&error.to_string(), &[]);
+            output::error(&plain::line(&error.to_string()), &[error.advice().to_owned()]);
             return Exit::Usage;
         }
     };

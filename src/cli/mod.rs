@@ -72,6 +72,8 @@ fn report(args: &ReportArgs) -> Exit {
 /// By what it was judged at its end.
 fn report_run(args: &ReportArgs) -> Result<Exit, Failure> {
     let record = read_run(&args.run)?;
+    // In a folder that cannot be written to the log stays as the kill left it.
+    let _ = store::complete_log(&args.run, &record);
     let judged_by = read_judged_by(&args.run)?;
     let folder = match (&args.output, args.run.is_dir()) {
         (Some(output), _) => output.clone(),

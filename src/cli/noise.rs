@@ -9,6 +9,7 @@ use crate::cli::args_duet::{CourseArgs, StartNoiseArg};
 use crate::cli::args_noise::NoiseArgs;
 use crate::cli::duet::{Course, scenario, settings};
 use crate::cli::exit::Exit;
+use crate::cli::folder::Latest;
 use crate::cli::{output, run};
 use crate::experiment::arm::ArmSource;
 use crate::experiment::head::fingerprint;
@@ -42,6 +43,7 @@ fn course(args: &NoiseArgs) -> Result<Course<'_>, Exit> {
         settings,
         args: &args.course,
         quiet: args.print.quiet,
+        latest: Latest::Noise,
     })
 }
 

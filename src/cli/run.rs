@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::cli::args::{Clock, RunArgs};
 use crate::cli::baseline::{Failure, read_baseline};
 use crate::cli::exit::Exit;
+use crate::cli::folder::Latest;
 use crate::cli::progress::Display;
 use crate::cli::{comparison, folder, interrupt, output};
 use crate::engine::plan::ReceiveClock;
@@ -111,7 +112,7 @@ fn drive(
         watch: &mut |event| {
             if matches!(event, Event::Loading(_)) {
                 // From here on there is a record. Without the link everything else still works.
-                let _ = folder::point_latest(folder);
+                let _ = folder::point_latest(folder, Latest::Run);
             }
             display.show(event);
         },

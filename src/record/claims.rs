@@ -3,21 +3,40 @@
 //! A record may come from anywhere, and be damaged or made up. Nothing in it may make its
 //! reader overflow, or work for longer than a record of its size is worth.
 
+use std::collections::BTreeSet;
+
 use crate::record::interval::StepCounts;
-use crate::record::run::{EndReason, Head, RunRecord, VERSION};
+use crate::record::run::{
+    EndReason, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, StepHead, VERSION,
+};
+use crate::record::telemetry::GeneratorSecond;
+use crate::scenario::read::recorded_objective;
+use crate::scenario::slo::{Metric, Threshold};
 
 /// The last second that a record may have: a year.
 const MAX_SECOND: u32 = 366 * 86_400;
+/// The longest stage and the highest rate that can be meant.
+const MAX_SECONDS: f64 = 1e9;
+const MAX_RATE: f64 = 1e12;
 /// The largest count of one step and second: sums of many must not overflow.
 const MAX_COUNT: u64 = 1 << 40;
 /// The most bytes of bodies of one step and second.
 const MAX_BYTES: u64 = 1 << 50;
+/// The most seconds times steps: six weeks of one step, a day of 48, and more than a GB of
+/// memory.
+const MAX_PLACES: usize = 1 << 22;
+/// The most statuses: those that HTTP can write.
+const MAX_STATUSES: usize = 900;
 /// A run may be so many seconds long for each second of which something is recorded: the
 /// judgement looks at every second. A run that is alive records every second of itself; what
 /// a full disk or a stopped generator leaves out is less than this.
 const SECONDS_PER_RECORDED: f64 = 10.0;
 /// And so many more.
 const SPARE_SECONDS: f64 = 3_600.0;
+/// So many seconds before its end a run may have told of its generator for the last time.
+const SILENCE: f64 = 5.0;
+/// So far may two numbers differ that went through a text.
+const ROUNDING: f64 = 1e-9;
 
 /// Whether such a run can have been.
 pub(super) fn check_head(head: &Head) -> Result<(), String> {
@@ -27,20 +46,144 @@ pub(super) fn check_head(head: &Head) -> Result<(), String> {
             head.version
         ));
     }
-    if head.version < VERSION {
+    if head.version < OLDEST_VERSION {
         return Err(format!(
             "version {} is of an older loadgate and lacks what the audit needs (version \
-             {VERSION}); run the scenario again",
+             {OLDEST_VERSION}); run the scenario again",
             head.version
         ));
     }
-    if head.steps.is_empty() || head.steps.len() > usize::from(u16::MAX) {
-        return Err("a run has between 1 and 65535 steps".to_owned());
-    }
-    if head.load.stages.iter().any(|stage| stage.seconds.is_nan() || stage.seconds < 0.0) {
-        return Err("a stage of less than no time".to_owned());
+    check_steps(&head.steps)?;
+    check_load(&head.load)?;
+    check_thresholds(&head.thresholds)?;
+    check_objectives(head)?;
+    if head.lookup_ms.is_some_and(|ms| !is_time(ms)) {
+        return Err("a look-up that took no possible time".to_owned());
     }
     Ok(())
+}
+
+fn is_time(seconds: f64) -> bool {
+    (0.0..=MAX_SECONDS).contains(&seconds)
+}
+
+fn check_steps(steps: &[StepHead]) -> Result<(), String> {
+    if steps.is_empty() || steps.len() > usize::from(u16::MAX) {
+        return Err("a run has between 1 and 65535 steps".to_owned());
+    }
+    let mut tags = BTreeSet::new();
+    let is_plain =
+        |tag: &str| !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    match steps.iter().find(|step| !is_plain(&step.tag) || !tags.insert(&step.tag)) {
+        Some(step) => Err(format!("\"{}\" is no tag of a step of its own", step.tag)),
+        None => Ok(()),
+    }
+}
+
+fn check_load(load: &LoadHead) -> Result<(), String> {
+    if load.stages.is_empty() {
+        return Err("a run without stages".to_owned());
+    }
+    for stage in &load.stages {
+        if stage.seconds.is_nan() || stage.seconds < 0.0 {
+            return Err("a stage of less than no time".to_owned());
+        }
+        if stage.seconds > MAX_SECONDS {
+            return Err(format!("a stage of {} s", stage.seconds));
+        }
+        if let Some(rate) = [stage.from, stage.to].iter().find(|it| !(0.0..=MAX_RATE).contains(*it))
+        {
+            return Err(format!("a stage with a rate of {rate}/s"));
+        }
+    }
+    Ok(())
+}
+
+fn check_thresholds(thresholds: &[Threshold]) -> Result<(), String> {
+    if !thresholds.is_sorted_by(|a, b| a < b) {
+        return Err("thresholds out of order".to_owned());
+    }
+    if thresholds.iter().any(|threshold| threshold.limit == 0) {
+        return Err("a threshold of no time".to_owned());
+    }
+    Ok(())
+}
+
+fn check_objectives(head: &Head) -> Result<(), String> {
+    if head.slos.is_empty() || head.slos.len() > usize::from(u16::MAX) {
+        return Err("a run has between 1 and 65535 objectives".to_owned());
+    }
+    head.slos.iter().try_for_each(|slo| {
+        check_objective(slo, head).map_err(|what| format!("the objective \"{}\": {what}", slo.text))
+    })
+}
+
+/// Whether an objective can be meant, and means what its text says.
+fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
+    if slo.step.is_some_and(|step| usize::from(step) >= head.steps.len()) {
+        return Err("of a step that is not there".to_owned());
+    }
+    if !(0.0..1.0).contains(&slo.allowed) {
+        return Err(format!("a share of {} is allowed", slo.allowed));
+    }
+    if let Some(windows) = &slo.windows
+        && (!(windows.share > 0.0 && windows.share <= 1.0)
+            || !(1..=MAX_SECOND).contains(&windows.seconds))
+    {
+        return Err(format!("windows of {} s, {} of them", windows.seconds, windows.share));
+    }
+    let threshold = match slo.metric {
+        MetricHead::ResponseTime { quantile, threshold } => {
+            if !(quantile > 0.0 && quantile <= 1.0) {
+                return Err(format!("a quantile of {quantile}"));
+            }
+            if !is_same(quantile, 1.0 - slo.allowed) {
+                return Err(format!("a quantile of {quantile}, but {} are allowed", slo.allowed));
+            }
+            let known = head.thresholds.get(usize::from(threshold));
+            Some(*known.ok_or_else(|| format!("threshold {threshold} is not there"))?)
+        }
+        MetricHead::Failures(_) => None,
+    };
+    if says_the_same(slo, threshold) {
+        return Ok(());
+    }
+    Err("is not what its numbers say".to_owned())
+}
+
+/// Whether the text of an objective and its numbers are the same. A text with a variable in
+/// it tells nothing.
+fn says_the_same(slo: &SloHead, threshold: Option<Threshold>) -> bool {
+    let Some(said) = recorded_objective(&slo.text) else { return true };
+    let is_same_metric = match (said.metric, slo.metric) {
+        (
+            Metric::ResponseTime { quantile, threshold: said },
+            MetricHead::ResponseTime { quantile: share, .. },
+        ) => is_same(quantile.share(), share) && threshold == Some(said),
+        (Metric::Failures(said), MetricHead::Failures(share)) => said == share,
+        (Metric::ResponseTime { .. } | Metric::Failures(_), _) => false,
+    };
+    let are_same_windows = match (said.windows, slo.windows) {
+        (None, None) => true,
+        (Some(said), Some(windows)) => {
+            is_same(said.share.0, windows.share)
+                && said.length.as_secs() == u64::from(windows.seconds)
+        }
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    is_same_metric && are_same_windows && is_same(said.allowed, slo.allowed)
+}
+
+fn is_same(a: f64, b: f64) -> bool {
+    (a - b).abs() <= ROUNDING
+}
+
+/// Whether so many seconds of so many steps can be held in memory.
+pub(super) fn check_size(seconds: usize, steps: usize) -> Result<(), String> {
+    if seconds.saturating_mul(steps) <= MAX_PLACES {
+        return Ok(());
+    }
+    Err(format!("{seconds} s of {steps} steps are more than can be judged at once"))
 }
 
 /// Whether a run of so many steps can have this second and step.
@@ -56,8 +199,14 @@ pub(super) fn check_place(second: u32, step: usize, steps: usize) -> Result<(), 
 
 /// Whether one step can have these counts in one second.
 pub(super) fn check_counts(counts: &StepCounts) -> Result<(), String> {
-    let StepCounts { planned, sent, outcomes, slower, causes, statuses, body_bytes, connects } =
-        counts;
+    let StepCounts {
+        planned, sent, outcomes, slower, causes, statuses, body_bytes, connects, ..
+    } = counts;
+    let is_status = |(status, _): &(u16, u64)| (100..1_000).contains(status);
+    let are_in_order = statuses.is_sorted_by(|a, b| a.0 < b.0);
+    if statuses.len() > MAX_STATUSES || !are_in_order || !statuses.iter().all(is_status) {
+        return Err("statuses that are none, or out of order".to_owned());
+    }
     let lists = [outcomes.as_slice(), slower, causes].into_iter().flatten();
     let statuses = statuses.iter().map(|(_, times)| times);
     let most = [planned, sent, connects].into_iter().chain(lists).chain(statuses).max();
@@ -65,6 +214,52 @@ pub(super) fn check_counts(counts: &StepCounts) -> Result<(), String> {
         return Err("a count beyond all reason".to_owned());
     }
     Ok(())
+}
+
+/// Whether a run can have ended so, and its generator have been seen so.
+pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
+    check_generator(&record.generator)?;
+    let targets = record.target.iter().map(|second| second.second);
+    if !targets.is_sorted() {
+        return Err("seconds of the target out of order".to_owned());
+    }
+    let Some(end) = &record.end else { return Ok(()) };
+    if !is_time(end.scheduled) || !is_time(end.seconds) {
+        return Err(format!("ended after {} s, {} of them scheduled", end.seconds, end.scheduled));
+    }
+    let planned = record.head.load.seconds();
+    if end.reason == EndReason::Finished && end.scheduled < planned - 1.0 {
+        let scheduled = end.scheduled;
+        return Err(format!("finished after {scheduled} s of a schedule of {planned} s"));
+    }
+    if end.iterations_completed > end.iterations {
+        return Err(format!(
+            "{} of {} iterations completed",
+            end.iterations_completed, end.iterations
+        ));
+    }
+    let seen = record.generator.last().map_or(0.0, |second| f64::from(second.second) + 1.0);
+    if end.faults.is_empty() && seen + SILENCE < end.seconds {
+        let ended = end.seconds;
+        return Err(format!("nothing is known of the generator after second {seen} of {ended:.1}"));
+    }
+    Ok(())
+}
+
+fn check_generator(seconds: &[GeneratorSecond]) -> Result<(), String> {
+    if !seconds.is_sorted_by(|a, b| a.second < b.second) {
+        return Err("seconds of the generator out of order".to_owned());
+    }
+    let is_share = |share: Option<f64>| share.is_none_or(is_time);
+    let is_sane = |it: &GeneratorSecond| {
+        is_time(it.cpu)
+            && is_time(it.busiest_worker)
+            && [it.machine_busy, it.steal, it.cpu_pressure].into_iter().all(is_share)
+    };
+    match seconds.iter().find(|second| !is_sane(second)) {
+        Some(odd) => Err(format!("second {} of the generator is beyond all reason", odd.second)),
+        None => Ok(()),
+    }
 }
 
 /// Whether the record holds about as much as its length promises.

@@ -24,6 +24,8 @@ pub const DUET_FILE: &str = "duet.json";
 const MOST_BYTES: u64 = 4 << 20;
 /// The most segments that are read.
 const MOST_SEGMENTS: usize = 100;
+/// The longest segment: a week.
+const MOST_SECONDS: u64 = 7 * 86_400;
 
 /// A duet.
 #[derive(Debug, Clone, PartialEq)]
@@ -258,11 +260,13 @@ pub fn read(path: &Path) -> Result<DuetRecord, StoreError> {
     check(&duet).map_err(malformed)?;
     let segments = duet.segments.iter().map(|segment| {
         let place = folder.join(&segment.folder);
-        Ok(Segment {
+        let segment = Segment {
             baseline: store::read(&place.join("baseline"))?,
             candidate: store::read(&place.join("candidate"))?,
             first: segment.first,
-        })
+        };
+        check_segment(&duet, &segment).map_err(malformed)?;
+        Ok(segment)
     });
     let segments = segments.collect::<Result<_, StoreError>>()?;
     Ok(DuetRecord { file: duet, segments })
@@ -297,7 +301,28 @@ fn check(duet: &DuetFile) -> Result<(), String> {
     if let Some(odd) = duet.segments.iter().find(|segment| !is_plain(&segment.folder)) {
         return Err(format!("\"{}\" is not the name of a segment's folder", odd.folder));
     }
+    let seconds = u64::from(duet.warmup_seconds) + u64::from(duet.judged_seconds);
+    let (block, dropped) = match duet.method {
+        Method::Alternating { block, dropped } => (block, dropped),
+        Method::Interleaved | Method::Stored => (1, 0),
+    };
+    if seconds > MOST_SECONDS || u64::from(block) > MOST_SECONDS || dropped >= block {
+        return Err("a length of its segments or blocks beyond all reason".to_owned());
+    }
     duet.settings.check()
+}
+
+/// Whether the arms of a segment were under the load that the duet was planned with.
+fn check_segment(duet: &DuetFile, segment: &Segment) -> Result<(), String> {
+    let planned = f64::from(duet.warmup_seconds) + f64::from(duet.judged_seconds);
+    let heads = [&segment.baseline.head, &segment.candidate.head];
+    match heads.into_iter().find(|head| head.load.seconds() + 1.0 < planned) {
+        Some(head) => Err(format!(
+            "segments of {planned} s, but one of an arm was planned for {} s",
+            head.load.seconds()
+        )),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -15,9 +15,10 @@ use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 
 use crate::record::histogram::{MAX_MICROS, Sparse};
 use crate::record::interval::StepTimes;
+use crate::record::lines::LineReader;
 
 /// The kinds of time that the log keeps, by the second part of their tags.
-const KINDS: [&str; StepTimes::KINDS] =
+pub(super) const KINDS: [&str; StepTimes::KINDS] =
     ["response", "failed", "service", "send_lag", "receive_lag", "least", "connect", "first_byte"];
 /// Cookies of the compressed and the plain V2 encoding, without the word-size nibble.
 const COMPRESSED_COOKIE: u32 = 0x1C84_9304;
@@ -158,6 +159,11 @@ impl std::fmt::Display for BadLine {
 impl std::error::Error for BadLine {}
 
 impl LogLine<'_> {
+    /// The place of its kind among all.
+    pub(super) fn kind_index(&self) -> usize {
+        KINDS.iter().position(|kind| *kind == self.kind).unwrap_or_default()
+    }
+
     /// Adds its times to those of the step they belong to.
     pub fn add_to(self, times: &mut StepTimes) {
         let mut all = KINDS.into_iter().zip(times.all_mut());
@@ -199,6 +205,9 @@ impl LogDecoder {
             return Err(BadLine("a tag with an unknown kind of time"));
         }
         let start: f64 = start.parse().map_err(|_| BadLine("a start that is not a number"))?;
+        if !(0.0..=f64::from(u32::MAX)).contains(&start) {
+            return Err(BadLine("a start beyond all reason"));
+        }
         let times = self.decode(payload)?;
         Ok(Some(LogLine { tag, kind, second: start as u32, times }))
     }
@@ -214,6 +223,14 @@ impl LogDecoder {
         let (_, deflated) = word(rest)?;
         inflate(&mut self.inflate, deflated, &mut self.plain)?;
         decode_plain(&self.plain)
+    }
+}
+
+impl LineReader for LogDecoder {
+    type Found<'t> = LogLine<'t>;
+
+    fn line<'t>(&mut self, line: &'t str) -> Option<Result<LogLine<'t>, String>> {
+        self.parse(line).map_err(|bad| bad.to_string()).transpose()
     }
 }
 
@@ -337,6 +354,10 @@ mod tests {
         }
         assert!(parse_line("Tag=x.response,0,1,1,!!!").is_err());
         assert!(parse_line("Tag=x.weather,0,1,1,AAAA").is_err());
+        for start in ["-1.000", "NaN", "1e300"] {
+            let moved = line.replace("12.000", start);
+            assert_eq!(parse_line(&moved), Err(BadLine("a start beyond all reason")), "{start}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! disk it is `run.json` and `intervals.hlog`, with `exchanges.jsonl` where requests failed, and `judged-by.json` beside them where a
 //! baseline was named. Nothing here measures, judges or draws.
 
+mod agreement;
 pub mod baseline;
 pub mod baseline_file;
 mod claims;
@@ -14,9 +15,11 @@ pub mod fingerprint;
 pub mod histogram;
 pub mod interval;
 pub mod interval_log;
+mod journal;
 pub mod judged_by;
-mod log_reader;
+mod lines;
 pub mod noise;
+mod ordered_log;
 pub mod outcome;
 pub mod recorder;
 pub mod redaction;
@@ -26,6 +29,7 @@ pub mod spool;
 pub mod store;
 pub mod target_log;
 pub mod telemetry;
+mod unfinished;
 
 /// A small head for tests.
 #[cfg(test)]
@@ -50,8 +54,17 @@ pub(crate) fn sample_head() -> run::Head {
         started_unix_ms: 1_767_225_600_000,
         steps: vec![step],
         load: run::LoadHead { arrivals, seed: 1, stages: vec![stage] },
-        slos: vec![],
-        thresholds: vec![],
+        slos: vec![run::SloHead {
+            text: "p50 < 1s".to_owned(),
+            step: None,
+            metric: run::MetricHead::ResponseTime { quantile: 0.5, threshold: 0 },
+            allowed: 0.5,
+            windows: None,
+        }],
+        thresholds: vec![crate::scenario::slo::Threshold {
+            limit: 1_000_000_000,
+            inclusive: false,
+        }],
         limits: run::LimitsHead { connections: 1, in_flight: 1, body_bytes: 1 },
         environment: run::Environment::default(),
     }

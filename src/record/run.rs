@@ -12,8 +12,11 @@ use crate::scenario::load::ArrivalProcess;
 use crate::scenario::slo::{FailureShare, Threshold};
 
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
-/// no record had `least`, without which the audit cannot tell whose doing a delay was.
-pub const VERSION: u32 = 2;
+/// no record had `least`, without which the audit cannot tell whose doing a delay was. Before
+/// 3 the histograms of a run that had not ended were in `intervals.hlog` alone.
+pub const VERSION: u32 = 3;
+/// The oldest version that can be read.
+pub const OLDEST_VERSION: u32 = 2;
 
 /// Everything known about one run.
 #[derive(Debug, Clone, PartialEq)]

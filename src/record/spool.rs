@@ -24,14 +24,24 @@ impl Spool {
         Ok(Spool { file, pending: Vec::new(), fault: None, lost: false })
     }
 
-    /// Appends, now or later.
-    pub fn append(&mut self, bytes: &[u8]) {
+    /// Appends, now or later; all of it or, where too much waits already, nothing. Whether it
+    /// did.
+    pub fn append(&mut self, bytes: &[u8]) -> bool {
         if self.pending.len() + bytes.len() > MAX_PENDING {
             self.lost = true;
-            return;
+            return false;
         }
         self.pending.extend_from_slice(bytes);
         self.flush();
+        true
+    }
+
+    /// Waits until everything is on the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        if !self.pending.is_empty() {
+            return Err(io::Error::other(self.fault().unwrap_or_default()));
+        }
+        self.file.sync_data()
     }
 
     /// Tries to write what is pending.
@@ -76,6 +86,9 @@ mod tests {
         spool.append(b"two\n");
         assert_eq!(spool.pending(), b"one\ntwo\n");
         assert!(spool.fault().unwrap().contains("in this report only"));
+        assert!(spool.sync().is_err());
+        assert!(!spool.append(&vec![0; MAX_PENDING]), "a record is in it whole or not at all");
+        assert_eq!(spool.pending(), b"one\ntwo\n");
     }
 
     #[test]

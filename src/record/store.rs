@@ -1,33 +1,40 @@
 //! A run on disk: `run.json`, `intervals.hlog` and, while it runs, `seconds.jsonl`.
 //!
-//! Histograms go to the interval log and counts to the journal as they come, so that
-//! a kill costs at most the last second. At the end the journal becomes part of
-//! `run.json`. [`read`] takes both: a finished run and one whose generator was killed.
+//! What is learnt goes to the journal as it comes, counts and histograms together, so that a
+//! kill costs at most the last second. Seconds that are complete go to the interval log, in
+//! their order. At the end the log is completed and the counts become part of `run.json`.
+//! [`read`] takes both: a finished run and one whose generator was killed. It takes nothing
+//! that contradicts itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Cursor, Read, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::claims::{check_counts, check_head, check_length, check_place};
+use crate::record::agreement;
+use crate::record::claims::{
+    check_counts, check_end, check_head, check_length, check_place, check_size,
+};
 use crate::record::failures::{Failures, FailuresWriter};
 use crate::record::interval::{Second, StepCounts, StepTimes};
 use crate::record::interval_log::LogEncoder;
-use crate::record::log_reader;
+use crate::record::journal::Entry;
+use crate::record::ordered_log::{self, OrderedLog};
 use crate::record::recorder::Part;
 use crate::record::run::{End, Head, RunRecord};
 use crate::record::spool::Spool;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
+use crate::record::unfinished::{self, Shortened};
 
 /// The record's main file.
 pub const RUN_FILE: &str = "run.json";
 /// The histograms.
 pub const LOG_FILE: &str = "intervals.hlog";
-/// Counts of a run that has not ended.
+/// Counts and histograms of a run that has not ended.
 pub const JOURNAL_FILE: &str = "seconds.jsonl";
 
 /// `run.json` as it is written.
@@ -55,15 +62,6 @@ pub struct SecondFile {
     pub steps: Vec<StepCounts>,
 }
 
-/// One line of the journal.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Entry {
-    Counts { second: u32, step: u16, counts: StepCounts },
-    Generator(GeneratorSecond),
-    Target(TargetSecond),
-}
-
 /// The JSON Schema of `run.json`.
 pub fn schema() -> serde_json::Value {
     schemars::schema_for!(RunFile).to_value()
@@ -76,13 +74,31 @@ pub enum StoreError {
     Io(PathBuf, io::Error),
     /// A file is not what it should be.
     Malformed(PathBuf, String),
+    /// A file of a record lacks something, or says what cannot be.
+    Damaged(PathBuf, String),
+}
+
+impl StoreError {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            StoreError::Io(..) | StoreError::Malformed(..) => "name a run folder, or its run.json",
+            StoreError::Damaged(..) => {
+                "a file was shortened, changed or lost after the run, and no verdict can be \
+                 trusted: take the whole folder from where it was written, or run the scenario \
+                 again"
+            }
+        }
+    }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreError::Io(path, error) => write!(f, "{}: {error}", path.display()),
-            StoreError::Malformed(path, what) => write!(f, "{}: {what}", path.display()),
+            StoreError::Malformed(path, what) | StoreError::Damaged(path, what) => {
+                write!(f, "{}: {what}", path.display())
+            }
         }
     }
 }
@@ -99,7 +115,7 @@ pub struct RunWriter {
     folder: PathBuf,
     head: Head,
     encoder: LogEncoder,
-    log: Spool,
+    log: OrderedLog,
     journal: Spool,
     /// What failing requests looked like.
     pub failures: FailuresWriter,
@@ -109,9 +125,8 @@ impl RunWriter {
     /// Begins a run in an existing folder.
     pub fn create(folder: &Path, head: Head) -> Result<RunWriter, StoreError> {
         let (log_path, journal_path) = (folder.join(LOG_FILE), folder.join(JOURNAL_FILE));
-        let mut log = Spool::create(&log_path).map_err(io_at(&log_path))?;
         let journal = Spool::create(&journal_path).map_err(io_at(&journal_path))?;
-        log.append(LogEncoder::header(&head.scenario, head.started_unix_ms).as_bytes());
+        let log = OrderedLog::create(log_path.clone(), &head).map_err(io_at(&log_path))?;
         write_run(folder, &empty(&head, None), Durable::Eventually)?;
         let encoder = LogEncoder::default();
         let (folder, failures) = (folder.to_owned(), FailuresWriter::create(folder));
@@ -120,17 +135,24 @@ impl RunWriter {
 
     /// Adds what was learnt since the last time.
     pub fn append(&mut self, parts: &[Part]) {
-        let mut log = String::new();
-        let mut journal = Vec::new();
-        for part in parts {
-            let tag = &self.head.steps[part.step.index()].tag;
-            self.encoder.append(&mut log, tag, part.second, &part.times);
-            let counts = part.counts.clone();
-            let entry = Entry::Counts { second: part.second, step: part.step.0, counts };
-            push_line(&mut journal, &entry);
+        let mut lines = String::new();
+        for Part { second, step, counts, times } in parts {
+            let (second, tag) = (*second, &self.head.steps[step.index()].tag);
+            lines.clear();
+            self.encoder.append(&mut lines, tag, second, times);
+            let log = Some(lines.lines().collect());
+            let entry = Entry::Counts { second, step: step.0, counts: counts.clone(), log };
+            // What the journal could not take must not be in the log.
+            if self.journal.append(&entry.line()) {
+                self.log.hold(second, &lines, counts);
+            }
         }
-        self.log.append(log.as_bytes());
-        self.journal.append(&journal);
+        // Nor must anything before it is in the journal.
+        if self.journal.pending().is_empty()
+            && let Some(before) = self.log.append_complete()
+        {
+            self.append_entry(&Entry::Logged { before });
+        }
     }
 
     /// Adds a second of the generator.
@@ -143,23 +165,28 @@ impl RunWriter {
         self.append_entry(&Entry::Target(second));
     }
 
-    fn append_entry(&mut self, entry: &Entry) {
-        let mut line = Vec::new();
-        push_line(&mut line, entry);
-        self.journal.append(&line);
+    fn append_entry(&mut self, entry: &Entry<'_>) {
+        self.journal.append(&entry.line());
     }
 
     /// Ends the run: everything on disk, the journal folded into `run.json`. What the disk
-    /// refused is in the returned record all the same, and told in its faults.
+    /// refused is in the returned record all the same, and told in its faults; the journal
+    /// stays then.
     pub fn finish(mut self, mut end: End) -> Result<RunRecord, StoreError> {
-        self.log.flush();
         self.journal.flush();
-        end.faults.extend([self.log.fault(), self.journal.fault()].into_iter().flatten());
+        end.faults.extend(self.journal.fault());
         let mut record = self.read_back(end)?;
-        record.failures = self.failures.finish();
-        record.failures.read_log(&self.folder, &self.head);
-        match write_run(&self.folder, &record, Durable::AtOnce) {
-            Ok(()) => drop(fs::remove_file(self.folder.join(JOURNAL_FILE))),
+        let RunWriter { folder, head, log, journal, failures, .. } = self;
+        record.failures = failures.finish();
+        record.failures.read_log(&folder, &head);
+        let path = folder.join(JOURNAL_FILE);
+        let completed = journal
+            .sync()
+            .and_then(|()| log.finish(&path, &head))
+            .map_err(|error| StoreError::Io(folder.join(LOG_FILE), error))
+            .and_then(|()| write_run(&folder, &record, Durable::AtOnce));
+        match completed {
+            Ok(()) => drop(fs::remove_file(path)),
             Err(error) => {
                 let fault = format!("the record could not be completed: {error}");
                 record.end.iter_mut().for_each(|end| end.faults.push(fault.clone()));
@@ -170,22 +197,21 @@ impl RunWriter {
 
     fn read_back(&self, end: End) -> Result<RunRecord, StoreError> {
         let mut record = empty(&self.head, Some(end));
-        let chained = |name: &str, pending: &[u8]| -> Result<Box<dyn BufRead>, StoreError> {
-            let path = self.folder.join(name);
-            let file = File::open(&path).map_err(io_at(&path))?;
-            Ok(Box::new(BufReader::new(file).chain(Cursor::new(pending.to_vec()))))
-        };
-        read_journal(chained(JOURNAL_FILE, self.journal.pending())?, &mut record)
-            .map_err(|what| StoreError::Malformed(self.folder.join(JOURNAL_FILE), what))?;
-        read_log(chained(LOG_FILE, self.log.pending())?, &mut record, Torn::Refused)
-            .map_err(|what| StoreError::Malformed(self.folder.join(LOG_FILE), what))?;
+        let path = self.folder.join(JOURNAL_FILE);
+        let file = File::open(&path).map_err(io_at(&path))?;
+        let whole = BufReader::new(file).chain(Cursor::new(self.journal.pending()));
+        unfinished::read_journal(whole, &mut record)
+            .map_err(|what| StoreError::Malformed(path, what))?;
         Ok(record)
     }
 }
 
-fn push_line(lines: &mut Vec<u8>, entry: &Entry) {
-    serde_json::to_writer(&mut *lines, entry).expect("plain data always serializes");
-    lines.push(b'\n');
+#[cfg(test)]
+impl RunWriter {
+    /// Seconds that are held back from the log.
+    fn log_holds(&self) -> usize {
+        self.log.held()
+    }
 }
 
 /// Whether a file must be on the disk before anything else happens.
@@ -243,28 +269,54 @@ fn write_run(folder: &Path, record: &RunRecord, durable: Durable) -> Result<(), 
 
 /// Reads a run from its folder or its `run.json`.
 pub fn read(path: &Path) -> Result<RunRecord, StoreError> {
-    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+    let folder = folder_of(path);
     let run_path = if path.is_dir() { folder.join(RUN_FILE) } else { path.to_owned() };
     // Whole: its parser is several times slower on a stream.
     let bytes = fs::read(&run_path).map_err(io_at(&run_path))?;
-    let malformed = |what| StoreError::Malformed(run_path.clone(), what);
-    let run: RunFile = serde_json::from_slice(&bytes)
-        .map_err(|error| malformed(format!("not a run record: {error}")))?;
-    check_head(&run.head).map_err(malformed)?;
-    let mut record = from_file(run).map_err(malformed)?;
-    if record.end.is_none() {
-        read_optional(&folder.join(JOURNAL_FILE), |lines| read_journal(lines, &mut record))?;
+    let run: RunFile = serde_json::from_slice(&bytes).map_err(|error| {
+        StoreError::Malformed(run_path.clone(), format!("not a run record: {error}"))
+    })?;
+    let damaged = |what| StoreError::Damaged(run_path.clone(), what);
+    check_head(&run.head).map_err(damaged)?;
+    let mut record = from_file(run).map_err(damaged)?;
+    if record.end.is_some() {
+        read_log(folder, &mut record)?;
+    } else if record.seconds.is_empty() {
+        read_unfinished(folder, &mut record)?;
+    } else {
+        return Err(damaged("has seconds and no end".to_owned()));
     }
-    let torn = if record.end.is_none() { Torn::Ignored } else { Torn::Refused };
-    read_optional(&folder.join(LOG_FILE), |lines| read_log(lines, &mut record, torn))?;
-    check_length(&record).map_err(malformed)?;
+    check_end(&record).map_err(damaged)?;
+    check_length(&record).map_err(damaged)?;
+    agreement::check(&record).map_err(|disagreement| {
+        let file = if disagreement.is_in_log { folder.join(LOG_FILE) } else { run_path.clone() };
+        StoreError::Damaged(file, disagreement.to_string())
+    })?;
     record.failures = Failures::read(folder, &record.head)
         .map_err(|(path, error)| StoreError::Io(path, error))?;
     Ok(record)
 }
 
+/// Completes the interval log of a run whose generator was killed.
+pub fn complete_log(path: &Path, record: &RunRecord) -> Result<(), StoreError> {
+    let folder = folder_of(path);
+    if record.end.is_some() || record.head.version < 3 {
+        return Ok(());
+    }
+    let log = folder.join(LOG_FILE);
+    ordered_log::write_anew(&log, &folder.join(JOURNAL_FILE), &record.head).map_err(io_at(&log))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) }
+}
+
 fn from_file(file: RunFile) -> Result<RunRecord, String> {
     let steps = file.head.steps.len();
+    check_size(file.seconds.len(), steps)?;
+    if !file.seconds.is_sorted_by(|a, b| a.second < b.second) {
+        return Err("seconds out of order".to_owned());
+    }
     let mut seconds = BTreeMap::new();
     for second in file.seconds {
         check_place(second.second, second.steps.len().saturating_sub(1), steps)?;
@@ -284,202 +336,47 @@ fn from_file(file: RunFile) -> Result<RunRecord, String> {
     })
 }
 
-fn read_optional(
-    path: &Path,
-    read: impl FnOnce(Box<dyn BufRead>) -> Result<(), String>,
-) -> Result<(), StoreError> {
+/// A file of a record that has to be there.
+fn open(path: &Path, holds: &str) -> Result<BufReader<File>, StoreError> {
+    let damaged = |what| StoreError::Damaged(path.to_owned(), what);
     match File::open(path) {
-        Ok(file) => read(Box::new(BufReader::new(file)))
-            .map_err(|what| StoreError::Malformed(path.to_owned(), what)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(file) if file.metadata().is_ok_and(|data| data.is_file()) => Ok(BufReader::new(file)),
+        Ok(_) => Err(damaged("not a file".to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(damaged(format!("missing; {holds} are in it")))
+        }
         Err(error) => Err(StoreError::Io(path.to_owned(), error)),
     }
 }
 
-fn read_journal(lines: impl BufRead, record: &mut RunRecord) -> Result<(), String> {
-    let steps = record.head.steps.len();
-    let mut torn = None;
-    for (number, line) in lines.lines().enumerate() {
-        if let Some(what) = torn {
-            return Err(what);
-        }
-        let entry = line
-            .map_err(|error| error.to_string())
-            .and_then(|line| serde_json::from_str(&line).map_err(|error| error.to_string()));
-        match entry {
-            Ok(entry) => add_entry(entry, record, steps)?,
-            // The last line may be half written.
-            Err(error) => torn = Some(format!("line {}: {error}", number + 1)),
-        }
-    }
-    Ok(())
-}
-
-fn add_entry(entry: Entry, record: &mut RunRecord, steps: usize) -> Result<(), String> {
-    match entry {
-        Entry::Counts { second, step, counts } => {
-            check_place(second, usize::from(step), steps)?;
-            check_counts(&counts)?;
-            let place = record.seconds.entry(second).or_insert_with(|| Second::empty(steps));
-            place.counts[usize::from(step)].add(&counts);
-        }
-        Entry::Generator(second) => record.generator.push(second),
-        Entry::Target(second) => record.target.push(second),
-    }
-    Ok(())
-}
-
-/// What a half-written last line means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Torn {
-    /// The generator was killed while writing it.
-    Ignored,
-    /// The file is damaged.
-    Refused,
-}
-
-fn read_log(bytes: impl Read, record: &mut RunRecord, torn: Torn) -> Result<(), String> {
-    let tags: BTreeMap<String, usize> =
-        record.head.steps.iter().enumerate().map(|(i, step)| (step.tag.clone(), i)).collect();
-    let steps = record.head.steps.len();
-    let bad = log_reader::read(bytes, |times| {
-        let step = tags.get(times.tag).copied().ok_or("a tag of no step")?;
-        check_place(times.second, step, steps)?;
-        let place = record.seconds.entry(times.second).or_insert_with(|| Second::empty(steps));
-        times.add_to(&mut place.times[step]);
+/// Reads the histograms of a run that has ended.
+fn read_log(folder: &Path, record: &mut RunRecord) -> Result<(), StoreError> {
+    let path = folder.join(LOG_FILE);
+    let file = open(&path, "the times of all requests")?;
+    let tags = unfinished::tags(record);
+    let torn = unfinished::each_line(file, &tags, |line, step| {
+        let place = unfinished::place(record, line.second, step)?;
+        line.add_to(&mut place.times[step]);
         Ok(())
-    })?;
-    match bad {
-        Some(what) if torn == Torn::Refused => Err(what),
-        _ => Ok(()),
+    });
+    match torn {
+        Ok(None) => Ok(()),
+        Ok(Some(what)) | Err(what) => Err(StoreError::Damaged(path, what)),
     }
+}
+
+/// Reads what a killed generator left.
+fn read_unfinished(folder: &Path, record: &mut RunRecord) -> Result<(), StoreError> {
+    let [journal_path, log_path] = [JOURNAL_FILE, LOG_FILE].map(|name| folder.join(name));
+    let file = open(&journal_path, "the counts of a run that has not ended")?;
+    let damaged = |what| StoreError::Damaged(journal_path.clone(), what);
+    let journal = unfinished::read_journal(file, record).map_err(damaged)?;
+    let log = open(&log_path, "times of a run that has not ended")?;
+    journal.read_log(log, record).map_err(|shortened| match shortened {
+        Shortened::Journal(what) => StoreError::Damaged(journal_path.clone(), what),
+        Shortened::Log(what) => StoreError::Damaged(log_path, what),
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::histogram::Sparse;
-    use crate::record::run::{EndReason, StepHead};
-    use crate::record::sample_head;
-    use crate::scenario::model::StepId;
-
-    fn part(second: u32, step: u16, micros: u64) -> Part {
-        let counts = StepCounts { planned: 1, sent: 1, slower: vec![1], ..StepCounts::default() };
-        let response = Sparse::from_counts([(micros, 1)]);
-        let times = StepTimes { response, ..StepTimes::default() };
-        Part { second, step: StepId(step), counts, times }
-    }
-
-    fn end() -> End {
-        End {
-            reason: EndReason::Finished,
-            scheduled: 2.0,
-            seconds: 2.5,
-            abandoned: 0,
-            iterations: 3,
-            iterations_completed: 3,
-            faults: vec![],
-        }
-    }
-
-    fn written(folder: &Path) -> RunWriter {
-        let mut head = sample_head();
-        head.steps.push(StepHead { name: "b".into(), tag: "b".into(), ..head.steps[0].clone() });
-        let mut writer = RunWriter::create(folder, head).unwrap();
-        writer.append(&[part(0, 0, 100), part(0, 1, 5_000)]);
-        writer.append_generator(GeneratorSecond { second: 0, cpu: 0.25, ..Default::default() });
-        writer.append_target(TargetSecond { second: 0, rss: Some(7), ..Default::default() });
-        writer.append(&[part(0, 0, 2_000_000), part(1, 0, 100)]);
-        writer
-    }
-
-    #[test]
-    fn a_finished_run_is_read_as_it_was_returned() {
-        let folder = tempfile::tempdir().unwrap();
-        let record = written(folder.path()).finish(end()).unwrap();
-        assert_eq!(record.seconds[&0].counts[0].planned, 2);
-        assert_eq!(record.seconds[&0].times[0].response.count(), 2);
-        assert_eq!(read(folder.path()).unwrap(), record);
-        assert_eq!(read(&folder.path().join(RUN_FILE)).unwrap(), record);
-        assert!(!folder.path().join(JOURNAL_FILE).exists());
-    }
-
-    #[test]
-    fn a_killed_run_keeps_what_was_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = written(folder.path());
-        drop(writer);
-        for name in [JOURNAL_FILE, LOG_FILE] {
-            let path = folder.path().join(name);
-            let mut bytes = fs::read(&path).unwrap();
-            bytes.truncate(bytes.len() - 9);
-            fs::write(&path, bytes).unwrap();
-        }
-        let record = read(folder.path()).unwrap();
-        assert_eq!(record.end, None);
-        assert_eq!(record.seconds[&0].counts[1].planned, 1);
-        assert_eq!(record.generator.len(), 1);
-        assert!(!record.seconds.contains_key(&1), "the torn line is left out");
-    }
-
-    #[test]
-    fn damage_is_told_with_the_file_and_the_line() {
-        let folder = tempfile::tempdir().unwrap();
-        written(folder.path()).finish(end()).unwrap();
-        let log = folder.path().join(LOG_FILE);
-        let text = fs::read_to_string(&log).unwrap().replace("Tag=b.response,0", "Tag=b.weather,0");
-        fs::write(&log, text).unwrap();
-        let message = read(folder.path()).unwrap_err().to_string();
-        assert!(
-            message.contains("intervals.hlog: line 6: a tag with an unknown kind"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn what_is_tried_out_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        try_out(folder.path(), &sample_head()).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        let nowhere = folder.path().join("nowhere");
-        assert!(try_out(&nowhere, &sample_head()).is_err());
-    }
-
-    /// What was planned for a year and interrupted at once is as long as it was.
-    #[test]
-    fn a_run_that_was_cut_short_claims_only_what_was_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut head = sample_head();
-        head.load.stages[0].seconds = 31_536_000.0;
-        let mut end = end();
-        end.reason = EndReason::Interrupted { signal: 2 };
-        RunWriter::create(folder.path(), head).unwrap().finish(end).unwrap();
-        assert!(read(folder.path()).is_ok());
-    }
-
-    #[test]
-    fn foreign_records_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        written(folder.path()).finish(end()).unwrap();
-        let path = folder.path().join(RUN_FILE);
-        let text = fs::read_to_string(&path).unwrap();
-        for (from, to, what) in [
-            ("\"version\":2", "\"version\":99", "newer than this loadgate"),
-            ("\"version\":2", "\"version\":1", "older loadgate"),
-            ("\"second\":1,\"steps\"", "\"second\":4000000000,\"steps\"", "beyond all reason"),
-            ("\"planned\":2", "\"planned\":18446744073709551615", "a count beyond all reason"),
-            ("\"body_bytes\":0", "\"body_bytes\":9007199254740993", "a count beyond all reason"),
-            ("{\"version\"", "[{\"version\"", "not a run record"),
-            ("\"seconds\":10.0", "\"seconds\":-10.0", "a stage of less than no time"),
-            ("\"seconds\":10.0", "\"seconds\":31536000", "a run of 31536000 s of which 4 s"),
-            ("\"seconds\":10.0", "\"seconds\":1e300", "of which 4 s are recorded"),
-            ("\"second\":1,\"steps\"", "\"second\":31536000,\"steps\"", "a run of 31536000 s"),
-            ("[{\"second\":0,\"cpu\"", "[{\"second\":4000000000,\"cpu\"", "a run of 4000000000 s"),
-        ] {
-            assert!(text.contains(from), "{from} is not in {text}");
-            fs::write(&path, text.replacen(from, to, 1)).unwrap();
-            let message = read(folder.path()).unwrap_err().to_string();
-            assert!(message.contains(what), "{message}");
-        }
-    }
-}
+mod tests;

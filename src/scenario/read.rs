@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::check::{Check, Source};
-use super::convert::{Sections, objectives};
+use super::convert::{self, Sections, objectives};
 use super::document::{Document, Pointer, positions};
 use super::environment::{Environment, Reviewed};
 use super::model::{Scenario, Secrets};
@@ -191,6 +191,11 @@ impl Reading<'_> {
         self.elsewhere.extend(check.into_problems(&source, self.secrets));
         slos
     }
+}
+
+/// An objective as a record keeps its text; `None` where that has a variable in it.
+pub fn recorded_objective(text: &str) -> Option<Slo> {
+    convert::recorded(text)
 }
 
 /// The objectives of the scenario itself, or the default ones.

@@ -146,6 +146,20 @@ fn an_unchanged_candidate_passes() {
     let output = finish(&mut place.duet(&["--baseline-ref", "main", "--tolerance", "100%"]));
     ends_with(&output, 0);
     place.is_clean();
+    is_refused_without_the_log_of_an_arm(&latest(&place.path("out"), "place"));
+}
+
+/// No verdict comes of a record that lacks something.
+#[track_caller]
+fn is_refused_without_the_log_of_an_arm(folder: &Path) {
+    let log = folder.join("segment-2/candidate/intervals.hlog");
+    let text = fs::read_to_string(&log).unwrap();
+    fs::write(&log, text.split_inclusive('\n').take(30).collect::<String>()).unwrap();
+    let refused = finish(loadgate().arg("report").arg(folder));
+    ends_with(&refused, 2);
+    let told = stderr(&refused);
+    assert!(told.contains("segment-2/candidate/intervals.hlog: second "), "{told}");
+    assert!(told.contains("in the histogram"), "{told}");
 }
 
 #[test]

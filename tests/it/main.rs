@@ -17,6 +17,7 @@ mod noise;
 mod odd_answers;
 mod oracle;
 mod readme;
+mod record;
 mod sabotage;
 mod support;
 mod target;

@@ -28,7 +28,7 @@ use super::template::parse::BUILT_IN;
 use crate::units::Bytes;
 use flows::Walks;
 
-pub(crate) use objectives::objectives;
+pub(crate) use objectives::{objectives, recorded};
 
 /// A scenario but for its objectives, which may be in another file. What could not be
 /// converted has been reported.

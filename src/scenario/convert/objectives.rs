@@ -104,6 +104,11 @@ fn reachable(slo: Slo, timeout: Duration) -> Result<Slo, Fault> {
     Err(fault.help("lower the limit, or raise the \"timeout\" of the step"))
 }
 
+/// An objective as a record keeps its text; `None` where that has a variable in it.
+pub(crate) fn recorded(text: &str) -> Option<Slo> {
+    objective(text, text, Scope::All).ok()
+}
+
 /// Reads one objective; `written` is the text with nothing filled in.
 fn objective(text: &str, written: &str, scope: Scope) -> Result<Slo, Fault> {
     let parts = Parts::split(text)?;

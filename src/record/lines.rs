@@ -1,14 +1,12 @@
-//! Reads an interval log: in blocks of whole lines, each on all cores.
+//! Reads the lines of a record's files: in blocks of whole lines, each on all cores.
 //!
 //! An hour of ten steps has some hundred thousand histograms, and nearly all the time goes
-//! into unpacking them. Bytes come in; histograms go out in the order of the lines. Knows
-//! nothing of steps and seconds; what becomes of a bad line is for the caller to say.
+//! into unpacking them. Bytes come in; what the lines hold goes out in their order. Knows
+//! nothing of what that is; what becomes of a half-written last line is for the caller to say.
 
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::thread;
-
-use crate::record::interval_log::{BadLine, LogDecoder, LogLine};
 
 /// Bytes that are read at a time.
 const BLOCK: usize = 4 << 20;
@@ -16,41 +14,67 @@ const BLOCK: usize = 4 << 20;
 const SMALLEST_PART: usize = BLOCK / 64;
 /// More threads would wait for the one that puts everything together.
 const MOST_THREADS: usize = 8;
+/// No line is longer: one of the journal has eight histograms of at most a megabyte.
+const LONGEST_LINE: usize = 64 << 20;
 
-/// Calls `add` with each histogram. `Some` when the last line, and no other, is bad: it says
-/// what is wrong. A bad line before it is an error.
-pub(super) fn read(
-    source: impl Read,
-    add: impl FnMut(LogLine<'_>) -> Result<(), String>,
-) -> Result<Option<String>, String> {
-    read_blocks(Blocks { source, size: BLOCK, rest: Vec::new() }, SMALLEST_PART, add)
+/// Understands lines. Each thread has one of its own.
+pub(super) trait LineReader {
+    /// What a line holds.
+    type Found<'t>: Send;
+
+    /// Reads one line; `None` for those that hold nothing.
+    fn line<'t>(&mut self, line: &'t str) -> Option<Result<Self::Found<'t>, String>>;
 }
 
-fn read_blocks(
+/// Calls `add` with what each line holds. `Some` when the last line is bad and has no end, as
+/// a kill leaves it: it says what is wrong. Any other bad line is an error.
+pub(super) fn read<R: LineReader>(
+    source: impl Read,
+    reader: impl Fn() -> R + Sync,
+    add: impl FnMut(R::Found<'_>) -> Result<(), String>,
+) -> Result<Option<String>, String> {
+    read_blocks(Blocks { source, size: BLOCK, rest: Vec::new() }, SMALLEST_PART, &reader, add)
+}
+
+fn read_blocks<R: LineReader>(
     mut blocks: Blocks<impl Read>,
     smallest_part: usize,
-    mut add: impl FnMut(LogLine<'_>) -> Result<(), String>,
+    reader: &(impl Fn() -> R + Sync),
+    mut add: impl FnMut(R::Found<'_>) -> Result<(), String>,
 ) -> Result<Option<String>, String> {
-    let (mut before, mut bad) = (0, None);
+    let (mut before, mut torn) = (0, None);
     while let Some(block) = blocks.next_block().map_err(|error| error.to_string())? {
-        if let Some(what) = bad {
-            return Err(what);
-        }
-        let text = str::from_utf8(&block).map_err(|_| "not UTF-8".to_owned())?;
-        for part in parsed(text, smallest_part) {
+        let text = whole_letters(&block)?;
+        for part in parsed(text, smallest_part, reader) {
             for (number, line) in part.found {
-                if let Some(what) = bad {
-                    return Err(what);
-                }
+                let place = before + number + 1;
                 match line {
-                    Ok(line) => add(line)?,
-                    Err(error) => bad = Some(format!("line {}: {error}", before + number + 1)),
+                    Ok(found) => add(found).map_err(|what| format!("line {place}: {what}"))?,
+                    Err(error) => {
+                        let what = format!("line {place}: {error}");
+                        if text.ends_with('\n') || number + 1 < part.lines {
+                            return Err(what);
+                        }
+                        torn = Some(what);
+                    }
                 }
             }
             before += part.lines;
         }
     }
-    Ok(bad)
+    Ok(torn)
+}
+
+/// The text of a block; its end may be in the middle of a letter.
+fn whole_letters(block: &[u8]) -> Result<&str, String> {
+    let not_text = || "not UTF-8".to_owned();
+    match str::from_utf8(block) {
+        Ok(text) => Ok(text),
+        Err(error) if error.error_len().is_none() => {
+            str::from_utf8(&block[..error.valid_up_to()]).map_err(|_| not_text())
+        }
+        Err(_) => Err(not_text()),
+    }
 }
 
 /// A file in blocks that end with a line.
@@ -72,28 +96,38 @@ impl<R: Read> Blocks<R> {
                 self.rest = block.split_off(end + 1);
                 return Ok(Some(block));
             }
+            if block.len() > LONGEST_LINE {
+                return Err(io::Error::other("a line beyond all reason"));
+            }
         }
     }
 }
 
 /// Some consecutive lines: how many, and those that hold something, by their place.
-struct Part<'a> {
+struct Part<F> {
     lines: usize,
-    found: Vec<(usize, Result<LogLine<'a>, BadLine>)>,
+    found: Vec<(usize, Result<F, String>)>,
 }
 
-fn parsed(text: &str, smallest_part: usize) -> Vec<Part<'_>> {
+fn parsed<'t, R: LineReader>(
+    text: &'t str,
+    smallest_part: usize,
+    reader: &(impl Fn() -> R + Sync),
+) -> Vec<Part<R::Found<'t>>> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
     let mut parts = split(text, cores.min(text.len() / smallest_part));
     let first = parts.remove(0);
     thread::scope(|scope| {
-        let start = |part| (part, thread::Builder::new().spawn_scoped(scope, move || parse(part)));
+        let start = |part| {
+            let parse = move || parse(part, reader());
+            (part, thread::Builder::new().spawn_scoped(scope, parse))
+        };
         let others: Vec<_> = parts.into_iter().map(start).collect();
-        let mut parts = vec![parse(first)];
+        let mut parts = vec![parse(first, reader())];
         parts.extend(others.into_iter().map(|(part, thread)| match thread {
             Ok(thread) => thread.join().expect("parsing never panics"),
             // A thread that cannot be had costs time only.
-            Err(_) => parse(part),
+            Err(_) => parse(part, reader()),
         }));
         parts
     })
@@ -113,11 +147,10 @@ fn split(text: &str, parts: usize) -> Vec<&str> {
     all
 }
 
-fn parse(text: &str) -> Part<'_> {
-    let mut decoder = LogDecoder::default();
+fn parse<R: LineReader>(text: &str, mut reader: R) -> Part<R::Found<'_>> {
     let mut part = Part { lines: 0, found: Vec::new() };
     for line in text.lines() {
-        if let Some(line) = decoder.parse(line).transpose() {
+        if let Some(line) = reader.line(line) {
             part.found.push((part.lines, line));
         }
         part.lines += 1;
@@ -130,7 +163,7 @@ mod tests {
     use super::*;
     use crate::record::histogram::Sparse;
     use crate::record::interval::StepTimes;
-    use crate::record::interval_log::LogEncoder;
+    use crate::record::interval_log::{LogDecoder, LogEncoder};
 
     /// So many histograms, each of a second of its own.
     fn log(lines: u32) -> String {
@@ -148,7 +181,7 @@ mod tests {
     fn seconds(text: &[u8]) -> Result<(Vec<u32>, Option<String>), String> {
         let mut seconds = Vec::new();
         let blocks = Blocks { source: text, size: SIZE, rest: Vec::new() };
-        let torn = read_blocks(blocks, SIZE / 8, |line| {
+        let torn = read_blocks(blocks, SIZE / 8, &LogDecoder::default, |line| {
             assert_eq!(line.times, response());
             seconds.push(line.second);
             Ok(())
@@ -186,6 +219,18 @@ mod tests {
         let (found, torn) = seconds(&text.as_bytes()[..text.len() - 9]).unwrap();
         assert_eq!(found.len(), 19);
         assert!(torn.unwrap().starts_with("line 24: "));
+        let ended = [&text.as_bytes()[..text.len() - 9], b"\n"].concat();
+        assert!(seconds(&ended).unwrap_err().starts_with("line 24: "), "no kill ends a line");
+    }
+
+    #[test]
+    fn an_end_in_the_middle_of_a_letter_is_a_torn_line() {
+        let text = log(3) + "Tag=\u{fc}";
+        let (found, torn) = seconds(&text.as_bytes()[..text.len() - 1]).unwrap();
+        assert_eq!(found.len(), 3);
+        assert!(torn.unwrap().starts_with("line 8: "));
+        let inside = [text.as_bytes(), b"\xff", text.as_bytes()].concat();
+        assert_eq!(seconds(&inside).unwrap_err(), "not UTF-8");
     }
 
     #[test]

@@ -1,0 +1,483 @@
+//! Runs on disk, whole, killed, cut and changed.
+
+use super::*;
+use crate::record::histogram::Sparse;
+use crate::record::outcome::Outcome;
+use crate::record::run::{EndReason, StepHead};
+use crate::record::sample_head;
+use crate::scenario::model::StepId;
+
+/// What is recorded of one request that took so long.
+fn part(second: u32, step: u16, micros: u64) -> Part {
+    let counts = StepCounts {
+        planned: 1,
+        sent: 1,
+        outcomes: [1, 0, 0, 0, 0, 0, 0, 0],
+        slower: vec![u64::from(micros >= 1_000_000)],
+        statuses: vec![(200, 1)],
+        ..StepCounts::default()
+    };
+    let one = |micros| Sparse::from_counts([(micros, 1)]);
+    let times = StepTimes {
+        response: one(micros),
+        least: one(micros),
+        service: one(micros),
+        first_byte: one(micros),
+        send_lag: one(1),
+        ..StepTimes::default()
+    };
+    Part { second, step: StepId(step), counts, times }
+}
+
+/// A request that falls due and has not ended.
+fn due(second: u32, step: u16) -> Part {
+    let counts = StepCounts { planned: 1, sent: 1, ..StepCounts::default() };
+    Part { second, step: StepId(step), counts, times: StepTimes::default() }
+}
+
+/// The end of a request that fell due before: it timed out.
+fn timeout(second: u32, step: u16) -> Part {
+    let mut part = part(second, step, 10_000_000);
+    let none = Sparse::default;
+    (part.counts.planned, part.counts.sent) = (0, 0);
+    part.counts.outcomes = [0; Outcome::COUNT];
+    part.counts.outcomes[Outcome::Timeout.index()] = 1;
+    part.counts.statuses.clear();
+    (part.times.service, part.times.first_byte) = (none(), none());
+    part
+}
+
+fn end() -> End {
+    End {
+        reason: EndReason::Finished,
+        scheduled: 10.0,
+        seconds: 2.5,
+        abandoned: 0,
+        iterations: 4,
+        iterations_completed: 4,
+        faults: vec![],
+    }
+}
+
+/// Two steps.
+fn head() -> Head {
+    let mut head = sample_head();
+    head.steps.push(StepHead { name: "b".into(), tag: "b".into(), ..head.steps[0].clone() });
+    head
+}
+
+fn written(folder: &Path) -> RunWriter {
+    let mut writer = RunWriter::create(folder, head()).unwrap();
+    writer.append(&[part(0, 0, 100), part(0, 1, 5_000)]);
+    writer.append_generator(GeneratorSecond { second: 0, cpu: 0.25, ..Default::default() });
+    writer.append_target(TargetSecond { second: 0, rss: Some(7), ..Default::default() });
+    writer.append(&[part(0, 0, 2_000_000), part(1, 0, 100)]);
+    writer
+}
+
+/// The seconds of the lines of an interval log, in their order.
+fn starts(folder: &Path) -> Vec<u32> {
+    let log = fs::read_to_string(folder.join(LOG_FILE)).unwrap();
+    let lines = log.lines().filter_map(|line| line.strip_prefix("Tag="));
+    lines.map(|line| line.split(',').nth(1).unwrap().parse::<f64>().unwrap() as u32).collect()
+}
+
+/// Reads a folder, or says why not: the words and the advice.
+fn refusal(folder: &Path) -> String {
+    let error = read(folder).unwrap_err();
+    format!("{error} | {}", error.advice())
+}
+
+#[test]
+fn a_finished_run_is_read_as_it_was_returned() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = written(folder.path()).finish(end()).unwrap();
+    assert_eq!(record.seconds[&0].counts[0].planned, 2);
+    assert_eq!(record.seconds[&0].times[0].response.count(), 2);
+    assert_eq!(read(folder.path()).unwrap(), record);
+    assert_eq!(read(&folder.path().join(RUN_FILE)).unwrap(), record);
+    assert!(!folder.path().join(JOURNAL_FILE).exists());
+}
+
+#[test]
+fn a_killed_run_keeps_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(written(folder.path()));
+    let path = folder.path().join(JOURNAL_FILE);
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
+    let record = read(folder.path()).unwrap();
+    assert_eq!(record.end, None);
+    assert_eq!(record.seconds[&0].counts[1].planned, 1);
+    assert_eq!(record.generator.len(), 1);
+    assert!(!record.seconds.contains_key(&1), "the torn line is left out");
+}
+
+/// A minute in which each second has a request that is answered at once and one that is
+/// answered by none for ten seconds, as they come to the writer.
+fn minute(writer: &mut RunWriter, seconds: u32) {
+    for now in 0..seconds {
+        writer.append(&[part(now, 0, 100), due(now, 1)]);
+        if let Some(then) = now.checked_sub(10) {
+            writer.append(&[timeout(then, 1)]);
+        }
+        writer.append_generator(GeneratorSecond { second: now, ..Default::default() });
+    }
+}
+
+#[test]
+fn the_log_is_in_order_at_every_moment_though_requests_time_out_late() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = RunWriter::create(folder.path(), head()).unwrap();
+    minute(&mut writer, 40);
+    let (there, last) = (starts(folder.path()), 29);
+    assert!(there.is_sorted() && there.last() == Some(&last), "{there:?}");
+    assert!(writer.log_holds() <= 11, "{} seconds are held back", writer.log_holds());
+    // Killed now, it has all there is once it is reported.
+    drop(writer);
+    let record = read(folder.path()).unwrap();
+    assert_eq!(record.seconds.len(), 40);
+    assert_eq!(record.seconds[&29].times[1].response.count(), 1);
+    let before = fs::read_to_string(folder.path().join(LOG_FILE)).unwrap();
+    complete_log(folder.path(), &record).unwrap();
+    let after = fs::read_to_string(folder.path().join(LOG_FILE)).unwrap();
+    assert!(after.starts_with(&before) && after.len() > before.len());
+    let there = starts(folder.path());
+    assert!(there.is_sorted() && there.last() == Some(&39), "{there:?}");
+    assert_eq!(read(folder.path()).unwrap(), record);
+}
+
+#[test]
+fn at_the_end_the_log_is_whole_and_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = RunWriter::create(folder.path(), head()).unwrap();
+    minute(&mut writer, 40);
+    (30..40).for_each(|then| writer.append(&[timeout(then, 1)]));
+    let record = writer.finish(End { seconds: 41.0, ..end() }).unwrap();
+    assert_eq!(starts(folder.path()), (0..40).flat_map(|s| [s; 8]).collect::<Vec<_>>());
+    assert_eq!(read(folder.path()).unwrap(), record);
+}
+
+/// A worker that stood still tells of a second long after the others.
+#[test]
+fn what_comes_too_late_for_its_place_is_put_there_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = RunWriter::create(folder.path(), head()).unwrap();
+    for now in 0..20 {
+        writer.append(&[part(now, 0, 100)]);
+    }
+    writer.append(&[part(3, 1, 50), part(0, 0, 70)]);
+    writer.append(&[part(20, 0, 100), part(21, 0, 100)]);
+    let there = starts(folder.path());
+    assert!(there.is_sorted(), "{there:?}");
+    writer.append_generator(GeneratorSecond { second: 21, ..Default::default() });
+    let killed = tempfile::tempdir().unwrap();
+    for name in [RUN_FILE, LOG_FILE, JOURNAL_FILE] {
+        fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();
+    }
+    let record = writer.finish(End { seconds: 22.0, ..end() }).unwrap();
+    let there = starts(folder.path());
+    assert!(there.is_sorted() && there.len() == 24 * 5, "{there:?}");
+    assert_eq!(read(folder.path()).unwrap(), record);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left over");
+    let before = read(killed.path()).unwrap();
+    assert_eq!(before.seconds, record.seconds);
+    complete_log(killed.path(), &before).unwrap();
+    assert_eq!(read(killed.path()).unwrap(), before);
+    let [whole, completed] = [&folder, &killed].map(|it| fs::read(it.path().join(LOG_FILE)));
+    assert_eq!(whole.unwrap(), completed.unwrap());
+}
+
+#[test]
+fn a_request_that_never_ends_does_not_hold_up_the_log_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = RunWriter::create(folder.path(), head()).unwrap();
+    writer.append(&[due(0, 1)]);
+    for now in 0..100 {
+        writer.append(&[part(now, 0, 100)]);
+        assert!(writer.log_holds() <= 17, "the limit is 10 s");
+    }
+    assert_eq!(starts(folder.path()).last(), Some(&97));
+}
+
+/// What is left of a killed run when one of its files ends somewhere else: nothing but its
+/// last second may be lacking, or it is refused.
+#[test]
+fn wherever_a_file_of_a_killed_run_ends_only_its_last_second_is_lacking() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = RunWriter::create(folder.path(), sample_head()).unwrap();
+    (0..4).for_each(|second| writer.append(&[part(second, 0, 100)]));
+    drop(writer);
+    let whole = read(folder.path()).unwrap();
+    for name in [JOURNAL_FILE, LOG_FILE] {
+        let path = folder.path().join(name);
+        let bytes = fs::read(&path).unwrap();
+        let mut shortest = bytes.len();
+        // Each byte of the last lines, and one of seven before them.
+        let near = bytes.len() - 400;
+        for length in (0..bytes.len()).rev().filter(|it| *it > near || it % 7 == 0) {
+            fs::write(&path, &bytes[..length]).unwrap();
+            let Ok(record) = read(folder.path()) else { continue };
+            shortest = length;
+            // The log has two seconds less than the journal, and no more is insisted on.
+            let least = if name == LOG_FILE { 4 } else { 2 };
+            assert!(record.seconds.len() >= least, "{name} cut to {length}");
+            for (second, content) in record.seconds {
+                assert_eq!(content, whole.seconds[&second], "{name} cut to {length}");
+            }
+        }
+        assert!(shortest < bytes.len() - 20, "{name}: the last line may be torn");
+        fs::remove_file(&path).unwrap();
+        assert!(refusal(folder.path()).contains("missing; "), "{name}");
+        fs::write(&path, &bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_log_without_seconds_that_its_journal_promises_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = RunWriter::create(folder.path(), head()).unwrap();
+    minute(&mut writer, 30);
+    drop(writer);
+    let path = folder.path().join(LOG_FILE);
+    let log = fs::read_to_string(&path).unwrap();
+    // Seconds 0 to 19 are there, eight lines each, behind four of the header.
+    for (lines, refused) in [(4, true), (4 + 8 * 10, true), (4 + 8 * 18, true), (4 + 8 * 19, false)]
+    {
+        let cut: String = log.split_inclusive('\n').take(lines).collect();
+        fs::write(&path, cut).unwrap();
+        assert_eq!(read(folder.path()).is_err(), refused, "{lines} lines");
+    }
+    fs::write(&path, log.split_inclusive('\n').take(50).collect::<String>()).unwrap();
+    let told = refusal(folder.path());
+    assert!(told.contains("intervals.hlog: second 5 of step \"b\": 0 of 1 times"), "{told}");
+    assert!(told.contains("run the scenario again"), "{told}");
+}
+
+#[test]
+fn a_journal_without_what_the_log_has_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = RunWriter::create(folder.path(), head()).unwrap();
+    minute(&mut writer, 30);
+    drop(writer);
+    let path = folder.path().join(JOURNAL_FILE);
+    let journal = fs::read_to_string(&path).unwrap();
+    let half: String = journal.split_inclusive('\n').take(40).collect();
+    fs::write(&path, half).unwrap();
+    let told = refusal(folder.path());
+    assert!(
+        told.contains("seconds.jsonl: second ") && told.contains(": 0 times of the kind"),
+        "{told}"
+    );
+    let changed = journal.replacen("\"planned\":1", "\"planned\":0", 1);
+    fs::write(&path, changed).unwrap();
+    let told = refusal(folder.path());
+    assert!(told.contains("second 0 of step \"a\": 1 requests ended, 0 were due"), "{told}");
+    fs::write(&path, journal.replacen("},\"log\":[\"Tag=a.resp", "},\"log\":[\"Tag=b.resp", 1))
+        .unwrap();
+    let told = refusal(folder.path());
+    assert!(told.contains("line 1: a histogram of another step or second"), "{told}");
+}
+
+/// Up to version 2 counts were in the journal and histograms in the log, as they came.
+#[test]
+fn a_killed_run_of_version_2_is_read_and_its_last_part_may_lack_its_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut head = head();
+    head.version = 2;
+    write_run(folder.path(), &empty(&head, None), Durable::Eventually).unwrap();
+    let parts = [part(3, 0, 100), part(0, 1, 70), part(3, 0, 90), part(4, 1, 60)];
+    let (mut journal, mut log) = (Vec::new(), LogEncoder::header("a", 0));
+    let mut encoder = LogEncoder::default();
+    for Part { second, step, counts, times } in parts {
+        encoder.append(&mut log, ["a", "b"][step.index()], second, &times);
+        journal.extend(Entry::Counts { second, step: step.0, counts, log: None }.line());
+    }
+    let (counts, lines) = (folder.path().join(JOURNAL_FILE), folder.path().join(LOG_FILE));
+    fs::write(&counts, &journal).unwrap();
+    fs::write(&lines, &log).unwrap();
+    let whole = read(folder.path()).unwrap();
+    assert_eq!(whole.seconds[&3].times[0].response.count(), 2);
+    let before = journal[..journal.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+    fs::write(&counts, &journal[..=before]).unwrap();
+    let last = log.split_inclusive('\n').rev().take(5).map(str::len).sum::<usize>();
+    for more in 0..=last {
+        fs::write(&lines, &log[..log.len() - last + more]).unwrap();
+        let record = read(folder.path()).unwrap();
+        assert_eq!(record.seconds.keys().collect::<Vec<_>>(), [&0, &3], "{more} bytes of it");
+    }
+    fs::write(&lines, &log[..log.len() - last - 20]).unwrap();
+    assert!(refusal(folder.path()).contains("second 3 of step \"a\""), "two parts are lacking");
+}
+
+#[test]
+fn damage_is_told_with_the_file_and_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path()).finish(end()).unwrap();
+    let log = folder.path().join(LOG_FILE);
+    let text = fs::read_to_string(&log).unwrap().replace("Tag=b.response,0", "Tag=b.weather,0");
+    fs::write(&log, text).unwrap();
+    let message = read(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("intervals.hlog: line 10: a tag with an unknown kind"), "{message}");
+}
+
+#[test]
+fn wherever_the_log_of_a_finished_run_ends_too_early_it_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path()).finish(end()).unwrap();
+    let path = folder.path().join(LOG_FILE);
+    let log = fs::read(&path).unwrap();
+    for length in (0..log.len() - 1).filter(|it| *it > log.len() - 200 || it % 5 == 0) {
+        fs::write(&path, &log[..length]).unwrap();
+        assert!(read(folder.path()).is_err(), "{length} of {} bytes", log.len());
+    }
+    let text = String::from_utf8(log).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for at in 4..lines.len() {
+        let without: String = [&lines[..at], &lines[at + 1..]].concat().concat();
+        fs::write(&path, without).unwrap();
+        assert!(refusal(folder.path()).contains("in the histogram"), "without line {}", at + 1);
+        let twice: String = [&lines[..=at], &lines[at..]].concat().concat();
+        fs::write(&path, twice).unwrap();
+        assert!(refusal(folder.path()).contains("in the histogram"), "line {} twice", at + 1);
+    }
+    fs::remove_file(&path).unwrap();
+    let told = refusal(folder.path());
+    assert!(told.contains("intervals.hlog: missing; the times of all requests"), "{told}");
+    fs::create_dir(&path).unwrap();
+    assert!(refusal(folder.path()).contains("intervals.hlog: not a file"));
+}
+
+#[test]
+fn what_is_tried_out_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    try_out(folder.path(), &sample_head()).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let nowhere = folder.path().join("nowhere");
+    assert!(try_out(&nowhere, &sample_head()).is_err());
+}
+
+/// What was planned for a year and interrupted at once is as long as it was.
+#[test]
+fn a_run_that_was_cut_short_claims_only_what_was_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut head = sample_head();
+    head.load.stages[0].seconds = 31_536_000.0;
+    let mut end = end();
+    end.reason = EndReason::Interrupted { signal: 2 };
+    RunWriter::create(folder.path(), head).unwrap().finish(end).unwrap();
+    assert!(read(folder.path()).is_ok());
+}
+
+/// One place of `run.json` changed, and a part of what is said of it.
+const CHANGES: [(&str, &str, &str); 44] = [
+    ("\"version\":3", "\"version\":99", "newer than this loadgate"),
+    ("\"version\":3", "\"version\":1", "older loadgate"),
+    ("{\"version\"", "[{\"version\"", "not a run record"),
+    ("\"second\":1,\"steps\"", "\"second\":4000000000,\"steps\"", "beyond all reason"),
+    ("\"second\":1,\"steps\"", "\"second\":0,\"steps\"", "seconds out of order"),
+    ("\"planned\":2", "\"planned\":18446744073709551615", "a count beyond all reason"),
+    ("\"planned\":2", "\"planned\":1", "2 requests ended, 1 were due"),
+    ("\"planned\":2", "\"planned\":9", "7 requests have no outcome, but 0 were given up"),
+    ("\"sent\":2", "\"sent\":3", "3 requests sent, 2 were due"),
+    ("\"outcomes\":[2,", "\"outcomes\":[1,", "1 requests counted, 2 in the histogram \"response\""),
+    ("\"outcomes\":[2,0", "\"outcomes\":[0,2", "0 requests counted, 2 in the histogram"),
+    ("\"slower\":[1]", "\"slower\":[0]", "0 requests counted as slower than 1s, 1 to 1 by"),
+    ("\"slower\":[1]", "\"slower\":[]", "0 counts of slow requests for 1 limits"),
+    ("\"statuses\":[[200,2]]", "\"statuses\":[]", "0 statuses of 2 to 2 answers"),
+    ("\"statuses\":[[200,2]]", "\"statuses\":[[7,2]]", "statuses that are none"),
+    ("\"statuses\":[[200,2]]", "\"statuses\":[[200,1],[200,1]]", "statuses that are none"),
+    ("\"body_bytes\":0", "\"body_bytes\":9007199254740993", "a count beyond all reason"),
+    ("\"connects\":0", "\"connects\":1", "1 connections waited for, 0 in the histogram"),
+    ("\"seconds\":10.0", "\"seconds\":-10.0", "a stage of less than no time"),
+    ("\"seconds\":10.0", "\"seconds\":20.0", "finished after 10 s of a schedule of 20 s"),
+    ("\"seconds\":10.0", "\"seconds\":1e300", "a stage of 1"),
+    ("\"from\":1.0", "\"from\":-1.0", "a stage with a rate of -1/s"),
+    (
+        "\"stages\":[{\"seconds\":10.0,\"from\":1.0,\"to\":1.0,\"warmup\":false}]",
+        "\"stages\":[]",
+        "a run without stages",
+    ),
+    ("[{\"second\":0,\"cpu\"", "[{\"second\":4000000000,\"cpu\"", "a run of 4000000000 s"),
+    ("\"cpu\":0.25", "\"cpu\":-0.25", "second 0 of the generator is beyond all reason"),
+    ("\"cpu\":0.25", "\"cpu\":null", "not a run record"),
+    ("\"scheduled\":10.0", "\"scheduled\":3.0", "finished after 3 s"),
+    ("\"scheduled\":10.0", "\"scheduled\":1e300", "ended after 2.5 s, 1"),
+    ("\"seconds\":2.5", "\"seconds\":9.5", "nothing is known of the generator after second 1"),
+    ("\"iterations\":4", "\"iterations\":3", "4 of 3 iterations completed"),
+    ("\"abandoned\":0", "\"abandoned\":5", "0 requests have no outcome, but 5 were given up"),
+    ("\"quantile\":0.5", "\"quantile\":1.5", "a quantile of 1.5"),
+    ("\"quantile\":0.5", "\"quantile\":0.25", "a quantile of 0.25, but 0.5 are allowed"),
+    ("\"threshold\":0", "\"threshold\":1", "threshold 1 is not there"),
+    ("\"allowed\":0.5", "\"allowed\":1.5", "a share of 1.5 is allowed"),
+    ("\"allowed\":0.5", "\"allowed\":-0.5", "a share of -0.5 is allowed"),
+    ("\"step\":null", "\"step\":2", "of a step that is not there"),
+    ("\"windows\":null", "\"windows\":{\"share\":0.0,\"seconds\":1}", "windows of 1 s, 0 of them"),
+    (
+        "\"windows\":null",
+        "\"windows\":{\"share\":0.5,\"seconds\":1}",
+        "is not what its numbers say",
+    ),
+    ("p50 < 1s", "p50 < 2s", "\"p50 < 2s\": is not what its numbers say"),
+    ("\"limit_ns\":1000000000", "\"limit_ns\":0", "a threshold of no time"),
+    ("\"limit_ns\":1000000000", "\"limit_ns\":3000000000", "is not what its numbers say"),
+    (
+        "\"thresholds\":[{\"limit_ns\":1000000000,\"inclusive\":false}]",
+        "\"thresholds\":[]",
+        "threshold 0 is not there",
+    ),
+    ("\"tag\":\"b\"", "\"tag\":\"a\"", "\"a\" is no tag of a step of its own"),
+];
+
+#[test]
+fn foreign_and_changed_records_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path()).finish(end()).unwrap();
+    let path = folder.path().join(RUN_FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    for (from, to, what) in CHANGES {
+        assert!(text.contains(from), "{from} is not in {text}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let message = read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains(what), "{from} -> {to}: {message}");
+    }
+}
+
+/// Every list and every object of `run.json` emptied, one after the other.
+#[test]
+fn emptied_lists_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path()).finish(end()).unwrap();
+    let path = folder.path().join(RUN_FILE);
+    let whole: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for key in ["steps", "load", "slos", "thresholds", "limits", "environment", "end", "seconds"] {
+        for empty in [serde_json::json!([]), serde_json::json!({}), serde_json::Value::Null] {
+            let mut changed = whole.clone();
+            changed[key] = empty.clone();
+            fs::write(&path, changed.to_string()).unwrap();
+            assert!(read(folder.path()).is_err(), "{key}: {empty}");
+        }
+        let mut changed = whole.clone();
+        changed.as_object_mut().unwrap().remove(key);
+        fs::write(&path, changed.to_string()).unwrap();
+        assert!(read(folder.path()).is_err(), "without {key}");
+    }
+}
+
+/// A few bytes must not become more memory than a machine has.
+#[test]
+fn few_bytes_do_not_claim_much_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut head = sample_head();
+    let step = |number| StepHead { tag: format!("s{number}"), ..head.steps[0].clone() };
+    head.steps = (0..60_000).map(step).collect();
+    let mut record = empty(&head, Some(end()));
+    record.seconds = (0..100).map(|second| (second, Second::default())).collect();
+    write_run(folder.path(), &record, Durable::Eventually).unwrap();
+    let told = refusal(folder.path());
+    assert!(told.contains("100 s of 60000 steps are more than can be judged at once"), "{told}");
+    record.head.steps.truncate(2);
+    record.seconds = (0..50).map(|second| (second, Second::default())).collect();
+    write_run(folder.path(), &record, Durable::Eventually).unwrap();
+    assert!(refusal(folder.path()).contains("intervals.hlog: missing"), "that is not too much");
+}
