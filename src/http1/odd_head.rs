@@ -52,7 +52,7 @@ fn unknown_version(version: &[u8], is_whole: bool) -> Result<Option<Head>, Unrea
 
 fn parse(bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
     use httparse::Error;
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+    let lines = bytes.split(|byte| *byte == b'\n').count();
     let mut fields = vec![httparse::EMPTY_HEADER; lines];
     let mut parsed = httparse::Response::new(&mut fields);
     match config().parse_response(&mut parsed, bytes) {

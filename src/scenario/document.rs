@@ -137,8 +137,8 @@ impl<'t> Document<'t> {
     }
 
     fn note_digits(&mut self, text: &str, at: &Pointer) {
-        let number = serde_json::from_str::<Value>(text);
-        if number.is_ok_and(|number| number.to_string() != text) {
+        let kept = serde_json::from_str::<Value>(text).map(|number| number.to_string());
+        if kept.is_ok_and(|kept| kept != text) {
             self.numbers.insert(at.clone(), text.to_owned());
         }
     }
