@@ -68,8 +68,8 @@ pub fn never_worked(facts: &Facts) -> Option<Finding> {
 /// `; the first answer: HTTP/1.1 404 Not Found, {"error":"no such path"}`.
 fn example(record: &RunRecord, step: usize) -> Option<String> {
     let of_step = |exchange: &&FailedExchange| usize::from(exchange.step) == step;
-    let failed = record.failures.exchanges.iter().filter(of_step);
-    let answer = failed.filter_map(|exchange| exchange.response.as_ref()).next()?;
+    let mut failed = record.failures.exchanges.iter().filter(of_step);
+    let answer = failed.find_map(|exchange| exchange.response.as_ref())?;
     let parts = [answer.line.as_str(), answer.body.as_str()].map(excerpt);
     let shown: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     (!shown.is_empty()).then(|| format!("; the first answer: {}", shown.join(", ")))
@@ -316,8 +316,12 @@ mod tests {
         for (outcome, number) in outcomes {
             counts.outcomes[outcome.index()] = *number;
         }
-        statuses.iter().for_each(|(status, times)| counts.add_status(*status, *times));
-        causes.iter().for_each(|cause| counts.add_cause(*cause));
+        for (status, times) in statuses {
+            counts.add_status(*status, *times);
+        }
+        for cause in causes {
+            counts.add_cause(*cause);
+        }
         counts
     }
 
