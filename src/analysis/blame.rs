@@ -1,18 +1,18 @@
 //! Bad requests that may be the generator's doing.
 //!
 //! Slow ones: those that would have been fast enough without the lag that each of them felt
-//! (see `audit`), and in the shadow of a stall all that are slow by less than its length. Failed ones: those in the shadow of a
-//! stall, because a burst may have overrun the target. And those that were never sent for
-//! want of descriptors or ports.
+//! (see `audit`), and in the shadow of a stall all that are slow by less than its length.
+//! Failed ones: those that the lag or the burst after it can explain (see `exposed`). And those
+//! that were never sent for want of descriptors or ports.
 
 use std::collections::BTreeMap;
 
 use crate::analysis::audit;
 use crate::analysis::evidence;
+use crate::analysis::exposed::Exposed;
 use crate::analysis::facts::Facts;
 use crate::analysis::lateness;
 use crate::analysis::pooled;
-use crate::analysis::stats::Tally;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::run::{MetricHead, SloHead};
@@ -22,9 +22,6 @@ use crate::scenario::slo::{FailureShare, Threshold};
 const STALL_OF_LIMIT: u64 = 5;
 /// But not if it is shorter than this, in microseconds.
 const SHORTEST_STALL: u64 = 20_000;
-/// A stall from which on a burst may make a target fail, in microseconds.
-const OVERRUNNING: u64 = 100_000;
-
 /// What of one objective may be the generator's doing.
 #[derive(Debug)]
 pub struct Blame<'a> {
@@ -33,6 +30,8 @@ pub struct Blame<'a> {
     what: What,
     /// Judged seconds in which a stall is felt, with its length in microseconds.
     shadow: BTreeMap<u32, u64>,
+    /// Failures that its lag or a burst of it can explain.
+    exposed: Exposed<'a>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,14 +43,21 @@ enum What {
 impl<'a> Blame<'a> {
     /// Looks at one objective; `None` if its limit is not in the record.
     pub fn of(facts: &'a Facts<'a>, slo: &'a SloHead) -> Option<Blame<'a>> {
-        let (what, least) = match slo.metric {
+        let (what, failures, shadow) = match slo.metric {
             MetricHead::ResponseTime { threshold, .. } => {
                 let limit = *facts.record.head.thresholds.get(usize::from(threshold))?;
-                (What::Slow(limit), (limit.limit / 1_000 / STALL_OF_LIMIT).max(SHORTEST_STALL))
+                let least = (limit.limit / 1_000 / STALL_OF_LIMIT).max(SHORTEST_STALL);
+                let slow = unanswered(facts, limit);
+                (What::Slow(limit), slow, lateness::shadow(facts, least))
             }
-            MetricHead::Failures(share) => (What::Failed(share), OVERRUNNING),
+            MetricHead::Failures(share) => {
+                let failed =
+                    Outcome::ALL.into_iter().filter(|outcome| is_excusable(*outcome, share));
+                (What::Failed(share), failed.collect(), BTreeMap::new())
+            }
         };
-        Some(Blame { facts, slo, what, shadow: lateness::shadow(facts, least) })
+        let exposed = Exposed::of(facts, slo.step, failures);
+        Some(Blame { facts, slo, what, shadow, exposed })
     }
 
     /// How many bad requests of some judged seconds may be.
@@ -60,7 +66,7 @@ impl<'a> Blame<'a> {
             seconds.iter().partition(|second| self.shadow.contains_key(second));
         match self.what {
             What::Slow(limit) => self.slow(&calm, &dark, limit),
-            What::Failed(share) => self.failed(&calm, &dark, share),
+            What::Failed(share) => self.failed(seconds, share),
         }
     }
 
@@ -69,7 +75,7 @@ impl<'a> Blame<'a> {
         let least = lateness::least(self.facts, calm, self.slo.step);
         let paired = audit::blamable(&pool.times.response, &least, limit);
         let in_dark: u64 = dark.iter().map(|second| self.slow_in_dark(*second, limit)).sum();
-        paired + in_dark
+        paired + in_dark + self.exposed.within(calm)
     }
 
     fn slow_in_dark(&self, second: u32, limit: Threshold) -> u64 {
@@ -83,19 +89,19 @@ impl<'a> Blame<'a> {
             + audit::count_between(&pool.times.response, micros, reach)
     }
 
-    fn failed(&self, calm: &[u32], dark: &[u32], share: FailureShare) -> u64 {
-        let overrun = || Tally::sum(evidence::tallies(self.facts.record, dark, self.slo)).bad;
+    fn failed(&self, seconds: &[u32], share: FailureShare) -> u64 {
+        let explained = self.exposed.within(seconds);
         match share {
-            // A wrong request or a wrong answer is so whenever it is sent.
-            FailureShare::ClientErrors | FailureShare::CheckFailures => 0,
-            FailureShare::ServerErrors
+            FailureShare::Errors | FailureShare::Unsent | FailureShare::Unavailable => {
+                let pool = pooled::of_scope(self.facts.record, seconds, self.slo.step);
+                explained + not_sent(&pool.counts)
+            }
+            FailureShare::ClientErrors
+            | FailureShare::CheckFailures
+            | FailureShare::ServerErrors
             | FailureShare::Timeouts
             | FailureShare::TransportErrors
-            | FailureShare::Rejections => overrun(),
-            FailureShare::Errors | FailureShare::Unsent | FailureShare::Unavailable => {
-                let pool = pooled::of_scope(self.facts.record, calm, self.slo.step);
-                overrun() + not_sent(&pool.counts)
-            }
+            | FailureShare::Rejections => explained,
         }
     }
 
@@ -106,6 +112,21 @@ impl<'a> Blame<'a> {
             What::Failed(_) => "bad requests may be so because the generator stood still",
         }
     }
+}
+
+/// What has no answer counts as slow. It may be so because of a burst, unless the lag itself
+/// would make it slow: that is in the least time that it could have taken.
+fn unanswered(facts: &Facts, limit: Threshold) -> Vec<Outcome> {
+    let shortest = facts.record.head.steps.iter().map(|step| step.timeout_ms).min();
+    let is_far = shortest.is_some_and(|shortest| shortest >= 2 * limit.limit / 1_000_000);
+    let all = [Outcome::TransportError, Outcome::Unsent, Outcome::Timeout];
+    all.into_iter().filter(|outcome| *outcome != Outcome::Timeout || is_far).collect()
+}
+
+/// A wrong request or a wrong answer is so whenever it is sent.
+fn is_excusable(outcome: Outcome, share: FailureShare) -> bool {
+    evidence::is_bad(outcome, share)
+        && !matches!(outcome, Outcome::ClientError | Outcome::CheckFailed)
 }
 
 /// Not sent for want of something that is the generator's to have.

@@ -137,6 +137,9 @@ fn second_of(record: &RunRecord, requests: &[Requests]) -> Second {
         for _ in 0..kind.cause.map_or(0, |_| kind.number) {
             counts.add_cause(kind.cause.unwrap());
         }
+        for _ in 0..kind.number {
+            counts.add_felt(kind.outcome, kind.lag * 1_000);
+        }
         counts.slower.resize(record.head.thresholds.len(), 0);
         let in_response = kind.outcome.counts_in_response_time();
         for (slower, limit) in counts.slower.iter_mut().zip(&record.head.thresholds) {

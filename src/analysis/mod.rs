@@ -14,6 +14,7 @@ pub mod blame;
 pub mod compare;
 pub mod comparison;
 pub mod evidence;
+pub mod exposed;
 pub mod facts;
 pub mod findings;
 pub mod gate;

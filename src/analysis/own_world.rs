@@ -6,6 +6,7 @@ use crate::analysis::facts::Facts;
 use crate::analysis::findings::{finding, tightest_limit};
 use crate::analysis::lateness;
 use crate::analysis::wording::{count, counted, millis, percent};
+use crate::record::run::{MetricHead, SloHead};
 
 /// A tick that is late by so much is worth a warning, in milliseconds.
 const LONG_STALL: f64 = 100.0;
@@ -24,7 +25,7 @@ pub fn stall(facts: &Facts) -> Option<Finding> {
     let since = || facts.record.generator.iter().filter(|s| s.second >= facts.judged.from);
     let longest = since().max_by_key(|second| second.canary_late_max_ns)?;
     let late = longest.canary_late_max_ns as f64 / 1e6;
-    let limit = tightest_limit(facts).unwrap_or(f64::MAX);
+    let limit = tightest_of_all(facts);
     if late < LONG_STALL && (late < SHORT_STALL || late < STALL_OF_LIMIT * limit) {
         return None;
     }
@@ -40,6 +41,19 @@ pub fn stall(facts: &Facts) -> Option<Finding> {
     let advice = "give the generator a core of its own; what was due meanwhile was sent late, \
                   all at once";
     Some(finding("stall", severity, evidence, advice))
+}
+
+/// The tightest limit of all objectives in milliseconds: those about failures have the
+/// shortest time limit of a step.
+fn tightest_of_all(facts: &Facts) -> f64 {
+    let head = &facts.record.head;
+    let is_failures = |slo: &SloHead| matches!(slo.metric, MetricHead::Failures(_));
+    let times = tightest_limit(facts).unwrap_or(f64::MAX);
+    let shortest = head.steps.iter().map(|step| step.timeout_ms).min();
+    match shortest.filter(|_| head.slos.iter().any(is_failures)) {
+        Some(shortest) => times.min(shortest as f64),
+        None => times,
+    }
 }
 
 /// The wall clock was set, or the machine was suspended.

@@ -21,10 +21,14 @@ pub struct Lateness {
 impl Lateness {
     /// Something was late by `lag` nanoseconds at a moment. Returns what is felt then.
     pub fn feel(&mut self, lag: u64, now: Moment) -> u64 {
-        let worked_off = now.since(self.at) / RECOVERY;
-        self.lag = lag.max(self.lag.saturating_sub(worked_off));
+        self.lag = lag.max(self.felt(now));
         self.at = now;
         self.lag
+    }
+
+    /// What is felt at a moment.
+    pub fn felt(&self, now: Moment) -> u64 {
+        self.lag.saturating_sub(now.since(self.at) / RECOVERY)
     }
 
     /// Nothing is felt any more.

@@ -25,6 +25,8 @@ const MAX_BYTES: u64 = 1 << 50;
 /// The most seconds times steps: six weeks of one step, a day of 48, and more than a GB of
 /// memory.
 const MAX_PLACES: usize = 1 << 22;
+/// Outcomes by classes of what they felt of the generator's lag.
+const MAX_FELT: usize = 8 * 256;
 /// The most statuses: those that HTTP can write.
 const MAX_STATUSES: usize = 900;
 /// A run may be so many seconds long for each second of which something is recorded: the
@@ -200,16 +202,30 @@ pub(super) fn check_place(second: u32, step: usize, steps: usize) -> Result<(), 
 /// Whether one step can have these counts in one second.
 pub(super) fn check_counts(counts: &StepCounts) -> Result<(), String> {
     let StepCounts {
-        planned, sent, outcomes, slower, causes, statuses, body_bytes, connects, ..
+        planned,
+        sent,
+        outcomes,
+        slower,
+        causes,
+        statuses,
+        body_bytes,
+        connects,
+        felt,
+        ..
     } = counts;
     let is_status = |(status, _): &(u16, u64)| (100..1_000).contains(status);
     let are_in_order = statuses.is_sorted_by(|a, b| a.0 < b.0);
     if statuses.len() > MAX_STATUSES || !are_in_order || !statuses.iter().all(is_status) {
         return Err("statuses that are none, or out of order".to_owned());
     }
+    if felt.len() > MAX_FELT {
+        return Err("more classes of lag than there are".to_owned());
+    }
     let lists = [outcomes.as_slice(), slower, causes].into_iter().flatten();
     let statuses = statuses.iter().map(|(_, times)| times);
-    let most = [planned, sent, connects].into_iter().chain(lists).chain(statuses).max();
+    let felt = felt.iter().map(|(_, _, times)| times);
+    let counted = [planned, sent, connects].into_iter().chain(lists);
+    let most = counted.chain(statuses).chain(felt).max();
     if most.is_some_and(|most| *most > MAX_COUNT) || *body_bytes > MAX_BYTES {
         return Err("a count beyond all reason".to_owned());
     }

@@ -31,7 +31,29 @@ pub struct StepCounts {
     pub body_bytes: u64,
     /// Connections that requests of this step had to wait for.
     pub connects: u64,
+    /// Requests that felt a millisecond or more of the generator's lag: the place of their
+    /// outcome, the class of what they felt ([`felt_class`]), and how many there were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub felt: Vec<(u8, u8, u64)>,
 }
+
+/// The class of a felt lag in nanoseconds: 0 below a millisecond, then four to each doubling.
+pub fn felt_class(nanos: u64) -> u8 {
+    let quarters = nanos / QUARTER_NANOS;
+    let bits = u64::BITS - quarters.leading_zeros();
+    let Some(shift) = bits.checked_sub(3) else { return 0 };
+    (shift * 4 + ((quarters >> shift) & 3) as u32 + 1) as u8
+}
+
+/// The shortest lag of a class, in microseconds.
+pub fn felt_least(class: u8) -> u64 {
+    let Some(place) = class.checked_sub(1) else { return 0 };
+    let quarters = (4 + u64::from(place % 4)).checked_shl(u32::from(place / 4));
+    quarters.unwrap_or(u64::MAX).saturating_mul(QUARTER_NANOS / 1_000)
+}
+
+/// A quarter of a millisecond.
+const QUARTER_NANOS: u64 = 250_000;
 
 impl StepCounts {
     /// Requests that have ended.
@@ -77,6 +99,31 @@ impl StepCounts {
         }
     }
 
+    /// Counts what one request felt of the generator's lag, in nanoseconds.
+    pub fn add_felt(&mut self, outcome: Outcome, nanos: u64) {
+        let class = felt_class(nanos);
+        if class > 0 {
+            self.add_felt_of(outcome.index() as u8, class, 1);
+        }
+    }
+
+    fn add_felt_of(&mut self, outcome: u8, class: u8, times: u64) {
+        match self.felt.iter_mut().find(|(o, c, _)| (*o, *c) == (outcome, class)) {
+            Some((_, _, count)) => *count = count.saturating_add(times),
+            None => self.felt.push((outcome, class, times)),
+        }
+    }
+
+    /// Requests with one outcome that may have felt so much of the generator's lag, in
+    /// microseconds, or more.
+    pub fn felt_from(&self, outcome: Outcome, micros: u64) -> u64 {
+        let outcome = outcome.index() as u8;
+        let mine = self.felt.iter().filter(|(known, class, _)| {
+            *known == outcome && felt_least(class.saturating_add(1)) > micros
+        });
+        mine.fold(0, |sum, (_, _, count)| sum.saturating_add(*count))
+    }
+
     /// Adds another part of the same step. Counts from files may be anything: they saturate.
     pub fn add(&mut self, other: &StepCounts) {
         self.planned = self.planned.saturating_add(other.planned);
@@ -90,6 +137,10 @@ impl StepCounts {
         self.statuses.sort_unstable();
         self.body_bytes = self.body_bytes.saturating_add(other.body_bytes);
         self.connects = self.connects.saturating_add(other.connects);
+        for &(outcome, class, times) in &other.felt {
+            self.add_felt_of(outcome, class, times);
+        }
+        self.felt.sort_unstable();
     }
 
     /// Whether there is nothing to write.
@@ -179,6 +230,40 @@ impl Second {
         Second {
             counts: vec![StepCounts::default(); steps],
             times: vec![StepTimes::default(); steps],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_felt_has_a_class_that_holds_it() {
+        const MS: u64 = 1_000_000;
+        for nanos in [0, 999_999, MS, 1_250_000, 7 * MS, 60 * MS, 123_456_789, 1 << 50, u64::MAX] {
+            let class = felt_class(nanos);
+            assert!(felt_least(class) <= nanos.div_ceil(1_000), "{nanos}");
+            let next = felt_least(class.saturating_add(1));
+            assert!(next > nanos / 1_000, "{nanos} {class} {next}");
+            assert!(class == 0 || next == u64::MAX || next <= nanos / 1_000 * 5 / 4 + 1, "{nanos}");
+        }
+        assert_eq!((felt_class(999_999), felt_class(1_000_000)), (0, 1));
+        assert!((1..200).all(|class| felt_least(class) <= felt_least(class + 1)));
+    }
+
+    #[test]
+    fn what_was_felt_is_counted_by_outcome_from_a_length_on() {
+        let mut counts = StepCounts::default();
+        for millis in [0, 5, 60, 80] {
+            counts.add_felt(Outcome::Timeout, millis * 1_000_000);
+        }
+        counts.add_felt(Outcome::Ok, 60_000_000);
+        let mut twice = counts.clone();
+        twice.add(&counts);
+        for (micros, expected) in [(2_000, 3), (6_000, 2), (70_000, 1), (100_000, 0)] {
+            assert_eq!(counts.felt_from(Outcome::Timeout, micros), expected, "{micros}");
+            assert_eq!(twice.felt_from(Outcome::Timeout, micros), 2 * expected, "{micros}");
         }
     }
 }

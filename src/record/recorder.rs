@@ -94,6 +94,7 @@ impl Recorder {
             }
         }
         counts.statuses.sort_unstable();
+        counts.felt.sort_unstable();
         let times = StepTimes {
             response: take(&mut self.response),
             failed: take(&mut self.failed),
@@ -111,6 +112,7 @@ impl Recorder {
         counts.outcomes[sample.outcome.index()] += 1;
         counts.body_bytes += sample.body_bytes;
         counts.connects += u64::from(sample.connect.is_some());
+        counts.add_felt(sample.outcome, sample.held);
         if let Some(cause) = sample.cause {
             counts.add_cause(cause);
         }

@@ -19,6 +19,7 @@ mod oracle;
 mod readme;
 mod record;
 mod sabotage;
+mod short_stops;
 mod support;
 mod target;
 mod truth_server;

@@ -33,22 +33,22 @@ const TIGHT: &str = "p99 < 150ms";
 
 /// How the generator is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start {
+pub(crate) enum Start {
     Plainly,
     /// As the one that yields to everybody.
     Yielding,
 }
 
 /// A run under way.
-struct Run {
+pub(crate) struct Run {
     folder: TempDir,
     child: Child,
 }
 
 /// What came of it.
-struct Outcomes {
-    code: i32,
-    summary: Value,
+pub(crate) struct Outcomes {
+    pub(crate) code: i32,
+    pub(crate) summary: Value,
     record: RunRecord,
 }
 
@@ -75,7 +75,7 @@ fn scenario(url: &str, slo: &[&str]) -> Value {
 }
 
 impl Run {
-    fn start(scenario: &Value, start: Start) -> Run {
+    pub(crate) fn start(scenario: &Value, start: Start) -> Run {
         Run::start_in(scenario, start, &[])
     }
 
@@ -104,7 +104,7 @@ impl Run {
     }
 
     /// Stops it for so long; returns for how long it really was.
-    fn stop_for(&self, length: Duration) -> Duration {
+    pub(crate) fn stop_for(&self, length: Duration) -> Duration {
         let begun = Instant::now();
         kill(self.pid(), Signal::SIGSTOP).unwrap();
         thread::sleep(length);
@@ -115,7 +115,7 @@ impl Run {
 
     /// Waits until the server has seen so many seconds of load.
     #[track_caller]
-    fn wait_for_load(&mut self, server: &TruthServer, seconds: usize) {
+    pub(crate) fn wait_for_load(&mut self, server: &TruthServer, seconds: usize) {
         eventually("requests reach the server", || {
             let ended = self.child.try_wait().unwrap();
             assert_eq!(ended, None, "{}", self.said());
@@ -128,7 +128,7 @@ impl Run {
     }
 
     #[track_caller]
-    fn end(mut self) -> Outcomes {
+    pub(crate) fn end(mut self) -> Outcomes {
         let code = support::wait(&mut self.child).code().unwrap();
         assert!([0, 3, 5, 6].contains(&code), "exit {code}: {}", self.said());
         let folder = support::latest(&self.folder.path().join("out"), "sabotage");

@@ -225,7 +225,8 @@ impl Worker {
             outcome,
             cause,
             send_lag,
-            held: if is_wanting { u64::MAX } else { send_lag },
+            // It may have been connected, or free to go, while the worker stood still.
+            held: if is_wanting { u64::MAX } else { send_lag.max(self.lateness.felt(ended)) },
             connect: walk.asking.connect,
             ..self.unsent(walk.asking.step, walk.due, ended, Cause::ConnectionLimit)
         }
