@@ -104,7 +104,7 @@ fn stops_of_75_ms_void_a_run_that_is_judged_by_timeouts() {
 
 #[test]
 fn a_burst_after_a_short_stop_is_not_the_targets_failure() {
-    let slo = ["error_rate < 1%", "server_error_rate < 1%"];
+    let slo = ["server_error_rate < 1%"];
     let outcomes = stopped(Target::Overrun, &slo, &[(400, 75); 10]);
     assert_eq!(outcomes.code, 6, "{:#}", outcomes.summary["slos"]);
 }
