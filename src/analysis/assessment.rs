@@ -312,6 +312,9 @@ pub struct Saturation {
     pub target_rss: Option<MeanMax>,
     /// Event-loop delay in milliseconds.
     pub event_loop_delay: Option<MeanMax>,
+    /// The series that the longest one is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_loop_series: Option<String>,
     /// Open file descriptors.
     pub descriptors: Option<MeanMax>,
     /// Pool connections in use.

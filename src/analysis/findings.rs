@@ -6,7 +6,9 @@
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
+use crate::analysis::memory;
 use crate::analysis::own_world;
+use crate::analysis::still;
 use crate::analysis::wording::{count, counted, millis, percent};
 use crate::analysis::worked;
 use crate::record::interval::StepCounts;
@@ -45,6 +47,8 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
         own_world::receive_lag(facts),
         own_world::preparations(facts),
         metrics_unread(facts),
+        still::stood_still(facts),
+        memory::grows(facts),
     ];
     let mut all: Vec<Finding> = single.into_iter().flatten().collect();
     if slos.iter().any(|slo| slo.status == SloStatus::Missed) {

@@ -1,6 +1,6 @@
 //! What was full when an objective was missed: hints at the cause, never a verdict.
 
-use crate::analysis::assessment::{Finding, Saturation, Severity};
+use crate::analysis::assessment::{Finding, MeanMax, Saturation, Severity};
 use crate::analysis::facts::Facts;
 use crate::analysis::findings::finding;
 use crate::analysis::saturation::saturation;
@@ -8,7 +8,7 @@ use crate::analysis::wording::{millis, percent};
 
 /// From this share on something counts as full.
 const FULL: f64 = 0.9;
-/// A mean event-loop delay that requests feel, in milliseconds.
+/// Event-loop delays that requests feel, on average over the seconds, in milliseconds.
 const LONG_DELAY: f64 = 50.0;
 
 /// What of the target was full over the judged seconds.
@@ -20,14 +20,20 @@ pub fn saturated(facts: &Facts) -> Vec<Finding> {
 
 /// Node runs a program on one thread: near one core it can do no more.
 fn event_loop(seen: &Saturation) -> Option<Finding> {
-    let delay = seen.event_loop_delay?.mean;
+    let MeanMax { mean: delay, max } = seen.event_loop_delay?;
     let cpu = seen.target_cpu.map(|cpu| cpu.mean);
     let one_core = cpu.is_some_and(|cpu| cpu >= FULL);
     (one_core || delay >= LONG_DELAY).then(|| {
         let used = cpu.map_or_else(String::new, |cpu| {
             format!(", the target used {} of a core", percent(cpu))
         });
-        let evidence = format!("the target's event loop is full: delay {}{used}", millis(delay));
+        let series = seen.event_loop_series.as_deref();
+        let series = series.map_or_else(String::new, |name| format!(" ({name})"));
+        let evidence = format!(
+            "the longest event-loop delay of a second was {} on average, up to {}{series}{used}",
+            millis(delay),
+            millis(max)
+        );
         note(evidence, "profile the handlers, or run more processes of the target")
     })
 }

@@ -24,6 +24,7 @@ pub mod holm;
 pub mod lateness;
 #[cfg(test)]
 mod made;
+pub mod memory;
 pub mod noise;
 pub mod open;
 pub mod overview;
@@ -39,6 +40,7 @@ pub mod series;
 pub mod settle;
 pub mod slo;
 pub mod stats;
+pub mod still;
 pub mod stored;
 pub mod stored_comparison;
 pub mod summary;

@@ -17,6 +17,7 @@ pub fn saturation(facts: &Facts) -> Saturation {
         target_cpu: seen(|s| s.cpu),
         target_rss: seen(|s| s.rss.map(|bytes| bytes as f64)),
         event_loop_delay: seen(|s| s.event_loop_delay.map(|seconds| seconds * 1e3)),
+        event_loop_series: longest_delay(&target).and_then(|s| s.event_loop_series.clone()),
         descriptors: seen(|s| s.descriptors.map(|count| count as f64)),
         pool_in_use: seen(|s| s.pool_in_use),
         pool_waiting: seen(|s| s.pool_waiting),
@@ -25,6 +26,12 @@ pub fn saturation(facts: &Facts) -> Saturation {
         machine_busy: own(|s| s.machine_busy),
         in_flight: in_flight(&generator),
     }
+}
+
+/// The second with the longest event-loop delay.
+fn longest_delay<'a>(target: &[&'a TargetSecond]) -> Option<&'a TargetSecond> {
+    let delay = |second: &TargetSecond| second.event_loop_delay.unwrap_or(0.0);
+    target.iter().copied().max_by(|a, b| delay(a).total_cmp(&delay(b)))
 }
 
 fn micros_per_request(facts: &Facts, generator: &[&GeneratorSecond]) -> Option<f64> {

@@ -132,6 +132,20 @@ pub fn theil_sen(values: &[f64]) -> f64 {
     median(&slopes).unwrap_or(0.0)
 }
 
+/// The Theil–Sen slope's lower bound at a level of confidence: by Kendall's statistic, so it
+/// knows nothing of how the values are spread.
+pub fn theil_sen_at_least(values: &[f64], alpha: f64) -> Option<f64> {
+    let n = values.len() as f64;
+    let mut slopes: Vec<f64> = (0..values.len())
+        .flat_map(|j| (0..j).map(move |i| (i, j)))
+        .map(|(i, j)| (values[j] - values[i]) / (j - i) as f64)
+        .collect();
+    slopes.sort_unstable_by(f64::total_cmp);
+    let spread = (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
+    let place = (slopes.len() as f64 - Normal::standard().inverse_cdf(1.0 - alpha) * spread) / 2.0;
+    (place >= 1.0).then(|| slopes.get(place as usize - 1).copied()).flatten()
+}
+
 /// The arithmetic mean; `None` of nothing.
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)

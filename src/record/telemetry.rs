@@ -55,8 +55,12 @@ pub struct TargetSecond {
     pub descriptors: Option<u64>,
     /// Threads.
     pub threads: Option<u64>,
-    /// Event-loop delay in seconds, p99 or the closest that its metrics have.
+    /// Event-loop delay in seconds: the largest that its metrics have, mostly the maximum since
+    /// the last scrape.
     pub event_loop_delay: Option<f64>,
+    /// The series that it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_loop_series: Option<String>,
     /// Connections of a pool in use, from its metrics.
     pub pool_in_use: Option<f64>,
     /// Tasks waiting for a connection of a pool, from its metrics.

@@ -248,7 +248,7 @@ pub(super) fn saturation(saturation: &Saturation) -> Vec<(&'static str, String, 
     let rows: [SaturationRow; 9] = [
         ("target CPU", saturation.target_cpu, cores),
         ("target memory", saturation.target_rss, figures::bytes),
-        ("event-loop delay", saturation.event_loop_delay, figures::millis),
+        (event_loop_delay(saturation), saturation.event_loop_delay, figures::millis),
         ("target descriptors", saturation.descriptors, figures::number),
         ("pool in use", saturation.pool_in_use, figures::number),
         ("pool waiting", saturation.pool_waiting, figures::number),
@@ -259,6 +259,16 @@ pub(super) fn saturation(saturation: &Saturation) -> Vec<(&'static str, String, 
     rows.into_iter()
         .filter_map(|(name, value, write)| value.map(|v| (name, write(v.mean), write(v.max))))
         .collect()
+}
+
+/// The name says which of a second's delays it is; the whole series is in `summary.json`.
+fn event_loop_delay(saturation: &Saturation) -> &'static str {
+    match saturation.event_loop_series.as_deref() {
+        Some(series) if series.contains("_max") => "event-loop delay (max)",
+        Some(series) if series.contains("p99") => "event-loop delay (p99)",
+        Some(series) if series.contains("p90") => "event-loop delay (p90)",
+        Some(_) | None => "event-loop delay",
+    }
 }
 
 fn cores(value: f64) -> String {

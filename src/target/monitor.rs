@@ -194,6 +194,7 @@ impl Desk {
         match scrape.result {
             Ok(picked) => {
                 second.event_loop_delay = picked.event_loop_delay;
+                second.event_loop_series = picked.event_loop_series.map(str::to_owned);
                 second.pool_in_use = picked.pool_in_use;
                 second.pool_waiting = picked.pool_waiting;
             }

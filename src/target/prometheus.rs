@@ -30,8 +30,10 @@ pub struct Series {
 /// What is known of the target's saturation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Picked {
-    /// In seconds; of several processes, the slowest.
+    /// In seconds: the largest of all series that speak of it, and of all processes.
     pub event_loop_delay: Option<f64>,
+    /// The series that it is of, by the name in [`KNOWN`].
+    pub event_loop_series: Option<&'static str>,
     /// Connections in use, all pools together.
     pub pool_in_use: Option<f64>,
     /// Tasks waiting for a connection, all pools together.
@@ -68,9 +70,16 @@ const fn known_with(
     Known { name, label: Some(label), speaks, scale: 1.0 }
 }
 
-/// The best first: of those that speak of the same, the first that is there is taken.
+/// The best first: of those that speak of the same, the first that is there is taken; of those
+/// that speak of the event loop's delay, the largest.
 const KNOWN: &[Known] = &[
-    // prom-client, OpenTelemetry, and what people write by hand after them.
+    // prom-client, OpenTelemetry, and what people write by hand after them. Histograms that are
+    // reset at each scrape: a single stop in a second is in no percentile, but in the maximum.
+    known("nodejs_eventloop_lag_max_seconds", Speaks::EventLoopDelay),
+    known("nodejs_eventloop_delay_max_seconds", Speaks::EventLoopDelay),
+    known_with("nodejs_eventloop_delay_seconds", ("quantile", "1"), Speaks::EventLoopDelay),
+    known("event_loop_delay_max_seconds", Speaks::EventLoopDelay),
+    Known { scale: 1e-3, ..known("event_loop_delay_max_ms", Speaks::EventLoopDelay) },
     known("nodejs_eventloop_delay_p99_seconds", Speaks::EventLoopDelay),
     known("nodejs_eventloop_lag_p99_seconds", Speaks::EventLoopDelay),
     known_with("nodejs_eventloop_delay_seconds", ("quantile", "0.99"), Speaks::EventLoopDelay),
@@ -119,28 +128,40 @@ pub fn parse(text: &[u8]) -> Metrics {
 
 /// Picks what speaks of saturation.
 pub fn pick(metrics: &Metrics) -> Picked {
-    let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+    let (event_loop_series, event_loop_delay) = longest_delay(metrics).unzip();
     let sum = |values: &[f64]| values.iter().sum::<f64>();
     Picked {
-        event_loop_delay: first_known(metrics, Speaks::EventLoopDelay).map(|v| largest(&v)),
+        event_loop_delay,
+        event_loop_series,
         pool_in_use: first_known(metrics, Speaks::PoolInUse).map(|v| sum(&v)),
         pool_waiting: first_known(metrics, Speaks::PoolWaiting).map(|v| sum(&v)),
     }
 }
 
+/// The longest delay of the event loop, and the name of its series; the better of two that say
+/// the same.
+fn longest_delay(metrics: &Metrics) -> Option<(&'static str, f64)> {
+    let speaking = KNOWN.iter().filter(|known| known.speaks == Speaks::EventLoopDelay);
+    let longest = |known: &'static Known| {
+        Some((known.name, known.values(metrics).into_iter().reduce(f64::max)?))
+    };
+    speaking.filter_map(longest).reduce(|best, next| if next.1 > best.1 { next } else { best })
+}
+
 /// The usable values of the best metric that speaks of this.
 fn first_known(metrics: &Metrics, speaks: Speaks) -> Option<Vec<f64>> {
-    KNOWN.iter().filter(|known| known.speaks == speaks).find_map(|known| {
-        let matching = metrics.series.iter().filter(|series| known.is(series));
-        let values: Vec<f64> = matching
-            .map(|series| series.value * known.scale)
-            .filter(|value| value.is_finite() && *value >= 0.0)
-            .collect();
-        (!values.is_empty()).then_some(values)
-    })
+    let speaking = KNOWN.iter().filter(|known| known.speaks == speaks);
+    speaking.map(|known| known.values(metrics)).find(|values| !values.is_empty())
 }
 
 impl Known {
+    /// The usable values of its series.
+    fn values(&self, metrics: &Metrics) -> Vec<f64> {
+        let matching = metrics.series.iter().filter(|series| self.is(series));
+        let values = matching.map(|series| series.value * self.scale);
+        values.filter(|value| value.is_finite() && *value >= 0.0).collect()
+    }
+
     fn is(&self, series: &Series) -> bool {
         let prefix = series.name.strip_suffix(self.name);
         prefix.is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('_'))
@@ -298,6 +319,32 @@ db_pool_waiting{pool="reports"} 0
     }
 
     #[test]
+    fn the_longest_delay_of_the_event_loop_is_picked_with_its_name() {
+        for (text, expected, name) in [
+            (
+                "nodejs_eventloop_lag_seconds 0.001\nnodejs_eventloop_lag_max_seconds 0.41\n\
+                 nodejs_eventloop_lag_p90_seconds 0.02\nnodejs_eventloop_lag_p99_seconds 0.03",
+                0.41,
+                "nodejs_eventloop_lag_max_seconds",
+            ),
+            (
+                "nodejs_eventloop_lag_seconds 0.3\nnodejs_eventloop_lag_max_seconds 0.2",
+                0.3,
+                "nodejs_eventloop_lag_seconds",
+            ),
+            (
+                "app_event_loop_delay_max_ms 50\nevent_loop_delay_p99_ms 50",
+                0.05,
+                "event_loop_delay_max_ms",
+            ),
+        ] {
+            let picked = pick(&parse(text.as_bytes()));
+            assert_eq!(picked.event_loop_delay, Some(expected), "{text}");
+            assert_eq!(picked.event_loop_series, Some(name), "{text}");
+        }
+    }
+
+    #[test]
     fn the_best_usable_metric_is_picked() {
         delay("nodejs_eventloop_lag_seconds 1\nnodejs_eventloop_lag_p99_seconds 2", Some(2.0));
         delay("nodejs_eventloop_lag_seconds 1\nnodejs_eventloop_lag_p99_seconds Nan", Some(1.0));
@@ -309,6 +356,7 @@ db_pool_waiting{pool="reports"} 0
         );
         delay("nodejs_eventloop_delay_seconds{quantile=\"0.5\"} 2", None);
         delay("nodejs_eventloop_delay_seconds{quantile=\"0.99\"} 4", Some(4.0));
+        delay("nodejs_eventloop_delay_seconds{quantile=\"1\"} 5", Some(5.0));
         delay("event_loop_delay_ms 250", Some(0.25));
         delay("nodejs_eventloop_lag_seconds -1", None);
         delay("", None);

@@ -210,6 +210,7 @@ fn saturation() -> Saturation {
         target_cpu: pair(0.62, 0.93),
         target_rss: pair(141_200_000.0, 162_700_000.0),
         event_loop_delay: pair(2.31, 18.4),
+        event_loop_series: Some("nodejs_eventloop_lag_max_seconds".to_owned()),
         descriptors: pair(61.0, 64.0),
         pool_in_use: pair(3.2, 10.0),
         pool_waiting: pair(0.1, 4.0),
