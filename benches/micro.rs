@@ -203,7 +203,13 @@ fn generator_second(second: u32) -> GeneratorSecond {
 }
 
 fn long_report() -> Report<'static> {
-    Report { record: &RECORD, assessment: &ASSESSMENT, exit_code: 0, folder: Some("reports/x") }
+    Report {
+        record: &RECORD,
+        assessment: &ASSESSMENT,
+        exit_code: 0,
+        has_log: false,
+        folder: Some("reports/x"),
+    }
 }
 
 #[divan::bench]

@@ -345,7 +345,8 @@ fn ordinary() -> &'static RunRecord {
 /// All reports of a record. Each must be what its format demands.
 fn reports(record: &RunRecord) -> Vec<String> {
     let assessment = assess(record);
-    let report = Report { record, assessment: &assessment, exit_code: 0, folder: Some("a/b") };
+    let folder = Some("a/b");
+    let report = Report { record, assessment: &assessment, exit_code: 0, has_log: true, folder };
     let terminal = terminal::render(&report, terminal::Style::default());
     assert!(!terminal.contains(|c: char| c.is_control() && c != '\n'), "{terminal:?}");
     let summary = json::render(&report);

@@ -12,7 +12,8 @@ import { addLogin, addOrders, addPing } from './routes.js';
  * the data is there, the API answers 503. Closing the app closes the database.
  */
 export function buildApp({ db, config, faults }) {
-  const app = Fastify({ logger: { level: config.logLevel } });
+  // The log has the id that the caller sends, so that a failed request is found in it.
+  const app = Fastify({ logger: { level: config.logLevel }, requestIdHeader: 'x-request-id' });
   const metrics = createMetrics(db.stats);
   const readiness = { seeded: false };
   app.decorate('markReady', () => {

@@ -5,7 +5,7 @@ use crate::analysis::facts::Facts;
 use crate::analysis::findings::{self, finding};
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
-use crate::analysis::{saturation, sentences, series, slo, summary, verdict};
+use crate::analysis::{failures, saturation, sentences, series, slo, summary, verdict};
 use crate::record::run::{MetricHead, RunRecord};
 
 /// Assesses one run. Pure: the same record always has the same assessment.
@@ -26,6 +26,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
         total: summary::total(&facts),
         steps: summary::steps(&facts),
         whole_run: summary::whole_run(record),
+        failures: failures::seen(record),
         saturation: saturation::saturation(&facts),
         timeline: series::timeline(record),
         curves: series::curves(&facts.total),

@@ -16,6 +16,7 @@ pub mod comparison;
 pub mod evidence;
 pub mod exposed;
 pub mod facts;
+pub mod failures;
 pub mod findings;
 pub mod gate;
 pub mod hints;

@@ -14,6 +14,7 @@ use crate::cli::exit::Exit;
 use crate::record::duet::DuetRecord;
 use crate::record::noise::NoiseFile;
 use crate::record::run::{EndReason, RunRecord};
+use crate::record::target_log::TARGET_LOG;
 use crate::report::chart::{Chart, Theme};
 use crate::report::comparison::ComparisonReport;
 use crate::report::noise::NoiseReport;
@@ -100,6 +101,7 @@ impl Conclusion<'_> {
             record: self.record,
             assessment: self.assessment,
             exit_code: exit.code(),
+            has_log: self.folder.join(TARGET_LOG).is_file(),
             folder: Some(&shown),
         };
         let written = write_reports(self.folder, &report(judged), self.comparison);

@@ -12,6 +12,7 @@ use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::record::exchange::{FailedExchange, shorten};
 use crate::record::redaction::masked;
@@ -66,6 +67,8 @@ pub struct Quote {
 /// Which exchanges a line may be about.
 struct Subjects<'e> {
     by_id: HashMap<&'e [u8], usize>,
+    /// What the ids of all requests of the run begin with.
+    runs: Vec<&'e [u8]>,
     /// When each was under way, in milliseconds since 1970.
     times: Vec<RangeInclusive<u64>>,
 }
@@ -80,13 +83,22 @@ impl<'e> Subjects<'e> {
             let sent = exchange.sent_us.unwrap_or(exchange.due_us);
             at(sent)..=at(exchange.ended_us).saturating_add(AFTER_MS)
         });
-        Subjects { by_id: ids.collect(), times: times.collect() }
+        let by_id: HashMap<&[u8], usize> = ids.collect();
+        let mut runs: Vec<&[u8]> = by_id.keys().filter_map(|id| run_of(id)).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        Subjects { by_id, runs, times: times.collect() }
     }
 
     /// The exchange whose id stands in a line.
     fn named(&self, line: &[u8]) -> Option<usize> {
-        let of_id = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
-        line.split(|byte| !of_id(byte)).find_map(|word| self.by_id.get(word).copied())
+        line.split(|byte| !is_of_id(byte)).find_map(|word| self.by_id.get(word).copied())
+    }
+
+    /// Whether a line is about a request that was not kept.
+    fn is_of_another(&self, line: &[u8]) -> bool {
+        let mut words = line.split(|byte| !is_of_id(byte));
+        words.any(|word| run_of(word).is_some_and(|run| self.runs.contains(&run)))
     }
 
     /// The exchanges that were under way when a line was written.
@@ -94,6 +106,15 @@ impl<'e> Subjects<'e> {
         let is_in = move |(_, time): &(usize, &RangeInclusive<u64>)| time.contains(&unix_ms);
         self.times.iter().enumerate().filter(is_in).map(|(place, _)| place)
     }
+}
+
+fn is_of_id(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_".contains(byte)
+}
+
+/// What an id that loadgate gave has in common with all others of its run.
+fn run_of(id: &[u8]) -> Option<&[u8]> {
+    (id.len() == 36 && id[8] == b'-').then(|| &id[..8])
 }
 
 /// How well a line fits an exchange; the best one is kept, of equals the first.
@@ -146,7 +167,7 @@ impl Search {
             self.errors += 1;
             self.open = Some((number, BEHIND));
         }
-        let quote = |exchange| Quote { line: number, exchange, text: vec![quoted(line)] };
+        let quote = |exchange| Quote { line: number, exchange, text: told(line, is_error) };
         if let Some(place) = subjects.named(line) {
             let fit = if is_error { Fit::NamedError } else { Fit::Named };
             return self.offer(place, fit, quote(Some(place)));
@@ -154,7 +175,7 @@ impl Search {
         if !is_error {
             return;
         }
-        let at = written_at(line);
+        let at = written_at(line).filter(|_| !subjects.is_of_another(line));
         for place in at.into_iter().flat_map(|at| subjects.during(at)) {
             self.offer(place, Fit::AtTheTime, quote(Some(place)));
         }
@@ -227,6 +248,22 @@ fn number(value: &str) -> Option<u64> {
     value[..digits].parse().ok()
 }
 
+/// An error that is JSON by its message and where it was thrown, all else as it stands.
+fn told(line: &[u8], is_error: bool) -> Vec<String> {
+    let json = is_error.then(|| serde_json::from_slice::<Value>(line).ok()).flatten();
+    let Some(json) = json else { return vec![quoted(line)] };
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let error = ["err", "error", "exception"].iter().find_map(|key| json.get(key));
+    let stack = error.and_then(|error| text(error, "stack")).or_else(|| text(&json, "stack"));
+    let inner = error.and_then(|error| text(error, "message"));
+    let message = text(&json, "msg").or_else(|| text(&json, "message"));
+    let stack = stack.or(inner).unwrap_or_default();
+    let message = message.filter(|message| !stack.contains(message.as_str()));
+    let lines = message.iter().flat_map(|text| text.lines()).chain(stack.lines());
+    let told: Vec<String> = lines.take(1 + BEHIND).map(|line| quoted(line.as_bytes())).collect();
+    if told.is_empty() { vec![quoted(line)] } else { told }
+}
+
 fn quoted(line: &[u8]) -> String {
     let mut text = masked(&String::from_utf8_lossy(line));
     let is_long = text.len() > QUOTED_BYTES;
@@ -279,6 +316,9 @@ mod tests {
         let line = |ms: u64| format!(r#"{{"level":50,"time":{},"msg":"x"}}"#, STARTED + ms);
         check(&[&line(1_400), &line(1_600)], 2, &[(1, None), (2, Some(0))]);
         check(&[&line(9_200)], 1, &[(1, Some(1))]);
+        let other = r#""id":"00c0ffee-0000-8000-8000-0000000000ff""#;
+        let of_another = line(9_200).replace(r#""msg""#, &format!(r#"{other},"msg""#));
+        check(&[&of_another], 1, &[(1, None)]);
     }
 
     #[test]
@@ -294,6 +334,8 @@ mod tests {
         ] {
             assert_eq!(looks_like_an_error(line.as_bytes()), is_error, "{line}");
         }
+        let stack = r#"{"level":50,"err":{"message":"x","stack":"Error: x\n    at b"},"msg":"no"}"#;
+        assert_eq!(excerpt(&[stack]).quotes[0].text, ["no", "Error: x", "    at b"]);
         let lines = ["TypeError: x", "    at error.js:1", "    at b", "    at c", "    at d", "ok"];
         let excerpt = excerpt(&lines);
         assert_eq!((excerpt.errors, excerpt.quotes.len()), (1, 1));

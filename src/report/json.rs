@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Report;
 use crate::analysis::assessment::{
-    Counts, Finding, Saturation, SloResult, Summary, Verdict, Window,
+    Counts, FailuresSeen, Finding, Saturation, SloResult, Summary, Verdict, Window,
 };
 use crate::analysis::comparison::Comparison;
 use crate::analysis::history::History;
@@ -50,6 +50,8 @@ struct SummaryFile<'a> {
     steps: &'a [Summary],
     /// The whole run, warm-up included.
     whole_run: &'a Counts,
+    /// What failing requests of the whole run looked like, without secrets.
+    failures: &'a FailuresSeen,
     /// Doubts about the run's validity and other warnings.
     findings: &'a [Finding],
     /// The part of the run that was judged, in seconds of the schedule.
@@ -95,6 +97,7 @@ pub fn render_compared(report: &Report, comparison: Option<&Comparison>) -> Stri
         total: &assessment.total,
         steps: &assessment.steps,
         whole_run: &assessment.whole_run,
+        failures: &assessment.failures,
         findings: &assessment.findings,
         window: &assessment.window,
         saturation: &assessment.saturation,

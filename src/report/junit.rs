@@ -11,6 +11,7 @@ use quick_junit::{
     NonSuccessKind, Property, Report as Suites, TestCase, TestCaseStatus, TestSuite,
 };
 
+use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
 use crate::analysis::assessment::{Assessment, SloResult, SloStatus, Verdict};
 
@@ -79,7 +80,28 @@ fn validity_text(report: &Report) -> String {
         let advice = plain::line(&finding.advice);
         format!("{}: {evidence} → {advice}", words::severity(finding.severity))
     }));
+    lines.extend(failed_exchanges(report));
     lines.join("\n")
+}
+
+/// Kinds of failures that are written out.
+const KINDS: usize = 12;
+
+/// What failing requests looked like.
+fn failed_exchanges(report: &Report) -> Vec<String> {
+    let seen = &report.assessment.failures;
+    let mut lines = Vec::new();
+    for kind in seen.kinds.iter().take(KINDS) {
+        let Some(example) = kind.examples.first() else { continue };
+        lines.push(format!("failed: {}", failures::title(kind)));
+        lines.push(failures::moment(&example.exchange));
+        lines.extend(failures::lines(&example.exchange, Detail::Short));
+        lines.extend(failures::log(example));
+    }
+    let has_errors = seen.log_errors.is_some_and(|errors| errors > 0);
+    lines.extend(failures::log_errors(seen).filter(|_| has_errors));
+    lines.extend(failures::other_log(seen));
+    lines
 }
 
 /// Only there when the run is slower than its baseline.

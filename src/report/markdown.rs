@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
 use crate::analysis::assessment::{Finding, SloResult, Summary, Verdict};
 
@@ -15,6 +16,7 @@ pub fn render(report: &Report) -> String {
         objectives(&report.assessment.slos),
         steps(report),
         outcomes(report),
+        failed_exchanges(report),
         findings(&report.assessment.findings),
         unknowns(&report.assessment.limits_of_knowledge),
         footer(report),
@@ -109,6 +111,42 @@ fn outcomes(report: &Report) -> String {
         let _ = write!(out, "  \n**Generator:** {audit}");
     }
     out + "\n"
+}
+
+/// What failing requests looked like, each folded in; nothing in a fence is markup.
+fn failed_exchanges(report: &Report) -> String {
+    let seen = &report.assessment.failures;
+    let mut out = String::new();
+    for kind in &seen.kinds {
+        let Some(example) = kind.examples.first() else { continue };
+        let mut lines = vec![failures::moment(&example.exchange)];
+        lines.extend(failures::lines(&example.exchange, Detail::Short));
+        lines.extend(failures::log(example));
+        let title = escaped(&failures::title(kind));
+        let _ =
+            write!(out, "<details><summary>{title}</summary>\n\n{}\n</details>\n", fenced(&lines));
+    }
+    let has_errors = seen.log_errors.is_some_and(|errors| errors > 0);
+    if let Some(errors) = failures::log_errors(seen).filter(|_| has_errors || !out.is_empty()) {
+        let _ = write!(out, "\n{}\n", escaped(&errors));
+        let lines = failures::other_log(seen);
+        if !lines.is_empty() {
+            let _ = write!(out, "\n{}", fenced(&lines));
+        }
+    }
+    if out.is_empty() {
+        out
+    } else {
+        format!("### Failed exchanges, the first of each kind\n\n{out}")
+    }
+}
+
+/// Lines in a fence that none of them can close.
+fn fenced(lines: &[String]) -> String {
+    let ticks = |line: &String| line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let longest = lines.iter().map(ticks).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{}\n{fence}\n", lines.join("\n"))
 }
 
 /// Doubts and warnings, each with what to do.

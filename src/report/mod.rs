@@ -14,6 +14,7 @@ mod aligned;
 pub mod baseline;
 pub mod chart;
 pub mod comparison;
+mod failures;
 mod figures;
 pub mod history;
 pub mod html;
@@ -39,6 +40,8 @@ pub struct Report<'a> {
     pub assessment: &'a Assessment,
     /// What the process ends with.
     pub exit_code: u8,
+    /// Whether the target's own log lies beside the report.
+    pub has_log: bool,
     /// The folder with the run's files, for the terminal's last lines.
     pub folder: Option<&'a str>,
 }

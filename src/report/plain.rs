@@ -16,6 +16,11 @@ pub(crate) fn line(text: &str) -> String {
     if line.is_empty() { NOTHING.to_owned() } else { line }
 }
 
+/// One line without what [`line`] leaves out, with its blanks as they are.
+pub(super) fn kept(text: &str) -> String {
+    text.chars().filter_map(visible).collect()
+}
+
 /// The lines of a text, each made plain; those without anything to see are left out, but
 /// there is always one.
 pub(super) fn lines(text: &str) -> Vec<String> {

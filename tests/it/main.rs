@@ -8,6 +8,7 @@ mod cli;
 mod cut_short;
 mod demo_run;
 mod duet;
+mod evidence;
 mod exchange;
 mod fastify;
 mod files;

@@ -4,6 +4,7 @@
 //! policy forbids everything but inline style, so that even a hole in the escaping
 //! could load and run nothing.
 
+mod failed;
 pub(super) mod sections;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -27,6 +28,7 @@ pub fn render(report: &Report) -> String {
             (charts(report))
             (sections::steps(report))
             (sections::outcomes(report))
+            (failed::exchanges(report))
             (sections::saturation(report))
             (sections::unknowns(&report.assessment.limits_of_knowledge))
             (sections::details(report))

@@ -2,6 +2,7 @@
 //!
 //! Figures are only alike real ones; nothing here is consistent to the last digit.
 
+mod failed;
 pub(crate) mod golden;
 mod odd;
 mod series;
@@ -12,8 +13,8 @@ pub(crate) use odd::*;
 
 use super::Report;
 use crate::analysis::assessment::{
-    Assessment, Counts, Finding, GeneratorError, MeanMax, Measured, Saturation, Severity,
-    SloResult, SloStatus, Steadiness, Summary, Times, Verdict, Warmup, Window,
+    Assessment, Counts, FailuresSeen, Finding, GeneratorError, MeanMax, Measured, Saturation,
+    Severity, SloResult, SloStatus, Steadiness, Summary, Times, Verdict, Warmup, Window,
 };
 use crate::record::failures::Failures;
 use crate::record::outcome::Outcome;
@@ -37,6 +38,7 @@ impl OwnedReport {
             record: &self.record,
             assessment: &self.assessment,
             exit_code: self.exit_code,
+            has_log: false,
             folder: self.folder.as_deref(),
         }
     }
@@ -106,6 +108,7 @@ fn assessment(total: Summary, steps: Vec<Summary>, seconds: u32) -> Assessment {
         whole_run: total.counts.clone(),
         curves: series::curves(&shape),
         timeline: series::timeline(&shape),
+        failures: FailuresSeen::default(),
         saturation: saturation(),
         total,
         steps,
@@ -299,6 +302,7 @@ pub(crate) fn named(text: &str) -> OwnedReport {
     let assessment = &mut run.assessment;
     assessment.reasons = vec![text.to_owned()];
     assessment.limits_of_knowledge = vec![text.to_owned()];
+    assessment.failures = failed::of(text);
     assessment.steps[0].name = text.to_owned();
     assessment.steps[0].label = text.to_owned();
     assessment.slos[4].step = Some(text.to_owned());

@@ -1,5 +1,6 @@
 //! Runs that are not ordinary: too short, too long, failing, empty, broken.
 
+use super::failed;
 use super::series::{self, Shape};
 use super::{OwnedReport, normal, step};
 use crate::analysis::assessment::{
@@ -89,6 +90,7 @@ pub(crate) fn failing() -> OwnedReport {
         ("connection refused", 512),
         ("closed before the end of the response", 188),
     ];
+    run.assessment.failures = failed::orders();
     run.assessment.findings.insert(
         0,
         Finding {

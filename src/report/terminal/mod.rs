@@ -11,8 +11,11 @@ use std::fmt::Write as _;
 use paint::Paint;
 use table::{Cell, Column, Table};
 
+use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
-use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus, Summary, Verdict};
+use crate::analysis::assessment::{
+    FailedKind, Finding, Severity, SloResult, SloStatus, Summary, Verdict,
+};
 
 /// How the terminal wants its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,7 @@ pub fn render(report: &Report, style: Style) -> String {
         objectives(&report.assessment.slos, screen),
         steps(report, screen),
         outcomes(report, screen),
+        failed_exchanges(report, screen),
         saturation(report, screen),
         generator(report, screen),
         findings(&report.assessment.findings, screen),
@@ -219,6 +223,46 @@ fn outcomes(report: &Report, screen: Screen) -> String {
         [("causes", words::causes(&total.counts)), ("statuses", words::statuses(&total.counts))]
     {
         out += &list.map(|list| screen.entry(name, &list)).unwrap_or_default();
+    }
+    out
+}
+
+/// Kinds of failures that the terminal shows; the files have the others.
+const KINDS: usize = 4;
+
+/// What failing requests looked like: the first of each kind.
+fn failed_exchanges(report: &Report, screen: Screen) -> String {
+    let seen = &report.assessment.failures;
+    let kinds: String =
+        seen.kinds.iter().take(KINDS).map(|kind| failed_kind(kind, screen)).collect();
+    let more = seen.kinds.len().saturating_sub(KINDS);
+    let mut out = kinds;
+    if more > 0 {
+        let kinds = if more == 1 { "kind" } else { "kinds" };
+        out += &screen.paragraph("  ", &format!("{more} more {kinds} in report.html"));
+    }
+    let has_errors = seen.log_errors.is_some_and(|errors| errors > 0);
+    if let Some(errors) = failures::log_errors(seen).filter(|_| has_errors || !out.is_empty()) {
+        out += &screen.paragraph("  ", &errors);
+        for line in failures::other_log(seen) {
+            let _ = writeln!(out, "    {}", plain::fitted(&line, screen.width - 4));
+        }
+    }
+    if out.is_empty() {
+        out
+    } else {
+        screen.heading("Failed exchanges, the first of each kind") + &out
+    }
+}
+
+fn failed_kind(kind: &FailedKind, screen: Screen) -> String {
+    let title = plain::fitted(&failures::title(kind), screen.width - 2);
+    let mut out = format!("  {}\n", screen.paint(&title, Paint::Bad));
+    let Some(example) = kind.examples.first() else { return out };
+    out += &screen.paragraph("    ", &failures::moment(&example.exchange));
+    let wire = failures::lines(&example.exchange, Detail::Short);
+    for line in wire.into_iter().chain(failures::log(example)) {
+        let _ = writeln!(out, "    {}", plain::fitted(&line, screen.width - 4).trim_end());
     }
     out
 }

@@ -1,0 +1,166 @@
+//! What failing requests looked like, kind by kind: the exchanges of the record put in
+//! order, beside how many there were, and what the target's log says of them.
+
+use crate::analysis::assessment::{Example, FailedKind, FailuresSeen};
+use crate::record::exchange::FailedExchange;
+use crate::record::interval::StepCounts;
+use crate::record::outcome::{Cause, Outcome};
+use crate::record::run::RunRecord;
+
+/// How many examples of a kind a report has.
+const EXAMPLES: usize = 3;
+
+/// The kinds of failures of a run, the most frequent first.
+pub fn seen(record: &RunRecord) -> FailuresSeen {
+    let mut kinds: Vec<(Key, Vec<usize>)> = Vec::new();
+    for (place, exchange) in record.failures.exchanges.iter().enumerate() {
+        let key = Key::of(exchange);
+        match kinds.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, places)) => places.push(place),
+            None => kinds.push((key, vec![place])),
+        }
+    }
+    let counts = whole(record);
+    let kinds = kinds.into_iter().map(|(key, places)| kind(record, &counts, key, places));
+    let mut kinds: Vec<FailedKind> = kinds.collect();
+    kinds.sort_by_key(|kind| std::cmp::Reverse(kind.requests));
+    let log = record.failures.log.as_ref();
+    let others = log.into_iter().flat_map(|log| &log.quotes).filter(|q| q.exchange.is_none());
+    FailuresSeen { kinds, log_errors: log.map(|log| log.errors), log: others.cloned().collect() }
+}
+
+/// The first failing exchange of a step that is known.
+pub fn first_of_step(record: &RunRecord, step: u16) -> Option<&FailedExchange> {
+    record.failures.exchanges.iter().find(|exchange| exchange.step == step)
+}
+
+/// An exchange in half a sentence: `GET /a was answered with HTTP/1.1 404 Not Found and
+/// {"error":"no such order"}`.
+pub fn told(exchange: &FailedExchange) -> String {
+    let asked = exchange.request.line.trim_end_matches(" HTTP/1.1");
+    let Some(answer) = &exchange.response else {
+        let why = exchange.cause.map_or("no answer in time", Cause::name);
+        return format!("{asked} got no answer: {why}");
+    };
+    let mut body: String = answer.body.split_whitespace().collect::<Vec<_>>().join(" ");
+    if body.chars().count() > 120 {
+        body = body.chars().take(120).chain(['…']).collect();
+    }
+    let and = if body.is_empty() { String::new() } else { format!(" and {body}") };
+    format!("{asked} was answered with {}{and}", answer.line)
+}
+
+/// What is told together. How far an answer had come when its time was over makes no kind
+/// of its own, nor does warm-up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key {
+    step: u16,
+    outcome: Outcome,
+    cause: Option<Cause>,
+    status: Option<u16>,
+}
+
+impl Key {
+    fn of(exchange: &FailedExchange) -> Key {
+        let is_answered = match exchange.outcome {
+            Outcome::Rejected
+            | Outcome::ClientError
+            | Outcome::ServerError
+            | Outcome::CheckFailed => true,
+            Outcome::Ok | Outcome::Timeout | Outcome::TransportError | Outcome::Unsent => false,
+        };
+        Key {
+            step: exchange.step,
+            outcome: exchange.outcome,
+            cause: exchange.cause,
+            status: exchange.status.filter(|_| is_answered),
+        }
+    }
+
+    /// How many there were, as far as counts tell kinds apart.
+    fn requests(&self, counts: &StepCounts) -> u64 {
+        let of_outcome = counts.outcome(self.outcome);
+        let of_cause = self.cause.map_or(u64::MAX, |cause| counts.cause(cause));
+        let of_status = self.status.map_or(u64::MAX, |wanted| {
+            let found = counts.statuses.iter().find(|(status, _)| *status == wanted);
+            found.map_or(0, |(_, number)| *number)
+        });
+        of_outcome.min(of_cause).min(of_status)
+    }
+}
+
+fn whole(record: &RunRecord) -> Vec<StepCounts> {
+    let mut whole = vec![StepCounts::default(); record.head.steps.len()];
+    for second in record.seconds.values() {
+        whole.iter_mut().zip(&second.counts).for_each(|(sum, counts)| sum.add(counts));
+    }
+    whole
+}
+
+fn kind(record: &RunRecord, counts: &[StepCounts], key: Key, places: Vec<usize>) -> FailedKind {
+    let step = usize::from(key.step);
+    let quotes = |place: usize| {
+        let all = record.failures.log.iter().flat_map(|log| &log.quotes);
+        all.filter(move |quote| quote.exchange == Some(place)).cloned().collect()
+    };
+    let example = |place: usize| {
+        let exchange = record.failures.exchanges[place].clone();
+        Example { exchange, log: quotes(place) }
+    };
+    let mut examples: Vec<Example> = places.iter().map(|place| example(*place)).collect();
+    examples.sort_by_key(|example| (example.exchange.warmup, example.exchange.due_us));
+    examples.truncate(EXAMPLES);
+    FailedKind {
+        step: record.head.steps.get(step).map(|step| step.name.clone()).unwrap_or_default(),
+        outcome: key.outcome,
+        cause: key.cause.map(Cause::name),
+        status: key.status,
+        // Where nothing was counted, as after a kill, there were as many as are kept.
+        requests: counts
+            .get(step)
+            .map_or(0, |counts| key.requests(counts))
+            .max(places.len() as u64),
+        examples,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::made;
+    use crate::record::exchange::tests::exchange;
+    use crate::record::target_log::{LogExcerpt, Quote};
+
+    #[test]
+    fn kinds_are_told_with_their_number_and_what_was_no_warm_up_first() {
+        let mut record = made::run(10, 1.0);
+        let warmup = FailedExchange { warmup: true, due_us: 1, ..exchange(0, 500) };
+        record.failures.exchanges = vec![warmup, exchange(0, 503), exchange(0, 500)];
+        let quote = |line, exchange| Quote { line, exchange, text: vec!["x".to_owned()] };
+        let quotes = vec![quote(4, Some(2)), quote(9, None)];
+        record.failures.log = Some(LogExcerpt { errors: 7, quotes });
+        let mut second = crate::record::interval::Second::empty(record.head.steps.len());
+        second.counts[0].outcomes[Outcome::ServerError.index()] = 50;
+        second.counts[0].add_status(500, 40);
+        second.counts[0].add_status(503, 10);
+        record.seconds.insert(1, second);
+        let seen = seen(&record);
+        let found: Vec<_> = seen.kinds.iter().map(|kind| (kind.status, kind.requests)).collect();
+        assert_eq!(found, [(Some(500), 40), (Some(503), 10)]);
+        let examples = &seen.kinds[0].examples;
+        assert_eq!(examples.len(), 2);
+        assert!(!examples[0].exchange.warmup && examples[1].exchange.warmup);
+        assert_eq!((examples[0].log.len(), examples[1].log.len()), (1, 0));
+        assert_eq!((seen.log_errors, seen.log.len()), (Some(7), 1));
+    }
+
+    #[test]
+    fn an_exchange_is_told_in_half_a_sentence() {
+        let mut failed = exchange(0, 500);
+        let told_answer = r#"GET /a was answered with HTTP/1.1 500 No and {"error":"no"}"#;
+        assert_eq!(told(&failed), told_answer);
+        failed.response = None;
+        failed.cause = Some(Cause::Reset);
+        assert_eq!(told(&failed), "GET /a got no answer: connection reset");
+    }
+}
