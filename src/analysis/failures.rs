@@ -29,27 +29,6 @@ pub fn seen(record: &RunRecord) -> FailuresSeen {
     FailuresSeen { kinds, log_errors: log.map(|log| log.errors), log: others.cloned().collect() }
 }
 
-/// The first failing exchange of a step that is known.
-pub fn first_of_step(record: &RunRecord, step: u16) -> Option<&FailedExchange> {
-    record.failures.exchanges.iter().find(|exchange| exchange.step == step)
-}
-
-/// An exchange in half a sentence: `GET /a was answered with HTTP/1.1 404 Not Found and
-/// {"error":"no such order"}`.
-pub fn told(exchange: &FailedExchange) -> String {
-    let asked = exchange.request.line.trim_end_matches(" HTTP/1.1");
-    let Some(answer) = &exchange.response else {
-        let why = exchange.cause.map_or("no answer in time", Cause::name);
-        return format!("{asked} got no answer: {why}");
-    };
-    let mut body: String = answer.body.split_whitespace().collect::<Vec<_>>().join(" ");
-    if body.chars().count() > 120 {
-        body = body.chars().take(120).chain(['…']).collect();
-    }
-    let and = if body.is_empty() { String::new() } else { format!(" and {body}") };
-    format!("{asked} was answered with {}{and}", answer.line)
-}
-
 /// What is told together. How far an answer had come when its time was over makes no kind
 /// of its own, nor does warm-up.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -152,15 +131,5 @@ mod tests {
         assert!(!examples[0].exchange.warmup && examples[1].exchange.warmup);
         assert_eq!((examples[0].log.len(), examples[1].log.len()), (1, 0));
         assert_eq!((seen.log_errors, seen.log.len()), (Some(7), 1));
-    }
-
-    #[test]
-    fn an_exchange_is_told_in_half_a_sentence() {
-        let mut failed = exchange(0, 500);
-        let told_answer = r#"GET /a was answered with HTTP/1.1 500 No and {"error":"no"}"#;
-        assert_eq!(told(&failed), told_answer);
-        failed.response = None;
-        failed.cause = Some(Cause::Reset);
-        assert_eq!(told(&failed), "GET /a got no answer: connection reset");
     }
 }

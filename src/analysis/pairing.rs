@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::comparison::{ArmSecond, Pair, Paired};
 use crate::record::duet::{DuetFile, DuetRecord, Segment};
+use crate::record::exchange::{Admission, FailedExchange};
 use crate::record::failures::Failures;
 use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepTimes};
@@ -75,12 +76,13 @@ fn arm_second(second: &Second, times: Times) -> ArmSecond {
 pub fn joined(duet: &DuetRecord, arm: Arm) -> Option<RunRecord> {
     let file = &duet.file;
     let mut joined = empty(run_of(duet.segments.first()?, arm));
-    let mut next = 0;
+    let (mut next, mut admission) = (0, Admission::default());
     for (number, segment) in duet.segments.iter().enumerate() {
         let warmup = if number == 0 { 0..file.warmup_seconds } else { 0..0 };
         for second in warmup.chain(file.judged()) {
             let played = file.played(second, arm, segment.first);
             copy(run_of(segment, arm), played, &mut joined, next);
+            copy_failures(run_of(segment, arm), played, &mut joined, next, &mut admission);
             next += 1;
         }
     }
@@ -117,6 +119,29 @@ fn copy(run: &RunRecord, played: u32, joined: &mut RunRecord, second: u32) {
     }
 }
 
+/// What failed in a second, as far as it is still wanted of all segments together.
+fn copy_failures(
+    run: &RunRecord,
+    played: u32,
+    joined: &mut RunRecord,
+    second: u32,
+    admission: &mut Admission,
+) {
+    let moved = |micros: u64| {
+        let of_second = |second: u32| u64::from(second) * 1_000_000;
+        micros.saturating_sub(of_second(played)).saturating_add(of_second(second))
+    };
+    let failed = run.failures.exchanges.iter().filter(|exchange| exchange.second() == played);
+    for exchange in failed.filter(|exchange| admission.admit(exchange.kind())) {
+        joined.failures.exchanges.push(FailedExchange {
+            due_us: moved(exchange.due_us),
+            sent_us: exchange.sent_us.map(moved),
+            ended_us: moved(exchange.ended_us),
+            ..exchange.clone()
+        });
+    }
+}
+
 /// The load at which the judged seconds were played, as two stages.
 fn load(own: &LoadHead, warmup: f64, judged: f64) -> LoadHead {
     let judged_stages = || own.stages.iter().filter(|stage| !stage.warmup);
@@ -136,5 +161,25 @@ fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {
         iterations: ends().map(|end| end.iterations).sum(),
         iterations_completed: ends().map(|end| end.iterations_completed).sum(),
         faults: ends().flat_map(|end| end.faults.clone()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::made;
+    use crate::record::exchange::tests::exchange;
+
+    #[test]
+    fn what_failed_is_told_at_its_moment_of_the_joined_run() {
+        let mut run = made::run(10, 1.0);
+        run.failures.exchanges = vec![exchange(0, 500); 5];
+        let (mut joined, mut admission) = (empty(&run), Admission::default());
+        copy_failures(&run, 2, &mut joined, 40, &mut admission);
+        assert_eq!(joined.failures, Failures::default(), "nothing failed in that second");
+        copy_failures(&run, 1, &mut joined, 41, &mut admission);
+        let found: Vec<_> =
+            joined.failures.exchanges.iter().map(|it| (it.due_us, it.ended_us)).collect();
+        assert_eq!(found, [(41_500_000, 41_512_000); 3], "as many as are kept of one run");
     }
 }

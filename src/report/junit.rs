@@ -13,7 +13,7 @@ use quick_junit::{
 
 use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
-use crate::analysis::assessment::{Assessment, SloResult, SloStatus, Verdict};
+use crate::analysis::assessment::{Assessment, FailuresSeen, SloResult, SloStatus, Verdict};
 
 /// The text of `junit.xml`.
 pub fn render(report: &Report) -> String {
@@ -80,7 +80,7 @@ fn validity_text(report: &Report) -> String {
         let advice = plain::line(&finding.advice);
         format!("{}: {evidence} → {advice}", words::severity(finding.severity))
     }));
-    lines.extend(failed_exchanges(report));
+    lines.extend(failed_exchanges(&report.assessment.failures));
     lines.join("\n")
 }
 
@@ -88,8 +88,7 @@ fn validity_text(report: &Report) -> String {
 const KINDS: usize = 12;
 
 /// What failing requests looked like.
-fn failed_exchanges(report: &Report) -> Vec<String> {
-    let seen = &report.assessment.failures;
+pub(super) fn failed_exchanges(seen: &FailuresSeen) -> Vec<String> {
     let mut lines = Vec::new();
     for kind in seen.kinds.iter().take(KINDS) {
         let Some(example) = kind.examples.first() else { continue };

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
-use crate::analysis::assessment::{Finding, SloResult, Summary, Verdict};
+use crate::analysis::assessment::{FailuresSeen, Finding, SloResult, Summary, Verdict};
 
 /// The text of `summary.md`.
 pub fn render(report: &Report) -> String {
@@ -16,7 +16,7 @@ pub fn render(report: &Report) -> String {
         objectives(&report.assessment.slos),
         steps(report),
         outcomes(report),
-        failed_exchanges(report),
+        failed_exchanges(&report.assessment.failures),
         findings(&report.assessment.findings),
         unknowns(&report.assessment.limits_of_knowledge),
         footer(report),
@@ -114,8 +114,7 @@ fn outcomes(report: &Report) -> String {
 }
 
 /// What failing requests looked like, each folded in; nothing in a fence is markup.
-fn failed_exchanges(report: &Report) -> String {
-    let seen = &report.assessment.failures;
+pub(super) fn failed_exchanges(seen: &FailuresSeen) -> String {
     let mut out = String::new();
     for kind in &seen.kinds {
         let Some(example) = kind.examples.first() else { continue };

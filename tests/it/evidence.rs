@@ -139,7 +139,7 @@ fn each_kind_of_failure_has_examples_in_the_run_folder_and_in_every_report() {
     assert!(!run.stdout.contains("s3cr3t") && !run.stdout.contains('\u{1b}'), "{}", run.stdout);
     assert!(run.stdout.lines().all(|line| line.chars().count() <= 80 || line.contains('/')));
     let reasons = support::summary(&run.output)["reasons"][0].as_str().unwrap().to_owned();
-    assert!(reasons.contains("; for example, GET /"), "{reasons}");
+    assert!(reasons.contains("; the first answer: HTTP/1.1 404"), "{reasons}");
     let page = run.text("report.html");
     assert!(!page.contains("<script") && !page.contains("<b>`"), "what the target says is text");
     let size = fs::metadata(run.output.join("exchanges.jsonl")).unwrap().len();

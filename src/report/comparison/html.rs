@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::chart::{self, Chart};
 use super::{ComparisonReport, words};
 use crate::analysis::comparison::{Comparison, Look, MetricResult, Ruling, StepChange};
-use crate::report::html::{drawing, page, sections};
+use crate::report::html::{drawing, failed, page, sections};
 use crate::report::plain;
 
 /// The text of `comparison.html`.
@@ -20,6 +20,7 @@ pub fn render(report: &ComparisonReport) -> String {
             (looks(comparison))
             (steps(comparison))
             (sections::objectives(&comparison.candidate))
+            (failed::exchanges(&comparison.candidate.failures, false))
             (sections::findings(&comparison.findings))
             (sections::unknowns(&comparison.limits_of_knowledge))
             (details(report))

@@ -49,7 +49,9 @@ fn validity(report: &ComparisonReport, scenario: &str) -> TestCase {
     };
     let mut case = TestCase::new("comparison is valid", status);
     case.set_classname(scenario);
-    case.set_system_out(reasons(report));
+    let mut lines = vec![reasons(report)];
+    lines.extend(junit::failed_exchanges(&report.comparison.candidate.failures));
+    case.set_system_out(lines.join("\n"));
     case
 }
 

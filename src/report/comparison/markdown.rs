@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use super::{ComparisonReport, words};
 use crate::analysis::comparison::{Comparison, MetricResult};
-use crate::report::markdown::{escaped, findings, list, objectives, symbol, unknowns};
+use crate::report::markdown::{
+    escaped, failed_exchanges, findings, list, objectives, symbol, unknowns,
+};
 use crate::report::plain;
 
 /// A comment that nobody scrolls through has no more steps.
@@ -20,6 +22,7 @@ pub fn render(report: &ComparisonReport) -> String {
         dropped(comparison),
         steps(comparison),
         objectives(&comparison.candidate.slos),
+        failed_exchanges(&comparison.candidate.failures),
         findings(&comparison.findings),
         unknowns(&comparison.limits_of_knowledge),
         footer(report),

@@ -21,6 +21,7 @@ pub fn render(report: &ComparisonReport, style: Style) -> String {
         looks(comparison, screen),
         steps(comparison, screen),
         terminal::objectives(&comparison.candidate.slos, screen),
+        terminal::failed_exchanges(&comparison.candidate.failures, screen),
         terminal::findings(&comparison.findings, screen),
         terminal::unknowns(&comparison.limits_of_knowledge, screen),
         terminal::files(report.folder, report.exit_code, screen),

@@ -2,14 +2,12 @@
 
 use maud::{Markup, html};
 
-use crate::analysis::assessment::{Example, FailedKind};
+use crate::analysis::assessment::{Example, FailedKind, FailuresSeen};
 use crate::record::target_log::TARGET_LOG;
-use crate::report::Report;
 use crate::report::failures::{self, Detail};
 
 /// What failing requests looked like, and what the target's own log says.
-pub(super) fn exchanges(report: &Report) -> Markup {
-    let seen = &report.assessment.failures;
+pub(in crate::report) fn exchanges(seen: &FailuresSeen, has_log: bool) -> Markup {
     let has_errors = seen.log_errors.is_some_and(|errors| errors > 0);
     html! {
         @if !seen.kinds.is_empty() || has_errors {
@@ -19,7 +17,7 @@ pub(super) fn exchanges(report: &Report) -> Markup {
                 @if let Some(errors) = failures::log_errors(seen) {
                     p {
                         (errors)
-                        @if report.has_log { ": " a href=(TARGET_LOG) { (TARGET_LOG) } }
+                        @if has_log { ": " a href=(TARGET_LOG) { (TARGET_LOG) } }
                     }
                     (quoted(&failures::other_log(seen)))
                 }

@@ -4,7 +4,7 @@
 //! policy forbids everything but inline style, so that even a hole in the escaping
 //! could load and run nothing.
 
-mod failed;
+pub(super) mod failed;
 pub(super) mod sections;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -28,7 +28,7 @@ pub fn render(report: &Report) -> String {
             (charts(report))
             (sections::steps(report))
             (sections::outcomes(report))
-            (failed::exchanges(report))
+            (failed::exchanges(&report.assessment.failures, report.has_log))
             (sections::saturation(report))
             (sections::unknowns(&report.assessment.limits_of_knowledge))
             (sections::details(report))

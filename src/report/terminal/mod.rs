@@ -14,7 +14,7 @@ use table::{Cell, Column, Table};
 use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
 use crate::analysis::assessment::{
-    FailedKind, Finding, Severity, SloResult, SloStatus, Summary, Verdict,
+    FailedKind, FailuresSeen, Finding, Severity, SloResult, SloStatus, Summary, Verdict,
 };
 
 /// How the terminal wants its text.
@@ -40,7 +40,7 @@ pub fn render(report: &Report, style: Style) -> String {
         objectives(&report.assessment.slos, screen),
         steps(report, screen),
         outcomes(report, screen),
-        failed_exchanges(report, screen),
+        failed_exchanges(&report.assessment.failures, screen),
         saturation(report, screen),
         generator(report, screen),
         findings(&report.assessment.findings, screen),
@@ -231,8 +231,7 @@ fn outcomes(report: &Report, screen: Screen) -> String {
 const KINDS: usize = 4;
 
 /// What failing requests looked like: the first of each kind.
-fn failed_exchanges(report: &Report, screen: Screen) -> String {
-    let seen = &report.assessment.failures;
+pub(super) fn failed_exchanges(seen: &FailuresSeen, screen: Screen) -> String {
     let kinds: String =
         seen.kinds.iter().take(KINDS).map(|kind| failed_kind(kind, screen)).collect();
     let more = seen.kinds.len().saturating_sub(KINDS);
