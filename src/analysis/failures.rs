@@ -1,11 +1,51 @@
 //! What failing requests looked like, kind by kind: the exchanges of the record put in
 //! order, beside how many there were, and what the target's log says of them.
 
-use crate::analysis::assessment::{Example, FailedKind, FailuresSeen};
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::record::exchange::FailedExchange;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::run::RunRecord;
+use crate::record::target_log::Quote;
+
+/// What failing requests of the whole run looked like.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct FailuresSeen {
+    /// Kinds of failures, the most frequent first.
+    pub kinds: Vec<FailedKind>,
+    /// Lines of the target's log that look like errors; `None` without a log.
+    pub log_errors: Option<u64>,
+    /// The first of those that belong to none of the examples.
+    pub log: Vec<Quote>,
+}
+
+/// Failures of one step that ended alike.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct FailedKind {
+    /// The step's name.
+    pub step: String,
+    /// How they ended.
+    pub outcome: Outcome,
+    /// Why, where the outcome alone does not say.
+    pub cause: Option<&'static str>,
+    /// The status of the answers, if there were any.
+    pub status: Option<u16>,
+    /// How many there were in the whole run.
+    pub requests: u64,
+    /// The first of them, without secrets.
+    pub examples: Vec<Example>,
+}
+
+/// A failing exchange, and what the target's log says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Example {
+    /// What was sent and what came back.
+    pub exchange: FailedExchange,
+    /// Lines of the target's log.
+    pub log: Vec<Quote>,
+}
 
 /// How many examples of a kind a report has.
 const EXAMPLES: usize = 3;

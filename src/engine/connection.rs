@@ -17,8 +17,10 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use crate::engine::evidence;
 use crate::engine::socket::Socket;
 use crate::http1::response::{Expected, Response};
+use crate::scenario::model::Step;
 use crate::units::Moment;
 
 /// A connection is not used again when the target may be about to close it.
@@ -103,6 +105,12 @@ impl Connection {
         self.heard.clear();
         self.unwritten.clear();
         self.times = Times { ready, ..Times::default() };
+    }
+
+    /// Keeps the start of what came, unless it is all of an answer that is right.
+    pub fn hear(&mut self, bytes: &[u8], step: &Step, is_whole: bool) {
+        let status = self.response.status().filter(|_| is_whole);
+        evidence::hear(&mut self.heard, bytes, step, status);
     }
 
     /// Whether it may serve another request after a complete response.

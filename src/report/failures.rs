@@ -4,7 +4,7 @@
 //! may contain is that format's business.
 
 use super::{figures, plain};
-use crate::analysis::assessment::{Example, FailedKind, FailuresSeen};
+use crate::analysis::failures::{Example, FailedKind, FailuresSeen};
 use crate::record::exchange::{FailedExchange, Wire};
 use crate::record::outcome::Outcome;
 use crate::record::target_log::{Quote, TARGET_LOG};

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::Report;
 use crate::analysis::assessment::{
-    Counts, FailuresSeen, Finding, Saturation, SloResult, Summary, Verdict, Window,
+    Counts, Finding, Saturation, SloResult, Summary, Verdict, Window,
 };
 use crate::analysis::comparison::Comparison;
+use crate::analysis::failures::FailuresSeen;
 use crate::analysis::history::History;
 
 /// Grows when a reader of the old form would be wrong.

@@ -13,7 +13,8 @@ use quick_junit::{
 
 use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
-use crate::analysis::assessment::{Assessment, FailuresSeen, SloResult, SloStatus, Verdict};
+use crate::analysis::assessment::{Assessment, SloResult, SloStatus, Verdict};
+use crate::analysis::failures::FailuresSeen;
 
 /// The text of `junit.xml`.
 pub fn render(report: &Report) -> String {

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
-use crate::analysis::assessment::{FailuresSeen, Finding, SloResult, Summary, Verdict};
+use crate::analysis::assessment::{Finding, SloResult, Summary, Verdict};
+use crate::analysis::failures::FailuresSeen;
 
 /// The text of `summary.md`.
 pub fn render(report: &Report) -> String {

@@ -9,7 +9,6 @@ use std::io;
 use crate::engine::classify::{self, Ending};
 use crate::engine::connection::{ConnectionKey, State};
 use crate::engine::due::Wait;
-use crate::engine::evidence;
 use crate::engine::extract::Body;
 use crate::engine::poller::Ready;
 use crate::engine::request::{Prepared, Unsendable, is_idempotent};
@@ -273,12 +272,8 @@ impl Worker {
             Ok(Fed::Done(used)) => Reading::Complete { is_clean: used == received.bytes },
             Err(unreadable) => Reading::Broken(classify::unreadable(unreadable)),
         };
-        let is_fine = matches!(reading, Reading::Complete { .. })
-            && step.extract.is_empty()
-            && connection.response.status().is_some_and(|status| step.expect.accepts(status));
-        if !is_fine {
-            evidence::hear(&mut connection.heard, &self.room.input[..received.bytes]);
-        }
+        let is_whole = matches!(reading, Reading::Complete { .. });
+        connection.hear(&self.room.input[..received.bytes], step, is_whole);
         Ok((received, reading))
     }
 

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::analysis::assessment::{Example, FailedKind, FailuresSeen};
+use crate::analysis::failures::{Example, FailedKind, FailuresSeen};
 use crate::record::target_log::TARGET_LOG;
 use crate::report::failures::{self, Detail};
 

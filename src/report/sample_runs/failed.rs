@@ -1,6 +1,6 @@
 //! Failing exchanges of a kind that a run meets, and hostile ones.
 
-use crate::analysis::assessment::{Example, FailedKind, FailuresSeen};
+use crate::analysis::failures::{Example, FailedKind, FailuresSeen};
 use crate::record::exchange::{FailedExchange, VERSION, Wire};
 use crate::record::outcome::Outcome;
 use crate::record::target_log::Quote;

@@ -13,9 +13,10 @@ pub(crate) use odd::*;
 
 use super::Report;
 use crate::analysis::assessment::{
-    Assessment, Counts, FailuresSeen, Finding, GeneratorError, MeanMax, Measured, Saturation,
-    Severity, SloResult, SloStatus, Steadiness, Summary, Times, Verdict, Warmup, Window,
+    Assessment, Counts, Finding, GeneratorError, MeanMax, Measured, Saturation, Severity,
+    SloResult, SloStatus, Steadiness, Summary, Times, Verdict, Warmup, Window,
 };
+use crate::analysis::failures::FailuresSeen;
 use crate::record::failures::Failures;
 use crate::record::outcome::Outcome;
 use crate::record::run::{

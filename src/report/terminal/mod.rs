@@ -13,9 +13,8 @@ use table::{Cell, Column, Table};
 
 use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
-use crate::analysis::assessment::{
-    FailedKind, FailuresSeen, Finding, Severity, SloResult, SloStatus, Summary, Verdict,
-};
+use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus, Summary, Verdict};
+use crate::analysis::failures::{FailedKind, FailuresSeen};
 
 /// How the terminal wants its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
