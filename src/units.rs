@@ -3,6 +3,8 @@
 //! Text comes in, typed values go out, and `Display` gives back the text a
 //! person would have written. Knows nothing of scenarios or reports.
 
+pub mod meant;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,18 +16,28 @@ pub struct UnitError {
     pub expected: &'static str,
     /// What stood there.
     pub found: String,
+    /// What to write instead, if that can be guessed.
+    pub meant: Option<String>,
+}
+
+impl UnitError {
+    /// What is wrong, without what to do.
+    pub fn wrong(&self) -> String {
+        format!("expected {}, found \"{}\"", self.expected, self.found)
+    }
 }
 
 impl fmt::Display for UnitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected {}, found \"{}\"", self.expected, self.found)
+        f.write_str(&self.wrong())?;
+        self.meant.as_ref().map_or(Ok(()), |meant| write!(f, "; {meant}"))
     }
 }
 
 impl std::error::Error for UnitError {}
 
 fn unit_error(expected: &'static str, found: &str) -> UnitError {
-    UnitError { expected, found: found.to_owned() }
+    UnitError { expected, found: found.to_owned(), meant: None }
 }
 
 /// Splits `12.5ms` into its number and its unit; numbers are finite and not negative.
@@ -45,10 +57,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let mut rest = text.trim();
     let mut seconds = 0.0;
     if rest.is_empty() {
-        return Err(unit_error(DURATION, text));
+        return Err(no_duration(text));
     }
     while !rest.is_empty() {
-        let (number, tail) = split_number(rest).ok_or_else(|| unit_error(DURATION, text))?;
+        let (number, tail) = split_number(rest).ok_or_else(|| no_duration(text))?;
         let end = tail.find(|c: char| !c.is_alphabetic()).unwrap_or(tail.len());
         let scale = match &tail[..end] {
             "us" | "µs" => 1e-6,
@@ -57,7 +69,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
             "m" | "min" => 60.0,
             "h" => 3600.0,
             "d" => 86_400.0,
-            _ => return Err(unit_error(DURATION, text)),
+            _ => return Err(no_duration(text)),
         };
         seconds += number * scale;
         rest = tail[end..].trim_start();
@@ -66,6 +78,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         return Err(unit_error("a length of time of at most a year", text));
     }
     Ok(Duration::from_nanos((seconds * 1e9).round() as u64))
+}
+
+fn no_duration(text: &str) -> UnitError {
+    UnitError { meant: meant::duration(text), ..unit_error(DURATION, text) }
 }
 
 /// Writes a length of time with the unit and the digits a person would use.
@@ -140,13 +156,14 @@ impl FromStr for Rate {
     /// Reads `200/s`, `50/min` and, for the command line, a bare `200`.
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let expected = "a rate such as \"200/s\", \"90/min\" or \"1000/h\"";
-        let (number, unit) = split_number(text).ok_or_else(|| unit_error(expected, text))?;
+        let wrong = || UnitError { meant: meant::rate(text), ..unit_error(expected, text) };
+        let (number, unit) = split_number(text).ok_or_else(wrong)?;
         let scale = match unit.trim_start_matches('/').trim() {
             "" if unit.is_empty() => 1.0,
             "s" | "sec" => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
-            _ => return Err(unit_error(expected, text)),
+            _ => return Err(wrong()),
         };
         let rate = number / scale;
         if rate > 10_000_000.0 {
@@ -221,14 +238,15 @@ impl FromStr for Ratio {
     /// Reads `0.1%` and `0.001`.
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let expected = "a share such as \"0.1%\" or \"0.001\", at most 100%";
-        let (number, unit) = split_number(text).ok_or_else(|| unit_error(expected, text))?;
+        let wrong = || UnitError { meant: meant::ratio(text), ..unit_error(expected, text) };
+        let (number, unit) = split_number(text).ok_or_else(wrong)?;
         let share = match unit {
             "%" => (number * 1e10).round() / 1e12,
             "" => number,
-            _ => return Err(unit_error(expected, text)),
+            _ => return Err(wrong()),
         };
         if share > 1.0 {
-            return Err(unit_error(expected, text));
+            return Err(wrong());
         }
         Ok(Ratio(share))
     }

@@ -24,13 +24,22 @@ pub fn percent(share: f64) -> String {
     format!("{} %", trim_zeros(percent, digits))
 }
 
-/// A time in milliseconds with three digits that matter.
+/// A time in milliseconds with three digits that matter. From a second on it is in seconds,
+/// as in the tables that stand beside the sentence.
 pub fn millis(value: f64) -> String {
+    let digits = |v: f64| match v {
+        v if v >= 99.95 => 0,
+        v if v >= 9.995 => 1,
+        _ => 2,
+    };
     match value {
-        v if v >= 10_000.0 => format!("{} s", trim_zeros(v / 1_000.0, 1)),
-        v if v >= 100.0 => format!("{} ms", count(v.round() as u64)),
-        v if v >= 10.0 => format!("{} ms", trim_zeros(v, 1)),
-        v => format!("{} ms", trim_zeros(v, 2)),
+        v if v >= 999.5 => {
+            let seconds = v / 1e3;
+            let text = trim_zeros(seconds, digits(seconds));
+            let grouped = seconds >= 999.5;
+            format!("{} s", if grouped { count(seconds.round() as u64) } else { text })
+        }
+        v => format!("{} ms", trim_zeros(v, digits(v))),
     }
 }
 
@@ -73,7 +82,10 @@ mod tests {
             (percent(0.0), "0 %"),
             (percent(1.0), "100 %"),
             (millis(612.3), "612 ms"),
-            (millis(2_345.0), "2,345 ms"),
+            (millis(2_345.0), "2.35 s"),
+            (millis(9_999.0), "10 s"),
+            (millis(999.4), "999 ms"),
+            (millis(1_234_567.0), "1,235 s"),
             (millis(12_345.0), "12.3 s"),
             (millis(0.126), "0.13 ms"),
             (seconds(4.0), "4 s"),

@@ -21,7 +21,7 @@ const FEW_WALKS: f64 = 5.0;
 
 /// Runs the command.
 pub fn check(args: &CheckArgs) -> Exit {
-    match read::load_allowing(&args.scenario, &args.allow_hosts, &environment) {
+    match read::load_looking(&args.scenario, &args.allow_hosts, &environment) {
         Ok(scenario) => {
             output::result(&describe(&scenario));
             Exit::Pass

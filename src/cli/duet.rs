@@ -21,6 +21,7 @@ use crate::experiment::head::slug;
 use crate::experiment::segment_load::{describe, segment_load};
 use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateSettings};
 use crate::report::plain;
+use crate::scenario::ceiling::{self, Ceiling};
 use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
 use crate::scenario::read;
 use crate::target::process::Supervisor;
@@ -78,7 +79,18 @@ pub(super) fn scenario(path: &Path, course: &CourseArgs) -> Result<Arc<Scenario>
         output::error(&error.to_string(), &[]);
         Exit::Usage
     })?;
+    if let Some(refusal) = beyond_reach(&scenario) {
+        output::error(&refusal, &[]);
+        return Err(Exit::Usage);
+    }
     Ok(Arc::new(scenario))
+}
+
+/// What is wrong with a segment that this machine cannot send, or with one without an end.
+fn beyond_reach(scenario: &Scenario) -> Option<String> {
+    let (load, ceiling) = (&scenario.load, Ceiling::of_duet(ceiling::cores()));
+    let rate = ceiling.refusal(&load.stages, &scenario.flows, &scenario.steps);
+    rate.or_else(|| ceiling::length_refusal(load.length()))
 }
 
 /// What the gate is asked.

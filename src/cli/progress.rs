@@ -1,9 +1,10 @@
 //! What a person or a log sees while a run goes on, on standard error.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::engine::collector::Progress;
 use crate::experiment::trial::Event;
@@ -154,11 +155,28 @@ fn bar(length: Duration) -> ProgressBar {
         Some(length.as_secs_f64().ceil() as u64),
         ProgressDrawTarget::stderr_with_hz(4),
     );
-    let template = "{prefix} [{bar:24}] {elapsed_precise}, {eta} left\n{wide_msg}";
+    let template = "{prefix} [{bar:24}] {left}\n{wide_msg}";
     let style = ProgressStyle::with_template(template).expect("the template is valid");
+    let style = style.with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = out.write_str(&left(state.pos(), state.len().unwrap_or_default()));
+    });
     bar.set_style(style.progress_chars("=> "));
     bar.enable_steady_tick(Duration::from_secs(1));
     bar
+}
+
+/// `12s of 1m30s, 1m18s left`: by the schedule, whose end is known, and never more than
+/// before.
+fn left(done: u64, length: u64) -> String {
+    let written = |seconds| format_duration(Duration::from_secs(seconds));
+    match length.checked_sub(done) {
+        Some(left @ 1..) => {
+            format!("{} of {}, {} left", written(done), written(length), written(left))
+        }
+        Some(0) | None => {
+            format!("{} of {}, waiting for the last answers", written(length), written(length))
+        }
+    }
 }
 
 /// `stage 2 of 3 (100/s)`.
@@ -188,6 +206,15 @@ mod tests {
     use super::*;
     use crate::scenario::load::ArrivalProcess;
     use crate::units::Rate;
+
+    #[test]
+    fn the_time_left_is_what_the_schedule_leaves() {
+        assert_eq!(left(0, 90), "0s of 1m30s, 1m30s left");
+        assert_eq!(left(89, 90), "1m29s of 1m30s, 1s left");
+        for done in [90, 95] {
+            assert_eq!(left(done, 90), "1m30s of 1m30s, waiting for the last answers");
+        }
+    }
 
     #[test]
     fn the_stage_is_named_by_the_second() {

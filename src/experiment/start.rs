@@ -13,12 +13,17 @@ use crate::experiment::control::Control;
 use crate::experiment::trial::{Event, TrialError};
 use crate::scenario::model::{Address, AssignedPort, HttpAddress, Scenario};
 use crate::target::monitor::Monitor;
-use crate::target::port::listening;
+use crate::target::port::{self, listening};
 use crate::target::process::{ExitReport, RunningTarget, Supervisor};
 use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
 
 /// How long a target may take to end before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it listens on a port that a variable names, and how often
+/// it must be seen there.
+const LOOK: Duration = Duration::from_millis(500);
+const LOOKS: u32 = 3;
 
 /// A target on its address. Dropping it stops what was started.
 pub struct Started {
@@ -82,6 +87,7 @@ impl Started {
         let waited = runtime.block_on(async {
             tokio::select! {
                 waited = wait_until_ready(&self.address, ready, || self.exited()) => Some(waited),
+                found = self.listens_elsewhere(scenario) => Some(Err(found)),
                 _ = stop.wait_for(|stop| *stop != Stop::Running) => None,
             }
         });
@@ -89,7 +95,7 @@ impl Started {
         match waited {
             Some(Ok(after)) => watch(Event::Loading(after)),
             Some(Err(why)) => {
-                let why = self.on_another_port(scenario).unwrap_or(why);
+                let why = self.on_another_port(scenario).unwrap_or_else(|| self.seen(why));
                 return Err(TrialError::NotReady(why, self.last_words()));
             }
             None => return Err(TrialError::Interrupted(control.signal().unwrap_or(2))),
@@ -133,6 +139,56 @@ impl Started {
         if let Running::Process(process) = self.running {
             process.stop(GRACE);
         }
+    }
+
+    /// Comes back once the target has listened for a while on the port that a variable of its
+    /// environment names, and not on that of the scenario: it will not get ready.
+    async fn listens_elsewhere(&self, scenario: &Scenario) -> NotReady {
+        let mut seen = 0;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let found = self.port_from_outside(scenario);
+            seen = if found.is_some() { seen + 1 } else { 0 };
+            if let Some(found) = found.filter(|_| seen >= LOOKS) {
+                return found;
+            }
+        }
+    }
+
+    fn port_from_outside(&self, scenario: &Scenario) -> Option<NotReady> {
+        let Running::Process(process) = &self.running else { return None };
+        let variable = &scenario.target.arms.port_variable;
+        if scenario.target.assigned.is_some() {
+            return None;
+        }
+        let wanted = self.address.port;
+        let tree = process.watch().tree();
+        let listening = listening(tree);
+        let named: u16 = port::variable(tree, variable)?.parse().ok()?;
+        let elsewhere = listening.contains(&named) && !listening.contains(&wanted);
+        let start = scenario.target.start.as_ref();
+        let by_scenario =
+            start.is_some_and(|start| start.env.iter().any(|(name, _)| name == variable));
+        let variable = variable.clone();
+        elsewhere.then_some(NotReady::PortFromOutside {
+            variable,
+            found: named,
+            wanted,
+            by_scenario,
+        })
+    }
+
+    /// Adds the ports on which the target listens to what was seen last of it.
+    fn seen(&self, why: NotReady) -> NotReady {
+        let NotReady::TimedOut { asked, within, mut last_seen } = why else { return why };
+        if let Running::Process(process) = &self.running {
+            let ports = listening(process.watch().tree());
+            if !ports.is_empty() && !ports.contains(&self.address.port) {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                last_seen = format!("{last_seen}; it listens on port {}", ports.join(", "));
+            }
+        }
+        NotReady::TimedOut { asked, within, last_seen }
     }
 
     /// What to say of a target that was told its port by a variable and took another one:

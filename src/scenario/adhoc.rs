@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::ceiling;
 use super::check::{Check, Source};
 use super::convert::Sections;
 use super::entries::Entries;
@@ -60,7 +61,8 @@ pub fn adhoc(spec: Adhoc) -> Result<Scenario, Problems> {
     for (_, value) in spec.headers.iter().filter(|(name, _)| is_secret(name)) {
         secrets.add(value);
     }
-    let origin = Origin { extra_allow: spec.extra_allow.clone(), ..Origin::default() };
+    let (extra_allow, cores) = (spec.extra_allow.clone(), Some(ceiling::cores()));
+    let origin = Origin { extra_allow, cores, ..Origin::default() };
     let raw = raw(spec);
     let mut check = Check::new(Environment::Nowhere);
     let sections = Sections::convert(&raw, &origin, &mut secrets, &mut check);

@@ -97,9 +97,14 @@ impl<'c> Check<'c> {
         let found = self.found.into_iter().map(hidden);
         match source {
             Source::File { name, text, document } => located(found, name, text, document),
-            Source::CommandLine => found
-                .map(|found| found.fault.problem(argument(found.at.as_str()), (0, 0)))
-                .collect(),
+            Source::CommandLine => {
+                let mut all: Vec<Problem> = found
+                    .map(|found| found.fault.problem(argument(found.at.as_str()), (0, 0)))
+                    .collect();
+                // Warm-up and judged stage come from the same arguments.
+                all.dedup();
+                all
+            }
         }
     }
 

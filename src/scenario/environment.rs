@@ -46,6 +46,14 @@ impl Environment<'_> {
         parts.iter().map(filled).collect()
     }
 
+    /// A variable by its name.
+    pub(crate) fn variable(self, name: &str) -> Option<String> {
+        match self {
+            Environment::Lookup(lookup) => lookup(name),
+            Environment::Nowhere => None,
+        }
+    }
+
     /// Whether something in the text comes from the environment.
     pub(crate) fn fills(self, text: &str) -> bool {
         let Environment::Lookup(lookup) = self else { return false };

@@ -6,11 +6,13 @@
 //! crate sees. Nothing here knows how requests are sent or judged.
 
 pub mod adhoc;
+pub mod ceiling;
 mod check;
 mod convert;
 mod document;
 mod entries;
 mod environment;
+mod foreign;
 mod guessable;
 pub mod load;
 pub mod model;

@@ -237,6 +237,8 @@ pub struct Ready {
     pub path: Option<String>,
     /// How long it may take.
     pub within: Duration,
+    /// How long its port may refuse connections.
+    pub refused_for: Duration,
 }
 
 /// A sequence of steps that one virtual user walks through.

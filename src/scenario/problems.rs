@@ -105,7 +105,7 @@ impl Fault {
 
 impl From<UnitError> for Fault {
     fn from(error: UnitError) -> Fault {
-        Fault::new(error.to_string())
+        Fault { help: error.meant.clone(), ..Fault::new(error.wrong()) }
     }
 }
 

@@ -19,7 +19,7 @@ use super::problems::{Fault, Problem, Problems};
 use super::raw::{RawScenario, RawSlo, RawSloFile};
 use super::schema::{schema, slo_schema};
 use super::slo::{DEFAULT_OBJECTIVES, Slo};
-use super::{stray, structure};
+use super::{ceiling, foreign, stray, structure};
 
 /// Where a text comes from.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,10 @@ pub struct Origin {
     pub folder: PathBuf,
     /// Hosts other than loopback that may be loaded, besides those of the file.
     pub extra_allow: Vec<String>,
+    /// The cores of the machine that is to send it; `None` if that is another one.
+    pub cores: Option<usize>,
+    /// Whether the target's program, folder and script are looked for.
+    pub looks: bool,
 }
 
 /// Looks up a variable of the environment.
@@ -51,14 +55,29 @@ pub fn load_allowing(
     extra_allow: &[String],
     env: Lookup<'_>,
 ) -> Result<Scenario, Problems> {
+    load_from(path, Origin { extra_allow: extra_allow.to_vec(), ..Origin::default() }, env)
+}
+
+/// The same, and looks whether the program, the folder and the script that start the target
+/// are there.
+pub fn load_looking(
+    path: &Path,
+    extra_allow: &[String],
+    env: Lookup<'_>,
+) -> Result<Scenario, Problems> {
+    let extra_allow = extra_allow.to_vec();
+    load_from(path, Origin { extra_allow, looks: true, ..Origin::default() }, env)
+}
+
+fn load_from(path: &Path, origin: Origin, env: Lookup<'_>) -> Result<Scenario, Problems> {
     let name = path.display().to_string();
     let text = read_text(path).map_err(|error| Problems::whole_file(&name, unreadable(&error)))?;
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         Some(_) | None => PathBuf::from("."),
     };
-    let extra_allow = extra_allow.to_vec();
-    parse(&text, &Origin { file: Some(path.to_path_buf()), folder, extra_allow }, env, &read_text)
+    let (file, cores) = (Some(path.to_path_buf()), Some(ceiling::cores()));
+    parse(&text, &Origin { file, folder, cores, ..origin }, env, &read_text)
 }
 
 /// Reads the text of a scenario file.
@@ -73,8 +92,10 @@ pub fn parse(
     let name = name.unwrap_or_else(|| "scenario".to_owned());
     let mut secrets = Secrets::default();
     let opened = Opened::<RawScenario>::open(text, &schema(), env, &mut secrets);
-    let Opened { raw, document, mut check } =
-        opened.map_err(|fault| Problems { all: vec![in_text(fault, &name, text)] })?;
+    let Opened { raw, document, mut check } = opened.map_err(|fault| {
+        let fault = foreign::recognised(&name, text).unwrap_or(fault);
+        Problems { all: vec![in_text(fault, &name, text)] }
+    })?;
     let sections = Sections::convert(&raw, origin, &mut secrets, &mut check);
     let mut reading =
         Reading { sections: &sections, secrets: &mut secrets, env, elsewhere: vec![] };

@@ -12,6 +12,7 @@ use serde_json::{Map, Number, Value, json};
 use super::check::Check;
 use super::document::Pointer;
 use super::problems::{Fault, nearest};
+use crate::units::{meant, parse_duration};
 
 /// Reports everything that is not as the schema says, and mends the value.
 pub(crate) fn check(value: &mut Value, schema: &Value, at: &Pointer, check: &mut Check<'_>) {
@@ -114,28 +115,40 @@ fn missing(
     }
 }
 
-/// Words that other tools use for keys of ours.
-const OTHER_WORDS: [(&str, &str, &str); 12] = [
-    ("a stage", "duration", "for"),
-    ("a stage", "length", "for"),
-    ("a stage", "target", "rate"),
-    ("a step", "path", "request"),
-    ("a step", "url", "request"),
-    ("a step", "method", "request"),
-    ("a step", "pause", "think"),
-    ("a step", "sleep", "think"),
-    ("a step", "capture", "extract"),
-    ("a step", "expect", "check"),
-    ("a flow", "requests", "steps"),
-    ("the scenario", "scenarios", "flows"),
+/// Words that other tools use for keys of ours: where, ours, theirs.
+const OTHER_WORDS: [(&str, &str, &str); 17] = [
+    ("a stage", "for", "duration length time during"),
+    ("a stage", "rate", "target arrivalRate rampTo rps qps users constantUsersPerSec"),
+    ("a step", "request", "path url uri method get post put patch delete"),
+    ("a step", "think", "pause sleep wait delay"),
+    ("a step", "extract", "capture save"),
+    ("a step", "check", "expect expectations assert assertions match status"),
+    ("a step", "json", "payload data"),
+    ("a step", "once", "setup"),
+    ("a flow", "steps", "requests flow"),
+    ("the scenario", "flows", "scenarios"),
+    ("the scenario", "load", "phases stages options executor vus duration rate"),
+    ("the scenario", "slo", "thresholds ensure assertions objectives"),
+    ("the target", "url", "baseUrl baseURL base_url host address"),
+    ("the target", "command", "cmd start exec run"),
+    ("the target", "cwd", "dir workdir working_directory folder"),
+    ("the target", "ready", "readiness health healthcheck wait_for"),
+    ("the load", "stages", "phases duration rate for"),
 ];
+/// The same for objectives.
+const OTHER_OBJECTIVES: [&str; 5] =
+    ["http_req_duration", "http_req_failed", "checks", "thresholds", "objectives"];
 
 /// The key that was probably meant.
 fn meant<'k>(name: &str, known: &'k Map<String, Value>, schema: &Value) -> Option<&'k str> {
     let title = title(schema);
-    let other = OTHER_WORDS.iter().find(|(place, word, _)| *place == title && *word == name);
+    let is_theirs = |(place, _, words): &&(&str, &str, &str)| {
+        *place == title && words.split(' ').any(|word| word == name)
+    };
+    let other = OTHER_WORDS.iter().find(is_theirs).map(|(_, ours, _)| *ours);
+    let other = other.or((title == "the slo" && OTHER_OBJECTIVES.contains(&name)).then_some("all"));
     match other {
-        Some((_, _, ours)) => known.keys().map(String::as_str).find(|key| key == ours),
+        Some(ours) => known.keys().map(String::as_str).find(|key| *key == ours),
         None => nearest(name, &known.keys().map(String::as_str).collect::<Vec<_>>()),
     }
 }
@@ -162,6 +175,9 @@ fn wrong_kind(value: &Value, schema: &Value, at: &Pointer) -> Fault {
     match (schema["type"].as_str(), value) {
         (_, Value::Null) => fault.help("leave the key out instead of writing null"),
         (Some("string"), Value::Number(number)) => fault.help(quantity(number, schema)),
+        (Some("array"), Value::String(text)) if name_of(at) == "\"command\"" => {
+            fault.help(format!("write {}", command(text)))
+        }
         (Some("array"), Value::String(text)) => fault.help(format!("write [\"{text}\"]")),
         (Some("integer"), Value::String(text)) if text.parse::<u64>().is_ok() => {
             fault.help(format!("write {text} without quotes"))
@@ -173,10 +189,24 @@ fn wrong_kind(value: &Value, schema: &Value, at: &Pointer) -> Fault {
     }
 }
 
+/// The words of a command line as a list; one that only a shell understands goes to a shell.
+pub(crate) fn command(text: &str) -> String {
+    if text.contains(['|', '&', ';', '<', '>', '$', '`', '\'', '"', '\\', '*', '(']) {
+        return json!(["sh", "-c", text]).to_string().replace("\",\"", "\", \"");
+    }
+    let words: Vec<String> = text.split_whitespace().map(|word| format!("\"{word}\"")).collect();
+    format!("[{}]", words.join(", "))
+}
+
 /// A number where a text with a unit is wanted: the same number with the unit of the
-/// first example.
+/// first example. A length of time may have been meant in milliseconds.
 fn quantity(number: &Number, schema: &Value) -> String {
     let example = schema["examples"][0].as_str().unwrap_or_default();
+    let is_time = parse_duration(example).is_ok();
+    let time = number.as_f64().filter(|_| is_time).and_then(meant::bare_duration);
+    if let Some(help) = time {
+        return help;
+    }
     let unit = example.trim_start_matches(|c: char| c.is_ascii_digit());
     if unit.len() < example.len() {
         return format!("write \"{number}{unit}\"");

@@ -60,6 +60,20 @@ pub fn listening(tree: ProcessTree) -> Vec<u16> {
     ports
 }
 
+/// The value of an environment variable of a target's command.
+#[cfg(target_os = "linux")]
+pub fn variable(tree: ProcessTree, name: &str) -> Option<String> {
+    let process = procfs::process::Process::new(tree.root.cast_signed()).ok()?;
+    let value = process.environ().ok()?.remove(std::ffi::OsStr::new(name))?;
+    value.into_string().ok()
+}
+
+/// Nothing is known here.
+#[cfg(not(target_os = "linux"))]
+pub fn variable(_tree: ProcessTree, _name: &str) -> Option<String> {
+    None
+}
+
 #[cfg(target_os = "linux")]
 fn sockets_of(processes: &[i32]) -> std::collections::HashSet<u64> {
     use procfs::process::{FDTarget, Process};

@@ -15,6 +15,8 @@ use crate::units::format_duration;
 const ANSWER: Duration = Duration::from_secs(5);
 /// What is read of an answer's body.
 const BODY: usize = 10_000_000;
+/// What [`fetch::connect`] says where nobody listens.
+const REFUSED: &str = "connection refused";
 /// The first pause between two attempts; each further one is half as long again.
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
@@ -34,6 +36,25 @@ pub enum NotReady {
         within: Duration,
         /// `connection refused`, `503 Service Unavailable`.
         last_seen: String,
+    },
+    /// Nobody listens where it should run already.
+    NothingListens {
+        /// The address.
+        address: String,
+        /// How long that was waited for.
+        after: Duration,
+    },
+    /// It listens on the port that a variable of the environment names, not on that of the
+    /// scenario.
+    PortFromOutside {
+        /// The variable.
+        variable: String,
+        /// Its value, on which the target listens.
+        found: u16,
+        /// Where the scenario has it listen.
+        wanted: u16,
+        /// Whether the scenario itself sets the variable.
+        by_scenario: bool,
     },
     /// Somebody answered on its port before it was started.
     PortTaken {
@@ -63,6 +84,16 @@ impl fmt::Display for NotReady {
                  \"ready\" of \"target\", or give it more time with \"within\"",
                 format_duration(*within)
             ),
+            NotReady::NothingListens { address, after } => write!(
+                f,
+                "nothing listens at {address}: connections were refused for {}; start the \
+                 target first, correct its address, let the scenario start it with \"command\", \
+                 or give it time with \"within\" of \"ready\"",
+                format_duration(*after)
+            ),
+            NotReady::PortFromOutside { variable, found, wanted, by_scenario } => {
+                port_from_outside(f, variable, (*found, *wanted), *by_scenario)
+            }
             NotReady::PortTaken { address } => write!(
                 f,
                 "something answers at {address} already, before the target was started; stop \
@@ -76,6 +107,28 @@ impl fmt::Display for NotReady {
 }
 
 impl std::error::Error for NotReady {}
+
+fn port_from_outside(
+    f: &mut fmt::Formatter<'_>,
+    variable: &str,
+    (found, wanted): (u16, u16),
+    by_scenario: bool,
+) -> fmt::Result {
+    let whose = if by_scenario { "\"env\" of \"target\"" } else { "the environment of loadgate" };
+    write!(
+        f,
+        "the target listens on port {found}, as {variable}={found} in {whose} says, but \"url\" \
+         of \"target\" says {wanted}; "
+    )?;
+    if by_scenario {
+        return write!(f, "make the two the same");
+    }
+    write!(
+        f,
+        "unset {variable}, or add \"env\": {{ \"{variable}\": \"{wanted}\" }} to \"target\", or \
+         write the port of \"url\" as ${{{variable}:-{wanted}}}"
+    )
+}
 
 fn on_another_port(
     f: &mut fmt::Formatter<'_>,
@@ -118,10 +171,11 @@ pub async fn wait_until_ready(
     let start = Instant::now();
     let mut last_seen = String::from("no answer");
     let outcome = {
+        // Ends early, with false, where nobody listens.
         let answering = until_answered(address, ready, &mut last_seen);
         let dying = until_exited(&mut exited);
         tokio::select! {
-            outcome = timeout(ready.within, answering) => outcome.is_ok(),
+            outcome = timeout(ready.within, answering) => outcome.unwrap_or(false),
             exit = dying => return Err(NotReady::Died(exit)),
         }
     };
@@ -131,6 +185,10 @@ pub async fn wait_until_ready(
     }
     if outcome {
         return Ok(start.elapsed());
+    }
+    if ready.refused_for < ready.within && last_seen == REFUSED {
+        let address = format!("{}:{}", address.host, address.port);
+        return Err(NotReady::NothingListens { address, after: ready.refused_for });
     }
     Err(NotReady::TimedOut { asked: question(address, ready), within: ready.within, last_seen })
 }
@@ -151,13 +209,22 @@ async fn until_exited(exited: &mut impl FnMut() -> Option<ExitReport>) -> ExitRe
     }
 }
 
-async fn until_answered(address: &HttpAddress, ready: &Ready, last_seen: &mut String) {
+/// Whether it answered; `false` when its port has refused connections for too long.
+async fn until_answered(address: &HttpAddress, ready: &Ready, last_seen: &mut String) -> bool {
     let mut pause = PAUSE;
+    let mut refused_since = None;
     while let Some(reason) = attempt(address, ready).await {
         *last_seen = reason;
+        let refused = (last_seen == REFUSED).then(|| refused_since.unwrap_or_else(Instant::now));
+        refused_since = refused;
+        let given_up = refused.is_some_and(|since| since.elapsed() >= ready.refused_for);
+        if given_up && ready.refused_for < ready.within {
+            return false;
+        }
         sleep(pause).await;
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }
+    true
 }
 
 /// Why it is not ready yet; `None` when it is.

@@ -1,6 +1,7 @@
 //! The integration tests: loadgate as its users meet it, against real processes, sockets
 //! and parsers.
 
+mod advice;
 mod architecture;
 mod arms;
 mod baseline;

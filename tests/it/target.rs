@@ -368,7 +368,7 @@ fn wait(
     within: Duration,
     exited: impl FnMut() -> Option<ExitReport>,
 ) -> Result<Duration, NotReady> {
-    let ready = Ready { path: path.map(str::to_owned), within };
+    let ready = Ready { path: path.map(str::to_owned), within, refused_for: within };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(wait_until_ready(address, &ready, exited))
 }

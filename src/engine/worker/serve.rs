@@ -400,7 +400,6 @@ fn is_not_yet(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::{SocketAddr, TcpListener};
-    use std::path::PathBuf;
     use std::sync::{Arc, mpsc};
     use std::thread;
     use std::time::{Duration, Instant};
@@ -421,7 +420,7 @@ mod tests {
                 "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}},
                 "slo": {{"all": ["p50 < 5s"]}}}}"#
         );
-        let origin = Origin { file: None, folder: PathBuf::new(), extra_allow: vec![] };
+        let origin = Origin::default();
         let no_file = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
         let plan = Plan {
             scenario: Arc::new(parse(&text, &origin, &|_| None, &no_file).unwrap()),

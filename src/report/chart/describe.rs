@@ -1,6 +1,6 @@
 //! What a chart shows, in words and figures, for those who cannot see it.
 
-use super::Chart;
+use super::{Chart, limits, saturation};
 use crate::analysis::assessment::{Summary, Times};
 use crate::report::{Report, figures, words};
 
@@ -16,10 +16,23 @@ pub(super) fn text(report: &Report, chart: Chart) -> String {
         ),
         Chart::Rate => rates(total),
         Chart::Outcomes => outcomes(total),
-        Chart::Saturation => saturation(report),
+        Chart::Saturation => fullness(report),
         Chart::Steps => steps(report),
     };
-    format!("{} {figures}", chart.description())
+    let more = match chart {
+        Chart::ResponseOverTime => beside(report).to_owned(),
+        Chart::Saturation => saturation::caption(&report.assessment.timeline),
+        Chart::ByPercentile | Chart::Rate | Chart::Outcomes | Chart::Steps => String::new(),
+    };
+    format!("{}{more} {figures}", chart.description())
+}
+
+/// Says that limits are drawn, if there are any.
+fn beside(report: &Report) -> &'static str {
+    match limits::of_all(report).is_empty() {
+        true => "",
+        false => " Beside them the limits of the objectives.",
+    }
 }
 
 fn times(start: &str, times: Option<&Times>) -> String {
@@ -45,7 +58,7 @@ fn outcomes(total: &Summary) -> String {
     }
 }
 
-fn saturation(report: &Report) -> String {
+fn fullness(report: &Report) -> String {
     let rows = words::saturation(&report.assessment.saturation).into_iter();
     let parts = rows.map(|(name, mean, max)| format!("{name} mean {mean}, highest {max}"));
     match parts.collect::<Vec<_>>() {

@@ -40,10 +40,16 @@ pub(in crate::report) enum Colour {
     Grey,
     Silver,
     Olive,
+    Azure,
+    Moss,
+    Rust,
+    Rose,
+    Pine,
+    Slate,
 }
 
 impl Colour {
-    const ALL: [Colour; 15] = [
+    const ALL: [Colour; 21] = [
         Colour::Background,
         Colour::Text,
         Colour::Muted,
@@ -59,6 +65,12 @@ impl Colour {
         Colour::Grey,
         Colour::Silver,
         Colour::Olive,
+        Colour::Azure,
+        Colour::Moss,
+        Colour::Rust,
+        Colour::Rose,
+        Colour::Pine,
+        Colour::Slate,
     ];
 
     /// In light and in dark surroundings.
@@ -79,6 +91,12 @@ impl Colour {
             Colour::Grey => ("#6E7781", "#9AA4AF"),
             Colour::Silver => ("#BCC3CB", "#565F6B"),
             Colour::Olive => ("#7A7A00", "#E3DC5A"),
+            Colour::Azure => ("#3D9AD1", "#4FB0EE"),
+            Colour::Moss => ("#5F5F00", "#E3DC5B"),
+            Colour::Rust => ("#8F2A00", "#D9480F"),
+            Colour::Rose => ("#B0508A", "#F3B8D8"),
+            Colour::Pine => ("#00503A", "#1FA37C"),
+            Colour::Slate => ("#6D7680", "#7E8893"),
         }
     }
 }
@@ -155,17 +173,18 @@ impl Ink {
         Ink(Colour::Grey, Dash::Dots),
     ];
 
-    /// The ink of an outcome's area.
+    /// The ink of an outcome's area. Ok is told from all others, and each from those that it
+    /// is stacked between, by its lightness alone: without any colours they stay apart.
     pub(in crate::report) fn outcome(outcome: Outcome) -> Ink {
         let colour = match outcome {
-            Outcome::Ok => Colour::Blue,
-            Outcome::Rejected => Colour::Olive,
+            Outcome::Ok => Colour::Azure,
+            Outcome::Rejected => Colour::Moss,
             Outcome::ClientError => Colour::Orange,
-            Outcome::ServerError => Colour::Vermillion,
-            Outcome::CheckFailed => Colour::Purple,
-            Outcome::Timeout => Colour::Green,
-            Outcome::TransportError => Colour::Sky,
-            Outcome::Unsent => Colour::Grey,
+            Outcome::ServerError => Colour::Rust,
+            Outcome::CheckFailed => Colour::Rose,
+            Outcome::Timeout => Colour::Pine,
+            Outcome::TransportError => Colour::Text,
+            Outcome::Unsent => Colour::Slate,
         };
         Ink(colour, Dash::Solid)
     }
@@ -250,12 +269,34 @@ mod tests {
         0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
     }
 
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
+        a.max(b) / a.min(b)
+    }
+
+    #[test]
+    fn outcomes_are_told_apart_by_their_lightness_alone() {
+        let apart = |a: Outcome, b: Outcome| {
+            let ((a_light, a_dark), (b_light, b_dark)) =
+                (Ink::outcome(a).0.values(), Ink::outcome(b).0.values());
+            for (theme, x, y) in [("light", a_light, b_light), ("dark", a_dark, b_dark)] {
+                assert!(contrast(x, y) >= 1.25, "{a:?} {b:?} {theme} {}", contrast(x, y));
+            }
+        };
+        Outcome::ALL.windows(2).for_each(|pair| apart(pair[0], pair[1]));
+        let failed = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Ok);
+        failed.for_each(|outcome| apart(Outcome::Ok, outcome));
+    }
+
+    #[test]
+    fn no_two_colours_are_the_same_in_light() {
+        let light: std::collections::HashSet<&str> =
+            Colour::ALL.iter().map(|colour| colour.values().0).collect();
+        assert_eq!(light.len(), Colour::ALL.len(), "a light colour names its dark one");
+    }
+
     #[test]
     fn lines_and_texts_stand_out_from_the_background() {
-        let contrast = |a: &str, b: &str| {
-            let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
-            a.max(b) / a.min(b)
-        };
         let (white, black) = Colour::Background.values();
         for colour in Colour::ALL {
             let least = match colour {

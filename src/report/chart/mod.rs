@@ -83,8 +83,7 @@ impl Chart {
     pub fn description(self) -> &'static str {
         match self {
             Chart::ResponseOverTime => {
-                "Median, p95, p99 and longest response time of each stretch of the run, with the \
-                 limits of the objectives."
+                "Median, p95, p99 and longest response time of each stretch of the run."
             }
             Chart::ByPercentile => {
                 "Response time and service time by percentile; the distance between the two is \
@@ -94,9 +93,7 @@ impl Chart {
                 "Requests offered, sent and completed per second, and requests in flight."
             }
             Chart::Outcomes => "Requests per second by outcome, stacked.",
-            Chart::Saturation => {
-                "CPU, memory and event-loop delay of the target, and CPU of the generator."
-            }
+            Chart::Saturation => "How full target and generator were.",
             Chart::Steps => "p95 and p99 of the response time of each step beside their limits.",
         }
     }

@@ -15,6 +15,20 @@ const HEIGHT: i32 = 110;
 
 type Values<'a> = &'a [Option<f64>];
 
+/// What is drawn, in a sentence that begins with a blank: nothing that was not measured.
+pub(super) fn caption(timeline: &Timeline) -> String {
+    let known = |values: Values| values.iter().flatten().any(|value| value.is_finite());
+    let drawn = [
+        ("CPU of the target", known(&timeline.target_cpu)),
+        ("CPU of the generator", known(&timeline.generator_cpu)),
+        ("resident memory of the target", known(&timeline.target_rss)),
+        ("its event-loop delay", known(&timeline.event_loop_delay)),
+    ];
+    let drawn: Vec<&str> =
+        drawn.iter().filter(|(_, known)| *known).map(|(what, _)| *what).collect();
+    if drawn.is_empty() { String::new() } else { format!(" Drawn are: {}.", drawn.join(", ")) }
+}
+
 /// One panel: its axis and its lines.
 struct Part<'a> {
     y: Axis,

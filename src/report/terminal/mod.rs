@@ -44,9 +44,15 @@ pub fn render(report: &Report, style: Style) -> String {
         generator(report, screen),
         findings(&report.assessment.findings, screen),
         unknowns(&report.assessment.limits_of_knowledge, screen),
-        files(report.folder, report.exit_code, screen),
+        report_file(report.folder) + &files(report.folder, report.exit_code, screen),
     ];
     joined(sections)
+}
+
+/// What to open in a browser.
+pub(super) fn report_file(folder: Option<&str>) -> String {
+    let path = folder.map(|folder| plain::line(folder).trim_end_matches('/').to_owned());
+    path.map(|path| format!("report     {path}/report.html\n")).unwrap_or_default()
 }
 
 /// The sections that say something, an empty line between them.

@@ -20,7 +20,8 @@ fn the_failing_run_reads_as_before() {
 
 /// Columns of the widest line; the folder may be longer.
 fn widest(text: &str) -> usize {
-    let lines = text.lines().filter(|line| !line.starts_with("files "));
+    let is_path = |line: &&str| line.starts_with("files ") || line.starts_with("report ");
+    let lines = text.lines().filter(|line| !is_path(line));
     lines.map(plain::width).max().unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::ceiling;
 use super::super::check::Check;
 use super::super::document::Pointer;
 use super::super::load::{Load, Stage};
@@ -41,7 +42,11 @@ pub(super) fn load(raw: &RawLoad, check: &mut Check<'_>) -> Option<Load> {
             fault.help("add a stage such as { \"for\": \"60s\", \"rate\": \"100/s\" }"),
         );
     }
-    Some(Load { arrivals: raw.arrivals, seed: raw.seed, stages })
+    let load = Load { arrivals: raw.arrivals, seed: raw.seed, stages };
+    if let Some(fault) = ceiling::length_fault(load.length()) {
+        check.value(&at, fault);
+    }
+    Some(load)
 }
 
 fn stage(raw: &RawStage, at: &Pointer, check: &mut Check<'_>) -> Option<Stage> {
@@ -91,6 +96,9 @@ fn rate(text: &str) -> Result<Rate, Fault> {
         let fault = Fault::new(format!("the rate \"{text}\" has no unit"));
         return Err(fault.help(format!("write \"{text}/s\" for so many per second")));
     }
-    let fault = |error| Fault::from(error).help("for a ramp write \"50/s -> 200/s\"");
+    let fault = |error| match Fault::from(error) {
+        fault if fault.help.is_some() => fault,
+        fault => fault.help("for a ramp write \"50/s -> 200/s\""),
+    };
     text.parse().map_err(fault)
 }

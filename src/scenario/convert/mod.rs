@@ -7,6 +7,8 @@ mod arms;
 mod flows;
 mod load;
 mod objectives;
+mod other_objectives;
+mod program;
 mod request;
 mod target;
 
@@ -15,6 +17,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::ceiling::{Ceiling, requests_per_iteration};
 use super::check::Check;
 use super::document::Pointer;
 use super::entries::Entries;
@@ -56,7 +59,7 @@ impl Sections {
         let prefix = target.as_ref().map(target::prefix).unwrap_or_default();
         let at = Pointer::default().key("variables");
         let constants = constants(&raw.variables, &at, check);
-        Sections {
+        let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
             hash: hash(raw, check),
@@ -65,6 +68,24 @@ impl Sections {
             load: load::load(&raw.load, check),
             limits: limits(&raw.limits, check),
             allow,
+        };
+        sections.is_within_reach(origin, check);
+        sections
+    }
+
+    /// No stage asks for more than a machine of this size can send.
+    fn is_within_reach(&self, origin: &Origin, check: &mut Check<'_>) {
+        let (Some(load), Some(limits), Some(cores)) = (&self.load, &self.limits, origin.cores)
+        else {
+            return;
+        };
+        let per_iteration = requests_per_iteration(&self.walks.flows, &self.walks.steps);
+        let ceiling = Ceiling::of_run(cores, limits.workers);
+        let at = Pointer::default().key("load").key("stages");
+        for (index, stage) in load.stages.iter().enumerate() {
+            if let Some(fault) = ceiling.fault(stage, per_iteration) {
+                check.value(&at.item(index).key("rate"), fault);
+            }
         }
     }
 

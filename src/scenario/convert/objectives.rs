@@ -9,8 +9,8 @@ use super::super::model::StepId;
 use super::super::problems::{Fault, nearest};
 use super::super::raw::RawSlo;
 use super::super::slo::{FailureShare, Metric, Scope, Slo, Threshold, Windows};
-use super::Sections;
 use super::flows::Walks;
+use super::{Sections, other_objectives};
 use crate::units::{Quantile, Ratio, format_duration, parse_duration};
 
 const SHARES: [(&str, FailureShare); 8] = [
@@ -111,6 +111,25 @@ pub(crate) fn recorded(text: &str) -> Option<Slo> {
 
 /// Reads one objective; `written` is the text with nothing filled in.
 fn objective(text: &str, written: &str, scope: Scope) -> Result<Slo, Fault> {
+    own_objective(text, written, scope).map_err(|fault| {
+        // A word of ours, mistyped, is better advice than one that another tool may have meant.
+        let is_near = |help: &String| {
+            let ours = help.contains("_rate\"?") || help.contains("availability\"?");
+            ours || help.contains("write \"max\"")
+        };
+        if fault.help.as_ref().is_some_and(is_near) {
+            return fault;
+        }
+        let meant = other_objectives::meant(text);
+        let meant = meant.filter(|meant| own_objective(meant, meant, scope).is_ok());
+        match meant {
+            Some(meant) => fault.help(format!("write \"{meant}\"")),
+            None => fault,
+        }
+    })
+}
+
+fn own_objective(text: &str, written: &str, scope: Scope) -> Result<Slo, Fault> {
     let parts = Parts::split(text)?;
     let (limit, windows) = match parts.rest.split_once(" for ") {
         Some((limit, windows)) => (limit.trim(), Some(self::windows(windows)?)),

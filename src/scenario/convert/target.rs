@@ -1,5 +1,7 @@
 //! The system under test: where it is, whether it may be loaded, how to start it.
 
+use std::time::Duration;
+
 use url::{Host, Url};
 
 use super::super::check::Check;
@@ -10,9 +12,9 @@ use super::super::problems::Fault;
 use super::super::raw::{RawReady, RawScenario, RawTarget};
 use super::super::read::Origin;
 use super::super::template::parse::url_fault;
-use super::arms;
 use super::load::positive;
 use super::request::header_fault;
+use super::{arms, program};
 
 /// The header that carries each request's id if the scenario does not say.
 const REQUEST_ID: &str = "x-request-id";
@@ -20,6 +22,10 @@ const REQUEST_ID: &str = "x-request-id";
 const READY_WITHIN: &str = "30s";
 /// The same for one that runs already, or does not.
 const ANSWERS_WITHIN: &str = "5s";
+
+/// How long the port of a target that runs already may refuse connections, if the scenario
+/// does not say how long it may take to get ready: nobody listens there.
+const REFUSED: Duration = Duration::from_secs(1);
 
 /// The hosts that may be loaded, from the file and from the caller, normalised.
 pub(super) fn allowed(raw: &RawScenario, origin: &Origin, check: &mut Check<'_>) -> Vec<String> {
@@ -45,8 +51,17 @@ pub(super) fn target(
     let at = Pointer::default().key("target");
     let address = address(raw, allow, &at, check);
     let start = start(raw, origin, &at, check);
+    if let Some(start) = start.as_ref().filter(|_| origin.looks) {
+        program::look(start, raw.cwd.is_some(), &at, check);
+    }
     let within = if raw.command.is_some() { READY_WITHIN } else { ANSWERS_WITHIN };
     let ready = ready(raw.ready.as_ref(), within, &at.key("ready"), check);
+    let is_patient =
+        raw.command.is_some() || raw.ready.as_ref().is_some_and(|ready| ready.within.is_some());
+    let ready = ready.map(|ready| match is_patient {
+        true => ready,
+        false => Ready { refused_for: REFUSED, ..ready },
+    });
     let metrics = path(raw.metrics.as_deref(), &at.key("metrics"), check);
     let arms = arms::arms(raw, &at, check);
     let request_id = request_id(raw, &at.key("request_id"), check);
@@ -182,6 +197,13 @@ fn host(text: &str) -> Result<String, Fault> {
 }
 
 fn permitted(address: HttpAddress, allow: &[String]) -> Result<HttpAddress, Fault> {
+    let ip = address.host.parse::<std::net::IpAddr>();
+    if let Some(ip) = ip.ok().filter(std::net::IpAddr::is_unspecified) {
+        let host = if ip.is_ipv4() { "127.0.0.1" } else { "::1" };
+        let here = HttpAddress { host: host.to_owned(), ..address };
+        let fault = Fault::new(format!("{ip} is where a server listens, not where it is reached"));
+        return Err(fault.help(format!("write \"{here}\" for a server on this machine")));
+    }
     if is_loopback(&address.host) || allow.contains(&address.host) {
         return Ok(address);
     }
@@ -254,7 +276,8 @@ fn ready(
     let within = positive(&check.fill(within));
     let within = check.accept(&at.key("within"), within);
     let path = path(raw.and_then(|raw| raw.path.as_deref()), &at.key("path"), check);
-    Some(Ready { path, within: within? })
+    let within = within?;
+    Some(Ready { path, within, refused_for: within })
 }
 
 /// The header that carries each request's id.
