@@ -79,9 +79,11 @@ impl Secrets {
 
     /// The text with every remembered value replaced by `[redacted]`.
     pub fn redact(&self, text: &str) -> String {
-        let patterns = self.0.iter().flat_map(|secret| &secret.patterns);
-        let mut hidden: Vec<Range<usize>> =
-            patterns.flat_map(|pattern| pattern.places(text)).collect();
+        let mut hidden = self.places(text);
+        if let Some((plain, at)) = plain_url(text) {
+            let found = self.places(&plain).into_iter();
+            hidden.extend(found.map(|range| at[range.start]..at[range.end]));
+        }
         hidden.sort_by_key(|range| range.start);
         let mut shown = String::with_capacity(text.len());
         let mut done = 0;
@@ -94,6 +96,11 @@ impl Secrets {
         }
         shown.push_str(&text[done..]);
         shown
+    }
+
+    fn places(&self, text: &str) -> Vec<Range<usize>> {
+        let patterns = self.0.iter().flat_map(|secret| &secret.patterns);
+        patterns.flat_map(|pattern| pattern.places(text)).collect()
     }
 
     fn remember(&mut self, value: &str, as_word: bool) {
@@ -167,6 +174,24 @@ fn ends_escaped(text: &str) -> bool {
     letter || tail(b"%", 2) || tail(b"\\u", 4) || tail(b"\\x", 2)
 }
 
+/// The text with each `%2D` that stands for a character of ASCII decoded, as anything may be
+/// encoded that need not be, and where each byte of it came from; `None` if there is none.
+fn plain_url(text: &str) -> Option<(String, Vec<usize>)> {
+    let escaped = |at: usize| {
+        let digits = text.get(at + 1..at + 3).filter(|_| text.as_bytes()[at] == b'%')?;
+        u8::from_str_radix(digits, 16).ok().filter(|byte| (b' '..0x7f).contains(byte))
+    };
+    let (mut plain, mut from, mut at) = (String::new(), Vec::new(), 0);
+    while let Some(c) = text[at..].chars().next() {
+        let (c, taken) = escaped(at).map_or((c, c.len_utf8()), |byte| (char::from(byte), 3));
+        from.extend((0..c.len_utf8()).map(|byte| at + byte));
+        plain.push(c);
+        at += taken;
+    }
+    from.push(at);
+    (plain.len() < text.len()).then_some((plain, from))
+}
+
 /// All letters of base64 around a place.
 fn base64_around(text: &str, start: usize, end: usize) -> Range<usize> {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || "+/-_=".contains(c);
@@ -182,6 +207,8 @@ fn patterns(value: &str, found: Found) -> Vec<Pattern> {
         in_url(value, ""),
         in_url(value, "!'()*"),
         in_url(value, ":/?#[]@!$&'()*+,;="),
+        // What is left of it once characters of ASCII are decoded.
+        in_url(value, " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"),
         in_url(value, "").replace("%20", "+"),
         in_json(value, false),
         in_json(value, true),
@@ -361,6 +388,7 @@ mod tests {
             "s3cr3t-%2Ft%22%C3%B8%26ken",
             "s3cr3t-%2ft%22%c3%b8%26ken",
             "s3cr3t-/t%22%C3%B8&ken",
+            "%733cr3t%2D%2Ft%22%c3%b8%26ke%6e",
             "s3cr3t-/t\\\"ø&ken",
             "s3cr3t-/t\\\"\\u00f8&ken",
             "s3cr3t-\\/t\\\"ø&ken",

@@ -18,7 +18,8 @@ pub(super) fn meant(text: &str) -> Option<String> {
         return Some(format!("check_failure_rate {less} {}", percent(1.0 - share.0)));
     }
     if let Some(quantile) = quantile(metric) {
-        let limit = if at.is_none() { "200ms".to_owned() } else { time(limit) };
+        let usual = if quantile.starts_with("p9") && quantile < "p99".to_owned() { "200ms" } else { "500ms" };
+        let limit = if at.is_none() { usual.to_owned() } else { time(limit) };
         return Some(format!("{quantile} {less} {limit}"));
     }
     let is_rate = ["failed", "error", "rate", "fail"].iter().any(|word| metric.contains(word));
