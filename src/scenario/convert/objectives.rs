@@ -357,15 +357,17 @@ mod tests {
 
     #[test]
     fn what_is_no_objective_is_refused_with_advice() {
-        refused("p99", "write it like");
-        refused("p99 = 1s", "write it like");
+        refused("p99", "write \"p99 < 500ms\"");
+        refused("foo", "write it like");
+        refused("p99 = 1s", "write \"p99 < 1s\"");
         refused("p99 < 500", "length of time");
         refused("p99 < 0s", "cannot be zero");
         refused("p100 < 1s", "write \"max\"");
         refused("p99.99999999999999 < 1s", "too many digits");
-        refused("avg < 1s", "use \"p50\"");
+        refused("avg < 1s", "write \"p50 < 1s\"");
         refused("eror_rate < 1%", "did you mean \"error_rate\"?");
-        refused("latency < 1s", "valid here");
+        refused("latency < 1s", "write \"p95 < 1s\"");
+        refused("speed < 1s", "valid here");
         refused("error_rate > 1%", "error_rate < 1%");
         refused("error_rate < 100%", "always holds");
         refused("error_rate < 500ms", "a share");

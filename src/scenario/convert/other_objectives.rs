@@ -8,7 +8,7 @@ use crate::units::{Ratio, trim_zeros};
 /// What an objective of another tool would be here.
 pub(super) fn meant(text: &str) -> Option<String> {
     let lower = text.trim().to_lowercase();
-    let at = lower.find(['<', '>']);
+    let at = lower.find(['<', '>']).or_else(|| lower.find('='));
     let (metric, rest) = lower.split_at(at.unwrap_or(lower.len()));
     let inclusive = rest.get(1..2) == Some("=");
     let limit = rest.trim_start_matches(['<', '>', '=']).trim();
@@ -18,7 +18,8 @@ pub(super) fn meant(text: &str) -> Option<String> {
         return Some(format!("check_failure_rate {less} {}", percent(1.0 - share.0)));
     }
     if let Some(quantile) = quantile(metric) {
-        let usual = if quantile.starts_with("p9") && quantile < "p99".to_owned() { "200ms" } else { "500ms" };
+        let is_high = quantile == "max" || quantile.starts_with("p99");
+        let usual = if is_high { "500ms" } else { "200ms" };
         let limit = if at.is_none() { usual.to_owned() } else { time(limit) };
         return Some(format!("{quantile} {less} {limit}"));
     }
