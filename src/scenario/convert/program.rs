@@ -95,8 +95,7 @@ fn found_program(program: &str, start: &StartCommand, check: &Check<'_>) -> Resu
     }
     let own = start.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
     let Some(search) = own.or_else(|| check.environment.variable("PATH")) else { return Ok(()) };
-    let folders: Vec<PathBuf> =
-        std::env::split_paths(&search).map(|folder| start.folder.join(folder)).collect();
+    let folders: Vec<PathBuf> = search.split(':').map(|folder| start.folder.join(folder)).collect();
     if folders.iter().any(|folder| is_executable(&folder.join(program))) {
         return Ok(());
     }
