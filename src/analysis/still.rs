@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn one_long_stop_is_one() {
         let took = |due, _, chance| log_normal(4.0, 0.4, chance) + wait(due, 100.0, 20.6, 1.5);
-        check(&record(120, 2, took), "once, for about 1,500 ms, in second 20");
+        check(&record(120, 2, took), "once, for about 1.5 s, in second 20");
     }
 
     #[test]
