@@ -2,7 +2,8 @@
 //!
 //! One formula serves all stages. From rate `a` to rate `b` over `D` seconds, with
 //! `k = (b − a)/D`, the `n`-th arrival comes at `t(n) = 2n / (a + √(a² + 2kn))`.
-//! Uniform arrivals put in n = 1, 2, 3 …; Poisson arrivals put in running sums of
+//! Uniform arrivals put in n = ½, 1½, 2½ …, so that each stands in the middle of its share
+//! of the time and none on the end of a stage; Poisson arrivals put in running sums of
 //! unit exponentials. The unfinished part of `n` is carried over a stage's border,
 //! so the number of arrivals follows the area under the rate across all stages.
 //!
@@ -63,7 +64,8 @@ impl Slope {
     /// When the `n`-th arrival of this stage is due, always inside the stage.
     fn time_of(&self, n: f64) -> Moment {
         let root = (self.rate * self.rate + 2.0 * self.growth * n).max(0.0).sqrt();
-        let seconds = 2.0 * n / (self.rate + root);
+        // At n = 0 of a stage that begins at rate 0 it is 0 / 0.
+        let seconds = if n > 0.0 { 2.0 * n / (self.rate + root) } else { 0.0 };
         let offset = (seconds * 1e9).round() as u64;
         Moment(self.start_ns + offset.min(self.length_ns.saturating_sub(1)))
     }
@@ -80,7 +82,11 @@ impl Arrivals {
             stages.push(slope);
         }
         let random = Xoshiro256PlusPlus::seed_from_u64(load.seed);
-        Arrivals { stages, stage: 0, process: load.arrivals, random, count: 0.0, index: 0 }
+        let count = match load.arrivals {
+            ArrivalProcess::Uniform => -0.5,
+            ArrivalProcess::Poisson => 0.0,
+        };
+        Arrivals { stages, stage: 0, process: load.arrivals, random, count, index: 0 }
     }
 
     /// Every `of`-th arrival, beginning with number `part`.
@@ -101,9 +107,10 @@ impl Iterator for Arrivals {
 
     fn next(&mut self) -> Option<Arrival> {
         self.count += self.step();
-        // Sums of whole numbers and areas such as 0.1 × 30 differ in the last bits.
-        while self.count > self.stages.get(self.stage)?.area + 1e-9 {
-            self.count -= self.stages[self.stage].area;
+        // Sums of whole numbers and areas such as 0.1 × 30 differ in the last bits; what is
+        // due on a stage's end belongs to the next one.
+        while self.count > self.stages.get(self.stage)?.area - 1e-9 {
+            self.count = (self.count - self.stages[self.stage].area).max(0.0);
             self.stage += 1;
         }
         let arrival =
@@ -171,15 +178,21 @@ mod tests {
     #[test]
     fn a_constant_rate_is_evenly_spaced() {
         let times = uniform(vec![stage(2.0, 2.0, 2.0)]);
-        assert_eq!(times[..3], [0.5, 1.0, 1.5]);
-        assert_eq!(times.len(), 4);
-        assert!(times[3] < 2.0, "the last one stays inside its stage");
+        assert_eq!(times, [0.25, 0.75, 1.25, 1.75]);
+        let times = uniform(vec![stage(3.0, 40.0, 40.0), stage(2.0, 40.0, 40.0)]);
+        assert_eq!(times.len(), 200);
+        let gaps = times.windows(2).map(|pair| ((pair[1] - pair[0]) * 1e9).round());
+        assert!(gaps.into_iter().all(|gap| gap == 25e6), "also over a stage's border");
+        for second in 0..5 {
+            let inside = times.iter().filter(|time| time.floor() as i32 == second);
+            assert_eq!(inside.count(), 40, "in second {second}");
+        }
     }
 
     #[test]
     fn a_pause_has_no_arrivals_and_carries_the_unfinished_part() {
         let times = uniform(vec![stage(1.5, 1.0, 1.0), stage(5.0, 0.0, 0.0), stage(2.0, 1.0, 1.0)]);
-        assert_eq!(times, [1.0, 7.0, 8.0]);
+        assert_eq!(times, [0.5, 6.5, 7.5]);
     }
 
     #[test]
@@ -195,6 +208,14 @@ mod tests {
         let nearly = uniform(vec![stage(100.0, 1000.0, 1000.0 + 1e-7)]);
         let apart = flat.iter().zip(&nearly).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(apart < 1e-8, "{apart}");
+    }
+
+    #[test]
+    fn what_is_due_at_the_end_of_a_stage_is_the_next_ones() {
+        assert_eq!(uniform(vec![stage(1.5, 1.0, 1.0)]), [0.5], "nothing is due at the end");
+        let up = uniform(vec![stage(1.5, 1.0, 1.0), stage(2.0, 0.0, 2.0)]);
+        assert_eq!(up[1], 1.5, "a stage that begins at rate 0");
+        assert!(up.iter().all(|time| time.is_finite()));
     }
 
     #[test]

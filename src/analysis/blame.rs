@@ -131,5 +131,5 @@ fn is_excusable(outcome: Outcome, share: FailureShare) -> bool {
 
 /// Not sent for want of something that is the generator's to have.
 pub fn not_sent(counts: &StepCounts) -> u64 {
-    counts.cause(Cause::Descriptors) + counts.cause(Cause::Ports)
+    [Cause::Descriptors, Cause::Ports, Cause::Late].map(|cause| counts.cause(cause)).iter().sum()
 }

@@ -6,11 +6,8 @@
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
-use crate::analysis::memory;
-use crate::analysis::own_world;
-use crate::analysis::still;
 use crate::analysis::wording::{count, counted, millis, percent};
-use crate::analysis::worked;
+use crate::analysis::{blame, memory, own_world, still, worked};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
 use crate::record::run::MetricHead;
@@ -76,7 +73,7 @@ fn unsent(facts: &Facts) -> Option<Finding> {
     let share = sum.0 as f64 / sum.1.max(1) as f64;
     (share > MOST_UNSENT || worst > MOST_UNSENT_OF_SECOND).then(|| {
         let evidence = format!(
-            "{} of {} due requests were not sent while the generator was late or out of \
+            "{} of {} due requests were not sent, as the generator was late or out of \
              descriptors or ports; in the worst second {}",
             count(sum.0),
             count(sum.1),
@@ -94,7 +91,7 @@ fn generators_unsent(facts: &Facts, second: u32) -> (u64, u64) {
     let late = facts.late.contains(&second);
     let blamed = |step: &StepCounts| {
         let full = if late { step.cause(Cause::InFlightLimit) } else { 0 };
-        step.cause(Cause::Descriptors) + step.cause(Cause::Ports) + full
+        blame::not_sent(step) + full
     };
     (steps.iter().map(blamed).sum(), steps.iter().map(|step| step.planned).sum())
 }

@@ -6,13 +6,22 @@
 //! | connecting | refused, time limit | closed |
 //! | busy | response complete | idle, or closed when it may not be reused |
 //! | busy | broken, time limit | closed |
+//! | busy | the other side's end, and no answer yet | busy, until it is known whether the request reached it |
 //! | idle | a request | busy |
-//! | idle | bytes, or the other side closes | closed |
+//! | idle | bytes, or the other side's end | closed |
+//! | idle, never used | few requests are due | closed |
+//!
+//! That the other side has ended its stream may be learnt with an answer, before it, or
+//! while the connection is idle; from then on it serves no other request. Some targets end
+//! it a moment after each answer, unannounced, and a request may cross that on the wire. So
+//! where several connections in a row were ended before they were used again, each rests for
+//! a moment before it is; one that could be used again after all ends that.
 //!
 //! When all that are allowed are in use, requests wait in the order they came; that wait
 //! is part of their response time, as the ceiling is the scenario's, not the generator's
 //! lag.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use slab::Slab;
@@ -23,8 +32,15 @@ use crate::http1::response::{Expected, Response};
 use crate::scenario::model::Step;
 use crate::units::Moment;
 
-/// A connection is not used again when the target may be about to close it.
+/// A connection is not used again when the target may be about to close it: so long before
+/// the time that it named, and at most half of that time.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
+
+/// So many connections in a row that the target ended before they could be used again make
+/// one careful.
+const CAREFUL_FROM: u32 = 3;
+/// How long a connection rests then, in nanoseconds.
+const REST: u64 = 50_000_000;
 
 /// A connection that may be gone: its place, and which of the connections that were ever
 /// there.
@@ -73,10 +89,25 @@ pub struct Connection {
     pub heard: Vec<u8>,
     /// What the kernel did not take of the request.
     pub unwritten: Vec<u8>,
-    /// Whether it lay idle before: it may have been closed since.
-    pub was_idle: bool,
+    /// Whether it has served a request: the target may close it at any time.
+    pub has_served: bool,
+    /// What is known of the other side's end.
+    pub end: StreamEnd,
+    /// Bytes of the request under way that the kernel took.
+    pub written: usize,
     /// The moments of the request under way.
     pub times: Times,
+}
+
+/// What is known of the other side's end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// It is open, as far as is known.
+    Open,
+    /// It writes no more (FIN).
+    Ended,
+    /// It was broken off before the end of its stream (RST).
+    Reset,
 }
 
 /// The moments of a request on a connection.
@@ -104,6 +135,7 @@ impl Connection {
         self.body.clear();
         self.heard.clear();
         self.unwritten.clear();
+        self.written = 0;
         self.times = Times { ready, ..Times::default() };
     }
 
@@ -115,7 +147,7 @@ impl Connection {
 
     /// Whether it may serve another request after a complete response.
     pub fn is_reusable(&self) -> bool {
-        self.response.keeps_alive() && self.unwritten.is_empty()
+        self.response.keeps_alive() && self.unwritten.is_empty() && self.end == StreamEnd::Open
     }
 }
 
@@ -123,7 +155,16 @@ impl Connection {
 #[derive(Debug)]
 pub struct Connections {
     all: Slab<Connection>,
+    /// Those that have served, the one used last at the end.
     idle: Vec<ConnectionKey>,
+    /// Those that were opened ahead of need, the oldest first: a target that serves one
+    /// connection at a time waits at the one that it accepted first.
+    fresh: VecDeque<ConnectionKey>,
+    /// Those that have just served a target that may be about to close them, the oldest
+    /// first, and since when they rest.
+    resting: VecDeque<(ConnectionKey, Moment)>,
+    /// How many in a row the target ended before they could be used again.
+    ended_unused: u32,
     births: u32,
     most: usize,
     /// How long the target said, last of all, that it keeps idle connections.
@@ -138,6 +179,9 @@ impl Connections {
         Connections {
             all: Slab::new(),
             idle: Vec::new(),
+            fresh: VecDeque::new(),
+            resting: VecDeque::new(),
+            ended_unused: 0,
             births: 0,
             most,
             idle_limit: None,
@@ -157,7 +201,7 @@ impl Connections {
 
     /// Whether nothing is idle or being opened ahead of need.
     pub fn has_no_spare(&self) -> bool {
-        self.idle.is_empty() && self.ahead == 0
+        self.idle.is_empty() && self.fresh.is_empty() && self.ahead == 0
     }
 
     /// The key that the next new one will have.
@@ -177,7 +221,9 @@ impl Connections {
             body: Vec::new(),
             heard: Vec::new(),
             unwritten: Vec::new(),
-            was_idle: false,
+            has_served: false,
+            end: StreamEnd::Open,
+            written: 0,
             times: Times::default(),
         };
         let place = self.all.insert(connection) as u32;
@@ -200,13 +246,31 @@ impl Connections {
 
     /// Keeps a connection for the next request.
     pub fn keep(&mut self, key: ConnectionKey, now: Moment) {
-        if let Some(connection) = self.find(key) {
-            let was_ahead = matches!(connection.state, State::Connecting(_, None));
-            connection.state = State::Idle(now);
-            connection.was_idle = true;
-            self.ahead -= usize::from(was_ahead);
-            self.idle.push(key);
+        let Some(connection) = self.find(key) else { return };
+        let was_ahead = matches!(connection.state, State::Connecting(_, None));
+        connection.state = State::Idle(now);
+        let has_served = connection.has_served;
+        self.ahead -= usize::from(was_ahead);
+        match has_served {
+            true if self.ended_unused >= CAREFUL_FROM => self.resting.push_back((key, now)),
+            true => self.idle.push(key),
+            false => self.fresh.push_back(key),
         }
+    }
+
+    /// A connection has served a request.
+    pub fn served(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.find(key) else { return };
+        if std::mem::replace(&mut connection.has_served, true) {
+            self.ended_unused = 0;
+        }
+    }
+
+    /// Closes a connection that the target has ended although it could have served again.
+    pub fn close_ended(&mut self, key: ConnectionKey) {
+        let has_served = self.find(key).is_some_and(|connection| connection.has_served);
+        self.ended_unused = self.ended_unused.saturating_add(u32::from(has_served));
+        self.close(key);
     }
 
     /// The target said how long it keeps idle connections, or did not.
@@ -214,10 +278,11 @@ impl Connections {
         self.idle_limit = limit.or(self.idle_limit);
     }
 
-    /// The idle connection used last, as it is the least likely to have been closed.
+    /// The idle connection used last, as it is the least likely to have been closed; or else
+    /// the first of those that were opened ahead of need.
     pub fn take_idle(&mut self, now: Moment) -> Option<ConnectionKey> {
         let limit = self.idle_limit;
-        while let Some(key) = self.idle.pop() {
+        while let Some(key) = self.next_idle(now) {
             match self.find(key) {
                 Some(connection) if connection.is_fresh(now, limit) => return Some(key),
                 Some(_) => self.close(key),
@@ -226,13 +291,33 @@ impl Connections {
         }
         None
     }
+
+    fn next_idle(&mut self, now: Moment) -> Option<ConnectionKey> {
+        let has_room = self.has_room();
+        let has_rested = |rest: &mut (ConnectionKey, Moment)| now.since(rest.1) >= REST;
+        let rested = self.resting.pop_front_if(has_rested).map(|(key, _)| key);
+        rested
+            .or_else(|| self.idle.pop())
+            .or_else(|| self.fresh.pop_front())
+            // Better than to wait for one.
+            .or_else(|| if has_room { None } else { self.resting.pop_front().map(|rest| rest.0) })
+    }
+
+    /// Closes those that were opened ahead of need and have served nobody. One that is still
+    /// being opened is closed once it is open and not needed.
+    pub fn close_unused(&mut self) {
+        while let Some(key) = self.fresh.pop_front() {
+            self.close(key);
+        }
+    }
 }
 
 impl Connection {
     fn is_fresh(&self, now: Moment, limit: Option<Duration>) -> bool {
         let State::Idle(since) = self.state else { return false };
         let idle = Duration::from_nanos(now.since(since));
-        limit.is_none_or(|limit| idle + IDLE_MARGIN < limit)
+        self.end == StreamEnd::Open
+            && limit.is_none_or(|limit| idle + IDLE_MARGIN.min(limit / 2) < limit)
     }
 }
 
@@ -262,8 +347,10 @@ mod tests {
         assert!(!connections.has_no_spare());
         let second = open(&mut connections, Some(7));
         assert!(!connections.has_room());
-        connections.keep(first, Moment(1));
-        connections.keep(second, Moment(2));
+        for (key, at) in [(first, 1), (second, 2)] {
+            connections.find(key).unwrap().has_served = true;
+            connections.keep(key, Moment(at));
+        }
         assert_eq!(connections.take_idle(Moment(3)), Some(second));
         assert_eq!(connections.take_idle(Moment(3)), Some(first));
         assert_eq!(connections.take_idle(Moment(3)), None);
@@ -286,13 +373,85 @@ mod tests {
     #[test]
     fn a_connection_that_the_target_may_be_closing_is_not_used() {
         let mut connections = Connections::new(2);
-        connections.limit_idling(Some(Duration::from_secs(5)));
-        connections.limit_idling(None);
-        for (idle, is_used) in [(3 * SECOND, true), (4 * SECOND, false)] {
+        for (limit, idle, is_used) in [
+            (5_000, 3 * SECOND, true),
+            (5_000, 4 * SECOND, false),
+            (1_000, SECOND / 100, true),
+            (1_000, SECOND / 2, false),
+            (0, 1, false),
+        ] {
+            connections.limit_idling(Some(Duration::from_millis(limit)));
             let key = open(&mut connections, None);
             connections.keep(key, Moment(0));
-            assert_eq!(connections.take_idle(Moment(idle)).is_some(), is_used);
+            let taken = connections.take_idle(Moment(idle));
+            assert_eq!(taken.is_some(), is_used, "{limit} ms, idle for {idle} ns");
+            assert_eq!(connections.open(), usize::from(is_used), "what was not used is closed");
+            connections.close(key);
         }
-        assert_eq!(connections.open(), 1, "what was not used is closed");
+    }
+
+    #[test]
+    fn a_limit_that_is_not_named_again_still_holds() {
+        let mut connections = Connections::new(1);
+        connections.limit_idling(Some(Duration::from_secs(5)));
+        connections.limit_idling(None);
+        let key = open(&mut connections, None);
+        connections.keep(key, Moment(0));
+        assert_eq!(connections.take_idle(Moment(4 * SECOND)), None);
+    }
+
+    #[test]
+    fn those_opened_ahead_serve_in_the_order_of_their_opening_and_after_the_used_ones() {
+        let mut connections = Connections::new(4);
+        let keys: Vec<ConnectionKey> = (0..4).map(|_| open(&mut connections, None)).collect();
+        connections.find(keys[3]).unwrap().has_served = true;
+        for key in &keys {
+            connections.keep(*key, Moment(1));
+        }
+        assert_eq!(connections.take_idle(Moment(2)), Some(keys[3]));
+        assert_eq!(connections.take_idle(Moment(2)), Some(keys[0]));
+        connections.close_unused();
+        assert_eq!((connections.take_idle(Moment(2)), connections.open()), (None, 2));
+        assert!(connections.has_no_spare());
+    }
+
+    #[test]
+    fn a_connection_whose_other_side_has_ended_is_not_taken() {
+        for end in [StreamEnd::Ended, StreamEnd::Reset] {
+            let mut connections = Connections::new(1);
+            let key = open(&mut connections, None);
+            connections.find(key).unwrap().end = end;
+            connections.keep(key, Moment(0));
+            assert_eq!((connections.take_idle(Moment(1)), connections.open()), (None, 0));
+        }
+    }
+
+    /// One connection that serves once and is ended by the target.
+    fn serve_and_end(connections: &mut Connections) {
+        let key = open(connections, None);
+        connections.served(key);
+        connections.keep(key, Moment(0));
+        connections.close_ended(key);
+    }
+
+    #[test]
+    fn where_the_target_ends_what_it_has_served_a_connection_rests_before_it_is_used_again() {
+        let mut connections = Connections::new(3);
+        (0..CAREFUL_FROM).for_each(|_| serve_and_end(&mut connections));
+        let [first, second] = [0, 1].map(|at| {
+            let key = open(&mut connections, None);
+            connections.served(key);
+            connections.keep(key, Moment(at));
+            key
+        });
+        assert_eq!(connections.take_idle(Moment(REST - 1)), None);
+        assert_eq!(connections.take_idle(Moment(REST)), Some(first));
+        assert_eq!(connections.take_idle(Moment(REST)), None);
+        let third = open(&mut connections, Some(1));
+        assert_eq!(connections.take_idle(Moment(REST)), Some(second), "there is room for no other");
+        connections.served(second);
+        connections.served(third);
+        connections.keep(third, Moment(REST));
+        assert_eq!(connections.take_idle(Moment(REST)), Some(third), "one was used again");
     }
 }

@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use crate::engine::evidence::Testimony;
-use crate::record::recorder::Due;
+use crate::record::recorder::{Due, Missed};
 use crate::record::sample::Sample;
 use crate::scenario::model::StepId;
 use crate::units::Moment;
@@ -146,6 +146,16 @@ impl Ledger {
         self.in_flight_peak = self.in_flight_peak.max(self.in_flight);
     }
 
+    /// A request fell due, and the schedule is over before the worker came to it.
+    pub fn missed(&mut self, step: StepId, intended: Moment, lag: u64, limit: u64) {
+        self.send_lag_max = self.send_lag_max.max(lag);
+        let due = self.due(step, intended);
+        due.planned += 1;
+        let missed = &mut due.missed;
+        let lag = missed.lag.max(lag);
+        *missed = Missed { count: missed.count + 1, lag, limit };
+    }
+
     /// A request that fell due leaves, for the first time.
     pub fn sent(&mut self, step: StepId, intended: Moment) {
         self.due(step, intended).sent += 1;
@@ -176,7 +186,7 @@ impl Ledger {
         let second = intended.second();
         let found = self.due.iter().rposition(|due| due.second == second && due.step == step);
         let place = found.unwrap_or_else(|| {
-            self.due.push(Due { second, step, planned: 0, sent: 0 });
+            self.due.push(Due { second, step, planned: 0, sent: 0, missed: Missed::default() });
             self.due.len() - 1
         });
         &mut self.due[place]
@@ -214,6 +224,7 @@ mod tests {
             cause: None,
             status: None,
             body_bytes: 0,
+            repeated: false,
             limit: 0,
         }
     }

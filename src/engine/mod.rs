@@ -14,6 +14,7 @@ pub mod classify;
 pub mod clock;
 pub mod collector;
 pub mod connection;
+pub mod demand;
 pub mod due;
 pub mod evidence;
 pub mod extract;

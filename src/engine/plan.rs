@@ -9,7 +9,6 @@ use tokio::sync::watch;
 use crate::scenario::model::Scenario;
 use crate::schedule::arms::Timing;
 use crate::units::Moment;
-use crate::units::Rate;
 
 /// What the workers are to do; shared by all of them, read only.
 #[derive(Debug, Clone)]
@@ -64,11 +63,14 @@ pub enum Stop {
 /// of its time.
 const RATE_PER_WORKER: f64 = 10_000.0;
 
-/// How many workers a load needs on a machine: one for most, never more than half of the
-/// cores, as the rest are the target's.
-pub fn workers_for(peak: Rate, cores: usize, wanted: Option<u16>) -> usize {
-    let needed = (peak.0 / RATE_PER_WORKER).ceil() as usize;
-    wanted.map_or(needed.clamp(1, (cores / 2).max(1)), usize::from)
+/// How many workers a scenario's load needs on a machine: one for most, never more than half
+/// of the cores, as the rest are the target's, and never more than may have a connection and
+/// a virtual user each.
+pub fn workers_for(scenario: &Scenario, cores: usize) -> usize {
+    let limits = &scenario.limits;
+    let needed = (scenario.load.peak().0 / RATE_PER_WORKER).ceil() as usize;
+    let wanted = limits.workers.map_or(needed.clamp(1, (cores / 2).max(1)), usize::from);
+    wanted.min(limits.connections.min(limits.in_flight) as usize).max(1)
 }
 
 impl Plan {
@@ -86,22 +88,64 @@ impl Plan {
         (seconds as u32) ^ std::process::id().rotate_left(16)
     }
 
-    /// One worker's part of a ceiling, at least one.
-    pub fn share(&self, ceiling: u32) -> usize {
-        (ceiling as usize / self.workers).max(1)
+    /// One worker's part of a ceiling; the parts of all workers are the whole.
+    pub fn share(&self, ceiling: u32, worker: usize) -> usize {
+        let ceiling = ceiling as usize;
+        ceiling / self.workers + usize::from(worker < ceiling % self.workers)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::scenario::read::{Origin, parse};
+
+    fn scenario(rate: &str, limits: &str) -> Scenario {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, "limits": {limits},
+                "flows": [{{"name": "flow", "steps": [{{"name": "step", "request": "GET /"}}]}}],
+                "load": {{"stages": [{{"for": "60s", "rate": "{rate}"}}]}}}}"#
+        );
+        let origin = Origin { file: None, folder: PathBuf::new(), extra_allow: vec![] };
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(&text, &origin, &|_| None, &no_file).unwrap()
+    }
 
     #[test]
     fn workers_leave_the_target_its_cores() {
-        assert_eq!(workers_for(Rate(100.0), 2, None), 1);
-        assert_eq!(workers_for(Rate(50_000.0), 2, None), 1);
-        assert_eq!(workers_for(Rate(50_000.0), 16, None), 5);
-        assert_eq!(workers_for(Rate(0.0), 1, None), 1);
-        assert_eq!(workers_for(Rate(1.0), 2, Some(3)), 3);
+        for (rate, limits, cores, workers) in [
+            ("100/s", "{}", 2, 1),
+            ("50000/s", "{}", 2, 1),
+            ("50000/s", "{}", 16, 5),
+            ("1/s", "{}", 1, 1),
+            ("1/s", r#"{"workers": 3}"#, 2, 3),
+        ] {
+            assert_eq!(workers_for(&scenario(rate, limits), cores), workers, "{rate} {limits}");
+        }
+    }
+
+    #[test]
+    fn each_worker_may_have_a_connection_and_the_parts_of_a_ceiling_are_the_whole() {
+        let limits = r#"{"workers": 4, "connections": 1}"#;
+        assert_eq!(workers_for(&scenario("1/s", limits), 8), 1);
+        let scenario = Arc::new(scenario("1/s", "{}"));
+        for (workers, ceiling) in [(1, 7), (3, 7), (4, 4), (4, 10)] {
+            let plan = Plan {
+                scenario: Arc::clone(&scenario),
+                address: ([127, 0, 0, 1], 1).into(),
+                authority: String::new(),
+                workers,
+                timing: Timing::Alone,
+                start: Instant::now(),
+                receive_clock: ReceiveClock::Generator,
+                stop: watch::channel(Stop::Running).1,
+            };
+            let parts: Vec<usize> =
+                (0..workers).map(|worker| plan.share(ceiling, worker)).collect();
+            assert_eq!(parts.iter().sum::<usize>(), ceiling as usize, "{parts:?}");
+            assert!(parts.iter().all(|part| *part > 0));
+        }
     }
 }

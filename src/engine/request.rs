@@ -184,11 +184,6 @@ fn push_field(fields: &mut String, name: &str, value: &str) {
     }
 }
 
-/// Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2).
-pub fn is_idempotent(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "QUERY")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

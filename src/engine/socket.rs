@@ -76,6 +76,20 @@ impl Socket {
         }
     }
 
+    /// Whether the kernel has given the connection up, after the other side's answer that
+    /// there is nobody (RST).
+    pub fn is_given_up(&self) -> bool {
+        matches!(self.tcp.peer_addr(), Err(error) if error.kind() == io::ErrorKind::NotConnected)
+    }
+
+    /// Bytes written that the other side has not acknowledged, `None` where the kernel does
+    /// not say. What is still unacknowledged when the other side had ended its stream before
+    /// and answers with RST has reached no open socket: a socket that is open takes the
+    /// bytes and acknowledges them (RFC 9293, 3.10.7.4).
+    pub fn unacknowledged(&self) -> Option<usize> {
+        unacknowledged(&self.tcp)
+    }
+
     /// Writes what the kernel takes; does not wait.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.tcp.write(bytes)
@@ -125,6 +139,25 @@ impl Socket {
         let at = lag.and_then(|lag| now.checked_sub(lag)).unwrap_or(now);
         Ok(Received { bytes: message.bytes, at, lag })
     }
+}
+
+/// `SIOCOUTQ` of tcp(7); what `TCP_INFO` would need a structure of the kernel's for.
+#[cfg(target_os = "linux")]
+fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
+    use std::os::fd::AsRawFd;
+
+    nix::ioctl_read_bad!(siocoutq, nix::libc::TIOCOUTQ, nix::libc::c_int);
+    let mut bytes = 0;
+    #[expect(unsafe_code, reason = "no crate has this request; it writes one int")]
+    // SAFETY: the descriptor is the socket's own, and the kernel writes one `int`, for which
+    // there is room.
+    let asked = unsafe { siocoutq(tcp.as_raw_fd(), &raw mut bytes) };
+    asked.ok().and_then(|_| usize::try_from(bytes).ok())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unacknowledged(_tcp: &TcpStream) -> Option<usize> {
+    None
 }
 
 #[cfg(target_os = "linux")]
@@ -205,5 +238,45 @@ mod tests {
         let Ok(socket) = Socket::connect(address, ReceiveClock::Generator) else { return };
         let refused = (0..1000).find_map(|_| socket.is_connected().err());
         assert_eq!(refused.map(|error| error.kind()), Some(io::ErrorKind::ConnectionRefused));
+    }
+
+    /// A socket whose other side did something with a request, and what is known of it then.
+    #[cfg(target_os = "linux")]
+    fn after(
+        act: impl FnOnce(std::net::TcpStream) -> Option<std::net::TcpStream>,
+    ) -> (Option<usize>, bool) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut socket = Socket::connect(address, ReceiveClock::Generator).unwrap();
+        let (other, _) = listener.accept().unwrap();
+        assert!(socket.is_connected().unwrap());
+        let _still_open = act(other);
+        assert_eq!(socket.write(b"request").unwrap(), 7);
+        for _ in 0..1_000 {
+            if socket.is_given_up() || socket.unacknowledged() == Some(0) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        (socket.unacknowledged(), socket.is_given_up())
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_reached_nobody_is_told_from_what_an_open_socket_took() {
+        use std::net::Shutdown;
+
+        assert_eq!(
+            after(|closed| {
+                drop(closed);
+                None
+            }),
+            (Some(7), true)
+        );
+        let half_close = |other: std::net::TcpStream| {
+            other.shutdown(Shutdown::Write).unwrap();
+            Some(other)
+        };
+        assert_eq!(after(half_close), (Some(0), false));
     }
 }

@@ -59,6 +59,8 @@ pub struct Asking {
     pub begun: Moment,
     /// Whether it has left before, on a connection that turned out to be closed.
     pub was_sent: bool,
+    /// Whether it is sent for the second time, which is the last.
+    pub is_repeat: bool,
     /// How long connecting took, if it had to, in nanoseconds.
     pub connect: Option<u64>,
     /// The choices before its values were drawn, should it be sent again.

@@ -143,7 +143,7 @@ impl Trial<'_> {
 
     fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        workers_for(self.scenario.load.peak(), cores, self.scenario.limits.workers)
+        workers_for(&self.scenario, cores)
     }
 
     /// What is known of a run that starts now.

@@ -227,7 +227,7 @@ fn sum(outcomes: impl IntoIterator<Item = Outcome>, counts: &StepCounts) -> u64 
 mod tests {
     use super::*;
     use crate::record::outcome::Cause;
-    use crate::record::recorder::{Due, Part, Recorder};
+    use crate::record::recorder::{Due, Missed, Part, Recorder};
     use crate::record::sample::Sample;
     use crate::scenario::model::StepId;
     use crate::units::Moment;
@@ -263,6 +263,7 @@ mod tests {
                 cause: (outcome == Outcome::CheckFailed).then_some(Cause::UnexpectedStatus),
                 status: is_answered.then_some(200),
                 body_bytes: 3,
+                repeated: false,
                 limit: 10_000 * MS,
             }
         };
@@ -274,7 +275,8 @@ mod tests {
     fn part() -> Part {
         let mut samples = [samples()];
         let (planned, sent) = (samples[0].len() as u32, samples[0].len() as u32 - 1);
-        let mut due = [Due { second: 0, step: StepId(0), planned, sent }];
+        let mut due =
+            [Due { second: 0, step: StepId(0), planned, sent, missed: Missed::default() }];
         Recorder::new(thresholds()).fold(&mut samples, &mut due).next().unwrap()
     }
 

@@ -211,6 +211,7 @@ pub(super) fn check_counts(counts: &StepCounts) -> Result<(), String> {
         body_bytes,
         connects,
         felt,
+        repeats,
         ..
     } = counts;
     let is_status = |(status, _): &(u16, u64)| (100..1_000).contains(status);
@@ -224,7 +225,7 @@ pub(super) fn check_counts(counts: &StepCounts) -> Result<(), String> {
     let lists = [outcomes.as_slice(), slower, causes].into_iter().flatten();
     let statuses = statuses.iter().map(|(_, times)| times);
     let felt = felt.iter().map(|(_, _, times)| times);
-    let counted = [planned, sent, connects].into_iter().chain(lists);
+    let counted = [planned, sent, connects, repeats].into_iter().chain(lists);
     let most = counted.chain(statuses).chain(felt).max();
     if most.is_some_and(|most| *most > MAX_COUNT) || *body_bytes > MAX_BYTES {
         return Err("a count beyond all reason".to_owned());

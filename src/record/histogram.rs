@@ -33,7 +33,12 @@ impl Default for Live {
 impl Live {
     /// Records one time given in nanoseconds, rounded to microseconds, at least 1.
     pub fn record_nanos(&mut self, nanos: u64) {
-        self.count(nanos.saturating_add(500) / 1_000, 1);
+        self.record_many_nanos(nanos, 1);
+    }
+
+    /// The same, so many times.
+    pub fn record_many_nanos(&mut self, nanos: u64, times: u64) {
+        self.count(nanos.saturating_add(500) / 1_000, times);
     }
 
     fn count(&mut self, micros: u64, times: u64) {

@@ -35,6 +35,15 @@ pub struct StepCounts {
     /// outcome, the class of what they felt ([`felt_class`]), and how many there were.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub felt: Vec<(u8, u8, u64)>,
+    /// Requests that were sent a second time, as the first had met a connection that the
+    /// target had closed before.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub repeats: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The class of a felt lag in nanoseconds: 0 below a millisecond, then four to each doubling.
@@ -87,8 +96,13 @@ impl StepCounts {
 
     /// Counts one request's cause.
     pub fn add_cause(&mut self, cause: Cause) {
+        self.add_causes(cause, 1);
+    }
+
+    /// Counts one cause of so many requests.
+    pub fn add_causes(&mut self, cause: Cause, times: u64) {
         self.causes.resize(Cause::COUNT, 0);
-        self.causes[cause.index()] += 1;
+        self.causes[cause.index()] += times;
     }
 
     /// Counts one request's status.
@@ -141,6 +155,7 @@ impl StepCounts {
             self.add_felt_of(outcome, class, times);
         }
         self.felt.sort_unstable();
+        self.repeats = self.repeats.saturating_add(other.repeats);
     }
 
     /// Whether there is nothing to write.

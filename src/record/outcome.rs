@@ -130,11 +130,13 @@ pub enum Cause {
     TooDeep,
     /// The value to be extracted was longer than what is kept.
     ValueTooLong,
+    /// The schedule was over before the generator came to it.
+    Late,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 23;
+    pub const COUNT: usize = 24;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -161,6 +163,7 @@ impl Cause {
         Cause::NotJson,
         Cause::TooDeep,
         Cause::ValueTooLong,
+        Cause::Late,
     ];
 
     /// The place of its counter.
@@ -194,6 +197,7 @@ impl Cause {
             Cause::NotJson => "body to extract from is not JSON",
             Cause::TooDeep => "body to extract from is nested too deeply",
             Cause::ValueTooLong => "value to extract longer than 64 KiB",
+            Cause::Late => "generator too late to send it",
         }
     }
 }

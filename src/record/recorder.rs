@@ -4,9 +4,9 @@
 //! lets one set of histograms serve for all, so memory does not depend on the number
 //! of steps or of open seconds.
 
-use crate::record::histogram::Live;
+use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::{StepCounts, StepTimes};
-use crate::record::outcome::Outcome;
+use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
 use crate::scenario::model::StepId;
 use crate::scenario::slo::Threshold;
@@ -23,6 +23,20 @@ pub struct Due {
     pub planned: u32,
     /// Requests sent.
     pub sent: u32,
+    /// Requests that are not sent any more.
+    pub missed: Missed,
+}
+
+/// Requests that were due when the schedule was over and the generator had not come to them.
+/// There may be very many, so they are counted and not described one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Missed {
+    /// How many.
+    pub count: u32,
+    /// How late the generator was for the first of them, in nanoseconds.
+    pub lag: u64,
+    /// The step's time limit, in nanoseconds.
+    pub limit: u64,
 }
 
 /// What was learnt of one step in one second since the last time.
@@ -76,6 +90,7 @@ impl Recorder {
             while let Some(due) = due.next_if(|due| due_key(due) == key) {
                 part.counts.planned += u64::from(due.planned);
                 part.counts.sent += u64::from(due.sent);
+                self.record_missed(due.missed, &mut part);
             }
             Some(part)
         })
@@ -108,11 +123,34 @@ impl Recorder {
         Part { second, step, counts, times }
     }
 
+    /// Unsent, slower than any limit, and nobody knows how fast with a punctual generator.
+    fn record_missed(&mut self, missed: Missed, part: &mut Part) {
+        let count = u64::from(missed.count);
+        if count == 0 {
+            return;
+        }
+        part.counts.outcomes[Outcome::Unsent.index()] += count;
+        part.counts.add_causes(Cause::Late, count);
+        part.counts.slower.resize(self.thresholds.len(), 0);
+        part.counts.slower.iter_mut().for_each(|slower| *slower += count);
+        let times = &mut part.times;
+        for (kind, nanos) in [
+            (&mut times.response, missed.limit),
+            (&mut times.least, 0),
+            (&mut times.send_lag, missed.lag),
+        ] {
+            // Free between two parts.
+            self.response.record_many_nanos(nanos, count);
+            *kind = Sparse::merged([&*kind, &take(&mut self.response)]);
+        }
+    }
+
     fn record(&mut self, sample: &Sample, counts: &mut StepCounts) {
         counts.outcomes[sample.outcome.index()] += 1;
         counts.body_bytes += sample.body_bytes;
         counts.connects += u64::from(sample.connect.is_some());
         counts.add_felt(sample.outcome, sample.held);
+        counts.repeats += u64::from(sample.repeated);
         if let Some(cause) = sample.cause {
             counts.add_cause(cause);
         }
@@ -183,7 +221,7 @@ impl<'a> Groups<'a> {
 /// A second and a step.
 type Key = (u32, StepId);
 
-fn take(live: &mut Live) -> crate::record::histogram::Sparse {
+fn take(live: &mut Live) -> Sparse {
     let sparse = live.to_sparse();
     if !sparse.is_empty() {
         live.clear();
@@ -202,7 +240,6 @@ fn due_key(due: &Due) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::outcome::Cause;
     use crate::units::Moment;
 
     const MS: u64 = 1_000_000;
@@ -222,6 +259,7 @@ mod tests {
             cause: None,
             status: None,
             body_bytes: 10,
+            repeated: false,
             limit: 10_000 * MS,
         }
     }
@@ -281,12 +319,37 @@ mod tests {
         }
     }
 
+    const NONE: Due = Due {
+        second: 0,
+        step: StepId(0),
+        planned: 0,
+        sent: 0,
+        missed: Missed { count: 0, lag: 0, limit: 0 },
+    };
+
+    #[test]
+    fn what_the_generator_never_came_to_is_unsent_in_counts_and_histograms() {
+        let mut recorder = Recorder::new(vec![threshold(200, false)]);
+        let missed = Missed { count: 3, lag: 9 * MS, limit: 1_000 * MS };
+        let mut due = [Due { planned: 4, sent: 1, missed, ..NONE }];
+        let mut ended = [vec![sample(0, 0, 5, Outcome::Ok)]];
+        let part = recorder.fold(&mut ended, &mut due).next().unwrap();
+        let counts = &part.counts;
+        assert_eq!((counts.planned, counts.sent, counts.ended()), (4, 1, 4));
+        assert_eq!((counts.outcome(Outcome::Unsent), counts.cause(Cause::Late)), (3, 3));
+        assert_eq!(counts.slower, [3]);
+        let of = |kind: &Sparse| kind.buckets().iter().map(|(_, n)| *n).collect::<Vec<_>>();
+        assert_eq!(of(&part.times.response), [1, 3]);
+        assert_eq!(of(&part.times.least), [3, 1], "nobody knows how fast");
+        assert_eq!(of(&part.times.send_lag), [1, 3]);
+    }
+
     #[test]
     fn what_is_due_is_known_before_it_ends() {
         let mut recorder = Recorder::new(vec![]);
         let mut due = [
-            Due { second: 3, step: StepId(1), planned: 2, sent: 0 },
-            Due { second: 3, step: StepId(1), planned: 1, sent: 2 },
+            Due { second: 3, step: StepId(1), planned: 2, sent: 0, ..NONE },
+            Due { second: 3, step: StepId(1), planned: 1, sent: 2, ..NONE },
         ];
         let mut late = [vec![sample(0, 3_000, 1, Outcome::Ok)]];
         let parts: Vec<Part> = recorder.fold(&mut late, &mut due).collect();

@@ -38,17 +38,21 @@ pub struct Sample {
     pub status: Option<u16>,
     /// Bytes of the response's body.
     pub body_bytes: u64,
+    /// Whether it was sent a second time, as the first had met a connection that the target
+    /// had closed.
+    pub repeated: bool,
     /// The step's time limit, in nanoseconds.
     pub limit: u64,
 }
 
 impl Sample {
     /// Ended − intended, in nanoseconds. A request without a full answer counts at its
-    /// time limit at least, so that percentiles cannot improve because work was dropped.
+    /// time limit, so that percentiles cannot improve because work was dropped, and not
+    /// beyond it, as it was given up then, whenever that was noticed.
     pub fn response_time(&self) -> u64 {
         let elapsed = self.ended.since(self.intended);
         match self.outcome {
-            Outcome::Timeout | Outcome::TransportError | Outcome::Unsent => elapsed.max(self.limit),
+            Outcome::Timeout | Outcome::TransportError | Outcome::Unsent => self.limit,
             Outcome::Ok
             | Outcome::Rejected
             | Outcome::ClientError

@@ -326,8 +326,6 @@ fn odd_ends() -> Vec<Case> {
         ok("GET /close", vec![raw(close), Act::Close]),
         // Says that it closes and does not.
         ok("GET /close-lie", vec![raw(close)]),
-        ok("GET /reused", vec![raw(plain(200, "hello")), Act::CloseOnReuse]),
-        ok("GET /reset-reused", vec![raw(plain(200, "hello")), Act::ResetOnReuse]),
     ]
 }
 
@@ -509,28 +507,133 @@ fn an_endless_body_costs_no_memory() {
     assert!(peak < 80_000_000, "{peak} bytes resident");
 }
 
+/// Whoever has read a request and gives no answer has failed it, whatever the method: each is
+/// sent once, and every second one meets the end of its connection.
 #[test]
-fn a_kept_connection_that_closes_on_reuse_fails_no_get_and_repeats_no_post() {
-    let server = TruthServer::replying(|request| {
-        let end = if request.number % 2 == 0 { Act::CloseOnReuse } else { Act::ResetOnReuse };
-        vec![raw(plain(200, "hello")), end]
-    });
-    let run = Run::of(&scenario(&server, "GET /", "100/s", 2));
-    check_only(&run.all(), 200, "# ok");
-    assert!(server.log().len() > 200, "no connection was ever reused");
+fn what_a_server_has_read_and_not_answered_is_an_error_and_never_sent_again() {
+    for (request, cause) in
+        [("GET /", Cause::Closed), ("PUT /", Cause::Reset), ("POST /", Cause::Closed)]
+    {
+        let server = TruthServer::replying(move |_| {
+            let end = if cause == Cause::Closed { Act::CloseOnReuse } else { Act::ResetOnReuse };
+            vec![raw(plain(200, "hello")), end]
+        });
+        let mut scenario = scenario(&server, request, "100/s", 2);
+        scenario["flows"][0]["steps"][0]["headers"] = json!({ "x-n": "{{iteration}}" });
+        let run = Run::of(&scenario);
+        let counts = run.all();
+        assert!(counts.cause(cause) > 20, "{}", describe(&counts));
+        assert_eq!(counts.cause(cause), counts.planned - counts.outcome(Outcome::Ok));
+        assert_eq!((counts.repeats, counts.planned), (0, 200));
+        let log = server.log();
+        let mut numbers: Vec<_> = log.iter().map(|seen| seen.request.header("x-n")).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!((numbers.len(), log.len()), (200, 200), "{request}: each came once");
+        assert_eq!(run.code, 3);
+    }
+}
 
-    let server = TruthServer::replying(|_| vec![raw(plain(200, "hello")), Act::CloseOnReuse]);
-    let mut scenario = scenario(&server, "POST /", "100/s", 2);
-    scenario["flows"][0]["steps"][0]["body"] = json!("number {{iteration}}");
+/// A server that closes after each answer without saying so.
+#[test]
+fn a_connection_that_is_known_to_be_closed_is_not_used_again() {
+    let with_it = vec![Act::WriteAndEnd(plain(200, "hello"))];
+    let after_it = vec![raw(plain(200, "hello")), Act::Close];
+    for acts in [with_it, after_it] {
+        for request in ["GET /", "POST /"] {
+            // The end may cross the next request where the server is held up in between.
+            best_of_three(|| {
+                let acts = acts.clone();
+                let server = TruthServer::replying(move |_| acts.clone());
+                let counts = Run::of(&scenario(&server, request, "50/s", 2)).all();
+                within("answered", counts.outcome(Outcome::Ok) as f64, 100.0, 100.0)
+            });
+        }
+    }
+}
+
+#[test]
+fn a_body_that_ends_by_close_lasts_until_the_close() {
+    let late = Duration::from_millis(200);
+    let server = TruthServer::replying(move |_| {
+        vec![raw("HTTP/1.1 200 OK\r\n\r\nhello"), Act::Wait(late), Act::Close]
+    });
+    let run = Run::of(&scenario(&server, "GET /", "50/s", 2));
+    check_only(&run.all(), 100, "# ok");
+    let least = run.times(0).response.quantile(0.0).unwrap() / 1e3;
+    assert!(least >= 199.0, "{least} ms is before the close");
+}
+
+/// The time limit is looked at every 10 ms, and counts as it was written.
+#[test]
+fn a_timeout_counts_at_its_limit() {
+    let server = TruthServer::replying(|request| {
+        let slow = if request.number % 2 == 0 { 300 } else { 0 };
+        after(Duration::from_millis(slow), response(200, "hello"))
+    });
+    let mut scenario = scenario(&server, "GET /", "100/s", 2);
+    scenario["flows"][0]["steps"][0]["timeout"] = json!("123ms");
     let run = Run::of(&scenario);
+    assert!(run.all().outcome(Outcome::Timeout) >= 100, "{}", describe(&run.all()));
+    let most = quantile(&run.times(0).response, 1.0);
+    assert!(most < 123.0 * 1.001, "{most} ms is beyond the limit");
+}
+
+/// Requests 20 ms apart, to a server that says that it keeps connections for a second.
+#[test]
+fn a_keep_alive_of_a_second_is_used() {
+    let head = "HTTP/1.1 200 OK\r\nkeep-alive: timeout=1\r\ncontent-length: 0\r\n\r\n";
+    let server = TruthServer::replying(move |_| vec![raw(head)]);
+    let run = Run::of(&scenario(&server, "GET /", "50/s", 3));
+    check_only(&run.all(), 150, "# ok");
+    let log = server.log();
+    let connections: std::collections::HashSet<u64> =
+        log.iter().map(|seen| seen.connection).collect();
+    assert!(connections.len() < 50, "{} connections for 150 requests", connections.len());
+}
+
+/// The server serves one connection at a time, and waits for a request on it: one that was
+/// opened ahead of need would stop it.
+#[test]
+fn at_a_low_rate_and_in_a_pause_no_connection_waits_unused() {
+    let server = TruthServer::replying(|_| vec![raw(CLOSING), Act::Close]);
+    let mut scenario = scenario(&server, "GET /", "10/s", 1);
+    scenario["load"]["stages"] = json!([
+        { "for": "1s", "rate": "10/s" }, { "for": "1s", "rate": "300/s" },
+        { "for": "2s", "rate": "0/s" }, { "for": "1s", "rate": "10/s" }
+    ]);
+    let run = Run::of(&scenario);
+    check_only(&run.all(), 320, "# ok");
+    let open: Vec<u64> = run.record.generator.iter().map(|second| second.connections).collect();
+    // At the ends of seconds without much load; the one with much is number 1.
+    assert_eq!((open[0], &open[2..4]), (0, &[0, 0][..]), "{open:?}");
+}
+
+const CLOSING: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+#[test]
+fn one_connection_is_one_whatever_the_number_of_workers() {
+    let server = TruthServer::replying(|_| response(200, "x"));
+    let mut scenario = scenario(&server, "GET /", "40/s", 2);
+    scenario["limits"] = json!({ "workers": 4, "connections": 1 });
+    check_only(&Run::of(&scenario).all(), 80, "# ok");
+    let log = server.log();
+    assert!(log.iter().all(|seen| seen.connection == 0), "a second connection was opened");
+}
+
+/// Far more than any machine does; the schedule ends when it ends.
+#[test]
+fn a_generator_that_is_too_late_ends_at_its_time_and_blames_itself() {
+    let server = TruthServer::replying(|_| response(200, "x"));
+    let begun = std::time::Instant::now();
+    let run = Run::of(&scenario(&server, "GET /", "400000/s", 2));
+    let took = begun.elapsed();
     let counts = run.all();
-    assert!(counts.outcome(Outcome::TransportError) > 20, "{}", describe(&counts));
-    let mut bodies: Vec<Vec<u8>> =
-        server.log().iter().map(|seen| seen.request.body.clone()).collect();
-    let sent = bodies.len();
-    bodies.sort_unstable();
-    bodies.dedup();
-    assert_eq!(bodies.len(), sent, "a request that may not be repeated came twice");
+    assert!(counts.cause(Cause::Late) > 100_000, "{}", describe(&counts));
+    check_count(counts.planned, 800_000);
+    assert_eq!(run.code, 6, "{}", run.stdout);
+    // 2 s, a second of grace, and the drain; all of them sent would have taken 20 s at least.
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
 #[test]

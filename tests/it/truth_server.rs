@@ -41,6 +41,8 @@ pub(crate) enum Act {
     Endless(Vec<u8>, usize),
     /// Closes the connection in good order.
     Close,
+    /// Writes bytes and ends the stream in one packet, and reads on.
+    WriteAndEnd(Vec<u8>),
     /// Closes it by a reset.
     Reset,
     /// Keeps it, and closes it as soon as the next request has come.
@@ -348,6 +350,10 @@ impl Conversation<'_> {
                     for _ in 0..most / bytes.len() {
                         self.write(&bytes, place)?;
                     }
+                }
+                Act::WriteAndEnd(bytes) => {
+                    SockRef::from(self.tcp).send_with_flags(&bytes, nix::libc::MSG_MORE)?;
+                    self.tcp.shutdown(Shutdown::Write)?;
                 }
                 Act::Close => return self.end(false).map(|()| Next::End),
                 Act::Reset => return self.end(true).map(|()| Next::End),

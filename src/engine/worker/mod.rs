@@ -11,11 +11,14 @@
 //! | running | end of the schedule, or stop | closing: nothing new is due |
 //! | closing | nothing in flight, or the drain's deadline | done |
 
+#[cfg(test)]
+mod made;
 mod pace;
 mod pair;
 mod report;
 mod serve;
 mod testify;
+mod unanswered;
 mod walking;
 
 use std::io;
@@ -29,6 +32,7 @@ use slab::Slab;
 use crate::engine::clock::Clock;
 use crate::engine::collector::Message;
 use crate::engine::connection::{ConnectionKey, Connections};
+use crate::engine::demand::Demand;
 use crate::engine::due::{Alarms, Limits};
 use crate::engine::evidence::Witness;
 use crate::engine::lateness::Lateness;
@@ -58,9 +62,13 @@ const TICK: u64 = 10_000_000;
 const STALL: u64 = 1_000_000;
 /// Bytes that are read at once.
 const BUFFER: usize = 64 * 1024;
-/// Connections opened before the first arrival, and kept ready ahead of need, by the rate:
-/// what a target that takes 10 ms would occupy.
+/// Connections opened before the first arrival, by the rate: what a target that takes 10 ms
+/// would occupy.
 const WARM_SECONDS: f64 = 0.01;
+/// How far ahead of the first arrival they are opened at most, in nanoseconds.
+const WARM_AHEAD: u64 = 100_000_000;
+/// How long after the end of the schedule what was due before is still sent, in nanoseconds.
+const GRACE: u64 = 1_000_000_000;
 
 /// Room to read and write in, shared by all connections of a worker.
 #[derive(Debug)]
@@ -81,6 +89,10 @@ struct Worker {
     prepared: Vec<Prepared>,
     poller: Poller,
     connections: Connections,
+    demand: Demand,
+    /// Connections of which the other side has ended, with a request that may have reached
+    /// it or not.
+    doubtful: Vec<ConnectionKey>,
     walks: Slab<Walk>,
     /// Walks that wait for a connection, with their tickets.
     queue: std::collections::VecDeque<(usize, u64)>,
@@ -114,13 +126,15 @@ pub fn spawn(
 impl Worker {
     fn new(plan: Plan, index: usize, out: Sender<Message>) -> io::Result<Worker> {
         let scenario = plan.scenario.clone();
-        let most = plan.share(scenario.limits.in_flight);
+        let most = plan.share(scenario.limits.in_flight, index);
         Ok(Worker {
             clock: Clock::new(plan.start),
             end: plan.end(),
             prepared: Prepared::all(&scenario, &plan.authority, plan.run()),
             poller: Poller::new(plan.start)?,
-            connections: Connections::new(plan.share(scenario.limits.connections)),
+            connections: Connections::new(plan.share(scenario.limits.connections, index)),
+            demand: Demand::beginning_with(opening_rate(&plan) * TICK as f64 / 1e9),
+            doubtful: Vec::new(),
             walks: Slab::new(),
             queue: std::collections::VecDeque::new(),
             users: Users::new(&scenario, index, plan.workers, most),
@@ -150,18 +164,20 @@ impl Worker {
         let plan = self.plan.clone();
         let arrivals = Timed::new(&plan.scenario.load, plan.timing);
         let mut arrivals = arrivals.share(index, plan.workers).peekable();
-        self.warm_up();
+        self.warm_up(arrivals.peek());
         while !self.should_close(arrivals.peek()) {
             self.turn(&mut arrivals)?;
         }
         self.close(&mut arrivals)
     }
 
-    /// Opens connections ahead of need.
-    fn warm_up(&mut self) {
-        let rate = self.plan.scenario.load.peak().0 / self.plan.workers as f64;
-        let wanted = (rate * WARM_SECONDS).ceil() as usize;
-        for _ in 0..wanted.clamp(1, 64) {
+    /// Opens connections ahead of need, if a load that needs them is about to begin.
+    fn warm_up(&mut self, first: Option<&Arrival>) {
+        if first.is_none_or(|first| first.at.0 > WARM_AHEAD) {
+            return;
+        }
+        let wanted = (opening_rate(&self.plan) * WARM_SECONDS) as usize;
+        for _ in 0..wanted.min(64) {
             self.open_ahead();
         }
     }
@@ -240,23 +256,31 @@ impl Worker {
         if late >= STALL {
             self.lateness.feel(late, now);
         }
+        self.demand.tick(late / TICK + 1);
         self.tick = Moment(now.0 / TICK * TICK + TICK);
         while let Some(wait) = self.limits.take(now) {
             self.give_up(wait);
         }
         self.ledger.failures.extend(self.witness.take());
+        self.look_at_doubtful();
+        self.serve_queue();
+        if self.demand.is_rare() {
+            self.connections.close_unused();
+        }
         self.reporter.report_past(now, &mut self.ledger, self.connections.open());
     }
 
-    /// What was due before the end is started, however late the worker is.
+    /// What was due before the end is started after it, if the worker is a little late. One
+    /// that is later ends at its time.
     fn should_close(&self, next: Option<&Arrival>) -> bool {
-        let is_over = next.is_none() && self.clock.now() >= self.end;
+        let grace = if next.is_some() { GRACE } else { 0 };
+        let is_over = self.clock.now().0 >= self.end.0.saturating_add(grace);
         is_over || *self.plan.stop.borrow() != Stop::Running
     }
 
     /// Lets what is in flight come to its end, then sends the last batch.
     fn close(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
-        self.start_closing();
+        self.start_closing(arrivals);
         while !self.is_done() {
             self.turn(arrivals)?;
         }
@@ -264,8 +288,12 @@ impl Worker {
         Ok(())
     }
 
-    /// From now on nothing new is due.
-    fn start_closing(&mut self) {
+    /// From now on nothing new is due. What has been due and was not started is unsent.
+    fn start_closing(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) {
+        let now = self.clock.now();
+        while let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= now) {
+            self.miss(arrival, now);
+        }
         self.closing = true;
         while let Some(wait) = self.alarms.take(Moment(u64::MAX)) {
             self.wake(wait);
@@ -288,4 +316,10 @@ impl Worker {
             Stop::Drain(until) => until <= Instant::now(),
         }
     }
+}
+
+/// Requests per second and worker at the beginning of the schedule, if each iteration is one.
+fn opening_rate(plan: &Plan) -> f64 {
+    let first = plan.scenario.load.stages.first();
+    first.map_or(0.0, |stage| stage.from.0) / plan.workers as f64
 }

@@ -81,7 +81,7 @@ mod linux {
         pub(super) fn work(mut self) -> io::Result<()> {
             be_punctual();
             for lane in &mut self.lanes {
-                lane.worker.warm_up();
+                lane.worker.warm_up(lane.arrivals.peek());
             }
             while self.lanes.iter().any(|lane| !lane.is_done) {
                 self.turn()?;
@@ -128,7 +128,7 @@ mod linux {
             self.worker.poller.wait(None)?;
             let served = self.worker.serve_all();
             if !self.worker.closing && self.worker.should_close(self.arrivals.peek()) {
-                self.worker.start_closing();
+                self.worker.start_closing(&mut self.arrivals);
             }
             if self.worker.closing && self.worker.is_done() {
                 self.worker.report_last();

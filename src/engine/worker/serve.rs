@@ -1,17 +1,15 @@
 //! A worker's connections: finds one for each request, writes, reads, and closes.
 //!
-//! A kept connection may have been closed by the target just as it was used again. A
-//! request that got no byte of an answer on such a connection is sent once more on
-//! another one, if it may safely be repeated; the clock runs on.
+//! What met the end of its connection instead of an answer is settled in `unanswered`.
 
 use std::io;
 
 use crate::engine::classify::{self, Ending};
-use crate::engine::connection::{ConnectionKey, State};
+use crate::engine::connection::{Connection, ConnectionKey, State, StreamEnd};
 use crate::engine::due::Wait;
 use crate::engine::extract::Body;
 use crate::engine::poller::Ready;
-use crate::engine::request::{Prepared, Unsendable, is_idempotent};
+use crate::engine::request::{Prepared, Unsendable};
 use crate::engine::socket::{Received, Socket};
 use crate::engine::walk::Place;
 use crate::engine::worker::Worker;
@@ -29,15 +27,18 @@ enum Reading {
     Complete { is_clean: bool },
     /// The connection is of no more use.
     Broken(Cause),
+    /// The other side has ended its stream, without a byte of an answer.
+    Unanswered,
 }
 
 impl Worker {
     /// Finds a connection for a walk's request: an idle one, a new one, or a place in the
     /// queue.
     pub(super) fn place(&mut self, walk: usize, since: Moment) {
+        self.demand.ask();
         if let Some(connection) = self.connections.take_idle(since) {
             self.send(connection, walk, since);
-            if self.connections.has_no_spare() && !self.closing {
+            if self.demand.wants_spare() && self.connections.has_no_spare() && !self.closing {
                 self.open_ahead();
             }
             return;
@@ -54,7 +55,7 @@ impl Worker {
         }
     }
 
-    fn open_for(&mut self, walk: usize, now: Moment) {
+    pub(super) fn open_for(&mut self, walk: usize, now: Moment) {
         match self.open(Some(walk), now) {
             Ok(key) => self.walks[walk].place = Place::On(key),
             Err(error) => self.fail(walk, classify::not_connected(&error)),
@@ -82,11 +83,14 @@ impl Worker {
     /// Something happened to a connection.
     pub(super) fn serve(&mut self, key: ConnectionKey, ready: Ready) {
         let Some(connection) = self.connections.find(key) else { return };
+        if ready.closed && connection.end == StreamEnd::Open {
+            connection.end = StreamEnd::Ended;
+        }
         match connection.state {
             State::Connecting(since, walk) => self.connected(key, since, walk),
             State::Busy(_) => self.serve_busy(key, ready),
             State::Idle(_) if ready.readable || ready.closed => {
-                self.connections.close(key);
+                self.connections.close_ended(key);
                 self.serve_queue();
             }
             State::Idle(_) => {}
@@ -114,6 +118,9 @@ impl Worker {
                 self.walks[walk].asking.connect = Some(now.since(since) - overlooked);
                 self.send(key, walk, Moment(now.0 - overlooked));
             }
+            (Ok(true), None) if self.queue.is_empty() && self.demand.is_rare() => {
+                self.connections.close(key);
+            }
             (Ok(true), None) => {
                 self.connections.keep(key, now);
                 self.serve_queue();
@@ -130,7 +137,7 @@ impl Worker {
     }
 
     /// Gives free connections, or the right to open one, to those who wait.
-    fn serve_queue(&mut self) {
+    pub(super) fn serve_queue(&mut self) {
         while let Some((walk, ticket)) = self.queue.pop_front() {
             let is_waiting = self.walks.get(walk).is_some_and(|walk| walk.ticket == ticket);
             if !is_waiting {
@@ -179,11 +186,13 @@ impl Worker {
         }
         connection.times.held = self.lateness.feel(lag, sent);
         match connection.socket.write(bytes) {
-            Ok(written) if written == bytes.len() => {}
-            Ok(written) => connection.unwritten.extend_from_slice(&bytes[written..]),
+            Ok(written) => {
+                connection.written = written;
+                connection.unwritten.extend_from_slice(&bytes[written..]);
+            }
             Err(error) if is_not_yet(&error) => connection.unwritten.extend_from_slice(bytes),
             // The poller will say that it is closed, and reading will tell why.
-            Err(_) => {}
+            Err(_) => connection.end = StreamEnd::Reset,
         }
     }
 
@@ -219,10 +228,16 @@ impl Worker {
         let Some(connection) = self.connections.find(key) else { return };
         while !connection.unwritten.is_empty() {
             match connection.socket.write(&connection.unwritten) {
-                Ok(written) => drop(connection.unwritten.drain(..written)),
+                Ok(written) => {
+                    connection.written += written;
+                    connection.unwritten.drain(..written);
+                }
                 Err(error) if is_not_yet(&error) => return,
                 // The target may have answered before it closed: reading tells.
-                Err(_) => return connection.unwritten.clear(),
+                Err(_) => {
+                    connection.end = StreamEnd::Reset;
+                    return connection.unwritten.clear();
+                }
             }
         }
     }
@@ -236,7 +251,9 @@ impl Worker {
                         return;
                     }
                     Reading::Waiting => {}
-                    Reading::Complete { .. } | Reading::Broken(_) => break reading,
+                    Reading::Complete { .. } | Reading::Broken(_) | Reading::Unanswered => {
+                        break reading;
+                    }
                 },
                 Err(error) if is_not_yet(&error) => return,
                 Err(error) => break Reading::Broken(classify::broken(&error)),
@@ -245,6 +262,7 @@ impl Worker {
         match reading {
             Reading::Complete { is_clean } => self.complete(key, is_clean),
             Reading::Broken(cause) => self.break_off(key, cause),
+            Reading::Unanswered => self.settle(key),
             Reading::Waiting => {}
         }
     }
@@ -253,12 +271,11 @@ impl Worker {
     fn read_once(&mut self, key: ConnectionKey) -> io::Result<(Received, Reading)> {
         let connection = self.connections.find(key).ok_or(io::ErrorKind::WouldBlock)?;
         let received = connection.socket.read(&mut self.room.input, &mut self.room.control)?;
-        if received.bytes == 0 {
-            let is_complete = connection.response.is_complete_at_end();
-            let end = Reading::Complete { is_clean: false };
-            return Ok((received, if is_complete { end } else { Reading::Broken(Cause::Closed) }));
-        }
         let arrived = self.clock.at(received.at);
+        if received.bytes == 0 {
+            let reading = connection.ended_at(arrived);
+            return Ok((received, reading));
+        }
         connection.times.first_byte.get_or_insert(arrived);
         connection.times.last_byte = arrived;
         let lag = received.lag.map(|lag| lag.as_nanos() as u64);
@@ -301,10 +318,14 @@ impl Worker {
         let since = connection.times.last_byte;
         let body = std::mem::take(&mut connection.body);
         let limit = connection.response.idle_limit();
+        let is_ended = connection.response.keeps_alive() && connection.end != StreamEnd::Open;
         let is_reusable = is_clean && connection.is_reusable();
+        self.connections.served(key);
         self.connections.limit_idling(limit);
         if is_reusable {
             self.connections.keep(key, since);
+        } else if is_ended {
+            self.connections.close_ended(key);
         } else {
             self.connections.close(key);
         }
@@ -312,16 +333,9 @@ impl Worker {
     }
 
     /// A connection broke while it served a request.
-    fn break_off(&mut self, key: ConnectionKey, cause: Cause) {
+    pub(super) fn break_off(&mut self, key: ConnectionKey, cause: Cause) {
         let Some(connection) = self.connections.find(key) else { return };
         let State::Busy(walk) = connection.state else { return self.connections.close(key) };
-        let step = self.plan.scenario.step(self.walks[walk].asking.step);
-        let is_stale = connection.was_idle && connection.times.first_byte.is_none();
-        if is_stale && is_idempotent(&step.request.method) {
-            self.connections.close(key);
-            let now = self.clock.now();
-            return self.place(walk, now);
-        }
         let sample = self.sample(key, walk, (Outcome::TransportError, Some(cause)));
         self.connections.close(key);
         self.serve_queue();
@@ -393,47 +407,38 @@ impl Worker {
     }
 }
 
+impl Connection {
+    /// The stream has ended, as was read at a moment.
+    fn ended_at(&mut self, now: Moment) -> Reading {
+        if self.end == StreamEnd::Open {
+            self.end = StreamEnd::Ended;
+        }
+        if self.response.is_complete_at_end() {
+            // The end is what completes the response, and the kernel stamps no end.
+            (self.times.last_byte, self.times.receive_lag) = (now, None);
+            return Reading::Complete { is_clean: false };
+        }
+        match self.times.first_byte {
+            None => Reading::Unanswered,
+            Some(_) => Reading::Broken(Cause::Closed),
+        }
+    }
+}
+
 fn is_not_yet(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{SocketAddr, TcpListener};
-    use std::sync::{Arc, mpsc};
+    use std::net::TcpListener;
     use std::thread;
-    use std::time::{Duration, Instant};
-
-    use tokio::sync::watch;
+    use std::time::Duration;
 
     use super::*;
-    use crate::engine::plan::{Plan, ReceiveClock, Stop};
     use crate::engine::worker::TICK;
-    use crate::scenario::read::{Origin, parse};
+    use crate::engine::worker::made::worker;
     use crate::schedule::Arrival;
-    use crate::schedule::arms::Timing;
-
-    fn worker(address: SocketAddr) -> Worker {
-        let text = format!(
-            r#"{{"name": "one", "target": {{"url": "http://{address}"}},
-                "flows": [{{"name": "flow", "steps": [{{"name": "step", "request": "GET /"}}]}}],
-                "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}},
-                "slo": {{"all": ["p50 < 5s"]}}}}"#
-        );
-        let origin = Origin::default();
-        let no_file = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
-        let plan = Plan {
-            scenario: Arc::new(parse(&text, &origin, &|_| None, &no_file).unwrap()),
-            address,
-            authority: address.to_string(),
-            workers: 1,
-            timing: Timing::Alone,
-            start: Instant::now(),
-            receive_clock: ReceiveClock::Generator,
-            stop: watch::channel(Stop::Running).1,
-        };
-        Worker::new(plan, 0, mpsc::channel().0).unwrap()
-    }
 
     #[test]
     fn a_connection_that_a_worker_overlooked_is_its_own_lag() {

@@ -30,6 +30,7 @@ impl Worker {
             step: StepId(0),
             begun: arrival.at,
             was_sent: false,
+            is_repeat: false,
             connect: None,
             choices: choices.clone(),
         };
@@ -64,16 +65,29 @@ impl Worker {
 
     /// All allowed users are busy: the iteration's first request was due and is not sent.
     fn refuse(&mut self, flow: usize, due: Moment) {
-        let actions = &self.plan.scenario.flows[flow].actions;
-        let first = actions.iter().find_map(|action| match action {
-            Action::Request(step) => Some(*step),
-            Action::Think { .. } => None,
-        });
-        let Some(step) = first else { return };
+        let Some(step) = self.first_step(flow) else { return };
         self.ledger.planned(step, due);
         let now = self.clock.now();
         let sample = self.unsent(step, due, now, Cause::InFlightLimit);
         self.ledger.ended(sample);
+    }
+
+    fn first_step(&self, flow: usize) -> Option<StepId> {
+        let actions = &self.plan.scenario.flows[flow].actions;
+        actions.iter().find_map(|action| match action {
+            Action::Request(step) => Some(*step),
+            Action::Think { .. } => None,
+        })
+    }
+
+    /// The schedule is over and an iteration was not started: its first request was due and
+    /// is not sent.
+    pub(super) fn miss(&mut self, arrival: Arrival, now: Moment) {
+        let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
+        let flow = self.pick_flow(&mut choices);
+        let Some(step) = self.first_step(flow) else { return };
+        let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
+        self.ledger.missed(step, arrival.at, now.since(arrival.at), limit);
     }
 
     fn unsent(&self, step: StepId, due: Moment, now: Moment, cause: Cause) -> Sample {
@@ -92,6 +106,7 @@ impl Worker {
             cause: Some(cause),
             status: None,
             body_bytes: 0,
+            repeated: false,
             limit: self.plan.scenario.step(step).timeout.as_nanos() as u64,
         }
     }
@@ -167,7 +182,8 @@ impl Worker {
         let walk = &mut self.walks[key];
         walk.ticket = ticket;
         let choices = walk.choices.clone();
-        walk.asking = Asking { step, begun, was_sent: false, connect: None, choices };
+        walk.asking =
+            Asking { step, begun, was_sent: false, is_repeat: false, connect: None, choices };
         let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
         let at = Moment(due.0.saturating_add(limit));
         let walks = &self.walks;
@@ -181,6 +197,11 @@ impl Worker {
     /// A request has ended: counts it, keeps what the step extracts, and goes on.
     pub(super) fn finish(&mut self, key: usize, mut sample: Sample, body: Body<'_>) {
         let step = self.plan.scenario.step(sample.step);
+        if sample.outcome == Outcome::Timeout {
+            // It was given up at its limit, whenever that was noticed.
+            let limit = Moment(sample.intended.0.saturating_add(sample.limit));
+            sample.ended = sample.ended.min(limit);
+        }
         let walk = &mut self.walks[key];
         let user = &mut self.users[walk.user];
         let limit = self.plan.scenario.limits.body.0;
@@ -228,6 +249,7 @@ impl Worker {
             // It may have been connected, or free to go, while the worker stood still.
             held: if is_wanting { u64::MAX } else { send_lag.max(self.lateness.felt(ended)) },
             connect: walk.asking.connect,
+            repeated: walk.asking.is_repeat,
             ..self.unsent(walk.asking.step, walk.due, ended, Cause::ConnectionLimit)
         }
     }

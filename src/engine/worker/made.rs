@@ -1,0 +1,129 @@
+//! Workers for tests, and a target whose every move the test makes itself.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::engine::ledger::Batch;
+use crate::engine::plan::{Plan, ReceiveClock, Stop};
+use crate::engine::worker::Worker;
+use crate::record::sample::Sample;
+use crate::scenario::read::{Origin, parse};
+use crate::schedule::Arrival;
+use crate::schedule::arms::Timing;
+
+/// A worker that sends `GET /` to an address, once somebody starts an arrival.
+pub(super) fn worker(address: SocketAddr) -> Worker {
+    asking(address, "GET /")
+}
+
+/// A worker that sends a request without a body.
+pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
+    let text = format!(
+        r#"{{"name": "one", "target": {{"url": "http://{address}"}},
+            "flows": [{{"name": "flow", "steps": [{{"name": "step", "request": "{request}"}}]}}],
+            "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}},
+            "slo": {{"all": ["p50 < 5s"]}}}}"#
+    );
+    let origin = Origin { file: None, folder: PathBuf::new(), extra_allow: vec![] };
+    let no_file = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
+    let plan = Plan {
+        scenario: Arc::new(parse(&text, &origin, &|_| None, &no_file).unwrap()),
+        address,
+        authority: address.to_string(),
+        workers: 1,
+        timing: Timing::Alone,
+        start: Instant::now(),
+        receive_clock: ReceiveClock::Generator,
+        stop: watch::channel(Stop::Running).1,
+    };
+    Worker::new(plan, 0, mpsc::channel().0).unwrap()
+}
+
+/// A worker and the other end of its connections.
+pub(super) struct Scene {
+    pub(super) worker: Worker,
+    listener: TcpListener,
+    arrivals: u64,
+}
+
+impl Scene {
+    pub(super) fn asking(request: &str) -> Scene {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let worker = asking(listener.local_addr().unwrap(), request);
+        Scene { worker, listener, arrivals: 0 }
+    }
+
+    /// A request is due now.
+    pub(super) fn arrive(&mut self) {
+        let at = self.worker.clock.now();
+        self.worker.start(Arrival { index: self.arrivals, at });
+        self.arrivals += 1;
+    }
+
+    /// Lets the worker serve its sockets until something is so, for some seconds at most.
+    #[track_caller]
+    pub(super) fn until(&mut self, mut is_so: impl FnMut(&mut Worker) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !is_so(&mut self.worker) {
+            assert!(Instant::now() < deadline, "it never came to that");
+            self.worker.poller.wait(None).unwrap();
+            self.worker.serve_all();
+            self.worker.look_at_doubtful();
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// The other end of a connection that the worker has begun to open.
+    pub(super) fn accept(&mut self) -> TcpStream {
+        let (other, _) = self.listener.accept().unwrap();
+        other.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        other
+    }
+
+    /// A connection that has served one request.
+    pub(super) fn used(&mut self) -> TcpStream {
+        self.arrive();
+        let mut other = self.accept();
+        self.until(|worker| worker.requests_sent() == 1);
+        read_request(&mut other);
+        other.write_all(ANSWER).unwrap();
+        self.until(|worker| worker.walks.is_empty());
+        assert_eq!(self.ended().len(), 1);
+        other
+    }
+
+    /// The requests that have ended since the last time.
+    pub(super) fn ended(&mut self) -> Vec<Sample> {
+        let mut batch = Batch::default();
+        self.worker.ledger.take(&mut batch);
+        batch.samples.into_iter().flatten().collect()
+    }
+}
+
+impl Worker {
+    /// Requests under way that have left.
+    pub(super) fn requests_sent(&self) -> usize {
+        self.walks.iter().filter(|(_, walk)| walk.asking.was_sent).count()
+    }
+}
+
+/// A whole answer.
+pub(super) const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+
+/// Reads one request without a body.
+#[track_caller]
+pub(super) fn read_request(other: &mut TcpStream) {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        assert_eq!(other.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&bytes));
+        bytes.push(byte[0]);
+    }
+}
