@@ -88,7 +88,7 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
-    use crate::engine::worker::made::{ANSWER, Scene, read_request};
+    use crate::engine::worker::made::{ANSWER, Scene};
     use crate::record::outcome::Outcome;
 
     fn reset(other: TcpStream) {
@@ -117,8 +117,7 @@ mod tests {
     /// Answers on the next connection that is opened.
     fn answer_elsewhere(scene: &mut Scene) {
         let mut next = scene.accept();
-        scene.until(|worker| worker.connections.open() == 1);
-        read_request(&mut next);
+        scene.read_request(&mut next);
         next.write_all(ANSWER).unwrap();
         scene.until(|worker| worker.walks.is_empty());
     }
@@ -141,11 +140,11 @@ mod tests {
         // Read, and then closed: in good order, or by a reset.
         check("GET /", closed, |scene, mut other| {
             scene.arrive();
-            read_request(&mut other);
+            scene.read_request(&mut other);
         });
         check("GET /", broken, |scene, mut other| {
             scene.arrive();
-            read_request(&mut other);
+            scene.read_request(&mut other);
             reset(other);
         });
         // Not read, but the socket was open when it came.
@@ -177,17 +176,13 @@ mod tests {
             drop(other);
             scene.arrive();
             let mut next = scene.accept();
-            scene.until(|worker| worker.connections.open() == 1);
-            read_request(&mut next);
+            scene.read_request(&mut next);
         });
     }
 
     #[test]
     fn a_connection_that_never_served_is_not_one_that_may_be_repeated_from() {
         let mut scene = Scene::asking("GET /");
-        scene.worker.open_ahead();
-        drop(scene.accept());
-        scene.worker.poller.wait(None).unwrap();
         scene.arrive();
         drop(scene.accept());
         scene.until(|worker| worker.walks.is_empty());
@@ -201,8 +196,7 @@ mod tests {
         let mut scene = Scene::asking("GET /");
         scene.arrive();
         let mut other = scene.accept();
-        scene.until(|worker| worker.requests_sent() == 1);
-        read_request(&mut other);
+        scene.read_request(&mut other);
         // One packet with both.
         SockRef::from(&other).send_with_flags(ANSWER, nix::libc::MSG_MORE).unwrap();
         other.shutdown(Shutdown::Write).unwrap();
