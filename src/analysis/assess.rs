@@ -410,7 +410,7 @@ mod tests {
             add(&mut record, 20..30, &[unsent(cause)]);
             record
         };
-        for cause in [Cause::Descriptors, Cause::Ports] {
+        for cause in [Cause::Descriptors, Cause::Ports, Cause::Late] {
             let assessment = check(&with(cause), Verdict::Invalid, "due requests were not sent");
             has(&assessment, "unsent", Severity::Invalidates);
         }
@@ -422,6 +422,18 @@ mod tests {
             second.send_lag_max_ns = 200_000_000;
         }
         check(&late, Verdict::Invalid, "due requests were not sent");
+    }
+
+    #[test]
+    fn requests_that_were_sent_once_more_are_told_above_a_thousandth() {
+        for (repeats, is_told) in [(1, false), (2, true)] {
+            let mut record = fast();
+            let all: u64 = record.seconds.values().map(|second| second.counts[0].planned).sum();
+            let first = record.seconds.values_mut().nth(30).unwrap();
+            first.counts[0].repeats = repeats * all / 1_500;
+            let told = assess(&record).findings.iter().any(|finding| finding.kind == "repeats");
+            assert_eq!(told, is_told);
+        }
     }
 
     #[test]

@@ -235,6 +235,8 @@ pub struct Counts {
     pub body_bytes: u64,
     /// Connections that were opened for a request that waited.
     pub connects: u64,
+    /// Requests that were sent once more, as the first had surely met a closed connection.
+    pub repeats: u64,
 }
 
 impl Counts {

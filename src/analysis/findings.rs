@@ -21,6 +21,8 @@ const MOST_UNSENT_OF_SECOND: f64 = 0.01;
 const RATE_REACHED: f64 = 0.99;
 /// Generator and target together use so much of the machine.
 const MACHINE_FULL: f64 = 0.7;
+/// A smaller share of repeated requests is of no interest.
+const FEW_REPEATS: f64 = 0.001;
 /// A send lag below this is of no interest, in milliseconds.
 const SMALL_LAG: f64 = 1.0;
 
@@ -33,6 +35,7 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
         in_flight_limit(facts),
         connection_limit(facts),
         rate_not_reached(facts),
+        repeats(facts),
         faults(facts),
         steal(facts),
         cpu_pressure(facts),
@@ -127,6 +130,24 @@ fn connection_limit(facts: &Facts) -> Option<Finding> {
         );
         let advice = "raise limits.connections, if the target is meant to serve more at once";
         finding("connection_limit", Severity::Warning, evidence, advice)
+    })
+}
+
+/// Requests that met a connection which the target had just closed, and were sent again.
+fn repeats(facts: &Facts) -> Option<Finding> {
+    let (repeats, planned) = (facts.total.counts.repeats, facts.total.counts.planned);
+    (repeats as f64 > FEW_REPEATS * planned as f64).then(|| {
+        let evidence = format!(
+            "{} of {} requests ({}) met a connection that the target had closed, and were sent \
+             once more on another one",
+            count(repeats),
+            count(planned),
+            percent(repeats as f64 / planned as f64)
+        );
+        let advice = "let the target say \"connection: close\", or keep connections for longer \
+                      than clients do: requests that cross its close fail in clients that do not \
+                      repeat them";
+        finding("repeats", Severity::Warning, evidence, advice)
     })
 }
 

@@ -87,6 +87,7 @@ fn counts(sum: &StepCounts) -> Counts {
         statuses,
         body_bytes: sum.body_bytes,
         connects: sum.connects,
+        repeats: sum.repeats,
     }
 }
 

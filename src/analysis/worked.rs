@@ -237,7 +237,11 @@ fn statuses(counts: &StepCounts) -> impl Iterator<Item = (u16, u64)> {
 
 fn of_unsent(cause: Cause) -> bool {
     match cause {
-        Cause::InFlightLimit | Cause::ConnectionLimit | Cause::Descriptors | Cause::Ports => true,
+        Cause::InFlightLimit
+        | Cause::ConnectionLimit
+        | Cause::Descriptors
+        | Cause::Ports
+        | Cause::Late => true,
         Cause::Refused
         | Cause::Reset
         | Cause::Closed

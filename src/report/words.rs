@@ -287,6 +287,16 @@ pub(super) fn causes(counts: &Counts) -> Option<String> {
     joined(parts)
 }
 
+/// `3, as the target had just closed their connection`, if any was.
+pub(super) fn repeats(counts: &Counts) -> Option<String> {
+    (counts.repeats > 0).then(|| {
+        format!(
+            "{}, as the target had just closed their connection",
+            figures::count(counts.repeats)
+        )
+    })
+}
+
 /// `200 × 5,990, 503 × 22`.
 pub(super) fn statuses(counts: &Counts) -> Option<String> {
     let parts = counts.statuses.iter().map(|(code, n)| format!("{code} × {}", figures::count(*n)));

@@ -200,6 +200,7 @@ pub(in crate::report) fn outcomes(report: &Report) -> Markup {
         ("statuses", words::statuses(&total.counts)),
         ("bodies received", Some(figures::bytes(total.counts.body_bytes as f64))),
         ("connections opened", Some(figures::count(total.counts.connects))),
+        ("sent once more", words::repeats(&total.counts)),
     ];
     html! {
         section {

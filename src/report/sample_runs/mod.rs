@@ -192,6 +192,7 @@ pub(crate) fn step(name: &str, label: &str, requests: u64, scale: f64) -> Summar
             statuses: vec![(200, requests)],
             body_bytes: requests * 1_830,
             connects: 24,
+            repeats: 0,
         },
         offered_rate: rate,
         throughput: rate,
