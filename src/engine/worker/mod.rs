@@ -11,6 +11,7 @@
 //! | running | end of the schedule, or stop | closing: nothing new is due |
 //! | closing | nothing in flight, or the drain's deadline | done |
 
+mod ending;
 #[cfg(test)]
 mod made;
 mod pace;
