@@ -97,8 +97,6 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
     use crate::scenario::read::{Origin, parse};
 
@@ -108,7 +106,7 @@ mod tests {
                 "flows": [{{"name": "flow", "steps": [{{"name": "step", "request": "GET /"}}]}}],
                 "load": {{"stages": [{{"for": "60s", "rate": "{rate}"}}]}}}}"#
         );
-        let origin = Origin { file: None, folder: PathBuf::new(), extra_allow: vec![] };
+        let origin = Origin::default();
         let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
         parse(&text, &origin, &|_| None, &no_file).unwrap()
     }

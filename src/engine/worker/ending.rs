@@ -4,6 +4,7 @@
 use crate::engine::classify::Ending;
 use crate::engine::connection::{ConnectionKey, State};
 use crate::engine::due::Wait;
+use crate::engine::extract::Body;
 use crate::engine::walk::Place;
 use crate::engine::worker::Worker;
 use crate::record::outcome::{Cause, Outcome};

@@ -4,7 +4,6 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
             "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}},
             "slo": {{"all": ["p50 < 5s"]}}}}"#
     );
-    let origin = Origin { file: None, folder: PathBuf::new(), extra_allow: vec![] };
+    let origin = Origin::default();
     let no_file = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
     let plan = Plan {
         scenario: Arc::new(parse(&text, &origin, &|_| None, &no_file).unwrap()),

@@ -4,9 +4,8 @@
 
 use std::io;
 
-use crate::engine::classify::{self, Ending};
+use crate::engine::classify;
 use crate::engine::connection::{Connection, ConnectionKey, State, StreamEnd};
-use crate::engine::due::Wait;
 use crate::engine::extract::Body;
 use crate::engine::poller::Ready;
 use crate::engine::request::{Prepared, Unsendable};
@@ -15,7 +14,6 @@ use crate::engine::walk::Place;
 use crate::engine::worker::Worker;
 use crate::http1::response::{Expected, Fed};
 use crate::record::outcome::{Cause, Outcome};
-use crate::record::sample::Sample;
 use crate::scenario::template::Values;
 use crate::units::Moment;
 
