@@ -92,8 +92,31 @@ pub struct History {
     pub runs: Vec<PastRun>,
     /// p50, p95 and p99, in that order.
     pub figures: Vec<FigureTrend>,
+    /// Levels that look like a change, of too few runs to be one.
+    pub stands_out: Vec<StandsOut>,
+    /// The fewest runs of which some can be called a change.
+    pub fewest_runs: usize,
     /// Runs that were not looked at.
     pub left_out: Vec<LeftOut>,
+}
+
+/// Runs that all lie on one side of all others, but are too few to be told from chance.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct StandsOut {
+    /// `p95`.
+    pub figure: String,
+    /// The first run at the other level.
+    pub index: usize,
+    /// Runs at it.
+    pub runs: usize,
+    /// The median before, in ms.
+    pub before: f64,
+    /// The median from then on, in ms.
+    pub after: f64,
+    /// `after ÷ before`.
+    pub ratio: f64,
+    /// About how many more runs at this level would make it a change point.
+    pub runs_needed: usize,
 }
 
 /// One run of a history.
@@ -151,9 +174,60 @@ impl History {
             let trend = trend(&values, &HistorySettings::default());
             FigureTrend { name: name.to_owned(), trend }
         };
-        let figures = ["p50", "p95", "p99"].into_iter().enumerate().map(figure).collect();
-        History { scenario, fingerprint, runs, figures, left_out }
+        let figures: Vec<FigureTrend> =
+            ["p50", "p95", "p99"].into_iter().enumerate().map(figure).collect();
+        let settings = HistorySettings::default();
+        let stands_out = figures.iter().filter_map(|it| stands_out(it, &settings)).collect();
+        let fewest_runs = fewest_runs(&settings);
+        History { scenario, fingerprint, runs, figures, stands_out, fewest_runs, left_out }
     }
+}
+
+/// The last runs of a figure without a change point, where all of them lie beyond all before
+/// and the difference is worth telling.
+fn stands_out(figure: &FigureTrend, settings: &HistorySettings) -> Option<StandsOut> {
+    let known = figure.trend.values.iter().enumerate();
+    let known: Vec<(usize, f64)> =
+        known.filter_map(|(run, value)| value.map(|value| (run, value.ln()))).collect();
+    if !figure.trend.changes.is_empty() {
+        return None;
+    }
+    let logs: Vec<f64> = known.iter().map(|(_, log)| *log).collect();
+    let apart = |cut: usize| {
+        let (before, after) = logs.split_at(cut);
+        let most = |of: &[f64]| of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let least = |of: &[f64]| of.iter().copied().fold(f64::INFINITY, f64::min);
+        let middle = median(after)? - median(before)?;
+        let is_apart = most(before) < least(after) || most(after) < least(before);
+        (is_apart && middle.abs() >= settings.floor.ln_1p()).then_some((cut, middle))
+    };
+    let cuts = 1..logs.len();
+    let (cut, middle) = cuts.filter_map(apart).max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
+    let runs = logs.len() - cut;
+    let missing = |more: &usize| is_tellable(cut, runs + more, settings);
+    Some(StandsOut {
+        figure: figure.name.clone(),
+        index: known[cut].0,
+        runs,
+        before: median(&logs[..cut])?.exp(),
+        after: median(&logs[cut..])?.exp(),
+        ratio: middle.exp(),
+        runs_needed: (0..MOST_RUNS).find(missing)?.max(1),
+    })
+}
+
+/// Whether so many runs before and after, all apart, are likely to have a p below the level: of
+/// all ways to choose them this one and its mirror image cut as well, and at most one of the
+/// permutations that are drawn may be one of these.
+fn is_tellable(before: usize, after: usize, settings: &HistorySettings) -> bool {
+    let ways = (1..=after).fold(1.0, |ways, k| ways * (before + k) as f64 / k as f64);
+    let expected = 2.0 * f64::from(settings.permutations) / ways;
+    before.min(after) >= settings.shortest && expected < 0.7
+}
+
+fn fewest_runs(settings: &HistorySettings) -> usize {
+    let can = |runs: &usize| is_tellable(runs / 2, runs - runs / 2, settings);
+    (1..MOST_RUNS).find(can).unwrap_or(MOST_RUNS)
 }
 
 /// The trend of a figure, such as p95 in ms, oldest run first. Values that are missing or
@@ -401,6 +475,26 @@ mod tests {
                 Distances::of(&logs).energy(case["cut"].as_u64().unwrap() as usize, logs.len());
             assert!((energy - case["energy"].as_f64().unwrap()).abs() < 1e-9, "{case}");
         }
+    }
+
+    #[test]
+    fn a_few_runs_at_another_level_stand_out_with_what_they_lack() {
+        let of = |values: &[f64]| {
+            let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
+            let settings = HistorySettings::default();
+            let trend = trend(&values, &settings);
+            stands_out(&FigureTrend { name: "p50".to_owned(), trend }, &settings)
+        };
+        let found = of(&[5.3, 5.31, 5.28, 5.3, 5.33, 7.3, 7.28, 7.31]).unwrap();
+        assert_eq!((found.index, found.runs, found.runs_needed), (5, 3, 4), "{found:?}");
+        assert!((found.ratio - 7.3 / 5.3).abs() < 1e-9 && found.figure == "p50", "{found:?}");
+        let more = [5.3, 5.31, 5.28, 5.3, 5.33, 7.3, 7.28, 7.31, 7.29, 7.3, 7.32, 7.27];
+        let values: Vec<Option<f64>> = more.iter().copied().map(Some).collect();
+        assert_eq!(trend(&values, &HistorySettings::default()).changes.len(), 1, "as was said");
+        assert_eq!(of(&more), None, "it is a change point");
+        assert_eq!(of(&[5.3, 5.4, 5.28, 5.35, 5.33, 5.31]), None, "below the floor");
+        assert_eq!(of(&[5.3, 7.4, 5.28, 7.35, 5.33, 7.31, 5.3]), None, "not apart");
+        assert_eq!(fewest_runs(&HistorySettings::default()), 12);
     }
 
     #[test]

@@ -30,8 +30,7 @@ use crate::experiment::segment::{Failed, Play, Stage};
 use crate::experiment::segment_load::{requests_per_iteration, whole_seconds};
 use crate::experiment::trial::{Event, TrialError};
 use crate::record::duet::{
-    ArmHead, DuetEnd, DuetFile, DuetRecord, GateMetric, GateSettings, Method, Segment, SegmentHead,
-    VERSION,
+    ArmHead, DuetEnd, DuetFile, DuetRecord, GateSettings, Method, Segment, SegmentHead, VERSION,
 };
 use crate::scenario::load::{Load, Stage as LoadStage};
 use crate::scenario::model::{Arm, Scenario};
@@ -208,30 +207,33 @@ impl Duet<'_> {
             return Ok(());
         }
         let pairs = pairing::pairs(&file, &segment, Times::Response);
-        let pilot = Paired { segments: vec![pairs] };
+        let pilot = Paired { segments: vec![pairs], ..Paired::default() };
         let settings = record.file.settings.clone();
         let after = decidable_after(&pilot, &self.gate(), &settings);
-        record.file.forecast = after.visible.iter().map(|seen| seen.sentence.clone()).collect();
-        for sentence in record.file.forecast.clone() {
+        for sentence in after.visible.iter().map(|seen| seen.sentence.clone()) {
             self.note(&sentence);
+            record.file.forecast.push(sentence);
         }
         self.plan(&mut record.file, after);
         self.choose_method(&mut record.file, busy(&segment));
         Ok(())
     }
 
-    /// Leaves out by name what cannot be decided.
+    /// Says by name what cannot be decided and so only watches.
     fn plan(&mut self, file: &mut DuetFile, found: GatePlan) {
         for dropped in found.dropped {
-            self.note(&format!("left out: {}", dropped.reason));
+            self.note(&format!("only watches: {}", dropped.reason));
+            file.settings.watches.push(dropped.metric);
             file.dropped.push(dropped);
         }
         file.settings.metrics = found.metrics;
-        let has_times = file.settings.metrics.iter().any(|m| *m != GateMetric::ErrorRate);
-        if !has_times {
-            self.note("no quantile of the response time is left: only the error rate gates");
+        for sentence in found.hopeless {
+            if !file.forecast.contains(&sentence) {
+                self.note(&sentence);
+                file.forecast.push(sentence);
+            }
         }
-        self.settings.metrics.clone_from(&file.settings.metrics);
+        self.settings = file.settings.clone();
     }
 
     fn choose_method(&mut self, file: &mut DuetFile, busy: Option<f64>) {
