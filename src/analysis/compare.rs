@@ -46,6 +46,8 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
     }
     let ruling = overall(&looks, &metrics);
     let candidate = assess(&arms.candidate.run);
+    let baseline = assess(&arms.baseline.run);
+    findings.extend(never_worked(&baseline));
     let verdict = verdict(duet, &candidate, &findings, ruling);
     let reasons = reasons(duet, &candidate, &findings, &metrics, verdict);
     findings.extend(candidate.findings.iter().cloned());
@@ -62,7 +64,7 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
         looks,
         over_time: over_time(&measured, &metrics),
         curves: curves(&arms),
-        baseline: assess(&arms.baseline.run).total,
+        baseline: baseline.total,
         candidate,
         metrics,
     })
@@ -100,6 +102,16 @@ impl Arms {
         };
         Some(Arms { baseline: joined(Arm::Baseline)?, candidate: joined(Arm::Candidate)? })
     }
+}
+
+/// A baseline of which a step never worked is nothing to compare with; what is said of the
+/// candidate is among its own findings.
+fn never_worked(baseline: &Assessment) -> impl Iterator<Item = Finding> {
+    let found = baseline.findings.iter().filter(|finding| finding.kind == "never_worked");
+    found.map(|finding| Finding {
+        evidence: format!("baseline: {}", finding.evidence),
+        ..finding.clone()
+    })
 }
 
 /// What the last look said, unless a metric that it let pass drifts.
@@ -193,6 +205,9 @@ fn verdict(
     if matches!(duet.file.end, Some(DuetEnd::ArmLost { .. })) {
         return Verdict::TargetLost;
     }
+    if matches!(duet.file.end, Some(DuetEnd::Hopeless { .. })) {
+        return Verdict::Invalid;
+    }
     match (candidate.verdict, ruling) {
         (Verdict::TargetLost, _) => Verdict::TargetLost,
         (Verdict::Invalid, _) => Verdict::Invalid,
@@ -214,6 +229,9 @@ fn reasons(
     let mut reasons = Vec::new();
     if let Some(DuetEnd::ArmLost { arm, detail }) = &duet.file.end {
         reasons.push(format!("the {arm} was lost: {detail}"));
+    }
+    if let Some(DuetEnd::Hopeless { arm, detail }) = &duet.file.end {
+        reasons.push(format!("the {arm} cannot work: {detail}"));
     }
     let voiding = findings.iter().filter(|finding| finding.severity == Severity::Invalidates);
     reasons.extend(voiding.map(|finding| finding.evidence.clone()));

@@ -15,7 +15,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::apart::{apart, is_tellable};
 use crate::analysis::overview::RunFigures;
+use crate::analysis::shuffle::SplitMix64;
 use crate::analysis::stats::median;
 use crate::record::baseline::AcceptedRun;
 use crate::record::fingerprint::Fingerprint;
@@ -178,56 +180,41 @@ impl History {
             ["p50", "p95", "p99"].into_iter().enumerate().map(figure).collect();
         let settings = HistorySettings::default();
         let stands_out = figures.iter().filter_map(|it| stands_out(it, &settings)).collect();
-        let fewest_runs = fewest_runs(&settings);
+        let fewest_runs = settings.fewest_runs();
         History { scenario, fingerprint, runs, figures, stands_out, fewest_runs, left_out }
     }
 }
 
-/// The last runs of a figure without a change point, where all of them lie beyond all before
-/// and the difference is worth telling.
+/// The last runs of a figure without a change point, where they stand out.
 fn stands_out(figure: &FigureTrend, settings: &HistorySettings) -> Option<StandsOut> {
     let known = figure.trend.values.iter().enumerate();
     let known: Vec<(usize, f64)> =
         known.filter_map(|(run, value)| value.map(|value| (run, value.ln()))).collect();
-    if !figure.trend.changes.is_empty() {
-        return None;
-    }
     let logs: Vec<f64> = known.iter().map(|(_, log)| *log).collect();
-    let apart = |cut: usize| {
-        let (before, after) = logs.split_at(cut);
-        let most = |of: &[f64]| of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let least = |of: &[f64]| of.iter().copied().fold(f64::INFINITY, f64::min);
-        let middle = median(after)? - median(before)?;
-        let is_apart = most(before) < least(after) || most(after) < least(before);
-        (is_apart && middle.abs() >= settings.floor.ln_1p()).then_some((cut, middle))
-    };
-    let cuts = 1..logs.len();
-    let (cut, middle) = cuts.filter_map(apart).max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
-    let runs = logs.len() - cut;
-    let missing = |more: &usize| is_tellable(cut, runs + more, settings);
+    let found = apart(&logs, settings.floor).filter(|_| figure.trend.changes.is_empty())?;
+    let runs = logs.len() - found.cut;
+    let is_enough = |more: &usize| settings.tells(found.cut, runs + more);
     Some(StandsOut {
         figure: figure.name.clone(),
-        index: known[cut].0,
+        index: known[found.cut].0,
         runs,
-        before: median(&logs[..cut])?.exp(),
-        after: median(&logs[cut..])?.exp(),
-        ratio: middle.exp(),
-        runs_needed: (0..MOST_RUNS).find(missing)?.max(1),
+        before: found.before.exp(),
+        after: found.after.exp(),
+        ratio: (found.after - found.before).exp(),
+        runs_needed: (1..MOST_RUNS).find(is_enough)?,
     })
 }
 
-/// Whether so many runs before and after, all apart, are likely to have a p below the level: of
-/// all ways to choose them this one and its mirror image cut as well, and at most one of the
-/// permutations that are drawn may be one of these.
-fn is_tellable(before: usize, after: usize, settings: &HistorySettings) -> bool {
-    let ways = (1..=after).fold(1.0, |ways, k| ways * (before + k) as f64 / k as f64);
-    let expected = 2.0 * f64::from(settings.permutations) / ways;
-    before.min(after) >= settings.shortest && expected < 0.7
-}
+impl HistorySettings {
+    /// Whether so many runs before and after, all apart, are likely to be a change point.
+    fn tells(&self, before: usize, after: usize) -> bool {
+        before.min(after) >= self.shortest && is_tellable(before, after, self.permutations)
+    }
 
-fn fewest_runs(settings: &HistorySettings) -> usize {
-    let can = |runs: &usize| is_tellable(runs / 2, runs - runs / 2, settings);
-    (1..MOST_RUNS).find(can).unwrap_or(MOST_RUNS)
+    /// The fewest runs that can have a change point.
+    fn fewest_runs(&self) -> usize {
+        (1..MOST_RUNS).find(|runs| self.tells(runs / 2, runs - runs / 2)).unwrap_or(MOST_RUNS)
+    }
 }
 
 /// The trend of a figure, such as p95 in ms, oldest run first. Values that are missing or
@@ -404,29 +391,6 @@ fn medians(logs: &[f64], cuts: &[Cut]) -> Vec<f64> {
     pieces(logs.len(), cuts).map(of_piece).collect()
 }
 
-/// Steele, Lea and Flood's generator: a history has the same change points for ever.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A place below `n`; uneven by less than n/2⁶⁴.
-    fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.next()) * n as u128) >> 64) as usize
-    }
-
-    fn shuffle(&mut self, values: &mut [f64]) {
-        for last in (1..values.len()).rev() {
-            values.swap(last, self.below(last + 1));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -494,7 +458,7 @@ mod tests {
         assert_eq!(of(&more), None, "it is a change point");
         assert_eq!(of(&[5.3, 5.4, 5.28, 5.35, 5.33, 5.31]), None, "below the floor");
         assert_eq!(of(&[5.3, 7.4, 5.28, 7.35, 5.33, 7.31, 5.3]), None, "not apart");
-        assert_eq!(fewest_runs(&HistorySettings::default()), 12);
+        assert_eq!(HistorySettings::default().fewest_runs(), 12);
     }
 
     #[test]

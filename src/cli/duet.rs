@@ -338,7 +338,7 @@ fn conclude(
 ) -> Exit {
     let interrupted = match record.file.end {
         Some(DuetEnd::Interrupted { signal }) => Some(Exit::Interrupted(signal)),
-        Some(DuetEnd::Finished | DuetEnd::ArmLost { .. }) | None => None,
+        Some(DuetEnd::Finished | DuetEnd::ArmLost { .. } | DuetEnd::Hopeless { .. }) | None => None,
     };
     let Some(comparison) = compare(record) else {
         return without_segment(record, interrupted);
@@ -353,6 +353,12 @@ fn without_segment(record: &DuetRecord, interrupted: Option<Exit>) -> Exit {
         Some(DuetEnd::ArmLost { arm, detail }) => {
             output::error(&format!("the {arm} was lost under load: {detail}"), &[]);
             Exit::TargetLost
+        }
+        Some(DuetEnd::Hopeless { arm, detail }) => {
+            let advice =
+                format!("its run folder has the first answers that failed; mend the {arm}");
+            output::plain_error(&format!("the {arm} cannot work: {detail}"), &[advice]);
+            Exit::Invalid
         }
         Some(DuetEnd::Interrupted { .. } | DuetEnd::Finished) | None => {
             let why = "interrupted before the first segment came to its end: nothing to judge";

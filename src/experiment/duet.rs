@@ -9,7 +9,8 @@
 //! | look | decided, or the last planned one: the end | a segment |
 //!
 //! After each segment `duet.json` says how far it has come, so what kills loadgate costs
-//! one segment. An interruption, or an arm that dies, ends it; what was finished counts.
+//! one segment. An interruption, an arm that dies, or a step that never works in one of them
+//! ends it, in the pilot as in a segment; what was finished counts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -134,6 +135,7 @@ impl Duet<'_> {
             Ok(()) => DuetEnd::Finished,
             Err(Failed::Arm(_, TrialError::Interrupted(signal))) => DuetEnd::Interrupted { signal },
             Err(Failed::Died(arm, exit)) => DuetEnd::ArmLost { arm, detail: exit.to_string() },
+            Err(Failed::Hopeless(arm, detail)) => DuetEnd::Hopeless { arm, detail },
             Err(Failed::Arm(arm, error)) if record.segments.is_empty() => {
                 return Err(DuetError::Arm(arm, error));
             }

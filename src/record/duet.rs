@@ -136,6 +136,13 @@ pub enum DuetEnd {
         /// How, with its last words.
         detail: String,
     },
+    /// A step of an arm never worked, so it ended early.
+    Hopeless {
+        /// Which.
+        arm: Arm,
+        /// Which step, and how its tries ended.
+        detail: String,
+    },
 }
 
 /// What may gate.

@@ -77,8 +77,7 @@ fn class(ruling: Ruling) -> &'static str {
 }
 
 fn metric_row(metric: &MetricResult) -> Markup {
-    let speaks = metric.gates || metric.ruling == Ruling::Regressed;
-    let class = if speaks { class(metric.ruling) } else { "muted" };
+    let class = if words::speaks(metric) { class(metric.ruling) } else { "muted" };
     html! {
         tr {
             td class=(class) { (words::outcome_mark(metric)) " " (words::outcome(metric)) }

@@ -90,8 +90,7 @@ fn report_file(report: &ComparisonReport) -> String {
 }
 
 fn metric_row(metric: &MetricResult) -> Vec<Cell> {
-    let speaks = metric.gates || metric.ruling == Ruling::Regressed;
-    let paint = if speaks { paint(metric.ruling) } else { Paint::Dim };
+    let paint = if words::speaks(metric) { paint(metric.ruling) } else { Paint::Dim };
     vec![
         Cell::painted(words::outcome_mark(metric), paint),
         Cell::plain(words::short_of(metric)),

@@ -40,17 +40,17 @@ pub(super) fn ruling(ruling: Ruling) -> &'static str {
 
 /// How a metric came out; that it only watches, where it does not gate and saw nothing.
 pub(super) fn outcome(metric: &MetricResult) -> &'static str {
-    match metric.ruling {
-        Ruling::Regressed => ruling(metric.ruling),
-        _ if metric.gates => ruling(metric.ruling),
-        Ruling::Improved | Ruling::Pass | Ruling::Inconclusive => "only watches",
-    }
+    if speaks(metric) { ruling(metric.ruling) } else { "only watches" }
+}
+
+/// Whether its ruling means something.
+pub(super) fn speaks(metric: &MetricResult) -> bool {
+    metric.gates || metric.ruling == Ruling::Regressed
 }
 
 /// The character for [`outcome`].
 pub(super) fn outcome_mark(metric: &MetricResult) -> &'static str {
-    let speaks = metric.gates || metric.ruling == Ruling::Regressed;
-    if speaks { mark(metric.ruling) } else { " " }
+    if speaks(metric) { mark(metric.ruling) } else { " " }
 }
 
 /// `p99`, `p99 of "login"`.
@@ -119,8 +119,7 @@ pub(super) fn answer(comparison: &Comparison) -> String {
 /// What is said of all metrics with a ruling.
 fn groups(comparison: &Comparison, ruling: Ruling) -> Vec<String> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    let speaks = |metric: &&MetricResult| metric.gates || ruling == Ruling::Regressed;
-    let of = comparison.metrics.iter().filter(|metric| metric.ruling == ruling).filter(speaks);
+    let of = comparison.metrics.iter().filter(|it| it.ruling == ruling && speaks(it));
     for metric in of {
         let said = statement(metric.metric, ruling, &comparison.settings);
         match groups.iter_mut().find(|(known, _)| *known == said) {
@@ -246,7 +245,6 @@ fn doubt(metric: &MetricResult) -> String {
     format!("{found}; {visible}; {time}")
 }
 
-/// Which statistic decided.
 fn rule(rule: Rule) -> &'static str {
     match rule {
         Rule::Trimmed => "the trimmed mean of all intervals",
@@ -258,7 +256,6 @@ fn rule(rule: Rule) -> &'static str {
     }
 }
 
-/// How both arms were measured.
 pub(super) fn method(method: Method) -> String {
     match method {
         Method::Interleaved => "both at once, requests interleaved at random".to_owned(),
@@ -287,7 +284,6 @@ pub(super) fn extent(comparison: &Comparison) -> String {
     )
 }
 
-/// How sure the gate had to be.
 pub(super) fn assurance(settings: &GateSettings) -> String {
     format!(
         "tolerance {}, false alarms at most {}, wrong passes at most {}",
@@ -321,6 +317,9 @@ fn ending(report: &ComparisonReport) -> Option<String> {
         Some(DuetEnd::Interrupted { signal }) => Some(format!("interrupted by signal {signal}")),
         Some(DuetEnd::ArmLost { arm, detail }) => {
             Some(format!("the {} was lost: {}", self::arm(*arm), plain::line(detail)))
+        }
+        Some(DuetEnd::Hopeless { arm, detail }) => {
+            Some(format!("early, as the {} cannot work: {}", self::arm(*arm), plain::line(detail)))
         }
         None => Some("unknown: the generator was stopped before it could say".to_owned()),
     }
