@@ -338,7 +338,7 @@ fn few_requests_never_pass_however_the_candidate_is() {
         let found = tally(&lab, &settings, 40);
         show(&format!("180 requests, {slower:?}"), found, 40);
         assert_eq!(found.1, 0, "{slower:?}");
-        assert!(slower.is_none() == (found.0 <= 2), "{found:?} {slower:?}");
+        assert!(slower.is_some() || found.0 <= 2, "{found:?} {slower:?}");
     }
 }
 
