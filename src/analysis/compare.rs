@@ -9,7 +9,7 @@ use crate::analysis::assess::assess;
 use crate::analysis::assessment::{Assessment, Finding, Severity, Times as Figures, Verdict};
 use crate::analysis::audit;
 use crate::analysis::comparison::{
-    ArmCurves, Comparison, MetricResult, Paired, RatioSeries, Ruling, StepChange,
+    ArmCurves, Comparison, Look, MetricResult, Paired, RatioSeries, Ruling, StepChange,
 };
 use crate::analysis::findings::finding;
 use crate::analysis::gate;
@@ -17,10 +17,12 @@ use crate::analysis::gate::drift;
 use crate::analysis::gate::series::{Measured, pieces};
 use crate::analysis::pairing::{self, Times};
 use crate::analysis::pooled::{self, Pool};
+use crate::analysis::reasons::of_gate;
 use crate::analysis::series;
+use crate::analysis::unanswered;
 use crate::analysis::wording;
 use crate::record::duet::{DuetEnd, DuetRecord, GateMetric};
-use crate::record::run::RunRecord;
+use crate::record::run::{RunRecord, StepHead};
 use crate::scenario::model::Arm;
 
 /// Requests beyond a quantile from which on both arms' curves are compared there.
@@ -37,8 +39,15 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
         findings.extend(drifting(&measured, metric, settings.tolerance));
     }
     findings.extend(lag_decides(duet, &arms, &metrics));
-    let ruling = gate::overall(metrics.iter().map(|metric| metric.ruling));
+    for metric in &mut metrics {
+        if let Some((baseline, candidate)) = arms.pools(metric.step.as_deref()) {
+            unanswered::explain(metric, baseline, candidate);
+        }
+    }
+    let ruling = overall(&looks, &metrics);
     let candidate = assess(&arms.candidate.run);
+    let baseline = assess(&arms.baseline.run);
+    findings.extend(never_worked(&baseline));
     let verdict = verdict(duet, &candidate, &findings, ruling);
     let reasons = reasons(duet, &candidate, &findings, &metrics, verdict);
     findings.extend(candidate.findings.iter().cloned());
@@ -51,11 +60,11 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
         method: duet.file.method,
         settings: settings.clone(),
         dropped: duet.file.dropped.clone(),
+        steps: steps(&arms, &gate::steps_see(&measured, settings, looks.len())),
         looks,
-        steps: steps(&arms),
         over_time: over_time(&measured, &metrics),
         curves: curves(&arms),
-        baseline: assess(&arms.baseline.run).total,
+        baseline: baseline.total,
         candidate,
         metrics,
     })
@@ -74,6 +83,15 @@ struct Joined {
 }
 
 impl Arms {
+    /// Of a step, or of all requests: baseline, candidate.
+    fn pools(&self, step: Option<&str>) -> Option<(&Pool, &Pool)> {
+        let Some(step) = step else {
+            return Some((&self.baseline.total, &self.candidate.total));
+        };
+        let place = self.candidate.run.head.steps.iter().position(|head| head.name == step)?;
+        self.baseline.steps.get(place).zip(self.candidate.steps.get(place))
+    }
+
     fn of(duet: &DuetRecord) -> Option<Arms> {
         let joined = |arm| {
             let run = pairing::joined(duet, arm)?;
@@ -86,9 +104,32 @@ impl Arms {
     }
 }
 
+/// A baseline of which a step never worked is nothing to compare with; what is said of the
+/// candidate is among its own findings.
+fn never_worked(baseline: &Assessment) -> impl Iterator<Item = Finding> {
+    let found = baseline.findings.iter().filter(|finding| finding.kind == "never_worked");
+    found.map(|finding| Finding {
+        evidence: format!("baseline: {}", finding.evidence),
+        ..finding.clone()
+    })
+}
+
+/// What the last look said, unless a metric that it let pass drifts.
+fn overall(looks: &[Look], metrics: &[MetricResult]) -> Ruling {
+    let said = looks.last().map_or(Ruling::Inconclusive, |look| look.ruling);
+    let open = metrics.iter().any(|it| it.gates && it.ruling == Ruling::Inconclusive);
+    match said {
+        Ruling::Pass | Ruling::Improved if open => Ruling::Inconclusive,
+        said => said,
+    }
+}
+
 /// A ratio that moves is no answer; one that is surely too high already is.
 fn drifting(measured: &Paired, metric: &mut MetricResult, tolerance: f64) -> Option<Finding> {
     let GateMetric::ResponseTime(share) = metric.metric else { return None };
+    if !metric.gates {
+        return None;
+    }
     let drift = drift::drift(measured, share).filter(|drift| drift.is_drifting(tolerance))?;
     let evidence = format!(
         "the ratio of {} moves by a factor of {:.2} from the beginning of a segment to its end",
@@ -118,8 +159,12 @@ fn lag_decides(duet: &DuetRecord, arms: &Arms, metrics: &[MetricResult]) -> Vec<
     }
     let (_, without) = gate::judge(&pairing::paired(duet, Times::Least), &duet.file.settings);
     let differs = |metric: &&MetricResult| {
-        let other = without.iter().find(|other| other.metric == metric.metric);
-        other.is_none_or(|other| is_regressed(other) != is_regressed(metric))
+        let mut other = without.iter();
+        let other = other.find(|it| it.metric == metric.metric && it.step == metric.step);
+        // A step is only among them where it is worse.
+        other.map_or(metric.gates || metric.step.is_some(), |other| {
+            is_regressed(other) != is_regressed(metric)
+        })
     };
     let found = doubtful.into_iter().filter(differs);
     found.filter_map(|metric| lag_finding(metric, arms)).collect()
@@ -160,6 +205,9 @@ fn verdict(
     if matches!(duet.file.end, Some(DuetEnd::ArmLost { .. })) {
         return Verdict::TargetLost;
     }
+    if matches!(duet.file.end, Some(DuetEnd::Hopeless { .. })) {
+        return Verdict::Invalid;
+    }
     match (candidate.verdict, ruling) {
         (Verdict::TargetLost, _) => Verdict::TargetLost,
         (Verdict::Invalid, _) => Verdict::Invalid,
@@ -182,78 +230,56 @@ fn reasons(
     if let Some(DuetEnd::ArmLost { arm, detail }) = &duet.file.end {
         reasons.push(format!("the {arm} was lost: {detail}"));
     }
+    if let Some(DuetEnd::Hopeless { arm, detail }) = &duet.file.end {
+        reasons.push(format!("the {arm} cannot work: {detail}"));
+    }
     let voiding = findings.iter().filter(|finding| finding.severity == Severity::Invalidates);
     reasons.extend(voiding.map(|finding| finding.evidence.clone()));
     if candidate.verdict != Verdict::Pass {
         reasons.extend(candidate.reasons.iter().map(|reason| format!("candidate: {reason}")));
     }
-    let tolerance = duet.file.settings.tolerance;
-    let order = [Ruling::Regressed, Ruling::Inconclusive, Ruling::Improved, Ruling::Pass];
-    for wanted in order {
-        let found = metrics.iter().filter(|metric| metric.ruling == wanted);
-        reasons.extend(found.map(|metric| sentence(metric, tolerance)));
-    }
+    reasons.extend(of_gate(metrics, &duet.file.settings));
     if verdict == Verdict::Pass && candidate.slos.is_empty() {
         reasons.push("no objective was judged: the scenario has none".to_owned());
     }
     reasons
 }
 
-/// `p99 of response time regressed: 1.23 times the baseline, at least 1.11 (1.05 accepted)`.
-pub fn sentence(metric: &MetricResult, tolerance: f64) -> String {
+fn limits(metrics: &[MetricResult], forecast: &[String]) -> Vec<String> {
+    let seen = metrics.iter().filter(|metric| !is_regressed(metric)).map(missed);
+    seen.chain(forecast.iter().map(|text| format!("forecast: {text}"))).collect()
+}
+
+/// What of a metric could have stayed hidden.
+fn missed(metric: &MetricResult) -> String {
     let name = &metric.name;
-    let Some(found) = metric.estimate else {
-        return format!("{name} could not be compared: too few requests");
-    };
-    let shown = |value: f64| match metric.metric {
-        GateMetric::ResponseTime(_) => format!("{value:.3}"),
-        GateMetric::ErrorRate => format!("{:+.3} % of requests", value * 100.0),
-    };
-    let (value, low, high) = (shown(found.value), shown(found.low), shown(found.high));
-    let accepted = match metric.metric {
-        GateMetric::ResponseTime(_) => format!("{:.3} is accepted", 1.0 + tolerance),
-        GateMetric::ErrorRate => "candidate less baseline".to_owned(),
-    };
-    match metric.ruling {
-        Ruling::Regressed => format!("{name} regressed: ratio {value}, at least {low}; {accepted}"),
-        Ruling::Improved => format!("{name} improved: ratio {value}, at most {high}"),
-        Ruling::Pass => {
-            format!("{name} is not worse than accepted: {value}, at most {high}; {accepted}")
-        }
-        Ruling::Inconclusive => {
-            let more = metric.seconds_needed.map_or_else(String::new, |seconds| {
-                format!("; about {} more would decide", wording::seconds(seconds))
-            });
-            format!("{name} undecided: {value}, between {low} and {high}; {accepted}{more}")
-        }
+    match (metric.smallest_visible, metric.metric) {
+        (None, _) => format!("{name}: no change, however large, could have been seen"),
+        (Some(smallest), GateMetric::ResponseTime(_)) if !metric.gates => format!(
+            "{name} only watched: all requests taking {} longer would have been called regressed; \
+             less may have gone unseen",
+            wording::percent(smallest)
+        ),
+        (Some(smallest), GateMetric::ResponseTime(_)) => format!(
+            "{name}: a true change below +{} would have been missed more often than in 1 of 20 \
+             cases",
+            wording::percent(smallest)
+        ),
+        (Some(smallest), GateMetric::ErrorRate) => format!(
+            "{name}: a difference below {} of the requests would not have been seen",
+            wording::percent(smallest)
+        ),
     }
 }
 
-fn limits(metrics: &[MetricResult], forecast: &[String]) -> Vec<String> {
-    let seen = metrics.iter().filter_map(|metric| {
-        let smallest = metric.smallest_visible.filter(|_| !is_regressed(metric))?;
-        Some(match metric.metric {
-            GateMetric::ResponseTime(_) => format!(
-                "{}: a true change below {:+.1} % would have been missed more often than in 1 \
-                 of 20 cases",
-                metric.name,
-                smallest * 100.0
-            ),
-            GateMetric::ErrorRate => format!(
-                "{}: a difference below {:.2} % of the requests would not have been seen",
-                metric.name,
-                smallest * 100.0
-            ),
-        })
-    });
-    seen.chain(forecast.iter().map(|text| format!("forecast of the pilot: {text}"))).collect()
-}
-
-fn steps(arms: &Arms) -> Vec<StepChange> {
+fn steps(arms: &Arms, sees_from: &[Option<f64>]) -> Vec<StepChange> {
     let both = arms.baseline.steps.iter().zip(&arms.candidate.steps);
     let heads = &arms.candidate.run.head.steps;
-    let mut steps: Vec<StepChange> =
-        heads.iter().zip(both).map(|(head, (base, cand))| step(&head.name, base, cand)).collect();
+    let of = |(place, (head, (base, cand))): (usize, (&StepHead, (&Pool, &Pool)))| StepChange {
+        sees_from: sees_from.get(place).copied().flatten(),
+        ..step(&head.name, base, cand)
+    };
+    let mut steps: Vec<StepChange> = heads.iter().zip(both).enumerate().map(of).collect();
     let key = |step: &StepChange| step.change.unwrap_or(0.0);
     steps.sort_by(|a, b| key(b).total_cmp(&key(a)));
     steps
@@ -271,15 +297,16 @@ fn step(name: &str, baseline: &Pool, candidate: &Pool) -> StepChange {
         p95,
         p99: at(|times| times.p99),
         change: p95.filter(|(base, _)| *base > 0.0).map(|(base, cand)| cand / base),
+        sees_from: None,
     }
 }
 
 fn over_time(paired: &Paired, metrics: &[MetricResult]) -> RatioSeries {
     let shares: Vec<f64> = metrics
         .iter()
-        .filter_map(|metric| match metric.metric {
-            GateMetric::ResponseTime(share) => Some(share),
-            GateMetric::ErrorRate => None,
+        .filter_map(|metric| match (metric.metric, &metric.step) {
+            (GateMetric::ResponseTime(share), None) => Some(share),
+            (GateMetric::ResponseTime(_) | GateMetric::ErrorRate, _) => None,
         })
         .collect();
     let measured = Measured::new(paired, paired.segments.len());
@@ -301,7 +328,7 @@ fn over_time(paired: &Paired, metrics: &[MetricResult]) -> RatioSeries {
 }
 
 fn measured_ratio(seconds: &[crate::analysis::comparison::Pair], share: f64) -> Option<f64> {
-    let one = Paired { segments: vec![seconds.to_vec()] };
+    let one = Paired { segments: vec![seconds.to_vec()], ..Paired::default() };
     let measured = Measured::new(&one, 1);
     measured.log_pooled_ratio(share, None).map(f64::exp)
 }

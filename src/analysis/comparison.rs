@@ -14,6 +14,8 @@ use crate::record::histogram::Sparse;
 pub struct Paired {
     /// In the order in which they were measured.
     pub segments: Vec<Vec<Pair>>,
+    /// The same of each step, with its name; empty where nobody asks for steps.
+    pub steps: Vec<(String, Paired)>,
 }
 
 /// One second of both arms that belongs together.
@@ -32,7 +34,8 @@ pub struct ArmSecond {
     pub response: Sparse,
     /// Requests that fell due and have an outcome.
     pub requests: u64,
-    /// Those that ended neither ok nor rejected.
+    /// Those that did not end as the scenario expects; a refusal that it does not expect is
+    /// one of them.
     pub errors: u64,
 }
 
@@ -62,6 +65,8 @@ pub enum Rule {
     Sign,
     /// Pooled quantiles with a block jackknife.
     Pooled,
+    /// Requests beyond the baseline's quantile: what watches.
+    Beyond,
     /// Sign-flip test on error counts.
     SignFlip,
 }
@@ -82,6 +87,10 @@ pub struct Estimate {
 pub struct LookMetric {
     /// Which.
     pub metric: GateMetric,
+    /// Of which step; `None` for all requests.
+    pub step: Option<String>,
+    /// Whether a pass needs it; if not, it only watches.
+    pub gates: bool,
     /// Ratio (difference for the error rate); `None` without requests.
     pub estimate: Option<Estimate>,
     /// One-sided p of the sign test, or of the sign-flip test for the error rate.
@@ -101,7 +110,8 @@ pub struct Look {
     pub seconds: u32,
     /// Requests per arm so far: baseline, candidate.
     pub requests: (u64, u64),
-    /// In the order of the settings.
+    /// Those that gate in the order of the settings, then those that watch, and steps that are
+    /// worse.
     pub metrics: Vec<LookMetric>,
     /// What the gate as a whole said: `Inconclusive` means one more segment.
     pub ruling: Ruling,
@@ -112,9 +122,12 @@ pub struct Look {
 pub struct MetricResult {
     /// Which.
     pub metric: GateMetric,
+    /// Of which step; `None` for all requests.
+    pub step: Option<String>,
     /// `p99 of response time`.
     pub name: String,
-    /// Whether it decides.
+    /// Whether a pass needs it. In a duet what does not gate watches: it can call the
+    /// candidate regressed.
     pub gates: bool,
     /// How it came out.
     pub ruling: Ruling,
@@ -127,7 +140,7 @@ pub struct MetricResult {
     /// What decided.
     pub rule: Option<Rule>,
     /// The smallest true change that this comparison would have called regressed in 95 of
-    /// 100 cases, as a share: 0.08 is +8 %.
+    /// 100 cases, as a share: 0.08 is +8 %. `None` where nothing could have been seen.
     pub smallest_visible: Option<f64>,
     /// More judged seconds that would probably decide it.
     pub seconds_needed: Option<f64>,
@@ -150,6 +163,9 @@ pub struct StepChange {
     pub p99: Option<(f64, f64)>,
     /// Ratio of p95, by which steps are ranked.
     pub change: Option<f64>,
+    /// How much longer all its requests would have had to take to be called regressed, as a
+    /// share; `None` where it does not watch or nothing would have been seen.
+    pub sees_from: Option<f64>,
 }
 
 /// The ratio over time, one point per interval; gaps between segments are missing points.
@@ -191,7 +207,7 @@ pub struct Comparison {
     pub method: Method,
     /// What the team accepts, and how sure the gate had to be.
     pub settings: GateSettings,
-    /// Gated metrics first, then those that are only reported.
+    /// Gated metrics first, then those that watch, then steps that are worse.
     pub metrics: Vec<MetricResult>,
     /// Metrics that rate and time could not have decided.
     pub dropped: Vec<Dropped>,

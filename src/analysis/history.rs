@@ -15,7 +15,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::apart::{apart, is_tellable};
 use crate::analysis::overview::RunFigures;
+use crate::analysis::shuffle::SplitMix64;
 use crate::analysis::stats::median;
 use crate::record::baseline::AcceptedRun;
 use crate::record::fingerprint::Fingerprint;
@@ -92,8 +94,31 @@ pub struct History {
     pub runs: Vec<PastRun>,
     /// p50, p95 and p99, in that order.
     pub figures: Vec<FigureTrend>,
+    /// Levels that look like a change, of too few runs to be one.
+    pub stands_out: Vec<StandsOut>,
+    /// The fewest runs of which some can be called a change.
+    pub fewest_runs: usize,
     /// Runs that were not looked at.
     pub left_out: Vec<LeftOut>,
+}
+
+/// Runs that all lie on one side of all others, but are too few to be told from chance.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct StandsOut {
+    /// `p95`.
+    pub figure: String,
+    /// The first run at the other level.
+    pub index: usize,
+    /// Runs at it.
+    pub runs: usize,
+    /// The median before, in ms.
+    pub before: f64,
+    /// The median from then on, in ms.
+    pub after: f64,
+    /// `after ÷ before`.
+    pub ratio: f64,
+    /// About how many more runs at this level would make it a change point.
+    pub runs_needed: usize,
 }
 
 /// One run of a history.
@@ -151,8 +176,44 @@ impl History {
             let trend = trend(&values, &HistorySettings::default());
             FigureTrend { name: name.to_owned(), trend }
         };
-        let figures = ["p50", "p95", "p99"].into_iter().enumerate().map(figure).collect();
-        History { scenario, fingerprint, runs, figures, left_out }
+        let figures: Vec<FigureTrend> =
+            ["p50", "p95", "p99"].into_iter().enumerate().map(figure).collect();
+        let settings = HistorySettings::default();
+        let stands_out = figures.iter().filter_map(|it| stands_out(it, &settings)).collect();
+        let fewest_runs = settings.fewest_runs();
+        History { scenario, fingerprint, runs, figures, stands_out, fewest_runs, left_out }
+    }
+}
+
+/// The last runs of a figure without a change point, where they stand out.
+fn stands_out(figure: &FigureTrend, settings: &HistorySettings) -> Option<StandsOut> {
+    let known = figure.trend.values.iter().enumerate();
+    let known: Vec<(usize, f64)> =
+        known.filter_map(|(run, value)| value.map(|value| (run, value.ln()))).collect();
+    let logs: Vec<f64> = known.iter().map(|(_, log)| *log).collect();
+    let found = apart(&logs, settings.floor).filter(|_| figure.trend.changes.is_empty())?;
+    let runs = logs.len() - found.cut;
+    let is_enough = |more: &usize| settings.tells(found.cut, runs + more);
+    Some(StandsOut {
+        figure: figure.name.clone(),
+        index: known[found.cut].0,
+        runs,
+        before: found.before.exp(),
+        after: found.after.exp(),
+        ratio: (found.after - found.before).exp(),
+        runs_needed: (1..MOST_RUNS).find(is_enough)?,
+    })
+}
+
+impl HistorySettings {
+    /// Whether so many runs before and after, all apart, are likely to be a change point.
+    fn tells(&self, before: usize, after: usize) -> bool {
+        before.min(after) >= self.shortest && is_tellable(before, after, self.permutations)
+    }
+
+    /// The fewest runs that can have a change point.
+    fn fewest_runs(&self) -> usize {
+        (1..MOST_RUNS).find(|runs| self.tells(runs / 2, runs - runs / 2)).unwrap_or(MOST_RUNS)
     }
 }
 
@@ -330,29 +391,6 @@ fn medians(logs: &[f64], cuts: &[Cut]) -> Vec<f64> {
     pieces(logs.len(), cuts).map(of_piece).collect()
 }
 
-/// Steele, Lea and Flood's generator: a history has the same change points for ever.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A place below `n`; uneven by less than n/2⁶⁴.
-    fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.next()) * n as u128) >> 64) as usize
-    }
-
-    fn shuffle(&mut self, values: &mut [f64]) {
-        for last in (1..values.len()).rev() {
-            values.swap(last, self.below(last + 1));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -401,6 +439,26 @@ mod tests {
                 Distances::of(&logs).energy(case["cut"].as_u64().unwrap() as usize, logs.len());
             assert!((energy - case["energy"].as_f64().unwrap()).abs() < 1e-9, "{case}");
         }
+    }
+
+    #[test]
+    fn a_few_runs_at_another_level_stand_out_with_what_they_lack() {
+        let of = |values: &[f64]| {
+            let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
+            let settings = HistorySettings::default();
+            let trend = trend(&values, &settings);
+            stands_out(&FigureTrend { name: "p50".to_owned(), trend }, &settings)
+        };
+        let found = of(&[5.3, 5.31, 5.28, 5.3, 5.33, 7.3, 7.28, 7.31]).unwrap();
+        assert_eq!((found.index, found.runs, found.runs_needed), (5, 3, 4), "{found:?}");
+        assert!((found.ratio - 7.3 / 5.3).abs() < 1e-9 && found.figure == "p50", "{found:?}");
+        let more = [5.3, 5.31, 5.28, 5.3, 5.33, 7.3, 7.28, 7.31, 7.29, 7.3, 7.32, 7.27];
+        let values: Vec<Option<f64>> = more.iter().copied().map(Some).collect();
+        assert_eq!(trend(&values, &HistorySettings::default()).changes.len(), 1, "as was said");
+        assert_eq!(of(&more), None, "it is a change point");
+        assert_eq!(of(&[5.3, 5.4, 5.28, 5.35, 5.33, 5.31]), None, "below the floor");
+        assert_eq!(of(&[5.3, 7.4, 5.28, 7.35, 5.33, 7.31, 5.3]), None, "not apart");
+        assert_eq!(HistorySettings::default().fewest_runs(), 12);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! together err no more often than one.
 //!
 //! One-sided p in, a level for each out; knows nothing of what was tested. Both gates use
-//! it. Checked against numpy (`tests/golden/gate.json`, `tests/golden/stored.json`).
+//! it; a duet's gives its metrics weights (Holm 1979, section 4), so that many that only
+//! watch take little from those that gate. Checked against numpy (`tests/golden/gate.json`, `tests/golden/stored.json`).
 
 /// What Holm's rule says of one metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,16 +18,24 @@ pub struct Held {
 /// and so on; at the first that is not below its level all that remain are kept, and that
 /// level is theirs.
 pub fn holm(p: &[f64], alpha: f64) -> Vec<Held> {
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
-    let mut held = vec![Held { level: alpha, rejected: false }; p.len()];
-    let mut left = p.len();
+    holm_weighted(&p.iter().map(|p| (*p, 1.0)).collect::<Vec<_>>(), alpha)
+}
+
+/// The same for pairs of p and weight: the smallest p ÷ weight is held against α·w ÷ (sum
+/// of the weights), the next one against α·w ÷ (sum of the weights that are left).
+pub fn holm_weighted(weighted: &[(f64, f64)], alpha: f64) -> Vec<Held> {
+    let mut order: Vec<usize> = (0..weighted.len()).collect();
+    let key = |place: usize| weighted[place].0 / weighted[place].1;
+    order.sort_by(|a, b| key(*a).total_cmp(&key(*b)));
+    let mut held = vec![Held { level: alpha, rejected: false }; weighted.len()];
+    let mut left: f64 = weighted.iter().map(|(_, weight)| weight).sum();
     let mut failed = false;
     for place in order {
-        let level = alpha / left as f64;
-        failed |= p[place] >= level;
+        let (p, weight) = weighted[place];
+        let level = alpha * weight / left;
+        failed |= p >= level;
         held[place] = Held { level, rejected: !failed };
-        left -= usize::from(!failed);
+        left -= if failed { 0.0 } else { weight };
     }
     held
 }
@@ -59,6 +68,16 @@ mod tests {
         assert_eq!(rejected(&[0.009, 0.001, 0.004]), 3);
         assert_eq!(rejected(&[0.009, 0.001, 0.006]), 1, "the first that stays holds the rest");
         assert_eq!(rejected(&[0.004, 0.005, 0.006]), 0);
+    }
+
+    #[test]
+    fn weights_share_the_level_and_add_up_to_it() {
+        let two = holm_weighted(&[(0.004, 1.0), (0.5, 0.25), (0.5, 0.25)], 0.01);
+        assert!((two[0].level - 0.01 / 1.5).abs() < 1e-12 && two[0].rejected, "{two:?}");
+        let watchers = holm_weighted(&[(0.5, 1.0), (0.001, 0.25), (0.5, 0.25)], 0.01);
+        assert!((watchers[1].level - 0.0025 / 1.5).abs() < 1e-12, "{watchers:?}");
+        assert!(watchers[1].rejected && !watchers[0].rejected && !watchers[2].rejected);
+        assert!(!holm_weighted(&[(0.5, 1.0), (0.002, 0.25), (0.5, 0.25)], 0.01)[1].rejected);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! `findings` and `hints` say what else was seen, and `verdict` decides. `plan` says before a run what it can show at best.
 
 pub mod accepted;
+pub mod apart;
 pub mod assess;
 pub mod assessment;
 pub mod audit;
@@ -35,16 +36,20 @@ pub mod plan;
 pub mod pooled;
 pub mod power;
 pub mod prediction;
+pub mod reasons;
 pub mod saturation;
 pub mod sentences;
 pub mod series;
 pub mod settle;
+mod shuffle;
 pub mod slo;
 pub mod stats;
 pub mod still;
 pub mod stored;
 pub mod stored_comparison;
 pub mod summary;
+pub mod tail;
+pub mod unanswered;
 pub mod verdict;
 pub mod window;
 pub mod wording;

@@ -8,9 +8,9 @@ use crate::record::duet::{DuetFile, DuetRecord, Segment};
 use crate::record::exchange::{Admission, FailedExchange};
 use crate::record::failures::Failures;
 use crate::record::histogram::Sparse;
-use crate::record::interval::{Second, StepTimes};
+use crate::record::interval::{Second, StepCounts};
 use crate::record::outcome::Outcome;
-use crate::record::run::{End, EndReason, LoadHead, RunRecord, StageHead};
+use crate::record::run::{End, EndReason, LoadHead, RunRecord, StageHead, StepHead};
 use crate::scenario::model::Arm;
 
 /// Which times are compared.
@@ -24,18 +24,31 @@ pub enum Times {
 
 /// The judged seconds of all segments, side by side.
 pub fn paired(duet: &DuetRecord, times: Times) -> Paired {
-    let segments = duet.segments.iter().map(|segment| pairs(&duet.file, segment, times));
-    Paired { segments: segments.collect() }
+    let of = |step| {
+        let segments =
+            duet.segments.iter().map(move |segment| pairs_of(&duet.file, segment, times, step));
+        segments.collect()
+    };
+    let heads = duet.segments.first().map_or(&[][..], |first| &first.baseline.head.steps);
+    let step = |(place, head): (usize, &StepHead)| {
+        (head.name.clone(), Paired { segments: of(Some(place)), steps: Vec::new() })
+    };
+    Paired { segments: of(None), steps: heads.iter().enumerate().map(step).collect() }
 }
 
 /// The judged seconds of one segment, side by side.
 pub fn pairs(file: &DuetFile, segment: &Segment, times: Times) -> Vec<Pair> {
+    pairs_of(file, segment, times, None)
+}
+
+/// Of one step, or of all.
+fn pairs_of(file: &DuetFile, segment: &Segment, times: Times, step: Option<usize>) -> Vec<Pair> {
     let of = |second, arm| {
         let played = file.played(second, arm, segment.first);
         run_of(segment, arm)
             .seconds
             .get(&played)
-            .map_or_else(ArmSecond::default, |found| arm_second(found, times))
+            .map_or_else(ArmSecond::default, |found| arm_second(found, times, step))
     };
     let pair = |second| Pair {
         baseline: of(second, Arm::Baseline),
@@ -51,23 +64,23 @@ fn run_of(segment: &Segment, arm: Arm) -> &RunRecord {
     }
 }
 
-fn arm_second(second: &Second, times: Times) -> ArmSecond {
-    let of = |step: &'_ StepTimes| match times {
-        Times::Response => step.response.clone(),
-        Times::Least => step.least.clone(),
+fn arm_second(second: &Second, times: Times, step: Option<usize>) -> ArmSecond {
+    let is_meant = |place: usize| step.is_none_or(|step| step == place);
+    let response = second.times.iter().enumerate().filter(|(place, _)| is_meant(*place));
+    let response = response.map(|(_, step)| match times {
+        Times::Response => &step.response,
+        Times::Least => &step.least,
+    });
+    let counts = || second.counts.iter().enumerate().filter(|(place, _)| is_meant(*place));
+    let sum = |count: fn(&StepCounts) -> u64| {
+        counts().map(|(_, counts)| count(counts)).fold(0, u64::saturating_add)
     };
-    let all: Vec<Sparse> = second.times.iter().map(of).collect();
-    let sum = |count: fn(&crate::record::interval::StepCounts) -> u64| {
-        second.counts.iter().map(count).fold(0, u64::saturating_add)
-    };
-    let fine = |counts: &crate::record::interval::StepCounts| {
-        counts.outcome(Outcome::Ok).saturating_add(counts.outcome(Outcome::Rejected))
-    };
-    let requests = sum(crate::record::interval::StepCounts::ended);
+    let requests = sum(StepCounts::ended);
+    let fine = sum(|counts| counts.outcome(Outcome::Ok));
     ArmSecond {
-        response: Sparse::merged(&all),
+        response: Sparse::merged(response),
         requests,
-        errors: requests.saturating_sub(sum(fine)),
+        errors: requests.saturating_sub(fine),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The planner of a gate: what a comparison will be able to see, said before its time is
 //! spent (METHODS.md, sections 2 and 5.3).
 //!
-//! From rate and time alone: a quantile with fewer than 100 requests beyond it per arm is
-//! left out. From a pilot, the first seconds of both arms, also how steep the tail is and
-//! how much requests hang together: a quantile that would show nothing below +50 % is left
-//! out. The error rate is never left out: the fewest requests still show a candidate that
-//! fails them all.
+//! From rate and time alone: a quantile with fewer than 100 requests beyond it per arm cannot
+//! be decided. From a pilot also how steep the tail is and how much requests hang together: a
+//! quantile that would show nothing below +50 % cannot either. Such a quantile only watches
+//! (`gate::watch`). What is decidable follows from the *baseline alone*: a candidate that
+//! stands still now and then must not remove the quantile that would find it. The error rate
+//! always gates: the fewest requests still show a candidate that fails them all.
 //!
 //! With n requests per arm in R segments, ln(candidate ÷ baseline) of a quantile q scatters by
 //!
@@ -21,24 +22,27 @@
 //! and 99 %. Holm's correction over several metrics is not in it: where one metric alone is
 //! worse it costs a little more, where all are it costs nothing.
 //!
-//! In a pilot of both arms the design effect is that of the *difference* of the arms:
-//! what slows both in the same second cancels, and would make a duet look hopeless.
+//! The design effect is that of one second's difference from the one before: what moves slowly
+//! is the machine's, slows both arms, and would make a duet look hopeless. Where both arms are
+//! known to be the same (`loadgate noise`) it is that of the difference of the arms.
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::analysis::comparison::{ArmSecond, Paired};
+use crate::analysis::gate::error_rate::ErrorEvidence;
+use crate::analysis::gate::spending::pass_weight;
 use crate::analysis::stats::{Tally, design_effect};
+use crate::analysis::tail::{Arm, effect_of_difference, effect_of_steps};
 use crate::analysis::wording::{about, count, counted, percent, seconds};
 use crate::record::duet::{Dropped, GateMetric, GateSettings};
-use crate::record::histogram::Sparse;
 use crate::units::trim_zeros;
 
 /// A quantile needs so many requests beyond it per arm.
 pub const MIN_BEYOND: u64 = 100;
-/// The tail is measured only with so many requests of the pilot beyond the quantile.
-const MIN_BEYOND_PILOT: f64 = 10.0;
-/// A metric that would show nothing below this change is left out.
+/// A metric that would show nothing below this change only watches.
 const MOST_VISIBLE: f64 = 0.5;
+/// Beyond this nobody believes the figure.
+const MOST_SAID: f64 = 9.0;
 /// The change that advice speaks of.
 const WANTED: f64 = 0.1;
 /// How likely the smallest visible change is called regressed.
@@ -83,8 +87,10 @@ impl PlannedGate {
 pub struct GatePlan {
     /// What gates.
     pub metrics: Vec<GateMetric>,
-    /// What rate and time cannot decide.
+    /// What rate and time cannot decide; it watches.
     pub dropped: Vec<Dropped>,
+    /// Why it cannot pass, whatever the candidate is; one sentence each.
+    pub hopeless: Vec<String>,
     /// What will be seen; nothing before a pilot.
     pub visible: Vec<Visible>,
 }
@@ -126,14 +132,45 @@ pub fn decidable(plan: &PlannedGate, settings: &GateSettings) -> GatePlan {
             None => found.metrics.push(*metric),
         }
     }
+    found.hopeless = cannot_pass(&found.metrics, plan, settings);
     found
 }
 
-/// The same after a pilot: the first seconds of both arms.
+/// Why a gate cannot pass: no quantile is left, or too few requests show no error rate.
+fn cannot_pass(metrics: &[GateMetric], plan: &PlannedGate, settings: &GateSettings) -> Vec<String> {
+    let mut why = Vec::new();
+    if metrics.iter().all(|metric| *metric == GateMetric::ErrorRate) {
+        why.push(
+            "no quantile of the response time can be decided, so this comparison cannot pass: \
+             it takes a higher rate, or more time"
+                .to_owned(),
+        );
+    }
+    let last =
+        settings.beta * pass_weight(settings.looks.saturating_sub(1) as usize, settings.looks);
+    let needed = ErrorEvidence::needed(settings.error_floor, last);
+    if metrics.contains(&GateMetric::ErrorRate) && plan.requests() < needed {
+        why.push(format!(
+            "this comparison cannot pass: without any error it takes {} requests per arm to show \
+             an error rate below {}, and {}",
+            about(needed),
+            percent(settings.error_floor),
+            plan.sentence()
+        ));
+    }
+    why
+}
+
+/// The same after a pilot, by its baseline alone.
 pub fn decidable_after(pilot: &Paired, plan: &PlannedGate, settings: &GateSettings) -> GatePlan {
     let mut found = decidable(plan, settings);
     for metric in std::mem::take(&mut found.metrics) {
-        let visible = visible(pilot, metric, plan, settings);
+        let visible = match metric {
+            GateMetric::ResponseTime(quantile) => {
+                Shape::of_baseline(pilot, quantile).map(|shape| shape.visible(plan, settings))
+            }
+            GateMetric::ErrorRate => visible_errors(pilot, plan, settings),
+        };
         match &visible {
             Some(seen) if seen.shape.is_some() && seen.smallest > MOST_VISIBLE => {
                 let reason = hopeless(seen, plan);
@@ -145,11 +182,12 @@ pub fn decidable_after(pilot: &Paired, plan: &PlannedGate, settings: &GateSettin
             }
         }
     }
+    found.hopeless = cannot_pass(&found.metrics, plan, settings);
     found
 }
 
-/// What a gate will see of a metric; `None` when the pilot has too few requests beyond the
-/// quantile to tell.
+/// What a gate will see of a metric whose arms are the same; `None` when the pilot has too few
+/// requests beyond the quantile to tell.
 pub fn visible(
     pilot: &Paired,
     metric: GateMetric,
@@ -192,7 +230,7 @@ fn too_few(metric: GateMetric, plan: &PlannedGate) -> Option<String> {
     let needed = needed_for(quantile);
     let reason = || {
         format!(
-            "{} needs {MIN_BEYOND} requests beyond it per arm: {}, and {}; it is left out",
+            "{} needs {MIN_BEYOND} requests beyond it per arm: {}, and {}; it only watches",
             short_name(metric),
             counted(needed, "request"),
             plan.sentence()
@@ -203,7 +241,7 @@ fn too_few(metric: GateMetric, plan: &PlannedGate) -> Option<String> {
 
 fn hopeless(seen: &Visible, plan: &PlannedGate) -> String {
     format!(
-        "{}; it is left out, as nothing below +{} would be seen{}",
+        "{}; it only watches, as nothing below +{} would be decided{}",
         seen.sentence,
         percent(MOST_VISIBLE),
         advice(seen, plan)
@@ -234,6 +272,13 @@ impl Shape {
         let arm = Arm::of(seconds.iter(), quantile)?;
         let design_effect = design_effect(&arm.tallies);
         Some(Shape { quantile, kappa: arm.kappa, design_effect })
+    }
+
+    /// From the baseline of two arms.
+    pub fn of_baseline(pilot: &Paired, quantile: f64) -> Option<Shape> {
+        let seconds = pilot.segments.iter().flatten().map(|pair| &pair.baseline);
+        let arm = Arm::of(seconds, quantile)?;
+        Some(Shape { quantile, kappa: arm.kappa, design_effect: effect_of_steps(&arm.tallies) })
     }
 
     /// From two arms side by side: what both have in the same second cancels.
@@ -289,10 +334,10 @@ impl Shape {
             shape: Some(self),
             needed_requests: self.needed(WANTED, plan, settings),
             sentence: format!(
-                "{} of {} will show changes from +{} on",
+                "{} of {} will show {}",
                 short_name(metric),
                 plan.words(),
-                percent(smallest)
+                from(smallest)
             ),
         };
         if smallest <= MOST_VISIBLE {
@@ -300,6 +345,14 @@ impl Shape {
         }
         seen
     }
+}
+
+/// `changes from +8 % on`.
+fn from(smallest: f64) -> String {
+    if smallest > MOST_SAID {
+        return "no change below tenfold".to_owned();
+    }
+    format!("changes from +{} on", percent(smallest))
 }
 
 fn visible_errors(pilot: &Paired, plan: &PlannedGate, settings: &GateSettings) -> Option<Visible> {
@@ -322,55 +375,6 @@ fn visible_errors(pilot: &Paired, plan: &PlannedGate, settings: &GateSettings) -
     let metric = GateMetric::ErrorRate;
     let seen = Visible { metric, smallest, shape: None, needed_requests: None, sentence };
     (total.all > 0).then_some(seen)
-}
-
-/// What one arm shows of a quantile.
-struct Arm {
-    kappa: f64,
-    /// Requests beyond the quantile, by second.
-    tallies: Vec<Tally>,
-}
-
-impl Arm {
-    fn of<'a>(seconds: impl Iterator<Item = &'a ArmSecond> + Clone, quantile: f64) -> Option<Arm> {
-        let pooled = Sparse::merged(seconds.clone().map(|second| &second.response));
-        let thinner = quantile.min(1.0 - quantile);
-        if (pooled.count() as f64) * thinner < MIN_BEYOND_PILOT {
-            return None;
-        }
-        let edge = pooled.quantile(quantile)?.ceil() as u64;
-        let tally = |second: &ArmSecond| Tally {
-            all: second.response.count(),
-            bad: second.response.count_from(edge),
-        };
-        Some(Arm { kappa: kappa(&pooled, quantile)?, tallies: seconds.map(tally).collect() })
-    }
-}
-
-/// d ln Q/dp by central difference, half the way to the nearer end on both sides.
-pub fn kappa(pooled: &Sparse, quantile: f64) -> Option<f64> {
-    let half = quantile.min(1.0 - quantile) / 2.0;
-    let log = |share| pooled.quantile(share).map(f64::ln);
-    Some((log(quantile + half)? - log(quantile - half)?) / (2.0 * half))
-}
-
-/// How many times more the difference of two shares scatters than with independent
-/// requests: with `r_k` the difference of what second k adds to both shares beyond its
-/// due, `K/(K−1)·Σr_k²` over `Σ f(1−f)/N`.
-fn effect_of_difference(baseline: &[Tally], candidate: &[Tally]) -> f64 {
-    let (b, c) = (Tally::sum(baseline.iter().copied()), Tally::sum(candidate.iter().copied()));
-    let k = baseline.len() as f64;
-    let independent = |t: Tally| t.share() * (1.0 - t.share()) / t.all.max(1) as f64;
-    let expected = independent(b) + independent(c);
-    if baseline.len() < 2 || expected <= 0.0 {
-        return 1.0;
-    }
-    let beyond = |t: &Tally, total: Tally| {
-        (t.bad as f64 - total.share() * t.all as f64) / total.all.max(1) as f64
-    };
-    let pairs = baseline.iter().zip(candidate);
-    let squares: f64 = pairs.map(|(one, two)| (beyond(two, c) - beyond(one, b)).powi(2)).sum();
-    (k / (k - 1.0) * squares / expected).max(1.0)
 }
 
 /// What fresh processes scatter, however long they run.
@@ -398,6 +402,8 @@ mod tests {
 
     use super::*;
     use crate::analysis::comparison::Pair;
+    use crate::analysis::tail::kappa;
+    use crate::record::histogram::Sparse;
 
     fn golden(name: &str) -> Vec<Value> {
         let all: Value =
@@ -469,7 +475,7 @@ mod tests {
         assert_eq!(
             found.dropped[0].reason,
             "p99 needs 100 requests beyond it per arm: 10,000 requests, and 5 segments of 60 s \
-             at 20/s bring 6,000; it is left out"
+             at 20/s bring 6,000; it only watches"
         );
         assert_eq!(found.metrics.len(), 3);
         assert_eq!(decidable(&plan(33.4, 5), &settings).dropped, []);
@@ -505,7 +511,8 @@ mod tests {
             let both = shared * (12.0_f64.sqrt()) * (uniform() - 0.5);
             Pair { baseline: arm(both, &mut uniform), candidate: arm(both, &mut uniform) }
         };
-        Paired { segments: vec![(0..20).map(&mut pair).collect()] }
+        let segments = vec![(0..20).map(&mut pair).collect()];
+        Paired { segments, ..Paired::default() }
     }
 
     #[test]
@@ -519,11 +526,51 @@ mod tests {
             reason.starts_with("p99 of 2 segments of 60 s at 100/s will show changes from +"),
             "{reason}"
         );
-        assert!(reason.contains("left out, as nothing below +50 % would be seen"), "{reason}");
+        assert!(reason.contains("only watches, as nothing below +50 % would be"), "{reason}");
         assert_eq!(found.visible.len(), 3);
         let p95 = &found.visible[1];
         assert!(p95.smallest > 0.1 && p95.smallest < 0.5, "{p95:?}");
         assert!(found.visible[2].sentence.contains("more of all requests failing"));
+    }
+
+    /// Every third second of the candidate has its requests stand still.
+    fn standing_still(mut pilot: Paired) -> Paired {
+        for pair in pilot.segments[0].iter_mut().step_by(3) {
+            let slow = pair.candidate.response.buckets().iter().enumerate();
+            let slow = slow.map(|(n, (low, count))| (low + 3_000 * (n as u64 % 100), *count));
+            pair.candidate.response = Sparse::from_counts(slow.collect::<Vec<_>>());
+        }
+        pilot
+    }
+
+    #[test]
+    fn what_is_decidable_does_not_depend_on_the_candidate() {
+        let settings = GateSettings::default();
+        let plan = plan(400.0, 5);
+        let before = pilot(400, 1.0, 0.0, 0.0);
+        let (as_it_was, frozen) = (
+            decidable_after(&before, &plan, &settings),
+            decidable_after(&standing_still(before), &plan, &settings),
+        );
+        assert_eq!((frozen.metrics.len(), frozen.metrics), (4, as_it_was.metrics));
+    }
+
+    #[test]
+    fn a_gate_that_cannot_pass_says_so_before_it_begins() {
+        let settings = GateSettings::default();
+        let found = decidable(&PlannedGate { segment_seconds: 10.0, ..plan(9.0, 2) }, &settings);
+        assert_eq!(found.metrics, [GateMetric::ErrorRate]);
+        assert!(found.hopeless[0].contains("no quantile"), "{found:?}");
+        assert!(found.hopeless[1].contains("2 segments of 10 s at 9/s bring 180"), "{found:?}");
+        assert_eq!(decidable(&plan(100.0, 5), &settings).hopeless, [] as [String; 0]);
+    }
+
+    #[test]
+    fn no_forecast_speaks_of_thousands_of_percent() {
+        let steep = Shape { quantile: 0.95, kappa: 400.0, design_effect: 5.0 };
+        let seen = steep.visible(&plan(100.0, 1), &GateSettings::default());
+        assert!(seen.smallest > 20.0, "{seen:?}");
+        assert!(seen.sentence.contains("will show no change below tenfold"), "{seen:?}");
     }
 
     #[test]

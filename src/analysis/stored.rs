@@ -205,6 +205,7 @@ impl Case<'_> {
             metric,
             name: metric_name(metric),
             gates,
+            step: None,
             ruling,
             baseline: plain.map(|score| as_value(metric, score.center)),
             candidate: plain.map(|score| as_value(metric, score.center + score.shift)),
@@ -345,6 +346,7 @@ fn step_change(baseline: &Baseline, step: &StepFigures) -> Option<StepChange> {
         p95,
         p99: both(|figures| figures.p99_ms),
         change: p95.filter(|(then, _)| *then > 0.0).map(|(then, now)| now / then),
+        sees_from: None,
     })
 }
 

@@ -19,7 +19,10 @@ use crate::experiment::control::Control;
 use crate::experiment::duet::{Duet, DuetError, DuetEvent, Wish};
 use crate::experiment::head::slug;
 use crate::experiment::segment_load::{describe, segment_load};
-use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateSettings};
+use crate::experiment::trial::TrialError;
+use crate::record::duet::{
+    self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateMetric, GateSettings,
+};
 use crate::report::plain;
 use crate::scenario::ceiling::{self, Ceiling};
 use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
@@ -43,6 +46,11 @@ pub fn duet(args: &DuetArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    if args.gate.metrics.iter().all(|metric| *metric == GateMetric::ErrorRate) {
+        let help = "add a quantile, such as --metrics p50,errors: errors alone are no pass";
+        output::error("a duet needs a quantile of the response time", &[help.to_owned()]);
+        return Exit::Usage;
+    }
     let settings = match settings(&args.gate, args.segments, &args.course, &scenario) {
         Ok(settings) => settings,
         Err(exit) => return exit,
@@ -200,6 +208,7 @@ impl Course<'_> {
         telling.say(&self.plan);
         let [baseline, candidate] = self.arms(folder, control, supervisor, &telling)?;
         let _ = folder::point_latest(folder, self.latest);
+        let unprepared = self.unprepared();
         let duet = Duet {
             scenario: Arc::clone(&self.scenario),
             baseline: &baseline,
@@ -220,7 +229,27 @@ impl Course<'_> {
                 output::error(&left, &[]);
             }
         }
-        played.map_err(|error| fail(&error))
+        played.map_err(|error| {
+            let exit = fail(&error);
+            match (&error, unprepared) {
+                (
+                    DuetError::Arm(Arm::Baseline, TrialError::NotReady(..) | TrialError::Start(_)),
+                    Some(advice),
+                ) => output::hint(&advice),
+                (DuetError::Arm(..) | DuetError::Own(_), _) => {}
+            }
+            exit
+        })
+    }
+
+    /// What to say when a checkout that nothing made ready does not start.
+    fn unprepared(&self) -> Option<String> {
+        let ArmSource::Ref { git_ref, prepare: None } = &self.sources[0] else { return None };
+        Some(format!(
+            "nothing prepared the checkout of {git_ref}, so what is not in git, such as \
+             node_modules, is not there: add --prepare 'npm ci', or \"prepare\": {{ \"command\": \
+             [\"npm\", \"ci\"] }} to the scenario's \"target\""
+        ))
     }
 
     fn arms(
@@ -309,7 +338,7 @@ fn conclude(
 ) -> Exit {
     let interrupted = match record.file.end {
         Some(DuetEnd::Interrupted { signal }) => Some(Exit::Interrupted(signal)),
-        Some(DuetEnd::Finished | DuetEnd::ArmLost { .. }) | None => None,
+        Some(DuetEnd::Finished | DuetEnd::ArmLost { .. } | DuetEnd::Hopeless { .. }) | None => None,
     };
     let Some(comparison) = compare(record) else {
         return without_segment(record, interrupted);
@@ -324,6 +353,12 @@ fn without_segment(record: &DuetRecord, interrupted: Option<Exit>) -> Exit {
         Some(DuetEnd::ArmLost { arm, detail }) => {
             output::error(&format!("the {arm} was lost under load: {detail}"), &[]);
             Exit::TargetLost
+        }
+        Some(DuetEnd::Hopeless { arm, detail }) => {
+            let advice =
+                format!("its run folder has the first answers that failed; mend the {arm}");
+            output::plain_error(&format!("the {arm} cannot work: {detail}"), &[advice]);
+            Exit::Invalid
         }
         Some(DuetEnd::Interrupted { .. } | DuetEnd::Finished) | None => {
             let why = "interrupted before the first segment came to its end: nothing to judge";

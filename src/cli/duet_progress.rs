@@ -19,13 +19,15 @@ pub struct Telling {
     is_quiet: bool,
     wants_bar: bool,
     bar: Option<ProgressBar>,
+    /// Seconds of the segment under way.
+    length: u64,
 }
 
 impl Telling {
     /// Bars on a terminal only.
     pub fn new(is_quiet: bool, in_ci: bool) -> Telling {
         let wants_bar = !is_quiet && !in_ci && io::stderr().is_terminal();
-        Telling { is_quiet, wants_bar, bar: None }
+        Telling { is_quiet, wants_bar, bar: None, length: 0 }
     }
 
     /// One line.
@@ -52,7 +54,10 @@ impl Telling {
                 Event::Warning(warning) => self.say(&format!("the {arm}: warning: {warning}")),
                 Event::Progress(progress) => {
                     if let Some(bar) = &self.bar {
-                        bar.set_position(u64::from(progress.second) + 1);
+                        // From what is planned, not from how fast it went: it never grows.
+                        let done = (u64::from(progress.second) + 1).max(bar.position());
+                        bar.set_position(done);
+                        bar.set_message(left(self.length, done));
                     }
                 }
                 Event::Starting(_) | Event::Waiting(_) | Event::Loading(_) | Event::Stopping => {}
@@ -66,10 +71,12 @@ impl Telling {
         if self.wants_bar {
             let target = ProgressDrawTarget::stderr_with_hz(4);
             let bar = ProgressBar::with_draw_target(Some(length.as_secs()), target);
-            let template = "{prefix} [{bar:24}] {elapsed_precise}, {eta} left";
+            let template = "{prefix} [{bar:24}] {elapsed_precise}, {msg} left";
             let style = ProgressStyle::with_template(template).expect("the template is valid");
             bar.set_style(style.progress_chars("=> "));
             bar.set_prefix(name.to_owned());
+            self.length = length.as_secs();
+            bar.set_message(left(self.length, 0));
             bar.enable_steady_tick(Duration::from_secs(1));
             self.bar = Some(bar);
         }
@@ -83,12 +90,19 @@ impl Telling {
     }
 }
 
+/// What is left of a segment's load.
+fn left(length: u64, done: u64) -> String {
+    format_duration(Duration::from_secs(length.saturating_sub(done)))
+}
+
 /// `look 1: p50 1.01 (0.98 to 1.04) pass, p99 1.20 (1.01 to 1.41) undecided; one more segment`.
 fn look_line(look: &Look) -> String {
     let metrics = look.metrics.iter().map(|metric| {
-        let name = results::name(metric.metric);
-        let ruling = word(metric.ruling);
+        let name = results::name_of(metric.metric, metric.step.as_deref());
+        let speaks = metric.gates || metric.ruling == Ruling::Regressed;
+        let ruling = if speaks { word(metric.ruling) } else { "watches" };
         match (metric.estimate, metric.metric) {
+            (None, _) if !metric.gates => format!("{name} {ruling}"),
             (None, _) => format!("{name} cannot be told yet"),
             (Some(found), GateMetric::ResponseTime(_)) => {
                 format!(

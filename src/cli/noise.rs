@@ -102,6 +102,7 @@ fn conclude(noise: &NoiseFile, folder: &Path, print: PrintArgs) -> Exit {
         Some(DuetEnd::ArmLost { arm, detail }) => {
             format!("the {arm} was lost under load: {detail}")
         }
+        Some(DuetEnd::Hopeless { detail, .. }) => format!("the target cannot work: {detail}"),
         Some(DuetEnd::Interrupted { .. } | DuetEnd::Finished) | None => {
             "interrupted before the first segment came to its end: nothing to tell".to_owned()
         }
@@ -115,6 +116,7 @@ fn exit_of(noise: &NoiseFile) -> Exit {
     match &noise.end {
         Some(DuetEnd::Interrupted { signal }) => Exit::Interrupted(*signal),
         Some(DuetEnd::ArmLost { .. }) => Exit::TargetLost,
+        Some(DuetEnd::Hopeless { .. }) => Exit::Invalid,
         Some(DuetEnd::Finished) | None if !noise.invalid.is_empty() => Exit::Invalid,
         Some(DuetEnd::Finished) | None => Exit::Pass,
     }

@@ -40,6 +40,11 @@ pub fn error(message: &str, details: &[String]) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// What to do about an error that has just been told.
+pub fn hint(text: &str) {
+    let _ = io::stderr().write_all(format!("  {text}\n").as_bytes());
+}
+
 /// The same for texts that may quote a hostile file or target.
 pub fn plain_error(message: &str, details: &[String]) {
     let details: Vec<String> = details.iter().map(|text| plain::line(text)).collect();

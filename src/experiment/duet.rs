@@ -9,7 +9,8 @@
 //! | look | decided, or the last planned one: the end | a segment |
 //!
 //! After each segment `duet.json` says how far it has come, so what kills loadgate costs
-//! one segment. An interruption, or an arm that dies, ends it; what was finished counts.
+//! one segment. An interruption, an arm that dies, or a step that never works in one of them
+//! ends it, in the pilot as in a segment; what was finished counts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,8 +31,7 @@ use crate::experiment::segment::{Failed, Play, Stage};
 use crate::experiment::segment_load::{requests_per_iteration, whole_seconds};
 use crate::experiment::trial::{Event, TrialError};
 use crate::record::duet::{
-    ArmHead, DuetEnd, DuetFile, DuetRecord, GateMetric, GateSettings, Method, Segment, SegmentHead,
-    VERSION,
+    ArmHead, DuetEnd, DuetFile, DuetRecord, GateSettings, Method, Segment, SegmentHead, VERSION,
 };
 use crate::scenario::load::{Load, Stage as LoadStage};
 use crate::scenario::model::{Arm, Scenario};
@@ -135,6 +135,7 @@ impl Duet<'_> {
             Ok(()) => DuetEnd::Finished,
             Err(Failed::Arm(_, TrialError::Interrupted(signal))) => DuetEnd::Interrupted { signal },
             Err(Failed::Died(arm, exit)) => DuetEnd::ArmLost { arm, detail: exit.to_string() },
+            Err(Failed::Hopeless(arm, detail)) => DuetEnd::Hopeless { arm, detail },
             Err(Failed::Arm(arm, error)) if record.segments.is_empty() => {
                 return Err(DuetError::Arm(arm, error));
             }
@@ -208,30 +209,33 @@ impl Duet<'_> {
             return Ok(());
         }
         let pairs = pairing::pairs(&file, &segment, Times::Response);
-        let pilot = Paired { segments: vec![pairs] };
+        let pilot = Paired { segments: vec![pairs], ..Paired::default() };
         let settings = record.file.settings.clone();
         let after = decidable_after(&pilot, &self.gate(), &settings);
-        record.file.forecast = after.visible.iter().map(|seen| seen.sentence.clone()).collect();
-        for sentence in record.file.forecast.clone() {
+        for sentence in after.visible.iter().map(|seen| seen.sentence.clone()) {
             self.note(&sentence);
+            record.file.forecast.push(sentence);
         }
         self.plan(&mut record.file, after);
         self.choose_method(&mut record.file, busy(&segment));
         Ok(())
     }
 
-    /// Leaves out by name what cannot be decided.
+    /// Says by name what cannot be decided and so only watches.
     fn plan(&mut self, file: &mut DuetFile, found: GatePlan) {
         for dropped in found.dropped {
-            self.note(&format!("left out: {}", dropped.reason));
+            self.note(&format!("only watches: {}", dropped.reason));
+            file.settings.watches.push(dropped.metric);
             file.dropped.push(dropped);
         }
         file.settings.metrics = found.metrics;
-        let has_times = file.settings.metrics.iter().any(|m| *m != GateMetric::ErrorRate);
-        if !has_times {
-            self.note("no quantile of the response time is left: only the error rate gates");
+        for sentence in found.hopeless {
+            if !file.forecast.contains(&sentence) {
+                self.note(&sentence);
+                file.forecast.push(sentence);
+            }
         }
-        self.settings.metrics.clone_from(&file.settings.metrics);
+        self.settings = file.settings.clone();
     }
 
     fn choose_method(&mut self, file: &mut DuetFile, busy: Option<f64>) {

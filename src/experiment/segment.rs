@@ -18,12 +18,13 @@ use crate::engine::worker;
 use crate::experiment::arm::PreparedArm;
 use crate::experiment::control::Control;
 use crate::experiment::head::head;
+use crate::experiment::hopeless::Hopes;
 use crate::experiment::lookout::Lookout;
 use crate::experiment::start::Started;
 use crate::experiment::trial::{Event, LEAD, TrialError, resolve, shown};
 use crate::record::duet::Segment;
 use crate::record::recorder::Recorder;
-use crate::record::run::{End, EndReason, RunRecord};
+use crate::record::run::{End, EndReason, RunRecord, StepHead};
 use crate::record::store::{self, RunWriter, StoreError};
 use crate::record::target_log::TARGET_LOG;
 use crate::scenario::load::Load;
@@ -32,6 +33,9 @@ use crate::schedule::arms::Timing;
 use crate::target::monitor::Monitor;
 use crate::target::port::free_port;
 use crate::target::process::{ExitReport, Supervisor};
+
+/// How long requests in flight may take when an arm cannot work.
+const DRAIN_HOPELESS: Duration = Duration::from_secs(1);
 
 /// What all segments of a duet have in common.
 pub(super) struct Stage<'a> {
@@ -64,6 +68,8 @@ pub(super) enum Failed {
     Arm(Arm, TrialError),
     /// One arm's target died under load.
     Died(Arm, ExitReport),
+    /// A step of one arm cannot work.
+    Hopeless(Arm, String),
     /// The generator, or the disk.
     Own(TrialError),
 }
@@ -81,6 +87,7 @@ struct Ready {
     scenario: Arc<Scenario>,
     target: Started,
     plan: Plan,
+    steps: Vec<StepHead>,
     writer: RunWriter,
     out: Sender<Message>,
     inbox: Receiver<Message>,
@@ -152,6 +159,7 @@ impl Stage<'_> {
         let mut head = head(&scenario, shown(&scenario), 1, SystemTime::now() + ahead);
         self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
         head.lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
+        let steps = head.steps.clone();
         let writer = RunWriter::create(&play.folder.join(arm.name()), head)
             .map_err(|error| Failed::Own(TrialError::Store(error)))?;
         let timing = match play.block {
@@ -169,7 +177,7 @@ impl Stage<'_> {
             stop: self.control.subscribe(),
         };
         let (out, inbox) = mpsc::channel();
-        Ok(Ready { arm, scenario, target, plan, writer, out, inbox })
+        Ok(Ready { arm, scenario, target, plan, steps, writer, out, inbox })
     }
 
     fn load(
@@ -183,10 +191,16 @@ impl Stage<'_> {
         let plans = [baseline.plan.clone(), candidate.plan.clone()];
         let crew = worker::spawn_pair(plans, [baseline.out.clone(), candidate.out.clone()]);
         let crew = crew.map_err(own)?;
-        let mut progress =
-            |heard: &Heard<'_>| watch(Arm::Candidate, Event::Progress(heard.progress));
+        let hopes = |ready: &Ready| Hopes::of(&ready.steps);
+        let (mut of_baseline, mut of_candidate) = (hopes(&baseline), hopes(&candidate));
+        let control = self.control;
+        let mut aside = |heard: &Heard<'_>| give_up(&mut of_baseline, heard, control);
+        let mut progress = |heard: &Heard<'_>| {
+            watch(Arm::Candidate, Event::Progress(heard.progress));
+            give_up(&mut of_candidate, heard, control);
+        };
         let outcomes = thread::scope(|scope| {
-            let beside = scope.spawn(|| baseline.collect(&crew, self.control, &mut |_| {}));
+            let beside = scope.spawn(|| baseline.collect(&crew, control, &mut aside));
             let candidates = candidate.collect(&crew, self.control, &mut progress);
             let baselines = beside.join().map_err(|_| io::Error::other("a collector panicked"));
             Ok([baselines??, candidates?])
@@ -197,12 +211,22 @@ impl Stage<'_> {
             ended.map_err(own)?;
         }
         watch(Arm::Candidate, Event::Stopping);
-        let (baseline, lost) = baseline.finish(for_baseline, self.control)?;
-        let (candidate, lost_too) = candidate.finish(for_candidate, self.control)?;
-        match lost.or(lost_too) {
-            Some((arm, exit)) => Err(Failed::Died(arm, exit)),
-            None => Ok(Segment { baseline, candidate, first: play.first }),
+        let (baseline, lost) = baseline.finish(for_baseline, &of_baseline, self.control)?;
+        let (candidate, lost_too) = candidate.finish(for_candidate, &of_candidate, self.control)?;
+        let of_candidate = of_candidate.lost().map(|why| (Arm::Candidate, why));
+        let hopeless = of_candidate.or(of_baseline.lost().map(|why| (Arm::Baseline, why)));
+        match (lost.or(lost_too), hopeless) {
+            (Some((arm, exit)), _) => Err(Failed::Died(arm, exit)),
+            (None, Some((arm, why))) => Err(Failed::Hopeless(arm, why.to_owned())),
+            (None, None) => Ok(Segment { baseline, candidate, first: play.first }),
         }
+    }
+}
+
+/// Ends both arms when a step of one cannot work.
+fn give_up(hopes: &mut Hopes, heard: &Heard<'_>, control: &Control) {
+    if hopes.look(heard.progress.second, heard.steps).is_some() {
+        control.drain(DRAIN_HOPELESS);
     }
 }
 
@@ -233,15 +257,17 @@ impl Ready {
     fn finish(
         self,
         outcome: Outcome,
+        hopes: &Hopes,
         control: &Control,
     ) -> Result<(RunRecord, Option<(Arm, ExitReport)>), Failed> {
         self.target.stop();
         let whole = Duration::from_nanos(self.plan.end().0);
         let cut = control.ended().map(|ended| ended.saturating_duration_since(self.plan.start));
-        let reason = match (&outcome.died, control.signal()) {
-            (Some(exit), _) => EndReason::TargetDied { detail: exit.to_string() },
-            (None, Some(signal)) => EndReason::Interrupted { signal },
-            (None, None) => EndReason::Finished,
+        let reason = match (&outcome.died, control.signal(), hopes.lost()) {
+            (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
+            (None, Some(signal), _) => EndReason::Interrupted { signal },
+            (None, None, Some(why)) => EndReason::Hopeless { detail: why.to_owned() },
+            (None, None, None) => EndReason::Finished,
         };
         let end = End {
             reason,

@@ -68,7 +68,7 @@ pub struct DuetFile {
     pub method_reason: String,
     /// What the team accepts, and how sure the gate has to be.
     pub settings: GateSettings,
-    /// Metrics that were left out before the first segment.
+    /// Metrics of which was known before the first segment that they can only watch.
     pub dropped: Vec<Dropped>,
     /// What the gate would see, as sentences, from the pilot.
     pub forecast: Vec<String>,
@@ -136,6 +136,13 @@ pub enum DuetEnd {
         /// How, with its last words.
         detail: String,
     },
+    /// A step of an arm never worked, so it ended early.
+    Hopeless {
+        /// Which.
+        arm: Arm,
+        /// Which step, and how its tries ended.
+        detail: String,
+    },
 }
 
 /// What may gate.
@@ -165,6 +172,10 @@ pub struct GateSettings {
     pub error_floor: f64,
     /// What gates, in the order of the reports.
     pub metrics: Vec<GateMetric>,
+    /// What only watches: asked for, but not to be decided to the tolerance. It can call the
+    /// candidate regressed; a pass does not need it.
+    #[serde(default)]
+    pub watches: Vec<GateMetric>,
     /// Seed of what the sign-flip test draws.
     pub seed: u64,
 }
@@ -184,6 +195,7 @@ impl Default for GateSettings {
                 GateMetric::ResponseTime(0.99),
                 GateMetric::ErrorRate,
             ],
+            watches: Vec::new(),
             seed: 1,
         }
     }
@@ -200,13 +212,13 @@ impl GateSettings {
         };
         let is_sane = [self.alpha, self.beta].into_iter().all(is_share)
             && [self.tolerance, self.start_noise, self.error_floor].into_iter().all(is_size)
-            && self.metrics.iter().all(is_metric)
+            && self.metrics.iter().chain(&self.watches).all(is_metric)
             && (1..=100).contains(&self.looks);
         if is_sane { Ok(()) } else { Err("settings of the gate beyond all reason".to_owned()) }
     }
 }
 
-/// A metric that was left out before the comparison began.
+/// A metric that only watches, as found before the comparison began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Dropped {
     /// Which.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::analysis::history::{ChangePoint, FigureTrend, History, PastRun};
+use crate::analysis::history::{ChangePoint, FigureTrend, History, PastRun, StandsOut};
 use crate::report::aligned::aligned;
 use crate::report::figures;
 use crate::report::plain;
@@ -56,7 +56,38 @@ fn changes(history: &History) -> String {
         let started = history.runs.get(change.index).map_or("", |run| run.started.as_str());
         let _ = writeln!(text, "{}", sentence(figure, change, &plain::line(started)));
     }
-    if text.is_empty() { "no change point\n".to_owned() } else { text }
+    for found in &history.stands_out {
+        let started = history.runs.get(found.index).map_or("", |run| run.started.as_str());
+        let _ = writeln!(text, "{}", standing_out(found, &plain::line(started)));
+    }
+    if !text.is_empty() {
+        return text;
+    }
+    let fewest = history.fewest_runs;
+    match history.runs.len() {
+        runs if runs < fewest => format!(
+            "no change point, and none could be told yet: it takes about {fewest} runs, half of them at \
+             the new level; nothing stands out meanwhile\n"
+        ),
+        _ => "no change point\n".to_owned(),
+    }
+}
+
+fn standing_out(found: &StandsOut, started: &str) -> String {
+    let how = if found.ratio > 1.0 { "slower" } else { "faster" };
+    let runs = |number: usize| if number == 1 { "run" } else { "runs" };
+    format!(
+        "{} stands out: {how} in the last {} {}, from that of {started} on: {} to {}, ×{:.2}; about {} more \
+         {} at this level would make it a change point",
+        found.figure,
+        found.runs,
+        runs(found.runs),
+        figures::millis(found.before),
+        figures::millis(found.after),
+        found.ratio,
+        found.runs_needed,
+        runs(found.runs_needed),
+    )
 }
 
 fn sentence(figure: &FigureTrend, change: &ChangePoint, started: &str) -> String {

@@ -157,7 +157,7 @@ fn reasons(report: &Report) -> String {
 
 fn objective_message(slo: &SloResult) -> String {
     let measured = format!(
-        "{}: measured {}, 90 % interval {}",
+        "{}: measured {}, 95 % bounds {}",
         words::status(slo.status),
         words::measured(slo),
         words::interval(slo),

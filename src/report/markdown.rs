@@ -56,7 +56,7 @@ pub(super) fn objectives(slos: &[SloResult]) -> String {
         return String::new();
     }
     let mut out =
-        "| | objective | measured | 90 % interval | limit |\n|---|---|---:|---:|---:|\n".to_owned();
+        "| | objective | measured | 95 % bounds | limit |\n|---|---|---:|---:|---:|\n".to_owned();
     for slo in slos {
         out += &objective_row(slo);
     }

@@ -14,18 +14,22 @@ use tempfile::TempDir;
 
 use super::support::{eventually, finish, latest, loadgate, nice_values, stderr, stdout, wait};
 
-/// Works for as many milliseconds as its folder's file `work` says, and dies when there is a
-/// file `die` and so many requests have come.
+/// Works for as many milliseconds as its folder's file `work` says, dies when there is a
+/// file `die` and so many requests have come, answers 404 when there is a file `broken`, and
+/// needs a module when there is a file `needs`.
 const SERVER: &str = r#"
 const fs = require("node:fs");
 const work = Number(fs.readFileSync("work", "utf8"));
 const most = fs.existsSync("die") ? Number(fs.readFileSync("die", "utf8")) : Infinity;
+if (fs.existsSync("needs")) require(fs.readFileSync("needs", "utf8"));
+const broken = fs.existsSync("broken");
 let served = 0;
 require("node:http").createServer((request, response) => {
   if (request.url === "/health") return response.end("ok");
   if (++served > most) process.exit(3);
   const end = performance.now() + work;
   while (performance.now() < end);
+  if (broken) response.statusCode = 404;
   response.end("{}");
 }).listen(Number(process.env.PORT), "127.0.0.1");
 "#;
@@ -222,6 +226,58 @@ fn an_arm_that_never_starts_is_told_apart() {
     ends_with(&output, 7);
     let said = stderr(&output);
     assert!(said.contains("the baseline") && said.contains("out of order"), "{said}");
+    place.is_clean();
+}
+
+#[test]
+fn a_step_that_never_works_in_one_arm_ends_the_duet_in_its_pilot_by_name() {
+    let place = Place::new();
+    place.write("repo/broken", "");
+    let long = ["--baseline-ref", "main", "--pilot", "60s", "--segment", "60s"];
+    let output = finish(&mut place.duet(&long));
+    ends_with(&output, 6);
+    let said = stderr(&output);
+    assert!(said.contains("the candidate cannot work") && said.contains("GET /"), "{said}");
+    let record = place.record();
+    assert_eq!(record["end"]["hopeless"]["arm"], "candidate", "{record}");
+    assert_eq!(record["segments"].as_array().unwrap().len(), 0, "{record}");
+    place.is_clean();
+}
+
+#[test]
+fn a_few_requests_are_no_pass_and_that_is_said_before() {
+    let place = Place::new();
+    let few = ["--baseline-ref", "main", "--metrics", "p50,p95,errors", "--segment", "5s"];
+    let output = finish(place.duet(&few).args(["-R", "18"]));
+    ends_with(&output, 5);
+    let (before, after) = (stderr(&output), stdout(&output));
+    assert!(before.contains("this comparison cannot pass: without any error it takes"), "{before}");
+    for part in ["INCONCLUSIVE", "report.html"] {
+        assert!(after.contains(part), "{part}: {after}");
+    }
+    place.is_clean();
+}
+
+#[test]
+fn errors_alone_gate_no_duet() {
+    let place = Place::new();
+    let output = finish(&mut place.duet(&["--baseline-ref", "main", "--metrics", "errors"]));
+    ends_with(&output, 2);
+    assert!(stderr(&output).contains("--metrics p50,errors"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_checkout_that_lacks_what_is_not_in_git_is_told_of_prepare() {
+    let place = Place::new();
+    place.write("repo/needs", "./generated.js");
+    place.write("repo/.gitignore", "generated.js\n");
+    place.write("repo/generated.js", "");
+    place.commit("Needs what is not in git");
+    let output = finish(&mut place.duet(&["--baseline-ref", "main"]));
+    ends_with(&output, 7);
+    let said = stderr(&output);
+    assert!(said.contains("nothing prepared the checkout of main"), "{said}");
+    assert!(said.contains("--prepare 'npm ci'"), "{said}");
     place.is_clean();
 }
 

@@ -1,24 +1,51 @@
 //! One metric at one look, whichever kind it is: what Holm's rule needs of it, and what is
-//! said of it once that has been applied.
+//! said of it once that has been applied. It either gates, so that a pass needs it, or only
+//! watches ([`super::watch`]).
 
 use crate::analysis::comparison::{Estimate, LookMetric, Rule, Ruling};
 use crate::analysis::gate::error_rate::ErrorEvidence;
 use crate::analysis::gate::response_time::TimeEvidence;
 use crate::analysis::gate::series::Measured;
+use crate::analysis::gate::watch::{self, Watch};
 use crate::analysis::holm::Held;
 use crate::record::duet::{GateMetric, GateSettings};
 
 /// What was seen of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Evidence {
-    /// A quantile of the response time.
+    /// A quantile of the response time that gates.
     ResponseTime(TimeEvidence),
-    /// The share of errors.
+    /// The share of errors, which gates.
     ErrorRate(ErrorEvidence),
+    /// What only watches.
+    Watched(Watched),
+}
+
+/// What was seen of a metric that only watches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// Of which step; `None` for all requests.
+    pub step: Option<String>,
+    /// What of it.
+    pub seen: Seen,
+}
+
+/// What a watcher saw.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// Slow requests.
+    Slow {
+        /// The quantile beyond which they are counted.
+        share: f64,
+        /// `None` where an arm has no request with a response time.
+        watch: Option<Watch>,
+    },
+    /// Failed requests, and the p of the test on them.
+    Failed(ErrorEvidence, f64),
 }
 
 impl Evidence {
-    /// All that has been measured says this of a metric.
+    /// All that has been measured says this of a metric that gates.
     pub fn gather(metric: GateMetric, measured: &Measured<'_>, settings: &GateSettings) -> Self {
         match metric {
             GateMetric::ResponseTime(share) => {
@@ -28,12 +55,50 @@ impl Evidence {
         }
     }
 
+    /// The same of one that only watches.
+    pub fn watch(
+        metric: GateMetric,
+        step: Option<&str>,
+        measured: &Measured<'_>,
+        settings: &GateSettings,
+    ) -> Self {
+        let seen = match metric {
+            GateMetric::ResponseTime(share) => {
+                Seen::Slow { share, watch: Watch::gather(measured, share, settings) }
+            }
+            GateMetric::ErrorRate => {
+                let errors = ErrorEvidence::gather(measured, settings);
+                let p = watch::errors(measured, settings.error_floor);
+                Seen::Failed(errors, p)
+            }
+        };
+        Evidence::Watched(Watched { step: step.map(str::to_owned), seen })
+    }
+
     /// Which metric.
     pub fn metric(&self) -> GateMetric {
         match self {
             Evidence::ResponseTime(times) => GateMetric::ResponseTime(times.share),
-            Evidence::ErrorRate(_) => GateMetric::ErrorRate,
+            Evidence::Watched(Watched { seen: Seen::Slow { share, .. }, .. }) => {
+                GateMetric::ResponseTime(*share)
+            }
+            Evidence::ErrorRate(_) | Evidence::Watched(Watched { seen: Seen::Failed(..), .. }) => {
+                GateMetric::ErrorRate
+            }
         }
+    }
+
+    /// Of which step.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Evidence::ResponseTime(_) | Evidence::ErrorRate(_) => None,
+            Evidence::Watched(watched) => watched.step.as_deref(),
+        }
+    }
+
+    /// Whether a pass needs it.
+    pub fn gates(&self) -> bool {
+        !matches!(self, Evidence::Watched(_))
     }
 
     /// The smallest level at which it would be called regressed.
@@ -41,6 +106,10 @@ impl Evidence {
         match self {
             Evidence::ResponseTime(times) => times.p_regressed().0,
             Evidence::ErrorRate(errors) => errors.p_regressed(),
+            Evidence::Watched(Watched { seen: Seen::Slow { watch, .. }, .. }) => {
+                watch.map_or(1.0, |watch| watch.p)
+            }
+            Evidence::Watched(Watched { seen: Seen::Failed(_, p), .. }) => *p,
         }
     }
 
@@ -48,10 +117,17 @@ impl Evidence {
     pub fn judged(&self, held: Held, pass_level: f64) -> LookMetric {
         let ruling = if held.rejected { Ruling::Regressed } else { self.otherwise(pass_level) };
         let rule = held.rejected.then(|| self.rule());
+        let estimate = self.estimate(rule, held.level, pass_level).map(|found| match rule {
+            // The test of signs says that there are more; the bound is of another one.
+            Some(Rule::SignFlip) => Estimate { low: found.low.max(0.0), ..found },
+            _ => found,
+        });
         LookMetric {
             metric: self.metric(),
-            estimate: self.estimate(rule, held.level, pass_level),
-            sign_p: Some(self.sign_p()),
+            step: self.step().map(str::to_owned),
+            gates: self.gates(),
+            estimate,
+            sign_p: self.sign_p(),
             ruling,
             rule,
         }
@@ -61,27 +137,37 @@ impl Evidence {
         match self {
             Evidence::ResponseTime(times) => times.otherwise(level),
             Evidence::ErrorRate(errors) => errors.otherwise(level),
+            Evidence::Watched(_) => Ruling::Inconclusive,
         }
     }
 
     fn rule(&self) -> Rule {
         match self {
             Evidence::ResponseTime(times) => times.p_regressed().1,
-            Evidence::ErrorRate(_) => Rule::SignFlip,
+            Evidence::ErrorRate(_) | Evidence::Watched(Watched { seen: Seen::Failed(..), .. }) => {
+                Rule::SignFlip
+            }
+            Evidence::Watched(Watched { seen: Seen::Slow { .. }, .. }) => Rule::Beyond,
         }
     }
 
-    fn sign_p(&self) -> f64 {
+    fn sign_p(&self) -> Option<f64> {
         match self {
-            Evidence::ResponseTime(times) => times.signs.p(),
-            Evidence::ErrorRate(errors) => errors.p,
+            Evidence::ResponseTime(times) => Some(times.signs.p()),
+            Evidence::ErrorRate(errors) => Some(errors.p),
+            Evidence::Watched(_) => Some(self.p_regressed()),
         }
     }
 
     fn estimate(&self, rule: Option<Rule>, low: f64, high: f64) -> Option<Estimate> {
         match self {
             Evidence::ResponseTime(times) => times.estimate(rule, low, high),
-            Evidence::ErrorRate(errors) => errors.estimate(low, high),
+            Evidence::ErrorRate(errors)
+            | Evidence::Watched(Watched { seen: Seen::Failed(errors, _), .. }) => {
+                errors.estimate(low, high)
+            }
+            // What it counts is no ratio.
+            Evidence::Watched(Watched { seen: Seen::Slow { .. }, .. }) => None,
         }
     }
 }

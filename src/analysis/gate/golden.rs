@@ -136,7 +136,7 @@ fn pooled_ratios_with_their_jackknife() {
         };
         let pairs = arm("baseline").into_iter().zip(arm("candidate"));
         let pairs = pairs.map(|(baseline, candidate)| Pair { baseline, candidate }).collect();
-        let paired = Paired { segments: vec![pairs] };
+        let paired = Paired { segments: vec![pairs], ..Paired::default() };
         let found = pooled(&Measured::new(&paired, 1), number(case, "share")).unwrap();
         close(found.value, case, "value", 1e-9);
         close(found.error, case, "error", 1e-9);

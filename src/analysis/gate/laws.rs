@@ -11,6 +11,7 @@ use crate::analysis::gate::response_time::TimeEvidence;
 use crate::analysis::gate::series::{Measured, pieces};
 use crate::analysis::gate::simulated::Draw;
 use crate::analysis::gate::spending::{first_pass, pass_weight, weight};
+use crate::analysis::gate::watch::Watch;
 use crate::analysis::gate::{judge, look};
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::record::histogram::Sparse;
@@ -53,7 +54,7 @@ impl Made {
     fn paired(self) -> Paired {
         let mut draw = Draw::new(self.seed);
         let segments = (0..2).map(|_| (0..40).map(|_| self.pair(&mut draw)).collect());
-        Paired { segments: segments.collect() }
+        Paired { segments: segments.collect(), ..Paired::default() }
     }
 
     fn pair(self, draw: &mut Draw) -> Pair {
@@ -84,7 +85,7 @@ fn swapped(paired: &Paired) -> Paired {
     let swap =
         |pair: &Pair| Pair { baseline: pair.candidate.clone(), candidate: pair.baseline.clone() };
     let segments = paired.segments.iter().map(|segment| segment.iter().map(swap).collect());
-    Paired { segments: segments.collect() }
+    Paired { segments: segments.collect(), ..Paired::default() }
 }
 
 fn seen(paired: &Paired, share: f64) -> TimeEvidence {
@@ -152,6 +153,20 @@ proptest! {
             let was_regressed = a.ruling == Ruling::Regressed;
             prop_assert!(!(was_regressed && contradict(a.ruling, b.ruling)), "{a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn what_watches_speaks_for_one_way_and_louder_when_it_gets_worse(
+        made in made(), more in 0.0..0.5_f64,
+    ) {
+        let p = |paired: &Paired| {
+            let measured = Measured::new(paired, 2);
+            Watch::gather(&measured, 0.9, &settings()).map_or(1.0, |watch| watch.p)
+        };
+        let (there, back) = (made.paired(), swapped(&made.paired()));
+        prop_assert!(p(&there) > 0.01 || p(&back) > 0.01, "{made:?}");
+        let slower = Made { slower: made.slower + more, ..made };
+        prop_assert!(p(&slower.paired()).ln() <= p(&there).ln() * 0.8 + 1e-9, "{made:?} {more}");
     }
 
     #[test]
@@ -267,7 +282,11 @@ fn one_segment_passes_only_if_no_more_are_planned() {
 fn ruled(made: Made, metric: GateMetric, expected: Ruling) -> LookMetric {
     let settings = GateSettings { metrics: vec![metric], looks: 2, ..GateSettings::default() };
     let found = look(&made.paired(), &settings, 1);
-    assert_eq!((found.ruling, found.metrics[0].ruling), (expected, expected), "{found:?}");
+    // The error rate alone is no pass.
+    let is_good = matches!(expected, Ruling::Pass | Ruling::Improved);
+    let alone = metric == GateMetric::ErrorRate && is_good;
+    let overall = if alone { Ruling::Inconclusive } else { expected };
+    assert_eq!((found.ruling, found.metrics[0].ruling), (overall, expected), "{found:?}");
     found.metrics[0].clone()
 }
 
@@ -307,10 +326,13 @@ fn stretch(second: &mut ArmSecond, factor: f64) {
 }
 
 #[test]
-fn too_few_requests_beyond_the_quantile_are_inconclusive_whatever_they_show() {
+fn too_few_requests_beyond_the_quantile_pass_nothing_and_still_watch() {
     let p99 = GateMetric::ResponseTime(0.99);
     ruled(CALM, p99, Ruling::Inconclusive);
-    ruled(Made { slower: 0.7, ..CALM }, p99, Ruling::Inconclusive);
+    ruled(Made { slower: -0.7, ..CALM }, p99, Ruling::Inconclusive);
+    ruled(Made { slower: 0.15, ..CALM }, p99, Ruling::Inconclusive);
+    let slower = ruled(Made { slower: 0.7, ..CALM }, p99, Ruling::Regressed);
+    assert_eq!(slower.rule, Some(Rule::Beyond));
     let settings = GateSettings { metrics: vec![p99], looks: 2, ..GateSettings::default() };
     let result = judge(&CALM.paired(), &settings).1.remove(0);
     let note = "40 requests per arm lie beyond p99; it takes 100, that is 10000 requests per arm";
@@ -340,13 +362,85 @@ fn a_sure_difference_below_the_floor_passes() {
     };
     let found = look(&Made { errors: (0.2, 3.0), ..CALM }.paired(), &settings, 1);
     assert!(found.metrics[0].sign_p.unwrap() < 1e-4, "{found:?}");
-    assert_eq!(found.ruling, Ruling::Pass, "{found:?}");
+    assert_eq!(found.metrics[0].ruling, Ruling::Pass, "{found:?}");
+}
+
+#[test]
+fn no_error_in_a_few_requests_is_not_shown() {
+    let rate = GateMetric::ErrorRate;
+    let mut few = CALM.paired();
+    few.segments.iter_mut().for_each(|segment| segment.truncate(20));
+    let settings = GateSettings { metrics: vec![rate], looks: 2, ..GateSettings::default() };
+    let (_, results) = judge(&few, &settings);
+    assert_eq!(results[0].ruling, Ruling::Inconclusive, "{results:?}");
+    let note = results[0].note.as_ref().unwrap();
+    assert!(note.starts_with("2,000 requests per arm cannot show a rate below 0.1 %"), "{note}");
+    assert!(results[0].seconds_needed.is_some_and(|it| it > 5.0 && it < 40.0), "{results:?}");
+    let high = results[0].estimate.unwrap().high;
+    assert!(high > 0.001 && high < 0.002, "{high}");
+}
+
+#[test]
+fn a_metric_that_only_watches_is_not_needed_for_a_pass_but_can_fail() {
+    let of = |metrics: &[GateMetric], watches: &[GateMetric]| GateSettings {
+        metrics: metrics.to_vec(),
+        watches: watches.to_vec(),
+        looks: 2,
+        ..GateSettings::default()
+    };
+    let (p50, p99) = (GateMetric::ResponseTime(0.5), GateMetric::ResponseTime(0.99));
+    let settings = of(&[p50, GateMetric::ErrorRate], &[p99]);
+    let (looks, results) = judge(&CALM.paired(), &settings);
+    assert_eq!(looks.last().unwrap().ruling, Ruling::Pass, "{results:?}");
+    assert_eq!((results[2].gates, results[2].ruling), (false, Ruling::Inconclusive));
+    assert!(results[2].smallest_visible.is_some(), "{results:?}");
+    let only_watching = of(&[GateMetric::ErrorRate], &[p50, p99]);
+    let looks = judge(&CALM.paired(), &only_watching).0;
+    assert_eq!(looks.last().unwrap().ruling, Ruling::Inconclusive, "{looks:?}");
+    let slower = Made { slower: 0.9, ..CALM }.paired();
+    let looks = judge(&slower, &only_watching).0;
+    assert_eq!(looks.last().unwrap().ruling, Ruling::Regressed, "{looks:?}");
+}
+
+#[test]
+fn nothing_passes_while_a_watcher_leans_to_the_worse_side() {
+    let (p50, p99) = (GateMetric::ResponseTime(0.5), GateMetric::ResponseTime(0.99));
+    let metrics = vec![p50, GateMetric::ErrorRate];
+    let settings =
+        GateSettings { metrics, watches: vec![p99], looks: 2, ..GateSettings::default() };
+    let mut leaning = CALM.paired();
+    // Seven seconds with two slow requests each: fewer than Holm's rule takes for sure.
+    for segment in &mut leaning.segments {
+        for pair in segment.iter_mut().step_by(11) {
+            let slow = [(900_000, 2)].into_iter();
+            let all = pair.candidate.response.buckets().iter().copied().chain(slow);
+            pair.candidate.response = Sparse::from_counts(all.collect::<Vec<_>>());
+        }
+        for pair in segment.iter_mut() {
+            let calm = pair.baseline.response.buckets().iter().copied();
+            let calm = calm.map(|(low, count)| (low.min(9_000), count));
+            pair.baseline.response = Sparse::from_counts(calm.collect::<Vec<_>>());
+            let calm = pair.candidate.response.buckets().iter().copied();
+            let calm = calm
+                .map(|(low, count)| (if low < 900_000 / 2 { low.min(9_000) } else { low }, count));
+            pair.candidate.response = Sparse::from_counts(calm.collect::<Vec<_>>());
+        }
+    }
+    let (looks, results) = judge(&leaning, &settings);
+    let found = looks.last().unwrap();
+    assert_eq!(found.metrics[0].ruling, Ruling::Pass, "{found:?}");
+    assert_eq!(found.ruling, Ruling::Inconclusive, "{found:?}");
+    let note = results[2].note.as_ref().unwrap();
+    assert!(
+        note.starts_with("it leans to the worse side, and nothing passes beside that: "),
+        "{note}"
+    );
 }
 
 #[test]
 fn nothing_measured_is_inconclusive_and_never_a_pass() {
     let empty = Paired::default();
-    let idle = Paired { segments: vec![vec![Pair::default(); 60]] };
+    let idle = Paired { segments: vec![vec![Pair::default(); 60]], ..Paired::default() };
     for paired in [&empty, &idle] {
         let (looks, results) = judge(paired, &settings());
         assert_eq!(looks.len(), paired.segments.len());

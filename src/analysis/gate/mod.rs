@@ -6,10 +6,13 @@
 //! look ([`spending::weight`]) and m metrics, the two chances of error are spent like this:
 //!
 //! - *regressed*: each metric has one p, the smallest level at which it would be called
-//!   regressed. Holm's rule holds the m of them against `α·w_k`. One regressed metric is a
-//!   regressed candidate.
-//! - *pass*: each metric must pass at `β·w_k`, all at the same look; no correction, as an
-//!   intersection needs none. *Improved* is a pass of all with one that is better by more
+//!   regressed. Holm's rule holds all of them against `α·w_k`: those that gate, and those that
+//!   only *watch* ([`watch`]), which are quantiles that cannot be decided to the tolerance and
+//!   every step's quantiles and errors. All watchers together weigh a quarter of one metric
+//!   that gates. One regressed metric is a regressed candidate.
+//! - *pass*: each metric that gates must pass at `β·w_k`, all at the same look; no correction,
+//!   as an intersection needs none. One of them has to be a quantile, and no watcher may lean to
+//!   the worse side (p below 0.10 over all of them). *Improved* is a pass of all with one that is better by more
 //!   than d. The first look never passes, unless it is the only one; the second has its
 //!   `w_k` too ([`spending::pass_weight`]). METHODS.md lets the first pass.
 //! - else *inconclusive*: one more segment.
@@ -47,21 +50,28 @@ pub(super) mod simulated;
 pub mod spending;
 #[cfg(test)]
 mod tally;
+pub mod watch;
+#[cfg(test)]
+mod watched;
 
 use crate::analysis::comparison::{Look, LookMetric, MetricResult, Paired, Ruling};
 use crate::analysis::gate::evidence::Evidence;
-use crate::analysis::gate::results::End;
+use crate::analysis::gate::results::{End, visible_to};
 use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::spending::{first_pass, pass_weight, weight};
-use crate::analysis::holm::holm;
-use crate::record::duet::GateSettings;
+use crate::analysis::holm::holm_weighted;
+use crate::record::duet::{GateMetric, GateSettings};
 use crate::scenario::model::Arm;
+
+/// What all that watches weighs together; what gates weighs one each.
+const WATCHERS: f64 = 0.25;
+/// Below this p, over all that watches, nothing passes.
+const LEANING: f64 = 0.10;
 
 /// The planned look with this place, counted from 0: at the first `place + 1` segments.
 /// Beyond the planned looks everything is inconclusive.
 pub fn look(paired: &Paired, settings: &GateSettings, place: usize) -> Look {
-    let measured = Measured::new(paired, place + 1);
-    look_at(&measured, &gather(&measured, settings), settings, place)
+    Gathered::new(paired, settings, place).look().0
 }
 
 /// Takes the planned looks one by one up to the first that decides, as far as there are
@@ -70,50 +80,150 @@ pub fn judge(paired: &Paired, settings: &GateSettings) -> (Vec<Look>, Vec<Metric
     let planned = paired.segments.len().min(settings.looks as usize);
     let mut looks = Vec::new();
     for place in 0..planned.max(1) {
-        let measured = Measured::new(paired, place + 1);
-        let evidence = gather(&measured, settings);
-        let found = look_at(&measured, &evidence, settings, place);
+        let gathered = Gathered::new(paired, settings, place);
+        let (found, spoken) = gathered.look();
         let is_last = found.ruling != Ruling::Inconclusive || place + 1 >= planned;
         let metrics = found.metrics.clone();
         looks.extend((planned > 0).then_some(found));
         if is_last {
-            let end = End { measured: &measured, settings, place };
-            let results = evidence.iter().zip(&metrics);
-            return (looks, results.map(|(seen, last)| end.result(seen, last)).collect());
+            let results = spoken.into_iter().zip(&metrics);
+            return (looks, results.map(|(of, last)| gathered.result(of, last)).collect());
         }
     }
     (looks, Vec::new())
 }
 
-fn gather(measured: &Measured<'_>, settings: &GateSettings) -> Vec<Evidence> {
-    let of = |metric: &_| Evidence::gather(*metric, measured, settings);
-    settings.metrics.iter().map(of).collect()
+/// For each step how much longer all its requests would have had to take to be called
+/// regressed at the last look, as a share.
+pub fn steps_see(paired: &Paired, settings: &GateSettings, looks: usize) -> Vec<Option<f64>> {
+    let gathered = Gathered::new(paired, settings, looks.saturating_sub(1));
+    let level = gathered.watch_level();
+    let of = |step: usize| {
+        let own = gathered.watched.iter().filter(|(known, _)| *known == Some(step));
+        own.filter_map(|(_, seen)| visible_to(seen, &gathered.steps[step], level)).reduce(f64::min)
+    };
+    (0..gathered.steps.len()).map(of).collect()
 }
 
-fn look_at(
-    measured: &Measured<'_>,
-    evidence: &[Evidence],
-    settings: &GateSettings,
+/// Everything that has been seen up to a look.
+struct Gathered<'a> {
+    settings: &'a GateSettings,
     place: usize,
-) -> Look {
-    let spent = weight(place, settings.looks);
-    let p: Vec<f64> = evidence.iter().map(Evidence::p_regressed).collect();
-    let held = holm(&p, settings.alpha * spent);
-    let level = settings.beta * pass_weight(place, settings.looks);
-    let may_pass = place >= first_pass(settings.looks);
-    let judged = |(seen, held): (&Evidence, _)| {
-        let found = seen.judged(held, level);
-        let ruling = if may_pass { found.ruling } else { waiting(found.ruling) };
-        LookMetric { ruling, ..found }
-    };
-    let metrics: Vec<LookMetric> = evidence.iter().zip(held).map(judged).collect();
-    Look {
-        segments: measured.segments.len() as u32,
-        seconds: measured.seconds() as u32,
-        requests: (measured.counts(Arm::Baseline).0, measured.counts(Arm::Candidate).0),
-        ruling: overall(metrics.iter().map(|metric| metric.ruling)),
-        metrics,
+    measured: Measured<'a>,
+    steps: Vec<Measured<'a>>,
+    gated: Vec<Evidence>,
+    /// With the place of the step; `None` for all requests.
+    watched: Vec<(Option<usize>, Evidence)>,
+}
+
+impl<'a> Gathered<'a> {
+    fn new(paired: &'a Paired, settings: &'a GateSettings, place: usize) -> Gathered<'a> {
+        let measured = Measured::new(paired, place + 1);
+        let of = |(_, step): &'a (String, Paired)| Measured::new(step, place + 1);
+        // A single step is all requests, which are looked at already.
+        let all = if paired.steps.len() > 1 { paired.steps.as_slice() } else { &[] };
+        let steps: Vec<Measured<'a>> = all.iter().map(of).collect();
+        let gather = |metric: &GateMetric| Evidence::gather(*metric, &measured, settings);
+        let gated = settings.metrics.iter().map(gather).collect();
+        let total = watching(settings)
+            .map(|metric| (None, Evidence::watch(metric, None, &measured, settings)));
+        let mut watched: Vec<(Option<usize>, Evidence)> = total.collect();
+        for (place, ((name, _), step)) in all.iter().zip(&steps).enumerate() {
+            for metric in settings.metrics.iter().copied().chain(watching(settings)) {
+                watched.push((Some(place), Evidence::watch(metric, Some(name), step, settings)));
+            }
+        }
+        Gathered { settings, place, measured, steps, gated, watched }
     }
+
+    fn all(&self) -> impl Iterator<Item = (Option<usize>, &Evidence)> {
+        let gated = self.gated.iter().map(|seen| (None, seen));
+        gated.chain(self.watched.iter().map(|(step, seen)| (*step, seen)))
+    }
+
+    /// All that watches has a share of what one metric has that gates: many steps take little
+    /// from what gates.
+    fn weight(&self, seen: &Evidence) -> f64 {
+        if seen.gates() { 1.0 } else { WATCHERS / self.watched.len().max(1) as f64 }
+    }
+
+    /// The level of one that watches before Holm's rule has called any other one regressed.
+    fn watch_level(&self) -> f64 {
+        let alpha = self.settings.alpha * weight(self.place, self.settings.looks);
+        let watched = self.watched.len().max(1) as f64;
+        alpha * WATCHERS / watched / (self.gated.len() as f64 + WATCHERS)
+    }
+
+    /// Whether it leans so far to the worse side that nothing passes beside it.
+    fn leans(&self, seen: &Evidence) -> bool {
+        !seen.gates() && seen.p_regressed() * (self.watched.len() as f64) < LEANING
+    }
+
+    /// The look, and what it speaks of: what gates, what watches all requests, and steps that
+    /// are worse or lean that way.
+    fn look(&self) -> (Look, Vec<(Option<usize>, &Evidence)>) {
+        let spent = weight(self.place, self.settings.looks);
+        let weighted: Vec<(f64, f64)> =
+            self.all().map(|(_, seen)| (seen.p_regressed(), self.weight(seen))).collect();
+        let held = holm_weighted(&weighted, self.settings.alpha * spent);
+        let level = self.settings.beta * pass_weight(self.place, self.settings.looks);
+        let may_pass = self.place >= first_pass(self.settings.looks);
+        let (mut metrics, mut spoken) = (Vec::new(), Vec::new());
+        for ((step, seen), held) in self.all().zip(held) {
+            let found = seen.judged(held, level);
+            let ruling = if may_pass { found.ruling } else { waiting(found.ruling) };
+            if step.is_none() || ruling == Ruling::Regressed || self.leans(seen) {
+                metrics.push(LookMetric { ruling, ..found });
+                spoken.push((step, seen));
+            }
+        }
+        let doubt = spoken.iter().any(|(_, seen)| self.leans(seen));
+        let look = Look {
+            segments: self.measured.segments.len() as u32,
+            seconds: self.measured.seconds() as u32,
+            requests: (
+                self.measured.counts(Arm::Baseline).0,
+                self.measured.counts(Arm::Candidate).0,
+            ),
+            ruling: ruling(&metrics, doubt),
+            metrics,
+        };
+        (look, spoken)
+    }
+
+    fn result(&self, (step, seen): (Option<usize>, &Evidence), last: &LookMetric) -> MetricResult {
+        let measured = step.map_or(&self.measured, |step| &self.steps[step]);
+        let end = End {
+            measured,
+            settings: self.settings,
+            place: self.place,
+            weights: self.gated.len() as f64 + WATCHERS,
+            watch_level: self.watch_level(),
+            leans: self.leans(seen),
+        };
+        end.result(seen, last)
+    }
+}
+
+/// What watches all requests: what cannot be decided, and always the errors.
+fn watching(settings: &GateSettings) -> impl Iterator<Item = GateMetric> {
+    let known = settings.metrics.iter().chain(&settings.watches);
+    let errors = !known.clone().any(|metric| *metric == GateMetric::ErrorRate);
+    settings.watches.iter().copied().chain(errors.then_some(GateMetric::ErrorRate))
+}
+
+/// What a look comes to. A pass needs every metric that gates, a quantile of the response time
+/// among them, and nothing that watches may lean to the worse side.
+fn ruling(metrics: &[LookMetric], doubt: bool) -> Ruling {
+    if metrics.iter().any(|metric| metric.ruling == Ruling::Regressed) {
+        return Ruling::Regressed;
+    }
+    let gated = || metrics.iter().filter(|metric| metric.gates);
+    let has_times = gated().any(|metric| metric.metric != GateMetric::ErrorRate);
+    if doubt || !has_times {
+        return Ruling::Inconclusive;
+    }
+    overall(gated().map(|metric| metric.ruling))
 }
 
 /// What would pass waits for more starts.

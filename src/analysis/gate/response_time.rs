@@ -7,10 +7,13 @@
 //! | signs of far-off intervals | p below the level | p > 0.10 |
 //! | pooled ratio, jackknife | lower bound > ln(1 + d) and signs' p < 0.10 | – |
 //!
-//! *Regressed* takes any of its four, so each is held against a quarter of the level, or,
-//! which is the same, four times the smallest p against the whole: that is the p which
-//! Holm's rule gets. *Pass* takes all of its three, each at the whole level. A pass whose
-//! trimmed upper bound lies below −ln(1 + d) is an improvement.
+//! | requests beyond the baseline's quantile ([`super::watch`]) | p below the level | – |
+//!
+//! *Regressed* takes any of them. The first four share nine tenths of the level, the last has
+//! one, or, which is the same, the smallest of each p ÷ its share is held against the whole:
+//! that is the p which Holm's rule gets. *Pass* takes all of its three, each at the whole
+//! level. A pass whose trimmed upper bound lies below −ln(1 + d) is an improvement. With too
+//! few requests beyond the quantile only the last one counts, and has the whole level.
 
 use crate::analysis::comparison::{Estimate, Rule, Ruling};
 use crate::analysis::gate::center::{block_mean, trimmed};
@@ -18,13 +21,16 @@ use crate::analysis::gate::jackknife::pooled;
 use crate::analysis::gate::location::Location;
 use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::sign::Signs;
+use crate::analysis::gate::watch::Watch;
 use crate::record::duet::GateSettings;
 use crate::scenario::model::Arm;
 
-/// Requests beyond the quantile that each arm must have before anything is said of it.
+/// Requests beyond the quantile that each arm must have before it can be decided.
 pub const FEWEST_BEYOND: f64 = 100.0;
-/// Statistics that may call a candidate regressed.
-pub const STATISTICS: f64 = 4.0;
+/// The share of the level that what watches has.
+const WATCH_SHARE: f64 = 0.1;
+/// By what each of the four other statistics shares the rest.
+pub const STATISTICS: f64 = 4.0 / (1.0 - WATCH_SHARE);
 /// Below this p of the signs the pooled ratio counts and nothing passes.
 const DISCORDANT: f64 = 0.10;
 /// The mean of blocks has to show less than this many tolerances.
@@ -49,6 +55,8 @@ pub struct TimeEvidence {
     pub signs: Signs,
     /// Pooled ratio, where the signs call for it.
     pub pooled: Option<Location>,
+    /// Requests beyond the baseline's quantile.
+    pub watch: Option<Watch>,
 }
 
 impl TimeEvidence {
@@ -72,6 +80,7 @@ impl TimeEvidence {
             block: block_mean(&blocks).map(with_luck),
             signs,
             pooled: discordant.then(|| pooled(measured, share)).flatten().map(with_luck),
+            watch: Watch::gather(measured, share, settings),
         }
     }
 
@@ -83,8 +92,9 @@ impl TimeEvidence {
 
     /// The smallest level at which this would be called regressed, and by which rule.
     pub fn p_regressed(&self) -> (f64, Rule) {
+        let watch = self.watch.map_or(1.0, |watch| watch.p);
         if !self.is_enough() {
-            return (1.0, Rule::Trimmed);
+            return (watch, Rule::Beyond);
         }
         let p = |of: Option<Location>| of.map_or(1.0, |found| found.p_above(self.accepted));
         let all = [
@@ -95,6 +105,9 @@ impl TimeEvidence {
         ];
         let (smallest, rule) =
             all.into_iter().reduce(|a, b| if b.0 < a.0 { b } else { a }).expect("there are four");
+        if watch / WATCH_SHARE < STATISTICS * smallest {
+            return ((watch / WATCH_SHARE).min(1.0), Rule::Beyond);
+        }
         ((STATISTICS * smallest).min(1.0), rule)
     }
 
@@ -126,7 +139,7 @@ impl TimeEvidence {
     pub fn estimate(&self, rule: Option<Rule>, low: f64, high: f64) -> Option<Estimate> {
         let found = match rule {
             Some(Rule::Block) => self.block,
-            Some(Rule::Sign | Rule::Pooled) => self.pooled.or(self.trimmed),
+            Some(Rule::Sign | Rule::Pooled | Rule::Beyond) => self.pooled.or(self.trimmed),
             Some(Rule::Trimmed | Rule::SignFlip) | None => self.trimmed,
         }?;
         Some(Estimate {

@@ -3,38 +3,49 @@
 
 use crate::analysis::comparison::{LookMetric, MetricResult, Rule, Ruling};
 use crate::analysis::gate::error_rate::{ErrorEvidence, share};
-use crate::analysis::gate::evidence::Evidence;
+use crate::analysis::gate::evidence::{Evidence, Seen, Watched};
 use crate::analysis::gate::outlook::{Levels, seconds_needed, visible_beyond};
 use crate::analysis::gate::response_time::{FEWEST_BEYOND, STATISTICS, TimeEvidence};
 use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::spending::{first_pass, pass_weight, weight};
+use crate::analysis::gate::watch::Watch;
+use crate::analysis::wording::{count, millis, percent};
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::scenario::model::Arm;
-use crate::units::{Quantile, Ratio};
+use crate::units::Quantile;
 
-/// With no error in n requests, rates up to 3/n are not excluded at 95 %.
-const RULE_OF_THREE: f64 = 3.0;
+/// How the note of one begins that watches and keeps others from passing.
+pub const LEANS: &str = "it leans to the worse side, and nothing passes beside that: ";
+/// No more than a hundred times as long is what a report says of a change.
+const MOST_VISIBLE: f64 = 99.0;
 
 /// How the comparison stood when it ended.
 #[derive(Debug)]
 pub struct End<'a> {
-    /// All that was measured.
+    /// All that was measured of it: of all requests, or of its step.
     pub measured: &'a Measured<'a>,
     /// What the team accepts.
     pub settings: &'a GateSettings,
     /// Place of the last look, from 0.
     pub place: usize,
+    /// What shares the level of *regressed*: one for each that gates, and all that watches.
+    pub weights: f64,
+    /// The level of one that watches.
+    pub watch_level: f64,
+    /// Whether it watches and leans to the worse side.
+    pub leans: bool,
 }
 
 impl End<'_> {
     /// One metric over the whole comparison.
     pub fn result(&self, evidence: &Evidence, last: &LookMetric) -> MetricResult {
-        let undecided = last.ruling == Ruling::Inconclusive;
+        let undecided = last.ruling == Ruling::Inconclusive && last.gates;
         let (baseline, candidate) = self.values(evidence);
         MetricResult {
             metric: last.metric,
-            name: name(last.metric),
-            gates: true,
+            step: last.step.clone(),
+            name: name_of(last.metric, last.step.as_deref()),
+            gates: last.gates,
             ruling: last.ruling,
             baseline,
             candidate,
@@ -42,49 +53,73 @@ impl End<'_> {
             rule: last.rule,
             smallest_visible: self.smallest_visible(evidence),
             seconds_needed: undecided.then(|| self.seconds_needed(evidence)).flatten(),
-            note: note(evidence, last).or_else(|| self.too_early(last.ruling)),
+            note: self.note(evidence, last),
         }
     }
 
+    fn note(&self, evidence: &Evidence, last: &LookMetric) -> Option<String> {
+        match evidence {
+            Evidence::ResponseTime(times) => time_note(times, last),
+            Evidence::ErrorRate(errors) => self.error_note(errors, last.ruling),
+            Evidence::Watched(watched) => return self.watched_note(watched, last.ruling),
+        }
+        .or_else(|| self.too_early(last))
+    }
+
     /// Why a comparison that was cut short has not passed.
-    fn too_early(&self, ruling: Ruling) -> Option<String> {
+    fn too_early(&self, last: &LookMetric) -> Option<String> {
         let first = first_pass(self.settings.looks);
-        (ruling == Ruling::Inconclusive && self.place < first).then(|| {
+        (last.ruling == Ruling::Inconclusive && self.place < first).then(|| {
             format!("a pass takes {} segments: processes differ from start to start", first + 1)
         })
     }
 
     fn values(&self, evidence: &Evidence) -> (Option<f64>, Option<f64>) {
         let millis = |arm, share| Some(self.measured.log_pooled(arm, share)?.exp() / 1_000.0);
+        let times = |share| (millis(Arm::Baseline, share), millis(Arm::Candidate, share));
         match evidence {
-            Evidence::ResponseTime(times) => {
-                (millis(Arm::Baseline, times.share), millis(Arm::Candidate, times.share))
+            Evidence::ResponseTime(of) => times(of.share),
+            Evidence::Watched(Watched { seen: Seen::Slow { share, .. }, .. }) => times(*share),
+            Evidence::ErrorRate(errors)
+            | Evidence::Watched(Watched { seen: Seen::Failed(errors, _), .. }) => {
+                (share(errors.baseline), share(errors.candidate))
             }
-            Evidence::ErrorRate(errors) => (share(errors.baseline), share(errors.candidate)),
         }
     }
 
     /// Levels at a look before Holm's rule has said no to any other metric.
     fn levels(&self, place: usize) -> Levels {
         let GateSettings { alpha, beta, looks, .. } = *self.settings;
-        let metrics = self.settings.metrics.len().max(1) as f64;
-        let low = alpha * weight(place, looks) / metrics;
+        let low = alpha * weight(place, looks) / self.weights;
         Levels { low, high: beta * pass_weight(place, looks) }
     }
 
-    /// For the error rate the difference of the shares.
+    /// For the error rate the difference of the shares. What could only have been seen had the
+    /// candidate taken a hundred times as long, could not have been seen.
     fn smallest_visible(&self, evidence: &Evidence) -> Option<f64> {
         let level = self.levels(self.place).low;
-        match evidence {
+        let found = match evidence {
+            Evidence::ResponseTime(times) if !times.is_enough() => {
+                watch_sees(times.watch, times.share, self.measured, level)
+            }
+            Evidence::Watched(Watched { seen: Seen::Slow { .. }, .. }) => {
+                visible_to(evidence, self.measured, self.watch_level)
+            }
             Evidence::ResponseTime(times) => {
                 let beyond =
                     times.means().map(|(mean, _)| visible_beyond(mean, level / STATISTICS));
                 Some((times.accepted + beyond.reduce(f64::min)?).exp_m1())
             }
-            Evidence::ErrorRate(errors) => {
+            Evidence::ErrorRate(errors)
+            | Evidence::Watched(Watched { seen: Seen::Failed(errors, _), .. }) => {
                 Some(errors.floor.max(visible_beyond(errors.difference?, level)))
             }
-        }
+        };
+        let most = match evidence.metric() {
+            GateMetric::ResponseTime(_) => MOST_VISIBLE,
+            GateMetric::ErrorRate => 1.0,
+        };
+        found.filter(|found| *found <= most)
     }
 
     /// By the levels of the last planned look, up to which a longer run would go.
@@ -94,10 +129,92 @@ impl End<'_> {
         match evidence {
             Evidence::ResponseTime(times) => time_seconds(times, levels, seconds),
             Evidence::ErrorRate(errors) => {
-                seconds_needed(errors.difference?, errors.floor, levels, seconds)
+                let by_blocks = seconds_needed(errors.difference?, errors.floor, levels, seconds);
+                let requests = errors.baseline.0.min(errors.candidate.0).max(1) as f64;
+                let needed = ErrorEvidence::needed(errors.floor, levels.high);
+                let by_number = seconds * (needed / requests - 1.0);
+                by_blocks.into_iter().chain((by_number > 0.0).then_some(by_number)).reduce(f64::max)
+            }
+            Evidence::Watched(_) => None,
+        }
+    }
+
+    fn error_note(&self, errors: &ErrorEvidence, ruling: Ruling) -> Option<String> {
+        let requests = errors.baseline.0.min(errors.candidate.0);
+        if requests == 0 {
+            return Some("an arm has no requests".to_owned());
+        }
+        let needed = ErrorEvidence::needed(errors.floor, self.levels(self.place).high);
+        let is_short = (requests as f64) < needed && ruling == Ruling::Inconclusive;
+        is_short.then(|| {
+            format!(
+                "{} requests per arm cannot show a rate below {}: without any error it takes {}",
+                count(requests),
+                percent(errors.floor),
+                count(needed.ceil() as u64)
+            )
+        })
+    }
+
+    fn watched_note(&self, watched: &Watched, ruling: Ruling) -> Option<String> {
+        let text = match &watched.seen {
+            Seen::Slow { watch: None, .. } => {
+                return Some("an arm has no request with a response time".to_owned());
+            }
+            Seen::Slow { share, watch: Some(watch) } => beyond(watch, *share),
+            Seen::Failed(errors, _) => {
+                let of = |it| share(it).map_or("none".to_owned(), percent);
+                let (candidate, baseline) = (of(errors.candidate), of(errors.baseline));
+                format!(
+                    "{candidate} of the candidate's requests failed, {baseline} of the baseline's"
+                )
+            }
+        };
+        match ruling {
+            Ruling::Regressed => Some(text),
+            _ if self.leans => Some(format!("{LEANS}{text}")),
+            Ruling::Improved | Ruling::Pass | Ruling::Inconclusive => {
+                Some("watches: it could have called the candidate regressed".to_owned())
             }
         }
     }
+}
+
+/// The share by which all times would have had to grow for a watcher to see it.
+pub fn visible_to(seen: &Evidence, measured: &Measured<'_>, level: f64) -> Option<f64> {
+    match seen {
+        Evidence::Watched(Watched { seen: Seen::Slow { share, watch }, .. }) => {
+            watch_sees(*watch, *share, measured, level)
+        }
+        Evidence::Watched(_) | Evidence::ResponseTime(_) | Evidence::ErrorRate(_) => None,
+    }
+}
+
+/// By as much more than the candidate's own change.
+fn watch_sees(
+    watch: Option<Watch>,
+    share: f64,
+    measured: &Measured<'_>,
+    level: f64,
+) -> Option<f64> {
+    let own = measured.log_pooled_ratio(share, None)?.exp();
+    let factor = watch?.visible(measured, level)? * own;
+    (factor > 1.0).then_some(factor - 1.0)
+}
+
+/// `10 % of the candidate's requests took more than 1.25 times the baseline's p95 of 4.7 ms, 5 %
+/// of the baseline's more than that`.
+fn beyond(watch: &Watch, share: f64) -> String {
+    format!(
+        "{} of the candidate's requests took more than {:.2} times the baseline's {} of {}; {} of \
+         the baseline's took more than {} itself",
+        percent(watch.candidate),
+        watch.margin,
+        quantile(share),
+        millis(watch.edge),
+        percent(watch.baseline),
+        quantile(share),
+    )
 }
 
 /// Until there are enough requests beyond the quantile; else until both means would pass,
@@ -116,6 +233,21 @@ fn time_seconds(times: &TimeEvidence, levels: Levels, seconds: f64) -> Option<f6
     times.means().filter_map(|(mean, limit)| needed(limit)(mean)).reduce(f64::max)
 }
 
+/// What people call a metric, of a step where it is one's.
+pub fn name_of(metric: GateMetric, step: Option<&str>) -> String {
+    match step {
+        Some(step) => format!("{} of \"{step}\"", short_name(metric)),
+        None => name(metric),
+    }
+}
+
+fn short_name(metric: GateMetric) -> String {
+    match metric {
+        GateMetric::ResponseTime(share) => quantile(share),
+        GateMetric::ErrorRate => "error rate".to_owned(),
+    }
+}
+
 /// What people call a metric.
 pub fn name(metric: GateMetric) -> String {
     match metric {
@@ -128,16 +260,14 @@ fn quantile(share: f64) -> String {
     Quantile::new(share).map_or_else(|| share.to_string(), |quantile| quantile.to_string())
 }
 
-fn note(evidence: &Evidence, last: &LookMetric) -> Option<String> {
-    match evidence {
-        Evidence::ResponseTime(times) => time_note(times, last),
-        Evidence::ErrorRate(errors) => error_note(errors, last.ruling),
-    }
-}
-
 fn time_note(times: &TimeEvidence, last: &LookMetric) -> Option<String> {
     if times.beyond <= 0.0 {
         return Some("an arm has no request with a response time".to_owned());
+    }
+    if let (Ruling::Regressed, Some(Rule::Beyond), Some(watch)) =
+        (last.ruling, last.rule, times.watch)
+    {
+        return Some(beyond(&watch, times.share));
     }
     if !times.is_enough() {
         return Some(too_few(times));
@@ -170,15 +300,4 @@ fn signs(times: &TimeEvidence) -> String {
     let slow = |number: u64, arm: &str| format!("{number} with a slow {arm}");
     let (above, below) = (times.signs.above, times.signs.below);
     format!("{}, {}", slow(above, "candidate"), slow(below, "baseline"))
-}
-
-fn error_note(errors: &ErrorEvidence, ruling: Ruling) -> Option<String> {
-    let (requests, bad) = errors.candidate;
-    if requests == 0 || errors.baseline.0 == 0 {
-        return Some("an arm has no requests".to_owned());
-    }
-    let unseen = Ratio((RULE_OF_THREE / requests as f64).min(1.0));
-    (bad == 0 && ruling == Ruling::Pass).then(|| {
-        format!("no error in {requests} requests: a rate below {unseen} may have gone unseen")
-    })
 }

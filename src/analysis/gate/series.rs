@@ -40,11 +40,17 @@ impl<'a> Both<'a> {
         }
     }
 
-    fn counted(&self, arm: Arm) -> Counted<'a> {
+    /// One arm's histogram.
+    pub fn counted(&self, arm: Arm) -> Counted<'a> {
         match arm {
             Arm::Baseline => self.baseline,
             Arm::Candidate => self.candidate,
         }
+    }
+
+    /// One arm's requests and errors.
+    pub fn counts(&self, arm: Arm) -> (u64, u64) {
+        (self.second(arm).requests, self.second(arm).errors)
     }
 
     fn second(&self, arm: Arm) -> &'a ArmSecond {
@@ -145,6 +151,21 @@ impl<'a> Measured<'a> {
 
     fn all(&self) -> impl Iterator<Item = &Both<'a>> {
         self.segments.iter().flatten()
+    }
+
+    /// Sums of two counts for each of the shortest intervals: baseline, candidate.
+    pub fn pieces_of(&self, of: impl Fn(&Both<'a>, Arm) -> (u64, u64)) -> Vec<[(u64, u64); 2]> {
+        let piece = |seconds: &[Both<'a>]| {
+            [Arm::Baseline, Arm::Candidate].map(|arm| {
+                seconds.iter().map(|both| of(both, arm)).fold((0_u64, 0_u64), |sum, next| {
+                    (sum.0.saturating_add(next.0), sum.1.saturating_add(next.1))
+                })
+            })
+        };
+        let of_segment = |segment: &Vec<Both<'a>>| -> Vec<_> {
+            pieces(segment.len(), SHORTEST_INTERVAL).map(|at| piece(&segment[at])).collect()
+        };
+        self.segments.iter().flat_map(of_segment).collect()
     }
 
     /// How many seconds an interval needs so that it has on average enough requests

@@ -46,15 +46,15 @@ const FREEZES: f64 = 0.1;
 /// How noisy a machine is: standard deviations are of ln(response time).
 #[derive(Debug, Clone, Copy)]
 pub(in crate::analysis) struct Profile {
-    host: f64,
-    drift: f64,
-    drift_seconds: f64,
-    bursts_per_second: f64,
-    burst_seconds: f64,
-    burst_height: f64,
-    burst_split: f64,
-    start: f64,
-    private: f64,
+    pub(in crate::analysis) host: f64,
+    pub(in crate::analysis) drift: f64,
+    pub(in crate::analysis) drift_seconds: f64,
+    pub(in crate::analysis) bursts_per_second: f64,
+    pub(in crate::analysis) burst_seconds: f64,
+    pub(in crate::analysis) burst_height: f64,
+    pub(in crate::analysis) burst_split: f64,
+    pub(in crate::analysis) start: f64,
+    pub(in crate::analysis) private: f64,
 }
 
 /// A dedicated machine.
@@ -122,12 +122,12 @@ impl Draw {
         deviation * radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
-    fn exponential(&mut self, mean: f64) -> f64 {
+    pub(in crate::analysis) fn exponential(&mut self, mean: f64) -> f64 {
         -mean * (1.0 - self.unit()).ln()
     }
 
     /// The moments of a Poisson process.
-    fn moments(&mut self, per_second: f64, seconds: f64) -> Vec<f64> {
+    pub(in crate::analysis) fn moments(&mut self, per_second: f64, seconds: f64) -> Vec<f64> {
         let mut moments = Vec::new();
         let mut at = self.exponential(1.0 / per_second);
         while at < seconds {
@@ -137,7 +137,11 @@ impl Draw {
         moments
     }
 
-    fn ornstein_uhlenbeck(&mut self, deviation: f64, seconds: f64) -> Vec<f64> {
+    pub(in crate::analysis) fn ornstein_uhlenbeck(
+        &mut self,
+        deviation: f64,
+        seconds: f64,
+    ) -> Vec<f64> {
         let kept = (-1.0 / seconds).exp();
         let fresh = deviation * (1.0 - kept * kept).sqrt();
         let mut now = self.normal(deviation);

@@ -77,7 +77,7 @@ impl Gathered {
 
     fn count(&mut self, comparison: &Comparison) {
         count(&mut self.rulings, comparison.ruling);
-        for result in &comparison.metrics {
+        for result in comparison.metrics.iter().filter(|result| result.gates) {
             for kept in self.metrics.iter_mut().filter(|kept| kept.metric == result.metric) {
                 count(&mut kept.rulings, result.ruling);
             }
@@ -278,7 +278,7 @@ mod tests {
             let segments: Vec<_> = (0..3).map(|_| machine.segment()).collect();
             let folder = format!("duet-{seed}");
             gathered.duets.push(DuetHead { folder, segments: 3, finished: true });
-            gathered.add_measured(&Paired { segments }, settings);
+            gathered.add_measured(&Paired { segments, ..Paired::default() }, settings);
         }
         let mut file = noise::sample();
         file.settings = settings.clone();
@@ -327,7 +327,7 @@ mod tests {
         let mut gathered = Gathered::default();
         let mut machine = Machine::new(QUIET, Change::Slower(0.0), 1);
         let segments: Vec<_> = (0..4).map(|_| machine.segment()).collect();
-        gathered.add_measured(&Paired { segments }, &of(&[0.5]));
+        gathered.add_measured(&Paired { segments, ..Paired::default() }, &of(&[0.5]));
         let mut file = noise::sample();
         gathered.fill(&mut file);
         assert!(file.start_noise.is_some());
@@ -347,7 +347,7 @@ mod tests {
         let mut short = || machine.segment()[..8].to_vec();
         let segments = vec![short(), short(), short(), short()];
         let mut gathered = Gathered::default();
-        gathered.add_measured(&Paired { segments }, &of(&[0.5]));
+        gathered.add_measured(&Paired { segments, ..Paired::default() }, &of(&[0.5]));
         let mut file = noise::sample();
         gathered.fill(&mut file);
         assert_eq!((file.metrics[0].times, file.start_noise), (None, None));

@@ -77,7 +77,7 @@ fn class(ruling: Ruling) -> &'static str {
 }
 
 fn metric_row(metric: &MetricResult) -> Markup {
-    let class = if metric.gates { class(metric.ruling) } else { "muted" };
+    let class = if words::speaks(metric) { class(metric.ruling) } else { "muted" };
     html! {
         tr {
             td class=(class) { (words::outcome_mark(metric)) " " (words::outcome(metric)) }
@@ -98,7 +98,7 @@ fn dropped(comparison: &Comparison) -> Markup {
     html! {
         @if !dropped.is_empty() {
             section {
-                h2 { "Not compared, as it could not have been decided" }
+                h2 { "Only watches, as it could not have been decided" }
                 dl { @for (name, reason) in &dropped { dt { (name) } dd { (reason) } } }
             }
         }
@@ -159,6 +159,7 @@ fn steps(comparison: &Comparison) -> Markup {
         ("p95", true),
         ("p99", true),
         ("p95 ratio", true),
+        ("sees from", true),
     ];
     let rows = html! { @for step in &comparison.steps { (step_row(step)) } };
     html! {
@@ -166,7 +167,8 @@ fn steps(comparison: &Comparison) -> Markup {
             section {
                 h2 { "Steps by change" }
                 (sections::table("steps", &heads, &rows))
-                p.muted { "Steps are not judged; the worst change of p95 is first." }
+                p.muted { "The worst change of p95 is first. Each step watches: one whose requests all took as much "
+                    "longer as stands under \u{201c}sees from\u{201d} would have been called regressed." }
             }
         }
     }
@@ -213,7 +215,7 @@ mod tests {
         let headings = [
             "INCONCLUSIVE: orders",
             "Candidate ÷ baseline",
-            "Not compared",
+            "Only watches",
             "Charts",
             "The looks",
             "Steps by change",

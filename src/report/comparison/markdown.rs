@@ -55,7 +55,7 @@ fn metrics(comparison: &Comparison) -> String {
     }
     let remarks = comparison.metrics.iter().filter_map(|metric| {
         let remarks = words::remarks(metric)?;
-        Some(format!("- {}: {}\n", words::short(metric.metric), escaped(&remarks)))
+        Some(format!("- {}: {}\n", escaped(&words::short_of(metric)), escaped(&remarks)))
     });
     let remarks: String = remarks.collect();
     if !remarks.is_empty() {
@@ -83,7 +83,7 @@ fn dropped(comparison: &Comparison) -> String {
     if items.is_empty() {
         return items;
     }
-    format!("Not compared, as it could not have been decided:\n\n{items}")
+    format!("Only watches, as it could not have been decided:\n\n{items}")
 }
 
 /// Only the steps that changed by more than the tolerance.
@@ -94,8 +94,8 @@ fn steps(comparison: &Comparison) -> String {
     if changed.is_empty() {
         return String::new();
     }
-    let mut out = "| step (not judged) | requests | p50 | p95 | p99 | p95 ratio |\n\
-                   |---|---:|---:|---:|---:|---:|\n"
+    let mut out = "| step | requests | p50 | p95 | p99 | p95 ratio | sees from |\n\
+                   |---|---:|---:|---:|---:|---:|---:|\n"
         .to_owned();
     for step in changed.iter().take(MOST_STEPS) {
         let name = escaped(&plain::line(&step.name));
@@ -149,10 +149,10 @@ mod tests {
     #[test]
     fn steps_that_did_not_change_are_left_out() {
         let mut sample = samples::named("regressed");
-        assert!(render(&sample.report()).contains("| step (not judged)"));
+        assert!(render(&sample.report()).contains("| step | requests"));
         for step in &mut sample.comparison.steps {
             step.change = Some(1.01);
         }
-        assert!(!render(&sample.report()).contains("| step (not judged)"));
+        assert!(!render(&sample.report()).contains("| step | requests"));
     }
 }

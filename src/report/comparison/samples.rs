@@ -78,6 +78,7 @@ fn metric(metric: GateMetric, ruling: Ruling, estimate: Option<Estimate>) -> Met
     });
     MetricResult {
         metric,
+        step: None,
         name,
         gates: true,
         ruling,
@@ -101,6 +102,8 @@ fn looks(metrics: &[MetricResult], number: u32) -> Vec<Look> {
         let is_last = place == number;
         let seen = metrics.iter().filter(|metric| metric.gates).map(|metric| LookMetric {
             metric: metric.metric,
+            step: None,
+            gates: true,
             estimate: metric.estimate.map(|found| Estimate {
                 value: found.value,
                 low: found.value - (found.value - found.low) * wider,
@@ -187,6 +190,7 @@ fn step(name: &str, change: f64) -> StepChange {
         p95: Some((21.4, 21.4 * change)),
         p99: Some((980.0, 980.0 * change)),
         change: Some(change),
+        sees_from: Some(0.31),
     }
 }
 

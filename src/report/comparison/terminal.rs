@@ -24,7 +24,7 @@ pub fn render(report: &ComparisonReport, style: Style) -> String {
         terminal::failed_exchanges(&comparison.candidate.failures, screen),
         terminal::findings(&comparison.findings, screen),
         terminal::unknowns(&comparison.limits_of_knowledge, screen),
-        terminal::files(report.folder, report.exit_code, screen),
+        report_file(report) + &terminal::files(report.folder, report.exit_code, screen),
     ])
 }
 
@@ -76,18 +76,24 @@ fn metrics(comparison: &Comparison, screen: Screen) -> String {
         screen.heading("Response time and errors, candidate ÷ baseline") + &table.render(screen);
     for metric in &comparison.metrics {
         if let Some(remarks) = words::remarks(metric) {
-            let name = words::short(metric.metric);
+            let name = words::short_of(metric);
             out += &screen.paragraph("    ", &format!("{name}: {remarks}"));
         }
     }
     out
 }
 
+/// What to open, where there is one.
+fn report_file(report: &ComparisonReport) -> String {
+    let path = report.folder.map(plain::line);
+    path.map(|path| format!("report     {path}/report.html\n")).unwrap_or_default()
+}
+
 fn metric_row(metric: &MetricResult) -> Vec<Cell> {
-    let paint = if metric.gates { paint(metric.ruling) } else { Paint::Dim };
+    let paint = if words::speaks(metric) { paint(metric.ruling) } else { Paint::Dim };
     vec![
         Cell::painted(words::outcome_mark(metric), paint),
-        Cell::plain(words::short(metric.metric)),
+        Cell::plain(words::short_of(metric)),
         Cell::plain(words::value(metric.metric, metric.baseline)),
         Cell::plain(words::value(metric.metric, metric.candidate)),
         Cell::plain(words::estimate(metric.metric, metric.estimate).replace(" points", "")),
@@ -102,7 +108,7 @@ fn dropped(comparison: &Comparison, screen: Screen) -> String {
         return String::new();
     }
     let written: String = dropped.iter().map(|(name, reason)| screen.entry(name, reason)).collect();
-    screen.heading("Not compared, as it could not have been decided") + &written
+    screen.heading("Only watches, as it could not have been decided") + &written
 }
 
 fn looks(comparison: &Comparison, screen: Screen) -> String {
@@ -134,12 +140,13 @@ fn steps(comparison: &Comparison, screen: Screen) -> String {
         Column::right("p95"),
         Column::right("p99").dropped(3),
         Column::right("p95 ratio"),
+        Column::right("sees from").dropped(4),
     ];
     let mut table = Table::new(columns);
     for step in &comparison.steps {
         table.add(step_row(step));
     }
-    screen.heading("Steps by change (not judged)") + &table.render(screen)
+    screen.heading("Steps by change (they watch)") + &table.render(screen)
 }
 
 fn step_row(step: &StepChange) -> Vec<Cell> {
@@ -165,7 +172,9 @@ mod tests {
 
     /// Columns of the widest line; the folder may be longer.
     fn widest(text: &str) -> usize {
-        let lines = text.lines().filter(|line| !line.starts_with("files "));
+        let lines = text.lines();
+        let lines =
+            lines.filter(|line| !line.starts_with("files ") && !line.starts_with("report "));
         lines.map(plain::width).max().unwrap()
     }
 

@@ -5,7 +5,7 @@
 use super::ComparisonReport;
 use crate::analysis::assessment::Verdict;
 use crate::analysis::comparison::{
-    Comparison, Estimate, Look, MetricResult, Rule, Ruling, StepChange,
+    Comparison, Estimate, Look, LookMetric, MetricResult, Rule, Ruling, StepChange,
 };
 use crate::record::duet::{DuetEnd, GateMetric, GateSettings, Method};
 use crate::report::words::verdict;
@@ -38,14 +38,31 @@ pub(super) fn ruling(ruling: Ruling) -> &'static str {
     }
 }
 
-/// How a metric came out; that it does not decide, where it does not.
+/// How a metric came out; that it only watches, where it does not gate and saw nothing.
 pub(super) fn outcome(metric: &MetricResult) -> &'static str {
-    if metric.gates { ruling(metric.ruling) } else { "not gated" }
+    if speaks(metric) { ruling(metric.ruling) } else { "only watches" }
+}
+
+/// Whether its ruling means something.
+pub(super) fn speaks(metric: &MetricResult) -> bool {
+    metric.gates || metric.ruling == Ruling::Regressed
 }
 
 /// The character for [`outcome`].
 pub(super) fn outcome_mark(metric: &MetricResult) -> &'static str {
-    if metric.gates { mark(metric.ruling) } else { " " }
+    if speaks(metric) { mark(metric.ruling) } else { " " }
+}
+
+/// `p99`, `p99 of "login"`.
+pub(super) fn short_of(metric: &MetricResult) -> String {
+    with_step(metric.metric, metric.step.as_deref())
+}
+
+fn with_step(metric: GateMetric, step: Option<&str>) -> String {
+    match step {
+        Some(step) => format!("{} of \"{}\"", short(metric), plain::line(step)),
+        None => short(metric),
+    }
 }
 
 /// `p99`, `error rate`.
@@ -91,18 +108,23 @@ pub(super) fn answer(comparison: &Comparison) -> String {
     let order = [Ruling::Regressed, Ruling::Inconclusive, Ruling::Improved, Ruling::Pass];
     let groups = order.into_iter().flat_map(|ruling| groups(comparison, ruling));
     let groups: Vec<String> = groups.collect();
-    if groups.is_empty() { "no metric decides".to_owned() } else { groups.join("; ") }
+    let watched = comparison.metrics.iter().filter(|it| !it.gates && it.step.is_none());
+    let watched = watched.filter(|it| it.ruling != Ruling::Regressed).map(short_of);
+    let watched: Vec<String> = watched.collect();
+    let watched = (!watched.is_empty()).then(|| format!("{} only watched", watched.join(", ")));
+    let all: Vec<String> = groups.into_iter().chain(watched).collect();
+    if all.is_empty() { "no metric decides".to_owned() } else { all.join("; ") }
 }
 
 /// What is said of all metrics with a ruling.
 fn groups(comparison: &Comparison, ruling: Ruling) -> Vec<String> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    let gated = comparison.metrics.iter().filter(|metric| metric.gates && metric.ruling == ruling);
-    for metric in gated {
+    let of = comparison.metrics.iter().filter(|it| it.ruling == ruling && speaks(it));
+    for metric in of {
         let said = statement(metric.metric, ruling, &comparison.settings);
         match groups.iter_mut().find(|(known, _)| *known == said) {
-            Some((_, names)) => names.push(short(metric.metric)),
-            None => groups.push((said, vec![short(metric.metric)])),
+            Some((_, names)) => names.push(short_of(metric)),
+            None => groups.push((said, vec![short_of(metric)])),
         }
     }
     groups.into_iter().map(|(said, names)| format!("{} {said}", names.join(", "))).collect()
@@ -206,7 +228,7 @@ fn doubt(metric: &MetricResult) -> String {
         None => "nothing to estimate".to_owned(),
     };
     let visible = match (metric.smallest_visible, metric.metric) {
-        (None, _) => "what would have been seen is not known".to_owned(),
+        (None, _) => "no change, however large, could have been seen".to_owned(),
         (Some(change), GateMetric::ResponseTime(_)) => {
             format!("smallest visible change +{}", percent(change))
         }
@@ -223,7 +245,6 @@ fn doubt(metric: &MetricResult) -> String {
     format!("{found}; {visible}; {time}")
 }
 
-/// Which statistic decided.
 fn rule(rule: Rule) -> &'static str {
     match rule {
         Rule::Trimmed => "the trimmed mean of all intervals",
@@ -231,10 +252,10 @@ fn rule(rule: Rule) -> &'static str {
         Rule::Sign => "the intervals far off the usual ratio",
         Rule::Pooled => "the quantiles of all requests",
         Rule::SignFlip => "the sign-flip test",
+        Rule::Beyond => "the requests beyond the baseline's quantile",
     }
 }
 
-/// How both arms were measured.
 pub(super) fn method(method: Method) -> String {
     match method {
         Method::Interleaved => "both at once, requests interleaved at random".to_owned(),
@@ -263,7 +284,6 @@ pub(super) fn extent(comparison: &Comparison) -> String {
     )
 }
 
-/// How sure the gate had to be.
 pub(super) fn assurance(settings: &GateSettings) -> String {
     format!(
         "tolerance {}, false alarms at most {}, wrong passes at most {}",
@@ -298,6 +318,9 @@ fn ending(report: &ComparisonReport) -> Option<String> {
         Some(DuetEnd::ArmLost { arm, detail }) => {
             Some(format!("the {} was lost: {}", self::arm(*arm), plain::line(detail)))
         }
+        Some(DuetEnd::Hopeless { arm, detail }) => {
+            Some(format!("early, as the {} cannot work: {}", self::arm(*arm), plain::line(detail)))
+        }
         None => Some("unknown: the generator was stopped before it could say".to_owned()),
     }
 }
@@ -318,7 +341,12 @@ pub(super) fn dropped(comparison: &Comparison) -> Vec<(String, String)> {
 /// `✓ p50  ? p95`: what each metric said at a look.
 pub(super) fn marks(look: &Look) -> String {
     let marks = look.metrics.iter();
-    let marks = marks.map(|found| format!("{} {}", mark(found.ruling), short(found.metric)));
+    let mark = |found: &LookMetric| match (found.gates, found.ruling) {
+        (false, Ruling::Improved | Ruling::Pass | Ruling::Inconclusive) => "·",
+        (_, ruling) => mark(ruling),
+    };
+    let marks = marks
+        .map(|found| format!("{} {}", mark(found), with_step(found.metric, found.step.as_deref())));
     marks.collect::<Vec<_>>().join("  ")
 }
 
@@ -337,8 +365,8 @@ pub(super) fn look(look: &Look) -> [String; 5] {
     ]
 }
 
-/// A step's requests, p50, p95, p99 and the ratio of p95.
-pub(super) fn step(step: &StepChange) -> [String; 5] {
+/// A step's requests, p50, p95, p99, the ratio of p95, and the change that it would have seen.
+pub(super) fn step(step: &StepChange) -> [String; 6] {
     let (baseline, candidate) = step.requests;
     [
         format!("{} / {}", figures::count(baseline), figures::count(candidate)),
@@ -346,6 +374,8 @@ pub(super) fn step(step: &StepChange) -> [String; 5] {
         times(step.p95),
         times(step.p99),
         step.change.map_or(figures::NOTHING.to_owned(), ratio),
+        step.sees_from
+            .map_or(figures::NOTHING.to_owned(), |change| format!("+{}", percent(change))),
     ]
 }
 

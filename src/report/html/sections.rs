@@ -71,7 +71,7 @@ pub(in crate::report) fn objectives(assessment: &Assessment) -> Markup {
         ("status", false),
         ("objective", false),
         ("measured", true),
-        ("90 % interval", true),
+        ("95 % bounds", true),
         ("limit", true),
         ("evidence", true),
     ];

@@ -112,6 +112,9 @@ fn ending(noise: &NoiseFile) -> Option<String> {
         Some(DuetEnd::ArmLost { arm, detail }) => {
             Some(format!("the {arm} was lost: {}", plain::line(detail)))
         }
+        Some(DuetEnd::Hopeless { detail, .. }) => {
+            Some(format!("early, as the target cannot work: {}", plain::line(detail)))
+        }
         None => Some("unknown: loadgate was stopped before it could say".to_owned()),
     }
 }

@@ -156,7 +156,7 @@ pub(super) fn objectives(slos: &[SloResult], screen: Screen) -> String {
         Column::left(""),
         Column::flexible("objective"),
         Column::right("measured"),
-        Column::right("90 % interval").dropped(1),
+        Column::right("95 % bounds").dropped(1),
         Column::right("limit"),
         Column::left("status").dropped(2),
     ];

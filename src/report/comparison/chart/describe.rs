@@ -20,7 +20,7 @@ pub(super) fn text(comparison: &Comparison, chart: Chart) -> String {
 fn ratios(comparison: &Comparison) -> String {
     let one = |metric: &MetricResult| {
         let found = words::ratio_with_interval(metric.metric, metric.estimate);
-        format!("{}: {found}, {}. ", words::short(metric.metric), words::outcome(metric))
+        format!("{}: {found}, {}. ", words::short_of(metric), words::outcome(metric))
     };
     or(&comparison.metrics.iter().map(one).collect::<String>(), "No metric was compared.")
 }
@@ -35,7 +35,7 @@ fn values(comparison: &Comparison) -> String {
     let one = |metric: &MetricResult| {
         let value = |value| words::value(metric.metric, value);
         let (baseline, candidate) = (value(metric.baseline), value(metric.candidate));
-        let name = words::short(metric.metric);
+        let name = words::short_of(metric);
         format!("{name}: baseline {baseline}, candidate {candidate}. ")
     };
     or(&comparison.metrics.iter().map(one).collect::<String>(), "There are no times.")

@@ -70,7 +70,9 @@ fn header(comparison: &Comparison, width: Width) -> Header {
 
 fn groups(comparison: &Comparison, width: Width) -> Vec<Group<'_>> {
     let is_time = |metric: &&MetricResult| matches!(metric.metric, GateMetric::ResponseTime(_));
-    let (times, errors): (Vec<_>, Vec<_>) = comparison.metrics.iter().partition(is_time);
+    // What watches counts requests: it has no ratio to draw.
+    let drawn = comparison.metrics.iter().filter(|it| it.gates || it.estimate.is_some());
+    let (times, errors): (Vec<_>, Vec<_>) = drawn.partition(is_time);
     [times, errors].into_iter().filter_map(|rows| group(comparison, rows, width)).collect()
 }
 
@@ -123,7 +125,7 @@ fn draw_texts(canvas: &Canvas, row: &MetricResult, (layout, width): (&Layout, Wi
     let ruling = words::outcome(row);
     match width {
         Width::Wide => {
-            let name = lettering.fitted(&words::short(row.metric), layout.left - 28);
+            let name = lettering.fitted(&words::short_of(row), layout.left - 28);
             let end = (layout.left - 14, top + layout.line);
             canvas.text(&name, end, lettering.aligned(Align::End));
             let beside = layout.right + 14;
@@ -134,7 +136,7 @@ fn draw_texts(canvas: &Canvas, row: &MetricResult, (layout, width): (&Layout, Wi
             // Lines through the texts would make them hard to read.
             canvas.rect((layout.left, top), (layout.right, top + 40), Ink::BACKGROUND);
             let room = layout.right - layout.left - lettering.width(ruling) - 12;
-            let name = lettering.fitted(&words::short(row.metric), room);
+            let name = lettering.fitted(&words::short_of(row), room);
             canvas.text(&name, (layout.left, top + 13), lettering);
             let end = (layout.right, top + 13);
             canvas.text(ruling, end, lettering.aligned(Align::End));

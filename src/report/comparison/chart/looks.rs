@@ -45,11 +45,11 @@ pub(super) fn draw(comparison: &Comparison, width: Width) -> Option<String> {
     Some(svg)
 }
 
-/// Every metric that any look has, in the order of the looks.
+/// Every metric that gates at any look, in the order of the looks.
 fn rows(looks: &[Look]) -> Vec<Row<'_>> {
     let mut rows: Vec<Row> = Vec::new();
     for (place, look) in looks.iter().enumerate() {
-        for seen in &look.metrics {
+        for seen in look.metrics.iter().filter(|seen| seen.gates) {
             match rows.iter_mut().find(|row| row.metric == seen.metric) {
                 Some(row) => row.seen.push((place, seen)),
                 None => rows.push(Row { metric: seen.metric, seen: vec![(place, seen)] }),

@@ -1,0 +1,126 @@
+//! Why a duet's gate says what it says: a sentence for each metric that is worse, undecided,
+//! better or as good, and what only watched.
+//!
+//! Metrics as judged in, sentences out; knows nothing of how they were judged.
+
+use crate::analysis::comparison::{MetricResult, Rule, Ruling};
+use crate::analysis::gate::results::LEANS;
+use crate::analysis::wording;
+use crate::record::duet::{GateMetric, GateSettings};
+
+/// All sentences, the worst first.
+pub fn of_gate(metrics: &[MetricResult], settings: &GateSettings) -> Vec<String> {
+    let order = [Ruling::Regressed, Ruling::Inconclusive, Ruling::Improved, Ruling::Pass];
+    let speaks = |metric: &&MetricResult, ruling| {
+        metric.ruling == ruling && (metric.gates || ruling == Ruling::Regressed || leans(metric))
+    };
+    let all = order
+        .into_iter()
+        .flat_map(|ruling| metrics.iter().filter(move |metric| speaks(metric, ruling)));
+    let mut reasons: Vec<String> = all.map(|metric| sentence(metric, settings)).collect();
+    let is_decided = |metric: &MetricResult| {
+        metric.gates
+            && metric.metric != GateMetric::ErrorRate
+            && metric.ruling != Ruling::Inconclusive
+    };
+    let regressed = metrics.iter().any(|metric| metric.ruling == Ruling::Regressed);
+    if !regressed && !metrics.iter().any(is_decided) {
+        reasons.push("no pass without a quantile of the response time that is decided".to_owned());
+    }
+    reasons.extend(only_watched(metrics));
+    reasons
+}
+
+/// `p95 of response time, error rate only watched: ...`.
+fn only_watched(metrics: &[MetricResult]) -> Option<String> {
+    let quiet = |it: &&MetricResult| !it.gates && it.step.is_none() && !is_regressed(it);
+    let names: Vec<&str> =
+        metrics.iter().filter(quiet).map(|metric| metric.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} only watched: too little could be seen to decide to the tolerance, and what a pass \
+             says does not hold for them",
+            names.join(", ")
+        )
+    })
+}
+
+fn is_regressed(metric: &MetricResult) -> bool {
+    metric.ruling == Ruling::Regressed
+}
+
+/// One that watches has an opinion only where its note is one.
+fn leans(metric: &MetricResult) -> bool {
+    metric.note.as_ref().is_some_and(|note| note.starts_with(LEANS))
+}
+
+/// `p99 of response time regressed: ratio 1.230, at least 1.110; 1.050 is accepted`.
+pub fn sentence(metric: &MetricResult, settings: &GateSettings) -> String {
+    match metric.metric {
+        GateMetric::ResponseTime(_) => of_times(metric, settings.tolerance),
+        GateMetric::ErrorRate => of_errors(metric, settings.error_floor),
+    }
+}
+
+fn of_times(metric: &MetricResult, tolerance: f64) -> String {
+    let name = &metric.name;
+    let note = metric.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
+    let both = metric.baseline.zip(metric.candidate).map(|(baseline, candidate)| {
+        format!("{} → {}", wording::millis(baseline), wording::millis(candidate))
+    });
+    let watched = metric.rule == Some(Rule::Beyond) || !metric.gates;
+    let (Some(found), false) = (metric.estimate, watched) else {
+        let said = if is_regressed(metric) { " regressed" } else { "" };
+        return match both {
+            Some(both) => format!("{name}{said}: {both}{note}"),
+            None => format!("{name} could not be compared: too few requests"),
+        };
+    };
+    let [value, low, high] = [found.value, found.low, found.high].map(|it| format!("{it:.3}"));
+    let accepted = format!("{:.3} is accepted", 1.0 + tolerance);
+    match metric.ruling {
+        Ruling::Regressed => {
+            format!("{name} regressed: ratio {value}, at least {low}; {accepted}{note}")
+        }
+        Ruling::Improved => format!("{name} improved: ratio {value}, at most {high}"),
+        Ruling::Pass => {
+            format!("{name} is not worse than accepted: {value}, at most {high}; {accepted}")
+        }
+        Ruling::Inconclusive => {
+            let more = more(metric);
+            format!("{name} undecided: {value}, between {low} and {high}; {accepted}{more}{note}")
+        }
+    }
+}
+
+fn more(metric: &MetricResult) -> String {
+    metric.seconds_needed.map_or_else(String::new, |seconds| {
+        format!("; about {} more would decide", wording::seconds(seconds))
+    })
+}
+
+fn of_errors(metric: &MetricResult, floor: f64) -> String {
+    let name = &metric.name;
+    let (Some(found), Some((baseline, candidate))) =
+        (metric.estimate, metric.baseline.zip(metric.candidate))
+    else {
+        return format!("{name} could not be compared: too few requests");
+    };
+    let shares = format!(
+        "{} of the candidate's requests failed, {} of the baseline's",
+        wording::percent(candidate),
+        wording::percent(baseline)
+    );
+    let points = |value: f64| format!("{:+.3} percentage points", value * 100.0);
+    let most = format!("at most {}", points(found.high));
+    let accepted = format!("{} is accepted", points(floor));
+    match metric.ruling {
+        Ruling::Regressed => format!("{name} regressed: {shares}; {accepted}"),
+        Ruling::Improved => format!("{name} improved: {shares}; {most}"),
+        Ruling::Pass => format!("{name} is not worse than accepted: {shares}; {most}; {accepted}"),
+        Ruling::Inconclusive => {
+            let note = metric.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
+            format!("{name} undecided: {shares}; {most}; {accepted}{}{note}", more(metric))
+        }
+    }
+}
