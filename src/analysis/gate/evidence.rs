@@ -127,7 +127,7 @@ impl Evidence {
             step: self.step().map(str::to_owned),
             gates: self.gates(),
             estimate,
-            sign_p: self.sign_p(),
+            sign_p: Some(self.sign_p()),
             ruling,
             rule,
         }
@@ -151,11 +151,11 @@ impl Evidence {
         }
     }
 
-    fn sign_p(&self) -> Option<f64> {
+    fn sign_p(&self) -> f64 {
         match self {
-            Evidence::ResponseTime(times) => Some(times.signs.p()),
-            Evidence::ErrorRate(errors) => Some(errors.p),
-            Evidence::Watched(_) => Some(self.p_regressed()),
+            Evidence::ResponseTime(times) => times.signs.p(),
+            Evidence::ErrorRate(errors) => errors.p,
+            Evidence::Watched(_) => self.p_regressed(),
         }
     }
 

@@ -61,7 +61,7 @@ impl End<'_> {
         match evidence {
             Evidence::ResponseTime(times) => time_note(times, last),
             Evidence::ErrorRate(errors) => self.error_note(errors, last.ruling),
-            Evidence::Watched(watched) => return self.watched_note(watched, last.ruling),
+            Evidence::Watched(watched) => return Some(self.watched_note(watched, last.ruling)),
         }
         .or_else(|| self.too_early(last))
     }
@@ -156,10 +156,10 @@ impl End<'_> {
         })
     }
 
-    fn watched_note(&self, watched: &Watched, ruling: Ruling) -> Option<String> {
+    fn watched_note(&self, watched: &Watched, ruling: Ruling) -> String {
         let text = match &watched.seen {
             Seen::Slow { watch: None, .. } => {
-                return Some("an arm has no request with a response time".to_owned());
+                return "an arm has no request with a response time".to_owned();
             }
             Seen::Slow { share, watch: Some(watch) } => beyond(watch, *share),
             Seen::Failed(errors, _) => {
@@ -171,10 +171,10 @@ impl End<'_> {
             }
         };
         match ruling {
-            Ruling::Regressed => Some(text),
-            _ if self.leans => Some(format!("{LEANS}{text}")),
+            Ruling::Regressed => text,
+            _ if self.leans => format!("{LEANS}{text}"),
             Ruling::Improved | Ruling::Pass | Ruling::Inconclusive => {
-                Some("watches: it could have called the candidate regressed".to_owned())
+                "watches: it could have called the candidate regressed".to_owned()
             }
         }
     }

@@ -20,7 +20,7 @@
 
 use crate::analysis::gate::center::inflation;
 use crate::analysis::gate::quantile::Counted;
-use crate::analysis::gate::series::Measured;
+use crate::analysis::gate::series::{Both, Measured};
 use crate::record::duet::GateSettings;
 use crate::scenario::model::Arm;
 
@@ -87,7 +87,7 @@ impl Watch {
 
 /// One-sided p of "no more of the candidate's requests fail than the baseline's, by the floor".
 pub fn errors(measured: &Measured<'_>, floor: f64) -> f64 {
-    let pieces: Vec<[(u64, u64); 2]> = measured.pieces_of(|both, arm| both.counts(arm));
+    let pieces: Vec<[(u64, u64); 2]> = measured.pieces_of(Both::counts);
     p_of(&differences(&pieces, floor))
 }
 
@@ -146,7 +146,7 @@ fn log_p(differences: &[f64]) -> f64 {
         if slope(middle) < 0.0 { low = middle } else { high = middle }
     }
     let lambda = low;
-    let log_cosh = |x: f64| x.abs() + ((1.0 + (-2.0 * x.abs()).exp()) / 2.0).ln();
+    let log_cosh = |x: f64| x.abs() + f64::midpoint(1.0, (-2.0 * x.abs()).exp()).ln();
     let bound = d.iter().map(|d| log_cosh(lambda * d)).sum::<f64>() - lambda * sum;
     bound.min(0.0)
 }

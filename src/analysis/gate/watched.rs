@@ -80,7 +80,9 @@ impl Lab {
 
     fn by_second(&self, made: Vec<Made>) -> Vec<Vec<Made>> {
         let mut seconds = vec![Vec::new(); self.seconds];
-        made.into_iter().for_each(|one| seconds[one.0].push(one));
+        for one in made {
+            seconds[one.0].push(one);
+        }
         seconds
     }
 
@@ -233,7 +235,7 @@ fn rare_stops_are_regressed_by_both_methods_whether_the_tail_gates_or_watches() 
     for in_turns in [false, true] {
         for profile in [QUIET, CI] {
             let stops = [None, Some((3.0, 0.3))];
-            let lab = Lab { in_turns, profile, stops, ..lab() };
+            let lab = Lab { profile, in_turns, stops, ..lab() };
             for settings in [settings(3), tail_gates.clone()] {
                 let found = tally(&lab, &settings, 40);
                 show(&format!("stops, in turns {in_turns}"), found, 40);
