@@ -61,7 +61,7 @@ pub fn seen(record: &RunRecord) -> FailuresSeen {
         }
     }
     let counts = whole(record);
-    let kinds = kinds.into_iter().map(|(key, places)| kind(record, &counts, key, places));
+    let kinds = kinds.into_iter().map(|(key, places)| kind(record, &counts, key, &places));
     let mut kinds: Vec<FailedKind> = kinds.collect();
     kinds.sort_by_key(|kind| std::cmp::Reverse(kind.requests));
     let log = record.failures.log.as_ref();
@@ -97,7 +97,7 @@ impl Key {
     }
 
     /// How many there were, as far as counts tell kinds apart.
-    fn requests(&self, counts: &StepCounts) -> u64 {
+    fn requests(self, counts: &StepCounts) -> u64 {
         let of_outcome = counts.outcome(self.outcome);
         let of_cause = self.cause.map_or(u64::MAX, |cause| counts.cause(cause));
         let of_status = self.status.map_or(u64::MAX, |wanted| {
@@ -116,7 +116,7 @@ fn whole(record: &RunRecord) -> Vec<StepCounts> {
     whole
 }
 
-fn kind(record: &RunRecord, counts: &[StepCounts], key: Key, places: Vec<usize>) -> FailedKind {
+fn kind(record: &RunRecord, counts: &[StepCounts], key: Key, places: &[usize]) -> FailedKind {
     let step = usize::from(key.step);
     let quotes = |place: usize| {
         let all = record.failures.log.iter().flat_map(|log| &log.quotes);

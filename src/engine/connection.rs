@@ -294,10 +294,12 @@ impl Connections {
 
     fn next_idle(&mut self, now: Moment) -> Option<ConnectionKey> {
         let has_room = self.has_room();
-        let has_rested = |rest: &mut (ConnectionKey, Moment)| now.since(rest.1) >= REST;
-        let rested = self.resting.pop_front_if(has_rested).map(|(key, _)| key);
-        rested
-            .or_else(|| self.idle.pop())
+        let has_rested = |(_, since): &(ConnectionKey, Moment)| now.since(*since) >= REST;
+        if self.resting.front().is_some_and(has_rested) {
+            return self.resting.pop_front().map(|(key, _)| key);
+        }
+        self.idle
+            .pop()
             .or_else(|| self.fresh.pop_front())
             // Better than to wait for one.
             .or_else(|| if has_room { None } else { self.resting.pop_front().map(|rest| rest.0) })

@@ -101,11 +101,10 @@ impl Witness {
         self.admission.admit(kind).then_some(kind)
     }
 
-    /// Keeps a failure: its request as it went out, and what its user knows.
+    /// Keeps a failure of the request with a ticket: how it went out, and what its user knows.
     pub fn keep(
         &mut self,
-        kind: Kind,
-        ticket: u64,
+        (kind, ticket): (Kind, u64),
         sample: &Sample,
         request: &[u8],
         known: &[Value],

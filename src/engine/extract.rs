@@ -140,10 +140,12 @@ mod tests {
         Ok(users[user].variables[0].clone())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what may fail")]
     fn json(text: &str) -> Result<Value, Cause> {
         Ok(Value::Json(text.to_owned()))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what may fail")]
     fn text(text: &str) -> Result<Value, Cause> {
         Ok(Value::Text(text.to_owned()))
     }

@@ -431,7 +431,7 @@ mod tests {
         for (text, is_reused) in [
             (format!("HTTP/1.1 200 OK\r\nx: one;\r\n two\r\n{sized}"), true),
             (format!("HTTP/1.1 200 OK\r\nx : one\r\n{sized}"), true),
-            (format!("HTTP/1.1 200 OK\r\ncontent-length : 2\r\n\r\nok"), false),
+            ("HTTP/1.1 200 OK\r\ncontent-length : 2\r\n\r\nok".to_string(), false),
             (format!("\r\n\n\r\nHTTP/1.1 200 OK\r\n{sized}"), true),
             (format!("HTTP/1.1 200\n{sized}"), true),
             (format!("HTTP/2.0 200 OK\r\n{sized}"), true),
@@ -454,7 +454,8 @@ mod tests {
                 true,
             ),
             (
-                format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\nok\n0\nx : y\n\n"),
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\nok\n0\nx : y\n\n"
+                    .to_string(),
                 true,
             ),
         ] {

@@ -61,13 +61,11 @@ pub(super) fn check(record: &RunRecord) -> Result<(), Disagreement> {
         for ((counts, times), step) in steps {
             let rules = Rules::of(record, step);
             let Err(fault) = check_place(counts, times, rules) else { continue };
-            match &mut found {
-                Some(found) => found.more += 1,
-                None => {
-                    let first =
-                        format!("second {number} of step \"{}\": {}", step.name, fault.what);
-                    found = Some(Disagreement { is_in_log: fault.is_in_log, first, more: 0 });
-                }
+            if let Some(found) = &mut found {
+                found.more += 1;
+            } else {
+                let first = format!("second {number} of step \"{}\": {}", step.name, fault.what);
+                found = Some(Disagreement { is_in_log: fault.is_in_log, first, more: 0 });
             }
         }
     }
@@ -295,11 +293,11 @@ mod tests {
         for kind in 0..StepTimes::KINDS {
             for change in [-1_i64, 1] {
                 let Part { counts, mut times, .. } = part();
-                let place = &mut times.all_mut()[kind];
+                let place = times.all_mut().into_iter().nth(kind).expect("a kind");
                 let mut buckets = place.buckets().to_vec();
                 buckets[0].1 = buckets[0].1.saturating_add_signed(change);
                 buckets.retain(|(_, count)| *count > 0);
-                **place = Sparse::from_buckets(buckets);
+                *place = Sparse::from_buckets(buckets);
                 let found = agrees(&counts, &times);
                 // A stamp of the kernel may be missing.
                 let is_fine = kind == 4 && change < 0;
@@ -310,7 +308,8 @@ mod tests {
 
     #[test]
     fn one_request_more_or_less_in_any_count_is_found() {
-        let changes: [(&str, fn(&mut StepCounts)); 12] = [
+        type Change = fn(&mut StepCounts);
+        let changes: [(&str, Change); 12] = [
             ("planned", |it| it.planned = it.ended() - 1),
             ("sent", |it| it.sent = it.planned + 1),
             ("too few sent", |it| it.sent = 0),

@@ -129,8 +129,9 @@ fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
         return Err(format!("a share of {} is allowed", slo.allowed));
     }
     if let Some(windows) = &slo.windows
-        && (!(windows.share > 0.0 && windows.share <= 1.0)
-            || !(1..=MAX_SECOND).contains(&windows.seconds))
+        && !(windows.share > 0.0
+            && windows.share <= 1.0
+            && (1..=MAX_SECOND).contains(&windows.seconds))
     {
         return Err(format!("windows of {} s, {} of them", windows.seconds, windows.share));
     }

@@ -56,7 +56,7 @@ impl Entry<'_> {
 #[derive(Debug)]
 pub(super) enum Found {
     /// What was learnt of one step in one second.
-    Part(Learnt),
+    Part(Box<Learnt>),
     /// A second of the generator.
     Generator(GeneratorSecond),
     /// A second of the target.
@@ -96,7 +96,7 @@ struct JournalReader<'s> {
 impl LineReader for JournalReader<'_> {
     type Found<'t> = Found;
 
-    fn line<'t>(&mut self, line: &'t str) -> Option<Result<Found, String>> {
+    fn line(&mut self, line: &str) -> Option<Result<Found, String>> {
         let entry = serde_json::from_str(line).map_err(|error| error.to_string());
         Some(entry.and_then(|entry| self.understand(entry)))
     }
@@ -108,7 +108,7 @@ impl JournalReader<'_> {
             Entry::Counts { second, step, counts, log } => {
                 let step = usize::from(step);
                 let times = log.map(|log| self.times(second, step, &log)).transpose()?;
-                Found::Part(Learnt { second, step, counts, times })
+                Found::Part(Box::new(Learnt { second, step, counts, times }))
             }
             Entry::Generator(second) => Found::Generator(second),
             Entry::Target(second) => Found::Target(second),

@@ -75,7 +75,9 @@ impl Redaction {
     pub fn learn(&mut self, text: &str) {
         let mut found = Vec::new();
         by_name(text, &mut |value| found.push(value.to_owned()));
-        found.iter().for_each(|value| self.add(value));
+        for value in &found {
+            self.add(value);
+        }
     }
 
     /// A text without secrets.
@@ -126,17 +128,14 @@ fn by_name(text: &str, see: &mut dyn FnMut(&str)) -> String {
     while let Some(start) = rest.find(is_word) {
         let length = rest[start..].find(|c| !is_word(c)).unwrap_or(rest.len() - start);
         let (name, end) = (&rest[start..start + length], start + length);
-        match value_of(name, &rest[end..]) {
-            Some(value) => {
-                see(&rest[end + value.start..end + value.end]);
-                out.push_str(&rest[..end + value.start]);
-                out.push_str(REDACTED);
-                rest = &rest[end + value.end..];
-            }
-            None => {
-                out.push_str(&rest[..end]);
-                rest = &rest[end..];
-            }
+        if let Some(value) = value_of(name, &rest[end..]) {
+            see(&rest[end + value.start..end + value.end]);
+            out.push_str(&rest[..end + value.start]);
+            out.push_str(REDACTED);
+            rest = &rest[end + value.end..];
+        } else {
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
         }
     }
     out + rest
@@ -195,7 +194,7 @@ fn closing(value: &str, mark: &str) -> Option<usize> {
     let mut from = 0;
     while let Some(found) = value[from..].find(mark).map(|at| from + at) {
         let slashes = value[..found].len() - value[..found].trim_end_matches('\\').len();
-        if slashes % 2 == 0 {
+        if slashes.is_multiple_of(2) {
             return Some(found);
         }
         from = found + mark.len();

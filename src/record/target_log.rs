@@ -92,12 +92,12 @@ impl<'e> Subjects<'e> {
 
     /// The exchange whose id stands in a line.
     fn named(&self, line: &[u8]) -> Option<usize> {
-        line.split(|byte| !is_of_id(byte)).find_map(|word| self.by_id.get(word).copied())
+        line.split(|byte| !is_of_id(*byte)).find_map(|word| self.by_id.get(word).copied())
     }
 
     /// Whether a line is about a request that was not kept.
     fn is_of_another(&self, line: &[u8]) -> bool {
-        let mut words = line.split(|byte| !is_of_id(byte));
+        let mut words = line.split(|byte| !is_of_id(*byte));
         words.any(|word| run_of(word).is_some_and(|run| self.runs.contains(&run)))
     }
 
@@ -108,8 +108,8 @@ impl<'e> Subjects<'e> {
     }
 }
 
-fn is_of_id(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_".contains(byte)
+fn is_of_id(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_".contains(&byte)
 }
 
 /// What an id that loadgate gave has in common with all others of its run.

@@ -40,7 +40,7 @@ pub(super) fn read_journal(source: impl Read, record: &mut RunRecord) -> Result<
     let mut journal = Journal::default();
     journal::read(source, &steps, |found| {
         match found {
-            Found::Part(part) => journal.add(part, record)?,
+            Found::Part(part) => journal.add(*part, record)?,
             Found::Generator(second) => record.generator.push(second),
             Found::Target(second) => record.target.push(second),
             Found::Logged(before) => journal.logged = journal.logged.max(before),
@@ -60,7 +60,7 @@ impl Journal {
         self.has_times = true;
         if second < self.logged {
             let left_out = self.left_out.entry((second, step)).or_default();
-            add_all(left_out, times.all().map(|histogram| histogram.count()));
+            add_all(left_out, times.all().map(super::histogram::Sparse::count));
         }
         place.times[step].add(&times);
         Ok(())
@@ -84,25 +84,8 @@ impl Journal {
             Ok(())
         })
         .map_err(Shortened::Log)?;
-        self.check_journal(&logged, record).map_err(Shortened::Journal)?;
+        check_journal(&logged, record).map_err(Shortened::Journal)?;
         self.check_log(&logged, record).map_err(Shortened::Log)
-    }
-
-    fn check_journal(&self, logged: &Times, record: &RunRecord) -> Result<(), String> {
-        for ((second, step), counts) in logged {
-            let known = record.seconds.get(second).map(|it| known(&it.times[*step]));
-            for (kind, (there, known)) in counts.iter().zip(known.unwrap_or_default()).enumerate() {
-                if *there > known {
-                    let name = &record.head.steps[*step].name;
-                    return Err(format!(
-                        "second {second} of step \"{name}\": {known} times of the kind \"{}\", \
-                         {there} in intervals.hlog",
-                        KINDS[kind]
-                    ));
-                }
-            }
-        }
-        Ok(())
     }
 
     fn check_log(&self, logged: &Times, record: &RunRecord) -> Result<(), String> {
@@ -137,7 +120,7 @@ pub(super) enum Shortened {
 }
 
 fn known(times: &StepTimes) -> [u64; StepTimes::KINDS] {
-    times.all().map(|histogram| histogram.count())
+    times.all().map(super::histogram::Sparse::count)
 }
 
 fn add_all(sum: &mut [u64; StepTimes::KINDS], other: [u64; StepTimes::KINDS]) {
@@ -193,7 +176,7 @@ fn read_old(source: impl Read, record: &mut RunRecord) -> Result<(), String> {
         if at != last.at || kind <= last.kind {
             add_times(
                 record,
-                std::mem::replace(&mut last, LastPart { at, ..LastPart::default() }),
+                &std::mem::replace(&mut last, LastPart { at, ..LastPart::default() }),
             )?;
         }
         last.kind = kind;
@@ -206,10 +189,27 @@ fn read_old(source: impl Read, record: &mut RunRecord) -> Result<(), String> {
         times.add(&last.times);
         agreement::agrees(record, step, &it.counts[step], &times)
     });
-    if has_counts { add_times(record, last) } else { Ok(()) }
+    if has_counts { add_times(record, &last) } else { Ok(()) }
 }
 
-fn add_times(record: &mut RunRecord, part: LastPart) -> Result<(), String> {
+fn check_journal(logged: &Times, record: &RunRecord) -> Result<(), String> {
+    for ((second, step), counts) in logged {
+        let known = record.seconds.get(second).map(|it| known(&it.times[*step]));
+        for (kind, (there, known)) in counts.iter().zip(known.unwrap_or_default()).enumerate() {
+            if *there > known {
+                let name = &record.head.steps[*step].name;
+                return Err(format!(
+                    "second {second} of step \"{name}\": {known} times of the kind \"{}\", \
+                     {there} in intervals.hlog",
+                    KINDS[kind]
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn add_times(record: &mut RunRecord, part: &LastPart) -> Result<(), String> {
     let (second, step) = part.at;
     if part.times == StepTimes::default() {
         return Ok(());

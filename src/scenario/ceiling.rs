@@ -32,15 +32,12 @@ pub struct Ceiling {
 impl Ceiling {
     /// Of a run: its workers, of which no more can send at once than there are cores.
     pub fn of_run(cores: usize, workers: Option<u16>) -> Ceiling {
-        match workers {
-            Some(workers) => {
-                let threads = usize::from(workers).min(cores).max(1);
-                Ceiling { threads, cores, why: "the \"workers\" of \"limits\"" }
-            }
-            None => {
-                let why = "half of its cores, as the rest are the target's";
-                Ceiling { threads: (cores / 2).max(1), cores, why }
-            }
+        if let Some(workers) = workers {
+            let threads = usize::from(workers).min(cores).max(1);
+            Ceiling { threads, cores, why: "the \"workers\" of \"limits\"" }
+        } else {
+            let why = "half of its cores, as the rest are the target's";
+            Ceiling { threads: (cores / 2).max(1), cores, why }
         }
     }
 

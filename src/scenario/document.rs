@@ -107,8 +107,6 @@ impl<'t> Document<'t> {
         exact(start, source, text, offset)
     }
 
-    /// The place in a text that begins behind the quote at `start`.
-
     fn spot(&self, pointer: &Pointer) -> Spot {
         let mut at = pointer.clone();
         loop {

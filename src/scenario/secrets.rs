@@ -7,7 +7,7 @@
 //! secret, and what might be an ordinary word is hidden only where it stands alone:
 //! hiding "test" in "latest" hides the target's last words and protects nothing.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -275,7 +275,7 @@ fn in_json(value: &str, only_ascii: bool) -> String {
             continue;
         }
         for unit in c.encode_utf16(&mut [0; 2]) {
-            out.push_str(&format!("\\u{unit:04x}"));
+            let _ = write!(out, "\\u{unit:04x}");
         }
     }
     out

@@ -59,16 +59,25 @@ fn place(at: &Pointer, is_key: bool) -> Place {
     let path = at.names();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match (path.as_slice(), is_key) {
-        (["flows", _, "steps", _, "json" | "form", ..], _)
-        | (["flows", _, "steps", _, "headers", _], _)
+        (
+            ["flows", _, "steps", _, "json" | "form", ..]
+            | ["flows", _, "steps", _, "headers", _]
+            | ["variables", _],
+            _,
+        )
         | (["flows", _, "steps", _, "request" | "body"], false)
-        | (["flows", _, "steps", _, "extract", _], true)
-        | (["variables", _], _)
-        | (["slo", "steps", _] | ["steps", _], true) => Place::Known,
-        (["name"] | ["flows", _, "name"] | ["flows", _, "steps", _, "name"], false) => Place::Name,
-        (["target", "command", _] | ["target", "prepare", "command", _], false)
-        | (["target", "env", _] | ["target", "arms", _, "env", _], false) => Place::Foreign,
-        (_, true) => Place::Name,
+        | (["flows", _, "steps", _, "extract", _] | ["slo", "steps", _] | ["steps", _], true) => {
+            Place::Known
+        }
+        (
+            ["target", "command" | "env", _]
+            | ["target", "prepare", "command", _]
+            | ["target", "arms", _, "env", _],
+            false,
+        ) => Place::Foreign,
+        (["name"] | ["flows", _, "name"] | ["flows", _, "steps", _, "name"], false) | (_, true) => {
+            Place::Name
+        }
         (_, false) => Place::Fixed,
     }
 }

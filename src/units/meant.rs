@@ -74,9 +74,8 @@ pub fn ratio(text: &str) -> Option<String> {
     let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
     let (number, unit) = lower.split_at(end);
     let written = match unit.trim() {
-        "%" | "percent" | "pct" | "per cent" => format!("{number}%"),
-        // More than all of them: it was a percentage.
-        "" => format!("{number}%"),
+        // A bare number is more than all of them: it was a percentage.
+        "%" | "percent" | "pct" | "per cent" | "" => format!("{number}%"),
         _ => return None,
     };
     (written != text && written.parse::<Ratio>().is_ok()).then(|| format!("write \"{written}\""))

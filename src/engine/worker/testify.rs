@@ -21,6 +21,6 @@ impl Worker {
             Prepared::Filled(_) => self.room.request.as_bytes(),
         };
         let known = &self.users[walk.user].variables;
-        self.witness.keep(kind, ticket, sample, request, known);
+        self.witness.keep((kind, ticket), sample, request, known);
     }
 }

@@ -80,7 +80,8 @@ impl Connection {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::io::Write;
     use std::net::{Shutdown, TcpStream};

@@ -29,9 +29,10 @@ pub(super) fn text(report: &Report, chart: Chart) -> String {
 
 /// Says that limits are drawn, if there are any.
 fn beside(report: &Report) -> &'static str {
-    match limits::of_all(report).is_empty() {
-        true => "",
-        false => " Beside them the limits of the objectives.",
+    if limits::of_all(report).is_empty() {
+        ""
+    } else {
+        " Beside them the limits of the objectives."
     }
 }
 

@@ -75,7 +75,9 @@ pub(crate) fn of(text: &str) -> FailuresSeen {
             wire.headers = vec![text.to_owned()];
             wire.body = text.to_owned();
         }
-        log.iter_mut().for_each(|quote| quote.text = vec![text.to_owned()]);
+        for quote in log.iter_mut() {
+            quote.text = vec![text.to_owned()];
+        }
     }
     seen.log[0].text = vec![text.to_owned()];
     seen

@@ -57,7 +57,7 @@ fn no_folder(folder: &Path) -> Fault {
     let is_file = folder.exists();
     let what = if is_file { "is no folder" } else { "does not exist" };
     let fault = Fault::new(format!("the folder {} {what}", shown(folder)));
-    advice(fault, folder, "it is relative to the scenario file", |path| path.is_dir())
+    advice(fault, folder, "it is relative to the scenario file", std::path::Path::is_dir)
 }
 
 /// Advice with the nearest name beside a path that does not exist.

@@ -58,10 +58,8 @@ pub(super) fn target(
     let ready = ready(raw.ready.as_ref(), within, &at.key("ready"), check);
     let is_patient =
         raw.command.is_some() || raw.ready.as_ref().is_some_and(|ready| ready.within.is_some());
-    let ready = ready.map(|ready| match is_patient {
-        true => ready,
-        false => Ready { refused_for: REFUSED, ..ready },
-    });
+    let ready =
+        ready.map(|ready| if is_patient { ready } else { Ready { refused_for: REFUSED, ..ready } });
     let metrics = path(raw.metrics.as_deref(), &at.key("metrics"), check);
     let arms = arms::arms(raw, &at, check);
     let request_id = request_id(raw, &at.key("request_id"), check);
