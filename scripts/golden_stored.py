@@ -45,7 +45,7 @@ def planner():
         kappa = (quantile(q + half) - quantile(q - half)) / (2 * half)
         for rate, segments, deff in ((200, 5, 1.), (200, 1, 1.), (2000, 5, 1.7), (2000, 3, 4.)):
             n, weight = rate * 60 * segments, 2 * (segments + 1) / (segments * (segments + 3))
-            z = stats.norm.isf(.01 * weight / 4)
+            z = stats.norm.isf(.01 * weight * .9 / 4)
             se = np.sqrt(2 * kappa**2 * q * (1 - q) * deff / n + 2 * .01**2 / segments)
             both = z + stats.norm.isf(.05)
             left = (np.log(1.1 / 1.05) / both)**2 - 2 * .01**2 / segments

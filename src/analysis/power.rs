@@ -16,8 +16,8 @@
 //! ```
 //!
 //! METHODS.md has z.99. That is the level of the whole gate; a change is called at one of
-//! its looks and by one of four statistics, so `a` here is what the last look has, α·w/4
-//! (w = 0.30 of five looks). With it the formula gives the powers that METHODS.md
+//! its looks and by one of four statistics, which share nine tenths of its level, so `a` here
+//! is what each has at the last look, α·w·0.9/4 (w = 0.30 of five looks). With it the formula gives the powers that METHODS.md
 //! simulated for +10 % at 200/s (p99 9 %, p95 91 %): 7 % and 91 %, where z.99 gives 27 %
 //! and 99 %. Holm's correction over several metrics is not in it: where one metric alone is
 //! worse it costs a little more, where all are it costs nothing.
@@ -30,7 +30,8 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::analysis::comparison::{ArmSecond, Paired};
 use crate::analysis::gate::error_rate::ErrorEvidence;
-use crate::analysis::gate::spending::pass_weight;
+use crate::analysis::gate::response_time::STATISTICS;
+use crate::analysis::gate::spending::{pass_weight, weight};
 use crate::analysis::stats::{Tally, design_effect};
 use crate::analysis::tail::{Arm, effect_of_difference, effect_of_steps};
 use crate::analysis::wording::{about, count, counted, percent, seconds};
@@ -47,8 +48,6 @@ const MOST_SAID: f64 = 9.0;
 const WANTED: f64 = 0.1;
 /// How likely the smallest visible change is called regressed.
 const POWER: f64 = 0.95;
-/// How many statistics share the level of a look.
-const CHANCES: f64 = 4.0;
 
 /// How much a gate is going to measure, at most.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -384,9 +383,9 @@ fn floor(plan: &PlannedGate, settings: &GateSettings) -> f64 {
 
 /// Looks weigh 2, 3, 4, …: (.10 .15 .20 .25 .30) of five.
 fn z_of_last_look(plan: &PlannedGate, settings: &GateSettings) -> f64 {
-    let looks = f64::from(plan.segments.max(1));
-    let weight = 2.0 * (looks + 1.0) / (looks * (looks + 3.0));
-    z(1.0 - settings.alpha * weight / CHANCES)
+    let looks = plan.segments.max(1);
+    let spent = settings.alpha * weight(looks as usize - 1, looks);
+    z(1.0 - spent / STATISTICS)
 }
 
 fn z(share: f64) -> f64 {

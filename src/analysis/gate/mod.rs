@@ -9,7 +9,8 @@
 //!   regressed. Holm's rule holds all of them against `α·w_k`: those that gate, and those that
 //!   only *watch* ([`watch`]), which are quantiles that cannot be decided to the tolerance and
 //!   every step's quantiles and errors. All watchers together weigh a quarter of one metric
-//!   that gates. One regressed metric is a regressed candidate.
+//!   that gates; where no quantile gates, those of all requests take the place of one each, as
+//!   nothing else would see a slow candidate. One regressed metric is a regressed candidate.
 //! - *pass*: each metric that gates must pass at `β·w_k`, all at the same look; no correction,
 //!   as an intersection needs none. One of them has to be a quantile, and no watcher may lean to
 //!   the worse side (p below 0.10 over all of them). *Improved* is a pass of all with one that is better by more
@@ -63,7 +64,9 @@ use crate::analysis::holm::holm_weighted;
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::scenario::model::Arm;
 
-/// What all that watches weighs together; what gates weighs one each.
+/// What gates weighs, and what watches in the place of one that could have gated.
+const WHOLE: f64 = 1.0;
+/// What all else that watches weighs together.
 const WATCHERS: f64 = 0.25;
 /// Below this p, over all that watches, nothing passes.
 const LEANING: f64 = 0.10;
@@ -97,7 +100,7 @@ pub fn judge(paired: &Paired, settings: &GateSettings) -> (Vec<Look>, Vec<Metric
 /// regressed at the last look, as a share.
 pub fn steps_see(paired: &Paired, settings: &GateSettings, looks: usize) -> Vec<Option<f64>> {
     let gathered = Gathered::new(paired, settings, looks.saturating_sub(1));
-    let level = gathered.watch_level();
+    let level = gathered.watch_level(Some(0));
     let of = |step: usize| {
         let own = gathered.watched.iter().filter(|(known, _)| *known == Some(step));
         own.filter_map(|(_, seen)| visible_to(seen, &gathered.steps[step], level)).reduce(f64::min)
@@ -141,17 +144,30 @@ impl<'a> Gathered<'a> {
         gated.chain(self.watched.iter().map(|(step, seen)| (*step, seen)))
     }
 
-    /// All that watches has a share of what one metric has that gates: many steps take little
-    /// from what gates.
-    fn weight(&self, seen: &Evidence) -> f64 {
-        if seen.gates() { 1.0 } else { WATCHERS / self.watched.len().max(1) as f64 }
+    /// All that watches shares a part of what one metric has that gates, so that many steps take
+    /// little from it. It knows nothing of the candidate.
+    fn weight(&self, step: Option<usize>, gates: bool) -> f64 {
+        let stands_in = |step: Option<usize>| step.is_none() && !self.has_times();
+        if gates || stands_in(step) {
+            return WHOLE;
+        }
+        let sharing = self.watched.iter().filter(|(step, _)| !stands_in(*step)).count();
+        WATCHERS / sharing.max(1) as f64
+    }
+
+    /// Whether a quantile gates.
+    fn has_times(&self) -> bool {
+        self.gated.iter().any(|seen| seen.metric() != GateMetric::ErrorRate)
+    }
+
+    fn weights(&self) -> f64 {
+        self.all().map(|(step, seen)| self.weight(step, seen.gates())).sum()
     }
 
     /// The level of one that watches before Holm's rule has called any other one regressed.
-    fn watch_level(&self) -> f64 {
+    fn watch_level(&self, step: Option<usize>) -> f64 {
         let alpha = self.settings.alpha * weight(self.place, self.settings.looks);
-        let watched = self.watched.len().max(1) as f64;
-        alpha * WATCHERS / watched / (self.gated.len() as f64 + WATCHERS)
+        alpha * self.weight(step, false) / self.weights()
     }
 
     /// Whether it leans so far to the worse side that nothing passes beside it.
@@ -163,8 +179,9 @@ impl<'a> Gathered<'a> {
     /// are worse or lean that way.
     fn look(&self) -> (Look, Vec<(Option<usize>, &Evidence)>) {
         let spent = weight(self.place, self.settings.looks);
-        let weighted: Vec<(f64, f64)> =
-            self.all().map(|(_, seen)| (seen.p_regressed(), self.weight(seen))).collect();
+        let weighted =
+            self.all().map(|(step, seen)| (seen.p_regressed(), self.weight(step, seen.gates())));
+        let weighted: Vec<(f64, f64)> = weighted.collect();
         let held = holm_weighted(&weighted, self.settings.alpha * spent);
         let level = self.settings.beta * pass_weight(self.place, self.settings.looks);
         let may_pass = self.place >= first_pass(self.settings.looks);
@@ -197,8 +214,8 @@ impl<'a> Gathered<'a> {
             measured,
             settings: self.settings,
             place: self.place,
-            weights: self.gated.len() as f64 + WATCHERS,
-            watch_level: self.watch_level(),
+            weights: self.weights(),
+            watch_level: self.watch_level(step),
             leans: self.leans(seen),
         };
         end.result(seen, last)

@@ -28,7 +28,7 @@ pub struct End<'a> {
     pub settings: &'a GateSettings,
     /// Place of the last look, from 0.
     pub place: usize,
-    /// What shares the level of *regressed*: one for each that gates, and all that watches.
+    /// What shares the level of *regressed*: the weights of all, one for each that gates.
     pub weights: f64,
     /// The level of one that watches.
     pub watch_level: f64,

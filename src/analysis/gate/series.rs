@@ -18,6 +18,8 @@ const SHORTEST_INTERVAL: usize = 2;
 const LONGEST_INTERVAL: usize = 10;
 /// Requests that an interval should have beyond the quantile.
 const BEYOND_IN_INTERVAL: f64 = 20.0;
+/// With fewer seconds each counts by itself where signs are counted.
+const FEW_SECONDS: usize = 40;
 /// Length of a block in seconds.
 const BLOCK: usize = 5;
 /// How many runs of consecutive seconds the jackknife leaves out, one by one.
@@ -153,7 +155,8 @@ impl<'a> Measured<'a> {
         self.segments.iter().flatten()
     }
 
-    /// Sums of two counts for each of the shortest intervals: baseline, candidate.
+    /// Sums of two counts for each of the shortest intervals, or for each second where there are
+    /// few: baseline, candidate.
     pub fn pieces_of(&self, of: impl Fn(&Both<'a>, Arm) -> (u64, u64)) -> Vec<[(u64, u64); 2]> {
         let piece = |seconds: &[Both<'a>]| {
             [Arm::Baseline, Arm::Candidate].map(|arm| {
@@ -162,8 +165,9 @@ impl<'a> Measured<'a> {
                 })
             })
         };
+        let width = if self.seconds() < FEW_SECONDS { 1 } else { SHORTEST_INTERVAL };
         let of_segment = |segment: &Vec<Both<'a>>| -> Vec<_> {
-            pieces(segment.len(), SHORTEST_INTERVAL).map(|at| piece(&segment[at])).collect()
+            pieces(segment.len(), width).map(|at| piece(&segment[at])).collect()
         };
         self.segments.iter().flat_map(of_segment).collect()
     }

@@ -3,7 +3,8 @@
 //! sees a candidate that stands still now and then. It can call it regressed; no pass needs it.
 //!
 //! With e the baseline's own quantile over all seconds and m the margin, requests of the
-//! baseline above e are set against requests of the candidate above m·e, in pieces of 2 s:
+//! baseline above e are set against requests of the candidate above m·e, in pieces of 2 s (of
+//! one where there are fewer than 40):
 //! `d = h·(share of the candidate − share of the baseline)`, h the requests per arm. An
 //! unchanged candidate has fewer above m·e than the baseline has above e, so the sum of d is
 //! below zero; were both the same, each d would as well have had the other sign.

@@ -327,20 +327,45 @@ fn a_step_that_fails_in_the_candidate_alone_is_named() {
     assert!(note.contains("100 % of the candidate's requests failed, 0 %"), "{note}");
 }
 
+/// 180 requests per arm: no quantile gates.
+fn few(seed_of: Lab) -> (Lab, GateSettings) {
+    let settings = GateSettings {
+        metrics: vec![GateMetric::ErrorRate],
+        watches: vec![P50, P95, P99],
+        ..settings(2)
+    };
+    (Lab { rate: 9.0, seconds: 10, segments: 2, ..seed_of }, settings)
+}
+
 #[test]
-fn few_requests_never_pass_however_the_candidate_is() {
-    for slower in [None, Some((0, 10.0))] {
-        let lab = Lab { rate: 9.0, seconds: 10, segments: 2, slower, ..lab() };
-        let settings = GateSettings {
-            metrics: vec![GateMetric::ErrorRate],
-            watches: vec![P50, P95, P99],
-            looks: 2,
-            ..GateSettings::default()
-        };
-        let found = tally(&lab, &settings, 40);
-        show(&format!("180 requests, {slower:?}"), found, 40);
-        assert_eq!(found.1, 0, "{slower:?}");
-        assert!(slower.is_some() || found.0 <= 2, "{found:?} {slower:?}");
+fn few_requests_never_pass_and_still_call_ten_times_slower_regressed() {
+    for profile in [QUIET, CI, HARSH] {
+        for in_turns in [false, true] {
+            let slower = Some((0, 10.0));
+            let (lab, settings) = few(Lab { profile, in_turns, slower, ..lab() });
+            let found = tally(&lab, &settings, 40);
+            show(&format!("180 requests 10 times slower, in turns {in_turns}"), found, 40);
+            assert!(found.0 >= 38 && found.1 == 0, "{found:?} {in_turns} {profile:?}");
+        }
+    }
+}
+
+#[test]
+fn few_requests_of_unchanged_arms_are_neither_passed_nor_regressed() {
+    for (profile, stops) in [
+        (QUIET, None),
+        (CI, None),
+        (HARSH, None),
+        (CI, Some((3.0, 0.3))),
+        (QUIET, Some((7.0, 1.5))),
+    ] {
+        for in_turns in [false, true] {
+            let (lab, settings) = few(Lab { profile, in_turns, stops: [stops; 2], ..lab() });
+            let found = tally(&lab, &settings, 4 * GATES);
+            show(&format!("180 requests unchanged, {stops:?}, in turns {in_turns}"), found, 400);
+            // At 1 % more than 10 of 400 have a chance of 0.3 %.
+            assert!(found.0 <= 10 && found.1 == 0, "{found:?} {in_turns} {profile:?}");
+        }
     }
 }
 
