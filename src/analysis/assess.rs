@@ -199,6 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn a_reset_is_told_as_one_before_it_is_told_as_slow() {
+        let reset =
+            Requests { cause: Some(Cause::Reset), ..Requests::ended(10, Outcome::TransportError) };
+        let mut record = run(60, 200.0);
+        record.head.slos.push(made::failures(FailureShare::Errors, 0.001));
+        add(&mut record, 0..60, &[Requests::ok(190, 20_000), reset]);
+        let first = "5 % of 10,000 requests (500), 0.1 % allowed; connection reset × 500";
+        let assessment = check(&record, Verdict::SloMissed, first);
+        let second = "500 of them without a full answer (connection reset × 500)";
+        assert!(assessment.reasons[1].contains(second), "{:?}", assessment.reasons);
+    }
+
+    #[test]
     fn one_freeze_is_no_pass_and_many_are_a_miss() {
         let frozen = [Requests::ok(100, 800_000), Requests::ok(100, 200_000)];
         let mut record = fast();

@@ -14,6 +14,7 @@ pub mod audit;
 pub mod blame;
 pub mod compare;
 pub mod comparison;
+pub mod ended;
 pub mod evidence;
 pub mod exposed;
 pub mod facts;

@@ -11,7 +11,7 @@ pub fn of(slo: &SloResult) -> String {
     let name = name(slo);
     match slo.status {
         SloStatus::Met => format!("{name} met: {}", measured(slo)),
-        SloStatus::Missed => format!("{name} missed: {}", figures(slo)),
+        SloStatus::Missed => format!("{name} missed: {}{}", figures(slo), noted(slo)),
         SloStatus::Inconclusive => format!("{name} undecided: {}{}", measured(slo), noted(slo)),
         SloStatus::Invalid => format!("{name} not judged: {}{}", measured(slo), noted(slo)),
     }

@@ -7,6 +7,7 @@
 use crate::analysis::assessment::{Measured, SloResult, SloStatus};
 use crate::analysis::audit;
 use crate::analysis::blame::Blame;
+use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::facts::Facts;
 use crate::analysis::lateness;
@@ -131,6 +132,9 @@ fn judge_share(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResu
     }
     if result.status != SloStatus::Met {
         doubt_generator(facts, slo, share, result);
+    }
+    if result.status == SloStatus::Missed {
+        result.note = ended::note(facts, slo, result);
     }
 }
 

@@ -4,6 +4,7 @@
 //! tried rules out a pass, and nothing worse.
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus, Verdict};
+use crate::analysis::ended;
 use crate::analysis::facts::Facts;
 use crate::analysis::sentences;
 use crate::analysis::window;
@@ -38,9 +39,8 @@ pub fn reasons(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<S
     let died = target_died(facts).map(|detail| format!("the target died under load: {detail}"));
     let mut reasons: Vec<String> = died.into_iter().collect();
     reasons.extend(with_severity(findings, Severity::Invalidates));
-    for status in [SloStatus::Missed, SloStatus::Invalid] {
-        reasons.extend(with_status(slos, status));
-    }
+    reasons.extend(missed(slos));
+    reasons.extend(with_status(slos, SloStatus::Invalid));
     reasons.extend(with_severity(findings, Severity::Withholds));
     if is_empty(facts) {
         reasons.push("no request was due in the judged part of the run".to_owned());
@@ -55,6 +55,13 @@ pub fn reasons(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<S
     }
     reasons.extend(cut_short(facts));
     reasons
+}
+
+/// A broken connection is told as one first, then as an answer that was slow.
+fn missed(slos: &[SloResult]) -> impl Iterator<Item = String> {
+    let missed = || slos.iter().filter(|slo| slo.status == SloStatus::Missed);
+    let first = missed().filter(|slo| !ended::is_about_failures(slo));
+    first.chain(missed().filter(|slo| ended::is_about_failures(slo))).map(sentences::of)
 }
 
 fn with_status(slos: &[SloResult], status: SloStatus) -> impl Iterator<Item = String> {
