@@ -75,6 +75,7 @@ mod tests {
         for (status, outcome) in [
             (200, Outcome::Ok),
             (304, Outcome::Ok),
+            (101, Outcome::CheckFailed),
             (404, Outcome::ClientError),
             (429, Outcome::Rejected),
             (503, Outcome::ServerError),

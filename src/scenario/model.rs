@@ -301,7 +301,8 @@ pub struct Request {
 /// Which answers are right.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expectation {
-    /// Inclusive ranges of statuses; empty means: anything below 400.
+    /// Inclusive ranges of statuses; empty means: anything below 400 but 101, by which a
+    /// target leaves HTTP although nobody has asked for that.
     pub statuses: Vec<(u16, u16)>,
 }
 
@@ -309,7 +310,7 @@ impl Expectation {
     /// Whether a status is as expected.
     pub fn accepts(&self, status: u16) -> bool {
         if self.statuses.is_empty() {
-            return status < 400;
+            return status < 400 && status != 101;
         }
         self.statuses.iter().any(|(low, high)| (*low..=*high).contains(&status))
     }

@@ -289,9 +289,13 @@ impl Worker {
         Ok(())
     }
 
-    /// From now on nothing new is due. What has been due and was not started is unsent.
+    /// From now on nothing new is due. What has been due and was not started is unsent. A stop
+    /// is mostly noticed on waking for a request: to that one it comes too late.
     fn start_closing(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) {
-        let now = self.clock.now();
+        let now = self.look_at_clock();
+        if *self.plan.stop.borrow() != Stop::Running {
+            self.start_due(arrivals, now);
+        }
         while let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= now) {
             self.miss(arrival, now);
         }
@@ -323,4 +327,30 @@ impl Worker {
 fn opening_rate(plan: &Plan) -> f64 {
     let first = plan.scenario.load.stages.first();
     first.map_or(0.0, |stage| stage.from.0) / plan.workers as f64
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use super::made::{ANSWER, Scene};
+    use super::*;
+    use crate::record::outcome::Outcome;
+
+    #[test]
+    fn what_is_due_when_a_run_is_stopped_is_not_unsent() {
+        let mut scene = Scene::asking("GET /");
+        let later = Instant::now() + Duration::from_secs(60);
+        let (_stop, stopped) = tokio::sync::watch::channel(Stop::Drain(later));
+        scene.worker.plan.stop = stopped;
+        let at = scene.worker.clock.now();
+        scene.worker.start_closing(&mut [Arrival { index: 0, at }].into_iter().peekable());
+        let mut other = scene.accept();
+        scene.read_request(&mut other);
+        other.write_all(ANSWER).unwrap();
+        scene.until(|worker| worker.walks.is_empty());
+        let outcomes: Vec<Outcome> = scene.ended().iter().map(|sample| sample.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Ok]);
+    }
 }
