@@ -81,9 +81,9 @@ def tried(row, method):
     actual, first = VERDICTS.get(summary["verdict"], summary["verdict"]), summary["reasons"][0]
     faults = [
         actual != expected and "the verdict",
-        code != EXIT[expected] and "the exit code",
+        code != EXIT.get(expected) and "the exit code",
         not re.search(named, first) and "the first sentence",
-        finding and finding not in [found["code"] for found in summary["findings"]] and f"no finding {finding}",
+        finding and finding not in [found["kind"] for found in summary["findings"]] and f"no finding {finding}",
     ]
     faults = ", ".join(fault for fault in faults if fault)
     cells = [name, method, log_says, expected, actual, code, first.replace("|", "\\|"), f"no: {faults}" if faults else "yes"]
