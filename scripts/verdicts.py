@@ -31,7 +31,7 @@ RATE, WARMUP = 250, 2
 LONG, SHORT = 13, 8
 # The limit in seconds and the share that may be slower, of the default objectives.
 DEFAULT = {"p95 < 200ms": (.2, .05), "p99 < 500ms": (.5, .01), "error_rate < 0.1%": (None, .001)}
-STRICT = {"p99 < 200ms": (.2, .01), "error_rate < 0.1%": (None, .001)}
+STRICT = {"p99 < 100ms": (.1, .01), "error_rate < 0.1%": (None, .001)}
 EXIT = {"pass": 0, "SLO missed": 3, "invalid": 6}
 VERDICTS = {"pass": "pass", "slo_missed": "SLO missed", "invalid": "invalid"}
 
@@ -46,7 +46,7 @@ ROWS = [
     ("refusing (no listener after 5 s)", "gone", SHORT, DEFAULT, r"refused", None),
     ("failing", "failing", SHORT, DEFAULT, r"500", None),
     ("hanging after 5 s", "hanging", SHORT, DEFAULT, r"time", None),
-    ("freezing", "freezing", LONG, STRICT, r"p99 < 200ms", "stood_still"),
+    ("freezing", "freezing", LONG, STRICT, r"p99 < 100ms", "stood_still"),
     ("leaking", "leaking", LONG, DEFAULT, "objectives are met", "memory_grows"),
     ("wrong status", "wrong status", LONG, DEFAULT, r"never worked.*404", None),
     ("wrong status, 2 %", "wrong status, some", SHORT, DEFAULT, r"404", None),

@@ -3,7 +3,7 @@
 //! Statuses and causes are counted apart from outcomes, so they are named only where they
 //! add up to the outcome that they belong to; elsewhere the outcome is.
 
-use crate::analysis::assessment::SloResult;
+use crate::analysis::assessment::{Measured, SloResult};
 use crate::analysis::evidence::is_bad;
 use crate::analysis::facts::Facts;
 use crate::analysis::wording::{count, counted};
@@ -31,8 +31,7 @@ pub fn note(facts: &Facts, slo: &SloHead, result: &SloResult) -> Option<String> 
 
 /// Whether a missed objective of the response time is about failures rather than slowness.
 pub fn is_about_failures(slo: &SloResult) -> bool {
-    use crate::analysis::assessment::Measured::Millis;
-    matches!(slo.measured, Some(Millis(_)) | None) && slo.note.is_some()
+    matches!(slo.measured, Some(Measured::Millis(_)) | None) && slo.note.is_some()
 }
 
 /// What counts at its time limit.
@@ -72,10 +71,8 @@ fn kinds(counts: &StepCounts, outcome: Outcome) -> Vec<(String, u64)> {
             .collect(),
     };
     let fine: Vec<_> = fine.into_iter().filter(|(_, number)| *number > 0).collect();
-    match fine.iter().map(|(_, number)| number).sum::<u64>() == number {
-        true => fine,
-        false => vec![(outcome.name().to_owned(), number)],
-    }
+    let named: u64 = fine.iter().map(|(_, number)| number).sum();
+    if named == number { fine } else { vec![(outcome.name().to_owned(), number)] }
 }
 
 fn by_status(counts: &StepCounts, wanted: impl Fn(u16) -> bool) -> Vec<(String, u64)> {
