@@ -13,7 +13,7 @@
 //!   nothing else would see a slow candidate. One regressed metric is a regressed candidate.
 //! - *pass*: each metric that gates must pass at `β·w_k`, all at the same look; no correction,
 //!   as an intersection needs none. One of them has to be a quantile, and no watcher may lean to
-//!   the worse side (p below 0.10 over all of them). *Improved* is a pass of all with one that is better by more
+//!   the worse side (p below 0.20 over all of them). *Improved* is a pass of all with one that is better by more
 //!   than d. The first look never passes, unless it is the only one; the second has its
 //!   `w_k` too ([`spending::pass_weight`]). METHODS.md lets the first pass.
 //! - else *inconclusive*: one more segment.
@@ -69,7 +69,7 @@ const WHOLE: f64 = 1.0;
 /// What all else that watches weighs together.
 const WATCHERS: f64 = 0.25;
 /// Below this p, over all that watches, nothing passes.
-const LEANING: f64 = 0.10;
+const LEANING: f64 = 0.20;
 
 /// The planned look with this place, counted from 0: at the first `place + 1` segments.
 /// Beyond the planned looks everything is inconclusive.

@@ -202,12 +202,12 @@ fn watch_sees(
     (factor > 1.0).then_some(factor - 1.0)
 }
 
-/// `10 % of the candidate's requests took more than 1.25 times the baseline's p95 of 4.7 ms, 5 %
-/// of the baseline's more than that`.
+/// `10 % of the candidate's requests took more than 1.25 times the baseline's p95 of 4.7 ms;
+/// 5 % of the baseline's took more than that p95 itself`.
 fn beyond(watch: &Watch, share: f64) -> String {
     format!(
-        "{} of the candidate's requests took more than {:.2} times the baseline's {} of {}; {} of \
-         the baseline's took more than {} itself",
+        "{} of the candidate's requests took more than {:.2} times the baseline's {} of {}; \
+         {} of the baseline's took more than that {} itself",
         percent(watch.candidate),
         watch.margin,
         quantile(share),

@@ -2,7 +2,7 @@
 //! tail? A quantile that rate and time cannot decide to the tolerance, and every step, still
 //! sees a candidate that stands still now and then. It can call it regressed; no pass needs it.
 //!
-//! With e the baseline's own quantile over all seconds and m the margin, requests of the
+//! With e the baseline's quantile and m the margin, requests of the
 //! baseline above e are set against requests of the candidate above m·e, in pieces of 2 s (of
 //! one where there are fewer than 40):
 //! `d = h·(share of the candidate − share of the baseline)`, h the requests per arm. An
@@ -16,6 +16,10 @@
 //! drawing. Pieces that hang together (a burst that is longer than one) count for fewer: ln p
 //! is divided by the long-run variance over the variance of d.
 //!
+//! e is tried twice, and the smaller p counts double: as the quantile of all requests, and as the
+//! usual one, the median over pieces that hold enough requests. That of all is that of the
+//! machine's worst seconds: one in which it stood still hides all stops that are shorter.
+//!
 //! m is 1.25, and more where the tolerance or the noise of starts is large: a process whose
 //! start was unlucky is slow in all pieces of a segment.
 
@@ -27,6 +31,12 @@ use crate::scenario::model::Arm;
 
 /// The smallest margin.
 const LEAST_MARGIN: f64 = 1.25;
+/// Requests beyond the quantile that a piece needs to show it, seconds of the shortest and of the
+/// longest piece, and how many pieces it takes to know what is usual.
+const BEYOND_IN_PIECE: f64 = 2.0;
+const SHORTEST_PIECE: f64 = 2.0;
+const LONGEST_PIECE: f64 = 10.0;
+const FEWEST_PIECES: usize = 5;
 /// Standard deviations of two starts that the margin leaves room for.
 const STARTS: f64 = 4.0;
 /// The largest factor of which is said that it would have been seen.
@@ -37,7 +47,7 @@ const LARGEST_LAMBDA: f64 = 1e4;
 /// Requests of both arms beyond the baseline's quantile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Watch {
-    /// The baseline's quantile, in ms.
+    /// The baseline's quantile, of all or the usual one, in ms.
     pub edge: f64,
     /// How many times longer a request of the candidate has to take.
     pub margin: f64,
@@ -45,25 +55,36 @@ pub struct Watch {
     pub baseline: f64,
     /// The candidate's share of requests above the edge times the margin.
     pub candidate: f64,
+    /// How many edges were tried.
+    edges: f64,
     /// One-sided p of "the candidate has no more of them".
     pub p: f64,
 }
 
 impl Watch {
-    /// `None` where an arm has no request with a response time.
+    /// `None` where an arm has no request with a response time. By the quantile of all or by the
+    /// usual one, whichever says more; its p is for having had two.
     pub fn gather(measured: &Measured<'_>, share: f64, settings: &GateSettings) -> Option<Watch> {
-        let edge = measured.log_pooled(Arm::Baseline, share)?.exp();
+        let all = measured.log_pooled(Arm::Baseline, share)?.exp();
         measured.log_pooled(Arm::Candidate, share)?;
         let margin = margin(settings, measured.segments.len());
+        let whole = Watch::beyond(measured, all, margin);
+        let Some(usual) = usual(measured, share) else { return Some(whole) };
+        let typical = Watch::beyond(measured, usual.exp(), margin);
+        let better = if typical.p < whole.p { typical } else { whole };
+        Some(Watch { p: (better.p * 2.0).min(1.0), edges: 2.0, ..better })
+    }
+
+    fn beyond(measured: &Measured<'_>, edge: f64, margin: f64) -> Watch {
         let pieces = slow(measured, edge, edge * margin);
         let share = |arm: usize| {
             let sum =
                 |of: fn(&(u64, u64)) -> u64| pieces.iter().map(|it| of(&it[arm])).sum::<u64>();
             sum(|it| it.1) as f64 / sum(|it| it.0).max(1) as f64
         };
-        let (baseline, candidate) = (share(0), share(1));
         let p = p_of(&differences(&pieces, 0.0));
-        Some(Watch { edge: edge / 1_000.0, margin, baseline, candidate, p })
+        let (baseline, candidate) = (share(0), share(1));
+        Watch { edge: edge / 1_000.0, margin, baseline, candidate, edges: 1.0, p }
     }
 
     /// The smallest factor on all of the candidate's times with which it would have been
@@ -72,7 +93,7 @@ impl Watch {
         let edge = self.edge * 1_000.0;
         let sees = |factor: f64| {
             let pieces = slow(measured, edge, edge * self.margin / factor);
-            p_of(&differences(&pieces, 0.0)) < level
+            p_of(&differences(&pieces, 0.0)) * self.edges < level
         };
         if !sees(MOST) {
             return None;
@@ -84,6 +105,19 @@ impl Watch {
         }
         Some(high.exp())
     }
+}
+
+/// ln of the baseline's usual quantile in µs; `None` where too few pieces show it.
+fn usual(measured: &Measured<'_>, share: f64) -> Option<f64> {
+    let per_second = measured.timed(Arm::Baseline) as f64 / measured.seconds().max(1) as f64;
+    let needed = BEYOND_IN_PIECE / ((1.0 - share).max(1e-9) * per_second.max(1e-9));
+    let width = (needed.min(LONGEST_PIECE) - 1e-6).ceil().max(SHORTEST_PIECE) as usize;
+    let mut pieces = measured.log_quantiles(Arm::Baseline, share, width).concat();
+    if needed > LONGEST_PIECE || pieces.len() < FEWEST_PIECES {
+        return None;
+    }
+    let middle = pieces.len() / 2;
+    Some(*pieces.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
 /// One-sided p of "no more of the candidate's requests fail than the baseline's, by the floor".

@@ -245,6 +245,29 @@ fn rare_stops_are_regressed_by_both_methods_whether_the_tail_gates_or_watches() 
     }
 }
 
+/// A machine that itself stands still a little about once a second, and for a second every ten.
+const HICCUPS: [Profile; 2] = [
+    Profile { bursts_per_second: 1.0, burst_seconds: 0.04, burst_height: 20.0, ..QUIET },
+    Profile { bursts_per_second: 0.1, burst_seconds: 1.0, burst_height: 60.0, ..CI },
+];
+
+#[test]
+fn rare_stops_are_regressed_side_by_side_on_a_machine_that_has_hiccups() {
+    for profile in HICCUPS {
+        let lab = Lab { profile, stops: [None, Some((3.0, 0.3))], ..lab() };
+        let found = tally(&lab, &settings(3), 40);
+        show("stops beside hiccups", found, 40);
+        assert!(found.0 >= 36 && found.1 == 0, "{found:?} {profile:?}");
+    }
+}
+
+#[test]
+fn unchanged_arms_on_a_machine_that_has_hiccups_are_not_regressed() {
+    for profile in HICCUPS {
+        unchanged(profile, None);
+    }
+}
+
 /// Gates of two arms that are alike.
 const GATES: u64 = 100;
 
