@@ -13,9 +13,9 @@
 //!   nothing else would see a slow candidate. One regressed metric is a regressed candidate.
 //! - *pass*: each metric that gates must pass at `β·w_k`, all at the same look; no correction,
 //!   as an intersection needs none. One of them has to be a quantile, and no watcher may lean to
-//!   the worse side (p below 0.20 over all of them). *Improved* is a pass of all with one that is better by more
-//!   than d. The first look never passes, unless it is the only one; the second has its
-//!   `w_k` too ([`spending::pass_weight`]). METHODS.md lets the first pass.
+//!   the worse side (p below 0.20 over all of them). *Improved* is a pass of all with one that is
+//!   better by more than d. The first look never passes, unless it is the only one; the second
+//!   has its `w_k` too ([`spending::pass_weight`]). METHODS.md lets the first pass.
 //! - else *inconclusive*: one more segment.
 //!
 //! [`response_time`] and [`error_rate`] say what these mean for their kind of metric,
