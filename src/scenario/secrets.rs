@@ -79,6 +79,9 @@ impl Secrets {
 
     /// The text with every remembered value replaced by `[redacted]`.
     pub fn redact(&self, text: &str) -> String {
+        if self.0.is_empty() {
+            return text.to_owned();
+        }
         let mut hidden = self.places(text);
         if let Some((plain, at)) = plain_url(text) {
             let found = self.places(&plain).into_iter();
@@ -177,6 +180,9 @@ fn ends_escaped(text: &str) -> bool {
 /// The text with each `%2D` that stands for a character of ASCII decoded, as anything may be
 /// encoded that need not be, and where each byte of it came from; `None` if there is none.
 fn plain_url(text: &str) -> Option<(String, Vec<usize>)> {
+    if !text.contains('%') {
+        return None;
+    }
     let escaped = |at: usize| {
         let digits = text.get(at + 1..at + 3).filter(|_| text.as_bytes()[at] == b'%')?;
         u8::from_str_radix(digits, 16).ok().filter(|byte| (b' '..0x7f).contains(byte))

@@ -631,7 +631,9 @@ fn a_generator_that_is_too_late_ends_at_its_time_and_blames_itself() {
     let run = Run::of(&scenario(&server, "GET /", "240000/s", 2));
     let took = begun.elapsed();
     let counts = run.all();
-    assert!(counts.cause(Cause::Late) > 100_000, "{}", describe(&counts));
+    // How much of it meets the ceiling on requests in flight before is the machine's affair.
+    let unsent = counts.cause(Cause::Late) + counts.cause(Cause::InFlightLimit);
+    assert!(unsent > 100_000, "{}", describe(&counts));
     check_count(counts.planned, 480_000);
     assert_eq!(run.code, 6, "{}", run.stdout);
     // 2 s, a second of grace, and the drain; all of them sent would have taken 20 s at least.

@@ -254,3 +254,26 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ledger::Batch;
+    use crate::engine::worker::made::Scene;
+
+    #[test]
+    fn what_was_due_and_not_started_when_the_schedule_is_over_is_unsent() {
+        let mut worker = Scene::asking("GET /").worker;
+        let far = worker.clock.now().0 + 3_600_000_000_000;
+        let due = [(0, 0), (1, 5), (2, far)];
+        let arrivals = due.map(|(index, at)| Arrival { index, at: Moment(at) });
+        worker.start_closing(&mut arrivals.into_iter().peekable());
+        let mut batch = Batch::default();
+        worker.ledger.take(&mut batch);
+        assert_eq!(batch.due.len(), 1, "the last one was never due");
+        let missed = batch.due[0].missed;
+        assert_eq!((batch.due[0].planned, batch.due[0].sent, missed.count), (2, 0, 2));
+        assert!(missed.lag > 0 && missed.limit > 0);
+        assert!(batch.samples.is_empty());
+    }
+}
