@@ -620,6 +620,21 @@ mod tests {
     }
 
     #[test]
+    fn failures_that_no_objective_is_about_are_no_plain_pass() {
+        for (failed, told) in
+            [(0, None), (1, Some(Severity::Warning)), (5, Some(Severity::Withholds))]
+        {
+            let mut record = fast();
+            add(&mut record, 0..60, &[Requests::ended(failed, Outcome::ServerError)]);
+            let assessment = assess(&record);
+            let found = assessment.findings.iter().find(|it| it.kind == "unjudged_failures");
+            assert_eq!(found.map(|finding| finding.severity), told, "{failed}");
+            let withheld = told == Some(Severity::Withholds);
+            assert_eq!(assessment.verdict != Verdict::Pass, withheld, "{:?}", assessment.reasons);
+        }
+    }
+
+    #[test]
     fn a_refusal_is_a_failed_request() {
         let mut record = run(60, 50.0);
         record.head.slos = vec![made::failures(FailureShare::Errors, 0.001)];

@@ -31,6 +31,7 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
     let single = [
         worked::never_worked(facts),
         worked::never_tried(facts),
+        worked::unjudged(facts),
         unsent(facts),
         in_flight_limit(facts),
         connection_limit(facts),

@@ -9,11 +9,11 @@ use std::time::Duration;
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::facts::Facts;
 use crate::analysis::findings::finding;
-use crate::analysis::wording::{count, counted};
+use crate::analysis::wording::{count, counted, percent};
 use crate::record::exchange::FailedExchange;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
-use crate::record::run::{EndReason, RunRecord, StepHead};
+use crate::record::run::{EndReason, MetricHead, RunRecord, SloHead, StepHead};
 use crate::units::format_duration;
 
 /// Kinds of failure in one sentence.
@@ -21,6 +21,9 @@ const MOST_KINDS: usize = 4;
 /// Steps in one sentence, besides the first.
 const MOST_STEPS: usize = 3;
 
+/// From these shares on, failures that no objective is about are told, and rule out a pass.
+const FEW_UNJUDGED: f64 = 0.001;
+const MANY_UNJUDGED: f64 = 0.01;
 /// Letters of an answer in a sentence.
 const EXCERPT: usize = 80;
 
@@ -308,6 +311,30 @@ fn advice(counts: &StepCounts) -> &'static str {
         }
         _ => "see the target's log for the cause",
     }
+}
+
+/// Failures that no objective is about. A few are told; more than that are no plain pass.
+pub fn unjudged(facts: &Facts) -> Option<Finding> {
+    let judges = |slo: &SloHead| match slo.metric {
+        MetricHead::Failures(_) => true,
+        MetricHead::ResponseTime { .. } => false,
+    };
+    let counts = &facts.total.counts;
+    let (ended, ok) = (counts.ended(), counts.outcome(Outcome::Ok));
+    let share = (ended - ok) as f64 / ended.max(1) as f64;
+    if share <= FEW_UNJUDGED || facts.record.head.slos.iter().any(judges) {
+        return None;
+    }
+    let severity = if share > MANY_UNJUDGED { Severity::Withholds } else { Severity::Warning };
+    let evidence = format!(
+        "{} of {} requests ({}) failed, and no objective is about failures",
+        count(ended - ok),
+        count(ended),
+        percent(share)
+    );
+    let advice = "add \"error_rate < 0.1%\" to the objectives, or expect those answers in the \
+                  step's check";
+    Some(finding("unjudged_failures", severity, evidence, advice))
 }
 
 #[cfg(test)]
