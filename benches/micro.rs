@@ -29,7 +29,7 @@ use loadgate::record::histogram::{Live, Sparse};
 use loadgate::record::interval::{Second, StepTimes};
 use loadgate::record::interval_log::{LogEncoder, parse_line};
 use loadgate::record::outcome::Outcome;
-use loadgate::record::recorder::{Due, Part, Recorder};
+use loadgate::record::recorder::{Due, Missed, Part, Recorder};
 use loadgate::record::run::{End, EndReason, RunRecord};
 use loadgate::record::sample::Sample;
 use loadgate::record::store::{self, RunWriter, StoreError};
@@ -111,6 +111,7 @@ fn sample(second: u32, number: u32, random: &mut Choices) -> Sample {
         cause: None,
         status: Some(200),
         body_bytes: 1_830,
+        repeated: false,
         limit: 10_000_000_000,
     }
 }
@@ -124,7 +125,8 @@ fn samples(second: u32, count: usize) -> Vec<Vec<Sample>> {
 }
 
 fn due(second: u32, each: u32) -> Vec<Due> {
-    let of = |step| Due { second, step: StepId(step), planned: each, sent: each };
+    let missed = Missed::default();
+    let of = |step| Due { second, step: StepId(step), planned: each, sent: each, missed };
     (0..STEPS).map(of).collect()
 }
 
@@ -426,7 +428,7 @@ mod hour {
 static DUET: LazyLock<Paired> = LazyLock::new(|| {
     let mut random = Choices::new(7, 2);
     let mut segment = || (0..60).map(|_| pair(&mut random)).collect();
-    Paired { segments: (0..5).map(|_| segment()).collect() }
+    Paired { segments: (0..5).map(|_| segment()).collect(), steps: Vec::new() }
 });
 
 fn pair(random: &mut Choices) -> Pair {

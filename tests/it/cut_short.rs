@@ -106,9 +106,10 @@ fn a_target_that_hangs_does_not_pass_because_the_run_is_cut_short() {
         assert!([3, 5, 6, 130, 143].contains(&code), "exit {code}: {signal} {method}");
         for objective in OBJECTIVES {
             let expected: &[&str] = match objective {
-                "p95 < 400ms for 90% of 1s windows" => &["missed", "inconclusive", "invalid"],
-                // One stretch of hanging, however long, is one event.
-                "p95 < 400ms" => &["missed", "inconclusive", "invalid"],
+                // One stretch of hanging, however long, is one event, but fills many windows.
+                "p95 < 400ms for 90% of 1s windows" | "p95 < 400ms" => {
+                    &["missed", "inconclusive", "invalid"]
+                }
                 // Sent they were, or they wait for a connection.
                 "unsent_rate < 5%" => &["met", "inconclusive", "invalid"],
                 _ => &["inconclusive", "invalid"],
