@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,9 +22,10 @@ fn forgetful() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
-        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let asked = Arc::new(AtomicUsize::new(0));
         for stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || answer(stream, &ASKED));
+            let asked = Arc::clone(&asked);
+            thread::spawn(move || answer(stream, &asked));
         }
     });
     port
