@@ -67,9 +67,17 @@
 //! 13. Memory is bounded by the scenario, never by the length of the run. A finished second
 //!     is on disk, so a kill costs at most the last one.
 //! 14. What comes from the target is hostile: each format of [`report`] escapes it. What
-//!     comes from the environment is secret: it is in no record, report or log.
+//!     comes from the environment is secret, but for what anybody would guess: it is in no
+//!     record, report or log.
 //! 15. Nothing is re-exported here: `loadgate::record::sample::Sample`, never
 //!     `loadgate::Sample`.
+//! 16. One request is one attempt. A repeat is counted, happens once at most, and only where
+//!     the first has surely met no open socket.
+//! 17. What was due and did not end as the scenario expects is failed, and no default
+//!     objective passes over it. A run in which a step never worked has no verdict about the
+//!     target.
+//! 18. Counts and histograms agree, by step and second; a record in which they do not is
+//!     refused.
 //!
 //! `tests/it/architecture.rs` fails when the order of the modules, 8, 9 or 15 is broken.
 #![warn(missing_docs)]
