@@ -66,7 +66,7 @@ fn kinds(counts: &StepCounts, outcome: Outcome) -> Vec<(String, u64)> {
         Outcome::Ok => Vec::new(),
         Outcome::CheckFailed | Outcome::TransportError | Outcome::Unsent => Cause::ALL
             .into_iter()
-            .filter(|cause| of(*cause) == outcome)
+            .filter(|cause| outcome_of(*cause) == outcome)
             .map(|cause| (cause.name().to_owned(), counts.cause(cause)))
             .collect(),
     };
@@ -81,13 +81,12 @@ fn by_status(counts: &StepCounts, wanted: impl Fn(u16) -> bool) -> Vec<(String, 
 }
 
 /// The outcome that a cause mostly belongs to.
-fn of(cause: Cause) -> Outcome {
+pub(super) fn outcome_of(cause: Cause) -> Outcome {
     match cause {
         Cause::InFlightLimit
         | Cause::ConnectionLimit
         | Cause::Descriptors
         | Cause::Ports
-        | Cause::RequestTooLarge
         | Cause::Late => Outcome::Unsent,
         Cause::ExtractionMissing
         | Cause::UnexpectedStatus
@@ -96,7 +95,8 @@ fn of(cause: Cause) -> Outcome {
         | Cause::NotUtf8
         | Cause::NotJson
         | Cause::TooDeep
-        | Cause::ValueTooLong => Outcome::CheckFailed,
+        | Cause::ValueTooLong
+        | Cause::RequestTooLarge => Outcome::CheckFailed,
         Cause::Refused
         | Cause::Reset
         | Cause::Closed
@@ -147,5 +147,11 @@ mod tests {
         let mut counts = counts(&[(Outcome::Ok, 500), (Outcome::ClientError, 20)]);
         counts.statuses = vec![(404, 500), (403, 20)];
         assert_eq!(named(&counts, |_| true).unwrap(), "client error × 20");
+    }
+
+    #[test]
+    fn a_request_too_long_to_be_sent_is_a_failed_check_as_the_engine_says() {
+        assert_eq!(outcome_of(Cause::RequestTooLarge), Outcome::CheckFailed);
+        assert_eq!(outcome_of(Cause::Late), Outcome::Unsent);
     }
 }

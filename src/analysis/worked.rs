@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::analysis::assessment::{Finding, Severity};
+use crate::analysis::ended::outcome_of;
 use crate::analysis::facts::Facts;
 use crate::analysis::findings::finding;
 use crate::analysis::wording::{count, counted, percent};
@@ -208,7 +209,7 @@ fn kinds(step: &StepHead, counts: &StepCounts) -> Vec<(String, u64)> {
     let by_status = statuses(counts).map(|(status, number)| (status.to_string(), number));
     let by_cause = Cause::ALL
         .into_iter()
-        .filter(|cause| !of_unsent(*cause) && *cause != Cause::UnexpectedStatus)
+        .filter(|cause| outcome_of(*cause) != Outcome::Unsent && *cause != Cause::UnexpectedStatus)
         .map(|cause| (cause.name().to_owned(), counts.cause(cause)));
     let limit = format_duration(Duration::from_millis(step.timeout_ms));
     let timeouts = (format!("no full answer within {limit}"), counts.outcome(Outcome::Timeout));
@@ -236,35 +237,6 @@ fn statuses(counts: &StepCounts) -> impl Iterator<Item = (u16, u64)> {
         500..=599 => server,
         _ => other,
     })
-}
-
-fn of_unsent(cause: Cause) -> bool {
-    match cause {
-        Cause::InFlightLimit
-        | Cause::ConnectionLimit
-        | Cause::Descriptors
-        | Cause::Ports
-        | Cause::Late => true,
-        Cause::Refused
-        | Cause::Reset
-        | Cause::Closed
-        | Cause::Unreachable
-        | Cause::Malformed
-        | Cause::TooLarge
-        | Cause::ExtractionMissing
-        | Cause::UnexpectedStatus
-        | Cause::BadField
-        | Cause::BadLength
-        | Cause::BadChunk
-        | Cause::HeadTooLarge
-        | Cause::RequestTooLarge
-        | Cause::EmptyBody
-        | Cause::Compressed
-        | Cause::NotUtf8
-        | Cause::NotJson
-        | Cause::TooDeep
-        | Cause::ValueTooLong => false,
-    }
 }
 
 /// Why a value could not be kept of an answer that was expected.
