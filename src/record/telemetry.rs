@@ -49,6 +49,9 @@ pub struct TargetSecond {
     pub second: u32,
     /// CPU time of the target and everything it started, in seconds per second.
     pub cpu: Option<f64>,
+    /// The part of it that was spent in the kernel, in steps of a clock tick (10 ms mostly).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_system: Option<f64>,
     /// Resident memory in bytes.
     pub rss: Option<u64>,
     /// Open file descriptors.

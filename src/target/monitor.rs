@@ -128,8 +128,8 @@ struct Desk {
     events: Sender<TargetEvent>,
     said: mpsc::Sender<Scrape>,
     sampler: TreeSampler,
-    /// CPU time at the last sample, and when that was.
-    before: Option<(Duration, Instant)>,
+    /// What was used at the last sample, and when that was.
+    before: Option<(TreeUsage, Instant)>,
     /// When the next second is over.
     next: Instant,
     /// The second whose scrape is under way.
@@ -155,7 +155,7 @@ impl Desk {
         }
         self.send_waiting();
         let now = Instant::now();
-        let (usage, cpu) = self.sample(now);
+        let (usage, cpu, cpu_system) = self.sample(now);
         let over = whole_seconds(self.start, now);
         self.next = self.start + over + SECOND;
         let Some(second) = over.as_secs().checked_sub(1) else { return };
@@ -163,6 +163,7 @@ impl Desk {
         self.waiting = Some(TargetSecond {
             second,
             cpu,
+            cpu_system,
             rss: usage.map(|usage| usage.rss),
             descriptors: usage.map(|usage| usage.descriptors),
             threads: usage.map(|usage| usage.threads),
@@ -174,16 +175,20 @@ impl Desk {
         }
     }
 
-    /// What the processes use, and their CPU time per second since the last sample.
-    fn sample(&mut self, now: Instant) -> (Option<TreeUsage>, Option<f64>) {
+    /// What the processes use, and their CPU time per second since the last sample, all of it
+    /// and what the kernel spent of it.
+    fn sample(&mut self, now: Instant) -> (Option<TreeUsage>, Option<f64>, Option<f64>) {
         let tree = self.monitor.watch.as_ref().map(Watch::tree);
         let usage = tree.and_then(|tree| self.sampler.sample(tree));
-        let after = usage.map(|usage| (usage.cpu, now));
-        let cpu = self.before.zip(after).map(|((cpu, then), (cpu_now, now))| {
-            cpu_now.saturating_sub(cpu).as_secs_f64() / now.duration_since(then).as_secs_f64()
-        });
+        let after = usage.map(|usage| (usage, now));
+        let (before, since) = (self.before, self.before.map(|(_, then)| now.duration_since(then)));
+        let per_second = |of: fn(&TreeUsage) -> Duration| {
+            let used = of(&after?.0).saturating_sub(of(&before?.0));
+            Some(used.as_secs_f64() / since?.as_secs_f64()).filter(|share| share.is_finite())
+        };
+        let (cpu, system) = (per_second(|usage| usage.cpu), per_second(|usage| usage.system));
         self.before = after;
-        (usage, cpu.filter(|cpu| cpu.is_finite()))
+        (usage, cpu, system)
     }
 
     /// Adds what a scrape says to the second that it belongs to.

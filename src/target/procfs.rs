@@ -21,6 +21,8 @@ pub struct ProcessTree {
 pub struct TreeUsage {
     /// CPU time since the first sample and before; never falls, also when processes end.
     pub cpu: Duration,
+    /// The part of it that the kernel spent for them, in steps of a clock tick.
+    pub system: Duration,
     /// Resident memory in bytes. Pages that processes share are counted in each of them.
     pub rss: u64,
     /// Open file descriptors.
@@ -55,6 +57,8 @@ mod system {
     use std::sync::OnceLock;
     use std::time::Duration;
 
+    use nix::time::{clock_getcpuclockid, clock_gettime};
+    use nix::unistd::Pid;
     use procfs::process::{Process, Stat, all_processes};
 
     use super::{ProcessTree, TreeUsage};
@@ -67,12 +71,26 @@ mod system {
     /// Adds up what a process tree uses, from one sample to the next.
     #[derive(Debug, Default)]
     pub struct TreeSampler {
-        /// Ticks of the tree so far.
-        total: u64,
-        /// Ticks that the last sample added up to, including those of waited-for children.
+        cpu: Total,
+        system: Total,
+    }
+
+    /// CPU time of a tree in nanoseconds.
+    #[derive(Debug, Default)]
+    struct Total {
+        /// So far.
+        sum: u64,
+        /// What the last sample added up to, including waited-for children.
         last: u64,
-        /// Own ticks of each process in the last sample.
+        /// Own time of each process in the last sample.
         own: HashMap<Identity, u64>,
+    }
+
+    /// The same at one moment.
+    #[derive(Debug, Default)]
+    struct Used {
+        own: HashMap<Identity, u64>,
+        waited: u64,
     }
 
     /// A process id is used again, but not with the same start.
@@ -80,35 +98,38 @@ mod system {
 
     impl TreeSampler {
         /// What the tree uses now; `None` when there is none.
-        ///
-        /// Ticks of a process that ended come back as its parent's ticks of waited-for
-        /// children, so the sum over the tree keeps them. Where the parent does not wait
-        /// (`SIGCHLD` ignored) the sum falls; then what the others used counts.
         pub fn sample(&mut self, tree: ProcessTree) -> Option<TreeUsage> {
             let census = (0..ATTEMPTS).map(|_| Census::take(tree)).find(|c| c.consistent);
-            self.absorb(census.unwrap_or_else(|| Census::take(tree)))
-        }
-
-        fn absorb(&mut self, census: Census) -> Option<TreeUsage> {
-            if census.own.is_empty() {
+            let census = census.unwrap_or_else(|| Census::take(tree));
+            if census.cpu.own.is_empty() {
                 return None;
             }
+            let cpu = Duration::from_nanos(self.cpu.absorb(census.cpu));
+            let system = Duration::from_nanos(self.system.absorb(census.system)).min(cpu);
+            Some(TreeUsage { cpu, system, ..census.usage })
+        }
+    }
+
+    impl Total {
+        /// Time of a process that ended comes back as its parent's time of waited-for children,
+        /// so the sum over the tree keeps it. Where the parent does not wait (`SIGCHLD`
+        /// ignored) the sum falls; then what the others used counts.
+        fn absorb(&mut self, used: Used) -> u64 {
             let before = |process| self.own.get(process).copied().unwrap_or(0);
-            let others: u64 =
-                census.own.iter().map(|(p, ticks)| ticks.saturating_sub(before(p))).sum();
-            self.total += others.max(census.ticks.saturating_sub(self.last));
-            self.last = census.ticks;
-            self.own = census.own;
-            Some(TreeUsage { cpu: from_ticks(self.total), ..census.usage })
+            let others: u64 = used.own.iter().map(|(p, own)| own.saturating_sub(before(p))).sum();
+            let sum = used.own.values().sum::<u64>() + used.waited;
+            self.sum += others.max(sum.saturating_sub(self.last));
+            self.last = sum;
+            self.own = used.own;
+            self.sum
         }
     }
 
     /// One look at the tree.
     #[derive(Default)]
     struct Census {
-        /// Own ticks and those of waited-for children.
-        ticks: u64,
-        own: HashMap<Identity, u64>,
+        cpu: Used,
+        system: Used,
         usage: TreeUsage,
         /// Whether no process ended between being listed and being read.
         consistent: bool,
@@ -123,7 +144,7 @@ mod system {
             let below = descendants(top);
             match (tree.supervisor, read(top)) {
                 (None, Some((process, stat))) => census.add(&process, &stat),
-                (Some(_), Some((_, stat))) => census.ticks += waited(&stat),
+                (Some(_), Some((_, stat))) => census.add_waited(&stat),
                 (_, None) => return census,
             }
             for pid in below {
@@ -136,13 +157,20 @@ mod system {
         }
 
         fn add(&mut self, process: &Process, stat: &Stat) {
-            let own = stat.utime + stat.stime;
-            self.ticks += own + waited(stat);
-            self.own.insert((stat.pid, stat.starttime), own);
+            let own = exact(stat.pid).unwrap_or_else(|| nanos(stat.utime + stat.stime));
+            self.cpu.own.insert((stat.pid, stat.starttime), own);
+            self.system.own.insert((stat.pid, stat.starttime), nanos(stat.stime));
+            self.add_waited(stat);
             self.usage.rss += stat.rss * procfs::page_size();
             self.usage.threads += stat.num_threads.unsigned_abs();
             // Not ours to see when the target changed its user.
             self.usage.descriptors += process.fd_count().unwrap_or(0) as u64;
+        }
+
+        fn add_waited(&mut self, stat: &Stat) {
+            let ticks = |ticks: i64| nanos(ticks.max(0).unsigned_abs());
+            self.cpu.waited += ticks(stat.cutime) + ticks(stat.cstime);
+            self.system.waited += ticks(stat.cstime);
         }
     }
 
@@ -152,12 +180,16 @@ mod system {
         Some((process, stat))
     }
 
-    fn waited(stat: &Stat) -> u64 {
-        (stat.cutime.max(0) + stat.cstime.max(0)).unsigned_abs()
+    /// The scheduler's own sum of a process's CPU time, threads that ended included: `/proc`
+    /// rounds the same figure down to clock ticks, which are a percent of a second.
+    fn exact(pid: i32) -> Option<u64> {
+        let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?;
+        let time = Duration::from(clock_gettime(clock).ok()?);
+        u64::try_from(time.as_nanos()).ok().filter(|nanos| *nanos > 0)
     }
 
-    fn from_ticks(ticks: u64) -> Duration {
-        Duration::from_secs_f64(ticks as f64 / procfs::ticks_per_second() as f64)
+    fn nanos(ticks: u64) -> u64 {
+        ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1))
     }
 
     /// All processes below `top`, parents before their children.
@@ -279,18 +311,16 @@ mod system {
             assert!(kept.abs_diff(fresh) <= Duration::from_millis(20), "{kept:?}, not {fresh:?}");
         }
 
-        /// Looks at a tree: (pid, own ticks) of each process, and ticks of waited-for ones.
+        /// Looks at a tree: (pid, own time) of each process, and the time of waited-for ones.
         #[track_caller]
-        fn total(sampler: &mut TreeSampler, own: &[(i32, u64)], waited: u64, expected: u64) {
-            let own: HashMap<_, _> = own.iter().map(|(pid, ticks)| ((*pid, 0), *ticks)).collect();
-            let ticks = own.values().sum::<u64>() + waited;
-            sampler.absorb(Census { ticks, own, ..Census::default() });
-            assert_eq!(sampler.total, expected);
+        fn total(sum: &mut Total, own: &[(i32, u64)], waited: u64, expected: u64) {
+            let own: HashMap<_, _> = own.iter().map(|(pid, time)| ((*pid, 0), *time)).collect();
+            assert_eq!(sum.absorb(Used { own, waited }), expected);
         }
 
         #[test]
         fn the_total_follows_births_and_deaths() {
-            let mut sampler = TreeSampler::default();
+            let mut sampler = Total::default();
             total(&mut sampler, &[(1, 100)], 50, 150);
             total(&mut sampler, &[(1, 110), (2, 500)], 50, 660);
             // 2 used 40 more, ended and was waited for.
