@@ -61,15 +61,23 @@ pub fn least(facts: &Facts, seconds: &[u32], step: Option<u16>) -> Sparse {
     if held.is_empty() {
         return pooled::of_scope(facts.record, seconds, step).times.least;
     }
-    let calm = pooled::of_scope(facts.record, &free, step).times.least;
-    let mut all = calm.buckets().to_vec();
+    let of = |seconds: &[u32]| pooled::of_scope(facts.record, seconds, step).times.least;
+    // All of a long run is put together already; each objective asks for it.
+    let whole = facts.pool(step).filter(|_| seconds.len() == facts.judged.seconds.len());
+    let calm = whole.map_or_else(|| of(&free), |pool| pool.times.least.clone());
+    let mut counts: BTreeMap<u64, u64> = calm.buckets().iter().copied().collect();
     for second in held {
         let by = later(second);
-        let pool = pooled::of_scope(facts.record, &[second], step);
-        let buckets = pool.times.least.buckets().iter();
-        all.extend(buckets.map(|(micros, count)| (micros.saturating_sub(by), *count)));
+        for (micros, count) in of(&[second]).buckets() {
+            if whole.is_some() {
+                let known = counts.entry(*micros).or_default();
+                *known = known.saturating_sub(*count);
+            }
+            let moved = counts.entry(micros.saturating_sub(by)).or_default();
+            *moved = moved.saturating_add(*count);
+        }
     }
-    Sparse::from_counts(all)
+    Sparse::from_counts(counts.into_iter().filter(|(_, count)| *count > 0))
 }
 
 /// By how much responses to requests of a second may have been read late, in microseconds.
