@@ -17,20 +17,18 @@ against 1.10 times the baseline's of the duet before, and a Mann-Whitney test on
 times of the pair (p < 0.01, candidate slower). And the noise model behind the simulated gates
 is fitted to them (scripts/noise_model.py).
 """
-import base64
 import collections
 import contextlib
 import json
 import math
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
-import zlib
 
 import noise_model
-from measuring import API, LOADGATE, answers, flag, free_port, need_loadgate, publish, start, table, token
+from histograms import ARMS, by_second, is_slower, of_segments, p99, pooled, quantile
+from measuring import API, LOADGATE, answers, flag, free_port, in_turns, need_loadgate, publish, start, table, token
 
 SEGMENT, RATE = flag("segment", 12), flag("rate", 100)
 # Five segments at this rate are too short to decide p99; a pilot would say so.
@@ -39,7 +37,6 @@ WARMUP, SEGMENTS = 3, 5
 PATH = "/orders?limit=20"
 CPU_MS = 1.5
 LABELS = {"same": "unchanged", "slower": "15 % longer", "frozen": "250 ms freeze every 10 s"}
-ARMS = ("baseline", "candidate")
 # Quantiles that have requests enough beyond them in a single second.
 MODELLED = (.5, .9)
 DEFAULTS = {"same": 30, "slower": 20, "frozen": 10}
@@ -71,20 +68,12 @@ def main():
     publish("duets", f"{text}\n\n{others([one['arms'] for one in same])}\n\n{model(same)}")
 
 
-def in_turns(wanted):
-    """The kinds evenly mixed, so that a change of the machine meets all of them."""
-    places = [((seed - .5) / number, kind, seed) for kind, number in wanted.items() for seed in range(1, number + 1)]
-    return [(kind, seed) for _, kind, seed in sorted(places)]
-
-
 def duet(kind, env, seed):
     with tempfile.TemporaryDirectory() as folder:
         said, record, found = played(folder, env, seed, SEGMENTS)
         comparison = said["comparison"]
-        seconds = [{arm: by_second(found / segment["folder"] / arm, record) for arm in ARMS}
-                   for segment in record["segments"]]
-        arms = {arm: sum((counts for segment in seconds for counts in segment[arm].values()), collections.Counter())
-                for arm in ARMS}
+        seconds = of_segments(found, record)
+        arms = pooled(seconds)
         ratios = {metric["name"]: metric["estimate"] for metric in comparison["metrics"]}
         print(f"{kind} {seed}: {comparison['ruling']}, {len(record['segments'])} segments,",
               {name: f"{(found or {}).get('value', math.nan):.3f}" for name, found in ratios.items()}, file=sys.stderr)
@@ -133,7 +122,7 @@ def service_ms():
     lower quartile, as these requests waited for nobody."""
     with tempfile.TemporaryDirectory() as folder:
         _, record, found = played(folder, {}, 0, 1)
-        arm = by_second(found / record["segments"][0]["folder"] / "baseline", record, "service")
+        arm = by_second(found, record, record["segments"][0], "baseline", "service")
         return quantile(sum(arm.values(), collections.Counter()), .25) / 1e3
 
 
@@ -149,17 +138,6 @@ def row(label, duets):
 def spread(duets, name):
     values = sorted(one["ratios"][name]["value"] for one in duets if one["ratios"].get(name))
     return f"{values[0]:.3f} to {values[-1]:.3f}" if values else "–"
-
-
-def by_second(folder, record, what="response"):
-    """The judged times of an arm in a segment, second by second: microseconds to count."""
-    counts = {}
-    judged = range(record["warmup_seconds"], record["warmup_seconds"] + record["judged_seconds"])
-    for line in (folder / "intervals.hlog").read_text().splitlines():
-        found = re.match(rf"Tag=[^,]*\.{what},([\d.]+),[^,]*,[^,]*,(.*)", line)
-        if found and float(found[1]) in judged:
-            counts.setdefault(int(float(found[1])), collections.Counter()).update(decoded(found[2]))
-    return counts
 
 
 def levels(segments, share):
@@ -180,31 +158,6 @@ def model(duets):
             "says what they mean, and how well made-up noise is found again):\n\n" + table(noise_model.HEADS, rows))
 
 
-def decoded(payload):
-    """A compressed V2 histogram of three figures."""
-    plain = zlib.decompress(base64.b64decode(payload)[8:])[40:]
-    counts, index, at = {}, 0, 0
-    while at < len(plain):
-        value = shift = 0
-        while True:
-            byte = plain[at]
-            at += 1
-            value |= (byte if shift == 56 else byte & 0x7F) << shift
-            shift += 7
-            if shift > 56 or not byte & 0x80:
-                break
-        number = (value >> 1) ^ -(value & 1)
-        if number > 0:
-            counts[low(index)] = counts.get(low(index), 0) + number
-        index += -number if number < 0 else 1
-    return counts
-
-
-def low(index):
-    bucket = max(index // 1024 - 1, 0)
-    return (index - bucket * 1024) << bucket
-
-
 def others(pairs):
     """What common ways of comparing say of the unchanged builds."""
     stored = sum(p99(now["candidate"]) > 1.1 * p99(before["baseline"]) for before, now in zip(pairs, pairs[1:]))
@@ -212,33 +165,6 @@ def others(pairs):
     rows = [["p99 of this run > 1.10 x stored p99 of the run before", max(len(pairs) - 1, 0), stored],
             ["Mann-Whitney on all response times, p < 0.01, slower", len(pairs), ranks]]
     return "The same unchanged builds, judged in other ways:\n\n" + table(["way", "comparisons", "false alarms"], rows)
-
-
-def p99(counts):
-    return quantile(counts, .99)
-
-
-def quantile(counts, share):
-    wanted, seen = share * sum(counts.values()), 0
-    for value, count in sorted(counts.items()):
-        seen += count
-        if seen >= wanted:
-            return value
-    return math.nan
-
-
-def is_slower(a, b):
-    """One-sided Mann-Whitney test with ties, as a normal variable."""
-    na, nb = sum(a.values()), sum(b.values())
-    below = u = ties = 0
-    for value in sorted({*a, *b}):
-        ca, cb = a.get(value, 0), b.get(value, 0)
-        u += cb * (below + ca / 2)
-        below += ca
-        ties += (ca + cb) ** 3 - (ca + cb)
-    n = na + nb
-    variance = na * nb / 12 * ((n + 1) - ties / (n * (n - 1)))
-    return (u - na * nb / 2) / math.sqrt(variance) > 2.326
 
 
 main()

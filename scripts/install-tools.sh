@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs the load generators that scripts/cost.py and scripts/truth.py compare with, and
-# the server they load:
+# Installs the load generators that scripts/cost.py, scripts/truth.py and scripts/gate.py
+# compare with, and servers to load:
 #   bash scripts/install-tools.sh [FOLDER]        (default: target/tools)
-# nginx, wrk, h2load, hey by apt; oha by cargo and autocannon by npm, both into FOLDER.
+# nginx, wrk, h2load, hey by apt; oha by cargo, autocannon by npm, and k6, vegeta and
+# nats-server by go, all of these into FOLDER.
 # What is there already is left alone. What could not be installed is named at the end;
 # the scripts then do without it.
 set -uo pipefail
@@ -30,12 +31,21 @@ by_npm() { # by_npm COMMAND
     ln -sf "../npm/node_modules/.bin/$1" "$folder/bin/$1" || missing+=("$1 (npm install $1)")
 }
 
+by_go() { # by_go COMMAND MODULE
+  [ -x "$folder/bin/$1" ] && return
+  command -v go >/dev/null || { missing+=("$1 (go is not there: https://go.dev/dl)"); return; }
+  GOBIN="$folder/bin" go install "$2" || missing+=("$1 (go install $2)")
+}
+
 by_apt nginx nginx-light
 by_apt wrk wrk
 by_apt h2load nghttp2-client
 by_apt hey hey
 by_npm autocannon
 by_cargo oha
+by_go k6 go.k6.io/k6/v2@latest
+by_go vegeta github.com/tsenart/vegeta/v12@latest
+by_go nats-server github.com/nats-io/nats-server/v2@latest
 
 for tool in "${missing[@]}"; do echo "not installed: $tool" >&2; done
 echo "tools of this machine are in $folder/bin; the scripts look there and on the PATH"

@@ -324,3 +324,10 @@ def flag(name, default):
     """--name=VALUE"""
     given = [text.split("=", 1)[1] for text in sys.argv[1:] if text.startswith(f"--{name}=")]
     return type(default)(given[-1]) if given else default
+
+
+def in_turns(wanted):
+    """The kinds evenly mixed, with a seed for each, so that a change of the machine meets all
+    of them. `wanted`: how many of each kind."""
+    places = [((seed - .5) / number, kind, seed) for kind, number in wanted.items() for seed in range(1, number + 1)]
+    return [(kind, seed) for _, kind, seed in sorted(places)]

@@ -8,6 +8,7 @@ import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, flagFrom, numberFrom } from './env.js';
 import { seededRandom } from './random.js';
+import { ROUTES } from './routes.js';
 
 // Three times the half millisecond of /ping would drown in the noise, so a
 // request counts as at least this long when it is multiplied.
@@ -18,6 +19,7 @@ const MAX_SECONDS = 2_000_000;
 
 export function faultsFrom(env) {
   const faults = {
+    route: routeFrom(env),
     slowFactor: numberFrom(env, 'FAULT_SLOW_FACTOR', { fallback: 1, min: 1, max: 1000 }),
     slowMs: numberFrom(env, 'FAULT_SLOW_MS', { max: 600_000 }),
     cpuMs: numberFrom(env, 'FAULT_CPU_MS', { max: 60_000 }),
@@ -33,6 +35,13 @@ export function faultsFrom(env) {
   return faults;
 }
 
+/** The only route whose requests suffer, or null for all of them. */
+function routeFrom(env) {
+  const route = (env.FAULT_ROUTE ?? '').trim();
+  if (route === '' || ROUTES.includes(route)) return route || null;
+  throw new ConfigError(`FAULT_ROUTE must be one of "${ROUTES.join('", "')}", not "${route}"`);
+}
+
 function checkFreezes({ freezeMs, freezeEveryS }) {
   if (freezeMs > 0 !== freezeEveryS > 0) {
     throw new ConfigError('FAULT_FREEZE_MS and FAULT_FREEZE_EVERY_S only work together');
@@ -42,14 +51,21 @@ function checkFreezes({ freezeMs, freezeEveryS }) {
   }
 }
 
-/** Adds what each request to the routes of `scope` suffers; nothing if no fault is set. */
+/** Adds what the requests to `scope` suffer, or those to one route of it; nothing if no fault is set. */
 export function addRequestFaults(scope, faults) {
-  const { cpuMs, leakKb, failShare, slowFactor, slowMs } = faults;
-  if (cpuMs > 0) scope.addHook('onRequest', async () => burnCpu(cpuMs));
-  if (leakKb > 0) addLeak(scope, leakKb);
+  const { route, cpuMs, leakKb, failShare, slowFactor, slowMs } = faults;
+  const suffers = (request) => route === null || `${request.method} ${request.routeOptions.url}` === route;
+  if (cpuMs > 0) addCpu(scope, suffers, cpuMs);
+  if (leakKb > 0) addLeak(scope, suffers, leakKb);
   // Before the failures: hooks added earlier also run for the requests that fail.
-  if (slowFactor > 1 || slowMs > 0) addSlowness(scope, slowFactor, slowMs);
-  if (failShare > 0) addFailures(scope, failShare);
+  if (slowFactor > 1 || slowMs > 0) addSlowness(scope, suffers, slowFactor, slowMs);
+  if (failShare > 0) addFailures(scope, suffers, failShare);
+}
+
+function addCpu(scope, suffers, milliseconds) {
+  scope.addHook('onRequest', async (request) => {
+    if (suffers(request)) burnCpu(milliseconds);
+  });
 }
 
 function burnCpu(milliseconds) {
@@ -57,28 +73,29 @@ function burnCpu(milliseconds) {
   while (performance.now() < end);
 }
 
-function addLeak(scope, kilobytes) {
+function addLeak(scope, suffers, kilobytes) {
   const retained = [];
   const doubles = Math.round((kilobytes * 1024) / 8);
   // Fractions are stored in place on the heap, 8 bytes each, where
   // nodejs_heap_size_used_bytes shows them; a Buffer would lie outside of it.
-  scope.addHook('onRequest', async () => {
-    retained.push(new Array(doubles).fill(0.5));
+  scope.addHook('onRequest', async (request) => {
+    if (suffers(request)) retained.push(new Array(doubles).fill(0.5));
   });
 }
 
-function addSlowness(scope, factor, addedMs) {
+function addSlowness(scope, suffers, factor, addedMs) {
   scope.addHook('onSend', async (request, reply, payload) => {
+    if (!suffers(request)) return payload;
     const spentMs = Math.max(reply.elapsedTime, SLOW_FLOOR_MS);
     await sleep(spentMs * (factor - 1) + addedMs);
     return payload;
   });
 }
 
-function addFailures(scope, share) {
+function addFailures(scope, suffers, share) {
   const random = seededRandom(FAIL_SEED);
   scope.addHook('onRequest', async (request, reply) => {
-    if (random() >= share) return;
+    if (!suffers(request) || random() >= share) return;
     // Sent, not thrown: a stack trace in the log for each would be a fault of its own.
     return reply.code(500).send({ statusCode: 500, error: 'Internal Server Error', message: 'FAULT_FAIL_SHARE' });
   });

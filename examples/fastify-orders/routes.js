@@ -3,6 +3,9 @@
 
 import { passwordMatches, UNMATCHABLE_HASH } from './passwords.js';
 
+/** Every route of this file, as FAULT_ROUTE names them. */
+export const ROUTES = ['GET /ping', 'POST /login', 'GET /orders', 'GET /orders/:id', 'POST /orders'];
+
 const TOKEN_LIFETIME = '1h';
 const MAX_INT = 2 ** 31 - 1;
 const ORDER_FIELDS = 'id, sku, quantity, status, created_at AS "createdAt"';

@@ -7,6 +7,7 @@ import { buildApp } from '../app.js';
 import { openDatabase } from '../db.js';
 import { ConfigError, serviceConfig } from '../env.js';
 import { faultsFrom } from '../faults.js';
+import { ROUTES } from '../routes.js';
 import { ORDERS, PASSWORD, seedDatabase, TENANTS, USERS } from '../seed.js';
 
 const config = serviceConfig({ LOG_LEVEL: 'silent' });
@@ -275,6 +276,46 @@ test('FAULT_LEAK_KB keeps memory on the heap', async () => {
   });
 });
 
+/** The answer of each route, by its name, to a request that works. */
+async function statuses(on, headers) {
+  const payloads = {
+    'POST /login': { email: 'user1@orders.test', password: PASSWORD },
+    'POST /orders': { sku: 'SKU-1', quantity: 1 },
+  };
+  const { orders } = (await app.inject({ url: '/orders?limit=1', headers })).json();
+  const found = {};
+  for (const route of ROUTES) {
+    const [method, pattern] = route.split(' ');
+    const url = pattern.replace(':id', orders[0].id);
+    found[route] = (await on.inject({ method, url, headers, payload: payloads[route] })).statusCode;
+  }
+  return found;
+}
+
+test('FAULT_ROUTE leaves the faults to one route, whichever it is', async () => {
+  const headers = await login(1);
+  const fine = await statuses(app, headers);
+  assert.ok(Object.values(fine).every((status) => status < 300), JSON.stringify(fine));
+  for (const route of ROUTES) {
+    await withFaults({ FAULT_ROUTE: route, FAULT_FAIL_SHARE: '1' }, async (faulty) => {
+      assert.deepEqual(await statuses(faulty, headers), { ...fine, [route]: 500 });
+    });
+  }
+});
+
+test('FAULT_ROUTE holds for CPU, slowness and memory too', async () => {
+  await withFaults({ FAULT_ROUTE: 'GET /ping', FAULT_CPU_MS: '300', FAULT_SLOW_MS: '300' }, async (faulty) => {
+    assert.ok((await timed(faulty, '/orders')).ms < 300);
+    assert.ok((await timed(faulty, '/ping')).ms >= 600);
+  });
+  await withFaults({ FAULT_ROUTE: 'GET /ping', FAULT_LEAK_KB: '1024' }, async (faulty) => {
+    const before = process.memoryUsage().heapUsed;
+    for (let index = 0; index < 100; index += 1) await timed(faulty, '/orders');
+    const grownMb = (process.memoryUsage().heapUsed - before) / 2 ** 20;
+    assert.ok(grownMb < 80, `${grownMb} MB`);
+  });
+});
+
 test('FAULT_NEVER_READY keeps /health at 503 while the API works', async () => {
   await withFaults({ FAULT_NEVER_READY: '1' }, async (faulty) => {
     assert.equal((await timed(faulty, '/health')).status, 503);
@@ -288,6 +329,7 @@ test('variables that make no sense are refused by name', () => {
     { FAULT_SLOW_MS: '-1' },
     { FAULT_CPU_MS: 'much' },
     { FAULT_NEVER_READY: 'maybe' },
+    { FAULT_ROUTE: 'GET /orders/7' },
     { FAULT_FREEZE_MS: '100' },
     { FAULT_FREEZE_MS: '1000', FAULT_FREEZE_EVERY_S: '1' },
   ];
@@ -296,6 +338,7 @@ test('variables that make no sense are refused by name', () => {
       return error instanceof ConfigError && error.message.includes(Object.keys(variables)[0]);
     });
   }
+  assert.throws(() => faultsFrom({ FAULT_ROUTE: 'GET /order' }), /one of .*"GET \/orders\/:id".*, not "GET \/order"/);
   assert.throws(() => serviceConfig({ PORT: '65536' }), /PORT/);
   assert.throws(() => serviceConfig({ LOG_LEVEL: 'loud' }), /LOG_LEVEL/);
 });
