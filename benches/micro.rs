@@ -442,7 +442,7 @@ fn arm_second(random: &mut Choices) -> ArmSecond {
         times.record_nanos(made.ended.0 - made.intended.0);
     }
     let errors = random.bits() % 3;
-    ArmSecond { response: times.to_sparse(), requests: 2_000, errors }
+    ArmSecond { response: times.to_sparse(), requests: 2_000, errors, cpu_ns: None }
 }
 
 /// The last look of a duet at the four usual metrics: at most 50 ms.

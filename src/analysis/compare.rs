@@ -44,6 +44,7 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
             unanswered::explain(metric, baseline, candidate);
         }
     }
+    idle(duet, &mut metrics);
     let ruling = overall(&looks, &metrics);
     let candidate = assess(&arms.candidate.run);
     let baseline = assess(&arms.baseline.run);
@@ -68,6 +69,21 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
         candidate,
         metrics,
     })
+}
+
+/// What was taken off the CPU time, for whoever reads it.
+fn idle(duet: &DuetRecord, metrics: &mut [MetricResult]) {
+    let Some(idle) = duet.file.idle else { return };
+    let is_cpu =
+        |it: &&mut MetricResult| it.metric == GateMetric::CpuPerRequest && it.note.is_none();
+    for metric in metrics.iter_mut().filter(is_cpu) {
+        metric.note = Some(format!(
+            "when idle the baseline uses {} of a core and the candidate {}; the baseline's is taken \
+             off both",
+            wording::percent(idle.baseline),
+            wording::percent(idle.candidate)
+        ));
+    }
 }
 
 /// Both arms' judged seconds, joined.
@@ -150,7 +166,7 @@ fn lag_decides(duet: &DuetRecord, arms: &Arms, metrics: &[MetricResult]) -> Vec<
     let tolerance = duet.file.settings.tolerance;
     let large = |metric: &&MetricResult| match metric.metric {
         GateMetric::ResponseTime(share) => lag_share(arms, share) > tolerance,
-        GateMetric::ErrorRate => false,
+        GateMetric::ErrorRate | GateMetric::CpuPerRequest | GateMetric::SlowRequests => false,
     };
     let doubtful: Vec<&MetricResult> =
         metrics.iter().filter(large).filter(|m| m.ruling != Ruling::Inconclusive).collect();
@@ -255,17 +271,21 @@ fn missed(metric: &MetricResult) -> String {
     let name = &metric.name;
     match (metric.smallest_visible, metric.metric) {
         (None, _) => format!("{name}: no change, however large, could have been seen"),
-        (Some(smallest), GateMetric::ResponseTime(_)) if !metric.gates => format!(
-            "{name} only watched: all requests taking {} longer would have been called regressed; \
+        (Some(smallest), GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest)
+            if !metric.gates =>
+        {
+            format!(
+                "{name} only watched: all requests taking {} longer would have been called regressed; \
              less may have gone unseen",
-            wording::percent(smallest)
-        ),
-        (Some(smallest), GateMetric::ResponseTime(_)) => format!(
+                wording::percent(smallest)
+            )
+        }
+        (Some(smallest), GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest) => format!(
             "{name}: a true change below +{} would have been missed more often than in 1 of 20 \
              cases",
             wording::percent(smallest)
         ),
-        (Some(smallest), GateMetric::ErrorRate) => format!(
+        (Some(smallest), GateMetric::ErrorRate | GateMetric::SlowRequests) => format!(
             "{name}: a difference below {} of the requests would not have been seen",
             wording::percent(smallest)
         ),
@@ -306,7 +326,13 @@ fn over_time(paired: &Paired, metrics: &[MetricResult]) -> RatioSeries {
         .iter()
         .filter_map(|metric| match (metric.metric, &metric.step) {
             (GateMetric::ResponseTime(share), None) => Some(share),
-            (GateMetric::ResponseTime(_) | GateMetric::ErrorRate, _) => None,
+            (
+                GateMetric::ResponseTime(_)
+                | GateMetric::ErrorRate
+                | GateMetric::CpuPerRequest
+                | GateMetric::SlowRequests,
+                _,
+            ) => None,
         })
         .collect();
     let measured = Measured::new(paired, paired.segments.len());

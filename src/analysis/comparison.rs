@@ -37,6 +37,9 @@ pub struct ArmSecond {
     /// Those that did not end as the scenario expects; a refusal that it does not expect is
     /// one of them.
     pub errors: u64,
+    /// CPU time that the target used in it, without what it uses when idle, in nanoseconds;
+    /// `None` where nobody knows, and of a step.
+    pub cpu_ns: Option<u64>,
 }
 
 /// How one metric came out.
@@ -69,6 +72,8 @@ pub enum Rule {
     Beyond,
     /// Sign-flip test on error counts.
     SignFlip,
+    /// Segments' ratios of the CPU time per request.
+    Starts,
 }
 
 /// A ratio with the interval in which the gate believes it to be.
@@ -131,7 +136,7 @@ pub struct MetricResult {
     pub gates: bool,
     /// How it came out.
     pub ruling: Ruling,
-    /// The baseline's value: ms, or a share.
+    /// The baseline's value: ms of time or of CPU time, or a share.
     pub baseline: Option<f64>,
     /// The candidate's value, in the same unit.
     pub candidate: Option<f64>,

@@ -32,7 +32,8 @@ pub fn holm_weighted(weighted: &[(f64, f64)], alpha: f64) -> Vec<Held> {
     let mut failed = false;
     for place in order {
         let (p, weight) = weighted[place];
-        let level = alpha * weight / left;
+        // Nothing is left to spend where nothing weighs anything.
+        let level = if left > 0.0 { alpha * weight / left } else { 0.0 };
         failed |= p >= level;
         held[place] = Held { level, rejected: !failed };
         left -= if failed { 0.0 } else { weight };

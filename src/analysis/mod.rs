@@ -20,6 +20,7 @@ pub mod exposed;
 pub mod facts;
 pub mod failures;
 pub mod findings;
+pub mod forecast;
 pub mod gate;
 pub mod hints;
 pub mod history;

@@ -36,25 +36,51 @@ pub fn paired(duet: &DuetRecord, times: Times) -> Paired {
     Paired { segments: of(None), steps: heads.iter().enumerate().map(step).collect() }
 }
 
-/// The judged seconds of one segment, side by side.
-pub fn pairs(file: &DuetFile, segment: &Segment, times: Times) -> Vec<Pair> {
-    pairs_of(file, segment, times, None)
+/// The judged seconds of one segment, side by side, with those of its steps.
+pub fn of_segment(file: &DuetFile, segment: &Segment, times: Times) -> Paired {
+    let of = |step| vec![pairs_of(file, segment, times, step)];
+    let step = |(place, head): (usize, &StepHead)| {
+        (head.name.clone(), Paired { segments: of(Some(place)), steps: Vec::new() })
+    };
+    let steps = segment.baseline.head.steps.iter().enumerate().map(step).collect();
+    Paired { segments: of(None), steps }
+}
+
+/// Requests per judged second of one arm; `None` without a second.
+pub fn rate(paired: &Paired, arm: Arm) -> Option<f64> {
+    let seconds = paired.segments.iter().flatten();
+    let of = |pair: &Pair| match arm {
+        Arm::Baseline => pair.baseline.requests,
+        Arm::Candidate => pair.candidate.requests,
+    };
+    let all: Vec<u64> = seconds.map(of).collect();
+    (!all.is_empty()).then(|| all.iter().sum::<u64>() as f64 / all.len() as f64)
 }
 
 /// Of one step, or of all.
 fn pairs_of(file: &DuetFile, segment: &Segment, times: Times, step: Option<usize>) -> Vec<Pair> {
+    let idle = file.idle.map_or(0.0, |idle| idle.baseline);
     let of = |second, arm| {
         let played = file.played(second, arm, segment.first);
-        run_of(segment, arm)
-            .seconds
-            .get(&played)
-            .map_or_else(ArmSecond::default, |found| arm_second(found, times, step))
+        let run = run_of(segment, arm);
+        let found = run.seconds.get(&played);
+        let found = found.map_or_else(ArmSecond::default, |found| arm_second(found, times, step));
+        let cpu_ns = step.is_none().then(|| cpu(run, played, idle)).flatten();
+        ArmSecond { cpu_ns, ..found }
     };
     let pair = |second| Pair {
         baseline: of(second, Arm::Baseline),
         candidate: of(second, Arm::Candidate),
     };
     file.judged().map(pair).collect()
+}
+
+/// CPU time of the target in a second, less what the *baseline* uses when idle: what a candidate
+/// does more of its own accord is a cost of it too.
+fn cpu(run: &RunRecord, played: u32, idle: f64) -> Option<u64> {
+    let place = run.target.binary_search_by_key(&played, |known| known.second).ok()?;
+    let cpu = (run.target[place].cpu? - idle).max(0.0);
+    cpu.is_finite().then_some((cpu * 1e9) as u64)
 }
 
 fn run_of(segment: &Segment, arm: Arm) -> &RunRecord {
@@ -81,6 +107,7 @@ fn arm_second(second: &Second, times: Times, step: Option<usize>) -> ArmSecond {
         response: Sparse::merged(response),
         requests,
         errors: requests.saturating_sub(fine),
+        cpu_ns: None,
     }
 }
 

@@ -3,12 +3,18 @@
 //!
 //! From rate and time alone: a quantile with fewer than 100 requests beyond it per arm cannot
 //! be decided. From a pilot also how steep the tail is and how much requests hang together: a
-//! quantile that would show nothing below +50 % cannot either. Such a quantile only watches
-//! (`gate::watch`). What is decidable follows from the *baseline alone*: a candidate that
-//! stands still now and then must not remove the quantile that would find it. The error rate
-//! always gates: the fewest requests still show a candidate that fails them all.
+//! metric that would let an unchanged candidate pass in fewer than nine of ten gates cannot
+//! either: waiting for it would make most gates inconclusive. Such a metric only watches
+//! (`gate::watch`); where no quantile is better, the best one gates, and how likely it decides is
+//! said. What is decidable follows from the *baseline alone*: a candidate that stands still now
+//! and then must not remove the quantile that would find it. The error rate always gates: the
+//! fewest requests still show a candidate that fails them all.
 //!
-//! With n requests per arm in R segments, ln(candidate ÷ baseline) of a quantile q scatters by
+//! An unchanged candidate passes a metric with tolerance d by the last look with the chance
+//! `Φ(ln(1+d)/se − z[1−b])`, b = β times the share of that look.
+//!
+//! Where a scenario has several steps, κ²·deff is the mean of theirs, weighed by their requests
+//! ([`crate::analysis::gate::strata`]). With n requests per arm in R segments, ln(candidate ÷ baseline) of a quantile q scatters by
 //!
 //! ```text
 //! se² = 2·κ²·q(1−q)·deff/n + 2·σ_p²/R        κ = d ln Q/dp by central difference
@@ -26,60 +32,19 @@
 //! is the machine's, slows both arms, and would make a duet look hopeless. Where both arms are
 //! known to be the same (`loadgate noise`) it is that of the difference of the arms.
 
-use statrs::distribution::{ContinuousCDF, Normal};
-
-use crate::analysis::comparison::{ArmSecond, Paired};
-use crate::analysis::gate::error_rate::ErrorEvidence;
-use crate::analysis::gate::response_time::STATISTICS;
-use crate::analysis::gate::spending::{pass_weight, weight};
-use crate::analysis::stats::{Tally, design_effect};
-use crate::analysis::tail::{Arm, effect_of_difference, effect_of_steps};
-use crate::analysis::wording::{about, count, counted, percent, seconds};
+use crate::analysis::comparison::Paired;
+use crate::analysis::forecast::{
+    MOST_VISIBLE, PlannedGate, Shape, Visible, advice, needed_errors, visible_cpu, visible_errors,
+};
+use crate::analysis::gate::results::short_name;
+use crate::analysis::gate::spending::pass_weight;
+use crate::analysis::wording::{about, counted, percent};
 use crate::record::duet::{Dropped, GateMetric, GateSettings};
-use crate::units::trim_zeros;
 
 /// A quantile needs so many requests beyond it per arm.
 pub const MIN_BEYOND: u64 = 100;
-/// A metric that would show nothing below this change only watches.
-const MOST_VISIBLE: f64 = 0.5;
-/// Beyond this nobody believes the figure.
-const MOST_SAID: f64 = 9.0;
-/// The change that advice speaks of.
-const WANTED: f64 = 0.1;
-/// How likely the smallest visible change is called regressed.
-const POWER: f64 = 0.95;
-
-/// How much a gate is going to measure, at most.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PlannedGate {
-    /// Requests per second and arm.
-    pub rate: f64,
-    /// Judged seconds of a segment.
-    pub segment_seconds: f64,
-    /// Segments.
-    pub segments: u32,
-}
-
-impl PlannedGate {
-    /// Requests per arm over the whole gate.
-    pub fn requests(&self) -> f64 {
-        self.rate * self.segment_seconds * f64::from(self.segments)
-    }
-
-    /// `5 segments of 60 s at 20/s bring 6,000`.
-    fn sentence(&self) -> String {
-        format!("{} bring {}", self.words(), count(self.requests() as u64))
-    }
-
-    fn words(&self) -> String {
-        format!(
-            "{} of {} at {}/s",
-            counted(u64::from(self.segments), "segment"),
-            seconds(self.segment_seconds),
-            trim_zeros(self.rate, 1)
-        )
-    }
-}
+/// A metric that lets fewer unchanged candidates pass only watches, if another one gates.
+const LIKELY: f64 = 0.9;
 
 /// Which metrics are left, and what they will show.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -92,34 +57,9 @@ pub struct GatePlan {
     pub hopeless: Vec<String>,
     /// What will be seen; nothing before a pilot.
     pub visible: Vec<Visible>,
-}
-
-/// What a gate will see of one metric.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Visible {
-    /// Which.
-    pub metric: GateMetric,
-    /// The smallest true change that is called regressed in 95 of 100 cases: 0.08 is +8 %,
-    /// for the error rate so many more of all requests.
-    pub smallest: f64,
-    /// How steep the tail is and how much requests hang together; `None` for the error rate.
-    pub shape: Option<Shape>,
-    /// Requests per arm that would show +10 %; `None` when the noise of process starts or
-    /// the tolerance alone hides it, and for the error rate.
-    pub needed_requests: Option<f64>,
-    /// One sentence with figures.
-    pub sentence: String,
-}
-
-/// The tail of a distribution around a quantile.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shape {
-    /// The quantile, q.
-    pub quantile: f64,
-    /// κ = d ln Q/dp at q.
-    pub kappa: f64,
-    /// How many times less the requests weigh than independent ones.
-    pub design_effect: f64,
+    /// The chance that all that gates lets an unchanged candidate pass, as if they were
+    /// independent; `None` before a pilot.
+    pub chance: Option<f64>,
 }
 
 /// From rate and time alone, before anything runs.
@@ -138,7 +78,7 @@ pub fn decidable(plan: &PlannedGate, settings: &GateSettings) -> GatePlan {
 /// Why a gate cannot pass: no quantile is left, or too few requests show no error rate.
 fn cannot_pass(metrics: &[GateMetric], plan: &PlannedGate, settings: &GateSettings) -> Vec<String> {
     let mut why = Vec::new();
-    if metrics.iter().all(|metric| *metric == GateMetric::ErrorRate) {
+    if !metrics.iter().any(|metric| metric.is_time()) {
         why.push(
             "no quantile of the response time can be decided, so this comparison cannot pass: \
              it takes a higher rate, or more time"
@@ -147,7 +87,7 @@ fn cannot_pass(metrics: &[GateMetric], plan: &PlannedGate, settings: &GateSettin
     }
     let last =
         settings.beta * pass_weight(settings.looks.saturating_sub(1) as usize, settings.looks);
-    let needed = ErrorEvidence::needed(settings.error_floor, last);
+    let needed = needed_errors(settings, last);
     if metrics.contains(&GateMetric::ErrorRate) && plan.requests() < needed {
         why.push(format!(
             "this comparison cannot pass: without any error it takes {} requests per arm to show \
@@ -163,26 +103,90 @@ fn cannot_pass(metrics: &[GateMetric], plan: &PlannedGate, settings: &GateSettin
 /// The same after a pilot, by its baseline alone.
 pub fn decidable_after(pilot: &Paired, plan: &PlannedGate, settings: &GateSettings) -> GatePlan {
     let mut found = decidable(plan, settings);
-    for metric in std::mem::take(&mut found.metrics) {
-        let visible = match metric {
-            GateMetric::ResponseTime(quantile) => {
-                Shape::of_baseline(pilot, quantile).map(|shape| shape.visible(plan, settings))
-            }
-            GateMetric::ErrorRate => visible_errors(pilot, plan, settings),
+    let seen: Vec<(GateMetric, Option<Visible>)> = found
+        .metrics
+        .iter()
+        .map(|metric| (*metric, seen(pilot, *metric, plan, settings)))
+        .collect();
+    let best = best_quantile(&seen);
+    found.metrics.clear();
+    for (metric, visible) in seen {
+        let reason = match &visible {
+            Some(seen) => only_watches(seen, best, plan),
+            None => best.filter(|_| metric.is_time()).map(|_| unknown(metric)),
         };
-        match &visible {
-            Some(seen) if seen.shape.is_some() && seen.smallest > MOST_VISIBLE => {
-                let reason = hopeless(seen, plan);
-                found.dropped.push(Dropped { metric, reason });
-            }
-            Some(_) | None => {
-                found.metrics.push(metric);
-                found.visible.extend(visible);
-            }
+        if let Some(reason) = reason {
+            found.dropped.push(Dropped { metric, reason });
+        } else {
+            found.metrics.push(metric);
+            found.visible.extend(visible);
         }
     }
     found.hopeless = cannot_pass(&found.metrics, plan, settings);
+    found.chance = Some(found.visible.iter().map(|seen| seen.chance).product());
     found
+}
+
+/// From the baseline of a pilot; `None` where it has too little to tell.
+fn seen(
+    pilot: &Paired,
+    metric: GateMetric,
+    plan: &PlannedGate,
+    settings: &GateSettings,
+) -> Option<Visible> {
+    match metric {
+        GateMetric::ResponseTime(quantile) => {
+            Shape::of_steps(pilot, quantile).map(|shape| shape.visible(plan, settings))
+        }
+        GateMetric::ErrorRate => visible_errors(pilot, plan, settings),
+        GateMetric::CpuPerRequest => Some(visible_cpu(plan, settings)),
+        GateMetric::SlowRequests => None,
+    }
+}
+
+/// The quantile that most likely lets an unchanged candidate pass.
+fn best_quantile(seen: &[(GateMetric, Option<Visible>)]) -> Option<GateMetric> {
+    let times = seen.iter().filter(|(metric, _)| metric.is_time());
+    let known = times.filter_map(|(metric, visible)| Some((*metric, visible.as_ref()?.chance)));
+    known.reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(metric, _)| metric)
+}
+
+/// Why a metric does not gate, if so.
+fn only_watches(seen: &Visible, best: Option<GateMetric>, plan: &PlannedGate) -> Option<String> {
+    match seen.metric {
+        GateMetric::ErrorRate | GateMetric::SlowRequests => None,
+        GateMetric::ResponseTime(_) if seen.smallest > MOST_VISIBLE => Some(hopeless(seen, plan)),
+        GateMetric::ResponseTime(_) if Some(seen.metric) == best => None,
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => {
+            (seen.chance < LIKELY).then(|| unlikely(seen))
+        }
+    }
+}
+
+/// Where another quantile can be decided.
+fn unknown(metric: GateMetric) -> String {
+    format!(
+        "{}: the first seconds have too few requests beyond it to tell what will be seen; it only \
+         watches",
+        short_name(metric)
+    )
+}
+
+fn unlikely(seen: &Visible) -> String {
+    format!(
+        "{}; an unchanged candidate would be let pass in {} only",
+        seen.sentence,
+        of_hundred(seen.chance),
+    )
+}
+
+/// `about 93 of 100 cases`.
+pub fn of_hundred(chance: f64) -> String {
+    match (chance * 100.0).round() as u32 {
+        0 => "less than 1 of 100 cases".to_owned(),
+        100 => "more than 99 of 100 cases".to_owned(),
+        number => format!("about {number} of 100 cases"),
+    }
 }
 
 /// What a gate will see of a metric whose arms are the same; `None` when the pilot has too few
@@ -198,6 +202,8 @@ pub fn visible(
             Shape::of_pair(pilot, quantile).map(|shape| shape.visible(plan, settings))
         }
         GateMetric::ErrorRate => visible_errors(pilot, plan, settings),
+        GateMetric::CpuPerRequest => Some(visible_cpu(plan, settings)),
+        GateMetric::SlowRequests => None,
     }
 }
 
@@ -205,15 +211,9 @@ pub fn visible(
 pub fn metric_name(metric: GateMetric) -> String {
     match metric {
         GateMetric::ResponseTime(_) => format!("{} of response time", short_name(metric)),
-        GateMetric::ErrorRate => short_name(metric),
-    }
-}
-
-/// `p99`.
-fn short_name(metric: GateMetric) -> String {
-    match metric {
-        GateMetric::ResponseTime(quantile) => format!("p{}", trim_zeros(quantile * 100.0, 4)),
-        GateMetric::ErrorRate => "error rate".to_owned(),
+        GateMetric::ErrorRate | GateMetric::CpuPerRequest | GateMetric::SlowRequests => {
+            short_name(metric)
+        }
     }
 }
 
@@ -247,151 +247,6 @@ fn hopeless(seen: &Visible, plan: &PlannedGate) -> String {
     )
 }
 
-/// What rate or time would do, where more of it does.
-fn advice(seen: &Visible, plan: &PlannedGate) -> String {
-    let Some(needed) = seen.needed_requests.filter(|needed| *needed > plan.requests()) else {
-        return String::new();
-    };
-    let time = f64::from(plan.segments) * plan.segment_seconds;
-    let faster = (time > 0.0).then(|| format!("{}/s for the same time", about(needed / time)));
-    let longer =
-        (plan.rate > 0.0).then(|| format!("{} at the same rate", seconds(needed / plan.rate)));
-    let ways: Vec<String> = faster.into_iter().chain(longer).collect();
-    format!(
-        "; +{} takes {} requests per arm: {}",
-        percent(WANTED),
-        about(needed),
-        ways.join(", or ")
-    )
-}
-
-impl Shape {
-    /// From a stream by itself, such as one run: what hangs together counts in full.
-    pub fn of_run(seconds: &[ArmSecond], quantile: f64) -> Option<Shape> {
-        let arm = Arm::of(seconds.iter(), quantile)?;
-        let design_effect = design_effect(&arm.tallies);
-        Some(Shape { quantile, kappa: arm.kappa, design_effect })
-    }
-
-    /// From the baseline of two arms.
-    pub fn of_baseline(pilot: &Paired, quantile: f64) -> Option<Shape> {
-        let seconds = pilot.segments.iter().flatten().map(|pair| &pair.baseline);
-        let arm = Arm::of(seconds, quantile)?;
-        Some(Shape { quantile, kappa: arm.kappa, design_effect: effect_of_steps(&arm.tallies) })
-    }
-
-    /// From two arms side by side: what both have in the same second cancels.
-    pub fn of_pair(pilot: &Paired, quantile: f64) -> Option<Shape> {
-        let pairs = || pilot.segments.iter().flatten();
-        let baseline = Arm::of(pairs().map(|pair| &pair.baseline), quantile)?;
-        let candidate = Arm::of(pairs().map(|pair| &pair.candidate), quantile)?;
-        let square = f64::midpoint(baseline.kappa.powi(2), candidate.kappa.powi(2));
-        Some(Shape {
-            quantile,
-            kappa: square.sqrt(),
-            design_effect: effect_of_difference(&baseline.tallies, &candidate.tallies),
-        })
-    }
-
-    /// Squared standard error of ln(ratio) times the requests per arm.
-    fn scatter(&self) -> f64 {
-        2.0 * self.kappa.powi(2) * self.quantile * (1.0 - self.quantile) * self.design_effect
-    }
-
-    /// The standard error of ln(ratio) at the end of a gate.
-    fn error(&self, plan: &PlannedGate, settings: &GateSettings) -> f64 {
-        (self.scatter() / plan.requests().max(1.0) + floor(plan, settings)).sqrt()
-    }
-
-    /// How likely a true change is called regressed by the end.
-    pub fn power(&self, change: f64, plan: &PlannedGate, settings: &GateSettings) -> f64 {
-        let distance = change.ln_1p() - settings.tolerance.ln_1p();
-        Normal::standard()
-            .cdf(distance / self.error(plan, settings) - z_of_last_look(plan, settings))
-    }
-
-    /// The smallest change that is called regressed in 95 of 100 cases.
-    pub fn smallest(&self, plan: &PlannedGate, settings: &GateSettings) -> f64 {
-        let z = z_of_last_look(plan, settings) + z(POWER);
-        (settings.tolerance.ln_1p() + z * self.error(plan, settings)).exp_m1()
-    }
-
-    /// Requests per arm, in as many segments, that show a change; `None` when none do.
-    pub fn needed(&self, change: f64, plan: &PlannedGate, settings: &GateSettings) -> Option<f64> {
-        let distance = change.ln_1p() - settings.tolerance.ln_1p();
-        let allowed = (distance / (z_of_last_look(plan, settings) + z(POWER))).powi(2);
-        let left = allowed - floor(plan, settings);
-        (distance > 0.0 && left > 0.0).then(|| self.scatter() / left)
-    }
-
-    fn visible(self, plan: &PlannedGate, settings: &GateSettings) -> Visible {
-        let metric = GateMetric::ResponseTime(self.quantile);
-        let smallest = self.smallest(plan, settings);
-        let mut seen = Visible {
-            metric,
-            smallest,
-            shape: Some(self),
-            needed_requests: self.needed(WANTED, plan, settings),
-            sentence: format!(
-                "{} of {} will show {}",
-                short_name(metric),
-                plan.words(),
-                from(smallest)
-            ),
-        };
-        if smallest <= MOST_VISIBLE {
-            seen.sentence += &advice(&seen, plan);
-        }
-        seen
-    }
-}
-
-/// `changes from +8 % on`.
-fn from(smallest: f64) -> String {
-    if smallest > MOST_SAID {
-        return "no change below tenfold".to_owned();
-    }
-    format!("changes from +{} on", percent(smallest))
-}
-
-fn visible_errors(pilot: &Paired, plan: &PlannedGate, settings: &GateSettings) -> Option<Visible> {
-    let tally = |arm: &ArmSecond| Tally { all: arm.requests, bad: arm.errors };
-    let pairs = || pilot.segments.iter().flatten();
-    let baseline: Vec<Tally> = pairs().map(|pair| tally(&pair.baseline)).collect();
-    let candidate: Vec<Tally> = pairs().map(|pair| tally(&pair.candidate)).collect();
-    let total = Tally::sum(baseline.iter().chain(&candidate).copied());
-    // A pilot without errors does not show that there are none.
-    let p = (total.bad as f64 + 1.0) / (total.all as f64 + 2.0);
-    let effect = effect_of_difference(&baseline, &candidate);
-    let error = (2.0 * p * (1.0 - p) * effect / plan.requests().max(1.0)).sqrt();
-    let z = z_of_last_look(plan, settings) + z(POWER);
-    let smallest = (settings.error_floor + z * error).min(1.0);
-    let sentence = format!(
-        "the error rate of {} will show {} more of all requests failing",
-        plan.words(),
-        percent(smallest)
-    );
-    let metric = GateMetric::ErrorRate;
-    let seen = Visible { metric, smallest, shape: None, needed_requests: None, sentence };
-    (total.all > 0).then_some(seen)
-}
-
-/// What fresh processes scatter, however long they run.
-fn floor(plan: &PlannedGate, settings: &GateSettings) -> f64 {
-    2.0 * settings.start_noise.powi(2) / f64::from(plan.segments.max(1))
-}
-
-/// Looks weigh 2, 3, 4, …: (.10 .15 .20 .25 .30) of five.
-fn z_of_last_look(plan: &PlannedGate, settings: &GateSettings) -> f64 {
-    let looks = plan.segments.max(1);
-    let spent = settings.alpha * weight(looks as usize - 1, looks);
-    z(1.0 - spent / STATISTICS)
-}
-
-fn z(share: f64) -> f64 {
-    Normal::standard().inverse_cdf(share)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -400,7 +255,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::analysis::comparison::Pair;
+    use crate::analysis::comparison::{ArmSecond, Pair};
+    use crate::analysis::forecast::POWER;
     use crate::analysis::tail::kappa;
     use crate::record::histogram::Sparse;
 
@@ -504,7 +360,7 @@ mod tests {
                 ((4_000.0 * beside * scale) as u64, 1)
             };
             let response = Sparse::from_counts((0..rate).map(|_| time()).collect::<Vec<_>>());
-            ArmSecond { response, requests: rate as u64, errors: 0 }
+            ArmSecond { response, requests: rate as u64, errors: 0, cpu_ns: None }
         };
         let mut pair = |_| {
             let both = shared * (12.0_f64.sqrt()) * (uniform() - 0.5);
@@ -519,17 +375,24 @@ mod tests {
         let settings = GateSettings::default();
         let found = decidable_after(&pilot(100, 2.0, 0.0, 0.0), &plan(100.0, 2), &settings);
         let dropped: Vec<GateMetric> = found.dropped.iter().map(|it| it.metric).collect();
-        assert_eq!(dropped, [GateMetric::ResponseTime(0.99)]);
-        let reason = &found.dropped[0].reason;
+        assert_eq!(dropped, [GateMetric::ResponseTime(0.95), GateMetric::ResponseTime(0.99)]);
+        let unlikely = &found.dropped[0].reason;
+        assert!(
+            unlikely.contains("an unchanged candidate would be let pass in about"),
+            "{unlikely}"
+        );
+        let reason = &found.dropped[1].reason;
         assert!(
             reason.starts_with("p99 of 2 segments of 60 s at 100/s will show changes from +"),
             "{reason}"
         );
         assert!(reason.contains("only watches, as nothing below +50 % would be"), "{reason}");
-        assert_eq!(found.visible.len(), 3);
-        let p95 = &found.visible[1];
-        assert!(p95.smallest > 0.1 && p95.smallest < 0.5, "{p95:?}");
-        assert!(found.visible[2].sentence.contains("more of all requests failing"));
+        assert_eq!(found.visible.len(), 2);
+        let p50 = &found.visible[0];
+        assert!(p50.smallest < 0.2 && p50.chance > 0.5, "{p50:?}");
+        assert!(found.visible[1].sentence.contains("more of all requests failing"));
+        let chance = p50.chance * found.visible[1].chance;
+        assert!((found.chance.unwrap() - chance).abs() < 1e-12, "{found:?}");
     }
 
     /// Every third second of the candidate has its requests stand still.
@@ -551,7 +414,7 @@ mod tests {
             decidable_after(&before, &plan, &settings),
             decidable_after(&standing_still(before), &plan, &settings),
         );
-        assert_eq!((frozen.metrics.len(), frozen.metrics), (4, as_it_was.metrics));
+        assert_eq!((frozen.metrics.len(), frozen.metrics), (3, as_it_was.metrics));
     }
 
     #[test]
@@ -576,12 +439,13 @@ mod tests {
     fn advice_says_what_would_do() {
         let settings = GateSettings::default();
         let found = decidable_after(&pilot(400, 1.0, 0.0, 0.0), &plan(400.0, 5), &settings);
-        let p99 = &found.visible[2];
-        let needed = p99.needed_requests.unwrap();
-        assert!(p99.sentence.contains("; +10 % takes "), "{}", p99.sentence);
-        assert!(p99.sentence.contains("/s for the same time, or "), "{}", p99.sentence);
+        let p99 = &found.dropped[0].reason;
+        assert!(p99.contains("; +10 % takes "), "{p99}");
+        assert!(p99.contains("/s for the same time, or "), "{p99}");
+        let shape = Shape::of_steps(&pilot(400, 1.0, 0.0, 0.0), 0.99).unwrap();
+        let needed = shape.needed(0.1, &plan(400.0, 5), &settings).unwrap();
         let enough = plan(needed / 300.0, 5);
-        assert!((p99.shape.unwrap().smallest(&enough, &settings) - 0.1).abs() < 1e-6);
+        assert!((shape.smallest(&enough, &settings) - 0.1).abs() < 1e-6);
         let p50 = &found.visible[0];
         assert!(p50.smallest < 0.1 && !p50.sentence.contains("takes"), "{}", p50.sentence);
     }
@@ -590,8 +454,8 @@ mod tests {
     fn a_pilot_that_is_too_short_decides_nothing() {
         let settings = GateSettings::default();
         let found = decidable_after(&pilot(40, 1.0, 0.0, 0.0), &plan(40.0, 5), &settings);
-        assert_eq!((found.metrics.len(), found.dropped.len()), (4, 0), "{found:?}");
-        assert!(found.visible.iter().all(|it| it.metric != GateMetric::ResponseTime(0.99)));
+        assert_eq!((found.metrics.len(), found.dropped.len()), (2, 2), "{found:?}");
+        assert!(found.dropped[1].reason.contains("too few requests beyond it"), "{found:?}");
         let none = decidable_after(&Paired::default(), &plan(100.0, 5), &settings);
         assert_eq!((none.metrics.len(), none.visible.len()), (4, 0));
     }

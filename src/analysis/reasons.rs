@@ -17,11 +17,10 @@ pub fn of_gate(metrics: &[MetricResult], settings: &GateSettings) -> Vec<String>
     let all = order
         .into_iter()
         .flat_map(|ruling| metrics.iter().filter(move |metric| speaks(metric, ruling)));
-    let mut reasons: Vec<String> = all.map(|metric| sentence(metric, settings)).collect();
+    let mut reasons: Vec<String> = cpu_alone(metrics).into_iter().collect();
+    reasons.extend(all.map(|metric| sentence(metric, settings)));
     let is_decided = |metric: &MetricResult| {
-        metric.gates
-            && metric.metric != GateMetric::ErrorRate
-            && metric.ruling != Ruling::Inconclusive
+        metric.gates && metric.metric.is_time() && metric.ruling != Ruling::Inconclusive
     };
     let regressed = metrics.iter().any(|metric| metric.ruling == Ruling::Regressed);
     if !regressed && !metrics.iter().any(is_decided) {
@@ -31,9 +30,27 @@ pub fn of_gate(metrics: &[MetricResult], settings: &GateSettings) -> Vec<String>
     reasons
 }
 
+/// Where CPU time is all that has regressed: what that means for whoever sees the same response
+/// times.
+fn cpu_alone(metrics: &[MetricResult]) -> Option<String> {
+    let mut regressed = metrics.iter().filter(|metric| is_regressed(metric));
+    let (Some(cpu), None) = (regressed.next(), regressed.next()) else { return None };
+    let more = cpu.estimate.filter(|_| cpu.metric == GateMetric::CpuPerRequest)?.value - 1.0;
+    let mut times = metrics.iter().filter(|it| it.gates && it.metric.is_time()).peekable();
+    let is_same = times.peek().is_some()
+        && times.all(|it| matches!(it.ruling, Ruling::Pass | Ruling::Improved));
+    let times = if is_same { "same response times" } else { "response times not surely longer" };
+    Some(format!(
+        "{times}, {} more CPU per request: capacity falls by about as much",
+        wording::percent(more)
+    ))
+}
+
 /// `p95 of response time, error rate only watched: ...`.
 fn only_watched(metrics: &[MetricResult]) -> Option<String> {
-    let quiet = |it: &&MetricResult| !it.gates && it.step.is_none() && !is_regressed(it);
+    let always = |it: &MetricResult| it.metric == GateMetric::SlowRequests;
+    let quiet =
+        |it: &&MetricResult| !it.gates && it.step.is_none() && !is_regressed(it) && !always(it);
     let names: Vec<&str> =
         metrics.iter().filter(quiet).map(|metric| metric.name.as_str()).collect();
     (!names.is_empty()).then(|| {
@@ -57,12 +74,16 @@ fn leans(metric: &MetricResult) -> bool {
 /// `p99 of response time regressed: ratio 1.230, at least 1.110; 1.050 is accepted`.
 pub fn sentence(metric: &MetricResult, settings: &GateSettings) -> String {
     match metric.metric {
-        GateMetric::ResponseTime(_) => of_times(metric, settings.tolerance),
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => {
+            of_ratio(metric, settings.accepted(metric.metric))
+        }
         GateMetric::ErrorRate => of_errors(metric, settings.error_floor),
+        GateMetric::SlowRequests => of_slow(metric),
     }
 }
 
-fn of_times(metric: &MetricResult, tolerance: f64) -> String {
+/// What gates by a ratio, or watches a quantile.
+fn of_ratio(metric: &MetricResult, tolerance: f64) -> String {
     let name = &metric.name;
     let note = metric.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
     let both = metric.baseline.zip(metric.candidate).map(|(baseline, candidate)| {
@@ -97,6 +118,13 @@ fn more(metric: &MetricResult) -> String {
     metric.seconds_needed.map_or_else(String::new, |seconds| {
         format!("; about {} more would decide", wording::seconds(seconds))
     })
+}
+
+/// The note has both shares and the line.
+fn of_slow(metric: &MetricResult) -> String {
+    let said = if is_regressed(metric) { " regressed" } else { "" };
+    let note = metric.note.as_deref().unwrap_or("too few requests");
+    format!("{}{said}: {note}", metric.name)
 }
 
 fn of_errors(metric: &MetricResult, floor: f64) -> String {

@@ -153,7 +153,14 @@ impl Case<'_> {
     }
 
     fn drop(&self, metric: GateMetric) -> Option<Dropped> {
-        let GateMetric::ResponseTime(quantile) = metric else { return None };
+        let quantile = match metric {
+            GateMetric::ResponseTime(quantile) => quantile,
+            GateMetric::ErrorRate => return None,
+            GateMetric::CpuPerRequest | GateMetric::SlowRequests => {
+                let reason = format!("{} is not among stored numbers", metric_name(metric));
+                return Some(Dropped { metric, reason });
+            }
+        };
         let timed = self.baseline.runs.iter().chain([self.candidate]);
         let fewest = timed.map(|run| run.response.count()).min().unwrap_or(0);
         let needed = needed_for(quantile);
@@ -170,6 +177,7 @@ impl Case<'_> {
         match metric {
             GateMetric::ResponseTime(quantile) => self.response_score(quantile),
             GateMetric::ErrorRate => self.error_score(),
+            GateMetric::CpuPerRequest | GateMetric::SlowRequests => None,
         }
     }
 
@@ -277,22 +285,22 @@ impl Case<'_> {
 
 fn as_value(metric: GateMetric, value: f64) -> f64 {
     match metric {
-        GateMetric::ResponseTime(_) => value.exp() / 1e3,
-        GateMetric::ErrorRate => value,
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => value.exp() / 1e3,
+        GateMetric::ErrorRate | GateMetric::SlowRequests => value,
     }
 }
 
 fn as_ratio(metric: GateMetric, shift: f64) -> f64 {
     match metric {
-        GateMetric::ResponseTime(_) => shift.exp(),
-        GateMetric::ErrorRate => shift,
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => shift.exp(),
+        GateMetric::ErrorRate | GateMetric::SlowRequests => shift,
     }
 }
 
 fn as_change(metric: GateMetric, shift: f64) -> f64 {
     match metric {
-        GateMetric::ResponseTime(_) => shift.exp_m1(),
-        GateMetric::ErrorRate => shift,
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => shift.exp_m1(),
+        GateMetric::ErrorRate | GateMetric::SlowRequests => shift,
     }
 }
 
@@ -301,13 +309,13 @@ fn change(metric: GateMetric, score: &Prediction) -> String {
     let (then, now) = (score.center, score.center + score.shift);
     let (then, now) = (as_value(metric, then), as_value(metric, now));
     match metric {
-        GateMetric::ResponseTime(_) => format!(
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => format!(
             "{} is {:.2} times the baseline's {}",
             millis(now),
             score.shift.exp(),
             millis(then)
         ),
-        GateMetric::ErrorRate => {
+        GateMetric::ErrorRate | GateMetric::SlowRequests => {
             format!("{} of the requests failed, {} in the baseline", percent(now), percent(then))
         }
     }
@@ -316,8 +324,10 @@ fn change(metric: GateMetric, score: &Prediction) -> String {
 /// `+12 %`; of the error rate `+0.3 % of the requests`.
 fn signed(metric: GateMetric, change: f64) -> String {
     match metric {
-        GateMetric::ResponseTime(_) => format!("+{}", percent(change)),
-        GateMetric::ErrorRate => format!("+{} of the requests", percent(change)),
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => format!("+{}", percent(change)),
+        GateMetric::ErrorRate | GateMetric::SlowRequests => {
+            format!("+{} of the requests", percent(change))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::analysis::stored::{RUNS_TO_DECIDE, Standing, StoredJudgement};
 use crate::analysis::summary::times;
 use crate::analysis::wording::counted;
 use crate::record::baseline::{AcceptedRun, Baseline};
-use crate::record::duet::{GateSettings, Method};
+use crate::record::duet::{GateMetric, GateSettings, Method};
 use crate::record::histogram::Sparse;
 
 /// So many requests have to lie beyond a quantile for its ratio to be shown.
@@ -113,11 +113,11 @@ pub fn too_few(runs: usize) -> String {
 fn changed(metric: &MetricResult, how: &str) -> String {
     let name = &metric.name;
     match (metric.estimate, metric.metric) {
-        (Some(estimate), crate::record::duet::GateMetric::ResponseTime(_)) => format!(
+        (Some(estimate), GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest) => format!(
             "{name} {how}: {:.2} times the baseline's, at least {:.2}, at most {:.2}",
             estimate.value, estimate.low, estimate.high
         ),
-        (Some(estimate), crate::record::duet::GateMetric::ErrorRate) => {
+        (Some(estimate), GateMetric::ErrorRate | GateMetric::SlowRequests) => {
             format!("{name} {how}: by {:+.2} % of the requests", estimate.value * 100.0)
         }
         (None, _) => format!("{name} {how}"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::cli::args::{Clock, Inconclusive, PrintArgs};
-use crate::cli::args_gate::GateArgs;
+use crate::cli::args_gate::{GateArgs, tolerance};
 use crate::units::{Rate, Ratio, parse_duration};
 
 /// Examples of `loadgate duet`.
@@ -14,6 +14,7 @@ pub const DUET_EXAMPLES: &str = "\
 Examples:
   loadgate duet scenarios/orders.json --baseline-ref origin/main
   loadgate duet scenarios/orders.json --baseline ../release-1.4
+  loadgate duet scenarios/orders.json --baseline-ref origin/main --within 10m
   loadgate duet scenarios/orders.json --baseline-ref v1.4 \\
       --start-noise reports/orders/latest-noise/noise.json
   loadgate duet scenarios/orders.json --baseline 'node old-server.js' --tolerance 10%
@@ -51,9 +52,17 @@ pub struct DuetArgs {
     /// What the gate accepts.
     #[command(flatten)]
     pub gate: GateArgs,
-    /// Most segments; it ends as soon as it is decided
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
-    pub segments: u32,
+    /// The largest change of the CPU time per request that is accepted
+    #[arg(long, value_name = "SHARE", default_value = "4%", value_parser = tolerance)]
+    pub cpu_tolerance: Ratio,
+    /// How long it may take, from the first start of an arm on; it ends as soon as it is decided.
+    /// How many segments of which length that gives follows from how long a start takes
+    /// [default: 3m]
+    #[arg(long, value_name = "LENGTH", conflicts_with = "pilot", value_parser = parse_duration)]
+    pub within: Option<Duration>,
+    /// Most segments [default: what fits into --within; 5 with --pilot]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub segments: Option<u32>,
     /// How segments are measured
     #[command(flatten)]
     pub course: CourseArgs,
@@ -68,15 +77,16 @@ pub struct DuetArgs {
 /// How segments are measured.
 #[derive(Debug, Args)]
 pub struct CourseArgs {
-    /// Judged length of a segment [default: 60s]
+    /// Judged length of a segment [default: in a duet what fits into --within, else 60s]
     #[arg(long, value_name = "LENGTH", value_parser = parse_duration)]
     pub segment: Option<Duration>,
-    /// Warm-up of each segment [default: the scenario's, else 10s]
+    /// Warm-up of each segment [default: the scenario's, else 10s; with --within at most 5s]
     #[arg(long, value_name = "LENGTH", value_parser = parse_duration)]
     pub warmup: Option<Duration>,
-    /// Length of the pilot that tells what can be seen; 0s for none
-    #[arg(long, value_name = "LENGTH", default_value = "20s", value_parser = parse_duration)]
-    pub pilot: Duration,
+    /// Length of a pilot that tells what can be seen; 0s for none [default: 20s; with --within
+    /// the first segment is the pilot]
+    #[arg(long, value_name = "LENGTH", value_parser = parse_duration)]
+    pub pilot: Option<Duration>,
     /// Arrivals per second and arm [default: the scenario's]
     #[arg(short = 'R', long)]
     pub rate: Option<Rate>,
@@ -99,6 +109,13 @@ pub struct CourseArgs {
     /// What stamps the end of a response [default: kernel where it can]
     #[arg(long, value_name = "CLOCK")]
     pub receive_clock: Option<Clock>,
+}
+
+impl CourseArgs {
+    /// The pilot of a course of given segments.
+    pub fn pilot(&self) -> Duration {
+        self.pilot.unwrap_or(Duration::from_secs(20))
+    }
 }
 
 /// How the arms are measured.

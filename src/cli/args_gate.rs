@@ -12,19 +12,29 @@ pub struct GateArgs {
     /// The largest change that is accepted
     #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = tolerance)]
     pub tolerance: Ratio,
-    /// What gates, as far as it can be decided
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "p50,p95,p99,errors", value_parser = metric)]
-    pub metrics: Vec<GateMetric>,
+    /// What gates, as far as it can be decided [default: p50,p95,p99,errors; in a duet of
+    /// targets that loadgate starts also cpu, the CPU time per request]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = metric)]
+    pub metrics: Option<Vec<GateMetric>>,
 }
 
 impl GateArgs {
     /// The settings of a gate; those that have no flag are the usual ones.
     pub fn settings(&self) -> GateSettings {
+        let usual = GateSettings::default();
         GateSettings {
             tolerance: self.tolerance.0,
-            metrics: self.metrics.clone(),
-            ..GateSettings::default()
+            metrics: self.metrics.clone().unwrap_or(usual.metrics),
+            ..usual
         }
+    }
+
+    /// The same where a baseline's numbers are stored, which know no CPU time.
+    pub fn stored(&self) -> Result<GateSettings, String> {
+        let settings = self.settings();
+        let is_known = !settings.metrics.contains(&GateMetric::CpuPerRequest);
+        let why = "cpu gates duets only: a stored baseline knows response times and errors";
+        is_known.then_some(settings).ok_or_else(|| why.to_owned())
     }
 }
 
@@ -32,12 +42,15 @@ fn metric(text: &str) -> Result<GateMetric, String> {
     if text == "errors" {
         return Ok(GateMetric::ErrorRate);
     }
+    if text == "cpu" {
+        return Ok(GateMetric::CpuPerRequest);
+    }
     let share = text.parse::<Quantile>().map_err(|error| error.to_string())?.share();
-    let wrong = || format!("\"{text}\" cannot gate; expected p50, p95, p99, p99.9 or errors");
+    let wrong = || format!("\"{text}\" cannot gate; expected p50, p95, p99, p99.9, errors or cpu");
     (share > 0.0 && share < 1.0).then_some(GateMetric::ResponseTime(share)).ok_or_else(wrong)
 }
 
-fn tolerance(text: &str) -> Result<Ratio, String> {
+pub(super) fn tolerance(text: &str) -> Result<Ratio, String> {
     let ratio = text.parse::<Ratio>().map_err(|error| error.to_string())?;
     (ratio.0 > 0.0)
         .then_some(ratio)

@@ -38,7 +38,8 @@ pub fn compare(args: &CompareArgs) -> Exit {
 fn compared(args: &CompareArgs) -> Result<Comparison, Failure> {
     let baseline = baseline_or_run(&args.baseline)?;
     let record = read_run(&args.candidate)?;
-    judge(&baseline, &record, assess(&record), &args.gate.settings())
+    let settings = args.gate.stored().map_err(|why| Failure::usage(why, Vec::new()))?;
+    judge(&baseline, &record, assess(&record), &settings)
 }
 
 /// A baseline's file; or a run, which is a baseline of one.
@@ -159,15 +160,15 @@ fn row(metric: &MetricResult) -> String {
 
 fn written(metric: GateMetric, value: f64) -> String {
     match metric {
-        GateMetric::ResponseTime(_) => format!("{value:.2} ms"),
-        GateMetric::ErrorRate => format!("{:.3} %", value * 100.0),
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => format!("{value:.2} ms"),
+        GateMetric::ErrorRate | GateMetric::SlowRequests => format!("{:.3} %", value * 100.0),
     }
 }
 
 fn change(metric: GateMetric, value: f64) -> String {
     match metric {
-        GateMetric::ResponseTime(_) => format!("×{value:.2}"),
-        GateMetric::ErrorRate => format!("{:+.2} %", value * 100.0),
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => format!("×{value:.2}"),
+        GateMetric::ErrorRate | GateMetric::SlowRequests => format!("{:+.2} %", value * 100.0),
     }
 }
 

@@ -10,13 +10,14 @@ use crate::cli::args::{Inconclusive, PrintArgs, ReportArgs};
 use crate::cli::args_duet::{CourseArgs, DuetArgs, MethodArg};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::duet_progress::Telling;
+use crate::cli::duet_time::{can_gate, is_started, time_of};
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::run::{self, SUPERVISE};
 use crate::cli::{folder, noise, output};
 use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
 use crate::experiment::control::Control;
-use crate::experiment::duet::{Duet, DuetError, DuetEvent, Wish};
+use crate::experiment::duet::{Course as Time, Duet, DuetError, DuetEvent, Wish};
 use crate::experiment::head::slug;
 use crate::experiment::segment_load::{describe, segment_load};
 use crate::experiment::trial::TrialError;
@@ -29,6 +30,8 @@ use crate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
 use crate::scenario::read;
 use crate::target::process::Supervisor;
 
+/// Segments of a duet whose lengths are given.
+const SEGMENTS: u32 = 5;
 /// How long a preparation may take that the command line names.
 const PREPARE_WITHIN: std::time::Duration = std::time::Duration::from_secs(600);
 
@@ -41,25 +44,31 @@ pub fn duet(args: &DuetArgs) -> Exit {
     let sources = sources(args, &scenario);
     let [baseline, candidate] = match sources {
         Ok(sources) => sources,
-        Err(why) => {
-            output::error(&why, &[]);
-            return Exit::Usage;
-        }
+        Err(why) => return refused(&why, &[]),
     };
-    if args.gate.metrics.iter().all(|metric| *metric == GateMetric::ErrorRate) {
-        let help = "add a quantile, such as --metrics p50,errors: errors alone are no pass";
-        output::error("a duet needs a quantile of the response time", &[help.to_owned()]);
-        return Exit::Usage;
+    let started = [&baseline, &candidate].into_iter().all(|arm| is_started(arm, &scenario));
+    if let Err((why, help)) = can_gate(&args.gate, started) {
+        return refused(why, &[help.to_owned()]);
     }
-    let settings = match settings(&args.gate, args.segments, &args.course, &scenario) {
+    let (time, plan) = match time_of(args) {
+        Ok(found) => found,
+        Err(why) => return refused(&why, &[]),
+    };
+    let looks = args.segments.unwrap_or(SEGMENTS);
+    let mut settings = match settings(&args.gate, looks, &args.course, &scenario) {
         Ok(settings) => settings,
         Err(exit) => return exit,
     };
+    settings.cpu_tolerance = args.cpu_tolerance.0;
+    if args.gate.metrics.is_none() && started {
+        settings.metrics.push(GateMetric::CpuPerRequest);
+    }
     let course = Course {
-        plan: describe(&scenario.load, &settings),
+        plan: plan.unwrap_or_else(|| describe(&scenario.load, &settings)),
         scenario,
         sources: [baseline, candidate],
         settings,
+        time,
         args: &args.course,
         quiet: args.print.quiet,
         latest: Latest::Duet,
@@ -68,6 +77,11 @@ pub fn duet(args: &DuetArgs) -> Exit {
         Ok((record, folder)) => conclude(&record, &folder, args.print, args.inconclusive),
         Err(exit) => exit,
     }
+}
+
+fn refused(why: &str, help: &[String]) -> Exit {
+    output::error(why, help);
+    Exit::Usage
 }
 
 fn once(duet: Duet<'_>) -> Result<DuetRecord, DuetError> {
@@ -169,6 +183,7 @@ pub(super) struct Course<'a> {
     /// Baseline, candidate.
     pub(super) sources: [ArmSource; 2],
     pub(super) settings: GateSettings,
+    pub(super) time: Time,
     pub(super) args: &'a CourseArgs,
     pub(super) quiet: bool,
     /// What points at its folder.
@@ -215,7 +230,8 @@ impl Course<'_> {
             candidate: &candidate,
             settings: self.settings,
             wish: wish(self.args.method),
-            pilot: self.args.pilot,
+            course: self.time,
+            took: None,
             folder,
             supervisor: supervisor.clone(),
             receive_clock: run::receive_clock(self.args.receive_clock),

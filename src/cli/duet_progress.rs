@@ -104,13 +104,13 @@ fn look_line(look: &Look) -> String {
         match (metric.estimate, metric.metric) {
             (None, _) if !metric.gates => format!("{name} {ruling}"),
             (None, _) => format!("{name} cannot be told yet"),
-            (Some(found), GateMetric::ResponseTime(_)) => {
+            (Some(found), GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest) => {
                 format!(
                     "{name} {:.3} ({:.3} to {:.3}) {ruling}",
                     found.value, found.low, found.high
                 )
             }
-            (Some(found), GateMetric::ErrorRate) => {
+            (Some(found), GateMetric::ErrorRate | GateMetric::SlowRequests) => {
                 format!("{name} {:+.3} % {ruling}", found.value * 100.0)
             }
         }

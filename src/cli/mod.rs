@@ -11,6 +11,7 @@ pub mod check;
 pub mod comparison;
 pub mod duet;
 pub mod duet_progress;
+mod duet_time;
 pub mod exit;
 pub mod folder;
 pub mod history;

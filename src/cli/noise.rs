@@ -12,6 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::{output, run};
 use crate::experiment::arm::ArmSource;
+use crate::experiment::duet::Course as Time;
 use crate::experiment::head::fingerprint;
 use crate::experiment::noise::Noise;
 use crate::experiment::segment_load::describe;
@@ -41,6 +42,7 @@ fn course(args: &NoiseArgs) -> Result<Course<'_>, Exit> {
         scenario,
         sources: [ArmSource::Scenario, ArmSource::Scenario],
         settings,
+        time: Time::Fixed(args.course.pilot()),
         args: &args.course,
         quiet: args.print.quiet,
         latest: Latest::Noise,

@@ -62,10 +62,11 @@ pub fn run(args: &RunArgs) -> Exit {
 /// run takes its time.
 fn judged_by(args: &RunArgs, scenario: &Scenario) -> Result<Option<JudgedBy>, Failure> {
     let Some(file) = &args.baseline else { return Ok(None) };
+    let settings = args.gate.stored().map_err(|why| Failure::usage(why, Vec::new()))?;
     let baseline = read_baseline(file)?;
     let planned = head::fingerprint(scenario, receive_clock(args.receive_clock));
     comparison::check_fits(&baseline, &planned)?;
-    Ok(Some(JudgedBy { settings: args.gate.settings(), baseline }))
+    Ok(Some(JudgedBy { settings, baseline }))
 }
 
 /// Keeps what the run is judged by, so that it can be rendered again; judges, reports.

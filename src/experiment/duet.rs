@@ -4,9 +4,13 @@
 //! | state | ends by | next |
 //! | --- | --- | --- |
 //! | pilot | its 20 s, or there is none | planned |
-//! | planned | metrics that cannot be decided are dropped, the method is chosen | a segment |
+//! | planned | what cannot be decided only watches, the method is chosen | a segment |
 //! | segment | fresh processes of both arms, warm-up, judged seconds | a look |
 //! | look | decided, or the last planned one: the end | a segment |
+//!
+//! Where a length of time is asked for ([`Course::Within`]) the first start of both arms tells how
+//! many segments of what length fit in ([`course`]), and the first segment is the pilot too: its
+//! seconds count, unless it finds that the arms have to take turns.
 //!
 //! After each segment `duet.json` says how far it has come, so what kills loadgate costs
 //! one segment. An interruption, an arm that dies, or a step that never works in one of them
@@ -14,36 +18,43 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::analysis::assess::assess;
 use crate::analysis::assessment::Verdict;
-use crate::analysis::comparison::{Look, Paired, Ruling};
+use crate::analysis::comparison::{Look, Ruling};
 use crate::analysis::gate;
 use crate::analysis::pairing::{self, Times};
-use crate::analysis::power::{GatePlan, PlannedGate, decidable, decidable_after};
+use crate::analysis::power::decidable;
 use crate::engine::plan::ReceiveClock;
 use crate::experiment::arm::PreparedArm;
 use crate::experiment::control::Control;
+use crate::experiment::course::Within;
 use crate::experiment::head::written;
 use crate::experiment::resources::allow_connections;
-use crate::experiment::segment::{Failed, Play, Stage};
-use crate::experiment::segment_load::{requests_per_iteration, whole_seconds};
+use crate::experiment::segment::{Failed, Place, Play, Stage};
 use crate::experiment::trial::{Event, TrialError};
 use crate::record::duet::{
     ArmHead, DuetEnd, DuetFile, DuetRecord, GateSettings, Method, Segment, SegmentHead, VERSION,
 };
-use crate::scenario::load::{Load, Stage as LoadStage};
+use crate::scenario::load::Load;
 use crate::scenario::model::{Arm, Scenario};
 use crate::schedule::Choices;
 use crate::target::process::Supervisor;
 
-/// Length of a block where the arms take turns, in seconds.
-const BLOCK: u32 = 5;
-/// Seconds at a block's beginning that are not judged: the other arm may still be at work.
-const BLOCK_DROPPED: u32 = 1;
-/// Share of the machine from which on the arms take turns.
-const CROWDED: f64 = 0.7;
+/// The folders of the first segment and of a pilot.
+pub(super) const FIRST: &str = "segment-1";
+pub(super) const PILOT: &str = "pilot";
+
+/// How the time is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    /// By segments of the scenario's load, as many as there are looks, after a pilot of this
+    /// judged length; none if zero.
+    Fixed(Duration),
+    /// As suits a length of time.
+    Within(Within),
+}
 
 /// How the arms are to be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +71,8 @@ pub enum Wish {
 pub struct Duet<'a> {
     /// The scenario, with the load of one segment.
     pub scenario: Arc<Scenario>,
+    /// How the time is spent.
+    pub course: Course,
     /// What is compared with.
     pub baseline: &'a PreparedArm,
     /// What is judged.
@@ -68,8 +81,6 @@ pub struct Duet<'a> {
     pub settings: GateSettings,
     /// At once or in turns.
     pub wish: Wish,
-    /// Judged length of the pilot; none if zero.
-    pub pilot: Duration,
     /// The duet's folder; exists.
     pub folder: &'a Path,
     /// How targets are started.
@@ -80,6 +91,8 @@ pub struct Duet<'a> {
     pub control: Control,
     /// Hears what happens.
     pub watch: &'a mut dyn FnMut(DuetEvent),
+    /// How long the first start of both arms took, once it is known.
+    pub took: Option<Duration>,
 }
 
 impl std::fmt::Debug for Duet<'_> {
@@ -128,8 +141,6 @@ impl Duet<'_> {
         allow_connections(connections, false)
             .map_err(|error| DuetError::Own(TrialError::Resources(error)))?;
         let mut record = DuetRecord { file: self.file(), segments: Vec::new() };
-        let before = decidable(&self.gate(), &self.settings);
-        self.plan(&mut record.file, before);
         let ended = self.all_segments(&mut record);
         let end = match ended {
             Ok(()) => DuetEnd::Finished,
@@ -151,28 +162,47 @@ impl Duet<'_> {
     }
 
     fn all_segments(&mut self, record: &mut DuetRecord) -> Result<(), Failed> {
-        if !self.pilot.is_zero() {
-            self.pilot(record)?;
+        match self.course {
+            Course::Fixed(pilot) => {
+                let before = decidable(&self.gate(), &self.settings);
+                self.plan(&mut record.file, before);
+                if !pilot.is_zero() {
+                    self.pilot(record, pilot)?;
+                }
+                self.choose_method(&mut record.file, None);
+            }
+            Course::Within(within) => {
+                if self.first_segment(record, within)? {
+                    return Ok(());
+                }
+            }
         }
-        self.choose_method(&mut record.file, None);
         self.save(&record.file)?;
         while record.segments.len() < self.settings.looks as usize {
             let number = record.segments.len() + 1;
-            let segment =
-                self.segment(&format!("segment-{number}"), number as u64, &record.file)?;
+            let segment = self.segment(&format!("segment-{number}"), &mut record.file)?;
             if self.control.signal().is_some() {
                 // Cut short: its run folders are there, the gate does not look at them.
                 return Ok(());
             }
-            let folder = format!("segment-{number}");
-            record.file.segments.push(SegmentHead { folder, first: segment.first });
-            record.segments.push(segment);
-            self.save(&record.file)?;
-            if self.look(record) {
+            if self.keep(record, segment)? {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Keeps a segment that came to its end, and looks; whether that was the last one.
+    pub(super) fn keep(
+        &mut self,
+        record: &mut DuetRecord,
+        segment: Segment,
+    ) -> Result<bool, Failed> {
+        let folder = format!("segment-{}", record.segments.len() + 1);
+        record.file.segments.push(SegmentHead { folder, first: segment.first });
+        record.segments.push(segment);
+        self.save(&record.file)?;
+        Ok(self.look(record))
     }
 
     /// The look after the latest segment: whether it is the last one. A
@@ -198,77 +228,28 @@ impl Duet<'_> {
         }
     }
 
-    /// Some seconds of both arms that tell what the gate will see, and how full the machine
-    /// is with both.
-    fn pilot(&mut self, record: &mut DuetRecord) -> Result<(), Failed> {
-        let mut file = record.file.clone();
-        file.method = if self.wish == Wish::Alternating { in_turns() } else { Method::Interleaved };
-        file.judged_seconds = whole_seconds(self.pilot).as_secs() as u32;
-        let segment = self.segment("pilot", 0, &file)?;
-        if self.control.signal().is_some() {
-            return Ok(());
-        }
-        let pairs = pairing::pairs(&file, &segment, Times::Response);
-        let pilot = Paired { segments: vec![pairs], ..Paired::default() };
-        let settings = record.file.settings.clone();
-        let after = decidable_after(&pilot, &self.gate(), &settings);
-        for sentence in after.visible.iter().map(|seen| seen.sentence.clone()) {
-            self.note(&sentence);
-            record.file.forecast.push(sentence);
-        }
-        self.plan(&mut record.file, after);
-        self.choose_method(&mut record.file, busy(&segment));
-        Ok(())
-    }
-
-    /// Says by name what cannot be decided and so only watches.
-    fn plan(&mut self, file: &mut DuetFile, found: GatePlan) {
-        for dropped in found.dropped {
-            self.note(&format!("only watches: {}", dropped.reason));
-            file.settings.watches.push(dropped.metric);
-            file.dropped.push(dropped);
-        }
-        file.settings.metrics = found.metrics;
-        for sentence in found.hopeless {
-            if !file.forecast.contains(&sentence) {
-                self.note(&sentence);
-                file.forecast.push(sentence);
-            }
-        }
-        self.settings = file.settings.clone();
-    }
-
-    fn choose_method(&mut self, file: &mut DuetFile, busy: Option<f64>) {
-        if !file.method_reason.is_empty() {
-            return;
-        }
-        let percent = |share: f64| format!("{:.0} %", share * 100.0);
-        let (method, reason) = match (self.wish, busy) {
-            (Wish::Interleaved, _) => (Method::Interleaved, "as asked for".to_owned()),
-            (Wish::Alternating, _) => (in_turns(), "as asked for".to_owned()),
-            (Wish::Auto, Some(busy)) if busy > CROWDED => (
-                in_turns(),
-                format!("both arms and the generator use {} of the machine at once", percent(busy)),
-            ),
-            (Wish::Auto, Some(busy)) => (
-                Method::Interleaved,
-                format!("both arms and the generator use {} of the machine", percent(busy)),
-            ),
-            (Wish::Auto, None) => (Method::Interleaved, "there was no pilot".to_owned()),
-        };
-        let words = match method {
-            Method::Interleaved => "both arms at once, requests interleaved",
-            Method::Alternating { .. } => "the arms in turns of 5 s, in the order ABBA",
-            Method::Stored => "stored numbers",
-        };
-        self.note(&format!("{words}: {reason}"));
-        (file.method, file.method_reason) = (method, reason);
-    }
-
-    fn segment(&mut self, name: &str, number: u64, file: &DuetFile) -> Result<Segment, Failed> {
+    /// Plays one; what a first start tells is in the file afterwards.
+    pub(super) fn segment(&mut self, name: &str, file: &mut DuetFile) -> Result<Segment, Failed> {
+        let begun = Instant::now();
+        let number = if name == PILOT { 0 } else { file.segments.len() as u64 + 1 };
         let folder = self.folder.join(name);
-        let mut coin = Choices::new(self.scenario.load.seed ^ 0xAB_BA, number);
-        let first = if coin.bits() >> 63 == 0 { Arm::Baseline } else { Arm::Candidate };
+        let place = Place { folder: &folder, first: self.first(number) };
+        let is_first = self.took.is_none();
+        if is_first {
+            self.note("starting both arms");
+        }
+        let (supervisor, control) = (self.supervisor.clone(), self.control.clone());
+        let stage = Stage {
+            arms: [self.baseline, self.candidate],
+            supervisor: &supervisor,
+            receive_clock: self.receive_clock,
+            control: &control,
+        };
+        let watch = &mut *self.watch;
+        let up = stage.start_both(place, &mut |arm, event| watch(DuetEvent::Arm(arm, event)))?;
+        if is_first {
+            self.look_at_start(&up, file, begun);
+        }
         let block = match file.method {
             Method::Alternating { block, .. } => Some(Duration::from_secs(u64::from(block))),
             Method::Interleaved | Method::Stored => None,
@@ -276,15 +257,17 @@ impl Duet<'_> {
         let load = self.load_of(number, file);
         let times = if block.is_some() { 2 } else { 1 };
         (self.watch)(DuetEvent::Segment(name.to_owned(), load.length() * times));
-        let stage = Stage {
-            arms: [self.baseline, self.candidate],
-            supervisor: &self.supervisor,
-            receive_clock: self.receive_clock,
-            control: &self.control,
-        };
-        let play = Play { folder: &folder, load, first, block };
+        let play = Play { place, load, block };
         let watch = &mut *self.watch;
-        stage.play(&play, &mut |arm, event| watch(DuetEvent::Arm(arm, event)))
+        stage.play(&play, up, &mut |arm, event| watch(DuetEvent::Arm(arm, event)))
+    }
+
+    /// Who is started first: by the toss of a coin in the first of two segments, and the other
+    /// one in the second, so that neither is first in more than one of them.
+    fn first(&self, number: u64) -> Arm {
+        let mut coin = Choices::new(self.scenario.load.seed ^ 0xAB_BA, number.div_ceil(2));
+        let tossed = if coin.bits() >> 63 == 0 { Arm::Baseline } else { Arm::Candidate };
+        if number.is_multiple_of(2) { tossed.other() } else { tossed }
     }
 
     /// Each segment has its own arrivals; a pilot is a shorter one.
@@ -298,21 +281,13 @@ impl Duet<'_> {
         load
     }
 
-    /// What the whole gate measures at most.
-    fn gate(&self) -> PlannedGate {
-        let judged = || self.scenario.load.stages.iter().filter(|stage| !stage.warmup);
-        let seconds: f64 = judged().map(|stage| stage.length.as_secs_f64()).sum();
-        let arrivals: f64 = judged().map(LoadStage::area).sum();
-        let steps = requests_per_iteration(&self.scenario);
-        let rate = arrivals / seconds.max(1e-9) * steps;
-        PlannedGate { rate, segment_seconds: seconds, segments: self.settings.looks }
+    /// Of the load's warm-up, or of what is judged.
+    pub(super) fn seconds(&self, warmup: bool) -> u32 {
+        let of = self.scenario.load.stages.iter().filter(|stage| stage.warmup == warmup);
+        of.map(|stage| stage.length).sum::<Duration>().as_secs() as u32
     }
 
     fn file(&self) -> DuetFile {
-        let seconds = |warmup| {
-            let of = self.scenario.load.stages.iter().filter(|stage| stage.warmup == warmup);
-            of.map(|stage| stage.length).sum::<Duration>().as_secs() as u32
-        };
         let head = |arm: &PreparedArm| ArmHead {
             source: arm.description().to_owned(),
             commit: arm.commit().map(str::to_owned),
@@ -329,29 +304,19 @@ impl Duet<'_> {
             settings: self.settings.clone(),
             dropped: Vec::new(),
             forecast: Vec::new(),
-            warmup_seconds: seconds(true),
-            judged_seconds: seconds(false),
+            idle: None,
+            warmup_seconds: self.seconds(true),
+            judged_seconds: self.seconds(false),
             segments: Vec::new(),
             end: None,
         }
     }
 
-    fn save(&self, file: &DuetFile) -> Result<(), Failed> {
+    pub(super) fn save(&self, file: &DuetFile) -> Result<(), Failed> {
         file.write(self.folder).map_err(|error| Failed::Own(TrialError::Store(error)))
     }
 
-    fn note(&mut self, text: &str) {
+    pub(super) fn note(&mut self, text: &str) {
         (self.watch)(DuetEvent::Note(text.to_owned()));
     }
-}
-
-fn in_turns() -> Method {
-    Method::Alternating { block: BLOCK, dropped: BLOCK_DROPPED }
-}
-
-/// The share of the machine that was in use, as the generator saw it in the pilot.
-fn busy(segment: &Segment) -> Option<f64> {
-    let seconds = segment.candidate.generator.iter().filter_map(|second| second.machine_busy);
-    let all: Vec<f64> = seconds.collect();
-    (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
 }

@@ -4,12 +4,15 @@
 
 pub mod arm;
 pub mod control;
+pub mod course;
 pub mod duet;
 pub mod head;
 pub mod hopeless;
+mod idle;
 mod lookout;
 mod moved;
 pub mod noise;
+mod planning;
 pub mod resources;
 mod segment;
 pub mod segment_load;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::analysis::noise::Gathered;
-use crate::experiment::duet::{Duet, DuetError, DuetEvent, Wish};
+use crate::experiment::duet::{Course, Duet, DuetError, DuetEvent, Wish};
 use crate::experiment::head::{fingerprint, written};
 use crate::experiment::trial::TrialError;
 use crate::record::duet::{DuetEnd, DuetRecord, Method};
@@ -76,11 +76,12 @@ impl Noise<'_> {
         let watch = &mut *self.duet.watch;
         let duet = Duet {
             scenario: Arc::new(scenario),
+            course: if is_first { self.duet.course } else { Course::Fixed(Duration::ZERO) },
+            took: None,
             baseline: self.duet.baseline,
             candidate: self.duet.candidate,
             settings,
             wish: self.duet.wish,
-            pilot: if is_first { self.duet.pilot } else { Duration::ZERO },
             folder: &folder,
             supervisor: self.duet.supervisor.clone(),
             receive_clock: self.duet.receive_clock,

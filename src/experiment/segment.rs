@@ -19,10 +19,11 @@ use crate::experiment::arm::PreparedArm;
 use crate::experiment::control::Control;
 use crate::experiment::head::head;
 use crate::experiment::hopeless::Hopes;
+use crate::experiment::idle;
 use crate::experiment::lookout::Lookout;
 use crate::experiment::start::Started;
 use crate::experiment::trial::{Event, LEAD, TrialError, resolve, shown};
-use crate::record::duet::Segment;
+use crate::record::duet::{Idle, Segment};
 use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, RunRecord, StepHead};
 use crate::record::store::{self, RunWriter, StoreError};
@@ -49,16 +50,41 @@ pub(super) struct Stage<'a> {
     pub(super) control: &'a Control,
 }
 
-/// How one segment is played.
-pub(super) struct Play<'a> {
+/// Where one segment's arms are started, and who is first.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
     /// Its folder.
     pub(super) folder: &'a Path,
-    /// Warm-up and judged stages.
-    pub(super) load: Load,
     /// Who is started first, and has the first block.
     pub(super) first: Arm,
+}
+
+/// How one segment is played.
+pub(super) struct Play<'a> {
+    /// Where.
+    pub(super) place: Place<'a>,
+    /// Warm-up and judged stages.
+    pub(super) load: Load,
     /// Length of a block, if the arms take turns.
     pub(super) block: Option<Duration>,
+}
+
+/// Both arms, up and ready.
+pub(super) struct BothUp {
+    arms: Vec<Up>,
+    /// How long that took.
+    pub(super) took: Duration,
+}
+
+impl BothUp {
+    /// What they use while nothing is asked of them; `None` where nobody knows.
+    pub(super) fn idle(&self, control: &Control) -> Option<Idle> {
+        let tree = |arm: Arm| {
+            let up = self.arms.iter().find(|up| up.arm == arm)?;
+            Some(up.target.monitor(&up.scenario).watch?.tree())
+        };
+        idle::measure([tree(Arm::Baseline)?, tree(Arm::Candidate)?], control)
+    }
 }
 
 /// Why a segment came to nothing.
@@ -101,26 +127,36 @@ struct Outcome {
 }
 
 impl Stage<'_> {
-    /// Plays one segment.
-    pub(super) fn play(
+    /// Starts both arms and waits until they are ready.
+    pub(super) fn start_both(
         &self,
-        play: &Play<'_>,
+        place: Place<'_>,
         watch: &mut dyn FnMut(Arm, Event),
-    ) -> Result<Segment, Failed> {
-        let order = [play.first, play.first.other()];
-        let mut started = Vec::new();
-        for arm in order {
+    ) -> Result<BothUp, Failed> {
+        let begun = Instant::now();
+        let mut arms = Vec::new();
+        for arm in [place.first, place.first.other()] {
             let (scenario, target) =
-                self.start(arm, play, watch).map_err(|error| Failed::Arm(arm, error))?;
-            started.push(Up { arm, scenario, target });
+                self.start(arm, place, watch).map_err(|error| Failed::Arm(arm, error))?;
+            arms.push(Up { arm, scenario, target });
         }
-        for Up { arm, scenario, target } in &started {
+        for Up { arm, scenario, target } in &arms {
             target
                 .wait_until_ready(scenario, self.control, &mut |event| watch(*arm, event))
                 .map_err(|error| Failed::Arm(*arm, error))?;
         }
+        Ok(BothUp { arms, took: begun.elapsed() })
+    }
+
+    /// Plays one segment with arms that are up.
+    pub(super) fn play(
+        &self,
+        play: &Play<'_>,
+        up: BothUp,
+        watch: &mut dyn FnMut(Arm, Event),
+    ) -> Result<Segment, Failed> {
         let start = Instant::now() + LEAD;
-        let ready = started.into_iter().map(|up| self.ready(play, start, up));
+        let ready = up.arms.into_iter().map(|up| self.ready(play, start, up));
         let mut ready: Vec<Ready> = ready.collect::<Result<_, _>>()?;
         ready.sort_by_key(|ready| ready.arm != Arm::Baseline);
         let candidate = ready.pop().expect("both arms were made ready");
@@ -131,15 +167,14 @@ impl Stage<'_> {
     fn start(
         &self,
         arm: Arm,
-        play: &Play<'_>,
+        place: Place<'_>,
         watch: &mut dyn FnMut(Arm, Event),
     ) -> Result<(Arc<Scenario>, Started), TrialError> {
         let prepared = self.arms[usize::from(arm == Arm::Candidate)];
         let port =
             if prepared.needs_port() { free_port().map_err(TrialError::Engine)? } else { 0 };
-        let mut scenario = Scenario::clone(&prepared.scenario(port));
-        scenario.load = play.load.clone();
-        let folder = play.folder.join(arm.name());
+        let scenario = prepared.scenario(port);
+        let folder = place.folder.join(arm.name());
         fs::create_dir_all(&folder)
             .map_err(|error| TrialError::NoRoom(StoreError::Io(folder.clone(), error)))?;
         let head = head(&scenario, shown(&scenario), 1, SystemTime::now());
@@ -147,11 +182,12 @@ impl Stage<'_> {
         let log = folder.join(TARGET_LOG);
         let target =
             Started::start(&scenario, self.supervisor, &log, &mut |event| watch(arm, event))?;
-        Ok((Arc::new(scenario), target))
+        Ok((scenario, target))
     }
 
     fn ready(&self, play: &Play<'_>, start: Instant, up: Up) -> Result<Ready, Failed> {
         let Up { arm, scenario, target } = up;
+        let scenario = Arc::new(Scenario { load: play.load.clone(), ..Scenario::clone(&scenario) });
         let failed = |error| Failed::Arm(arm, error);
         let address = target.address().clone();
         let (socket, lookup) = resolve(&address).map_err(failed)?;
@@ -160,11 +196,11 @@ impl Stage<'_> {
         self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
         head.lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
         let steps = head.steps.clone();
-        let writer = RunWriter::create(&play.folder.join(arm.name()), head)
+        let writer = RunWriter::create(&play.place.folder.join(arm.name()), head)
             .map_err(|error| Failed::Own(TrialError::Store(error)))?;
         let timing = match play.block {
             None => Timing::interleaved(arm, &scenario.load),
-            Some(block) => Timing::Alternating { arm, first: play.first, block },
+            Some(block) => Timing::Alternating { arm, first: play.place.first, block },
         };
         let plan = Plan {
             scenario: Arc::clone(&scenario),
@@ -218,7 +254,7 @@ impl Stage<'_> {
         match (lost.or(lost_too), hopeless) {
             (Some((arm, exit)), _) => Err(Failed::Died(arm, exit)),
             (None, Some((arm, why))) => Err(Failed::Hopeless(arm, why.to_owned())),
-            (None, None) => Ok(Segment { baseline, candidate, first: play.first }),
+            (None, None) => Ok(Segment { baseline, candidate, first: play.place.first }),
         }
     }
 }

@@ -24,6 +24,8 @@ pub const DUET_FILE: &str = "duet.json";
 const MOST_BYTES: u64 = 4 << 20;
 /// The most segments that are read.
 const MOST_SEGMENTS: usize = 100;
+/// More cores than any machine has.
+const MOST_IDLE: f64 = 1e5;
 /// The longest segment: a week.
 const MOST_SECONDS: u64 = 7 * 86_400;
 
@@ -66,6 +68,9 @@ pub struct DuetFile {
     pub method: Method,
     /// Why in that way, as a sentence.
     pub method_reason: String,
+    /// CPU time that the arms used before anything was asked of them; `None` where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<Idle>,
     /// What the team accepts, and how sure the gate has to be.
     pub settings: GateSettings,
     /// Metrics of which was known before the first segment that they can only watch.
@@ -90,6 +95,15 @@ pub struct ArmHead {
     /// The commit, where it is from a git ref.
     #[serde(default)]
     pub commit: Option<String>,
+}
+
+/// CPU time of both arms without load, in seconds per second.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Idle {
+    /// Of the baseline. So much is taken off both arms.
+    pub baseline: f64,
+    /// Of the candidate. What it does more counts as its cost.
+    pub candidate: f64,
 }
 
 /// A segment as `duet.json` knows it.
@@ -151,8 +165,20 @@ pub enum DuetEnd {
 pub enum GateMetric {
     /// A quantile of the response time, in (0, 1).
     ResponseTime(f64),
-    /// The share of requests that ended neither ok nor rejected.
+    /// The share of requests that did not end as the scenario expects.
     ErrorRate,
+    /// The target's CPU time per request, of all its processes; known where loadgate started
+    /// it.
+    CpuPerRequest,
+    /// The share of requests that took more than twice the usual p99. It only ever watches.
+    SlowRequests,
+}
+
+impl GateMetric {
+    /// Whether it is a quantile of the response time.
+    pub fn is_time(self) -> bool {
+        matches!(self, GateMetric::ResponseTime(_))
+    }
 }
 
 /// What the team accepts, and how sure the gate has to be.
@@ -160,6 +186,9 @@ pub enum GateMetric {
 pub struct GateSettings {
     /// The largest accepted change, d: 0.05 is 5 %.
     pub tolerance: f64,
+    /// The largest accepted change of the CPU time per request.
+    #[serde(default = "cpu_tolerance")]
+    pub cpu_tolerance: f64,
     /// Chance of calling an unchanged candidate regressed, over the whole gate.
     pub alpha: f64,
     /// Chance of passing a candidate that is worse by the tolerance, over the whole gate.
@@ -180,10 +209,17 @@ pub struct GateSettings {
     pub seed: u64,
 }
 
+/// 4 %: what five to eight starts of a process show within three minutes; measured in
+/// docs/measurements.md.
+fn cpu_tolerance() -> f64 {
+    0.04
+}
+
 impl Default for GateSettings {
     fn default() -> Self {
         GateSettings {
             tolerance: 0.05,
+            cpu_tolerance: cpu_tolerance(),
             alpha: 0.01,
             beta: 0.05,
             looks: 5,
@@ -202,16 +238,27 @@ impl Default for GateSettings {
 }
 
 impl GateSettings {
+    /// The largest accepted change of a metric: as a ratio less 1, or of a share its difference.
+    pub fn accepted(&self, metric: GateMetric) -> f64 {
+        match metric {
+            GateMetric::ResponseTime(_) => self.tolerance,
+            GateMetric::CpuPerRequest => self.cpu_tolerance,
+            GateMetric::ErrorRate | GateMetric::SlowRequests => self.error_floor,
+        }
+    }
+
     /// Whether a file can mean them.
     pub(super) fn check(&self) -> Result<(), String> {
         let is_share = |share: f64| share > 0.0 && share < 1.0;
         let is_size = |size: f64| size.is_finite() && size >= 0.0;
         let is_metric = |metric: &GateMetric| match metric {
             GateMetric::ResponseTime(share) => is_share(*share),
-            GateMetric::ErrorRate => true,
+            GateMetric::ErrorRate | GateMetric::CpuPerRequest | GateMetric::SlowRequests => true,
         };
         let is_sane = [self.alpha, self.beta].into_iter().all(is_share)
-            && [self.tolerance, self.start_noise, self.error_floor].into_iter().all(is_size)
+            && [self.tolerance, self.cpu_tolerance, self.start_noise, self.error_floor]
+                .into_iter()
+                .all(is_size)
             && self.metrics.iter().chain(&self.watches).all(is_metric)
             && (1..=100).contains(&self.looks);
         if is_sane { Ok(()) } else { Err("settings of the gate beyond all reason".to_owned()) }
@@ -321,6 +368,10 @@ fn check(duet: &DuetFile) -> Result<(), String> {
     if seconds > MOST_SECONDS || u64::from(block) > MOST_SECONDS || dropped >= block {
         return Err("a length of its segments or blocks beyond all reason".to_owned());
     }
+    let is_idle = |share: f64| share.is_finite() && (0.0..=MOST_IDLE).contains(&share);
+    if duet.idle.is_some_and(|idle| !is_idle(idle.baseline) || !is_idle(idle.candidate)) {
+        return Err("a CPU time without load beyond all reason".to_owned());
+    }
     duet.settings.check()
 }
 
@@ -343,6 +394,7 @@ mod tests {
 
     fn file(method: Method) -> DuetFile {
         DuetFile {
+            idle: None,
             version: VERSION,
             scenario: "orders".to_owned(),
             scenario_hash: String::new(),

@@ -97,8 +97,8 @@ fn seen(overview: &Overview) -> String {
     let mut text = String::new();
     for (metric, name, least) in &overview.visible {
         let of = match metric {
-            GateMetric::ResponseTime(_) => "",
-            GateMetric::ErrorRate => " of the requests",
+            GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => "",
+            GateMetric::ErrorRate | GateMetric::SlowRequests => " of the requests",
         };
         let _ = writeln!(text, "  {name}: sees changes from +{}{of} on", percent(*least));
     }

@@ -349,3 +349,61 @@ fn the_thread_of_both_arms_goes_ahead_as_the_record_says() {
     assert_eq!(wait(&mut child).code(), Some(130));
     place.is_clean();
 }
+
+#[test]
+fn a_length_of_time_is_planned_from_the_first_start_and_cpu_time_gates() {
+    let place = Place::new();
+    place.write("repo/work", "3");
+    let mut command = loadgate();
+    command
+        .args(["duet", place.path("scenario.json").to_str().unwrap(), "--baseline-ref", "main"])
+        .args(["--within", "45s", "-o", place.path("out").to_str().unwrap()])
+        .env("TMPDIR", place.path("temporary"));
+    let output = finish(&mut command);
+    ends_with(&output, 4);
+    let said = stderr(&output);
+    assert!(said.contains("within 45s, less if it is decided before"), "{said}");
+    assert!(said.contains("of warm-up, as a start takes"), "{said}");
+    assert!(said.contains("CPU per request of"), "{said}");
+    let record = place.record();
+    let settings = &record["settings"];
+    // Two segments cannot decide it to 4 %, so it watches; with three minutes it gates.
+    let known = ["metrics", "watches"].map(|of| settings[of].as_array().unwrap().clone());
+    assert!(known.concat().contains(&"cpu_per_request".into()), "{record}");
+    assert!(settings["looks"].as_u64().unwrap() >= 2, "{record}");
+    assert!(record["idle"]["baseline"].as_f64().unwrap() < 0.5, "{record}");
+    assert_eq!(record["warmup_seconds"], 5, "{record}");
+    assert!(record["judged_seconds"].as_u64().unwrap() >= 10, "{record}");
+    // Two milliseconds more of each request are two milliseconds more of CPU time.
+    let folder = latest(&place.path("out"), "place");
+    let found = fs::read_to_string(folder.join("comparison.json")).unwrap();
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let metrics = found["comparison"]["metrics"].as_array().unwrap();
+    let cpu = metrics.iter().find(|it| it["name"] == "CPU per request").unwrap();
+    assert_eq!((&cpu["ruling"], &cpu["rule"]), (&"regressed".into(), &"starts".into()), "{cpu}");
+    let [before, after] = ["baseline", "candidate"].map(|arm| cpu[arm].as_f64().unwrap());
+    assert!((0.3..4.0).contains(&(after - before)), "{before} ms, {after} ms");
+    place.is_clean();
+}
+
+#[test]
+fn what_cannot_be_planned_is_refused() {
+    let place = Place::new();
+    for (more, expected) in [
+        (["--within", "5s", "--metrics", "p50"].as_slice(), "take at least 30s"),
+        (&["--within", "60s", "--segments", "2", "--segment", "9s"], "leave one out, or --within"),
+        (&["--within", "60s", "--pilot", "9s"], "cannot be used with"),
+        (&["--metrics", "cpu,errors"], "needs a quantile of the response time"),
+        (
+            &["--metrics", "p50,cpu", "--candidate", "http://127.0.0.1:9"],
+            "cpu is known only of targets that loadgate starts",
+        ),
+    ] {
+        let mut command = loadgate();
+        let scenario = place.path("scenario.json");
+        command.args(["duet", scenario.to_str().unwrap(), "--baseline-ref", "main"]).args(more);
+        let output = finish(&mut command);
+        ends_with(&output, 2);
+        assert!(stderr(&output).contains(expected), "{more:?}: {}", stderr(&output));
+    }
+}

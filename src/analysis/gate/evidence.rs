@@ -3,9 +3,12 @@
 //! watches ([`super::watch`]).
 
 use crate::analysis::comparison::{Estimate, LookMetric, Rule, Ruling};
+use crate::analysis::gate::cpu::CpuEvidence;
 use crate::analysis::gate::error_rate::ErrorEvidence;
 use crate::analysis::gate::response_time::TimeEvidence;
 use crate::analysis::gate::series::Measured;
+use crate::analysis::gate::slow::Slow;
+use crate::analysis::gate::strata::Stratum;
 use crate::analysis::gate::watch::{self, Watch};
 use crate::analysis::holm::Held;
 use crate::record::duet::{GateMetric, GateSettings};
@@ -17,6 +20,8 @@ pub enum Evidence {
     ResponseTime(TimeEvidence),
     /// The share of errors, which gates.
     ErrorRate(ErrorEvidence),
+    /// The CPU time per request, which gates.
+    Cpu(CpuEvidence),
     /// What only watches.
     Watched(Watched),
 }
@@ -42,16 +47,28 @@ pub enum Seen {
     },
     /// Failed requests, and the p of the test on them.
     Failed(ErrorEvidence, f64),
+    /// The CPU time per request, where it cannot be decided.
+    Cpu(CpuEvidence),
+    /// Requests that took more than twice the usual p99; `None` where an arm has no request
+    /// with a response time.
+    VerySlow(Option<Slow>),
 }
 
 impl Evidence {
     /// All that has been measured says this of a metric that gates.
-    pub fn gather(metric: GateMetric, measured: &Measured<'_>, settings: &GateSettings) -> Self {
+    pub fn gather(
+        metric: GateMetric,
+        measured: &Measured<'_>,
+        strata: &[Stratum<'_, '_>],
+        settings: &GateSettings,
+    ) -> Self {
         match metric {
             GateMetric::ResponseTime(share) => {
-                Evidence::ResponseTime(TimeEvidence::gather(measured, share, settings))
+                Evidence::ResponseTime(TimeEvidence::gather(measured, strata, share, settings))
             }
             GateMetric::ErrorRate => Evidence::ErrorRate(ErrorEvidence::gather(measured, settings)),
+            GateMetric::CpuPerRequest => Evidence::Cpu(CpuEvidence::gather(measured, settings)),
+            GateMetric::SlowRequests => Evidence::watch(metric, None, measured, settings),
         }
     }
 
@@ -71,6 +88,8 @@ impl Evidence {
                 let p = watch::errors(measured, settings.error_floor);
                 Seen::Failed(errors, p)
             }
+            GateMetric::CpuPerRequest => Seen::Cpu(CpuEvidence::gather(measured, settings)),
+            GateMetric::SlowRequests => Seen::VerySlow(Slow::gather(measured, settings)),
         };
         Evidence::Watched(Watched { step: step.map(str::to_owned), seen })
     }
@@ -85,13 +104,17 @@ impl Evidence {
             Evidence::ErrorRate(_) | Evidence::Watched(Watched { seen: Seen::Failed(..), .. }) => {
                 GateMetric::ErrorRate
             }
+            Evidence::Cpu(_) | Evidence::Watched(Watched { seen: Seen::Cpu(_), .. }) => {
+                GateMetric::CpuPerRequest
+            }
+            Evidence::Watched(Watched { seen: Seen::VerySlow(_), .. }) => GateMetric::SlowRequests,
         }
     }
 
     /// Of which step.
     pub fn step(&self) -> Option<&str> {
         match self {
-            Evidence::ResponseTime(_) | Evidence::ErrorRate(_) => None,
+            Evidence::ResponseTime(_) | Evidence::ErrorRate(_) | Evidence::Cpu(_) => None,
             Evidence::Watched(watched) => watched.step.as_deref(),
         }
     }
@@ -99,6 +122,11 @@ impl Evidence {
     /// Whether a pass needs it.
     pub fn gates(&self) -> bool {
         !matches!(self, Evidence::Watched(_))
+    }
+
+    /// Whether it counts events of which a few prove nothing.
+    pub fn is_late(&self) -> bool {
+        matches!(self, Evidence::Watched(Watched { seen: Seen::VerySlow(_), .. }))
     }
 
     /// The smallest level at which it would be called regressed.
@@ -110,6 +138,12 @@ impl Evidence {
                 watch.map_or(1.0, |watch| watch.p)
             }
             Evidence::Watched(Watched { seen: Seen::Failed(_, p), .. }) => *p,
+            Evidence::Cpu(cpu) | Evidence::Watched(Watched { seen: Seen::Cpu(cpu), .. }) => {
+                cpu.p_regressed()
+            }
+            Evidence::Watched(Watched { seen: Seen::VerySlow(slow), .. }) => {
+                slow.map_or(1.0, |slow| slow.p)
+            }
         }
     }
 
@@ -137,6 +171,7 @@ impl Evidence {
         match self {
             Evidence::ResponseTime(times) => times.otherwise(level),
             Evidence::ErrorRate(errors) => errors.otherwise(level),
+            Evidence::Cpu(cpu) => cpu.otherwise(level),
             Evidence::Watched(_) => Ruling::Inconclusive,
         }
     }
@@ -147,7 +182,12 @@ impl Evidence {
             Evidence::ErrorRate(_) | Evidence::Watched(Watched { seen: Seen::Failed(..), .. }) => {
                 Rule::SignFlip
             }
-            Evidence::Watched(Watched { seen: Seen::Slow { .. }, .. }) => Rule::Beyond,
+            Evidence::Cpu(_) | Evidence::Watched(Watched { seen: Seen::Cpu(_), .. }) => {
+                Rule::Starts
+            }
+            Evidence::Watched(Watched { seen: Seen::Slow { .. } | Seen::VerySlow(_), .. }) => {
+                Rule::Beyond
+            }
         }
     }
 
@@ -155,7 +195,7 @@ impl Evidence {
         match self {
             Evidence::ResponseTime(times) => times.signs.p(),
             Evidence::ErrorRate(errors) => errors.p,
-            Evidence::Watched(_) => self.p_regressed(),
+            Evidence::Cpu(_) | Evidence::Watched(_) => self.p_regressed(),
         }
     }
 
@@ -166,8 +206,11 @@ impl Evidence {
             | Evidence::Watched(Watched { seen: Seen::Failed(errors, _), .. }) => {
                 errors.estimate(low, high)
             }
+            Evidence::Cpu(cpu) | Evidence::Watched(Watched { seen: Seen::Cpu(cpu), .. }) => {
+                cpu.estimate(low, high)
+            }
             // What it counts is no ratio.
-            Evidence::Watched(Watched { seen: Seen::Slow { .. }, .. }) => None,
+            Evidence::Watched(Watched { seen: Seen::Slow { .. } | Seen::VerySlow(_), .. }) => None,
         }
     }
 }

@@ -131,7 +131,7 @@ fn quantiles_of_histograms() {
 fn pooled_ratios_with_their_jackknife() {
     each("jackknife", |case| {
         let arm = |name: &str| {
-            let second = |response| ArmSecond { response, requests: 40, errors: 0 };
+            let second = |response| ArmSecond { response, requests: 40, errors: 0, cpu_ns: None };
             histograms(&case[name]).into_iter().map(second).collect::<Vec<_>>()
         };
         let pairs = arm("baseline").into_iter().zip(arm("candidate"));

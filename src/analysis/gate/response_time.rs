@@ -1,5 +1,8 @@
 //! One quantile of the response time at one look: the four statistics, and what they say.
 //!
+//! Ratios of intervals and blocks are those of the steps, weighed by their requests, where there
+//! are several ([`super::strata`]), else of all requests.
+//!
 //! | statistic | regressed | pass |
 //! | --- | --- | --- |
 //! | trimmed mean of interval log ratios | lower bound > ln(1 + d) | upper bound < ln(1 + d) |
@@ -21,6 +24,7 @@ use crate::analysis::gate::jackknife::pooled;
 use crate::analysis::gate::location::Location;
 use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::sign::Signs;
+use crate::analysis::gate::strata::{self, Stratum};
 use crate::analysis::gate::watch::Watch;
 use crate::record::duet::GateSettings;
 use crate::scenario::model::Arm;
@@ -60,14 +64,24 @@ pub struct TimeEvidence {
 }
 
 impl TimeEvidence {
-    /// All that has been measured says this of a quantile.
-    pub fn gather(measured: &Measured<'_>, share: f64, settings: &GateSettings) -> TimeEvidence {
+    /// All that has been measured says this of a quantile, of the steps or, where there are
+    /// none, of all requests.
+    pub fn gather(
+        measured: &Measured<'_>,
+        strata: &[Stratum<'_, '_>],
+        share: f64,
+        settings: &GateSettings,
+    ) -> TimeEvidence {
         let starts = measured.segments.len().max(1) as f64;
         // Two processes per segment, each with its own luck at its start.
         let luck = 2.0 * settings.start_noise.powi(2) / starts;
         let with_luck = |found: Location| found.with_variance(luck);
-        let intervals = measured.log_ratios(share, measured.interval_width(share)).concat();
-        let blocks = measured.log_ratios(share, measured.block_width(share)).concat();
+        let ratios = |width| match strata {
+            [] => measured.log_ratios(share, width).concat(),
+            steps => strata::log_ratios(steps, share, width).concat(),
+        };
+        let intervals = ratios(measured.interval_width(share));
+        let blocks = ratios(measured.block_width(share));
         let signs = Signs::count(&intervals);
         let discordant = signs.p() < DISCORDANT;
         let fewer = measured.timed(Arm::Baseline).min(measured.timed(Arm::Candidate));
@@ -140,7 +154,7 @@ impl TimeEvidence {
         let found = match rule {
             Some(Rule::Block) => self.block,
             Some(Rule::Sign | Rule::Pooled | Rule::Beyond) => self.pooled.or(self.trimmed),
-            Some(Rule::Trimmed | Rule::SignFlip) | None => self.trimmed,
+            Some(Rule::Trimmed | Rule::SignFlip | Rule::Starts) | None => self.trimmed,
         }?;
         Some(Estimate {
             value: found.value.exp(),

@@ -2,11 +2,13 @@
 //! have seen, what it would still take, and one sentence where the ruling needs one.
 
 use crate::analysis::comparison::{LookMetric, MetricResult, Rule, Ruling};
+use crate::analysis::gate::cpu::CpuEvidence;
 use crate::analysis::gate::error_rate::{ErrorEvidence, share};
 use crate::analysis::gate::evidence::{Evidence, Seen, Watched};
 use crate::analysis::gate::outlook::{Levels, seconds_needed, visible_beyond};
 use crate::analysis::gate::response_time::{FEWEST_BEYOND, STATISTICS, TimeEvidence};
 use crate::analysis::gate::series::Measured;
+use crate::analysis::gate::slow::Slow;
 use crate::analysis::gate::spending::{first_pass, pass_weight, weight};
 use crate::analysis::gate::watch::Watch;
 use crate::analysis::wording::{count, millis, percent};
@@ -61,6 +63,7 @@ impl End<'_> {
         match evidence {
             Evidence::ResponseTime(times) => time_note(times, last),
             Evidence::ErrorRate(errors) => self.error_note(errors, last.ruling),
+            Evidence::Cpu(cpu) => cpu_note(cpu),
             Evidence::Watched(watched) => return Some(self.watched_note(watched, last.ruling)),
         }
         .or_else(|| self.too_early(last))
@@ -83,6 +86,13 @@ impl End<'_> {
             Evidence::ErrorRate(errors)
             | Evidence::Watched(Watched { seen: Seen::Failed(errors, _), .. }) => {
                 (share(errors.baseline), share(errors.candidate))
+            }
+            Evidence::Cpu(cpu) | Evidence::Watched(Watched { seen: Seen::Cpu(cpu), .. }) => {
+                cpu.per_request.unzip()
+            }
+            Evidence::Watched(Watched { seen: Seen::VerySlow(slow), .. }) => {
+                let share = |arm| slow.map(|slow| slow.share(arm));
+                (share(Arm::Baseline), share(Arm::Candidate))
             }
         }
     }
@@ -114,10 +124,16 @@ impl End<'_> {
             | Evidence::Watched(Watched { seen: Seen::Failed(errors, _), .. }) => {
                 Some(errors.floor.max(visible_beyond(errors.difference?, level)))
             }
+            Evidence::Cpu(cpu) | Evidence::Watched(Watched { seen: Seen::Cpu(cpu), .. }) => {
+                Some((cpu.accepted + visible_beyond(cpu.ratio?, level)).exp_m1())
+            }
+            Evidence::Watched(Watched { seen: Seen::VerySlow(slow), .. }) => {
+                slow.as_ref()?.visible(self.watch_level, self.settings.error_floor)
+            }
         };
         let most = match evidence.metric() {
-            GateMetric::ResponseTime(_) => MOST_VISIBLE,
-            GateMetric::ErrorRate => 1.0,
+            GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => MOST_VISIBLE,
+            GateMetric::ErrorRate | GateMetric::SlowRequests => 1.0,
         };
         found.filter(|found| *found <= most)
     }
@@ -134,6 +150,10 @@ impl End<'_> {
                 let needed = ErrorEvidence::needed(errors.floor, levels.high);
                 let by_number = seconds * (needed / requests - 1.0);
                 by_blocks.into_iter().chain((by_number > 0.0).then_some(by_number)).reduce(f64::max)
+            }
+            Evidence::Cpu(cpu) => {
+                let found = cpu.ratio?;
+                seconds_needed(found, cpu.accepted, levels, seconds)
             }
             Evidence::Watched(_) => None,
         }
@@ -158,7 +178,7 @@ impl End<'_> {
 
     fn watched_note(&self, watched: &Watched, ruling: Ruling) -> String {
         let text = match &watched.seen {
-            Seen::Slow { watch: None, .. } => {
+            Seen::Slow { watch: None, .. } | Seen::VerySlow(None) => {
                 return "an arm has no request with a response time".to_owned();
             }
             Seen::Slow { share, watch: Some(watch) } => beyond(watch, *share),
@@ -169,6 +189,8 @@ impl End<'_> {
                     "{candidate} of the candidate's requests failed, {baseline} of the baseline's"
                 )
             }
+            Seen::Cpu(cpu) => cpu_note(cpu).unwrap_or_default(),
+            Seen::VerySlow(Some(slow)) => very_slow(slow),
         };
         match ruling {
             Ruling::Regressed => text,
@@ -186,7 +208,10 @@ pub fn visible_to(seen: &Evidence, measured: &Measured<'_>, level: f64) -> Optio
         Evidence::Watched(Watched { seen: Seen::Slow { share, watch }, .. }) => {
             watch_sees(*watch, *share, measured, level)
         }
-        Evidence::Watched(_) | Evidence::ResponseTime(_) | Evidence::ErrorRate(_) => None,
+        Evidence::Watched(_)
+        | Evidence::ResponseTime(_)
+        | Evidence::ErrorRate(_)
+        | Evidence::Cpu(_) => None,
     }
 }
 
@@ -217,6 +242,24 @@ fn beyond(watch: &Watch, share: f64) -> String {
     )
 }
 
+/// `2.1 % of the candidate's requests took more than 28 ms, twice the usual p99; 0.02 % of the
+/// baseline's did`.
+fn very_slow(slow: &Slow) -> String {
+    format!(
+        "{} of the candidate's requests took more than {}, twice the usual p99; {} of the \
+         baseline's did",
+        percent(slow.share(Arm::Candidate)),
+        millis(slow.line),
+        percent(slow.share(Arm::Baseline)),
+    )
+}
+
+fn cpu_note(cpu: &CpuEvidence) -> Option<String> {
+    cpu.ratio.is_none().then(|| {
+        "the CPU time of an arm is not known: loadgate has to start it, on Linux".to_owned()
+    })
+}
+
 /// Until there are enough requests beyond the quantile; else until both means would pass,
 /// or the first of them would be called regressed.
 fn time_seconds(times: &TimeEvidence, levels: Levels, seconds: f64) -> Option<f64> {
@@ -241,10 +284,13 @@ pub fn name_of(metric: GateMetric, step: Option<&str>) -> String {
     }
 }
 
-fn short_name(metric: GateMetric) -> String {
+/// `p99`.
+pub fn short_name(metric: GateMetric) -> String {
     match metric {
         GateMetric::ResponseTime(share) => quantile(share),
         GateMetric::ErrorRate => "error rate".to_owned(),
+        GateMetric::CpuPerRequest => "CPU per request".to_owned(),
+        GateMetric::SlowRequests => "slow requests".to_owned(),
     }
 }
 
@@ -252,7 +298,9 @@ fn short_name(metric: GateMetric) -> String {
 pub fn name(metric: GateMetric) -> String {
     match metric {
         GateMetric::ResponseTime(share) => format!("{} of response time", quantile(share)),
-        GateMetric::ErrorRate => "error rate".to_owned(),
+        GateMetric::ErrorRate | GateMetric::CpuPerRequest | GateMetric::SlowRequests => {
+            short_name(metric)
+        }
     }
 }
 

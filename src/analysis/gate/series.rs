@@ -55,6 +55,11 @@ impl<'a> Both<'a> {
         (self.second(arm).requests, self.second(arm).errors)
     }
 
+    /// One arm's CPU time in nanoseconds, where it is known.
+    pub fn cpu(&self, arm: Arm) -> Option<u64> {
+        self.second(arm).cpu_ns
+    }
+
     fn second(&self, arm: Arm) -> &'a ArmSecond {
         match arm {
             Arm::Baseline => &self.pair.baseline,
@@ -217,7 +222,8 @@ fn sums<'p, 'a: 'p>(piece: impl Iterator<Item = &'p Both<'a>>, arm: Arm) -> (u64
     })
 }
 
-fn log_ratio(piece: &[Both<'_>], share: f64) -> Option<f64> {
+/// ln of the candidate's quantile − ln of the baseline's; `None` without requests in an arm.
+pub(super) fn log_ratio(piece: &[Both<'_>], share: f64) -> Option<f64> {
     let of = |arm| {
         let parts: Vec<Counted<'_>> = piece.iter().map(|both| both.counted(arm)).collect();
         log_quantile(&parts, share)

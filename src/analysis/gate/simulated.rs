@@ -213,7 +213,7 @@ fn shifted(bins: &[(i64, u64)], shift: f64) -> ArmSecond {
         counts.push((buckets[(bin + whole).clamp(0, BINS - 1) as usize], count));
         requests += count;
     }
-    ArmSecond { response: Sparse::from_buckets(counts), requests, errors: 0 }
+    ArmSecond { response: Sparse::from_buckets(counts), requests, errors: 0, cpu_ns: None }
 }
 
 /// A machine on which a duet runs.

@@ -69,7 +69,7 @@ impl Watch {
         measured.log_pooled(Arm::Candidate, share)?;
         let margin = margin(settings, measured.segments.len());
         let whole = Watch::beyond(measured, all, margin);
-        let Some(usual) = usual(measured, share) else { return Some(whole) };
+        let Some(usual) = usual(measured, Arm::Baseline, share) else { return Some(whole) };
         let typical = Watch::beyond(measured, usual.exp(), margin);
         let better = if typical.p < whole.p { typical } else { whole };
         Some(Watch { p: (better.p * 2.0).min(1.0), edges: 2.0, ..better })
@@ -107,12 +107,12 @@ impl Watch {
     }
 }
 
-/// ln of the baseline's usual quantile in µs; `None` where too few pieces show it.
-fn usual(measured: &Measured<'_>, share: f64) -> Option<f64> {
-    let per_second = measured.timed(Arm::Baseline) as f64 / measured.seconds().max(1) as f64;
+/// ln of an arm's usual quantile in µs; `None` where too few pieces show it.
+pub(super) fn usual(measured: &Measured<'_>, arm: Arm, share: f64) -> Option<f64> {
+    let per_second = measured.timed(arm) as f64 / measured.seconds().max(1) as f64;
     let needed = BEYOND_IN_PIECE / ((1.0 - share).max(1e-9) * per_second.max(1e-9));
     let width = (needed.min(LONGEST_PIECE) - 1e-6).ceil().max(SHORTEST_PIECE) as usize;
-    let mut pieces = measured.log_quantiles(Arm::Baseline, share, width).concat();
+    let mut pieces = measured.log_quantiles(arm, share, width).concat();
     if needed > LONGEST_PIECE || pieces.len() < FEWEST_PIECES {
         return None;
     }
@@ -132,7 +132,7 @@ fn margin(settings: &GateSettings, starts: usize) -> f64 {
 }
 
 /// For each piece and arm: requests, and those that took longer than its threshold in µs.
-fn slow(measured: &Measured<'_>, baseline: f64, candidate: f64) -> Vec<[(u64, u64); 2]> {
+pub(super) fn slow(measured: &Measured<'_>, baseline: f64, candidate: f64) -> Vec<[(u64, u64); 2]> {
     measured.pieces_of(|both, arm| {
         let counted = both.counted(arm);
         let beyond = match arm {
@@ -150,7 +150,7 @@ fn beyond(counted: Counted<'_>, micros: f64) -> u64 {
 }
 
 /// Candidate − baseline in requests, less a floor, for each piece in which both have any.
-fn differences(pieces: &[[(u64, u64); 2]], floor: f64) -> Vec<f64> {
+pub(super) fn differences(pieces: &[[(u64, u64); 2]], floor: f64) -> Vec<f64> {
     let of = |[(all, bad), (all_too, bad_too)]: &[(u64, u64); 2]| {
         let (b, c) = (*all as f64, *all_too as f64);
         let known = *all > 0 && *all_too > 0;
@@ -161,7 +161,7 @@ fn differences(pieces: &[[(u64, u64); 2]], floor: f64) -> Vec<f64> {
 }
 
 /// The bound of the sign-flip test's p, with pieces that hang together counted for fewer.
-fn p_of(differences: &[f64]) -> f64 {
+pub(super) fn p_of(differences: &[f64]) -> f64 {
     (log_p(differences) / inflation(differences)).exp()
 }
 

@@ -15,27 +15,27 @@ const SLOTS: usize = 10;
 
 /// Two arms, as they are made.
 #[derive(Debug, Clone)]
-struct Lab {
-    profile: Profile,
+pub(super) struct Lab {
+    pub(super) profile: Profile,
     /// Requests per second and arm.
-    rate: f64,
+    pub(super) rate: f64,
     /// Seconds of a segment.
-    seconds: usize,
-    segments: usize,
-    in_turns: bool,
+    pub(super) seconds: usize,
+    pub(super) segments: usize,
+    pub(super) in_turns: bool,
     /// Share of each step.
-    steps: Vec<f64>,
+    pub(super) steps: Vec<f64>,
     /// Step and factor: how much slower it is in the candidate.
-    slower: Option<(usize, f64)>,
+    pub(super) slower: Option<(usize, f64)>,
     /// The share of the candidate's requests that takes so many times as long.
-    tail: Option<(f64, f64)>,
+    pub(super) tail: Option<(f64, f64)>,
     /// Step and share of its requests that fail in the candidate.
-    failing: Option<(usize, f64)>,
+    pub(super) failing: Option<(usize, f64)>,
     /// Seconds from stop to stop and of each, in the baseline and in the candidate.
-    stops: [Option<(f64, f64)>; 2],
+    pub(super) stops: [Option<(f64, f64)>; 2],
 }
 
-fn lab() -> Lab {
+pub(super) fn lab() -> Lab {
     Lab {
         profile: CI,
         rate: 120.0,
@@ -54,7 +54,7 @@ fn lab() -> Lab {
 type Made = (usize, usize, f64, bool);
 
 impl Lab {
-    fn paired(&self, seed: u64) -> Paired {
+    pub(super) fn paired(&self, seed: u64) -> Paired {
         let mut draw = Draw::new(seed);
         let host = draw.normal(self.profile.host);
         let segments: Vec<[Vec<Vec<Made>>; 2]> = (0..self.segments)
@@ -161,6 +161,7 @@ fn arm_second(made: &[Made], step: Option<usize>) -> ArmSecond {
     let own = || made.iter().filter(|it| step.is_none_or(|step| it.1 == step));
     let times = own().filter(|it| !it.3).map(|it| (it.2 as u64, 1));
     ArmSecond {
+        cpu_ns: None,
         response: sparse(times),
         requests: own().count() as u64,
         errors: own().filter(|it| it.3).count() as u64,

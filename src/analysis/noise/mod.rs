@@ -16,13 +16,14 @@ pub mod spread;
 use crate::analysis::assessment::Severity;
 use crate::analysis::compare::compare;
 use crate::analysis::comparison::{Comparison, Paired, Ruling};
+use crate::analysis::forecast::{PlannedGate, Shape, Visible};
 use crate::analysis::gate::center::trimmed;
 use crate::analysis::gate::location::Location;
 use crate::analysis::gate::series::Measured;
 use crate::analysis::noise::movement::movement;
 use crate::analysis::noise::spread::{deviation, spread};
 use crate::analysis::pairing::{self, Times};
-use crate::analysis::power::{PlannedGate, Shape, Visible, visible};
+use crate::analysis::power::visible;
 use crate::analysis::stats::{ALPHA, median, share_at_most};
 use crate::record::duet::{DuetEnd, DuetRecord, GateMetric, GateSettings, Method};
 use crate::record::noise::{
@@ -109,7 +110,9 @@ impl Gathered {
         let place = place.unwrap_or_else(|| {
             let times = match metric {
                 GateMetric::ResponseTime(share) => Some(measured.interval_width(share)),
-                GateMetric::ErrorRate => None,
+                GateMetric::ErrorRate | GateMetric::CpuPerRequest | GateMetric::SlowRequests => {
+                    None
+                }
             };
             let times = times.map(KeptTimes::of_width);
             let (rulings, visible) = (Rulings::default(), Vec::new());

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::chart::{self, Chart};
-use super::{ComparisonReport, words};
+use super::{ComparisonReport, remarks, words};
 use crate::analysis::comparison::{Comparison, Look, MetricResult, Ruling, StepChange};
 use crate::report::html::{drawing, failed, page, sections};
 use crate::report::plain;
@@ -83,7 +83,7 @@ fn metric_row(metric: &MetricResult) -> Markup {
             td class=(class) { (words::outcome_mark(metric)) " " (words::outcome(metric)) }
             td.name {
                 (plain::line(&metric.name))
-                @if let Some(remarks) = words::remarks(metric) { div.muted { (remarks) } }
+                @if let Some(remarks) = remarks::remarks(metric) { div.muted { (remarks) } }
             }
             td.number { (words::value(metric.metric, metric.baseline)) }
             td.number { (words::value(metric.metric, metric.candidate)) }

@@ -8,7 +8,7 @@ use quick_junit::{
     NonSuccessKind, Property, Report as Suites, TestCase, TestCaseStatus, TestSuite,
 };
 
-use super::{ComparisonReport, words};
+use super::{ComparisonReport, remarks, words};
 use crate::analysis::assessment::Verdict;
 use crate::analysis::comparison::{MetricResult, Ruling};
 use crate::report::{junit, plain};
@@ -88,7 +88,7 @@ fn gate_text(metric: &MetricResult) -> String {
         words::value(metric.metric, metric.candidate),
         words::ratio_with_interval(metric.metric, metric.estimate),
     );
-    words::remarks(metric).map_or(found.clone(), |remarks| format!("{found}; {remarks}"))
+    remarks::remarks(metric).map_or(found.clone(), |remarks| format!("{found}; {remarks}"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ComparisonReport, words};
+use super::{ComparisonReport, remarks, words};
 use crate::analysis::comparison::{Comparison, MetricResult};
 use crate::report::markdown::{
     escaped, failed_exchanges, findings, list, objectives, symbol, unknowns,
@@ -54,7 +54,7 @@ fn metrics(comparison: &Comparison) -> String {
         out += &metric_row(metric);
     }
     let remarks = comparison.metrics.iter().filter_map(|metric| {
-        let remarks = words::remarks(metric)?;
+        let remarks = remarks::remarks(metric)?;
         Some(format!("- {}: {}\n", escaped(&words::short_of(metric)), escaped(&remarks)))
     });
     let remarks: String = remarks.collect();

@@ -8,6 +8,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod remarks;
 #[cfg(test)]
 mod samples;
 pub mod terminal;

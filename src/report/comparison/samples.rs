@@ -71,10 +71,12 @@ fn metric(metric: GateMetric, ruling: Ruling, estimate: Option<Estimate>) -> Met
             (name, 8.0 / (1.0 - share).sqrt())
         }
         GateMetric::ErrorRate => ("error rate".to_owned(), 0.000_5),
+        GateMetric::CpuPerRequest => ("CPU per request".to_owned(), 0.84),
+        GateMetric::SlowRequests => ("slow requests".to_owned(), 0.000_5),
     };
     let candidate = estimate.map(|found| match metric {
-        GateMetric::ResponseTime(_) => baseline * found.value,
-        GateMetric::ErrorRate => baseline + found.value,
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => baseline * found.value,
+        GateMetric::ErrorRate | GateMetric::SlowRequests => baseline + found.value,
     });
     MetricResult {
         metric,
@@ -86,8 +88,8 @@ fn metric(metric: GateMetric, ruling: Ruling, estimate: Option<Estimate>) -> Met
         candidate,
         estimate,
         rule: (ruling == Ruling::Regressed).then_some(match metric {
-            GateMetric::ResponseTime(_) => Rule::Trimmed,
-            GateMetric::ErrorRate => Rule::SignFlip,
+            GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => Rule::Trimmed,
+            GateMetric::ErrorRate | GateMetric::SlowRequests => Rule::SignFlip,
         }),
         smallest_visible: Some(0.08),
         seconds_needed: None,
@@ -198,6 +200,7 @@ fn duet() -> DuetFile {
     let segment =
         |place: u32| SegmentHead { folder: format!("segment-{place}"), first: Arm::Baseline };
     DuetFile {
+        idle: None,
         version: VERSION,
         scenario: "orders".to_owned(),
         scenario_hash: "9f2c".repeat(16),

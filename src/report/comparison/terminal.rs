@@ -2,7 +2,7 @@
 //!
 //! One function per section; [`render`] only orders them.
 
-use super::{ComparisonReport, words};
+use super::{ComparisonReport, remarks, words};
 use crate::analysis::comparison::{Comparison, MetricResult, Ruling, StepChange};
 use crate::report::terminal::paint::Paint;
 use crate::report::terminal::table::{Cell, Column, Table};
@@ -75,7 +75,7 @@ fn metrics(comparison: &Comparison, screen: Screen) -> String {
     let mut out =
         screen.heading("Response time and errors, candidate ÷ baseline") + &table.render(screen);
     for metric in &comparison.metrics {
-        if let Some(remarks) = words::remarks(metric) {
+        if let Some(remarks) = remarks::remarks(metric) {
             let name = words::short_of(metric);
             out += &screen.paragraph("    ", &format!("{name}: {remarks}"));
         }

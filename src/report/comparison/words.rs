@@ -5,7 +5,7 @@
 use super::ComparisonReport;
 use crate::analysis::assessment::Verdict;
 use crate::analysis::comparison::{
-    Comparison, Estimate, Look, LookMetric, MetricResult, Rule, Ruling, StepChange,
+    Comparison, Estimate, Look, LookMetric, MetricResult, Ruling, StepChange,
 };
 use crate::record::duet::{DuetEnd, GateMetric, GateSettings, Method};
 use crate::report::words::verdict;
@@ -70,14 +70,21 @@ pub(super) fn short(metric: GateMetric) -> String {
     match metric {
         GateMetric::ResponseTime(share) => figures::quantile(share),
         GateMetric::ErrorRate => "error rate".to_owned(),
+        // In full it is wider than its columns.
+        GateMetric::CpuPerRequest => "CPU".to_owned(),
+        GateMetric::SlowRequests => "slow requests".to_owned(),
     }
 }
 
 /// What is accepted of a metric: `5 %`, `0.1 points`.
 fn accepted(metric: GateMetric, settings: &GateSettings) -> String {
     match metric {
-        GateMetric::ResponseTime(_) => percent(settings.tolerance),
-        GateMetric::ErrorRate => format!("{} points", points(settings.error_floor)),
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => {
+            percent(settings.accepted(metric))
+        }
+        GateMetric::ErrorRate | GateMetric::SlowRequests => {
+            format!("{} points", points(settings.error_floor))
+        }
     }
 }
 
@@ -85,7 +92,8 @@ fn accepted(metric: GateMetric, settings: &GateSettings) -> String {
 fn statement(metric: GateMetric, ruling: Ruling, settings: &GateSettings) -> String {
     let (worse, better) = match metric {
         GateMetric::ResponseTime(_) => ("slower", "faster"),
-        GateMetric::ErrorRate => ("higher", "lower"),
+        GateMetric::CpuPerRequest => ("higher per request", "lower per request"),
+        GateMetric::ErrorRate | GateMetric::SlowRequests => ("higher", "lower"),
     };
     let limit = accepted(metric, settings);
     match ruling {
@@ -109,6 +117,8 @@ pub(super) fn answer(comparison: &Comparison) -> String {
     let groups = order.into_iter().flat_map(|ruling| groups(comparison, ruling));
     let groups: Vec<String> = groups.collect();
     let watched = comparison.metrics.iter().filter(|it| !it.gates && it.step.is_none());
+    // They always only watch: that says nothing of this comparison.
+    let watched = watched.filter(|it| it.metric != GateMetric::SlowRequests);
     let watched = watched.filter(|it| it.ruling != Ruling::Regressed).map(short_of);
     let watched: Vec<String> = watched.collect();
     let watched = (!watched.is_empty()).then(|| format!("{} only watched", watched.join(", ")));
@@ -134,8 +144,8 @@ fn groups(comparison: &Comparison, ruling: Ruling) -> Vec<String> {
 pub(super) fn value(metric: GateMetric, value: Option<f64>) -> String {
     match (metric, value) {
         (_, None) => figures::NOTHING.to_owned(),
-        (GateMetric::ResponseTime(_), Some(ms)) => figures::millis(ms),
-        (GateMetric::ErrorRate, Some(share)) => figures::share(share),
+        (GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest, Some(ms)) => figures::millis(ms),
+        (GateMetric::ErrorRate | GateMetric::SlowRequests, Some(share)) => figures::share(share),
     }
 }
 
@@ -143,8 +153,10 @@ pub(super) fn value(metric: GateMetric, value: Option<f64>) -> String {
 pub(super) fn estimate(metric: GateMetric, estimate: Option<Estimate>) -> String {
     match (metric, estimate) {
         (_, None) => figures::NOTHING.to_owned(),
-        (GateMetric::ResponseTime(_), Some(found)) => ratio(found.value),
-        (GateMetric::ErrorRate, Some(found)) => {
+        (GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest, Some(found)) => {
+            ratio(found.value)
+        }
+        (GateMetric::ErrorRate | GateMetric::SlowRequests, Some(found)) => {
             format!("{} points", signed(found.value, points))
         }
     }
@@ -154,8 +166,10 @@ pub(super) fn estimate(metric: GateMetric, estimate: Option<Estimate>) -> String
 pub(super) fn interval(metric: GateMetric, estimate: Option<Estimate>) -> String {
     let Some(Estimate { low, high, .. }) = estimate else { return figures::NOTHING.to_owned() };
     match metric {
-        GateMetric::ResponseTime(_) => format!("{} – {}", ratio(low), ratio(high)),
-        GateMetric::ErrorRate => {
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => {
+            format!("{} – {}", ratio(low), ratio(high))
+        }
+        GateMetric::ErrorRate | GateMetric::SlowRequests => {
             format!("{} – {} points", signed(low, points), signed(high, points))
         }
     }
@@ -207,53 +221,6 @@ pub(super) fn points(share: f64) -> String {
 /// `5 %`: a change, which may be more than all.
 pub(super) fn percent(share: f64) -> String {
     format!("{} %", figures::number(share * 100.0))
-}
-
-/// What of an undecided metric is known: estimate, interval, what would have been seen and
-/// what more time would bring. And the note, whatever the ruling.
-pub(super) fn remarks(metric: &MetricResult) -> Option<String> {
-    let note = metric.note.as_deref().map(plain::line);
-    let doubt = (metric.gates && metric.ruling == Ruling::Inconclusive).then(|| doubt(metric));
-    let why = metric
-        .rule
-        .filter(|_| metric.ruling == Ruling::Regressed)
-        .map(|found| format!("decided by {}", rule(found)));
-    let parts: Vec<String> = [doubt, why, note].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
-}
-
-fn doubt(metric: &MetricResult) -> String {
-    let found = match metric.estimate {
-        Some(_) => ratio_with_interval(metric.metric, metric.estimate),
-        None => "nothing to estimate".to_owned(),
-    };
-    let visible = match (metric.smallest_visible, metric.metric) {
-        (None, _) => "no change, however large, could have been seen".to_owned(),
-        (Some(change), GateMetric::ResponseTime(_)) => {
-            format!("smallest visible change +{}", percent(change))
-        }
-        (Some(change), GateMetric::ErrorRate) => {
-            format!("smallest visible change +{} points", points(change))
-        }
-    };
-    let time = match metric.seconds_needed {
-        None => "how much more time would decide it is not known".to_owned(),
-        Some(seconds) => {
-            format!("about {} more would probably decide it", figures::seconds(seconds.ceil()))
-        }
-    };
-    format!("{found}; {visible}; {time}")
-}
-
-fn rule(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Trimmed => "the trimmed mean of all intervals",
-        Rule::Block => "the mean of all blocks",
-        Rule::Sign => "the intervals far off the usual ratio",
-        Rule::Pooled => "the quantiles of all requests",
-        Rule::SignFlip => "the sign-flip test",
-        Rule::Beyond => "the requests beyond the baseline's quantile",
-    }
 }
 
 pub(super) fn method(method: Method) -> String {

@@ -152,8 +152,12 @@ pub(super) fn movement_row(found: &MetricNoise) -> Option<[String; 7]> {
 pub(super) fn gate_row(found: &MetricNoise) -> [String; 6] {
     let seen = match (found.metric, found.visible) {
         (_, None) => figures::NOTHING.to_owned(),
-        (GateMetric::ResponseTime(_), Some(change)) => format!("+{}", percent(change)),
-        (GateMetric::ErrorRate, Some(share)) => format!("{} more", percent(share)),
+        (GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest, Some(change)) => {
+            format!("+{}", percent(change))
+        }
+        (GateMetric::ErrorRate | GateMetric::SlowRequests, Some(share)) => {
+            format!("{} more", percent(share))
+        }
     };
     rulings(metric(found.metric), found.rulings, seen)
 }
@@ -221,6 +225,8 @@ fn metric(metric: GateMetric) -> String {
     match metric {
         GateMetric::ResponseTime(share) => figures::quantile(share),
         GateMetric::ErrorRate => "error rate".to_owned(),
+        GateMetric::CpuPerRequest => "CPU per request".to_owned(),
+        GateMetric::SlowRequests => "slow requests".to_owned(),
     }
 }
 

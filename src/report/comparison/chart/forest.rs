@@ -72,8 +72,9 @@ fn groups(comparison: &Comparison, width: Width) -> Vec<Group<'_>> {
     let is_time = |metric: &&MetricResult| matches!(metric.metric, GateMetric::ResponseTime(_));
     // What watches counts requests: it has no ratio to draw.
     let drawn = comparison.metrics.iter().filter(|it| it.gates || it.estimate.is_some());
-    let (times, errors): (Vec<_>, Vec<_>) = drawn.partition(is_time);
-    [times, errors].into_iter().filter_map(|rows| group(comparison, rows, width)).collect()
+    let (times, others): (Vec<_>, Vec<_>) = drawn.partition(is_time);
+    let (cpu, shares) = others.into_iter().partition(|it| it.metric == GateMetric::CpuPerRequest);
+    [times, cpu, shares].into_iter().filter_map(|rows| group(comparison, rows, width)).collect()
 }
 
 /// The rows with their axis; `None` without rows.

@@ -111,7 +111,7 @@ fn value_axis(comparison: &Comparison, row: &Row) -> Axis {
     let estimates: Vec<Estimate> =
         row.seen.iter().filter_map(|(_, seen)| seen.estimate.filter(marks::is_drawable)).collect();
     let mut axis = marks::axis(row.metric, &comparison.settings, &estimates, 4);
-    if let GateMetric::ResponseTime(_) = row.metric {
+    if let GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest = row.metric {
         axis.title = format!("{}: {}", words::short(row.metric), axis.title);
     }
     axis

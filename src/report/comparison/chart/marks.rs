@@ -1,6 +1,8 @@
 //! What the charts of a comparison share: a sign for each ruling, estimates with their
 //! intervals, and the band of accepted changes.
 
+use std::fmt::Write as _;
+
 use crate::analysis::comparison::{Comparison, Estimate, Ruling};
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::report::chart::axis::Axis;
@@ -54,14 +56,14 @@ fn sign(ruling: Ruling) -> Sign {
 pub(super) fn band_key(comparison: &Comparison, of: Band) -> Key {
     let settings = &comparison.settings;
     let tolerance = words::percent(settings.tolerance);
-    let errors = comparison.metrics.iter().any(|metric| metric.metric == GateMetric::ErrorRate);
-    let text = match of {
-        Band::All if errors => {
-            let floor = words::points(settings.error_floor);
-            format!("accepted: {tolerance}; error rate {floor} points")
-        }
-        Band::All | Band::Ratios => format!("accepted: {tolerance}"),
-    };
+    let has = |wanted| comparison.metrics.iter().any(|it| it.metric == wanted);
+    let mut text = format!("accepted: {tolerance}");
+    if matches!(of, Band::All) && has(GateMetric::CpuPerRequest) {
+        let _ = write!(text, "; CPU {}", words::percent(settings.cpu_tolerance));
+    }
+    if matches!(of, Band::All) && has(GateMetric::ErrorRate) {
+        let _ = write!(text, "; error rate {} points", words::points(settings.error_floor));
+    }
     Key { sign: Sign::Area(Ink::SHADE), text: text.into() }
 }
 
@@ -77,19 +79,21 @@ pub(super) enum Band {
 /// Both ends of what is accepted.
 pub(super) fn accepted(metric: GateMetric, settings: &GateSettings) -> (f64, f64) {
     match metric {
-        GateMetric::ResponseTime(_) => {
-            let limit = 1.0 + settings.tolerance;
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => {
+            let limit = 1.0 + settings.accepted(metric);
             (1.0 / limit, limit)
         }
-        GateMetric::ErrorRate => (-settings.error_floor, settings.error_floor),
+        GateMetric::ErrorRate | GateMetric::SlowRequests => {
+            (-settings.error_floor, settings.error_floor)
+        }
     }
 }
 
 /// What no change is.
 pub(super) fn unchanged(metric: GateMetric) -> f64 {
     match metric {
-        GateMetric::ResponseTime(_) => 1.0,
-        GateMetric::ErrorRate => 0.0,
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => 1.0,
+        GateMetric::ErrorRate | GateMetric::SlowRequests => 0.0,
     }
 }
 
@@ -104,8 +108,8 @@ pub(super) fn axis(
     let ends = estimates.iter().flat_map(|found| [found.value, found.low, found.high]);
     let values = ends.chain([low, high]);
     match metric {
-        GateMetric::ResponseTime(_) => Axis::ratio(RATIO, values, most),
-        GateMetric::ErrorRate => Axis::points(DIFFERENCE, values, most),
+        GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest => Axis::ratio(RATIO, values, most),
+        GateMetric::ErrorRate | GateMetric::SlowRequests => Axis::points(DIFFERENCE, values, most),
     }
 }
 
