@@ -9,7 +9,7 @@
 //! | look | decided, or the last planned one: the end | a segment |
 //!
 //! Where a length of time is asked for ([`Course::Within`]) the first start of both arms tells how
-//! many segments of what length fit in ([`course`]), and the first segment is the pilot too: its
+//! many segments of what length fit in ([`crate::experiment::course`]), and the first segment is the pilot too: its
 //! seconds count, unless it finds that the arms have to take turns.
 //!
 //! After each segment `duet.json` says how far it has come, so what kills loadgate costs
