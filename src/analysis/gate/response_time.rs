@@ -1,7 +1,7 @@
 //! One quantile of the response time at one look: the four statistics, and what they say.
 //!
 //! Ratios of intervals and blocks are those of the steps, weighed by their requests, where there
-//! are several ([mod@super::strata]), else of all requests.
+//! are several ([`mod@super::strata`]), else of all requests.
 //!
 //! | statistic | regressed | pass |
 //! | --- | --- | --- |
