@@ -76,10 +76,12 @@ fn pairs_of(file: &DuetFile, segment: &Segment, times: Times, step: Option<usize
 }
 
 /// CPU time of the target in a second, less what the *baseline* uses when idle: what a candidate
-/// does more of its own accord is a cost of it too.
+/// does more of its own accord is a cost of it too. At most half is taken off, as what is left of
+/// a target that was not at rest yet would be a small difference of large numbers.
 fn cpu(run: &RunRecord, played: u32, idle: f64) -> Option<u64> {
     let place = run.target.binary_search_by_key(&played, |known| known.second).ok()?;
-    let cpu = (run.target[place].cpu? - idle).max(0.0);
+    let used = run.target[place].cpu?;
+    let cpu = used - idle.min(used / 2.0);
     cpu.is_finite().then_some((cpu * 1e9) as u64)
 }
 
@@ -209,6 +211,20 @@ mod tests {
     use super::*;
     use crate::analysis::made;
     use crate::record::exchange::tests::exchange;
+    use crate::record::telemetry::TargetSecond;
+
+    #[test]
+    fn idle_work_is_taken_off_but_never_more_than_half() {
+        let mut run = made::run(2, 1.0);
+        run.target = [0.5, 0.1]
+            .into_iter()
+            .zip(0..)
+            .map(|(cpu, second)| TargetSecond { second, cpu: Some(cpu), ..TargetSecond::default() })
+            .collect();
+        let of = |second, idle| cpu(&run, second, idle);
+        assert_eq!((of(0, 0.0), of(0, 0.1)), (Some(500_000_000), Some(400_000_000)));
+        assert_eq!((of(1, 0.1), of(2, 0.1)), (Some(50_000_000), None));
+    }
 
     #[test]
     fn what_failed_is_told_at_its_moment_of_the_joined_run() {

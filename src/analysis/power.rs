@@ -106,7 +106,7 @@ pub fn decidable_after(pilot: &Paired, plan: &PlannedGate, settings: &GateSettin
     let seen: Vec<(GateMetric, Option<Visible>)> = found
         .metrics
         .iter()
-        .map(|metric| (*metric, seen(pilot, *metric, plan, settings)))
+        .map(|metric| (*metric, seen(pilot, *metric, Shape::of_steps, plan, settings)))
         .collect();
     let best = best_quantile(&seen);
     found.metrics.clear();
@@ -127,16 +127,18 @@ pub fn decidable_after(pilot: &Paired, plan: &PlannedGate, settings: &GateSettin
     found
 }
 
-/// From the baseline of a pilot; `None` where it has too little to tell.
+/// What a gate will see of a metric, by what tells the shape of a tail; `None` where there is too
+/// little to tell.
 fn seen(
     pilot: &Paired,
     metric: GateMetric,
+    shape: fn(&Paired, f64) -> Option<Shape>,
     plan: &PlannedGate,
     settings: &GateSettings,
 ) -> Option<Visible> {
     match metric {
         GateMetric::ResponseTime(quantile) => {
-            Shape::of_steps(pilot, quantile).map(|shape| shape.visible(plan, settings))
+            shape(pilot, quantile).map(|shape| shape.visible(plan, settings))
         }
         GateMetric::ErrorRate => visible_errors(pilot, plan, settings),
         GateMetric::CpuPerRequest => Some(visible_cpu(plan, settings)),
@@ -197,24 +199,7 @@ pub fn visible(
     plan: &PlannedGate,
     settings: &GateSettings,
 ) -> Option<Visible> {
-    match metric {
-        GateMetric::ResponseTime(quantile) => {
-            Shape::of_pair(pilot, quantile).map(|shape| shape.visible(plan, settings))
-        }
-        GateMetric::ErrorRate => visible_errors(pilot, plan, settings),
-        GateMetric::CpuPerRequest => Some(visible_cpu(plan, settings)),
-        GateMetric::SlowRequests => None,
-    }
-}
-
-/// `p99 of response time`.
-pub fn metric_name(metric: GateMetric) -> String {
-    match metric {
-        GateMetric::ResponseTime(_) => format!("{} of response time", short_name(metric)),
-        GateMetric::ErrorRate | GateMetric::CpuPerRequest | GateMetric::SlowRequests => {
-            short_name(metric)
-        }
-    }
+    seen(pilot, metric, Shape::of_pair, plan, settings)
 }
 
 /// Requests per arm that put [`MIN_BEYOND`] of them beyond a quantile, on its thinner side.

@@ -27,8 +27,9 @@
 
 use crate::analysis::comparison::{Estimate, MetricResult, Ruling, StepChange};
 use crate::analysis::gate::overall;
+use crate::analysis::gate::results::name as metric_name;
 use crate::analysis::holm::holm;
-use crate::analysis::power::{MIN_BEYOND, metric_name, needed_for};
+use crate::analysis::power::{MIN_BEYOND, needed_for};
 use crate::analysis::prediction::Prediction;
 use crate::analysis::stats::median;
 use crate::analysis::wording::{count, counted, millis, percent, seconds};

@@ -6,6 +6,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::analysis::stats::median;
 use crate::experiment::control::Control;
 use crate::record::duet::Idle;
 use crate::target::procfs::{ProcessTree, TreeSampler};
@@ -32,13 +33,8 @@ pub(super) fn measure(trees: [ProcessTree; 2], control: &Control) -> Option<Idle
         }
         before = now;
     }
-    let [baseline, candidate] = shares.map(middle);
-    Some(Idle { baseline, candidate })
-}
-
-fn middle(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
+    let [baseline, candidate] = shares.map(|shares| median(&shares));
+    Some(Idle { baseline: baseline?, candidate: candidate? })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::analysis::comparison::Paired;
 use crate::analysis::forecast::PlannedGate;
 use crate::analysis::pairing::{self, Times};
 use crate::analysis::power::{GatePlan, decidable, decidable_after, of_hundred};
+use crate::analysis::stats::mean;
 use crate::experiment::course::{self, Known, Within};
 use crate::experiment::duet::{Course, Duet, FIRST, PILOT, Wish};
 use crate::experiment::segment::{BothUp, Failed};
@@ -264,15 +265,14 @@ fn judged_of(segment: &Segment) -> u32 {
 fn busy(segment: &Segment) -> Option<f64> {
     let generator = &segment.candidate.generator;
     let cores = f64::from(segment.candidate.head.environment.cores.max(1));
-    let arm = |run: &RunRecord| mean(run.target.iter().filter_map(|second| second.cpu));
+    let arm = |run: &RunRecord| mean_of(run.target.iter().filter_map(|second| second.cpu));
     let own = arm(&segment.baseline)
         .zip(arm(&segment.candidate))
-        .zip(mean(generator.iter().map(|second| second.cpu)));
+        .zip(mean_of(generator.iter().map(|second| second.cpu)));
     own.map(|((baseline, candidate), generator)| (baseline + candidate + generator) / cores)
-        .or_else(|| mean(generator.iter().filter_map(|second| second.machine_busy)))
+        .or_else(|| mean_of(generator.iter().filter_map(|second| second.machine_busy)))
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let all: Vec<f64> = values.collect();
-    (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+fn mean_of(values: impl Iterator<Item = f64>) -> Option<f64> {
+    mean(&values.collect::<Vec<f64>>())
 }

@@ -64,7 +64,8 @@ fn long_run_variance(values: &[f64]) -> f64 {
     (covariance(0) + 2.0 * (1..=LAGS).map(weighted).sum::<f64>()).max(0.0)
 }
 
-fn squares(values: &[f64]) -> f64 {
+/// The sum of the squared distances from the mean.
+pub(super) fn squares(values: &[f64]) -> f64 {
     let mean = mean(values).unwrap_or(0.0);
     values.iter().map(|x| (x - mean) * (x - mean)).sum()
 }

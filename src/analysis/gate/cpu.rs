@@ -26,6 +26,7 @@
 //! upper bound < −ln(1 + `d_c`).
 
 use crate::analysis::comparison::{Estimate, Ruling};
+use crate::analysis::gate::center::squares;
 use crate::analysis::gate::location::Location;
 use crate::analysis::gate::series::{Both, Measured, pieces};
 use crate::analysis::stats::mean;
@@ -121,11 +122,6 @@ fn location(starts: &[f64], within: f64) -> Option<Location> {
     let variance = (PRIOR * believed + squares(starts)) / (PRIOR + more);
     let freedom = PRIOR as usize + starts.len() - 1;
     Some(Location { value, error: (variance / starts.len() as f64).sqrt(), freedom })
-}
-
-fn squares(values: &[f64]) -> f64 {
-    let mean = mean(values).unwrap_or(0.0);
-    values.iter().map(|x| (x - mean) * (x - mean)).sum()
 }
 
 fn log_ratio(seconds: &[Both<'_>]) -> Option<f64> {

@@ -66,3 +66,45 @@ impl Slow {
         slow as f64 / all.max(1) as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::comparison::{ArmSecond, Pair, Paired};
+    use crate::record::histogram::Sparse;
+
+    /// A minute of 100 requests of 1 to 10 ms a second; every tenth second so many of an arm's
+    /// take 200 ms.
+    fn found(slow: [u64; 2]) -> Slow {
+        let second = |slow: u64| ArmSecond {
+            response: Sparse::from_counts(
+                (1..=10).map(|ms| (ms * 1_000, 10)).chain([(200_000, slow)]),
+            ),
+            requests: 100 + slow,
+            ..ArmSecond::default()
+        };
+        let pair = |at: u32| {
+            let [baseline, candidate] =
+                slow.map(|slow| second(if at % 10 == 5 { slow } else { 0 }));
+            Pair { baseline, candidate }
+        };
+        let paired = Paired { segments: vec![(0..60).map(pair).collect()], ..Paired::default() };
+        Slow::gather(&Measured::new(&paired, 1), &GateSettings::default()).unwrap()
+    }
+
+    #[test]
+    fn six_stops_of_the_candidate_alone_are_as_likely_as_six_equal_tosses() {
+        let seen = found([0, 25]);
+        assert!((19.0..22.0).contains(&seen.line), "{seen:?}");
+        assert_eq!(seen.counts.map(|(_, slow)| slow), [0, 150]);
+        // The bound, and the floor in all other pieces, cost less than one toss.
+        assert!((-6.0..-5.0).contains(&seen.p.log2()), "{seen:?}");
+    }
+
+    #[test]
+    fn stops_of_both_or_of_the_baseline_are_no_evidence() {
+        for slow in [[25, 25], [25, 0], [0, 0]] {
+            assert!((found(slow).p - 1.0).abs() < 1e-9, "{slow:?}");
+        }
+    }
+}

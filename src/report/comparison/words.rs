@@ -252,8 +252,14 @@ pub(super) fn extent(comparison: &Comparison) -> String {
 }
 
 pub(super) fn assurance(settings: &GateSettings) -> String {
+    let mut known = settings.metrics.iter().chain(&settings.watches);
+    let cpu = if known.any(|metric| *metric == GateMetric::CpuPerRequest) {
+        format!(" (CPU {})", percent(settings.cpu_tolerance))
+    } else {
+        String::new()
+    };
     format!(
-        "tolerance {}, false alarms at most {}, wrong passes at most {}",
+        "tolerance {}{cpu}, false alarms at most {}, wrong passes at most {}",
         percent(settings.tolerance),
         percent(settings.alpha),
         percent(settings.beta),
