@@ -38,7 +38,7 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
     for metric in &mut metrics {
         findings.extend(drifting(&measured, metric, settings.tolerance));
     }
-    findings.extend(lag_decides(duet, &arms, &metrics));
+    findings.extend(lag_decides(duet, &arms, &looks, &metrics));
     for metric in &mut metrics {
         if let Some((baseline, candidate)) = arms.pools(metric.step.as_deref()) {
             unanswered::explain(metric, baseline, candidate);
@@ -161,8 +161,15 @@ fn drifting(measured: &Paired, metric: &mut MetricResult, tolerance: f64) -> Opt
     Some(finding("ratio_drift", Severity::Warning, evidence, advice))
 }
 
-/// Whether the generator's lag decides a metric: the gate says something else without it.
-fn lag_decides(duet: &DuetRecord, arms: &Arms, metrics: &[MetricResult]) -> Vec<Finding> {
+/// Whether the generator's lag decides a metric: the gate says something else without it. That
+/// voids the comparison where the answer as a whole would be another one; an answer that stands
+/// without the lag too is not lost with one of its metrics.
+fn lag_decides(
+    duet: &DuetRecord,
+    arms: &Arms,
+    looks: &[Look],
+    metrics: &[MetricResult],
+) -> Vec<Finding> {
     let tolerance = duet.file.settings.tolerance;
     let large = |metric: &&MetricResult| match metric.metric {
         GateMetric::ResponseTime(share) => lag_share(arms, share) > tolerance,
@@ -173,7 +180,8 @@ fn lag_decides(duet: &DuetRecord, arms: &Arms, metrics: &[MetricResult]) -> Vec<
     if doubtful.is_empty() {
         return Vec::new();
     }
-    let (_, without) = gate::judge(&pairing::paired(duet, Times::Least), &duet.file.settings);
+    let (looks_without, without) =
+        gate::judge(&pairing::paired(duet, Times::Least), &duet.file.settings);
     let differs = |metric: &&MetricResult| {
         let mut other = without.iter();
         let other = other.find(|it| it.metric == metric.metric && it.step == metric.step);
@@ -182,8 +190,13 @@ fn lag_decides(duet: &DuetRecord, arms: &Arms, metrics: &[MetricResult]) -> Vec<
             is_regressed(other) != is_regressed(metric)
         })
     };
+    let stands = ends_regressed(looks) == ends_regressed(&looks_without);
     let found = doubtful.into_iter().filter(differs);
-    found.filter_map(|metric| lag_finding(metric, arms)).collect()
+    found.filter_map(|metric| lag_finding(metric, arms, stands)).collect()
+}
+
+fn ends_regressed(looks: &[Look]) -> bool {
+    looks.last().is_some_and(|look| look.ruling == Ruling::Regressed)
 }
 
 fn is_regressed(metric: &MetricResult) -> bool {
@@ -199,15 +212,20 @@ fn lag_share(arms: &Arms, share: f64) -> f64 {
     of(&arms.baseline).max(of(&arms.candidate))
 }
 
-fn lag_finding(metric: &MetricResult, arms: &Arms) -> Option<Finding> {
+fn lag_finding(metric: &MetricResult, arms: &Arms, stands: bool) -> Option<Finding> {
     let GateMetric::ResponseTime(share) = metric.metric else { return None };
+    let (severity, then) = if stands {
+        (Severity::Warning, "the gate says something else about it, but the same in all")
+    } else {
+        (Severity::Invalidates, "the gate says something else")
+    };
     let evidence = format!(
-        "the generator may have added {} to {}, and without that the gate says something else",
+        "the generator may have added {} to {}, and without that {then}",
         wording::percent(lag_share(arms, share)),
         metric.name
     );
     let advice = "lower the rate, or give the generator a core of its own";
-    Some(finding("send_lag", Severity::Invalidates, evidence, advice))
+    Some(finding("send_lag", severity, evidence, advice))
 }
 
 /// When several hold: target lost, invalid, SLO missed, regressed, inconclusive.
@@ -371,4 +389,50 @@ fn curves(arms: &Arms) -> ArmCurves {
     };
     let shift = baseline.iter().filter(is_known).filter_map(ratio).collect();
     ArmCurves { baseline, candidate, shift }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::made::{self, Requests};
+    use crate::record::duet::tests::file;
+    use crate::record::duet::{Method, Segment};
+
+    /// Two segments of one step; of each arm's 50 requests a second a tenth is the tail.
+    fn duet(baseline: [Requests; 2], candidate: [Requests; 2]) -> DuetRecord {
+        let arm = |requests: [Requests; 2]| {
+            let mut run = made::run(15, 50.0);
+            made::add(&mut run, 0..15, &requests);
+            run
+        };
+        let segment =
+            Segment { baseline: arm(baseline), candidate: arm(candidate), first: Arm::Baseline };
+        let mut file = file(Method::Interleaved);
+        file.settings.looks = 2;
+        file.settings.metrics = vec![GateMetric::ResponseTime(0.5), GateMetric::ResponseTime(0.95)];
+        file.end = Some(DuetEnd::Finished);
+        DuetRecord { file, segments: vec![segment.clone(), segment] }
+    }
+
+    /// Of the candidate: its usual time, and a tail of which the generator may have added most.
+    #[track_caller]
+    fn with_a_late_tail(usual: u64) -> Comparison {
+        let tail = Requests { lag: 80_000, ..Requests::ok(5, 100_000) };
+        let baseline = [Requests::ok(45, 10_000), Requests::ok(5, 40_000)];
+        compare(&duet(baseline, [Requests::ok(45, usual), tail])).unwrap()
+    }
+
+    #[test]
+    fn lag_that_decides_voids_and_lag_in_one_metric_of_a_sure_regression_does_not() {
+        for (usual, verdict, severity) in [
+            (10_000, Verdict::Invalid, Severity::Invalidates),
+            (20_000, Verdict::Regressed, Severity::Warning),
+        ] {
+            let found = with_a_late_tail(usual);
+            assert_eq!(found.ruling, Ruling::Regressed, "{usual}");
+            assert_eq!(found.verdict, verdict, "{usual} {:?}", found.reasons);
+            let lag = found.findings.iter().find(|finding| finding.kind == "send_lag").unwrap();
+            assert_eq!(lag.severity, severity, "{usual} {lag:?}");
+        }
+    }
 }

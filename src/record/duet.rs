@@ -389,10 +389,11 @@ fn check_segment(duet: &DuetFile, segment: &Segment) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn file(method: Method) -> DuetFile {
+    /// Without a segment, of 5 s of warm-up and 10 s that are judged.
+    pub(crate) fn file(method: Method) -> DuetFile {
         DuetFile {
             idle: None,
             version: VERSION,

@@ -130,6 +130,18 @@ fn ends_with(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{said}");
 }
 
+/// What a duet ends with that the machine left alone: one that says it was disturbed itself (6)
+/// is played again, three times in all.
+fn undisturbed(mut played: impl FnMut() -> Output) -> Output {
+    for _ in 0..2 {
+        let output = played();
+        if output.status.code() != Some(6) {
+            return output;
+        }
+    }
+    played()
+}
+
 #[test]
 fn a_regression_that_is_committed_on_a_branch_ends_in_exit_code_4() {
     let place = Place::new();
@@ -354,12 +366,14 @@ fn the_thread_of_both_arms_goes_ahead_as_the_record_says() {
 fn a_length_of_time_is_planned_from_the_first_start_and_cpu_time_gates() {
     let place = Place::new();
     place.write("repo/work", "3");
-    let mut command = loadgate();
-    command
-        .args(["duet", place.path("scenario.json").to_str().unwrap(), "--baseline-ref", "main"])
-        .args(["--within", "45s", "-o", place.path("out").to_str().unwrap()])
-        .env("TMPDIR", place.path("temporary"));
-    let output = finish(&mut command);
+    let output = undisturbed(|| {
+        let mut command = loadgate();
+        command
+            .args(["duet", place.path("scenario.json").to_str().unwrap(), "--baseline-ref", "main"])
+            .args(["--within", "45s", "-o", place.path("out").to_str().unwrap()])
+            .env("TMPDIR", place.path("temporary"));
+        finish(&mut command)
+    });
     ends_with(&output, 4);
     let said = stderr(&output);
     assert!(said.contains("within 45s, less if it is decided before"), "{said}");
