@@ -35,7 +35,7 @@ use loadgate::record::sample::Sample;
 use loadgate::record::store::{self, RunWriter, StoreError};
 use loadgate::record::telemetry::GeneratorSecond;
 use loadgate::report::chart::{Chart, Theme};
-use loadgate::report::terminal::Style;
+use loadgate::report::terminal::screen::Style;
 use loadgate::report::{self, Report};
 use loadgate::scenario::model::{Scenario, StepId, VariableId};
 use loadgate::scenario::read::{self, Origin};

@@ -17,7 +17,8 @@ use loadgate::analysis::assess::assess;
 use loadgate::analysis::history::{HistorySettings, trend};
 use loadgate::analysis::stored::judge_stored;
 use loadgate::engine::request::Prepared;
-use loadgate::http1::response::{Expected, Fed, Response, Unreadable};
+use loadgate::http1::response::{Expected, Fed, Response};
+use loadgate::http1::unreadable::Unreadable;
 use loadgate::record::baseline_file;
 use loadgate::record::duet::GateSettings;
 use loadgate::record::interval::StepTimes;
@@ -347,7 +348,7 @@ fn reports(record: &RunRecord) -> Vec<String> {
     let assessment = assess(record);
     let folder = Some("a/b");
     let report = Report { record, assessment: &assessment, exit_code: 0, has_log: true, folder };
-    let terminal = terminal::render(&report, terminal::Style::default());
+    let terminal = terminal::render(&report, terminal::screen::Style::default());
     assert!(!terminal.contains(|c: char| c.is_control() && c != '\n'), "{terminal:?}");
     let summary = json::render(&report);
     serde_json::from_str::<serde_json::Value>(&summary).expect("summary.json is JSON");

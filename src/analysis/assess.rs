@@ -2,7 +2,8 @@
 
 use crate::analysis::assessment::{Assessment, Finding, Severity, SloStatus, Steadiness, Window};
 use crate::analysis::facts::Facts;
-use crate::analysis::findings::{self, finding};
+use crate::analysis::finding::finding;
+use crate::analysis::findings;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
 use crate::analysis::{failures, saturation, sentences, series, slo, summary, verdict};
@@ -18,7 +19,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
     findings.extend(drift_finding(steady));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Assessment {
-        verdict: verdict::verdict(&facts, &slos, &findings),
+        verdict: verdict::decide(verdict::of_run(&facts, &slos, &findings)),
         reasons: verdict::reasons(&facts, &slos, &findings),
         limits_of_knowledge: sentences::limits_of_knowledge(&facts, steady),
         window: Window { from: judged.from, to: judged.to, warmup: judged.warmup, steady },

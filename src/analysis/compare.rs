@@ -11,7 +11,7 @@ use crate::analysis::audit;
 use crate::analysis::comparison::{
     ArmCurves, Comparison, Look, MetricResult, Paired, RatioSeries, Ruling, StepChange,
 };
-use crate::analysis::findings::finding;
+use crate::analysis::finding::finding;
 use crate::analysis::gate;
 use crate::analysis::gate::drift;
 use crate::analysis::gate::series::{Measured, pieces};
@@ -20,6 +20,7 @@ use crate::analysis::pooled::{self, Pool};
 use crate::analysis::reasons::of_gate;
 use crate::analysis::series;
 use crate::analysis::unanswered;
+use crate::analysis::verdict::{self, Ground};
 use crate::analysis::wording;
 use crate::record::duet::{DuetEnd, DuetRecord, GateMetric};
 use crate::record::run::{RunRecord, StepHead};
@@ -49,7 +50,7 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
     let candidate = assess(&arms.candidate.run);
     let baseline = assess(&arms.baseline.run);
     findings.extend(never_worked(&baseline));
-    let verdict = verdict(duet, &candidate, &findings, ruling);
+    let verdict = decided(duet, &candidate, &findings, ruling);
     let reasons = reasons(duet, &candidate, &findings, &metrics, verdict);
     findings.extend(candidate.findings.iter().cloned());
     Some(Comparison {
@@ -228,29 +229,22 @@ fn lag_finding(metric: &MetricResult, arms: &Arms, stands: bool) -> Option<Findi
     Some(finding("send_lag", severity, evidence, advice))
 }
 
-/// When several hold: target lost, invalid, SLO missed, regressed, inconclusive.
-fn verdict(
+/// What the candidate, the gate and the way in which the duet ended say together.
+fn decided(
     duet: &DuetRecord,
     candidate: &Assessment,
     findings: &[Finding],
     ruling: Ruling,
 ) -> Verdict {
-    let is_invalid = findings.iter().any(|finding| finding.severity == Severity::Invalidates);
-    if matches!(duet.file.end, Some(DuetEnd::ArmLost { .. })) {
-        return Verdict::TargetLost;
-    }
-    if matches!(duet.file.end, Some(DuetEnd::Hopeless { .. })) {
-        return Verdict::Invalid;
-    }
-    match (candidate.verdict, ruling) {
-        (Verdict::TargetLost, _) => Verdict::TargetLost,
-        (Verdict::Invalid, _) => Verdict::Invalid,
-        _ if is_invalid => Verdict::Invalid,
-        (Verdict::SloMissed, _) => Verdict::SloMissed,
-        (_, Ruling::Regressed) => Verdict::Regressed,
-        (Verdict::Inconclusive, _) | (_, Ruling::Inconclusive) => Verdict::Inconclusive,
-        (Verdict::Pass | Verdict::Regressed, Ruling::Pass | Ruling::Improved) => Verdict::Pass,
-    }
+    let mut grounds = verdict::of_compared(candidate, ruling);
+    let is_void = findings.iter().any(|finding| finding.severity == Severity::Invalidates);
+    grounds.extend(is_void.then_some(Ground::Void));
+    grounds.extend(match duet.file.end {
+        Some(DuetEnd::ArmLost { .. }) => Some(Ground::Lost),
+        Some(DuetEnd::Hopeless { .. }) => Some(Ground::Void),
+        Some(DuetEnd::Finished | DuetEnd::Interrupted { .. }) | None => None,
+    });
+    verdict::decide(grounds)
 }
 
 fn reasons(

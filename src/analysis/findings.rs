@@ -6,11 +6,11 @@
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
+use crate::analysis::finding::{finding, tightest_limit};
 use crate::analysis::wording::{count, counted, millis, percent};
 use crate::analysis::{blame, memory, own_world, still, worked};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
-use crate::record::run::MetricHead;
 use crate::record::telemetry::GeneratorSecond;
 
 /// Unsent requests of the whole run for which the generator may be to blame.
@@ -57,11 +57,6 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
     }
     all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     all
-}
-
-/// A finding from its parts.
-pub fn finding(kind: &'static str, severity: Severity, evidence: String, advice: &str) -> Finding {
-    Finding { kind, severity, evidence, advice: advice.to_owned() }
 }
 
 /// Requests that were due and not sent because the generator had no descriptors or
@@ -253,16 +248,6 @@ fn send_lag(facts: &Facts) -> Option<Finding> {
         let advice = "give the generator more CPU, or lower the rate";
         finding("send_lag", severity, evidence, advice)
     })
-}
-
-/// The tightest response-time limit of all objectives, in milliseconds.
-pub fn tightest_limit(facts: &Facts) -> Option<f64> {
-    let head = &facts.record.head;
-    let limits = head.slos.iter().filter_map(|slo| match slo.metric {
-        MetricHead::ResponseTime { threshold, .. } => head.thresholds.get(usize::from(threshold)),
-        MetricHead::Failures(_) => None,
-    });
-    limits.map(|limit| limit.limit as f64 / 1e6).reduce(f64::min)
 }
 
 /// Seconds in which the target's own metrics could not be read.

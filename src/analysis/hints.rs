@@ -2,7 +2,7 @@
 
 use crate::analysis::assessment::{Finding, MeanMax, Saturation, Severity};
 use crate::analysis::facts::Facts;
-use crate::analysis::findings::finding;
+use crate::analysis::finding::finding;
 use crate::analysis::saturation::saturation;
 use crate::analysis::wording::{millis, percent};
 

@@ -7,7 +7,7 @@
 
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::facts::Facts;
-use crate::analysis::findings::finding;
+use crate::analysis::finding::finding;
 use crate::analysis::stats::{theil_sen, theil_sen_at_least};
 use crate::analysis::wording::seconds;
 

@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod exposed;
 pub mod facts;
 pub mod failures;
+pub mod finding;
 pub mod findings;
 pub mod forecast;
 pub mod gate;

@@ -3,7 +3,7 @@
 
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::facts::Facts;
-use crate::analysis::findings::{finding, tightest_limit};
+use crate::analysis::finding::{finding, tightest_limit};
 use crate::analysis::lateness;
 use crate::analysis::wording::{count, counted, millis, percent};
 use crate::record::run::{MetricHead, SloHead};

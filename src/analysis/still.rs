@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::facts::{Facts, MUCH_STEAL};
-use crate::analysis::findings::finding;
+use crate::analysis::finding::finding;
 use crate::analysis::stats::median;
 use crate::analysis::wording::{millis, seconds};
 use crate::record::outcome::Outcome;

@@ -1,14 +1,14 @@
 //! A candidate beside stored numbers as a whole comparison: what `stored` says of the
 //! metrics, the candidate's own assessment, and one verdict of both.
 //!
-//! A judgement, a baseline and an assessment in, a [`Comparison`] out. Target lost comes
-//! before invalid, that before SLO missed, then regressed, inconclusive and pass.
+//! A judgement, a baseline and an assessment in, a [`Comparison`] out.
 
 use crate::analysis::assessment::{Assessment, Counts, Summary, Verdict};
 use crate::analysis::comparison::{ArmCurves, Comparison, MetricResult, RatioSeries, Ruling};
 use crate::analysis::series;
 use crate::analysis::stored::{RUNS_TO_DECIDE, Standing, StoredJudgement};
 use crate::analysis::summary::times;
+use crate::analysis::verdict;
 use crate::analysis::wording::counted;
 use crate::record::baseline::{AcceptedRun, Baseline};
 use crate::record::duet::{GateMetric, GateSettings, Method};
@@ -28,7 +28,7 @@ pub fn compare(
     let pooled = baseline.pooled();
     let ruling = judgement.ruling;
     Comparison {
-        verdict: verdict(&candidate, ruling),
+        verdict: verdict::decide(verdict::of_compared(&candidate, ruling)),
         ruling,
         reasons: reasons(&judgement, &candidate),
         limits_of_knowledge: judgement.limits_of_knowledge,
@@ -44,23 +44,6 @@ pub fn compare(
         baseline: summary(baseline, &pooled),
         candidate,
     }
-}
-
-fn verdict(candidate: &Assessment, ruling: Ruling) -> Verdict {
-    match candidate.verdict {
-        Verdict::TargetLost | Verdict::Invalid | Verdict::SloMissed => candidate.verdict,
-        Verdict::Inconclusive | Verdict::Regressed | Verdict::Pass => match ruling {
-            Ruling::Regressed => Verdict::Regressed,
-            Ruling::Inconclusive => Verdict::Inconclusive,
-            Ruling::Improved | Ruling::Pass => of_objectives(candidate),
-        },
-    }
-}
-
-/// Without any objective, the comparison alone decides.
-fn of_objectives(candidate: &Assessment) -> Verdict {
-    let undecided = candidate.verdict == Verdict::Inconclusive && !candidate.slos.is_empty();
-    if undecided { Verdict::Inconclusive } else { Verdict::Pass }
 }
 
 /// What stops the candidate by itself, then what the gate says.

@@ -1,37 +1,83 @@
-//! One answer for a run: target lost before invalid before SLO missed before
-//! inconclusive before pass, and the reasons for it in that order. A doubt about one
-//! objective voids the run only if no other one is missed beyond doubt. A step that was never
-//! tried rules out a pass, and nothing worse.
+//! One answer, and the reasons for it: [`decide`] has the only precedence of verdicts.
+//!
+//! Of several grounds the gravest counts: target lost, void, SLO missed, doubtful, regressed,
+//! undecided; without any it is a pass. A doubt about one objective voids a run only if no
+//! other one is missed beyond doubt. A step that was never tried rules out a pass, and nothing
+//! worse. A candidate that has no objective at all is decided by its comparison alone.
 
-use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus, Verdict};
+use crate::analysis::assessment::{Assessment, Finding, Severity, SloResult, SloStatus, Verdict};
+use crate::analysis::comparison::Ruling;
 use crate::analysis::ended;
 use crate::analysis::facts::Facts;
 use crate::analysis::sentences;
 use crate::analysis::window;
 use crate::record::run::EndReason;
 
-/// The answer.
-pub fn verdict(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Verdict {
+/// What a verdict can stand on, whatever was judged: of several the last one of these counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ground {
+    /// An objective, or the comparison, has too little evidence.
+    Undecided,
+    /// The comparison calls it regressed.
+    Regressed,
+    /// The generator may be why an objective is not met.
+    Doubtful,
+    /// An objective is missed, whatever part the generator had.
+    Missed,
+    /// Nothing is known of the target, as a finding says.
+    Void,
+    /// The target was not ready, or died.
+    Lost,
+}
+
+/// The verdict.
+pub fn decide(grounds: impl IntoIterator<Item = Ground>) -> Verdict {
+    match grounds.into_iter().max() {
+        None => Verdict::Pass,
+        Some(Ground::Undecided) => Verdict::Inconclusive,
+        Some(Ground::Regressed) => Verdict::Regressed,
+        Some(Ground::Missed) => Verdict::SloMissed,
+        Some(Ground::Doubtful | Ground::Void) => Verdict::Invalid,
+        Some(Ground::Lost) => Verdict::TargetLost,
+    }
+}
+
+/// Those of a run by itself.
+pub fn of_run(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<Ground> {
     let any = |status: SloStatus| slos.iter().any(|slo| slo.status == status);
     let has = |severity| findings.iter().any(|finding| finding.severity == severity);
-    if target_died(facts).is_some() {
-        Verdict::TargetLost
-    } else if has(Severity::Invalidates) {
-        Verdict::Invalid
-    } else if any(SloStatus::Missed) {
-        // Missed whatever part the generator had; a doubt about another one changes nothing.
-        Verdict::SloMissed
-    } else if any(SloStatus::Invalid) {
-        Verdict::Invalid
-    } else if any(SloStatus::Inconclusive)
-        || has(Severity::Withholds)
-        || slos.is_empty()
-        || is_empty(facts)
-    {
-        Verdict::Inconclusive
-    } else {
-        Verdict::Pass
-    }
+    let has_nothing = slos.is_empty() || is_empty(facts);
+    let is_open = any(SloStatus::Inconclusive) || has(Severity::Withholds) || has_nothing;
+    that_hold([
+        (target_died(facts).is_some(), Ground::Lost),
+        (has(Severity::Invalidates), Ground::Void),
+        (any(SloStatus::Missed), Ground::Missed),
+        (any(SloStatus::Invalid), Ground::Doubtful),
+        (is_open, Ground::Undecided),
+    ])
+}
+
+/// Those of a candidate that was compared.
+pub fn of_compared(candidate: &Assessment, ruling: Ruling) -> Vec<Ground> {
+    let is_open = ruling == Ruling::Inconclusive || leaves_open(candidate);
+    that_hold([
+        (candidate.verdict == Verdict::TargetLost, Ground::Lost),
+        (candidate.verdict == Verdict::Invalid, Ground::Void),
+        (candidate.verdict == Verdict::SloMissed, Ground::Missed),
+        (ruling == Ruling::Regressed, Ground::Regressed),
+        (is_open, Ground::Undecided),
+    ])
+}
+
+fn that_hold(grounds: impl IntoIterator<Item = (bool, Ground)>) -> Vec<Ground> {
+    grounds.into_iter().filter(|(holds, _)| *holds).map(|(_, ground)| ground).collect()
+}
+
+/// Whether a candidate by itself is undecided for another reason than that nothing was asked
+/// of it.
+fn leaves_open(candidate: &Assessment) -> bool {
+    let withheld = || candidate.findings.iter().any(|it| it.severity == Severity::Withholds);
+    candidate.verdict == Verdict::Inconclusive && (!candidate.slos.is_empty() || withheld())
 }
 
 /// Why, most important first.
@@ -97,4 +143,33 @@ fn cut_short(facts: &Facts) -> Option<String> {
     let measured = window::measured_seconds(record).round();
     let planned = window::planned_seconds(&record.head.load).round();
     Some(format!("{why} after {measured} of {planned} s; what was measured until then is judged"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_grounds_the_gravest_decides() {
+        let mut grounds = vec![
+            Ground::Undecided,
+            Ground::Missed,
+            Ground::Lost,
+            Ground::Regressed,
+            Ground::Void,
+            Ground::Doubtful,
+        ];
+        for (expected, then_without) in [
+            (Verdict::TargetLost, Ground::Lost),
+            (Verdict::Invalid, Ground::Void),
+            (Verdict::SloMissed, Ground::Missed),
+            (Verdict::Invalid, Ground::Doubtful),
+            (Verdict::Regressed, Ground::Regressed),
+            (Verdict::Inconclusive, Ground::Undecided),
+        ] {
+            assert_eq!(decide(grounds.iter().copied()), expected, "{grounds:?}");
+            grounds.retain(|ground| *ground != then_without);
+        }
+        assert_eq!(decide(grounds), Verdict::Pass);
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::ended::outcome_of;
 use crate::analysis::facts::Facts;
-use crate::analysis::findings::finding;
+use crate::analysis::finding::finding;
 use crate::analysis::wording::{count, counted, percent};
 use crate::record::exchange::FailedExchange;
 use crate::record::interval::StepCounts;

@@ -13,6 +13,7 @@ use crate::cli::args_baseline::{
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
+use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
 use crate::cli::exit;
 use crate::units::{Rate, parse_duration};
 
@@ -164,15 +165,6 @@ pub struct RunArgs {
     pub print: PrintArgs,
 }
 
-/// What stamps the end of a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Clock {
-    /// The kernel, when it receives the packet; costs about 1 µs per response
-    Kernel,
-    /// The generator, when it reads; its own delays count as the target's
-    Generator,
-}
-
 const URL: &str = "Without a scenario file";
 const BASELINE: &str = "With a baseline";
 
@@ -182,29 +174,6 @@ fn with_baseline(flag: Arg) -> Arg {
         "tolerance" | "metrics" => flag.requires("baseline").help_heading(BASELINE),
         _ => flag,
     }
-}
-
-/// What an inconclusive run counts as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Inconclusive {
-    /// Exit code 0
-    Pass,
-    /// Exit code 3
-    Fail,
-}
-
-/// How the result is printed.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct PrintArgs {
-    /// Print the summary as JSON instead of text
-    #[arg(long)]
-    pub json: bool,
-    /// No colours (as with `NO_COLOR`)
-    #[arg(long)]
-    pub no_color: bool,
-    /// No progress on standard error
-    #[arg(short, long)]
-    pub quiet: bool,
 }
 
 /// `loadgate check`

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::cli::args::{Inconclusive, PrintArgs};
 use crate::cli::args_gate::GateArgs;
+use crate::cli::args_shared::{Inconclusive, PrintArgs};
 
 /// Examples of `loadgate baseline`.
 pub const BASELINE_EXAMPLES: &str = "\

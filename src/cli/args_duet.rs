@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::cli::args::{Clock, Inconclusive, PrintArgs};
 use crate::cli::args_gate::{GateArgs, tolerance};
+use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
 use crate::units::{Rate, Ratio, parse_duration};
 
 /// Examples of `loadgate duet`.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::PrintArgs;
 use crate::cli::args_duet::CourseArgs;
 use crate::cli::args_gate::GateArgs;
+use crate::cli::args_shared::PrintArgs;
 
 /// Examples of `loadgate noise`.
 pub const NOISE_EXAMPLES: &str = "\

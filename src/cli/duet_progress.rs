@@ -9,8 +9,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::analysis::comparison::{Look, Ruling};
 use crate::analysis::gate::results;
 use crate::experiment::duet::DuetEvent;
-use crate::experiment::trial::Event;
+use crate::experiment::event::Event;
 use crate::record::duet::GateMetric;
+use crate::scenario::model::Arm;
 use crate::units::format_duration;
 
 /// Tells what happens.
@@ -21,13 +22,15 @@ pub struct Telling {
     bar: Option<ProgressBar>,
     /// Seconds of the segment under way.
     length: u64,
+    /// Warnings that were said.
+    warned: Vec<String>,
 }
 
 impl Telling {
     /// Bars on a terminal only.
     pub fn new(is_quiet: bool, in_ci: bool) -> Telling {
         let wants_bar = !is_quiet && !in_ci && io::stderr().is_terminal();
-        Telling { is_quiet, wants_bar, bar: None, length: 0 }
+        Telling { is_quiet, wants_bar, bar: None, length: 0, warned: Vec::new() }
     }
 
     /// One line.
@@ -51,7 +54,7 @@ impl Telling {
                 self.say(&look_line(&look));
             }
             DuetEvent::Arm(arm, event) => match event {
-                Event::Warning(warning) => self.say(&format!("the {arm}: warning: {warning}")),
+                Event::Warning(warning) => self.warn(arm, &warning),
                 Event::Progress(progress) => {
                     if let Some(bar) = &self.bar {
                         // From what is planned, not from how fast it went: it never grows.
@@ -79,6 +82,14 @@ impl Telling {
             bar.set_message(left(self.length, 0));
             bar.enable_steady_tick(Duration::from_secs(1));
             self.bar = Some(bar);
+        }
+    }
+
+    /// Says what an arm is warned of, once: each segment finds it again, mostly for both.
+    fn warn(&mut self, arm: Arm, warning: &str) {
+        if !self.warned.iter().any(|known| known == warning) {
+            self.warned.push(warning.to_owned());
+            self.say(&format!("the {arm}: warning: {warning}"));
         }
     }
 

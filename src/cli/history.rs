@@ -14,6 +14,7 @@ use crate::cli::output;
 use crate::record::fingerprint::{Difference, Fingerprint};
 use crate::record::run::{EndReason, RunRecord};
 use crate::record::store;
+use crate::record::whole_file;
 use crate::report::chart::{Theme, trend};
 use crate::report::{self, json};
 
@@ -139,7 +140,7 @@ fn write(folder: &Path, history: &History) -> Result<(), Failure> {
     let chart = trend::render(history, Theme::System).unwrap_or_default();
     for (name, text) in [("history.json", json::history(history)), ("history.svg", chart)] {
         let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| failed(&path, error))?;
+        whole_file::write(&path, &text).map_err(|error| failed(&path, error))?;
     }
     Ok(())
 }

@@ -4,21 +4,19 @@
 use std::fs;
 use std::path::Path;
 
-use crate::cli::args::{PrintArgs, ReportArgs};
-use crate::cli::args_duet::{CourseArgs, StartNoiseArg};
+use crate::cli::args::ReportArgs;
 use crate::cli::args_noise::NoiseArgs;
-use crate::cli::duet::{Course, scenario, settings};
+use crate::cli::args_shared::PrintArgs;
+use crate::cli::duet_course::{Course, scenario, settings};
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
-use crate::cli::{output, run};
+use crate::cli::output;
 use crate::experiment::arm::ArmSource;
 use crate::experiment::duet::Course as Time;
-use crate::experiment::head::fingerprint;
 use crate::experiment::noise::Noise;
 use crate::experiment::segment_load::describe;
 use crate::record::duet::DuetEnd;
 use crate::record::noise::{self as noise_record, NOISE_FILE, NoiseFile};
-use crate::scenario::model::Scenario;
 
 /// Runs the command.
 pub fn noise(args: &NoiseArgs) -> Exit {
@@ -47,23 +45,6 @@ fn course(args: &NoiseArgs) -> Result<Course<'_>, Exit> {
         quiet: args.print.quiet,
         latest: Latest::Noise,
     })
-}
-
-/// `σ_p` as given, or as a measurement on this machine has it.
-pub(super) fn start_noise(args: &CourseArgs, scenario: &Scenario) -> Result<f64, Exit> {
-    let path = match &args.start_noise {
-        StartNoiseArg::Share(share) => return Ok(share.0),
-        StartNoiseArg::File(path) => path,
-    };
-    let usage = |message: String, details: &[String]| {
-        output::plain_error(&message, details);
-        Exit::Usage
-    };
-    let noise = noise_record::read(path).map_err(|error| usage(error.to_string(), &[]))?;
-    let planned = fingerprint(scenario, run::receive_clock(args.receive_clock));
-    noise
-        .start_noise_for(&planned)
-        .map_err(|why| usage(format!("{}: {why}", path.display()), &why.details()))
 }
 
 /// Whether a path is the folder of a measurement of noise, or its file.
@@ -115,13 +96,8 @@ fn conclude(noise: &NoiseFile, folder: &Path, print: PrintArgs) -> Exit {
 
 /// What a gate says of the target against itself is a figure, no verdict.
 fn exit_of(noise: &NoiseFile) -> Exit {
-    match &noise.end {
-        Some(DuetEnd::Interrupted { signal }) => Exit::Interrupted(*signal),
-        Some(DuetEnd::ArmLost { .. }) => Exit::TargetLost,
-        Some(DuetEnd::Hopeless { .. }) => Exit::Invalid,
-        Some(DuetEnd::Finished) | None if !noise.invalid.is_empty() => Exit::Invalid,
-        Some(DuetEnd::Finished) | None => Exit::Pass,
-    }
+    let judged = if noise.invalid.is_empty() { Exit::Pass } else { Exit::Invalid };
+    Exit::of_duet(noise.end.as_ref()).unwrap_or(judged)
 }
 
 #[cfg(test)]

@@ -1,25 +1,24 @@
 //! Prints results and writes the run folder's reports. With `cli::progress`, the only
 //! place where anything is printed.
 
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use crate::analysis::assess::assess;
 use crate::analysis::assessment::Assessment;
 use crate::analysis::comparison::Comparison;
-use crate::cli::args::{Inconclusive, PrintArgs};
-use crate::cli::comparison;
+use crate::cli::args_shared::{Inconclusive, PrintArgs};
 use crate::cli::exit::Exit;
 use crate::record::duet::DuetRecord;
 use crate::record::noise::NoiseFile;
-use crate::record::run::{EndReason, RunRecord};
+use crate::record::run::RunRecord;
 use crate::record::target_log::TARGET_LOG;
+use crate::record::whole_file::{self, Durable};
 use crate::report::chart::{Chart, Theme};
 use crate::report::comparison::ComparisonReport;
 use crate::report::noise::NoiseReport;
 use crate::report::plain;
-use crate::report::terminal::Style;
+use crate::report::terminal::screen::Style;
 use crate::report::{self, Report};
 use crate::scenario::problems::Problems;
 
@@ -69,7 +68,7 @@ pub fn conclude(
     inconclusive: Option<Inconclusive>,
 ) -> Exit {
     let assessment = assess(record);
-    let exit = exit_of(record, &assessment, inconclusive);
+    let exit = Exit::of_run(record.end.as_ref(), assessment.verdict, inconclusive);
     Conclusion { record, assessment: &assessment, comparison: None, folder, print }.end(exit)
 }
 
@@ -85,7 +84,7 @@ pub fn conclude_compared(
     let mut assessment = comparison.candidate.clone();
     assessment.verdict = comparison.verdict;
     assessment.reasons.clone_from(&comparison.reasons);
-    let exit = exit_of(record, &assessment, inconclusive);
+    let exit = Exit::of_run(record.end.as_ref(), assessment.verdict, inconclusive);
     let comparison = Some(comparison);
     Conclusion { record, assessment: &assessment, comparison, folder, print }.end(exit)
 }
@@ -110,11 +109,7 @@ impl Conclusion<'_> {
             folder: Some(&shown),
         };
         let written = write_reports(self.folder, &report(judged), self.comparison);
-        let exit = match (&written, judged) {
-            // A pass that left no report is still not what was asked for.
-            (Err(_), Exit::Pass) => Exit::Failed,
-            (Ok(()) | Err(_), judged) => judged,
-        };
+        let exit = judged.unless_unwritten(written.is_ok());
         self.tell(&report(exit));
         if let Err(fault) = written {
             error(&format!("the reports could not all be written: {fault}"), &[]);
@@ -129,7 +124,7 @@ impl Conclusion<'_> {
         }
         result(&report::terminal::render(report, style(self.print)));
         if let Some(compared) = self.comparison {
-            result(&comparison::table(compared));
+            result(&report::comparison::stored_table::render(compared));
         }
     }
 }
@@ -153,7 +148,7 @@ pub fn conclude_duet(
         candidate_name: &duet.file.candidate.source,
     };
     let written = write_all(folder, comparison_files(&report(judged)));
-    let exit = if written.is_err() && judged == Exit::Pass { Exit::Failed } else { judged };
+    let exit = judged.unless_unwritten(written.is_ok());
     tell_comparison(&report(exit), print);
     if let Err(fault) = written {
         error(&format!("the reports could not all be written: {fault}"), &[]);
@@ -176,7 +171,7 @@ pub fn conclude_noise(noise: &NoiseFile, folder: &Path, print: PrintArgs, judged
     let report = |exit: Exit| NoiseReport { noise, exit_code: exit.code(), folder: Some(&shown) };
     let summary = report::noise::markdown::render(&report(judged));
     let written = write(&folder.join("summary.md"), &summary);
-    let exit = if written.is_err() && judged == Exit::Pass { Exit::Failed } else { judged };
+    let exit = judged.unless_unwritten(written.is_ok());
     if print.json {
         result(&noise.text());
     } else {
@@ -201,26 +196,6 @@ fn comparison_files(report: &ComparisonReport) -> Vec<(String, String)> {
         files.extend(svg.map(|svg| (chart.file_name().to_owned(), svg)));
     }
     files
-}
-
-fn exit_of(
-    record: &RunRecord,
-    assessment: &Assessment,
-    inconclusive: Option<Inconclusive>,
-) -> Exit {
-    if let Some(EndReason::Interrupted { signal }) = record.end.as_ref().map(|end| &end.reason) {
-        return Exit::Interrupted(*signal);
-    }
-    mapped(Exit::of(assessment.verdict), inconclusive)
-}
-
-/// What the user wants an inconclusive end to count as.
-pub fn mapped(exit: Exit, inconclusive: Option<Inconclusive>) -> Exit {
-    match (exit, inconclusive) {
-        (Exit::Inconclusive, Some(Inconclusive::Pass)) => Exit::Pass,
-        (Exit::Inconclusive, Some(Inconclusive::Fail)) => Exit::SloMissed,
-        (exit, _) => exit,
-    }
 }
 
 /// Width and colour of standard output.
@@ -259,9 +234,7 @@ fn write_all(folder: &Path, files: Vec<(String, String)>) -> io::Result<()> {
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    fs::write(path, text).map_err(|error| {
-        // Half a file would pass for a whole one.
-        drop(fs::remove_file(path));
-        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-    })
+    // Half a file would pass for a whole one; on the disk it can be written again.
+    whole_file::write_with(path, Durable::Eventually, |out| out.write_all(text.as_bytes()))
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }

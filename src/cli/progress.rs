@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::engine::collector::Progress;
-use crate::experiment::trial::Event;
+use crate::experiment::event::Event;
 use crate::scenario::load::{Load, Stage};
 use crate::units::format_duration;
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::http1::response::Unreadable;
+use crate::http1::unreadable::Unreadable;
 use crate::record::outcome::{Cause, Outcome};
 use crate::scenario::model::Expectation;
 

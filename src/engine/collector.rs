@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::engine::ledger::{Batch, Gauges, Totals};
-use crate::engine::worker::thread_cpu;
+use crate::engine::usage::thread_cpu;
 use crate::record::histogram::Live;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;

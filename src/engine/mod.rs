@@ -26,6 +26,7 @@ pub mod poller;
 pub mod priority;
 pub mod request;
 pub mod socket;
+pub mod usage;
 pub mod user;
 pub mod walk;
 pub mod worker;

@@ -36,7 +36,7 @@ mod linux {
     use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
     use nix::sys::time::TimeSpec;
     use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-    use nix::time::clock_gettime;
+    use nix::time::{ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
     use super::{EVENTS, Ready};
     use crate::units::Moment;
@@ -86,6 +86,13 @@ mod linux {
         /// Watches another poller: as long as one of its sockets has something.
         pub fn watch(&self, other: &Poller, key: u64) -> io::Result<()> {
             Ok(self.epoll.add(&other.epoll.0, EpollEvent::new(EpollFlags::EPOLLIN, key))?)
+        }
+
+        /// Sleeps until a moment, whatever the sockets have; a signal may end it early.
+        pub fn sleep(&self, until: Moment) {
+            let at = TimeSpec::from_duration(self.zero + Duration::from_nanos(until.0));
+            let clock = nix::time::ClockId::CLOCK_MONOTONIC;
+            let _ = clock_nanosleep(clock, ClockNanosleepFlags::TIMER_ABSTIME, &at);
         }
 
         /// Waits for sockets, at most until a moment; with `None` not at all.
@@ -178,6 +185,12 @@ mod portable {
             self.poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
         }
 
+        /// Sleeps until a moment, whatever the sockets have.
+        pub fn sleep(&self, until: Moment) {
+            let at = self.start + Duration::from_nanos(until.0);
+            std::thread::sleep(at.saturating_duration_since(Instant::now()));
+        }
+
         /// Waits for sockets, at most until a moment; with `None` not at all.
         pub fn wait(&mut self, until: Option<Moment>) -> io::Result<()> {
             let until = until.map(|until| self.start + Duration::from_nanos(until.0));
@@ -240,6 +253,9 @@ mod tests {
             }
             poller.wait(None).unwrap();
             poller.wait(Some(Moment(1))).unwrap();
+            poller.sleep(Moment(25_000_000));
+            assert!(start.elapsed() >= Duration::from_millis(25));
+            poller.sleep(Moment(1));
         };
     }
 

@@ -65,4 +65,6 @@ pub struct Asking {
     pub connect: Option<u64>,
     /// The choices before its values were drawn, should it be sent again.
     pub choices: Choices,
+    /// Whether its answer has to be read at once.
+    pub is_hurried: bool,
 }

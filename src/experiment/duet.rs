@@ -30,10 +30,12 @@ use crate::engine::plan::ReceiveClock;
 use crate::experiment::arm::PreparedArm;
 use crate::experiment::control::Control;
 use crate::experiment::course::Within;
+use crate::experiment::event::Event;
 use crate::experiment::head::written;
 use crate::experiment::resources::allow_connections;
 use crate::experiment::segment::{Failed, Place, Play, Stage};
-use crate::experiment::trial::{Event, TrialError};
+use crate::experiment::session::Session;
+use crate::experiment::trial_error::TrialError;
 use crate::record::duet::{
     ArmHead, DuetEnd, DuetFile, DuetRecord, GateSettings, Method, Segment, SegmentHead, VERSION,
 };
@@ -241,9 +243,12 @@ impl Duet<'_> {
         let (supervisor, control) = (self.supervisor.clone(), self.control.clone());
         let stage = Stage {
             arms: [self.baseline, self.candidate],
-            supervisor: &supervisor,
-            receive_clock: self.receive_clock,
-            control: &control,
+            session: Session {
+                supervisor: &supervisor,
+                receive_clock: self.receive_clock,
+                control: &control,
+                workers: 1,
+            },
         };
         let watch = &mut *self.watch;
         let up = stage.start_both(place, &mut |arm, event| watch(DuetEvent::Arm(arm, event)))?;

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use crate::analysis::noise::Gathered;
 use crate::experiment::duet::{Course, Duet, DuetError, DuetEvent, Wish};
 use crate::experiment::head::{fingerprint, written};
-use crate::experiment::trial::TrialError;
+use crate::experiment::trial_error::TrialError;
 use crate::record::duet::{DuetEnd, DuetRecord, Method};
 use crate::record::noise::{NoiseFile, Rulings, VERSION};
 use crate::record::store::StoreError;

@@ -17,7 +17,7 @@ use crate::experiment::course::{self, Known, Within};
 use crate::experiment::duet::{Course, Duet, FIRST, PILOT, Wish};
 use crate::experiment::segment::{BothUp, Failed};
 use crate::experiment::segment_load::{requests_per_iteration, whole_seconds};
-use crate::experiment::trial::TrialError;
+use crate::experiment::trial_error::TrialError;
 use crate::record::duet::{Dropped, DuetFile, DuetRecord, GateMetric, Method, Segment};
 use crate::record::run::RunRecord;
 use crate::record::store::StoreError;

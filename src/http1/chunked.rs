@@ -15,7 +15,7 @@
 
 use std::ops::Range;
 
-use crate::http1::response::Unreadable;
+use crate::http1::unreadable::Unreadable;
 
 /// Bytes of extensions and trailers that are passed over.
 const MAX_EXTRA: u32 = 16 * 1024;

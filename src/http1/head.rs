@@ -1,23 +1,24 @@
 //! The head of a response: bytes in, status and the fields that decide framing out.
 //!
-//! What is not as RFC 9112 has it is left to [`odd_head`], so that it costs the others
-//! nothing.
-//!
-//! A target's heads are mostly the same, byte by byte, until the second in their `date`
-//! changes. So the last one is kept with what was read from it, and the same bytes are not
-//! read twice.
+//! What is not as RFC 9112 has it is for `odd_head`, so that it costs the others nothing; who
+//! reads which is in `last_head`.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use crate::http1::coding::{Coding, Codings};
-use crate::http1::odd_head;
-use crate::http1::response::Unreadable;
+use crate::http1::unreadable::Unreadable;
 
 /// Fields that are read without room of their own.
 const USUAL_FIELDS: usize = 100;
-/// Longer heads are not kept: there is one for each connection.
-const MAX_KEPT: usize = 1024;
+/// A head that is not read strictly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Odd {
+    /// It is otherwise than RFC 9112 has it, and may still be read.
+    Otherwise,
+    /// Nobody can read it.
+    Unreadable(Unreadable),
+}
 
 /// What a head says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +44,17 @@ impl Head {
         self.fields.keeps_alive(self.version) && self.status != 101
     }
 
-    /// The head at the start of the bytes; `None` when more are needed.
-    pub fn read(bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
+    /// The head at the start of the bytes, as RFC 9112 has it; `None` when more are needed.
+    pub(super) fn read_strictly(bytes: &[u8]) -> Result<Option<Head>, Odd> {
         let mut fields = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
         let mut parsed = httparse::Response::new(&mut []);
         let config = httparse::ParserConfig::default();
         match config.parse_response_with_uninit_headers(&mut parsed, bytes, &mut fields) {
-            Ok(httparse::Status::Complete(length)) => Head::of(&parsed, length).map(Some),
+            Ok(httparse::Status::Complete(length)) => {
+                Head::of(&parsed, length).map(Some).map_err(Odd::Unreadable)
+            }
             Ok(httparse::Status::Partial) => Ok(None),
-            Err(_) => odd_head::read(bytes),
+            Err(_) => Err(Odd::Otherwise),
         }
     }
 
@@ -63,30 +66,6 @@ impl Head {
         let status = parsed.code.filter(|code| *code >= 100).ok_or(Unreadable::Malformed)?;
         let fields = Fields::read(parsed.headers);
         Ok(Head { length, status, version: parsed.version.unwrap_or(0), fields })
-    }
-}
-
-/// The last head of a connection.
-#[derive(Debug, Default)]
-pub struct LastHead {
-    bytes: Vec<u8>,
-    head: Option<Head>,
-}
-
-impl LastHead {
-    /// What [`Head::read`] says. Where a head ends and what it says depends on nothing behind
-    /// its end, so bytes that start with a head known to be complete say the same.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<Head>, Unreadable> {
-        if self.head.is_some() && bytes.starts_with(&self.bytes) {
-            return Ok(self.head);
-        }
-        let head = Head::read(bytes)?;
-        if let Some(head) = head.filter(|head| head.length <= MAX_KEPT && !head.is_interim()) {
-            self.bytes.clear();
-            self.bytes.extend_from_slice(&bytes[..head.length]);
-            self.head = Some(head);
-        }
-        Ok(head)
     }
 }
 
@@ -214,54 +193,4 @@ fn idle_limit(value: &[u8]) -> Option<Duration> {
     let seconds = parts.find_map(|part| part.strip_prefix(b"timeout="))?;
     // Longer than a day is as good as for ever, and cannot overflow an instant.
     digits(seconds.trim_ascii()).map(|seconds| Duration::from_secs(seconds.min(86_400)))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const KNOWN: &[u8] = b"HTTP/1.1 200 OK\r\ndate: 1\r\ncontent-length: 5\r\n\r\n";
-
-    fn last() -> LastHead {
-        let mut last = LastHead::default();
-        last.read(KNOWN).unwrap().unwrap();
-        last
-    }
-
-    #[test]
-    fn a_head_that_is_known_is_not_read_again() {
-        let mut last = last();
-        let known = Head { status: 599, ..last.head.unwrap() };
-        last.head = Some(known);
-        assert_eq!(last.read(&[KNOWN, b"hello"].concat()), Ok(Some(known)));
-        assert_eq!(last.read(&KNOWN[..KNOWN.len() - 1]), Ok(None), "it is not complete");
-    }
-
-    #[test]
-    fn an_interim_or_long_head_is_not_kept() {
-        let long = format!("HTTP/1.1 204 x\r\na: {}\r\n\r\n", "b".repeat(MAX_KEPT));
-        for head in ["HTTP/1.1 100 Continue\r\n\r\n", &long] {
-            let mut last = last();
-            assert!(last.read(head.as_bytes()).unwrap().is_some());
-            assert_eq!(last.bytes, KNOWN);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_known_changes_no_answer(
-            place in 0..KNOWN.len(), byte: u8, rest in prop::collection::vec(any::<u8>(), 0..40),
-            cut in 0..KNOWN.len() + 40,
-        ) {
-            let mut bytes = [KNOWN, &rest].concat();
-            bytes[place] = byte;
-            bytes.truncate(cut);
-            let mut last = last();
-            for text in [&bytes[..], KNOWN, &bytes[..]] {
-                prop_assert_eq!(last.read(text), Head::read(text));
-            }
-        }
-    }
 }

@@ -9,5 +9,7 @@
 pub mod chunked;
 pub mod coding;
 pub mod head;
+pub mod last_head;
 mod odd_head;
 pub mod response;
+pub mod unreadable;

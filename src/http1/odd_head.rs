@@ -14,7 +14,7 @@
 //! bodies.
 
 use crate::http1::head::Head;
-use crate::http1::response::Unreadable;
+use crate::http1::unreadable::Unreadable;
 
 /// What the status line may begin with, and what it means to httparse.
 const VERSIONS: [(&[u8], &[u8]); 4] = [
@@ -125,7 +125,7 @@ mod tests {
 
     fn whole(fields: &str) -> Result<Head, Unreadable> {
         let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
-        let head = Head::read(text.as_bytes())?.expect("it is whole");
+        let head = crate::http1::last_head::read(text.as_bytes())?.expect("it is whole");
         assert_eq!(head.length, text.len(), "{fields}");
         Ok(head)
     }
@@ -233,10 +233,15 @@ mod tests {
             ("HTTP/1.1  200  OK", 1),
         ] {
             let text = format!("{line}\r\ncontent-length: 2\r\n\r\nok");
-            let head = Head::read(text.as_bytes()).unwrap().expect("it is whole");
+            let head =
+                crate::http1::last_head::read(text.as_bytes()).unwrap().expect("it is whole");
             assert_eq!((head.version, head.length), (version, text.len() - 2), "{line}");
             for cut in 0..head.length {
-                assert_eq!(Head::read(&text.as_bytes()[..cut]), Ok(None), "{line} up to {cut}");
+                assert_eq!(
+                    crate::http1::last_head::read(&text.as_bytes()[..cut]),
+                    Ok(None),
+                    "{line} up to {cut}"
+                );
             }
         }
         for line in [
@@ -248,7 +253,11 @@ mod tests {
             "HTTP/1.1\t200 OK",
         ] {
             let text = format!("{line}\r\ncontent-length: 2\r\n\r\nok");
-            assert_eq!(Head::read(text.as_bytes()), Err(Unreadable::Malformed), "{line}");
+            assert_eq!(
+                crate::http1::last_head::read(text.as_bytes()),
+                Err(Unreadable::Malformed),
+                "{line}"
+            );
         }
     }
 }

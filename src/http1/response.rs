@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use crate::http1::chunked::Chunked;
 use crate::http1::coding::Codings;
-use crate::http1::head::{Encoding, Head, LastHead, Length};
+use crate::http1::head::{Encoding, Head, Length};
+use crate::http1::last_head::LastHead;
+use crate::http1::unreadable::Unreadable;
 
 /// The size of a response's head that is accepted: the most that a browser takes.
 pub const MAX_HEAD: usize = 256 * 1024;
@@ -46,23 +48,6 @@ pub enum Fed {
     More,
     /// The response is complete after so many of the bytes.
     Done(usize),
-}
-
-/// Why bytes are not an acceptable response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unreadable {
-    /// It does not begin with the status line of HTTP/1.x.
-    Malformed,
-    /// A line of the head or of the trailers is no field.
-    BadField,
-    /// The head does not tell where the body ends, or tells it in two ways.
-    BadLength,
-    /// What stands where a chunk must begin or end is neither.
-    BadChunk,
-    /// The head is larger than its ceiling.
-    HeadTooLarge,
-    /// The body is larger than its ceiling.
-    TooLarge,
 }
 
 /// One response under way.
@@ -188,6 +173,11 @@ impl Response {
                 }
             }
         }
+    }
+
+    /// Whether the end of the stream is the end of the body.
+    pub fn ends_by_close(&self) -> bool {
+        matches!(self.stage, Stage::UntilClose)
     }
 
     /// The stream has ended: whether that completes the response.

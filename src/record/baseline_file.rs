@@ -8,8 +8,8 @@
 //! Reading is written for a file that may be damaged or hostile: sizes are bounded, and
 //! what is wrong is named with the file and the field.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -22,6 +22,7 @@ use crate::record::fingerprint::Fingerprint;
 use crate::record::histogram::Sparse;
 use crate::record::interval_log::{LogDecoder, LogEncoder};
 use crate::record::store::StoreError;
+use crate::record::whole_file;
 
 /// The version of the file. Grows when a reader of the old form would be wrong.
 pub const VERSION: u32 = 1;
@@ -91,25 +92,10 @@ pub fn to_text(baseline: &Baseline) -> String {
     serde_json::to_string_pretty(&file).expect("all keys are texts") + "\n"
 }
 
-/// Writes a baseline whole, through a neighbour, so that there is never half a file.
+/// Writes a baseline whole.
 pub fn write(path: &Path, baseline: &Baseline) -> Result<(), StoreError> {
-    write_whole(path, &to_text(baseline))
-}
-
-/// Writes a file through a neighbour.
-pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), StoreError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_data()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|error| {
-        drop(fs::remove_file(&temporary));
-        StoreError::Io(path.to_owned(), error)
-    })
+    whole_file::write(path, &to_text(baseline))
+        .map_err(|error| StoreError::Io(path.to_owned(), error))
 }
 
 /// Reads a baseline.
@@ -230,6 +216,8 @@ fn from_entry(entry: RunEntry) -> Result<AcceptedRun, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use proptest::prelude::*;
 
     use super::*;

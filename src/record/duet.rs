@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::run::RunRecord;
 use crate::record::store::{self, StoreError};
+use crate::record::whole_file;
 use crate::scenario::model::Arm;
 
 /// The version of `duet.json`.
@@ -298,9 +299,7 @@ impl DuetFile {
     pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = folder.join(DUET_FILE);
         let text = serde_json::to_string_pretty(self).expect("numbers, texts and lists");
-        let new = folder.join(".duet.json.new");
-        let written = fs::write(&new, text + "\n").and_then(|()| fs::rename(&new, &path));
-        written.map_err(|error| StoreError::Io(path, error))
+        whole_file::write(&path, &(text + "\n")).map_err(|error| StoreError::Io(path, error))
     }
 }
 

@@ -9,7 +9,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::record::exchange::{self, Admission, FailedExchange};
-use crate::record::run::Head;
 use crate::record::spool::Spool;
 use crate::record::target_log::{self, LogExcerpt, TARGET_LOG};
 
@@ -27,22 +26,26 @@ pub struct Failures {
 
 impl Failures {
     /// Reads what a run's folder has; runs before there were such files have nothing.
-    pub fn read(folder: &Path, head: &Head) -> Result<Failures, (PathBuf, io::Error)> {
+    pub fn read(
+        folder: &Path,
+        steps: usize,
+        started_unix_ms: u64,
+    ) -> Result<Failures, (PathBuf, io::Error)> {
         let path = folder.join(EXCHANGES_FILE);
-        let read = |file| exchange::read(file, head.steps.len());
+        let read = |file| exchange::read(file, steps);
         let exchanges = match File::open(&path).and_then(read) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read.map_err(|error| (path, error))?,
         };
         let mut failures = Failures { exchanges, log: None };
-        failures.read_log(folder, head);
+        failures.read_log(folder, started_unix_ms);
         Ok(failures)
     }
 
     /// Adds what the target's own log says. A log that cannot be read says nothing.
-    pub fn read_log(&mut self, folder: &Path, head: &Head) {
+    pub fn read_log(&mut self, folder: &Path, started_unix_ms: u64) {
         let Ok(file) = File::open(folder.join(TARGET_LOG)) else { return };
-        self.log = target_log::read(file, &self.exchanges, head.started_unix_ms).ok();
+        self.log = target_log::read(file, &self.exchanges, started_unix_ms).ok();
     }
 }
 
@@ -89,21 +92,20 @@ impl FailuresWriter {
 mod tests {
     use super::*;
     use crate::record::exchange::tests::exchange;
-    use crate::record::sample_head;
 
     #[test]
     fn what_is_appended_is_there_at_once_and_read_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(EXCHANGES_FILE), exchange(0, 503).line()).unwrap();
         let mut writer = FailuresWriter::create(folder.path());
-        assert_eq!(Failures::read(folder.path(), &sample_head()).unwrap(), Failures::default());
+        assert_eq!(Failures::read(folder.path(), 1, 0).unwrap(), Failures::default());
         for _ in 0..9 {
             writer.append(exchange(0, 500));
         }
-        let killed = Failures::read(folder.path(), &sample_head()).unwrap();
+        let killed = Failures::read(folder.path(), 1, 0).unwrap();
         assert_eq!(killed.exchanges, vec![exchange(0, 500); 3]);
         fs::write(folder.path().join(TARGET_LOG), "Error: x\n").unwrap();
-        let read = Failures::read(folder.path(), &sample_head()).unwrap();
+        let read = Failures::read(folder.path(), 1, 0).unwrap();
         assert_eq!(read.exchanges, writer.finish().exchanges);
         assert_eq!(read.log.unwrap().errors, 1);
     }

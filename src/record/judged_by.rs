@@ -15,6 +15,7 @@ use crate::record::baseline::Baseline;
 use crate::record::baseline_file::{self, BaselineFile};
 use crate::record::duet::GateSettings;
 use crate::record::store::StoreError;
+use crate::record::whole_file;
 
 /// The file.
 pub const JUDGED_BY_FILE: &str = "judged-by.json";
@@ -56,7 +57,8 @@ impl JudgedBy {
             baseline: BaselineFile::of(&self.baseline),
         };
         let text = serde_json::to_string_pretty(&file).expect("all keys are texts") + "\n";
-        baseline_file::write_whole(&folder.join(JUDGED_BY_FILE), &text)
+        let path = folder.join(JUDGED_BY_FILE);
+        whole_file::write(&path, &text).map_err(|error| StoreError::Io(path, error))
     }
 }
 

@@ -30,6 +30,7 @@ pub mod store;
 pub mod target_log;
 pub mod telemetry;
 mod unfinished;
+pub mod whole_file;
 
 /// A small head for tests.
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::record::duet::{Dropped, DuetEnd, GateMetric, GateSettings, Method};
 use crate::record::fingerprint::{Difference, Fingerprint};
 use crate::record::run::StageHead;
 use crate::record::store::StoreError;
+use crate::record::whole_file;
 use crate::units::trim_zeros;
 
 /// The version of `noise.json`.
@@ -245,9 +246,7 @@ impl NoiseFile {
     /// Writes the file into a folder; at no moment is there half of it.
     pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = folder.join(NOISE_FILE);
-        let new = folder.join(".noise.json.new");
-        let done = fs::write(&new, self.text()).and_then(|()| fs::rename(&new, &path));
-        done.map_err(|error| StoreError::Io(path, error))
+        whole_file::write(&path, &self.text()).map_err(|error| StoreError::Io(path, error))
     }
 }
 

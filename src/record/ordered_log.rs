@@ -8,8 +8,8 @@
 //! time limits of the steps, whatever the length of the run.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,7 @@ use crate::record::interval_log::LogEncoder;
 use crate::record::journal::Entry;
 use crate::record::run::Head;
 use crate::record::spool::Spool;
+use crate::record::whole_file::{self, Durable};
 
 /// Seconds behind the newest one in which other workers may still report something due.
 const BEHIND: u32 = 2;
@@ -120,14 +121,11 @@ fn header(head: &Head) -> String {
     LogEncoder::header(&head.scenario, head.started_unix_ms)
 }
 
-/// Writes the log whole from a journal, through a neighbour, so that there is never half a
-/// file. Of the journal no more than a place for each line is kept in memory.
+/// Writes the log whole from a journal. Of the journal no more than a place for each line is kept in memory.
 pub(super) fn write_anew(path: &Path, journal: &Path, head: &Head) -> io::Result<()> {
-    let temporary = path.with_file_name(".intervals.hlog.part");
-    let write = || -> io::Result<()> {
-        let mut out = BufWriter::new(File::create(&temporary)?);
+    let journal = File::open(journal)?;
+    whole_file::write_with(path, Durable::AtOnce, |out| {
         out.write_all(header(head).as_bytes())?;
-        let journal = File::open(journal)?;
         let mut line = Vec::new();
         for place in places(&journal)? {
             line.resize(place.length, 0);
@@ -136,10 +134,8 @@ pub(super) fn write_anew(path: &Path, journal: &Path, head: &Head) -> io::Result
                 log.iter().try_for_each(|line| writeln!(out, "{line}"))?;
             }
         }
-        out.into_inner()?.sync_data()?;
-        fs::rename(&temporary, path)
-    };
-    write().inspect_err(|_| drop(fs::remove_file(&temporary)))
+        Ok(())
+    })
 }
 
 /// A line of the journal that has histograms.

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
+use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -29,6 +29,7 @@ use crate::record::run::{End, Head, RunRecord};
 use crate::record::spool::Spool;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::record::unfinished::{self, Shortened};
+use crate::record::whole_file::{self, Durable};
 
 /// The record's main file.
 pub const RUN_FILE: &str = "run.json";
@@ -178,7 +179,7 @@ impl RunWriter {
         let mut record = self.read_back(end)?;
         let RunWriter { folder, head, log, journal, failures, .. } = self;
         record.failures = failures.finish();
-        record.failures.read_log(&folder, &head);
+        record.failures.read_log(&folder, head.started_unix_ms);
         let path = folder.join(JOURNAL_FILE);
         let completed = journal
             .sync()
@@ -214,14 +215,6 @@ impl RunWriter {
     }
 }
 
-/// Whether a file must be on the disk before anything else happens.
-#[derive(Debug, Clone, Copy)]
-enum Durable {
-    AtOnce,
-    /// For the moments before the first request, which must not wait for a disk.
-    Eventually,
-}
-
 fn empty(head: &Head, end: Option<End>) -> RunRecord {
     let (generator, target) = (Vec::new(), Vec::new());
     let failures = Failures::default();
@@ -235,10 +228,9 @@ pub fn try_out(folder: &Path, head: &Head) -> Result<(), StoreError> {
     fs::remove_file(&path).map_err(io_at(&path))
 }
 
-/// Writes `run.json` whole, through a neighbour, so that there is never half a file.
+/// Writes `run.json` whole.
 fn write_run(folder: &Path, record: &RunRecord, durable: Durable) -> Result<(), StoreError> {
     let path = folder.join(RUN_FILE);
-    let temporary = folder.join(".run.json.part");
     let seconds = record
         .seconds
         .iter()
@@ -250,21 +242,11 @@ fn write_run(folder: &Path, record: &RunRecord, durable: Durable) -> Result<(), 
         generator_seconds: record.generator.clone(),
         target_seconds: record.target.clone(),
     };
-    let write = || -> io::Result<()> {
-        let mut out = BufWriter::new(File::create(&temporary)?);
-        serde_json::to_writer(&mut out, &file)?;
-        out.write_all(b"\n")?;
-        let out = out.into_inner()?;
-        match durable {
-            Durable::AtOnce => out.sync_data()?,
-            Durable::Eventually => {}
-        }
-        fs::rename(&temporary, &path)
-    };
-    write().map_err(|error| {
-        drop(fs::remove_file(&temporary));
-        StoreError::Io(path.clone(), error)
+    whole_file::write_with(&path, durable, |out| {
+        serde_json::to_writer(&mut *out, &file)?;
+        out.write_all(b"\n")
     })
+    .map_err(io_at(&path))
 }
 
 /// Reads a run from its folder or its `run.json`.
@@ -292,7 +274,7 @@ pub fn read(path: &Path) -> Result<RunRecord, StoreError> {
         let file = if disagreement.is_in_log { folder.join(LOG_FILE) } else { run_path.clone() };
         StoreError::Damaged(file, disagreement.to_string())
     })?;
-    record.failures = Failures::read(folder, &record.head)
+    record.failures = Failures::read(folder, record.head.steps.len(), record.head.started_unix_ms)
         .map_err(|(path, error)| StoreError::Io(path, error))?;
     Ok(record)
 }

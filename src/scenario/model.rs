@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
+pub use super::ids::{StepId, VariableId};
 use super::load::Load;
 pub use super::secrets::Secrets;
 use super::slo::{Slo, Threshold};
@@ -60,28 +61,6 @@ impl Scenario {
         all.sort_unstable();
         all.dedup();
         all
-    }
-}
-
-/// The index of a step in [`Scenario::steps`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepId(pub u16);
-
-impl StepId {
-    /// The index for a slice.
-    pub fn index(self) -> usize {
-        usize::from(self.0)
-    }
-}
-
-/// The index of a variable in [`Scenario::variables`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VariableId(pub u16);
-
-impl VariableId {
-    /// The index for a slice.
-    pub fn index(self) -> usize {
-        usize::from(self.0)
     }
 }
 

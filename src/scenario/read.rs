@@ -15,26 +15,12 @@ use super::convert::{self, Sections, objectives};
 use super::document::{Document, Pointer, positions};
 use super::environment::{Environment, Reviewed};
 use super::model::{Scenario, Secrets};
+pub use super::origin::Origin;
 use super::problems::{Fault, Problem, Problems};
 use super::raw::{RawScenario, RawSlo, RawSloFile};
 use super::schema::{schema, slo_schema};
 use super::slo::{DEFAULT_OBJECTIVES, Slo};
 use super::{ceiling, foreign, stray, structure};
-
-/// Where a text comes from.
-#[derive(Debug, Clone, Default)]
-pub struct Origin {
-    /// The file, as problems and records name it.
-    pub file: Option<PathBuf>,
-    /// The folder that relative paths start from.
-    pub folder: PathBuf,
-    /// Hosts other than loopback that may be loaded, besides those of the file.
-    pub extra_allow: Vec<String>,
-    /// The cores of the machine that is to send it; `None` if that is another one.
-    pub cores: Option<usize>,
-    /// Whether the target's program, folder and script are looked for.
-    pub looks: bool,
-}
 
 /// Looks up a variable of the environment.
 pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
@@ -203,7 +189,7 @@ impl Reading<'_> {
             }
         };
         let slo = RawSlo { all: raw.all, steps: raw.steps, file: None };
-        let slos = objectives(&slo, self.sections, &Pointer::default(), &mut check);
+        let slos = objectives(&slo, self.sections.walks(), &Pointer::default(), &mut check);
         if slos.is_empty() && check.is_clean() {
             let fault = Fault::new("the file has no objectives");
             check.value(&Pointer::default(), fault.help("add \"all\": [\"p99 < 500ms\"]"));
@@ -223,11 +209,11 @@ pub fn recorded_objective(text: &str) -> Option<Slo> {
 pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>) -> Vec<Slo> {
     let at = Pointer::default().key("slo");
     if raw.all.iter().chain(raw.steps.0.iter().flat_map(|(_, texts)| texts)).next().is_some() {
-        return objectives(raw, sections, &at, check);
+        return objectives(raw, sections.walks(), &at, check);
     }
     let all = DEFAULT_OBJECTIVES.map(str::to_owned).to_vec();
     let mut unwritten = Check::new(Environment::Nowhere);
-    let slos = objectives(&RawSlo { all, ..raw.clone() }, sections, &at, &mut unwritten);
+    let slos = objectives(&RawSlo { all, ..raw.clone() }, sections.walks(), &at, &mut unwritten);
     if !unwritten.is_clean() {
         let fault = Fault::new("the default objectives do not fit timeouts this short");
         check

@@ -10,7 +10,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::model::StepId;
+use super::ids::StepId;
 use crate::units::{Quantile, Ratio};
 
 /// One service level objective.

@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::VariableId;
+use super::ids::VariableId;
 
 pub(crate) mod parse;
 

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::leash::Ending;
 use super::process::{ExitReport, RunningTarget, Supervisor};
 use super::start_error::StartError;
-use super::supervisor::Ending;
 use crate::scenario::model::{Secrets, StartCommand};
 use crate::units::format_duration;
 

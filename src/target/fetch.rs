@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::http1::coding::Undecodable;
-use crate::http1::response::{Expected, Fed, MAX_HEAD, Response, Unreadable};
+use crate::http1::response::{Expected, Fed, MAX_HEAD, Response};
+use crate::http1::unreadable::Unreadable;
 use crate::scenario::model::HttpAddress;
 
 /// What was answered.

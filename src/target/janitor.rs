@@ -32,8 +32,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::errand::Errands;
 use super::git;
+use super::leash::{DEFAULT_GRACE, KILLING, handled_signals};
 use super::process::Supervisor;
-use super::supervisor::{DEFAULT_GRACE, KILLING, handled_signals};
 
 /// What follows the supervisor's hidden subcommand to make a janitor of it.
 pub(super) const WORD: &str = "--keep-checkout";

@@ -17,6 +17,7 @@ mod fetch;
 pub mod git;
 pub mod host;
 mod janitor;
+pub mod leash;
 pub mod machine;
 pub mod monitor;
 mod output;

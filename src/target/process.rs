@@ -17,10 +17,10 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::git;
+use super::leash::{DEFAULT_GRACE, Ending, KILLING, Report};
 use super::output::Output;
 use super::procfs::ProcessTree;
 use super::start_error::{StartError, refusal};
-use super::supervisor::{DEFAULT_GRACE, Ending, KILLING, Report};
 use crate::scenario::model::{Secrets, StartCommand};
 
 /// How long a supervisor may take to start the command.

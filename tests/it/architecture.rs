@@ -155,31 +155,32 @@ const EMPTY_NAMES: [&str; 8] =
 const LONGEST_FILE: usize = 400;
 
 /// One file of `src/`.
-struct Source {
+pub(super) struct Source {
     /// Below `src/`, with `/`.
     path: String,
     text: String,
     /// Compiled for tests only.
-    is_test: bool,
+    pub(super) is_test: bool,
 }
 
 impl Source {
-    fn new(path: &str, text: &str) -> Source {
+    pub(super) fn new(path: &str, text: &str) -> Source {
         Source { path: path.to_owned(), text: text.to_owned(), is_test: false }
     }
 
     /// `crate::engine::pacer` as `["engine", "pacer"]`.
-    fn module(&self) -> Vec<&str> {
+    pub(super) fn module(&self) -> Vec<&str> {
         let stem = self.path.trim_end_matches(".rs");
         let parts: Vec<&str> = stem.split('/').collect();
         parts.into_iter().filter(|part| !["mod", "lib", "main"].contains(part)).collect()
     }
 
     /// The text up to the tests at its end.
-    fn without_tests(&self) -> String {
+    pub(super) fn without_tests(&self) -> String {
         let lines: Vec<&str> = self.text.lines().collect();
         let opens = |at: usize| {
             let next = lines[at + 1..].iter().find(|line| !line.starts_with('#'));
+            let next = next.map(|line| line.trim_start_matches("pub(crate) "));
             next.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
         };
         let end = (0..lines.len()).find(|at| lines[*at] == "#[cfg(test)]" && opens(*at));
@@ -299,7 +300,7 @@ fn empty_names(source: &Source) -> Complaints {
 // ---- Reading source text ------------------------------------------------------------
 
 /// Words and single signs, without comments and without what is quoted.
-fn tokens(text: &str) -> Vec<String> {
+pub(super) fn tokens(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -435,7 +436,7 @@ fn names(tokens: &[String]) -> Vec<String> {
 }
 
 /// All files of `src/`.
-fn sources() -> Vec<Source> {
+pub(super) fn sources() -> Vec<Source> {
     let root = support::root().join("src");
     let mut found = Vec::new();
     collect(&root, &root, &mut found);

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use loadgate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
 use loadgate::experiment::control::Control;
 use loadgate::experiment::start::Started;
-use loadgate::experiment::trial::TrialError;
+use loadgate::experiment::trial_error::TrialError;
 use loadgate::scenario::model::{Arm, HttpAddress, Prepare, Scenario};
 use loadgate::scenario::read;
 use loadgate::target::port::free_port;

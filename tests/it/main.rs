@@ -5,6 +5,7 @@ mod advice;
 mod architecture;
 mod arms;
 mod baseline;
+mod circles;
 mod cli;
 mod cut_short;
 mod demo_run;

@@ -18,7 +18,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Request, Response as HyperResponse};
 use hyper_util::rt::TokioIo;
-use loadgate::http1::response::{Expected, Fed, MAX_HEAD, Response, Unreadable};
+use loadgate::http1::response::{Expected, Fed, MAX_HEAD, Response};
+use loadgate::http1::unreadable::Unreadable;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 use loadgate::record::telemetry::TargetSecond;
 use loadgate::scenario::model::{HttpAddress, Ready, Secrets, StartCommand};
+use loadgate::target::leash::Ending;
 use loadgate::target::monitor::{Monitor, TargetEvent};
 use loadgate::target::process::{ExitReport, RunningTarget, StopReport, Supervisor, Watch};
 use loadgate::target::ready::{NotReady, port_is_taken, wait_until_ready};
 use loadgate::target::start_error::StartError;
-use loadgate::target::supervisor::Ending;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;

@@ -15,7 +15,8 @@ mod ending;
 #[cfg(test)]
 mod made;
 mod pace;
-mod pair;
+pub mod pair;
+mod patience;
 mod report;
 mod serve;
 mod testify;
@@ -38,20 +39,18 @@ use crate::engine::due::{Alarms, Limits};
 use crate::engine::evidence::Witness;
 use crate::engine::lateness::Lateness;
 use crate::engine::ledger::Ledger;
-use crate::engine::plan::{Plan, Stop};
+use crate::engine::plan::{Plan, ReceiveClock, Stop};
 use crate::engine::poller::Poller;
 use crate::engine::request::Prepared;
 use crate::engine::socket::Control;
 use crate::engine::user::Users;
 use crate::engine::walk::Walk;
 use crate::engine::worker::pace::Pace;
+use crate::engine::worker::patience::{Patience, UNREAD};
 use crate::engine::worker::report::Reporter;
 use crate::schedule::Arrival;
 use crate::schedule::arms::Timed;
 use crate::units::Moment;
-
-pub use pair::spawn_pair;
-pub use report::thread_cpu;
 
 /// Arrivals that are started before sockets get a turn.
 const BURST: usize = 64;
@@ -107,6 +106,9 @@ struct Worker {
     /// The latest reading of the clock: no more than a request's work ago.
     seen: Moment,
     pace: Pace,
+    patience: Patience,
+    /// The order to stop has come, as the last tick saw it.
+    is_stopped: bool,
     closing: bool,
     room: Room,
     reporter: Reporter,
@@ -147,6 +149,11 @@ impl Worker {
             lateness: Lateness::default(),
             seen: Moment(0),
             pace: Pace::default(),
+            patience: Patience::new(
+                plan.receive_clock == ReceiveClock::Kernel,
+                scenario.steps.len(),
+            ),
+            is_stopped: false,
             closing: false,
             room: Room {
                 input: vec![0; BUFFER],
@@ -187,14 +194,26 @@ impl Worker {
     fn turn(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
         let now = self.look_at_clock();
         let (started, mut next) = self.do_due(arrivals, now);
-        if let Some(rest) = self.pace.rest(now).filter(|_| next.is_some()) {
-            thread::sleep(rest);
+        if let Some(until) = next.and_then(|next| self.sleeps_until(next, now)) {
+            self.poller.sleep(until);
             next = None;
         }
         self.poller.wait(next)?;
         let served = self.serve_all();
         self.pace.did(started + served, now);
         Ok(())
+    }
+
+    /// How long to sleep, whatever comes, in a turn that began at `now`: where there is much to
+    /// do, and where no answer has to be read at once.
+    fn sleeps_until(&self, next: Moment, now: Moment) -> Option<Moment> {
+        let patient = || self.patience.is_patient().then(|| self.unread_until(next, now));
+        self.pace.rest(now).or_else(patient)
+    }
+
+    /// When answers are read that nobody waits for: with what is due next, or soon.
+    fn unread_until(&self, next: Moment, now: Moment) -> Moment {
+        if self.walks.is_empty() { next } else { next.min(Moment(now.0 + UNREAD)) }
     }
 
     /// Does what is due. Returns how many arrivals were started, and when there is more to
@@ -254,6 +273,7 @@ impl Worker {
     fn look_round(&mut self, now: Moment) {
         let late = now.since(self.tick);
         self.ledger.saw_tick(late);
+        self.is_stopped = *self.plan.stop.borrow() != Stop::Running;
         if late >= STALL {
             self.lateness.feel(late, now);
         }
@@ -276,7 +296,7 @@ impl Worker {
     fn should_close(&self, next: Option<&Arrival>) -> bool {
         let grace = if next.is_some() { GRACE } else { 0 };
         let is_over = self.clock.now().0 >= self.end.0.saturating_add(grace);
-        is_over || *self.plan.stop.borrow() != Stop::Running
+        is_over || self.is_stopped
     }
 
     /// Lets what is in flight come to its end, then sends the last batch.

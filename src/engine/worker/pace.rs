@@ -6,8 +6,6 @@
 //! average, is send lag like any other: measured, reported, and part of the audit.
 //! Responses do not suffer, as the kernel stamps them.
 
-use std::time::Duration;
-
 use crate::engine::priority;
 use crate::units::Moment;
 
@@ -38,9 +36,9 @@ impl Pace {
         self.done += work;
     }
 
-    /// How long to rest before looking at the sockets, in a turn that began at `now`.
-    pub(super) fn rest(&self, now: Moment) -> Option<Duration> {
-        self.is_crowded.then(|| Duration::from_nanos(QUANTUM - now.0 % QUANTUM))
+    /// Until when to rest before looking at the sockets, in a turn that began at `now`.
+    pub(super) fn rest(&self, now: Moment) -> Option<Moment> {
+        self.is_crowded.then(|| Moment(now.0 / QUANTUM * QUANTUM + QUANTUM))
     }
 }
 
@@ -78,7 +76,7 @@ mod tests {
     #[test]
     fn a_busy_one_rests_to_the_next_quantum() {
         let rest = after(200).rest(Moment(30 * STRETCH + 30_000));
-        assert_eq!(rest, Some(Duration::from_micros(220)));
+        assert_eq!(rest, Some(Moment(30 * STRETCH + QUANTUM)));
     }
 
     #[test]

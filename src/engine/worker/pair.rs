@@ -99,16 +99,23 @@ mod linux {
                 work += started;
                 next = next.zip(more).map(|(next, more)| next.min(more));
             }
-            if let Some(rest) = self.pace.rest(now).filter(|_| next.is_some()) {
-                std::thread::sleep(rest);
-                next = None;
+            match next.and_then(|next| self.sleeps_until(next, now)) {
+                Some(until) => self.poller.sleep(until),
+                None => self.poller.wait(next)?,
             }
-            self.poller.wait(next)?;
             for lane in self.lanes.iter_mut().filter(|lane| !lane.is_done) {
                 work += lane.serve()?;
             }
             self.pace.did(work, now);
             Ok(())
+        }
+
+        /// As for one worker; both must be able to wait.
+        fn sleeps_until(&self, next: Moment, now: Moment) -> Option<Moment> {
+            let under_way = || self.lanes.iter().filter(|lane| !lane.is_done);
+            let is_patient = || under_way().all(|lane| lane.worker.patience.is_patient());
+            let soonest = || under_way().map(|lane| lane.worker.unread_until(next, now)).min();
+            self.pace.rest(now).or_else(|| if is_patient() { soonest() } else { None })
         }
     }
 

@@ -3,11 +3,9 @@
 use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nix::sys::resource::{Usage, UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
-
 use crate::engine::collector::Message;
 use crate::engine::ledger::{Batch, Ledger};
+use crate::engine::usage::{cpu_of, thread_usage};
 use crate::units::Moment;
 
 /// One worker's way to the collector.
@@ -59,26 +57,8 @@ impl Reporter {
     }
 }
 
-/// CPU time of this thread, user and system.
-pub fn thread_cpu() -> Duration {
-    thread_usage().as_ref().map_or(Duration::ZERO, cpu_of)
-}
-
 /// Milliseconds since 1970.
 pub(super) fn unix_millis() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_millis() as u64
-}
-
-fn thread_usage() -> Option<Usage> {
-    #[cfg(target_os = "linux")]
-    let who = UsageWho::RUSAGE_THREAD;
-    #[cfg(not(target_os = "linux"))]
-    let who = UsageWho::RUSAGE_SELF;
-    getrusage(who).ok()
-}
-
-fn cpu_of(usage: &Usage) -> Duration {
-    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    Duration::from_micros(micros.unsigned_abs())
 }

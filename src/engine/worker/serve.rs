@@ -12,6 +12,7 @@ use crate::engine::request::{Prepared, Unsendable};
 use crate::engine::socket::{Received, Socket};
 use crate::engine::walk::Place;
 use crate::engine::worker::Worker;
+use crate::engine::worker::patience::Manner;
 use crate::http1::response::{Expected, Fed};
 use crate::record::outcome::{Cause, Outcome};
 use crate::scenario::template::Values;
@@ -48,12 +49,14 @@ impl Worker {
         if self.connections.has_room() {
             self.open_for(walk, now);
         } else {
+            self.hurry(walk);
             self.walks[walk].place = Place::Queued;
             self.queue.push_back((walk, self.walks[walk].ticket));
         }
     }
 
     pub(super) fn open_for(&mut self, walk: usize, now: Moment) {
+        self.hurry(walk);
         match self.open(Some(walk), now) {
             Ok(key) => self.walks[walk].place = Place::On(key),
             Err(error) => self.fail(walk, classify::not_connected(&error)),
@@ -169,15 +172,15 @@ impl Worker {
             Prepared::Fixed(fixed) => fixed.bytes(),
             Prepared::Filled(_) => self.room.request.as_bytes(),
         };
-        let walk = &mut self.walks[walk];
-        if !std::mem::replace(&mut walk.asking.was_sent, true) {
-            self.ledger.sent(step, walk.due);
+        let walking = &mut self.walks[walk];
+        if !std::mem::replace(&mut walking.asking.was_sent, true) {
+            self.ledger.sent(step, walking.due);
         }
         // Before the call: the kernel may deliver, and the target answer, inside it.
         self.seen = self.clock.now();
         let sent = self.seen;
         connection.times.sent = Some(sent);
-        let lag = walk.asking.begun.since(walk.due) + sent.since(ready);
+        let lag = walking.asking.begun.since(walking.due) + sent.since(ready);
         // In an empty target it stands behind nobody.
         if self.plan.workers == 1 && self.ledger.in_flight() == 1 {
             self.lateness.is_worked_off();
@@ -191,6 +194,9 @@ impl Worker {
             Err(error) if is_not_yet(&error) => connection.unwritten.extend_from_slice(bytes),
             // The poller will say that it is closed, and reading will tell why.
             Err(_) => connection.end = StreamEnd::Reset,
+        }
+        if !connection.unwritten.is_empty() {
+            self.hurry(walk);
         }
     }
 
@@ -289,6 +295,9 @@ impl Worker {
         };
         let is_whole = matches!(reading, Reading::Complete { .. });
         connection.hear(&self.room.input[..received.bytes], step, is_whole);
+        if matches!(reading, Reading::Waiting) {
+            self.hurry(walk);
+        }
         Ok((received, reading))
     }
 
@@ -300,6 +309,8 @@ impl Worker {
         let status = connection.response.status().unwrap_or_default();
         let codings = connection.response.codings();
         let ending = classify::answered(&self.plan.scenario.step(step).expect, status);
+        let manner = connection.manner();
+        self.patience.learn(step, manner);
         let mut sample = self.sample(key, walk, ending);
         if sample.ended.since(sample.intended) > sample.limit {
             // It came between the time limit and the next look at the limits.
@@ -332,6 +343,16 @@ impl Worker {
 }
 
 impl Connection {
+    /// How the answer came that has just been read to its end.
+    fn manner(&self) -> Manner {
+        let times = &self.times;
+        Manner {
+            body: self.response.body_bytes(),
+            spread: times.last_byte.since(times.first_byte.unwrap_or(times.last_byte)),
+            ends_by_close: self.response.ends_by_close(),
+        }
+    }
+
     /// The stream has ended, as was read at a moment.
     fn ended_at(&mut self, now: Moment) -> Reading {
         if self.end == StreamEnd::Open {

@@ -5,6 +5,7 @@ use crate::engine::due::Wait;
 use crate::engine::extract::{Body, extract};
 use crate::engine::walk::{Asking, Place, Walk};
 use crate::engine::worker::Worker;
+use crate::engine::worker::patience::is_followed_at_once;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
 use crate::scenario::model::{Action, StepId};
@@ -33,6 +34,7 @@ impl Worker {
             is_repeat: false,
             connect: None,
             choices: choices.clone(),
+            is_hurried: false,
         };
         let walk = self.walks.insert(Walk {
             user,
@@ -182,8 +184,19 @@ impl Worker {
         let walk = &mut self.walks[key];
         walk.ticket = ticket;
         let choices = walk.choices.clone();
-        walk.asking =
-            Asking { step, begun, was_sent: false, is_repeat: false, connect: None, choices };
+        walk.asking = Asking {
+            step,
+            begun,
+            was_sent: false,
+            is_repeat: false,
+            connect: None,
+            choices,
+            is_hurried: false,
+        };
+        let flow = &self.plan.scenario.flows[walk.flow];
+        if is_followed_at_once(flow, walk.next) | self.patience.asks(step) {
+            self.hurry(key);
+        }
         let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
         let at = Moment(due.0.saturating_add(limit));
         let walks = &self.walks;
@@ -192,6 +205,13 @@ impl Worker {
         self.limits.forget(step, is_stale);
         self.limits.set(step, Wait { at, walk: key, ticket });
         self.place(key, begun);
+    }
+
+    /// The answer to a walk's request has to be read at once.
+    pub(super) fn hurry(&mut self, key: usize) {
+        if !std::mem::replace(&mut self.walks[key].asking.is_hurried, true) {
+            self.patience.hurry();
+        }
     }
 
     /// A request has ended: counts it, keeps what the step extracts, and goes on.
@@ -203,6 +223,9 @@ impl Worker {
             sample.ended = sample.ended.min(limit);
         }
         let walk = &mut self.walks[key];
+        if std::mem::take(&mut walk.asking.is_hurried) {
+            self.patience.calm();
+        }
         let user = &mut self.users[walk.user];
         let limit = self.plan.scenario.limits.body.0;
         if sample.outcome == Outcome::Ok

@@ -11,6 +11,7 @@ pub mod markdown;
 mod remarks;
 #[cfg(test)]
 mod samples;
+pub mod stored_table;
 pub mod terminal;
 mod words;
 

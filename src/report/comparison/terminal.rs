@@ -4,9 +4,10 @@
 
 use super::{ComparisonReport, remarks, words};
 use crate::analysis::comparison::{Comparison, MetricResult, Ruling, StepChange};
+use crate::report::terminal;
 use crate::report::terminal::paint::Paint;
+use crate::report::terminal::screen::{Screen, Style};
 use crate::report::terminal::table::{Cell, Column, Table};
-use crate::report::terminal::{self, Screen, Style};
 use crate::report::{plain, words as of_runs};
 
 /// The whole report, with a line break at its end.

@@ -5,9 +5,10 @@
 use super::{NoiseReport, words};
 use crate::record::noise::{NOISE_FILE, NoiseFile};
 use crate::report::plain;
+use crate::report::terminal;
 use crate::report::terminal::paint::Paint;
+use crate::report::terminal::screen::{Screen, Style};
 use crate::report::terminal::table::{Cell, Column, Table};
-use crate::report::terminal::{self, Screen, Style};
 
 /// The whole report, with a line break at its end.
 pub fn render(report: &NoiseReport, style: Style) -> String {

@@ -4,32 +4,19 @@
 //! Only the folder may be longer, as a path must stay whole to be copied.
 
 pub(super) mod paint;
+pub mod screen;
 pub(super) mod table;
 
 use std::fmt::Write as _;
 
 use paint::Paint;
+use screen::{Screen, Style};
 use table::{Cell, Column, Table};
 
 use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus, Summary, Verdict};
 use crate::analysis::failures::{FailedKind, FailuresSeen};
-
-/// How the terminal wants its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    /// Columns of the terminal; used between 60 and 160.
-    pub width: usize,
-    /// Whether to colour with ANSI escapes.
-    pub color: bool,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Style { width: 80, color: false }
-    }
-}
 
 /// The whole report, with a line break at its end.
 pub fn render(report: &Report, style: Style) -> String {
@@ -59,45 +46,6 @@ pub(super) fn report_file(folder: Option<&str>) -> String {
 pub(super) fn joined(sections: impl IntoIterator<Item = String>) -> String {
     let written: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
     written.join("\n")
-}
-
-/// The width in use and whether to colour.
-#[derive(Clone, Copy)]
-pub(super) struct Screen {
-    pub(super) width: usize,
-    color: bool,
-}
-
-impl Screen {
-    /// The style, brought into reason.
-    pub(super) fn of(style: Style) -> Screen {
-        Screen { width: style.width.clamp(60, 160), color: style.color }
-    }
-
-    pub(super) fn paint(self, text: &str, paint: Paint) -> String {
-        if self.color { paint.on(text) } else { text.to_owned() }
-    }
-
-    pub(super) fn heading(self, text: &str) -> String {
-        format!("{}\n", self.paint(text, Paint::Bold))
-    }
-
-    /// A paragraph that starts after `first` and goes on under its text.
-    pub(super) fn paragraph(self, first: &str, text: &str) -> String {
-        let indent = plain::width(first);
-        let lines = plain::wrapped(&plain::line(text), self.width - indent);
-        let mut out = String::new();
-        for (place, line) in lines.iter().enumerate() {
-            let lead = if place == 0 { first.to_owned() } else { " ".repeat(indent) };
-            let _ = writeln!(out, "{}", format!("{lead}{line}").trim_end());
-        }
-        out
-    }
-
-    /// `  name        text`, the text wrapped beside its name.
-    pub(super) fn entry(self, name: &str, text: &str) -> String {
-        self.paragraph(&format!("  {name:<20}"), text)
-    }
 }
 
 pub(super) fn verdict_paint(verdict: Verdict) -> Paint {

@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::Screen;
 use super::paint::Paint;
+use super::screen::Screen;
 use crate::report::plain;
 
 /// One field of a table.

@@ -7,7 +7,7 @@ use super::super::model::{Arms, Prepare};
 use super::super::problems::Fault;
 use super::super::raw::{RawArm, RawPrepare, RawTarget};
 use super::load::positive;
-use super::target::{variable_fault, variables};
+use super::variables::{variable_fault, variables};
 
 /// What most servers read their port from.
 const PORT_VARIABLE: &str = "PORT";

@@ -1,7 +1,6 @@
 //! Flows and their steps, and the variables that go from one step to the next.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use serde_json_path::JsonPath;
 
@@ -11,19 +10,17 @@ use super::super::model::{Action, Extraction, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawStep};
 use super::super::template::parse::Names;
-use super::load::positive;
+use super::load::{AN_HOUR, positive};
+use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
-use super::{name_fault, variable_fault};
 use crate::units::parse_duration;
 
 /// More steps would make reports unreadable and records large.
 const MOST_STEPS: usize = 1_000;
-/// The longest time to think and the longest time limit.
-pub(super) const AN_HOUR: Duration = Duration::from_secs(3_600);
 
 /// Everything that virtual users do.
 #[derive(Default)]
-pub(super) struct Walks {
+pub(crate) struct Walks {
     pub(super) flows: Vec<Flow>,
     pub(super) steps: Vec<Step>,
     pub(super) variables: Vec<String>,

@@ -13,6 +13,9 @@ use crate::units::{Rate, parse_duration};
 /// More stages than anybody writes by hand.
 const MOST_STAGES: usize = 1_000;
 
+/// The longest time to think and the longest time limit.
+pub(super) const AN_HOUR: Duration = Duration::from_secs(3_600);
+
 /// A length of time that is not zero.
 pub(super) fn positive(text: &str) -> Result<Duration, Fault> {
     match parse_duration(text)? {

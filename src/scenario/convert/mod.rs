@@ -6,11 +6,13 @@
 mod arms;
 mod flows;
 mod load;
+mod names;
 mod objectives;
 mod other_objectives;
 mod program;
 mod request;
 mod target;
+mod variables;
 
 use std::path::PathBuf;
 
@@ -23,13 +25,13 @@ use super::document::Pointer;
 use super::entries::Entries;
 use super::load::Load;
 use super::model::{Limits, Scenario, Secrets, Target};
+use super::origin::Origin;
 use super::problems::Fault;
 use super::raw::{RawFlow, RawLimits, RawLoad, RawScenario};
-use super::read::Origin;
 use super::slo::Slo;
-use super::template::parse::BUILT_IN;
 use crate::units::Bytes;
 use flows::Walks;
+use names::{name_fault, variable_fault};
 
 pub(crate) use objectives::{objectives, recorded};
 
@@ -47,6 +49,11 @@ pub(crate) struct Sections {
 }
 
 impl Sections {
+    /// What users do, for objectives of single steps.
+    pub(crate) fn walks(&self) -> &Walks {
+        &self.walks
+    }
+
     pub(crate) fn convert(
         raw: &RawScenario,
         origin: &Origin,
@@ -153,20 +160,6 @@ fn folder_fault(name: &str) -> Option<Fault> {
     name_fault(name)
 }
 
-/// What is wrong with a name that people read in reports.
-pub(crate) fn name_fault(name: &str) -> Option<Fault> {
-    const LONGEST: usize = 200;
-    if name.trim().is_empty() {
-        return Some(Fault::new("a name cannot be empty"));
-    }
-    if name.trim() != name || name.contains(char::is_control) {
-        return Some(Fault::new(format!(
-            "the name \"{name}\" has blanks around it or line breaks"
-        )));
-    }
-    (name.len() > LONGEST).then(|| Fault::new(format!("a name has at most {LONGEST} bytes")))
-}
-
 fn constants(raw: &Entries<String>, at: &Pointer, check: &mut Check<'_>) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (name, text) in &raw.0 {
@@ -180,23 +173,6 @@ fn constants(raw: &Entries<String>, at: &Pointer, check: &mut Check<'_>) -> Vec<
         all.push((name.clone(), check.fill(text)));
     }
     all
-}
-
-/// What is wrong with the name of a variable or a constant.
-pub(crate) fn variable_fault(name: &str) -> Option<Fault> {
-    let valid = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !starts || !name.chars().all(valid) {
-        let fault = Fault::new(format!("\"{name}\" is not the name of a variable"));
-        if name.contains("{{") {
-            return Some(fault.help("write the bare name, without braces; it cannot be filled in"));
-        }
-        return Some(fault.help("letters, digits, _, - and . only, with a letter first"));
-    }
-    BUILT_IN.contains(&name).then(|| {
-        let fault = Fault::new(format!("{{{{{name}}}}} has a meaning of its own"));
-        fault.help("choose another name")
-    })
 }
 
 fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {

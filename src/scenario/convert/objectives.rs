@@ -10,7 +10,7 @@ use super::super::problems::{Fault, nearest};
 use super::super::raw::RawSlo;
 use super::super::slo::{FailureShare, Metric, Scope, Slo, Threshold, Windows};
 use super::flows::Walks;
-use super::{Sections, other_objectives};
+use super::other_objectives;
 use crate::units::{Quantile, Ratio, format_duration, parse_duration};
 
 const SHARES: [(&str, FailureShare); 8] = [
@@ -28,11 +28,11 @@ const AVAILABILITY: &str = "availability";
 /// The objectives for all steps together and for single ones.
 pub(crate) fn objectives(
     raw: &RawSlo,
-    sections: &Sections,
+    walks: &Walks,
     at: &Pointer,
     check: &mut Check<'_>,
 ) -> Vec<Slo> {
-    let steps = &sections.walks.steps;
+    let steps = &walks.steps;
     let slowest = steps.iter().map(|step| step.timeout).max().unwrap_or(Duration::MAX);
     let whole = Place { scope: Scope::All, timeout: slowest, at: at.key("all") };
     let mut found = group(&raw.all, &whole, check);
@@ -44,7 +44,7 @@ pub(crate) fn objectives(
                 let place = Place { scope, timeout: steps[index].timeout, at };
                 found.extend(group(texts, &place, check));
             }
-            None => without_step(name, &sections.walks, &at, check),
+            None => without_step(name, walks, &at, check),
         }
     }
     found

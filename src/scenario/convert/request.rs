@@ -13,8 +13,7 @@ use super::super::problems::Fault;
 use super::super::raw::{RawCheck, RawStep};
 use super::super::template::parse::{Builder, Names, json_document};
 use super::super::template::{Escape, Piece, Template};
-use super::flows::AN_HOUR;
-use super::load::positive;
+use super::load::{AN_HOUR, positive};
 
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "QUERY"];
 

@@ -6,14 +6,14 @@ use url::{Host, Url};
 
 use super::super::check::Check;
 use super::super::document::Pointer;
-use super::super::entries::Entries;
 use super::super::model::{Address, HttpAddress, Ready, StartCommand, Target};
+use super::super::origin::Origin;
 use super::super::problems::Fault;
 use super::super::raw::{RawReady, RawScenario, RawTarget};
-use super::super::read::Origin;
 use super::super::template::parse::url_fault;
 use super::load::positive;
 use super::request::header_fault;
+use super::variables::variables;
 use super::{arms, program};
 
 /// The header that carries each request's id if the scenario does not say.
@@ -240,28 +240,6 @@ fn start(
         None => origin.folder.clone(),
     };
     Some(StartCommand { command, folder, env: variables(&raw.env, &at.key("env"), check) })
-}
-
-/// Environment variables as a target is started with them.
-pub(super) fn variables(
-    raw: &Entries<String>,
-    at: &Pointer,
-    check: &mut Check<'_>,
-) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    for (name, value) in &raw.0 {
-        if let Some(fault) = variable_fault(name) {
-            check.key(&at.key(name), fault);
-        }
-        all.push((name.clone(), check.fill(value)));
-    }
-    all
-}
-
-/// What is wrong with the name of an environment variable.
-pub(super) fn variable_fault(name: &str) -> Option<Fault> {
-    let is_wrong = name.is_empty() || name.contains(['=', '\0']);
-    is_wrong.then(|| Fault::new(format!("\"{name}\" is not the name of an environment variable")))
 }
 
 fn ready(

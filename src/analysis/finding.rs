@@ -1,0 +1,20 @@
+//! What all findings are made with.
+
+use crate::analysis::assessment::{Finding, Severity};
+use crate::analysis::facts::Facts;
+use crate::record::run::MetricHead;
+
+/// A finding from its parts.
+pub fn finding(kind: &'static str, severity: Severity, evidence: String, advice: &str) -> Finding {
+    Finding { kind, severity, evidence, advice: advice.to_owned() }
+}
+
+/// The tightest response-time limit of all objectives, in milliseconds.
+pub fn tightest_limit(facts: &Facts) -> Option<f64> {
+    let head = &facts.record.head;
+    let limits = head.slos.iter().filter_map(|slo| match slo.metric {
+        MetricHead::ResponseTime { threshold, .. } => head.thresholds.get(usize::from(threshold)),
+        MetricHead::Failures(_) => None,
+    });
+    limits.map(|limit| limit.limit as f64 / 1e6).reduce(f64::min)
+}

@@ -1,0 +1,22 @@
+//! What happens while a target is started and loaded, for those who watch.
+
+use std::time::Duration;
+
+use crate::engine::collector::Progress;
+
+/// What happens in a trial, for those who watch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The target's command is being started.
+    Starting(String),
+    /// The target runs and is asked whether it is ready.
+    Waiting(String),
+    /// The target was ready after so long; the load begins.
+    Loading(Duration),
+    /// A second of the load has passed.
+    Progress(Progress),
+    /// The machine may be too small for the plan.
+    Warning(String),
+    /// The load is over, the target is being stopped.
+    Stopping,
+}

@@ -1,0 +1,331 @@
+//! One measurement: targets up, loaded for a while by one generator, down. What was measured of
+//! each is a record, whatever becomes of the others.
+//!
+//! A trial has one side, a duet's segment has two that share a thread of the generator.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::engine::collector::{Collector, Heard, Message};
+use crate::engine::ledger::Totals;
+use crate::engine::plan::{Plan, ReceiveClock};
+use crate::engine::worker;
+use crate::experiment::control::Control;
+use crate::experiment::event::Event;
+use crate::experiment::head::head;
+use crate::experiment::hopeless::Hopes;
+use crate::experiment::lookout::Lookout;
+use crate::experiment::resources;
+use crate::experiment::start::Started;
+use crate::experiment::trial_error::TrialError;
+use crate::record::recorder::Recorder;
+use crate::record::run::{End, EndReason, Head, RunRecord};
+use crate::record::store::{self, RunWriter, StoreError};
+use crate::record::target_log::TARGET_LOG;
+use crate::scenario::model::{Address, HttpAddress, Scenario};
+use crate::schedule::arms::Timing;
+use crate::target::process::{ExitReport, Supervisor};
+
+/// From the end of the preparations to the start of the schedule: time for the workers'
+/// threads to come up.
+const LEAD: Duration = Duration::from_millis(20);
+/// How long requests in flight may take when a target cannot work.
+const DRAIN_HOPELESS: Duration = Duration::from_secs(1);
+
+/// What all sides have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Session<'a> {
+    /// How targets are started.
+    pub(super) supervisor: &'a Supervisor,
+    /// What stamps the arrival of bytes.
+    pub(super) receive_clock: ReceiveClock,
+    /// Ends it early.
+    pub(super) control: &'a Control,
+    /// Threads of the generator for each side.
+    pub(super) workers: usize,
+}
+
+/// A target that is up, or on its way, and where its record goes.
+pub(super) struct Side {
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) target: Started,
+    pub(super) folder: PathBuf,
+}
+
+/// What became of a side.
+pub(super) struct Measured {
+    pub(super) record: RunRecord,
+    /// How its target died under load, if it did.
+    pub(super) died: Option<ExitReport>,
+    /// Why it cannot work, if it cannot.
+    pub(super) hopeless: Option<String>,
+}
+
+/// A side could not be had, or the generator failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Of the side at this place.
+    Side(usize, TrialError),
+    /// Of the generator, or the disk.
+    Own(TrialError),
+}
+
+/// Hears what happens to which side.
+pub(super) type Watch<'w> = &'w mut dyn FnMut(usize, Event);
+
+/// A side with everything to load it.
+struct Ready {
+    side: Side,
+    plan: Plan,
+    hopes: Hopes,
+    writer: RunWriter,
+    out: Sender<Message>,
+    inbox: Receiver<Message>,
+}
+
+/// What loading a side came to.
+struct Loaded {
+    totals: Totals,
+    died: Option<ExitReport>,
+    ended: Duration,
+}
+
+/// The generator's threads.
+type Crew = Vec<JoinHandle<io::Result<()>>>;
+
+impl Session<'_> {
+    /// Starts a target, which is not yet that it is ready. It must not be started, and loaded,
+    /// for a run that nothing can be kept of.
+    pub(super) fn start(
+        &self,
+        scenario: Arc<Scenario>,
+        folder: &Path,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<Side, TrialError> {
+        fs::create_dir_all(folder)
+            .map_err(|error| TrialError::NoRoom(StoreError::Io(folder.to_owned(), error)))?;
+        store::try_out(folder, &self.head(&scenario, SystemTime::now()))
+            .map_err(TrialError::NoRoom)?;
+        let log = folder.join(TARGET_LOG);
+        let target = Started::start(&scenario, self.supervisor, &log, watch)?;
+        Ok(Side { scenario, target, folder: folder.to_owned() })
+    }
+
+    /// Waits until a target is ready.
+    pub(super) fn wait_until_ready(
+        &self,
+        side: &Side,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<(), TrialError> {
+        side.target.wait_until_ready(&side.scenario, self.control, watch)
+    }
+
+    /// Loads one side, or two on one thread, each by its scenario and in its time; stops them.
+    pub(super) fn measure(
+        &self,
+        sides: Vec<(Side, Timing)>,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Measured>, Failure> {
+        let own = |error| Failure::Own(TrialError::Engine(error));
+        let start = Instant::now() + LEAD;
+        let ready = sides.into_iter().enumerate().map(|(place, (side, timing))| {
+            self.ready(side, timing, start, &mut |event| watch(place, event))
+                .map_err(|error| of_side(place, error))
+        });
+        let mut ready: Vec<Ready> = ready.collect::<Result<_, _>>()?;
+        let crew = crew(&ready).map_err(own)?;
+        let loaded = self.load(&mut ready, &crew, watch).map_err(own)?;
+        for worker in crew {
+            let ended = worker.join().map_err(|_| own(io::Error::other("a worker panicked")))?;
+            ended.map_err(own)?;
+        }
+        watch(ready.len() - 1, Event::Stopping);
+        let ended = ready.into_iter().zip(loaded).map(|(ready, loaded)| {
+            ready
+                .finish(loaded, self.control)
+                .map_err(|error| Failure::Own(TrialError::Store(error)))
+        });
+        ended.collect()
+    }
+
+    /// What is known of a run that starts at a moment.
+    fn head(&self, scenario: &Scenario, start: SystemTime) -> Head {
+        let mut head = head(scenario, shown(scenario), self.workers, start);
+        self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
+        head
+    }
+
+    fn ready(
+        &self,
+        side: Side,
+        timing: Timing,
+        start: Instant,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<Ready, TrialError> {
+        let address = side.target.address().clone();
+        let (socket, lookup) = resolve(&address)?;
+        let ahead = start.saturating_duration_since(Instant::now());
+        let mut head = self.head(&side.scenario, SystemTime::now() + ahead);
+        head.lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
+        head.environment.warnings = resources::warnings(&side.scenario, self.workers);
+        for warning in &head.environment.warnings {
+            watch(Event::Warning(warning.clone()));
+        }
+        let hopes = Hopes::of(&head.steps);
+        let writer = RunWriter::create(&side.folder, head).map_err(TrialError::Store)?;
+        let plan = Plan {
+            scenario: Arc::clone(&side.scenario),
+            address: socket,
+            authority: address.authority(),
+            workers: self.workers,
+            receive_clock: self.receive_clock,
+            timing,
+            start,
+            stop: self.control.subscribe(),
+        };
+        let (out, inbox) = mpsc::channel();
+        Ok(Ready { side, plan, hopes, writer, out, inbox })
+    }
+
+    /// Writes what the workers say of each side until they have said all. The last side's
+    /// progress is told.
+    fn load(&self, ready: &mut [Ready], crew: &Crew, watch: Watch<'_>) -> io::Result<Vec<Loaded>> {
+        let last = ready.len() - 1;
+        let (aside, shown) = ready.split_at_mut(last);
+        let control = self.control;
+        thread::scope(|scope| {
+            let beside: Vec<_> = aside
+                .iter_mut()
+                .map(|ready| scope.spawn(move || ready.collect(crew, control, &mut |_| {})))
+                .collect();
+            let shown = shown[0].collect(crew, control, &mut |event| watch(last, event));
+            let panicked = |_| io::Error::other("a collector panicked");
+            let mut loaded: Vec<Loaded> = beside
+                .into_iter()
+                .map(|one| one.join().map_err(panicked)?)
+                .collect::<io::Result<_>>()?;
+            loaded.push(shown?);
+            Ok(loaded)
+        })
+    }
+}
+
+/// What is lacking on the disk is not the target's fault.
+fn of_side(place: usize, error: TrialError) -> Failure {
+    match error {
+        TrialError::Store(_) => Failure::Own(error),
+        error => Failure::Side(place, error),
+    }
+}
+
+/// Two sides share a thread; one has as many as its plan says.
+fn crew(ready: &[Ready]) -> io::Result<Crew> {
+    match ready {
+        [first, second] => {
+            let plans = [first.plan.clone(), second.plan.clone()];
+            worker::pair::spawn_pair(plans, [first.out.clone(), second.out.clone()])
+        }
+        one => one
+            .iter()
+            .flat_map(|it| (0..it.plan.workers).map(move |index| (it, index)))
+            .map(|(it, index)| worker::spawn(it.plan.clone(), index, it.out.clone()))
+            .collect(),
+    }
+}
+
+impl Ready {
+    fn collect(
+        &mut self,
+        crew: &Crew,
+        control: &Control,
+        watch: &mut dyn FnMut(Event),
+    ) -> io::Result<Loaded> {
+        let Ready { side, plan, hopes, writer, out, inbox } = self;
+        let monitor = side.target.monitor(&side.scenario);
+        let mut lookout = Lookout::start(monitor, plan.start, control.clone(), out.clone())?;
+        let recorder = Recorder::new(side.scenario.thresholds());
+        let mut progress = |heard: &Heard<'_>| {
+            watch(Event::Progress(heard.progress));
+            if let Some(why) = hopes.look(heard.progress.second, heard.steps) {
+                watch(Event::Warning(format!("the run ends here: {why}")));
+                control.drain(DRAIN_HOPELESS);
+            }
+        };
+        let mut collector = Collector::new(writer, recorder, plan.workers, &mut progress);
+        collector.run(inbox, || {
+            lookout.look();
+            !crew.iter().all(JoinHandle::is_finished)
+        });
+        let ended = plan.start.elapsed();
+        // It may have died on the very last request.
+        let died = lookout.end().or_else(|| side.target.exited());
+        Ok(Loaded { totals: collector.finish(inbox), died, ended })
+    }
+
+    /// Stops the target and closes the record.
+    fn finish(self, loaded: Loaded, control: &Control) -> Result<Measured, StoreError> {
+        let Loaded { totals, died, ended } = loaded;
+        let reason = match (&died, control.signal(), self.hopes.lost()) {
+            (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
+            (None, Some(signal), _) => EndReason::Interrupted { signal },
+            (None, None, Some(why)) => EndReason::Hopeless { detail: why.to_owned() },
+            (None, None, None) => EndReason::Finished,
+        };
+        let whole = Duration::from_nanos(self.plan.end().0);
+        let cut = control.ended().map(|ended| ended.saturating_duration_since(self.plan.start));
+        let end = End {
+            reason,
+            scheduled: cut.map_or(whole, |cut| cut.min(whole)).as_secs_f64(),
+            seconds: ended.as_secs_f64(),
+            abandoned: totals.abandoned,
+            iterations: totals.iterations,
+            iterations_completed: totals.completed,
+            faults: Vec::new(),
+        };
+        let record = self.writer.finish(end);
+        self.side.target.stop();
+        let mut record = record?;
+        // It may have said more until now.
+        record.failures.read_log(&self.side.folder, record.head.started_unix_ms);
+        Ok(Measured { record, died, hopeless: self.hopes.lost().map(str::to_owned) })
+    }
+}
+
+/// The target as reports show it: without what came from the environment.
+fn shown(scenario: &Scenario) -> String {
+    match &scenario.target.address {
+        Address::Demo => "the embedded demo API".to_owned(),
+        Address::Http(address) => scenario.secrets.redact(&address.to_string()),
+    }
+}
+
+/// The target's address, and how long the look-up of its name took, if it has one.
+fn resolve(address: &HttpAddress) -> Result<(SocketAddr, Option<Duration>), TrialError> {
+    let name = (address.host.as_str(), address.port);
+    let asked = Instant::now();
+    let found = name.to_socket_addrs().map_err(|error| {
+        TrialError::Unresolved(format!(
+            "the target's host \"{}\" has no address: {error}",
+            address.host
+        ))
+    })?;
+    let is_number = address.host.parse::<IpAddr>().is_ok();
+    let lookup = (!is_number).then(|| asked.elapsed());
+    // The first that accepts: `localhost` may mean two addresses, of which one is served.
+    let all: Vec<SocketAddr> = found.collect();
+    let accepts = |socket: &&SocketAddr| {
+        std::net::TcpStream::connect_timeout(socket, Duration::from_secs(1)).is_ok()
+    };
+    let first = all.first().copied();
+    let chosen = if all.len() > 1 { all.iter().find(accepts).copied().or(first) } else { first };
+    let socket = chosen.ok_or_else(|| {
+        TrialError::Unresolved(format!("the target's host \"{}\" has no address", address.host))
+    })?;
+    Ok((socket, lookup))
+}

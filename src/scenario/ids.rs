@@ -1,0 +1,23 @@
+//! Names in hot data: indexes into the scenario's lists.
+
+/// The index of a step in `Scenario::steps`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId(pub u16);
+
+impl StepId {
+    /// The index for a slice.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// The index of a variable in `Scenario::variables`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VariableId(pub u16);
+
+impl VariableId {
+    /// The index for a slice.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
