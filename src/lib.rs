@@ -57,7 +57,7 @@
 //! 7. A failed request is an outcome, a failed gate is a verdict. `Err` means that the tool
 //!    could not do its job.
 //! 8. Only [`cli`] prints, exits and reads arguments or the environment. The exceptions
-//!    are [`target::supervisor`] and `target::janitor`, which are processes of their own.
+//!    are [`target::supervisor`] and `target::cleaner`, which are processes of their own.
 //! 9. Each third-party crate has a home. A change of library is a change of those files.
 //! 10. Workers share nothing while they run: no locks and no atomics on the way of a
 //!     request, one message a second to the collector.

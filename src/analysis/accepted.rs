@@ -38,18 +38,22 @@ fn errors(pool: &Pool) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::made::{self, Requests};
+    use crate::analysis::sample_records::{self, Requests};
     use crate::record::baseline::Baseline;
     use crate::record::fingerprint::Fingerprint;
 
     #[test]
     fn a_run_is_kept_as_it_is_judged() {
-        let mut record = made::run(40, 120.0);
-        record.head.steps.push(made::step("show"));
+        let mut record = sample_records::run(40, 120.0);
+        record.head.steps.push(sample_records::step("show"));
         let show = Requests { step: 1, ..Requests::ok(19, 9_000) };
         let failed = Requests::ended(1, Outcome::ServerError);
         let rejected = Requests::ended(2, Outcome::Rejected);
-        made::add(&mut record, 0..40, &[Requests::ok(100, 2_000), show, failed, rejected]);
+        sample_records::add(
+            &mut record,
+            0..40,
+            &[Requests::ok(100, 2_000), show, failed, rejected],
+        );
         let seconds = window::judged(&record).seconds.len() as u64;
         let run = accepted_run(&record, Some("first".to_owned()));
         assert!(seconds >= 20, "{seconds}");

@@ -128,7 +128,7 @@ fn drift_finding(steady: Steadiness) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::analysis::assessment::{Measured, Verdict, Warmup};
-    use crate::analysis::made::{self, Requests, add, run};
+    use crate::analysis::sample_records::{self, Requests, add, run};
     use crate::record::outcome::{Cause, Outcome};
     use crate::record::run::{EndReason, StageHead};
     use crate::record::telemetry::{GeneratorSecond, TargetSecond};
@@ -204,7 +204,7 @@ mod tests {
         let reset =
             Requests { cause: Some(Cause::Reset), ..Requests::ended(10, Outcome::TransportError) };
         let mut record = run(60, 200.0);
-        record.head.slos.push(made::failures(FailureShare::Errors, 0.001));
+        record.head.slos.push(sample_records::failures(FailureShare::Errors, 0.001));
         add(&mut record, 0..60, &[Requests::ok(190, 20_000), reset]);
         let first = "5 % of 10,000 requests (500), 0.1 % allowed; connection reset × 500";
         let assessment = check(&record, Verdict::SloMissed, first);
@@ -344,7 +344,7 @@ mod tests {
     fn failures_after_a_stall_are_the_generators_doing() {
         let with = |second| {
             let mut record = stalled(0, 1);
-            record.head.slos = vec![made::failures(FailureShare::ServerErrors, 0.001)];
+            record.head.slos = vec![sample_records::failures(FailureShare::ServerErrors, 0.001)];
             add(&mut record, [second], &[Requests::ended(40, Outcome::ServerError)]);
             assess(&record)
         };
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn few_missing_ports_are_not_the_targets_unavailability() {
         let mut record = fast();
-        record.head.slos = vec![made::failures(FailureShare::Unavailable, 0.0001)];
+        record.head.slos = vec![sample_records::failures(FailureShare::Unavailable, 0.0001)];
         let unsent = Requests { cause: Some(Cause::Ports), ..Requests::ended(1, Outcome::Unsent) };
         add(&mut record, (12..60).step_by(6), &[unsent]);
         let assessment = check(&record, Verdict::Invalid, "generator");
@@ -420,7 +420,7 @@ mod tests {
         let unsent = |cause| Requests { cause: Some(cause), ..Requests::ended(5, Outcome::Unsent) };
         let with = |cause| {
             let mut record = fast();
-            record.head.slos.push(made::failures(FailureShare::Unsent, 0.001));
+            record.head.slos.push(sample_records::failures(FailureShare::Unsent, 0.001));
             add(&mut record, 20..30, &[unsent(cause)]);
             record
         };
@@ -505,7 +505,7 @@ mod tests {
         none.head.slos.clear();
         check(&none, Verdict::Inconclusive, "no objective");
         let mut other_step = fast();
-        other_step.head.steps.push(made::step("never due"));
+        other_step.head.steps.push(sample_records::step("never due"));
         other_step.head.slos[0].step = Some(1);
         let assessment =
             check(&other_step, Verdict::Inconclusive, "\"never due\" (GET /) was never tried");
@@ -529,9 +529,9 @@ mod tests {
     fn nothing_but_errors_is_nothing_known() {
         let mut record = run(60, 50.0);
         record.head.slos = vec![
-            made::p99(),
-            made::failures(FailureShare::ServerErrors, 0.001),
-            made::failures(FailureShare::Unavailable, 0.001),
+            sample_records::p99(),
+            sample_records::failures(FailureShare::ServerErrors, 0.001),
+            sample_records::failures(FailureShare::Unavailable, 0.001),
         ];
         add(&mut record, 0..60, &[Requests::ended(50, Outcome::ServerError)]);
         let voided = "never worked: server error on all 3,000 tries";
@@ -547,7 +547,8 @@ mod tests {
     #[test]
     fn one_success_in_the_warmup_makes_it_a_miss() {
         let mut record = run(60, 50.0);
-        record.head.slos = vec![made::p99(), made::failures(FailureShare::Errors, 0.001)];
+        record.head.slos =
+            vec![sample_records::p99(), sample_records::failures(FailureShare::Errors, 0.001)];
         add(&mut record, 0..1, &[Requests::ok(1, 20_000)]);
         add(&mut record, 0..60, &[Requests::ended(50, Outcome::ServerError)]);
         check(&record, Verdict::SloMissed, "Errors 0.001 missed: 100 % of 2,500 requests");
@@ -556,7 +557,7 @@ mod tests {
     /// Of 12,000 good requests: the run would pass but for one other step.
     fn beside(second_step: impl FnOnce(&mut RunRecord)) -> RunRecord {
         let mut record = fast();
-        record.head.steps.push(made::step("show"));
+        record.head.steps.push(sample_records::step("show"));
         for second in record.seconds.values_mut() {
             second.counts.push(crate::record::interval::StepCounts::default());
             second.times.push(crate::record::interval::StepTimes::default());
@@ -598,7 +599,7 @@ mod tests {
     #[test]
     fn what_comes_after_a_step_that_never_works_is_its_doing() {
         let mut record = run(60, 50.0);
-        record.head.steps.push(made::step("show"));
+        record.head.steps.push(sample_records::step("show"));
         add(&mut record, 0..60, &[Requests::ended(50, Outcome::CheckFailed)]);
         let assessment = check(&record, Verdict::Invalid, "\"list\" (GET /) never worked");
         assert!(assessment.findings.iter().all(|finding| finding.kind != "never_tried"));
@@ -638,7 +639,7 @@ mod tests {
     #[test]
     fn a_refusal_is_a_failed_request() {
         let mut record = run(60, 50.0);
-        record.head.slos = vec![made::failures(FailureShare::Errors, 0.001)];
+        record.head.slos = vec![sample_records::failures(FailureShare::Errors, 0.001)];
         add(&mut record, 0..60, &[Requests::ok(40, 9_000), Requests::ended(10, Outcome::Rejected)]);
         let assessment = check(&record, Verdict::SloMissed, "20 % of 2,500 requests");
         assert!((assessment.total.error_rate - 0.2).abs() < 1e-12);
@@ -647,7 +648,7 @@ mod tests {
     #[test]
     fn none_at_all_is_about_this_run() {
         let mut record = fast();
-        record.head.slos = vec![made::failures(FailureShare::Errors, 0.0)];
+        record.head.slos = vec![sample_records::failures(FailureShare::Errors, 0.0)];
         let assessment = check(&record, Verdict::Pass, "met");
         assert!(assessment.slos[0].note.as_ref().unwrap().contains("in this run"));
         add(&mut record, [30], &[Requests::ended(1, Outcome::ClientError)]);
@@ -665,7 +666,7 @@ mod tests {
             (0.9, 5, Verdict::Pass),
             (0.9, 100, Verdict::Inconclusive),
         ] {
-            record.head.slos = vec![made::in_windows(share, seconds)];
+            record.head.slos = vec![sample_records::in_windows(share, seconds)];
             check(&record, verdict, "");
         }
     }
@@ -773,8 +774,11 @@ mod tests {
     #[test]
     fn steps_have_their_own_figures_and_limits() {
         let mut record = run(60, 100.0);
-        record.head.steps.push(made::step("slow one"));
-        record.head.slos.push(crate::record::run::SloHead { step: Some(1), ..made::p99() });
+        record.head.steps.push(sample_records::step("slow one"));
+        record
+            .head
+            .slos
+            .push(crate::record::run::SloHead { step: Some(1), ..sample_records::p99() });
         let slow = Requests { step: 1, ..Requests::ok(1, 900_000) };
         add(&mut record, 0..60, &[Requests::ok(199, 20_000), slow]);
         let assessment = check(&record, Verdict::SloMissed, "slow one: p99 < 500ms missed");

@@ -388,15 +388,15 @@ fn curves(arms: &Arms) -> ArmCurves {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::made::{self, Requests};
+    use crate::analysis::sample_records::{self, Requests};
     use crate::record::duet::tests::file;
     use crate::record::duet::{Method, Segment};
 
     /// Two segments of one step; of each arm's 50 requests a second a tenth is the tail.
     fn duet(baseline: [Requests; 2], candidate: [Requests; 2]) -> DuetRecord {
         let arm = |requests: [Requests; 2]| {
-            let mut run = made::run(15, 50.0);
-            made::add(&mut run, 0..15, &requests);
+            let mut run = sample_records::run(15, 50.0);
+            sample_records::add(&mut run, 0..15, &requests);
             run
         };
         let segment =

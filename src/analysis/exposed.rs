@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::analysis::assess::assess;
     use crate::analysis::assessment::{Assessment, SloStatus};
-    use crate::analysis::made::{self, Requests, add, run};
+    use crate::analysis::sample_records::{self, Requests, add, run};
     use crate::record::run::{RunRecord, SloHead};
     use crate::scenario::slo::FailureShare;
 
@@ -147,7 +147,8 @@ mod tests {
     fn calm(slos: &[FailureShare]) -> RunRecord {
         let mut record = run(60, 300.0);
         record.head.steps[0].timeout_ms = 50;
-        record.head.slos = slos.iter().map(|share| made::failures(*share, 0.01)).collect();
+        record.head.slos =
+            slos.iter().map(|share| sample_records::failures(*share, 0.01)).collect();
         for second in &mut record.generator {
             second.in_flight_peak = 4;
         }
@@ -282,7 +283,7 @@ mod tests {
     fn resets_after_a_burst_are_not_the_targets_slowness() {
         let with = |lag: u64| {
             let mut record = calm(&[]);
-            record.head.slos = vec![SloHead { text: "p99".to_owned(), ..made::p99() }];
+            record.head.slos = vec![SloHead { text: "p99".to_owned(), ..sample_records::p99() }];
             record.head.steps[0].timeout_ms = 10_000;
             let reset = felt(20, Outcome::TransportError, lag);
             add(&mut record, (10..60).step_by(2), &[Requests { micros: 10_000_000, ..reset }]);

@@ -146,13 +146,13 @@ fn kind(record: &RunRecord, counts: &[StepCounts], key: Key, places: &[usize]) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::made;
+    use crate::analysis::sample_records;
     use crate::record::exchange::tests::exchange;
     use crate::record::target_log::{LogExcerpt, Quote};
 
     #[test]
     fn kinds_are_told_with_their_number_and_what_was_no_warm_up_first() {
-        let mut record = made::run(10, 1.0);
+        let mut record = sample_records::run(10, 1.0);
         let warmup = FailedExchange { warmup: true, due_us: 1, ..exchange(0, 500) };
         record.failures.exchanges = vec![warmup, exchange(0, 503), exchange(0, 500)];
         let quote = |line, exchange| Quote { line, exchange, text: vec!["x".to_owned()] };

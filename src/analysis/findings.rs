@@ -8,7 +8,7 @@ use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
 use crate::analysis::finding::{finding, tightest_limit};
 use crate::analysis::wording::{count, counted, millis, percent};
-use crate::analysis::{blame, memory, own_world, still, worked};
+use crate::analysis::{attribution, generator_health, memory, still, worked};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
 use crate::record::telemetry::GeneratorSecond;
@@ -43,10 +43,10 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
         busy_worker(facts),
         machine_full(facts),
         send_lag(facts),
-        own_world::stall(facts),
-        own_world::clock_jump(facts),
-        own_world::receive_lag(facts),
-        own_world::preparations(facts),
+        generator_health::stall(facts),
+        generator_health::clock_jump(facts),
+        generator_health::receive_lag(facts),
+        generator_health::preparations(facts),
         metrics_unread(facts),
         still::stood_still(facts),
         memory::grows(facts),
@@ -90,7 +90,7 @@ fn generators_unsent(facts: &Facts, second: u32) -> (u64, u64) {
     let late = facts.late.contains(&second);
     let blamed = |step: &StepCounts| {
         let full = if late { step.cause(Cause::InFlightLimit) } else { 0 };
-        blame::not_sent(step) + full
+        attribution::not_sent(step) + full
     };
     (steps.iter().map(blamed).sum(), steps.iter().map(|step| step.planned).sum())
 }

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::analysis::assess::assess;
     use crate::analysis::assessment::Verdict;
-    use crate::analysis::made::{Requests, add, run};
+    use crate::analysis::sample_records::{Requests, add, run};
     use crate::record::telemetry::TargetSecond;
 
     /// What is said of a run in which the memory, in MB, was so at each second.

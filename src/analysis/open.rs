@@ -128,24 +128,24 @@ mod tests {
     use super::*;
     use crate::analysis::assess::assess;
     use crate::analysis::assessment::{Assessment, SloStatus, Verdict};
-    use crate::analysis::made::{self, Requests, add, run};
+    use crate::analysis::sample_records::{self, Requests, add, run};
     use crate::record::run::WindowsHead;
 
     /// Every kind of objective.
     fn objectives() -> Vec<SloHead> {
         let windows = Some(WindowsHead { share: 0.9, seconds: 2 });
-        let errors = made::failures(FailureShare::Errors, 0.01);
+        let errors = sample_records::failures(FailureShare::Errors, 0.01);
         vec![
-            made::p99(),
-            made::in_windows(0.9, 2),
+            sample_records::p99(),
+            sample_records::in_windows(0.9, 2),
             errors.clone(),
             SloHead { windows, ..errors.clone() },
             SloHead { allowed: 0.0, ..errors },
-            made::failures(FailureShare::Timeouts, 0.01),
-            made::failures(FailureShare::Unavailable, 0.01),
-            made::failures(FailureShare::ServerErrors, 0.01),
-            made::failures(FailureShare::ClientErrors, 0.01),
-            made::failures(FailureShare::Unsent, 0.01),
+            sample_records::failures(FailureShare::Timeouts, 0.01),
+            sample_records::failures(FailureShare::Unavailable, 0.01),
+            sample_records::failures(FailureShare::ServerErrors, 0.01),
+            sample_records::failures(FailureShare::ClientErrors, 0.01),
+            sample_records::failures(FailureShare::Unsent, 0.01),
         ]
     }
 

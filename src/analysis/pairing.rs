@@ -209,13 +209,13 @@ fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::made;
+    use crate::analysis::sample_records;
     use crate::record::exchange::tests::exchange;
     use crate::record::telemetry::TargetSecond;
 
     #[test]
     fn idle_work_is_taken_off_but_never_more_than_half() {
-        let mut run = made::run(2, 1.0);
+        let mut run = sample_records::run(2, 1.0);
         run.target = [0.5, 0.1]
             .into_iter()
             .zip(0..)
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_failed_is_told_at_its_moment_of_the_joined_run() {
-        let mut run = made::run(10, 1.0);
+        let mut run = sample_records::run(10, 1.0);
         run.failures.exchanges = vec![exchange(0, 500); 5];
         let (mut joined, mut admission) = (empty(&run), Admission::default());
         copy_failures(&run, 2, &mut joined, 40, &mut admission);

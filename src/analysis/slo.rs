@@ -5,8 +5,8 @@
 //! generator's own lag be the reason, and does a miss hang on disturbed seconds alone?
 
 use crate::analysis::assessment::{Measured, SloResult, SloStatus};
+use crate::analysis::attribution::Attribution;
 use crate::analysis::audit;
-use crate::analysis::blame::Blame;
 use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::facts::Facts;
@@ -194,8 +194,8 @@ fn doubt_miss(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResul
 
 /// An objective that might be met but for the generator is not judged.
 fn doubt_generator(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
-    let Some(blame) = Blame::of(facts, slo) else { return };
-    let blamable = blame.within(&facts.judged.seconds);
+    let Some(attribution) = Attribution::of(facts, slo) else { return };
+    let blamable = attribution.within(&facts.judged.seconds);
     if !audit::is_generators_doing(share, blamable, slo.allowed) {
         return;
     }
@@ -204,7 +204,7 @@ fn doubt_generator(facts: &Facts, slo: &SloHead, share: &Share, result: &mut Slo
         "up to {} of {} {}",
         wording::count(blamable.min(share.total.bad)),
         wording::count(share.total.bad),
-        blame.describe(),
+        attribution.describe(),
     ));
 }
 
@@ -333,10 +333,12 @@ fn doubt_late_windows(
     tallies: &[Tally],
     result: &mut SloResult,
 ) {
-    let Some(blame) = Blame::of(facts, slo) else { return };
+    let Some(attribution) = Attribution::of(facts, slo) else { return };
     let excused = held_if(facts.judged, tallies, windows, |seconds, tally| {
-        let own =
-            |tally: Tally| Tally { bad: tally.bad.saturating_sub(blame.within(seconds)), ..tally };
+        let own = |tally: Tally| Tally {
+            bad: tally.bad.saturating_sub(attribution.within(seconds)),
+            ..tally
+        };
         tally.share() <= slo.allowed || own(tally).share() <= slo.allowed
     });
     if excused.status(windows.share) == SloStatus::Met {

@@ -254,7 +254,7 @@ fn is_near(found: f64, expected: f64, (least, most): (f64, f64)) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::analysis::assess::assess;
-    use crate::analysis::made::{self, Requests, add, run};
+    use crate::analysis::sample_records::{self, Requests, add, run};
     use crate::record::run::RunRecord;
     use crate::record::telemetry::TargetSecond;
 
@@ -262,7 +262,8 @@ mod tests {
     /// due, its step, and a number that looks like chance, in (0, 1).
     fn record(rate: u32, steps: usize, took: impl Fn(f64, usize, f64) -> f64) -> RunRecord {
         let mut record = run(40, f64::from(rate));
-        record.head.steps = (0..steps).map(|step| made::step(&format!("step {step}"))).collect();
+        record.head.steps =
+            (0..steps).map(|step| sample_records::step(&format!("step {step}"))).collect();
         let mut number = 0_u64;
         for second in 0..40 {
             let requests: Vec<Requests> = (0..rate)

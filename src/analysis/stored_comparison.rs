@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::analysis::accepted::accepted_run;
     use crate::analysis::assess::assess;
-    use crate::analysis::made::{Requests, add, run};
+    use crate::analysis::sample_records::{Requests, add, run};
     use crate::analysis::stored::judge_stored;
     use crate::record::fingerprint::Fingerprint;
     use crate::record::run::{EndReason, RunRecord};

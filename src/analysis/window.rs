@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn of_a_run_that_could_not_work_everything_is_judged() {
-        let mut record = crate::analysis::made::run(60, 5.0);
+        let mut record = crate::analysis::sample_records::run(60, 5.0);
         let end = record.end.as_mut().unwrap();
         (end.scheduled, end.seconds) = (1.2, 1.3);
         end.reason = EndReason::Hopeless { detail: "nothing worked".to_owned() };

@@ -312,7 +312,7 @@ pub fn unjudged(facts: &Facts) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::made;
+    use crate::analysis::sample_records;
 
     fn with(outcomes: &[(Outcome, u64)], statuses: &[(u16, u64)], causes: &[Cause]) -> StepCounts {
         let mut counts = StepCounts::default();
@@ -330,7 +330,7 @@ mod tests {
 
     #[track_caller]
     fn reads(counts: &StepCounts, expected: &str) {
-        let said = never(&made::step("list"), counts);
+        let said = never(&sample_records::step("list"), counts);
         assert_eq!(said, format!("the step \"list\" (GET /) never worked: {expected}"));
     }
 
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn the_first_answer_is_shown_bounded() {
-        let mut record = made::run(60, 5.0);
+        let mut record = sample_records::run(60, 5.0);
         assert_eq!(example(&record, 0), None);
         let mut failed = crate::record::exchange::tests::exchange(0, 404);
         record.failures.exchanges = vec![failed.clone()];
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_record_without_statuses_says_the_outcome() {
-        let mut step = made::step("list");
+        let mut step = sample_records::step("list");
         step.expects = String::new();
         let said = failures(&step, &with(&[(Outcome::Rejected, 9)], &[], &[]));
         assert_eq!(said, "rejected on all 9 tries");

@@ -65,9 +65,9 @@ impl ConnectionKey {
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Since a moment, for a walk or ahead of need.
+    /// Since a moment, for an iteration or ahead of need.
     Connecting(Moment, Option<usize>),
-    /// Serves the request of a walk.
+    /// Serves the request of an iteration.
     Busy(usize),
     /// Waits for a request, since a moment.
     Idle(Moment),
@@ -129,8 +129,8 @@ pub struct Times {
 
 impl Connection {
     /// Begins a request: forgets the one before.
-    pub fn begin(&mut self, walk: usize, expected: Expected, ready: Moment) {
-        self.state = State::Busy(walk);
+    pub fn begin(&mut self, iteration: usize, expected: Expected, ready: Moment) {
+        self.state = State::Busy(iteration);
         self.response.restart(expected);
         self.body.clear();
         self.heard.clear();
@@ -210,13 +210,18 @@ impl Connections {
     }
 
     /// A new one that is connecting.
-    pub fn insert(&mut self, socket: Socket, since: Moment, walk: Option<usize>) -> ConnectionKey {
+    pub fn insert(
+        &mut self,
+        socket: Socket,
+        since: Moment,
+        iteration: Option<usize>,
+    ) -> ConnectionKey {
         self.births = self.births.wrapping_add(1);
-        self.ahead += usize::from(walk.is_none());
+        self.ahead += usize::from(iteration.is_none());
         let connection = Connection {
             birth: self.births,
             socket,
-            state: State::Connecting(since, walk),
+            state: State::Connecting(since, iteration),
             response: Response::new(Expected { is_head: false, body_limit: 0 }),
             body: Vec::new(),
             heard: Vec::new(),
@@ -332,12 +337,12 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn open(connections: &mut Connections, walk: Option<usize>) -> ConnectionKey {
+    fn open(connections: &mut Connections, iteration: Option<usize>) -> ConnectionKey {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let socket = Socket::connect(address, ReceiveClock::Generator).unwrap();
         let expected = connections.next_key();
-        let key = connections.insert(socket, Moment(0), walk);
+        let key = connections.insert(socket, Moment(0), iteration);
         assert_eq!(key, expected);
         key
     }

@@ -4,7 +4,7 @@
 //! target serves in order, nothing ends later than with a punctual generator by more than
 //! the longest lag of those that stand before it in the queue. A target of which the load
 //! takes nine tenths works off such a lag in ten times its length, so what is felt falls
-//! by a tenth of the time that passes; in a target that has nothing in flight it is nothing.
+//! by a tenth of the time that passes; with nothing in flight there is no queue, and it is zero.
 
 use crate::units::Moment;
 

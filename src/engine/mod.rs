@@ -2,10 +2,10 @@
 //! what an objective or a baseline is.
 //!
 //! A [`worker`] is one thread with a [`poller`] of its own. It waits for the next arrival,
-//! takes a [`user`] and lets it [`walk`] its flow: a [`request`] goes out on a
+//! takes a [`user`] for an [`iteration`] of its flow: a [`request`] goes out on a
 //! [`connection`], whose [`socket`] stamps what comes back, and a
 //! [`crate::http1::response`] is made of the bytes; [`classify`] names how it ended, and
-//! [`extract`] keeps what later steps need of it. [`due`] has the moments at which a walk must
+//! [`extract`] keeps what later steps need of it. [`timers`] has the moments at which an iteration must
 //! be looked at again. Once a second each worker sends its [`ledger`] to the [`collector`],
 //! which writes the record; [`evidence`] has what some requests that failed looked like.
 //! Workers share nothing else.
@@ -15,9 +15,9 @@ pub mod clock;
 pub mod collector;
 pub mod connection;
 pub mod demand;
-pub mod due;
 pub mod evidence;
 pub mod extract;
+pub mod iteration;
 mod json_text;
 pub mod lateness;
 pub mod ledger;
@@ -26,7 +26,7 @@ pub mod poller;
 pub mod priority;
 pub mod request;
 pub mod socket;
+pub mod timers;
 pub mod usage;
 pub mod user;
-pub mod walk;
 pub mod worker;

@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::experiment::control::Control;
-use crate::experiment::moved::Move;
+use crate::experiment::relocation::Relocation;
 use crate::scenario::model::{
     Address, Arm, AssignedPort, HttpAddress, Prepare, Scenario, StartCommand,
 };
 use crate::target::checkout::{Checkout, CheckoutError};
-use crate::target::errand::{ErrandError, Errands};
+use crate::target::one_shot::{OneShotError, OneShots};
 use crate::target::process::Supervisor;
 
 /// Tells a target which of the two it is.
@@ -102,7 +102,7 @@ pub enum ArmError {
     /// The ref could not be checked out.
     Checkout(Arm, CheckoutError),
     /// The worktree could not be made ready to start.
-    Prepare(Arm, ErrandError),
+    Prepare(Arm, OneShotError),
     /// A signal came.
     Interrupted(i32),
 }
@@ -288,8 +288,8 @@ impl PreparedArm {
         // The top of another checkout stands for the top of the candidate's.
         let top = own_folder.ancestors().find(|top| top.join(".git").exists());
         let place = match top {
-            Some(top) if folder.join(".git").exists() => Move { from: top, to: &folder },
-            Some(_) | None => Move { from: &own_folder, to: &folder },
+            Some(top) if folder.join(".git").exists() => Relocation { from: top, to: &folder },
+            Some(_) | None => Relocation { from: &own_folder, to: &folder },
         };
         let command = place.command(&own, place.path(&own_folder));
         if !command.folder.is_dir() {
@@ -307,7 +307,7 @@ impl PreparedArm {
         site: &Site<'_>,
     ) -> Result<(), ArmError> {
         let own = self.own_command()?;
-        let errands = Errands {
+        let one_shots = OneShots {
             supervisor: site.supervisor,
             secrets: &self.base.secrets,
             cancelled: &|| site.control.ended().is_some(),
@@ -318,9 +318,9 @@ impl PreparedArm {
         };
         (site.watch)(Making::CheckingOut(git_ref.to_owned()));
         let checkout =
-            Checkout::of_ref(&own.folder, git_ref, site.temporary, &errands).map_err(failed)?;
+            Checkout::of_ref(&own.folder, git_ref, site.temporary, &one_shots).map_err(failed)?;
         let folder = checkout.counterpart(&own.folder).map_err(failed)?;
-        let place = Move { from: checkout.top(), to: checkout.folder() };
+        let place = Relocation { from: checkout.top(), to: checkout.folder() };
         let mut command = place.command(&own, folder);
         if let Some(path) = &site.search_path {
             let listed = command.env.iter().any(|(name, _)| name == "PATH");
@@ -331,7 +331,7 @@ impl PreparedArm {
         let (name, value) = checkout.variable();
         set(&mut command.env, name, value);
         if let Some(prepare) = prepare {
-            self.prepare(&command, prepare, &errands, site)?;
+            self.prepare(&command, prepare, &one_shots, site)?;
         }
         self.description = checkout.description();
         self.target = ArmTarget::Started(command);
@@ -344,7 +344,7 @@ impl PreparedArm {
         &self,
         own: &StartCommand,
         prepare: &Prepare,
-        errands: &Errands<'_>,
+        one_shots: &OneShots<'_>,
         site: &Site<'_>,
     ) -> Result<(), ArmError> {
         let mut command = StartCommand { command: prepare.command.clone(), ..own.clone() };
@@ -355,9 +355,9 @@ impl PreparedArm {
         let shown = self.base.secrets.redact(&command.command.join(" "));
         (site.watch)(Making::Preparing(shown));
         let log = site.folder.join(format!("{}-prepare.log", self.arm));
-        match errands.run(&command, prepare.within, Some(&log)) {
+        match one_shots.run(&command, prepare.within, Some(&log)) {
             Ok(()) => Ok(()),
-            Err(ErrandError::Cancelled) => Err(interrupted(site)),
+            Err(OneShotError::Cancelled) => Err(interrupted(site)),
             Err(why) => Err(ArmError::Prepare(self.arm, why)),
         }
     }

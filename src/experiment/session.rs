@@ -20,10 +20,10 @@ use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::head;
 use crate::experiment::hopeless::Hopes;
-use crate::experiment::lookout::Lookout;
 use crate::experiment::resources;
 use crate::experiment::start::Started;
 use crate::experiment::trial_error::TrialError;
+use crate::experiment::watcher::Watcher;
 use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::{self, RunWriter, StoreError};
@@ -248,7 +248,7 @@ impl Ready {
     ) -> io::Result<Loaded> {
         let Ready { side, plan, hopes, writer, out, inbox } = self;
         let monitor = side.target.monitor(&side.scenario);
-        let mut lookout = Lookout::start(monitor, plan.start, control.clone(), out.clone())?;
+        let mut watcher = Watcher::start(monitor, plan.start, control.clone(), out.clone())?;
         let recorder = Recorder::new(side.scenario.thresholds());
         let mut progress = |heard: &Heard<'_>| {
             watch(Event::Progress(heard.progress));
@@ -259,12 +259,12 @@ impl Ready {
         };
         let mut collector = Collector::new(writer, recorder, plan.workers, &mut progress);
         collector.run(inbox, || {
-            lookout.look();
+            watcher.look();
             !crew.iter().all(JoinHandle::is_finished)
         });
         let ended = plan.start.elapsed();
         // It may have died on the very last request.
-        let died = lookout.end().or_else(|| side.target.exited());
+        let died = watcher.end().or_else(|| side.target.exited());
         Ok(Loaded { totals: collector.finish(inbox), died, ended })
     }
 

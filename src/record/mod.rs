@@ -7,7 +7,6 @@
 mod agreement;
 pub mod baseline;
 pub mod baseline_file;
-mod claims;
 pub mod duet;
 pub mod exchange;
 pub mod failures;
@@ -30,6 +29,7 @@ pub mod store;
 pub mod target_log;
 pub mod telemetry;
 mod unfinished;
+mod validation;
 pub mod whole_file;
 
 /// A small head for tests.

@@ -16,9 +16,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::agreement;
-use crate::record::claims::{
-    check_counts, check_end, check_head, check_length, check_place, check_size,
-};
 use crate::record::failures::{Failures, FailuresWriter};
 use crate::record::interval::{Second, StepCounts, StepTimes};
 use crate::record::interval_log::LogEncoder;
@@ -29,6 +26,9 @@ use crate::record::run::{End, Head, RunRecord};
 use crate::record::spool::Spool;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::record::unfinished::{self, Shortened};
+use crate::record::validation::{
+    check_counts, check_end, check_head, check_length, check_place, check_size,
+};
 use crate::record::whole_file::{self, Durable};
 
 /// The record's main file.

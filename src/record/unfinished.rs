@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::record::agreement;
-use crate::record::claims::{check_counts, check_place, check_size};
 use crate::record::interval::{Second, StepTimes};
 use crate::record::interval_log::{KINDS, LogDecoder, LogLine};
 use crate::record::journal::{self, Found, Learnt};
 use crate::record::lines;
 use crate::record::run::RunRecord;
+use crate::record::validation::{check_counts, check_place, check_size};
 
 /// Times by kind, of a second and a step.
 type Times = BTreeMap<(u32, usize), [u64; StepTimes::KINDS]>;

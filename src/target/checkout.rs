@@ -10,9 +10,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::errand::{ErrandError, Errands};
+use super::cleaner::{Kept, Unkept};
 use super::git::{GitError, SETTINGS, VARIABLES, ask};
-use super::janitor::{Kept, Unkept};
+use super::one_shot::{OneShotError, OneShots};
 use crate::scenario::model::StartCommand;
 use crate::scenario::problems::nearest;
 
@@ -53,7 +53,7 @@ pub enum CheckoutError {
     /// The folder for the worktree could not be made.
     Folder(PathBuf, String),
     /// git could not write the worktree.
-    NotWritten(String, ErrandError),
+    NotWritten(String, OneShotError),
     /// The path is not below the top of the repository.
     Outside {
         /// The path.
@@ -157,20 +157,20 @@ impl Checkout {
         repo_folder: &Path,
         git_ref: &str,
         into: &Path,
-        errands: &Errands<'_>,
+        one_shots: &OneShots<'_>,
     ) -> Result<Checkout, CheckoutError> {
         let top = top_of(repo_folder)?;
         let commit = commit_of(&top, git_ref)?;
         let into = place(into, &top)?;
         let subject = ask(&top, &["log", "-1", "--format=%s", &commit]).unwrap_or_default();
-        let kept = Kept::new(&into, &top, errands).map_err(|why| match why {
+        let kept = Kept::new(&into, &top, one_shots).map_err(|why| match why {
             Unkept::Cancelled => CheckoutError::Cancelled,
             Unkept::Failed(why) => CheckoutError::Folder(into.clone(), why),
         })?;
         let tree = kept.tree();
         let subject = subject.chars().filter(|c| !c.is_control()).take(SUBJECT).collect();
         let checkout = Checkout { kept, tree, top, git_ref: git_ref.to_owned(), commit, subject };
-        checkout.write(errands)?;
+        checkout.write(one_shots)?;
         Ok(checkout)
     }
 
@@ -227,7 +227,7 @@ impl Checkout {
     }
 
     /// Lets git write the worktree, as a command that ends with loadgate.
-    fn write(&self, errands: &Errands<'_>) -> Result<(), CheckoutError> {
+    fn write(&self, one_shots: &OneShots<'_>) -> Result<(), CheckoutError> {
         let tree = self.tree.to_string_lossy();
         let words = ["worktree", "add", "--detach", &tree, &self.commit];
         let command = ["git"].into_iter().chain(SETTINGS).chain(words).map(str::to_owned);
@@ -237,9 +237,9 @@ impl Checkout {
             folder: self.top.clone(),
             env: quiet.into_iter().chain([self.variable()]).collect(),
         };
-        match errands.run(&command, WRITING, None) {
+        match one_shots.run(&command, WRITING, None) {
             Ok(()) => Ok(()),
-            Err(ErrandError::Cancelled) => Err(CheckoutError::Cancelled),
+            Err(OneShotError::Cancelled) => Err(CheckoutError::Cancelled),
             Err(why) => Err(CheckoutError::NotWritten(self.git_ref.clone(), why)),
         }
     }

@@ -6,20 +6,20 @@
 //! `procfs` what the target uses and, over `fetch` and `prometheus`, what it says
 //! of itself; `machine` does the same for the machine, `clocks` for its clocks.
 //!
-//! A `checkout` is the target as it is at another git ref, made ready by an `errand` and
-//! removed by a `janitor`, however loadgate ends; a free `port` lets it run beside the
+//! A `checkout` is the target as it is at another git ref, made ready by a `one_shot` command and
+//! removed by a `cleaner`, however loadgate ends; a free `port` lets it run beside the
 //! first. Nothing here sends load or judges.
 
 pub mod checkout;
+mod cleaner;
 pub mod clocks;
-pub mod errand;
 mod fetch;
 pub mod git;
 pub mod host;
-mod janitor;
 pub mod leash;
 pub mod machine;
 pub mod monitor;
+pub mod one_shot;
 mod output;
 pub mod port;
 pub mod process;

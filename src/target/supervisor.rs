@@ -18,7 +18,7 @@
 //! that "no child is left" means that nothing is left. Elsewhere it knows the
 //! command and its process group only.
 //!
-//! With another word behind it the hidden subcommand is a [`super::janitor`].
+//! With another word behind it the hidden subcommand is a [`super::cleaner`].
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -35,7 +35,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::janitor;
+use super::cleaner;
 use super::leash::{DEFAULT_GRACE, Ending, KILLING, Report, handled_signals};
 
 /// How long processes may take to end that the command left behind.
@@ -54,11 +54,11 @@ enum Event {
 /// target's command perhaps behind a `--`. Returns the exit code.
 pub fn supervise(arguments: impl Iterator<Item = OsString>) -> i32 {
     let mut arguments = arguments.peekable();
-    if arguments.next_if(|word| word == janitor::WORD).is_some() {
-        return janitor::keep(arguments);
+    if arguments.next_if(|word| word == cleaner::WORD).is_some() {
+        return cleaner::keep(arguments);
     }
     // In use until the end of this process: that is, of everything it supervises.
-    let _in_use = std::env::var_os(janitor::VARIABLE).and_then(|it| janitor::hold(it.as_ref()));
+    let _in_use = std::env::var_os(cleaner::VARIABLE).and_then(|it| cleaner::hold(it.as_ref()));
     become_reaper();
     let command = arguments.enumerate().filter(|(n, word)| *n > 0 || word != "--");
     match start(command.map(|(_, word)| word)) {

@@ -84,6 +84,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["schedule.rs", "demo.rs", "analysis/gate/flips.rs"],
         "named generators: seeds must last",
     ),
+    ("libm", &["schedule.rs"], "the same logarithm on every platform"),
     ("statrs", &["analysis/"], "quantiles of beta, normal and Student distributions"),
     (
         "serde",
@@ -144,8 +145,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Where something may be printed, read from the environment or ended: the command line,
-/// and the supervisor and the janitor, which are processes of their own.
-const OUTSIDE_WORLD: [&str; 3] = ["cli/", "target/supervisor.rs", "target/janitor.rs"];
+/// and the supervisor and the cleaner, which are processes of their own.
+const OUTSIDE_WORLD: [&str; 3] = ["cli/", "target/supervisor.rs", "target/cleaner.rs"];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 8] =

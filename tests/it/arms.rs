@@ -589,11 +589,11 @@ fn when_the_janitor_is_killed_its_work_is_done_all_the_same() {
     let arm = make(&place, &scenario, Arm::Baseline, &of_ref("main", None)).unwrap();
     let folder = fs::read_dir(place.path("temporary")).unwrap().next().unwrap().unwrap().path();
     let name = folder.to_str().unwrap().to_owned();
-    let janitor = fs::read_dir("/proc").unwrap().flatten().find(|entry| {
+    let cleaner = fs::read_dir("/proc").unwrap().flatten().find(|entry| {
         let words = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
         words.contains("--keep-checkout") && words.contains(&name)
     });
-    let pid: i32 = janitor.unwrap().file_name().to_str().unwrap().parse().unwrap();
+    let pid: i32 = cleaner.unwrap().file_name().to_str().unwrap().parse().unwrap();
     let pid = nix::unistd::Pid::from_raw(pid);
     nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL).unwrap();
     arm.remove().unwrap();

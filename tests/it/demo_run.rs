@@ -236,11 +236,9 @@ impl Drop for SmallDisk {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "says why it tests nothing")]
 fn a_full_disk_costs_the_files_and_not_the_verdict() {
     let Some(disk) = SmallDisk::new() else {
-        eprintln!("skipped: this machine lets nobody mount a small file system");
-        return;
+        return support::skip("this machine lets nobody mount a small file system");
     };
     let folder = tempfile::tempdir().unwrap();
     let file = quickstart(folder.path(), &steady(4, "100/s"));
@@ -467,15 +465,13 @@ fn on_a_terminal(words: &str, variables: &[(&str, &str)]) -> Option<String> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "says why it tests nothing")]
 fn a_terminal_gets_colours_and_a_bar_unless_somebody_objects() {
     let folder = tempfile::tempdir().unwrap();
     let file = quickstart(folder.path(), &steady(2, "20/s"));
     let binary = env!("CARGO_BIN_EXE_loadgate");
     let words = format!("{binary} run {} -o {}", file.display(), output(&file).display());
     let Some(printed) = on_a_terminal(&words, &[]) else {
-        eprintln!("skipped: there is no script(1) to make a terminal with");
-        return;
+        return support::skip("there is no script(1) to make a terminal with");
     };
     assert!(printed.contains("INCONCLUSIVE") && printed.contains("\x1b["), "{printed}");
     assert!(printed.contains("stage 1 of 1"), "no bar: {printed}");

@@ -41,6 +41,9 @@ fn guides() -> Vec<Guide> {
         "docs/noise.md",
         "docs/architecture.md",
         "docs/measurements.md",
+        "docs/vocabulary.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
         "npm/README.md",
         "examples/fastify-orders/README.md",
     ];

@@ -302,7 +302,7 @@ fn under_quota(millis: u32, slo: &[&str]) -> Option<Outcomes> {
 #[test]
 fn a_quota_of_the_kernel_voids_the_run() {
     let Some(outcomes) = under_quota(5, &["p99 < 100ms"]) else {
-        return eprintln!("skipped: nobody may set a quota here; another test stops it instead");
+        return support::skip("nobody may set a quota here; another test stops it instead");
     };
     outcomes.check(6);
     assert!(outcomes.blames_generator(), "{:#}", outcomes.summary["reasons"]);
@@ -312,7 +312,7 @@ fn a_quota_of_the_kernel_voids_the_run() {
 #[test]
 fn a_quota_that_is_wide_enough_decides_nothing() {
     let Some(outcomes) = under_quota(500, &["p99 < 4s", "error_rate < 1%"]) else {
-        return eprintln!("skipped: nobody may set a quota here");
+        return support::skip("nobody may set a quota here");
     };
     outcomes.check(0);
 }
@@ -354,7 +354,7 @@ fn stepped_clock(folder: &Path) -> Option<PathBuf> {
 fn a_step_of_the_wall_clock_voids_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let Some(library) = stepped_clock(folder.path()) else {
-        return eprintln!("skipped: no library that changes the clock can be made here");
+        return support::skip("no library that changes the clock can be made here");
     };
     let step = folder.path().join("step");
     let server = answering_after(20);
@@ -406,7 +406,7 @@ fn without_descriptors() -> Option<Outcomes> {
 #[test]
 fn running_out_of_descriptors_voids_the_run() {
     let Some(outcomes) = without_descriptors() else {
-        return eprintln!("skipped: nobody may change the limits of a process here");
+        return support::skip("nobody may change the limits of a process here");
     };
     outcomes.check(6);
     assert!(outcomes.cause(Cause::Descriptors) > 0);
@@ -440,7 +440,7 @@ fn in_a_small_world(test: &str) -> Option<std::process::Output> {
 #[test]
 fn running_out_of_local_ports_voids_the_run() {
     let Some(inside) = in_a_small_world("sabotage::without_local_ports") else {
-        return eprintln!("skipped: this machine lets nobody make a network");
+        return support::skip("this machine lets nobody make a network");
     };
     let said = format!("{}{}", support::stdout(&inside), support::stderr(&inside));
     assert!(inside.status.success() && said.contains("1 passed"), "{said}");

@@ -13,6 +13,20 @@ pub fn loadgate() -> Command {
     command
 }
 
+/// Says that this machine cannot run a test, and why: a failure with `LOADGATE_TEST_ALL=1`, and
+/// else a line in `target/skipped-tests`, which `scripts/test.sh` shows at its end.
+#[track_caller]
+pub fn skip(why: &str) {
+    let wants_all = std::env::var_os("LOADGATE_TEST_ALL").is_some_and(|value| value == "1");
+    assert!(!wants_all, "this machine cannot run it: {why}");
+    let thread = std::thread::current();
+    let line = format!("{}: {why}\n", thread.name().unwrap_or("a test"));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../skipped-tests");
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()));
+    written.expect("the list of skipped tests can be written");
+}
+
 /// The project's root.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -12,16 +12,16 @@
 //! | closing | nothing in flight, or the drain's deadline | done |
 
 mod ending;
-#[cfg(test)]
-mod made;
+mod iterations;
 mod pace;
 pub mod pair;
 mod patience;
 mod report;
+#[cfg(test)]
+mod scene;
 mod serve;
 mod testify;
 mod unanswered;
-mod walking;
 
 use std::io;
 use std::iter::Peekable;
@@ -35,16 +35,16 @@ use crate::engine::clock::Clock;
 use crate::engine::collector::Message;
 use crate::engine::connection::{ConnectionKey, Connections};
 use crate::engine::demand::Demand;
-use crate::engine::due::{Alarms, Limits};
 use crate::engine::evidence::Witness;
+use crate::engine::iteration::Iteration;
 use crate::engine::lateness::Lateness;
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::{Plan, ReceiveClock, Stop};
 use crate::engine::poller::Poller;
 use crate::engine::request::Prepared;
 use crate::engine::socket::Control;
+use crate::engine::timers::{Limits, Timers};
 use crate::engine::user::Users;
-use crate::engine::walk::Walk;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::patience::{Patience, UNREAD};
 use crate::engine::worker::report::Reporter;
@@ -93,12 +93,12 @@ struct Worker {
     /// Connections of which the other side has ended, with a request that may have reached
     /// it or not.
     doubtful: Vec<ConnectionKey>,
-    walks: Slab<Walk>,
+    iterations: Slab<Iteration>,
     /// Walks that wait for a connection, with their tickets.
     queue: std::collections::VecDeque<(usize, u64)>,
     users: Users,
     ledger: Ledger,
-    alarms: Alarms,
+    alarms: Timers,
     limits: Limits,
     tickets: u64,
     tick: Moment,
@@ -138,11 +138,11 @@ impl Worker {
             connections: Connections::new(plan.share(scenario.limits.connections, index)),
             demand: Demand::beginning_with(opening_rate(&plan) * TICK as f64 / 1e9),
             doubtful: Vec::new(),
-            walks: Slab::new(),
+            iterations: Slab::new(),
             queue: std::collections::VecDeque::new(),
             users: Users::new(&scenario, index, plan.workers, most),
             ledger: Ledger::default(),
-            alarms: Alarms::default(),
+            alarms: Timers::default(),
             limits: Limits::new(scenario.steps.len()),
             tickets: 0,
             tick: Moment(TICK),
@@ -213,7 +213,7 @@ impl Worker {
 
     /// When answers are read that nobody waits for: with what is due next, or soon.
     fn unread_until(&self, next: Moment, now: Moment) -> Moment {
-        if self.walks.is_empty() { next } else { next.min(Moment(now.0 + UNREAD)) }
+        if self.iterations.is_empty() { next } else { next.min(Moment(now.0 + UNREAD)) }
     }
 
     /// Does what is due. Returns how many arrivals were started, and when there is more to
@@ -327,7 +327,7 @@ impl Worker {
 
     /// Whether all that was in flight has ended, or has had its time.
     fn is_done(&self) -> bool {
-        self.walks.is_empty() || self.is_drained()
+        self.iterations.is_empty() || self.is_drained()
     }
 
     fn report_last(&mut self) {
@@ -354,7 +354,7 @@ mod tests {
     use std::io::Write;
     use std::time::Duration;
 
-    use super::made::{ANSWER, Scene};
+    use super::scene::{ANSWER, Scene};
     use super::*;
     use crate::record::outcome::Outcome;
 
@@ -369,7 +369,7 @@ mod tests {
         let mut other = scene.accept();
         scene.read_request(&mut other);
         other.write_all(ANSWER).unwrap();
-        scene.until(|worker| worker.walks.is_empty());
+        scene.until(|worker| worker.iterations.is_empty());
         let outcomes: Vec<Outcome> = scene.ended().iter().map(|sample| sample.outcome).collect();
         assert_eq!(outcomes, [Outcome::Ok]);
     }

@@ -7,10 +7,10 @@ use std::io;
 use crate::engine::classify;
 use crate::engine::connection::{Connection, ConnectionKey, State, StreamEnd};
 use crate::engine::extract::Body;
+use crate::engine::iteration::Place;
 use crate::engine::poller::Ready;
 use crate::engine::request::{Prepared, Unsendable};
 use crate::engine::socket::{Received, Socket};
-use crate::engine::walk::Place;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::Manner;
 use crate::http1::response::{Expected, Fed};
@@ -31,12 +31,12 @@ enum Reading {
 }
 
 impl Worker {
-    /// Finds a connection for a walk's request: an idle one, a new one, or a place in the
+    /// Finds a connection for a iteration's request: an idle one, a new one, or a place in the
     /// queue.
-    pub(super) fn place(&mut self, walk: usize, since: Moment) {
+    pub(super) fn place(&mut self, iteration: usize, since: Moment) {
         self.demand.ask();
         if let Some(connection) = self.connections.take_idle(since) {
-            self.send(connection, walk, since);
+            self.send(connection, iteration, since);
             if self.demand.wants_spare() && self.connections.has_no_spare() && !self.closing {
                 self.open_ahead();
             }
@@ -44,22 +44,22 @@ impl Worker {
         }
         // From here on it waits for others; until now it was the worker that took its time.
         let now = self.look_at_clock();
-        let begun = &mut self.walks[walk].asking.begun;
+        let begun = &mut self.iterations[iteration].attempt.begun;
         *begun = Moment(begun.0 + now.since(since));
         if self.connections.has_room() {
-            self.open_for(walk, now);
+            self.open_for(iteration, now);
         } else {
-            self.hurry(walk);
-            self.walks[walk].place = Place::Queued;
-            self.queue.push_back((walk, self.walks[walk].ticket));
+            self.hurry(iteration);
+            self.iterations[iteration].place = Place::Queued;
+            self.queue.push_back((iteration, self.iterations[iteration].ticket));
         }
     }
 
-    pub(super) fn open_for(&mut self, walk: usize, now: Moment) {
-        self.hurry(walk);
-        match self.open(Some(walk), now) {
-            Ok(key) => self.walks[walk].place = Place::On(key),
-            Err(error) => self.fail(walk, classify::not_connected(&error)),
+    pub(super) fn open_for(&mut self, iteration: usize, now: Moment) {
+        self.hurry(iteration);
+        match self.open(Some(iteration), now) {
+            Ok(key) => self.iterations[iteration].place = Place::On(key),
+            Err(error) => self.fail(iteration, classify::not_connected(&error)),
         }
     }
 
@@ -70,13 +70,13 @@ impl Worker {
         }
     }
 
-    fn open(&mut self, walk: Option<usize>, now: Moment) -> io::Result<ConnectionKey> {
+    fn open(&mut self, iteration: Option<usize>, now: Moment) -> io::Result<ConnectionKey> {
         let mut socket = Socket::connect(self.plan.address, self.plan.receive_clock)?;
         let tcp = socket.tcp();
         // The key is known before the socket is moved.
         let key = self.connections.next_key();
         self.poller.add(tcp, key.to_bits())?;
-        let inserted = self.connections.insert(socket, now, walk);
+        let inserted = self.connections.insert(socket, now, iteration);
         debug_assert_eq!(inserted, key);
         Ok(key)
     }
@@ -88,7 +88,7 @@ impl Worker {
             connection.end = StreamEnd::Ended;
         }
         match connection.state {
-            State::Connecting(since, walk) => self.connected(key, since, walk),
+            State::Connecting(since, iteration) => self.connected(key, since, iteration),
             State::Busy(_) => self.serve_busy(key, ready),
             State::Idle(_) if ready.readable || ready.closed => {
                 self.connections.close_ended(key);
@@ -107,17 +107,17 @@ impl Worker {
         }
     }
 
-    fn connected(&mut self, key: ConnectionKey, since: Moment, walk: Option<usize>) {
+    fn connected(&mut self, key: ConnectionKey, since: Moment, iteration: Option<usize>) {
         let Some(connection) = self.connections.find(key) else { return };
         let now = self.clock.now();
-        match (connection.socket.is_connected(), walk) {
+        match (connection.socket.is_connected(), iteration) {
             (Ok(false), _) => {}
-            (Ok(true), Some(walk)) => {
+            (Ok(true), Some(iteration)) => {
                 // A worker that stood still may have overlooked for so long that it was
                 // connected; that is its own lag and not the target's.
                 let overlooked = now.since(self.tick).min(now.since(since));
-                self.walks[walk].asking.connect = Some(now.since(since) - overlooked);
-                self.send(key, walk, Moment(now.0 - overlooked));
+                self.iterations[iteration].attempt.connect = Some(now.since(since) - overlooked);
+                self.send(key, iteration, Moment(now.0 - overlooked));
             }
             (Ok(true), None) if self.queue.is_empty() && self.demand.is_rare() => {
                 self.connections.close(key);
@@ -126,11 +126,11 @@ impl Worker {
                 self.connections.keep(key, now);
                 self.serve_queue();
             }
-            (Err(error), walk) => {
+            (Err(error), iteration) => {
                 self.connections.close(key);
-                if let Some(walk) = walk {
-                    self.walks[walk].asking.connect = Some(now.since(since));
-                    self.fail(walk, classify::not_connected(&error));
+                if let Some(iteration) = iteration {
+                    self.iterations[iteration].attempt.connect = Some(now.since(since));
+                    self.fail(iteration, classify::not_connected(&error));
                 }
                 self.serve_queue();
             }
@@ -139,49 +139,50 @@ impl Worker {
 
     /// Gives free connections, or the right to open one, to those who wait.
     pub(super) fn serve_queue(&mut self) {
-        while let Some((walk, ticket)) = self.queue.pop_front() {
-            let is_waiting = self.walks.get(walk).is_some_and(|walk| walk.ticket == ticket);
+        while let Some((iteration, ticket)) = self.queue.pop_front() {
+            let is_waiting =
+                self.iterations.get(iteration).is_some_and(|iteration| iteration.ticket == ticket);
             if !is_waiting {
                 continue;
             }
             let now = self.clock.now();
             if let Some(connection) = self.connections.take_idle(now) {
-                self.send(connection, walk, now);
+                self.send(connection, iteration, now);
             } else if self.connections.has_room() {
-                self.open_for(walk, now);
+                self.open_for(iteration, now);
             } else {
-                return self.queue.push_front((walk, ticket));
+                return self.queue.push_front((iteration, ticket));
             }
         }
     }
 
-    /// Writes a walk's request on a connection that is ready for it.
-    fn send(&mut self, key: ConnectionKey, walk: usize, ready: Moment) {
-        self.walks[walk].place = Place::On(key);
-        let step = self.walks[walk].asking.step;
+    /// Writes a iteration's request on a connection that is ready for it.
+    fn send(&mut self, key: ConnectionKey, iteration: usize, ready: Moment) {
+        self.iterations[iteration].place = Place::On(key);
+        let step = self.iterations[iteration].attempt.step;
         let scenario = &self.plan.scenario;
         let is_head = scenario.step(step).request.method == "HEAD";
         let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
-        if self.render(walk).is_err() {
+        if self.render(iteration).is_err() {
             self.connections.keep(key, ready);
-            return self.fail(walk, (Outcome::CheckFailed, Some(Cause::RequestTooLarge)));
+            return self.fail(iteration, (Outcome::CheckFailed, Some(Cause::RequestTooLarge)));
         }
         let Some(connection) = self.connections.find(key) else { return };
-        connection.begin(walk, expected, ready);
+        connection.begin(iteration, expected, ready);
         let bytes = match &self.prepared[step.index()] {
             Prepared::Fixed(fixed) => fixed.bytes(),
             Prepared::Filled(_) => self.room.request.as_bytes(),
         };
-        let walking = &mut self.walks[walk];
-        if !std::mem::replace(&mut walking.asking.was_sent, true) {
+        let walking = &mut self.iterations[iteration];
+        if !std::mem::replace(&mut walking.attempt.was_sent, true) {
             self.ledger.sent(step, walking.due);
         }
         // Before the call: the kernel may deliver, and the target answer, inside it.
         self.seen = self.clock.now();
         let sent = self.seen;
         connection.times.sent = Some(sent);
-        let lag = walking.asking.begun.since(walking.due) + sent.since(ready);
-        // In an empty target it stands behind nobody.
+        let lag = walking.attempt.begun.since(walking.due) + sent.since(ready);
+        // With one request in flight there is no queue ahead of it.
         if self.plan.workers == 1 && self.ledger.in_flight() == 1 {
             self.lateness.is_worked_off();
         }
@@ -196,7 +197,7 @@ impl Worker {
             Err(_) => connection.end = StreamEnd::Reset,
         }
         if !connection.unwritten.is_empty() {
-            self.hurry(walk);
+            self.hurry(iteration);
         }
     }
 
@@ -207,21 +208,21 @@ impl Worker {
 
     /// The same at another time.
     pub(super) fn render_at(&mut self, key: usize, unix_millis: u64) -> Result<(), Unsendable> {
-        let walk = &mut self.walks[key];
-        let filled = match &mut self.prepared[walk.asking.step.index()] {
+        let iteration = &mut self.iterations[key];
+        let filled = match &mut self.prepared[iteration.attempt.step.index()] {
             Prepared::Fixed(fixed) => {
-                fixed.number(walk.iteration);
+                fixed.number(iteration.number);
                 return Ok(());
             }
             Prepared::Filled(filled) => filled,
         };
-        let user = &self.users[walk.user];
-        walk.choices = walk.asking.choices.clone();
-        let choices = &mut walk.choices;
+        let user = &self.users[iteration.user];
+        iteration.choices = iteration.attempt.choices.clone();
+        let choices = &mut iteration.choices;
         let mut values = Values {
             variables: &user.variables,
             user: user.number,
-            iteration: walk.iteration,
+            iteration: iteration.number,
             unix_millis,
             random: &mut || choices.bits(),
         };
@@ -285,8 +286,10 @@ impl Worker {
         let lag = received.lag.map(|lag| lag.as_nanos() as u64);
         connection.times.receive_lag = lag;
         self.seen = Moment(arrived.0 + lag.unwrap_or(0));
-        let State::Busy(walk) = connection.state else { return Ok((received, Reading::Waiting)) };
-        let step = self.plan.scenario.step(self.walks[walk].asking.step);
+        let State::Busy(iteration) = connection.state else {
+            return Ok((received, Reading::Waiting));
+        };
+        let step = self.plan.scenario.step(self.iterations[iteration].attempt.step);
         let kept = (!step.extract.is_empty()).then_some(&mut connection.body);
         let reading = match connection.response.feed(&self.room.input[..received.bytes], kept) {
             Ok(Fed::More) => Reading::Waiting,
@@ -296,7 +299,7 @@ impl Worker {
         let is_whole = matches!(reading, Reading::Complete { .. });
         connection.hear(&self.room.input[..received.bytes], step, is_whole);
         if matches!(reading, Reading::Waiting) {
-            self.hurry(walk);
+            self.hurry(iteration);
         }
         Ok((received, reading))
     }
@@ -304,21 +307,21 @@ impl Worker {
     /// A response has been read to its end.
     fn complete(&mut self, key: ConnectionKey, is_clean: bool) {
         let Some(connection) = self.connections.find(key) else { return };
-        let State::Busy(walk) = connection.state else { return };
-        let step = self.walks[walk].asking.step;
+        let State::Busy(iteration) = connection.state else { return };
+        let step = self.iterations[iteration].attempt.step;
         let status = connection.response.status().unwrap_or_default();
         let codings = connection.response.codings();
         let ending = classify::answered(&self.plan.scenario.step(step).expect, status);
         let manner = connection.manner();
         self.patience.learn(step, manner);
-        let mut sample = self.sample(key, walk, ending);
+        let mut sample = self.sample(key, iteration, ending);
         if sample.ended.since(sample.intended) > sample.limit {
             // It came between the time limit and the next look at the limits.
             (sample.outcome, sample.cause) = (Outcome::Timeout, None);
         }
         let body = self.release(key, is_clean);
         self.serve_queue();
-        self.finish(walk, sample, Body { bytes: &body, codings });
+        self.finish(iteration, sample, Body { bytes: &body, codings });
     }
 
     /// Keeps or closes a connection whose request has been answered; returns the body.
@@ -382,7 +385,7 @@ mod tests {
 
     use super::*;
     use crate::engine::worker::TICK;
-    use crate::engine::worker::made::worker;
+    use crate::engine::worker::scene::worker;
     use crate::schedule::Arrival;
 
     #[test]
@@ -391,7 +394,7 @@ mod tests {
         let mut worker = worker(listener.local_addr().unwrap());
         let due = worker.clock.now();
         worker.start(Arrival { index: 0, at: due });
-        let Place::On(key) = worker.walks[0].place else { panic!("it connects") };
+        let Place::On(key) = worker.iterations[0].place else { panic!("it connects") };
         // The target has answered long ago when the worker gets round to it.
         let standing = Moment(worker.tick.max(worker.clock.now()).0 + 10 * TICK);
         while worker.clock.now() < standing {
@@ -401,7 +404,7 @@ mod tests {
             key,
             Ready { key: key.to_bits(), readable: false, writable: true, closed: false },
         );
-        let connect = worker.walks[0].asking.connect.unwrap();
+        let connect = worker.iterations[0].attempt.connect.unwrap();
         assert!(connect <= TICK, "{connect} ns are the target's");
         let held = worker.connections.find(key).unwrap().times.held;
         assert!(held >= 10 * TICK, "{held} ns are the worker's");

@@ -6,7 +6,7 @@ use crate::engine::worker::report::unix_millis;
 use crate::record::sample::Sample;
 
 impl Worker {
-    /// Keeps what a failed request looked like, if one of its kind is still wanted. The walk
+    /// Keeps what a failed request looked like, if one of its kind is still wanted. The iteration
     /// must not send anything afterwards.
     pub(super) fn testify(&mut self, key: usize, ticket: u64, sample: &Sample) {
         let Some(kind) = self.witness.wants(sample) else { return };
@@ -15,12 +15,12 @@ impl Worker {
         let sent_at = unix_millis().saturating_sub(since / 1_000_000);
         // What was too large to be sent is shown as far as it is kept.
         let _ = self.render_at(key, sent_at);
-        let walk = &self.walks[key];
-        let request = match &self.prepared[walk.asking.step.index()] {
+        let iteration = &self.iterations[key];
+        let request = match &self.prepared[iteration.attempt.step.index()] {
             Prepared::Fixed(fixed) => fixed.bytes(),
             Prepared::Filled(_) => self.room.request.as_bytes(),
         };
-        let known = &self.users[walk.user].variables;
+        let known = &self.users[iteration.user].variables;
         self.witness.keep((kind, ticket), sample, request, known);
     }
 }

@@ -28,14 +28,14 @@ impl Worker {
     /// request met anybody, it is sent again, or has failed.
     pub(super) fn settle(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.find(key) else { return };
-        let State::Busy(walk) = connection.state else { return self.connections.close(key) };
-        let may_repeat = connection.has_served && !self.walks[walk].asking.is_repeat;
+        let State::Busy(iteration) = connection.state else { return self.connections.close(key) };
+        let may_repeat = connection.has_served && !self.iterations[iteration].attempt.is_repeat;
         match if may_repeat { connection.met() } else { Met::Somebody } {
             Met::Somebody => {
                 let is_reset = connection.end == StreamEnd::Reset;
                 self.break_off(key, if is_reset { Cause::Reset } else { Cause::Closed });
             }
-            Met::Nobody => self.repeat(key, walk),
+            Met::Nobody => self.repeat(key, iteration),
             Met::Unknown if self.doubtful.contains(&key) => {}
             Met::Unknown => self.doubtful.push(key),
         }
@@ -50,14 +50,14 @@ impl Worker {
 
     /// Sends a request that met nobody once more, on a connection of its own if one may be
     /// opened: the other idle ones may be closed as well.
-    fn repeat(&mut self, key: ConnectionKey, walk: usize) {
+    fn repeat(&mut self, key: ConnectionKey, iteration: usize) {
         self.connections.close_ended(key);
-        self.walks[walk].asking.is_repeat = true;
+        self.iterations[iteration].attempt.is_repeat = true;
         let now = self.clock.now();
         if self.connections.has_room() {
-            self.open_for(walk, now);
+            self.open_for(iteration, now);
         } else {
-            self.place(walk, now);
+            self.place(iteration, now);
         }
     }
 }
@@ -89,7 +89,7 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
-    use crate::engine::worker::made::{ANSWER, Scene};
+    use crate::engine::worker::scene::{ANSWER, Scene};
     use crate::record::outcome::Outcome;
 
     fn reset(other: TcpStream) {
@@ -108,7 +108,7 @@ mod tests {
         let mut scene = Scene::asking(request);
         let other = scene.used();
         act(&mut scene, other);
-        scene.until(|worker| worker.walks.is_empty());
+        scene.until(|worker| worker.iterations.is_empty());
         let ended = scene.ended();
         assert_eq!(ended.len(), 1);
         let found = (ended[0].outcome, ended[0].cause, ended[0].repeated);
@@ -120,7 +120,7 @@ mod tests {
         let mut next = scene.accept();
         scene.read_request(&mut next);
         next.write_all(ANSWER).unwrap();
-        scene.until(|worker| worker.walks.is_empty());
+        scene.until(|worker| worker.iterations.is_empty());
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         check("GET /", closed, |scene, other| {
             other.shutdown(Shutdown::Write).unwrap();
             scene.arrive();
-            scene.until(|worker| worker.walks.is_empty());
+            scene.until(|worker| worker.iterations.is_empty());
         });
     }
 
@@ -186,7 +186,7 @@ mod tests {
         let mut scene = Scene::asking("GET /");
         scene.arrive();
         drop(scene.accept());
-        scene.until(|worker| worker.walks.is_empty());
+        scene.until(|worker| worker.iterations.is_empty());
         let ended = scene.ended();
         assert_eq!(ended.len(), 1);
         assert_eq!((ended[0].outcome, ended[0].repeated), (Outcome::TransportError, false));
@@ -201,7 +201,7 @@ mod tests {
         // One packet with both.
         SockRef::from(&other).send_with_flags(ANSWER, nix::libc::MSG_MORE).unwrap();
         other.shutdown(Shutdown::Write).unwrap();
-        scene.until(|worker| worker.walks.is_empty());
+        scene.until(|worker| worker.iterations.is_empty());
         assert_eq!(scene.worker.connections.open(), 0);
     }
 }

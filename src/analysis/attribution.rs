@@ -24,7 +24,7 @@ const STALL_OF_LIMIT: u64 = 5;
 const SHORTEST_STALL: u64 = 20_000;
 /// What of one objective may be the generator's doing.
 #[derive(Debug)]
-pub struct Blame<'a> {
+pub struct Attribution<'a> {
     facts: &'a Facts<'a>,
     slo: &'a SloHead,
     what: What,
@@ -40,9 +40,9 @@ enum What {
     Failed(FailureShare),
 }
 
-impl<'a> Blame<'a> {
+impl<'a> Attribution<'a> {
     /// Looks at one objective; `None` if its limit is not in the record.
-    pub fn of(facts: &'a Facts<'a>, slo: &'a SloHead) -> Option<Blame<'a>> {
+    pub fn of(facts: &'a Facts<'a>, slo: &'a SloHead) -> Option<Attribution<'a>> {
         let (what, failures, shadow) = match slo.metric {
             MetricHead::ResponseTime { threshold, .. } => {
                 let limit = *facts.record.head.thresholds.get(usize::from(threshold))?;
@@ -57,7 +57,7 @@ impl<'a> Blame<'a> {
             }
         };
         let exposed = Exposed::of(facts, slo.step, failures);
-        Some(Blame { facts, slo, what, shadow, exposed })
+        Some(Attribution { facts, slo, what, shadow, exposed })
     }
 
     /// How many bad requests of some judged seconds may be.

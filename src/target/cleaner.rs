@@ -1,14 +1,14 @@
 //! The folder of a checkout, and the process that removes it however loadgate ends.
 //!
-//! The janitor is loadgate itself, started like a supervisor before anything is made.
+//! The cleaner is loadgate itself, started like a supervisor before anything is made.
 //! It makes the folder; its standard input is the leash, whose end is the order to clean
 //! up. It then waits until nobody uses the folder any more, deletes the worktree, makes
 //! git forget it, and deletes the folder.
 //!
-//! Whoever uses the folder (loadgate, the janitor, each supervisor of what runs there)
+//! Whoever uses the folder (loadgate, the cleaner, each supervisor of what runs there)
 //! holds a shared lock on a marker file in it. A lock ends with its process and with
 //! nothing else, so a folder whose lock is free is in nobody's use: this is also how the
-//! leftovers of a janitor that was killed are told from somebody else's work.
+//! leftovers of a cleaner that was killed are told from somebody else's work.
 //!
 //! | state | event | then |
 //! | --- | --- | --- |
@@ -30,12 +30,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::errand::Errands;
 use super::git;
 use super::leash::{DEFAULT_GRACE, KILLING, handled_signals};
+use super::one_shot::OneShots;
 use super::process::Supervisor;
 
-/// What follows the supervisor's hidden subcommand to make a janitor of it.
+/// What follows the supervisor's hidden subcommand to make a cleaner of it.
 pub(super) const WORD: &str = "--keep-checkout";
 /// Set for all that runs in a checkout: its folder.
 pub(super) const VARIABLE: &str = "LOADGATE_CHECKOUT";
@@ -54,17 +54,17 @@ const PATIENCE: Duration = DEFAULT_GRACE.saturating_add(KILLING).saturating_add(
 const REMOVING: Duration = Duration::from_secs(20);
 /// How long leftovers of earlier runs are looked for.
 const SWEEPING: Duration = Duration::from_secs(30);
-/// A younger folder may be one whose janitor is about to lock it.
+/// A younger folder may be one whose cleaner is about to lock it.
 const LEFTOVER_AGE: Duration = Duration::from_secs(60);
 /// How often something is tried again.
 const ROUND: Duration = Duration::from_millis(20);
 
-/// A folder that a janitor keeps. Dropping it removes the folder.
+/// A folder that a cleaner keeps. Dropping it removes the folder.
 #[derive(Debug)]
 pub(super) struct Kept {
     folder: PathBuf,
     top: PathBuf,
-    janitor: Child,
+    cleaner: Child,
     leash: Option<ChildStdin>,
     words: Receiver<String>,
     /// Our own use of the folder.
@@ -80,14 +80,14 @@ pub(super) enum Unkept {
 
 impl Kept {
     /// A new folder in `into` for a worktree of the repository at `top`.
-    pub(super) fn new(into: &Path, top: &Path, errands: &Errands<'_>) -> Result<Kept, Unkept> {
+    pub(super) fn new(into: &Path, top: &Path, one_shots: &OneShots<'_>) -> Result<Kept, Unkept> {
         let folder = into.join(name());
-        let mut janitor =
-            spawn(errands.supervisor, &folder, top).map_err(|e| Unkept::Failed(e.to_string()))?;
-        let leash = janitor.stdin.take();
-        let words = listen(&mut janitor);
-        let mut kept = Kept { folder, top: top.to_owned(), janitor, leash, words, lock: None };
-        kept.wait_until_ready(errands)?;
+        let mut cleaner =
+            spawn(one_shots.supervisor, &folder, top).map_err(|e| Unkept::Failed(e.to_string()))?;
+        let leash = cleaner.stdin.take();
+        let words = listen(&mut cleaner);
+        let mut kept = Kept { folder, top: top.to_owned(), cleaner, leash, words, lock: None };
+        kept.wait_until_ready(one_shots)?;
         kept.lock = hold(&kept.folder);
         Ok(kept)
     }
@@ -107,9 +107,9 @@ impl Kept {
         self.end()
     }
 
-    fn wait_until_ready(&mut self, errands: &Errands<'_>) -> Result<(), Unkept> {
+    fn wait_until_ready(&mut self, one_shots: &OneShots<'_>) -> Result<(), Unkept> {
         let deadline = Instant::now() + SWEEPING + REMOVING + REMOVING;
-        while Instant::now() < deadline && !(errands.cancelled)() {
+        while Instant::now() < deadline && !(one_shots.cancelled)() {
             match self.words.recv_timeout(ROUND) {
                 Ok(word) if word == "ready" => return Ok(()),
                 Ok(word) => return Err(Unkept::Failed(word)),
@@ -119,7 +119,7 @@ impl Kept {
                 }
             }
         }
-        if (errands.cancelled)() {
+        if (one_shots.cancelled)() {
             return Err(Unkept::Cancelled);
         }
         Err(Unkept::Failed("its keeper did not answer".to_owned()))
@@ -139,9 +139,9 @@ impl Kept {
                 why => Some(Err(why.to_owned())),
             };
         }
-        let _ = self.janitor.kill();
-        let _ = self.janitor.wait();
-        // A janitor that was killed leaves its work to us.
+        let _ = self.cleaner.kill();
+        let _ = self.cleaner.wait();
+        // A cleaner that was killed leaves its work to us.
         outcome.unwrap_or_else(|| clear(&self.folder, &self.top))
     }
 }
@@ -166,14 +166,14 @@ fn spawn(supervisor: &Supervisor, folder: &Path, top: &Path) -> io::Result<Child
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        // What the terminal sends to loadgate is not for the janitor.
+        // What the terminal sends to loadgate is not for the cleaner.
         .process_group(0)
         .spawn()
 }
 
-fn listen(janitor: &mut Child) -> Receiver<String> {
+fn listen(cleaner: &mut Child) -> Receiver<String> {
     let (sender, words) = channel();
-    if let Some(output) = janitor.stdout.take() {
+    if let Some(output) = cleaner.stdout.take() {
         let lines = BufReader::new(output).lines();
         thread::spawn(move || {
             lines.map_while(Result::ok).try_for_each(|line| sender.send(line)).ok()
@@ -182,7 +182,7 @@ fn listen(janitor: &mut Child) -> Receiver<String> {
     words
 }
 
-/// The body of the janitor: the folder and the repository come as `arguments`.
+/// The body of the cleaner: the folder and the repository come as `arguments`.
 pub(super) fn keep(mut arguments: impl Iterator<Item = OsString>) -> i32 {
     // It ends with its leash and not before.
     let _ = handled_signals().thread_block();

@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// What it takes to run commands to their ends.
 #[derive(Clone, Copy)]
-pub struct Errands<'a> {
+pub struct OneShots<'a> {
     /// How commands are started.
     pub supervisor: &'a Supervisor,
     /// What must not be in logs and messages.
@@ -30,15 +30,15 @@ pub struct Errands<'a> {
     pub cancelled: &'a dyn Fn() -> bool,
 }
 
-impl fmt::Debug for Errands<'_> {
+impl fmt::Debug for OneShots<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Errands").field("supervisor", &self.supervisor).finish_non_exhaustive()
+        f.debug_struct("OneShots").field("supervisor", &self.supervisor).finish_non_exhaustive()
     }
 }
 
 /// Why a command did not do its job. Begins with the command, in quotes.
 #[derive(Debug)]
-pub enum ErrandError {
+pub enum OneShotError {
     /// It could not be started.
     NotStarted {
         /// The command.
@@ -66,24 +66,24 @@ pub enum ErrandError {
     Cancelled,
 }
 
-impl fmt::Display for ErrandError {
+impl fmt::Display for OneShotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ErrandError::NotStarted { command, error } => {
+            OneShotError::NotStarted { command, error } => {
                 write!(f, "\"{command}\" cannot be started: {}", reason(error))
             }
-            ErrandError::Failed { command, exit } => write!(f, "\"{command}\" failed: {exit}"),
-            ErrandError::TooLong { command, limit, last_words } => {
+            OneShotError::Failed { command, exit } => write!(f, "\"{command}\" failed: {exit}"),
+            OneShotError::TooLong { command, limit, last_words } => {
                 let description = format!("still running after {}", format_duration(*limit));
                 let exit = ExitReport { description, last_words: last_words.clone() };
                 write!(f, "\"{command}\" was {exit}")
             }
-            ErrandError::Cancelled => f.write_str("interrupted"),
+            OneShotError::Cancelled => f.write_str("interrupted"),
         }
     }
 }
 
-impl std::error::Error for ErrandError {}
+impl std::error::Error for OneShotError {}
 
 /// Without the advice to correct the target's own command.
 fn reason(error: &StartError) -> String {
@@ -102,7 +102,7 @@ fn reason(error: &StartError) -> String {
     }
 }
 
-impl Errands<'_> {
+impl OneShots<'_> {
     /// Runs the command until it has ended, and all that it started with it. What it
     /// prints goes to `log`, up to 10 MB.
     pub fn run(
@@ -110,24 +110,24 @@ impl Errands<'_> {
         command: &StartCommand,
         limit: Duration,
         log: Option<&Path>,
-    ) -> Result<(), ErrandError> {
+    ) -> Result<(), OneShotError> {
         let words = || self.secrets.redact(&command.command.join(" "));
         if (self.cancelled)() {
-            return Err(ErrandError::Cancelled);
+            return Err(OneShotError::Cancelled);
         }
         let running = RunningTarget::start(command, self.supervisor, log, self.secrets)
-            .map_err(|error| ErrandError::NotStarted { command: words(), error })?;
+            .map_err(|error| OneShotError::NotStarted { command: words(), error })?;
         let deadline = Instant::now() + limit;
         while running.exited().is_none() {
             if (self.cancelled)() {
                 running.stop(GRACE);
-                return Err(ErrandError::Cancelled);
+                return Err(OneShotError::Cancelled);
             }
             if Instant::now() >= deadline {
                 let watch = running.watch();
                 running.stop(GRACE);
                 let last_words = watch.last_words();
-                return Err(ErrandError::TooLong { command: words(), limit, last_words });
+                return Err(OneShotError::TooLong { command: words(), limit, last_words });
             }
             thread::sleep(LOOK);
         }
@@ -136,10 +136,10 @@ impl Errands<'_> {
 }
 
 /// What the end of the command says.
-fn finish(running: RunningTarget, words: impl Fn() -> String) -> Result<(), ErrandError> {
+fn finish(running: RunningTarget, words: impl Fn() -> String) -> Result<(), OneShotError> {
     let exit = running.exited();
     match (running.stop(GRACE).ending, exit) {
         (Some(Ending::Status(0)), _) | (_, None) => Ok(()),
-        (_, Some(exit)) => Err(ErrandError::Failed { command: words(), exit }),
+        (_, Some(exit)) => Err(OneShotError::Failed { command: words(), exit }),
     }
 }

@@ -1,4 +1,4 @@
-//! Moments at which a walk must be looked at again: ends of thinking, and time limits.
+//! Moments at which an iteration must be looked at again: ends of thinking, and time limits.
 //!
 //! A moment that no longer matters is not searched for and taken out; the ticket in it
 //! tells that it is stale when its time comes.
@@ -9,22 +9,22 @@ use std::collections::{BinaryHeap, VecDeque};
 use crate::scenario::model::StepId;
 use crate::units::Moment;
 
-/// A walk at one of its waits.
+/// an iteration at one of its waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {
     /// When it is over.
     pub at: Moment,
-    /// The walk's place in memory.
-    pub walk: usize,
+    /// The iteration's place in memory.
+    pub iteration: usize,
     /// Which of its waits.
     pub ticket: u64,
 }
 
 /// Ends of thinking, which may come in any order.
 #[derive(Debug, Default)]
-pub struct Alarms(BinaryHeap<Reverse<Wait>>);
+pub struct Timers(BinaryHeap<Reverse<Wait>>);
 
-impl Alarms {
+impl Timers {
     /// Adds one.
     pub fn set(&mut self, wait: Wait) {
         self.0.push(Reverse(wait));
@@ -79,13 +79,13 @@ impl Limits {
 mod tests {
     use super::*;
 
-    fn wait(at: u64, walk: usize) -> Wait {
-        Wait { at: Moment(at), walk, ticket: 0 }
+    fn wait(at: u64, iteration: usize) -> Wait {
+        Wait { at: Moment(at), iteration, ticket: 0 }
     }
 
     #[test]
     fn alarms_ring_in_order_and_not_early() {
-        let mut alarms = Alarms::default();
+        let mut alarms = Timers::default();
         for at in [30, 10, 20] {
             alarms.set(wait(at, 0));
         }
@@ -102,9 +102,9 @@ mod tests {
         limits.set(StepId(0), wait(10, 1));
         limits.set(StepId(0), wait(20, 2));
         limits.set(StepId(1), wait(15, 3));
-        limits.forget(StepId(0), |wait| wait.walk == 1);
+        limits.forget(StepId(0), |wait| wait.iteration == 1);
         let passed: Vec<usize> =
-            std::iter::from_fn(|| limits.take(Moment(20))).map(|w| w.walk).collect();
+            std::iter::from_fn(|| limits.take(Moment(20))).map(|w| w.iteration).collect();
         assert_eq!(passed, [2, 3]);
         assert_eq!(limits.take(Moment(99)), None);
     }

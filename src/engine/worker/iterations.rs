@@ -1,9 +1,9 @@
-//! A worker's walks: from the arrival through the actions of a flow to the end.
+//! A worker's iterations: from the arrival through the actions of a flow to the end.
 
 use crate::engine::classify::Ending;
-use crate::engine::due::Wait;
 use crate::engine::extract::{Body, extract};
-use crate::engine::walk::{Asking, Place, Walk};
+use crate::engine::iteration::{Attempt, Iteration, Place};
+use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::is_followed_at_once;
 use crate::record::outcome::{Cause, Outcome};
@@ -12,7 +12,7 @@ use crate::scenario::model::{Action, StepId};
 use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
 
-/// What a walk does next.
+/// What an iteration does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     Ask(StepId),
@@ -27,7 +27,7 @@ impl Worker {
         let flow = self.pick_flow(&mut choices);
         let Some(user) = self.users.take() else { return self.refuse(flow, arrival.at) };
         self.ledger.totals.iterations += 1;
-        let asking = Asking {
+        let attempt = Attempt {
             step: StepId(0),
             begun: arrival.at,
             was_sent: false,
@@ -36,21 +36,21 @@ impl Worker {
             choices: choices.clone(),
             is_hurried: false,
         };
-        let walk = self.walks.insert(Walk {
+        let iteration = self.iterations.insert(Iteration {
             user,
             flow,
             next: 0,
-            iteration: arrival.index + 1,
+            number: arrival.index + 1,
             choices,
             due: arrival.at,
             ticket: 0,
             place: Place::Thinking,
-            asking,
+            attempt,
         });
-        self.proceed(walk);
+        self.proceed(iteration);
     }
 
-    /// The flow that an iteration walks, by its weight.
+    /// The flow that an iteration iterations, by its weight.
     fn pick_flow(&self, choices: &mut Choices) -> usize {
         let flows = &self.plan.scenario.flows;
         let total: u64 = flows.iter().map(|flow| u64::from(flow.weight)).sum();
@@ -113,29 +113,29 @@ impl Worker {
         }
     }
 
-    /// Does the next action of a walk.
-    pub(super) fn proceed(&mut self, walk: usize) {
-        match self.next_action(walk) {
-            Next::Ask(step) => self.ask(walk, step),
-            Next::Think(length) => self.think(walk, length),
-            Next::End => self.end(walk, true),
+    /// Does the next action of an iteration.
+    pub(super) fn proceed(&mut self, iteration: usize) {
+        match self.next_action(iteration) {
+            Next::Ask(step) => self.ask(iteration, step),
+            Next::Think(length) => self.think(iteration, length),
+            Next::End => self.end(iteration, true),
         }
     }
 
     /// Passes over what this user has done once and for all.
     fn next_action(&mut self, key: usize) -> Next {
         let scenario = &self.plan.scenario;
-        let walk = &mut self.walks[key];
-        while let Some(action) = scenario.flows[walk.flow].actions.get(walk.next) {
-            walk.next += 1;
+        let iteration = &mut self.iterations[key];
+        while let Some(action) = scenario.flows[iteration.flow].actions.get(iteration.next) {
+            iteration.next += 1;
             match action {
                 Action::Think { shortest, longest } => {
                     let range = longest.saturating_sub(*shortest).as_nanos() as f64;
-                    let extra = (walk.choices.unit() * range) as u64;
+                    let extra = (iteration.choices.unit() * range) as u64;
                     return Next::Think(shortest.as_nanos() as u64 + extra);
                 }
                 Action::Request(step)
-                    if scenario.step(*step).once && self.users[walk.user].has_done(*step) => {}
+                    if scenario.step(*step).once && self.users[iteration.user].has_done(*step) => {}
                 Action::Request(step) => return Next::Ask(*step),
             }
         }
@@ -144,22 +144,25 @@ impl Worker {
 
     fn think(&mut self, key: usize, length: u64) {
         let ticket = self.ticket();
-        let walk = &mut self.walks[key];
-        walk.due = Moment(walk.due.0.saturating_add(length));
-        walk.ticket = ticket;
-        walk.place = Place::Thinking;
-        let at = walk.due;
+        let iteration = &mut self.iterations[key];
+        iteration.due = Moment(iteration.due.0.saturating_add(length));
+        iteration.ticket = ticket;
+        iteration.place = Place::Thinking;
+        let at = iteration.due;
         if self.is_over(at) {
             return self.end(key, false);
         }
-        self.alarms.set(Wait { at, walk: key, ticket });
+        self.alarms.set(Wait { at, iteration: key, ticket });
     }
 
     /// Thinking is over.
     pub(super) fn wake(&mut self, wait: Wait) {
-        let is_waiting = self.walks.get(wait.walk).is_some_and(|walk| walk.ticket == wait.ticket);
+        let is_waiting = self
+            .iterations
+            .get(wait.iteration)
+            .is_some_and(|iteration| iteration.ticket == wait.ticket);
         if is_waiting {
-            self.proceed(wait.walk);
+            self.proceed(wait.iteration);
         }
     }
 
@@ -175,16 +178,16 @@ impl Worker {
 
     /// A request is due: counts it, and looks for a connection.
     fn ask(&mut self, key: usize, step: StepId) {
-        let due = self.walks[key].due;
+        let due = self.iterations[key].due;
         if self.is_over(due) {
             return self.end(key, false);
         }
         self.ledger.planned(step, due);
         let (ticket, begun) = (self.ticket(), self.seen);
-        let walk = &mut self.walks[key];
-        walk.ticket = ticket;
-        let choices = walk.choices.clone();
-        walk.asking = Asking {
+        let iteration = &mut self.iterations[key];
+        iteration.ticket = ticket;
+        let choices = iteration.choices.clone();
+        iteration.attempt = Attempt {
             step,
             begun,
             was_sent: false,
@@ -193,23 +196,24 @@ impl Worker {
             choices,
             is_hurried: false,
         };
-        let flow = &self.plan.scenario.flows[walk.flow];
-        if is_followed_at_once(flow, walk.next) | self.patience.asks(step) {
+        let flow = &self.plan.scenario.flows[iteration.flow];
+        if is_followed_at_once(flow, iteration.next) | self.patience.asks(step) {
             self.hurry(key);
         }
         let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
         let at = Moment(due.0.saturating_add(limit));
-        let walks = &self.walks;
-        let is_stale =
-            |wait: &Wait| walks.get(wait.walk).is_none_or(|walk| walk.ticket != wait.ticket);
+        let iterations = &self.iterations;
+        let is_stale = |wait: &Wait| {
+            iterations.get(wait.iteration).is_none_or(|iteration| iteration.ticket != wait.ticket)
+        };
         self.limits.forget(step, is_stale);
-        self.limits.set(step, Wait { at, walk: key, ticket });
+        self.limits.set(step, Wait { at, iteration: key, ticket });
         self.place(key, begun);
     }
 
-    /// The answer to a walk's request has to be read at once.
+    /// The answer to a iteration's request has to be read at once.
     pub(super) fn hurry(&mut self, key: usize) {
-        if !std::mem::replace(&mut self.walks[key].asking.is_hurried, true) {
+        if !std::mem::replace(&mut self.iterations[key].attempt.is_hurried, true) {
             self.patience.hurry();
         }
     }
@@ -222,47 +226,47 @@ impl Worker {
             let limit = Moment(sample.intended.0.saturating_add(sample.limit));
             sample.ended = sample.ended.min(limit);
         }
-        let walk = &mut self.walks[key];
-        if std::mem::take(&mut walk.asking.is_hurried) {
+        let iteration = &mut self.iterations[key];
+        if std::mem::take(&mut iteration.attempt.is_hurried) {
             self.patience.calm();
         }
-        let user = &mut self.users[walk.user];
+        let user = &mut self.users[iteration.user];
         let limit = self.plan.scenario.limits.body.0;
         if sample.outcome == Outcome::Ok
             && let Err(cause) = extract(&step.extract, body, limit, user)
         {
             (sample.outcome, sample.cause) = (Outcome::CheckFailed, Some(cause));
         }
-        walk.due = sample.ended.max(walk.due);
-        let ticket = std::mem::take(&mut walk.ticket);
+        iteration.due = sample.ended.max(iteration.due);
+        let ticket = std::mem::take(&mut iteration.ticket);
         self.ledger.ended(sample);
         if sample.outcome != Outcome::Ok {
             self.testify(key, ticket, &sample);
             return self.end(key, false);
         }
         if step.once {
-            self.users[walk.user].did(sample.step);
+            self.users[iteration.user].did(sample.step);
         }
         self.proceed(key);
     }
 
-    /// The walk is over.
+    /// The iteration is over.
     fn end(&mut self, key: usize, completed: bool) {
-        let walk = self.walks.remove(key);
+        let iteration = self.iterations.remove(key);
         self.ledger.totals.completed += u64::from(completed);
-        self.users.give_back(walk.user);
+        self.users.give_back(iteration.user);
     }
 
-    /// The sample of a walk's request that has no connection.
+    /// The sample of a iteration's request that has no connection.
     pub(super) fn sample_without_connection(&self, key: usize, ending: Ending) -> Sample {
         self.sample_ended(key, ending, self.clock.now())
     }
 
     /// As much of a sample as is known without the connection.
     pub(super) fn sample_ended(&self, key: usize, ending: Ending, ended: Moment) -> Sample {
-        let walk = &self.walks[key];
+        let iteration = &self.iterations[key];
         let (outcome, cause) = ending;
-        let send_lag = walk.asking.begun.since(walk.due);
+        let send_lag = iteration.attempt.begun.since(iteration.due);
         // What the generator lacked it would have sent, and nobody knows how fast.
         let is_wanting = matches!(cause, Some(Cause::Descriptors | Cause::Ports));
         Sample {
@@ -271,9 +275,9 @@ impl Worker {
             send_lag,
             // It may have been connected, or free to go, while the worker stood still.
             held: if is_wanting { u64::MAX } else { send_lag.max(self.lateness.felt(ended)) },
-            connect: walk.asking.connect,
-            repeated: walk.asking.is_repeat,
-            ..self.unsent(walk.asking.step, walk.due, ended, Cause::ConnectionLimit)
+            connect: iteration.attempt.connect,
+            repeated: iteration.attempt.is_repeat,
+            ..self.unsent(iteration.attempt.step, iteration.due, ended, Cause::ConnectionLimit)
         }
     }
 }
@@ -282,7 +286,7 @@ impl Worker {
 mod tests {
     use super::*;
     use crate::engine::ledger::Batch;
-    use crate::engine::worker::made::Scene;
+    use crate::engine::worker::scene::Scene;
 
     #[test]
     fn what_was_due_and_not_started_when_the_schedule_is_over_is_unsent() {

@@ -114,7 +114,7 @@ impl Scene {
         let mut other = self.accept();
         self.read_request(&mut other);
         other.write_all(ANSWER).unwrap();
-        self.until(|worker| worker.walks.is_empty());
+        self.until(|worker| worker.iterations.is_empty());
         assert_eq!(self.ended().len(), 1);
         other
     }

@@ -15,7 +15,7 @@ use crate::target::process::ExitReport;
 const DRAIN_DEAD: Duration = Duration::from_millis(500);
 
 /// Watches target and machine while the workers run.
-pub(super) struct Lookout {
+pub(super) struct Watcher {
     monitor: Option<RunningMonitor>,
     events: Receiver<TargetEvent>,
     out: Sender<Message>,
@@ -27,18 +27,18 @@ pub(super) struct Lookout {
     second: u32,
 }
 
-impl Lookout {
+impl Watcher {
     /// Looks at what `monitor` has to look at, on the grid of seconds from `start`.
     pub(super) fn start(
         monitor: Monitor,
         start: Instant,
         control: Control,
         out: Sender<Message>,
-    ) -> io::Result<Lookout> {
+    ) -> io::Result<Watcher> {
         let (seen, events) = mpsc::channel();
         let has_work = monitor.watch.is_some() || monitor.metrics.is_some();
         let monitor = if has_work { Some(monitor.start(start, seen)?) } else { None };
-        Ok(Lookout {
+        Ok(Watcher {
             monitor,
             events,
             out,

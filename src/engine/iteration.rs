@@ -1,7 +1,7 @@
 //! One iteration: a virtual user on its way through a flow.
 //!
 //! The first request is due at the arrival, every later one as soon as the one before
-//! has ended and the thinking is done. The walk stops at the first request that does not
+//! has ended and the thinking is done. The iteration stops at the first request that does not
 //! end ok, and at the end of the schedule.
 //!
 //! | place | ends by | next |
@@ -18,28 +18,28 @@ use crate::units::Moment;
 
 /// An iteration under way.
 #[derive(Debug)]
-pub struct Walk {
-    /// Who walks.
+pub struct Iteration {
+    /// Who iterations.
     pub user: UserId,
     /// Which flow, by its place in the scenario.
     pub flow: usize,
     /// The next action of the flow.
     pub next: usize,
     /// Its number, from 1.
-    pub iteration: u64,
+    pub number: u64,
     /// Where its random values come from.
     pub choices: Choices,
     /// When the request under way, or the next one, is due.
     pub due: Moment,
-    /// Tells this wait from every other that the walk's place in memory ever had.
+    /// Tells this wait from every other that the iteration's place in memory ever had.
     pub ticket: u64,
     /// Where it is.
     pub place: Place,
     /// The request under way.
-    pub asking: Asking,
+    pub attempt: Attempt,
 }
 
-/// Where a walk is.
+/// Where an iteration is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// Between two requests.
@@ -52,7 +52,7 @@ pub enum Place {
 
 /// A request under way, as far as it does not belong to its connection.
 #[derive(Debug, Clone)]
-pub struct Asking {
+pub struct Attempt {
     /// Which step.
     pub step: StepId,
     /// When the worker began to see to it.

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use crate::scenario::model::StartCommand;
 
 /// One folder stands for another, with all that is in it.
-pub(super) struct Move<'a> {
+pub(super) struct Relocation<'a> {
     /// The old folder, absolute.
     pub(super) from: &'a Path,
     /// The new one.
     pub(super) to: &'a Path,
 }
 
-impl Move<'_> {
+impl Relocation<'_> {
     /// Where a path is then; one that is elsewhere stays.
     pub(super) fn path(&self, path: &Path) -> PathBuf {
         path.strip_prefix(self.from).map_or_else(|_| path.to_owned(), |below| self.to.join(below))
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn mentions_of_the_old_folder_become_the_new_one() {
-        let place = Move { from: Path::new("/srv/app"), to: Path::new("/tmp/x") };
+        let place = Relocation { from: Path::new("/srv/app"), to: Path::new("/tmp/x") };
         for (text, moved) in [
             ("/srv/app", "/tmp/x"),
             ("/srv/app/server.js", "/tmp/x/server.js"),
