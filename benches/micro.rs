@@ -206,6 +206,7 @@ fn generator_second(second: u32) -> GeneratorSecond {
 
 fn long_report() -> Report<'static> {
     Report {
+        comparison: None,
         record: &RECORD,
         assessment: &ASSESSMENT,
         exit_code: 0,

@@ -347,7 +347,14 @@ fn ordinary() -> &'static RunRecord {
 fn reports(record: &RunRecord) -> Vec<String> {
     let assessment = assess(record);
     let folder = Some("a/b");
-    let report = Report { record, assessment: &assessment, exit_code: 0, has_log: true, folder };
+    let report = Report {
+        record,
+        assessment: &assessment,
+        comparison: None,
+        exit_code: 0,
+        has_log: true,
+        folder,
+    };
     let terminal = terminal::render(&report, terminal::screen::Style::default());
     assert!(!terminal.contains(|c: char| c.is_control() && c != '\n'), "{terminal:?}");
     let summary = json::render(&report);

@@ -46,6 +46,19 @@ pub fn compare(
     }
 }
 
+/// The candidate's own assessment with the verdict, the reasons and the limits of both together,
+/// as reports of the run show it.
+pub fn of_both(comparison: &Comparison) -> Assessment {
+    let mut limits = comparison.limits_of_knowledge.clone();
+    limits.extend(comparison.candidate.limits_of_knowledge.iter().cloned());
+    Assessment {
+        verdict: comparison.verdict,
+        reasons: comparison.reasons.clone(),
+        limits_of_knowledge: limits,
+        ..comparison.candidate.clone()
+    }
+}
+
 /// What stops the candidate by itself, then what the gate says.
 fn reasons(judgement: &StoredJudgement, candidate: &Assessment) -> Vec<String> {
     let of_gate = of_gate(judgement);

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::analysis::assess::assess;
 use crate::analysis::assessment::Assessment;
 use crate::analysis::comparison::Comparison;
+use crate::analysis::stored_comparison::of_both;
 use crate::cli::args_shared::{Inconclusive, PrintArgs};
 use crate::cli::exit::Exit;
 use crate::record::duet::DuetRecord;
@@ -81,9 +82,7 @@ pub fn conclude_compared(
     print: PrintArgs,
     inconclusive: Option<Inconclusive>,
 ) -> Exit {
-    let mut assessment = comparison.candidate.clone();
-    assessment.verdict = comparison.verdict;
-    assessment.reasons.clone_from(&comparison.reasons);
+    let assessment = of_both(comparison);
     let exit = Exit::of_run(record.end.as_ref(), assessment.verdict, inconclusive);
     let comparison = Some(comparison);
     Conclusion { record, assessment: &assessment, comparison, folder, print }.end(exit)
@@ -104,11 +103,12 @@ impl Conclusion<'_> {
         let report = |exit: Exit| Report {
             record: self.record,
             assessment: self.assessment,
+            comparison: self.comparison,
             exit_code: exit.code(),
             has_log: self.folder.join(TARGET_LOG).is_file(),
             folder: Some(&shown),
         };
-        let written = write_reports(self.folder, &report(judged), self.comparison);
+        let written = write_reports(self.folder, &report(judged));
         let exit = judged.unless_unwritten(written.is_ok());
         self.tell(&report(exit));
         if let Err(fault) = written {
@@ -119,13 +119,9 @@ impl Conclusion<'_> {
 
     fn tell(&self, report: &Report<'_>) {
         if self.print.json {
-            result(&report::json::render_compared(report, self.comparison));
-            return;
+            return result(&report::json::render(report));
         }
         result(&report::terminal::render(report, style(self.print)));
-        if let Some(compared) = self.comparison {
-            result(&report::comparison::stored_table::render(compared));
-        }
     }
 }
 
@@ -208,14 +204,10 @@ fn style(print: PrintArgs) -> Style {
 }
 
 /// Everything but the record itself. All files are tried; the first fault is told.
-fn write_reports(
-    folder: &Path,
-    report: &Report<'_>,
-    comparison: Option<&Comparison>,
-) -> io::Result<()> {
+fn write_reports(folder: &Path, report: &Report<'_>) -> io::Result<()> {
     let mut files = vec![
         ("summary.md".to_owned(), report::markdown::render(report)),
-        ("summary.json".to_owned(), report::json::render_compared(report, comparison)),
+        ("summary.json".to_owned(), report::json::render(report)),
         ("junit.xml".to_owned(), report::junit::render(report)),
         ("report.html".to_owned(), report::html::render(report)),
     ];

@@ -77,12 +77,7 @@ pub fn comparison(comparison: &Comparison) -> String {
 
 /// The text of `summary.json`.
 pub fn render(report: &Report) -> String {
-    render_compared(report, None)
-}
-
-/// The text of `summary.json` of a run that was judged by a baseline as well.
-pub fn render_compared(report: &Report, comparison: Option<&Comparison>) -> String {
-    let Report { record, assessment, exit_code, .. } = *report;
+    let Report { record, assessment, comparison, exit_code, .. } = *report;
     let file = SummaryFile {
         version: VERSION,
         schema: SCHEMA,

@@ -11,7 +11,9 @@ use quick_junit::{
     NonSuccessKind, Property, Report as Suites, TestCase, TestCaseStatus, TestSuite,
 };
 
+use super::comparison::metrics;
 use super::failures::{self, Detail};
+use super::junit_status::{inconclusive, not_passed};
 use super::{Report, figures, plain, words};
 use crate::analysis::assessment::{Assessment, SloResult, SloStatus, Verdict};
 use crate::analysis::failures::FailuresSeen;
@@ -22,10 +24,16 @@ pub fn render(report: &Report) -> String {
     suite.set_time(judged(report.assessment));
     suite.add_properties(properties(report));
     suite.add_test_case(validity(report));
-    if report.assessment.verdict == Verdict::Regressed {
-        suite.add_test_case(regression(report));
-    }
     let scenario = words::scenario(report);
+    match report.comparison {
+        Some(comparison) => {
+            suite.add_test_cases(metrics::junit::cases(comparison, report.exit_code, &scenario));
+        }
+        None if report.assessment.verdict == Verdict::Regressed => {
+            suite.add_test_case(regression(report));
+        }
+        None => {}
+    }
     let slos = report.assessment.slos.iter();
     suite.add_test_cases(slos.map(|slo| objective(&scenario, report.exit_code, slo)));
     let mut suites = Suites::new("loadgate");
@@ -130,23 +138,6 @@ fn objective_status(exit_code: u8, slo: &SloResult) -> TestCaseStatus {
         SloStatus::Invalid => not_passed(NonSuccessKind::Error, "invalid", &message),
         SloStatus::Inconclusive => inconclusive(exit_code, &message),
     }
-}
-
-/// A failure, unless the caller lets inconclusive through.
-pub(super) fn inconclusive(exit_code: u8, message: &str) -> TestCaseStatus {
-    if exit_code != 0 {
-        return not_passed(NonSuccessKind::Failure, "inconclusive", message);
-    }
-    let mut status = TestCaseStatus::skipped();
-    status.set_type("inconclusive").set_message(message);
-    status
-}
-
-/// A failure or an error with its type.
-pub(super) fn not_passed(kind: NonSuccessKind, name: &str, message: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::non_success(kind);
-    status.set_type(name).set_message(message);
-    status
 }
 
 fn reasons(report: &Report) -> String {

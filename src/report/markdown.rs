@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use super::comparison::metrics;
+use super::escaping::{escaped, list};
 use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
 use crate::analysis::assessment::{Finding, SloResult, Summary, Verdict};
@@ -15,6 +17,7 @@ pub fn render(report: &Report) -> String {
     let sections = [
         heading(report),
         objectives(&report.assessment.slos),
+        against_baseline(report),
         steps(report),
         outcomes(report),
         failed_exchanges(&report.assessment.failures),
@@ -76,6 +79,10 @@ fn objective_row(slo: &SloResult) -> String {
         words::interval(slo),
         words::limit(slo),
     )
+}
+
+fn against_baseline(report: &Report) -> String {
+    report.comparison.map(metrics::markdown::render).unwrap_or_default()
 }
 
 fn steps(report: &Report) -> String {
@@ -190,37 +197,6 @@ fn footer(report: &Report) -> String {
     )
 }
 
-/// One item for each text, which keeps its lines.
-pub(super) fn list(texts: &[String]) -> String {
-    let item = |text: &String| {
-        let lines: Vec<String> = plain::lines(text).iter().map(|line| escaped(line)).collect();
-        format!("- {}\n", lines.join("<br>"))
-    };
-    texts.iter().map(item).collect()
-}
-
-/// A plain line with a backslash before all that Markdown or GitHub gives a meaning to.
-/// Colons and the dot of `www.` would make links; `$` formulas; `@` mentions.
-pub(super) fn escaped(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    for (place, c) in line.char_indices() {
-        let at_start = place == 0 && matches!(c, '-' | '+' | '=');
-        let in_web_name = c == '.' && out.to_ascii_lowercase().ends_with("www");
-        let in_number = matches!(c, '.' | ')')
-            && place > 0
-            && matches!(line.as_bytes().get(place + 1), None | Some(b' '))
-            && line[..place].chars().all(|digit| digit.is_ascii_digit());
-        let in_address = c == ':' && line[place..].starts_with("://");
-        let everywhere = matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~')
-            || matches!(c, '#' | '&' | '@' | '!' | '$' | '{' | '}');
-        if everywhere || at_start || in_web_name || in_number || in_address {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,23 +206,6 @@ mod tests {
     #[test]
     fn the_normal_run_reads_as_before() {
         golden::check("report-summary.md", &render(&sample_runs::normal().report()));
-    }
-
-    #[test]
-    fn names_become_neither_markup_nor_links() {
-        let cases = [
-            ("a|b", "a\\|b"),
-            ("`x` *y* _z_", "\\`x\\` \\*y\\* \\_z\\_"),
-            ("<script>", "\\<script\\>"),
-            ("https://evil.example www.evil.example", "https\\://evil.example www\\.evil.example"),
-            ("- item", "\\- item"),
-            ("1. item", "1\\. item"),
-            ("@someone #1 $x$", "\\@someone \\#1 \\$x\\$"),
-            ("p99 < 500ms", "p99 \\< 500ms"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(escaped(text), expected);
-        }
     }
 
     #[test]

@@ -14,12 +14,14 @@ mod aligned;
 pub mod baseline;
 pub mod chart;
 pub mod comparison;
+mod escaping;
 mod failures;
 mod figures;
 pub mod history;
 pub mod html;
 pub mod json;
 pub mod junit;
+mod junit_status;
 pub mod markdown;
 pub mod noise;
 pub(crate) mod plain;
@@ -29,6 +31,7 @@ pub mod terminal;
 mod words;
 
 use crate::analysis::assessment::Assessment;
+use crate::analysis::comparison::Comparison;
 use crate::record::run::RunRecord;
 
 /// Everything that a report is made of.
@@ -38,6 +41,8 @@ pub struct Report<'a> {
     pub record: &'a RunRecord,
     /// What analysis says about it.
     pub assessment: &'a Assessment,
+    /// Beside its baseline, if it was judged by one.
+    pub comparison: Option<&'a Comparison>,
     /// What the process ends with.
     pub exit_code: u8,
     /// Whether the target's own log lies beside the report.

@@ -134,8 +134,21 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("uuid", &["scenario/template.rs"], "`{{uuid}}`"),
     ("jiff", &["cli/folder.rs", "experiment/head.rs"], "when a run began"),
     ("plotters", &["report/chart/"], "drawing"),
-    ("maud", &["report/html/", "report/comparison/html.rs"], "HTML that escapes"),
-    ("quick_junit", &["report/junit.rs", "report/comparison/junit.rs"], "JUnit"),
+    (
+        "maud",
+        &["report/html/", "report/comparison/html.rs", "report/comparison/metrics/html.rs"],
+        "HTML that escapes",
+    ),
+    (
+        "quick_junit",
+        &[
+            "report/junit.rs",
+            "report/junit_status.rs",
+            "report/comparison/junit.rs",
+            "report/comparison/metrics/junit.rs",
+        ],
+        "JUnit",
+    ),
     ("unicode_width", &["report/plain.rs"], "columns of wide letters"),
     ("clap", &["cli/"], "arguments"),
     ("clap_complete", &["cli/"], "completions"),

@@ -245,8 +245,17 @@ fn a_run_is_judged_by_its_baseline() {
     // A generator that was held up says so; else one run is not enough to decide.
     let code = ran.status.code().unwrap();
     assert!(matches!(code, 5 | 6), "{}{}", stdout(&ran), stderr(&ran));
-    assert!(stdout(&ran).contains("against the baseline"), "{}", stdout(&ran));
-    let summary = support::summary(&support::latest(&here.join("out"), "stored"));
+    assert!(stdout(&ran).contains("Candidate ÷ baseline"), "{}", stdout(&ran));
+    let folder = support::latest(&here.join("out"), "stored");
+    for (file, shown) in [
+        ("report.html", "Candidate ÷ baseline"),
+        ("summary.md", "| metric | baseline | candidate |"),
+        ("junit.xml", "name=\"against the baseline\""),
+    ] {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        assert!(text.contains(shown), "{file}: {text}");
+    }
+    let summary = support::summary(&folder);
     assert_eq!(summary["exit_code"], code);
     assert_eq!(summary["comparison"]["settings"]["tolerance"], 0.08);
     assert_eq!(summary["comparison"]["metrics"].as_array().unwrap().len(), 2);
@@ -279,7 +288,7 @@ fn a_run_that_was_judged_by_a_baseline_says_the_same_when_rendered_again() {
     // The baseline goes on, with this very run in it.
     ends(&["baseline", "accept", text(&whole), "--file", FILE, "--force"], here, 0, &[]);
     fs::remove_file(whole.join("summary.json")).unwrap();
-    let again = ends(&["report", text(&folder)], here, code, &["against the baseline"]);
+    let again = ends(&["report", text(&folder)], here, code, &["Candidate ÷ baseline"]);
     assert_eq!(stdout(&again), stdout(&ran));
     assert_eq!(fs::read_to_string(whole.join("summary.json")).unwrap(), first);
     let file = folder.join("run.json");

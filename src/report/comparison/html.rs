@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::chart::{self, Chart};
-use super::{ComparisonReport, remarks, words};
-use crate::analysis::comparison::{Comparison, Look, MetricResult, Ruling, StepChange};
+use super::{ComparisonReport, metrics, words};
+use crate::analysis::comparison::{Comparison, Look, StepChange};
 use crate::report::html::{drawing, failed, page, sections};
 use crate::report::plain;
 
@@ -14,7 +14,7 @@ pub fn render(report: &ComparisonReport) -> String {
     let content = html! {
         (banner(report))
         main {
-            (metrics(comparison))
+            (metrics::html::render(comparison))
             (dropped(comparison))
             (charts(report))
             (looks(comparison))
@@ -44,51 +44,6 @@ fn banner(report: &ComparisonReport) -> Markup {
                 ": " (words::extent(comparison)) ", exit code " (report.exit_code)
             }
             (sections::list(&comparison.reasons))
-        }
-    }
-}
-
-fn metrics(comparison: &Comparison) -> Markup {
-    let heads = [
-        ("ruling", false),
-        ("metric", false),
-        ("baseline", true),
-        ("candidate", true),
-        ("ratio", true),
-        ("interval", true),
-    ];
-    let rows = html! { @for metric in &comparison.metrics { (metric_row(metric)) } };
-    html! {
-        section {
-            h2 { "Candidate ÷ baseline" }
-            @if comparison.metrics.is_empty() { p { "No metric was compared." } }
-            @else { (sections::table("metrics", &heads, &rows)) }
-            p.muted { (words::assurance(&comparison.settings)) }
-        }
-    }
-}
-
-fn class(ruling: Ruling) -> &'static str {
-    match ruling {
-        Ruling::Regressed => "status bad",
-        Ruling::Improved | Ruling::Pass => "status good",
-        Ruling::Inconclusive => "status doubt",
-    }
-}
-
-fn metric_row(metric: &MetricResult) -> Markup {
-    let class = if words::speaks(metric) { class(metric.ruling) } else { "muted" };
-    html! {
-        tr {
-            td class=(class) { (words::outcome_mark(metric)) " " (words::outcome(metric)) }
-            td.name {
-                (plain::line(&metric.name))
-                @if let Some(remarks) = remarks::remarks(metric) { div.muted { (remarks) } }
-            }
-            td.number { (words::value(metric.metric, metric.baseline)) }
-            td.number { (words::value(metric.metric, metric.candidate)) }
-            td.number { (words::estimate(metric.metric, metric.estimate)) }
-            td.number { (words::interval(metric.metric, metric.estimate)) }
         }
     }
 }
@@ -145,7 +100,7 @@ fn look_row(look: &Look) -> Markup {
             td.number { (number) }
             td.number { (seconds) }
             td.number { (requests) }
-            td class=(class(look.ruling)) { (gate) }
+            td class=(metrics::html::class(look.ruling)) { (gate) }
             td { (metrics) }
         }
     }

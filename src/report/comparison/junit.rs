@@ -8,9 +8,9 @@ use quick_junit::{
     NonSuccessKind, Property, Report as Suites, TestCase, TestCaseStatus, TestSuite,
 };
 
-use super::{ComparisonReport, remarks, words};
+use super::{ComparisonReport, metrics, words};
 use crate::analysis::assessment::Verdict;
-use crate::analysis::comparison::{MetricResult, Ruling};
+use crate::report::junit_status::not_passed;
 use crate::report::{junit, plain};
 
 /// The text of `junit.xml`.
@@ -20,8 +20,7 @@ pub fn render(report: &ComparisonReport) -> String {
     let mut suite = TestSuite::new(scenario.as_str());
     suite.add_properties(properties(report));
     suite.add_test_case(validity(report, &scenario));
-    let gated = comparison.metrics.iter().filter(|metric| metric.gates);
-    suite.add_test_cases(gated.map(|metric| gate(report, &scenario, metric)));
+    suite.add_test_cases(metrics::junit::cases(comparison, report.exit_code, &scenario));
     let slos = comparison.candidate.slos.iter();
     suite.add_test_cases(slos.map(|slo| junit::objective(&scenario, report.exit_code, slo)));
     let mut suites = Suites::new("loadgate");
@@ -44,7 +43,7 @@ fn validity(report: &ComparisonReport, scenario: &str) -> TestCase {
             TestCaseStatus::success()
         }
         verdict @ (Verdict::Invalid | Verdict::TargetLost) => {
-            junit::not_passed(NonSuccessKind::Failure, verdict.name(), &reasons(report))
+            not_passed(NonSuccessKind::Failure, verdict.name(), &reasons(report))
         }
     };
     let mut case = TestCase::new("comparison is valid", status);
@@ -58,37 +57,6 @@ fn validity(report: &ComparisonReport, scenario: &str) -> TestCase {
 fn reasons(report: &ComparisonReport) -> String {
     let reasons = report.comparison.reasons.iter();
     reasons.map(|reason| plain::line(reason)).collect::<Vec<_>>().join("; ")
-}
-
-fn gate(report: &ComparisonReport, scenario: &str, metric: &MetricResult) -> TestCase {
-    let name = format!("{} against the baseline", plain::line(&metric.name));
-    let mut case = TestCase::new(name, gate_status(report, metric));
-    case.set_classname(scenario);
-    case.set_system_out(gate_text(metric));
-    case
-}
-
-fn gate_status(report: &ComparisonReport, metric: &MetricResult) -> TestCaseStatus {
-    let text = gate_text(metric);
-    match (report.comparison.verdict, metric.ruling) {
-        (verdict @ (Verdict::Invalid | Verdict::TargetLost), _) => {
-            junit::not_passed(NonSuccessKind::Error, verdict.name(), &text)
-        }
-        (_, Ruling::Regressed) => junit::not_passed(NonSuccessKind::Failure, "regressed", &text),
-        (_, Ruling::Inconclusive) => junit::inconclusive(report.exit_code, &text),
-        (_, Ruling::Pass | Ruling::Improved) => TestCaseStatus::success(),
-    }
-}
-
-fn gate_text(metric: &MetricResult) -> String {
-    let found = format!(
-        "{}: baseline {}, candidate {}, ratio {}",
-        words::outcome(metric),
-        words::value(metric.metric, metric.baseline),
-        words::value(metric.metric, metric.candidate),
-        words::ratio_with_interval(metric.metric, metric.estimate),
-    );
-    remarks::remarks(metric).map_or(found.clone(), |remarks| format!("{found}; {remarks}"))
 }
 
 #[cfg(test)]

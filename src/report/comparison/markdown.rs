@@ -3,11 +3,10 @@
 
 use std::fmt::Write as _;
 
-use super::{ComparisonReport, remarks, words};
-use crate::analysis::comparison::{Comparison, MetricResult};
-use crate::report::markdown::{
-    escaped, failed_exchanges, findings, list, objectives, symbol, unknowns,
-};
+use super::{ComparisonReport, metrics, words};
+use crate::analysis::comparison::Comparison;
+use crate::report::escaping::{escaped, list};
+use crate::report::markdown::{failed_exchanges, findings, objectives, symbol, unknowns};
 use crate::report::plain;
 
 /// A comment that nobody scrolls through has no more steps.
@@ -18,7 +17,7 @@ pub fn render(report: &ComparisonReport) -> String {
     let comparison = report.comparison;
     let sections = [
         heading(report),
-        metrics(comparison),
+        metrics::markdown::render(comparison),
         dropped(comparison),
         steps(comparison),
         objectives(&comparison.candidate.slos),
@@ -41,39 +40,6 @@ fn heading(report: &ComparisonReport) -> String {
         let _ = write!(out, "\n{}", list(&comparison.reasons));
     }
     out
-}
-
-fn metrics(comparison: &Comparison) -> String {
-    if comparison.metrics.is_empty() {
-        return String::new();
-    }
-    let mut out = "| metric | baseline | candidate | ratio (interval) | ruling |\n\
-                   |---|---:|---:|---:|---|\n"
-        .to_owned();
-    for metric in &comparison.metrics {
-        out += &metric_row(metric);
-    }
-    let remarks = comparison.metrics.iter().filter_map(|metric| {
-        let remarks = remarks::remarks(metric)?;
-        Some(format!("- {}: {}\n", escaped(&words::short_of(metric)), escaped(&remarks)))
-    });
-    let remarks: String = remarks.collect();
-    if !remarks.is_empty() {
-        let _ = write!(out, "\n{remarks}");
-    }
-    out
-}
-
-fn metric_row(metric: &MetricResult) -> String {
-    format!(
-        "| {} | {} | {} | {} | {} {} |\n",
-        escaped(&plain::line(&metric.name)),
-        words::value(metric.metric, metric.baseline),
-        words::value(metric.metric, metric.candidate),
-        words::ratio_with_interval(metric.metric, metric.estimate),
-        words::outcome_mark(metric),
-        words::outcome(metric),
-    )
 }
 
 fn dropped(comparison: &Comparison) -> String {

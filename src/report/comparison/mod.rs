@@ -8,10 +8,10 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub(super) mod metrics;
 mod remarks;
 #[cfg(test)]
 mod samples;
-pub mod stored_table;
 pub mod terminal;
 mod words;
 

@@ -2,10 +2,9 @@
 //!
 //! One function per section; [`render`] only orders them.
 
-use super::{ComparisonReport, remarks, words};
-use crate::analysis::comparison::{Comparison, MetricResult, Ruling, StepChange};
+use super::{ComparisonReport, metrics, words};
+use crate::analysis::comparison::{Comparison, StepChange};
 use crate::report::terminal;
-use crate::report::terminal::paint::Paint;
 use crate::report::terminal::screen::{Screen, Style};
 use crate::report::terminal::table::{Cell, Column, Table};
 use crate::report::{plain, words as of_runs};
@@ -17,7 +16,7 @@ pub fn render(report: &ComparisonReport, style: Style) -> String {
     terminal::joined([
         headline(report, screen),
         arms(report, screen),
-        metrics(comparison, screen),
+        metrics::terminal::render(comparison, screen),
         dropped(comparison, screen),
         looks(comparison, screen),
         steps(comparison, screen),
@@ -27,14 +26,6 @@ pub fn render(report: &ComparisonReport, style: Style) -> String {
         terminal::unknowns(&comparison.limits_of_knowledge, screen),
         report_file(report) + &terminal::files(report.folder, report.exit_code, screen),
     ])
-}
-
-fn paint(ruling: Ruling) -> Paint {
-    match ruling {
-        Ruling::Regressed => Paint::Bad,
-        Ruling::Improved | Ruling::Pass => Paint::Good,
-        Ruling::Inconclusive => Paint::Doubt,
-    }
 }
 
 fn headline(report: &ComparisonReport, screen: Screen) -> String {
@@ -56,51 +47,10 @@ fn arms(report: &ComparisonReport, screen: Screen) -> String {
     facts.map(|(name, text)| screen.entry(name, &text)).collect()
 }
 
-fn metrics(comparison: &Comparison, screen: Screen) -> String {
-    if comparison.metrics.is_empty() {
-        return String::new();
-    }
-    let columns = vec![
-        Column::left(""),
-        Column::flexible("metric"),
-        Column::right("baseline").dropped(1),
-        Column::right("candidate").dropped(2),
-        Column::right("ratio"),
-        Column::right("interval"),
-        Column::left("ruling"),
-    ];
-    let mut table = Table::new(columns);
-    for metric in &comparison.metrics {
-        table.add(metric_row(metric));
-    }
-    let mut out =
-        screen.heading("Response time and errors, candidate ÷ baseline") + &table.render(screen);
-    for metric in &comparison.metrics {
-        if let Some(remarks) = remarks::remarks(metric) {
-            let name = words::short_of(metric);
-            out += &screen.paragraph("    ", &format!("{name}: {remarks}"));
-        }
-    }
-    out
-}
-
 /// What to open, where there is one.
 fn report_file(report: &ComparisonReport) -> String {
     let path = report.folder.map(plain::line);
     path.map(|path| format!("report     {path}/report.html\n")).unwrap_or_default()
-}
-
-fn metric_row(metric: &MetricResult) -> Vec<Cell> {
-    let paint = if words::speaks(metric) { paint(metric.ruling) } else { Paint::Dim };
-    vec![
-        Cell::painted(words::outcome_mark(metric), paint),
-        Cell::plain(words::short_of(metric)),
-        Cell::plain(words::value(metric.metric, metric.baseline)),
-        Cell::plain(words::value(metric.metric, metric.candidate)),
-        Cell::plain(words::estimate(metric.metric, metric.estimate).replace(" points", "")),
-        Cell::plain(words::interval(metric.metric, metric.estimate)),
-        Cell::painted(words::outcome(metric), paint),
-    ]
 }
 
 fn dropped(comparison: &Comparison, screen: Screen) -> String {

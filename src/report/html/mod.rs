@@ -10,6 +10,7 @@ pub(super) mod sections;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::{self, Chart, Width};
+use super::comparison::metrics;
 use super::{Report, words};
 
 const STYLE: &str = include_str!("style.css");
@@ -24,6 +25,7 @@ pub fn render(report: &Report) -> String {
         (sections::banner(report))
         main {
             (sections::objectives(report.assessment))
+            @if let Some(comparison) = report.comparison { (metrics::html::render(comparison)) }
             (sections::findings(&report.assessment.findings))
             (charts(report))
             (sections::steps(report))

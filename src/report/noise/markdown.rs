@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::{NoiseReport, words};
 use crate::record::noise::NoiseFile;
-use crate::report::markdown::{escaped, list, unknowns};
+use crate::report::escaping::{escaped, list};
+use crate::report::markdown::unknowns;
 use crate::report::plain;
 
 /// The text of `summary.md`.

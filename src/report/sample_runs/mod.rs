@@ -38,6 +38,7 @@ impl OwnedReport {
         Report {
             record: &self.record,
             assessment: &self.assessment,
+            comparison: None,
             exit_code: self.exit_code,
             has_log: false,
             folder: self.folder.as_deref(),

@@ -13,6 +13,7 @@ use paint::Paint;
 use screen::{Screen, Style};
 use table::{Cell, Column, Table};
 
+use super::comparison::metrics;
 use super::failures::{self, Detail};
 use super::{Report, figures, plain, words};
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus, Summary, Verdict};
@@ -24,6 +25,7 @@ pub fn render(report: &Report, style: Style) -> String {
     let sections = [
         headline(report, screen),
         objectives(&report.assessment.slos, screen),
+        against_baseline(report, screen),
         steps(report, screen),
         outcomes(report, screen),
         failed_exchanges(&report.assessment.failures, screen),
@@ -130,6 +132,11 @@ fn objective_row(slo: &SloResult) -> Vec<Cell> {
         Cell::plain(words::limit(slo)),
         Cell::painted(words::status(slo.status), paint),
     ]
+}
+
+fn against_baseline(report: &Report, screen: Screen) -> String {
+    let beside = |comparison| metrics::terminal::render(comparison, screen);
+    report.comparison.map(beside).unwrap_or_default()
 }
 
 fn steps(report: &Report, screen: Screen) -> String {
