@@ -6,7 +6,9 @@
 //! that says something else the comparison is invalid.
 
 use crate::analysis::assess::assess;
-use crate::analysis::assessment::{Assessment, Finding, Severity, Times as Figures, Verdict};
+use crate::analysis::assessment::{
+    Assessment, Finding, Severity, SloResult, SloStatus, Times as Figures, Verdict,
+};
 use crate::analysis::audit;
 use crate::analysis::comparison::{
     ArmCurves, Comparison, Look, MetricResult, Paired, RatioSeries, Ruling, StepChange,
@@ -236,7 +238,7 @@ fn decided(
     findings: &[Finding],
     ruling: Ruling,
 ) -> Verdict {
-    let mut grounds = verdict::of_compared(candidate, ruling);
+    let mut grounds = verdict::of_duet(candidate, ruling);
     let is_void = findings.iter().any(|finding| finding.severity == Severity::Invalidates);
     grounds.extend(is_void.then_some(Ground::Void));
     grounds.extend(match duet.file.end {
@@ -263,14 +265,29 @@ fn reasons(
     }
     let voiding = findings.iter().filter(|finding| finding.severity == Severity::Invalidates);
     reasons.extend(voiding.map(|finding| finding.evidence.clone()));
-    if candidate.verdict != Verdict::Pass {
-        reasons.extend(candidate.reasons.iter().map(|reason| format!("candidate: {reason}")));
+    let own = candidate.reasons.iter().map(|reason| format!("candidate: {reason}"));
+    let own = own.filter(|_| candidate.verdict != Verdict::Pass);
+    let of_gate = of_gate(metrics, &duet.file.settings);
+    if verdict == Verdict::Pass {
+        reasons.extend(of_gate.into_iter().chain(own));
+        reasons.extend(looks_met(candidate));
+    } else {
+        reasons.extend(own.chain(of_gate));
     }
-    reasons.extend(of_gate(metrics, &duet.file.settings));
     if verdict == Verdict::Pass && candidate.slos.is_empty() {
         reasons.push("no objective was judged: the scenario has none".to_owned());
     }
     reasons
+}
+
+/// What a pass says of objectives that it does not wait for.
+fn looks_met(candidate: &Assessment) -> Option<String> {
+    let is_open = |slo: &SloResult| slo.status == SloStatus::Inconclusive;
+    candidate.slos.iter().any(is_open).then(|| {
+        "an objective that looks met and wants more requests does not hold up a duet; `loadgate run` \
+         judges it"
+            .to_owned()
+    })
 }
 
 fn limits(metrics: &[MetricResult], forecast: &[String]) -> Vec<String> {

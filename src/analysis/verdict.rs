@@ -57,9 +57,21 @@ pub fn of_run(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<Gr
     ])
 }
 
-/// Those of a candidate that was compared.
+/// Those of a run that was compared with a stored baseline.
 pub fn of_compared(candidate: &Assessment, ruling: Ruling) -> Vec<Ground> {
-    let is_open = ruling == Ruling::Inconclusive || leaves_open(candidate);
+    with_ruling(candidate, ruling, leaves_open(candidate))
+}
+
+/// Those of a duet's candidate. A duet asks whether it is slower: an objective that looks met and
+/// wants more requests than that answer does not hold it up.
+pub fn of_duet(candidate: &Assessment, ruling: Ruling) -> Vec<Ground> {
+    let is_open = |slo: &SloResult| slo.status == SloStatus::Inconclusive && !slo.looks_met();
+    let withheld = has_withheld(candidate) || candidate.slos.iter().any(is_open);
+    with_ruling(candidate, ruling, withheld)
+}
+
+fn with_ruling(candidate: &Assessment, ruling: Ruling, is_open: bool) -> Vec<Ground> {
+    let is_open = is_open || ruling == Ruling::Inconclusive;
     that_hold([
         (candidate.verdict == Verdict::TargetLost, Ground::Lost),
         (candidate.verdict == Verdict::Invalid, Ground::Void),
@@ -76,8 +88,12 @@ fn that_hold(grounds: impl IntoIterator<Item = (bool, Ground)>) -> Vec<Ground> {
 /// Whether a candidate by itself is undecided for another reason than that nothing was asked
 /// of it.
 fn leaves_open(candidate: &Assessment) -> bool {
-    let withheld = || candidate.findings.iter().any(|it| it.severity == Severity::Withholds);
-    candidate.verdict == Verdict::Inconclusive && (!candidate.slos.is_empty() || withheld())
+    let is_open = !candidate.slos.is_empty() || has_withheld(candidate);
+    candidate.verdict == Verdict::Inconclusive && is_open
+}
+
+fn has_withheld(candidate: &Assessment) -> bool {
+    candidate.findings.iter().any(|it| it.severity == Severity::Withholds)
 }
 
 /// Why, most important first.
@@ -148,6 +164,37 @@ fn cut_short(facts: &Facts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::assess::assess;
+    use crate::analysis::sample_records::{self, Requests};
+
+    /// Of a minute with 100 requests a second, so many seconds with ten slow ones each.
+    #[track_caller]
+    fn check(slow_seconds: u32, as_run: Verdict, in_duet: Verdict) {
+        let mut record = sample_records::run(60, 100.0);
+        sample_records::add(&mut record, 0..60, &[Requests::ok(90, 20_000)]);
+        let slow = |second: &u32| second % 7 == 3 && second / 7 < slow_seconds;
+        sample_records::add(&mut record, (0..60).filter(|s| !slow(s)), &[Requests::ok(10, 20_000)]);
+        sample_records::add(&mut record, (0..60).filter(slow), &[Requests::ok(10, 900_000)]);
+        let candidate = assess(&record);
+        assert_eq!(candidate.verdict, as_run, "{:?}", candidate.reasons);
+        assert_eq!(decide(of_compared(&candidate, Ruling::Pass)), as_run);
+        assert_eq!(decide(of_duet(&candidate, Ruling::Pass)), in_duet);
+        assert_eq!(decide(of_duet(&candidate, Ruling::Inconclusive)), in_duet.max_open());
+    }
+
+    impl Verdict {
+        /// The same where the comparison is open.
+        fn max_open(self) -> Verdict {
+            if self == Verdict::Pass { Verdict::Inconclusive } else { self }
+        }
+    }
+
+    #[test]
+    fn an_objective_that_looks_met_does_not_hold_up_a_duet() {
+        check(0, Verdict::Pass, Verdict::Pass);
+        check(4, Verdict::Inconclusive, Verdict::Pass);
+        check(8, Verdict::Inconclusive, Verdict::Inconclusive);
+    }
 
     #[test]
     fn of_several_grounds_the_gravest_decides() {
