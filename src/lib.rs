@@ -79,7 +79,8 @@
 //! 18. Counts and histograms agree, by step and second; a record in which they do not is
 //!     refused.
 //!
-//! `tests/it/architecture.rs` fails when the order of the modules, 8, 9 or 15 is broken.
+//! `tests/it/architecture.rs` fails when the order of the modules, 8, 9 or 15 is broken,
+//! `tests/it/circles.rs` when two files use each other.
 #![warn(missing_docs)]
 // The documentation is for those who change the crate: they build it with private items.
 #![allow(rustdoc::private_intra_doc_links)]
