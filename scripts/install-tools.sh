@@ -31,10 +31,15 @@ by_npm() { # by_npm COMMAND
     ln -sf "../npm/node_modules/.bin/$1" "$folder/bin/$1" || missing+=("$1 (npm install $1)")
 }
 
-by_go() { # by_go COMMAND MODULE
-  [ -x "$folder/bin/$1" ] && return
-  command -v go >/dev/null || { missing+=("$1 (go is not there: https://go.dev/dl)"); return; }
-  GOBIN="$folder/bin" go install "$2" || missing+=("$1 (go install $2)")
+by_go() { # by_go COMMAND MODULE...    the first of them that can be had
+  local command=$1 module
+  shift
+  [ -x "$folder/bin/$command" ] && return
+  command -v go >/dev/null || { missing+=("$command (go is not there: https://go.dev/dl)"); return; }
+  for module in "$@"; do
+    GOBIN="$folder/bin" go install "$module" && return
+  done
+  missing+=("$command (go install $1)")
 }
 
 by_apt nginx nginx-light
@@ -43,7 +48,7 @@ by_apt h2load nghttp2-client
 by_apt hey hey
 by_npm autocannon
 by_cargo oha
-by_go k6 go.k6.io/k6/v2@latest
+by_go k6 go.k6.io/k6/v2@latest go.k6.io/k6@latest
 by_go vegeta github.com/tsenart/vegeta/v12@latest
 by_go nats-server github.com/nats-io/nats-server/v2@latest
 
