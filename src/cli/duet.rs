@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::analysis::compare::compare;
 use crate::cli::args::ReportArgs;
@@ -13,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::output;
 use crate::experiment::arm::ArmSource;
-use crate::experiment::duet::{Duet, DuetError};
+use crate::experiment::duet::{Course as Time, Duet, DuetError};
 use crate::experiment::segment_load::describe;
 use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateMetric};
 use crate::report::plain;
@@ -53,7 +54,13 @@ pub fn duet(args: &DuetArgs) -> Exit {
         settings.metrics.push(GateMetric::CpuPerRequest);
     }
     let course = Course {
-        plan: plan.unwrap_or_else(|| describe(&scenario.load, &settings)),
+        plan: plan.unwrap_or_else(|| {
+            let pilot = match time {
+                Time::Fixed(pilot) => pilot,
+                Time::Within(_) => Duration::ZERO,
+            };
+            describe(&scenario.load, &settings, pilot)
+        }),
         scenario,
         sources: [baseline, candidate],
         settings,

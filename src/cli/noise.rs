@@ -34,7 +34,7 @@ pub fn noise(args: &NoiseArgs) -> Exit {
 fn course(args: &NoiseArgs) -> Result<Course<'_>, Exit> {
     let scenario = scenario(&args.scenario, &args.course)?;
     let settings = settings(&args.gate, args.segments, &args.course, &scenario)?;
-    let one = describe(&scenario.load, &settings);
+    let one = describe(&scenario.load, &settings, args.course.pilot());
     Ok(Course {
         plan: format!("{} duets of the target against itself; each {one}", args.duets),
         scenario,

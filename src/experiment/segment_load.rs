@@ -90,18 +90,23 @@ pub(super) fn requests_per_iteration(scenario: &Scenario) -> f64 {
 }
 
 /// `5 segments of 60 s after 10 s of warm-up, at most 5m50s`.
-pub fn describe(load: &Load, settings: &GateSettings) -> String {
+pub fn describe(load: &Load, settings: &GateSettings, pilot: Duration) -> String {
     let of = |warmup| -> Duration {
         load.stages.iter().filter(|stage| stage.warmup == warmup).map(|stage| stage.length).sum()
     };
     let all = load.length() * settings.looks;
-    format!(
-        "at most {} segments of {} after {} of warm-up, {} in all",
+    let segments = format!(
+        "at most {} segment{} of {} after {} of warm-up, {} in all",
         settings.looks,
+        if settings.looks == 1 { "" } else { "s" },
         format_duration(of(false)),
         format_duration(of(true)),
         format_duration(all)
-    )
+    );
+    if pilot.is_zero() {
+        return segments;
+    }
+    format!("{segments}, and a pilot of {} before them", format_duration(of(true) + pilot))
 }
 
 #[cfg(test)]

@@ -208,7 +208,8 @@ impl Worker {
     /// do, and where no answer has to be read at once.
     fn sleeps_until(&self, next: Moment, now: Moment) -> Option<Moment> {
         let patient = || self.patience.is_patient().then(|| self.unread_until(next, now));
-        self.pace.rest(now).or_else(patient)
+        // Who waits for a connection waits for an answer.
+        self.pace.rest(now).filter(|_| self.queue.is_empty()).or_else(patient)
     }
 
     /// When answers are read that nobody waits for: with what is due next, or soon.

@@ -115,7 +115,9 @@ mod linux {
             let under_way = || self.lanes.iter().filter(|lane| !lane.is_done);
             let is_patient = || under_way().all(|lane| lane.worker.patience.is_patient());
             let soonest = || under_way().map(|lane| lane.worker.unread_until(next, now)).min();
-            self.pace.rest(now).or_else(|| if is_patient() { soonest() } else { None })
+            let has_queue = || under_way().any(|lane| !lane.worker.queue.is_empty());
+            let rest = self.pace.rest(now).filter(|_| !has_queue());
+            rest.or_else(|| if is_patient() { soonest() } else { None })
         }
     }
 

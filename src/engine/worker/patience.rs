@@ -13,6 +13,10 @@
 //!   the first byte's would be lost), or end with the connection (the kernel stamps no end).
 //!
 //! How a step's answers are is seen in its first ones, and in one of so many later on.
+//!
+//! What follows an answer on its connection, the connection's end or bytes that nobody asked for,
+//! would be read together with it, and the stamp is that of what comes last. So where a target
+//! does that, the next answers are all read at once, whatever the step.
 
 use crate::scenario::model::{Action, Flow, StepId};
 
@@ -29,6 +33,11 @@ const LONG_BODY: u64 = 32 * 1024;
 /// From the first byte to the last, in nanoseconds: a longer one shows in the first byte's time.
 const IN_PIECES: u64 = 100_000;
 
+/// So many answers are read at once after one that something followed.
+const WARY: u32 = 64;
+/// What comes so soon after an answer follows it, in nanoseconds.
+pub(super) const SOON: u64 = 3 * UNREAD;
+
 /// How an answer came.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manner {
@@ -38,6 +47,8 @@ pub(super) struct Manner {
     pub(super) spread: u64,
     /// Whether the end of the connection was its end.
     pub(super) ends_by_close: bool,
+    /// Whether something follows it: an end that has come or was announced, or more bytes.
+    pub(super) is_followed: bool,
 }
 
 /// What a worker knows of how answers come.
@@ -47,6 +58,8 @@ pub(super) struct Patience {
     is_stamped: bool,
     /// Requests under way whose answers are read at once.
     hurried: usize,
+    /// Answers that are still read at once because something may follow them.
+    wary: u32,
     habits: Vec<Habit>,
 }
 
@@ -60,12 +73,12 @@ struct Habit {
 impl Patience {
     /// For so many steps.
     pub(super) fn new(is_stamped: bool, steps: usize) -> Patience {
-        Patience { is_stamped, hurried: 0, habits: vec![Habit::default(); steps] }
+        Patience { is_stamped, hurried: 0, wary: 0, habits: vec![Habit::default(); steps] }
     }
 
     /// Whether no answer has to be read at once.
     pub(super) fn is_patient(&self) -> bool {
-        self.is_stamped && self.hurried == 0
+        self.is_stamped && self.hurried == 0 && self.wary == 0
     }
 
     /// A step is asked for; whether its answer has to be read at once.
@@ -79,6 +92,15 @@ impl Patience {
     pub(super) fn learn(&mut self, step: StepId, manner: Manner) {
         let needs_it = manner.ends_by_close || manner.body > LONG_BODY || manner.spread > IN_PIECES;
         self.habits[step.index()].is_hurried |= needs_it;
+        self.wary = self.wary.saturating_sub(1);
+        if manner.is_followed {
+            self.beware();
+        }
+    }
+
+    /// Something has followed an answer within moments.
+    pub(super) fn beware(&mut self) {
+        self.wary = WARY;
     }
 
     /// One more answer that has to be read at once.
@@ -106,7 +128,7 @@ mod tests {
     use super::*;
 
     const STEP: StepId = StepId(0);
-    const PLAIN: Manner = Manner { body: 900, spread: 0, ends_by_close: false };
+    const PLAIN: Manner = Manner { body: 900, spread: 0, ends_by_close: false, is_followed: false };
 
     /// How many of the next hundred answers are read at once after some of a kind.
     fn hurried(manner: Manner) -> usize {
@@ -133,6 +155,19 @@ mod tests {
         ] {
             assert_eq!(hurried(manner), 96, "{manner:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_something_follows_makes_it_wary_for_a_while() {
+        let mut patience = Patience::new(true, 1);
+        patience.learn(STEP, Manner { is_followed: true, ..PLAIN });
+        for _ in 0..WARY {
+            assert!(!patience.is_patient());
+            patience.learn(STEP, PLAIN);
+        }
+        assert!(patience.is_patient());
+        patience.beware();
+        assert!(!patience.is_patient());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::engine::poller::Ready;
 use crate::engine::request::{Prepared, Unsendable};
 use crate::engine::socket::{Received, Socket};
 use crate::engine::worker::Worker;
-use crate::engine::worker::patience::Manner;
+use crate::engine::worker::patience::{Manner, SOON};
 use crate::http1::response::{Expected, Fed};
 use crate::record::outcome::{Cause, Outcome};
 use crate::scenario::template::Values;
@@ -90,7 +90,10 @@ impl Worker {
         match connection.state {
             State::Connecting(since, iteration) => self.connected(key, since, iteration),
             State::Busy(_) => self.serve_busy(key, ready),
-            State::Idle(_) if ready.readable || ready.closed => {
+            State::Idle(since) if ready.readable || ready.closed => {
+                if self.clock.now().since(since) < SOON {
+                    self.patience.beware();
+                }
                 self.connections.close_ended(key);
                 self.serve_queue();
             }
@@ -312,7 +315,7 @@ impl Worker {
         let status = connection.response.status().unwrap_or_default();
         let codings = connection.response.codings();
         let ending = classify::answered(&self.plan.scenario.step(step).expect, status);
-        let manner = connection.manner();
+        let manner = connection.manner(is_clean);
         self.patience.learn(step, manner);
         let mut sample = self.sample(key, iteration, ending);
         if sample.ended.since(sample.intended) > sample.limit {
@@ -347,12 +350,13 @@ impl Worker {
 
 impl Connection {
     /// How the answer came that has just been read to its end.
-    fn manner(&self) -> Manner {
+    fn manner(&self, is_clean: bool) -> Manner {
         let times = &self.times;
         Manner {
             body: self.response.body_bytes(),
             spread: times.last_byte.since(times.first_byte.unwrap_or(times.last_byte)),
             ends_by_close: self.response.ends_by_close(),
+            is_followed: !is_clean || !self.is_reusable(),
         }
     }
 
@@ -379,13 +383,19 @@ fn is_not_yet(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::io::Write as _;
     use std::net::TcpListener;
     use std::thread;
     use std::time::Duration;
 
     use super::*;
     use crate::engine::worker::TICK;
+    #[cfg(target_os = "linux")]
+    use crate::engine::worker::patience::Patience;
     use crate::engine::worker::scene::worker;
+    #[cfg(target_os = "linux")]
+    use crate::engine::worker::scene::{ANSWER, Scene};
     use crate::schedule::Arrival;
 
     #[test]
@@ -408,5 +418,54 @@ mod tests {
         assert!(connect <= TICK, "{connect} ns are the target's");
         let held = worker.connections.find(key).unwrap().times.held;
         assert!(held >= 10 * TICK, "{held} ns are the worker's");
+    }
+
+    /// A worker that has had enough answers to leave the next ones unread, were they plain.
+    #[cfg(target_os = "linux")]
+    fn after_plain_answers() -> (Scene, std::net::TcpStream) {
+        let mut scene = Scene::asking("GET /");
+        scene.worker.patience = Patience::new(true, 1);
+        let mut other = scene.used();
+        for _ in 0..8 {
+            answer(&mut scene, &mut other, ANSWER);
+        }
+        (scene, other)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn answer(scene: &mut Scene, other: &mut std::net::TcpStream, bytes: &[u8]) {
+        scene.arrive();
+        scene.read_request(other);
+        other.write_all(bytes).unwrap();
+        scene.until(|worker| worker.iterations.is_empty());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn plain_answers_may_lie_unread() {
+        let (scene, _other) = after_plain_answers();
+        assert!(scene.worker.patience.is_patient());
+    }
+
+    /// Its stamp would be that of the end, or of what follows, were both read at once.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn after_an_answer_that_something_follows_the_next_ones_are_read_at_once() {
+        for bytes in [
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok\r\n",
+        ] {
+            let (mut scene, mut other) = after_plain_answers();
+            answer(&mut scene, &mut other, bytes.as_bytes());
+            assert!(!scene.worker.patience.is_patient(), "{bytes}");
+        }
+        // A machine that stands still just then makes an end look late.
+        let is_wary = (0..20).any(|_| {
+            let (mut scene, other) = after_plain_answers();
+            drop(other);
+            scene.until(|worker| worker.connections.open() == 0);
+            !scene.worker.patience.is_patient()
+        });
+        assert!(is_wary, "an end that nobody announced");
     }
 }
