@@ -149,17 +149,6 @@ pub struct SloResult {
     pub note: Option<String>,
 }
 
-impl SloResult {
-    /// Whether the measured value is on the good side of the limit, however sure that is.
-    pub fn looks_met(&self) -> bool {
-        match self.measured {
-            None => false,
-            Some(Measured::Millis(found) | Measured::BadShare(found)) => found <= self.limit,
-            Some(Measured::GoodShare(found) | Measured::GoodWindows(found)) => found >= self.limit,
-        }
-    }
-}
-
 /// A measured value with its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -11,14 +11,14 @@ use crate::analysis::assessment::{
 };
 use crate::analysis::audit;
 use crate::analysis::comparison::{
-    ArmCurves, Comparison, Look, MetricResult, Paired, RatioSeries, Ruling, StepChange,
+    ArmCurves, Comparison, Look, MetricResult, Paired, Ruling, StepChange,
 };
 use crate::analysis::finding::finding;
 use crate::analysis::gate;
 use crate::analysis::gate::drift;
-use crate::analysis::gate::series::{Measured, pieces};
 use crate::analysis::pairing::{self, Times};
 use crate::analysis::pooled::{self, Pool};
+use crate::analysis::ratios::over_time;
 use crate::analysis::reasons::of_gate;
 use crate::analysis::series;
 use crate::analysis::unanswered;
@@ -348,44 +348,6 @@ fn step(name: &str, baseline: &Pool, candidate: &Pool) -> StepChange {
         change: p95.filter(|(base, _)| *base > 0.0).map(|(base, cand)| cand / base),
         sees_from: None,
     }
-}
-
-fn over_time(paired: &Paired, metrics: &[MetricResult]) -> RatioSeries {
-    let shares: Vec<f64> = metrics
-        .iter()
-        .filter_map(|metric| match (metric.metric, &metric.step) {
-            (GateMetric::ResponseTime(share), None) => Some(share),
-            (
-                GateMetric::ResponseTime(_)
-                | GateMetric::ErrorRate
-                | GateMetric::CpuPerRequest
-                | GateMetric::SlowRequests,
-                _,
-            ) => None,
-        })
-        .collect();
-    let measured = Measured::new(paired, paired.segments.len());
-    let width = shares.iter().map(|share| measured.interval_width(*share)).max().unwrap_or(2);
-    let mut starts = Vec::new();
-    let mut before = 0;
-    for (segment, seconds) in paired.segments.iter().enumerate() {
-        let of = |at: std::ops::Range<usize>| ((before + at.start) as u32, segment as u32);
-        starts.extend(pieces(seconds.len(), width).map(of));
-        before += seconds.len();
-    }
-    let ratios = |share: f64| {
-        let all = paired.segments.iter().flat_map(|seconds| {
-            pieces(seconds.len(), width).map(|at| measured_ratio(&seconds[at], share))
-        });
-        (share, all.collect())
-    };
-    RatioSeries { width: width as u32, starts, ratios: shares.into_iter().map(ratios).collect() }
-}
-
-fn measured_ratio(seconds: &[crate::analysis::comparison::Pair], share: f64) -> Option<f64> {
-    let one = Paired { segments: vec![seconds.to_vec()], ..Paired::default() };
-    let measured = Measured::new(&one, 1);
-    measured.log_pooled_ratio(share, None).map(f64::exp)
 }
 
 fn curves(arms: &Arms) -> ArmCurves {

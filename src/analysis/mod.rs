@@ -37,6 +37,7 @@ pub mod plan;
 pub mod pooled;
 pub mod power;
 pub mod prediction;
+pub mod ratios;
 pub mod reasons;
 #[cfg(test)]
 mod sample_records;

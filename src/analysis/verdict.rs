@@ -5,7 +5,9 @@
 //! other one is missed beyond doubt. A step that was never tried rules out a pass, and nothing
 //! worse. A candidate that has no objective at all is decided by its comparison alone.
 
-use crate::analysis::assessment::{Assessment, Finding, Severity, SloResult, SloStatus, Verdict};
+use crate::analysis::assessment::{
+    Assessment, Finding, Measured, Severity, SloResult, SloStatus, Verdict,
+};
 use crate::analysis::comparison::Ruling;
 use crate::analysis::ended;
 use crate::analysis::facts::Facts;
@@ -65,9 +67,18 @@ pub fn of_compared(candidate: &Assessment, ruling: Ruling) -> Vec<Ground> {
 /// Those of a duet's candidate. A duet asks whether it is slower: an objective that looks met and
 /// wants more requests than that answer does not hold it up.
 pub fn of_duet(candidate: &Assessment, ruling: Ruling) -> Vec<Ground> {
-    let is_open = |slo: &SloResult| slo.status == SloStatus::Inconclusive && !slo.looks_met();
+    let is_open = |slo: &SloResult| slo.status == SloStatus::Inconclusive && !looks_met(slo);
     let withheld = has_withheld(candidate) || candidate.slos.iter().any(is_open);
     with_ruling(candidate, ruling, withheld)
+}
+
+/// Whether the measured value is on the good side of the limit, however sure that is.
+fn looks_met(slo: &SloResult) -> bool {
+    match slo.measured {
+        None => false,
+        Some(Measured::Millis(found) | Measured::BadShare(found)) => found <= slo.limit,
+        Some(Measured::GoodShare(found) | Measured::GoodWindows(found)) => found >= slo.limit,
+    }
 }
 
 fn with_ruling(candidate: &Assessment, ruling: Ruling, is_open: bool) -> Vec<Ground> {
