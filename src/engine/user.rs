@@ -1,4 +1,4 @@
-//! Virtual users: who iterations through flows, and what they remember.
+//! Virtual users: who walks through flows, and what they remember.
 //!
 //! An arrival takes the user that was idle last, or a new one if all are busy, so
 //! there are as many users as iterations ever ran at once.

@@ -50,7 +50,7 @@ impl Worker {
         self.proceed(iteration);
     }
 
-    /// The flow that an iteration iterations, by its weight.
+    /// The flow that an iteration walks through, by its weight.
     fn pick_flow(&self, choices: &mut Choices) -> usize {
         let flows = &self.plan.scenario.flows;
         let total: u64 = flows.iter().map(|flow| u64::from(flow.weight)).sum();
@@ -152,7 +152,7 @@ impl Worker {
         if self.is_over(at) {
             return self.end(key, false);
         }
-        self.alarms.set(Wait { at, iteration: key, ticket });
+        self.timers.set(Wait { at, iteration: key, ticket });
     }
 
     /// Thinking is over.
@@ -211,7 +211,7 @@ impl Worker {
         self.place(key, begun);
     }
 
-    /// The answer to a iteration's request has to be read at once.
+    /// The answer to an iteration's request has to be read at once.
     pub(super) fn hurry(&mut self, key: usize) {
         if !std::mem::replace(&mut self.iterations[key].attempt.is_hurried, true) {
             self.patience.hurry();
@@ -257,7 +257,7 @@ impl Worker {
         self.users.give_back(iteration.user);
     }
 
-    /// The sample of a iteration's request that has no connection.
+    /// The sample of an iteration's request that has no connection.
     pub(super) fn sample_without_connection(&self, key: usize, ending: Ending) -> Sample {
         self.sample_ended(key, ending, self.clock.now())
     }

@@ -98,7 +98,7 @@ struct Worker {
     queue: std::collections::VecDeque<(usize, u64)>,
     users: Users,
     ledger: Ledger,
-    alarms: Timers,
+    timers: Timers,
     limits: Limits,
     tickets: u64,
     tick: Moment,
@@ -142,7 +142,7 @@ impl Worker {
             queue: std::collections::VecDeque::new(),
             users: Users::new(&scenario, index, plan.workers, most),
             ledger: Ledger::default(),
-            alarms: Timers::default(),
+            timers: Timers::default(),
             limits: Limits::new(scenario.steps.len()),
             tickets: 0,
             tick: Moment(TICK),
@@ -224,7 +224,7 @@ impl Worker {
         arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
         now: Moment,
     ) -> (usize, Option<Moment>) {
-        while let Some(wait) = self.alarms.take(now) {
+        while let Some(wait) = self.timers.take(now) {
             self.wake(wait);
         }
         let started = self.start_due(arrivals, now);
@@ -233,7 +233,7 @@ impl Worker {
         }
         let is_behind = started == BURST;
         let arrival = arrivals.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
-        let next = [arrival, self.alarms.next(), Some(self.tick)];
+        let next = [arrival, self.timers.next(), Some(self.tick)];
         (started, next.into_iter().flatten().min().filter(|_| !is_behind))
     }
 
@@ -321,7 +321,7 @@ impl Worker {
             self.miss(arrival, now);
         }
         self.closing = true;
-        while let Some(wait) = self.alarms.take(Moment(u64::MAX)) {
+        while let Some(wait) = self.timers.take(Moment(u64::MAX)) {
             self.wake(wait);
         }
     }
@@ -373,5 +373,19 @@ mod tests {
         scene.until(|worker| worker.iterations.is_empty());
         let outcomes: Vec<Outcome> = scene.ended().iter().map(|sample| sample.outcome).collect();
         assert_eq!(outcomes, [Outcome::Ok]);
+    }
+
+    /// It would be charged to the target.
+    #[test]
+    fn a_busy_worker_does_not_rest_while_requests_wait_for_a_connection() {
+        let mut worker = Scene::asking("GET /").worker;
+        let now = Moment(300_000_000);
+        for stretch in 0..30 {
+            worker.pace.did(200, Moment(stretch * TICK));
+        }
+        let next = Moment(now.0 + 5 * TICK);
+        assert!(worker.sleeps_until(next, now).is_some(), "it is busy");
+        worker.queue.push_back((0, 1));
+        assert_eq!(worker.sleeps_until(next, now), None);
     }
 }

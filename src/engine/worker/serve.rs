@@ -31,7 +31,7 @@ enum Reading {
 }
 
 impl Worker {
-    /// Finds a connection for a iteration's request: an idle one, a new one, or a place in the
+    /// Finds a connection for an iteration's request: an idle one, a new one, or a place in the
     /// queue.
     pub(super) fn place(&mut self, iteration: usize, since: Moment) {
         self.demand.ask();
@@ -159,7 +159,7 @@ impl Worker {
         }
     }
 
-    /// Writes a iteration's request on a connection that is ready for it.
+    /// Writes an iteration's request on a connection that is ready for it.
     fn send(&mut self, key: ConnectionKey, iteration: usize, ready: Moment) {
         self.iterations[iteration].place = Place::On(key);
         let step = self.iterations[iteration].attempt.step;
