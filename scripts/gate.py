@@ -6,7 +6,7 @@ spins on one of the cores. Only the seed differs from duet to duet.
     cargo build --release && npm ci --prefix examples/fastify-orders
     python3 scripts/gate.py [--same=30] [--cpu10=20] [--service15=20] [--frozen=10] [--step=10]
                             [--same+neighbour=10] [--service15+neighbour=10] [--k6=0]
-                            [--file=target/tally/gate.jsonl] [--keep=FOLDER] [--update]
+                            [--file=target/tally/gate.jsonl] [--keep=FOLDER] [--any-build] [--update]
 
     same        the API with itself
     cpu10       10 % more CPU time per request
@@ -20,7 +20,9 @@ as Node's timers count whole milliseconds. A duet takes 2 to 14 minutes, all of 
 hours. Each is a line in the file; what is there already with the same calibration and by the
 same binary is not done again, so the script can be ended at any time and goes on where it was.
 With every duet done it only prints the tables. If the binary is built anew meanwhile, it ends:
-put a copy aside and name it with LOADGATE. --keep keeps the duets' folders.
+put a copy aside and name it with LOADGATE. --keep keeps the duets' folders. --any-build counts
+what earlier builds did too, where the way they judge is the same; the text then says how many
+duets each build played.
 
 In the tables a pass may be an improvement, and other is an invalid comparison, a lost target,
 or no end within 15 minutes. Objectives that were missed show in the exit codes only.
@@ -52,6 +54,7 @@ from measuring import (API, LOADGATE, ROOT, TARGET, flag, free_port, in_turns, i
 
 FILE = pathlib.Path(flag("file", str(TARGET / "tally" / "gate.jsonl")))
 KEEP = flag("keep", "")
+ANY_BUILD = "--any-build" in sys.argv
 LIMIT_S = 15 * 60
 NEIGHBOUR_CORE = 0
 # The parent's end ends it too, however that comes.
@@ -132,7 +135,7 @@ def belongs(line, calibration, tool):
     """Whether a line is one of these figures. k6 does not depend on loadgate."""
     if line["kind"] not in KINDS or line["calibration"] != calibration["started"]:
         return False
-    return KINDS[line["kind"]].k6 or all(line[name] == value for name, value in tool.items())
+    return ANY_BUILD or KINDS[line["kind"]].k6 or all(line[name] == value for name, value in tool.items())
 
 
 def binary():
@@ -260,11 +263,19 @@ def told(line):
 def text(done, calibration, tool):
     burnt = ", ".join(f"{faults(kind, calibration)['FAULT_CPU_MS']} ms ({KINDS[kind].label})"
                       for kind in ("cpu10", "service15", "step"))
-    return (f"{tool['loadgate']} (SHA-256 {tool['sha256'][:12]}). In the first run a request of the unchanged API used "
+    return (f"{builds(done, tool)}. In the first run a request of the unchanged API used "
             f"{calibration['cpu_ms']:.2f} ms of CPU and had a median service time of {calibration['service_ms']:.2f} ms, "
             f"GET /orders/:id of {calibration['step_ms']:.2f} ms; so these candidates burn {burnt} more.\n\n"
             f"{tally(done)}\n\nExit codes, and how often: {codes(done)}.\n\nThe same pairs, judged in other ways; how many were "
             f"called worse:\n\n{others(done)}")
+
+
+def builds(done, tool):
+    """Which build played how many duets."""
+    played = collections.Counter(line["sha256"][:12] for line in done if not KINDS[line["kind"]].k6)
+    if len(played) < 2:
+        return f"{tool['loadgate']} (SHA-256 {tool['sha256'][:12]})"
+    return f"{tool['loadgate']}, builds " + ", ".join(f"{sha} ({number} duets)" for sha, number in played.items())
 
 
 def by_kind(done):
