@@ -18,7 +18,8 @@
 //! [`cli`] prints them and picks the exit code.
 //!
 //! **One comparison.** `experiment::duet` plays segments of fresh processes, baseline and
-//! candidate on one thread of the engine, until `analysis::gate` has decided →
+//! candidate on one thread of the engine, as [`analysis::controller::duet`] asks for them, until
+//! [`analysis::gate`] has decided →
 //! [`record::duet::DuetRecord`] → [`analysis::compare::compare`] →
 //! [`analysis::comparison::Comparison`] → [`report`]. Stored baselines take the same way
 //! from `analysis::stored` on.

@@ -14,6 +14,7 @@ pub mod attribution;
 pub mod audit;
 pub mod compare;
 pub mod comparison;
+pub mod controller;
 pub mod ended;
 pub mod evidence;
 pub mod exposed;

@@ -1,12 +1,14 @@
 //! What the user typed after `loadgate noise`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
 use crate::cli::args_duet::CourseArgs;
 use crate::cli::args_gate::GateArgs;
 use crate::cli::args_shared::PrintArgs;
+use crate::units::parse_duration;
 
 /// Examples of `loadgate noise`.
 pub const NOISE_EXAMPLES: &str = "\
@@ -33,9 +35,13 @@ pub struct NoiseArgs {
     /// What the gates are asked.
     #[command(flatten)]
     pub gate: GateArgs,
-    /// Most segments of a duet; it ends as soon as it is decided
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
-    pub segments: u32,
+    /// How long each duet may take; it ends as soon as it is decided. What the first one plans and
+    /// finds holds for all [default: 3m, as for a duet]
+    #[arg(long, value_name = "LENGTH", conflicts_with = "pilot", value_parser = parse_duration)]
+    pub within: Option<Duration>,
+    /// Most segments of a duet [default: what fits into --within; 5 with --pilot]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub segments: Option<u32>,
     /// How segments are measured
     #[command(flatten)]
     pub course: CourseArgs,

@@ -2,26 +2,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::analysis::compare::compare;
+use crate::analysis::controller::duet::segment_load::describe;
 use crate::cli::args::ReportArgs;
 use crate::cli::args_duet::DuetArgs;
 use crate::cli::args_shared::{Inconclusive, PrintArgs};
 use crate::cli::duet_course::{Course, scenario, settings};
-use crate::cli::duet_time::{can_gate, is_started, time_of};
+use crate::cli::duet_time::{SEGMENTS, can_gate, is_started, time_of};
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::output;
 use crate::experiment::arm::ArmSource;
-use crate::experiment::duet::{Course as Time, Duet, DuetError};
-use crate::experiment::segment_load::describe;
+use crate::experiment::duet::{Duet, DuetError};
 use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateMetric};
 use crate::report::plain;
 use crate::scenario::model::{HttpAddress, Prepare, Scenario};
 
-/// Segments of a duet whose lengths are given.
-const SEGMENTS: u32 = 5;
 /// How long a preparation may take that the command line names.
 const PREPARE_WITHIN: std::time::Duration = std::time::Duration::from_secs(600);
 
@@ -40,7 +37,7 @@ pub fn duet(args: &DuetArgs) -> Exit {
     if let Err((why, help)) = can_gate(&args.gate, started) {
         return refused(why, &[help.to_owned()]);
     }
-    let (time, plan) = match time_of(args) {
+    let (time, plan) = match time_of(args.within, args.segments, &args.course) {
         Ok(found) => found,
         Err(why) => return refused(&why, &[]),
     };
@@ -54,13 +51,7 @@ pub fn duet(args: &DuetArgs) -> Exit {
         settings.metrics.push(GateMetric::CpuPerRequest);
     }
     let course = Course {
-        plan: plan.unwrap_or_else(|| {
-            let pilot = match time {
-                Time::Fixed(pilot) => pilot,
-                Time::Within(_) => Duration::ZERO,
-            };
-            describe(&scenario.load, &settings, pilot)
-        }),
+        plan: plan.unwrap_or_else(|| describe(&scenario.load, &settings, time.pilot())),
         scenario,
         sources: [baseline, candidate],
         settings,

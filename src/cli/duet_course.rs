@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::analysis::controller::duet::segment_load::segment_load;
+use crate::analysis::controller::duet::{Course as Time, Wish};
 use crate::cli::args_duet::{CourseArgs, MethodArg, StartNoiseArg};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::duet_progress::Telling;
@@ -14,9 +16,8 @@ use crate::cli::run::{self, SUPERVISE};
 use crate::cli::{folder, output};
 use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
 use crate::experiment::control::Control;
-use crate::experiment::duet::{Course as Time, Duet, DuetError, DuetEvent, Wish};
+use crate::experiment::duet::{Duet, DuetError, DuetEvent};
 use crate::experiment::head::{fingerprint, slug};
-use crate::experiment::segment_load::segment_load;
 use crate::experiment::trial_error::TrialError;
 use crate::record::duet::GateSettings;
 use crate::record::noise as noise_record;
@@ -140,7 +141,6 @@ impl Course<'_> {
             settings: self.settings,
             wish: wish(self.args.method),
             course: self.time,
-            took: None,
             folder,
             supervisor: supervisor.clone(),
             receive_clock: run::receive_clock(self.args.receive_clock),

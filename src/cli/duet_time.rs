@@ -1,24 +1,29 @@
-//! What of `loadgate duet`'s line is decided before anything starts: how its time is spent, and
+//! What of the lines of `loadgate duet` and `loadgate noise` is decided before anything starts: how its time is spent, and
 //! whether it can be judged by what was asked for.
 
 use std::time::Duration;
 
-use crate::cli::args_duet::DuetArgs;
+use crate::analysis::controller::duet::Course as Time;
+use crate::analysis::controller::duet::course::Within;
+use crate::cli::args_duet::CourseArgs;
 use crate::cli::args_gate::GateArgs;
 use crate::experiment::arm::ArmSource;
-use crate::experiment::course::Within;
-use crate::experiment::duet::Course as Time;
 use crate::record::duet::GateMetric;
 use crate::scenario::model::Scenario;
 use crate::units::format_duration;
 
+/// Segments of a duet whose lengths are given.
+pub(super) const SEGMENTS: u32 = 5;
 /// How long a duet may take, and the least that is worth starting.
 const WITHIN: Duration = Duration::from_secs(180);
 const SHORTEST_TIME: Duration = Duration::from_secs(30);
 
 /// How the time is spent, and the sentence on it where no number of segments is known yet.
-pub(super) fn time_of(args: &DuetArgs) -> Result<(Time, Option<String>), String> {
-    let DuetArgs { within, segments, course, .. } = args;
+pub(super) fn time_of(
+    within: Option<Duration>,
+    segments: Option<u32>,
+    course: &CourseArgs,
+) -> Result<(Time, Option<String>), String> {
     let is_given = segments.is_some() && course.segment.is_some();
     if is_given && within.is_some() {
         return Err(
@@ -37,7 +42,7 @@ pub(super) fn time_of(args: &DuetArgs) -> Result<(Time, Option<String>), String>
         ));
     }
     let plan = format!("within {}, less if it is decided before", format_duration(time));
-    let (segments, segment, warmup) = (*segments, course.segment, course.warmup);
+    let (segment, warmup) = (course.segment, course.warmup);
     Ok((Time::Within(Within { time, segments, segment, warmup }), Some(plan)))
 }
 

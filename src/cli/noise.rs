@@ -4,18 +4,18 @@
 use std::fs;
 use std::path::Path;
 
+use crate::analysis::controller::duet::segment_load::describe;
 use crate::cli::args::ReportArgs;
 use crate::cli::args_noise::NoiseArgs;
 use crate::cli::args_shared::PrintArgs;
 use crate::cli::duet_course::{Course, scenario, settings};
+use crate::cli::duet_time::{SEGMENTS, time_of};
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::output;
 use crate::experiment::arm::ArmSource;
-use crate::experiment::duet::Course as Time;
 use crate::experiment::noise::Noise;
-use crate::experiment::segment_load::describe;
-use crate::record::duet::DuetEnd;
+use crate::record::duet::{DuetEnd, GateMetric};
 use crate::record::noise::{self as noise_record, NOISE_FILE, NoiseFile};
 
 /// Runs the command.
@@ -33,14 +33,22 @@ pub fn noise(args: &NoiseArgs) -> Exit {
 
 fn course(args: &NoiseArgs) -> Result<Course<'_>, Exit> {
     let scenario = scenario(&args.scenario, &args.course)?;
-    let settings = settings(&args.gate, args.segments, &args.course, &scenario)?;
-    let one = describe(&scenario.load, &settings, args.course.pilot());
+    let (time, plan) = time_of(args.within, args.segments, &args.course).map_err(|why| {
+        output::error(&why, &[]);
+        Exit::Usage
+    })?;
+    let looks = args.segments.unwrap_or(SEGMENTS);
+    let mut settings = settings(&args.gate, looks, &args.course, &scenario)?;
+    if args.gate.metrics.is_none() && scenario.target.start.is_some() {
+        settings.metrics.push(GateMetric::CpuPerRequest);
+    }
+    let one = plan.unwrap_or_else(|| describe(&scenario.load, &settings, time.pilot()));
     Ok(Course {
         plan: format!("{} duets of the target against itself; each {one}", args.duets),
         scenario,
         sources: [ArmSource::Scenario, ArmSource::Scenario],
         settings,
-        time: Time::Fixed(args.course.pilot()),
+        time,
         args: &args.course,
         quiet: args.print.quiet,
         latest: Latest::Noise,

@@ -4,18 +4,15 @@
 
 pub mod arm;
 pub mod control;
-pub mod course;
 pub mod duet;
 pub mod event;
 pub mod head;
 pub mod hopeless;
 mod idle;
 pub mod noise;
-mod planning;
 mod relocation;
 pub mod resources;
 mod segment;
-pub mod segment_load;
 mod session;
 pub mod start;
 pub mod trial;

@@ -1,19 +1,20 @@
 //! A/A duets one after the other: the target against itself, as often as was asked for.
 //!
 //! Each is a duet like any other, in a folder of its own, with other arrivals and processes
-//! of its own, and ends when its gate has decided. Only the first has a pilot; what that
-//! left out and which method it chose holds for all. After each duet `noise.json` says how
+//! of its own, and ends when its gate has decided. Only the first has a pilot; the segments that
+//! it planned, what it left out and which method it chose hold for all. After each duet `noise.json` says how
 //! far it has come and the histograms are let go, so that memory is that of one duet.
 
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::analysis::controller::duet::{Course, Wish};
 use crate::analysis::noise::Gathered;
-use crate::experiment::duet::{Course, Duet, DuetError, DuetEvent, Wish};
+use crate::experiment::duet::{Duet, DuetError, DuetEvent};
 use crate::experiment::head::{fingerprint, written};
 use crate::experiment::trial_error::TrialError;
-use crate::record::duet::{DuetEnd, DuetRecord, Method};
+use crate::record::duet::{DuetEnd, DuetFile, DuetRecord, Method};
 use crate::record::noise::{NoiseFile, Rulings, VERSION};
 use crate::record::store::StoreError;
 use crate::scenario::model::{Address, Scenario};
@@ -77,7 +78,6 @@ impl Noise<'_> {
         let duet = Duet {
             scenario: Arc::new(scenario),
             course: if is_first { self.duet.course } else { Course::Fixed(Duration::ZERO) },
-            took: None,
             baseline: self.duet.baseline,
             candidate: self.duet.candidate,
             settings,
@@ -99,14 +99,34 @@ impl Noise<'_> {
     /// What the first duet's plan and pilot decided holds for those to come.
     fn learn(&mut self, record: &DuetRecord, file: &mut NoiseFile) {
         let played = &record.file;
+        self.keep_course(played, file);
         self.duet.settings.metrics.clone_from(&played.settings.metrics);
+        self.duet.settings.watches.clone_from(&played.settings.watches);
         self.duet.wish = match played.method {
             Method::Alternating { .. } => Wish::Alternating,
             Method::Interleaved | Method::Stored => Wish::Interleaved,
         };
         file.method = played.method;
         file.settings.metrics.clone_from(&played.settings.metrics);
+        file.settings.watches.clone_from(&played.settings.watches);
         file.dropped.extend(played.dropped.iter().cloned());
+    }
+
+    /// Where the first duet chose its segments to suit a length of time, the others play the same
+    /// ones, so that all of them tell of the same noise.
+    fn keep_course(&mut self, played: &DuetFile, file: &mut NoiseFile) {
+        let Course::Within(_) = self.duet.course else { return };
+        self.duet.course = Course::Fixed(Duration::ZERO);
+        let mut scenario = Scenario::clone(&self.duet.scenario);
+        if let [warmup, judged] = scenario.load.stages.as_mut_slice() {
+            warmup.length = Duration::from_secs(u64::from(played.warmup_seconds));
+            judged.length = Duration::from_secs(u64::from(played.judged_seconds));
+        }
+        self.duet.settings.looks = played.settings.looks;
+        file.settings.looks = played.settings.looks;
+        file.segment_seconds = played.judged_seconds;
+        file.fingerprint = fingerprint(&scenario, self.duet.receive_clock);
+        self.duet.scenario = Arc::new(scenario);
     }
 
     fn save(&self, file: &NoiseFile) -> Result<(), DuetError> {

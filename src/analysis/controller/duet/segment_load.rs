@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::record::duet::GateSettings;
 use crate::scenario::load::{Load, Stage as LoadStage};
-use crate::scenario::model::{Action, Flow, Scenario};
 use crate::units::{Rate, format_duration};
 
 /// Why a load cannot be cut into segments.
@@ -77,16 +76,6 @@ fn as_it_is(load: &Load, is_cut: bool) -> Result<Load, LoadError> {
 pub(super) fn whole_seconds(length: Duration) -> Duration {
     let more = u64::from(length.subsec_nanos() > 0);
     Duration::from_secs((length.as_secs() + more).max(1))
-}
-
-/// Requests that an arrival leads to, if all goes well.
-pub(super) fn requests_per_iteration(scenario: &Scenario) -> f64 {
-    let total: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
-    let of = |flow: &Flow| {
-        let requests = flow.actions.iter().filter(|action| matches!(action, Action::Request(_)));
-        requests.count() as f64 * f64::from(flow.weight)
-    };
-    scenario.flows.iter().map(of).sum::<f64>() / total.max(1.0)
 }
 
 /// `5 segments of 60 s after 10 s of warm-up, at most 5m50s`.

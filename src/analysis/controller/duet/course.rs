@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use crate::experiment::segment_load::whole_seconds;
+use crate::analysis::controller::duet::segment_load::whole_seconds;
 use crate::scenario::load::{Load, Stage};
 use crate::units::format_duration;
 
