@@ -268,16 +268,31 @@ fn reasons(
     let own = candidate.reasons.iter().map(|reason| format!("candidate: {reason}"));
     let own = own.filter(|_| candidate.verdict != Verdict::Pass);
     let of_gate = of_gate(metrics, &duet.file.settings);
-    if verdict == Verdict::Pass {
-        reasons.extend(of_gate.into_iter().chain(own));
-        reasons.extend(looks_met(candidate));
+    if is_the_gates(verdict, metrics) {
+        reasons.extend(of_gate);
+        // What is undecided beside a regression is in the table of objectives.
+        reasons.extend(own.filter(|_| verdict != Verdict::Regressed));
     } else {
         reasons.extend(own.chain(of_gate));
+    }
+    if verdict == Verdict::Pass {
+        reasons.extend(looks_met(candidate));
     }
     if verdict == Verdict::Pass && candidate.slos.is_empty() {
         reasons.push("no objective was judged: the scenario has none".to_owned());
     }
     reasons
+}
+
+/// Whether a verdict is what the gate says, and not what the candidate by itself came to.
+fn is_the_gates(verdict: Verdict, metrics: &[MetricResult]) -> bool {
+    match verdict {
+        Verdict::Pass | Verdict::Regressed => true,
+        Verdict::Inconclusive => {
+            metrics.iter().any(|it| it.gates && it.ruling == Ruling::Inconclusive)
+        }
+        Verdict::SloMissed | Verdict::Invalid | Verdict::TargetLost => false,
+    }
 }
 
 /// What a pass says of objectives that it does not wait for.
@@ -407,5 +422,28 @@ mod tests {
             let lag = found.findings.iter().find(|finding| finding.kind == "send_lag").unwrap();
             assert_eq!(lag.severity, severity, "{usual} {lag:?}");
         }
+    }
+
+    #[test]
+    fn what_was_decided_is_the_first_reason_and_what_is_open_beside_it_is_none() {
+        let usual = [Requests::ok(45, 10_000), Requests::ok(5, 40_000)];
+        let slow = [Requests::ok(45, 20_000), Requests::ok(5, 80_000)];
+        let of = |candidate: [Requests; 2]| {
+            let mut duet = duet(usual, candidate);
+            duet.file.settings.metrics = vec![GateMetric::ResponseTime(0.5)];
+            let share = crate::scenario::slo::FailureShare::Errors;
+            for segment in &mut duet.segments {
+                segment.candidate.head.slos = vec![sample_records::failures(share, 1e-6)];
+            }
+            compare(&duet).unwrap()
+        };
+        let regressed = of(slow);
+        assert_eq!(regressed.verdict, Verdict::Regressed);
+        assert!(regressed.reasons[0].starts_with("p50 of response time regressed"));
+        let open = |it: &&String| it.contains("undecided");
+        assert_eq!(regressed.reasons.iter().find(open), None, "{:?}", regressed.reasons);
+        let same = of(usual);
+        assert_eq!(same.verdict, Verdict::Pass, "{:?}", same.reasons);
+        assert!(same.reasons[0].starts_with("p50 of response time is not worse"));
     }
 }

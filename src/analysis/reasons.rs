@@ -10,24 +10,43 @@ use crate::record::duet::{GateMetric, GateSettings};
 
 /// All sentences, the worst first.
 pub fn of_gate(metrics: &[MetricResult], settings: &GateSettings) -> Vec<String> {
-    let order = [Ruling::Regressed, Ruling::Inconclusive, Ruling::Improved, Ruling::Pass];
-    let speaks = |metric: &&MetricResult, ruling| {
-        metric.ruling == ruling && (metric.gates || ruling == Ruling::Regressed || leans(metric))
-    };
-    let all = order
-        .into_iter()
-        .flat_map(|ruling| metrics.iter().filter(move |metric| speaks(metric, ruling)));
     let mut reasons: Vec<String> = cpu_alone(metrics).into_iter().collect();
-    reasons.extend(all.map(|metric| sentence(metric, settings)));
-    let is_decided = |metric: &MetricResult| {
-        metric.gates && metric.metric.is_time() && metric.ruling != Ruling::Inconclusive
-    };
-    let regressed = metrics.iter().any(|metric| metric.ruling == Ruling::Regressed);
-    if !regressed && !metrics.iter().any(is_decided) {
+    let of = |ruling| metrics.iter().filter(move |it| it.ruling == ruling);
+    let said = |metric| sentence(metric, settings);
+    reasons.extend(of(Ruling::Regressed).map(said));
+    if of(Ruling::Regressed).next().is_some() {
+        // What is undecided beside it, or passes, is no reason.
+        reasons.extend(also_lean(leaning(metrics), "too"));
+        return reasons;
+    }
+    let mut worse = leaning(metrics);
+    reasons.extend(worse.next().map(said));
+    reasons.extend(also_lean(worse, "as well"));
+    let gating = |ruling| of(ruling).filter(|it| it.gates);
+    for ruling in [Ruling::Inconclusive, Ruling::Improved, Ruling::Pass] {
+        reasons.extend(gating(ruling).map(said));
+    }
+    if !metrics.iter().any(|it| is_decided(it) && it.metric.is_time()) {
         reasons.push("no pass without a quantile of the response time that is decided".to_owned());
     }
     reasons.extend(only_watched(metrics));
     reasons
+}
+
+fn is_decided(metric: &MetricResult) -> bool {
+    metric.gates && metric.ruling != Ruling::Inconclusive
+}
+
+/// What watches and leans to the worse side, without having been called regressed.
+fn leaning(metrics: &[MetricResult]) -> impl Iterator<Item = &MetricResult> {
+    metrics.iter().filter(|metric| !is_regressed(metric) && leans(metric))
+}
+
+/// `p50 of "show order", p95 of "show order" lean to the worse side too`.
+fn also_lean<'a>(leaning: impl Iterator<Item = &'a MetricResult>, word: &str) -> Option<String> {
+    let names: Vec<&str> = leaning.map(|metric| metric.name.as_str()).collect();
+    let verb = if names.len() == 1 { "leans" } else { "lean" };
+    (!names.is_empty()).then(|| format!("{} {verb} to the worse side {word}", names.join(", ")))
 }
 
 /// Where CPU time is all that has regressed: what that means for whoever sees the same response

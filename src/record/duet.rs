@@ -171,7 +171,7 @@ pub enum GateMetric {
     /// The target's CPU time per request, of all its processes; known where loadgate started
     /// it.
     CpuPerRequest,
-    /// The share of requests that took more than twice the usual p99. It only ever watches.
+    /// The share of requests that took many times the usual p99. It only ever watches.
     SlowRequests,
 }
 

@@ -49,7 +49,7 @@ pub enum Seen {
     Failed(ErrorEvidence, f64),
     /// The CPU time per request, where it cannot be decided.
     Cpu(CpuEvidence),
-    /// Requests that took more than twice the usual p99; `None` where an arm has no request
+    /// Requests that took many times the usual p99; `None` where an arm has no request
     /// with a response time.
     VerySlow(Option<Slow>),
 }
@@ -144,6 +144,18 @@ impl Evidence {
             Evidence::Watched(Watched { seen: Seen::VerySlow(slow), .. }) => {
                 slow.map_or(1.0, |slow| slow.p)
             }
+        }
+    }
+
+    /// What says how far it leans to the worse side; at least as large as its p for stops, of
+    /// which unchanged arms have a few by chance.
+    pub fn p_leaning(&self) -> f64 {
+        match self {
+            Evidence::Watched(Watched { seen: Seen::VerySlow(Some(slow)), .. }) => slow.p_leaning,
+            Evidence::ResponseTime(_)
+            | Evidence::ErrorRate(_)
+            | Evidence::Cpu(_)
+            | Evidence::Watched(_) => self.p_regressed(),
         }
     }
 

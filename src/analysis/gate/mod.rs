@@ -219,7 +219,7 @@ impl<'a> Gathered<'a> {
 
     /// Whether it leans so far to the worse side that nothing passes beside it.
     fn leans(&self, seen: &Evidence) -> bool {
-        let p = seen.p_regressed();
+        let p = seen.p_leaning();
         let is_slow = seen.metric() == GateMetric::SlowRequests && self.stands_in(None, seen);
         let by_itself = is_slow && p < LEANING_SLOW;
         !seen.gates() && (by_itself || p * (self.watched.len() as f64) < LEANING)

@@ -242,14 +242,15 @@ fn beyond(watch: &Watch, share: f64) -> String {
     )
 }
 
-/// `2.1 % of the candidate's requests took more than 28 ms, twice the usual p99; 0.02 % of the
+/// `2.1 % of the candidate's requests took more than 28 ms, 2 times the usual p99; 0.02 % of the
 /// baseline's did`.
 fn very_slow(slow: &Slow) -> String {
     format!(
-        "{} of the candidate's requests took more than {}, twice the usual p99; {} of the \
+        "{} of the candidate's requests took more than {}, {:.0} times the usual p99; {} of the \
          baseline's did",
         percent(slow.share(Arm::Candidate)),
         millis(slow.line),
+        slow.times,
         percent(slow.share(Arm::Baseline)),
     )
 }
