@@ -21,8 +21,8 @@ hours. Each is a line in the file; what is there already with the same calibrati
 same binary is not done again, so the script can be ended at any time and goes on where it was.
 With every duet done it only prints the tables. If the binary is built anew meanwhile, it ends:
 put a copy aside and name it with LOADGATE. --keep keeps the duets' folders. --any-build counts
-what earlier builds did too, where the way they judge is the same; the text then says how many
-duets each build played.
+the duets that earlier builds have played too, and the text says how many each has; those of
+which the folder was kept are judged again by this build, from what was measured.
 
 In the tables a pass may be an improvement, and other is an invalid comparison, a lost target,
 or no end within 15 minutes. Objectives that were missed show in the exit codes only.
@@ -95,7 +95,7 @@ def main():
     wanted, k6 = plan()
     calibration = calibrated()
     tool = binary()
-    done = [line for line in lines() if belongs(line, calibration, tool)]
+    done = [judged_again(line, tool) for line in lines() if belongs(line, calibration, tool)]
     try:
         for kind, seed in in_turns(wanted):
             if (kind, seed) not in {(line["kind"], line["seed"]) for line in done}:
@@ -136,6 +136,17 @@ def belongs(line, calibration, tool):
     if line["kind"] not in KINDS or line["calibration"] != calibration["started"]:
         return False
     return ANY_BUILD or KINDS[line["kind"]].k6 or all(line[name] == value for name, value in tool.items())
+
+
+def judged_again(line, tool):
+    """A line of an earlier build as this one judges what was measured, if that was kept."""
+    folder = pathlib.Path(KEEP, f"{line['kind']}-{line['seed']}")
+    if KINDS[line["kind"]].k6 or line["sha256"] == tool["sha256"] or not (KEEP and folder.is_dir()):
+        return line
+    with tempfile.TemporaryDirectory() as out:
+        command = [LOADGATE, "report", folder, "-o", out, "--json", "-q"]
+        found = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=False)
+    return {**line, "code": found.returncode, **judged(json.loads(found.stdout)), "judged": line["judged"], "again": True}
 
 
 def binary():
@@ -275,7 +286,10 @@ def builds(done, tool):
     played = collections.Counter(line["sha256"][:12] for line in done if not KINDS[line["kind"]].k6)
     if len(played) < 2:
         return f"{tool['loadgate']} (SHA-256 {tool['sha256'][:12]})"
-    return f"{tool['loadgate']}, builds " + ", ".join(f"{sha} ({number} duets)" for sha, number in played.items())
+    again = sum(line.get("again", False) for line in done)
+    names = ", ".join(f"{sha} ({number} duets)" for sha, number in played.items())
+    return (f"{tool['loadgate']}, builds {names}; {again} duets of the earlier ones are judged again by "
+            f"{tool['sha256'][:12]} from what was measured")
 
 
 def by_kind(done):

@@ -96,6 +96,13 @@ pub fn plan(within: &Within, load: &Load, known: Known) -> Planned {
     Planned { segments, load, sentence }
 }
 
+/// The least time that such a course takes with arms at once.
+pub fn least(within: &Within, start: Duration) -> Duration {
+    let judged = within.segment.unwrap_or(Duration::from_secs_f64(SHORTEST));
+    let each = start + END + within.warmup.unwrap_or(WARMUP) + judged;
+    each * within.segments.unwrap_or(FEWEST)
+}
+
 /// How many segments, and how many judged seconds each.
 fn lengths(
     time: f64,

@@ -3,7 +3,7 @@
 //! | phase | ends by | next |
 //! | --- | --- | --- |
 //! | pilot | it was measured | segments |
-//! | unplanned | the first segment: it is the pilot too, and counts unless the arms have to take turns | segments |
+//! | unplanned | the first segment: it is the pilot too, and counts unless the arms have to take turns, or to warm up for longer | segments |
 //! | segments | the gate has decided, or all planned looks were taken | stopped |
 //!
 //! Where a length of time is asked for ([`Course::Within`]) the first start of both arms tells how
@@ -13,6 +13,7 @@
 pub mod course;
 mod planning;
 pub mod segment_load;
+mod settling;
 
 use std::time::Duration;
 
@@ -165,6 +166,8 @@ pub struct Controller {
     phase: Phase,
     /// How long the first start of both arms took, once it is known.
     took: Option<Duration>,
+    /// Whether something was measured that is not judged.
+    has_pilot: bool,
     said: Vec<Said>,
 }
 
@@ -187,8 +190,9 @@ impl Controller {
             Course::Within(within) => Phase::Unplanned(within),
         };
         let record = DuetRecord { file, segments: Vec::new() };
-        let (took, said) = (None, Vec::new());
-        let mut new = Controller { record, load, per_iteration, course, wish, phase, took, said };
+        let (took, has_pilot, said) = (None, false, Vec::new());
+        let mut new =
+            Controller { record, load, per_iteration, course, wish, phase, took, has_pilot, said };
         if let Course::Fixed(_) = course {
             let before = decidable(&new.gate(), &new.record.file.settings);
             new.plan(before);
@@ -476,6 +480,55 @@ mod tests {
         assert!(said.contains("in turns of 5 s") && said.contains("80 % of the machine"), "{said}");
         assert_eq!(duet.measured(segment(&next, 0.75, USUAL), S(80)), Kept::Counted);
         assert!(matches!(duet.record().file.method, Method::Alternating { .. }));
+    }
+
+    /// Both arms answer after 300 ms for so many seconds, then as usual.
+    fn cold(mut segment: Segment, seconds: u32) -> Segment {
+        for run in [&mut segment.baseline, &mut segment.candidate] {
+            for second in 0..seconds {
+                run.seconds.remove(&second);
+            }
+            sample_records::add(run, 0..seconds, &[ok(45, 300_000), ok(5, 900_000)]);
+        }
+        segment
+    }
+
+    #[test]
+    fn arms_that_take_long_to_settle_warm_up_for_longer() {
+        for (seconds, kept, warmup) in
+            [(6, Kept::Counted, 5), (20, Kept::AsPilot, 22), (30, Kept::AsPilot, 30)]
+        {
+            let mut duet = Controller::new(asked(within(180)));
+            duet.started(FirstStart { took: S(10), ..NO_START });
+            let first = spec(&duet);
+            let found = duet.measured(cold(segment(&first, 0.3, USUAL), seconds), S(45));
+            assert_eq!(found, kept, "{seconds}");
+            let next = spec(&duet);
+            assert_eq!(next.number, if kept == Kept::AsPilot { 1 } else { 2 });
+            assert_eq!(next.load.stages[0].length, S(warmup), "{seconds}");
+            if kept == Kept::AsPilot {
+                assert!(notes(&mut duet).contains("of warm-up from now on"));
+                let all = (S(10) + next.length()) * duet.record().file.settings.looks;
+                assert!(all <= S(135), "{all:?}");
+                // However long it takes then, that counts.
+                let again = cold(segment(&next, 0.8, USUAL), 40);
+                assert_eq!(duet.measured(again, S(100)), Kept::Counted);
+                assert_eq!(duet.record().file.method, Method::Interleaved);
+            }
+        }
+    }
+
+    #[test]
+    fn a_warm_up_that_is_asked_for_or_too_long_for_the_time_is_kept() {
+        for (time, asked_for) in [(180, Some(S(5))), (90, None)] {
+            let Course::Within(course) = within(time) else { unreachable!() };
+            let course = Course::Within(Within { warmup: asked_for, ..course });
+            let mut duet = Controller::new(asked(course));
+            duet.started(FirstStart { took: S(10), ..NO_START });
+            let first = spec(&duet);
+            let measured = cold(segment(&first, 0.3, USUAL), 20);
+            assert_eq!(duet.measured(measured, S(45)), Kept::Counted, "{time}");
+        }
     }
 
     #[test]

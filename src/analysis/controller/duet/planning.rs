@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::analysis::comparison::Paired;
 use crate::analysis::controller::duet::course::{self, Known, Within};
 use crate::analysis::controller::duet::segment_load::whole_seconds;
+use crate::analysis::controller::duet::settling::settled_after;
 use crate::analysis::controller::duet::{Controller, IdleSeen, Kept, Phase, Wish, seconds};
 use crate::analysis::forecast::PlannedGate;
 use crate::analysis::pairing::{self, Times};
@@ -18,13 +19,19 @@ use crate::record::duet::{Dropped, DuetFile, GateMetric, Method, Segment};
 use crate::record::run::RunRecord;
 use crate::scenario::load::Stage as LoadStage;
 use crate::scenario::model::Arm;
-use crate::units::trim_zeros;
+use crate::units::{format_duration, trim_zeros};
 
 /// Share of the machine from which on the arms take turns.
 const CROWDED: f64 = 0.7;
 /// Up to this share twice the rate fits as well: an arm of one thread is then busy for less than
 /// half of its time, beyond which queues make more noise than more requests take away.
 const ROOMY: f64 = 0.3;
+/// A beginning that takes up to this part of what is judged is everyday business: both arms have
+/// it, and the trimmed means leave it out.
+const SETTLING: f64 = 0.25;
+/// Seconds of warm-up beyond what the first segment took to settle, and the longest warm-up.
+const SPARE: u32 = 2;
+const LONGEST_WARMUP: u32 = 30;
 /// Length of a block where the arms take turns, in seconds.
 const BLOCK: u32 = 5;
 /// Seconds at a block's beginning that are not judged: the other arm may still be at work.
@@ -40,14 +47,53 @@ impl Controller {
         spent: Duration,
     ) -> Kept {
         let busy = busy(&segment);
-        if self.wish == Wish::Auto && busy.is_some_and(|busy| busy > CROWDED) {
+        let may_be_pilot = !self.has_pilot;
+        if may_be_pilot && self.wish == Wish::Auto && busy.is_some_and(|busy| busy > CROWDED) {
             return self.again_in_turns(&segment, within, spent);
+        }
+        if let Some(longer) = self.longer_warmup(&segment, within, spent).filter(|_| may_be_pilot) {
+            self.choose_method(busy);
+            return self.again_after_longer(longer, within, spent);
         }
         let measured = pairing::of_segment(&self.record.file, &segment, Times::Response);
         self.learn_from(&measured);
         self.propose_rate(busy);
         self.choose_method(busy);
         self.count(segment)
+    }
+
+    /// The warm-up that suits arms of which the first segment shows that they took much longer to
+    /// settle, if there is time for it and nobody asked for another one.
+    fn longer_warmup(&self, segment: &Segment, within: Within, spent: Duration) -> Option<Within> {
+        let [_, _] = self.load.stages.as_slice() else { return None };
+        if within.warmup.is_some() || self.record.file.method != Method::Interleaved {
+            return None;
+        }
+        let file = &self.record.file;
+        let (warmup, judged) = (file.warmup_seconds, file.judged_seconds);
+        let all = DuetFile { warmup_seconds: 0, judged_seconds: warmup + judged, ..file.clone() };
+        let settled = settled_after(&pairing::of_segment(&all, segment, Times::Response))?;
+        if f64::from(settled.saturating_sub(warmup)) <= SETTLING * f64::from(judged) {
+            return None;
+        }
+        let wished = Duration::from_secs(u64::from((settled + SPARE).min(LONGEST_WARMUP)));
+        let longer = Within { warmup: Some(wished), ..within };
+        let left = within.time.saturating_sub(spent);
+        (course::least(&longer, self.took.unwrap_or_default()) <= left).then_some(longer)
+    }
+
+    /// What was measured while both arms had not settled was a pilot; the next segment is the
+    /// first.
+    fn again_after_longer(&mut self, longer: Within, before: Within, spent: Duration) -> Kept {
+        let (start, warmup) = (self.took.unwrap_or_default(), longer.warmup.unwrap_or_default());
+        self.note(&format!(
+            "the arms took longer to settle than the warm-up of {}: {} of warm-up from now on",
+            format_duration(before.warmup.unwrap_or(self.load.stages[0].length)),
+            format_duration(warmup)
+        ));
+        self.set_course(longer, Known { start, spent, in_turns: false });
+        (self.phase, self.has_pilot) = (Phase::Unplanned(longer), true);
+        Kept::AsPilot
     }
 
     /// Where quantiles only watch and the machine has room, more requests would decide more. The
@@ -72,7 +118,7 @@ impl Controller {
         let mut file = self.record.file.clone();
         (file.method, file.judged_seconds) = (Method::Interleaved, judged_of(pilot));
         self.learn_from(&pairing::of_segment(&file, pilot, Times::Response));
-        self.phase = Phase::Segments;
+        (self.phase, self.has_pilot) = (Phase::Segments, true);
         Kept::AsPilot
     }
 
