@@ -69,9 +69,8 @@
 //! 13. Memory is bounded by the scenario, never by the length of the run. A finished second
 //!     is on disk, so a kill costs at most the last one.
 //! 14. What comes from the target is hostile: it enters a document plain, and each format of
-//!     [`report`] escapes it. What
-//!     comes from the environment is secret, but for what anybody would guess: it is in no
-//!     record, report or log.
+//!     [`report`] escapes it. What comes from the environment is secret, but for what anybody
+//!     would guess: it is in no record, report or log.
 //! 15. Nothing is re-exported here: `loadgate::record::sample::Sample`, never
 //!     `loadgate::Sample`.
 //! 16. One request is one attempt. A repeat is counted, happens once at most, and only where

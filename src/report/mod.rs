@@ -1,7 +1,7 @@
 //! (Record, analysis) in, text and pictures out.
 //!
 //! A subject describes itself as a [`document`]; a format writes any document. So a new
-//! experiment's report is one file in [`subject`], and a new format one in [`format`].
+//! experiment's report is one file in [`subject`], and a new format one in [`mod@format`].
 //!
 //! Computes nothing: a number that is in neither record nor assessment is in no report.
 //! Formatting, choosing axis ranges and scaling to pixels is all that happens to a number

@@ -3,6 +3,10 @@
 use super::cell::Cell;
 use super::medium::{Medium, Shown};
 use super::text::Text;
+use crate::report::plain;
+
+/// The names of several rows that have the same remark are not longer than this.
+const LONGEST_NAMES: usize = 36;
 
 /// Columns and rows.
 #[derive(Debug, Clone)]
@@ -122,21 +126,25 @@ impl Table {
         self.rows.iter().filter(move |row| row.shown.on(medium))
     }
 
-    /// What there is to remark of the rows that a medium shows, each with what it is about: a
-    /// row's name, or how many rows where it is the same for several.
+    /// What there is to remark of the rows that a medium shows, each with what it is about: the
+    /// names of the rows, or how many they are where that is too long.
     pub fn remarks_on(&self, medium: Medium) -> Vec<(String, &Text)> {
-        let mut remarks: Vec<(&Text, usize, &Text)> = Vec::new();
+        let mut remarks: Vec<(Vec<&str>, &Text)> = Vec::new();
         for (name, remark) in self.rows_on(medium).filter_map(|row| row.remark.as_ref()) {
-            match remarks.iter_mut().find(|(_, _, known)| *known == remark) {
-                Some((_, rows, _)) => *rows += 1,
-                None => remarks.push((name, 1, remark)),
+            match remarks.iter_mut().find(|(_, known)| *known == remark) {
+                Some((names, _)) => names.push(name.as_str()),
+                None => remarks.push((vec![name.as_str()], remark)),
             }
         }
-        let about = |name: &Text, rows: usize| match rows {
-            1 => name.to_string(),
-            many => format!("{many} {}", self.of),
-        };
-        remarks.into_iter().map(|(name, rows, remark)| (about(name, rows), remark)).collect()
+        remarks.into_iter().map(|(names, remark)| (self.about(&names), remark)).collect()
+    }
+
+    fn about(&self, names: &[&str]) -> String {
+        let all = names.join(", ");
+        if names.len() > 1 && plain::width(&all) > LONGEST_NAMES {
+            return format!("{} {}", names.len(), self.of);
+        }
+        all
     }
 }
 
@@ -154,6 +162,8 @@ mod tests {
             row("b", Some("few")),
             row("c", Some("none")),
             row("d", None),
+            row(&"long ".repeat(5), Some("twice")),
+            row(&"name ".repeat(5), Some("twice")),
             Row { shown: Shown::Only(Medium::Page), ..row("e", Some("hidden")) },
         ];
         let table = Table { of: "steps", columns: vec![], rows };
@@ -161,7 +171,7 @@ mod tests {
             let remarks = table.remarks_on(medium).into_iter();
             remarks.map(|(about, text)| format!("{about}: {text}")).collect::<Vec<_>>()
         };
-        assert_eq!(said(Medium::Screen), ["2 steps: none", "b: few"]);
-        assert_eq!(said(Medium::Page), ["2 steps: none", "b: few", "e: hidden"]);
+        assert_eq!(said(Medium::Screen), ["a, c: none", "b: few", "2 steps: twice"]);
+        assert_eq!(said(Medium::Page), ["a, c: none", "b: few", "2 steps: twice", "e: hidden"]);
     }
 }
