@@ -27,7 +27,8 @@ mod tests {
     /// A document of a subject that no format has heard of.
     fn unheard_of(text: &str) -> Document<'static> {
         let columns = vec![Column::new(Kind::Name, "tank"), Column::number("level")];
-        let row = Row::new(vec![Cell::name(text), Cell::Nothing]).remarked("tank", Some(text.into()));
+        let row =
+            Row::new(vec![Cell::name(text), Cell::Nothing]).remarked("tank", Some(text.into()));
         let table = Table { of: "tanks", columns, rows: vec![row] };
         let blocks = [
             Block::Table(table),

@@ -80,12 +80,13 @@ fn next(report: &NoiseReport) -> Option<Text> {
 }
 
 fn validity(noise: &NoiseFile) -> Case {
-    let result = match noise.invalid.as_slice() {
-        [] => CaseResult::Passed,
-        why => CaseResult::Failed("invalid", judgement::joined(why)),
+    let result = match (noise.invalid.as_slice(), ending(noise)) {
+        ([], None) => CaseResult::Passed,
+        ([], Some(end)) => CaseResult::Failed("cut short", end.into()),
+        (why, _) => CaseResult::Failed("invalid", judgement::joined(why)),
     };
     Case {
-        name: "measurement is valid".into(),
+        name: "measurement is whole and valid".into(),
         group: Text::from(&noise.scenario),
         seconds: None,
         result,
@@ -315,5 +316,34 @@ fn metric(metric: GateMetric) -> String {
         GateMetric::ErrorRate => "error rate".to_owned(),
         GateMetric::CpuPerRequest => "CPU per request".to_owned(),
         GateMetric::SlowRequests => "slow requests".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::noise;
+
+    #[track_caller]
+    fn check(noise: &NoiseFile, failed: Option<&str>) {
+        let report = NoiseReport { noise, exit_code: 0, folder: None };
+        let cases = describe(&report).cases;
+        let found = match &cases[0].result {
+            CaseResult::Failed(kind, _) | CaseResult::Error(kind, _) => Some(*kind),
+            CaseResult::Passed | CaseResult::Undecided(_) => None,
+        };
+        assert_eq!(found, failed, "{cases:?}");
+    }
+
+    #[test]
+    fn a_measurement_that_was_cut_short_or_is_invalid_is_no_success() {
+        let mut noise = noise::sample();
+        check(&noise, None);
+        noise.end = Some(DuetEnd::Interrupted { signal: 15 });
+        check(&noise, Some("cut short"));
+        noise.end = None;
+        check(&noise, Some("cut short"));
+        noise.invalid = vec!["late".to_owned()];
+        check(&noise, Some("invalid"));
     }
 }
