@@ -34,9 +34,10 @@ use loadgate::record::run::{End, EndReason, RunRecord};
 use loadgate::record::sample::Sample;
 use loadgate::record::store::{self, RunWriter, StoreError};
 use loadgate::record::telemetry::GeneratorSecond;
-use loadgate::report::chart::{Chart, Theme};
-use loadgate::report::terminal::screen::Style;
-use loadgate::report::{self, Report};
+use loadgate::report::chart::Figure;
+use loadgate::report::format;
+use loadgate::report::format::terminal::screen::Style;
+use loadgate::report::subject::run::{RunReport, describe};
 use loadgate::scenario::model::{Scenario, StepId, VariableId};
 use loadgate::scenario::read::{self, Origin};
 use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
@@ -204,8 +205,8 @@ fn generator_second(second: u32) -> GeneratorSecond {
     }
 }
 
-fn long_report() -> Report<'static> {
-    Report {
+fn long_report() -> RunReport<'static> {
+    RunReport {
         comparison: None,
         record: &RECORD,
         assessment: &ASSESSMENT,
@@ -368,8 +369,10 @@ mod histogram {
 /// A record of an hour and ten steps, at 500 requests per second: assessed and rendered in at
 /// most 1 s together. `loadgate report` has to read it first.
 mod hour {
-    use super::report::{chart, html, json, junit, markdown, terminal};
-    use super::{Bencher, Chart, Duration, LazyLock, RECORD, Style, Theme, assess, long_report};
+    use super::format::{html, json, junit, markdown, terminal};
+    use super::{
+        Bencher, Duration, Figure, LazyLock, RECORD, Style, assess, describe, long_report,
+    };
     use super::{Part, Path, RunRecord, RunWriter, StepId, StoreError, end, store};
 
     const PATIENCE: Duration = Duration::from_secs(10);
@@ -411,15 +414,16 @@ mod hour {
     fn rendered(bencher: Bencher<'_, '_>) {
         let report = long_report();
         bencher.bench_local(|| {
+            let document = describe(&report);
             let texts = [
-                terminal::render(&report, Style::default()),
-                markdown::render(&report),
+                terminal::render(&document, Style::default()),
+                markdown::render(&document),
                 json::render(&report),
-                junit::render(&report),
-                html::render(&report),
+                junit::render(&document),
+                html::render(&document),
             ];
-            let draw = |chart| chart::render(&report, chart, Theme::System);
-            let charts: usize = Chart::ALL.into_iter().filter_map(draw).map(|svg| svg.len()).sum();
+            let drawn = document.figures().filter_map(Figure::file);
+            let charts: usize = drawn.map(|svg| svg.len()).sum();
             texts.map(|text| text.len()).iter().sum::<usize>() + charts
         });
     }

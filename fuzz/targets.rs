@@ -25,8 +25,8 @@ use loadgate::record::interval::StepTimes;
 use loadgate::record::interval_log::parse_line;
 use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
-use loadgate::report::chart::{self, Chart, Theme};
-use loadgate::report::{Report, html, json, junit, markdown, terminal};
+use loadgate::report::format::{html, json, junit, markdown, terminal};
+use loadgate::report::subject::run::{RunReport, describe};
 use loadgate::scenario::model::{Scenario, VariableId};
 use loadgate::scenario::problems::Problems;
 use loadgate::scenario::read::{self, Origin};
@@ -347,7 +347,7 @@ fn ordinary() -> &'static RunRecord {
 fn reports(record: &RunRecord) -> Vec<String> {
     let assessment = assess(record);
     let folder = Some("a/b");
-    let report = Report {
+    let report = RunReport {
         record,
         assessment: &assessment,
         comparison: None,
@@ -355,17 +355,17 @@ fn reports(record: &RunRecord) -> Vec<String> {
         has_log: true,
         folder,
     };
-    let terminal = terminal::render(&report, terminal::screen::Style::default());
+    let document = describe(&report);
+    let terminal = terminal::render(&document, terminal::screen::Style::default());
     assert!(!terminal.contains(|c: char| c.is_control() && c != '\n'), "{terminal:?}");
     let summary = json::render(&report);
     serde_json::from_str::<serde_json::Value>(&summary).expect("summary.json is JSON");
-    let page = html::render(&report);
-    let junit = junit::render(&report);
+    let page = html::render(&document);
+    let junit = junit::render(&document);
     roxmltree::Document::parse(&junit).expect("junit.xml is XML");
-    let charts = Chart::ALL.into_iter().filter_map(|it| chart::render(&report, it, Theme::Light));
-    for svg in charts {
+    for svg in document.figures().filter_map(loadgate::report::chart::Figure::file) {
         let options = roxmltree::ParsingOptions { allow_dtd: false, ..Default::default() };
         roxmltree::Document::parse_with_options(&svg, options).expect("a chart is XML");
     }
-    vec![terminal, summary, page, junit, markdown::render(&report)]
+    vec![terminal, summary, page, junit, markdown::render(&document)]
 }

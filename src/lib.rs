@@ -14,8 +14,9 @@
 //!
 //! **One verdict.** [`record::run::RunRecord`] → [`analysis::assess::assess`] chooses the
 //! window, audits the generator, judges each objective and decides →
-//! [`analysis::assessment::Assessment`] → [`report`] turns both into text and pictures →
-//! [`cli`] prints them and picks the exit code.
+//! [`analysis::assessment::Assessment`] → [`report::subject`] describes both as one
+//! [`report::document::Document`] → each of [`report::format`] writes it → [`cli`] prints it
+//! and picks the exit code.
 //!
 //! **One comparison.** `experiment::duet` plays segments of fresh processes, baseline and
 //! candidate on one thread of the engine, as [`analysis::controller::duet`] asks for them, until
@@ -37,7 +38,7 @@
 //! | [`target`] | the system under test: started, awaited, watched, stopped |
 //! | [`analysis`] | record → assessment; pure |
 //! | [`experiment`] | a trial, or a duet of two arms: target and engine brought together |
-//! | [`report`] | (record, assessment) → terminal, Markdown, `JUnit`, JSON, SVG, HTML |
+//! | [`report`] | (record, analysis) → a document for each subject → terminal, Markdown, `JUnit`, HTML; JSON, SVG |
 //! | [`demo`] | an API in this process, so that the first command needs nothing |
 //! | [`cli`] | arguments, environment, progress, printing, exit codes |
 //!
@@ -67,9 +68,9 @@
 //!     workers.
 //! 13. Memory is bounded by the scenario, never by the length of the run. A finished second
 //!     is on disk, so a kill costs at most the last one.
-//! 14. What comes from the target is hostile: each format of [`report`] escapes it. What
-//!     comes from the environment is secret, but for what anybody would guess: it is in no
-//!     record, report or log.
+//! 14. What comes from the target is hostile: it enters a document plain, and each format of
+//!     [`report`] escapes it. What comes from the environment is secret, but for what anybody
+//!     would guess: it is in no record, report or log.
 //! 15. Nothing is re-exported here: `loadgate::record::sample::Sample`, never
 //!     `loadgate::Sample`.
 //! 16. One request is one attempt. A repeat is counted, happens once at most, and only where

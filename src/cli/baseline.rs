@@ -17,8 +17,8 @@ use crate::record::fingerprint::{Difference, Fingerprint};
 use crate::record::judged_by::JudgedBy;
 use crate::record::run::{EndReason, RunRecord};
 use crate::record::{baseline_file, judged_by, store};
-use crate::report;
 use crate::report::plain;
+use crate::report::subject;
 
 /// Where baselines are unless somebody says otherwise.
 const FOLDER: &str = "baselines";
@@ -171,7 +171,7 @@ fn write(file: &Path, baseline: &Baseline) -> Result<(), Failure> {
 
 fn show(file: &Path) -> Result<String, Failure> {
     let baseline = read_baseline(file)?;
-    Ok(report::baseline::show(&baseline, &overview_of(&baseline)))
+    Ok(output::written(&subject::baseline::describe(&baseline, &overview_of(&baseline))))
 }
 
 fn list(folder: &Path) -> Result<String, Failure> {
@@ -194,7 +194,7 @@ fn list(folder: &Path) -> Result<String, Failure> {
     if found.is_empty() {
         return Ok(format!("no baseline in {}\n", shown(folder)));
     }
-    Ok(report::baseline::list(&found))
+    Ok(output::written_table(&subject::baseline::list(&found)))
 }
 
 fn remove(args: &RemoveArgs) -> Result<String, Failure> {
@@ -220,7 +220,7 @@ fn overview_of(baseline: &Baseline) -> Overview {
 }
 
 fn standing(baseline: &Baseline) -> String {
-    report::baseline::standing(&overview_of(baseline))
+    subject::baseline::standing(&overview_of(baseline))
 }
 
 fn shown(path: &Path) -> String {

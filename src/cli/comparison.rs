@@ -19,7 +19,7 @@ use crate::record::duet::GateSettings;
 use crate::record::fingerprint::Fingerprint;
 use crate::record::judged_by::JudgedBy;
 use crate::record::run::{EndReason, RunRecord};
-use crate::report::comparison::ComparisonReport;
+use crate::report::subject::comparison::ComparisonReport;
 
 /// Runs the command.
 pub fn compare(args: &CompareArgs) -> Exit {

@@ -15,8 +15,8 @@ use crate::record::fingerprint::{Difference, Fingerprint};
 use crate::record::run::{EndReason, RunRecord};
 use crate::record::store;
 use crate::record::whole_file;
-use crate::report::chart::{Theme, trend};
-use crate::report::{self, json};
+use crate::report::format::json;
+use crate::report::subject;
 
 /// Runs the command.
 pub fn history(args: &HistoryArgs) -> Exit {
@@ -24,11 +24,11 @@ pub fn history(args: &HistoryArgs) -> Exit {
         if let Some(folder) = &args.output {
             write(folder, &history)?;
         }
-        Ok(report::history::render(&history))
+        Ok(history)
     });
     match done {
-        Ok(text) => {
-            output::result(&text);
+        Ok(history) => {
+            output::result(&output::written(&subject::history::describe(&history)));
             Exit::Pass
         }
         Err(failure) => failure.tell(),
@@ -137,8 +137,11 @@ fn unlike(differences: &[Difference]) -> String {
 fn write(folder: &Path, history: &History) -> Result<(), Failure> {
     let failed = |path: &Path, error| Failure::tool(format!("{}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-    let chart = trend::render(history, Theme::System).unwrap_or_default();
-    for (name, text) in [("history.json", json::history(history)), ("history.svg", chart)] {
+    let document = subject::history::describe(history);
+    let charts =
+        document.figures().map(|chart| (chart.file_name(), chart.file().unwrap_or_default()));
+    let data = ("history.json".to_owned(), json::history(history));
+    for (name, text) in charts.chain([data]) {
         let path = folder.join(name);
         whole_file::write(&path, &text).map_err(|error| failed(&path, error))?;
     }

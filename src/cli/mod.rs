@@ -34,7 +34,7 @@ use crate::cli::exit::Exit;
 use crate::demo::Demo;
 use crate::experiment::control::Control;
 use crate::record::{baseline_file, store};
-use crate::report::json;
+use crate::report::format::json;
 use crate::scenario::schema;
 
 /// The whole program.
@@ -96,7 +96,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Run => store::schema(),
         SchemaOf::Summary => json::schema(),
         SchemaOf::Duet => crate::record::duet::schema(),
-        SchemaOf::Comparison => crate::report::comparison::json::schema(),
+        SchemaOf::Comparison => json::comparison::schema(),
         SchemaOf::Noise => crate::record::noise::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
         SchemaOf::Exchange => crate::record::exchange::schema(),

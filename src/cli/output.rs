@@ -15,12 +15,14 @@ use crate::record::noise::NoiseFile;
 use crate::record::run::RunRecord;
 use crate::record::target_log::TARGET_LOG;
 use crate::record::whole_file::{self, Durable};
-use crate::report::chart::{Chart, Theme};
-use crate::report::comparison::ComparisonReport;
-use crate::report::noise::NoiseReport;
+use crate::report::document::Document;
+use crate::report::document::table::Table;
+use crate::report::format::terminal::screen::Style;
+use crate::report::format::{html, json, junit, markdown, terminal};
 use crate::report::plain;
-use crate::report::terminal::screen::Style;
-use crate::report::{self, Report};
+use crate::report::subject::comparison::{self, ComparisonReport};
+use crate::report::subject::noise::{self, NoiseReport};
+use crate::report::subject::run::{self, RunReport};
 use crate::scenario::problems::Problems;
 
 /// Prints a result on standard output.
@@ -68,9 +70,7 @@ pub fn conclude(
     print: PrintArgs,
     inconclusive: Option<Inconclusive>,
 ) -> Exit {
-    let assessment = assess(record);
-    let exit = Exit::of_run(record.end.as_ref(), assessment.verdict, inconclusive);
-    Conclusion { record, assessment: &assessment, comparison: None, folder, print }.end(exit)
+    conclude_run(record, (&assess(record), None), folder, (print, inconclusive))
 }
 
 /// The same for a run that was judged by a baseline as well: verdict and reasons of every
@@ -82,143 +82,141 @@ pub fn conclude_compared(
     print: PrintArgs,
     inconclusive: Option<Inconclusive>,
 ) -> Exit {
-    let assessment = of_both(comparison);
-    let exit = Exit::of_run(record.end.as_ref(), assessment.verdict, inconclusive);
-    let comparison = Some(comparison);
-    Conclusion { record, assessment: &assessment, comparison, folder, print }.end(exit)
+    let judged = (&of_both(comparison), Some(comparison));
+    conclude_run(record, judged, folder, (print, inconclusive))
 }
 
-/// What is told at the end of a run, and where.
-struct Conclusion<'a> {
-    record: &'a RunRecord,
-    assessment: &'a Assessment,
-    comparison: Option<&'a Comparison>,
-    folder: &'a Path,
-    print: PrintArgs,
-}
-
-impl Conclusion<'_> {
-    fn end(&self, judged: Exit) -> Exit {
-        let shown = self.folder.display().to_string();
-        let report = |exit: Exit| Report {
-            record: self.record,
-            assessment: self.assessment,
-            comparison: self.comparison,
-            exit_code: exit.code(),
-            has_log: self.folder.join(TARGET_LOG).is_file(),
-            folder: Some(&shown),
-        };
-        let written = write_reports(self.folder, &report(judged));
-        let exit = judged.unless_unwritten(written.is_ok());
-        self.tell(&report(exit));
-        if let Err(fault) = written {
-            error(&format!("the reports could not all be written: {fault}"), &[]);
-        }
-        exit
-    }
-
-    fn tell(&self, report: &Report<'_>) {
-        if self.print.json {
-            return result(&report::json::render(report));
-        }
-        result(&report::terminal::render(report, style(self.print)));
-    }
+fn conclude_run(
+    record: &RunRecord,
+    (assessment, comparison): (&Assessment, Option<&Comparison>),
+    folder: &Path,
+    (print, inconclusive): (PrintArgs, Option<Inconclusive>),
+) -> Exit {
+    let shown = folder.display().to_string();
+    let has_log = folder.join(TARGET_LOG).is_file();
+    let report = |exit_code| RunReport {
+        record,
+        assessment,
+        comparison,
+        exit_code,
+        has_log,
+        folder: Some(&shown),
+    };
+    let judged = Exit::of_run(record.end.as_ref(), assessment.verdict, inconclusive);
+    let end = Conclusion { folder, print, data_file: Some("summary.json") };
+    end.told(judged, |code| run::describe(&report(code)), |code| json::render(&report(code)))
 }
 
 /// Writes the reports of a duet, prints the result, and says how to exit.
 pub fn conclude_duet(
-    comparison: &Comparison,
+    compared: &Comparison,
     duet: &DuetRecord,
     folder: &Path,
     print: PrintArgs,
     judged: Exit,
 ) -> Exit {
     let shown = folder.display().to_string();
-    let report = |exit: Exit| ComparisonReport {
-        comparison,
+    let report = |exit_code| ComparisonReport {
+        comparison: compared,
         duet: Some(&duet.file),
         scenario: &duet.file.scenario,
-        exit_code: exit.code(),
+        exit_code,
         folder: Some(&shown),
         baseline_name: &duet.file.baseline.source,
         candidate_name: &duet.file.candidate.source,
     };
-    let written = write_all(folder, comparison_files(&report(judged)));
-    let exit = judged.unless_unwritten(written.is_ok());
-    tell_comparison(&report(exit), print);
-    if let Err(fault) = written {
-        error(&format!("the reports could not all be written: {fault}"), &[]);
-    }
-    exit
+    let data = |code| json::comparison::render(&report(code));
+    let end = Conclusion { folder, print, data_file: Some("comparison.json") };
+    end.told(judged, |code| comparison::describe(&report(code)), data)
 }
 
-/// Prints a comparison.
+/// Writes the reports of a measurement of noise, prints it, and says how to exit.
+pub fn conclude_noise(measured: &NoiseFile, folder: &Path, print: PrintArgs, judged: Exit) -> Exit {
+    let shown = folder.display().to_string();
+    let describe = |exit_code| {
+        noise::describe(&NoiseReport { noise: measured, exit_code, folder: Some(&shown) })
+    };
+    // Its data is there already: it is the record.
+    let end = Conclusion { folder, print, data_file: None };
+    end.told(judged, describe, |_| measured.text())
+}
+
+/// Prints a comparison that has no folder.
 pub fn tell_comparison(report: &ComparisonReport, print: PrintArgs) {
     if print.json {
-        result(&report::comparison::json::render(report));
+        result(&json::comparison::render(report));
     } else {
-        result(&report::comparison::terminal::render(report, style(print)));
+        result(&terminal::render(&comparison::describe(report), style(print.no_color)));
     }
 }
 
-/// Writes the summary of a measurement of noise, prints it, and says how to exit.
-pub fn conclude_noise(noise: &NoiseFile, folder: &Path, print: PrintArgs, judged: Exit) -> Exit {
-    let shown = folder.display().to_string();
-    let report = |exit: Exit| NoiseReport { noise, exit_code: exit.code(), folder: Some(&shown) };
-    let summary = report::noise::markdown::render(&report(judged));
-    let written = write(&folder.join("summary.md"), &summary);
-    let exit = judged.unless_unwritten(written.is_ok());
-    if print.json {
-        result(&noise.text());
-    } else {
-        result(&report::noise::terminal::render(&report(exit), style(print)));
-    }
-    if let Err(fault) = written {
-        error(&format!("the summary could not be written: {fault}"), &[]);
-    }
-    exit
+/// A document as it is printed by a command that has no switches for that.
+pub fn written(document: &Document) -> String {
+    terminal::render(document, style(false))
 }
 
-fn comparison_files(report: &ComparisonReport) -> Vec<(String, String)> {
-    use report::comparison::{chart, html, json, junit, markdown};
+/// A table as it is printed by itself.
+pub fn written_table(table: &Table) -> String {
+    terminal::render_table(table, style(false))
+}
+
+/// How a command ends that leaves reports.
+struct Conclusion<'a> {
+    folder: &'a Path,
+    print: PrintArgs,
+    /// What is for other programs; `None` if that is not written here.
+    data_file: Option<&'static str>,
+}
+
+impl Conclusion<'_> {
+    /// Writes the reports and prints the result; both say what the process ends with, which
+    /// is another code where a pass could not be written.
+    fn told<'d>(
+        &self,
+        judged: Exit,
+        describe: impl Fn(u8) -> Document<'d>,
+        data: impl Fn(u8) -> String,
+    ) -> Exit {
+        let described = describe(judged.code());
+        let mut files = files_of(&described);
+        files.extend(self.data_file.map(|name| (name.to_owned(), data(judged.code()))));
+        let written = write_all(self.folder, files);
+        let exit = judged.unless_unwritten(written.is_ok());
+        if self.print.json {
+            result(&data(exit.code()));
+        } else {
+            let told = Document { exit_code: Some(exit.code()), ..described };
+            result(&terminal::render(&told, style(self.print.no_color)));
+        }
+        if let Err(fault) = written {
+            error(&format!("the reports could not all be written: {fault}"), &[]);
+        }
+        exit
+    }
+}
+
+/// A document in every format that is a file.
+fn files_of(document: &Document) -> Vec<(String, String)> {
     let mut files = vec![
-        ("summary.md".to_owned(), markdown::render(report)),
-        ("comparison.json".to_owned(), json::render(report)),
-        ("junit.xml".to_owned(), junit::render(report)),
-        ("report.html".to_owned(), html::render(report)),
+        ("summary.md".to_owned(), markdown::render(document)),
+        ("junit.xml".to_owned(), junit::render(document)),
+        ("report.html".to_owned(), html::render(document)),
     ];
-    for chart in chart::Chart::ALL {
-        let svg = chart::render(report, chart, Theme::System);
-        files.extend(svg.map(|svg| (chart.file_name().to_owned(), svg)));
-    }
+    let charts = document.figures();
+    files.extend(charts.filter_map(|chart| Some((chart.file_name(), chart.file()?))));
     files
 }
 
 /// Width and colour of standard output.
-fn style(print: PrintArgs) -> Style {
+fn style(no_color: bool) -> Style {
     let is_terminal = io::stdout().is_terminal();
     let wants_none = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
     let width = if is_terminal { usize::from(console::Term::stdout().size().1) } else { 80 };
-    Style { width, color: is_terminal && !print.no_color && !wants_none && !is_dumb }
+    Style { width, color: is_terminal && !no_color && !wants_none && !is_dumb }
 }
 
-/// Everything but the record itself. All files are tried; the first fault is told.
-fn write_reports(folder: &Path, report: &Report<'_>) -> io::Result<()> {
-    let mut files = vec![
-        ("summary.md".to_owned(), report::markdown::render(report)),
-        ("summary.json".to_owned(), report::json::render(report)),
-        ("junit.xml".to_owned(), report::junit::render(report)),
-        ("report.html".to_owned(), report::html::render(report)),
-    ];
-    for chart in Chart::ALL {
-        if let Some(svg) = report::chart::render(report, chart, Theme::System) {
-            files.push((chart.file_name().to_owned(), svg));
-        }
-    }
-    write_all(folder, files)
-}
-
+/// All files are tried; the first fault is told.
 fn write_all(folder: &Path, files: Vec<(String, String)>) -> io::Result<()> {
     let written: Vec<io::Result<()>> =
         files.into_iter().map(|(name, text)| write(&folder.join(name), &text)).collect();

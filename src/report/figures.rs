@@ -113,6 +113,45 @@ pub(super) fn quantile(share: f64) -> String {
     Quantile::new(share).map_or_else(|| NOTHING.to_owned(), |quantile| quantile.to_string())
 }
 
+/// `1.034`, `52.1`; bounds may be infinite.
+pub(super) fn ratio(value: f64) -> String {
+    match value {
+        f64::INFINITY => "∞".to_owned(),
+        v if v.is_nan() => NOTHING.to_owned(),
+        v if v >= 9.995 => number(v),
+        v if v >= 0.1 => format!("{v:.3}"),
+        v => trim_zeros(v, 4),
+    }
+}
+
+/// A number with its sign, whose size another function writes.
+pub(super) fn signed(value: f64, write: fn(f64) -> String) -> String {
+    let size = write(value.abs());
+    match value {
+        v if v.is_nan() || size == "0" => size,
+        v if v < 0.0 => format!("−{size}"),
+        _ => format!("+{size}"),
+    }
+}
+
+/// A share as percentage points, without a unit.
+pub(super) fn points(share: f64) -> String {
+    let points = share * 100.0;
+    match points {
+        p if p.is_nan() => NOTHING.to_owned(),
+        p if p.is_infinite() => "∞".to_owned(),
+        p if p >= 10.0 => trim_zeros(p, 1),
+        p if p >= 0.1 => trim_zeros(p, 2),
+        p if p >= 0.01 => trim_zeros(p, 3),
+        p => trim_zeros(p, 5),
+    }
+}
+
+/// `5 %`: a change, which may be more than all.
+pub(super) fn percent(share: f64) -> String {
+    format!("{} %", number(share * 100.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,7 +72,7 @@ pub(super) fn fitted(text: &str, columns: usize) -> String {
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
     let mut lines = vec![String::new()];
-    for word in text.split(' ').flat_map(|word| pieces(word, columns)) {
+    for word in words(text).iter().flat_map(|word| pieces(word, columns)) {
         let line = lines.last_mut().expect("there is always a line");
         if line.is_empty() {
             *line = word;
@@ -84,6 +84,21 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The words of a text; a number and its unit are one.
+fn words(text: &str) -> Vec<String> {
+    const UNITS: [&str; 8] = ["%", "µs", "ms", "s", "min", "kB", "MB", "GB"];
+    let is_unit = |word: &str| UNITS.contains(&word.trim_end_matches([',', ';', ':', '.', ')']));
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let number = words.last_mut().filter(|last| last.ends_with(|c: char| c.is_ascii_digit()));
+        match number.filter(|_| is_unit(word)) {
+            Some(number) => *number = format!("{number} {word}"),
+            None => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 /// A word in pieces of at most so many columns.
@@ -131,11 +146,12 @@ mod tests {
         assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
         assert_eq!(wrapped("abcdefghijkl", 8), ["abcdefgh", "ijkl"]);
         assert_eq!(wrapped("", 8), [""]);
+        assert_eq!(wrapped("at most 95 % of it", 10), ["at most", "95 % of it"]);
     }
 
     proptest! {
         #[test]
-        fn any_text_fits(text in crate::report::sample_runs::hostile(), columns in 8_usize..60) {
+        fn any_text_fits(text in crate::report::samples::runs::hostile(), columns in 8_usize..60) {
             let text = line(&text);
             prop_assert!(width(&fitted(&text, columns)) <= columns);
             for part in wrapped(&text, columns) {

@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 use super::axis::Axis;
 use super::canvas::{Canvas, Lettering, drawn};
 use super::header::{Header, Key, Sign};
-use super::ink::{self, Ink};
+use super::ink::Ink;
 use super::panel::{ABOVE, BELOW, BESIDE, Frame, Panel};
-use super::{Theme, Width, escaped, with_head};
+use super::{Figure, Width};
 use crate::analysis::history::{FigureTrend, History};
-use crate::report::{figures, plain};
+use crate::report::figures;
 
 const HEIGHT: i32 = 280;
 const TITLE: &str = "Response time over past runs";
@@ -21,27 +21,16 @@ const LINE: i32 = 16;
 /// p50, p95, p99: ink and weight of the level.
 const SERIES: [(Ink, u32); 3] = [(Ink::P50, 2), (Ink::P95, 2), (Ink::P99, 4)];
 
-/// The chart as an SVG file; `None` without runs.
-pub fn render(history: &History, theme: Theme) -> Option<String> {
-    let themed = ink::themed(&draw(history)?, theme);
-    let mut elements = format!("<title id=\"history-title\">{TITLE}</title>\n");
-    let text = escaped(&plain::line(&description(history)));
-    let _ = writeln!(elements, "<desc id=\"history-text\">{text}</desc>");
-    if theme == Theme::System {
-        let rules = ink::dark_rules("svg");
-        let _ = writeln!(elements, "<style>@media (prefers-color-scheme:dark){{{rules}}}</style>");
-    }
-    let attributes = " role=\"img\" aria-labelledby=\"history-title history-text\" \
-                      stroke-linejoin=\"round\"";
-    Some(with_head(&themed, &(attributes.to_owned(), elements)))
+/// The chart, to be drawn when it is needed; nothing without runs.
+pub(in crate::report) fn figure(history: &History) -> Figure<'_> {
+    Figure::new(("history", TITLE), &description(history), move |width| draw(history, width))
 }
 
-fn draw(history: &History) -> Option<String> {
+fn draw(history: &History, width: Width) -> Option<String> {
     let runs = history.runs.len();
     if runs == 0 {
         return None;
     }
-    let width = Width::Wide;
     let values = history.figures.iter().flat_map(|figure| figure.trend.values.iter().flatten());
     let x = Axis::amount("run, oldest first", [runs as f64], runs.min(width.ticks()));
     let y = Axis::millis("response time", values.copied(), 6);
@@ -130,6 +119,7 @@ mod tests {
     use crate::analysis::history::{History, PastRun};
     use crate::record::fingerprint::Fingerprint;
     use crate::record::sample_head;
+    use crate::report::chart::Theme;
 
     fn history(values: &[f64]) -> History {
         let run = |(place, p50): (usize, &f64)| PastRun {
@@ -147,7 +137,7 @@ mod tests {
     fn a_step_is_drawn_and_told() {
         let values: Vec<f64> =
             (0..24).map(|run| if run < 12 { 10.0 } else { 15.0 } + f64::from(run % 3)).collect();
-        let svg = render(&history(&values), Theme::System).unwrap();
+        let svg = figure(&history(&values)).svg(Width::Wide, Theme::System).unwrap();
         assert!(svg.contains("p95 changed by ×1.45 at run 13."), "{svg}");
         let document = roxmltree::Document::parse(&svg).unwrap();
         let polygons = document.descendants().filter(|it| it.tag_name().name() == "polygon");
@@ -158,9 +148,9 @@ mod tests {
 
     #[test]
     fn few_runs_and_none_are_no_trouble() {
-        assert_eq!(render(&history(&[]), Theme::Light), None);
+        assert_eq!(figure(&history(&[])).svg(Width::Wide, Theme::Light), None);
         for values in [&[10.0][..], &[10.0, 11.0], &[f64::NAN, 3.0], &[0.01; 3]] {
-            let svg = render(&history(values), Theme::Dark).unwrap();
+            let svg = figure(&history(values)).svg(Width::Narrow, Theme::Dark).unwrap();
             assert!(roxmltree::Document::parse(&svg).is_ok() && !svg.contains("NaN"));
         }
     }

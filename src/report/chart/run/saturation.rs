@@ -1,0 +1,111 @@
+//! How full target and generator were: CPU, memory, event-loop delay, one above the
+//! other, as far as anything is known of them.
+
+use super::Chart;
+use super::response::{draw_not_judged, not_judged_key, over_time, time_axis};
+use crate::analysis::assessment::{Assessment, Timeline};
+use crate::report::chart::Width;
+use crate::report::chart::axis::Axis;
+use crate::report::chart::canvas::drawn;
+use crate::report::chart::header::{Header, Key, Sign};
+use crate::report::chart::ink::Ink;
+use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
+
+const HEIGHT: i32 = 110;
+
+type Values<'a> = &'a [Option<f64>];
+
+/// What is drawn, in a sentence that begins with a blank: nothing that was not measured.
+pub(super) fn caption(timeline: &Timeline) -> String {
+    let known = |values: Values| values.iter().flatten().any(|value| value.is_finite());
+    let drawn = [
+        ("CPU of the target", known(&timeline.target_cpu)),
+        ("CPU of the generator", known(&timeline.generator_cpu)),
+        ("resident memory of the target", known(&timeline.target_rss)),
+        ("its event-loop delay", known(&timeline.event_loop_delay)),
+    ];
+    let drawn: Vec<&str> =
+        drawn.iter().filter(|(_, known)| *known).map(|(what, _)| *what).collect();
+    if drawn.is_empty() { String::new() } else { format!(" Drawn are: {}.", drawn.join(", ")) }
+}
+
+/// One panel: its axis and its lines.
+struct Part<'a> {
+    y: Axis,
+    lines: Vec<(Values<'a>, Ink)>,
+}
+
+pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
+    let timeline = &assessment.timeline;
+    let x = time_axis(timeline, width)?;
+    let parts = parts(timeline);
+    if parts.is_empty() {
+        return None;
+    }
+    let header = header(assessment, width);
+    let height = header.height() + pixels(parts.len(), HEIGHT + 2 * ABOVE) - ABOVE + BELOW;
+    let svg = drawn((width.pixels(), height), |canvas| {
+        header.draw(canvas);
+        let mut top = header.height() + ABOVE;
+        for (place, part) in parts.iter().enumerate() {
+            let right = width.pixels() - EDGE;
+            let frame = Frame { left: BESIDE, right, top, bottom: top + HEIGHT };
+            let panel = Panel { canvas, frame, x: &x, y: &part.y };
+            draw_part(&panel, part, assessment);
+            if place + 1 == parts.len() {
+                panel.bottom_title();
+            }
+            top = frame.bottom + 2 * ABOVE;
+        }
+    });
+    Some(svg)
+}
+
+fn draw_part(panel: &Panel, part: &Part, assessment: &Assessment) {
+    draw_not_judged(panel, assessment);
+    panel.left_axis();
+    for (values, ink) in &part.lines {
+        panel.curve(&over_time(&assessment.timeline, values), *ink, 2);
+    }
+    panel.bottom_axis();
+}
+
+fn parts(timeline: &Timeline) -> Vec<Part<'_>> {
+    let cpu = vec![
+        (timeline.generator_cpu.as_slice(), Ink::GENERATOR),
+        (timeline.target_cpu.as_slice(), Ink::TARGET),
+    ];
+    let memory = vec![(timeline.target_rss.as_slice(), Ink::TARGET)];
+    let delay = vec![(timeline.event_loop_delay.as_slice(), Ink::TARGET)];
+    [
+        part(cpu, |values| Axis::amount("CPU (cores)", values, 4)),
+        part(memory, |values| Axis::amount("resident memory (MB)", values, 4)),
+        part(delay, |values| Axis::millis("event-loop delay", values, 4)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A panel of the lines that have a value; `None` if there is none.
+fn part(lines: Vec<(Values<'_>, Ink)>, axis: impl Fn(Vec<f64>) -> Axis) -> Option<Part<'_>> {
+    let known = |values: &Values| values.iter().flatten().any(|value| value.is_finite());
+    let lines: Vec<_> = lines.into_iter().filter(|(values, _)| known(values)).collect();
+    let values = lines.iter().flat_map(|(values, _)| values.iter().flatten().copied()).collect();
+    (!lines.is_empty()).then(|| Part { y: axis(values), lines })
+}
+
+fn header(assessment: &Assessment, width: Width) -> Header {
+    let timeline = &assessment.timeline;
+    let of_target = [&timeline.target_cpu, &timeline.target_rss, &timeline.event_loop_delay];
+    let known = |series: &Vec<Option<f64>>| series.iter().any(Option::is_some);
+    let mut keys = Vec::new();
+    if of_target.into_iter().any(known) {
+        keys.push(Key { sign: Sign::Line(Ink::TARGET, 2), text: "target".into() });
+    }
+    if known(&timeline.generator_cpu) {
+        keys.push(Key { sign: Sign::Line(Ink::GENERATOR, 2), text: "generator".into() });
+    }
+    keys.extend(not_judged_key(assessment));
+    Header::new(Chart::Saturation.title(), keys, width)
+}

@@ -1,0 +1,161 @@
+//! p95 and p99 of each step beside their limits: two lines per step, so that nothing
+//! covers anything.
+
+use super::Chart;
+use crate::analysis::assessment::{Assessment, Summary, Times};
+use crate::report::chart::Width;
+use crate::report::chart::axis::Axis;
+use crate::report::chart::canvas::{Align, Canvas, Lettering, drawn};
+use crate::report::chart::header::{Header, Key, Sign};
+use crate::report::chart::ink::Ink;
+use crate::report::chart::panel::{BELOW, EDGE, Frame, Panel, between, pixels};
+use crate::report::plain;
+
+/// Half of the distance between the two lines of a step.
+const HALF: i32 = 6;
+
+/// From so many rows on, the ticks stand at the top as well.
+const TALL: usize = 12;
+
+/// Where things are in a row.
+struct Layout {
+    /// The first pixel of the frame.
+    left: i32,
+    row: i32,
+    /// From the top of a row to the middle of its lines.
+    lines: i32,
+    /// From the top of a row to the middle of its name.
+    name: i32,
+}
+
+impl Layout {
+    /// Beside each other where there is room, else the name above the lines.
+    fn of(width: Width) -> Layout {
+        match width {
+            Width::Wide => Layout { left: 270, row: 34, lines: 17, name: 17 },
+            Width::Narrow => Layout { left: EDGE, row: 48, lines: 33, name: 13 },
+        }
+    }
+
+    fn name_width(&self, width: Width) -> i32 {
+        match width {
+            Width::Wide => self.left - 30,
+            Width::Narrow => width.pixels() - 2 * EDGE,
+        }
+    }
+}
+
+pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
+    let rows = rows(assessment);
+    if rows.is_empty() {
+        return None;
+    }
+    let layout = Layout::of(width);
+    let header = Header::new(Chart::Steps.title(), keys(), width);
+    let tall = rows.len() > TALL;
+    let top = header.height() + if tall { 24 } else { 4 };
+    let bottom = top + pixels(rows.len(), layout.row);
+    let frame = Frame { left: layout.left, right: width.pixels() - EDGE - 6, top, bottom };
+    let x = Axis::millis("response time", values(&rows), width.ticks() - 1);
+    let svg = drawn((width.pixels(), bottom + BELOW), |canvas| {
+        header.draw(canvas);
+        let panel = Panel { canvas, frame, x: &x, y: &x };
+        panel.vertical_grid();
+        for (place, summary) in rows.iter().enumerate() {
+            let at = top + pixels(place, layout.row);
+            draw_name(canvas, summary, at, (&layout, width));
+            draw_row(&panel, summary, at + layout.lines);
+        }
+        panel.bottom_axis();
+        if tall {
+            panel.top_axis();
+        }
+        panel.bottom_title();
+    });
+    Some(svg)
+}
+
+/// The steps; all requests first where that is not the only step again.
+fn rows(assessment: &Assessment) -> Vec<&Summary> {
+    let total = (assessment.steps.len() > 1).then_some(&assessment.total);
+    total.into_iter().chain(&assessment.steps).collect()
+}
+
+fn keys() -> Vec<Key> {
+    vec![
+        Key { sign: Sign::Dot(Ink::P95), text: "p95".into() },
+        Key { sign: Sign::Diamond(Ink::P99), text: "p99".into() },
+        Key { sign: Sign::Tick(Ink::LIMIT_TICK), text: "its limit".into() },
+    ]
+}
+
+/// A quantile with a line of its own.
+struct Marked {
+    share: f64,
+    ink: Ink,
+    pick: fn(&Times) -> f64,
+    shift: i32,
+    draw: fn(&Canvas, (i32, i32), Ink),
+}
+
+const MARKED: [Marked; 2] = [
+    Marked {
+        share: 0.95,
+        ink: Ink::P95,
+        pick: |times| times.p95,
+        shift: -HALF,
+        draw: |canvas, at, ink| canvas.dot(at, 5, ink),
+    },
+    Marked {
+        share: 0.99,
+        ink: Ink::P99,
+        pick: |times| times.p99,
+        shift: HALF,
+        draw: |canvas, at, ink| canvas.diamond(at, 6, ink),
+    },
+];
+
+impl Marked {
+    fn value(&self, summary: &Summary) -> Option<f64> {
+        summary.response.as_ref().map(self.pick).filter(|value| value.is_finite())
+    }
+
+    fn limit(&self, summary: &Summary) -> Option<f64> {
+        let same = |share: f64| (share - self.share).abs() < 1e-9;
+        let found = summary.limits.iter().find(|(share, limit)| same(*share) && limit.is_finite());
+        found.map(|(_, limit)| *limit)
+    }
+}
+
+fn values(rows: &[&Summary]) -> Vec<f64> {
+    let of_row = |row: &&Summary| MARKED.map(|marked| [marked.value(row), marked.limit(row)]);
+    rows.iter().flat_map(of_row).flatten().flatten().collect()
+}
+
+fn draw_name(canvas: &Canvas, summary: &Summary, top: i32, (layout, width): (&Layout, Width)) {
+    let lettering = Lettering { size: 13, ink: Ink::TEXT, ..Lettering::SMALL };
+    let name = lettering.fitted(&plain::line(&summary.name), layout.name_width(width));
+    let (x, align) = match width {
+        Width::Wide => (layout.left - 14, Align::End),
+        Width::Narrow => (layout.left, Align::Start),
+    };
+    canvas.text(&name, (x, top + layout.name), lettering.aligned(align));
+}
+
+fn draw_row(panel: &Panel, summary: &Summary, middle: i32) {
+    let Frame { left, right, .. } = panel.frame;
+    if summary.response.is_none() {
+        return panel.canvas.text("no response times", (left + 8, middle), Lettering::SMALL);
+    }
+    let place = |value| between(left, right, panel.x.place(value));
+    for marked in MARKED {
+        let y = middle + marked.shift;
+        if let Some(limit) = marked.limit(summary).map(place) {
+            panel.canvas.line(vec![(limit, y - HALF), (limit, y + HALF)], Ink::LIMIT_TICK, 3);
+        }
+        if let Some(value) = marked.value(summary).map(place) {
+            panel.canvas.line(vec![(left, y), (value, y)], marked.ink, 1);
+            (marked.draw)(panel.canvas, (value, y), marked.ink);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `summary.json`: the verdict of a run and its figures for other programs. `comparison` has
+//! the same of a comparison.
+//!
+//! Written from the data and not from a document: who reads it wants numbers, and its form
+//! stays when sentences change. Texts stand as they were recorded, as JSON can hold any
+//! text. The form is versioned, and [`schema`] describes it.
+
+pub mod comparison;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::analysis::assessment::{
+    Counts, Finding, Saturation, SloResult, Summary, Verdict, Window,
+};
+use crate::analysis::comparison::Comparison;
+use crate::analysis::failures::FailuresSeen;
+use crate::analysis::history::History;
+use crate::report::subject::run::RunReport;
+
+/// Grows when a reader of the old form would be wrong.
+const VERSION: u32 = 1;
+
+/// Names the form of the file.
+const SCHEMA: &str = "loadgate.summary/1";
+
+/// `summary.json`.
+#[derive(Serialize, JsonSchema)]
+struct SummaryFile<'a> {
+    /// Version of this form.
+    version: u32,
+    /// Name of this form: `loadgate.summary/1`.
+    schema: &'static str,
+    /// The scenario's name.
+    scenario: &'a str,
+    /// SHA-256 of what decides the requests.
+    scenario_hash: &'a str,
+    /// The target's address.
+    target: &'a str,
+    /// When the schedule started, RFC 3339 in UTC.
+    started: &'a str,
+    /// The answer.
+    verdict: Verdict,
+    /// What the process ends with.
+    exit_code: u8,
+    /// Why, most important first.
+    reasons: &'a [String],
+    /// What the run cannot say.
+    limits_of_knowledge: &'a [String],
+    /// The objectives, in the order of the scenario.
+    slos: &'a [SloResult],
+    /// All requests of the window. Times are in milliseconds, shares in [0, 1].
+    total: &'a Summary,
+    /// The window, step by step.
+    steps: &'a [Summary],
+    /// The whole run, warm-up included.
+    whole_run: &'a Counts,
+    /// What failing requests of the whole run looked like, without secrets.
+    failures: &'a FailuresSeen,
+    /// Doubts about the run's validity and other warnings.
+    findings: &'a [Finding],
+    /// The part of the run that was judged, in seconds of the schedule.
+    window: &'a Window,
+    /// How full the generator and the target were.
+    saturation: &'a Saturation,
+    /// The run beside its baseline, where it was judged by one; verdict and reasons above
+    /// are those of both together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<&'a Comparison>,
+}
+
+/// The text of `history.json`.
+pub fn history(history: &History) -> String {
+    serde_json::to_string_pretty(history).expect("all keys are texts") + "\n"
+}
+
+/// The text of `summary.json`.
+pub fn render(report: &RunReport) -> String {
+    let RunReport { record, assessment, comparison, exit_code, .. } = *report;
+    let file = SummaryFile {
+        version: VERSION,
+        schema: SCHEMA,
+        scenario: &record.head.scenario,
+        scenario_hash: &record.head.scenario_hash,
+        target: &record.head.target,
+        started: &record.head.started,
+        verdict: assessment.verdict,
+        exit_code,
+        reasons: &assessment.reasons,
+        limits_of_knowledge: &assessment.limits_of_knowledge,
+        slos: &assessment.slos,
+        total: &assessment.total,
+        steps: &assessment.steps,
+        whole_run: &assessment.whole_run,
+        failures: &assessment.failures,
+        findings: &assessment.findings,
+        window: &assessment.window,
+        saturation: &assessment.saturation,
+        comparison,
+    };
+    let mut text = serde_json::to_string_pretty(&file).expect("all keys are texts");
+    text.push('\n');
+    text
+}
+
+/// The JSON Schema of `summary.json`.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(SummaryFile).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{golden, runs};
+
+    #[test]
+    fn the_normal_run_reads_as_before() {
+        golden::check("report-summary.json", &render(&runs::normal().report()));
+    }
+
+    #[test]
+    fn every_run_is_as_the_schema_says() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        for (name, run) in runs::all() {
+            if name == "broken-numbers" {
+                continue;
+            }
+            let file: serde_json::Value = serde_json::from_str(&render(&run.report())).unwrap();
+            let errors: Vec<String> =
+                validator.iter_errors(&file).map(|error| error.to_string()).collect();
+            assert_eq!(errors, Vec::<String>::new(), "{name}");
+        }
+        assert!(!validator.is_valid(&serde_json::json!({"version": 1})));
+    }
+}

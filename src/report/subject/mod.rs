@@ -1,0 +1,16 @@
+//! What can be reported on. Each subject describes itself as a
+//! [`Document`](super::document::Document), which every format can write.
+//!
+//! `run`, `comparison`, `noise`, `history` and `baseline` are the subjects; `judgement`,
+//! `objectives`, `metrics` and `failures` are what several of them are made of. Nothing is
+//! computed here, and no format is known.
+
+pub mod baseline;
+pub mod comparison;
+mod failures;
+pub mod history;
+mod judgement;
+mod metrics;
+pub mod noise;
+mod objectives;
+pub mod run;

@@ -1,0 +1,280 @@
+//! One run, alone or beside its baseline.
+
+use crate::analysis::assessment::{Assessment, Summary, Times, Verdict};
+use crate::analysis::comparison::Comparison;
+use crate::record::run::{Head, RunRecord};
+use crate::report::chart;
+use crate::report::document::cell::Cell;
+use crate::report::document::medium::{Medium, Shown};
+use crate::report::document::quantity::Quantity;
+use crate::report::document::suite::{Case, CaseResult};
+use crate::report::document::table::{Column, Kind, Row, Table};
+use crate::report::document::text::Text;
+use crate::report::document::{Block, Document, Fact, Headline, Section};
+use crate::report::figures;
+use crate::report::phrases::run as phrases;
+use crate::report::subject::{failures, judgement, metrics, objectives};
+
+/// Everything that a report of a run is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct RunReport<'a> {
+    /// What was measured.
+    pub record: &'a RunRecord,
+    /// What analysis says about it.
+    pub assessment: &'a Assessment,
+    /// Beside its baseline, if it was judged by one.
+    pub comparison: Option<&'a Comparison>,
+    /// What the process ends with.
+    pub exit_code: u8,
+    /// Whether the target's own log lies beside the report.
+    pub has_log: bool,
+    /// The folder with the run's files.
+    pub folder: Option<&'a str>,
+}
+
+const ON_PAGES: Shown = Shown::Only(Medium::Page);
+const NOT_IN_COMMENTS: Shown = Shown::NotOn(Medium::Comment);
+
+/// The run for every format.
+pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
+    let assessment = report.assessment;
+    let mut sections = vec![objectives::section(assessment)];
+    sections.extend(report.comparison.map(metrics::section));
+    sections.extend([
+        charts(assessment),
+        steps(assessment),
+        outcomes(&assessment.total),
+        failures::section(&assessment.failures, report.has_log),
+        saturation(assessment),
+        generator(report),
+        judgement::findings(&assessment.findings),
+        judgement::unknowns(&assessment.limits_of_knowledge),
+    ]);
+    Document {
+        headline: headline(report),
+        facts: facts(report),
+        sections,
+        cases: cases(report),
+        judged_seconds: Some(assessment.window.seconds()),
+        next: None,
+        folder: report.folder.map(Text::from),
+        exit_code: Some(report.exit_code),
+    }
+}
+
+fn headline(report: &RunReport) -> Headline {
+    let assessment = report.assessment;
+    let scenario = &report.record.head.scenario;
+    Headline {
+        extent: vec![phrases::load(assessment).into(), phrases::requests(assessment).into()],
+        ..judgement::headline(assessment.verdict, scenario, &assessment.reasons)
+    }
+}
+
+fn charts(assessment: &Assessment) -> Section<'_> {
+    let figures = Block::Figures(chart::run::figures(assessment));
+    Section::new("Charts").with_shown(figures, ON_PAGES)
+}
+
+/// Response time of each step, and of all requests.
+fn steps(assessment: &Assessment) -> Section<'static> {
+    let columns = vec![
+        Column::new(Kind::Name, "step"),
+        Column::number("requests"),
+        Column::number("rate").dropped(1),
+        Column::number("mean").on_pages(),
+        Column::number("p50").dropped(3),
+        Column::number("p90").on_pages(),
+        Column::number("p95"),
+        Column::number("p99"),
+        Column::number("p99.9").on_pages(),
+        Column::number("max").dropped(2),
+        Column::number("errors"),
+    ];
+    let total = step(&assessment.total).total();
+    let rows = assessment.steps.iter().map(step).chain([total]).collect();
+    let number = assessment.steps.len();
+    let note = "Response time counts from the moment a request should have been sent. Requests \
+                without a full answer count at their time limit; answered failures are not in it.";
+    Section::new("Steps, by response time")
+        .folded(format!("{number} step{}", if number == 1 { "" } else { "s" }))
+        .with(Block::Table(Table { of: "steps", columns, rows }))
+        .with_shown(Block::Note(note.into()), ON_PAGES)
+}
+
+fn step(step: &Summary) -> Row {
+    let times: [fn(&Times) -> f64; 7] =
+        [|t| t.mean, |t| t.p50, |t| t.p90, |t| t.p95, |t| t.p99, |t| t.p999, |t| t.max];
+    let time = |pick: fn(&Times) -> f64| {
+        Cell::maybe(step.response.as_ref().map(|times| Quantity::Millis(pick(times))))
+    };
+    let mut cells = vec![
+        Cell::name(&step.name),
+        Cell::Quantity(Quantity::Count(step.counts.ended())),
+        Cell::Quantity(Quantity::Rate(step.offered_rate)),
+    ];
+    cells.extend(times.map(time));
+    cells.push(Cell::Quantity(Quantity::Share(step.error_rate)));
+    let label = Some(&step.label).filter(|label| !label.is_empty()).map(Text::from);
+    Row { label, ..Row::new(cells) }
+}
+
+/// How requests ended, and why.
+fn outcomes(total: &Summary) -> Section<'static> {
+    let counts = &total.counts;
+    let rows = counts.outcomes.iter().map(|(outcome, number)| {
+        Row::new(vec![Cell::name(outcome.name()), Cell::Quantity(Quantity::Count(*number))])
+    });
+    let columns = vec![Column::new(Kind::Name, "outcome"), Column::number("requests")];
+    let table = Table { of: "outcomes", columns, rows: rows.collect() };
+    let facts = [
+        ("outcomes", phrases::outcomes(counts), Shown::Only(Medium::Comment)),
+        ("rates", Some(phrases::rates(total)), NOT_IN_COMMENTS),
+        ("answered failures", phrases::failed(total), NOT_IN_COMMENTS),
+        ("causes", phrases::causes(counts), Shown::Everywhere),
+        ("statuses", phrases::statuses(counts), Shown::Everywhere),
+        ("bodies received", Some(figures::bytes(counts.body_bytes as f64)), ON_PAGES),
+        ("connections opened", Some(figures::count(counts.connects)), ON_PAGES),
+        ("sent once more", phrases::repeats(counts), ON_PAGES),
+    ];
+    Section::new("Outcomes")
+        .untitled_in_comments()
+        .with_shown(Block::Table(table), NOT_IN_COMMENTS)
+        .with(Block::Facts(known(facts)))
+}
+
+/// Those of which something is known.
+fn known<const N: usize>(facts: [(&'static str, Option<String>, Shown); N]) -> Vec<Fact> {
+    let facts = facts.into_iter();
+    facts.filter_map(|(name, text, shown)| Some(Fact::new(name, text?).shown(shown))).collect()
+}
+
+/// How full target and generator were.
+fn saturation(assessment: &Assessment) -> Section<'static> {
+    let columns = vec![
+        Column::new(Kind::Name, "over the judged seconds"),
+        Column::number("mean"),
+        Column::number("highest second"),
+    ];
+    let rows = phrases::saturation(&assessment.saturation).into_iter();
+    let rows = rows.map(|(name, mean, highest)| {
+        Row::new(vec![Cell::name(name), Cell::Quantity(mean), Cell::Quantity(highest)])
+    });
+    let table = Table { of: "saturation", columns, rows: rows.collect() };
+    Section::new("Saturation").with_shown(Block::Table(table), NOT_IN_COMMENTS)
+}
+
+/// What the generator itself may have added, and what it cost.
+fn generator(report: &RunReport) -> Section<'static> {
+    let assessment = report.assessment;
+    let facts = [
+        ("audit", phrases::audit(assessment), Shown::Everywhere),
+        ("pacing", phrases::send_lag(assessment), NOT_IN_COMMENTS),
+        ("receiving", phrases::receive_lag(assessment), NOT_IN_COMMENTS),
+        ("phases", phrases::phases(report.record, &assessment.total), NOT_IN_COMMENTS),
+        ("cost", phrases::cost(&assessment.saturation), NOT_IN_COMMENTS),
+    ];
+    Section::new("Generator").untitled_in_comments().with(Block::Facts(known(facts)))
+}
+
+/// What was run, where and how.
+fn facts(report: &RunReport) -> Vec<Fact> {
+    let record = report.record;
+    let head = &record.head;
+    let brief = Shown::NotOn(Medium::Screen);
+    let faults = record.end.as_ref().map(|end| end.faults.join("; "));
+    let window = &report.assessment.window;
+    let of_run = known([
+        ("target", Some(head.target.clone()), brief),
+        ("started", Some(head.started.clone()), brief),
+        ("ended", Some(phrases::ending(record)), ON_PAGES),
+        ("iterations", phrases::iterations(record), ON_PAGES),
+        ("abandoned at the end", phrases::abandoned(record), ON_PAGES),
+        ("generator faults", faults.filter(|faults| !faults.is_empty()), ON_PAGES),
+        ("judged", Some(phrases::window(window)), ON_PAGES),
+        ("stability", Some(phrases::steadiness(window.steady)), ON_PAGES),
+    ]);
+    of_run.into_iter().chain(plan(head)).chain(machine(head)).collect()
+}
+
+fn plan(head: &Head) -> Vec<Fact> {
+    let stages: Vec<String> = head.load.stages.iter().map(phrases::stage).collect();
+    let limits = head.limits;
+    let ceilings = format!(
+        "{} connections, {} iterations under way, {} per body",
+        figures::count(u64::from(limits.connections)),
+        figures::count(u64::from(limits.in_flight)),
+        figures::bytes(limits.body_bytes as f64),
+    );
+    known([
+        ("load stages", Some(stages.join("; ")), ON_PAGES),
+        ("arrivals", Some(phrases::arrivals(head.load.arrivals).to_owned()), ON_PAGES),
+        ("seed", Some(head.load.seed.to_string()), ON_PAGES),
+        ("scenario hash", Some(head.scenario_hash.clone()), ON_PAGES),
+        ("ceilings", Some(ceilings), ON_PAGES),
+    ])
+}
+
+fn machine(head: &Head) -> Vec<Fact> {
+    let environment = &head.environment;
+    let cores = format!(
+        "{}, {} cores, {}",
+        environment.cpu,
+        environment.cores,
+        figures::bytes(environment.memory as f64)
+    );
+    known([
+        ("loadgate", Some(environment.loadgate.clone()), Shown::NotOn(Medium::Screen)),
+        ("system", Some(environment.system.clone()), ON_PAGES),
+        ("machine", Some(cores), ON_PAGES),
+        ("workers", Some(environment.workers.to_string()), ON_PAGES),
+        ("their nice value", environment.nice.map(|nice| nice.to_string()), ON_PAGES),
+        ("pacer", Some(environment.pacer.clone()), ON_PAGES),
+        ("clock of receipt", Some(environment.receive_clock.clone()), ON_PAGES),
+    ])
+}
+
+/// Validity, what the baseline says, and each objective.
+fn cases(report: &RunReport) -> Vec<Case> {
+    let assessment = report.assessment;
+    let scenario = &report.record.head.scenario;
+    let mut cases = vec![validity(report)];
+    match report.comparison {
+        Some(comparison) => cases.extend(metrics::cases(comparison, scenario)),
+        None if assessment.verdict == Verdict::Regressed => cases.push(regression(report)),
+        None => {}
+    }
+    cases.extend(objectives::cases(&assessment.slos, scenario));
+    cases
+}
+
+fn validity(report: &RunReport) -> Case {
+    let (record, assessment) = (report.record, report.assessment);
+    let mut lines = vec![
+        format!("judged: {}", phrases::window(&assessment.window)),
+        phrases::requests(assessment),
+        format!("ended: {}", phrases::ending(record)),
+    ];
+    lines.extend(phrases::audit(assessment));
+    lines.extend(assessment.findings.iter().map(judgement::finding_line));
+    let mut printed = Text::all(&lines);
+    printed.extend(failures::printed(&assessment.failures));
+    let (verdict, reasons) = (assessment.verdict, &assessment.reasons);
+    Case {
+        seconds: Some(assessment.window.seconds()),
+        printed,
+        ..judgement::validity("run is valid", &record.head.scenario, verdict, reasons)
+    }
+}
+
+/// Only there when the run is slower than its baseline.
+fn regression(report: &RunReport) -> Case {
+    let reasons = judgement::joined(&report.assessment.reasons);
+    Case {
+        name: "not slower than the baseline".into(),
+        group: Text::from(&report.record.head.scenario),
+        seconds: None,
+        result: CaseResult::Failed("regressed", reasons),
+        printed: Vec::new(),
+    }
+}
