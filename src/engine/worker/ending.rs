@@ -1,24 +1,23 @@
 //! Requests that end otherwise than by an answer, and the sample of one that a connection
 //! serves.
 
-use crate::engine::classify::Ending;
+use crate::engine::answer::Answer;
 use crate::engine::connection::{ConnectionKey, State};
-use crate::engine::extract::Body;
 use crate::engine::iteration::Place;
 use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
-use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
+use crate::units::Moment;
 
 impl Worker {
     /// A connection broke while it served a request.
-    pub(super) fn break_off(&mut self, key: ConnectionKey, cause: Cause) {
+    pub(super) fn break_off(&mut self, key: ConnectionKey, answer: &Answer<'_>) {
         let Some(connection) = self.connections.find(key) else { return };
         let State::Busy(iteration) = connection.state else { return self.connections.close(key) };
-        let sample = self.sample(key, iteration, (Outcome::TransportError, Some(cause)));
+        let sample = self.sample(key, iteration, self.clock.now());
         self.connections.close(key);
         self.serve_queue();
-        self.finish(iteration, sample, Body::default());
+        self.finish(iteration, sample, answer);
     }
 
     /// A request's time limit has passed. Its answer may have come in time and not have been
@@ -32,7 +31,7 @@ impl Worker {
         match self.place_of(wait) {
             Some(Place::On(key)) => self.give_up_on(key, wait.iteration),
             Some(Place::Queued | Place::Thinking) => {
-                self.fail(wait.iteration, (Outcome::Unsent, Some(Cause::ConnectionLimit)));
+                self.fail(wait.iteration, &Answer::NoConnection);
             }
             None => {}
         }
@@ -49,39 +48,34 @@ impl Worker {
 
     fn give_up_on(&mut self, key: ConnectionKey, iteration: usize) {
         let state = self.connections.find(key).map(|connection| connection.state);
-        let sample = match state {
-            Some(State::Busy(_)) => self.sample(key, iteration, (Outcome::Timeout, None)),
-            _ => self
-                .sample_without_connection(iteration, (Outcome::Timeout, Some(Cause::Unreachable))),
+        let now = self.clock.now();
+        let (sample, answer) = match state {
+            Some(State::Busy(_)) => (self.sample(key, iteration, now), Answer::NotInTime),
+            Some(State::Connecting(..) | State::Idle(_)) | None => {
+                (self.sample_without_connection(iteration, now), Answer::NotConnectedInTime)
+            }
         };
         self.connections.close(key);
         self.serve_queue();
-        self.finish(iteration, sample, Body::default());
+        self.finish(iteration, sample, &answer);
     }
 
     /// A request ends without a connection.
-    pub(super) fn fail(&mut self, iteration: usize, ending: Ending) {
-        let sample = self.sample_without_connection(iteration, ending);
-        self.finish(iteration, sample, Body::default());
+    pub(super) fn fail(&mut self, iteration: usize, answer: &Answer<'_>) {
+        let sample = self.sample_without_connection(iteration, self.clock.now());
+        self.finish(iteration, sample, answer);
     }
 
     /// The measurement of the request that a connection serves.
-    pub(super) fn sample(
-        &mut self,
-        key: ConnectionKey,
-        iteration: usize,
-        ending: Ending,
-    ) -> Sample {
+    pub(super) fn sample(&mut self, key: ConnectionKey, iteration: usize, ended: Moment) -> Sample {
         let Some(connection) = self.connections.find(key) else {
-            return self.sample_without_connection(iteration, ending);
+            return self.sample_without_connection(iteration, ended);
         };
         let times = connection.times;
         let (status, body_bytes) = (connection.response.status(), connection.response.body_bytes());
         self.witness.take_over(self.iterations[iteration].ticket, &mut connection.heard);
         let write_lag = times.sent.map_or(0, |sent| sent.since(times.ready));
-        let is_answered = !matches!(ending.0, Outcome::Timeout | Outcome::TransportError);
-        let ended = if is_answered { times.last_byte } else { self.clock.now() };
-        let without = self.sample_ended(iteration, ending, ended);
+        let without = self.sample_without_connection(iteration, ended);
         Sample {
             sent: times.sent,
             first_byte: times.first_byte,

@@ -1,7 +1,6 @@
 //! A worker's iterations: from the arrival through the actions of a flow to the end.
 
-use crate::engine::classify::Ending;
-use crate::engine::extract::{Body, extract};
+use crate::engine::answer::{Answer, conclude};
 use crate::engine::iteration::{Attempt, Iteration, Place};
 use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
@@ -70,7 +69,9 @@ impl Worker {
         let Some(step) = self.first_step(flow) else { return };
         self.ledger.planned(step, due);
         let now = self.clock.now();
-        let sample = self.unsent(step, due, now, Cause::InFlightLimit);
+        let (ending, _) = conclude(self.plan.scenario.step(step), &Answer::NoUser);
+        let mut sample = self.unsent(step, due, now);
+        (sample.outcome, sample.cause) = ending;
         self.ledger.ended(sample);
     }
 
@@ -92,7 +93,7 @@ impl Worker {
         self.ledger.missed(step, arrival.at, now.since(arrival.at), limit);
     }
 
-    fn unsent(&self, step: StepId, due: Moment, now: Moment, cause: Cause) -> Sample {
+    fn unsent(&self, step: StepId, due: Moment, now: Moment) -> Sample {
         let send_lag = now.since(due);
         Sample {
             step,
@@ -105,7 +106,7 @@ impl Worker {
             receive_lag: None,
             connect: None,
             outcome: Outcome::Unsent,
-            cause: Some(cause),
+            cause: None,
             status: None,
             body_bytes: 0,
             repeated: false,
@@ -219,24 +220,24 @@ impl Worker {
     }
 
     /// A request has ended: counts it, keeps what the step extracts, and goes on.
-    pub(super) fn finish(&mut self, key: usize, mut sample: Sample, body: Body<'_>) {
+    pub(super) fn finish(&mut self, key: usize, mut sample: Sample, answer: &Answer<'_>) {
         let step = self.plan.scenario.step(sample.step);
+        let (ending, extracted) = conclude(step, answer);
+        (sample.outcome, sample.cause) = ending;
         if sample.outcome == Outcome::Timeout {
             // It was given up at its limit, whenever that was noticed.
             let limit = Moment(sample.intended.0.saturating_add(sample.limit));
             sample.ended = sample.ended.min(limit);
         }
+        if matches!(sample.cause, Some(Cause::Descriptors | Cause::Ports)) {
+            // What the generator lacked it would have sent, and nobody knows how fast.
+            sample.held = u64::MAX;
+        }
         let iteration = &mut self.iterations[key];
         if std::mem::take(&mut iteration.attempt.is_hurried) {
             self.patience.calm();
         }
-        let user = &mut self.users[iteration.user];
-        let limit = self.plan.scenario.limits.body.0;
-        if sample.outcome == Outcome::Ok
-            && let Err(cause) = extract(&step.extract, body, limit, user)
-        {
-            (sample.outcome, sample.cause) = (Outcome::CheckFailed, Some(cause));
-        }
+        self.users[iteration.user].keep(extracted);
         iteration.due = sample.ended.max(iteration.due);
         let ticket = std::mem::take(&mut iteration.ticket);
         self.ledger.ended(sample);
@@ -257,27 +258,17 @@ impl Worker {
         self.users.give_back(iteration.user);
     }
 
-    /// The sample of an iteration's request that has no connection.
-    pub(super) fn sample_without_connection(&self, key: usize, ending: Ending) -> Sample {
-        self.sample_ended(key, ending, self.clock.now())
-    }
-
     /// As much of a sample as is known without the connection.
-    pub(super) fn sample_ended(&self, key: usize, ending: Ending, ended: Moment) -> Sample {
+    pub(super) fn sample_without_connection(&self, key: usize, ended: Moment) -> Sample {
         let iteration = &self.iterations[key];
-        let (outcome, cause) = ending;
         let send_lag = iteration.attempt.begun.since(iteration.due);
-        // What the generator lacked it would have sent, and nobody knows how fast.
-        let is_wanting = matches!(cause, Some(Cause::Descriptors | Cause::Ports));
         Sample {
-            outcome,
-            cause,
             send_lag,
             // It may have been connected, or free to go, while the worker stood still.
-            held: if is_wanting { u64::MAX } else { send_lag.max(self.lateness.felt(ended)) },
+            held: send_lag.max(self.lateness.felt(ended)),
             connect: iteration.attempt.connect,
             repeated: iteration.attempt.is_repeat,
-            ..self.unsent(iteration.attempt.step, iteration.due, ended, Cause::ConnectionLimit)
+            ..self.unsent(iteration.attempt.step, iteration.due, ended)
         }
     }
 }

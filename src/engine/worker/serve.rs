@@ -4,7 +4,7 @@
 
 use std::io;
 
-use crate::engine::classify;
+use crate::engine::answer::Answer;
 use crate::engine::connection::{Connection, ConnectionKey, State, StreamEnd};
 use crate::engine::extract::Body;
 use crate::engine::iteration::Place;
@@ -14,7 +14,7 @@ use crate::engine::socket::{Received, Socket};
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::{Manner, SOON};
 use crate::http1::response::{Expected, Fed};
-use crate::record::outcome::{Cause, Outcome};
+use crate::http1::unreadable::Unreadable;
 use crate::scenario::template::Values;
 use crate::units::Moment;
 
@@ -25,7 +25,11 @@ enum Reading {
     /// The response is complete, and whether bytes followed it.
     Complete { is_clean: bool },
     /// The connection is of no more use.
-    Broken(Cause),
+    Broken(io::Error),
+    /// The other side has ended its stream inside of the answer.
+    CutOff,
+    /// What came is no answer.
+    Unreadable(Unreadable),
     /// The other side has ended its stream, without a byte of an answer.
     Unanswered,
 }
@@ -59,7 +63,7 @@ impl Worker {
         self.hurry(iteration);
         match self.open(Some(iteration), now) {
             Ok(key) => self.iterations[iteration].place = Place::On(key),
-            Err(error) => self.fail(iteration, classify::not_connected(&error)),
+            Err(error) => self.fail(iteration, &Answer::NotConnected(&error)),
         }
     }
 
@@ -133,7 +137,7 @@ impl Worker {
                 self.connections.close(key);
                 if let Some(iteration) = iteration {
                     self.iterations[iteration].attempt.connect = Some(now.since(since));
-                    self.fail(iteration, classify::not_connected(&error));
+                    self.fail(iteration, &Answer::NotConnected(&error));
                 }
                 self.serve_queue();
             }
@@ -168,7 +172,7 @@ impl Worker {
         let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
         if self.render(iteration).is_err() {
             self.connections.keep(key, ready);
-            return self.fail(iteration, (Outcome::CheckFailed, Some(Cause::RequestTooLarge)));
+            return self.fail(iteration, &Answer::Unsendable);
         }
         let Some(connection) = self.connections.find(key) else { return };
         connection.begin(iteration, expected, ready);
@@ -259,17 +263,21 @@ impl Worker {
                         return;
                     }
                     Reading::Waiting => {}
-                    Reading::Complete { .. } | Reading::Broken(_) | Reading::Unanswered => {
-                        break reading;
-                    }
+                    Reading::Complete { .. }
+                    | Reading::Broken(_)
+                    | Reading::CutOff
+                    | Reading::Unreadable(_)
+                    | Reading::Unanswered => break reading,
                 },
                 Err(error) if is_not_yet(&error) => return,
-                Err(error) => break Reading::Broken(classify::broken(&error)),
+                Err(error) => break Reading::Broken(error),
             }
         };
         match reading {
             Reading::Complete { is_clean } => self.complete(key, is_clean),
-            Reading::Broken(cause) => self.break_off(key, cause),
+            Reading::Broken(error) => self.break_off(key, &Answer::Broken(&error)),
+            Reading::CutOff => self.break_off(key, &Answer::Closed),
+            Reading::Unreadable(why) => self.break_off(key, &Answer::Unreadable(why)),
             Reading::Unanswered => self.settle(key),
             Reading::Waiting => {}
         }
@@ -297,7 +305,7 @@ impl Worker {
         let reading = match connection.response.feed(&self.room.input[..received.bytes], kept) {
             Ok(Fed::More) => Reading::Waiting,
             Ok(Fed::Done(used)) => Reading::Complete { is_clean: used == received.bytes },
-            Err(unreadable) => Reading::Broken(classify::unreadable(unreadable)),
+            Err(unreadable) => Reading::Unreadable(unreadable),
         };
         let is_whole = matches!(reading, Reading::Complete { .. });
         connection.hear(&self.room.input[..received.bytes], step, is_whole);
@@ -314,17 +322,15 @@ impl Worker {
         let step = self.iterations[iteration].attempt.step;
         let status = connection.response.status().unwrap_or_default();
         let codings = connection.response.codings();
-        let ending = classify::answered(&self.plan.scenario.step(step).expect, status);
         let manner = connection.manner(is_clean);
         self.patience.learn(step, manner);
-        let mut sample = self.sample(key, iteration, ending);
-        if sample.ended.since(sample.intended) > sample.limit {
-            // It came between the time limit and the next look at the limits.
-            (sample.outcome, sample.cause) = (Outcome::Timeout, None);
-        }
-        let body = self.release(key, is_clean);
+        let ended = connection.times.last_byte;
+        let sample = self.sample(key, iteration, ended);
+        let took = ended.since(sample.intended);
+        let bytes = self.release(key, is_clean);
         self.serve_queue();
-        self.finish(iteration, sample, Body { bytes: &body, codings });
+        let body = Body { bytes: &bytes, codings, limit: self.plan.scenario.limits.body.0 };
+        self.finish(iteration, sample, &Answer::Whole { status, body, took });
     }
 
     /// Keeps or closes a connection whose request has been answered; returns the body.
@@ -372,7 +378,7 @@ impl Connection {
         }
         match self.times.first_byte {
             None => Reading::Unanswered,
-            Some(_) => Reading::Broken(Cause::Closed),
+            Some(_) => Reading::CutOff,
         }
     }
 }

@@ -9,9 +9,9 @@
 //! reset without having been ended may have been open when the request came: that, and all
 //! else, is a transport error. Nothing is sent a third time.
 
+use crate::engine::answer::Answer;
 use crate::engine::connection::{Connection, ConnectionKey, State, StreamEnd};
 use crate::engine::worker::Worker;
-use crate::record::outcome::Cause;
 
 /// Whether a request met somebody.
 enum Met {
@@ -33,7 +33,7 @@ impl Worker {
         match if may_repeat { connection.met() } else { Met::Somebody } {
             Met::Somebody => {
                 let is_reset = connection.end == StreamEnd::Reset;
-                self.break_off(key, if is_reset { Cause::Reset } else { Cause::Closed });
+                self.break_off(key, if is_reset { &Answer::Reset } else { &Answer::Closed });
             }
             Met::Nobody => self.repeat(key, iteration),
             Met::Unknown if self.doubtful.contains(&key) => {}
@@ -88,9 +88,8 @@ mod tests {
 
     use socket2::SockRef;
 
-    use super::*;
     use crate::engine::worker::scene::{ANSWER, Scene};
-    use crate::record::outcome::Outcome;
+    use crate::record::outcome::{Cause, Outcome};
 
     fn reset(other: TcpStream) {
         SockRef::from(&other).set_linger(Some(std::time::Duration::ZERO)).unwrap();
