@@ -1,12 +1,12 @@
 //! A worker's iterations: from the arrival through the actions of a flow to the end.
 
 use crate::engine::answer::{Answer, conclude};
-use crate::engine::iteration::{Attempt, Iteration, Place};
+use crate::engine::exchange::Exchange;
+use crate::engine::iteration::{Iteration, Place};
 use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::is_followed_at_once;
-use crate::record::outcome::{Cause, Outcome};
-use crate::record::sample::Sample;
+use crate::record::outcome::Outcome;
 use crate::scenario::model::{Action, StepId};
 use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
@@ -26,25 +26,18 @@ impl Worker {
         let flow = self.pick_flow(&mut choices);
         let Some(user) = self.users.take() else { return self.refuse(flow, arrival.at) };
         self.ledger.totals.iterations += 1;
-        let attempt = Attempt {
-            step: StepId(0),
-            begun: arrival.at,
-            was_sent: false,
-            is_repeat: false,
-            connect: None,
-            choices: choices.clone(),
-            is_hurried: false,
-        };
         let iteration = self.iterations.insert(Iteration {
             user,
             flow,
             next: 0,
             number: arrival.index + 1,
+            drawn_from: choices.clone(),
             choices,
             due: arrival.at,
             ticket: 0,
             place: Place::Thinking,
-            attempt,
+            exchange: Exchange::new(StepId(0), arrival.at, 0, arrival.at),
+            is_hurried: false,
         });
         self.proceed(iteration);
     }
@@ -69,10 +62,10 @@ impl Worker {
         let Some(step) = self.first_step(flow) else { return };
         self.ledger.planned(step, due);
         let now = self.clock.now();
+        let mut exchange = Exchange::new(step, due, self.limit(step), now);
+        exchange.ends(now, 0);
         let (ending, _) = conclude(self.plan.scenario.step(step), &Answer::NoUser);
-        let mut sample = self.unsent(step, due, now);
-        (sample.outcome, sample.cause) = ending;
-        self.ledger.ended(sample);
+        self.ledger.ended(exchange.sample(ending));
     }
 
     fn first_step(&self, flow: usize) -> Option<StepId> {
@@ -89,29 +82,13 @@ impl Worker {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
         let flow = self.pick_flow(&mut choices);
         let Some(step) = self.first_step(flow) else { return };
-        let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
+        let limit = self.limit(step);
         self.ledger.missed(step, arrival.at, now.since(arrival.at), limit);
     }
 
-    fn unsent(&self, step: StepId, due: Moment, now: Moment) -> Sample {
-        let send_lag = now.since(due);
-        Sample {
-            step,
-            intended: due,
-            sent: None,
-            first_byte: None,
-            ended: now,
-            send_lag,
-            held: send_lag,
-            receive_lag: None,
-            connect: None,
-            outcome: Outcome::Unsent,
-            cause: None,
-            status: None,
-            body_bytes: 0,
-            repeated: false,
-            limit: self.plan.scenario.step(step).timeout.as_nanos() as u64,
-        }
+    /// A step's time limit, in nanoseconds.
+    fn limit(&self, step: StepId) -> u64 {
+        self.plan.scenario.step(step).timeout.as_nanos() as u64
     }
 
     /// Does the next action of an iteration.
@@ -185,24 +162,16 @@ impl Worker {
         }
         self.ledger.planned(step, due);
         let (ticket, begun) = (self.ticket(), self.seen);
+        let exchange = Exchange::new(step, due, self.limit(step), begun);
+        let at = exchange.deadline();
         let iteration = &mut self.iterations[key];
         iteration.ticket = ticket;
-        let choices = iteration.choices.clone();
-        iteration.attempt = Attempt {
-            step,
-            begun,
-            was_sent: false,
-            is_repeat: false,
-            connect: None,
-            choices,
-            is_hurried: false,
-        };
+        iteration.drawn_from = iteration.choices.clone();
+        iteration.exchange = exchange;
         let flow = &self.plan.scenario.flows[iteration.flow];
         if is_followed_at_once(flow, iteration.next) | self.patience.asks(step) {
             self.hurry(key);
         }
-        let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
-        let at = Moment(due.0.saturating_add(limit));
         let iterations = &self.iterations;
         let is_stale = |wait: &Wait| {
             iterations.get(wait.iteration).is_none_or(|iteration| iteration.ticket != wait.ticket)
@@ -214,35 +183,26 @@ impl Worker {
 
     /// The answer to an iteration's request has to be read at once.
     pub(super) fn hurry(&mut self, key: usize) {
-        if !std::mem::replace(&mut self.iterations[key].attempt.is_hurried, true) {
+        if !std::mem::replace(&mut self.iterations[key].is_hurried, true) {
             self.patience.hurry();
         }
     }
 
-    /// A request has ended: counts it, keeps what the step extracts, and goes on.
-    pub(super) fn finish(&mut self, key: usize, mut sample: Sample, answer: &Answer<'_>) {
-        let step = self.plan.scenario.step(sample.step);
-        let (ending, extracted) = conclude(step, answer);
-        (sample.outcome, sample.cause) = ending;
-        if sample.outcome == Outcome::Timeout {
-            // It was given up at its limit, whenever that was noticed.
-            let limit = Moment(sample.intended.0.saturating_add(sample.limit));
-            sample.ended = sample.ended.min(limit);
-        }
-        if matches!(sample.cause, Some(Cause::Descriptors | Cause::Ports)) {
-            // What the generator lacked it would have sent, and nobody knows how fast.
-            sample.held = u64::MAX;
-        }
+    /// An exchange has ended: counts it, keeps what the step extracts, and goes on.
+    pub(super) fn finish(&mut self, key: usize, answer: &Answer<'_>) {
         let iteration = &mut self.iterations[key];
-        if std::mem::take(&mut iteration.attempt.is_hurried) {
+        let step = self.plan.scenario.step(iteration.exchange.step);
+        let (ending, extracted) = conclude(step, answer);
+        let sample = iteration.exchange.sample(ending);
+        if std::mem::take(&mut iteration.is_hurried) {
             self.patience.calm();
         }
         self.users[iteration.user].keep(extracted);
         iteration.due = sample.ended.max(iteration.due);
-        let ticket = std::mem::take(&mut iteration.ticket);
+        iteration.ticket = 0;
         self.ledger.ended(sample);
         if sample.outcome != Outcome::Ok {
-            self.testify(key, ticket, &sample);
+            self.testify(key, &sample);
             return self.end(key, false);
         }
         if step.once {
@@ -256,20 +216,6 @@ impl Worker {
         let iteration = self.iterations.remove(key);
         self.ledger.totals.completed += u64::from(completed);
         self.users.give_back(iteration.user);
-    }
-
-    /// As much of a sample as is known without the connection.
-    pub(super) fn sample_without_connection(&self, key: usize, ended: Moment) -> Sample {
-        let iteration = &self.iterations[key];
-        let send_lag = iteration.attempt.begun.since(iteration.due);
-        Sample {
-            send_lag,
-            // It may have been connected, or free to go, while the worker stood still.
-            held: send_lag.max(self.lateness.felt(ended)),
-            connect: iteration.attempt.connect,
-            repeated: iteration.attempt.is_repeat,
-            ..self.unsent(iteration.attempt.step, iteration.due, ended)
-        }
     }
 }
 

@@ -16,6 +16,7 @@ mod iterations;
 mod pace;
 pub mod pair;
 mod patience;
+mod receive;
 mod report;
 #[cfg(test)]
 mod scene;
@@ -27,23 +28,23 @@ use std::io;
 use std::iter::Peekable;
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use slab::Slab;
 
-use crate::engine::clock::Clock;
 use crate::engine::collector::Message;
-use crate::engine::connection::{ConnectionKey, Connections};
+use crate::engine::connection::ConnectionKey;
 use crate::engine::demand::Demand;
 use crate::engine::evidence::Witness;
 use crate::engine::iteration::Iteration;
 use crate::engine::lateness::Lateness;
 use crate::engine::ledger::Ledger;
-use crate::engine::plan::{Plan, ReceiveClock, Stop};
-use crate::engine::poller::Poller;
-use crate::engine::request::Prepared;
-use crate::engine::socket::Control;
+use crate::engine::plan::{Plan, Stop};
+use crate::engine::pool::Pool;
+use crate::engine::protocol::request::Prepared;
 use crate::engine::timers::{Limits, Timers};
+use crate::engine::transport::clock::{Clock, ReceiveClock};
+use crate::engine::transport::poller::Poller;
+use crate::engine::transport::tcp::Control;
 use crate::engine::user::Users;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::patience::{Patience, UNREAD};
@@ -88,13 +89,13 @@ struct Worker {
     end: Moment,
     prepared: Vec<Prepared>,
     poller: Poller,
-    connections: Connections,
+    pool: Pool,
     demand: Demand,
     /// Connections of which the other side has ended, with a request that may have reached
     /// it or not.
     doubtful: Vec<ConnectionKey>,
     iterations: Slab<Iteration>,
-    /// Walks that wait for a connection, with their tickets.
+    /// Iterations that wait for a slot, with their tickets.
     queue: std::collections::VecDeque<(usize, u64)>,
     users: Users,
     ledger: Ledger,
@@ -131,11 +132,11 @@ impl Worker {
         let scenario = plan.scenario.clone();
         let most = plan.share(scenario.limits.in_flight, index);
         Ok(Worker {
-            clock: Clock::new(plan.start),
+            clock: Clock::new(&plan.address, plan.start),
             end: plan.end(),
             prepared: Prepared::all(&scenario, &plan.authority, plan.run()),
-            poller: Poller::new(plan.start)?,
-            connections: Connections::new(plan.share(scenario.limits.connections, index)),
+            poller: Poller::new(&plan.address, plan.start)?,
+            pool: Pool::new(plan.share(scenario.limits.connections, index)),
             demand: Demand::beginning_with(opening_rate(&plan) * TICK as f64 / 1e9),
             doubtful: Vec::new(),
             iterations: Slab::new(),
@@ -263,7 +264,7 @@ impl Worker {
         let mut place = 0;
         while let Some(ready) = self.poller.found(place) {
             place += 1;
-            if !Poller::is_timer(ready.key) {
+            if !Poller::is_own(ready.key) {
                 self.serve(ConnectionKey::from_bits(ready.key), ready);
             }
         }
@@ -287,9 +288,9 @@ impl Worker {
         self.look_at_doubtful();
         self.serve_queue();
         if self.demand.is_rare() {
-            self.connections.close_unused();
+            self.pool.close_unused();
         }
-        self.reporter.report_past(now, &mut self.ledger, self.connections.open());
+        self.reporter.report_past(now, &mut self.ledger, self.pool.open());
     }
 
     /// What was due before the end is started after it, if the worker is a little late. One
@@ -333,13 +334,13 @@ impl Worker {
 
     fn report_last(&mut self) {
         self.ledger.failures.extend(self.witness.take());
-        self.reporter.report_last(self.clock.now(), &mut self.ledger, self.connections.open());
+        self.reporter.report_last(self.clock.now(), &mut self.ledger, self.pool.open());
     }
 
     fn is_drained(&self) -> bool {
         match *self.plan.stop.borrow() {
             Stop::Running => false,
-            Stop::Drain(until) => until <= Instant::now(),
+            Stop::Drain(until) => self.clock.at(until) <= self.clock.now(),
         }
     }
 }
@@ -353,7 +354,7 @@ fn opening_rate(plan: &Plan) -> f64 {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::io::Write;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::scene::{ANSWER, Scene};
     use super::*;

@@ -41,10 +41,10 @@ mod linux {
     use std::iter::Peekable;
     use std::sync::mpsc::Sender;
 
-    use crate::engine::clock::Clock;
     use crate::engine::collector::Message;
     use crate::engine::plan::Plan;
-    use crate::engine::poller::Poller;
+    use crate::engine::transport::clock::Clock;
+    use crate::engine::transport::poller::Poller;
     use crate::engine::worker::Worker;
     use crate::engine::worker::pace::{Pace, be_punctual};
     use crate::schedule::arms::Timed;
@@ -67,15 +67,15 @@ mod linux {
 
     impl Pair {
         pub(super) fn new(plans: [Plan; 2], outs: [Sender<Message>; 2]) -> io::Result<Pair> {
-            let start = plans[0].start;
-            let poller = Poller::new(start)?;
+            let (address, start) = (&plans[0].address, plans[0].start);
+            let (clock, poller) = (Clock::new(address, start), Poller::new(address, start)?);
             let [first, second] = plans;
             let [to_first, to_second] = outs;
             let lanes = [Lane::new(first, to_first)?, Lane::new(second, to_second)?];
             for (key, lane) in lanes.iter().enumerate() {
                 poller.watch(&lane.worker.poller, key as u64)?;
             }
-            Ok(Pair { clock: Clock::new(start), poller, pace: Pace::default(), lanes })
+            Ok(Pair { clock, poller, pace: Pace::default(), lanes })
         }
 
         pub(super) fn work(mut self) -> io::Result<()> {
