@@ -1,8 +1,8 @@
 //! Scenario in, intervals out, over the wire. Measures, never judges: it does not know
 //! what an objective or a baseline is.
 //!
-//! A [`worker`] is one thread. It waits for the next arrival, takes a [`user`] for an
-//! [`iteration`] of its flow, and each step of that is an [`exchange`]: it gets a slot of the
+//! A [`worker`] is one thread. It waits for what its [`source`] has next, takes a
+//! [`user`] for an [`iteration`] of its flow, and each step of that is an [`exchange`]: it gets a slot of the
 //! [`pool`], its request goes out on a [`connection`], and what comes back, stamped by the
 //! [`transport`], is read by a [`protocol`]. [`answer`] decides how it ended, and [`extract`]
 //! finds what later steps need of it. [`timers`] has the moments at which an iteration must
@@ -25,6 +25,7 @@ pub mod plan;
 pub mod pool;
 pub mod priority;
 pub mod protocol;
+pub mod source;
 pub mod timers;
 pub mod transport;
 pub mod usage;

@@ -78,6 +78,7 @@ enum Event {
 
 /// One connection.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what has happened to it, in any order")]
 struct Wire {
     /// Poller and key.
     watched: Option<(usize, u64)>,
@@ -189,7 +190,7 @@ impl Inner {
         {
             let ((at, _), event) = entry.remove_entry();
             match event {
-                Event::Stall(nanoseconds) => self.now += nanoseconds,
+                Event::Stall(nanoseconds) => self.now = self.now.max(at + nanoseconds),
                 Event::Of(wire, deed) => self.wires[wire].meet(at, deed),
             }
         }

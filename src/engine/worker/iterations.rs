@@ -214,6 +214,7 @@ impl Worker {
     /// The iteration is over.
     fn end(&mut self, key: usize, completed: bool) {
         let iteration = self.iterations.remove(key);
+        self.source.ended(iteration.due);
         self.ledger.totals.completed += u64::from(completed);
         self.users.give_back(iteration.user);
     }
@@ -221,23 +222,156 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::engine::ledger::Batch;
-    use crate::engine::worker::scene::Scene;
+    use crate::engine::transport::simulated::{Deed, Request, WAY, World};
+    use crate::engine::worker::simulation::{
+        MS, Played, Simulation, answer, answering, from_due, serving_in_turn,
+    };
+    use crate::record::outcome::{Cause, Outcome};
+    use crate::record::sample::Sample;
+    use crate::units::Moment;
+
+    const OK: (Outcome, Option<Cause>) = (Outcome::Ok, None);
+
+    /// Plays two steps with something between them, once.
+    fn two(world: World, between: &str) -> Played {
+        let steps = format!(
+            r#"{{"name": "first", "request": "GET /a"}}, {between}
+               {{"name": "second", "request": "GET /b"}}"#
+        );
+        let stages = r#"{"for": "1s", "rate": "1/s"}, {"for": "1s", "pause": true}"#;
+        Simulation::new(world, &steps, "{}", stages).play()
+    }
 
     #[test]
-    fn what_was_due_and_not_started_when_the_schedule_is_over_is_unsent() {
-        let mut worker = Scene::asking("GET /").worker;
-        let far = worker.clock.now().0 + 3_600_000_000_000;
-        let due = [(0, 0), (1, 5), (2, far)];
-        let arrivals = due.map(|(index, at)| Arrival { index, at: Moment(at) });
-        worker.start_closing(&mut arrivals.into_iter().peekable());
-        let mut batch = Batch::default();
-        worker.ledger.take(&mut batch);
-        assert_eq!(batch.due.len(), 1, "the last one was never due");
-        let missed = batch.due[0].missed;
-        assert_eq!((batch.due[0].planned, batch.due[0].sent, missed.count), (2, 0, 2));
-        assert!(missed.lag > 0 && missed.limit > 0);
-        assert!(batch.samples.is_empty());
+    fn the_next_step_is_due_when_the_one_before_has_ended() {
+        let played = two(answering(3 * MS), "");
+        let [first, second] = &played.samples[..] else { panic!("{played:?}") };
+        assert_eq!((first.intended, second.intended), (Moment(500 * MS), first.ended));
+        assert_eq!(from_due(second), [Some(0), Some(3 * MS), Some(3 * MS)]);
+        assert_eq!((played.totals.iterations, played.totals.completed), (1, 1));
+    }
+
+    #[test]
+    fn who_thinks_goes_on_when_that_is_over() {
+        for (think, least, most) in [("50ms", 50, 50), ("50ms..80ms", 50, 80)] {
+            let played = two(answering(3 * MS), &format!(r#"{{"think": "{think}"}},"#));
+            let [first, second] = &played.samples[..] else { panic!("{played:?}") };
+            let thought = second.intended.since(first.ended);
+            assert!((least * MS..=most * MS).contains(&thought), "{thought} of {think}");
+            assert_eq!(from_due(second)[0], Some(0));
+        }
+        let never = two(answering(3 * MS), r#"{"think": "2s"},"#);
+        assert_eq!((never.samples.len(), never.totals.completed), (1, 0), "the run is over");
+    }
+
+    #[test]
+    fn an_iteration_ends_with_the_first_request_that_does_not_end_well() {
+        let refusal = b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n";
+        let played = two(World::new(move |_| vec![(MS, Deed::Say(refusal.to_vec()))]), "");
+        assert_eq!(played.endings(), [(Outcome::ServerError, None)]);
+        assert_eq!((played.totals.iterations, played.totals.completed), (1, 0));
+    }
+
+    /// Gets with a time limit of 40 ms, one every 50 ms.
+    fn gets_within_40_ms(world: &World) -> Vec<Sample> {
+        let step = r#"{"name": "get", "request": "GET /", "timeout": "40ms"}"#;
+        let stages = r#"{"for": "1s", "rate": "20/s"}"#;
+        Simulation::new(world.clone(), step, "{}", stages).play().samples
+    }
+
+    #[test]
+    fn a_request_without_an_answer_ends_at_its_limit_and_so_does_its_connection() {
+        let world = World::new(|request| match request.number {
+            3 => vec![],
+            4 => vec![(MS, Deed::Say(b"HTTP/1.1 200 OK\r\n".to_vec()))],
+            _ => vec![(39 * MS, answer())],
+        });
+        let samples = gets_within_40_ms(&world);
+        for (place, sample) in samples.iter().enumerate() {
+            let is_late = [3, 4].contains(&place);
+            let ending = if is_late { (Outcome::Timeout, None) } else { OK };
+            assert_eq!((sample.outcome, sample.cause), ending, "{place}");
+            let elapsed = if is_late { 40 * MS } else { 39 * MS };
+            assert!(sample.response_time() <= elapsed + 2 * WAY, "{place}: {sample:?}");
+        }
+        assert_eq!(world.connections().0, 3, "each of the two took its connection with it");
+    }
+
+    #[test]
+    fn a_stamp_tells_whether_an_answer_came_in_time_however_late_it_is_read() {
+        // The tenth request is due at 475 ms.
+        for (takes, ending) in [(39, OK), (41, (Outcome::Timeout, None))] {
+            let world = World::new(move |request: &Request| {
+                vec![(if request.number == 9 { takes * MS } else { MS }, answer())]
+            });
+            let world = world.stall(Moment(480 * MS), 200 * MS);
+            let samples = gets_within_40_ms(&world);
+            assert_eq!((samples[9].outcome, samples[9].cause), ending);
+            assert_eq!(samples[9].ended.since(samples[9].intended), takes.min(40) * MS);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_connection_waits_in_the_targets_time() {
+        let world = serving_in_turn(80 * MS);
+        let played = Simulation::of_gets(world.clone(), r#"{"connections": 1}"#, 20).play();
+        assert_eq!((played.counts, world.connections().0), ([20, 20, 0], 1));
+        for (place, sample) in (0_u64..).zip(&played.samples) {
+            // Each is due 50 ms after the one before it and goes out 80 ms after it.
+            assert_eq!(from_due(sample)[0], Some(2 * WAY + place * 30 * MS), "{place}");
+            assert_eq!(sample.send_lag, 0, "nothing of that is the generator's");
+        }
+    }
+
+    #[test]
+    fn whoever_finds_all_users_busy_is_unsent() {
+        let played = Simulation::of_gets(answering(80 * MS), r#"{"in_flight": 1}"#, 20).play();
+        let unsent = (Outcome::Unsent, Some(Cause::InFlightLimit));
+        assert_eq!(played.endings()[..4], [OK, unsent, OK, unsent]);
+        assert_eq!(played.counts, [20, 10, 0]);
+    }
+
+    #[test]
+    fn a_refused_connection_is_the_targets_failure_and_one_that_is_never_made_a_timeout() {
+        let refusing = answering(MS).greet(|_| Some((MS, Deed::Refuse)));
+        let samples = gets_within_40_ms(&refusing);
+        assert!(samples.iter().all(|one| one.cause == Some(Cause::Refused) && one.sent.is_none()));
+        let silent = answering(MS).greet(|_| None);
+        let samples = gets_within_40_ms(&silent);
+        assert_eq!(samples.len(), 20);
+        for sample in samples {
+            let found = (sample.outcome, sample.cause);
+            assert_eq!(found, (Outcome::Timeout, Some(Cause::Unreachable)));
+            assert_eq!(sample.ended.since(sample.intended), 40 * MS);
+        }
+        assert_eq!(silent.connections().1, 0, "all are closed");
+    }
+
+    #[test]
+    fn a_connection_that_the_target_has_closed_is_not_used_again() {
+        let world = World::new(|_| vec![(MS, answer()), (2 * MS, Deed::Close)]);
+        let played = Simulation::of_gets(world.clone(), "{}", 20).play();
+        assert_eq!(played.endings(), [OK; 20]);
+        assert!(played.samples.iter().all(|sample| !sample.repeated));
+        assert_eq!(world.connections(), (20, 0));
+    }
+
+    #[test]
+    fn a_request_that_crosses_the_end_of_its_connection_is_sent_once_more() {
+        // The second request is due at 75 ms; the end reaches the worker half a way later.
+        let world = World::new(|request: &Request| match request.number {
+            0 => {
+                let close = 75 * MS + WAY / 2 - request.at.0;
+                vec![(MS, answer()), (close, Deed::Close)]
+            }
+            _ => vec![(MS, answer())],
+        });
+        let played = Simulation::of_gets(world.clone(), "{}", 20).play();
+        assert_eq!(played.endings(), [OK; 20]);
+        let repeated: Vec<usize> =
+            (0..20).filter(|place| played.samples[*place].repeated).collect();
+        assert_eq!(repeated, [1]);
+        assert_eq!((played.counts, world.requests().len()), ([20, 20, 0], 20));
+        assert_eq!(world.requests()[1].connection, 1);
     }
 }
