@@ -121,12 +121,14 @@ impl World {
     }
 
     /// What the target does upon the n-th connection, and when that reaches the worker.
+    #[must_use]
     pub fn greet(self, greet: impl FnMut(usize) -> Option<(u64, Deed)> + Send + 'static) -> World {
         self.lock().greet = Box::new(greet);
         self
     }
 
     /// The worker stands still at a moment.
+    #[must_use]
     pub fn stall(self, at: Moment, nanoseconds: u64) -> World {
         self.lock().schedule(at.0, Event::Stall(nanoseconds));
         self
