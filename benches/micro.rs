@@ -20,7 +20,7 @@ use loadgate::analysis::assessment::Assessment;
 use loadgate::analysis::comparison::{ArmSecond, Look, Pair, Paired};
 use loadgate::analysis::gate;
 use loadgate::engine::ledger::PIECE;
-use loadgate::engine::request::Prepared;
+use loadgate::engine::protocol::request::Prepared;
 use loadgate::experiment::head;
 use loadgate::http1::response::{Expected, Fed, Response};
 use loadgate::record::duet::GateSettings;

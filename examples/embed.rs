@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use loadgate::analysis::assess::assess;
 use loadgate::cli::exit::Exit;
-use loadgate::engine::socket::best_clock;
+use loadgate::engine::transport::tcp::best_clock;
 use loadgate::experiment::control::Control;
 use loadgate::experiment::event::Event;
 use loadgate::experiment::trial::Trial;

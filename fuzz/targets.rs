@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use loadgate::analysis::assess::assess;
 use loadgate::analysis::history::{HistorySettings, trend};
 use loadgate::analysis::stored::judge_stored;
-use loadgate::engine::request::Prepared;
+use loadgate::engine::protocol::request::Prepared;
 use loadgate::http1::response::{Expected, Fed, Response};
 use loadgate::http1::unreadable::Unreadable;
 use loadgate::record::baseline_file;

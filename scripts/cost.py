@@ -3,7 +3,8 @@
 whole process), for loadgate and other tools, against nginx.
 
     cargo build --release && bash scripts/install-tools.sh
-    python3 scripts/cost.py [--rounds=5] [--update]        (about four minutes)
+    python3 scripts/cost.py [--rounds=5] [--old=BINARY] [--tools=wrk,oha] [--update]
+                                                            (about four minutes)
 
 One core for the generator, another one for nginx; keep-alive GET of a small JSON body, 64
 connections. The tools take turns, so that a change of the machine meets all of them; the
@@ -13,11 +14,14 @@ difference of the two is what requests cost without start, end and reports ("per
 
 The other tools send as fast as they can. loadgate sends by its schedule: at 95 % and 70 % of
 what wrk reached just before, and at 20,000/s. A generator that is not saturated finds fewer
-answers at each wake-up, so loadgate's figures are rather too high than too low.
+answers at each wake-up, so loadgate's figures are rather too high than too low. --old is an
+earlier build of loadgate that takes its turn too, each time beside the new one.
 """
+import pathlib
 import statistics
 import sys
 
+import measuring
 from measuring import GENERATORS, Nginx, installed, loadgate, measure, need_loadgate, publish, sent, table, flag
 
 CONNECTIONS = 64
@@ -29,7 +33,11 @@ CLOCKS = ("generator", "kernel")
 
 def main():
     need_loadgate()
-    tools = installed(name for name in GENERATORS if " " not in name)
+    wanted = flag("tools", ",".join(name for name in GENERATORS if " " not in name))
+    tools, old = installed(name for name in wanted.split(",") if name), flag("old", "")
+    builds = {"loadgate": measuring.LOADGATE}
+    if old:
+        builds["loadgate before"] = pathlib.Path(old)
     if "wrk" not in tools:
         sys.exit("wrk is the yardstick; run: bash scripts/install-tools.sh")
     rounds = flag("rounds", 5)
@@ -37,17 +45,19 @@ def main():
     with Nginx() as server:
         for number in range(rounds):
             wrk_rate = None
-            for name, run in turns(tools, number):
+            for name, run in turns(tools, builds, number):
                 wrk_rate = one(figures, name, run, server.url, wrk_rate)
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
     publish("cost", render(figures, rounds))
 
 
-def turns(tools, number):
+def turns(tools, builds, number):
     """wrk first, as loadgate's rate follows from it; the others begin with another one each round."""
     others = [(name, tool_run(name, path)) for name, path in tools.items() if name != "wrk"]
-    others += [(f"loadgate, {clock} clock, {label}", loadgate_run(clock, label))
-               for label in RATES for clock in CLOCKS]
+    # Who goes first changes too.
+    names = list(builds)[::1 if number % 2 else -1]
+    others += [(f"{name}, {clock} clock, {label}", loadgate_run(builds[name], clock, label))
+               for label in RATES for clock in CLOCKS for name in names]
     start = number % len(others)
     return [("wrk", tool_run("wrk", tools["wrk"])), *others[start:], *others[:start]]
 
@@ -59,8 +69,9 @@ def tool_run(name, path):
     return run
 
 
-def loadgate_run(clock, label):
+def loadgate_run(binary, clock, label):
     def run(url, seconds, wrk_rate):
+        measuring.LOADGATE = binary
         more = ["-c", str(CONNECTIONS), "--warmup", "300ms", "--receive-clock", clock]
         ran, record, _ = loadgate(url, round(RATES[label](wrk_rate)), seconds, more)
         return ran.cpu, sent(record)

@@ -6,9 +6,11 @@
 //! # Flow
 //!
 //! **One request.** Scenario file → [`scenario::model::Scenario`] → the [`schedule`] says
-//! when each iteration is due → a worker of the [`engine`] waits for that moment, takes a
-//! virtual user and lets it walk its flow → each step is an exchange over a keep-alive
-//! connection → [`record::sample::Sample`] → [`record::recorder`] adds it to the second in
+//! when each iteration is due → a worker of the [`engine`] asks its [`engine::source`], waits
+//! for that moment, takes a virtual user and lets it walk its flow → each step is an
+//! [`engine::exchange`] in a slot of the [`engine::pool`]: bytes go over a transport
+//! ([`engine::transport`]), a protocol says what comes back ([`engine::protocol`]), and
+//! [`engine::answer`] how it ended → [`record::sample::Sample`] → [`record::recorder`] adds it to the second in
 //! which it was *due* → once a second the collector merges what the workers saw and writes
 //! it to disk.
 //!

@@ -8,7 +8,8 @@
 //! so the number of arrivals follows the area under the rate across all stages.
 //!
 //! The stream depends on the profile and the seed alone. Several workers share it by
-//! taking every so-many-th arrival ([`Arrivals::share`]).
+//! taking every so-many-th arrival. A stream may be given another rate from a moment on
+//! ([`Arrivals::retarget`]): the same running sums then meet another profile.
 
 pub mod arms;
 
@@ -16,7 +17,7 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
-use crate::units::Moment;
+use crate::units::{Moment, Rate};
 
 /// The intended start of an iteration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,8 @@ pub struct Arrivals {
     random: Xoshiro256PlusPlus,
     /// How far the running sum has come into the current stage.
     count: f64,
-    index: u64,
+    /// How many were drawn, whether or not there was room for the last one.
+    drawn: u64,
 }
 
 /// A stage as the formula wants it.
@@ -59,6 +61,25 @@ impl Slope {
             growth: (stage.to.0 - stage.from.0) / seconds,
             area: stage.area(),
         }
+    }
+
+    /// A constant rate between two moments.
+    fn flat(start_ns: u64, end_ns: u64, rate: Rate) -> Slope {
+        let length_ns = end_ns - start_ns;
+        let area = rate.0 * (length_ns as f64 / 1e9);
+        Slope { start_ns, length_ns, rate: rate.0, growth: 0.0, area }
+    }
+
+    /// The same up to a moment.
+    fn until(self, end_ns: u64) -> Slope {
+        let length_ns = end_ns - self.start_ns;
+        let seconds = length_ns as f64 / 1e9;
+        let area = self.rate * seconds + self.growth * seconds * seconds / 2.0;
+        Slope { length_ns, area, ..self }
+    }
+
+    fn end_ns(&self) -> u64 {
+        self.start_ns + self.length_ns
     }
 
     /// When the `n`-th arrival of this stage is due, always inside the stage.
@@ -86,12 +107,28 @@ impl Arrivals {
             ArrivalProcess::Uniform => -0.5,
             ArrivalProcess::Poisson => 0.0,
         };
-        Arrivals { stages, stage: 0, process: load.arrivals, random, count, index: 0 }
+        Arrivals { stages, stage: 0, process: load.arrivals, random, count, drawn: 0 }
     }
 
-    /// Every `of`-th arrival, beginning with number `part`.
-    pub fn share(self, part: usize, of: usize) -> impl Iterator<Item = Arrival> {
-        self.skip(part).step_by(of)
+    /// From a moment on so many arrivals come per second, to the end of the profile. Returns
+    /// the arrival that came last in its new place, if it was due after that moment and still
+    /// has one; one that had none before may get one.
+    pub fn retarget(&mut self, at: Moment, rate: Rate) -> Option<Arrival> {
+        let end = self.stages.last().map_or(0, Slope::end_ns);
+        if at.0 < end {
+            let position = self.count + area(&self.stages[..self.stage]);
+            self.stages.retain(|stage| stage.start_ns < at.0);
+            if let Some(last) = self.stages.last_mut().filter(|last| last.end_ns() > at.0) {
+                *last = last.until(at.0);
+            }
+            let before = area(&self.stages);
+            if position > before - 1e-9 {
+                self.stage = self.stages.len();
+                self.count = (position - before).max(0.0);
+            }
+            self.stages.push(Slope::flat(at.0, end, rate));
+        }
+        if self.drawn == 0 { None } else { self.latest() }
     }
 
     fn step(&mut self) -> f64 {
@@ -109,17 +146,27 @@ impl Iterator for Arrivals {
 
     fn next(&mut self) -> Option<Arrival> {
         self.count += self.step();
+        self.drawn += 1;
+        self.latest()
+    }
+}
+
+impl Arrivals {
+    /// The arrival that was drawn last; `None` if the profile ends before it.
+    fn latest(&mut self) -> Option<Arrival> {
         // Sums of whole numbers and areas such as 0.1 × 30 differ in the last bits; what is
         // due on a stage's end belongs to the next one.
         while self.count > self.stages.get(self.stage)?.area - 1e-9 {
             self.count = (self.count - self.stages[self.stage].area).max(0.0);
             self.stage += 1;
         }
-        let arrival =
-            Arrival { index: self.index, at: self.stages[self.stage].time_of(self.count) };
-        self.index += 1;
-        Some(arrival)
+        let at = self.stages[self.stage].time_of(self.count);
+        Some(Arrival { index: self.drawn - 1, at })
     }
+}
+
+fn area(stages: &[Slope]) -> f64 {
+    stages.iter().map(|stage| stage.area).sum()
 }
 
 /// The choices of one iteration: which flow, how long to think, which random values.
@@ -161,7 +208,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::units::Rate;
 
     fn stage(seconds: f64, from: f64, to: f64) -> Stage {
         let length = Duration::from_secs_f64(seconds);
@@ -249,6 +295,37 @@ mod tests {
         assert_ne!(of(7), of(8));
     }
 
+    /// The arrivals of a load that has another rate from a moment on, from the beginning.
+    fn whole(old: &Load, at: Moment, rate: f64) -> Vec<Arrival> {
+        let end = old.length().as_nanos() as u64;
+        let mut whole = Arrivals::new(old);
+        whole.stages.retain(|stage| stage.start_ns < at.0);
+        if let Some(last) = whole.stages.last_mut().filter(|last| last.end_ns() > at.0) {
+            *last = last.until(at.0);
+        }
+        whole.stages.push(Slope::flat(at.0, end, Rate(rate)));
+        whole.collect()
+    }
+
+    #[test]
+    fn a_new_rate_moves_what_is_due_after_it_and_nothing_else() {
+        let load = load(ArrivalProcess::Uniform, 1, vec![stage(4.0, 1.0, 1.0)]);
+        let mut arrivals = Arrivals::new(&load);
+        assert_eq!(arrivals.retarget(Moment(0), Rate(1.0)), None, "nothing was drawn");
+        let second = |s: f64| Moment((s * 1e9) as u64);
+        assert_eq!(arrivals.nth(1).map(|arrival| arrival.at), Some(second(1.5)));
+        let unmoved = arrivals.retarget(second(2.0), Rate(4.0));
+        assert_eq!(unmoved, Some(Arrival { index: 1, at: second(1.5) }));
+        // Half an arrival is left over from before.
+        let next = arrivals.next();
+        assert_eq!(next, Some(Arrival { index: 2, at: second(2.125) }));
+        let moved = arrivals.retarget(second(2.1), Rate(0.0));
+        assert_eq!((moved, arrivals.retarget(second(3.0), Rate(0.0))), (None, None));
+        let again = arrivals.retarget(second(3.5), Rate(10.0));
+        assert_eq!(again, Some(Arrival { index: 2, at: second(3.51) }));
+        assert_eq!(arrivals.count(), 4, "until the end of the schedule");
+    }
+
     /// Kolmogorov–Smirnov distance of a sorted sample from a distribution function.
     fn ks(sorted: &[f64], cdf: impl Fn(f64) -> f64) -> f64 {
         let n = sorted.len() as f64;
@@ -328,14 +405,30 @@ mod tests {
             prop_assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
         }
 
+        /// Whatever was there before, also after the stream had ended.
         #[test]
-        fn the_workers_streams_are_the_whole_stream(stages in any_stages(), workers in 1_usize..6) {
-            let load = load(ArrivalProcess::Poisson, 7, stages);
-            let whole: Vec<Arrival> = Arrivals::new(&load).collect();
-            let mut joined: Vec<Arrival> =
-                (0..workers).flat_map(|part| Arrivals::new(&load).share(part, workers)).collect();
-            joined.sort_by_key(|arrival| arrival.index);
-            prop_assert_eq!(joined, whole);
+        fn a_retargeted_stream_is_that_of_the_profile_it_makes(
+            stages in any_stages(), at in 0.0_f64..60.0, rate in 0.0_f64..200.0,
+        ) {
+            let at = Moment((at * 1e9) as u64);
+            let old = load(ArrivalProcess::Poisson, 7, stages);
+            let mut arrivals = Arrivals::new(&old);
+            let (mut found, mut latest) = (Vec::new(), arrivals.next());
+            while let Some(arrival) = latest.filter(|arrival| arrival.at < at) {
+                found.push(arrival);
+                latest = arrivals.next();
+            }
+            latest = arrivals.retarget(at, Rate(rate));
+            found.extend(latest);
+            found.extend(latest.is_some().then_some(arrivals).into_iter().flatten());
+            let wanted = if at.0 < old.length().as_nanos() as u64 { whole(&old, at, rate) } else {
+                Arrivals::new(&old).collect()
+            };
+            prop_assert_eq!(found.len(), wanted.len());
+            for (found, wanted) in found.iter().zip(&wanted) {
+                prop_assert_eq!(found.index, wanted.index);
+                prop_assert!(found.at.0.abs_diff(wanted.at.0) < 1_000, "{found:?} {wanted:?}");
+            }
         }
     }
 }

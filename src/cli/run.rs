@@ -12,8 +12,8 @@ use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::progress::Display;
 use crate::cli::{comparison, folder, interrupt, output};
-use crate::engine::plan::ReceiveClock;
-use crate::engine::socket;
+use crate::engine::transport::clock::ReceiveClock;
+use crate::engine::transport::tcp;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{self, slug};
@@ -133,7 +133,7 @@ fn drive(
 pub(super) fn receive_clock(wanted: Option<Clock>) -> ReceiveClock {
     match wanted {
         Some(Clock::Generator) => ReceiveClock::Generator,
-        Some(Clock::Kernel) | None => socket::best_clock(),
+        Some(Clock::Kernel) | None => tcp::best_clock(),
     }
 }
 

@@ -31,8 +31,6 @@ pub struct Witness {
     clerk: Arc<Clerk>,
     admission: Admission,
     warmup: Moment,
-    /// What came of the answer to the request with a ticket, whose connection is gone.
-    heard: (u64, Vec<u8>),
     waiting: Vec<Testimony>,
 }
 
@@ -73,19 +71,11 @@ impl Witness {
             clerk: Arc::new(Clerk::new(scenario)),
             admission: Admission::default(),
             warmup: Moment(scenario.load.warmup().as_nanos() as u64),
-            heard: (0, Vec::new()),
             waiting: Vec::new(),
         }
     }
 
-    /// Takes over what a connection heard before it is closed or serves another.
-    pub fn take_over(&mut self, ticket: u64, heard: &mut Vec<u8>) {
-        if !heard.is_empty() {
-            self.heard = (ticket, mem::take(heard));
-        }
-    }
-
-    /// Whether a request that ended so is to be kept; the request with this ticket.
+    /// Whether a request that ended so is to be kept.
     pub fn wants(&mut self, sample: &Sample) -> Option<Kind> {
         // What was never sent was no exchange.
         if matches!(sample.outcome, Outcome::Ok | Outcome::Unsent) {
@@ -101,15 +91,14 @@ impl Witness {
         self.admission.admit(kind).then_some(kind)
     }
 
-    /// Keeps a failure of the request with a ticket: how it went out, and what its user knows.
+    /// Keeps a failure: how the request went out, how its answer began, and what its user knows.
     pub fn keep(
         &mut self,
-        (kind, ticket): (Kind, u64),
+        kind: Kind,
         sample: &Sample,
-        request: &[u8],
+        (request, heard): (&[u8], Vec<u8>),
         known: &[Value],
     ) {
-        let (of, heard) = mem::take(&mut self.heard);
         self.waiting.push(Testimony {
             kind,
             due: sample.intended,
@@ -117,7 +106,7 @@ impl Witness {
             ended: sample.ended,
             request: request[..request.len().min(RAW_BYTES)].to_vec(),
             request_bytes: request.len(),
-            heard: if of == ticket { heard } else { Vec::new() },
+            heard,
             body_bytes: sample.body_bytes,
             secrets: self.clerk.values(known),
             clerk: Arc::clone(&self.clerk),

@@ -13,11 +13,13 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use crate::engine::json_text;
-use crate::engine::user::{MAX_VALUE, User};
 use crate::http1::coding::{Codings, Undecodable};
 use crate::record::outcome::Cause;
-use crate::scenario::model::Extraction;
+use crate::scenario::model::{Extraction, VariableId};
 use crate::scenario::template::Value;
+
+/// Extracted values longer than this are not kept.
+pub const MAX_VALUE: usize = 64 * 1024;
 
 /// The body of an answer, as it came.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,26 +28,30 @@ pub struct Body<'b> {
     pub bytes: &'b [u8],
     /// What must be undone to read it.
     pub codings: Codings,
+    /// No more bytes than so many are decoded.
+    pub limit: u64,
 }
 
-/// Keeps every value, or says why one could not be. No more than `limit` bytes are decoded.
+/// What was found in an answer, and which variables get it.
+#[derive(Debug, Default)]
+pub struct Extracted(pub Vec<(VariableId, Value)>);
+
+/// Finds every value, or says why one could not be; those before it are found.
 pub fn extract(
     wanted: &[Extraction],
     body: Body<'_>,
-    limit: u64,
-    user: &mut User,
+    extracted: &mut Extracted,
 ) -> Result<(), Cause> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let bytes = body.codings.decode(body.bytes, limit).map_err(|error| match error {
+    let bytes = body.codings.decode(body.bytes, body.limit).map_err(|error| match error {
         Undecodable::Unknown | Undecodable::Broken => Cause::Compressed,
         Undecodable::TooLarge => Cause::TooLarge,
     })?;
     let document = Document::read(&bytes)?;
     for extraction in wanted {
-        let value = document.find(extraction)?;
-        user.variables[extraction.variable.index()] = value;
+        extracted.0.push((extraction.variable, document.find(extraction)?));
     }
     Ok(())
 }
@@ -126,18 +132,15 @@ mod tests {
     use serde_json_path::JsonPath;
 
     use super::*;
-    use crate::engine::user::Users;
-    use crate::scenario::model::VariableId;
 
     const LIMIT: u64 = 1_000_000;
 
     fn found(path: &str, body: &[u8]) -> Result<Value, Cause> {
-        let mut users = Users::for_tests(1);
-        let user = users.take().unwrap();
+        let mut extracted = Extracted::default();
         let wanted = [Extraction { variable: VariableId(0), path: JsonPath::parse(path).unwrap() }];
-        let body = Body { bytes: body, codings: Codings::default() };
-        extract(&wanted, body, LIMIT, &mut users[user])?;
-        Ok(users[user].variables[0].clone())
+        let body = Body { bytes: body, codings: Codings::default(), limit: LIMIT };
+        extract(&wanted, body, &mut extracted)?;
+        Ok(extracted.0.remove(0).1)
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "it is compared with what may fail")]

@@ -11,15 +11,15 @@
 //! | on a connection | the request ends | the next action, or the end |
 
 use crate::engine::connection::ConnectionKey;
+use crate::engine::exchange::Exchange;
 use crate::engine::user::UserId;
-use crate::scenario::model::StepId;
 use crate::schedule::Choices;
 use crate::units::Moment;
 
 /// An iteration under way.
 #[derive(Debug)]
 pub struct Iteration {
-    /// Who iterations.
+    /// Who walks.
     pub user: UserId,
     /// Which flow, by its place in the scenario.
     pub flow: usize,
@@ -35,8 +35,12 @@ pub struct Iteration {
     pub ticket: u64,
     /// Where it is.
     pub place: Place,
-    /// The request under way.
-    pub attempt: Attempt,
+    /// The request under way, or the last one.
+    pub exchange: Exchange,
+    /// The choices before its values were drawn, should it be sent again.
+    pub drawn_from: Choices,
+    /// Whether its answer has to be read at once.
+    pub is_hurried: bool,
 }
 
 /// Where an iteration is.
@@ -48,23 +52,4 @@ pub enum Place {
     Queued,
     /// On a connection that is being made, or that serves its request.
     On(ConnectionKey),
-}
-
-/// A request under way, as far as it does not belong to its connection.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// Which step.
-    pub step: StepId,
-    /// When the worker began to see to it.
-    pub begun: Moment,
-    /// Whether it has left before, on a connection that turned out to be closed.
-    pub was_sent: bool,
-    /// Whether it is sent for the second time, which is the last.
-    pub is_repeat: bool,
-    /// How long connecting took, if it had to, in nanoseconds.
-    pub connect: Option<u64>,
-    /// The choices before its values were drawn, should it be sent again.
-    pub choices: Choices,
-    /// Whether its answer has to be read at once.
-    pub is_hurried: bool,
 }

@@ -1,32 +1,33 @@
 //! Scenario in, intervals out, over the wire. Measures, never judges: it does not know
 //! what an objective or a baseline is.
 //!
-//! A [`worker`] is one thread with a [`poller`] of its own. It waits for the next arrival,
-//! takes a [`user`] for an [`iteration`] of its flow: a [`request`] goes out on a
-//! [`connection`], whose [`socket`] stamps what comes back, and a
-//! [`crate::http1::response`] is made of the bytes; [`classify`] names how it ended, and
-//! [`extract`] keeps what later steps need of it. [`timers`] has the moments at which an iteration must
+//! A [`worker`] is one thread. It waits for what its [`source`] has next, takes a
+//! [`user`] for an [`iteration`] of its flow, and each step of that is an [`exchange`]: it gets a slot of the
+//! [`pool`], its request goes out on a [`connection`], and what comes back, stamped by the
+//! [`transport`], is read by a [`protocol`]. [`answer`] decides how it ended, and [`extract`]
+//! finds what later steps need of it. [`timers`] has the moments at which an iteration must
 //! be looked at again. Once a second each worker sends its [`ledger`] to the [`collector`],
 //! which writes the record; [`evidence`] has what some requests that failed looked like.
 //! Workers share nothing else.
 
-pub mod classify;
-pub mod clock;
+pub mod answer;
 pub mod collector;
 pub mod connection;
 pub mod demand;
 pub mod evidence;
+pub mod exchange;
 pub mod extract;
 pub mod iteration;
 mod json_text;
 pub mod lateness;
 pub mod ledger;
 pub mod plan;
-pub mod poller;
+pub mod pool;
 pub mod priority;
-pub mod request;
-pub mod socket;
+pub mod protocol;
+pub mod source;
 pub mod timers;
+pub mod transport;
 pub mod usage;
 pub mod user;
 pub mod worker;

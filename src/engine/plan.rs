@@ -1,11 +1,12 @@
 //! What a worker needs to know before it starts.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use crate::engine::transport::clock::ReceiveClock;
+use crate::engine::transport::endpoint::Endpoint;
 use crate::scenario::model::Scenario;
 use crate::schedule::arms::Timing;
 use crate::units::Moment;
@@ -16,7 +17,7 @@ pub struct Plan {
     /// The scenario.
     pub scenario: Arc<Scenario>,
     /// Where to connect.
-    pub address: SocketAddr,
+    pub address: Endpoint,
     /// What the `Host` header says.
     pub authority: String,
     /// How many workers there are.
@@ -29,25 +30,6 @@ pub struct Plan {
     pub receive_clock: ReceiveClock,
     /// Tells the workers to end early.
     pub stop: watch::Receiver<Stop>,
-}
-
-/// What stamps the arrival of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiveClock {
-    /// The kernel, when it receives a packet.
-    Kernel,
-    /// The generator, when it gets round to reading.
-    Generator,
-}
-
-impl ReceiveClock {
-    /// For the record.
-    pub fn name(self) -> &'static str {
-        match self {
-            ReceiveClock::Kernel => "kernel",
-            ReceiveClock::Generator => "generator",
-        }
-    }
 }
 
 /// Whether the run goes on.
@@ -132,7 +114,7 @@ mod tests {
         for (workers, ceiling) in [(1, 7), (3, 7), (4, 4), (4, 10)] {
             let plan = Plan {
                 scenario: Arc::clone(&scenario),
-                address: ([127, 0, 0, 1], 1).into(),
+                address: Endpoint::Tcp(([127, 0, 0, 1], 1).into()),
                 authority: String::new(),
                 workers,
                 timing: Timing::Alone,

@@ -5,11 +5,9 @@
 
 use std::ops::{Index, IndexMut};
 
+use crate::engine::extract::Extracted;
 use crate::scenario::model::{Scenario, StepId};
 use crate::scenario::template::Value;
-
-/// Extracted values longer than this are not kept.
-pub const MAX_VALUE: usize = 64 * 1024;
 
 /// One virtual user.
 #[derive(Debug)]
@@ -31,6 +29,13 @@ impl User {
     /// Remembers that it has done a step.
     pub fn did(&mut self, step: StepId) {
         self.done[step.index()] = true;
+    }
+
+    /// Remembers what was found in an answer.
+    pub fn keep(&mut self, extracted: Extracted) {
+        for (variable, value) in extracted.0 {
+            self.variables[variable.index()] = value;
+        }
     }
 }
 

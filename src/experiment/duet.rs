@@ -15,7 +15,7 @@ use crate::analysis::controller::Next;
 use crate::analysis::controller::duet::{
     Asked, Controller, Course, FirstStart, IdleSeen, Kept, PILOT, Said, Spec, Wish,
 };
-use crate::engine::plan::ReceiveClock;
+use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::arm::PreparedArm;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;

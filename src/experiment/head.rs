@@ -4,8 +4,9 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use crate::engine::plan::ReceiveClock;
-use crate::engine::{poller, priority};
+use crate::engine::priority;
+use crate::engine::transport::clock::ReceiveClock;
+use crate::engine::transport::poller;
 use crate::record::fingerprint::Fingerprint;
 use crate::record::run::{
     Environment, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead, VERSION,

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::collector::{Collector, Heard, Message};
 use crate::engine::ledger::Totals;
-use crate::engine::plan::{Plan, ReceiveClock};
+use crate::engine::plan::Plan;
+use crate::engine::transport::clock::ReceiveClock;
+use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
@@ -181,7 +183,7 @@ impl Session<'_> {
         let writer = RunWriter::create(&side.folder, head).map_err(TrialError::Store)?;
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
-            address: socket,
+            address: Endpoint::Tcp(socket),
             authority: address.authority(),
             workers: self.workers,
             receive_clock: self.receive_clock,

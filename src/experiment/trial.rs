@@ -7,7 +7,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::engine::plan::{ReceiveClock, workers_for};
+use crate::engine::plan::workers_for;
+use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::resources::allow_connections;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::scenario::load::Load;
 use crate::scenario::model::Arm;
 use crate::schedule::{Arrival, Arrivals, Choices};
-use crate::units::Moment;
+use crate::units::{Moment, Rate};
 
 /// When a worker's arrivals come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,21 +81,32 @@ pub struct Timed {
     end: u64,
     /// Moved ones that others may still overtake: by moment, then number.
     moved: BinaryHeap<Reverse<(u64, u64)>>,
+    /// Of those that may overtake each other, the next one of the schedule.
     next: Option<Arrival>,
 }
+
+/// Arrivals that two arms share are fixed beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fixed;
 
 impl Timed {
     /// The arrivals of a load profile in an arm's timing.
     pub fn new(load: &Load, timing: Timing) -> Timed {
         let mut arrivals = Arrivals::new(load);
-        let next = arrivals.next();
+        let next = match timing {
+            Timing::Interleaved { .. } => arrivals.next(),
+            Timing::Alone | Timing::Alternating { .. } => None,
+        };
         let end = load.length().as_nanos() as u64;
         Timed { arrivals, timing, seed: load.seed, end, moved: BinaryHeap::new(), next }
     }
 
-    /// Every `of`-th arrival, beginning with number `part`.
-    pub fn share(self, part: usize, of: usize) -> impl Iterator<Item = Arrival> {
-        self.skip(part).step_by(of)
+    /// From a moment on so many arrivals come per second, as [`Arrivals::retarget`] has it.
+    pub fn retarget(&mut self, at: Moment, rate: Rate) -> Result<Option<Arrival>, Fixed> {
+        match self.timing {
+            Timing::Alone => Ok(self.arrivals.retarget(at, rate)),
+            Timing::Interleaved { .. } | Timing::Alternating { .. } => Err(Fixed),
+        }
     }
 
     /// The next arrival of the schedule, moved or not.
@@ -137,7 +148,7 @@ impl Iterator for Timed {
         match self.timing {
             Timing::Interleaved { arm, later } => self.overtaking(arm, later),
             Timing::Alone | Timing::Alternating { .. } => {
-                let arrival = self.take()?;
+                let arrival = self.arrivals.next()?;
                 Some(Arrival { at: self.timing.place(arrival.at), ..arrival })
             }
         }
@@ -148,7 +159,6 @@ impl Iterator for Timed {
 mod tests {
     use super::*;
     use crate::scenario::load::{ArrivalProcess, Stage};
-    use crate::units::Rate;
 
     fn load(rate: f64, seconds: u64) -> Load {
         let length = Duration::from_secs(seconds);

@@ -272,7 +272,7 @@ fn is_loose_frame(line: &[u8]) -> bool {
 
 // ---- The two readers ----------------------------------------------------------------
 
-/// As `engine::worker::serve` uses it.
+/// As `engine::protocol::http1` uses it.
 fn ours(script: &Script) -> Outcome {
     let expected = Expected { is_head: script.is_head, body_limit: LIMIT };
     let mut response = Response::new(expected);

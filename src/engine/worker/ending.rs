@@ -1,38 +1,40 @@
-//! Requests that end otherwise than by an answer, and the sample of one that a connection
-//! serves.
+//! Exchanges that end otherwise than by a whole answer.
 
-use crate::engine::classify::Ending;
-use crate::engine::connection::{ConnectionKey, State};
-use crate::engine::extract::Body;
+use crate::engine::answer::Answer;
+use crate::engine::connection::ConnectionKey;
 use crate::engine::iteration::Place;
+use crate::engine::pool::Slot;
 use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
-use crate::record::outcome::{Cause, Outcome};
-use crate::record::sample::Sample;
+use crate::units::Moment;
 
 impl Worker {
-    /// A connection broke while it served a request.
-    pub(super) fn break_off(&mut self, key: ConnectionKey, cause: Cause) {
-        let Some(connection) = self.connections.find(key) else { return };
-        let State::Busy(iteration) = connection.state else { return self.connections.close(key) };
-        let sample = self.sample(key, iteration, (Outcome::TransportError, Some(cause)));
-        self.connections.close(key);
+    /// A connection broke, or is of no more use.
+    pub(super) fn break_off(&mut self, key: ConnectionKey, answer: &Answer<'_>) {
+        let Some(connection) = self.pool.find(key) else { return };
+        let Some(iteration) = connection.protocol.under_way() else { return self.pool.close(key) };
+        let now = self.clock.now();
+        self.detach(key, iteration, now);
+        self.pool.close(key);
         self.serve_queue();
-        self.finish(iteration, sample, Body::default());
+        self.finish(iteration, answer);
     }
 
     /// A request's time limit has passed. Its answer may have come in time and not have been
     /// read because the worker stood still; the kernel's stamp tells.
     pub(super) fn give_up(&mut self, wait: Wait) {
         if let Some(Place::On(key)) = self.place_of(wait)
-            && self.connections.find(key).is_some_and(|c| matches!(c.state, State::Busy(_)))
+            && self.is_served_by(key, wait.iteration)
         {
             self.read(key, false);
         }
         match self.place_of(wait) {
-            Some(Place::On(key)) => self.give_up_on(key, wait.iteration),
+            Some(Place::On(key)) if self.is_served_by(key, wait.iteration) => {
+                self.give_up_on(key, wait.iteration);
+            }
+            Some(Place::On(key)) => self.give_up_connecting(key, wait.iteration),
             Some(Place::Queued | Place::Thinking) => {
-                self.fail(wait.iteration, (Outcome::Unsent, Some(Cause::ConnectionLimit)));
+                self.fail(wait.iteration, &Answer::NoConnection);
             }
             None => {}
         }
@@ -47,50 +49,49 @@ impl Worker {
         Some(iteration.place)
     }
 
+    fn is_served_by(&mut self, key: ConnectionKey, iteration: usize) -> bool {
+        let connection = self.pool.find(key);
+        connection.is_some_and(|found| found.protocol.under_way() == Some(iteration))
+    }
+
+    /// Whether the connection has to go with the exchange is its protocol's affair.
     fn give_up_on(&mut self, key: ConnectionKey, iteration: usize) {
-        let state = self.connections.find(key).map(|connection| connection.state);
-        let sample = match state {
-            Some(State::Busy(_)) => self.sample(key, iteration, (Outcome::Timeout, None)),
-            _ => self
-                .sample_without_connection(iteration, (Outcome::Timeout, Some(Cause::Unreachable))),
-        };
-        self.connections.close(key);
-        self.serve_queue();
-        self.finish(iteration, sample, Body::default());
-    }
-
-    /// A request ends without a connection.
-    pub(super) fn fail(&mut self, iteration: usize, ending: Ending) {
-        let sample = self.sample_without_connection(iteration, ending);
-        self.finish(iteration, sample, Body::default());
-    }
-
-    /// The measurement of the request that a connection serves.
-    pub(super) fn sample(
-        &mut self,
-        key: ConnectionKey,
-        iteration: usize,
-        ending: Ending,
-    ) -> Sample {
-        let Some(connection) = self.connections.find(key) else {
-            return self.sample_without_connection(iteration, ending);
-        };
-        let times = connection.times;
-        let (status, body_bytes) = (connection.response.status(), connection.response.body_bytes());
-        self.witness.take_over(self.iterations[iteration].ticket, &mut connection.heard);
-        let write_lag = times.sent.map_or(0, |sent| sent.since(times.ready));
-        let is_answered = !matches!(ending.0, Outcome::Timeout | Outcome::TransportError);
-        let ended = if is_answered { times.last_byte } else { self.clock.now() };
-        let without = self.sample_ended(iteration, ending, ended);
-        Sample {
-            sent: times.sent,
-            first_byte: times.first_byte,
-            send_lag: without.send_lag + write_lag,
-            held: times.held,
-            receive_lag: times.receive_lag,
-            status,
-            body_bytes,
-            ..without
+        let now = self.clock.now();
+        self.detach(key, iteration, now);
+        if self.pool.find(key).is_some_and(|found| found.protocol.outlives_giving_up()) {
+            self.pool.give_back(Slot { on: key }, now);
+        } else {
+            self.pool.close(key);
         }
+        self.serve_queue();
+        self.finish(iteration, &Answer::NotInTime);
+    }
+
+    fn give_up_connecting(&mut self, key: ConnectionKey, iteration: usize) {
+        let now = self.clock.now();
+        self.stop_clock(iteration, now);
+        self.pool.close(key);
+        self.serve_queue();
+        self.finish(iteration, &Answer::NotConnectedInTime);
+    }
+
+    /// An exchange ends without a connection.
+    pub(super) fn fail(&mut self, iteration: usize, answer: &Answer<'_>) {
+        let now = self.clock.now();
+        self.stop_clock(iteration, now);
+        self.finish(iteration, answer);
+    }
+
+    /// Takes an exchange off its connection, with what has come of its answer.
+    fn detach(&mut self, key: ConnectionKey, iteration: usize, now: Moment) {
+        if let Some(connection) = self.pool.find(key) {
+            let mut reply = connection.protocol.take(iteration);
+            self.iterations[iteration].exchange.takes(&mut reply);
+        }
+        self.stop_clock(iteration, now);
+    }
+
+    fn stop_clock(&mut self, iteration: usize, now: Moment) {
+        self.iterations[iteration].exchange.ends(now, self.lateness.felt(now));
     }
 }

@@ -1,13 +1,12 @@
 //! A worker's iterations: from the arrival through the actions of a flow to the end.
 
-use crate::engine::classify::Ending;
-use crate::engine::extract::{Body, extract};
-use crate::engine::iteration::{Attempt, Iteration, Place};
+use crate::engine::answer::{Answer, conclude};
+use crate::engine::exchange::Exchange;
+use crate::engine::iteration::{Iteration, Place};
 use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::is_followed_at_once;
-use crate::record::outcome::{Cause, Outcome};
-use crate::record::sample::Sample;
+use crate::record::outcome::Outcome;
 use crate::scenario::model::{Action, StepId};
 use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
@@ -27,25 +26,18 @@ impl Worker {
         let flow = self.pick_flow(&mut choices);
         let Some(user) = self.users.take() else { return self.refuse(flow, arrival.at) };
         self.ledger.totals.iterations += 1;
-        let attempt = Attempt {
-            step: StepId(0),
-            begun: arrival.at,
-            was_sent: false,
-            is_repeat: false,
-            connect: None,
-            choices: choices.clone(),
-            is_hurried: false,
-        };
         let iteration = self.iterations.insert(Iteration {
             user,
             flow,
             next: 0,
             number: arrival.index + 1,
+            drawn_from: choices.clone(),
             choices,
             due: arrival.at,
             ticket: 0,
             place: Place::Thinking,
-            attempt,
+            exchange: Exchange::new(StepId(0), arrival.at, 0, arrival.at),
+            is_hurried: false,
         });
         self.proceed(iteration);
     }
@@ -70,8 +62,10 @@ impl Worker {
         let Some(step) = self.first_step(flow) else { return };
         self.ledger.planned(step, due);
         let now = self.clock.now();
-        let sample = self.unsent(step, due, now, Cause::InFlightLimit);
-        self.ledger.ended(sample);
+        let mut exchange = Exchange::new(step, due, self.limit(step), now);
+        exchange.ends(now, 0);
+        let (ending, _) = conclude(self.plan.scenario.step(step), &Answer::NoUser);
+        self.ledger.ended(exchange.sample(ending));
     }
 
     fn first_step(&self, flow: usize) -> Option<StepId> {
@@ -88,29 +82,13 @@ impl Worker {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
         let flow = self.pick_flow(&mut choices);
         let Some(step) = self.first_step(flow) else { return };
-        let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
+        let limit = self.limit(step);
         self.ledger.missed(step, arrival.at, now.since(arrival.at), limit);
     }
 
-    fn unsent(&self, step: StepId, due: Moment, now: Moment, cause: Cause) -> Sample {
-        let send_lag = now.since(due);
-        Sample {
-            step,
-            intended: due,
-            sent: None,
-            first_byte: None,
-            ended: now,
-            send_lag,
-            held: send_lag,
-            receive_lag: None,
-            connect: None,
-            outcome: Outcome::Unsent,
-            cause: Some(cause),
-            status: None,
-            body_bytes: 0,
-            repeated: false,
-            limit: self.plan.scenario.step(step).timeout.as_nanos() as u64,
-        }
+    /// A step's time limit, in nanoseconds.
+    fn limit(&self, step: StepId) -> u64 {
+        self.plan.scenario.step(step).timeout.as_nanos() as u64
     }
 
     /// Does the next action of an iteration.
@@ -184,24 +162,16 @@ impl Worker {
         }
         self.ledger.planned(step, due);
         let (ticket, begun) = (self.ticket(), self.seen);
+        let exchange = Exchange::new(step, due, self.limit(step), begun);
+        let at = exchange.deadline();
         let iteration = &mut self.iterations[key];
         iteration.ticket = ticket;
-        let choices = iteration.choices.clone();
-        iteration.attempt = Attempt {
-            step,
-            begun,
-            was_sent: false,
-            is_repeat: false,
-            connect: None,
-            choices,
-            is_hurried: false,
-        };
+        iteration.drawn_from = iteration.choices.clone();
+        iteration.exchange = exchange;
         let flow = &self.plan.scenario.flows[iteration.flow];
         if is_followed_at_once(flow, iteration.next) | self.patience.asks(step) {
             self.hurry(key);
         }
-        let limit = self.plan.scenario.step(step).timeout.as_nanos() as u64;
-        let at = Moment(due.0.saturating_add(limit));
         let iterations = &self.iterations;
         let is_stale = |wait: &Wait| {
             iterations.get(wait.iteration).is_none_or(|iteration| iteration.ticket != wait.ticket)
@@ -213,35 +183,26 @@ impl Worker {
 
     /// The answer to an iteration's request has to be read at once.
     pub(super) fn hurry(&mut self, key: usize) {
-        if !std::mem::replace(&mut self.iterations[key].attempt.is_hurried, true) {
+        if !std::mem::replace(&mut self.iterations[key].is_hurried, true) {
             self.patience.hurry();
         }
     }
 
-    /// A request has ended: counts it, keeps what the step extracts, and goes on.
-    pub(super) fn finish(&mut self, key: usize, mut sample: Sample, body: Body<'_>) {
-        let step = self.plan.scenario.step(sample.step);
-        if sample.outcome == Outcome::Timeout {
-            // It was given up at its limit, whenever that was noticed.
-            let limit = Moment(sample.intended.0.saturating_add(sample.limit));
-            sample.ended = sample.ended.min(limit);
-        }
+    /// An exchange has ended: counts it, keeps what the step extracts, and goes on.
+    pub(super) fn finish(&mut self, key: usize, answer: &Answer<'_>) {
         let iteration = &mut self.iterations[key];
-        if std::mem::take(&mut iteration.attempt.is_hurried) {
+        let step = self.plan.scenario.step(iteration.exchange.step);
+        let (ending, extracted) = conclude(step, answer);
+        let sample = iteration.exchange.sample(ending);
+        if std::mem::take(&mut iteration.is_hurried) {
             self.patience.calm();
         }
-        let user = &mut self.users[iteration.user];
-        let limit = self.plan.scenario.limits.body.0;
-        if sample.outcome == Outcome::Ok
-            && let Err(cause) = extract(&step.extract, body, limit, user)
-        {
-            (sample.outcome, sample.cause) = (Outcome::CheckFailed, Some(cause));
-        }
+        self.users[iteration.user].keep(extracted);
         iteration.due = sample.ended.max(iteration.due);
-        let ticket = std::mem::take(&mut iteration.ticket);
+        iteration.ticket = 0;
         self.ledger.ended(sample);
         if sample.outcome != Outcome::Ok {
-            self.testify(key, ticket, &sample);
+            self.testify(key, &sample);
             return self.end(key, false);
         }
         if step.once {
@@ -253,54 +214,164 @@ impl Worker {
     /// The iteration is over.
     fn end(&mut self, key: usize, completed: bool) {
         let iteration = self.iterations.remove(key);
+        self.source.ended(iteration.due);
         self.ledger.totals.completed += u64::from(completed);
         self.users.give_back(iteration.user);
-    }
-
-    /// The sample of an iteration's request that has no connection.
-    pub(super) fn sample_without_connection(&self, key: usize, ending: Ending) -> Sample {
-        self.sample_ended(key, ending, self.clock.now())
-    }
-
-    /// As much of a sample as is known without the connection.
-    pub(super) fn sample_ended(&self, key: usize, ending: Ending, ended: Moment) -> Sample {
-        let iteration = &self.iterations[key];
-        let (outcome, cause) = ending;
-        let send_lag = iteration.attempt.begun.since(iteration.due);
-        // What the generator lacked it would have sent, and nobody knows how fast.
-        let is_wanting = matches!(cause, Some(Cause::Descriptors | Cause::Ports));
-        Sample {
-            outcome,
-            cause,
-            send_lag,
-            // It may have been connected, or free to go, while the worker stood still.
-            held: if is_wanting { u64::MAX } else { send_lag.max(self.lateness.felt(ended)) },
-            connect: iteration.attempt.connect,
-            repeated: iteration.attempt.is_repeat,
-            ..self.unsent(iteration.attempt.step, iteration.due, ended, Cause::ConnectionLimit)
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::engine::ledger::Batch;
-    use crate::engine::worker::scene::Scene;
+    use crate::engine::transport::simulated::{Deed, Request, WAY, World};
+    use crate::engine::worker::simulation::{
+        MS, Played, Simulation, answer, answering, from_due, serving_in_turn,
+    };
+    use crate::record::outcome::{Cause, Outcome};
+    use crate::record::sample::Sample;
+    use crate::units::Moment;
+
+    const OK: (Outcome, Option<Cause>) = (Outcome::Ok, None);
+
+    /// Plays two steps with something between them, once.
+    fn two(world: World, between: &str) -> Played {
+        let steps = format!(
+            r#"{{"name": "first", "request": "GET /a"}}, {between}
+               {{"name": "second", "request": "GET /b"}}"#
+        );
+        let stages = r#"{"for": "1s", "rate": "1/s"}, {"for": "1s", "pause": true}"#;
+        Simulation::new(world, &steps, "{}", stages).play()
+    }
 
     #[test]
-    fn what_was_due_and_not_started_when_the_schedule_is_over_is_unsent() {
-        let mut worker = Scene::asking("GET /").worker;
-        let far = worker.clock.now().0 + 3_600_000_000_000;
-        let due = [(0, 0), (1, 5), (2, far)];
-        let arrivals = due.map(|(index, at)| Arrival { index, at: Moment(at) });
-        worker.start_closing(&mut arrivals.into_iter().peekable());
-        let mut batch = Batch::default();
-        worker.ledger.take(&mut batch);
-        assert_eq!(batch.due.len(), 1, "the last one was never due");
-        let missed = batch.due[0].missed;
-        assert_eq!((batch.due[0].planned, batch.due[0].sent, missed.count), (2, 0, 2));
-        assert!(missed.lag > 0 && missed.limit > 0);
-        assert!(batch.samples.is_empty());
+    fn the_next_step_is_due_when_the_one_before_has_ended() {
+        let played = two(answering(3 * MS), "");
+        let [first, second] = &played.samples[..] else { panic!("{played:?}") };
+        assert_eq!((first.intended, second.intended), (Moment(500 * MS), first.ended));
+        assert_eq!(from_due(second), [Some(0), Some(3 * MS), Some(3 * MS)]);
+        assert_eq!((played.totals.iterations, played.totals.completed), (1, 1));
+    }
+
+    #[test]
+    fn who_thinks_goes_on_when_that_is_over() {
+        for (think, least, most) in [("50ms", 50, 50), ("50ms..80ms", 50, 80)] {
+            let played = two(answering(3 * MS), &format!(r#"{{"think": "{think}"}},"#));
+            let [first, second] = &played.samples[..] else { panic!("{played:?}") };
+            let thought = second.intended.since(first.ended);
+            assert!((least * MS..=most * MS).contains(&thought), "{thought} of {think}");
+            assert_eq!(from_due(second)[0], Some(0));
+        }
+        let never = two(answering(3 * MS), r#"{"think": "2s"},"#);
+        assert_eq!((never.samples.len(), never.totals.completed), (1, 0), "the run is over");
+    }
+
+    #[test]
+    fn an_iteration_ends_with_the_first_request_that_does_not_end_well() {
+        let refusal = b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n";
+        let played = two(World::new(move |_| vec![(MS, Deed::Say(refusal.to_vec()))]), "");
+        assert_eq!(played.endings(), [(Outcome::ServerError, None)]);
+        assert_eq!((played.totals.iterations, played.totals.completed), (1, 0));
+    }
+
+    /// Gets with a time limit of 40 ms, one every 50 ms.
+    fn gets_within_40_ms(world: &World) -> Vec<Sample> {
+        let step = r#"{"name": "get", "request": "GET /", "timeout": "40ms"}"#;
+        let stages = r#"{"for": "1s", "rate": "20/s"}"#;
+        Simulation::new(world.clone(), step, "{}", stages).play().samples
+    }
+
+    #[test]
+    fn a_request_without_an_answer_ends_at_its_limit_and_so_does_its_connection() {
+        let world = World::new(|request| match request.number {
+            3 => vec![],
+            4 => vec![(MS, Deed::Say(b"HTTP/1.1 200 OK\r\n".to_vec()))],
+            _ => vec![(39 * MS, answer())],
+        });
+        let samples = gets_within_40_ms(&world);
+        for (place, sample) in samples.iter().enumerate() {
+            let is_late = [3, 4].contains(&place);
+            let ending = if is_late { (Outcome::Timeout, None) } else { OK };
+            assert_eq!((sample.outcome, sample.cause), ending, "{place}");
+            let elapsed = if is_late { 40 * MS } else { 39 * MS };
+            assert!(sample.response_time() <= elapsed + 2 * WAY, "{place}: {sample:?}");
+        }
+        assert_eq!(world.connections().0, 3, "each of the two took its connection with it");
+    }
+
+    #[test]
+    fn a_stamp_tells_whether_an_answer_came_in_time_however_late_it_is_read() {
+        // The tenth request is due at 475 ms.
+        for (takes, ending) in [(39, OK), (41, (Outcome::Timeout, None))] {
+            let world = World::new(move |request: &Request| {
+                vec![(if request.number == 9 { takes * MS } else { MS }, answer())]
+            });
+            let world = world.stall(Moment(480 * MS), 200 * MS);
+            let samples = gets_within_40_ms(&world);
+            assert_eq!((samples[9].outcome, samples[9].cause), ending);
+            assert_eq!(samples[9].ended.since(samples[9].intended), takes.min(40) * MS);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_connection_waits_in_the_targets_time() {
+        let world = serving_in_turn(80 * MS);
+        let played = Simulation::of_gets(world.clone(), r#"{"connections": 1}"#, 20).play();
+        assert_eq!((played.counts, world.connections().0), ([20, 20, 0], 1));
+        for (place, sample) in (0_u64..).zip(&played.samples) {
+            // Each is due 50 ms after the one before it and goes out 80 ms after it.
+            assert_eq!(from_due(sample)[0], Some(2 * WAY + place * 30 * MS), "{place}");
+            assert_eq!(sample.send_lag, 0, "nothing of that is the generator's");
+        }
+    }
+
+    #[test]
+    fn whoever_finds_all_users_busy_is_unsent() {
+        let played = Simulation::of_gets(answering(80 * MS), r#"{"in_flight": 1}"#, 20).play();
+        let unsent = (Outcome::Unsent, Some(Cause::InFlightLimit));
+        assert_eq!(played.endings()[..4], [OK, unsent, OK, unsent]);
+        assert_eq!(played.counts, [20, 10, 0]);
+    }
+
+    #[test]
+    fn a_refused_connection_is_the_targets_failure_and_one_that_is_never_made_a_timeout() {
+        let refusing = answering(MS).greet(|_| Some((MS, Deed::Refuse)));
+        let samples = gets_within_40_ms(&refusing);
+        assert!(samples.iter().all(|one| one.cause == Some(Cause::Refused) && one.sent.is_none()));
+        let silent = answering(MS).greet(|_| None);
+        let samples = gets_within_40_ms(&silent);
+        assert_eq!(samples.len(), 20);
+        for sample in samples {
+            let found = (sample.outcome, sample.cause);
+            assert_eq!(found, (Outcome::Timeout, Some(Cause::Unreachable)));
+            assert_eq!(sample.ended.since(sample.intended), 40 * MS);
+        }
+        assert_eq!(silent.connections().1, 0, "all are closed");
+    }
+
+    #[test]
+    fn a_connection_that_the_target_has_closed_is_not_used_again() {
+        let world = World::new(|_| vec![(MS, answer()), (2 * MS, Deed::Close)]);
+        let played = Simulation::of_gets(world.clone(), "{}", 20).play();
+        assert_eq!(played.endings(), [OK; 20]);
+        assert!(played.samples.iter().all(|sample| !sample.repeated));
+        assert_eq!(world.connections(), (20, 0));
+    }
+
+    #[test]
+    fn a_request_that_crosses_the_end_of_its_connection_is_sent_once_more() {
+        // The second request is due at 75 ms; the end reaches the worker half a way later.
+        let world = World::new(|request: &Request| match request.number {
+            0 => {
+                let close = 75 * MS + WAY / 2 - request.at.0;
+                vec![(MS, answer()), (close, Deed::Close)]
+            }
+            _ => vec![(MS, answer())],
+        });
+        let played = Simulation::of_gets(world.clone(), "{}", 20).play();
+        assert_eq!(played.endings(), [OK; 20]);
+        let repeated: Vec<usize> =
+            (0..20).filter(|place| played.samples[*place].repeated).collect();
+        assert_eq!(repeated, [1]);
+        assert_eq!((played.counts, world.requests().len()), ([20, 20, 0], 20));
+        assert_eq!(world.requests()[1].connection, 1);
     }
 }

@@ -16,40 +16,41 @@ mod iterations;
 mod pace;
 pub mod pair;
 mod patience;
+mod receive;
 mod report;
 #[cfg(test)]
 mod scene;
 mod serve;
+#[cfg(test)]
+mod simulation;
 mod testify;
 mod unanswered;
 
 use std::io;
-use std::iter::Peekable;
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use slab::Slab;
 
-use crate::engine::clock::Clock;
 use crate::engine::collector::Message;
-use crate::engine::connection::{ConnectionKey, Connections};
+use crate::engine::connection::ConnectionKey;
 use crate::engine::demand::Demand;
 use crate::engine::evidence::Witness;
 use crate::engine::iteration::Iteration;
 use crate::engine::lateness::Lateness;
 use crate::engine::ledger::Ledger;
-use crate::engine::plan::{Plan, ReceiveClock, Stop};
-use crate::engine::poller::Poller;
-use crate::engine::request::Prepared;
-use crate::engine::socket::Control;
+use crate::engine::plan::{Plan, Stop};
+use crate::engine::pool::Pool;
+use crate::engine::protocol::request::Prepared;
+use crate::engine::source::Source;
 use crate::engine::timers::{Limits, Timers};
+use crate::engine::transport::clock::{Clock, ReceiveClock};
+use crate::engine::transport::poller::Poller;
+use crate::engine::transport::tcp::Control;
 use crate::engine::user::Users;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::patience::{Patience, UNREAD};
 use crate::engine::worker::report::Reporter;
-use crate::schedule::Arrival;
-use crate::schedule::arms::Timed;
 use crate::units::Moment;
 
 /// Arrivals that are started before sockets get a turn.
@@ -86,15 +87,16 @@ struct Worker {
     clock: Clock,
     /// Nothing is due at or after it.
     end: Moment,
+    source: Source,
     prepared: Vec<Prepared>,
     poller: Poller,
-    connections: Connections,
+    pool: Pool,
     demand: Demand,
     /// Connections of which the other side has ended, with a request that may have reached
     /// it or not.
     doubtful: Vec<ConnectionKey>,
     iterations: Slab<Iteration>,
-    /// Walks that wait for a connection, with their tickets.
+    /// Iterations that wait for a slot, with their tickets.
     queue: std::collections::VecDeque<(usize, u64)>,
     users: Users,
     ledger: Ledger,
@@ -122,7 +124,7 @@ pub fn spawn(
     index: usize,
     out: Sender<Message>,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
-    let work = move || Worker::new(plan, index, out)?.work(index);
+    let work = move || Worker::new(plan, index, out)?.work();
     thread::Builder::new().name(format!("worker-{index}")).spawn(work)
 }
 
@@ -131,11 +133,12 @@ impl Worker {
         let scenario = plan.scenario.clone();
         let most = plan.share(scenario.limits.in_flight, index);
         Ok(Worker {
-            clock: Clock::new(plan.start),
+            clock: Clock::new(&plan.address, plan.start),
             end: plan.end(),
+            source: Source::new(&plan, index),
             prepared: Prepared::all(&scenario, &plan.authority, plan.run()),
-            poller: Poller::new(plan.start)?,
-            connections: Connections::new(plan.share(scenario.limits.connections, index)),
+            poller: Poller::new(&plan.address, plan.start)?,
+            pool: Pool::new(plan.share(scenario.limits.connections, index)),
             demand: Demand::beginning_with(opening_rate(&plan) * TICK as f64 / 1e9),
             doubtful: Vec::new(),
             iterations: Slab::new(),
@@ -167,21 +170,22 @@ impl Worker {
         })
     }
 
-    fn work(mut self, index: usize) -> io::Result<()> {
+    fn work(self) -> io::Result<()> {
         pace::be_punctual();
-        let plan = self.plan.clone();
-        let arrivals = Timed::new(&plan.scenario.load, plan.timing);
-        let mut arrivals = arrivals.share(index, plan.workers).peekable();
-        self.warm_up(arrivals.peek());
-        while !self.should_close(arrivals.peek()) {
-            self.turn(&mut arrivals)?;
+        self.run()
+    }
+
+    fn run(mut self) -> io::Result<()> {
+        self.warm_up();
+        while !self.should_close() {
+            self.turn()?;
         }
-        self.close(&mut arrivals)
+        self.close()
     }
 
     /// Opens connections ahead of need, if a load that needs them is about to begin.
-    fn warm_up(&mut self, first: Option<&Arrival>) {
-        if first.is_none_or(|first| first.at.0 > WARM_AHEAD) {
+    fn warm_up(&mut self) {
+        if self.source.peek().is_none_or(|first| first.at.0 > WARM_AHEAD) {
             return;
         }
         let wanted = (opening_rate(&self.plan) * WARM_SECONDS) as usize;
@@ -191,9 +195,9 @@ impl Worker {
     }
 
     /// Does what is due, waits for what comes next, and serves the sockets.
-    fn turn(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
+    fn turn(&mut self) -> io::Result<()> {
         let now = self.look_at_clock();
-        let (started, mut next) = self.do_due(arrivals, now);
+        let (started, mut next) = self.do_due(now);
         if let Some(until) = next.and_then(|next| self.sleeps_until(next, now)) {
             self.poller.sleep(until);
             next = None;
@@ -219,20 +223,16 @@ impl Worker {
 
     /// Does what is due. Returns how many arrivals were started, and when there is more to
     /// do; `None` is at once.
-    fn do_due(
-        &mut self,
-        arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
-        now: Moment,
-    ) -> (usize, Option<Moment>) {
+    fn do_due(&mut self, now: Moment) -> (usize, Option<Moment>) {
         while let Some(wait) = self.timers.take(now) {
             self.wake(wait);
         }
-        let started = self.start_due(arrivals, now);
+        let started = self.start_due(now);
         if now >= self.tick {
             self.look_round(now);
         }
         let is_behind = started == BURST;
-        let arrival = arrivals.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
+        let arrival = self.source.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
         let next = [arrival, self.timers.next(), Some(self.tick)];
         (started, next.into_iter().flatten().min().filter(|_| !is_behind))
     }
@@ -242,15 +242,11 @@ impl Worker {
         self.seen
     }
 
-    fn start_due(
-        &mut self,
-        arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
-        now: Moment,
-    ) -> usize {
+    fn start_due(&mut self, now: Moment) -> usize {
         let mut started = 0;
         while started < BURST
             && !self.closing
-            && let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= now)
+            && let Some(arrival) = self.source.take_due(now)
         {
             self.start(arrival);
             started += 1;
@@ -263,7 +259,7 @@ impl Worker {
         let mut place = 0;
         while let Some(ready) = self.poller.found(place) {
             place += 1;
-            if !Poller::is_timer(ready.key) {
+            if !Poller::is_own(ready.key) {
                 self.serve(ConnectionKey::from_bits(ready.key), ready);
             }
         }
@@ -287,24 +283,24 @@ impl Worker {
         self.look_at_doubtful();
         self.serve_queue();
         if self.demand.is_rare() {
-            self.connections.close_unused();
+            self.pool.close_unused();
         }
-        self.reporter.report_past(now, &mut self.ledger, self.connections.open());
+        self.reporter.report_past(now, &mut self.ledger, self.pool.open());
     }
 
     /// What was due before the end is started after it, if the worker is a little late. One
     /// that is later ends at its time.
-    fn should_close(&self, next: Option<&Arrival>) -> bool {
-        let grace = if next.is_some() { GRACE } else { 0 };
+    fn should_close(&self) -> bool {
+        let grace = if self.source.peek().is_some() { GRACE } else { 0 };
         let is_over = self.clock.now().0 >= self.end.0.saturating_add(grace);
         is_over || self.is_stopped
     }
 
     /// Lets what is in flight come to its end, then sends the last batch.
-    fn close(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) -> io::Result<()> {
-        self.start_closing(arrivals);
+    fn close(&mut self) -> io::Result<()> {
+        self.start_closing();
         while !self.is_done() {
-            self.turn(arrivals)?;
+            self.turn()?;
         }
         self.report_last();
         Ok(())
@@ -312,12 +308,12 @@ impl Worker {
 
     /// From now on nothing new is due. What has been due and was not started is unsent. A stop
     /// is mostly noticed on waking for a request: to that one it comes too late.
-    fn start_closing(&mut self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) {
+    fn start_closing(&mut self) {
         let now = self.look_at_clock();
         if *self.plan.stop.borrow() != Stop::Running {
-            self.start_due(arrivals, now);
+            self.start_due(now);
         }
-        while let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= now) {
+        while let Some(arrival) = self.source.take_due(now) {
             self.miss(arrival, now);
         }
         self.closing = true;
@@ -333,13 +329,13 @@ impl Worker {
 
     fn report_last(&mut self) {
         self.ledger.failures.extend(self.witness.take());
-        self.reporter.report_last(self.clock.now(), &mut self.ledger, self.connections.open());
+        self.reporter.report_last(self.clock.now(), &mut self.ledger, self.pool.open());
     }
 
     fn is_drained(&self) -> bool {
         match *self.plan.stop.borrow() {
             Stop::Running => false,
-            Stop::Drain(until) => until <= Instant::now(),
+            Stop::Drain(until) => self.clock.at(until) <= self.clock.now(),
         }
     }
 }
@@ -350,35 +346,96 @@ fn opening_rate(plan: &Plan) -> f64 {
     first.map_or(0.0, |stage| stage.from.0) / plan.workers as f64
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::time::Duration;
 
-    use super::scene::{ANSWER, Scene};
+    use super::simulation::{MS, Played, Simulation, answer, answering, from_due};
     use super::*;
+    use crate::engine::transport::simulated::{WAY, World};
     use crate::record::outcome::Outcome;
+    use crate::units::Rate;
+
+    #[test]
+    fn requests_leave_when_they_are_due_and_their_times_are_the_targets() {
+        let played = Simulation::of_gets(answering(3 * MS), "{}", 20).play();
+        assert_eq!(played.counts, [20, 20, 0]);
+        let (first, rest) = played.samples.split_first().unwrap();
+        assert_eq!(first.connect, Some(2 * WAY));
+        assert_eq!(from_due(first)[0], Some(2 * WAY), "it had to connect");
+        for sample in rest {
+            assert_eq!(from_due(sample), [Some(0), Some(3 * MS), Some(3 * MS)]);
+            assert_eq!((sample.send_lag, sample.connect), (0, None));
+        }
+    }
+
+    #[test]
+    fn a_worker_that_stood_still_is_late_and_what_came_meanwhile_is_not() {
+        // Requests are due at 475, 525 and 575 ms.
+        let world = answering(3 * MS).stall(Moment(476 * MS), 100 * MS);
+        let played = Simulation::of_gets(world, "{}", 20).play();
+        let [waited, late, hardly] = [9, 10, 11].map(|place| &played.samples[place]);
+        assert_eq!(from_due(waited), [Some(0), Some(3 * MS), Some(3 * MS)]);
+        assert_eq!(waited.receive_lag, Some(98 * MS), "its stamp lay there");
+        assert_eq!((late.send_lag, hardly.send_lag), (51 * MS, MS));
+        assert!(hardly.held > 49 * MS, "the one before it is still felt: {}", hardly.held);
+        assert_eq!(played.samples[13].send_lag, 0);
+    }
+
+    #[test]
+    fn what_was_due_and_not_started_when_the_schedule_is_over_is_unsent() {
+        let world = answering(MS).stall(Moment(500 * MS), 60_000 * MS);
+        let played = Simulation::of_gets(world, "{}", 10).play();
+        assert_eq!(played.counts, [10, 5, 5]);
+        assert_eq!(played.samples.len(), 5, "the others are counted only");
+        let world = answering(MS).stall(Moment(500 * MS), 600 * MS);
+        let played = Simulation::of_gets(world, "{}", 10).play();
+        assert_eq!(played.counts, [10, 10, 0], "a little late is not too late");
+    }
 
     #[test]
     fn what_is_due_when_a_run_is_stopped_is_not_unsent() {
-        let mut scene = Scene::asking("GET /");
-        let later = Instant::now() + Duration::from_secs(60);
-        let (_stop, stopped) = tokio::sync::watch::channel(Stop::Drain(later));
-        scene.worker.plan.stop = stopped;
-        let at = scene.worker.clock.now();
-        scene.worker.start_closing(&mut [Arrival { index: 0, at }].into_iter().peekable());
-        let mut other = scene.accept();
-        scene.read_request(&mut other);
-        other.write_all(ANSWER).unwrap();
-        scene.until(|worker| worker.iterations.is_empty());
-        let outcomes: Vec<Outcome> = scene.ended().iter().map(|sample| sample.outcome).collect();
-        assert_eq!(outcomes, [Outcome::Ok]);
+        let simulation = Simulation::of_gets(answering(MS), "{}", 10);
+        let (mut worker, inbox) = simulation.worker();
+        simulation.stop(Duration::from_secs(60));
+        worker.poller.sleep(Moment(50 * MS));
+        worker.close().unwrap();
+        let played = Played::of(&inbox);
+        assert_eq!((played.counts, played.samples.len()), ([1, 1, 0], 1));
+    }
+
+    #[test]
+    fn what_is_in_flight_has_until_the_drains_deadline_and_no_longer() {
+        // The stop is noticed on waking for the second request.
+        for (takes, answered, abandoned) in [(400, 2, 0), (600, 0, 2)] {
+            let simulation = Simulation::of_gets(answering(takes * MS), "{}", 100);
+            simulation.stop(Duration::from_millis(500));
+            let played = simulation.play();
+            assert_eq!((played.samples.len(), played.totals.abandoned), (answered, abandoned));
+        }
+    }
+
+    #[test]
+    fn the_rate_may_be_changed_while_a_worker_runs() {
+        let simulation = Simulation::of_gets(answering(MS), "{}", 20);
+        let (mut worker, inbox) = simulation.worker();
+        while worker.clock.now() < Moment(400 * MS) {
+            worker.turn().unwrap();
+        }
+        worker.source.retarget(Moment(500 * MS), Rate(200.0)).unwrap();
+        worker.run().unwrap();
+        let played = Played::of(&inbox);
+        let before = played.samples.iter().filter(|one| one.intended < Moment(500 * MS)).count();
+        assert_eq!((before, played.samples.len()), (10, 110));
+        assert!(played.samples.iter().all(|sample| sample.outcome == Outcome::Ok));
+        assert_eq!(played.samples.iter().map(|sample| sample.send_lag).max(), Some(0));
     }
 
     /// It would be charged to the target.
     #[test]
     fn a_busy_worker_does_not_rest_while_requests_wait_for_a_connection() {
-        let mut worker = Scene::asking("GET /").worker;
+        let (mut worker, _inbox) =
+            Simulation::of_gets(World::new(|_| vec![(MS, answer())]), "{}", 1).worker();
         let now = Moment(300_000_000);
         for stretch in 0..30 {
             worker.pace.did(200, Moment(stretch * TICK));
@@ -386,6 +443,7 @@ mod tests {
         let next = Moment(now.0 + 5 * TICK);
         assert!(worker.sleeps_until(next, now).is_some(), "it is busy");
         worker.queue.push_back((0, 1));
+        worker.patience.hurry();
         assert_eq!(worker.sleeps_until(next, now), None);
     }
 }

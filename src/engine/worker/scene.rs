@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::engine::ledger::Batch;
-use crate::engine::plan::{Plan, ReceiveClock, Stop};
+use crate::engine::plan::{Plan, Stop};
+use crate::engine::transport::clock::ReceiveClock;
+use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker::Worker;
 use crate::record::sample::Sample;
 use crate::scenario::read::{Origin, parse};
@@ -32,7 +34,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
     let no_file = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
     let plan = Plan {
         scenario: Arc::new(parse(&text, &origin, &|_| None, &no_file).unwrap()),
-        address,
+        address: Endpoint::Tcp(address),
         authority: address.to_string(),
         workers: 1,
         timing: Timing::Alone,

@@ -1,52 +1,40 @@
-//! A worker's connections: finds one for each request, writes, reads, and closes.
+//! A worker's connections: finds a slot for each request, and writes it.
 //!
-//! What met the end of its connection instead of an answer is settled in `unanswered`.
+//! What comes back is read in `receive`; what met the end of its connection instead of an
+//! answer is settled in `unanswered`.
 
 use std::io;
 
-use crate::engine::classify;
-use crate::engine::connection::{Connection, ConnectionKey, State, StreamEnd};
-use crate::engine::extract::Body;
+use crate::engine::answer::Answer;
+use crate::engine::connection::{ConnectionKey, State, StreamEnd};
 use crate::engine::iteration::Place;
-use crate::engine::poller::Ready;
-use crate::engine::request::{Prepared, Unsendable};
-use crate::engine::socket::{Received, Socket};
+use crate::engine::pool::Slot;
+use crate::engine::protocol::reply::Call;
+use crate::engine::protocol::request::{Prepared, Unsendable};
+use crate::engine::transport::poller::Ready;
+use crate::engine::transport::socket::Socket;
 use crate::engine::worker::Worker;
-use crate::engine::worker::patience::{Manner, SOON};
-use crate::http1::response::{Expected, Fed};
-use crate::record::outcome::{Cause, Outcome};
+use crate::engine::worker::patience::SOON;
+use crate::http1::response::Expected;
 use crate::scenario::template::Values;
 use crate::units::Moment;
 
-/// What reading a connection came to.
-enum Reading {
-    /// Nothing more for now.
-    Waiting,
-    /// The response is complete, and whether bytes followed it.
-    Complete { is_clean: bool },
-    /// The connection is of no more use.
-    Broken(Cause),
-    /// The other side has ended its stream, without a byte of an answer.
-    Unanswered,
-}
-
 impl Worker {
-    /// Finds a connection for an iteration's request: an idle one, a new one, or a place in the
-    /// queue.
+    /// Finds a slot for an iteration's request: a free one, that of a new connection, or a
+    /// place in the queue.
     pub(super) fn place(&mut self, iteration: usize, since: Moment) {
         self.demand.ask();
-        if let Some(connection) = self.connections.take_idle(since) {
-            self.send(connection, iteration, since);
-            if self.demand.wants_spare() && self.connections.has_no_spare() && !self.closing {
+        if let Some(slot) = self.pool.take(since) {
+            self.send(slot, iteration, since);
+            if self.demand.wants_spare() && self.pool.has_no_spare() && !self.closing {
                 self.open_ahead();
             }
             return;
         }
         // From here on it waits for others; until now it was the worker that took its time.
         let now = self.look_at_clock();
-        let begun = &mut self.iterations[iteration].attempt.begun;
-        *begun = Moment(begun.0 + now.since(since));
-        if self.connections.has_room() {
+        self.iterations[iteration].exchange.was_delayed(now.since(since));
+        if self.pool.has_room() {
             self.open_for(iteration, now);
         } else {
             self.hurry(iteration);
@@ -59,51 +47,52 @@ impl Worker {
         self.hurry(iteration);
         match self.open(Some(iteration), now) {
             Ok(key) => self.iterations[iteration].place = Place::On(key),
-            Err(error) => self.fail(iteration, classify::not_connected(&error)),
+            Err(error) => self.fail(iteration, &Answer::NotConnected(&error)),
         }
     }
 
     /// Opens a connection before somebody needs it; that it fails is for those who do.
     pub(super) fn open_ahead(&mut self) {
-        if self.connections.has_room() {
+        if self.pool.has_room() {
             let _ = self.open(None, self.clock.now());
         }
     }
 
     fn open(&mut self, iteration: Option<usize>, now: Moment) -> io::Result<ConnectionKey> {
-        let mut socket = Socket::connect(self.plan.address, self.plan.receive_clock)?;
-        let tcp = socket.tcp();
+        let mut socket = Socket::connect(&self.plan.address, self.plan.receive_clock)?;
         // The key is known before the socket is moved.
-        let key = self.connections.next_key();
-        self.poller.add(tcp, key.to_bits())?;
-        let inserted = self.connections.insert(socket, now, iteration);
+        let key = self.pool.next_key();
+        self.poller.add(&mut socket, key.to_bits())?;
+        let inserted = self.pool.insert(socket, now, iteration);
         debug_assert_eq!(inserted, key);
         Ok(key)
     }
 
     /// Something happened to a connection.
     pub(super) fn serve(&mut self, key: ConnectionKey, ready: Ready) {
-        let Some(connection) = self.connections.find(key) else { return };
+        let Some(connection) = self.pool.find(key) else { return };
         if ready.closed && connection.end == StreamEnd::Open {
             connection.end = StreamEnd::Ended;
         }
         match connection.state {
             State::Connecting(since, iteration) => self.connected(key, since, iteration),
-            State::Busy(_) => self.serve_busy(key, ready),
-            State::Idle(since) if ready.readable || ready.closed => {
+            State::Open(_) if connection.is_busy() => self.serve_busy(key, ready),
+            State::Open(since) if ready.readable || ready.closed => {
                 if self.clock.now().since(since) < SOON {
                     self.patience.beware();
                 }
-                self.connections.close_ended(key);
+                self.pool.close_ended(key);
                 self.serve_queue();
             }
-            State::Idle(_) => {}
+            State::Open(_) => {}
         }
     }
 
     fn serve_busy(&mut self, key: ConnectionKey, ready: Ready) {
-        if ready.writable {
-            self.write_rest(key);
+        if ready.writable
+            && let Some(connection) = self.pool.find(key)
+        {
+            connection.write_rest();
         }
         if ready.readable || ready.closed {
             self.read(key, ready.closed);
@@ -111,7 +100,7 @@ impl Worker {
     }
 
     fn connected(&mut self, key: ConnectionKey, since: Moment, iteration: Option<usize>) {
-        let Some(connection) = self.connections.find(key) else { return };
+        let Some(connection) = self.pool.find(key) else { return };
         let now = self.clock.now();
         match (connection.socket.is_connected(), iteration) {
             (Ok(false), _) => {}
@@ -119,28 +108,31 @@ impl Worker {
                 // A worker that stood still may have overlooked for so long that it was
                 // connected; that is its own lag and not the target's.
                 let overlooked = now.since(self.tick).min(now.since(since));
-                self.iterations[iteration].attempt.connect = Some(now.since(since) - overlooked);
-                self.send(key, iteration, Moment(now.0 - overlooked));
+                let connect = now.since(since) - overlooked;
+                self.iterations[iteration].exchange.connect = Some(connect);
+                if let Some(slot) = self.pool.opened(key, now) {
+                    self.send(slot, iteration, Moment(now.0 - overlooked));
+                }
             }
             (Ok(true), None) if self.queue.is_empty() && self.demand.is_rare() => {
-                self.connections.close(key);
+                self.pool.close(key);
             }
             (Ok(true), None) => {
-                self.connections.keep(key, now);
+                self.pool.opened(key, now);
                 self.serve_queue();
             }
             (Err(error), iteration) => {
-                self.connections.close(key);
+                self.pool.close(key);
                 if let Some(iteration) = iteration {
-                    self.iterations[iteration].attempt.connect = Some(now.since(since));
-                    self.fail(iteration, classify::not_connected(&error));
+                    self.iterations[iteration].exchange.connect = Some(now.since(since));
+                    self.fail(iteration, &Answer::NotConnected(&error));
                 }
                 self.serve_queue();
             }
         }
     }
 
-    /// Gives free connections, or the right to open one, to those who wait.
+    /// Gives free slots, or the right to open a connection, to those who wait.
     pub(super) fn serve_queue(&mut self) {
         while let Some((iteration, ticket)) = self.queue.pop_front() {
             let is_waiting =
@@ -149,9 +141,9 @@ impl Worker {
                 continue;
             }
             let now = self.clock.now();
-            if let Some(connection) = self.connections.take_idle(now) {
-                self.send(connection, iteration, now);
-            } else if self.connections.has_room() {
+            if let Some(slot) = self.pool.take(now) {
+                self.send(slot, iteration, now);
+            } else if self.pool.has_room() {
                 self.open_for(iteration, now);
             } else {
                 return self.queue.push_front((iteration, ticket));
@@ -159,49 +151,46 @@ impl Worker {
         }
     }
 
-    /// Writes an iteration's request on a connection that is ready for it.
-    fn send(&mut self, key: ConnectionKey, iteration: usize, ready: Moment) {
-        self.iterations[iteration].place = Place::On(key);
-        let step = self.iterations[iteration].attempt.step;
-        let scenario = &self.plan.scenario;
-        let is_head = scenario.step(step).request.method == "HEAD";
-        let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
-        if self.render(iteration).is_err() {
-            self.connections.keep(key, ready);
-            return self.fail(iteration, (Outcome::CheckFailed, Some(Cause::RequestTooLarge)));
+    /// Writes an iteration's request in a slot whose connection is ready for it.
+    fn send(&mut self, slot: Slot, key: usize, ready: Moment) {
+        self.iterations[key].place = Place::On(slot.on);
+        if self.render(key).is_err() {
+            self.pool.give_back(slot, ready);
+            return self.fail(key, &Answer::Unsendable);
         }
-        let Some(connection) = self.connections.find(key) else { return };
-        connection.begin(iteration, expected, ready);
-        let bytes = match &self.prepared[step.index()] {
+        let call = self.call(key);
+        let Some(connection) = self.pool.find(slot.on) else { return };
+        connection.begin(call, ready);
+        let bytes = match &self.prepared[call.step.index()] {
             Prepared::Fixed(fixed) => fixed.bytes(),
             Prepared::Filled(_) => self.room.request.as_bytes(),
         };
-        let walking = &mut self.iterations[iteration];
-        if !std::mem::replace(&mut walking.attempt.was_sent, true) {
-            self.ledger.sent(step, walking.due);
+        let exchange = &mut self.iterations[key].exchange;
+        if !std::mem::replace(&mut exchange.was_sent, true) {
+            self.ledger.sent(call.step, exchange.intended);
         }
         // Before the call: the kernel may deliver, and the target answer, inside it.
         self.seen = self.clock.now();
-        let sent = self.seen;
-        connection.times.sent = Some(sent);
-        let lag = walking.attempt.begun.since(walking.due) + sent.since(ready);
+        let lag = exchange.goes_out(ready, self.seen);
         // With one request in flight there is no queue ahead of it.
         if self.plan.workers == 1 && self.ledger.in_flight() == 1 {
             self.lateness.is_worked_off();
         }
-        connection.times.held = self.lateness.feel(lag, sent);
-        match connection.socket.write(bytes) {
-            Ok(written) => {
-                connection.written = written;
-                connection.unwritten.extend_from_slice(&bytes[written..]);
-            }
-            Err(error) if is_not_yet(&error) => connection.unwritten.extend_from_slice(bytes),
-            // The poller will say that it is closed, and reading will tell why.
-            Err(_) => connection.end = StreamEnd::Reset,
-        }
+        exchange.feels(self.lateness.feel(lag, self.seen));
+        connection.write(bytes);
         if !connection.unwritten.is_empty() {
-            self.hurry(iteration);
+            self.hurry(key);
         }
+    }
+
+    /// What a protocol must know of an iteration's request.
+    fn call(&self, iteration: usize) -> Call {
+        let id = self.iterations[iteration].exchange.step;
+        let scenario = &self.plan.scenario;
+        let step = scenario.step(id);
+        let is_head = step.request.method == "HEAD";
+        let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
+        Call { iteration, step: id, expected, keeps_body: !step.extract.is_empty() }
     }
 
     /// Fills in a request that is not always the same.
@@ -212,7 +201,7 @@ impl Worker {
     /// The same at another time.
     pub(super) fn render_at(&mut self, key: usize, unix_millis: u64) -> Result<(), Unsendable> {
         let iteration = &mut self.iterations[key];
-        let filled = match &mut self.prepared[iteration.attempt.step.index()] {
+        let filled = match &mut self.prepared[iteration.exchange.step.index()] {
             Prepared::Fixed(fixed) => {
                 fixed.number(iteration.number);
                 return Ok(());
@@ -220,7 +209,7 @@ impl Worker {
             Prepared::Filled(filled) => filled,
         };
         let user = &self.users[iteration.user];
-        iteration.choices = iteration.attempt.choices.clone();
+        iteration.choices = iteration.drawn_from.clone();
         let choices = &mut iteration.choices;
         let mut values = Values {
             variables: &user.variables,
@@ -231,171 +220,18 @@ impl Worker {
         };
         filled.render(&mut values, &mut self.room.request, &mut self.room.body)
     }
-
-    fn write_rest(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.connections.find(key) else { return };
-        while !connection.unwritten.is_empty() {
-            match connection.socket.write(&connection.unwritten) {
-                Ok(written) => {
-                    connection.written += written;
-                    connection.unwritten.drain(..written);
-                }
-                Err(error) if is_not_yet(&error) => return,
-                // The target may have answered before it closed: reading tells.
-                Err(_) => {
-                    connection.end = StreamEnd::Reset;
-                    return connection.unwritten.clear();
-                }
-            }
-        }
-    }
-
-    pub(super) fn read(&mut self, key: ConnectionKey, is_closed: bool) {
-        let reading = loop {
-            match self.read_once(key) {
-                Ok((received, reading)) => match reading {
-                    // Less than there was room for: all has been read, unless the end follows.
-                    Reading::Waiting if received.bytes < self.room.input.len() && !is_closed => {
-                        return;
-                    }
-                    Reading::Waiting => {}
-                    Reading::Complete { .. } | Reading::Broken(_) | Reading::Unanswered => {
-                        break reading;
-                    }
-                },
-                Err(error) if is_not_yet(&error) => return,
-                Err(error) => break Reading::Broken(classify::broken(&error)),
-            }
-        };
-        match reading {
-            Reading::Complete { is_clean } => self.complete(key, is_clean),
-            Reading::Broken(cause) => self.break_off(key, cause),
-            Reading::Unanswered => self.settle(key),
-            Reading::Waiting => {}
-        }
-    }
-
-    /// Reads what is there, once, and feeds it to the response.
-    fn read_once(&mut self, key: ConnectionKey) -> io::Result<(Received, Reading)> {
-        let connection = self.connections.find(key).ok_or(io::ErrorKind::WouldBlock)?;
-        let received = connection.socket.read(&mut self.room.input, &mut self.room.control)?;
-        let arrived = self.clock.at(received.at);
-        if received.bytes == 0 {
-            let reading = connection.ended_at(arrived);
-            return Ok((received, reading));
-        }
-        connection.times.first_byte.get_or_insert(arrived);
-        connection.times.last_byte = arrived;
-        let lag = received.lag.map(|lag| lag.as_nanos() as u64);
-        connection.times.receive_lag = lag;
-        self.seen = Moment(arrived.0 + lag.unwrap_or(0));
-        let State::Busy(iteration) = connection.state else {
-            return Ok((received, Reading::Waiting));
-        };
-        let step = self.plan.scenario.step(self.iterations[iteration].attempt.step);
-        let kept = (!step.extract.is_empty()).then_some(&mut connection.body);
-        let reading = match connection.response.feed(&self.room.input[..received.bytes], kept) {
-            Ok(Fed::More) => Reading::Waiting,
-            Ok(Fed::Done(used)) => Reading::Complete { is_clean: used == received.bytes },
-            Err(unreadable) => Reading::Broken(classify::unreadable(unreadable)),
-        };
-        let is_whole = matches!(reading, Reading::Complete { .. });
-        connection.hear(&self.room.input[..received.bytes], step, is_whole);
-        if matches!(reading, Reading::Waiting) {
-            self.hurry(iteration);
-        }
-        Ok((received, reading))
-    }
-
-    /// A response has been read to its end.
-    fn complete(&mut self, key: ConnectionKey, is_clean: bool) {
-        let Some(connection) = self.connections.find(key) else { return };
-        let State::Busy(iteration) = connection.state else { return };
-        let step = self.iterations[iteration].attempt.step;
-        let status = connection.response.status().unwrap_or_default();
-        let codings = connection.response.codings();
-        let ending = classify::answered(&self.plan.scenario.step(step).expect, status);
-        let manner = connection.manner(is_clean);
-        self.patience.learn(step, manner);
-        let mut sample = self.sample(key, iteration, ending);
-        if sample.ended.since(sample.intended) > sample.limit {
-            // It came between the time limit and the next look at the limits.
-            (sample.outcome, sample.cause) = (Outcome::Timeout, None);
-        }
-        let body = self.release(key, is_clean);
-        self.serve_queue();
-        self.finish(iteration, sample, Body { bytes: &body, codings });
-    }
-
-    /// Keeps or closes a connection whose request has been answered; returns the body.
-    fn release(&mut self, key: ConnectionKey, is_clean: bool) -> Vec<u8> {
-        let Some(connection) = self.connections.find(key) else { return Vec::new() };
-        let since = connection.times.last_byte;
-        let body = std::mem::take(&mut connection.body);
-        let limit = connection.response.idle_limit();
-        let is_ended = connection.response.keeps_alive() && connection.end != StreamEnd::Open;
-        let is_reusable = is_clean && connection.is_reusable();
-        self.connections.served(key);
-        self.connections.limit_idling(limit);
-        if is_reusable {
-            self.connections.keep(key, since);
-        } else if is_ended {
-            self.connections.close_ended(key);
-        } else {
-            self.connections.close(key);
-        }
-        body
-    }
-}
-
-impl Connection {
-    /// How the answer came that has just been read to its end.
-    fn manner(&self, is_clean: bool) -> Manner {
-        let times = &self.times;
-        Manner {
-            body: self.response.body_bytes(),
-            spread: times.last_byte.since(times.first_byte.unwrap_or(times.last_byte)),
-            ends_by_close: self.response.ends_by_close(),
-            is_followed: !is_clean || !self.is_reusable(),
-        }
-    }
-
-    /// The stream has ended, as was read at a moment.
-    fn ended_at(&mut self, now: Moment) -> Reading {
-        if self.end == StreamEnd::Open {
-            self.end = StreamEnd::Ended;
-        }
-        if self.response.is_complete_at_end() {
-            // The end is what completes the response, and the kernel stamps no end.
-            (self.times.last_byte, self.times.receive_lag) = (now, None);
-            return Reading::Complete { is_clean: false };
-        }
-        match self.times.first_byte {
-            None => Reading::Unanswered,
-            Some(_) => Reading::Broken(Cause::Closed),
-        }
-    }
-}
-
-fn is_not_yet(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 #[cfg(test)]
 mod tests {
-    #[cfg(target_os = "linux")]
-    use std::io::Write as _;
     use std::net::TcpListener;
     use std::thread;
     use std::time::Duration;
 
     use super::*;
     use crate::engine::worker::TICK;
-    #[cfg(target_os = "linux")]
-    use crate::engine::worker::patience::Patience;
     use crate::engine::worker::scene::worker;
-    #[cfg(target_os = "linux")]
-    use crate::engine::worker::scene::{ANSWER, Scene};
+    use crate::record::outcome::Outcome;
     use crate::schedule::Arrival;
 
     #[test]
@@ -414,58 +250,9 @@ mod tests {
             key,
             Ready { key: key.to_bits(), readable: false, writable: true, closed: false },
         );
-        let connect = worker.iterations[0].attempt.connect.unwrap();
+        let connect = worker.iterations[0].exchange.connect.unwrap();
         assert!(connect <= TICK, "{connect} ns are the target's");
-        let held = worker.connections.find(key).unwrap().times.held;
+        let held = worker.iterations[0].exchange.sample((Outcome::Ok, None)).held;
         assert!(held >= 10 * TICK, "{held} ns are the worker's");
-    }
-
-    /// A worker that has had enough answers to leave the next ones unread, were they plain.
-    #[cfg(target_os = "linux")]
-    fn after_plain_answers() -> (Scene, std::net::TcpStream) {
-        let mut scene = Scene::asking("GET /");
-        scene.worker.patience = Patience::new(true, 1);
-        let mut other = scene.used();
-        for _ in 0..8 {
-            answer(&mut scene, &mut other, ANSWER);
-        }
-        (scene, other)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn answer(scene: &mut Scene, other: &mut std::net::TcpStream, bytes: &[u8]) {
-        scene.arrive();
-        scene.read_request(other);
-        other.write_all(bytes).unwrap();
-        scene.until(|worker| worker.iterations.is_empty());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn plain_answers_may_lie_unread() {
-        let (scene, _other) = after_plain_answers();
-        assert!(scene.worker.patience.is_patient());
-    }
-
-    /// Its stamp would be that of the end, or of what follows, were both read at once.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn after_an_answer_that_something_follows_the_next_ones_are_read_at_once() {
-        for bytes in [
-            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
-            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok\r\n",
-        ] {
-            let (mut scene, mut other) = after_plain_answers();
-            answer(&mut scene, &mut other, bytes.as_bytes());
-            assert!(!scene.worker.patience.is_patient(), "{bytes}");
-        }
-        // A machine that stands still just then makes an end look late.
-        let is_wary = (0..20).any(|_| {
-            let (mut scene, other) = after_plain_answers();
-            drop(other);
-            scene.until(|worker| worker.connections.open() == 0);
-            !scene.worker.patience.is_patient()
-        });
-        assert!(is_wary, "an end that nobody announced");
     }
 }

@@ -1,6 +1,6 @@
 //! A worker's failures: their requests written once more, for those that are kept.
 
-use crate::engine::request::Prepared;
+use crate::engine::protocol::request::Prepared;
 use crate::engine::worker::Worker;
 use crate::engine::worker::report::unix_millis;
 use crate::record::sample::Sample;
@@ -8,19 +8,20 @@ use crate::record::sample::Sample;
 impl Worker {
     /// Keeps what a failed request looked like, if one of its kind is still wanted. The iteration
     /// must not send anything afterwards.
-    pub(super) fn testify(&mut self, key: usize, ticket: u64, sample: &Sample) {
+    pub(super) fn testify(&mut self, key: usize, sample: &Sample) {
         let Some(kind) = self.witness.wants(sample) else { return };
         // Others have used the room since: the same choices give the same request.
         let since = sample.sent.map_or(0, |sent| self.clock.now().since(sent));
         let sent_at = unix_millis().saturating_sub(since / 1_000_000);
         // What was too large to be sent is shown as far as it is kept.
         let _ = self.render_at(key, sent_at);
-        let iteration = &self.iterations[key];
-        let request = match &self.prepared[iteration.attempt.step.index()] {
+        let iteration = &mut self.iterations[key];
+        let request = match &self.prepared[iteration.exchange.step.index()] {
             Prepared::Fixed(fixed) => fixed.bytes(),
             Prepared::Filled(_) => self.room.request.as_bytes(),
         };
+        let heard = std::mem::take(&mut iteration.exchange.heard);
         let known = &self.users[iteration.user].variables;
-        self.witness.keep((kind, ticket), sample, request, known);
+        self.witness.keep(kind, sample, (request, heard), known);
     }
 }

@@ -5,13 +5,13 @@
 //! counted as a repeat; the clock runs on. That it met nobody is sure when the target had
 //! ended the stream before (FIN), then answered that there is no such connection (RST), and
 //! has acknowledged no byte of the request; see
-//! [`unacknowledged`](crate::engine::socket::Socket::unacknowledged). A connection that was
+//! [`unacknowledged`](crate::engine::transport::tcp::Tcp::unacknowledged). A connection that was
 //! reset without having been ended may have been open when the request came: that, and all
 //! else, is a transport error. Nothing is sent a third time.
 
-use crate::engine::connection::{Connection, ConnectionKey, State, StreamEnd};
+use crate::engine::answer::Answer;
+use crate::engine::connection::{Connection, ConnectionKey, StreamEnd};
 use crate::engine::worker::Worker;
-use crate::record::outcome::Cause;
 
 /// Whether a request met somebody.
 enum Met {
@@ -27,13 +27,13 @@ impl Worker {
     /// The other side has ended its stream instead of answering: once it is known whether the
     /// request met anybody, it is sent again, or has failed.
     pub(super) fn settle(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.connections.find(key) else { return };
-        let State::Busy(iteration) = connection.state else { return self.connections.close(key) };
-        let may_repeat = connection.has_served && !self.iterations[iteration].attempt.is_repeat;
+        let Some(connection) = self.pool.find(key) else { return };
+        let Some(iteration) = connection.protocol.under_way() else { return self.pool.close(key) };
+        let may_repeat = connection.has_served && !self.iterations[iteration].exchange.is_repeat;
         match if may_repeat { connection.met() } else { Met::Somebody } {
             Met::Somebody => {
                 let is_reset = connection.end == StreamEnd::Reset;
-                self.break_off(key, if is_reset { Cause::Reset } else { Cause::Closed });
+                self.break_off(key, if is_reset { &Answer::Reset } else { &Answer::Closed });
             }
             Met::Nobody => self.repeat(key, iteration),
             Met::Unknown if self.doubtful.contains(&key) => {}
@@ -51,10 +51,10 @@ impl Worker {
     /// Sends a request that met nobody once more, on a connection of its own if one may be
     /// opened: the other idle ones may be closed as well.
     fn repeat(&mut self, key: ConnectionKey, iteration: usize) {
-        self.connections.close_ended(key);
-        self.iterations[iteration].attempt.is_repeat = true;
+        self.pool.close_ended(key);
+        self.iterations[iteration].exchange.repeats();
         let now = self.clock.now();
-        if self.connections.has_room() {
+        if self.pool.has_room() {
             self.open_for(iteration, now);
         } else {
             self.place(iteration, now);
@@ -88,9 +88,8 @@ mod tests {
 
     use socket2::SockRef;
 
-    use super::*;
     use crate::engine::worker::scene::{ANSWER, Scene};
-    use crate::record::outcome::Outcome;
+    use crate::record::outcome::{Cause, Outcome};
 
     fn reset(other: TcpStream) {
         SockRef::from(&other).set_linger(Some(std::time::Duration::ZERO)).unwrap();
@@ -202,6 +201,6 @@ mod tests {
         SockRef::from(&other).send_with_flags(ANSWER, nix::libc::MSG_MORE).unwrap();
         other.shutdown(Shutdown::Write).unwrap();
         scene.until(|worker| worker.iterations.is_empty());
-        assert_eq!(scene.worker.connections.open(), 0);
+        assert_eq!(scene.worker.pool.open(), 0);
     }
 }

@@ -6,10 +6,109 @@
 //! while sockets are busy. Elsewhere it waits as precisely as the platform's own call
 //! allows; the record says which.
 
+use std::io;
+use std::time::Instant;
+
 #[cfg(target_os = "linux")]
-pub use linux::{NAME, Poller};
+use linux::System;
 #[cfg(not(target_os = "linux"))]
-pub use portable::{NAME, Poller};
+use portable::System;
+
+#[cfg(target_os = "linux")]
+pub use linux::NAME;
+#[cfg(not(target_os = "linux"))]
+pub use portable::NAME;
+
+use crate::engine::transport::endpoint::Endpoint;
+#[cfg(test)]
+use crate::engine::transport::simulated;
+use crate::engine::transport::socket::Socket;
+use crate::units::Moment;
+
+/// Waits for sockets and for a moment.
+#[derive(Debug)]
+pub struct Poller(Kind);
+
+/// Who waits.
+#[derive(Debug)]
+enum Kind {
+    System(System),
+    #[cfg(test)]
+    Simulated(simulated::Poller),
+}
+
+impl Poller {
+    /// A poller for targets at an address, whose moments count from `start`, which may lie
+    /// ahead.
+    pub fn new(address: &Endpoint, start: Instant) -> io::Result<Poller> {
+        match address {
+            Endpoint::Tcp(_) => System::new(start).map(Kind::System).map(Poller),
+            #[cfg(test)]
+            Endpoint::Simulated(world) => Ok(Poller(Kind::Simulated(world.poller()))),
+        }
+    }
+
+    /// Watches a socket: every change once, until it is closed.
+    pub fn add(&self, socket: &mut Socket, key: u64) -> io::Result<()> {
+        match (&self.0, socket) {
+            (Kind::System(system), Socket::Tcp(tcp)) => system.add(tcp.stream(), key),
+            #[cfg(test)]
+            (Kind::Simulated(poller), Socket::Simulated(socket)) => {
+                poller.add(socket, key);
+                Ok(())
+            }
+            #[cfg(test)]
+            (Kind::System(_), Socket::Simulated(_)) | (Kind::Simulated(_), Socket::Tcp(_)) => {
+                Err(io::ErrorKind::InvalidInput.into())
+            }
+        }
+    }
+
+    /// Watches another poller: as long as one of its sockets has something.
+    #[cfg(target_os = "linux")]
+    pub fn watch(&self, other: &Poller, key: u64) -> io::Result<()> {
+        match (&self.0, &other.0) {
+            (Kind::System(own), Kind::System(other)) => own.watch(other, key),
+            #[cfg(test)]
+            (Kind::Simulated(_), _) | (_, Kind::Simulated(_)) => Ok(()),
+        }
+    }
+
+    /// Sleeps until a moment, whatever the sockets have; a signal may end it early.
+    pub fn sleep(&self, until: Moment) {
+        match &self.0 {
+            Kind::System(system) => system.sleep(until),
+            #[cfg(test)]
+            Kind::Simulated(poller) => poller.sleep(until),
+        }
+    }
+
+    /// Waits for sockets, at most until a moment; with `None` not at all.
+    pub fn wait(&mut self, until: Option<Moment>) -> io::Result<()> {
+        match &mut self.0 {
+            Kind::System(system) => system.wait(until),
+            #[cfg(test)]
+            Kind::Simulated(poller) => {
+                poller.wait(until);
+                Ok(())
+            }
+        }
+    }
+
+    /// What the last wait found at a place; `None` behind the end.
+    pub fn found(&self, place: usize) -> Option<Ready> {
+        match &self.0 {
+            Kind::System(system) => system.found(place),
+            #[cfg(test)]
+            Kind::Simulated(poller) => poller.found(place),
+        }
+    }
+
+    /// Whether a key is the poller's own, and no socket's.
+    pub fn is_own(key: u64) -> bool {
+        System::is_timer(key)
+    }
+}
 
 /// What happened to a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +147,7 @@ mod linux {
 
     /// Waits on epoll and a timer.
     #[derive(Debug)]
-    pub struct Poller {
+    pub(super) struct System {
         epoll: Epoll,
         timer: TimerFd,
         /// The kernel's monotonic clock at moment zero.
@@ -59,9 +158,9 @@ mod linux {
         count: usize,
     }
 
-    impl Poller {
+    impl System {
         /// A poller whose moments count from `start`, which may lie ahead.
-        pub fn new(start: Instant) -> io::Result<Poller> {
+        pub(super) fn new(start: Instant) -> io::Result<System> {
             let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
             let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
             let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
@@ -71,11 +170,11 @@ mod linux {
             let ahead = start.saturating_duration_since(Instant::now());
             let zero = (now + ahead).saturating_sub(start.elapsed());
             let events = vec![EpollEvent::empty(); EVENTS].into();
-            Ok(Poller { epoll, timer, zero, armed: None, events, count: 0 })
+            Ok(System { epoll, timer, zero, armed: None, events, count: 0 })
         }
 
         /// Watches a socket: every change once, until it is closed.
-        pub fn add(&self, socket: &mut TcpStream, key: u64) -> io::Result<()> {
+        pub(super) fn add(&self, socket: &mut TcpStream, key: u64) -> io::Result<()> {
             let interest = EpollFlags::EPOLLIN
                 | EpollFlags::EPOLLOUT
                 | EpollFlags::EPOLLRDHUP
@@ -84,19 +183,19 @@ mod linux {
         }
 
         /// Watches another poller: as long as one of its sockets has something.
-        pub fn watch(&self, other: &Poller, key: u64) -> io::Result<()> {
+        pub(super) fn watch(&self, other: &System, key: u64) -> io::Result<()> {
             Ok(self.epoll.add(&other.epoll.0, EpollEvent::new(EpollFlags::EPOLLIN, key))?)
         }
 
         /// Sleeps until a moment, whatever the sockets have; a signal may end it early.
-        pub fn sleep(&self, until: Moment) {
+        pub(super) fn sleep(&self, until: Moment) {
             let at = TimeSpec::from_duration(self.zero + Duration::from_nanos(until.0));
             let clock = nix::time::ClockId::CLOCK_MONOTONIC;
             let _ = clock_nanosleep(clock, ClockNanosleepFlags::TIMER_ABSTIME, &at);
         }
 
         /// Waits for sockets, at most until a moment; with `None` not at all.
-        pub fn wait(&mut self, until: Option<Moment>) -> io::Result<()> {
+        pub(super) fn wait(&mut self, until: Option<Moment>) -> io::Result<()> {
             let timeout = match until {
                 None => EpollTimeout::ZERO,
                 Some(until) => {
@@ -128,7 +227,7 @@ mod linux {
         }
 
         /// What the last wait found at a place; `None` for the timer and behind the end.
-        pub fn found(&self, place: usize) -> Option<Ready> {
+        pub(super) fn found(&self, place: usize) -> Option<Ready> {
             let event = self.events[..self.count].get(place)?;
             let flags = event.events();
             let broken = EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
@@ -141,7 +240,7 @@ mod linux {
         }
 
         /// Whether a key is the timer's own.
-        pub fn is_timer(key: u64) -> bool {
+        pub(super) fn is_timer(key: u64) -> bool {
             key == TIMER
         }
     }
@@ -165,34 +264,34 @@ mod portable {
 
     /// Waits on the platform's own call.
     #[derive(Debug)]
-    pub struct Poller {
+    pub(super) struct System {
         poll: Poll,
         start: Instant,
         events: Events,
         found: Vec<Ready>,
     }
 
-    impl Poller {
+    impl System {
         /// A poller whose moments count from `start`, which may lie ahead.
-        pub fn new(start: Instant) -> io::Result<Poller> {
+        pub(super) fn new(start: Instant) -> io::Result<System> {
             let events = Events::with_capacity(EVENTS);
-            Ok(Poller { poll: Poll::new()?, start, events, found: Vec::new() })
+            Ok(System { poll: Poll::new()?, start, events, found: Vec::new() })
         }
 
         /// Watches a socket: every change once, until it is closed.
-        pub fn add(&self, socket: &mut TcpStream, key: u64) -> io::Result<()> {
+        pub(super) fn add(&self, socket: &mut TcpStream, key: u64) -> io::Result<()> {
             let token = Token(key as usize);
             self.poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
         }
 
         /// Sleeps until a moment, whatever the sockets have.
-        pub fn sleep(&self, until: Moment) {
+        pub(super) fn sleep(&self, until: Moment) {
             let at = self.start + Duration::from_nanos(until.0);
             std::thread::sleep(at.saturating_duration_since(Instant::now()));
         }
 
         /// Waits for sockets, at most until a moment; with `None` not at all.
-        pub fn wait(&mut self, until: Option<Moment>) -> io::Result<()> {
+        pub(super) fn wait(&mut self, until: Option<Moment>) -> io::Result<()> {
             let until = until.map(|until| self.start + Duration::from_nanos(until.0));
             let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut self.events, Some(timeout.unwrap_or_default())) {
@@ -210,12 +309,12 @@ mod portable {
         }
 
         /// What the last wait found at a place.
-        pub fn found(&self, place: usize) -> Option<Ready> {
+        pub(super) fn found(&self, place: usize) -> Option<Ready> {
             self.found.get(place).copied()
         }
 
         /// Whether a key is the timer's own; there is none here.
-        pub fn is_timer(_key: u64) -> bool {
+        pub(super) fn is_timer(_key: u64) -> bool {
             false
         }
     }
@@ -225,20 +324,19 @@ mod portable {
 mod tests {
     use std::io::Write;
     use std::net::TcpListener;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use mio::net::TcpStream;
 
     use super::*;
-    use crate::units::Moment;
 
     macro_rules! both {
         ($name:ident, $check:ident) => {
             #[test]
             fn $name() {
-                $check!(super::portable::Poller);
+                $check!(super::portable::System);
                 #[cfg(target_os = "linux")]
-                $check!(super::linux::Poller);
+                $check!(super::linux::System);
             }
         };
     }
@@ -293,7 +391,7 @@ mod tests {
     fn it_is_several_times_closer_than_a_millisecond_timer() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let start = Instant::now();
-        let mut poller = super::linux::Poller::new(start).unwrap();
+        let mut poller = super::linux::System::new(start).unwrap();
         let (mut paced, mut timed) = (Vec::new(), Vec::new());
         for _ in 0..200 {
             let due = start.elapsed() + Duration::from_micros(1_100);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use crate::engine::plan::ReceiveClock;
+use crate::engine::transport::clock::ReceiveClock;
 
 /// A stamp older than this is not an age but a clock that was set.
 #[cfg(target_os = "linux")]
@@ -30,8 +30,8 @@ pub struct Received {
 
 /// A TCP socket.
 #[derive(Debug)]
-pub struct Socket {
-    tcp: TcpStream,
+pub struct Tcp {
+    stream: TcpStream,
     clock: ReceiveClock,
 }
 
@@ -48,28 +48,28 @@ impl Default for Control {
     }
 }
 
-impl Socket {
+impl Tcp {
     /// Begins to connect; does not wait.
-    pub fn connect(address: SocketAddr, clock: ReceiveClock) -> io::Result<Socket> {
-        let tcp = TcpStream::connect(address)?;
-        tcp.set_nodelay(true)?;
+    pub fn connect(address: SocketAddr, clock: ReceiveClock) -> io::Result<Tcp> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
         if clock == ReceiveClock::Kernel {
-            ask_for_stamps(&tcp)?;
+            ask_for_stamps(&stream)?;
         }
-        Ok(Socket { tcp, clock })
+        Ok(Tcp { stream, clock })
     }
 
     /// For the poller.
-    pub fn tcp(&mut self) -> &mut TcpStream {
-        &mut self.tcp
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
     }
 
     /// Whether the attempt to connect has succeeded; an error if it failed.
     pub fn is_connected(&self) -> io::Result<bool> {
-        if let Some(error) = self.tcp.take_error()? {
+        if let Some(error) = self.stream.take_error()? {
             return Err(error);
         }
-        match self.tcp.peer_addr() {
+        match self.stream.peer_addr() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             Err(error) => Err(error),
@@ -79,7 +79,7 @@ impl Socket {
     /// Whether the kernel has given the connection up, after the other side's answer that
     /// there is nobody (RST).
     pub fn is_given_up(&self) -> bool {
-        matches!(self.tcp.peer_addr(), Err(error) if error.kind() == io::ErrorKind::NotConnected)
+        matches!(self.stream.peer_addr(), Err(error) if error.kind() == io::ErrorKind::NotConnected)
     }
 
     /// Bytes written that the other side has not acknowledged, `None` where the kernel does
@@ -87,12 +87,12 @@ impl Socket {
     /// and answers with RST has reached no open socket: a socket that is open takes the
     /// bytes and acknowledges them (RFC 9293, 3.10.7.4).
     pub fn unacknowledged(&self) -> Option<usize> {
-        unacknowledged(&self.tcp)
+        unacknowledged(&self.stream)
     }
 
     /// Writes what the kernel takes; does not wait.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.tcp.write(bytes)
+        self.stream.write(bytes)
     }
 
     /// Reads what is there; does not wait.
@@ -110,7 +110,7 @@ impl Socket {
     }
 
     fn read_plain(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
-        let bytes = io::Read::read(&mut self.tcp, buffer)?;
+        let bytes = io::Read::read(&mut self.stream, buffer)?;
         Ok(Received { bytes, at: Instant::now(), lag: None })
     }
 
@@ -122,7 +122,7 @@ impl Socket {
         use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
         let mut slices = [IoSliceMut::new(buffer)];
-        let fd = self.tcp.as_raw_fd();
+        let fd = self.stream.as_raw_fd();
         let message = recvmsg::<()>(fd, &mut slices, Some(&mut control.0), MsgFlags::empty())?;
         let (now, wall) = (Instant::now(), std::time::SystemTime::now());
         // No control messages, or more than there is room for: no stamp.
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(best_clock(), ReceiveClock::Kernel);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut socket =
-            Socket::connect(listener.local_addr().unwrap(), ReceiveClock::Kernel).unwrap();
+            Tcp::connect(listener.local_addr().unwrap(), ReceiveClock::Kernel).unwrap();
         let (mut other, _) = listener.accept().unwrap();
         let mut round = || {
             let before = Instant::now();
@@ -222,7 +222,7 @@ mod tests {
     fn the_generators_clock_has_no_lag() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut socket =
-            Socket::connect(listener.local_addr().unwrap(), ReceiveClock::Generator).unwrap();
+            Tcp::connect(listener.local_addr().unwrap(), ReceiveClock::Generator).unwrap();
         let (mut other, _) = listener.accept().unwrap();
         other.write_all(b"x").unwrap();
         std::thread::sleep(Duration::from_millis(5));
@@ -235,7 +235,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let Ok(socket) = Socket::connect(address, ReceiveClock::Generator) else { return };
+        let Ok(socket) = Tcp::connect(address, ReceiveClock::Generator) else { return };
         let refused = (0..1000).find_map(|_| socket.is_connected().err());
         assert_eq!(refused.map(|error| error.kind()), Some(io::ErrorKind::ConnectionRefused));
     }
@@ -247,7 +247,7 @@ mod tests {
     ) -> (Option<usize>, bool) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let mut socket = Socket::connect(address, ReceiveClock::Generator).unwrap();
+        let mut socket = Tcp::connect(address, ReceiveClock::Generator).unwrap();
         let (other, _) = listener.accept().unwrap();
         assert!(socket.is_connected().unwrap());
         let _still_open = act(other);

@@ -1,0 +1,256 @@
+//! One request and its answer: its step, its moments, and what they make together.
+//!
+//! An exchange belongs to an iteration from the moment at which its request is due; it is not
+//! tied to a connection. One that is repeated keeps its beginning and forgets the rest.
+
+use std::mem;
+
+use crate::engine::answer::Ending;
+use crate::engine::protocol::reply::Reply;
+use crate::record::outcome::{Cause, Outcome};
+use crate::record::sample::Sample;
+use crate::scenario::model::StepId;
+use crate::units::Moment;
+
+/// An exchange.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Which step is asked for.
+    pub step: StepId,
+    /// When its request should have been sent.
+    pub intended: Moment,
+    /// Its time limit, in nanoseconds.
+    limit: u64,
+    /// When the worker began to see to it. Moves on while nothing else is awaited.
+    begun: Moment,
+    /// How long connecting took, if it had to, in nanoseconds.
+    pub connect: Option<u64>,
+    /// Whether it has left before, on a connection that turned out to be closed.
+    pub was_sent: bool,
+    /// Whether it is sent for the second time, which is the last.
+    pub is_repeat: bool,
+    /// What it met on its connection.
+    times: Times,
+    /// When it ended, one way or another.
+    pub ended: Moment,
+    /// What was felt of the generator's lateness, in nanoseconds.
+    held: u64,
+    status: Option<u16>,
+    body_bytes: u64,
+    /// How its answer began on the wire, should it be kept.
+    pub heard: Vec<u8>,
+}
+
+/// The moments of an exchange on a connection.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    /// When the connection was there for it.
+    ready: Moment,
+    /// When its bytes went out.
+    sent: Option<Moment>,
+    /// When the first bytes of the answer arrived.
+    first_byte: Option<Moment>,
+    /// When the latest bytes of the answer arrived.
+    last_byte: Moment,
+    /// How much later these were read, in nanoseconds, if that is known.
+    receive_lag: Option<u64>,
+}
+
+impl Exchange {
+    /// One whose request is due, of which the worker takes care from `begun` on.
+    pub fn new(step: StepId, intended: Moment, limit: u64, begun: Moment) -> Exchange {
+        Exchange {
+            step,
+            intended,
+            limit,
+            begun,
+            connect: None,
+            was_sent: false,
+            is_repeat: false,
+            times: Times::default(),
+            ended: intended,
+            held: 0,
+            status: None,
+            body_bytes: 0,
+            heard: Vec::new(),
+        }
+    }
+
+    /// When its time limit passes.
+    pub fn deadline(&self) -> Moment {
+        Moment(self.intended.0.saturating_add(self.limit))
+    }
+
+    /// So many nanoseconds passed until the worker found out that it has to wait for others.
+    pub fn was_delayed(&mut self, by: u64) {
+        self.begun = Moment(self.begun.0 + by);
+    }
+
+    /// Its bytes go out at `sent`, on a connection that was there for it at `ready`. Returns
+    /// the part of the delay that is the generator's, in nanoseconds.
+    pub fn goes_out(&mut self, ready: Moment, sent: Moment) -> u64 {
+        self.times = Times { ready, sent: Some(sent), ..Times::default() };
+        self.send_lag()
+    }
+
+    /// What was felt of the generator's lateness when it went out, in nanoseconds.
+    pub fn feels(&mut self, held: u64) {
+        self.held = held;
+    }
+
+    /// Bytes of its answer arrived, and were read so many nanoseconds later.
+    pub fn receives(&mut self, arrived: Moment, lag: Option<u64>) {
+        self.times.first_byte.get_or_insert(arrived);
+        self.times.last_byte = arrived;
+        self.times.receive_lag = lag;
+    }
+
+    /// The end of the stream completes its answer; nobody stamps that.
+    pub fn is_completed_by_close(&mut self, at: Moment) {
+        (self.times.last_byte, self.times.receive_lag) = (at, None);
+    }
+
+    /// Whether some of an answer has come.
+    pub fn has_answer(&self) -> bool {
+        self.times.first_byte.is_some()
+    }
+
+    /// From the first bytes of the answer to the last, in nanoseconds.
+    pub fn spread(&self) -> u64 {
+        self.times.last_byte.since(self.times.first_byte.unwrap_or(self.times.last_byte))
+    }
+
+    /// The moment of the latest bytes.
+    pub fn last_byte(&self) -> Moment {
+        self.times.last_byte
+    }
+
+    /// It met nobody, and is sent once more.
+    pub fn repeats(&mut self) {
+        self.is_repeat = true;
+        self.times = Times::default();
+    }
+
+    /// Takes over what came of its answer; returns the body.
+    pub fn takes(&mut self, reply: &mut Reply) -> Vec<u8> {
+        (self.status, self.body_bytes) = (reply.status, reply.body_bytes);
+        self.heard = mem::take(&mut reply.heard);
+        mem::take(&mut reply.body)
+    }
+
+    /// It is over at a moment at which so much of the generator's lateness is felt: one that
+    /// never went out may have been free to go while the worker stood still.
+    pub fn ends(&mut self, at: Moment, felt: u64) {
+        self.ended = at;
+        if self.times.sent.is_none() {
+            self.held = self.send_lag().max(felt);
+        }
+    }
+
+    fn send_lag(&self) -> u64 {
+        let on_connection = self.times.sent.map_or(0, |sent| sent.since(self.times.ready));
+        self.begun.since(self.intended) + on_connection
+    }
+
+    /// What was measured of it.
+    pub fn sample(&self, (outcome, cause): Ending) -> Sample {
+        // What the generator lacked it would have sent, and nobody knows how fast.
+        let is_wanting = matches!(cause, Some(Cause::Descriptors | Cause::Ports));
+        // It was given up at its limit, whenever that was noticed.
+        let is_late = outcome == Outcome::Timeout;
+        Sample {
+            step: self.step,
+            intended: self.intended,
+            sent: self.times.sent,
+            first_byte: self.times.first_byte,
+            ended: if is_late { self.ended.min(self.deadline()) } else { self.ended },
+            send_lag: self.send_lag(),
+            held: if is_wanting { u64::MAX } else { self.held },
+            receive_lag: self.times.receive_lag,
+            connect: self.connect,
+            outcome,
+            cause,
+            status: self.status,
+            body_bytes: self.body_bytes,
+            repeated: self.is_repeat,
+            limit: self.limit,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OK: Ending = (Outcome::Ok, None);
+
+    fn due_at_100() -> Exchange {
+        Exchange::new(StepId(3), Moment(100), 1_000, Moment(110))
+    }
+
+    fn answered() -> Exchange {
+        let mut exchange = due_at_100();
+        assert_eq!(exchange.goes_out(Moment(150), Moment(155)), 15, "10 before, 5 on it");
+        exchange.feels(40);
+        exchange.receives(Moment(300), Some(7));
+        exchange.receives(Moment(320), Some(9));
+        exchange.ends(exchange.last_byte(), 1_000);
+        exchange
+    }
+
+    #[test]
+    fn its_moments_become_a_sample() {
+        let sample = answered().sample(OK);
+        assert_eq!((sample.step, sample.intended, sample.limit), (StepId(3), Moment(100), 1_000));
+        assert_eq!((sample.sent, sample.first_byte), (Some(Moment(155)), Some(Moment(300))));
+        assert_eq!((sample.ended, sample.receive_lag), (Moment(320), Some(9)));
+        assert_eq!((sample.send_lag, sample.held), (15, 40), "what was felt when it went out");
+        assert_eq!(answered().spread(), 20);
+    }
+
+    #[test]
+    fn one_that_never_went_out_was_held_by_what_is_felt_at_its_end() {
+        for (felt, held) in [(3, 30), (500, 500)] {
+            let mut exchange = due_at_100();
+            exchange.was_delayed(20);
+            exchange.ends(Moment(900), felt);
+            let sample = exchange.sample((Outcome::Unsent, Some(Cause::ConnectionLimit)));
+            assert_eq!((sample.send_lag, sample.held, sample.sent), (30, held, None));
+            let wanting = exchange.sample((Outcome::Unsent, Some(Cause::Ports)));
+            assert_eq!(wanting.held, u64::MAX, "nobody knows how fast");
+        }
+    }
+
+    #[test]
+    fn a_timeout_ends_at_its_limit_whenever_that_was_noticed() {
+        let mut exchange = due_at_100();
+        for (noticed, outcome, ended) in [
+            (1_500, Outcome::Timeout, 1_100),
+            (1_050, Outcome::Timeout, 1_050),
+            (1_500, Outcome::TransportError, 1_500),
+        ] {
+            exchange.ends(Moment(noticed), 0);
+            assert_eq!(exchange.sample((outcome, None)).ended, Moment(ended));
+        }
+    }
+
+    #[test]
+    fn a_repeat_keeps_its_beginning_and_forgets_its_first_connection() {
+        let mut exchange = answered();
+        exchange.repeats();
+        assert!(!exchange.has_answer());
+        exchange.ends(Moment(800), 2);
+        let sample = exchange.sample((Outcome::TransportError, Some(Cause::Refused)));
+        assert_eq!((sample.sent, sample.first_byte, sample.receive_lag), (None, None, None));
+        assert_eq!((sample.send_lag, sample.held, sample.repeated), (10, 10, true));
+    }
+
+    #[test]
+    fn the_end_of_a_stream_has_no_stamp() {
+        let mut exchange = answered();
+        exchange.is_completed_by_close(Moment(400));
+        exchange.ends(exchange.last_byte(), 0);
+        let sample = exchange.sample(OK);
+        assert_eq!((sample.ended, sample.receive_lag), (Moment(400), None));
+    }
+}
