@@ -104,7 +104,7 @@ fn conclude_run(
     };
     let judged = Exit::of_run(record.end.as_ref(), assessment.verdict, inconclusive);
     let end = Conclusion { folder, print, data_file: Some("summary.json") };
-    end.told(judged, |code| run::describe(&report(code)), |code| json::render(&report(code)))
+    end.told(judged, run::describe(&report(judged.code())), |code| json::render(&report(code)))
 }
 
 /// Writes the reports of a duet, prints the result, and says how to exit.
@@ -127,18 +127,17 @@ pub fn conclude_duet(
     };
     let data = |code| json::comparison::render(&report(code));
     let end = Conclusion { folder, print, data_file: Some("comparison.json") };
-    end.told(judged, |code| comparison::describe(&report(code)), data)
+    end.told(judged, comparison::describe(&report(judged.code())), data)
 }
 
 /// Writes the reports of a measurement of noise, prints it, and says how to exit.
 pub fn conclude_noise(measured: &NoiseFile, folder: &Path, print: PrintArgs, judged: Exit) -> Exit {
     let shown = folder.display().to_string();
-    let describe = |exit_code| {
-        noise::describe(&NoiseReport { noise: measured, exit_code, folder: Some(&shown) })
-    };
+    let exit_code = judged.code();
+    let report = NoiseReport { noise: measured, exit_code, folder: Some(&shown) };
     // Its data is there already: it is the record.
     let end = Conclusion { folder, print, data_file: None };
-    end.told(judged, describe, |_| measured.text())
+    end.told(judged, noise::describe(&report), |_| measured.text())
 }
 
 /// Prints a comparison that has no folder.
@@ -171,13 +170,7 @@ struct Conclusion<'a> {
 impl Conclusion<'_> {
     /// Writes the reports and prints the result; both say what the process ends with, which
     /// is another code where a pass could not be written.
-    fn told<'d>(
-        &self,
-        judged: Exit,
-        describe: impl Fn(u8) -> Document<'d>,
-        data: impl Fn(u8) -> String,
-    ) -> Exit {
-        let described = describe(judged.code());
+    fn told(&self, judged: Exit, described: Document, data: impl Fn(u8) -> String) -> Exit {
         let mut files = files_of(&described);
         files.extend(self.data_file.map(|name| (name.to_owned(), data(judged.code()))));
         let written = write_all(self.folder, files);
