@@ -56,7 +56,8 @@ struct Fault {
 /// Whether the counts of a record agree with its histograms, and with each other.
 pub(super) fn check(record: &RunRecord) -> Result<(), Disagreement> {
     let mut found: Option<Disagreement> = None;
-    for (number, second) in &record.seconds {
+    for packed in record.seconds.iter() {
+        let (number, second) = (packed.second(), packed.unpack());
         let steps = second.counts.iter().zip(&second.times).zip(&record.head.steps);
         for ((counts, times), step) in steps {
             let rules = Rules::of(record, step);
@@ -102,8 +103,8 @@ impl Rules<'_> {
 /// What was due and has no outcome was given up at the end.
 fn check_open(record: &RunRecord) -> Result<(), Disagreement> {
     let Some(end) = record.end.as_ref().filter(|end| end.faults.is_empty()) else { return Ok(()) };
-    let all = record.seconds.values().flat_map(|second| &second.counts);
-    let open = all.map(|counts| counts.planned.saturating_sub(ended(counts)));
+    let all = record.seconds.iter().flat_map(|second| second.counts());
+    let open = all.map(|counts| counts.planned.saturating_sub(ended(&counts)));
     let open = open.fold(0, u64::saturating_add);
     if open == end.abandoned {
         return Ok(());

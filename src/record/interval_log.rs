@@ -5,6 +5,7 @@
 //! with the same start and tag. Reading is written for histograms that may be damaged
 //! or hostile: every size is bounded, and a bad line is an error, never a panic.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -16,10 +17,8 @@ use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 use crate::record::histogram::{MAX_MICROS, Sparse};
 use crate::record::interval::StepTimes;
 use crate::record::lines::LineReader;
+use crate::record::phase::Phase;
 
-/// The kinds of time that the log keeps, by the second part of their tags.
-pub(super) const KINDS: [&str; StepTimes::KINDS] =
-    ["response", "failed", "service", "send_lag", "receive_lag", "least", "connect", "first_byte"];
 /// Cookies of the compressed and the plain V2 encoding, without the word-size nibble.
 const COMPRESSED_COOKIE: u32 = 0x1C84_9304;
 const PLAIN_COOKIE: u32 = 0x1C84_9303;
@@ -80,9 +79,9 @@ impl LogEncoder {
 
     /// Appends the lines of one step and second; kinds without times have none.
     pub fn append(&mut self, log: &mut String, tag: &str, second: u32, times: &StepTimes) {
-        for (kind, sparse) in KINDS.into_iter().zip(times.all()) {
+        for (phase, sparse) in Phase::ALL.into_iter().zip(times.all()) {
             if !sparse.is_empty() {
-                self.append_one(log, &format!("{tag}.{kind}"), second, sparse);
+                self.append_one(log, &format!("{tag}.{}", phase.name()), second, sparse);
             }
         }
     }
@@ -139,7 +138,7 @@ pub struct LogLine<'a> {
     /// The tag's first part: the step's.
     pub tag: &'a str,
     /// The tag's second part: the kind of time.
-    pub kind: &'a str,
+    pub phase: Phase,
     /// The second it began.
     pub second: u32,
     /// The histogram.
@@ -159,20 +158,19 @@ impl std::fmt::Display for BadLine {
 impl std::error::Error for BadLine {}
 
 impl LogLine<'_> {
-    /// The place of its kind among all.
-    pub(super) fn kind_index(&self) -> usize {
-        KINDS.iter().position(|kind| *kind == self.kind).unwrap_or_default()
-    }
-
     /// Adds its times to those of the step they belong to.
     pub fn add_to(self, times: &mut StepTimes) {
-        let mut all = KINDS.into_iter().zip(times.all_mut());
-        let Some((_, place)) = all.find(|(kind, _)| *kind == self.kind) else { return };
-        if place.is_empty() {
-            *place = self.times;
-        } else {
-            *place = Sparse::merged([&*place, &self.times]);
-        }
+        add(times, self.phase, self.times);
+    }
+}
+
+/// Adds a histogram to those of a step.
+pub(super) fn add(times: &mut StepTimes, phase: Phase, more: Sparse) {
+    let place = &mut times.all_mut()[phase.index()];
+    if place.is_empty() {
+        **place = more;
+    } else {
+        **place = Sparse::merged([&**place, &more]);
     }
 }
 
@@ -201,15 +199,13 @@ impl LogDecoder {
         let (tag, start, _length, _max, payload) =
             (field()?, field()?, field()?, field()?, field()?);
         let (tag, kind) = tag.rsplit_once('.').ok_or(BadLine("a tag without a kind of time"))?;
-        if !KINDS.contains(&kind) {
-            return Err(BadLine("a tag with an unknown kind of time"));
-        }
+        let phase = Phase::named(kind).ok_or(BadLine("a tag with an unknown kind of time"))?;
         let start: f64 = start.parse().map_err(|_| BadLine("a start that is not a number"))?;
         if !(0.0..=f64::from(u32::MAX)).contains(&start) {
             return Err(BadLine("a start beyond all reason"));
         }
         let times = self.decode(payload)?;
-        Ok(Some(LogLine { tag, kind, second: start as u32, times }))
+        Ok(Some(LogLine { tag, phase, second: start as u32, times }))
     }
 
     /// Reads one histogram, deflated and in base64. The buckets of foreign bytes may repeat.
@@ -226,11 +222,41 @@ impl LogDecoder {
     }
 }
 
-impl LineReader for LogDecoder {
-    type Found<'t> = LogLine<'t>;
+/// A histogram of the log and where it belongs.
+#[derive(Debug)]
+pub(super) struct Logged {
+    /// The second it began.
+    pub(super) second: u32,
+    /// The step's place in the record.
+    pub(super) step: usize,
+    /// The kind of time.
+    pub(super) phase: Phase,
+    /// The histogram.
+    pub(super) times: Sparse,
+}
 
-    fn line<'t>(&mut self, line: &'t str) -> Option<Result<LogLine<'t>, String>> {
-        self.parse(line).map_err(|bad| bad.to_string()).transpose()
+/// Reads the lines of a log whose steps are known by their tags.
+pub(super) struct LogReader<'s> {
+    tags: &'s BTreeMap<String, usize>,
+    decoder: LogDecoder,
+}
+
+impl LogReader<'_> {
+    /// A reader for the steps of these tags.
+    pub(super) fn of(tags: &BTreeMap<String, usize>) -> LogReader<'_> {
+        LogReader { tags, decoder: LogDecoder::default() }
+    }
+}
+
+impl LineReader for LogReader<'_> {
+    type Found = Logged;
+
+    fn line(&mut self, line: &str) -> Option<Result<Logged, String>> {
+        let found = self.decoder.parse(line).map_err(|bad| bad.to_string()).transpose()?;
+        Some(found.and_then(|LogLine { tag, phase, second, times }| {
+            let step = *self.tags.get(tag).ok_or("a tag of no step")?;
+            Ok(Logged { second, step, phase, times })
+        }))
     }
 }
 
@@ -374,7 +400,7 @@ mod tests {
         fn what_is_written_is_read_back(counts in prop::collection::vec((1_u64..4_000_000_000, 1_u64..1_000_000), 1..60)) {
             let (line, sparse) = line_of(&counts);
             let read = parse_line(&line).expect("valid").expect("a histogram");
-            prop_assert_eq!((read.tag, read.kind, read.second), ("list-orders", "response", 12));
+            prop_assert_eq!((read.tag, read.phase, read.second), ("list-orders", Phase::Response, 12));
             prop_assert_eq!(read.times, sparse);
         }
 
