@@ -160,6 +160,31 @@ mod tests {
         assert_eq!(found.map(|f| f.severity), Some(severity), "{:#?}", assessment.findings);
     }
 
+    /// With all but a few of its seconds on the disk.
+    fn on_disk(record: &RunRecord, folder: &std::path::Path) -> RunRecord {
+        let mut seconds = crate::record::seconds::Seconds::beyond(500, folder);
+        record.seconds.iter().for_each(|found| seconds.insert(found.second(), &found.unpack()));
+        assert!(seconds.held() < record.seconds.held(), "{} bytes are held", seconds.held());
+        RunRecord { seconds, ..record.clone() }
+    }
+
+    #[test]
+    fn where_the_seconds_are_makes_no_difference() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut missed = fast();
+        missed.head.slos.push(sample_records::in_windows(0.9, 5));
+        missed.head.slos.push(sample_records::failures(FailureShare::Errors, 0.001));
+        add(&mut missed, (20..60).step_by(3), &[Requests::ended(20, Outcome::Timeout)]);
+        let mut killed = missed.clone();
+        killed.end = None;
+        let mut settling = run(90, 200.0);
+        add(&mut settling, 0..20, &[Requests::ok(200, 60_000)]);
+        add(&mut settling, 20..90, &[Requests::ok(200, 20_000)]);
+        for record in [fast(), stalled(150, 700_000), missed, killed, settling] {
+            assert_eq!(assess(&on_disk(&record, folder.path())), assess(&record));
+        }
+    }
+
     #[test]
     fn fast_requests_pass() {
         let assessment = check(&fast(), Verdict::Pass, "the objective is met with 95 %");

@@ -101,3 +101,41 @@ pub fn drained(live: &mut Live) -> Sparse {
     live.clear();
     sparse
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::sample_records::{self, Requests, add, run};
+    use crate::record::outcome::Outcome;
+
+    /// All at once in memory, histogram by histogram.
+    fn plainly(record: &RunRecord, seconds: &[u32], step: usize) -> Pool {
+        let mut sum = Pool::default();
+        for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
+            let second = found.unpack();
+            sum.counts.add(&second.counts[step]);
+            sum.times.add(&second.times[step]);
+        }
+        sum
+    }
+
+    #[test]
+    fn seconds_add_up_to_what_they_are_one_by_one() {
+        let mut record = run(40, 100.0);
+        record.head.steps.push(sample_records::step("show"));
+        let other = Requests { step: 1, ..Requests::ended(3, Outcome::ServerError) };
+        add(&mut record, 0..40, &[Requests::ok(90, 20_000), other]);
+        add(&mut record, (0..40).step_by(7), &[Requests { lag: 9_000, ..Requests::ok(4, 70_000) }]);
+        for seconds in [vec![], vec![3], (5..50).collect(), (0..40).step_by(3).collect()] {
+            let pools = by_step(&record, &seconds);
+            for (step, pool) in pools.iter().enumerate() {
+                assert_eq!(*pool, plainly(&record, &seconds, step));
+                assert_eq!(of_scope(&record, &seconds, Some(step as u16)), *pool);
+            }
+            assert_eq!(of_scope(&record, &seconds, None), total(&pools));
+        }
+        let all: Vec<u32> = (0..40).collect();
+        let counts = by_step(&record, &all).into_iter().map(|pool| pool.counts);
+        assert_eq!(whole(&record), counts.collect::<Vec<_>>());
+    }
+}

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes that are kept in memory before they go to the file.
-pub(super) const MOST_HELD: usize = 24 << 20;
+pub(super) const MOST_HELD: usize = 8 << 20;
 
 /// Bytes by second.
 #[derive(Debug, Default, Clone)]

@@ -45,8 +45,19 @@ impl Live {
         self.add_to_bucket(bucket_of(micros.clamp(1, MAX_MICROS)), times);
     }
 
-    /// Adds to one bucket by its place among all.
-    pub(super) fn add_to_bucket(&mut self, bucket: usize, times: u64) {
+    /// Adds to buckets by their places among all, which ascend.
+    pub(super) fn add_ascending(&mut self, mut buckets: impl Iterator<Item = (usize, u64)>) {
+        let Some((first, times)) = buckets.next() else { return };
+        self.add_to_bucket(first, times);
+        let mut last = first;
+        for (bucket, times) in buckets {
+            self.counts[bucket] = self.counts[bucket].saturating_add(times);
+            last = bucket;
+        }
+        self.end = self.end.max(last + 1);
+    }
+
+    fn add_to_bucket(&mut self, bucket: usize, times: u64) {
         self.start = self.start.min(bucket);
         self.end = self.end.max(bucket + 1);
         self.counts[bucket] = self.counts[bucket].saturating_add(times);

@@ -17,6 +17,7 @@ use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 use crate::record::histogram::{MAX_MICROS, Sparse};
 use crate::record::interval::StepTimes;
 use crate::record::lines::LineReader;
+use crate::record::packing::{self, PackedHistogram};
 use crate::record::phase::Phase;
 
 /// Cookies of the compressed and the plain V2 encoding, without the word-size nibble.
@@ -180,36 +181,56 @@ pub struct LogDecoder {
     inflate: Decompress,
     packed: Vec<u8>,
     plain: Vec<u8>,
+    buckets: Vec<(u64, u64)>,
 }
 
 impl Default for LogDecoder {
     fn default() -> Self {
-        LogDecoder { inflate: Decompress::new(true), packed: Vec::new(), plain: Vec::new() }
+        let (packed, plain, buckets) = (Vec::new(), Vec::new(), Vec::new());
+        LogDecoder { inflate: Decompress::new(true), packed, plain, buckets }
     }
+}
+
+/// The fields of a line that is a histogram.
+struct Fields<'a> {
+    tag: &'a str,
+    phase: Phase,
+    second: u32,
+    payload: &'a str,
+}
+
+/// `None` for comments, the legend and empty lines.
+fn fields(line: &str) -> Result<Option<Fields<'_>>, BadLine> {
+    let Some(rest) = line.trim_end().strip_prefix("Tag=") else {
+        return Ok(None);
+    };
+    let mut fields = rest.splitn(5, ',');
+    let mut field = || fields.next().ok_or(BadLine("a field is missing"));
+    let (tag, start, _length, _max, payload) = (field()?, field()?, field()?, field()?, field()?);
+    let (tag, kind) = tag.rsplit_once('.').ok_or(BadLine("a tag without a kind of time"))?;
+    let phase = Phase::named(kind).ok_or(BadLine("a tag with an unknown kind of time"))?;
+    let start: f64 = start.parse().map_err(|_| BadLine("a start that is not a number"))?;
+    if !(0.0..=f64::from(u32::MAX)).contains(&start) {
+        return Err(BadLine("a start beyond all reason"));
+    }
+    Ok(Some(Fields { tag, phase, second: start as u32, payload }))
 }
 
 impl LogDecoder {
     /// Reads one line; `None` for comments, the legend and empty lines.
     pub fn parse<'a>(&mut self, line: &'a str) -> Result<Option<LogLine<'a>>, BadLine> {
-        let Some(rest) = line.trim_end().strip_prefix("Tag=") else {
-            return Ok(None);
-        };
-        let mut fields = rest.splitn(5, ',');
-        let mut field = || fields.next().ok_or(BadLine("a field is missing"));
-        let (tag, start, _length, _max, payload) =
-            (field()?, field()?, field()?, field()?, field()?);
-        let (tag, kind) = tag.rsplit_once('.').ok_or(BadLine("a tag without a kind of time"))?;
-        let phase = Phase::named(kind).ok_or(BadLine("a tag with an unknown kind of time"))?;
-        let start: f64 = start.parse().map_err(|_| BadLine("a start that is not a number"))?;
-        if !(0.0..=f64::from(u32::MAX)).contains(&start) {
-            return Err(BadLine("a start beyond all reason"));
-        }
-        let times = self.decode(payload)?;
-        Ok(Some(LogLine { tag, phase, second: start as u32, times }))
+        let Some(Fields { tag, phase, second, payload }) = fields(line)? else { return Ok(None) };
+        Ok(Some(LogLine { tag, phase, second, times: self.decode(payload)? }))
     }
 
     /// Reads one histogram, deflated and in base64. The buckets of foreign bytes may repeat.
     pub(super) fn decode(&mut self, payload: &str) -> Result<Sparse, BadLine> {
+        self.unpack(payload)?;
+        Ok(Sparse::from_buckets(self.buckets.clone()))
+    }
+
+    /// The same; its buckets are those of the decoder then.
+    fn unpack(&mut self, payload: &str) -> Result<(), BadLine> {
         self.packed.clear();
         STANDARD.decode_vec(payload, &mut self.packed).map_err(|_| BadLine("not valid base64"))?;
         let (cookie, rest) = word(&self.packed)?;
@@ -218,7 +239,7 @@ impl LogDecoder {
         }
         let (_, deflated) = word(rest)?;
         inflate(&mut self.inflate, deflated, &mut self.plain)?;
-        decode_plain(&self.plain)
+        decode_plain(&self.plain, &mut self.buckets)
     }
 }
 
@@ -231,8 +252,15 @@ pub(super) struct Logged {
     pub(super) step: usize,
     /// The kind of time.
     pub(super) phase: Phase,
+    /// The histogram, packed.
+    pub(super) times: Vec<u8>,
+}
+
+impl Logged {
     /// The histogram.
-    pub(super) times: Sparse,
+    pub(super) fn histogram(&self) -> PackedHistogram<'_> {
+        PackedHistogram::of(&self.times)
+    }
 }
 
 /// Reads the lines of a log whose steps are known by their tags.
@@ -252,10 +280,12 @@ impl LineReader for LogReader<'_> {
     type Found = Logged;
 
     fn line(&mut self, line: &str) -> Option<Result<Logged, String>> {
-        let found = self.decoder.parse(line).map_err(|bad| bad.to_string()).transpose()?;
-        Some(found.and_then(|LogLine { tag, phase, second, times }| {
-            let step = *self.tags.get(tag).ok_or("a tag of no step")?;
-            Ok(Logged { second, step, phase, times })
+        let fields = fields(line).map_err(|bad| bad.to_string()).transpose()?;
+        Some(fields.and_then(|fields| {
+            self.decoder.unpack(fields.payload).map_err(|bad| bad.to_string())?;
+            let step = *self.tags.get(fields.tag).ok_or("a tag of no step")?;
+            let times = packing::pack_histogram(&self.decoder.buckets);
+            Ok(Logged { second: fields.second, step, phase: fields.phase, times })
         }))
     }
 }
@@ -291,7 +321,7 @@ fn word(bytes: &[u8]) -> Result<(u32, &[u8]), BadLine> {
 
 /// The V2 encoding: a header of 40 bytes, then counts as ZigZag LEB128, in which a
 /// negative number stands for so many empty buckets.
-fn decode_plain(plain: &[u8]) -> Result<Sparse, BadLine> {
+fn decode_plain(plain: &[u8], buckets: &mut Vec<(u64, u64)>) -> Result<(), BadLine> {
     let (cookie, rest) = word(plain)?;
     let (_, rest) = word(rest)?;
     let (_, rest) = word(rest)?;
@@ -301,7 +331,7 @@ fn decode_plain(plain: &[u8]) -> Result<Sparse, BadLine> {
     }
     let mut counts = rest.get(24..).ok_or(BadLine("cut short"))?;
     let mut index = 0_u64;
-    let mut buckets = Vec::new();
+    buckets.clear();
     while !counts.is_empty() {
         let number = zigzag(&mut counts)?;
         let step = if number < 0 { number.unsigned_abs() } else { 1 };
@@ -313,7 +343,7 @@ fn decode_plain(plain: &[u8]) -> Result<Sparse, BadLine> {
         }
         index = index.saturating_add(step);
     }
-    Ok(Sparse::from_buckets(buckets))
+    Ok(())
 }
 
 fn zigzag(bytes: &mut &[u8]) -> Result<i64, BadLine> {

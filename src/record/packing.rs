@@ -38,17 +38,57 @@ impl Packed for Vec<StepCounts> {
     }
 }
 
-impl Packed for Vec<StepTimes> {
+/// The packed histograms of one step.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PackedStep {
+    phases: [Vec<u8>; Phase::COUNT],
+}
+
+impl PackedStep {
+    /// Packs them.
+    pub(super) fn of(times: &StepTimes) -> PackedStep {
+        PackedStep { phases: times.all().map(|sparse| pack_histogram(sparse.buckets())) }
+    }
+
+    /// All of them.
+    pub(super) fn histograms(&self) -> [PackedHistogram<'_>; Phase::COUNT] {
+        self.phases.each_ref().map(|bytes| PackedHistogram { bytes })
+    }
+
+    /// Adds a packed histogram.
+    pub(super) fn add(&mut self, phase: Phase, more: Vec<u8>) {
+        let place = &mut self.phases[phase.index()];
+        if place.is_empty() {
+            *place = more;
+            return;
+        }
+        let both = [&*place, &more].map(|bytes| PackedHistogram { bytes }.to_sparse());
+        *place = pack_histogram(Sparse::merged(&both).buckets());
+    }
+
+    /// Adds histograms of the same step.
+    pub(super) fn add_all(&mut self, times: &StepTimes) {
+        for (phase, sparse) in Phase::ALL.into_iter().zip(times.all()) {
+            if !sparse.is_empty() {
+                self.add(phase, pack_histogram(sparse.buckets()));
+            }
+        }
+    }
+}
+
+impl Packed for Vec<PackedStep> {
     fn nothing(steps: usize) -> Self {
-        vec![StepTimes::default(); steps]
+        vec![PackedStep::default(); steps]
     }
 
     fn pack(&self, out: &mut Vec<u8>) {
         for phase in Phase::ALL {
             let length = out.len();
             out.extend([0; LENGTH]);
-            for times in self {
-                put_histogram(out, times.all()[phase.index()]);
+            for step in self {
+                let histogram = &step.phases[phase.index()];
+                put(out, histogram.len() as u64);
+                out.extend_from_slice(histogram);
             }
             let bytes = (out.len() - length - LENGTH) as u32;
             out[length..length + LENGTH].copy_from_slice(&bytes.to_le_bytes());
@@ -56,16 +96,24 @@ impl Packed for Vec<StepTimes> {
     }
 
     fn unpack(bytes: &[u8]) -> Self {
-        let mut all: Vec<StepTimes> = Vec::new();
-        for phase in Phase::ALL {
-            for (step, buckets) in histograms(bytes, phase).enumerate() {
-                if step == all.len() {
-                    all.push(StepTimes::default());
-                }
-                *all[step].all_mut()[phase.index()] = buckets.to_sparse();
-            }
-        }
-        all
+        steps(bytes)
+            .map(|step| PackedStep { phases: step.map(|histogram| histogram.bytes.to_vec()) })
+            .collect()
+    }
+}
+
+impl Packed for Vec<StepTimes> {
+    fn nothing(steps: usize) -> Self {
+        vec![StepTimes::default(); steps]
+    }
+
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.iter().map(PackedStep::of).collect::<Vec<_>>().pack(out);
+    }
+
+    fn unpack(bytes: &[u8]) -> Self {
+        let unpacked = |step: [PackedHistogram<'_>; Phase::COUNT]| step.map(|it| it.to_sparse());
+        steps(bytes).map(|step| StepTimes::from_all(unpacked(step))).collect()
     }
 }
 
@@ -79,6 +127,18 @@ pub(super) fn histograms(bytes: &[u8], phase: Phase) -> Histograms<'_> {
         rest = split_section(rest).1;
     }
     Histograms { bytes: split_section(rest).0 }
+}
+
+/// The histograms of each step.
+pub(super) fn steps(bytes: &[u8]) -> impl Iterator<Item = [PackedHistogram<'_>; Phase::COUNT]> {
+    let mut phases = Phase::ALL.map(|phase| histograms(bytes, phase));
+    std::iter::from_fn(move || {
+        let mut step = [PackedHistogram::EMPTY; Phase::COUNT];
+        for (place, phase) in step.iter_mut().zip(&mut phases) {
+            *place = phase.next()?;
+        }
+        Some(step)
+    })
 }
 
 fn split_section(bytes: &[u8]) -> (&[u8], &[u8]) {
@@ -124,16 +184,26 @@ impl Iterator for Buckets<'_> {
         if self.bytes.is_empty() {
             return None;
         }
-        let step = take(&mut self.bytes);
-        self.bucket += (step >> 1) as usize;
-        let count = if step & 1 == 0 { 1 } else { take(&mut self.bytes) };
+        let distance = take(&mut self.bytes);
+        self.bucket += (distance >> 1) as usize;
+        let count = if distance & 1 == 0 { 1 } else { take(&mut self.bytes) };
         Some((self.bucket, count))
     }
 }
 
-impl PackedHistogram<'_> {
-    fn buckets(&self) -> Buckets<'_> {
-        Buckets { bytes: self.bytes, bucket: 0 }
+impl<'a> PackedHistogram<'a> {
+    /// One that holds nothing.
+    pub(super) const EMPTY: PackedHistogram<'static> = PackedHistogram { bytes: &[] };
+
+    /// One of bytes that [`pack_histogram`] made.
+    pub(super) fn of(bytes: &[u8]) -> PackedHistogram<'_> {
+        PackedHistogram { bytes }
+    }
+
+    fn buckets(&self) -> Buckets<'a> {
+        let mut bytes = self.bytes;
+        take(&mut bytes);
+        Buckets { bytes, bucket: 0 }
     }
 
     /// As a histogram of its own.
@@ -143,12 +213,13 @@ impl PackedHistogram<'_> {
 
     /// Adds its counts.
     pub fn add_to(&self, live: &mut Live) {
-        self.buckets().for_each(|(at, count)| live.add_to_bucket(at, count));
+        live.add_ascending(self.buckets());
     }
 
     /// How many times it holds.
     pub fn count(&self) -> u64 {
-        self.buckets().fold(0, |sum, (_, count)| u64::saturating_add(sum, count))
+        let mut bytes = self.bytes;
+        take(&mut bytes)
     }
 
     /// How many of them lie in buckets at or above a value in microseconds.
@@ -164,26 +235,23 @@ impl PackedHistogram<'_> {
     }
 }
 
-fn put_histogram(out: &mut Vec<u8>, sparse: &Sparse) {
-    let (start, mut last) = (out.len(), 0);
-    // The length in front, for which one byte is enough mostly.
-    out.push(0);
-    for &(low, count) in sparse.buckets() {
+/// The number of times in front, then the buckets; nothing of an empty one.
+pub(super) fn pack_histogram(buckets: &[(u64, u64)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(buckets.len() + buckets.len() / 4 + 2);
+    if buckets.is_empty() {
+        return out;
+    }
+    put(&mut out, buckets.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count)));
+    let mut last = 0;
+    for &(low, count) in buckets {
         let bucket = bucket_of(low);
-        put(out, (bucket.saturating_sub(last) as u64) << 1 | u64::from(count != 1));
+        put(&mut out, (bucket.saturating_sub(last) as u64) << 1 | u64::from(count != 1));
         if count != 1 {
-            put(out, count);
+            put(&mut out, count);
         }
         last = bucket;
     }
-    let length = out.len() - start - 1;
-    if length < 0x80 {
-        out[start] = length as u8;
-        return;
-    }
-    let mut front = Vec::new();
-    put(&mut front, length as u64);
-    out.splice(start..=start, front);
+    out
 }
 
 fn put_counts(out: &mut Vec<u8>, counts: &StepCounts) {
@@ -244,7 +312,19 @@ fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+#[inline]
 fn take(bytes: &mut &[u8]) -> u64 {
+    // Nearly every number is one byte.
+    if let Some((byte, rest)) = bytes.split_first()
+        && *byte < 0x80
+    {
+        *bytes = rest;
+        return u64::from(*byte);
+    }
+    take_long(bytes)
+}
+
+fn take_long(bytes: &mut &[u8]) -> u64 {
     let (mut value, mut shift) = (0, 0);
     while let Some((byte, rest)) = bytes.split_first() {
         *bytes = rest;
@@ -325,6 +405,7 @@ mod tests {
                 prop_assert_eq!(live.to_sparse(), added);
                 for (buckets, times) in histograms(&bytes, phase).zip(&all) {
                     let sparse = times.all()[phase.index()];
+                    prop_assert_eq!(&buckets.to_sparse(), sparse);
                     prop_assert_eq!(buckets.count(), sparse.count());
                     prop_assert_eq!(buckets.count_from(limit), sparse.count_from(limit));
                     prop_assert_eq!(buckets.max(), sparse.max());
@@ -333,11 +414,25 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn packed_steps_add_up_as_others_do(
+            one in prop::array::uniform8(histogram()),
+            other in prop::array::uniform8(histogram()),
+        ) {
+            let [mut one, other] = [one, other].map(StepTimes::from_all);
+            let mut sum = PackedStep::of(&one);
+            sum.add_all(&other);
+            one.add(&other);
+            prop_assert_eq!(sum.histograms().map(|it| it.to_sparse()), one.all().map(Sparse::clone));
+        }
+    }
+
     #[test]
     fn fifty_times_of_a_second_take_about_a_byte_each() {
         let response = Sparse::from_counts((0..50).map(|place| (150 + 5 * place, 1)));
         let all = vec![StepTimes { response, ..StepTimes::default() }];
         let bytes = packed(&all).len();
-        assert!(bytes <= Phase::COUNT * (LENGTH + 1) + 52, "{bytes}");
+        assert!(bytes <= Phase::COUNT * (LENGTH + 1) + 53, "{bytes}");
     }
 }

@@ -29,7 +29,8 @@ impl Seconds {
         Seconds::beyond(MOST_HELD, folder)
     }
 
-    pub(super) fn beyond(most: usize, folder: &Path) -> Seconds {
+    /// Seconds of which so many bytes are kept in memory and the others in a folder.
+    pub fn beyond(most: usize, folder: &Path) -> Seconds {
         Seconds { counts: Blobs::beyond(most, folder), times: Blobs::beyond(most, folder) }
     }
 
@@ -185,9 +186,10 @@ impl PackedTimes<'_> {
         packing::histograms(&self.bytes, phase)
     }
 
-    /// Those of one phase, by step.
-    pub fn sparse(&self, phase: Phase) -> Vec<Sparse> {
-        self.of(phase).map(|buckets| buckets.to_sparse()).collect()
+    /// All of each step; where none were put in, they are empty.
+    pub(super) fn steps(&self) -> impl Iterator<Item = [PackedHistogram<'_>; Phase::COUNT]> {
+        let nothing = [PackedHistogram::EMPTY; Phase::COUNT];
+        packing::steps(&self.bytes).chain(std::iter::repeat(nothing))
     }
 
     /// The one of a phase and a step; empty for a step that is not there.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::record::agreement;
 use crate::record::failures::{Failures, FailuresWriter};
 use crate::record::gatherer::Gatherer;
-use crate::record::interval_log::{self, LogEncoder};
+use crate::record::interval_log::LogEncoder;
 use crate::record::journal::Entry;
 use crate::record::ordered_log::{self, OrderedLog};
 use crate::record::recorder::Part;
@@ -272,7 +272,7 @@ fn read_log(folder: &Path, record: &mut RunRecord) -> Result<(), StoreError> {
     let mut gatherer = Gatherer::of(record);
     let torn = unfinished::each_line(file, &tags, |line| {
         unfinished::check_room(&gatherer, line.second, line.step)?;
-        interval_log::add(&mut gatherer.times(line.second)[line.step], line.phase, line.times);
+        gatherer.times(line.second)[line.step].add(line.phase, line.times);
         Ok(())
     });
     record.seconds = gatherer.finish();

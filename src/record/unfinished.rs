@@ -65,7 +65,7 @@ impl Journal {
             let left_out = self.left_out.entry((second, step)).or_default();
             add_all(left_out, times.all().map(super::histogram::Sparse::count));
         }
-        gatherer.times(second)[step].add(&times);
+        gatherer.times(second)[step].add_all(&times);
         Ok(())
     }
 
@@ -83,7 +83,7 @@ impl Journal {
         each_line(source, &tags, |line| {
             let place = logged.entry((line.second, line.step)).or_default();
             let count = &mut place[line.phase.index()];
-            *count = count.saturating_add(line.times.count());
+            *count = count.saturating_add(line.histogram().count());
             Ok(())
         })
         .map_err(Shortened::Log)?;
@@ -176,14 +176,14 @@ impl Default for LastPart {
 fn read_old(source: impl Read, record: &mut RunRecord) -> Result<(), String> {
     let tags = tags(record);
     let (mut last, mut gatherer) = (LastPart::default(), Gatherer::of(record));
-    let read = each_line(source, &tags, |Logged { second, step, phase, times }| {
-        let at = (second, step);
+    let read = each_line(source, &tags, |line| {
+        let (at, phase) = ((line.second, line.step), line.phase);
         if at != last.at || phase <= last.phase {
             let next = LastPart { at, phase, times: StepTimes::default() };
             add_times(&mut gatherer, &std::mem::replace(&mut last, next))?;
         }
         last.phase = phase;
-        interval_log::add(&mut last.times, phase, times);
+        interval_log::add(&mut last.times, phase, line.histogram().to_sparse());
         Ok(())
     });
     record.seconds = gatherer.finish();
@@ -226,6 +226,6 @@ fn add_times(gatherer: &mut Gatherer, part: &LastPart) -> Result<(), String> {
         return Ok(());
     }
     check_room(gatherer, second, step)?;
-    gatherer.times(second)[step].add(&part.times);
+    gatherer.times(second)[step].add_all(&part.times);
     Ok(())
 }
