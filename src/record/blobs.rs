@@ -216,8 +216,8 @@ mod tests {
         (0..100).for_each(|second| blobs.put(second, &content(second)));
         check(&blobs, 0..100);
         let full = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
-        let mut blobs = Blobs::default();
-        blobs.disk = Disk::File { file: Arc::new(full), length: 0, most: 50 };
+        let disk = Disk::File { file: Arc::new(full), length: 0, most: 50 };
+        let mut blobs = Blobs { disk, ..Blobs::default() };
         (0..100).for_each(|second| blobs.put(second, &content(second)));
         check(&blobs, 0..100);
     }

@@ -155,8 +155,7 @@ impl<R: Read> Elements<R> {
         match (self.text, byte) {
             (Text::Yes, b'\\') => self.text = Text::Escaped,
             (Text::Yes, b'"') => self.text = Text::No,
-            (Text::Yes | Text::Escaped, _) => self.text = Text::Yes,
-            (Text::No, b'"') => self.text = Text::Yes,
+            (Text::Yes | Text::Escaped, _) | (Text::No, b'"') => self.text = Text::Yes,
             (Text::No, b'{' | b'[') => self.depth += 1,
             (Text::No, b'}' | b']') => self.depth = self.depth.saturating_sub(1),
             (Text::No, _) => {}

@@ -80,10 +80,11 @@ fn open<'a, T: Packed>(
     steps: usize,
     packed: &mut Vec<u8>,
 ) -> &'a mut T {
-    if !open.contains_key(&second) && open.len() >= MOST_OPEN {
-        if let Some((oldest, content)) = open.pop_first() {
-            close(&content, blobs, oldest, packed);
-        }
+    if !open.contains_key(&second)
+        && open.len() >= MOST_OPEN
+        && let Some((oldest, content)) = open.pop_first()
+    {
+        close(&content, blobs, oldest, packed);
     }
     open.entry(second)
         .or_insert_with(|| blobs.get(second).map_or_else(|| T::nothing(steps), |it| T::unpack(&it)))
@@ -98,6 +99,7 @@ fn close(content: &impl Packed, blobs: &mut Blobs, second: u32, packed: &mut Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::failures::Failures;
     use crate::record::histogram::Sparse;
     use crate::record::interval::{Second, StepTimes};
     use crate::record::phase::Phase;
@@ -120,17 +122,17 @@ mod tests {
     fn record(room: Seconds) -> RunRecord {
         let mut head = sample_head();
         head.steps.push(head.steps[0].clone());
-        let (generator, target, failures) = (Vec::new(), Vec::new(), Default::default());
+        let (generator, target, failures) = (Vec::new(), Vec::new(), Failures::default());
         RunRecord { head, end: None, seconds: room, generator, target, failures }
     }
 
     /// Each second in two parts, the second one of some of them much later.
     fn gathered(room: Seconds, mut look: impl FnMut(&Gatherer)) -> Seconds {
         let mut gatherer = Gatherer::of(&mut record(room));
-        let late = |second: &u32| second % 97 == 0;
+        let late = |second: &u32| second.is_multiple_of(97);
         let parts = (0..SECONDS).flat_map(|second| (0..2).map(move |step| (second, step)));
         let (later, soon): (Vec<_>, Vec<_>) = parts.partition(|(second, _)| late(second));
-        for (second, step) in soon.into_iter().chain(later.iter().copied()).chain(later) {
+        for (second, step) in soon.into_iter().chain(later.clone()).chain(later) {
             gatherer.counts(second)[step].add(&counts(second, step));
             gatherer.times(second)[step].add_all(&times(second, step));
             look(&gatherer);
@@ -155,7 +157,7 @@ mod tests {
             let second = found.second();
             let mut expected = Second::empty(2);
             for step in 0..2 {
-                for _ in 0..if second % 97 == 0 { 2 } else { 1 } {
+                for _ in 0..if second.is_multiple_of(97) { 2 } else { 1 } {
                     expected.counts[step].add(&counts(second, step));
                     expected.times[step].add(&times(second, step));
                 }

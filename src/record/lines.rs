@@ -92,7 +92,7 @@ impl<A> Adding<A> {
                 let place = self.before + number + 1;
                 match line {
                     Ok(found) => {
-                        (self.add)(found).map_err(|what| format!("line {place}: {what}"))?
+                        (self.add)(found).map_err(|what| format!("line {place}: {what}"))?;
                     }
                     Err(error) => {
                         let what = format!("line {place}: {error}");
@@ -153,10 +153,13 @@ struct Part<F> {
     found: Vec<(usize, Result<F, String>)>,
 }
 
+/// A thread that understands a part, if it could be had.
+type Thread<'scope, F> = io::Result<ScopedJoinHandle<'scope, Part<F>>>;
+
 /// The parts of a block that is being understood.
 struct Started<'scope, 't, R: LineReader, M> {
     first: &'t str,
-    others: Vec<(&'t str, io::Result<ScopedJoinHandle<'scope, Part<R::Found>>>)>,
+    others: Vec<(&'t str, Thread<'scope, R::Found>)>,
     reader: &'t M,
     is_ended: bool,
 }

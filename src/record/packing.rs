@@ -29,7 +29,9 @@ impl Packed for Vec<StepCounts> {
 
     fn pack(&self, out: &mut Vec<u8>) {
         put(out, self.len() as u64);
-        self.iter().for_each(|counts| put_counts(out, counts));
+        for counts in self {
+            put_counts(out, counts);
+        }
     }
 
     fn unpack(mut bytes: &[u8]) -> Self {
@@ -258,10 +260,10 @@ fn put_counts(out: &mut Vec<u8>, counts: &StepCounts) {
     let StepCounts { planned, sent, outcomes, slower, causes, statuses, felt, .. } = counts;
     put(out, *planned);
     put(out, *sent);
-    outcomes.iter().for_each(|count| put(out, *count));
+    put_all(out, outcomes);
     for list in [slower, causes] {
         put(out, list.len() as u64);
-        list.iter().for_each(|count| put(out, *count));
+        put_all(out, list);
     }
     put(out, statuses.len() as u64);
     for (status, times) in statuses {
@@ -273,13 +275,21 @@ fn put_counts(out: &mut Vec<u8>, counts: &StepCounts) {
         out.extend([*outcome, *class]);
         put(out, *times);
     }
-    [counts.body_bytes, counts.connects, counts.repeats].iter().for_each(|count| put(out, *count));
+    put_all(out, &[counts.body_bytes, counts.connects, counts.repeats]);
+}
+
+fn put_all(out: &mut Vec<u8>, counts: &[u64]) {
+    for count in counts {
+        put(out, *count);
+    }
 }
 
 fn take_counts(bytes: &mut &[u8]) -> StepCounts {
     let (planned, sent) = (take(bytes), take(bytes));
     let mut outcomes = [0; Outcome::COUNT];
-    outcomes.iter_mut().for_each(|count| *count = take(bytes));
+    for count in &mut outcomes {
+        *count = take(bytes);
+    }
     let (slower, causes) = (take_list(bytes, take), take_list(bytes, take));
     let statuses = take_list(bytes, |bytes| (take(bytes) as u16, take(bytes)));
     let felt = take_list(bytes, |bytes| (take_byte(bytes), take_byte(bytes), take(bytes)));

@@ -53,15 +53,20 @@ struct Written<'a> {
     #[serde(flatten)]
     head: &'a Head,
     end: &'a Option<End>,
-    #[serde(serialize_with = "one_by_one")]
-    seconds: &'a Seconds,
+    seconds: OneByOne<'a>,
     generator_seconds: &'a [GeneratorSecond],
     target_seconds: &'a [TargetSecond],
 }
 
-fn one_by_one<S: Serializer>(seconds: &&Seconds, serializer: S) -> Result<S::Ok, S::Error> {
-    let second = |(second, steps)| SecondFile { second, steps };
-    serializer.collect_seq(seconds.iter().map(|found| second((found.second(), found.counts()))))
+/// Seconds of which one is in memory at a time.
+struct OneByOne<'a>(&'a Seconds);
+
+impl Serialize for OneByOne<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let all = self.0.iter();
+        let second = all.map(|it| SecondFile { second: it.second(), steps: it.counts() });
+        serializer.collect_seq(second)
+    }
 }
 
 /// Writes it whole.
@@ -69,7 +74,7 @@ pub(super) fn write(path: &Path, record: &RunRecord, durable: Durable) -> io::Re
     let file = Written {
         head: &record.head,
         end: &record.end,
-        seconds: &record.seconds,
+        seconds: OneByOne(&record.seconds),
         generator_seconds: &record.generator,
         target_seconds: &record.target,
     };
