@@ -5,7 +5,6 @@
 //! works on is made up from a fixed seed. Times per request are those of `next_arrival`,
 //! `render`, `response`, and a 20,000th of `fold`.
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io;
 use std::path::Path;
@@ -32,6 +31,7 @@ use loadgate::record::outcome::Outcome;
 use loadgate::record::recorder::{Due, Missed, Part, Recorder};
 use loadgate::record::run::{End, EndReason, RunRecord};
 use loadgate::record::sample::Sample;
+use loadgate::record::seconds::Seconds;
 use loadgate::record::store::{self, RunWriter, StoreError};
 use loadgate::record::telemetry::GeneratorSecond;
 use loadgate::report::chart::Figure;
@@ -143,12 +143,12 @@ fn parts() -> Vec<Part> {
 static RECORD: LazyLock<RunRecord> = LazyLock::new(|| {
     let scenario = scenario();
     let mut recorder = Recorder::new(scenario.thresholds());
-    let mut seconds = BTreeMap::new();
+    let mut seconds = Seconds::default();
     for second in 0..HOUR {
         let parts = recorder
             .fold(&mut samples(second, RATE as usize), &mut due(second, RATE / u32::from(STEPS)))
             .collect();
-        seconds.insert(second, whole_second(parts));
+        seconds.insert(second, &whole_second(parts));
     }
     let target = "http://127.0.0.1:3000".to_owned();
     RunRecord {
@@ -387,11 +387,12 @@ mod hour {
 
     fn stored(folder: &Path) -> Result<RunRecord, StoreError> {
         let mut writer = RunWriter::create(folder, RECORD.head.clone())?;
-        for (second, content) in &RECORD.seconds {
+        for found in RECORD.seconds.iter() {
+            let content = found.unpack();
             let steps = (0..).zip(content.counts.iter().zip(&content.times));
             let parts: Vec<Part> = steps
                 .map(|(step, (counts, times))| Part {
-                    second: *second,
+                    second: found.second(),
                     step: StepId(step),
                     counts: counts.clone(),
                     times: times.clone(),

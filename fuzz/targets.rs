@@ -146,7 +146,7 @@ pub fn interval_log(data: &[u8]) -> u64 {
             Ok(Some(line)) => {
                 let buckets = line.times.buckets();
                 assert!(buckets.is_sorted_by(|a, b| a.0 < b.0), "not ascending: {buckets:?}");
-                seen.push(format!("{} {}", line.kind, buckets.len().ilog2().min(4)));
+                seen.push(format!("{} {}", line.phase.name(), buckets.len().ilog2().min(4)));
                 line.add_to(&mut times);
             }
             Ok(None) => {}

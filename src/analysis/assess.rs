@@ -26,8 +26,8 @@ pub fn assess(record: &RunRecord) -> Assessment {
         findings,
         total: summary::total(&facts),
         steps: summary::steps(&facts),
-        whole_run: summary::whole_run(record),
-        failures: failures::seen(record),
+        whole_run: summary::whole_run(&facts),
+        failures: failures::seen(record, &facts.whole),
         saturation: saturation::saturation(&facts),
         timeline: series::timeline(record),
         curves: series::curves(&facts.total),
@@ -129,6 +129,8 @@ mod tests {
     use super::*;
     use crate::analysis::assessment::{Measured, Verdict, Warmup};
     use crate::analysis::sample_records::{self, Requests, add, run};
+    use crate::record::histogram::Sparse;
+    use crate::record::interval::{StepCounts, StepTimes};
     use crate::record::outcome::{Cause, Outcome};
     use crate::record::run::{EndReason, StageHead};
     use crate::record::telemetry::{GeneratorSecond, TargetSecond};
@@ -156,6 +158,31 @@ mod tests {
     fn has(assessment: &Assessment, kind: &str, severity: Severity) {
         let found = assessment.findings.iter().find(|finding| finding.kind == kind);
         assert_eq!(found.map(|f| f.severity), Some(severity), "{:#?}", assessment.findings);
+    }
+
+    /// With all but a few of its seconds on the disk.
+    fn on_disk(record: &RunRecord, folder: &std::path::Path) -> RunRecord {
+        let mut seconds = crate::record::seconds::Seconds::beyond(500, folder);
+        record.seconds.iter().for_each(|found| seconds.insert(found.second(), &found.unpack()));
+        assert!(seconds.held() < record.seconds.held(), "{} bytes are held", seconds.held());
+        RunRecord { seconds, ..record.clone() }
+    }
+
+    #[test]
+    fn where_the_seconds_are_makes_no_difference() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut missed = fast();
+        missed.head.slos.push(sample_records::in_windows(0.9, 5));
+        missed.head.slos.push(sample_records::failures(FailureShare::Errors, 0.001));
+        add(&mut missed, (20..60).step_by(3), &[Requests::ended(20, Outcome::Timeout)]);
+        let mut killed = missed.clone();
+        killed.end = None;
+        let mut settling = run(90, 200.0);
+        add(&mut settling, 0..20, &[Requests::ok(200, 60_000)]);
+        add(&mut settling, 20..90, &[Requests::ok(200, 20_000)]);
+        for record in [fast(), stalled(150, 700_000), missed, killed, settling] {
+            assert_eq!(assess(&on_disk(&record, folder.path())), assess(&record));
+        }
     }
 
     #[test]
@@ -216,12 +243,12 @@ mod tests {
     fn one_freeze_is_no_pass_and_many_are_a_miss() {
         let frozen = [Requests::ok(100, 800_000), Requests::ok(100, 200_000)];
         let mut record = fast();
-        record.seconds.remove(&30);
+        record.seconds.remove(30);
         add(&mut record, [30], &frozen);
         let once = check(&record, Verdict::Inconclusive, "p99 < 500ms undecided");
         assert!(once.slos[0].design_effect > 10.0, "{:?}", once.slos[0]);
         for second in (12..60).step_by(5) {
-            record.seconds.remove(&second);
+            record.seconds.remove(second);
             add(&mut record, [second], &frozen);
         }
         check(&record, Verdict::SloMissed, "p99 < 500ms missed");
@@ -267,7 +294,7 @@ mod tests {
     /// to 300 ms, and those behind the burst waited in the target without any lag.
     fn stalled(behind: u64, micros: u64) -> RunRecord {
         let mut record = fast();
-        record.seconds.remove(&30);
+        record.seconds.remove(30);
         let held = Requests { lag: 300_000, ..Requests::ok(20, 320_000) };
         let rest = Requests::ok(180 - behind, 20_000);
         add(&mut record, [30], &[rest, held, Requests::ok(behind, micros)]);
@@ -302,7 +329,7 @@ mod tests {
         let later = |in_flight| {
             let mut record = stalled(0, 1);
             record.generator[30].in_flight = in_flight;
-            record.seconds.remove(&31);
+            record.seconds.remove(31);
             add(&mut record, [31], &[Requests::ok(50, 20_000), Requests::ok(150, 700_000)]);
             assess(&record).verdict
         };
@@ -317,7 +344,7 @@ mod tests {
         let mut record = fast();
         for second in 50..60 {
             let lag = u64::from(60 - second) * 1_000_000;
-            record.seconds.remove(&second);
+            record.seconds.remove(second);
             let behind = Requests { lag, ..Requests::ok(200, 9_000_000) };
             add(&mut record, [second], &[behind]);
         }
@@ -334,7 +361,7 @@ mod tests {
     fn a_miss_beside_a_stall_stands() {
         let mut record = stalled(0, 1);
         for second in (12..60).filter(|second| *second != 30) {
-            record.seconds.remove(&second);
+            record.seconds.remove(second);
             add(&mut record, [second], &[Requests::ok(190, 20_000), Requests::ok(10, 700_000)]);
         }
         check(&record, Verdict::SloMissed, "missed");
@@ -372,9 +399,9 @@ mod tests {
             for second in &mut record.generator {
                 second.canary_late_max_ns = 80_000_000;
             }
-            for times in record.seconds.values_mut().flat_map(|second| &mut second.times) {
-                times.receive_lag = times.service.clone();
-            }
+            record.seconds.edit(.., |_, second| {
+                second.times.iter_mut().for_each(|it| it.receive_lag = it.service.clone());
+            });
             record
         };
         check(&by("kernel"), Verdict::SloMissed, "missed");
@@ -382,9 +409,9 @@ mod tests {
         has(&read, "receive_lag", Severity::Warning);
         assert!(read.slos[0].generator_error.unwrap().low < 480.0, "{:?}", read.slos[0]);
         let mut unstamped = by("kernel");
-        for times in unstamped.seconds.values_mut().flat_map(|second| &mut second.times) {
-            times.receive_lag = crate::record::histogram::Sparse::default();
-        }
+        unstamped.seconds.edit(.., |_, second| {
+            second.times.iter_mut().for_each(|it| it.receive_lag = Sparse::default());
+        });
         has(&check(&unstamped, Verdict::Invalid, "late"), "receive_lag", Severity::Warning);
     }
 
@@ -442,9 +469,9 @@ mod tests {
     fn requests_that_were_sent_once_more_are_told_above_a_thousandth() {
         for (repeats, is_told) in [(1, false), (2, true)] {
             let mut record = fast();
-            let all: u64 = record.seconds.values().map(|second| second.counts[0].planned).sum();
-            let first = record.seconds.values_mut().nth(30).unwrap();
-            first.counts[0].repeats = repeats * all / 1_500;
+            let all: u64 = record.seconds.iter().map(|second| second.counts()[0].planned).sum();
+            let repeats = repeats * all / 1_500;
+            record.seconds.edit(30..31, |_, second| second.counts[0].repeats = repeats);
             let told = assess(&record).findings.iter().any(|finding| finding.kind == "repeats");
             assert_eq!(told, is_told);
         }
@@ -453,7 +480,7 @@ mod tests {
     #[test]
     fn a_dead_target_is_lost_whatever_else() {
         let mut record = fast();
-        record.seconds.retain(|second, _| *second < 30);
+        record.seconds.retain(|second| second < 30);
         let end = record.end.as_mut().unwrap();
         (end.scheduled, end.seconds) = (30.0, 30.5);
         end.reason = EndReason::TargetDied { detail: "exit status 1".to_owned() };
@@ -467,7 +494,7 @@ mod tests {
     #[test]
     fn what_was_measured_before_an_interruption_is_judged() {
         let mut record = fast();
-        record.seconds.retain(|second, _| *second < 40);
+        record.seconds.retain(|second| second < 40);
         record.generator.truncate(40);
         let end = record.end.as_mut().unwrap();
         (end.scheduled, end.seconds, end.abandoned) = (39.6, 41.6, 7);
@@ -483,10 +510,10 @@ mod tests {
     #[test]
     fn interrupting_a_frozen_target_is_no_pass() {
         let mut record = fast();
-        for (_, second) in record.seconds.range_mut(40..) {
+        record.seconds.edit(40.., |_, second| {
             second.counts[0].outcomes = [0; Outcome::COUNT];
-            second.times[0] = crate::record::interval::StepTimes::default();
-        }
+            second.times[0] = StepTimes::default();
+        });
         let end = record.end.as_mut().unwrap();
         (end.seconds, end.reason) = (60.0, EndReason::Interrupted { signal: 2 });
         let assessment = assess(&record);
@@ -558,10 +585,10 @@ mod tests {
     fn beside(second_step: impl FnOnce(&mut RunRecord)) -> RunRecord {
         let mut record = fast();
         record.head.steps.push(sample_records::step("show"));
-        for second in record.seconds.values_mut() {
-            second.counts.push(crate::record::interval::StepCounts::default());
-            second.times.push(crate::record::interval::StepTimes::default());
-        }
+        record.seconds.edit(.., |_, second| {
+            second.counts.push(StepCounts::default());
+            second.times.push(StepTimes::default());
+        });
         second_step(&mut record);
         record
     }
@@ -608,7 +635,7 @@ mod tests {
     #[test]
     fn a_run_that_was_given_up_stays_so_whatever_came_later() {
         let mut record = fast();
-        record.seconds.retain(|second, _| *second < 6);
+        record.seconds.retain(|second| second < 6);
         record.generator.truncate(6);
         let end = record.end.as_mut().unwrap();
         (end.scheduled, end.seconds) = (5.4, 6.0);

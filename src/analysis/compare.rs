@@ -115,7 +115,7 @@ impl Arms {
         let joined = |arm| {
             let run = pairing::joined(duet, arm)?;
             let from = duet.file.warmup_seconds;
-            let judged: Vec<u32> = run.seconds.range(from..).map(|(second, _)| *second).collect();
+            let judged: Vec<u32> = run.seconds.range(from..).map(|found| found.second()).collect();
             let steps = pooled::by_step(&run, &judged);
             Some(Joined { total: pooled::total(&steps), steps, run })
         };

@@ -13,9 +13,11 @@ use crate::analysis::open;
 use crate::analysis::stats::{
     ALPHA, Tally, alpha_for_blocks, design_effect, share_at_least, share_at_most,
 };
-use crate::record::interval::{Second, StepCounts};
+use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
+use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, RunRecord, SloHead};
+use crate::record::seconds::PackedSecond;
 use crate::scenario::slo::FailureShare;
 
 /// The length of a block in seconds.
@@ -49,18 +51,19 @@ pub fn worst_tallies(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<
 
 fn tallies_in(case: Case, record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<Tally> {
     let tally = |second: &u32| {
-        let found = record.seconds.get(second);
-        found.map_or_else(Tally::default, |found| in_second(case, record, *second, found, slo))
+        let found = record.seconds.get(*second);
+        found.map_or_else(Tally::default, |found| in_second(case, record, &found, slo))
     };
     seconds.iter().map(tally).collect()
 }
 
-fn in_second(case: Case, record: &RunRecord, second: u32, found: &Second, slo: &SloHead) -> Tally {
+fn in_second(case: Case, record: &RunRecord, found: &PackedSecond<'_>, slo: &SloHead) -> Tally {
+    let (second, all) = (found.second(), found.counts());
     let first = slo.step.map_or(0, usize::from);
-    let steps = scope(&found.counts, slo.step).iter().enumerate();
+    let steps = scope(&all, slo.step).iter().enumerate();
     Tally::sum(steps.map(|(place, counts)| {
         let ended = ended_tally(record, counts, slo);
-        let open = open::of(record, (second, first + place), slo, is_bad);
+        let open = open::of(record, (second, first + place), counts, slo, is_bad);
         match case {
             Case::Certain => ended.and(open.bad),
             Case::Worst => ended.and(open.bad + open.unknown),
@@ -119,17 +122,18 @@ fn tallies_beyond_half(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Ve
         return Vec::new();
     };
     let half = threshold.limit / 2_000;
-    let in_step = |times: &crate::record::interval::StepTimes| Tally {
-        all: times.response.count(),
-        bad: times.response.count_from(half),
-    };
-    let found = seconds.iter().map(|second| record.seconds.get(second));
-    found
-        .map(|second| {
-            let times = second.map_or(&[][..], |second| scope(&second.times, slo.step));
-            Tally::sum(times.iter().map(in_step))
-        })
-        .collect()
+    let is_meant = |step: usize| slo.step.is_none_or(|meant| usize::from(meant) == step);
+    let in_second =
+        |second: &u32| {
+            let Some(found) = record.seconds.get(*second) else { return Tally::default() };
+            let times = found.times();
+            let steps = times.of(Phase::Response).enumerate().filter(|(step, _)| is_meant(*step));
+            Tally::sum(steps.map(|(_, response)| Tally {
+                all: response.count(),
+                bad: response.count_from(half),
+            }))
+        };
+    seconds.iter().map(in_second).collect()
 }
 
 /// Seconds put together to blocks of 5 s, the rest with the last one; blocks without
@@ -188,6 +192,9 @@ pub fn weigh(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Share {
     let half =
         if total.bad < FEW_SLOW { tallies_beyond_half(record, seconds, slo) } else { Vec::new() };
     let mut share = from_tallies(&own, &half);
+    if open::is_finished(record) {
+        return share;
+    }
     let worst = worst_tallies(record, seconds, slo);
     share.open = Tally::sum(worst.iter().copied()).all - total.all;
     if share.open > 0 {

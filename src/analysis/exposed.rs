@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use crate::analysis::facts::Facts;
 use crate::analysis::lateness;
 use crate::analysis::stats::{ALPHA, Tally, share_at_least};
-use crate::record::interval::{Second, StepCounts};
+use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
 
 /// A stall from which on a whole second counts, in microseconds.
@@ -71,18 +71,19 @@ impl<'a> Exposed<'a> {
 
     /// Exposed requests and all, with the failures among them.
     fn tallies(&self, seconds: &[u32]) -> (Tally, Tally) {
-        let known = |second: &u32| Some((*second, self.facts.record.seconds.get(second)?));
-        let both = seconds.iter().filter_map(known).map(|(at, second)| self.of_second(at, second));
+        let known =
+            |second: &u32| Some((*second, self.facts.record.seconds.get(*second)?.counts()));
+        let both = seconds.iter().filter_map(known).map(|(at, counts)| self.of_second(at, &counts));
         let (held, all): (Vec<Tally>, Vec<Tally>) = both.unzip();
         (Tally::sum(held), Tally::sum(all))
     }
 
-    fn of_second(&self, at: u32, second: &Second) -> (Tally, Tally) {
-        let due: u64 = second.counts.iter().map(|step| step.planned).sum();
+    fn of_second(&self, at: u32, counts: &[StepCounts]) -> (Tally, Tally) {
+        let due: u64 = counts.iter().map(|step| step.planned).sum();
         let burst = (self.burst / due.max(1) as f64 * 1e6) as u64;
         let is_dark = self.dark.contains(&at);
         let mine = |place: usize| self.step.is_none_or(|step| usize::from(step) == place);
-        let steps = second.counts.iter().enumerate().filter(|(place, _)| mine(*place));
+        let steps = counts.iter().enumerate().filter(|(place, _)| mine(*place));
         let both = steps.map(|(place, counts)| {
             let all = self.tally(|outcome| counts.outcome(outcome));
             let held = |outcome| self.held(counts, (place, burst), outcome);
@@ -141,6 +142,7 @@ mod tests {
     use crate::analysis::assessment::{Assessment, SloStatus};
     use crate::analysis::sample_records::{self, Requests, add, run};
     use crate::record::run::{RunRecord, SloHead};
+    use crate::record::seconds::Seconds;
     use crate::scenario::slo::FailureShare;
 
     /// 60 s of 300 requests each, with a time limit of 50 ms.
@@ -219,7 +221,7 @@ mod tests {
     fn what_a_burst_is_depends_on_the_rate_and_on_what_is_usual() {
         let status = |rate: u64, peak: u64, lag: u64| {
             let mut record = calm(&ALL[1..]);
-            record.seconds.clear();
+            record.seconds = Seconds::default();
             add(&mut record, 0..60, &[Requests::ok(rate, 2_000)]);
             let failing = felt(rate / 10, Outcome::ServerError, lag);
             add(&mut record, (10..60).step_by(2), &[failing]);
@@ -246,7 +248,7 @@ mod tests {
     fn a_timeout_is_explained_by_a_lag_that_leaves_too_little_of_its_limit() {
         let status = |micros: u64, lag: u64| {
             let mut record = calm(&ALL[..1]);
-            record.seconds.clear();
+            record.seconds = Seconds::default();
             for second in &mut record.generator {
                 second.in_flight_peak = 100;
             }

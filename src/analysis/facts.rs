@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::analysis::pooled::{self, Pool};
 use crate::analysis::window::Judged;
-use crate::record::interval::Second;
+use crate::record::interval::StepCounts;
+use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
+use crate::record::seconds::PackedTimes;
 use crate::record::telemetry::GeneratorSecond;
 
 /// A lag of one request that makes its second a late one, in nanoseconds.
@@ -34,6 +36,10 @@ pub struct Facts<'a> {
     pub steps: Vec<Pool>,
     /// They put together, all steps.
     pub total: Pool,
+    /// The whole run's counts, warm-up included, per step.
+    pub whole: Vec<StepCounts>,
+    /// The longest send lag of each second of the run, in microseconds.
+    pub lags: Vec<(u32, u64)>,
     /// Judged seconds in which the generator was late: one request by more than 100 ms,
     /// or 1 % of them by 10 ms or more.
     pub late: BTreeSet<u32>,
@@ -47,9 +53,11 @@ impl<'a> Facts<'a> {
     pub fn of(record: &'a RunRecord, judged: &'a Judged) -> Facts<'a> {
         let steps = pooled::by_step(record, &judged.seconds);
         let total = pooled::total(&steps);
-        let late = late_seconds(record, judged);
+        let (lags, often) = lags(record);
+        let late = late_seconds(record, judged, often);
+        let whole = pooled::whole(record);
         let disturbed = disturbed_seconds(record, judged);
-        Facts { record, judged, steps, total, late, disturbed }
+        Facts { record, judged, steps, total, whole, lags, late, disturbed }
     }
 
     /// The pool of an objective's scope; `None` for a step that is not there.
@@ -67,17 +75,33 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn late_seconds(record: &RunRecord, judged: &Judged) -> BTreeSet<u32> {
+/// The longest send lag of each second, and the seconds in which many were long.
+fn lags(record: &RunRecord) -> (Vec<(u32, u64)>, Vec<u32>) {
+    let (mut longest, mut often) = (Vec::with_capacity(record.seconds.len()), Vec::new());
+    for found in record.seconds.iter() {
+        let times = found.times();
+        longest.push((found.second(), longest_lag(&times)));
+        if is_often_late(&times) {
+            often.push(found.second());
+        }
+    }
+    (longest, often)
+}
+
+fn longest_lag(times: &PackedTimes<'_>) -> u64 {
+    let longest = times.of(Phase::SendLag).filter_map(|lag| lag.max());
+    longest.fold(0.0, f64::max) as u64
+}
+
+fn late_seconds(record: &RunRecord, judged: &Judged, often: Vec<u32>) -> BTreeSet<u32> {
     let once = record.generator.iter().filter(|second| second.send_lag_max_ns > LATE_ONCE);
-    let often = record.seconds.iter().filter(|(_, second)| is_often_late(second));
-    let all = once.map(|second| second.second).chain(often.map(|(second, _)| *second));
+    let all = once.map(|second| second.second).chain(often);
     all.filter(|second| judged.contains(*second)).collect()
 }
 
-fn is_often_late(second: &Second) -> bool {
-    let lags = || second.times.iter().map(|times| &times.send_lag);
-    let late: u64 = lags().map(|lag| lag.count_from(LATE_OFTEN)).sum();
-    late > 0 && late * 100 > lags().map(crate::record::histogram::Sparse::count).sum()
+fn is_often_late(times: &PackedTimes<'_>) -> bool {
+    let late: u64 = times.of(Phase::SendLag).map(|lag| lag.count_from(LATE_OFTEN)).sum();
+    late > 0 && late * 100 > times.of(Phase::SendLag).map(|lag| lag.count()).sum()
 }
 
 fn disturbed_seconds(record: &RunRecord, judged: &Judged) -> BTreeSet<u32> {

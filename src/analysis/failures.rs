@@ -50,8 +50,9 @@ pub struct Example {
 /// How many examples of a kind a report has.
 const EXAMPLES: usize = 3;
 
-/// The kinds of failures of a run, the most frequent first.
-pub fn seen(record: &RunRecord) -> FailuresSeen {
+/// The kinds of failures of a run of which so much was counted per step, the most frequent
+/// first.
+pub fn seen(record: &RunRecord, whole: &[StepCounts]) -> FailuresSeen {
     let mut kinds: Vec<(Key, Vec<usize>)> = Vec::new();
     for (place, exchange) in record.failures.exchanges.iter().enumerate() {
         let key = Key::of(exchange);
@@ -60,8 +61,7 @@ pub fn seen(record: &RunRecord) -> FailuresSeen {
             None => kinds.push((key, vec![place])),
         }
     }
-    let counts = whole(record);
-    let kinds = kinds.into_iter().map(|(key, places)| kind(record, &counts, key, &places));
+    let kinds = kinds.into_iter().map(|(key, places)| kind(record, whole, key, &places));
     let mut kinds: Vec<FailedKind> = kinds.collect();
     kinds.sort_by_key(|kind| std::cmp::Reverse(kind.requests));
     let log = record.failures.log.as_ref();
@@ -106,14 +106,6 @@ impl Key {
         });
         of_outcome.min(of_cause).min(of_status)
     }
-}
-
-fn whole(record: &RunRecord) -> Vec<StepCounts> {
-    let mut whole = vec![StepCounts::default(); record.head.steps.len()];
-    for second in record.seconds.values() {
-        whole.iter_mut().zip(&second.counts).for_each(|(sum, counts)| sum.add(counts));
-    }
-    whole
 }
 
 fn kind(record: &RunRecord, counts: &[StepCounts], key: Key, places: &[usize]) -> FailedKind {
@@ -162,8 +154,7 @@ mod tests {
         second.counts[0].outcomes[Outcome::ServerError.index()] = 50;
         second.counts[0].add_status(500, 40);
         second.counts[0].add_status(503, 10);
-        record.seconds.insert(1, second);
-        let seen = seen(&record);
+        let seen = seen(&record, &second.counts);
         let found: Vec<_> = seen.kinds.iter().map(|kind| (kind.status, kind.requests)).collect();
         assert_eq!(found, [(Some(500), 40), (Some(503), 10)]);
         let examples = &seen.kinds[0].examples;

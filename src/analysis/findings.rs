@@ -62,6 +62,10 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
 /// Requests that were due and not sent because the generator had no descriptors or
 /// ports, or because it was late while the ceiling on requests in flight was reached.
 fn unsent(facts: &Facts) -> Option<Finding> {
+    let total = &facts.total.counts;
+    if attribution::not_sent(total) + total.cause(Cause::InFlightLimit) == 0 {
+        return None;
+    }
     let mut sum = (0, 0);
     let mut worst = 0.0_f64;
     for second in &facts.judged.seconds {
@@ -85,8 +89,7 @@ fn unsent(facts: &Facts) -> Option<Finding> {
 }
 
 fn generators_unsent(facts: &Facts, second: u32) -> (u64, u64) {
-    let found = facts.record.seconds.get(&second);
-    let steps = found.map_or(&[][..], |found| &found.counts);
+    let steps = counts(facts, second);
     let late = facts.late.contains(&second);
     let blamed = |step: &StepCounts| {
         let full = if late { step.cause(Cause::InFlightLimit) } else { 0 };
@@ -95,13 +98,18 @@ fn generators_unsent(facts: &Facts, second: u32) -> (u64, u64) {
     (steps.iter().map(blamed).sum(), steps.iter().map(|step| step.planned).sum())
 }
 
+fn counts(facts: &Facts, second: u32) -> Vec<StepCounts> {
+    facts.record.seconds.get(second).map(|found| found.counts()).unwrap_or_default()
+}
+
 /// The ceiling was reached while the generator was on time: the target did not keep up.
 fn in_flight_limit(facts: &Facts) -> Option<Finding> {
     let in_second = |second: &u32| {
-        let found = facts.record.seconds.get(second);
-        let steps = found.map_or(&[][..], |found| &found.counts);
-        steps.iter().map(|step| step.cause(Cause::InFlightLimit)).sum::<u64>()
+        counts(facts, *second).iter().map(|step| step.cause(Cause::InFlightLimit)).sum::<u64>()
     };
+    if facts.total.counts.cause(Cause::InFlightLimit) == 0 {
+        return None;
+    }
     let on_time = facts.judged.seconds.iter().filter(|second| !facts.late.contains(*second));
     let hit: u64 = on_time.map(in_second).sum();
     (hit > 0).then(|| {

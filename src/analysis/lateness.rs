@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use crate::analysis::facts::Facts;
 use crate::analysis::pooled;
 use crate::record::histogram::Sparse;
-use crate::record::interval::Second;
 use crate::record::run::RunRecord;
 use crate::record::telemetry::GeneratorSecond;
 
@@ -111,8 +110,8 @@ pub fn shadow(facts: &Facts, least: u64) -> BTreeMap<u32, u64> {
     };
     let mut felt = BTreeMap::new();
     let mut spell: Option<Spell> = None;
-    for (&second, found) in &record.seconds {
-        let own = lag_of(record, second, found, least, are_reads);
+    for &(second, lag) in &facts.lags {
+        let own = lag_of(record, second, lag, least, are_reads);
         let is_late = own >= least.max(1);
         // A spell of lateness goes on though little is in flight: what is due is not sent.
         let goes_on =
@@ -131,8 +130,7 @@ pub fn shadow(facts: &Facts, least: u64) -> BTreeMap<u32, u64> {
 /// The longest that the generator held up a request of a second. A request that was late
 /// may also have waited for it to notice that its connection was open or free; that is in
 /// no send lag, and the lateness of the ticks until it was sent bounds it.
-fn lag_of(record: &RunRecord, second: u32, found: &Second, least: u64, are_reads: bool) -> u64 {
-    let lag = longest_lag(found);
+fn lag_of(record: &RunRecord, second: u32, lag: u64, least: u64, are_reads: bool) -> u64 {
     if lag < least && !are_reads {
         return lag;
     }
@@ -142,11 +140,6 @@ fn lag_of(record: &RunRecord, second: u32, found: &Second, least: u64, are_reads
     let stood_still = ticks.map(|known| known.canary_late_max_ns / 1_000).max().unwrap_or(0);
     // One stall that explains the whole lag is not counted twice.
     if lag <= stood_still + SAME_STALL { lag.max(stood_still) } else { lag + stood_still }
-}
-
-fn longest_lag(second: &Second) -> u64 {
-    let longest = second.times.iter().filter_map(|times| times.send_lag.max());
-    longest.fold(0.0, f64::max) as u64
 }
 
 /// The median of the requests in flight at the ends of seconds.

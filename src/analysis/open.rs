@@ -26,16 +26,18 @@ pub struct Open {
     pub unknown: u64,
 }
 
-/// The open requests of one step among those due in one second. `is_bad` says which ends the
+/// The open requests of one step among those due in one second, of which these were counted. `is_bad` says which ends the
 /// objective counts, if it is one about ends.
 pub fn of(
     record: &RunRecord,
     (second, step): (u32, usize),
+    counts: &StepCounts,
     slo: &SloHead,
     is_bad: fn(Outcome, FailureShare) -> bool,
 ) -> Open {
-    let found = record.seconds.get(&second).and_then(|found| found.counts.get(step));
-    let Some(counts) = found.filter(|_| !is_finished(record)) else { return Open::default() };
+    if is_finished(record) {
+        return Open::default();
+    }
     let (number, age) = (open(counts), least_age(record, second));
     let is_over = age > time_limit(record, step);
     match slo.metric {
@@ -71,7 +73,7 @@ pub fn ages_beyond(record: &RunRecord, seconds: &[u32], step: Option<u16>, limit
     }
     let counted = seconds.iter().filter_map(|second| {
         let age = (least_age(record, *second).max(0.0) * 1e6) as u64;
-        let counts = &record.seconds.get(second)?.counts;
+        let counts = record.seconds.get(*second)?.counts();
         let mine = |place: usize| step.is_none_or(|step| usize::from(step) == place);
         let mine = counts.iter().enumerate().filter(|(place, _)| mine(*place));
         let number: u64 = mine.map(|(_, counts)| open(counts)).sum();
@@ -83,8 +85,8 @@ pub fn ages_beyond(record: &RunRecord, seconds: &[u32], step: Option<u16>, limit
 /// The age, in seconds, that the oldest open request of some seconds has at least.
 pub fn oldest(record: &RunRecord, seconds: &[u32]) -> Option<f64> {
     let has_open = |second: &&u32| {
-        let found = record.seconds.get(second);
-        found.is_some_and(|found| found.counts.iter().any(|counts| open(counts) > 0))
+        let found = record.seconds.get(**second);
+        found.is_some_and(|found| found.counts().iter().any(|counts| open(counts) > 0))
     };
     let first = seconds.iter().find(has_open).filter(|_| !is_finished(record))?;
     Some(least_age(record, *first).max(0.0))
@@ -117,8 +119,7 @@ fn least_age(record: &RunRecord, second: u32) -> f64 {
 /// When the run was certainly still going on, in seconds: it was interrupted later, or what
 /// it saw later is not on the disk.
 fn last_heard(record: &RunRecord) -> f64 {
-    let requests = record.seconds.keys().next_back().copied();
-    let last = requests.max(record.generator.last().map(|second| second.second));
+    let last = record.seconds.last().max(record.generator.last().map(|second| second.second));
     let ended = record.end.as_ref().map_or(0.0, |end| end.seconds);
     ended.max(last.map_or(0.0, f64::from))
 }
@@ -156,13 +157,12 @@ mod tests {
         record.head.slos = objectives();
         record.generator.truncate(40);
         add(&mut record, 0..40, &[Requests::ok(200, 20_000)]);
-        for (_, second) in record.seconds.range_mut(from..) {
-            let counts = &mut second.counts[0];
-            counts.outcomes[0] -= open;
+        record.seconds.edit(from.., |_, second| {
+            second.counts[0].outcomes[0] -= open;
             if open == 200 {
                 second.times[0] = crate::record::interval::StepTimes::default();
             }
-        }
+        });
         let last = record.end.take();
         record.end = end.zip(last).map(|(reason, last)| crate::record::run::End {
             reason,
@@ -252,10 +252,10 @@ mod tests {
             let with = |open: u64| {
                 let mut record = cut_short(39, 0, None);
                 add(&mut record, 10..40, &[Requests::ended(errors, Outcome::ServerError)]);
-                for (_, second) in record.seconds.range_mut(20..) {
+                record.seconds.edit(20.., |_, second| {
                     second.counts[0].planned += open;
                     second.counts[0].sent += open;
-                }
+                });
                 statuses(&assess(&record))
             };
             for (more, less) in [(1, 0), (5, 1), (100, 5), (10_000, 100)] {

@@ -1,16 +1,16 @@
 //! A duet's record as the gate and the reports want it: seconds of both arms that belong
 //! together, and each arm's judged seconds as one run.
 
-use std::collections::BTreeMap;
-
 use crate::analysis::comparison::{ArmSecond, Pair, Paired};
 use crate::record::duet::{DuetFile, DuetRecord, Segment};
 use crate::record::exchange::{Admission, FailedExchange};
 use crate::record::failures::Failures;
 use crate::record::histogram::Sparse;
-use crate::record::interval::{Second, StepCounts};
+use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
+use crate::record::phase::Phase;
 use crate::record::run::{End, EndReason, LoadHead, RunRecord, StageHead, StepHead};
+use crate::record::seconds::{PackedSecond, Seconds};
 use crate::scenario::model::Arm;
 
 /// Which times are compared.
@@ -63,8 +63,8 @@ fn pairs_of(file: &DuetFile, segment: &Segment, times: Times, step: Option<usize
     let of = |second, arm| {
         let played = file.played(second, arm, segment.first);
         let run = run_of(segment, arm);
-        let found = run.seconds.get(&played);
-        let found = found.map_or_else(ArmSecond::default, |found| arm_second(found, times, step));
+        let found = run.seconds.get(played);
+        let found = found.map_or_else(ArmSecond::default, |found| arm_second(&found, times, step));
         let cpu_ns = step.is_none().then(|| cpu(run, played, idle)).flatten();
         ArmSecond { cpu_ns, ..found }
     };
@@ -92,21 +92,24 @@ fn run_of(segment: &Segment, arm: Arm) -> &RunRecord {
     }
 }
 
-fn arm_second(second: &Second, times: Times, step: Option<usize>) -> ArmSecond {
+fn arm_second(second: &PackedSecond<'_>, times: Times, step: Option<usize>) -> ArmSecond {
     let is_meant = |place: usize| step.is_none_or(|step| step == place);
-    let response = second.times.iter().enumerate().filter(|(place, _)| is_meant(*place));
-    let response = response.map(|(_, step)| match times {
-        Times::Response => &step.response,
-        Times::Least => &step.least,
-    });
-    let counts = || second.counts.iter().enumerate().filter(|(place, _)| is_meant(*place));
+    let phase = match times {
+        Times::Response => Phase::Response,
+        Times::Least => Phase::Least,
+    };
+    let packed = second.times();
+    let response = packed.of(phase).enumerate().filter(|(place, _)| is_meant(*place));
+    let response: Vec<Sparse> = response.map(|(_, buckets)| buckets.to_sparse()).collect();
+    let all = second.counts();
+    let counts = || all.iter().enumerate().filter(|(place, _)| is_meant(*place));
     let sum = |count: fn(&StepCounts) -> u64| {
         counts().map(|(_, counts)| count(counts)).fold(0, u64::saturating_add)
     };
     let requests = sum(StepCounts::ended);
     let fine = sum(|counts| counts.outcome(Outcome::Ok));
     ArmSecond {
-        response: Sparse::merged(response),
+        response: Sparse::merged(&response),
         requests,
         errors: requests.saturating_sub(fine),
         cpu_ns: None,
@@ -138,7 +141,7 @@ fn empty(first: &RunRecord) -> RunRecord {
     RunRecord {
         head: first.head.clone(),
         end: None,
-        seconds: BTreeMap::new(),
+        seconds: Seconds::default(),
         generator: Vec::new(),
         target: Vec::new(),
         failures: Failures::default(),
@@ -146,8 +149,8 @@ fn empty(first: &RunRecord) -> RunRecord {
 }
 
 fn copy(run: &RunRecord, played: u32, joined: &mut RunRecord, second: u32) {
-    if let Some(found) = run.seconds.get(&played) {
-        joined.seconds.insert(second, found.clone());
+    if let Some(found) = run.seconds.get(played) {
+        joined.seconds.insert(second, &found.unpack());
     }
     if let Ok(place) = run.generator.binary_search_by_key(&played, |known| known.second) {
         let mut found = run.generator[place].clone();

@@ -5,6 +5,8 @@
 
 use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::{StepCounts, StepTimes};
+use crate::record::packing::PackedHistogram;
+use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
 
 /// What some seconds of one step, or of all, add up to.
@@ -18,16 +20,48 @@ pub struct Pool {
 
 /// Adds up some seconds of a record, per step.
 pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Pool> {
-    let mut adder = Adder::default();
-    (0..record.head.steps.len()).map(|step| adder.step(record, seconds, step)).collect()
+    let mut adders: Vec<Adder> = record.head.steps.iter().map(|_| Adder::default()).collect();
+    for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
+        adders.iter_mut().zip(&found.counts()).for_each(|(sum, counts)| sum.counts.add(counts));
+        let times = found.times();
+        for phase in Phase::ALL {
+            adders.iter_mut().zip(times.of(phase)).for_each(|(sum, more)| sum.add(phase, &more));
+        }
+    }
+    adders.into_iter().map(Adder::take).collect()
 }
 
 /// Adds up some seconds of one step, or of all.
 pub fn of_scope(record: &RunRecord, seconds: &[u32], step: Option<u16>) -> Pool {
     match step {
         None => total(&by_step(record, seconds)),
-        Some(step) => Adder::default().step(record, seconds, usize::from(step)),
+        Some(step) => of_step(record, seconds, usize::from(step)),
     }
+}
+
+fn of_step(record: &RunRecord, seconds: &[u32], step: usize) -> Pool {
+    let mut sum = Adder::default();
+    for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
+        if let Some(counts) = found.counts().get(step) {
+            sum.counts.add(counts);
+        }
+        let times = found.times();
+        for phase in Phase::ALL {
+            if let Some(more) = times.of(phase).nth(step) {
+                sum.add(phase, &more);
+            }
+        }
+    }
+    sum.take()
+}
+
+/// The counts of the whole run, per step.
+pub fn whole(record: &RunRecord) -> Vec<StepCounts> {
+    let mut whole = vec![StepCounts::default(); record.head.steps.len()];
+    for found in record.seconds.iter() {
+        whole.iter_mut().zip(&found.counts()).for_each(|(sum, counts)| sum.add(counts));
+    }
+    whole
 }
 
 /// Adds up steps.
@@ -40,34 +74,21 @@ pub fn total(steps: &[Pool]) -> Pool {
     Pool { counts, times: StepTimes::from_all(std::array::from_fn(merged)) }
 }
 
-/// An accumulator for each kind of time, used again and again.
+/// One step, as it is added up: an accumulator for each kind of time.
 #[derive(Default)]
 struct Adder {
-    live: [Live; StepTimes::KINDS],
+    counts: StepCounts,
+    live: [Live; Phase::COUNT],
 }
 
 impl Adder {
-    fn step(&mut self, record: &RunRecord, seconds: &[u32], step: usize) -> Pool {
-        let mut counts = StepCounts::default();
-        for second in seconds.iter().filter_map(|second| record.seconds.get(second)) {
-            if let Some(found) = second.counts.get(step) {
-                counts.add(found);
-            }
-            if let Some(times) = second.times.get(step) {
-                self.add(times);
-            }
-        }
-        Pool { counts, times: self.take() }
+    fn add(&mut self, phase: Phase, more: &PackedHistogram<'_>) {
+        more.add_to(&mut self.live[phase.index()]);
     }
 
-    fn add(&mut self, times: &StepTimes) {
-        for (live, sparse) in self.live.iter_mut().zip(times.all()) {
-            live.add_sparse(sparse);
-        }
-    }
-
-    fn take(&mut self) -> StepTimes {
-        StepTimes::from_all(self.live.each_mut().map(drained))
+    fn take(mut self) -> Pool {
+        let times = StepTimes::from_all(self.live.each_mut().map(drained));
+        Pool { counts: self.counts, times }
     }
 }
 
@@ -79,4 +100,42 @@ pub fn drained(live: &mut Live) -> Sparse {
     let sparse = live.to_sparse();
     live.clear();
     sparse
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::sample_records::{self, Requests, add, run};
+    use crate::record::outcome::Outcome;
+
+    /// All at once in memory, histogram by histogram.
+    fn plainly(record: &RunRecord, seconds: &[u32], step: usize) -> Pool {
+        let mut sum = Pool::default();
+        for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
+            let second = found.unpack();
+            sum.counts.add(&second.counts[step]);
+            sum.times.add(&second.times[step]);
+        }
+        sum
+    }
+
+    #[test]
+    fn seconds_add_up_to_what_they_are_one_by_one() {
+        let mut record = run(40, 100.0);
+        record.head.steps.push(sample_records::step("show"));
+        let other = Requests { step: 1, ..Requests::ended(3, Outcome::ServerError) };
+        add(&mut record, 0..40, &[Requests::ok(90, 20_000), other]);
+        add(&mut record, (0..40).step_by(7), &[Requests { lag: 9_000, ..Requests::ok(4, 70_000) }]);
+        for seconds in [vec![], vec![3], (5..50).collect(), (0..40).step_by(3).collect()] {
+            let pools = by_step(&record, &seconds);
+            for (step, pool) in pools.iter().enumerate() {
+                assert_eq!(*pool, plainly(&record, &seconds, step));
+                assert_eq!(of_scope(&record, &seconds, Some(step as u16)), *pool);
+            }
+            assert_eq!(of_scope(&record, &seconds, None), total(&pools));
+        }
+        let all: Vec<u32> = (0..40).collect();
+        let counts = by_step(&record, &all).into_iter().map(|pool| pool.counts);
+        assert_eq!(whole(&record), counts.collect::<Vec<_>>());
+    }
 }

@@ -1,15 +1,14 @@
 //! Made-up run records for tests.
 
-use std::collections::BTreeMap;
-
 use crate::record::failures::Failures;
 use crate::record::histogram::Sparse;
-use crate::record::interval::Second;
+use crate::record::interval::{Second, StepCounts};
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::run::{
     End, EndReason, Environment, Head, LimitsHead, LoadHead, MetricHead, RunRecord, SloHead,
     StageHead, StepHead, VERSION, WindowsHead,
 };
+use crate::record::seconds::Seconds;
 use crate::record::telemetry::GeneratorSecond;
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::slo::{FailureShare, Threshold};
@@ -47,7 +46,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
     };
     let generator = (0..seconds).map(calm).collect();
     let (target, failures) = (Vec::new(), Failures::default());
-    RunRecord { head, end: Some(end), seconds: BTreeMap::new(), generator, target, failures }
+    RunRecord { head, end: Some(end), seconds: Seconds::default(), generator, target, failures }
 }
 
 pub(super) fn step(name: &str) -> StepHead {
@@ -114,14 +113,15 @@ pub(super) fn add(
 ) {
     let made = second_of(record, requests);
     for second in seconds {
-        let steps = record.head.steps.len();
-        let known = record.seconds.entry(second).or_insert_with(|| Second::empty(steps));
-        if known.counts.iter().all(crate::record::interval::StepCounts::is_empty) {
-            known.clone_from(&made);
+        let known = record.seconds.get(second).map(|known| known.unpack());
+        let known = known.filter(|known| !known.counts.iter().all(StepCounts::is_empty));
+        let Some(mut known) = known else {
+            record.seconds.insert(second, &made);
             continue;
-        }
+        };
         known.counts.iter_mut().zip(&made.counts).for_each(|(known, made)| known.add(made));
         known.times.iter_mut().zip(&made.times).for_each(|(known, made)| known.add(made));
+        record.seconds.insert(second, &known);
     }
 }
 

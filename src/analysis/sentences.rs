@@ -121,7 +121,7 @@ fn short(facts: &Facts) -> Option<String> {
 /// Later steps of iterations may be due after the schedule's end.
 fn drain(facts: &Facts) -> Option<String> {
     let late = facts.record.seconds.range(facts.judged.to..);
-    let due: u64 = late.flat_map(|(_, second)| &second.counts).map(|step| step.planned).sum();
+    let due: u64 = late.flat_map(|second| second.counts()).map(|step| step.planned).sum();
     (due > 0).then(|| {
         format!("{} due after the end of the schedule are not judged", counted(due, "request"))
     })

@@ -9,6 +9,7 @@ use crate::analysis::summary::answered;
 use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
+use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 
@@ -44,7 +45,7 @@ pub fn timeline(record: &RunRecord) -> Timeline {
 }
 
 fn last_second(record: &RunRecord) -> Option<u32> {
-    let requests = record.seconds.keys().next_back().copied();
+    let requests = record.seconds.last();
     let generator = record.generator.last().map(|second| second.second);
     requests.max(generator).max(record.target.last().map(|second| second.second))
 }
@@ -71,9 +72,9 @@ struct Bin<'a> {
 impl<'a> Bin<'a> {
     fn of(record: &'a RunRecord, from: u32, to: u32, adder: &mut Live) -> Bin<'a> {
         let mut counts = StepCounts::default();
-        for (_, second) in record.seconds.range(from..to) {
-            second.counts.iter().for_each(|step| counts.add(step));
-            second.times.iter().for_each(|step| adder.add_sparse(&step.response));
+        for second in record.seconds.range(from..to) {
+            second.counts().iter().for_each(|step| counts.add(step));
+            second.times().of(Phase::Response).for_each(|response| response.add_to(adder));
         }
         Bin {
             counts,

@@ -7,6 +7,7 @@ use crate::analysis::assessment::Steadiness;
 use crate::analysis::pooled::drained;
 use crate::analysis::stats::{lag_one_correlation, mean, median, residual_deviation, theil_sen};
 use crate::record::histogram::{Live, Sparse};
+use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
 
 /// Seconds per block.
@@ -58,12 +59,8 @@ pub fn series(record: &RunRecord, seconds: &[u32], quantile: f64) -> Option<Seri
 }
 
 fn response_of(record: &RunRecord, second: u32, live: &mut Live) -> Sparse {
-    let times = record.seconds.get(&second).map_or(&[][..], |found| &found.times);
-    if let [only] = times {
-        return only.response.clone();
-    }
-    for times in times {
-        live.add_sparse(&times.response);
+    if let Some(found) = record.seconds.get(second) {
+        found.times().of(Phase::Response).for_each(|response| response.add_to(live));
     }
     drained(live)
 }

@@ -20,7 +20,9 @@ use crate::analysis::facts::{Facts, MUCH_STEAL};
 use crate::analysis::finding::finding;
 use crate::analysis::stats::median;
 use crate::analysis::wording::{millis, seconds};
+use crate::record::histogram::Sparse;
 use crate::record::outcome::Outcome;
+use crate::record::phase::Phase;
 
 /// A shorter stop is everyday business, in microseconds.
 const SHORTEST: u64 = 100_000;
@@ -140,24 +142,28 @@ impl<'a> Delays<'a> {
     }
 
     fn longest(&self, second: u32) -> u64 {
-        let found = self.facts.record.seconds.get(&second);
-        let times = found.map_or(&[][..], |found| &found.times).iter().zip(&self.medians);
-        let longest = times.filter_map(|(times, median)| {
-            Some((times.least.max()? as u64).saturating_sub(*median))
-        });
+        let Some(found) = self.facts.record.seconds.get(second) else { return 0 };
+        let times = found.times();
+        let longest = times
+            .of(Phase::Least)
+            .zip(&self.medians)
+            .filter_map(|(least, median)| Some((least.max()? as u64).saturating_sub(*median)));
         longest.max().unwrap_or(0)
     }
 
     /// Requests of a step that were delayed by more.
     fn beyond(&self, second: u32, step: usize, delay: u64) -> u64 {
-        let times = self.facts.record.seconds.get(&second).and_then(|found| found.times.get(step));
-        times.map_or(0, |times| times.least.count_from(self.medians[step].saturating_add(delay)))
+        self.least(second, step).count_from(self.medians[step].saturating_add(delay))
     }
 
     /// Requests of a step.
     fn all(&self, second: u32, step: usize) -> u64 {
-        let times = self.facts.record.seconds.get(&second).and_then(|found| found.times.get(step));
-        times.map_or(0, |times| times.least.count())
+        self.least(second, step).count()
+    }
+
+    fn least(&self, second: u32, step: usize) -> Sparse {
+        let found = self.facts.record.seconds.get(second);
+        found.map(|found| found.times().of_step(Phase::Least, step)).unwrap_or_default()
     }
 
     /// The share that a quarter of the seconds have beyond a delay.
@@ -229,8 +235,8 @@ impl<'a> Delays<'a> {
     }
 
     fn timeouts(&self, second: u32) -> u64 {
-        let found = self.facts.record.seconds.get(&second);
-        let counts = found.map_or(&[][..], |found| &found.counts);
+        let found = self.facts.record.seconds.get(second);
+        let counts = found.map(|found| found.counts()).unwrap_or_default();
         counts.iter().map(|step| step.outcome(Outcome::Timeout)).sum()
     }
 
@@ -383,7 +389,7 @@ mod tests {
     fn the_generators_own_stops_are_not_the_targets() {
         let mut lagging = record(120, 1, |_, _, _| 4.0);
         for second in (12..40).step_by(3) {
-            lagging.seconds.remove(&second);
+            lagging.seconds.remove(second);
             let late = |place: u64| {
                 let lag = (300_u64).saturating_sub(place * 1_000 / 120) * 1_000;
                 Requests { lag: lag + 50, ..Requests::ok(1, 4_050 + lag) }

@@ -20,11 +20,9 @@ pub fn steps(facts: &Facts) -> Vec<Summary> {
 }
 
 /// The whole run, warm-up included.
-pub fn whole_run(record: &RunRecord) -> Counts {
+pub fn whole_run(facts: &Facts) -> Counts {
     let mut sum = StepCounts::default();
-    for step in record.seconds.values().flat_map(|second| &second.counts) {
-        sum.add(step);
-    }
+    facts.whole.iter().for_each(|step| sum.add(step));
     counts(&sum)
 }
 

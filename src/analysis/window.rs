@@ -7,7 +7,6 @@
 use std::ops::Range;
 
 use crate::analysis::assessment::Warmup;
-use crate::record::interval::Second;
 use crate::record::run::{EndReason, LoadHead, RunRecord};
 
 /// The warm-up of a scenario that declares none, in seconds.
@@ -108,10 +107,14 @@ pub fn planned_seconds(load: &LoadHead) -> f64 {
 /// good as nothing.
 fn seen_seconds(record: &RunRecord) -> f64 {
     let generator = record.generator.last().map_or(0.0, |last| f64::from(last.second) + 1.0);
-    let Some((&last, found)) = record.seconds.last_key_value() else { return generator };
-    let due = |found: &Second| found.counts.iter().map(|step| step.planned).sum::<u64>();
-    let before = last.checked_sub(1).and_then(|before| record.seconds.get(&before)).map(due);
-    let part = before.map_or(1.0, |before| due(found) as f64 / before.max(1) as f64);
+    let Some(last) = record.seconds.last() else { return generator };
+    let due = |second: u32| {
+        let counts = record.seconds.get(second)?.counts();
+        Some(counts.iter().map(|step| step.planned).sum::<u64>())
+    };
+    let before = last.checked_sub(1).and_then(due);
+    let found = due(last).unwrap_or(0);
+    let part = before.map_or(1.0, |before| found as f64 / before.max(1) as f64);
     generator.max(f64::from(last) + part.min(1.0))
 }
 

@@ -45,22 +45,14 @@ impl Step<'_> {
     }
 }
 
-fn steps(record: &RunRecord) -> Vec<Step<'_>> {
-    let of = |(place, head)| {
-        let mut counts = StepCounts::default();
-        for second in record.seconds.values() {
-            if let Some(found) = second.counts.get(place) {
-                counts.add(found);
-            }
-        }
-        Step { place, head, counts }
-    };
-    record.head.steps.iter().enumerate().map(of).collect()
+fn steps<'a>(facts: &Facts<'a>) -> Vec<Step<'a>> {
+    let steps = facts.record.head.steps.iter().zip(&facts.whole).enumerate();
+    steps.map(|(place, (head, counts))| Step { place, head, counts: counts.clone() }).collect()
 }
 
 /// A step that was tried and did not succeed once, or that a run was ended early for.
 pub fn never_worked(facts: &Facts) -> Option<Finding> {
-    let steps = steps(facts.record);
+    let steps = steps(facts);
     let mut broken = steps.iter().filter(|step| step.never_worked());
     let Some(first) = broken.next() else { return given_up(facts.record) };
     let others: Vec<&str> = broken.map(|step| step.head.name.as_str()).collect();
@@ -103,7 +95,7 @@ pub fn never_tried(facts: &Facts) -> Option<Finding> {
     // What comes after a step that never works is not tried either, and that step is named.
     let mut blocked: Vec<&str> = Vec::new();
     let mut untried: Vec<Step> = Vec::new();
-    let steps = steps(facts.record);
+    let steps = steps(facts);
     if steps.iter().all(|step| step.counts.planned == 0) {
         return None;
     }

@@ -33,7 +33,7 @@ use crate::cli::baseline::{Failure, read_judged_by, read_run};
 use crate::cli::exit::Exit;
 use crate::demo::Demo;
 use crate::experiment::control::Control;
-use crate::record::{baseline_file, store};
+use crate::record::{baseline_file, run_file, store};
 use crate::report::format::json;
 use crate::scenario::schema;
 
@@ -93,7 +93,7 @@ fn print_schema(of: SchemaOf) -> Exit {
     let schema = match of {
         SchemaOf::Scenario => schema::schema(),
         SchemaOf::Slo => schema::slo_schema(),
-        SchemaOf::Run => store::schema(),
+        SchemaOf::Run => run_file::schema(),
         SchemaOf::Summary => json::schema(),
         SchemaOf::Duet => crate::record::duet::schema(),
         SchemaOf::Comparison => json::comparison::schema(),

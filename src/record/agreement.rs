@@ -19,9 +19,11 @@
 
 use std::fmt;
 
-use crate::record::histogram::{MAX_MICROS, Sparse, bucket_top};
+use crate::record::histogram::{MAX_MICROS, bucket_top};
 use crate::record::interval::{StepCounts, StepTimes};
 use crate::record::outcome::Outcome;
+use crate::record::packing::{PackedHistogram, PackedStep};
+use crate::record::phase::Phase;
 use crate::record::run::{EndReason, RunRecord, StepHead};
 use crate::scenario::slo::Threshold;
 
@@ -56,20 +58,26 @@ struct Fault {
 /// Whether the counts of a record agree with its histograms, and with each other.
 pub(super) fn check(record: &RunRecord) -> Result<(), Disagreement> {
     let mut found: Option<Disagreement> = None;
-    for (number, second) in &record.seconds {
-        let steps = second.counts.iter().zip(&second.times).zip(&record.head.steps);
-        for ((counts, times), step) in steps {
-            let rules = Rules::of(record, step);
-            let Err(fault) = check_place(counts, times, rules) else { continue };
+    let mut open = 0_u64;
+    for second in record.seconds.iter() {
+        let (all, times) = (second.counts(), second.times());
+        let steps = all.iter().zip(times.steps()).zip(&record.head.steps);
+        for ((counts, histograms), step) in steps {
+            let Err(fault) = check_place(counts, &histograms, Rules::of(record, step)) else {
+                continue;
+            };
             if let Some(found) = &mut found {
                 found.more += 1;
             } else {
+                let number = second.second();
                 let first = format!("second {number} of step \"{}\": {}", step.name, fault.what);
                 found = Some(Disagreement { is_in_log: fault.is_in_log, first, more: 0 });
             }
         }
+        let lacking = all.iter().map(|counts| counts.planned.saturating_sub(ended(counts)));
+        open = lacking.fold(open, u64::saturating_add);
     }
-    found.map_or_else(|| check_open(record), Err)
+    found.map_or_else(|| check_open(record, open), Err)
 }
 
 /// Whether a step's counts and histograms of one second agree.
@@ -79,7 +87,8 @@ pub(super) fn agrees(
     counts: &StepCounts,
     times: &StepTimes,
 ) -> bool {
-    check_place(counts, times, Rules::of(record, &record.head.steps[step])).is_ok()
+    let packed = PackedStep::of(times);
+    check_place(counts, &packed.histograms(), Rules::of(record, &record.head.steps[step])).is_ok()
 }
 
 /// By what slow requests of a step were counted.
@@ -100,11 +109,8 @@ impl Rules<'_> {
 }
 
 /// What was due and has no outcome was given up at the end.
-fn check_open(record: &RunRecord) -> Result<(), Disagreement> {
+fn check_open(record: &RunRecord, open: u64) -> Result<(), Disagreement> {
     let Some(end) = record.end.as_ref().filter(|end| end.faults.is_empty()) else { return Ok(()) };
-    let all = record.seconds.values().flat_map(|second| &second.counts);
-    let open = all.map(|counts| counts.planned.saturating_sub(ended(counts)));
-    let open = open.fold(0, u64::saturating_add);
     if open == end.abandoned {
         return Ok(());
     }
@@ -114,27 +120,32 @@ fn check_open(record: &RunRecord) -> Result<(), Disagreement> {
 }
 
 /// Whether one step can have these counts and these histograms in one second.
-fn check_place(counts: &StepCounts, times: &StepTimes, rules: Rules<'_>) -> Result<(), Fault> {
+fn check_place(counts: &StepCounts, times: &Times<'_>, rules: Rules<'_>) -> Result<(), Fault> {
     check_histograms(counts, times)?;
     check_counts(counts, times)?;
-    check_slower(counts, &times.response, rules)
+    check_slower(counts, times[Phase::Response.index()], rules)
 }
 
-fn check_histograms(counts: &StepCounts, times: &StepTimes) -> Result<(), Fault> {
+/// By phase.
+type Times<'a> = [PackedHistogram<'a>; Phase::COUNT];
+
+fn check_histograms(counts: &StepCounts, times: &Times<'_>) -> Result<(), Fault> {
+    let number = |phase: Phase| times[phase.index()].count();
     let in_response =
         sum(Outcome::ALL.into_iter().filter(|it| it.counts_in_response_time()), counts);
-    let (ended, service) = (ended(counts), times.service.count());
+    let (ended, service) = (ended(counts), number(Phase::Service));
     let exact = [
-        ("requests counted", in_response, "response", &times.response),
-        ("requests counted", in_response, "least", &times.least),
-        ("failed requests counted", ended.saturating_sub(in_response), "failed", &times.failed),
-        ("requests counted", ended, "send_lag", &times.send_lag),
-        ("connections waited for", counts.connects, "connect", &times.connect),
-        ("times in the histogram \"service\"", service, "first_byte", &times.first_byte),
+        ("requests counted", in_response, Phase::Response),
+        ("requests counted", in_response, Phase::Least),
+        ("failed requests counted", ended.saturating_sub(in_response), Phase::Failed),
+        ("requests counted", ended, Phase::SendLag),
+        ("connections waited for", counts.connects, Phase::Connect),
+        ("times in the histogram \"service\"", service, Phase::FirstByte),
     ];
-    for (counted, expected, kind, histogram) in exact {
-        let there = histogram.count();
+    for (counted, expected, phase) in exact {
+        let there = number(phase);
         if there != expected {
+            let kind = phase.name();
             let what = format!("{expected} {counted}, {there} in the histogram \"{kind}\"");
             return Err(Fault { is_in_log: true, what });
         }
@@ -143,8 +154,8 @@ fn check_histograms(counts: &StepCounts, times: &StepTimes) -> Result<(), Fault>
     let most = ended.saturating_sub(counts.outcome(Outcome::Unsent));
     let what = if !(answered..=most).contains(&service) {
         format!("{answered} to {most} answered requests, {service} in the histogram \"service\"")
-    } else if times.receive_lag.count() > service {
-        let there = times.receive_lag.count();
+    } else if number(Phase::ReceiveLag) > service {
+        let there = number(Phase::ReceiveLag);
         format!("{service} answered requests, {there} in the histogram \"receive_lag\"")
     } else {
         return Ok(());
@@ -158,11 +169,12 @@ const ANSWERED: [Outcome; 4] =
 /// Outcomes that are slower than any limit.
 const UNANSWERED: [Outcome; 3] = [Outcome::Timeout, Outcome::TransportError, Outcome::Unsent];
 
-fn check_counts(counts: &StepCounts, times: &StepTimes) -> Result<(), Fault> {
+fn check_counts(counts: &StepCounts, times: &Times<'_>) -> Result<(), Fault> {
     let (ended, planned, sent) = (ended(counts), counts.planned, counts.sent);
     let causes = total(counts.causes.iter());
     let statuses = total(counts.statuses.iter().map(|(_, times)| times));
-    let (answered, service) = (sum(ANSWERED, counts), times.service.count());
+    let service = times[Phase::Service.index()].count();
+    let answered = sum(ANSWERED, counts);
     let what = if ended > planned {
         format!("{ended} requests ended, {planned} were due")
     } else if sent > planned {
@@ -181,7 +193,11 @@ fn check_counts(counts: &StepCounts, times: &StepTimes) -> Result<(), Fault> {
 
 /// A request counts as slower if its time lies above the limit. In the bucket of the limit
 /// itself it may lie on either side.
-fn check_slower(counts: &StepCounts, response: &Sparse, rules: Rules<'_>) -> Result<(), Fault> {
+fn check_slower(
+    counts: &StepCounts,
+    response: PackedHistogram<'_>,
+    rules: Rules<'_>,
+) -> Result<(), Fault> {
     let thresholds = rules.thresholds;
     let (unanswered, ok) = (sum(UNANSWERED, counts), counts.outcome(Outcome::Ok));
     let wanted = if ended(counts) > 0 { thresholds.len() } else { 0 };
@@ -224,6 +240,7 @@ fn sum(outcomes: impl IntoIterator<Item = Outcome>, counts: &StepCounts) -> u64 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::histogram::Sparse;
     use crate::record::outcome::Cause;
     use crate::record::recorder::{Due, Missed, Part, Recorder};
     use crate::record::sample::Sample;
@@ -234,7 +251,9 @@ mod tests {
 
     fn agrees(counts: &StepCounts, times: &StepTimes) -> bool {
         let thresholds = &thresholds();
-        check_place(counts, times, Rules { thresholds, unanswered_from: 10_000 * MS }).is_ok()
+        let packed = PackedStep::of(times);
+        let rules = Rules { thresholds, unanswered_from: 10_000 * MS };
+        check_place(counts, &packed.histograms(), rules).is_ok()
     }
 
     fn thresholds() -> Vec<Threshold> {

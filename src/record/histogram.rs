@@ -42,7 +42,22 @@ impl Live {
     }
 
     fn count(&mut self, micros: u64, times: u64) {
-        let bucket = bucket_of(micros.clamp(1, MAX_MICROS));
+        self.add_to_bucket(bucket_of(micros.clamp(1, MAX_MICROS)), times);
+    }
+
+    /// Adds to buckets by their places among all, which ascend.
+    pub(super) fn add_ascending(&mut self, mut buckets: impl Iterator<Item = (usize, u64)>) {
+        let Some((first, times)) = buckets.next() else { return };
+        self.add_to_bucket(first, times);
+        let mut last = first;
+        for (bucket, times) in buckets {
+            self.counts[bucket] = self.counts[bucket].saturating_add(times);
+            last = bucket;
+        }
+        self.end = self.end.max(last + 1);
+    }
+
+    fn add_to_bucket(&mut self, bucket: usize, times: u64) {
         self.start = self.start.min(bucket);
         self.end = self.end.max(bucket + 1);
         self.counts[bucket] = self.counts[bucket].saturating_add(times);
@@ -77,13 +92,13 @@ impl Live {
 }
 
 /// The place of a value in microseconds among all buckets.
-fn bucket_of(micros: u64) -> usize {
+pub(super) fn bucket_of(micros: u64) -> usize {
     let shift = width_bits(micros);
     shift as usize * HALF + (micros >> shift) as usize
 }
 
 /// The lowest value, in microseconds, of the bucket at a place.
-fn bucket_start(bucket: usize) -> u64 {
+pub(super) fn bucket_start(bucket: usize) -> u64 {
     let shift = (bucket / HALF).saturating_sub(1);
     ((bucket - shift * HALF) as u64) << shift
 }

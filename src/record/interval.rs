@@ -148,13 +148,17 @@ impl StepCounts {
         for &(status, times) in &other.statuses {
             self.add_status(status, times);
         }
-        self.statuses.sort_unstable();
+        if !self.statuses.is_sorted() {
+            self.statuses.sort_unstable();
+        }
         self.body_bytes = self.body_bytes.saturating_add(other.body_bytes);
         self.connects = self.connects.saturating_add(other.connects);
         for &(outcome, class, times) in &other.felt {
             self.add_felt_of(outcome, class, times);
         }
-        self.felt.sort_unstable();
+        if !self.felt.is_sorted() {
+            self.felt.sort_unstable();
+        }
         self.repeats = self.repeats.saturating_add(other.repeats);
     }
 

@@ -5,6 +5,7 @@
 //! with the same start and tag. Reading is written for histograms that may be damaged
 //! or hostile: every size is bounded, and a bad line is an error, never a panic.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -16,10 +17,9 @@ use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 use crate::record::histogram::{MAX_MICROS, Sparse};
 use crate::record::interval::StepTimes;
 use crate::record::lines::LineReader;
+use crate::record::packing::{self, PackedHistogram};
+use crate::record::phase::Phase;
 
-/// The kinds of time that the log keeps, by the second part of their tags.
-pub(super) const KINDS: [&str; StepTimes::KINDS] =
-    ["response", "failed", "service", "send_lag", "receive_lag", "least", "connect", "first_byte"];
 /// Cookies of the compressed and the plain V2 encoding, without the word-size nibble.
 const COMPRESSED_COOKIE: u32 = 0x1C84_9304;
 const PLAIN_COOKIE: u32 = 0x1C84_9303;
@@ -80,9 +80,9 @@ impl LogEncoder {
 
     /// Appends the lines of one step and second; kinds without times have none.
     pub fn append(&mut self, log: &mut String, tag: &str, second: u32, times: &StepTimes) {
-        for (kind, sparse) in KINDS.into_iter().zip(times.all()) {
+        for (phase, sparse) in Phase::ALL.into_iter().zip(times.all()) {
             if !sparse.is_empty() {
-                self.append_one(log, &format!("{tag}.{kind}"), second, sparse);
+                self.append_one(log, &format!("{tag}.{}", phase.name()), second, sparse);
             }
         }
     }
@@ -139,7 +139,7 @@ pub struct LogLine<'a> {
     /// The tag's first part: the step's.
     pub tag: &'a str,
     /// The tag's second part: the kind of time.
-    pub kind: &'a str,
+    pub phase: Phase,
     /// The second it began.
     pub second: u32,
     /// The histogram.
@@ -159,21 +159,17 @@ impl std::fmt::Display for BadLine {
 impl std::error::Error for BadLine {}
 
 impl LogLine<'_> {
-    /// The place of its kind among all.
-    pub(super) fn kind_index(&self) -> usize {
-        KINDS.iter().position(|kind| *kind == self.kind).unwrap_or_default()
-    }
-
     /// Adds its times to those of the step they belong to.
     pub fn add_to(self, times: &mut StepTimes) {
-        let mut all = KINDS.into_iter().zip(times.all_mut());
-        let Some((_, place)) = all.find(|(kind, _)| *kind == self.kind) else { return };
-        if place.is_empty() {
-            *place = self.times;
-        } else {
-            *place = Sparse::merged([&*place, &self.times]);
-        }
+        add(times, self.phase, self.times);
     }
+}
+
+/// Adds a histogram to those of a step.
+pub(super) fn add(times: &mut StepTimes, phase: Phase, more: Sparse) {
+    let all = times.all_mut();
+    let place = &mut *all[phase.index()];
+    *place = if place.is_empty() { more } else { Sparse::merged([&*place, &more]) };
 }
 
 /// Reads lines; used for many, it allocates for what they hold only.
@@ -182,38 +178,56 @@ pub struct LogDecoder {
     inflate: Decompress,
     packed: Vec<u8>,
     plain: Vec<u8>,
+    buckets: Vec<(u64, u64)>,
 }
 
 impl Default for LogDecoder {
     fn default() -> Self {
-        LogDecoder { inflate: Decompress::new(true), packed: Vec::new(), plain: Vec::new() }
+        let (packed, plain, buckets) = (Vec::new(), Vec::new(), Vec::new());
+        LogDecoder { inflate: Decompress::new(true), packed, plain, buckets }
     }
+}
+
+/// The fields of a line that is a histogram.
+struct Fields<'a> {
+    tag: &'a str,
+    phase: Phase,
+    second: u32,
+    payload: &'a str,
+}
+
+/// `None` for comments, the legend and empty lines.
+fn fields(line: &str) -> Result<Option<Fields<'_>>, BadLine> {
+    let Some(rest) = line.trim_end().strip_prefix("Tag=") else {
+        return Ok(None);
+    };
+    let mut fields = rest.splitn(5, ',');
+    let mut field = || fields.next().ok_or(BadLine("a field is missing"));
+    let (tag, start, _length, _max, payload) = (field()?, field()?, field()?, field()?, field()?);
+    let (tag, kind) = tag.rsplit_once('.').ok_or(BadLine("a tag without a kind of time"))?;
+    let phase = Phase::named(kind).ok_or(BadLine("a tag with an unknown kind of time"))?;
+    let start: f64 = start.parse().map_err(|_| BadLine("a start that is not a number"))?;
+    if !(0.0..=f64::from(u32::MAX)).contains(&start) {
+        return Err(BadLine("a start beyond all reason"));
+    }
+    Ok(Some(Fields { tag, phase, second: start as u32, payload }))
 }
 
 impl LogDecoder {
     /// Reads one line; `None` for comments, the legend and empty lines.
     pub fn parse<'a>(&mut self, line: &'a str) -> Result<Option<LogLine<'a>>, BadLine> {
-        let Some(rest) = line.trim_end().strip_prefix("Tag=") else {
-            return Ok(None);
-        };
-        let mut fields = rest.splitn(5, ',');
-        let mut field = || fields.next().ok_or(BadLine("a field is missing"));
-        let (tag, start, _length, _max, payload) =
-            (field()?, field()?, field()?, field()?, field()?);
-        let (tag, kind) = tag.rsplit_once('.').ok_or(BadLine("a tag without a kind of time"))?;
-        if !KINDS.contains(&kind) {
-            return Err(BadLine("a tag with an unknown kind of time"));
-        }
-        let start: f64 = start.parse().map_err(|_| BadLine("a start that is not a number"))?;
-        if !(0.0..=f64::from(u32::MAX)).contains(&start) {
-            return Err(BadLine("a start beyond all reason"));
-        }
-        let times = self.decode(payload)?;
-        Ok(Some(LogLine { tag, kind, second: start as u32, times }))
+        let Some(Fields { tag, phase, second, payload }) = fields(line)? else { return Ok(None) };
+        Ok(Some(LogLine { tag, phase, second, times: self.decode(payload)? }))
     }
 
     /// Reads one histogram, deflated and in base64. The buckets of foreign bytes may repeat.
     pub(super) fn decode(&mut self, payload: &str) -> Result<Sparse, BadLine> {
+        self.unpack(payload)?;
+        Ok(Sparse::from_buckets(self.buckets.clone()))
+    }
+
+    /// The same; its buckets are those of the decoder then.
+    fn unpack(&mut self, payload: &str) -> Result<(), BadLine> {
         self.packed.clear();
         STANDARD.decode_vec(payload, &mut self.packed).map_err(|_| BadLine("not valid base64"))?;
         let (cookie, rest) = word(&self.packed)?;
@@ -222,15 +236,54 @@ impl LogDecoder {
         }
         let (_, deflated) = word(rest)?;
         inflate(&mut self.inflate, deflated, &mut self.plain)?;
-        decode_plain(&self.plain)
+        decode_plain(&self.plain, &mut self.buckets)
     }
 }
 
-impl LineReader for LogDecoder {
-    type Found<'t> = LogLine<'t>;
+/// A histogram of the log and where it belongs.
+#[derive(Debug)]
+pub(super) struct Logged {
+    /// The second it began.
+    pub(super) second: u32,
+    /// The step's place in the record.
+    pub(super) step: usize,
+    /// The kind of time.
+    pub(super) phase: Phase,
+    /// The histogram, packed.
+    pub(super) times: Vec<u8>,
+}
 
-    fn line<'t>(&mut self, line: &'t str) -> Option<Result<LogLine<'t>, String>> {
-        self.parse(line).map_err(|bad| bad.to_string()).transpose()
+impl Logged {
+    /// The histogram.
+    pub(super) fn histogram(&self) -> PackedHistogram<'_> {
+        PackedHistogram::of(&self.times)
+    }
+}
+
+/// Reads the lines of a log whose steps are known by their tags.
+pub(super) struct LogReader<'s> {
+    tags: &'s BTreeMap<String, usize>,
+    decoder: LogDecoder,
+}
+
+impl LogReader<'_> {
+    /// A reader for the steps of these tags.
+    pub(super) fn of(tags: &BTreeMap<String, usize>) -> LogReader<'_> {
+        LogReader { tags, decoder: LogDecoder::default() }
+    }
+}
+
+impl LineReader for LogReader<'_> {
+    type Found = Logged;
+
+    fn line(&mut self, line: &str) -> Option<Result<Logged, String>> {
+        let fields = fields(line).map_err(|bad| bad.to_string()).transpose()?;
+        Some(fields.and_then(|fields| {
+            self.decoder.unpack(fields.payload).map_err(|bad| bad.to_string())?;
+            let step = *self.tags.get(fields.tag).ok_or("a tag of no step")?;
+            let times = packing::pack_histogram(&self.decoder.buckets);
+            Ok(Logged { second: fields.second, step, phase: fields.phase, times })
+        }))
     }
 }
 
@@ -265,7 +318,7 @@ fn word(bytes: &[u8]) -> Result<(u32, &[u8]), BadLine> {
 
 /// The V2 encoding: a header of 40 bytes, then counts as ZigZag LEB128, in which a
 /// negative number stands for so many empty buckets.
-fn decode_plain(plain: &[u8]) -> Result<Sparse, BadLine> {
+fn decode_plain(plain: &[u8], buckets: &mut Vec<(u64, u64)>) -> Result<(), BadLine> {
     let (cookie, rest) = word(plain)?;
     let (_, rest) = word(rest)?;
     let (_, rest) = word(rest)?;
@@ -275,7 +328,7 @@ fn decode_plain(plain: &[u8]) -> Result<Sparse, BadLine> {
     }
     let mut counts = rest.get(24..).ok_or(BadLine("cut short"))?;
     let mut index = 0_u64;
-    let mut buckets = Vec::new();
+    buckets.clear();
     while !counts.is_empty() {
         let number = zigzag(&mut counts)?;
         let step = if number < 0 { number.unsigned_abs() } else { 1 };
@@ -287,7 +340,7 @@ fn decode_plain(plain: &[u8]) -> Result<Sparse, BadLine> {
         }
         index = index.saturating_add(step);
     }
-    Ok(Sparse::from_buckets(buckets))
+    Ok(())
 }
 
 fn zigzag(bytes: &mut &[u8]) -> Result<i64, BadLine> {
@@ -374,7 +427,7 @@ mod tests {
         fn what_is_written_is_read_back(counts in prop::collection::vec((1_u64..4_000_000_000, 1_u64..1_000_000), 1..60)) {
             let (line, sparse) = line_of(&counts);
             let read = parse_line(&line).expect("valid").expect("a histogram");
-            prop_assert_eq!((read.tag, read.kind, read.second), ("list-orders", "response", 12));
+            prop_assert_eq!((read.tag, read.phase, read.second), ("list-orders", Phase::Response, 12));
             prop_assert_eq!(read.times, sparse);
         }
 
@@ -389,7 +442,7 @@ mod tests {
 
         #[test]
         fn foreign_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode_plain(&bytes);
+            let _ = decode_plain(&bytes, &mut Vec::new());
             let mut framed = vec![0x1c, 0x84, 0x93, 0x13, 0, 0, 0, 0];
             framed.extend(&bytes);
             let _ = parse_line(&format!("Tag=x.response,0,1,1,{}", STANDARD.encode(framed)));

@@ -94,7 +94,7 @@ struct JournalReader<'s> {
 }
 
 impl LineReader for JournalReader<'_> {
-    type Found<'t> = Found;
+    type Found = Found;
 
     fn line(&mut self, line: &str) -> Option<Result<Found, String>> {
         let entry = serde_json::from_str(line).map_err(|error| error.to_string());

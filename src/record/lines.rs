@@ -6,12 +6,12 @@
 
 use std::io::{self, Read};
 use std::num::NonZero;
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 /// Bytes that are read at a time.
-const BLOCK: usize = 4 << 20;
+const BLOCK: usize = 1 << 20;
 /// A smaller part of a block is not worth a thread.
-const SMALLEST_PART: usize = BLOCK / 64;
+const SMALLEST_PART: usize = BLOCK / 16;
 /// More threads would wait for the one that puts everything together.
 const MOST_THREADS: usize = 8;
 /// No line is longer: one of the journal has eight histograms of at most a megabyte.
@@ -20,10 +20,10 @@ const LONGEST_LINE: usize = 64 << 20;
 /// Understands lines. Each thread has one of its own.
 pub(super) trait LineReader {
     /// What a line holds.
-    type Found<'t>: Send;
+    type Found: Send + 'static;
 
     /// Reads one line; `None` for those that hold nothing.
-    fn line<'t>(&mut self, line: &'t str) -> Option<Result<Self::Found<'t>, String>>;
+    fn line(&mut self, line: &str) -> Option<Result<Self::Found, String>>;
 }
 
 /// Calls `add` with what each line holds. `Some` when the last line is bad and has no end, as
@@ -31,38 +31,82 @@ pub(super) trait LineReader {
 pub(super) fn read<R: LineReader>(
     source: impl Read,
     reader: impl Fn() -> R + Sync,
-    add: impl FnMut(R::Found<'_>) -> Result<(), String>,
+    add: impl FnMut(R::Found) -> Result<(), String>,
 ) -> Result<Option<String>, String> {
     read_blocks(Blocks { source, size: BLOCK, rest: Vec::new() }, SMALLEST_PART, &reader, add)
 }
 
+/// One block is added up while the next one is understood: what costs most is in the other
+/// threads, and no more than two blocks are in memory.
 fn read_blocks<R: LineReader>(
     mut blocks: Blocks<impl Read>,
     smallest_part: usize,
     reader: &(impl Fn() -> R + Sync),
-    mut add: impl FnMut(R::Found<'_>) -> Result<(), String>,
+    add: impl FnMut(R::Found) -> Result<(), String>,
 ) -> Result<Option<String>, String> {
-    let (mut before, mut torn) = (0, None);
-    while let Some(block) = blocks.next_block().map_err(|error| error.to_string())? {
-        let text = whole_letters(&block)?;
-        for part in parsed(text, smallest_part, reader) {
+    let mut adding = Adding { add, before: 0, torn: None };
+    let mut understood: Option<Understood<R::Found>> = None;
+    loop {
+        let block = blocks.next_block().map_err(|error| error.to_string());
+        let next = match (&block, understood.take()) {
+            (Ok(Some(block)), Some(last)) => thread::scope(|scope| {
+                let next = start(scope, block, smallest_part, reader)?;
+                adding.block(last)?;
+                Ok::<_, String>(next.finish())
+            }),
+            (Ok(Some(block)), None) => {
+                thread::scope(|scope| Ok(start(scope, block, smallest_part, reader)?.finish()))
+            }
+            (Ok(None) | Err(_), last) => {
+                last.map_or(Ok(()), |last| adding.block(last))?;
+                block?;
+                return Ok(adding.torn);
+            }
+        };
+        understood = Some(next?);
+    }
+}
+
+/// What is understood of a block.
+struct Understood<F> {
+    parts: Vec<Part<F>>,
+    /// Whether its last line has an end.
+    is_ended: bool,
+}
+
+/// Hands over what was understood, in its order.
+struct Adding<A> {
+    add: A,
+    /// Lines of the blocks before.
+    before: usize,
+    torn: Option<String>,
+}
+
+impl<A> Adding<A> {
+    fn block<F>(&mut self, block: Understood<F>) -> Result<(), String>
+    where
+        A: FnMut(F) -> Result<(), String>,
+    {
+        for part in block.parts {
             for (number, line) in part.found {
-                let place = before + number + 1;
+                let place = self.before + number + 1;
                 match line {
-                    Ok(found) => add(found).map_err(|what| format!("line {place}: {what}"))?,
+                    Ok(found) => {
+                        (self.add)(found).map_err(|what| format!("line {place}: {what}"))?;
+                    }
                     Err(error) => {
                         let what = format!("line {place}: {error}");
-                        if text.ends_with('\n') || number + 1 < part.lines {
+                        if block.is_ended || number + 1 < part.lines {
                             return Err(what);
                         }
-                        torn = Some(what);
+                        self.torn = Some(what);
                     }
                 }
             }
-            before += part.lines;
+            self.before += part.lines;
         }
+        Ok(())
     }
-    Ok(torn)
 }
 
 /// The text of a block; its end may be in the middle of a letter.
@@ -109,28 +153,45 @@ struct Part<F> {
     found: Vec<(usize, Result<F, String>)>,
 }
 
-fn parsed<'t, R: LineReader>(
-    text: &'t str,
+/// A thread that understands a part, if it could be had.
+type Thread<'scope, F> = io::Result<ScopedJoinHandle<'scope, Part<F>>>;
+
+/// The parts of a block that is being understood.
+struct Started<'scope, 't, R: LineReader, M> {
+    first: &'t str,
+    others: Vec<(&'t str, Thread<'scope, R::Found>)>,
+    reader: &'t M,
+    is_ended: bool,
+}
+
+/// Begins to understand a block on all cores.
+fn start<'scope, 't: 'scope, R: LineReader, M: Fn() -> R + Sync>(
+    scope: &'scope Scope<'scope, '_>,
+    block: &'t [u8],
     smallest_part: usize,
-    reader: &(impl Fn() -> R + Sync),
-) -> Vec<Part<R::Found<'t>>> {
+    reader: &'t M,
+) -> Result<Started<'scope, 't, R, M>, String> {
+    let text = whole_letters(block)?;
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
     let mut parts = split(text, cores.min(text.len() / smallest_part));
     let first = parts.remove(0);
-    thread::scope(|scope| {
-        let start = |part| {
-            let parse = move || parse(part, reader());
-            (part, thread::Builder::new().spawn_scoped(scope, parse))
-        };
-        let others: Vec<_> = parts.into_iter().map(start).collect();
-        let mut parts = vec![parse(first, reader())];
-        parts.extend(others.into_iter().map(|(part, thread)| match thread {
+    let others = parts.into_iter().map(|part| {
+        let parse = move || parse(part, reader());
+        (part, thread::Builder::new().spawn_scoped(scope, parse))
+    });
+    Ok(Started { first, others: others.collect(), reader, is_ended: text.ends_with('\n') })
+}
+
+impl<R: LineReader, M: Fn() -> R> Started<'_, '_, R, M> {
+    fn finish(self) -> Understood<R::Found> {
+        let mut parts = vec![parse(self.first, (self.reader)())];
+        parts.extend(self.others.into_iter().map(|(part, thread)| match thread {
             Ok(thread) => thread.join().expect("parsing never panics"),
             // A thread that cannot be had costs time only.
-            Err(_) => parse(part, reader()),
+            Err(_) => parse(part, (self.reader)()),
         }));
-        parts
-    })
+        Understood { parts, is_ended: self.is_ended }
+    }
 }
 
 /// About equal parts of whole lines; one of nothing, too.
@@ -147,7 +208,7 @@ fn split(text: &str, parts: usize) -> Vec<&str> {
     all
 }
 
-fn parse<R: LineReader>(text: &str, mut reader: R) -> Part<R::Found<'_>> {
+fn parse<R: LineReader>(text: &str, mut reader: R) -> Part<R::Found> {
     let mut part = Part { lines: 0, found: Vec::new() };
     for line in text.lines() {
         if let Some(line) = reader.line(line) {
@@ -165,6 +226,17 @@ mod tests {
     use crate::record::interval::StepTimes;
     use crate::record::interval_log::{LogDecoder, LogEncoder};
 
+    struct Histograms(LogDecoder);
+
+    impl LineReader for Histograms {
+        type Found = (u32, Sparse);
+
+        fn line(&mut self, line: &str) -> Option<Result<(u32, Sparse), String>> {
+            let found = self.0.parse(line).map_err(|bad| bad.to_string()).transpose()?;
+            Some(found.map(|line| (line.second, line.times)))
+        }
+    }
+
     /// So many histograms, each of a second of its own.
     fn log(lines: u32) -> String {
         let times = StepTimes { response: response(), ..StepTimes::default() };
@@ -181,9 +253,9 @@ mod tests {
     fn seconds(text: &[u8]) -> Result<(Vec<u32>, Option<String>), String> {
         let mut seconds = Vec::new();
         let blocks = Blocks { source: text, size: SIZE, rest: Vec::new() };
-        let torn = read_blocks(blocks, SIZE / 8, &LogDecoder::default, |line| {
-            assert_eq!(line.times, response());
-            seconds.push(line.second);
+        let torn = read_blocks(blocks, SIZE / 8, &|| Histograms(LogDecoder::default()), |found| {
+            assert_eq!(found.1, response());
+            seconds.push(found.0);
             Ok(())
         })?;
         Ok((seconds, torn))

@@ -1,12 +1,10 @@
 //! Everything known about one run.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::failures::Failures;
-use crate::record::interval::Second;
+use crate::record::seconds::Seconds;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::slo::{FailureShare, Threshold};
@@ -26,7 +24,7 @@ pub struct RunRecord {
     /// How it ended; `None` when the generator was killed before it could say.
     pub end: Option<End>,
     /// By second of the intended moment; missing seconds had no requests.
-    pub seconds: BTreeMap<u32, Second>,
+    pub seconds: Seconds,
     /// Ascending.
     pub generator: Vec<GeneratorSecond>,
     /// Ascending; empty when nothing is known of the target's inside.

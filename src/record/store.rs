@@ -6,30 +6,26 @@
 //! [`read`] takes both: a finished run and one whose generator was killed. It takes nothing
 //! that contradicts itself.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Cursor, Read, Write};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::record::agreement;
 use crate::record::failures::{Failures, FailuresWriter};
-use crate::record::interval::{Second, StepCounts, StepTimes};
+use crate::record::gatherer::Gatherer;
 use crate::record::interval_log::LogEncoder;
 use crate::record::journal::Entry;
 use crate::record::ordered_log::{self, OrderedLog};
 use crate::record::recorder::Part;
 use crate::record::run::{End, Head, RunRecord};
+use crate::record::run_file::{self, Unfit};
+use crate::record::seconds::Seconds;
 use crate::record::spool::Spool;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::record::unfinished::{self, Shortened};
-use crate::record::validation::{
-    check_counts, check_end, check_head, check_length, check_place, check_size,
-};
-use crate::record::whole_file::{self, Durable};
+use crate::record::validation::{check_end, check_length};
+use crate::record::whole_file::Durable;
 
 /// The record's main file.
 pub const RUN_FILE: &str = "run.json";
@@ -37,36 +33,6 @@ pub const RUN_FILE: &str = "run.json";
 pub const LOG_FILE: &str = "intervals.hlog";
 /// Counts and histograms of a run that has not ended.
 pub const JOURNAL_FILE: &str = "seconds.jsonl";
-
-/// `run.json` as it is written.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct RunFile {
-    /// What was known before the first request.
-    #[serde(flatten)]
-    pub head: Head,
-    /// How it ended; null while it runs, or when the generator was killed.
-    pub end: Option<End>,
-    /// Counts by second of the intended moment.
-    pub seconds: Vec<SecondFile>,
-    /// The generator, second by second.
-    pub generator_seconds: Vec<GeneratorSecond>,
-    /// The target, second by second.
-    pub target_seconds: Vec<TargetSecond>,
-}
-
-/// One second of `run.json`.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct SecondFile {
-    /// Seconds since the start of the schedule.
-    pub second: u32,
-    /// Counts by step, in the order of the steps.
-    pub steps: Vec<StepCounts>,
-}
-
-/// The JSON Schema of `run.json`.
-pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(RunFile).to_value()
-}
 
 /// Why a run could not be read or written.
 #[derive(Debug)]
@@ -128,7 +94,7 @@ impl RunWriter {
         let (log_path, journal_path) = (folder.join(LOG_FILE), folder.join(JOURNAL_FILE));
         let journal = Spool::create(&journal_path).map_err(io_at(&journal_path))?;
         let log = OrderedLog::create(log_path.clone(), &head).map_err(io_at(&log_path))?;
-        write_run(folder, &empty(&head, None), Durable::Eventually)?;
+        write_run(folder, &empty(&head, None, Seconds::default()), Durable::Eventually)?;
         let encoder = LogEncoder::default();
         let (folder, failures) = (folder.to_owned(), FailuresWriter::create(folder));
         Ok(RunWriter { folder, head, encoder, log, journal, failures })
@@ -197,7 +163,7 @@ impl RunWriter {
     }
 
     fn read_back(&self, end: End) -> Result<RunRecord, StoreError> {
-        let mut record = empty(&self.head, Some(end));
+        let mut record = empty(&self.head, Some(end), Seconds::beside(&self.folder));
         let path = self.folder.join(JOURNAL_FILE);
         let file = File::open(&path).map_err(io_at(&path))?;
         let whole = BufReader::new(file).chain(Cursor::new(self.journal.pending()));
@@ -215,15 +181,15 @@ impl RunWriter {
     }
 }
 
-fn empty(head: &Head, end: Option<End>) -> RunRecord {
+fn empty(head: &Head, end: Option<End>, seconds: Seconds) -> RunRecord {
     let (generator, target) = (Vec::new(), Vec::new());
     let failures = Failures::default();
-    RunRecord { head: head.clone(), end, seconds: BTreeMap::new(), generator, target, failures }
+    RunRecord { head: head.clone(), end, seconds, generator, target, failures }
 }
 
 /// Whether a run with such a head could begin in an existing folder; leaves nothing there.
 pub fn try_out(folder: &Path, head: &Head) -> Result<(), StoreError> {
-    write_run(folder, &empty(head, None), Durable::AtOnce)?;
+    write_run(folder, &empty(head, None, Seconds::default()), Durable::AtOnce)?;
     let path = folder.join(RUN_FILE);
     fs::remove_file(&path).map_err(io_at(&path))
 }
@@ -231,36 +197,20 @@ pub fn try_out(folder: &Path, head: &Head) -> Result<(), StoreError> {
 /// Writes `run.json` whole.
 fn write_run(folder: &Path, record: &RunRecord, durable: Durable) -> Result<(), StoreError> {
     let path = folder.join(RUN_FILE);
-    let seconds = record
-        .seconds
-        .iter()
-        .map(|(second, content)| SecondFile { second: *second, steps: content.counts.clone() });
-    let file = RunFile {
-        head: record.head.clone(),
-        end: record.end.clone(),
-        seconds: seconds.collect(),
-        generator_seconds: record.generator.clone(),
-        target_seconds: record.target.clone(),
-    };
-    whole_file::write_with(&path, durable, |out| {
-        serde_json::to_writer(&mut *out, &file)?;
-        out.write_all(b"\n")
-    })
-    .map_err(io_at(&path))
+    run_file::write(&path, record, durable).map_err(io_at(&path))
 }
 
 /// Reads a run from its folder or its `run.json`.
 pub fn read(path: &Path) -> Result<RunRecord, StoreError> {
     let folder = folder_of(path);
     let run_path = if path.is_dir() { folder.join(RUN_FILE) } else { path.to_owned() };
-    // Whole: its parser is several times slower on a stream.
-    let bytes = fs::read(&run_path).map_err(io_at(&run_path))?;
-    let run: RunFile = serde_json::from_slice(&bytes).map_err(|error| {
-        StoreError::Malformed(run_path.clone(), format!("not a run record: {error}"))
-    })?;
     let damaged = |what| StoreError::Damaged(run_path.clone(), what);
-    check_head(&run.head).map_err(damaged)?;
-    let mut record = from_file(run).map_err(damaged)?;
+    let mut record = run_file::read(open_run(&run_path)?, Seconds::beside(folder)).map_err(
+        |unfit| match unfit {
+            Unfit::Malformed(what) => StoreError::Malformed(run_path.clone(), what),
+            Unfit::Damaged(what) => damaged(what),
+        },
+    )?;
     if record.end.is_some() {
         read_log(folder, &mut record)?;
     } else if record.seconds.is_empty() {
@@ -293,29 +243,12 @@ fn folder_of(path: &Path) -> &Path {
     if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) }
 }
 
-fn from_file(file: RunFile) -> Result<RunRecord, String> {
-    let steps = file.head.steps.len();
-    check_size(file.seconds.len(), steps)?;
-    if !file.seconds.is_sorted_by(|a, b| a.second < b.second) {
-        return Err("seconds out of order".to_owned());
+fn open_run(path: &Path) -> Result<File, StoreError> {
+    let file = File::open(path).map_err(io_at(path))?;
+    if file.metadata().is_ok_and(|data| data.is_dir()) {
+        return Err(StoreError::Io(path.to_owned(), io::ErrorKind::IsADirectory.into()));
     }
-    let mut seconds = BTreeMap::new();
-    for second in file.seconds {
-        check_place(second.second, second.steps.len().saturating_sub(1), steps)?;
-        second.steps.iter().try_for_each(check_counts)?;
-        let mut counts = second.steps;
-        counts.resize(steps, StepCounts::default());
-        let times = vec![StepTimes::default(); steps];
-        seconds.insert(second.second, Second { counts, times });
-    }
-    Ok(RunRecord {
-        head: file.head,
-        end: file.end,
-        seconds,
-        generator: file.generator_seconds,
-        target: file.target_seconds,
-        failures: Failures::default(),
-    })
+    Ok(file)
 }
 
 /// A file of a record that has to be there.
@@ -336,11 +269,13 @@ fn read_log(folder: &Path, record: &mut RunRecord) -> Result<(), StoreError> {
     let path = folder.join(LOG_FILE);
     let file = open(&path, "the times of all requests")?;
     let tags = unfinished::tags(record);
-    let torn = unfinished::each_line(file, &tags, |line, step| {
-        let place = unfinished::place(record, line.second, step)?;
-        line.add_to(&mut place.times[step]);
+    let mut gatherer = Gatherer::of(record);
+    let torn = unfinished::each_line(file, &tags, |line| {
+        unfinished::check_room(&gatherer, line.second, line.step)?;
+        gatherer.times(line.second)[line.step].add(line.phase, line.times);
         Ok(())
     });
+    record.seconds = gatherer.finish();
     match torn {
         Ok(None) => Ok(()),
         Ok(Some(what)) | Err(what) => Err(StoreError::Damaged(path, what)),

@@ -13,10 +13,12 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::record::agreement;
-use crate::record::interval::{Second, StepTimes};
-use crate::record::interval_log::{KINDS, LogDecoder, LogLine};
+use crate::record::gatherer::Gatherer;
+use crate::record::interval::StepTimes;
+use crate::record::interval_log::{self, LogReader, Logged};
 use crate::record::journal::{self, Found, Learnt};
 use crate::record::lines;
+use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
 use crate::record::validation::{check_counts, check_place, check_size};
 
@@ -37,32 +39,33 @@ pub(super) struct Journal {
 /// Reads the journal into a record that has a head only.
 pub(super) fn read_journal(source: impl Read, record: &mut RunRecord) -> Result<Journal, String> {
     let steps = record.head.steps.clone();
-    let mut journal = Journal::default();
-    journal::read(source, &steps, |found| {
+    let (mut journal, mut gatherer) = (Journal::default(), Gatherer::of(record));
+    let read = journal::read(source, &steps, |found| {
         match found {
-            Found::Part(part) => journal.add(*part, record)?,
+            Found::Part(part) => journal.add(*part, &mut gatherer)?,
             Found::Generator(second) => record.generator.push(second),
             Found::Target(second) => record.target.push(second),
             Found::Logged(before) => journal.logged = journal.logged.max(before),
         }
         Ok(())
-    })?;
-    Ok(journal)
+    });
+    record.seconds = gatherer.finish();
+    read.map(|()| journal)
 }
 
 impl Journal {
-    fn add(&mut self, part: Learnt, record: &mut RunRecord) -> Result<(), String> {
+    fn add(&mut self, part: Learnt, gatherer: &mut Gatherer) -> Result<(), String> {
         let Learnt { second, step, counts, times } = part;
-        let place = place(record, second, step)?;
+        check_room(gatherer, second, step)?;
         check_counts(&counts)?;
-        place.counts[step].add(&counts);
+        gatherer.counts(second)[step].add(&counts);
         let Some(times) = times else { return Ok(()) };
         self.has_times = true;
         if second < self.logged {
             let left_out = self.left_out.entry((second, step)).or_default();
             add_all(left_out, times.all().map(super::histogram::Sparse::count));
         }
-        place.times[step].add(&times);
+        gatherer.times(second)[step].add_all(&times);
         Ok(())
     }
 
@@ -77,10 +80,10 @@ impl Journal {
         }
         let mut logged = Times::new();
         let tags = tags(record);
-        each_line(source, &tags, |line, step| {
-            let place = logged.entry((line.second, step)).or_default();
-            let count = &mut place[line.kind_index()];
-            *count = count.saturating_add(line.times.count());
+        each_line(source, &tags, |line| {
+            let place = logged.entry((line.second, line.step)).or_default();
+            let count = &mut place[line.phase.index()];
+            *count = count.saturating_add(line.histogram().count());
             Ok(())
         })
         .map_err(Shortened::Log)?;
@@ -90,9 +93,10 @@ impl Journal {
 
     fn check_log(&self, logged: &Times, record: &RunRecord) -> Result<(), String> {
         let insisted = record.seconds.range(..self.logged.saturating_sub(1));
-        for (second, content) in insisted {
-            for (step, times) in content.times.iter().enumerate() {
-                let at = (*second, step);
+        for found in insisted {
+            let second = found.second();
+            for (step, times) in found.unpack().times.iter().enumerate() {
+                let at = (second, step);
                 let mut there = logged.get(&at).copied().unwrap_or_default();
                 add_all(&mut there, self.left_out.get(&at).copied().unwrap_or_default());
                 let known = known(times);
@@ -101,7 +105,9 @@ impl Journal {
                     let name = &record.head.steps[step].name;
                     return Err(format!(
                         "second {second} of step \"{name}\": {} of {} times of the kind \"{}\"",
-                        there[kind], known[kind], KINDS[kind]
+                        there[kind],
+                        known[kind],
+                        Phase::ALL[kind].name()
                     ));
                 }
             }
@@ -129,16 +135,13 @@ fn add_all(sum: &mut [u64; StepTimes::KINDS], other: [u64; StepTimes::KINDS]) {
     }
 }
 
-/// The place of a second in a record, made if it is not there and can be.
-pub(super) fn place(
-    record: &mut RunRecord,
-    second: u32,
-    step: usize,
-) -> Result<&mut Second, String> {
-    let steps = record.head.steps.len();
-    check_place(second, step, steps)?;
-    check_size(record.seconds.len() + 1, steps)?;
-    Ok(record.seconds.entry(second).or_insert_with(|| Second::empty(steps)))
+/// Whether there can be a second and a step, and is room for it.
+pub(super) fn check_room(gatherer: &Gatherer, second: u32, step: usize) -> Result<(), String> {
+    check_place(second, step, gatherer.steps())?;
+    if gatherer.has(second) {
+        return Ok(());
+    }
+    check_size(gatherer.len() + 1, gatherer.steps())
 }
 
 /// The steps of a record by their tags.
@@ -146,62 +149,70 @@ pub(super) fn tags(record: &RunRecord) -> BTreeMap<String, usize> {
     record.head.steps.iter().enumerate().map(|(i, step)| (step.tag.clone(), i)).collect()
 }
 
-/// Calls `add` with each line of an interval log and its step; a half-written last line is
-/// left out, and `Some`.
+/// Calls `add` with each histogram of an interval log; a half-written last line is left out,
+/// and `Some`.
 pub(super) fn each_line(
     source: impl Read,
     tags: &BTreeMap<String, usize>,
-    mut add: impl FnMut(LogLine<'_>, usize) -> Result<(), String>,
+    add: impl FnMut(Logged) -> Result<(), String>,
 ) -> Result<Option<String>, String> {
-    lines::read(source, LogDecoder::default, |line| {
-        let step = tags.get(line.tag).copied().ok_or("a tag of no step")?;
-        add(line, step)
-    })
+    lines::read(source, || LogReader::of(tags), add)
 }
 
 /// The last lines of a log that may be of one part: what a part is written of in one go.
-#[derive(Debug, Default)]
 struct LastPart {
     at: (u32, usize),
-    kind: usize,
+    phase: Phase,
     times: StepTimes,
+}
+
+impl Default for LastPart {
+    fn default() -> Self {
+        LastPart { at: (0, 0), phase: Phase::ALL[0], times: StepTimes::default() }
+    }
 }
 
 /// Reads a log of version 2, in which the last part may lack its counts: then it is left out.
 fn read_old(source: impl Read, record: &mut RunRecord) -> Result<(), String> {
     let tags = tags(record);
-    let mut last = LastPart::default();
-    each_line(source, &tags, |line, step| {
-        let (at, kind) = ((line.second, step), line.kind_index());
-        if at != last.at || kind <= last.kind {
-            add_times(
-                record,
-                &std::mem::replace(&mut last, LastPart { at, ..LastPart::default() }),
-            )?;
+    let (mut last, mut gatherer) = (LastPart::default(), Gatherer::of(record));
+    let read = each_line(source, &tags, |line| {
+        let (at, phase) = ((line.second, line.step), line.phase);
+        if at != last.at || phase <= last.phase {
+            let next = LastPart { at, phase, times: StepTimes::default() };
+            add_times(&mut gatherer, &std::mem::replace(&mut last, next))?;
         }
-        last.kind = kind;
-        line.add_to(&mut last.times);
+        last.phase = phase;
+        interval_log::add(&mut last.times, phase, line.histogram().to_sparse());
         Ok(())
-    })?;
-    let (second, step) = last.at;
-    let has_counts = record.seconds.get(&second).is_some_and(|it| {
-        let mut times = it.times[step].clone();
-        times.add(&last.times);
-        agreement::agrees(record, step, &it.counts[step], &times)
     });
-    if has_counts { add_times(record, &last) } else { Ok(()) }
+    record.seconds = gatherer.finish();
+    read?;
+    let (second, step) = last.at;
+    let has_counts = record.seconds.get(second).is_some_and(|found| {
+        let mut content = found.unpack();
+        content.times[step].add(&last.times);
+        agreement::agrees(record, step, &content.counts[step], &content.times[step])
+    });
+    if !has_counts {
+        return Ok(());
+    }
+    let mut gatherer = Gatherer::of(record);
+    let added = add_times(&mut gatherer, &last);
+    record.seconds = gatherer.finish();
+    added
 }
 
 fn check_journal(logged: &Times, record: &RunRecord) -> Result<(), String> {
     for ((second, step), counts) in logged {
-        let known = record.seconds.get(second).map(|it| known(&it.times[*step]));
+        let known = record.seconds.get(*second).map(|it| known(&it.unpack().times[*step]));
         for (kind, (there, known)) in counts.iter().zip(known.unwrap_or_default()).enumerate() {
             if *there > known {
                 let name = &record.head.steps[*step].name;
                 return Err(format!(
                     "second {second} of step \"{name}\": {known} times of the kind \"{}\", \
                      {there} in intervals.hlog",
-                    KINDS[kind]
+                    Phase::ALL[kind].name()
                 ));
             }
         }
@@ -209,11 +220,12 @@ fn check_journal(logged: &Times, record: &RunRecord) -> Result<(), String> {
     Ok(())
 }
 
-fn add_times(record: &mut RunRecord, part: &LastPart) -> Result<(), String> {
+fn add_times(gatherer: &mut Gatherer, part: &LastPart) -> Result<(), String> {
     let (second, step) = part.at;
     if part.times == StepTimes::default() {
         return Ok(());
     }
-    place(record, second, step)?.times[step].add(&part.times);
+    check_room(gatherer, second, step)?;
+    gatherer.times(second)[step].add_all(&part.times);
     Ok(())
 }

@@ -299,7 +299,7 @@ fn claimed_seconds(record: &RunRecord) -> f64 {
         | EndReason::TargetDied { .. } => end.scheduled.min(planned),
     });
     let last = [
-        record.seconds.keys().next_back().copied(),
+        record.seconds.last(),
         record.generator.iter().map(|second| second.second).max(),
         record.target.iter().map(|second| second.second).max(),
     ];

@@ -67,11 +67,17 @@ fn made(folder: &Path, minute: usize, scale: f64, change: impl Fn(&mut RunRecord
     let place = folder.join(format!("2026-01-01T00-{minute:02}-00Z"));
     fs::create_dir_all(&place).unwrap();
     let mut writer = RunWriter::create(&place, record.head.clone()).unwrap();
-    for (second, content) in &record.seconds {
+    for found in record.seconds.iter() {
+        let content = found.unpack();
         for (step, counts) in content.counts.iter().enumerate() {
             let times = scaled(&content.times[step], scale);
             let counts = counts.clone();
-            writer.append(&[Part { second: *second, step: StepId(step as u16), counts, times }]);
+            writer.append(&[Part {
+                second: found.second(),
+                step: StepId(step as u16),
+                counts,
+                times,
+            }]);
         }
     }
     record.generator.iter().for_each(|second| writer.append_generator(second.clone()));
@@ -159,8 +165,8 @@ fn unfit_runs_are_not_accepted() {
     ends(&["baseline", "accept", text(&killed)], here, 2, &["unfinished", "--force"]);
     // Each of them takes longer than the limit: none is shorter than 10 µs.
     let slow = made(here, 1, 1e6, |record| {
-        record.seconds.values_mut().flat_map(|second| &mut second.counts).for_each(|counts| {
-            counts.slower.fill(counts.planned);
+        record.seconds.edit(.., |_, second| {
+            second.counts.iter_mut().for_each(|counts| counts.slower.fill(counts.planned));
         });
     });
     ends(&["baseline", "accept", text(&slow)], here, 2, &["SLO missed: ", "--force"]);

@@ -8,7 +8,6 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use loadgate::record::interval::StepCounts;
 use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
 use nix::sys::signal::{Signal, kill};
@@ -100,11 +99,11 @@ fn check_record(folder: &Path) -> RunRecord {
 }
 
 fn planned(record: &RunRecord) -> u64 {
-    record.seconds.values().flat_map(|second| &second.counts).map(|counts| counts.planned).sum()
+    record.seconds.iter().flat_map(|second| second.counts()).map(|counts| counts.planned).sum()
 }
 
 fn ended(record: &RunRecord) -> u64 {
-    record.seconds.values().flat_map(|second| &second.counts).map(StepCounts::ended).sum()
+    record.seconds.iter().flat_map(|second| second.counts()).map(|counts| counts.ended()).sum()
 }
 
 #[test]
@@ -193,12 +192,13 @@ fn a_killed_run_can_be_reported_but_for_its_last_second() {
     assert_eq!(record.end, None);
     let began = Duration::from_millis(record.head.started_unix_ms);
     let elapsed = now.checked_sub(began).unwrap().as_secs_f64();
-    let covered = f64::from(record.seconds.keys().last().unwrap() + 1);
+    let covered = f64::from(record.seconds.last().unwrap() + 1);
     // The second under way, and one more for a collector that had to wait for its turn.
     assert!(covered >= elapsed - 2.0, "{covered} s on disk, {elapsed} s gone by");
     // What is there is whole: 200 iterations a second, each of more than one request.
     let first: Vec<u64> = (0..covered as u32 - 1)
-        .map(|second| record.seconds[&second].counts.iter().map(|counts| counts.planned).sum())
+        .map(|second| record.seconds.get(second).unwrap().counts())
+        .map(|counts| counts.iter().map(|counts| counts.planned).sum())
         .collect();
     assert!(first.iter().all(|planned| (200..500).contains(planned)), "{first:?}");
     assert!(run_folder(&file).join("report.html").exists());

@@ -75,13 +75,13 @@ impl Run {
 
     fn counts(&self, step: usize) -> StepCounts {
         let mut sum = StepCounts::default();
-        self.record.seconds.values().for_each(|second| sum.add(&second.counts[step]));
+        self.record.seconds.iter().for_each(|second| sum.add(&second.counts()[step]));
         sum
     }
 
     fn times(&self, step: usize) -> StepTimes {
         let mut sum = StepTimes::default();
-        self.record.seconds.values().for_each(|second| sum.add(&second.times[step]));
+        self.record.seconds.iter().for_each(|second| sum.add(&second.unpack().times[step]));
         sum
     }
 
@@ -93,10 +93,10 @@ impl Run {
 
     /// Requests planned in each second of the schedule.
     fn planned(&self) -> Vec<u64> {
-        let last = *self.record.seconds.keys().last().unwrap();
+        let last = self.record.seconds.last().unwrap();
         let planned = |second| {
-            let found = self.record.seconds.get(&second);
-            found.map_or(0, |second| second.counts.iter().map(|counts| counts.planned).sum())
+            let found = self.record.seconds.get(second);
+            found.map_or(0, |second| second.counts().iter().map(|counts| counts.planned).sum())
         };
         (0..=last).map(planned).collect()
     }
@@ -674,7 +674,7 @@ fn the_victims_of_a_freeze_are_all_counted_in_the_second_in_which_they_were_due(
         let counts = run.all();
         check_only(&counts, 1_800, "# ok");
         within("slower than 500 ms", counts.slower[0] as f64, 135.0, 165.0)?;
-        let in_second = run.record.seconds[&2].counts[0].slower[0];
+        let in_second = run.record.seconds.get(2).unwrap().counts()[0].slower[0];
         within("charged to second 2", in_second as f64, 135.0, 165.0)?;
         // 8.3 % of the requests were slow. A tool that waits for answers sees a handful.
         let times = run.times(0);
@@ -869,9 +869,9 @@ fn the_same_seed_gives_the_same_arrivals_whatever_the_number_of_workers() {
         scenario["limits"] = json!({ "workers": workers });
         let run = Run::of(&scenario);
         assert_eq!(u64::from(run.record.head.environment.workers), u64::from(workers));
-        let planned = run.record.seconds.iter().flat_map(|(second, content)| {
-            let of = |(step, counts): (usize, &StepCounts)| (*second, step, counts.planned);
-            content.counts.iter().enumerate().map(of).collect::<Vec<_>>()
+        let planned = run.record.seconds.iter().flat_map(|found| {
+            let of = |(step, counts): (usize, &StepCounts)| (found.second(), step, counts.planned);
+            found.counts().iter().enumerate().map(of).collect::<Vec<_>>()
         });
         (run.planned(), planned.collect::<Vec<_>>())
     };

@@ -94,7 +94,7 @@ fn tool_json(name: &str, arguments: &[&str]) -> Value {
 /// Our own reader's histograms over the seconds [from, to), by tag.
 fn ours(record: &RunRecord, from: u32, to: u32) -> BTreeMap<String, Sparse> {
     let mut found: BTreeMap<String, Sparse> = BTreeMap::new();
-    for second in record.seconds.range(from..to).map(|(_, second)| second) {
+    for second in record.seconds.range(from..to).map(|found| found.unpack()) {
         for (step, times) in record.head.steps.iter().zip(&second.times) {
             for (kind, part) in kinds(times) {
                 if !part.is_empty() {
@@ -136,7 +136,7 @@ fn same_bucket(what: &str, ours: f64, theirs: &Value) {
 #[test]
 fn the_interval_log_is_read_by_an_independent_implementation() {
     let record = store::read(folder()).expect("our own reader");
-    let last = record.seconds.keys().next_back().expect("seconds") + 1;
+    let last = record.seconds.last().expect("seconds") + 1;
     let (ours, theirs) = (ours(&record, 0, last), theirs(0, last));
     let tags: Vec<&String> = theirs.as_object().expect("tags").keys().collect();
     assert_eq!(tags.len(), ours.len(), "theirs: {tags:?}, ours: {:?}", ours.keys());

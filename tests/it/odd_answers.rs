@@ -33,7 +33,7 @@ fn record(scenario: &Value) -> RunRecord {
 /// How the requests of each step ended: `ok`, or the name of the cause.
 fn endings(record: &RunRecord) -> BTreeMap<String, Vec<&'static str>> {
     let of = |step: usize| {
-        let counts = || record.seconds.values().map(|second| &second.counts[step]);
+        let counts = || record.seconds.iter().map(|second| second.counts()[step].clone());
         let outcomes = Outcome::ALL.into_iter().filter(move |outcome| {
             *outcome == Outcome::Ok && counts().any(|counts| counts.outcome(*outcome) > 0)
         });

@@ -100,7 +100,7 @@ fn a_range_of_seconds_has_the_requests_that_timed_out_long_after_it() {
     assert!(starts(&folder).is_sorted(), "{:?}", starts(&folder));
     let record = store::read(&folder).unwrap();
     for (from, to) in [(0, 1), (0, 4), (2, 5), (0, 8)] {
-        let seconds = record.seconds.range(from..to).map(|(_, second)| &second.counts[0]);
+        let seconds = record.seconds.range(from..to).map(|found| found.counts()[0].clone());
         let due: u64 = seconds.map(|counts| counts.planned).sum();
         let (count, longest) = response(&folder, from, to);
         assert_eq!(count, due, "seconds {from} to {to}");
@@ -123,7 +123,7 @@ fn a_killed_run_has_its_log_in_order_and_the_report_completes_it() {
     assert!(there.is_sorted() && !there.is_empty(), "{there:?}");
     let killed = store::read(&folder).unwrap();
     for second in 0..2 {
-        let counts = &killed.seconds[&second].counts[0];
+        let counts = &killed.seconds.get(second).unwrap().counts()[0];
         assert_eq!(counts.ended(), counts.planned, "also those that timed out");
         assert_eq!(response(&folder, second, second + 1).0, counts.planned, "second {second}");
     }
@@ -132,8 +132,8 @@ fn a_killed_run_has_its_log_in_order_and_the_report_completes_it() {
     let after = starts(&folder);
     assert!(after.is_sorted() && after.last() > there.last(), "{after:?}");
     let record = store::read(&folder).unwrap();
-    let ended = |second: u32| record.seconds[&second].counts[0].ended();
-    let last = *record.seconds.keys().last().unwrap();
+    let ended = |second: u32| record.seconds.get(second).unwrap().counts()[0].ended();
+    let last = record.seconds.last().unwrap();
     for second in [0, 1, last - 1, last] {
         assert_eq!(response(&folder, second, second + 1).0, ended(second), "second {second}");
     }
@@ -160,11 +160,11 @@ fn whenever_a_run_is_killed_at_most_its_last_second_is_lacking() {
         let record = store::read(&folder).unwrap_or_else(|error| panic!("{length:?}: {error}"));
         assert_eq!(record.end, None);
         let elapsed = now.as_secs_f64() - record.head.started_unix_ms as f64 / 1e3;
-        let covered = record.seconds.keys().last().map_or(0.0, |last| f64::from(last + 1));
+        let covered = record.seconds.last().map_or(0.0, |last| f64::from(last + 1));
         // The second under way, and one more for a collector that had to wait for its turn.
         assert!(covered >= elapsed - 2.0, "{covered} s on disk, {elapsed} s gone by");
-        for (second, content) in record.seconds.range(..covered as u32 - u32::from(covered > 0.0)) {
-            let planned = content.counts[0].planned;
+        for found in record.seconds.range(..covered as u32 - u32::from(covered > 0.0)) {
+            let (second, planned) = (found.second(), found.counts()[0].planned);
             assert!((49..=50).contains(&planned), "{planned} in second {second}");
         }
         assert!(starts(&folder).is_sorted());

@@ -158,12 +158,12 @@ impl Outcomes {
     }
 
     fn count(&self, outcome: Outcome) -> u64 {
-        let counts = self.record.seconds.values().flat_map(|second| &second.counts);
+        let counts = self.record.seconds.iter().flat_map(|second| second.counts());
         counts.map(|counts| counts.outcome(outcome)).sum()
     }
 
     fn cause(&self, cause: Cause) -> u64 {
-        let counts = self.record.seconds.values().flat_map(|second| &second.counts);
+        let counts = self.record.seconds.iter().flat_map(|second| second.counts());
         counts.map(|counts| counts.cause(cause)).sum()
     }
 }

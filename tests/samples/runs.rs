@@ -6,8 +6,6 @@ mod failed;
 mod odd;
 mod series;
 
-use std::collections::BTreeMap;
-
 pub(crate) use odd::*;
 
 use crate::analysis::assessment::{
@@ -20,6 +18,7 @@ use crate::record::outcome::Outcome;
 use crate::record::run::{
     End, EndReason, Environment, Head, LimitsHead, LoadHead, RunRecord, StageHead, StepHead,
 };
+use crate::record::seconds::Seconds;
 use crate::report::document::Document;
 use crate::report::subject::run::{RunReport, describe};
 use crate::scenario::load::ArrivalProcess;
@@ -265,7 +264,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             iterations_completed: 4_805,
             faults: Vec::new(),
         }),
-        seconds: BTreeMap::new(),
+        seconds: Seconds::default(),
         generator: Vec::new(),
         target: Vec::new(),
         failures: Failures::default(),

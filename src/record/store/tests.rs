@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::record::histogram::Sparse;
+use crate::record::interval::{Second, StepCounts, StepTimes};
 use crate::record::outcome::Outcome;
 use crate::record::run::{EndReason, StepHead};
 use crate::record::sample_head;
@@ -92,8 +93,8 @@ fn refusal(folder: &Path) -> String {
 fn a_finished_run_is_read_as_it_was_returned() {
     let folder = tempfile::tempdir().unwrap();
     let record = written(folder.path()).finish(end()).unwrap();
-    assert_eq!(record.seconds[&0].counts[0].planned, 2);
-    assert_eq!(record.seconds[&0].times[0].response.count(), 2);
+    assert_eq!(record.seconds.get(0).unwrap().unpack().counts[0].planned, 2);
+    assert_eq!(record.seconds.get(0).unwrap().unpack().times[0].response.count(), 2);
     assert_eq!(read(folder.path()).unwrap(), record);
     assert_eq!(read(&folder.path().join(RUN_FILE)).unwrap(), record);
     assert!(!folder.path().join(JOURNAL_FILE).exists());
@@ -108,9 +109,9 @@ fn a_killed_run_keeps_what_was_written() {
     fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
     let record = read(folder.path()).unwrap();
     assert_eq!(record.end, None);
-    assert_eq!(record.seconds[&0].counts[1].planned, 1);
+    assert_eq!(record.seconds.get(0).unwrap().unpack().counts[1].planned, 1);
     assert_eq!(record.generator.len(), 1);
-    assert!(!record.seconds.contains_key(&1), "the torn line is left out");
+    assert!(record.seconds.get(1).is_none(), "the torn line is left out");
 }
 
 /// A minute in which each second has a request that is answered at once and one that is
@@ -137,7 +138,7 @@ fn the_log_is_in_order_at_every_moment_though_requests_time_out_late() {
     drop(writer);
     let record = read(folder.path()).unwrap();
     assert_eq!(record.seconds.len(), 40);
-    assert_eq!(record.seconds[&29].times[1].response.count(), 1);
+    assert_eq!(record.seconds.get(29).unwrap().unpack().times[1].response.count(), 1);
     let before = fs::read_to_string(folder.path().join(LOG_FILE)).unwrap();
     complete_log(folder.path(), &record).unwrap();
     let after = fs::read_to_string(folder.path().join(LOG_FILE)).unwrap();
@@ -222,8 +223,9 @@ fn wherever_a_file_of_a_killed_run_ends_only_its_last_second_is_lacking() {
             // The log has two seconds less than the journal, and no more is insisted on.
             let least = if name == LOG_FILE { 4 } else { 2 };
             assert!(record.seconds.len() >= least, "{name} cut to {length}");
-            for (second, content) in record.seconds {
-                assert_eq!(content, whole.seconds[&second], "{name} cut to {length}");
+            for found in record.seconds.iter() {
+                let expected = whole.seconds.get(found.second()).unwrap().unpack();
+                assert_eq!(found.unpack(), expected, "{name} cut to {length}");
             }
         }
         assert!(shortest < bytes.len() - 20, "{name}: the last line may be torn");
@@ -285,7 +287,7 @@ fn a_killed_run_of_version_2_is_read_and_its_last_part_may_lack_its_counts() {
     let folder = tempfile::tempdir().unwrap();
     let mut head = head();
     head.version = 2;
-    write_run(folder.path(), &empty(&head, None), Durable::Eventually).unwrap();
+    write_run(folder.path(), &empty(&head, None, Seconds::default()), Durable::Eventually).unwrap();
     let parts = [part(3, 0, 100), part(0, 1, 70), part(3, 0, 90), part(4, 1, 60)];
     let (mut journal, mut log) = (Vec::new(), LogEncoder::header("a", 0));
     let mut encoder = LogEncoder::default();
@@ -297,14 +299,18 @@ fn a_killed_run_of_version_2_is_read_and_its_last_part_may_lack_its_counts() {
     fs::write(&counts, &journal).unwrap();
     fs::write(&lines, &log).unwrap();
     let whole = read(folder.path()).unwrap();
-    assert_eq!(whole.seconds[&3].times[0].response.count(), 2);
+    assert_eq!(whole.seconds.get(3).unwrap().unpack().times[0].response.count(), 2);
     let before = journal[..journal.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
     fs::write(&counts, &journal[..=before]).unwrap();
     let last = log.split_inclusive('\n').rev().take(5).map(str::len).sum::<usize>();
     for more in 0..=last {
         fs::write(&lines, &log[..log.len() - last + more]).unwrap();
         let record = read(folder.path()).unwrap();
-        assert_eq!(record.seconds.keys().collect::<Vec<_>>(), [&0, &3], "{more} bytes of it");
+        assert_eq!(
+            record.seconds.iter().map(|it| it.second()).collect::<Vec<_>>(),
+            [0, 3],
+            "{more} bytes of it"
+        );
     }
     fs::write(&lines, &log[..log.len() - last - 20]).unwrap();
     assert!(refusal(folder.path()).contains("second 3 of step \"a\""), "two parts are lacking");
@@ -471,7 +477,7 @@ fn few_bytes_do_not_claim_much_memory() {
     let mut head = sample_head();
     let step = |number| StepHead { tag: format!("s{number}"), ..head.steps[0].clone() };
     head.steps = (0..60_000).map(step).collect();
-    let mut record = empty(&head, Some(end()));
+    let mut record = empty(&head, Some(end()), Seconds::default());
     record.seconds = (0..100).map(|second| (second, Second::default())).collect();
     write_run(folder.path(), &record, Durable::Eventually).unwrap();
     let told = refusal(folder.path());
