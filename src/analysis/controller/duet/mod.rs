@@ -486,7 +486,7 @@ mod tests {
     fn cold(mut segment: Segment, seconds: u32) -> Segment {
         for run in [&mut segment.baseline, &mut segment.candidate] {
             for second in 0..seconds {
-                run.seconds.remove(&second);
+                run.seconds.remove(second);
             }
             sample_records::add(run, 0..seconds, &[ok(45, 300_000), ok(5, 900_000)]);
         }
