@@ -3,9 +3,10 @@
 time, the time from a ready target to the first request, and the time of a long run's report.
 
     cargo build --release
-    python3 scripts/scale.py [--minutes=10] [--only=NAME] [--update]      (about 12 minutes)
+    python3 scripts/scale.py [--minutes=10] [--hours=1] [--only=NAME] [--update]      (about 12 minutes)
 
-The parts are `connections`, `growth`, `start` and `hour`. Memory is the resident set in the
+The parts are `connections`, `growth`, `start` and `hour`; `--hours` makes the record of the
+last one longer, and tells how much memory its report takes. Memory is the resident set in the
 run's own record. loadgate has one core and what it loads another one.
 """
 import collections
@@ -27,7 +28,9 @@ from measuring import (GENERATOR_CORE, LOADGATE, SERVER_CORE, Nginx, Ran, flag, 
 HOLD, FEW, MANY = 10, 100, 10_000
 GROWTH_RATE, FIRST_MINUTE = 5_000, 60
 STARTS = 20
-STEPS, SECONDS, HOUR = 10, 20, 3_600
+STEPS, SECONDS = 10, 20
+HOURS = int(flag("hours", 1))
+LENGTH = HOURS * 3_600
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
@@ -161,7 +164,7 @@ def start():
 
 
 def hour():
-    """A short run of ten steps, repeated to an hour, and all its reports written again."""
+    """A short run of ten steps, repeated to an hour or more, and all its reports written again."""
     steps = [{"name": f"step {number}", "request": f"GET /?step={number}"} for number in range(STEPS)]
     with Nginx() as server, tempfile.TemporaryDirectory() as folder:
         scenario = {"name": "hour", "target": {"url": server.url.rstrip("/")},
@@ -174,9 +177,12 @@ def hour():
         run = pathlib.Path(folder, "hour", "latest").resolve()
         lengthen(run)
         times = [reported(run) for _ in range(5)]
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"most memory of any process here: {memory:.0f} MiB", file=sys.stderr)
     wall, cpu = (statistics.median(column) for column in zip(*times))
-    return [f"report of an hour of {STEPS} steps, read, judged and written: time and CPU time",
-            f"{wall:.2f} and {cpu:.2f} s", "1 s"]
+    length = "an hour" if HOURS == 1 else f"{HOURS} hours"
+    return [f"report of {length} of {STEPS} steps, read, judged and written: time and CPU time",
+            f"{wall:.2f} and {cpu:.2f} s", "1 s" if HOURS == 1 else "10 s for a day"]
 
 
 def reported(run):
@@ -189,15 +195,15 @@ def reported(run):
 
 
 def lengthen(run):
-    """Makes a record of an hour of one of some seconds."""
+    """Makes a record of some hours of one of some seconds."""
     file, log = run / "run.json", run / "intervals.hlog"
     record = json.loads(file.read_text())
-    offsets = range(0, HOUR, SECONDS)
+    offsets = range(0, LENGTH, SECONDS)
     for series in ("seconds", "generator_seconds", "target_seconds"):
         once = [entry for entry in record[series] if entry["second"] < SECONDS]
         record[series] = [{**entry, "second": entry["second"] + offset} for offset in offsets for entry in once]
-    record["load"]["stages"][0]["seconds"] = HOUR
-    record["end"].update(scheduled=HOUR, seconds=HOUR)
+    record["load"]["stages"][0]["seconds"] = LENGTH
+    record["end"].update(scheduled=LENGTH, seconds=LENGTH)
     file.write_text(json.dumps(record))
     lines = log.read_text().splitlines(keepends=True)
     heads = [line for line in lines if not line.startswith("Tag=")]

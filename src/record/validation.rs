@@ -22,8 +22,7 @@ const MAX_RATE: f64 = 1e12;
 const MAX_COUNT: u64 = 1 << 40;
 /// The most bytes of bodies of one step and second.
 const MAX_BYTES: u64 = 1 << 50;
-/// The most seconds times steps: six weeks of one step, a day of 48, and more than a GB of
-/// memory.
+/// The most seconds times steps that are judged at once: six weeks of one step, a day of 48.
 const MAX_PLACES: usize = 1 << 22;
 /// Outcomes by classes of what they felt of the generator's lag.
 const MAX_FELT: usize = 8 * 256;
