@@ -15,7 +15,7 @@ use crate::cli::folder::Latest;
 use crate::cli::output;
 use crate::experiment::arm::ArmSource;
 use crate::experiment::duet::{Duet, DuetError};
-use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord, GateMetric};
+use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord};
 use crate::report::plain;
 use crate::scenario::model::{HttpAddress, Prepare, Scenario};
 
@@ -42,14 +42,11 @@ pub fn duet(args: &DuetArgs) -> Exit {
         Err(why) => return refused(&why, &[]),
     };
     let looks = args.segments.unwrap_or(SEGMENTS);
-    let mut settings = match settings(&args.gate, looks, &args.course, &scenario) {
+    let mut settings = match settings(&args.gate, looks, &args.course, &scenario, started) {
         Ok(settings) => settings,
         Err(exit) => return exit,
     };
     settings.cpu_tolerance = args.cpu_tolerance.0;
-    if args.gate.metrics.is_none() && started {
-        settings.metrics.push(GateMetric::CpuPerRequest);
-    }
     let course = Course {
         plan: plan.unwrap_or_else(|| describe(&scenario.load, &settings, time.pilot())),
         scenario,

@@ -19,7 +19,7 @@ use crate::experiment::control::Control;
 use crate::experiment::duet::{Duet, DuetError, DuetEvent};
 use crate::experiment::head::{fingerprint, slug};
 use crate::experiment::trial_error::TrialError;
-use crate::record::duet::GateSettings;
+use crate::record::duet::{GateMetric, GateSettings};
 use crate::record::noise as noise_record;
 use crate::scenario::ceiling::{self, Ceiling};
 use crate::scenario::model::{Arm, Scenario};
@@ -53,19 +53,25 @@ fn beyond_reach(scenario: &Scenario) -> Option<String> {
     rate.or_else(|| ceiling::length_refusal(load.length()))
 }
 
-/// What the gate is asked.
+/// What the gate is asked. Where loadgate starts both arms and nobody named metrics, CPU time
+/// per request is one.
 pub(super) fn settings(
     gate: &GateArgs,
     segments: u32,
     course: &CourseArgs,
     scenario: &Scenario,
+    started: bool,
 ) -> Result<GateSettings, Exit> {
-    Ok(GateSettings {
+    let mut settings = GateSettings {
         looks: segments,
         start_noise: start_noise(course, scenario)?,
         seed: scenario.load.seed,
         ..gate.settings()
-    })
+    };
+    if gate.metrics.is_none() && started {
+        settings.metrics.push(GateMetric::CpuPerRequest);
+    }
+    Ok(settings)
 }
 
 /// `σ_p` as given, or as a measurement on this machine has it.

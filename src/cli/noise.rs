@@ -15,7 +15,7 @@ use crate::cli::folder::Latest;
 use crate::cli::output;
 use crate::experiment::arm::ArmSource;
 use crate::experiment::noise::Noise;
-use crate::record::duet::{DuetEnd, GateMetric};
+use crate::record::duet::DuetEnd;
 use crate::record::noise::{self as noise_record, NOISE_FILE, NoiseFile};
 
 /// Runs the command.
@@ -38,10 +38,8 @@ fn course(args: &NoiseArgs) -> Result<Course<'_>, Exit> {
         Exit::Usage
     })?;
     let looks = args.segments.unwrap_or(SEGMENTS);
-    let mut settings = settings(&args.gate, looks, &args.course, &scenario)?;
-    if args.gate.metrics.is_none() && scenario.target.start.is_some() {
-        settings.metrics.push(GateMetric::CpuPerRequest);
-    }
+    let started = scenario.target.start.is_some();
+    let settings = settings(&args.gate, looks, &args.course, &scenario, started)?;
     let one = plan.unwrap_or_else(|| describe(&scenario.load, &settings, time.pilot()));
     Ok(Course {
         plan: format!("{} duets of the target against itself; each {one}", args.duets),

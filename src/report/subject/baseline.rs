@@ -12,6 +12,7 @@ use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
 use crate::report::document::{Block, Document, Fact, Headline, Section};
+use crate::report::subject::past_runs;
 use crate::units::trim_zeros;
 
 /// A baseline with its runs, what they have in common, and what it can see.
@@ -87,15 +88,7 @@ pub fn standing(overview: &Overview) -> String {
 }
 
 fn runs(baseline: &Baseline, overview: &Overview) -> Table {
-    let columns = vec![
-        Column::new(Kind::Words, "started"),
-        Column::number("p50"),
-        Column::number("p95"),
-        Column::number("p99"),
-        Column::number("requests").dropped(1),
-        Column::number("errors").dropped(2),
-        Column::new(Kind::LongWords, "note"),
-    ];
+    let columns = past_runs::columns("note");
     let mut rows: Vec<Row> =
         baseline.runs.iter().zip(&overview.runs).map(|(run, figures)| row(run, figures)).collect();
     let millis = overview.median.map(|ms| Cell::Quantity(Quantity::Millis(ms)));
@@ -108,12 +101,8 @@ fn runs(baseline: &Baseline, overview: &Overview) -> Table {
 }
 
 fn row(run: &AcceptedRun, shown: &RunFigures) -> Row {
-    let mut cells = vec![Cell::text(&run.started)];
-    cells.extend(shown.times.map(|ms| Cell::Quantity(Quantity::Millis(ms))));
-    cells.push(Cell::Quantity(Quantity::Count(run.requests)));
-    cells.push(Cell::Quantity(Quantity::Share(shown.error_rate)));
-    cells.push(run.note.as_ref().map_or(Cell::Blank, Cell::text));
-    Row::new(cells)
+    let note = run.note.as_ref().map_or(Cell::Blank, Cell::text);
+    past_runs::row(&run.started, shown.times, (run.requests, shown.error_rate), note)
 }
 
 fn summary(name: &'static str, values: [Cell; 3]) -> Row {

@@ -4,12 +4,12 @@ use crate::analysis::history::{ChangePoint, FigureTrend, History, PastRun, Stand
 use crate::report::chart::trend;
 use crate::report::document::cell::Cell;
 use crate::report::document::medium::{Medium, Shown};
-use crate::report::document::quantity::Quantity;
-use crate::report::document::table::{Column, Kind, Row, Table};
+use crate::report::document::table::{Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
 use crate::report::document::{Block, Document, Headline, Section};
 use crate::report::figures;
+use crate::report::subject::past_runs;
 
 /// The most runs left out that are named.
 const MOST_NAMED: usize = 10;
@@ -47,27 +47,15 @@ fn headline(history: &History) -> Headline {
 }
 
 fn runs(history: &History) -> Section<'static> {
-    let columns = vec![
-        Column::new(Kind::Words, "started"),
-        Column::number("p50"),
-        Column::number("p95"),
-        Column::number("p99"),
-        Column::number("requests").dropped(1),
-        Column::number("errors").dropped(2),
-        Column::new(Kind::LongWords, "changed"),
-    ];
+    let columns = past_runs::columns("changed");
     let row = |(place, run)| row(run, &changed_at(history, place));
     let rows = history.runs.iter().enumerate().map(row).collect();
     Section::new("Runs").with(Block::Table(Table { of: "runs", columns, rows }))
 }
 
 fn row(run: &PastRun, changed: &str) -> Row {
-    let mut cells = vec![Cell::text(&run.started)];
-    cells.extend(run.times.map(|ms| Cell::Quantity(Quantity::Millis(ms))));
-    cells.push(Cell::Quantity(Quantity::Count(run.requests)));
-    cells.push(Cell::Quantity(Quantity::Share(run.error_rate)));
-    cells.push(if changed.is_empty() { Cell::Blank } else { Cell::text(changed) });
-    Row::new(cells)
+    let changed = if changed.is_empty() { Cell::Blank } else { Cell::text(changed) };
+    past_runs::row(&run.started, run.times, (run.requests, run.error_rate), changed)
 }
 
 /// `p50 ×1.21, p95 ×1.18`.

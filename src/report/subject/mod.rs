@@ -13,4 +13,5 @@ mod judgement;
 mod metrics;
 pub mod noise;
 mod objectives;
+mod past_runs;
 pub mod run;

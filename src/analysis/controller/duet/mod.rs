@@ -519,6 +519,17 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_beginning_that_only_the_candidate_has_is_judged() {
+        let mut duet = Controller::new(asked(within(180)));
+        duet.started(FirstStart { took: S(10), ..NO_START });
+        let first = spec(&duet);
+        let baseline = segment(&first, 0.3, USUAL).baseline;
+        let measured = Segment { baseline, ..cold(segment(&first, 0.3, USUAL), 20) };
+        assert_eq!(duet.measured(measured, S(45)), Kept::Counted);
+        assert_eq!(duet.record().file.warmup_seconds, 5);
+    }
+
+    #[test]
     fn a_warm_up_that_is_asked_for_or_too_long_for_the_time_is_kept() {
         for (time, asked_for) in [(180, Some(S(5))), (90, None)] {
             let Course::Within(course) = within(time) else { unreachable!() };

@@ -2,14 +2,14 @@
 //!
 //! Processes that have just started compile, connect and fill caches while requests queue up
 //! behind them. Where others use the machine that takes much longer than a usual warm-up, and the
-//! backlog of it would be most of what is judged. Both arms are looked at as one, so the answer
-//! does not depend on which of them is worse.
+//! backlog of it would be most of what is judged.
 //!
-//! A second is *slow* when the median of both arms' requests is more than twice what it is in the
-//! last seconds. The beginning lasts as long as at least half of the seconds up to there are
-//! slow; a single slow second later does not lengthen it.
+//! A second is *slow* when the medians of both arms are more than twice what they are in the last
+//! seconds, each arm's by its own. A beginning that only the candidate has is its own doing: it is
+//! not taken away from what is judged. The beginning lasts as long as at least half of the seconds
+//! up to there are slow; a single slow second later does not lengthen it.
 
-use crate::analysis::comparison::Paired;
+use crate::analysis::comparison::{Pair, Paired};
 use crate::analysis::stats::median;
 
 /// A second is slow beyond so many times the usual median.
@@ -19,15 +19,16 @@ const LAST: usize = 5;
 /// A beginning that takes more than this part of all seconds has no end that could be seen.
 const WITHIN: f64 = 0.9;
 
-/// Seconds from the start of the load until both arms had settled; `None` where the seconds are
-/// too few, or they had not by the end.
+/// Seconds from the start of the load until one of the arms had settled; `None` where the seconds
+/// are too few, or neither had by the end.
 pub(super) fn settled_after(measured: &Paired) -> Option<u32> {
-    let medians: Vec<f64> = measured.segments.iter().flatten().filter_map(slower_median).collect();
-    let usual = median(medians.get(medians.len().checked_sub(LAST)?..)?)?;
-    let mut slow = 0;
-    let mut settled = 0;
-    for (at, found) in medians.iter().enumerate() {
-        if *found > SLOW * usual {
+    let medians: Vec<[f64; 2]> = measured.segments.iter().flatten().filter_map(medians).collect();
+    let last = medians.get(medians.len().checked_sub(LAST)?..)?;
+    let usual = |arm: usize| median(&last.iter().map(|both| both[arm]).collect::<Vec<_>>());
+    let usual = [usual(0)?, usual(1)?];
+    let (mut slow, mut settled) = (0, 0);
+    for (at, both) in medians.iter().enumerate() {
+        if both.iter().zip(usual).all(|(found, usual)| *found > SLOW * usual) {
             slow += 1;
             if 2 * slow > at {
                 settled = at + 1;
@@ -37,17 +38,15 @@ pub(super) fn settled_after(measured: &Paired) -> Option<u32> {
     (settled as f64 <= WITHIN * medians.len() as f64).then_some(settled as u32)
 }
 
-/// Of the slower arm, so that exchanging the arms changes nothing.
-fn slower_median(pair: &crate::analysis::comparison::Pair) -> Option<f64> {
-    let [baseline, candidate] =
-        [&pair.baseline, &pair.candidate].map(|arm| arm.response.quantile(0.5));
-    baseline.into_iter().chain(candidate).reduce(f64::max)
+/// Of the baseline and the candidate, in a second in which both have any.
+fn medians(pair: &Pair) -> Option<[f64; 2]> {
+    Some([pair.baseline.response.quantile(0.5)?, pair.candidate.response.quantile(0.5)?])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::comparison::{ArmSecond, Pair};
+    use crate::analysis::comparison::ArmSecond;
     use crate::record::histogram::Sparse;
 
     #[track_caller]
@@ -66,7 +65,10 @@ mod tests {
             settled_after(&Paired { segments, ..Paired::default() })
         };
         assert_eq!(of(|ms| ms, |ms| ms), expected, "{millis:?}");
-        assert_eq!(of(|ms| ms, |_| 1), of(|_| 1, |ms| ms), "the arms are alike: {millis:?}");
+        assert_eq!(of(|ms| ms, |ms| 3 * ms), expected, "each by its own: {millis:?}");
+        let alone = expected.map(|_| 0);
+        assert_eq!(of(|_| 1, |ms| ms), alone, "the candidate's alone: {millis:?}");
+        assert_eq!(of(|ms| ms, |_| 1), alone, "the baseline's alone: {millis:?}");
     }
 
     #[test]
