@@ -23,6 +23,7 @@ use crate::analysis::reasons::of_gate;
 use crate::analysis::series;
 use crate::analysis::unanswered;
 use crate::analysis::verdict::{self, Ground};
+use crate::analysis::what_next::what_next;
 use crate::analysis::wording;
 use crate::record::duet::{DuetEnd, DuetRecord, GateMetric};
 use crate::record::run::{RunRecord, StepHead};
@@ -55,16 +56,19 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
     let verdict = decided(duet, &candidate, &findings, ruling);
     let reasons = reasons(duet, &candidate, &findings, &metrics, verdict);
     findings.extend(candidate.findings.iter().cloned());
+    let steps = steps(&arms, &gate::steps_see(&measured, settings, looks.len()));
+    let judged = looks.last().map_or(0, |look| look.seconds);
     Some(Comparison {
         verdict,
         ruling,
         reasons,
+        what_next: what_next(verdict, &metrics, &steps, &findings, judged),
         limits_of_knowledge: limits(&metrics, &duet.file.forecast),
         findings,
         method: duet.file.method,
         settings: settings.clone(),
         dropped: duet.file.dropped.clone(),
-        steps: steps(&arms, &gate::steps_see(&measured, settings, looks.len())),
+        steps,
         looks,
         over_time: over_time(&measured, &metrics),
         curves: curves(&arms),

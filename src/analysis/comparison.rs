@@ -204,6 +204,9 @@ pub struct Comparison {
     pub ruling: Ruling,
     /// Why, most important first; one sentence each.
     pub reasons: Vec<String>,
+    /// What to do about it, as a sentence; `None` after a pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what_next: Option<String>,
     /// What the comparison cannot say, one sentence each.
     pub limits_of_knowledge: Vec<String>,
     /// Doubts and warnings.

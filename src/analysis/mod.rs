@@ -56,6 +56,7 @@ pub mod summary;
 pub mod tail;
 pub mod unanswered;
 pub mod verdict;
+pub mod what_next;
 pub mod window;
 pub mod wording;
 pub mod worked;

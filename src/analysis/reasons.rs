@@ -116,13 +116,13 @@ fn of_ratio(metric: &MetricResult, tolerance: f64) -> String {
             None => format!("{name} could not be compared: too few requests"),
         };
     };
-    let [value, low, high] = [found.value, found.low, found.high].map(|it| format!("{it:.3}"));
-    let accepted = format!("{:.3} is accepted", 1.0 + tolerance);
+    let [value, low, high] = [found.value, found.low, found.high].map(wording::change);
+    let accepted = format!("{} is accepted", wording::change(1.0 + tolerance));
     match metric.ruling {
         Ruling::Regressed => {
-            format!("{name} regressed: ratio {value}, at least {low}; {accepted}{note}")
+            format!("{name} regressed: {value}, at least {low}; {accepted}{note}")
         }
-        Ruling::Improved => format!("{name} improved: ratio {value}, at most {high}"),
+        Ruling::Improved => format!("{name} improved: {value}, at most {high}"),
         Ruling::Pass => {
             format!("{name} is not worse than accepted: {value}, at most {high}; {accepted}")
         }

@@ -31,6 +31,7 @@ pub fn compare(
         verdict: verdict::decide(verdict::of_compared(&candidate, ruling)),
         ruling,
         reasons: reasons(&judgement, &candidate),
+        what_next: None,
         limits_of_knowledge: judgement.limits_of_knowledge,
         findings: candidate.findings.clone(),
         method: Method::Stored,

@@ -24,6 +24,11 @@ pub fn percent(share: f64) -> String {
     format!("{} %", trim_zeros(percent, digits))
 }
 
+/// A ratio as the change that it is: `+12.9 %`.
+pub fn change(ratio: f64) -> String {
+    format!("{:+.1} %", (ratio - 1.0) * 100.0)
+}
+
 /// A time in milliseconds with three digits that matter. From a second on it is in seconds,
 /// as in the tables that stand beside the sentence.
 pub fn millis(value: f64) -> String {

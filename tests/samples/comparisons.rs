@@ -6,6 +6,7 @@ use crate::analysis::comparison::{
     ArmCurves, Comparison, Estimate, Look, LookMetric, MetricResult, RatioSeries, Rule, Ruling,
     StepChange,
 };
+use crate::analysis::what_next::what_next;
 use crate::record::duet::{
     ArmHead, Dropped, DuetEnd, DuetFile, GateMetric, GateSettings, Method, SegmentHead, VERSION,
 };
@@ -229,6 +230,7 @@ fn comparison(verdict: Verdict, ruling: Ruling, metrics: Vec<MetricResult>) -> C
         verdict,
         ruling,
         reasons: vec![],
+        what_next: None,
         limits_of_knowledge: vec![
             "a change that appears only after minutes is not in segments of 60 s".to_owned(),
         ],
@@ -246,7 +248,10 @@ fn comparison(verdict: Verdict, ruling: Ruling, metrics: Vec<MetricResult>) -> C
     }
 }
 
-fn owned(comparison: Comparison, exit_code: u8) -> OwnedComparison {
+fn owned(mut comparison: Comparison, exit_code: u8) -> OwnedComparison {
+    let judged = comparison.looks.last().map_or(0, |look| look.seconds);
+    let Comparison { verdict, metrics, steps, findings, .. } = &comparison;
+    comparison.what_next = what_next(*verdict, metrics, steps, findings, judged);
     OwnedComparison {
         comparison,
         duet: Some(duet()),

@@ -58,6 +58,8 @@ pub struct Headline {
     pub extent_shown: Shown,
     /// What is said, in a sentence.
     pub answer: Option<Text>,
+    /// What to do about it, in a sentence.
+    pub to_do: Option<Text>,
     /// Why; each in as many lines as it has.
     pub reasons: Vec<Vec<Text>>,
 }

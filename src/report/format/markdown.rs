@@ -43,6 +43,9 @@ fn heading(headline: &Headline) -> String {
     if let Some(answer) = &headline.answer {
         let _ = write!(out, "\n**{}**\n", text(answer));
     }
+    if let Some(to_do) = &headline.to_do {
+        let _ = write!(out, "\n→ {}\n", text(to_do));
+    }
     if headline.extent_shown.on(COMMENT) && !headline.extent.is_empty() {
         let extent: Vec<String> = headline.extent.iter().map(text).collect();
         let _ = write!(out, "\n{}.\n", extent.join(", "));

@@ -49,6 +49,7 @@ mod tests {
                 extent: vec![text.into()],
                 extent_shown: Shown::Everywhere,
                 answer: Some(text.into()),
+                to_do: None,
                 reasons: vec![vec![text.into()]],
             },
             facts: vec![Fact::new("where", text)],

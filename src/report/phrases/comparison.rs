@@ -105,7 +105,7 @@ fn statement(metric: GateMetric, ruling: Ruling, settings: &GateSettings) -> Str
         Ruling::Regressed => format!("{worse} by more than {limit}"),
         Ruling::Improved => format!("{better} by more than {limit}"),
         Ruling::Pass => format!("not {worse} by more than {limit}"),
-        Ruling::Inconclusive => format!("undecided against {limit}"),
+        Ruling::Inconclusive => format!("undecided: {worse} by more than {limit}, or not"),
     }
 }
 

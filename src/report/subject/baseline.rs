@@ -44,6 +44,7 @@ fn headline(baseline: &Baseline, overview: &Overview) -> Headline {
         extent: vec![format!("updated {}", baseline.updated).into()],
         extent_shown: Shown::Everywhere,
         answer: Some(standing(overview).into()),
+        to_do: None,
         reasons: Vec::new(),
     }
 }

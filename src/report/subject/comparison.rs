@@ -70,6 +70,7 @@ fn headline(report: &ComparisonReport) -> Headline {
     let extent = phrases::extent(comparison);
     Headline {
         answer: Some(phrases::answer(comparison).into()),
+        to_do: comparison.what_next.as_deref().map(Text::from),
         extent: vec![format!("{candidate} against {baseline}: {extent}").into()],
         extent_shown: ON_PAGES,
         ..judgement::headline(comparison.verdict, report.scenario, &comparison.reasons)

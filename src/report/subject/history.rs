@@ -42,6 +42,7 @@ fn headline(history: &History) -> Headline {
         extent: vec![format!("{} runs, oldest first", history.runs.len()).into()],
         extent_shown: Shown::Everywhere,
         answer: None,
+        to_do: None,
         reasons: Vec::new(),
     }
 }

@@ -17,6 +17,7 @@ pub(super) fn headline(verdict: Verdict, scenario: &str, reasons: &[String]) -> 
         extent: Vec::new(),
         extent_shown: Shown::Everywhere,
         answer: None,
+        to_do: None,
         reasons: reasons.iter().map(|reason| Text::lines(reason)).collect(),
     }
 }

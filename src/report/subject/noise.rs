@@ -68,6 +68,7 @@ fn headline(noise: &NoiseFile) -> Headline {
         extent: Vec::new(),
         extent_shown: Shown::Everywhere,
         answer: Some(answer(noise).into()),
+        to_do: None,
         reasons: noise.invalid.iter().map(|why| Text::lines(why)).collect(),
     }
 }

@@ -86,6 +86,7 @@ fn banner(document: &Document) -> Markup {
                 (title(headline))
             }
             @if let Some(answer) = &headline.answer { p { strong { (answer) } } }
+            @if let Some(to_do) = &headline.to_do { p { "→ " (to_do) } }
             p { (extent.join(", ")) }
             @if !headline.reasons.is_empty() {
                 ul { @for lines in &headline.reasons { li { (parts::joined(lines)) } } }

@@ -59,6 +59,8 @@ fn headline(headline: &Headline, screen: Screen) -> String {
     };
     out +=
         &headline.answer.iter().map(|it| screen.paragraph("  ", it.as_str())).collect::<String>();
+    out +=
+        &headline.to_do.iter().map(|it| screen.paragraph("  → ", it.as_str())).collect::<String>();
     out + &headline.reasons.iter().map(|it| reason(it, screen)).collect::<String>()
 }
 
