@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the load generators that scripts/cost.py, scripts/truth.py and scripts/gate.py
-# compare with, and servers to load:
+# compare with, servers to load, and a linter of workflows:
 #   bash scripts/install-tools.sh [FOLDER]        (default: target/tools)
-# nginx, wrk, h2load, hey by apt; oha by cargo, autocannon by npm, and k6, vegeta and
-# nats-server by go, all of these into FOLDER.
+# nginx, wrk, h2load, hey by apt; oha by cargo, autocannon by npm, and k6, vegeta,
+# nats-server and actionlint by go, all of these into FOLDER.
 # What is there already is left alone. What could not be installed is named at the end;
 # the scripts then do without it.
 set -uo pipefail
@@ -50,6 +50,7 @@ by_npm autocannon
 by_cargo oha
 by_go k6 go.k6.io/k6/v2@latest go.k6.io/k6@latest
 by_go vegeta github.com/tsenart/vegeta/v12@latest
+by_go actionlint github.com/rhysd/actionlint/cmd/actionlint@latest
 by_go nats-server github.com/nats-io/nats-server/v2@latest
 
 for tool in "${missing[@]}"; do echo "not installed: $tool" >&2; done

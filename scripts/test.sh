@@ -42,6 +42,9 @@ if [ -s "$skipped" ]; then
   cat "$skipped"
 fi
 
+echo "== the action for GitHub, and the workflows"
+LOADGATE_BIN="${CARGO_TARGET_DIR:-target}/debug/loadgate" node --test action/test/action.test.mjs tests/js/yaml.test.mjs
+
 echo "== the npm package"
 npm test --prefix npm
 
