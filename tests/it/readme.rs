@@ -6,6 +6,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use clap::Parser;
+use loadgate::cli::args::Cli;
+
 use super::support;
 
 /// Commands that are not run here, and what runs them instead.
@@ -39,6 +42,10 @@ fn guides() -> Vec<Guide> {
         "docs/baselines.md",
         "docs/duets.md",
         "docs/noise.md",
+        "docs/ci.md",
+        "docs/coming-from.md",
+        "docs/fastify.md",
+        "docs/troubleshooting.md",
         "docs/architecture.md",
         "docs/measurements.md",
         "docs/vocabulary.md",
@@ -156,6 +163,95 @@ fn every_command_runs() {
     assert!(count >= 8, "only {count} blocks were found");
     let page = place.path().join("reports/quickstart/latest/report.html");
     assert!(page.exists(), "the README says that it is written");
+}
+
+/// What is shown and cannot be run here stands in blocks of `sh not-run`, and is at least a command
+/// that loadgate understands.
+#[test]
+fn commands_of_blocks_that_are_not_run_are_understood() {
+    let mut count = 0;
+    for guide in guides() {
+        let lines: Vec<String> = blocks(&guide.text, "sh not-run")
+            .iter()
+            .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        for line in lines {
+            let words: Vec<&str> =
+                line.split_whitespace().skip_while(|word| *word != "loadgate").collect();
+            if let Err(wrong) = Cli::try_parse_from(&words) {
+                panic!("{}: {line}\n{wrong}", guide.path);
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 1, "no such block is left");
+}
+
+/// The words of a message without what differs from case to case, the longest run of them.
+fn steady_part(message: &str) -> String {
+    let changes = |c: char| matches!(c, '"' | ':' | ',' | '(' | ')' | '`' | '/') || c.is_ascii_digit();
+    let parts = message.split("...").flat_map(|part| part.split(changes));
+    parts.map(str::trim).max_by_key(|part| part.len()).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn every_message_that_is_explained_exists() {
+    let mut sources = String::new();
+    let mut folders = vec![support::root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => sources.push_str(&fs::read_to_string(path).expect("a source")),
+            }
+        }
+    }
+    // Long texts go on in the next line of the source.
+    let sources = sources.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>().join(" ");
+    let sources = sources.replace("\\\"", "\"");
+    let page = fs::read_to_string(support::root().join("docs/troubleshooting.md")).expect("the page");
+    let tables = page.split("| message | cause").skip(1);
+    let rows = tables.flat_map(|table| table.lines().skip(2).take_while(|line| line.starts_with("| ")));
+    let mut count = 0;
+    for message in rows.filter_map(|row| row.strip_prefix("| `")?.split("` |").next()) {
+        let part = steady_part(message);
+        assert!(part.len() >= 8 && sources.contains(&part), "no message has \"{part}\": {message}");
+        count += 1;
+    }
+    assert!(count >= 15, "{count}");
+}
+
+/// The server of docs/fastify.md, as it stands there, is measured with all that the page promises.
+#[test]
+fn the_server_of_the_fastify_page_shows_what_it_should() {
+    let modules = support::root().join("examples/fastify-orders/node_modules");
+    assert!(modules.is_dir(), "run: npm ci --prefix examples/fastify-orders");
+    let page = fs::read_to_string(support::root().join("docs/fastify.md")).expect("the page");
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| fs::write(place.path().join(name), text).expect("a file");
+    symlink(modules, place.path().join("node_modules")).expect("a link");
+    write("package.json", "{ \"type\": \"module\" }");
+    write("server.js", &blocks(&page, "js")[0]);
+    let mut scenario: serde_json::Value = serde_json::from_str(&blocks(&page, "json")[0]).expect("JSON");
+    scenario["target"]["cwd"] = ".".into();
+    scenario["load"]["stages"] = serde_json::json!([{ "for": "3s", "rate": "50/s" }]);
+    write("api.json", &scenario.to_string());
+    let output = support::loadgate()
+        .args(["run", "api.json", "-q", "--inconclusive", "pass"])
+        .current_dir(place.path())
+        .env("PORT", support::free_port().to_string())
+        .output()
+        .expect("the binary starts");
+    let said = format!("{}{}", support::stdout(&output), support::stderr(&output));
+    let summary = support::summary(&support::latest(&place.path().join("reports"), "api"));
+    let seen = &summary["saturation"];
+    assert_eq!(summary["whole_run"]["statuses"][0][0].as_u64(), Some(200), "{said}");
+    assert!(seen["event_loop_series"].as_str().is_some_and(|name| name.ends_with("_max_seconds")));
+    for (name, value) in [("pool_in_use", 1.0), ("pool_waiting", 0.0)] {
+        assert_eq!(seen[name]["max"].as_f64(), Some(value), "{name}: {seen:#}");
+    }
+    assert!(seen["target_cpu"]["mean"].as_f64().is_some(), "{seen:#}");
 }
 
 #[test]
