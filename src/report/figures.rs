@@ -13,6 +13,11 @@ pub(super) fn count(number: u64) -> String {
     group_digits(&number.to_string())
 }
 
+/// `1 run`, `12 runs`.
+pub(super) fn counted(number: usize, one: &str) -> String {
+    format!("{} {one}{}", count(number as u64), if number == 1 { "" } else { "s" })
+}
+
 /// Decimals that leave three significant figures in front of a unit.
 fn decimals(value: f64) -> usize {
     match value {

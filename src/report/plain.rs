@@ -11,14 +11,66 @@ const NOTHING: &str = "(empty)";
 
 /// One line without control, formatting or undefined characters; never empty.
 pub(crate) fn line(text: &str) -> String {
-    let visible: String = text.chars().filter_map(visible).collect();
-    let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = kept(text).split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() { NOTHING.to_owned() } else { line }
 }
 
 /// One line without what [`line`] leaves out, with its blanks as they are.
 pub(super) fn kept(text: &str) -> String {
-    text.chars().filter_map(visible).collect()
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if joins(out.chars().next_back(), c, rest.peek().copied()) {
+            out.push(c);
+        } else {
+            out.extend(visible(c));
+        }
+    }
+    out
+}
+
+/// Whether it makes one picture of its neighbours, as in a family of four: a joiner between two
+/// pictures, or a selector after one. Anywhere else they are as invisible as the rest.
+fn joins(before: Option<char>, c: char, after: Option<char>) -> bool {
+    let follows_picture = before.is_some_and(|it| is_picture(it) || it == SELECTOR);
+    match c {
+        JOINER => follows_picture && after.is_some_and(is_picture),
+        SELECTOR => before.is_some_and(is_picture),
+        _ => false,
+    }
+}
+
+const JOINER: char = '\u{200d}';
+const SELECTOR: char = '\u{fe0f}';
+
+fn is_picture(c: char) -> bool {
+    matches!(u32::from(c), 0x2190..=0x2BFF | 0x1F000..=0x1FAFF)
+}
+
+/// What is seen as one letter: a character with its marks, or pictures that are joined.
+fn letters(text: &str) -> Vec<&str> {
+    let mut starts = Vec::new();
+    let mut before = None;
+    for (place, c) in text.char_indices() {
+        let is_tone = matches!(u32::from(c), 0x1F3FB..=0x1F3FF) && before.is_some_and(is_picture);
+        let goes_on = before == Some(JOINER) || is_tone || c.width() == Some(0);
+        if !goes_on || starts.is_empty() {
+            starts.push(place);
+        }
+        before = Some(c);
+    }
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts.iter().zip(ends).map(|(&from, to)| &text[from..to]).collect()
+}
+
+/// As many letters as fit into so many columns.
+fn taken<'a>(letters: impl Iterator<Item = &'a str>, columns: usize) -> Vec<&'a str> {
+    let mut used = 0;
+    let fits = |letter: &&str| {
+        used += letter.width();
+        used <= columns
+    };
+    letters.take_while(fits).collect()
 }
 
 /// The lines of a text, each made plain; those without anything to see are left out, but
@@ -56,16 +108,25 @@ pub(super) fn fitted(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
-    let mut kept = String::new();
-    let mut used = 1;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > columns {
-            break;
-        }
-        kept.push(c);
-    }
+    let kept = taken(letters(text).into_iter(), columns.saturating_sub(1)).concat();
     format!("{}…", kept.trim_end())
+}
+
+/// Below so many columns the beginning says more than the two ends.
+const TWO_ENDS: usize = 12;
+
+/// A name, shortened to so many columns in its middle: names that begin alike mostly end in
+/// what tells them apart.
+pub(super) fn shortened(name: &str, columns: usize) -> String {
+    if width(name) <= columns || columns < TWO_ENDS {
+        return fitted(name, columns);
+    }
+    let all = letters(name);
+    let end = (columns - 1) / 2;
+    let start = taken(all.iter().copied(), columns - 1 - end).concat();
+    let mut end = taken(all.iter().rev().copied(), end);
+    end.reverse();
+    format!("{}…{}", start.trim_end(), end.concat().trim_start())
 }
 
 /// The text in lines of at most so many columns; words longer than a line are cut.
@@ -104,12 +165,12 @@ fn words(text: &str) -> Vec<String> {
 /// A word in pieces of at most so many columns.
 fn pieces(word: &str, columns: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];
-    for c in word.chars() {
+    for letter in letters(word) {
         let piece = pieces.last_mut().expect("there is always a piece");
-        if width(piece) + c.width().unwrap_or(0) > columns {
-            pieces.push(c.to_string());
+        if width(piece) + width(letter) > columns {
+            pieces.push(letter.to_owned());
         } else {
-            piece.push(c);
+            piece.push_str(letter);
         }
     }
     pieces
@@ -132,6 +193,28 @@ mod tests {
         check("user\u{202e}gpj.exe", "usergpj.exe");
         check("\u{0}\u{fffe}\u{9f}", "(empty)");
         check("  Bestellungen ä 注文  ", "Bestellungen ä 注文");
+        check("a\u{200d}b\u{fe0f} \u{200d}👩 👩\u{200d} x", "ab 👩 👩 x");
+    }
+
+    #[test]
+    fn a_family_stays_whole() {
+        let family = "👩\u{200d}👩\u{200d}👧\u{200d}👦";
+        check(family, family);
+        check("❤\u{fe0f}\u{200d}🔥 👩🏽\u{200d}🚀", "❤\u{fe0f}\u{200d}🔥 👩🏽\u{200d}🚀");
+        assert_eq!(width(family), 2);
+        assert_eq!(fitted(&format!("{family} orders"), 4), format!("{family}…"));
+        assert_eq!(
+            wrapped(&format!("abcdefg{family}{family}"), 8),
+            ["abcdefg".to_owned(), format!("{family}{family}")]
+        );
+    }
+
+    #[test]
+    fn names_are_shortened_in_their_middle() {
+        assert_eq!(shortened("list the orders of a customer", 15), "list th…ustomer");
+        assert_eq!(shortened("list orders", 20), "list orders");
+        assert_eq!(shortened("list orders", 6), "list…");
+        assert_eq!(width(&shortened("注文一覧を見る人の注文", 15)), 14);
     }
 
     #[test]
@@ -154,6 +237,7 @@ mod tests {
         fn any_text_fits(text in crate::report::samples::runs::hostile(), columns in 8_usize..60) {
             let text = line(&text);
             prop_assert!(width(&fitted(&text, columns)) <= columns);
+            prop_assert!(width(&shortened(&text, columns)) <= columns);
             for part in wrapped(&text, columns) {
                 prop_assert!(width(&part) <= columns, "{part:?}");
             }

@@ -312,6 +312,7 @@ fn the_page_opens_in_a_browser_without_a_word_of_complaint() {
         assert_eq!(view["title"], json!("SLO MISSED: files <&> \"quoted\""), "{name}");
         assert_eq!(view["overflow"], json!(0), "{name}: the page is wider than the window");
         assert_eq!(view["tooWide"], json!([]), "{name}: cut off");
+        assert_eq!(view["barriers"], json!([]), "{name}: axe-core");
         let charts = view["charts"].as_array().expect("charts");
         assert_eq!(charts.len(), 6, "{name}: one of the two widths of each chart is shown");
         for chart in charts {
@@ -344,6 +345,7 @@ fn the_browser_would_complain() {
         assert!(view["overflow"].as_i64().is_some_and(|pixels| pixels > 500), "{view}");
         assert!(!view["tooWide"].as_array().expect("a list").is_empty(), "{view}");
         assert_eq!(view["charts"][0]["alternative"], "");
+        assert!(view["barriers"].to_string().contains("image-alt"), "{view}");
     }
 }
 

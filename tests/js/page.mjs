@@ -2,9 +2,10 @@
 // node page.mjs FILE [PICTURE.png]. CHROME_BIN names the browser.
 //
 // In each width and colour scheme: what the console said, what was requested beside the
-// page itself, how much wider than the window the page is, and what is cut off.
+// page itself, how much wider than the window the page is, what is cut off, and what axe-core finds.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -21,6 +22,8 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
+/** Run in the page by the debugger, which the page's own policy does not forbid. */
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
 const [file, picture] = process.argv.slice(2);
 const address = pathToFileURL(path.resolve(file)).href;
 const profile = mkdtempSync(path.join(tmpdir(), 'loadgate-page-'));
@@ -53,8 +56,11 @@ async function look(view) {
   await page.emulateMedia({ colorScheme: view.colorScheme });
   await page.goto(address, { waitUntil: 'load', timeout: 60_000 });
   const seen = await page.evaluate(examine);
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const barriers = violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
   await page.close();
-  return { ...view, said, requested, ...seen };
+  return { ...view, said, requested, ...seen, barriers };
 }
 
 /** Runs in the page. */

@@ -100,13 +100,18 @@ impl Axis {
             .collect();
         let from = steps.iter().rev().find(|step| **step <= least).copied().unwrap_or(1e-4);
         let to = steps.iter().find(|step| **step >= largest).copied().unwrap_or(largest);
-        let shown = steps.iter().filter(|step| (from..=to).contains(step));
-        let every = if shown.clone().count() > most { 3 } else { 1 };
-        let labelled =
-            |value: f64| every == 1 || (value.log10() - value.log10().round()).abs() < 1e-6;
-        let ticks = shown
-            .filter(|value| labelled(**value))
-            .map(|&value| Tick { value, text: figures::short_millis(value) });
+        let shown = || steps.iter().copied().filter(|step| (from..=to).contains(step));
+        let digit =
+            |value: f64| (value / 10_f64.powf((value.log10() + 1e-6).floor())).round() as u8;
+        let with = |digits: &[u8]| -> Vec<f64> {
+            shown().filter(|value| digits.contains(&digit(*value))).collect()
+        };
+        let sets: [&[u8]; 3] = [&[1, 2, 5], &[1, 5], &[1]];
+        let fitting = sets.iter().map(|digits| with(digits)).find(|ticks| ticks.len() <= most);
+        let ticks = fitting
+            .unwrap_or_else(|| with(&[1]))
+            .into_iter()
+            .map(|value| Tick { value, text: figures::short_millis(value) });
         let title = format!("{title} (log scale)");
         Axis { scale: Scale::Log, from, to, title, ticks: ticks.collect() }
     }
@@ -305,6 +310,12 @@ mod tests {
     fn an_outlier_makes_the_scale_logarithmic() {
         let axis = Axis::millis("response time", [11.0, 14.0, 48_000.0], 6);
         assert_eq!(texts(&axis), ["10 ms", "100 ms", "1 s", "10 s"]);
+        let axis = Axis::millis("response time", [2.5, 40.0, 500.0], 6);
+        assert_eq!(texts(&axis), ["5 ms", "10 ms", "50 ms", "100 ms", "500 ms"]);
+        for (least, largest) in [(1.1, 14.0), (4.9, 99.0), (0.9, 101.0), (30.0, 700.0)] {
+            let axis = Axis::millis("response time", [least, largest], 6);
+            assert!(axis.ticks.len() > 2, "{:?}", texts(&axis));
+        }
         let axis = Axis::millis("response time", [11.0, 14.0, 119.0], 6);
         assert_eq!(texts(&axis), ["0", "20", "40", "60", "80", "100", "120"]);
         let axis = Axis::millis("response time", [0.2, 0.4], 6);

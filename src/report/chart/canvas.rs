@@ -78,7 +78,7 @@ impl Lettering {
     /// The text, shortened to a width in pixels.
     pub(in crate::report) fn fitted(self, text: &str, width: i32) -> String {
         let letter = f64::from(self.width("x"));
-        plain::fitted(text, (f64::from(width) / letter).floor().max(2.0) as usize)
+        plain::shortened(text, (f64::from(width) / letter).floor().max(2.0) as usize)
     }
 }
 

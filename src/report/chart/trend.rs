@@ -100,7 +100,10 @@ fn write_name(canvas: &Canvas, name: &str, at: (i32, i32)) {
 }
 
 fn description(history: &History) -> String {
-    let mut text = format!("p50, p95 and p99 of {} runs, oldest first.", history.runs.len());
+    let mut text = format!(
+        "p50, p95 and p99 of {}, oldest first.",
+        figures::counted(history.runs.len(), "run")
+    );
     for figure in &history.figures {
         if let Some(level) = figure.trend.levels.last().copied().flatten() {
             let _ = write!(text, " {} ends at {}.", figure.name, figures::millis(level));

@@ -42,14 +42,21 @@ fn properties(document: &Document) -> Vec<Property> {
 }
 
 fn case(case: &Case, exit_code: Option<u8>) -> TestCase {
-    let mut written = TestCase::new(case.name.as_str(), status(&case.result, exit_code));
+    let printed = case.printed.iter().map(Text::as_str).collect::<Vec<_>>().join("\n");
+    let mut status = status(&case.result, exit_code);
+    // What most servers show of a failure is its text, not its attributes.
+    if let CaseResult::Failed(_, why) | CaseResult::Error(_, why) | CaseResult::Undecided(why) =
+        &case.result
+    {
+        status.set_description(format!("{}\n{printed}", why.as_str()).trim_end().to_owned());
+    }
+    let mut written = TestCase::new(case.name.as_str(), status);
     written.set_classname(case.group.as_str());
     if let Some(seconds) = case.seconds {
         written.set_time(duration(seconds));
     }
     if !case.printed.is_empty() {
-        let printed: Vec<&str> = case.printed.iter().map(Text::as_str).collect();
-        written.set_system_out(printed.join("\n"));
+        written.set_system_out(printed);
     }
     written
 }
@@ -98,6 +105,10 @@ mod tests {
             .map(|node| (node.tag_name().name(), node.attribute("type").unwrap_or_default()))
             .find(|(name, _)| *name != "system-out");
         assert_eq!(found, element, "{text}");
+        for failure in document.descendants().filter(|node| node.has_tag_name("failure")) {
+            let (message, text) = (failure.attribute("message"), failure.text());
+            assert!(text.zip(message).is_some_and(|(text, message)| text.starts_with(message)));
+        }
     }
 
     #[test]

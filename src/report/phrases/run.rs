@@ -62,8 +62,11 @@ pub(in crate::report) fn phases(record: &RunRecord, total: &Summary) -> Option<S
         format!("first byte p50 {p50}, p99 {p99} after sending")
     });
     let connect = total.connect.map(|times| {
-        let [p99, count] = [figures::millis(times.p99), figures::count(times.count)];
-        format!("connecting p99 {p99} for the {count} requests that had to")
+        let (p99, requests) = (figures::millis(times.p99), times.count as usize);
+        format!(
+            "connecting p99 {p99} for the {} that had to",
+            figures::counted(requests, "request")
+        )
     });
     let lookup = record.head.lookup_ms;
     let lookup = lookup.map(|millis| format!("name look-up {}", figures::millis(millis)));

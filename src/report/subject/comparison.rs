@@ -51,7 +51,7 @@ pub fn describe<'a>(report: &ComparisonReport<'a>) -> Document<'a> {
             Section::new("Charts").with_shown(charts, ON_PAGES),
             looks(comparison),
             steps(comparison),
-            objectives::section(candidate),
+            Section { titled: Shown::Everywhere, ..objectives::section(candidate) },
             failures::section(&candidate.failures, false),
             judgement::findings(&comparison.findings),
             judgement::unknowns(&comparison.limits_of_knowledge),
@@ -178,7 +178,6 @@ fn steps(comparison: &Comparison) -> Section<'static> {
                 as much longer as stands under \u{201c}sees from\u{201d} would have been called \
                 regressed.";
     let section = Section::new("Steps by change (they watch)")
-        .untitled_in_comments()
         .with(Block::Table(table))
         .with_shown(Block::Note(note.into()), ON_PAGES);
     match changed.saturating_sub(MOST_STEPS) {

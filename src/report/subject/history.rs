@@ -39,7 +39,9 @@ fn headline(history: &History) -> Headline {
         verdict: "history",
         tone: Tone::Neutral,
         scenario: Text::from(&history.scenario),
-        extent: vec![format!("{} runs, oldest first", history.runs.len()).into()],
+        extent: vec![
+            format!("{}, oldest first", figures::counted(history.runs.len(), "run")).into(),
+        ],
         extent_shown: Shown::Everywhere,
         answer: None,
         to_do: None,

@@ -16,7 +16,7 @@ use crate::report::subject::judgement;
 
 /// A table of all metrics.
 pub(super) fn section(comparison: &Comparison) -> Section<'static> {
-    let section = Section::new("Candidate ÷ baseline").untitled_in_comments();
+    let section = Section::new("Candidate ÷ baseline");
     let section = if comparison.metrics.is_empty() {
         let none = Block::Note("No metric was compared.".into());
         section.with_shown(none, Shown::Only(Medium::Page))

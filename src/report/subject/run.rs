@@ -43,6 +43,7 @@ pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
     sections.extend([
         charts(assessment),
         steps(assessment),
+        slowest_first(assessment),
         outcomes(&assessment.total),
         failures::section(&assessment.failures, report.has_log),
         saturation(assessment),
@@ -78,7 +79,37 @@ fn charts(assessment: &Assessment) -> Section<'_> {
 
 /// Response time of each step, and of all requests.
 fn steps(assessment: &Assessment) -> Section<'static> {
-    let columns = vec![
+    let total = step(&assessment.total).total();
+    let rows = assessment.steps.iter().map(step).chain([total]).collect();
+    let number = assessment.steps.len();
+    let note = "Response time counts from the moment a request should have been sent. Requests \
+                without a full answer count at their time limit; answered failures are not in it.";
+    Section::new("Steps, by response time")
+        .folded(figures::counted(number, "step"))
+        .with(Block::Table(Table { of: "steps", columns: step_columns(), rows }))
+        .with_shown(Block::Note(note.into()), ON_PAGES)
+}
+
+/// From so many steps on they can be seen in another order as well.
+const MANY_STEPS: usize = 8;
+
+/// The same steps by p95, for a page that has many of them; one without any times comes first.
+fn slowest_first(assessment: &Assessment) -> Section<'static> {
+    let mut steps: Vec<&Summary> = assessment.steps.iter().collect();
+    if steps.len() < MANY_STEPS {
+        return Section::new("");
+    }
+    let p95 = |step: &Summary| step.response.as_ref().map_or(f64::INFINITY, |times| times.p95);
+    steps.sort_by(|a, b| p95(b).total_cmp(&p95(a)));
+    let rows = steps.into_iter().map(step).collect();
+    let table = Table { of: "steps, the slowest first", columns: step_columns(), rows };
+    let section = Section::new("").folded("The slowest steps first, by p95");
+    Section { titled: Shown::NotOn(Medium::Page), ..section }
+        .with_shown(Block::Table(table), ON_PAGES)
+}
+
+fn step_columns() -> Vec<Column> {
+    vec![
         Column::new(Kind::Name, "step"),
         Column::number("requests"),
         Column::number("rate").dropped(1),
@@ -90,16 +121,7 @@ fn steps(assessment: &Assessment) -> Section<'static> {
         Column::number("p99.9").on_pages(),
         Column::number("max").dropped(2),
         Column::number("errors"),
-    ];
-    let total = step(&assessment.total).total();
-    let rows = assessment.steps.iter().map(step).chain([total]).collect();
-    let number = assessment.steps.len();
-    let note = "Response time counts from the moment a request should have been sent. Requests \
-                without a full answer count at their time limit; answered failures are not in it.";
-    Section::new("Steps, by response time")
-        .folded(format!("{number} step{}", if number == 1 { "" } else { "s" }))
-        .with(Block::Table(Table { of: "steps", columns, rows }))
-        .with_shown(Block::Note(note.into()), ON_PAGES)
+    ]
 }
 
 fn step(step: &Summary) -> Row {

@@ -1,7 +1,9 @@
 //! What a chart shows, in words and figures, for those who cannot see it.
 
+use std::fmt::Write as _;
+
 use super::{Chart, limits, saturation};
-use crate::analysis::assessment::{Assessment, Summary, Times};
+use crate::analysis::assessment::{Assessment, SloStatus, Summary, Times};
 use crate::report::figures;
 use crate::report::phrases::run as phrases;
 
@@ -21,7 +23,7 @@ pub(super) fn text(assessment: &Assessment, chart: Chart) -> String {
         Chart::Steps => steps(assessment),
     };
     let more = match chart {
-        Chart::ResponseOverTime => beside(assessment).to_owned(),
+        Chart::ResponseOverTime => format!("{}{}", beside(assessment), crossings(assessment)),
         Chart::Saturation => saturation::caption(&assessment.timeline),
         Chart::ByPercentile | Chart::Rate | Chart::Outcomes | Chart::Steps => String::new(),
     };
@@ -35,6 +37,53 @@ fn beside(assessment: &Assessment) -> &'static str {
     } else {
         " Beside them the limits of the objectives."
     }
+}
+
+/// Where single stretches are above the limit of an objective that is met: said, because it
+/// looks like a contradiction.
+fn crossings(assessment: &Assessment) -> String {
+    let timeline = &assessment.timeline;
+    let window = assessment.window.from..assessment.window.to;
+    let series = [(0.95, &timeline.p95), (0.99, &timeline.p99)];
+    let mut said = String::new();
+    for limit in limits::of_all(assessment) {
+        let same = |(share, _): &&(f64, _)| (share - limit.share).abs() < 1e-9;
+        let Some((_, values)) = series.iter().find(same) else { continue };
+        let judged: Vec<f64> = (timeline.starts.iter().zip(values.iter()))
+            .filter(|(start, _)| window.contains(start))
+            .filter_map(|(_, value)| *value)
+            .collect();
+        let above = judged.iter().filter(|value| **value > limit.millis).count();
+        if above == 0 || !is_met(assessment, limit.share, limit.millis) {
+            continue;
+        }
+        let quantile = figures::quantile(limit.share);
+        let _ = write!(
+            said,
+            " {quantile} was above its limit in {} of {}; the objective is about all requests \
+             together, and is met.",
+            figures::count(above as u64),
+            stretches(judged.len(), timeline.bin_seconds),
+        );
+    }
+    said
+}
+
+fn stretches(number: usize, seconds: u32) -> String {
+    match seconds {
+        1 => figures::counted(number, "second"),
+        more => format!("{number} stretches of {more} s"),
+    }
+}
+
+fn is_met(assessment: &Assessment, share: f64, millis: f64) -> bool {
+    let quantile = figures::quantile(share);
+    assessment.slos.iter().any(|slo| {
+        slo.step.is_none()
+            && slo.status == SloStatus::Met
+            && (slo.limit - millis).abs() < 1e-9
+            && slo.text.split_whitespace().next() == Some(quantile.as_str())
+    })
 }
 
 fn times(start: &str, times: Option<&Times>) -> String {

@@ -79,6 +79,9 @@ fn banner(document: &Document) -> Markup {
     let extent = extent.filter(|_| headline.extent_shown.on(PAGE));
     let code = document.exit_code.map(|code| format!("exit code {code}"));
     let extent: Vec<String> = extent.chain(code).collect();
+    // What even a comment has room for: what was measured, and when.
+    let brief = document.facts_on(Medium::Comment);
+    let brief: Vec<String> = brief.map(|it| format!("{}: {}", it.name, it.text)).collect();
     html! {
         header class={ "banner " (class) } {
             h1 {
@@ -88,6 +91,7 @@ fn banner(document: &Document) -> Markup {
             @if let Some(answer) = &headline.answer { p { strong { (answer) } } }
             @if let Some(to_do) = &headline.to_do { p { "→ " (to_do) } }
             p { (extent.join(", ")) }
+            @if brief.len() > 0 { p.brief { (brief.join(" · ")) } }
             @if !headline.reasons.is_empty() {
                 ul { @for lines in &headline.reasons { li { (parts::joined(lines)) } } }
             }
@@ -106,12 +110,19 @@ fn in_order<'a>(document: &'a Document<'_>) -> Vec<&'a Section<'a>> {
     others
 }
 
+/// What has no title here and can be folded away is.
 fn written(section: &Section) -> Markup {
-    html! {
-        section {
-            @if section.titled.on(PAGE) { h2 { (section.title) } }
-            @for block in section.on(PAGE) { (parts::block(block)) }
-        }
+    let blocks = html! { @for block in section.on(PAGE) { (parts::block(block)) } };
+    match &section.folded {
+        Some(summary) if !section.titled.on(PAGE) => html! {
+            details { summary { (summary) } (blocks) }
+        },
+        Some(_) | None => html! {
+            section {
+                @if section.titled.on(PAGE) { h2 { (section.title) } }
+                (blocks)
+            }
+        },
     }
 }
 

@@ -136,7 +136,7 @@ impl Layout {
     fn line(&self, row: &[Field], shown: &[usize], widths: &[usize], screen: Screen) -> String {
         let mut line = " ".repeat(INDENT - GAP);
         for &column in shown {
-            let text = plain::fitted(&row[column].text, widths[column]);
+            let text = plain::shortened(&row[column].text, widths[column]);
             let blank = " ".repeat(widths[column] - plain::width(&text));
             let painted = screen.paint(&text, row[column].paint);
             line += &" ".repeat(GAP);
