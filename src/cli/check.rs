@@ -14,7 +14,7 @@ use crate::scenario::load::{ArrivalProcess, Stage};
 use crate::scenario::model::{Action, Address, Flow, Scenario, StepId};
 use crate::scenario::read;
 use crate::scenario::slo::{Metric, Scope, Slo};
-use crate::units::{Quantile, Ratio, format_duration};
+use crate::units::{Quantile, Ratio, format_duration, group_digits};
 
 /// With fewer expected walks of a flow, one run in a hundred may have none.
 const FEW_WALKS: f64 = 5.0;
@@ -64,16 +64,21 @@ fn load(scenario: &Scenario) -> String {
     );
     for (number, stage) in load.stages.iter().enumerate() {
         let (length, what) = (format_duration(stage.length), describe_stage(stage));
-        let arrivals = stage.area();
+        let arrivals = whole(stage.area());
         add(
             &mut text,
             format_args!(
-                "  stage {}  {length:>8}  {what:<28} about {arrivals:.0} iterations\n",
+                "  stage {}  {length:>8}  {what:<28} about {arrivals} iterations\n",
                 number + 1
             ),
         );
     }
     text
+}
+
+/// `13,125`.
+fn whole(number: f64) -> String {
+    group_digits(&format!("{number:.0}"))
 }
 
 fn add(text: &mut String, line: fmt::Arguments<'_>) {
@@ -106,14 +111,14 @@ fn all_requests(scenario: &Scenario) -> f64 {
 fn steps(scenario: &Scenario) -> String {
     let judged = judged(scenario);
     let mut text = format!(
-        "\nRequests expected in the judged {} from second {} on, about {:.0}\n",
+        "\nRequests expected in the judged {} from second {} on, about {}\n",
         format_duration(Duration::from_secs_f64(judged.seconds)),
         judged.from,
-        all_requests(scenario)
+        whole(all_requests(scenario))
     );
     for (index, step) in scenario.steps.iter().enumerate() {
         let requests = match expected_requests(scenario, StepId(index as u16)) {
-            Some(requests) => format!("{requests:.0}"),
+            Some(requests) => whole(requests),
             None => "once per user".to_owned(),
         };
         add(&mut text, format_args!("  {:<28} {requests:>14}  {}\n", step.name, step.label));
@@ -186,10 +191,16 @@ fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
     }
     let n = requests as u64;
     match plan::most_bad_to_certify(n, slo.allowed) {
-        Some(bad) => format!("met with at most {bad} {} of {n}", bad_ones(slo)),
+        Some(bad) => format!(
+            "met with at most {} {} of {}",
+            group_digits(&bad.to_string()),
+            bad_ones(slo),
+            group_digits(&n.to_string())
+        ),
         None => format!(
-            "inconclusive: {n} requests, at least {} are needed for {}",
-            plan::needed_without_bad(slo.allowed),
+            "inconclusive: {} requests, at least {} are needed for {}",
+            group_digits(&n.to_string()),
+            group_digits(&plan::needed_without_bad(slo.allowed).to_string()),
             Ratio(slo.allowed)
         ),
     }

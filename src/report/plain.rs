@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(shortened("list the orders of a customer", 15), "list th…ustomer");
         assert_eq!(shortened("list orders", 20), "list orders");
         assert_eq!(shortened("list orders", 6), "list…");
-        assert_eq!(width(&shortened("注文一覧を見る人の注文", 15)), 14);
+        assert_eq!(width(&shortened("注文一覧を見る人の注文", 15)), 13);
     }
 
     #[test]

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 
 use super::Width;
 use super::canvas::{Align, Canvas, Lettering};
-use super::ink::Ink;
+use super::hatch;
+use super::ink::{Hatch, Ink};
 
 /// What stands for a series in the legend.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::report) enum Sign {
     Line(Ink, u32),
     Area(Ink),
+    Hatched(Ink, Hatch),
     Dot(Ink),
     Diamond(Ink),
     Square(Ink),
@@ -76,6 +78,11 @@ fn sign(canvas: &Canvas, sign: Sign, (x, y): (i32, i32)) {
     match sign {
         Sign::Line(ink, width) => canvas.line(vec![(x, y), (x + SIGN, y)], ink, width),
         Sign::Area(ink) => canvas.rect((x + 6, y - 6), (x + SIGN, y + 6), ink),
+        Sign::Hatched(ink, hatch) => {
+            let corners = ((x + 6, y - 6), (x + SIGN, y + 6));
+            canvas.rect(corners.0, corners.1, ink);
+            hatch::draw(canvas, &[corners], hatch);
+        }
         Sign::Dot(ink) => canvas.dot(middle, 5, ink),
         Sign::Diamond(ink) => canvas.diamond(middle, 6, ink),
         Sign::Square(ink) => {

@@ -1,4 +1,4 @@
-//! Which colour and which dash each thing in a chart has, in light and dark.
+//! Which colour, which dash and which hatch each thing in a chart has, in light and dark.
 //!
 //! Plotters knows neither themes nor dashes, so it draws with placeholder colours that
 //! name an [`Ink`], and [`themed`] replaces them in the finished SVG. Series colours
@@ -121,6 +121,27 @@ impl Dash {
             Dash::Short => Some("5 3"),
             Dash::Dots => Some("2 3"),
             Dash::Mixed => Some("9 3 2 3"),
+        }
+    }
+}
+
+/// Which thin lines lie over an area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::report) enum Hatch {
+    Plain,
+    Upright,
+    Level,
+    Both,
+}
+
+impl Hatch {
+    /// Outcomes that share a hatch differ in lightness, in light and in dark surroundings.
+    pub(in crate::report) fn of(outcome: Outcome) -> Hatch {
+        match outcome {
+            Outcome::Ok | Outcome::ClientError | Outcome::TransportError => Hatch::Plain,
+            Outcome::Rejected | Outcome::Unsent => Hatch::Upright,
+            Outcome::ServerError | Outcome::CheckFailed => Hatch::Level,
+            Outcome::Timeout => Hatch::Both,
         }
     }
 }
@@ -286,6 +307,10 @@ mod tests {
         Outcome::ALL.windows(2).for_each(|pair| apart(pair[0], pair[1]));
         let failed = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Ok);
         failed.for_each(|outcome| apart(Outcome::Ok, outcome));
+        for (place, a) in Outcome::ALL.into_iter().enumerate() {
+            let hatched = |b: &Outcome| Hatch::of(a) == Hatch::of(*b);
+            Outcome::ALL.into_iter().skip(place + 1).filter(hatched).for_each(|b| apart(a, b));
+        }
     }
 
     #[test]

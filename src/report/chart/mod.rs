@@ -12,6 +12,7 @@ mod canvas;
 mod checks;
 pub(super) mod comparison;
 mod curves;
+mod hatch;
 mod header;
 mod ink;
 mod panel;

@@ -8,8 +8,9 @@ use crate::record::outcome::Outcome;
 use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::{Point, drawn};
+use crate::report::chart::hatch::{self, Column};
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::ink::{Hatch, Ink};
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
 
 const HEIGHT: i32 = 190;
@@ -77,7 +78,7 @@ fn stacks(occurred: Vec<Outcome>) -> Vec<Stack> {
 
 fn header(assessment: &Assessment, occurred: &[Outcome], width: Width) -> Header {
     let areas = occurred.iter().map(|outcome| Key {
-        sign: Sign::Area(Ink::outcome(*outcome)),
+        sign: Sign::Hatched(Ink::outcome(*outcome), Hatch::of(*outcome)),
         text: outcome.name().into(),
     });
     let mut keys: Vec<Key> = areas.collect();
@@ -104,9 +105,11 @@ fn draw_stack(panel: &Panel, timeline: &Timeline, outcomes: &[Outcome]) {
         let above: Vec<f64> =
             bins.map(|(bin, below)| below + rate(timeline, *outcome, bin)).collect();
         let lower = edge(panel, timeline, &below);
-        let mut outline = edge(panel, timeline, &above);
-        outline.extend(lower.iter().rev());
+        let upper = edge(panel, timeline, &above);
+        let columns = columns(&upper, &lower);
+        let outline = upper.into_iter().chain(lower.iter().rev().copied()).collect();
         panel.canvas.area(outline, Ink::outcome(*outcome), 1.0);
+        hatch::draw(panel.canvas, &columns, Hatch::of(*outcome));
         if timeline.starts.len() <= PARTED_BINS {
             panel.canvas.line(lower, Ink::BACKGROUND, 1);
         }
@@ -115,6 +118,12 @@ fn draw_stack(panel: &Panel, timeline: &Timeline, outcomes: &[Outcome]) {
     if outcomes.is_empty() {
         panel.message("no requests");
     }
+}
+
+/// What lies between two edges, bin by bin.
+fn columns(upper: &[Point], lower: &[Point]) -> Vec<Column> {
+    let ends = upper.chunks_exact(2).zip(lower.chunks_exact(2));
+    ends.map(|(upper, lower)| (upper[0], lower[1])).collect()
 }
 
 /// The upper edge of an area: a level stretch for each bin.

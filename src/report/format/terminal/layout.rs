@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn the_flexible_column_gives_way_first_and_then_a_column_goes() {
         check(90, &format!("  {}        12  1.00 ms", "a".repeat(60)));
-        check(50, &format!("  {}…        12  1.00 ms", "a".repeat(28)));
-        check(30, &format!("  {}…        12", "a".repeat(17)));
+        check(50, &format!("  {0}…{0}        12  1.00 ms", "a".repeat(14)));
+        check(30, &format!("  {}…{}        12", "a".repeat(9), "a".repeat(8)));
     }
 }
