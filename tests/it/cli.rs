@@ -224,8 +224,8 @@ fn check_counts_only_what_will_be_judged() {
         [{"request": "GET /products"}]}], "load": {"stages": [{"for": "20s", "rate": "100/s"}]}}"#;
     fs::write(&file, text).expect("it can be written");
     let plan = prints(&["check", file.to_str().expect("a plain path")]);
-    assert!(plan.contains("judged 15s from second 5 on, about 1500\n"), "{plan}");
-    assert!(plan.contains("of 1500\n"), "{plan}");
+    assert!(plan.contains("judged 15s from second 5 on, about 1,500\n"), "{plan}");
+    assert!(plan.contains("of 1,500\n"), "{plan}");
 }
 
 #[test]

@@ -204,9 +204,10 @@ fn every_message_that_is_explained_exists() {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => sources.push_str(&fs::read_to_string(path).expect("a source")),
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                sources.push_str(&fs::read_to_string(path).expect("a source"));
             }
         }
     }

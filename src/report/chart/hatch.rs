@@ -18,14 +18,18 @@ pub(in crate::report) fn draw(canvas: &Canvas, columns: &[Column], hatch: Hatch)
     let line = |from, to| canvas.line(vec![from, to], Ink::BACKGROUND, 1);
     if matches!(hatch, Hatch::Upright | Hatch::Both) {
         for &((left, top), (right, bottom)) in columns.iter().filter(|it| it.0.1 < it.1.1) {
-            lines(left, right).for_each(|x| line((x, top), (x, bottom)));
+            for x in lines(left, right) {
+                line((x, top), (x, bottom));
+            }
         }
     }
     if matches!(hatch, Hatch::Level | Hatch::Both) {
         let top = columns.iter().map(|it| it.0.1).min().unwrap_or(0);
         let bottom = columns.iter().map(|it| it.1.1).max().unwrap_or(0);
         for y in lines(top, bottom) {
-            stretches(columns, y).into_iter().for_each(|(from, to)| line((from, y), (to, y)));
+            for (from, to) in stretches(columns, y) {
+                line((from, y), (to, y));
+            }
         }
     }
 }

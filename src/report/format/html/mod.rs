@@ -91,7 +91,7 @@ fn banner(document: &Document) -> Markup {
             @if let Some(answer) = &headline.answer { p { strong { (answer) } } }
             @if let Some(to_do) = &headline.to_do { p { "→ " (to_do) } }
             p { (extent.join(", ")) }
-            @if brief.len() > 0 { p.brief { (brief.join(" · ")) } }
+            @if !brief.is_empty() { p.brief { (brief.join(" · ")) } }
             @if !headline.reasons.is_empty() {
                 ul { @for lines in &headline.reasons { li { (parts::joined(lines)) } } }
             }
