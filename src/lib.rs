@@ -41,6 +41,7 @@
 //! | [`analysis`] | record → assessment; pure |
 //! | [`experiment`] | a trial, or a duet of two arms: target and engine brought together |
 //! | [`report`] | (record, analysis) → a document for each subject → terminal, Markdown, `JUnit`, HTML; JSON, SVG |
+//! | [`init`] | a Node project → a first scenario, and what belongs beside it |
 //! | [`demo`] | an API in this process, so that the first command needs nothing |
 //! | [`cli`] | arguments, environment, progress, printing, exit codes |
 //!
@@ -95,6 +96,7 @@ pub mod demo;
 pub mod engine;
 pub mod experiment;
 pub mod http1;
+pub mod init;
 pub mod record;
 pub mod report;
 pub mod scenario;

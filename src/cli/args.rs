@@ -12,6 +12,7 @@ use crate::cli::args_baseline::{
 };
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
 use crate::cli::args_gate::GateArgs;
+use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
 use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
 use crate::cli::exit;
@@ -48,6 +49,9 @@ pub enum Command {
     /// Validate a scenario and print what a run of it would do and could certify
     #[command(after_help = "Examples:\n  loadgate check scenarios/orders.json")]
     Check(CheckArgs),
+    /// Write a first scenario for a Node project, and what belongs beside it
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(InitArgs),
     /// Judge and render a stored run again, also one that was killed
     #[command(
         after_help = "Examples:\n  loadgate report reports/orders/latest\n  loadgate report reports/orders/latest --json | jq .verdict"

@@ -5,6 +5,7 @@ pub mod args;
 pub mod args_baseline;
 pub mod args_duet;
 pub mod args_gate;
+pub mod args_init;
 pub mod args_noise;
 pub mod args_shared;
 pub mod baseline;
@@ -17,6 +18,9 @@ mod duet_time;
 pub mod exit;
 pub mod folder;
 pub mod history;
+mod init;
+mod init_ask;
+mod init_told;
 pub mod interrupt;
 pub mod noise;
 pub mod output;
@@ -49,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Duet(args) => duet::duet(&args),
         Command::Noise(args) => noise::noise(&args),
         Command::Check(args) => check::check(&args),
+        Command::Init(args) => init::init(&args),
         Command::Report(args) => report(&args),
         Command::Baseline { command } => baseline::baseline(&command),
         Command::Compare(args) => comparison::compare(&args),

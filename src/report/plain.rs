@@ -130,7 +130,7 @@ pub(super) fn shortened(name: &str, columns: usize) -> String {
 }
 
 /// The text in lines of at most so many columns; words longer than a line are cut.
-pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
     let mut lines = vec![String::new()];
     for word in words(text).iter().flat_map(|word| pieces(word, columns)) {

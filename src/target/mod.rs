@@ -13,7 +13,7 @@
 pub mod checkout;
 mod cleaner;
 pub mod clocks;
-mod fetch;
+pub(crate) mod fetch;
 pub mod git;
 pub mod host;
 pub mod leash;

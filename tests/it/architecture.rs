@@ -21,6 +21,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("schedule", &["scenario", "units"]),
     ("engine", &["http1", "schedule", "record", "scenario", "units"]),
     ("target", &["http1", "record", "scenario", "units"]),
+    ("init", &["target", "scenario", "units"]),
     ("analysis", &["record", "scenario", "units"]),
     // `demo` because a trial starts its target, and the demo is one.
     (
@@ -34,6 +35,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "experiment",
             "report",
             "analysis",
+            "init",
             "engine",
             "target",
             "demo",
@@ -49,7 +51,7 @@ const MODULES: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str], &str)] = &[
     (
         "tokio",
-        &["engine/", "target/", "experiment/", "demo.rs", "cli/interrupt.rs"],
+        &["engine/", "target/", "experiment/", "init/probe.rs", "demo.rs", "cli/interrupt.rs"],
         "one runtime per thread that waits for sockets, timers or signals",
     ),
     ("hyper", &["target/fetch.rs", "demo.rs"], "the demo's HTTP/1.1, and the names of statuses"),
@@ -101,7 +103,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "serde_json",
-        &["scenario/", "record/", "engine/", "report/format/json/", "demo.rs"],
+        &["scenario/", "record/", "engine/", "report/format/json/", "init/", "demo.rs"],
         "files, JSON bodies and values extracted from responses",
     ),
     (
@@ -117,7 +119,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         ],
         "types that are files have a schema",
     ),
-    ("jsonc_parser", &["scenario/document.rs"], "mistakes with line and column"),
+    (
+        "jsonc_parser",
+        &["scenario/document.rs", "init/package_json.rs"],
+        "mistakes with line and column; a file that keeps its form when it is changed",
+    ),
     ("strsim", &["scenario/problems.rs"], "the nearest valid name"),
     ("url", &["scenario/"], "the target's address is checked once"),
     ("serde_json_path", &["scenario/"], "paths are parsed when the scenario is read"),
