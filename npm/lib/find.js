@@ -1,6 +1,6 @@
-// Owns where the loadgate binary is looked for: LOADGATE_BIN, then a built
-// checkout of loadgate around this package or around the current directory, then
-// PATH. The first that has it wins.
+// Owns where the loadgate binary is looked for: LOADGATE_BIN, then the package for
+// this platform, then a built checkout of loadgate around this package or around the
+// current directory, then PATH. The first that has it wins.
 
 'use strict';
 
@@ -11,21 +11,49 @@ const EXE = process.platform === 'win32' ? 'loadgate.exe' : 'loadgate';
 const PROFILES = ['release', 'debug'];
 const WRAPPER = path.join('bin', 'loadgate.js');
 const HEAD_BYTES = 4096;
+const PLATFORM = `${process.platform}-${process.arch}`;
+/** Those that have a package with a binary, @loadgate/<platform>. */
+const PACKAGED = ['linux-x64', 'linux-arm64'];
 
 /** Its message is for the user: what was wrong and what to do. */
 class NotFound extends Error {}
 
 /** The path of the binary to run; throws NotFound. */
 function findBinary(env = process.env, cwd = process.cwd()) {
-  const found = fromVariable(env, cwd) ?? fromCheckouts(env, cwd) ?? fromPath(env, cwd);
-  if (found === null) throw new NotFound(HOW_TO_GET_IT);
+  const found = fromVariable(env, cwd) ?? fromPackage(cwd) ?? fromCheckouts(env, cwd) ?? fromPath(env, cwd);
+  if (found === null) throw new NotFound(howToGetIt());
   return found;
 }
 
-const HOW_TO_GET_IT = `loadgate: the loadgate binary was not found. One of these provides it:
-  - in a checkout of loadgate: cargo build --release
+function howToGetIt(platform = PLATFORM) {
+  const packaged = PACKAGED.includes(platform);
+  const why = packaged
+    ? `the package @loadgate/${platform} is not installed`
+    : `there is no package for ${platform}, only for ${PACKAGED.join(' and ')}`;
+  const install = `
+  - install again without --omit=optional or --no-optional; where a lockfile of
+    another platform leaves it out: npm install --save-dev loadgate`;
+  return `loadgate: the loadgate binary was not found:
+${why}.
+One of these provides it:${packaged ? install : ''}
+  - in a checkout of loadgate, which needs Rust: cargo build --release
   - on the PATH: cargo install --path . (in a checkout of loadgate)
   - anywhere else: set LOADGATE_BIN to the path of the binary`;
+}
+
+/**
+ * The binary of the package for this platform: beside this package, where package
+ * managers put optional dependencies, or among the project's own dependencies.
+ */
+function fromPackage(cwd, platform = PLATFORM) {
+  try {
+    const manifest = require.resolve(`@loadgate/${platform}/package.json`, { paths: [__dirname, cwd] });
+    const binary = path.join(path.dirname(manifest), 'bin', EXE);
+    return isExecutable(binary) ? binary : null;
+  } catch {
+    return null;
+  }
+}
 
 /** Who sets LOADGATE_BIN wants that binary, so a wrong value is an error and not skipped. */
 function fromVariable(env, cwd) {
@@ -129,4 +157,4 @@ function readText(file) {
   }
 }
 
-module.exports = { findBinary, NotFound };
+module.exports = { findBinary, howToGetIt, NotFound, PACKAGED };

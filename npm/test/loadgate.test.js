@@ -166,11 +166,57 @@ test('PATH is searched past the wrapper itself, other copies of it and their shi
   assertRan(runWrapper(wrapper, { env: { PATH } }), 'last/loadgate');
 });
 
+/** A package for this platform, as npm installs it in a folder of node_modules. */
+function platformPackage(modules) {
+  const folder = path.join(modules, '@loadgate', `${process.platform}-${process.arch}`);
+  write(path.join(folder, 'package.json'), '{}');
+  return { binary: path.join(folder, 'bin/loadgate'), folder };
+}
+
+test('the package for this platform comes before a checkout and PATH', () => {
+  const wrapper = installPackage('app/node_modules/loadgate');
+  manifest('app');
+  fakeBinary('app/target/release/loadgate');
+  fakeBinary('on path/loadgate');
+  const { binary } = platformPackage('app/node_modules');
+  fakeBinary(binary);
+  assertRan(runWrapper(wrapper, { env: { PATH: `${root}/on path:/usr/bin:/bin` } }), binary);
+});
+
+test('pnpm keeps it beside the real folder of the package, or among the dependencies of the project', () => {
+  const store = 'app/node_modules/.pnpm/loadgate@1/node_modules';
+  const wrapper = installPackage(`${store}/loadgate`);
+  const own = platformPackage('app/node_modules').binary;
+  fakeBinary(own);
+  assertRan(runWrapper(wrapper, { cwd: path.join(root, 'app') }), own);
+  const beside = platformPackage(store).binary;
+  fakeBinary(beside);
+  assertRan(runWrapper(wrapper, { cwd: path.join(root, 'app') }), beside);
+});
+
+test('a package whose binary is not there is passed over', () => {
+  const wrapper = installPackage('app/node_modules/loadgate');
+  platformPackage('app/node_modules');
+  fakeBinary('on path/loadgate');
+  assertRan(runWrapper(wrapper, { env: { PATH: `${root}/on path:/usr/bin:/bin` } }), 'on path/loadgate');
+});
+
 test('without a binary it says how to get one and exits 1', () => {
   const result = runWrapper(installPackage('package'));
   assert.equal(result.status, 1);
   assert.equal(result.stdout, '');
   for (const way of [/cargo build --release/, /cargo install --path \./, /LOADGATE_BIN/]) assert.match(result.stderr, way);
+});
+
+test('a platform without a package is named, and how to build for it', () => {
+  const { howToGetIt } = require('../lib/find.js');
+  assert.match(howToGetIt('darwin-arm64'), /no package for darwin-arm64, only for linux-x64 and linux-arm64/);
+  assert.doesNotMatch(howToGetIt('darwin-arm64'), /omit=optional/);
+  assert.match(howToGetIt('linux-x64'), /@loadgate\/linux-x64 is not installed/);
+  assert.match(howToGetIt('linux-x64'), /omit=optional/);
+  for (const platform of ['darwin-arm64', 'linux-x64']) {
+    for (const line of howToGetIt(platform).split('\n')) assert.ok(line.length <= 80, line);
+  }
 });
 
 test('a binary the system cannot run is reported with exit code 1', () => {

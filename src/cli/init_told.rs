@@ -12,8 +12,8 @@ use crate::scenario::problems::Problems;
 const COLUMNS: usize = 80;
 /// The column where what is said of a word begins.
 const BEHIND: usize = 12;
-/// The column where what is said of a file begins.
-const BEHIND_FILE: usize = 32;
+/// What is said of a file begins behind the longest name, if that is not longer.
+const WIDEST_FILE: usize = 40;
 /// More reasons are counted.
 const REASONS: usize = 5;
 /// More packages are counted.
@@ -89,10 +89,7 @@ pub(super) fn app(project: &Project, found: &Found) -> String {
 
 /// The files of a dry run: the texts of those that people read.
 pub(super) fn dry(files: &[Planned]) -> String {
-    let mut text = "\nWould write\n".to_owned();
-    for planned in files {
-        text.push_str(&file(planned));
-    }
+    let mut text = format!("\nWould write\n{}", listed(files));
     for planned in files.iter().filter(|file| !file.shown.ends_with(".schema.json")) {
         let body = planned.text.lines().map(shown_line).collect::<String>();
         text.push_str(&format!("\n--- {}\n{body}", plain::line(&planned.shown)));
@@ -111,11 +108,16 @@ fn shown_line(line: &str) -> String {
 /// What was written.
 pub(super) fn written(project: &Project, files: &[Planned]) -> String {
     let folder = plain::line(&project.folder.display().to_string());
-    let lines: String = files.iter().map(file).collect();
-    format!("\nIn {folder}\n{lines}")
+    format!("\nIn {folder}\n{}", listed(files))
 }
 
-fn file(file: &Planned) -> String {
+fn listed(files: &[Planned]) -> String {
+    let names = files.iter().map(|file| file.shown.chars().count());
+    let widest = names.max().unwrap_or_default().min(WIDEST_FILE);
+    files.iter().map(|planned| file(planned, widest)).collect()
+}
+
+fn file(file: &Planned, widest: usize) -> String {
     let done = match file.state {
         State::New => "new",
         State::Same => "unchanged",
@@ -123,7 +125,7 @@ fn file(file: &Planned) -> String {
         State::Other => "replaced",
     };
     let shown = plain::line(&file.shown);
-    entry(&format!("  {done:<10}{shown}"), BEHIND_FILE + 12, &file.note)
+    entry(&format!("  {done:<10}{shown}  "), widest + 14, &file.note)
 }
 
 /// What the user should know.
