@@ -235,7 +235,7 @@ pub(super) fn other(shown: &str) -> String {
 /// The packages of a monorepo, as commands.
 pub(super) fn members(members: &[Member]) -> Vec<String> {
     let named = members.iter().take(MEMBERS).map(|member| {
-        let note = if member.starts { "" } else { "  (has no start script)" };
+        let note = if member.starts { "" } else { " (has no start script)" };
         plain::line(&format!("loadgate init {}{note}", in_shell(&member.folder)))
     });
     let more = members.len().checked_sub(MEMBERS + 1).map(|more| format!("and {} more", more + 1));

@@ -15,6 +15,7 @@ mod exchange;
 mod fastify;
 mod files;
 mod fuzz;
+mod init;
 mod never_worked;
 mod noise;
 mod odd_answers;
