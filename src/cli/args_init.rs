@@ -18,6 +18,7 @@ asks, elsewhere it writes nothing and exits with 2, unless --force is given.";
 
 /// `loadgate init`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct InitArgs {
     /// The folder of the project, with its package.json
     #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]

@@ -17,6 +17,7 @@ use crate::init::pipeline::Service;
 use crate::init::plan::{self, Planned, SCENARIO, State};
 use crate::init::probe::{App, Launch};
 use crate::init::project::{self, Project};
+use crate::init::routes::HEALTH;
 use crate::init::seen::{self, Seen};
 use crate::init::sources::{self, bounded};
 use crate::init::workspace;
@@ -59,9 +60,10 @@ impl From<Failure> for Stop {
 }
 
 fn set_up(args: &InitArgs) -> Result<Exit, Stop> {
-    let project = project(&args.folder)?;
+    let mut project = project(&args.folder)?;
     output::result(&init_told::project(&project));
     let found = look(args, &project);
+    project.port.learn(found.follows);
     output::result(&init_told::app(&project, &found));
     let service = args.ci.map(|service| match service {
         CiService::Github => Service::GitHub,
@@ -149,7 +151,8 @@ fn look(args: &InitArgs, project: &Project) -> Found {
         return guess(None);
     }
     match started(project) {
-        Ok(app) => {
+        Ok(mut app) => {
+            app.wait_until_ready(&HEALTH);
             let seen = seen::ask(&project.known, &|path| app.ask(path));
             let found = asked_app(project, &app, seen);
             app.stop();
@@ -195,8 +198,8 @@ fn started(project: &Project) -> Result<App, (String, Vec<String>)> {
     App::start(&Launch { folder, start, port, supervisor: &supervisor })
 }
 
-/// Leaves the files that may be written.
-fn settle(args: &InitArgs, files: &mut Vec<Planned>) -> Result<(), Failure> {
+/// Asks about what somebody else wrote; refuses where nobody can be asked.
+fn settle(args: &InitArgs, files: &mut [Planned]) -> Result<(), Failure> {
     if args.force {
         return Ok(());
     }
@@ -217,15 +220,17 @@ fn settle(args: &InitArgs, files: &mut Vec<Planned>) -> Result<(), Failure> {
             details,
         ));
     }
-    files.retain(|file| {
-        file.state != State::Other
-            || asked(&format!("{}; replace it?", init_told::other(&file.shown)), false)
-    });
+    for file in files.iter_mut().filter(|file| file.state == State::Other) {
+        if !asked(&format!("{}; replace it?", init_told::other(&file.shown)), false) {
+            file.state = State::Kept;
+        }
+    }
     Ok(())
 }
 
 fn write(files: &[Planned]) -> Result<(), Failure> {
-    for file in files.iter().filter(|file| file.state != State::Same) {
+    let is_written = |file: &&Planned| !matches!(file.state, State::Same | State::Kept);
+    for file in files.iter().filter(is_written) {
         // What a link points at is written to, and the link stays.
         let path = fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
         let folder = path.parent().map_or(PathBuf::from("."), Path::to_owned);

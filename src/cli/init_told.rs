@@ -91,8 +91,8 @@ pub(super) fn app(project: &Project, found: &Found) -> String {
 pub(super) fn dry(files: &[Planned]) -> String {
     let mut text = format!("\nWould write\n{}", listed(files));
     for planned in files.iter().filter(|file| !file.shown.ends_with(".schema.json")) {
-        let body = planned.text.lines().map(shown_line).collect::<String>();
-        text.push_str(&format!("\n--- {}\n{body}", plain::line(&planned.shown)));
+        text.extend(["\n--- ", &plain::line(&planned.shown), "\n"]);
+        text.extend(planned.text.lines().map(shown_line));
     }
     text
 }
@@ -123,6 +123,7 @@ fn file(file: &Planned, widest: usize) -> String {
         State::Same => "unchanged",
         State::More => "added to",
         State::Other => "replaced",
+        State::Kept => "kept",
     };
     let shown = plain::line(&file.shown);
     entry(&format!("  {done:<10}{shown}  "), widest + 14, &file.note)
@@ -187,16 +188,20 @@ fn routes_note(project: &Project, found: &Found) -> Option<String> {
 }
 
 fn port_note(project: &Project, found: &Found) -> Option<String> {
-    let name = project.variable().unwrap_or("PORT");
-    let ignores =
-        found.follows == Some(false) || (found.follows.is_none() && project.variable().is_none());
-    (ignores && project.start.is_some()).then(|| {
-        format!(
-            "The app listens on port {} whatever {name} says. A run works; a duet needs two \
-             ports: let the app listen on process.env.{name}.",
+    project.start.as_ref()?;
+    match (found.follows, project.variable()) {
+        (Some(false), _) => Some(format!(
+            "The app listens on port {} whatever PORT says. A run works; a duet needs two \
+             ports: let the app listen on process.env.PORT.",
             found.address.port
-        )
-    })
+        )),
+        (None, None) => Some(
+            "Nothing in the sources reads PORT, as far as init can see. A duet needs an app \
+             that listens on process.env.PORT."
+                .to_owned(),
+        ),
+        (Some(true), _) | (None, Some(_)) => None,
+    }
 }
 
 /// What to type now.
@@ -259,10 +264,6 @@ fn word(word: &str, said: &str) -> String {
 /// A beginning, and what is said of it, in lines of its own column.
 fn entry(beginning: &str, column: usize, said: &str) -> String {
     let lines = plain::wrapped(&plain::line(said), COLUMNS.saturating_sub(column));
-    let mut text = String::new();
-    for (number, line) in lines.iter().enumerate() {
-        let before = if number == 0 { beginning } else { "" };
-        text.push_str(&format!("{before:<column$}{line}\n"));
-    }
-    text
+    let starts = std::iter::once(beginning).chain(std::iter::repeat(""));
+    starts.zip(&lines).map(|(before, line)| format!("{before:<column$}{line}\n")).collect()
 }

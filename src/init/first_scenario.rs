@@ -124,7 +124,7 @@ fn write(value: &Value, depth: usize, column: usize, text: &mut String) {
                 write(value, depth + 1, key.chars().count(), &mut line);
                 line
             });
-            block(('{', '}'), &lines.collect::<Vec<_>>(), depth, text);
+            block(("{", "}"), &lines.collect::<Vec<_>>(), depth, text);
         }
         Value::Array(items) if !fits => {
             let lines = items.iter().map(|value| {
@@ -132,15 +132,15 @@ fn write(value: &Value, depth: usize, column: usize, text: &mut String) {
                 write(value, depth + 1, indent.len(), &mut line);
                 line
             });
-            block(('[', ']'), &lines.collect::<Vec<_>>(), depth, text);
+            block(("[", "]"), &lines.collect::<Vec<_>>(), depth, text);
         }
         _ => text.push_str(&line),
     }
 }
 
-fn block((open, close): (char, char), lines: &[String], depth: usize, text: &mut String) {
+fn block((open, close): (&str, &str), lines: &[String], depth: usize, text: &mut String) {
     let end = "  ".repeat(depth);
-    text.push_str(&format!("{open}\n{}\n{end}{close}", lines.join(",\n")));
+    text.extend([open, "\n", &lines.join(",\n"), "\n", &end, close]);
 }
 
 fn one_line(value: &Value) -> String {

@@ -1,4 +1,4 @@
-//! GET routes of an OpenAPI document that can be asked for without knowing more.
+//! GET routes of an `OpenAPI` document that can be asked for without knowing more.
 //!
 //! A document of version 2 or 3 comes in, as JSON; paths with examples in the place of their
 //! parameters go out, and what was left out and why. The document is not trusted: what it
@@ -33,7 +33,7 @@ pub struct Described {
     pub left_out: Vec<(String, String)>,
 }
 
-/// Whether this is an OpenAPI document.
+/// Whether this is an `OpenAPI` document.
 pub fn is_document(value: &Value) -> bool {
     let says = |key| value.get(key).is_some_and(Value::is_string);
     (says("openapi") || says("swagger")) && value.get("paths").is_some_and(Value::is_object)
@@ -45,9 +45,9 @@ pub fn described(document: &Value) -> Described {
     let Some(paths) = document.get("paths").and_then(Value::as_object) else { return all };
     let prefix = prefix(document);
     for (template, item) in paths.iter().take(MOST_PATHS) {
-        let Some(operation) = item.get("get") else { continue };
+        let Some(get) = item.get("get") else { continue };
         let whole = format!("{prefix}{template}");
-        let operation = Operation { document, item, operation };
+        let operation = Operation { document, item, get };
         match operation.path(&whole) {
             Ok(path) => {
                 let status = operation.status();
@@ -76,13 +76,13 @@ fn prefix(document: &Value) -> String {
 struct Operation<'d> {
     document: &'d Value,
     item: &'d Value,
-    operation: &'d Value,
+    get: &'d Value,
 }
 
 impl<'d> Operation<'d> {
     /// The path with examples in it, or why there is none.
     fn path(&self, template: &str) -> Result<String, String> {
-        if self.operation.get("deprecated") == Some(&Value::Bool(true)) {
+        if self.get.get("deprecated") == Some(&Value::Bool(true)) {
             return Err("it is deprecated".to_owned());
         }
         if self.streams() {
@@ -122,8 +122,8 @@ impl<'d> Operation<'d> {
             }
             let example = self.example(parameter);
             let example = example.ok_or_else(|| format!("it needs \"{name}\" in the query"))?;
-            let sign = if query.is_empty() { '?' } else { '&' };
-            query.push_str(&format!("{sign}{}={}", encoded(name, ""), encoded(&example, "")));
+            let sign = if query.is_empty() { "?" } else { "&" };
+            query.extend([sign, &encoded(name, ""), "=", &encoded(&example, "")]);
         }
         Ok(query)
     }
@@ -131,7 +131,7 @@ impl<'d> Operation<'d> {
     /// Those of the operation stand before those of its path.
     fn parameters(&self) -> Vec<&'d Value> {
         let of = |value: &'d Value| value.get("parameters").and_then(Value::as_array);
-        let own = of(self.operation).into_iter().flatten();
+        let own = of(self.get).into_iter().flatten();
         let all = own.chain(of(self.item).into_iter().flatten());
         all.take(MOST_PATHS).filter_map(|parameter| self.resolved(parameter)).collect()
     }
@@ -167,17 +167,17 @@ impl<'d> Operation<'d> {
 
     /// The first success that it promises.
     fn status(&self) -> Option<u16> {
-        let responses = self.operation.get("responses")?.as_object()?;
+        let responses = self.get.get("responses")?.as_object()?;
         let statuses = responses.keys().filter_map(|key| key.parse::<u16>().ok());
         statuses.filter(|status| (200..300).contains(status)).min()
     }
 
     fn streams(&self) -> bool {
         let stream = "text/event-stream";
-        let responses = self.operation.get("responses").and_then(Value::as_object);
+        let responses = self.get.get("responses").and_then(Value::as_object);
         let contents = responses.into_iter().flat_map(|all| all.values());
         let mut contents = contents.filter_map(|response| response.get("content"));
-        let produces = self.operation.get("produces").and_then(Value::as_array);
+        let produces = self.get.get("produces").and_then(Value::as_array);
         let is_produced = produces.is_some_and(|all| all.iter().any(|kind| kind == stream));
         is_produced || contents.any(|content| content.get(stream).is_some())
     }
@@ -212,10 +212,14 @@ fn encoded(text: &str, kept: &str) -> String {
         if c.is_ascii_alphanumeric() || "-._~".contains(c) || is_kept {
             all.push(c);
         } else {
-            all.push_str(&format!("%{byte:02X}"));
+            all.extend(['%', hex(byte >> 4), hex(byte & 15)]);
         }
     }
     all
+}
+
+fn hex(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 #[cfg(test)]

@@ -47,6 +47,8 @@ pub enum State {
     More,
     /// Something else is there.
     Other,
+    /// Something else is there, and stays.
+    Kept,
 }
 
 /// Reads a text that may be there.

@@ -23,6 +23,17 @@ pub struct Port {
     pub variable: Option<String>,
 }
 
+impl Port {
+    /// What was seen when it was told a port: whether it took it. `None`: it was not started.
+    pub fn learn(&mut self, follows: Option<bool>) {
+        match follows {
+            Some(true) => drop(self.variable.get_or_insert_with(|| "PORT".to_owned())),
+            Some(false) => self.variable = None,
+            None => {}
+        }
+    }
+}
+
 /// What sources say of the port.
 pub fn of(sources: &Sources, start: Option<&Start>, framework: Option<Framework>) -> Port {
     let read = variable(sources);

@@ -25,6 +25,12 @@ const LOOK: Duration = Duration::from_millis(50);
 const ELSEWHERE: Duration = Duration::from_secs(2);
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
+/// How long it may say that it is not ready yet.
+const READY: Duration = Duration::from_secs(20);
+/// How often it is asked meanwhile.
+const AGAIN: Duration = Duration::from_millis(200);
+/// The status of an app that listens and is not ready.
+const NOT_READY: u16 = 503;
 /// How long all answers together may take.
 const ASKING: Duration = Duration::from_secs(60);
 /// A larger answer is none.
@@ -103,6 +109,19 @@ impl App {
         let asking = fetch::get(&self.address, path, within, LARGEST);
         let answer = self.runtime.block_on(asking).ok()?;
         Some(Reply { status: answer.status.as_u16(), body: answer.body })
+    }
+
+    /// Waits for as long as one of these paths says that it is not ready yet.
+    pub fn wait_until_ready(&mut self, paths: &[&str]) {
+        let is_not_ready =
+            |app: &App, path: &str| app.ask(path).is_some_and(|reply| reply.status == NOT_READY);
+        let begin = Instant::now();
+        if let Some(path) = paths.iter().find(|path| is_not_ready(self, path)) {
+            while begin.elapsed() < READY && is_not_ready(self, path) {
+                thread::sleep(AGAIN);
+            }
+        }
+        self.until = Instant::now() + ASKING;
     }
 
     /// Stops it, with all that it started.

@@ -41,7 +41,7 @@ pub struct Project {
     pub port: Port,
     /// What it serves, as far as files say.
     pub known: Known,
-    /// OpenAPI documents that could not be read, and why.
+    /// `OpenAPI` documents that could not be read, and why.
     pub unread: Vec<(String, String)>,
     /// The folder of the git repository.
     pub repository: Option<PathBuf>,
@@ -106,8 +106,11 @@ impl Project {
     }
 }
 
-/// The first OpenAPI document that can be read, and those that cannot.
-fn document(sources: &Sources) -> (Option<(String, openapi::Described)>, Vec<(String, String)>) {
+/// An `OpenAPI` document and its path.
+type Named = (String, openapi::Described);
+
+/// The first `OpenAPI` document that can be read, and those that cannot.
+fn document(sources: &Sources) -> (Option<Named>, Vec<(String, String)>) {
     let mut unread = Vec::new();
     for file in &sources.documents {
         if !is_json(&file.path) {

@@ -1,4 +1,4 @@
-//! Routes that sources name: what to ask an app for when no OpenAPI document says it.
+//! Routes that sources name: what to ask an app for when no `OpenAPI` document says it.
 //!
 //! Sources come in; paths of GET routes without parameters go out. They are guesses: a
 //! prefix may be missing, and a call of an HTTP client looks like a route.

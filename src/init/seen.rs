@@ -12,7 +12,7 @@ use super::routes::{HEALTH, METRICS};
 /// Asks for a path.
 pub type Ask<'a> = &'a dyn Fn(&str) -> Option<Reply>;
 
-/// Where frameworks serve their OpenAPI document.
+/// Where frameworks serve their `OpenAPI` document.
 const DOCUMENTS: [&str; 14] = [
     "/documentation/json",
     "/openapi.json",
@@ -43,7 +43,7 @@ pub struct Seen {
     pub health: Option<String>,
     /// The path of its Prometheus metrics.
     pub metrics: Option<String>,
-    /// Where its OpenAPI document came from, and how many GET routes it has.
+    /// Where its `OpenAPI` document came from, and how many GET routes it has.
     pub document: Option<(String, usize)>,
     /// Routes that answered well, with their status; at least one.
     pub routes: Vec<(String, u16)>,
@@ -58,7 +58,7 @@ pub struct Seen {
 pub struct Known {
     /// Routes of the sources.
     pub routes: Vec<String>,
-    /// An OpenAPI document of the project, with its path.
+    /// An `OpenAPI` document of the project, with its path.
     pub document: Option<(String, Described)>,
     /// Whether something it depends on serves metrics.
     pub serves_metrics: bool,

@@ -1,4 +1,4 @@
-//! Reads what a project's folder says of the app: sources, lockfiles, `.env`, OpenAPI files.
+//! Reads what a project's folder says of the app: sources, lockfiles, `.env`, `OpenAPI` files.
 //!
 //! A folder comes in; texts of bounded number and size go out, in the same order every time.
 //! Links are not followed, tests and what is built or installed are passed over. The only
@@ -43,7 +43,7 @@ const PASSED_OVER: [&str; 16] = [
     "migrations",
 ];
 const ENDINGS: [&str; 6] = ["js", "mjs", "cjs", "ts", "mts", "cts"];
-/// Where OpenAPI documents lie.
+/// Where `OpenAPI` documents lie.
 const DOCUMENTS: [&str; 16] = [
     "openapi.json",
     "openapi.yaml",
@@ -83,7 +83,7 @@ pub struct Sources {
     pub env: Option<String>,
     /// The commands of `node_modules/.bin`.
     pub commands: BTreeSet<String>,
-    /// OpenAPI documents, by path; those in JSON first.
+    /// `OpenAPI` documents, by path; those in JSON first.
     pub documents: Vec<SourceFile>,
     /// The folder of the git repository.
     pub repository: Option<PathBuf>,

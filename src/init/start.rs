@@ -56,7 +56,11 @@ pub fn of(package: &PackageJson, sources: &Sources, manager: Manager) -> Option<
         let first = scripts.first();
         first.map(|(name, script)| from_script(name, script, package, sources, manager))
     };
-    from(&plain).or_else(|| from_main(package, sources)).or_else(|| from(&development))
+    let is_plain = |start: &Start| start.command.first().is_some_and(|program| program == "node");
+    from(&plain)
+        .or_else(|| from(&development).filter(is_plain))
+        .or_else(|| from_main(package, sources))
+        .or_else(|| from(&development))
 }
 
 fn scripts_has_no_start(package: &PackageJson) -> bool {
@@ -272,6 +276,8 @@ mod tests {
     fn without_a_script_the_file_that_listens_is_started() {
         check(r#"{"main": "./lib/app.js"}"#, &["lib/app.js"], "node lib/app.js", None);
         check(r#"{"main": "index.js"}"#, &["server.mjs"], "node server.mjs", None);
+        let watched = r#"{"scripts": {"dev": "node --watch --env-file=.env server.js"}}"#;
+        check(watched, &["server.js"], "node --env-file=.env server.js", None);
         let tsx = r#"{"devDependencies": {"tsx": "4"}, "scripts": {"dev": "x | y"}}"#;
         check(tsx, &["src/server.ts"], "node --import tsx src/server.ts", None);
         check(r#"{"scripts": {"dev": "node --watch a.js"}}"#, &[], "node a.js", None);

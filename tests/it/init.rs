@@ -211,6 +211,25 @@ fn an_app_that_ignores_its_port_or_dies_is_told_of() {
     assert_eq!(requests(&dead.scenario()), ["GET /"]);
 }
 
+/// The port is read where init does not see it, and the app is ready after the third question.
+#[test]
+fn an_app_that_takes_its_time_is_waited_for() {
+    let project = Project::with_app(free_port());
+    let app = APP.replace("HERE", "Number(process.env['PO' + 'RT'])").replace(
+        "response.statusCode = ",
+        "globalThis.asked ??= 0;
+  if (request.url === '/healthz') globalThis.asked += 1;
+  const early = globalThis.asked < 4;
+  response.statusCode = early ? (request.url === '/healthz' ? 503 : 404) : ",
+    );
+    project.write("server.js", &app);
+    let (out, _) = project.init(&["--yes"], 0);
+    let target = &project.scenario()["target"];
+    assert_eq!(target["ready"]["path"], "/healthz", "{out}");
+    assert_eq!(target["env"], json!({ "PORT": "3000" }), "{out}");
+    assert_eq!(requests(&project.scenario())[0], "GET /products");
+}
+
 #[test]
 fn a_workflow_is_written_for_the_service_that_is_named() {
     let project = Project::with_app(free_port());
