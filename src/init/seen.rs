@@ -167,7 +167,7 @@ fn health(known: &Known, ask: Ask<'_>, answers_all: bool) -> Option<String> {
     let (named, other): (Vec<&&str>, Vec<&&str>) = HEALTH.iter().partition(is_named);
     let other = other.into_iter().filter(|_| !answers_all);
     let mut all = named.into_iter().chain(other);
-    all.find(|path| ask(path).is_some_and(|reply| is_well(reply.status))).map(|path| owned(path))
+    all.find(|path| ask(path).is_some_and(|reply| is_well(reply.status))).map(owned)
 }
 
 fn is_prometheus(reply: &Reply) -> bool {
@@ -206,8 +206,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn reply(status: u16, body: &str) -> Option<Reply> {
-        Some(Reply { status, body: body.as_bytes().to_vec() })
+    fn reply(status: u16, body: &str) -> Reply {
+        Reply { status, body: body.as_bytes().to_vec() }
     }
 
     fn strings(paths: &[&str]) -> Vec<String> {
@@ -227,7 +227,7 @@ mod tests {
             "/me" => reply(401, ""),
             _ => reply(404, ""),
         };
-        let seen = ask(&Known::default(), &answer);
+        let seen = ask(&Known::default(), &|path| Some(answer(path)));
         assert_eq!(seen.health.as_deref(), Some("/health"));
         assert_eq!(seen.metrics.as_deref(), Some("/metrics"));
         assert_eq!(seen.document, Some(("/documentation/json".to_owned(), 5)));
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn an_app_that_answers_everything_has_the_health_that_sources_name() {
-        let all = |_: &str| reply(200, "<html>");
+        let all = |_: &str| Some(reply(200, "<html>"));
         assert_eq!(ask(&Known::default(), &all).health, None);
         let known = Known { routes: strings(&["/ping", "/a"]), ..Known::default() };
         let seen = ask(&known, &all);
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn there_is_always_something_to_ask_for() {
         let only = |wanted: &'static str| {
-            move |path: &str| if path == wanted { reply(200, "") } else { reply(404, "") }
+            move |path: &str| Some(reply(if path == wanted { 200 } else { 404 }, ""))
         };
         let seen = |wanted| ask(&Known::default(), &only(wanted));
         for (wanted, route, is_proven) in

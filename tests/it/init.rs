@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::{finish, free_port, loadgate, root, skip, stderr, stdout};
 
 /// An app of Node alone. `HERE` is where it listens.
-const APP: &str = r#"
+const APP: &str = r"
 const http = require('node:http');
 const document = { openapi: '3.0.3', info: {}, paths: {
   '/products': { get: {} },
@@ -32,7 +32,7 @@ http.createServer((request, response) => {
   response.statusCode = request.url === '/me' ? 401 : answers[request.url] ? 200 : 404;
   response.end(answers[request.url] ?? 'no');
 }).listen(HERE, '127.0.0.1');
-"#;
+";
 
 /// A project in a folder with blanks and wide letters.
 struct Project {
