@@ -24,6 +24,9 @@ const NOT_RUN: &[(&str, &str)] = &[
         "loadgate duet scenarios/orders.json --baseline-ref origin/main --start-noise noise.json",
         "needs a remote, and that half hour; `noise` does it with another scenario",
     ),
+    ("npm install --save-dev loadgate", "`init` installs the tarballs of this checkout"),
+    ("npx loadgate init", "`init` runs it in projects of its own"),
+    ("npm run test:performance", "`init` runs it in projects of its own"),
     ("node scripts/compare-freeze.mjs", "takes two minutes; `fastify` runs its scenario"),
 ];
 
@@ -46,6 +49,7 @@ fn guides() -> Vec<Guide> {
         "docs/coming-from.md",
         "docs/fastify.md",
         "docs/troubleshooting.md",
+        "docs/init.md",
         "docs/architecture.md",
         "docs/measurements.md",
         "docs/vocabulary.md",
