@@ -12,6 +12,7 @@ use std::hash::Hasher as _;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use loadgate::analysis::assess::assess;
 use loadgate::analysis::history::{HistorySettings, trend};
@@ -31,6 +32,7 @@ use loadgate::scenario::model::{Scenario, VariableId};
 use loadgate::scenario::problems::Problems;
 use loadgate::scenario::read::{self, Origin};
 use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
+use loadgate::target::gauges::{self, Readings};
 use loadgate::target::prometheus;
 use loadgate::units::{self, Bytes, Quantile, Rate, Ratio};
 
@@ -124,14 +126,20 @@ fn read_response(bytes: &[u8], size: usize, expected: Expected) -> Read {
 /// Prometheus' text format.
 pub fn exposition(data: &[u8]) -> u64 {
     let metrics = prometheus::parse(data);
-    let picked = prometheus::pick(&metrics);
+    let (found, at) = (gauges::of_metrics_page(&metrics), Instant::now());
     assert!(metrics.series.len() <= 20_000, "unbounded");
-    let all = [picked.event_loop_delay, picked.pool_in_use, picked.pool_waiting];
-    for value in all.into_iter().flatten() {
-        assert!(value >= 0.0, "{value} was picked");
+    let (mut readings, mut second) = (Readings::default(), Readings::second(0));
+    readings.add(found.clone(), at, &mut second);
+    readings.add(found, at + Duration::from_secs(1), &mut second);
+    for value in second.values.iter().flatten() {
+        assert!(*value >= 0.0 && value.is_finite(), "{value} was picked");
     }
     let labels = metrics.series.iter().map(|series| series.labels.len()).max();
-    figure((metrics.series.len().min(20), labels, all.map(|value| value.is_some())))
+    figure((
+        metrics.series.len().min(20),
+        labels,
+        second.values.iter().map(Option::is_some).collect::<Vec<_>>(),
+    ))
 }
 
 // ---- The record ---------------------------------------------------------------------

@@ -168,8 +168,9 @@ def calibrate():
             sys.exit(f"the run of the unchanged API ended with {code}: nothing to calibrate by")
         record = json.loads(pathlib.Path(folder, "orders", "latest", "run.json").read_text())
     window = range(said["window"]["from"], said["window"]["to"])
-    cpu = {second["second"]: second["cpu"] for second in record["target_seconds"]
-           if second["second"] in window and second.get("cpu") is not None}
+    place = [gauge["name"] for gauge in record["gauges"]].index("cpu")
+    cpu = {second["second"]: second["values"][place] for second in record["target_seconds"]
+           if second["second"] in window and second["values"][place] is not None}
     requests = sum(step["planned"] for second in record["seconds"] if second["second"] in cpu for step in second["steps"])
     if not requests:
         sys.exit("nothing is known of the API's CPU time, so there is nothing to calibrate by")

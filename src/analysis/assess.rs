@@ -1,6 +1,8 @@
 //! Assesses one run: window, audit, objectives, verdict.
 
-use crate::analysis::assessment::{Assessment, Finding, Severity, SloStatus, Steadiness, Window};
+use crate::analysis::assessment::{
+    Assessment, Finding, Saturation, Severity, SloStatus, Steadiness, Window,
+};
 use crate::analysis::facts::Facts;
 use crate::analysis::finding::finding;
 use crate::analysis::findings;
@@ -28,7 +30,10 @@ pub fn assess(record: &RunRecord) -> Assessment {
         steps: summary::steps(&facts),
         whole_run: summary::whole_run(&facts),
         failures: failures::seen(record, &facts.whole),
-        saturation: saturation::saturation(&facts),
+        saturation: Saturation {
+            per_request: saturation::per_request(&facts),
+            ..saturation::saturation(&facts)
+        },
         timeline: series::timeline(record),
         curves: series::curves(&facts.total),
         slos,
@@ -129,6 +134,7 @@ mod tests {
     use super::*;
     use crate::analysis::assessment::{Measured, Verdict, Warmup};
     use crate::analysis::sample_records::{self, Requests, add, run};
+    use crate::record::gauge;
     use crate::record::histogram::Sparse;
     use crate::record::interval::{StepCounts, StepTimes};
     use crate::record::outcome::{Cause, Outcome};
@@ -737,16 +743,13 @@ mod tests {
     fn a_full_event_loop_is_named() {
         let mut record = run(60, 200.0);
         add(&mut record, 0..60, &[Requests::ok(200, 900_000)]);
-        let full = |second| TargetSecond {
-            second,
-            cpu: Some(0.98),
-            event_loop_delay: Some(0.3),
-            ..TargetSecond::default()
-        };
+        let table = record.head.gauges.clone();
+        let seen = [(&gauge::CPU, 0.98), (&gauge::EVENT_LOOP_DELAY, 0.3)];
+        let full = |second| TargetSecond::of(second, &table, seen);
         record.target = (0..60).map(full).collect();
         let assessment = check(&record, Verdict::SloMissed, "missed");
         has(&assessment, "saturation", Severity::Note);
-        assert!((assessment.saturation.target_cpu.unwrap().mean - 0.98).abs() < 1e-9);
+        assert!((assessment.saturation.target.of(&gauge::CPU).unwrap().mean - 0.98).abs() < 1e-9);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::analysis::failures::FailuresSeen;
+use crate::analysis::gauges::{LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen};
 use crate::record::outcome::Outcome;
 
 /// Everything that a report may say about one run.
@@ -311,21 +312,11 @@ pub struct Times {
 /// How full the generator and the target were, over the window.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Saturation {
-    /// Target CPU in cores: mean and highest second.
-    pub target_cpu: Option<MeanMax>,
-    /// Target memory in bytes.
-    pub target_rss: Option<MeanMax>,
-    /// Event-loop delay in milliseconds.
-    pub event_loop_delay: Option<MeanMax>,
-    /// The series that the longest one is of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub event_loop_series: Option<String>,
-    /// Open file descriptors.
-    pub descriptors: Option<MeanMax>,
-    /// Pool connections in use.
-    pub pool_in_use: Option<MeanMax>,
-    /// Tasks waiting for a pool connection.
-    pub pool_waiting: Option<MeanMax>,
+    /// Each gauge of the target by its name: mean and highest second, times in milliseconds; and
+    /// the series that the largest is of, where several tell it.
+    #[serde(flatten)]
+    #[schemars(with = "SeenJson")]
+    pub target: TargetSeen,
     /// Generator CPU in cores.
     pub generator_cpu: Option<MeanMax>,
     /// Generator CPU per request, in microseconds.
@@ -334,15 +325,10 @@ pub struct Saturation {
     pub machine_busy: Option<MeanMax>,
     /// Requests in flight.
     pub in_flight: Option<MeanMax>,
-}
-
-/// Mean and maximum over the seconds of the window.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct MeanMax {
-    /// Mean.
-    pub mean: f64,
-    /// Highest second.
-    pub max: f64,
+    /// What a request cost of what the target counts; empty where it counts nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub per_request: Vec<PerRequest>,
 }
 
 /// Series over time, one point per bin. All vectors are as long as `starts`; `None` is a
@@ -374,12 +360,10 @@ pub struct Timeline {
     pub in_flight: Vec<Option<f64>>,
     /// Requests per second by outcome, in the order of `Outcome::ALL`; outer index: outcome.
     pub outcomes: Vec<Vec<f64>>,
-    /// Target CPU in cores.
-    pub target_cpu: Vec<Option<f64>>,
-    /// Target memory in MB.
-    pub target_rss: Vec<Option<f64>>,
-    /// Event-loop delay in ms.
-    pub event_loop_delay: Vec<Option<f64>>,
+    /// Each gauge of the target by its name; bytes in MB, times in ms.
+    #[serde(flatten)]
+    #[schemars(with = "LinesJson")]
+    pub target: TargetLines,
     /// Generator CPU in cores.
     pub generator_cpu: Vec<Option<f64>>,
 }

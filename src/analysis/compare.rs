@@ -16,6 +16,7 @@ use crate::analysis::comparison::{
 use crate::analysis::finding::finding;
 use crate::analysis::gate;
 use crate::analysis::gate::drift;
+use crate::analysis::gauges::{self, PerRequestChange};
 use crate::analysis::pairing::{self, Times};
 use crate::analysis::pooled::{self, Pool};
 use crate::analysis::ratios::over_time;
@@ -73,6 +74,7 @@ pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
         over_time: over_time(&measured, &metrics),
         curves: curves(&arms),
         baseline: baseline.total,
+        per_request: arms.per_request(),
         candidate,
         metrics,
     })
@@ -97,6 +99,8 @@ fn idle(duet: &DuetRecord, metrics: &mut [MetricResult]) {
 struct Arms {
     baseline: Joined,
     candidate: Joined,
+    /// The first second after the warm-up.
+    from: u32,
 }
 
 struct Joined {
@@ -115,15 +119,21 @@ impl Arms {
         self.baseline.steps.get(place).zip(self.candidate.steps.get(place))
     }
 
+    /// What a request cost of what both targets count.
+    fn per_request(&self) -> Vec<PerRequestChange> {
+        let of = |arm: &Joined| gauges::per_request(&arm.run, |second| second >= self.from);
+        gauges::changes(&of(&self.baseline), &of(&self.candidate))
+    }
+
     fn of(duet: &DuetRecord) -> Option<Arms> {
+        let from = duet.file.warmup_seconds;
         let joined = |arm| {
             let run = pairing::joined(duet, arm)?;
-            let from = duet.file.warmup_seconds;
             let judged: Vec<u32> = run.seconds.range(from..).map(|found| found.second()).collect();
             let steps = pooled::by_step(&run, &judged);
             Some(Joined { total: pooled::total(&steps), steps, run })
         };
-        Some(Arms { baseline: joined(Arm::Baseline)?, candidate: joined(Arm::Candidate)? })
+        Some(Arms { baseline: joined(Arm::Baseline)?, candidate: joined(Arm::Candidate)?, from })
     }
 }
 

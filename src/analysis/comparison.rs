@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::assessment::{Assessment, Finding, Summary, Verdict};
+use crate::analysis::gauges::PerRequestChange;
 use crate::record::duet::{Dropped, GateMetric, GateSettings, Method};
 use crate::record::histogram::Sparse;
 
@@ -217,6 +218,10 @@ pub struct Comparison {
     pub settings: GateSettings,
     /// Gated metrics first, then those that watch, then steps that are worse.
     pub metrics: Vec<MetricResult>,
+    /// What a request cost of what both targets count: told, and never judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub per_request: Vec<PerRequestChange>,
     /// Metrics that rate and time could not have decided.
     pub dropped: Vec<Dropped>,
     /// The planned looks, as far as they were taken.

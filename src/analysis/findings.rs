@@ -9,6 +9,7 @@ use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
 use crate::analysis::finding::{finding, tightest_limit};
 use crate::analysis::wording::{count, counted, millis, percent};
 use crate::analysis::{attribution, generator_health, memory, still, worked};
+use crate::record::gauge;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
 use crate::record::telemetry::GeneratorSecond;
@@ -229,7 +230,7 @@ fn busy_worker(facts: &Facts) -> Option<Finding> {
 fn machine_full(facts: &Facts) -> Option<Finding> {
     let saturation = crate::analysis::saturation::saturation(facts);
     let cores = f64::from(facts.record.head.environment.cores);
-    let both = saturation.generator_cpu?.mean + saturation.target_cpu?.mean;
+    let both = saturation.generator_cpu?.mean + saturation.target.of(&gauge::CPU)?.mean;
     (cores > 0.0 && both > MACHINE_FULL * cores).then(|| {
         let evidence = format!(
             "generator and target together used {} of {cores} cores",

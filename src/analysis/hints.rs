@@ -1,10 +1,12 @@
 //! What was full when an objective was missed: hints at the cause, never a verdict.
 
-use crate::analysis::assessment::{Finding, MeanMax, Saturation, Severity};
+use crate::analysis::assessment::{Finding, Saturation, Severity};
 use crate::analysis::facts::Facts;
 use crate::analysis::finding::finding;
+use crate::analysis::gauges::MeanMax;
 use crate::analysis::saturation::saturation;
 use crate::analysis::wording::{millis, percent};
+use crate::record::gauge;
 
 /// From this share on something counts as full.
 const FULL: f64 = 0.9;
@@ -20,14 +22,14 @@ pub fn saturated(facts: &Facts) -> Vec<Finding> {
 
 /// Node runs a program on one thread: near one core it can do no more.
 fn event_loop(seen: &Saturation) -> Option<Finding> {
-    let MeanMax { mean: delay, max } = seen.event_loop_delay?;
-    let cpu = seen.target_cpu.map(|cpu| cpu.mean);
+    let MeanMax { mean: delay, max } = seen.target.of(&gauge::EVENT_LOOP_DELAY)?;
+    let cpu = seen.target.of(&gauge::CPU).map(|cpu| cpu.mean);
     let one_core = cpu.is_some_and(|cpu| cpu >= FULL);
     (one_core || delay >= LONG_DELAY).then(|| {
         let used = cpu.map_or_else(String::new, |cpu| {
             format!(", the target used {} of a core", percent(cpu))
         });
-        let series = seen.event_loop_series.as_deref();
+        let series = seen.target.series(&gauge::EVENT_LOOP_DELAY);
         let series = series.map_or_else(String::new, |name| format!(" ({name})"));
         let evidence = format!(
             "the longest event-loop delay of a second was {} on average, up to {}{series}{used}",
@@ -39,7 +41,7 @@ fn event_loop(seen: &Saturation) -> Option<Finding> {
 }
 
 fn whole_machine(seen: &Saturation, cores: f64) -> Option<Finding> {
-    let cpu = seen.target_cpu?.mean;
+    let cpu = seen.target.of(&gauge::CPU)?.mean;
     (cores > 0.0 && cpu >= FULL * cores).then(|| {
         let evidence = format!("the target used {} of {cores} cores", percent(cpu / cores));
         note(evidence, "the target needs more CPU than the machine has")
@@ -47,9 +49,9 @@ fn whole_machine(seen: &Saturation, cores: f64) -> Option<Finding> {
 }
 
 fn pool(seen: &Saturation) -> Option<Finding> {
-    let waiting = seen.pool_waiting?.mean;
+    let waiting = seen.target.of(&gauge::POOL_WAITING)?.mean;
     (waiting >= 1.0).then(|| {
-        let used = seen.pool_in_use.map_or(0.0, |used| used.max);
+        let used = seen.target.of(&gauge::POOL_IN_USE).map_or(0.0, |used| used.max);
         let evidence = format!(
             "on average {waiting:.1} tasks waited for a pool connection; up to {used:.0} were in use"
         );

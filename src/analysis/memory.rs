@@ -10,6 +10,7 @@ use crate::analysis::facts::Facts;
 use crate::analysis::finding::finding;
 use crate::analysis::stats::{theil_sen, theil_sen_at_least};
 use crate::analysis::wording::seconds;
+use crate::record::gauge;
 
 /// Fewer stretches prove nothing.
 const FEWEST: usize = 12;
@@ -58,8 +59,9 @@ pub fn grows(facts: &Facts) -> Option<Finding> {
 
 /// The lowest memory of each stretch, in bytes, and how many seconds a stretch has.
 fn lows(facts: &Facts) -> Option<(Vec<f64>, usize)> {
-    let judged = facts.record.target.iter().filter(|s| facts.judged.contains(s.second));
-    let all: Vec<f64> = judged.filter_map(|second| Some(second.rss? as f64)).collect();
+    let memory = facts.record.gauge(&gauge::RSS);
+    let judged = memory.filter(|(second, _)| facts.judged.contains(second.second));
+    let all: Vec<f64> = judged.map(|(_, bytes)| bytes).collect();
     let kept = &all[all.len() / 4..];
     // Two seconds at least: a low must be one.
     let width = (kept.len() / MOST).max(2);
@@ -82,10 +84,10 @@ mod tests {
     fn found(length: u32, megabytes: impl Fn(f64) -> f64) -> Option<Finding> {
         let mut record = run(length, 100.0);
         add(&mut record, 0..length, &[Requests::ok(100, 20_000)]);
-        let second = |second: u32| TargetSecond {
-            second,
-            rss: Some((megabytes(f64::from(second)) * 1e6) as u64),
-            ..TargetSecond::default()
+        let table = record.head.gauges.clone();
+        let second = |second: u32| {
+            let bytes = (megabytes(f64::from(second)) * 1e6).trunc();
+            TargetSecond::of(second, &table, [(&gauge::RSS, bytes)])
         };
         record.target = (0..length).map(second).collect();
         let assessment = assess(&record);

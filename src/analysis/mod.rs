@@ -24,6 +24,7 @@ pub mod finding;
 pub mod findings;
 pub mod forecast;
 pub mod gate;
+pub mod gauges;
 pub mod generator_health;
 pub mod hints;
 pub mod history;

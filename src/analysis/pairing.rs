@@ -5,6 +5,7 @@ use crate::analysis::comparison::{ArmSecond, Pair, Paired};
 use crate::record::duet::{DuetFile, DuetRecord, Segment};
 use crate::record::exchange::{Admission, FailedExchange};
 use crate::record::failures::Failures;
+use crate::record::gauge;
 use crate::record::histogram::Sparse;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
@@ -80,7 +81,7 @@ fn pairs_of(file: &DuetFile, segment: &Segment, times: Times, step: Option<usize
 /// a target that was not at rest yet would be a small difference of large numbers.
 fn cpu(run: &RunRecord, played: u32, idle: f64) -> Option<u64> {
     let place = run.target.binary_search_by_key(&played, |known| known.second).ok()?;
-    let used = run.target[place].cpu?;
+    let used = run.target[place].value(run.head.gauge(&gauge::CPU)?)?;
     let cpu = used - idle.min(used / 2.0);
     cpu.is_finite().then_some((cpu * 1e9) as u64)
 }
@@ -222,7 +223,7 @@ mod tests {
         run.target = [0.5, 0.1]
             .into_iter()
             .zip(0..)
-            .map(|(cpu, second)| TargetSecond { second, cpu: Some(cpu), ..TargetSecond::default() })
+            .map(|(cpu, second)| TargetSecond::of(second, &run.head.gauges, [(&gauge::CPU, cpu)]))
             .collect();
         let of = |second, idle| cpu(&run, second, idle);
         assert_eq!((of(0, 0.0), of(0, 0.1)), (Some(500_000_000), Some(400_000_000)));

@@ -1,6 +1,7 @@
 //! Made-up run records for tests.
 
 use crate::record::failures::Failures;
+use crate::record::gauge::BEFORE_4;
 use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepCounts};
 use crate::record::outcome::{Cause, Outcome};
@@ -34,6 +35,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         thresholds: vec![Threshold { limit: LIMIT_MS * 1_000_000, inclusive: false }],
         limits: LimitsHead { connections: 100, in_flight: 1_000, body_bytes: 1_000 },
         environment: Environment { cores: 2, ..Environment::default() },
+        gauges: BEFORE_4.to_vec(),
     };
     let end = End {
         reason: EndReason::Finished,

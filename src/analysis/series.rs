@@ -4,6 +4,7 @@
 //! percentiles are never averaged.
 
 use crate::analysis::assessment::{Curves, Timeline};
+use crate::analysis::gauges::TargetLines;
 use crate::analysis::pooled::{Pool, drained};
 use crate::analysis::summary::answered;
 use crate::record::histogram::{Live, Sparse};
@@ -31,6 +32,7 @@ pub fn timeline(record: &RunRecord) -> Timeline {
     let mut line = Timeline {
         bin_seconds: width,
         outcomes: vec![Vec::new(); Outcome::COUNT],
+        target: TargetLines::empty(&record.head.gauges),
         ..Timeline::default()
     };
     let mut adder = Live::default();
@@ -111,11 +113,7 @@ fn push_telemetry(line: &mut Timeline, bin: &Bin) {
     let peaks = bin.generator.iter().map(|second| second.in_flight_peak as f64);
     line.in_flight.push(highest(peaks));
     line.generator_cpu.push(mean(bin.generator.iter().map(|second| second.cpu)));
-    line.target_cpu.push(mean(bin.target.iter().filter_map(|second| second.cpu)));
-    let memory = bin.target.iter().filter_map(|second| second.rss);
-    line.target_rss.push(highest(memory.map(|bytes| bytes as f64 / 1e6)));
-    let delays = bin.target.iter().filter_map(|second| second.event_loop_delay);
-    line.event_loop_delay.push(highest(delays.map(|seconds| seconds * 1e3)));
+    line.target.push(bin.target);
 }
 
 fn highest(values: impl Iterator<Item = f64>) -> Option<f64> {

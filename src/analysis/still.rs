@@ -20,6 +20,7 @@ use crate::analysis::facts::{Facts, MUCH_STEAL};
 use crate::analysis::finding::finding;
 use crate::analysis::stats::median;
 use crate::analysis::wording::{millis, seconds};
+use crate::record::gauge;
 use crate::record::histogram::Sparse;
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
@@ -63,8 +64,9 @@ pub fn stood_still(facts: &Facts) -> Option<Finding> {
         1 => format!("once, for about {about}, in second {}", first.from),
         many => format!("{many} times, about {about} each{}", period(&stops)),
     };
-    let delay = facts.record.target.iter().filter(|s| facts.judged.contains(s.second));
-    let delay = delay.filter_map(|s| s.event_loop_delay).fold(0.0, f64::max) * 1e3;
+    let delays = facts.record.gauge(&gauge::EVENT_LOOP_DELAY);
+    let delays = delays.filter(|(it, _)| facts.judged.contains(it.second)).map(|(_, delay)| delay);
+    let delay = delays.fold(0.0, f64::max) * 1e3;
     let said = if delay >= longest / 2.0 {
         format!("; its event loop was held up for up to {}", millis(delay))
     } else {
@@ -261,6 +263,7 @@ fn is_near(found: f64, expected: f64, (least, most): (f64, f64)) -> bool {
 mod tests {
     use crate::analysis::assess::assess;
     use crate::analysis::sample_records::{self, Requests, add, run};
+    use crate::record::gauge;
     use crate::record::run::RunRecord;
     use crate::record::telemetry::TargetSecond;
 
@@ -340,11 +343,8 @@ mod tests {
     fn the_event_loop_is_asked_as_well() {
         let took = |due, _, chance| log_normal(4.0, 0.4, chance) + wait(due, 3.0, 0.3, 0.3);
         let mut record = record(120, 1, took);
-        let held_up = |second| TargetSecond {
-            second,
-            event_loop_delay: Some(0.31),
-            ..TargetSecond::default()
-        };
+        let table = record.head.gauges.clone();
+        let held_up = |second| TargetSecond::of(second, &table, [(&gauge::EVENT_LOOP_DELAY, 0.31)]);
         record.target = (0..40).map(held_up).collect();
         check(&record, "its event loop was held up for up to 310 ms");
     }

@@ -38,6 +38,7 @@ pub fn compare(
         settings: settings.clone(),
         metrics: judgement.metrics,
         dropped: judgement.dropped,
+        per_request: Vec::new(),
         looks: Vec::new(),
         steps: judgement.steps,
         over_time: RatioSeries::default(),

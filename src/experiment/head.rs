@@ -15,7 +15,7 @@ use crate::record::run::{
 use crate::scenario::load::Load;
 use crate::scenario::model::{Action, Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
-use crate::target::host;
+use crate::target::{gauges, host};
 
 /// The head of a run that starts now.
 pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTime) -> Head {
@@ -39,6 +39,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
             body_bytes: scenario.limits.body.0,
         },
         environment: environment(workers),
+        gauges: gauges::table(),
     }
 }
 

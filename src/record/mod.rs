@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod failures;
 pub mod fingerprint;
 mod gatherer;
+pub mod gauge;
 pub mod histogram;
 pub mod interval;
 pub mod interval_log;
@@ -75,5 +76,6 @@ pub(crate) fn sample_head() -> run::Head {
         }],
         limits: run::LimitsHead { connections: 1, in_flight: 1, body_bytes: 1 },
         environment: run::Environment::default(),
+        gauges: gauge::BEFORE_4.to_vec(),
     }
 }

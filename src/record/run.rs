@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::failures::Failures;
+use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 use crate::record::seconds::Seconds;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::load::ArrivalProcess;
@@ -11,8 +12,9 @@ use crate::scenario::slo::{FailureShare, Threshold};
 
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
 /// no record had `least`, without which the audit cannot tell whose doing a delay was. Before
-/// 3 the histograms of a run that had not ended were in `intervals.hlog` alone.
-pub const VERSION: u32 = 3;
+/// 3 the histograms of a run that had not ended were in `intervals.hlog` alone. Before 4 each
+/// gauge of the target was a field of its own.
+pub const VERSION: u32 = 4;
 /// The oldest version that can be read.
 pub const OLDEST_VERSION: u32 = 2;
 
@@ -31,6 +33,17 @@ pub struct RunRecord {
     pub target: Vec<TargetSecond>,
     /// What failing requests looked like.
     pub failures: Failures,
+}
+
+impl RunRecord {
+    /// What was seen of one gauge: the second of the target, and the value.
+    pub fn gauge<'s>(
+        &'s self,
+        gauge: &Gauge,
+    ) -> impl Iterator<Item = (&'s TargetSecond, f64)> + use<'s> {
+        let id = self.head.gauge(gauge);
+        self.target.iter().filter_map(move |second| Some((second, second.value(id?)?)))
+    }
 }
 
 /// What was known before the first request.
@@ -64,6 +77,21 @@ pub struct Head {
     pub limits: LimitsHead,
     /// The machine and how it measures.
     pub environment: Environment,
+    /// What is looked at of the target once a second: `target_seconds` has the values in this
+    /// order.
+    #[serde(default = "before_4")]
+    pub gauges: Vec<Gauge>,
+}
+
+impl Head {
+    /// The place of a gauge; `None` where it was not looked at.
+    pub fn gauge(&self, gauge: &Gauge) -> Option<GaugeId> {
+        gauge::find(&self.gauges, gauge)
+    }
+}
+
+fn before_4() -> Vec<Gauge> {
+    BEFORE_4.to_vec()
 }
 
 /// A step as the record knows it.

@@ -1,7 +1,11 @@
 //! What was seen, once a second, of the generator, the machine and the target.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 
 /// The generator and its machine during one second of wall-clock time.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -42,32 +46,118 @@ pub struct GeneratorSecond {
 }
 
 /// The target during one second of wall-clock time.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct TargetSecond {
     /// Seconds since the start of the schedule.
     pub second: u32,
-    /// CPU time of the target and everything it started, in seconds per second.
-    pub cpu: Option<f64>,
-    /// The part of it that was spent in the kernel, in steps of a clock tick (10 ms mostly).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_system: Option<f64>,
-    /// Resident memory in bytes.
-    pub rss: Option<u64>,
-    /// Open file descriptors.
-    pub descriptors: Option<u64>,
-    /// Threads.
-    pub threads: Option<u64>,
-    /// Event-loop delay in seconds: the largest that its metrics have, mostly the maximum since
-    /// the last scrape.
-    pub event_loop_delay: Option<f64>,
-    /// The series that it is of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub event_loop_series: Option<String>,
-    /// Connections of a pool in use, from its metrics.
-    pub pool_in_use: Option<f64>,
-    /// Tasks waiting for a connection of a pool, from its metrics.
-    pub pool_waiting: Option<f64>,
+    /// The values of the record's gauges, in the order of their table; null where nothing was
+    /// seen.
+    pub values: Vec<Option<f64>>,
+    /// The series that a value is of, by the gauge's place, where several series tell it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(default)]
+    pub series: BTreeMap<GaugeId, String>,
     /// Why its metrics could not be read, if so.
     pub scrape_error: Option<String>,
+}
+
+impl TargetSecond {
+    /// A second of which these gauges of a table were seen.
+    pub fn of<'g>(
+        second: u32,
+        table: &[Gauge],
+        seen: impl IntoIterator<Item = (&'g Gauge, f64)>,
+    ) -> TargetSecond {
+        let mut values = vec![None; table.len()];
+        for (gauge, value) in seen {
+            if let Some(id) = gauge::find(table, gauge) {
+                values[id.index()] = Some(value);
+            }
+        }
+        TargetSecond { second, values, ..TargetSecond::default() }
+    }
+
+    /// What was seen of a gauge.
+    pub fn value(&self, id: GaugeId) -> Option<f64> {
+        self.values.get(id.index()).copied().flatten()
+    }
+}
+
+impl<'de> Deserialize<'de> for TargetSecond {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ReadSecond::deserialize(deserializer).map(Into::into)
+    }
+}
+
+/// A second of the target as it is read: with a field for each gauge up to version 3.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReadSecond {
+    second: u32,
+    values: Option<Vec<Option<f64>>>,
+    series: BTreeMap<GaugeId, String>,
+    scrape_error: Option<String>,
+    cpu: Option<f64>,
+    cpu_system: Option<f64>,
+    rss: Option<f64>,
+    event_loop_delay: Option<f64>,
+    descriptors: Option<f64>,
+    threads: Option<f64>,
+    pool_in_use: Option<f64>,
+    pool_waiting: Option<f64>,
+    event_loop_series: Option<String>,
+}
+
+impl From<ReadSecond> for TargetSecond {
+    fn from(read: ReadSecond) -> Self {
+        let ReadSecond { second, scrape_error, .. } = read;
+        if let Some(values) = read.values {
+            let series = read.series;
+            return TargetSecond { second, values, series, scrape_error };
+        }
+        // In the order of `BEFORE_4`.
+        let values = vec![
+            read.cpu,
+            read.cpu_system,
+            read.rss,
+            read.event_loop_delay,
+            read.descriptors,
+            read.threads,
+            read.pool_in_use,
+            read.pool_waiting,
+        ];
+        let delay = gauge::find(&BEFORE_4, &gauge::EVENT_LOOP_DELAY);
+        let series = delay.zip(read.event_loop_series).into_iter().collect();
+        TargetSecond { second, values, series, scrape_error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_of_version_3_has_its_values_by_gauge() {
+        let text = r#"{"second":7,"cpu":0.5,"cpu_system":0.1,"rss":1000,"descriptors":20,"threads":3,
+            "event_loop_delay":0.25,"event_loop_series":"lag","pool_in_use":4,"pool_waiting":1,
+            "scrape_error":null}"#;
+        let read: TargetSecond = serde_json::from_str(text).unwrap();
+        let value = |of| read.value(gauge::find(&BEFORE_4, of).unwrap());
+        let all = [
+            (&gauge::CPU, 0.5),
+            (&gauge::CPU_SYSTEM, 0.1),
+            (&gauge::RSS, 1_000.0),
+            (&gauge::EVENT_LOOP_DELAY, 0.25),
+            (&gauge::DESCRIPTORS, 20.0),
+            (&gauge::THREADS, 3.0),
+            (&gauge::POOL_IN_USE, 4.0),
+            (&gauge::POOL_WAITING, 1.0),
+        ];
+        for (of, expected) in all {
+            assert_eq!(value(of), Some(expected), "{}", of.name);
+        }
+        assert_eq!(read.series.get(&GaugeId(3)).map(String::as_str), Some("lag"));
+        let written = serde_json::to_string(&read).unwrap();
+        assert_eq!(serde_json::from_str::<TargetSecond>(&written).unwrap(), read);
+    }
 }

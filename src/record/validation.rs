@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::record::gauge::Gauge;
 use crate::record::interval::StepCounts;
 use crate::record::run::{
     EndReason, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, StepHead, VERSION,
@@ -24,6 +25,8 @@ const MAX_COUNT: u64 = 1 << 40;
 const MAX_BYTES: u64 = 1 << 50;
 /// The most seconds times steps that are judged at once: six weeks of one step, a day of 48.
 const MAX_PLACES: usize = 1 << 22;
+/// The most gauges of the target.
+const MAX_GAUGES: usize = 1_000;
 /// Outcomes by classes of what they felt of the generator's lag.
 const MAX_FELT: usize = 8 * 256;
 /// The most statuses: those that HTTP can write.
@@ -58,6 +61,7 @@ pub(super) fn check_head(head: &Head) -> Result<(), String> {
     check_load(&head.load)?;
     check_thresholds(&head.thresholds)?;
     check_objectives(head)?;
+    check_gauges(&head.gauges)?;
     if head.lookup_ms.is_some_and(|ms| !is_time(ms)) {
         return Err("a look-up that took no possible time".to_owned());
     }
@@ -77,6 +81,20 @@ fn check_steps(steps: &[StepHead]) -> Result<(), String> {
         |tag: &str| !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     match steps.iter().find(|step| !is_plain(&step.tag) || !tags.insert(&step.tag)) {
         Some(step) => Err(format!("\"{}\" is no tag of a step of its own", step.tag)),
+        None => Ok(()),
+    }
+}
+
+fn check_gauges(gauges: &[Gauge]) -> Result<(), String> {
+    if gauges.len() > MAX_GAUGES {
+        return Err(format!("{} gauges of the target", gauges.len()));
+    }
+    let mut names = BTreeSet::new();
+    let is_plain = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    match gauges.iter().find(|it| !is_plain(&it.name) || !names.insert(&it.name)) {
+        Some(gauge) => Err(format!("\"{}\" is no name of a gauge of its own", gauge.name)),
         None => Ok(()),
     }
 }
@@ -239,6 +257,9 @@ pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
     let targets = record.target.iter().map(|second| second.second);
     if !targets.is_sorted() {
         return Err("seconds of the target out of order".to_owned());
+    }
+    if record.target.iter().any(|second| second.values.len() > record.head.gauges.len()) {
+        return Err("a second of the target with more values than gauges".to_owned());
     }
     let Some(end) = &record.end else { return Ok(()) };
     if !is_time(end.scheduled) || !is_time(end.seconds) {

@@ -4,7 +4,8 @@
 //! loadgate by as much as it takes to stop what was started; `output` keeps what
 //! it prints. `ready` waits until it answers. Once a second `monitor` asks
 //! `procfs` what the target uses and, over `fetch` and `prometheus`, what it says
-//! of itself; `machine` does the same for the machine, `clocks` for its clocks.
+//! of itself, as far as `gauges` knows it; `machine` does the same for the machine, `clocks` for
+//! its clocks.
 //!
 //! A `checkout` is the target as it is at another git ref, made ready by a `one_shot` command and
 //! removed by a `cleaner`, however loadgate ends; a free `port` lets it run beside the
@@ -14,6 +15,7 @@ pub mod checkout;
 mod cleaner;
 pub mod clocks;
 pub(crate) mod fetch;
+pub mod gauges;
 pub mod git;
 pub mod host;
 pub mod leash;

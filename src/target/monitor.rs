@@ -21,9 +21,10 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::fetch;
+use super::gauges::{self, Reading, Readings};
 use super::process::{ExitReport, Watch};
-use super::procfs::{TreeSampler, TreeUsage};
-use super::prometheus::{self, Picked};
+use super::procfs::TreeSampler;
+use super::prometheus;
 use crate::record::telemetry::TargetSecond;
 use crate::scenario::model::HttpAddress;
 
@@ -118,7 +119,8 @@ impl Monitor {
 /// What a scrape said of a second.
 struct Scrape {
     second: u32,
-    result: Result<Picked, String>,
+    /// What it said, and when.
+    result: Result<(Vec<Reading>, Instant), String>,
 }
 
 /// The monitor's state.
@@ -128,8 +130,7 @@ struct Desk {
     events: Sender<TargetEvent>,
     said: mpsc::Sender<Scrape>,
     sampler: TreeSampler,
-    /// What was used at the last sample, and when that was.
-    before: Option<(TreeUsage, Instant)>,
+    readings: Readings,
     /// When the next second is over.
     next: Instant,
     /// The second whose scrape is under way.
@@ -146,7 +147,8 @@ impl Desk {
         let sampler = TreeSampler::default();
         // The first tick, at the start itself, is no second's end.
         let next = start + whole_seconds(start, Instant::now());
-        Desk { monitor, start, events, said, sampler, before: None, next, waiting: None }
+        let readings = Readings::default();
+        Desk { monitor, start, events, said, sampler, readings, next, waiting: None }
     }
 
     fn second_is_over(&mut self) {
@@ -155,40 +157,29 @@ impl Desk {
         }
         self.send_waiting();
         let now = Instant::now();
-        let (usage, cpu, cpu_system) = self.sample(now);
         let over = whole_seconds(self.start, now);
         self.next = self.start + over + SECOND;
-        let Some(second) = over.as_secs().checked_sub(1) else { return };
-        let second = u32::try_from(second).unwrap_or(u32::MAX);
-        self.waiting = Some(TargetSecond {
-            second,
-            cpu,
-            cpu_system,
-            rss: usage.map(|usage| usage.rss),
-            descriptors: usage.map(|usage| usage.descriptors),
-            threads: usage.map(|usage| usage.threads),
-            ..TargetSecond::default()
-        });
+        let number = over.as_secs().saturating_sub(1);
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let mut second = Readings::second(number);
+        self.sample(now, &mut second);
+        if over.is_zero() {
+            return;
+        }
+        self.waiting = Some(second);
         match &self.monitor.metrics {
-            Some(metrics) => scrape(metrics.clone(), second, self.said.clone()),
+            Some(metrics) => scrape(metrics.clone(), number, self.said.clone()),
             None => self.send_waiting(),
         }
     }
 
-    /// What the processes use, and their CPU time per second since the last sample, all of it
-    /// and what the kernel spent of it.
-    fn sample(&mut self, now: Instant) -> (Option<TreeUsage>, Option<f64>, Option<f64>) {
+    /// Adds what the processes use.
+    fn sample(&mut self, now: Instant, second: &mut TargetSecond) {
         let tree = self.monitor.watch.as_ref().map(Watch::tree);
-        let usage = tree.and_then(|tree| self.sampler.sample(tree));
-        let after = usage.map(|usage| (usage, now));
-        let (before, since) = (self.before, self.before.map(|(_, then)| now.duration_since(then)));
-        let per_second = |of: fn(&TreeUsage) -> Duration| {
-            let used = of(&after?.0).saturating_sub(of(&before?.0));
-            Some(used.as_secs_f64() / since?.as_secs_f64()).filter(|share| share.is_finite())
-        };
-        let (cpu, system) = (per_second(|usage| usage.cpu), per_second(|usage| usage.system));
-        self.before = after;
-        (usage, cpu, system)
+        match tree.and_then(|tree| self.sampler.sample(tree)) {
+            Some(usage) => self.readings.add(gauges::of_processes(&usage), now, second),
+            None => self.readings.lost_processes(),
+        }
     }
 
     /// Adds what a scrape says to the second that it belongs to.
@@ -197,12 +188,7 @@ impl Desk {
             return;
         };
         match scrape.result {
-            Ok(picked) => {
-                second.event_loop_delay = picked.event_loop_delay;
-                second.event_loop_series = picked.event_loop_series.map(str::to_owned);
-                second.pool_in_use = picked.pool_in_use;
-                second.pool_waiting = picked.pool_waiting;
-            }
+            Ok((found, at)) => self.readings.add(found, at, second),
             Err(reason) => second.scrape_error = Some(reason),
         }
         self.send_waiting();
@@ -239,7 +225,8 @@ fn scrape((address, path): (HttpAddress, String), second: u32, said: mpsc::Sende
     tokio::spawn(async move {
         let result = match fetch::get(&address, &path, SCRAPE, SCRAPE_BYTES).await {
             Ok(answer) if answer.status.is_success() => {
-                Ok(prometheus::pick(&prometheus::parse(&answer.body)))
+                let metrics = prometheus::parse(&answer.body);
+                Ok((gauges::of_metrics_page(&metrics), Instant::now()))
             }
             Ok(answer) => Err(answer.status.to_string()),
             Err(reason) => Err(reason.to_string()),

@@ -1,8 +1,8 @@
-//! Reads Prometheus' text format and picks what speaks of saturation.
+//! Reads Prometheus' text format.
 //!
 //! Bytes from the target come in and are not trusted: lines that are none are
-//! skipped, the number of series is bounded. A few figures go out. The metrics that
-//! are known stand in one table, [`KNOWN`].
+//! skipped, the number of series is bounded. The values of a metric go out. Which metrics
+//! are asked for is not known here.
 
 /// No more series than this are kept.
 const MAX_SERIES: usize = 20_000;
@@ -27,136 +27,37 @@ pub struct Series {
     pub value: f64,
 }
 
-/// What is known of the target's saturation.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Picked {
-    /// In seconds: the largest of all series that speak of it, and of all processes.
-    pub event_loop_delay: Option<f64>,
-    /// The series that it is of, by the name in [`KNOWN`].
-    pub event_loop_series: Option<&'static str>,
-    /// Connections in use, all pools together.
-    pub pool_in_use: Option<f64>,
-    /// Tasks waiting for a connection, all pools together.
-    pub pool_waiting: Option<f64>,
-}
-
-/// What a known metric speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Speaks {
-    EventLoopDelay,
-    PoolInUse,
-    PoolWaiting,
-}
-
 /// A metric that is known by its name, with or without an application's prefix.
-struct Known {
-    name: &'static str,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Metric {
+    /// `nodejs_eventloop_lag_seconds`
+    pub name: &'static str,
     /// A label that tells one of several quantities under one name.
-    label: Option<(&'static str, &'static str)>,
-    speaks: Speaks,
+    pub label: Option<(&'static str, &'static str)>,
     /// What its unit is multiplied by.
-    scale: f64,
+    pub scale: f64,
 }
 
-const fn known(name: &'static str, speaks: Speaks) -> Known {
-    Known { name, label: None, speaks, scale: 1.0 }
-}
-
-const fn known_with(
-    name: &'static str,
-    label: (&'static str, &'static str),
-    speaks: Speaks,
-) -> Known {
-    Known { name, label: Some(label), speaks, scale: 1.0 }
-}
-
-/// The best first: of those that speak of the same, the first that is there is taken; of those
-/// that speak of the event loop's delay, the largest.
-const KNOWN: &[Known] = &[
-    // prom-client, OpenTelemetry, and what people write by hand after them. Histograms that are
-    // reset at each scrape: a single stop in a second is in no percentile, but in the maximum.
-    known("nodejs_eventloop_lag_max_seconds", Speaks::EventLoopDelay),
-    known("nodejs_eventloop_delay_max_seconds", Speaks::EventLoopDelay),
-    known_with("nodejs_eventloop_delay_seconds", ("quantile", "1"), Speaks::EventLoopDelay),
-    known("event_loop_delay_max_seconds", Speaks::EventLoopDelay),
-    Known { scale: 1e-3, ..known("event_loop_delay_max_ms", Speaks::EventLoopDelay) },
-    known("nodejs_eventloop_delay_p99_seconds", Speaks::EventLoopDelay),
-    known("nodejs_eventloop_lag_p99_seconds", Speaks::EventLoopDelay),
-    known_with("nodejs_eventloop_delay_seconds", ("quantile", "0.99"), Speaks::EventLoopDelay),
-    known_with("event_loop_delay_seconds", ("quantile", "0.99"), Speaks::EventLoopDelay),
-    known("event_loop_delay_p99_seconds", Speaks::EventLoopDelay),
-    Known { scale: 1e-3, ..known("event_loop_delay_p99_ms", Speaks::EventLoopDelay) },
-    known("nodejs_eventloop_lag_p90_seconds", Speaks::EventLoopDelay),
-    known("nodejs_eventloop_delay_p90_seconds", Speaks::EventLoopDelay),
-    known("nodejs_eventloop_lag_seconds", Speaks::EventLoopDelay),
-    known("event_loop_delay_seconds", Speaks::EventLoopDelay),
-    known("event_loop_lag_seconds", Speaks::EventLoopDelay),
-    Known { scale: 1e-3, ..known("event_loop_delay_ms", Speaks::EventLoopDelay) },
-    Known { scale: 1e-3, ..known("event_loop_lag_ms", Speaks::EventLoopDelay) },
-    // Pools: by hand, node-postgres, HikariCP, Prisma, OpenTelemetry, Go, PgBouncer.
-    known("db_pool_in_use", Speaks::PoolInUse),
-    known("pg_pool_in_use", Speaks::PoolInUse),
-    known("pg_pool_active", Speaks::PoolInUse),
-    known("pool_in_use", Speaks::PoolInUse),
-    known("hikaricp_connections_active", Speaks::PoolInUse),
-    known("prisma_pool_connections_busy", Speaks::PoolInUse),
-    known_with(
-        "db_client_connection_count",
-        ("db_client_connection_state", "used"),
-        Speaks::PoolInUse,
-    ),
-    known_with("db_client_connection_count", ("state", "used"), Speaks::PoolInUse),
-    known_with("db_client_connections_usage", ("state", "used"), Speaks::PoolInUse),
-    known("go_sql_in_use_connections", Speaks::PoolInUse),
-    known("pgbouncer_pools_server_active_connections", Speaks::PoolInUse),
-    known("db_pool_waiting", Speaks::PoolWaiting),
-    known("pg_pool_waiting", Speaks::PoolWaiting),
-    known("pg_pool_waiting_count", Speaks::PoolWaiting),
-    known("pool_waiting", Speaks::PoolWaiting),
-    known("hikaricp_connections_pending", Speaks::PoolWaiting),
-    known("prisma_client_queries_wait", Speaks::PoolWaiting),
-    known("db_client_connection_pending_requests", Speaks::PoolWaiting),
-    known("db_client_connections_pending_requests", Speaks::PoolWaiting),
-    known("pgbouncer_pools_client_waiting_connections", Speaks::PoolWaiting),
-];
-
-/// Reads what is readable.
-pub fn parse(text: &[u8]) -> Metrics {
-    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
-    Metrics { series: lines.filter_map(read_series).take(MAX_SERIES).collect() }
-}
-
-/// Picks what speaks of saturation.
-pub fn pick(metrics: &Metrics) -> Picked {
-    let (event_loop_series, event_loop_delay) = longest_delay(metrics).unzip();
-    let sum = |values: &[f64]| values.iter().sum::<f64>();
-    Picked {
-        event_loop_delay,
-        event_loop_series,
-        pool_in_use: first_known(metrics, Speaks::PoolInUse).map(|v| sum(&v)),
-        pool_waiting: first_known(metrics, Speaks::PoolWaiting).map(|v| sum(&v)),
+impl Metric {
+    /// All series of that name.
+    pub const fn named(name: &'static str) -> Metric {
+        Metric { name, label: None, scale: 1.0 }
     }
-}
 
-/// The longest delay of the event loop, and the name of its series; the better of two that say
-/// the same.
-fn longest_delay(metrics: &Metrics) -> Option<(&'static str, f64)> {
-    let speaking = KNOWN.iter().filter(|known| known.speaks == Speaks::EventLoopDelay);
-    let longest = |known: &'static Known| {
-        Some((known.name, known.values(metrics).into_iter().reduce(f64::max)?))
-    };
-    speaking.filter_map(longest).reduce(|best, next| if next.1 > best.1 { next } else { best })
-}
+    /// Those with a label.
+    #[must_use]
+    pub const fn with(self, name: &'static str, value: &'static str) -> Metric {
+        Metric { label: Some((name, value)), ..self }
+    }
 
-/// The usable values of the best metric that speaks of this.
-fn first_known(metrics: &Metrics, speaks: Speaks) -> Option<Vec<f64>> {
-    let speaking = KNOWN.iter().filter(|known| known.speaks == speaks);
-    speaking.map(|known| known.values(metrics)).find(|values| !values.is_empty())
-}
+    /// In another unit.
+    #[must_use]
+    pub const fn times(self, scale: f64) -> Metric {
+        Metric { scale, ..self }
+    }
 
-impl Known {
     /// The usable values of its series.
-    fn values(&self, metrics: &Metrics) -> Vec<f64> {
+    pub fn values(&self, metrics: &Metrics) -> Vec<f64> {
         let matching = metrics.series.iter().filter(|series| self.is(series));
         let values = matching.map(|series| series.value * self.scale);
         values.filter(|value| value.is_finite() && *value >= 0.0).collect()
@@ -169,6 +70,12 @@ impl Known {
                 series.labels.iter().any(|(n, v)| n == name && v == value)
             })
     }
+}
+
+/// Reads what is readable.
+pub fn parse(text: &[u8]) -> Metrics {
+    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    Metrics { series: lines.filter_map(read_series).take(MAX_SERIES).collect() }
 }
 
 /// `name{label="value",…} 1.5 1700000000000 # exemplar`; comments are no series.
@@ -226,13 +133,13 @@ fn read_quoted(text: &str) -> Option<(String, &str)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     /// What prom-client 15 answers on Node 22, shortened.
-    const PROM_CLIENT: &str = r#"# HELP process_cpu_user_seconds_total Total user CPU time spent in seconds.
+    pub(crate) const PROM_CLIENT: &str = r#"# HELP process_cpu_user_seconds_total Total user CPU time spent in seconds.
 # TYPE process_cpu_user_seconds_total counter
 process_cpu_user_seconds_total 0.158237
 
@@ -255,6 +162,7 @@ nodejs_gc_duration_seconds_bucket{le="0.001",kind="minor"} 3
 nodejs_gc_duration_seconds_bucket{le="+Inf",kind="minor"} 4
 nodejs_gc_duration_seconds_sum{kind="minor"} 0.0018570759999975563
 nodejs_gc_duration_seconds_count{kind="minor"} 4
+nodejs_gc_duration_seconds_sum{kind="major"} 0.5
 
 # HELP nodejs_version_info Node.js version info.
 # TYPE nodejs_version_info gauge
@@ -272,15 +180,12 @@ db_pool_waiting{pool="reports"} 0
     #[test]
     fn a_real_scrape_is_read() {
         let metrics = parse(PROM_CLIENT.as_bytes());
-        assert_eq!(metrics.series.len(), 14);
+        assert_eq!(metrics.series.len(), 15);
         let bucket = &metrics.series[6];
         assert_eq!(
             bucket.labels,
             [("le".to_owned(), "+Inf".to_owned()), ("kind".to_owned(), "minor".to_owned())]
         );
-        let picked = pick(&metrics);
-        assert_eq!(picked.event_loop_delay, Some(0.012_427_263));
-        assert_eq!((picked.pool_in_use, picked.pool_waiting), (Some(9.0), Some(3.0)));
     }
 
     type Expected<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
@@ -313,55 +218,6 @@ db_pool_waiting{pool="reports"} 0
         assert_eq!(parse(b"a\xff 1\nb 2").series.len(), 1);
     }
 
-    #[track_caller]
-    fn delay(text: &str, expected: Option<f64>) {
-        assert_eq!(pick(&parse(text.as_bytes())).event_loop_delay, expected, "{text}");
-    }
-
-    #[test]
-    fn the_longest_delay_of_the_event_loop_is_picked_with_its_name() {
-        for (text, expected, name) in [
-            (
-                "nodejs_eventloop_lag_seconds 0.001\nnodejs_eventloop_lag_max_seconds 0.41\n\
-                 nodejs_eventloop_lag_p90_seconds 0.02\nnodejs_eventloop_lag_p99_seconds 0.03",
-                0.41,
-                "nodejs_eventloop_lag_max_seconds",
-            ),
-            (
-                "nodejs_eventloop_lag_seconds 0.3\nnodejs_eventloop_lag_max_seconds 0.2",
-                0.3,
-                "nodejs_eventloop_lag_seconds",
-            ),
-            (
-                "app_event_loop_delay_max_ms 50\nevent_loop_delay_p99_ms 50",
-                0.05,
-                "event_loop_delay_max_ms",
-            ),
-        ] {
-            let picked = pick(&parse(text.as_bytes()));
-            assert_eq!(picked.event_loop_delay, Some(expected), "{text}");
-            assert_eq!(picked.event_loop_series, Some(name), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_best_usable_metric_is_picked() {
-        delay("nodejs_eventloop_lag_seconds 1\nnodejs_eventloop_lag_p99_seconds 2", Some(2.0));
-        delay("nodejs_eventloop_lag_seconds 1\nnodejs_eventloop_lag_p99_seconds Nan", Some(1.0));
-        delay("shop_nodejs_eventloop_lag_p99_seconds 2", Some(2.0));
-        delay("notnodejs_eventloop_lag_p99_seconds 2", None);
-        delay(
-            "nodejs_eventloop_lag_p99_seconds{pid=\"1\"} 2\nnodejs_eventloop_lag_p99_seconds{pid=\"2\"} 3",
-            Some(3.0),
-        );
-        delay("nodejs_eventloop_delay_seconds{quantile=\"0.5\"} 2", None);
-        delay("nodejs_eventloop_delay_seconds{quantile=\"0.99\"} 4", Some(4.0));
-        delay("nodejs_eventloop_delay_seconds{quantile=\"1\"} 5", Some(5.0));
-        delay("event_loop_delay_ms 250", Some(0.25));
-        delay("nodejs_eventloop_lag_seconds -1", None);
-        delay("", None);
-    }
-
     #[test]
     fn the_number_of_series_is_bounded() {
         let flood = "a 1\n".repeat(MAX_SERIES + 10);
@@ -373,12 +229,12 @@ db_pool_waiting{pool="reports"} 0
     proptest! {
         #[test]
         fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let _ = pick(&parse(&bytes));
+            let _ = parse(&bytes);
         }
 
         #[test]
         fn hostile_lines_never_panic(text in "[a{}\"=,\\\\ \n1#é+.eN_-]{0,120}") {
-            let _ = pick(&parse(text.as_bytes()));
+            let _ = parse(text.as_bytes());
         }
 
         #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use loadgate::record::gauge;
 use loadgate::record::outcome::{Cause, Outcome};
 use loadgate::record::run::RunRecord;
 use loadgate::record::store;
@@ -143,7 +144,7 @@ fn odd_metrics_are_read() {
             "slo": { "all": ["error_rate <= 0%"] }
         }));
         let delays: Vec<f64> =
-            record.target.iter().filter_map(|second| second.event_loop_delay).collect();
+            record.gauge(&gauge::EVENT_LOOP_DELAY).map(|(_, delay)| delay).collect();
         assert!(delays.contains(&0.25), "{path}: {:?}", record.target);
     }
 }

@@ -12,8 +12,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use loadgate::record::gauge::{self, Gauge};
 use loadgate::record::telemetry::TargetSecond;
 use loadgate::scenario::model::{HttpAddress, Ready, Secrets, StartCommand};
+use loadgate::target::gauges;
 use loadgate::target::leash::Ending;
 use loadgate::target::monitor::{Monitor, TargetEvent};
 use loadgate::target::process::{ExitReport, RunningTarget, StopReport, Supervisor, Watch};
@@ -457,6 +459,10 @@ fn monitor(watch: Option<Watch>, metrics: Option<HttpAddress>) -> Monitor {
     Monitor { watch, metrics: metrics.map(|address| (address, "/metrics".to_owned())) }
 }
 
+fn value(second: &TargetSecond, of: &Gauge) -> Option<f64> {
+    second.value(gauge::find(&gauges::table(), of)?)
+}
+
 #[track_caller]
 fn seconds(events: &Receiver<TargetEvent>, count: usize) -> Vec<TargetSecond> {
     let second = |_| match events.recv_timeout(LONG).unwrap() {
@@ -478,11 +484,12 @@ fn seconds_tell_what_the_target_uses_and_says_and_when_it_dies() {
     assert!(begin.elapsed() >= Duration::from_secs(3));
     assert!(seen.windows(2).all(|pair| pair[0].second < pair[1].second), "{seen:?}");
     for second in &seen {
-        assert!((0.02..1.3).contains(&second.cpu.unwrap()), "{second:?}");
-        assert!(second.rss.unwrap() > 100_000 && second.descriptors.unwrap() >= 6);
-        assert_eq!((second.threads, second.scrape_error.as_deref()), (Some(2), None));
-        assert_eq!((second.event_loop_delay, second.pool_in_use), (Some(0.25), Some(4.0)));
-        assert_eq!(second.pool_waiting, None);
+        let value = |gauge: &Gauge| value(second, gauge);
+        assert!((0.02..1.3).contains(&value(&gauge::CPU).unwrap()), "{second:?}");
+        assert!(value(&gauge::RSS).unwrap() > 1e5 && value(&gauge::DESCRIPTORS).unwrap() >= 6.0);
+        assert_eq!((value(&gauge::THREADS), second.scrape_error.as_deref()), (Some(2.0), None));
+        assert_eq!(value(&gauge::EVENT_LOOP_DELAY), Some(0.25));
+        assert_eq!((value(&gauge::POOL_IN_USE), value(&gauge::POOL_WAITING)), (Some(4.0), None));
     }
     let killed = Instant::now();
     kill(Pid::from_raw(target.root_pid().cast_signed()), Signal::SIGKILL).unwrap();
@@ -505,9 +512,9 @@ fn scrapes_that_fail_say_why_and_hold_nothing_up() {
         let begin = Instant::now();
         let running = monitor(None, Some(address)).start(begin, sender).unwrap();
         for second in seconds(&events, 2) {
+            assert!(second.values.iter().all(Option::is_none), "{second:?}");
             let error = second.scrape_error.unwrap_or_default();
             assert!(error.contains(reason), "\"{error}\" without \"{reason}\"");
-            assert_eq!((second.cpu, second.rss, second.event_loop_delay), (None, None, None));
         }
         assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
         let stopping = Instant::now();

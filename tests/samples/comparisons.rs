@@ -6,6 +6,7 @@ use crate::analysis::comparison::{
     ArmCurves, Comparison, Estimate, Look, LookMetric, MetricResult, RatioSeries, Rule, Ruling,
     StepChange,
 };
+use crate::analysis::gauges::{CostUnit, PerRequestChange};
 use crate::analysis::what_next::what_next;
 use crate::record::duet::{
     ArmHead, Dropped, DuetEnd, DuetFile, GateMetric, GateSettings, Method, SegmentHead, VERSION,
@@ -243,6 +244,14 @@ fn comparison(verdict: Verdict, ruling: Ruling, metrics: Vec<MetricResult>) -> C
         steps: vec![step("create order", 1.021), step("list orders", 1.004)],
         over_time: over_time(&[(0.5, 1.0), (0.95, 1.01), (0.99, 1.02)]),
         curves: curves(|share| 1.0 + 0.02 * share),
+        per_request: vec![PerRequestChange {
+            name: "gc_time".to_owned(),
+            label: "GC time".to_owned(),
+            unit: CostUnit::Milliseconds,
+            baseline: 0.118,
+            candidate: 0.121,
+            ratio: Some(1.025),
+        }],
         baseline: runs::normal().assessment.total,
         candidate: runs::normal().assessment,
     }

@@ -9,11 +9,13 @@ mod series;
 pub(crate) use odd::*;
 
 use crate::analysis::assessment::{
-    Assessment, Counts, Finding, GeneratorError, MeanMax, Measured, Saturation, Severity,
-    SloResult, SloStatus, Steadiness, Summary, Times, Verdict, Warmup, Window,
+    Assessment, Counts, Finding, GeneratorError, Measured, Saturation, Severity, SloResult,
+    SloStatus, Steadiness, Summary, Times, Verdict, Warmup, Window,
 };
 use crate::analysis::failures::FailuresSeen;
+use crate::analysis::gauges::{CostUnit, MeanMax, PerRequest, Seen, TargetSeen};
 use crate::record::failures::Failures;
+use crate::record::gauge::{self, Gauge, Kind, Unit};
 use crate::record::outcome::Outcome;
 use crate::record::run::{
     End, EndReason, Environment, Head, LimitsHead, LoadHead, RunRecord, StageHead, StepHead,
@@ -213,16 +215,33 @@ pub(crate) fn step(name: &str, label: &str, requests: u64, scale: f64) -> Summar
     }
 }
 
+/// A gauge that no part of a report knows by its name.
+fn gc_time() -> Gauge {
+    gauge::of_metrics("gc_time", "GC time", Unit::Seconds, Kind::Counter)
+}
+
 fn saturation() -> Saturation {
+    let seen = |gauge, values| Seen { gauge, values, series: None };
     let pair = |mean, max| Some(MeanMax { mean, max });
     Saturation {
-        target_cpu: pair(0.62, 0.93),
-        target_rss: pair(141_200_000.0, 162_700_000.0),
-        event_loop_delay: pair(2.31, 18.4),
-        event_loop_series: Some("nodejs_eventloop_lag_max_seconds".to_owned()),
-        descriptors: pair(61.0, 64.0),
-        pool_in_use: pair(3.2, 10.0),
-        pool_waiting: pair(0.1, 4.0),
+        target: TargetSeen(vec![
+            seen(gauge::CPU, pair(0.62, 0.93)),
+            seen(gauge::RSS, pair(141_200_000.0, 162_700_000.0)),
+            Seen {
+                series: Some("nodejs_eventloop_lag_max_seconds".to_owned()),
+                ..seen(gauge::EVENT_LOOP_DELAY, pair(2.31, 18.4))
+            },
+            seen(gauge::DESCRIPTORS, pair(61.0, 64.0)),
+            seen(gauge::POOL_IN_USE, pair(3.2, 10.0)),
+            seen(gauge::POOL_WAITING, pair(0.1, 4.0)),
+            seen(gc_time(), pair(0.012, 0.043)),
+        ]),
+        per_request: vec![PerRequest {
+            name: "gc_time".to_owned(),
+            label: "GC time".to_owned(),
+            unit: CostUnit::Milliseconds,
+            value: 0.121,
+        }],
         generator_cpu: pair(0.11, 0.16),
         generator_micros_per_request: Some(38.2),
         machine_busy: pair(0.48, 0.71),
@@ -254,6 +273,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             thresholds: Vec::new(),
             limits: LimitsHead { connections: 1_000, in_flight: 10_000, body_bytes: 10_000_000 },
             environment: environment(),
+            gauges: gauge::BEFORE_4.to_vec(),
         },
         end: Some(End {
             reason: EndReason::Finished,

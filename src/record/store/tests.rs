@@ -1,6 +1,7 @@
 //! Runs on disk, whole, killed, cut and changed.
 
 use super::*;
+use crate::record::gauge;
 use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepCounts, StepTimes};
 use crate::record::outcome::Outcome;
@@ -71,7 +72,8 @@ fn written(folder: &Path) -> RunWriter {
     let mut writer = RunWriter::create(folder, head()).unwrap();
     writer.append(&[part(0, 0, 100), part(0, 1, 5_000)]);
     writer.append_generator(GeneratorSecond { second: 0, cpu: 0.25, ..Default::default() });
-    writer.append_target(TargetSecond { second: 0, rss: Some(7), ..Default::default() });
+    let seen = [(&gauge::RSS, 7.0)];
+    writer.append_target(TargetSecond::of(0, &gauge::BEFORE_4, seen));
     writer.append(&[part(0, 0, 2_000_000), part(1, 0, 100)]);
     writer
 }
@@ -377,8 +379,8 @@ fn a_run_that_was_cut_short_claims_only_what_was_run() {
 
 /// One place of `run.json` changed, and a part of what is said of it.
 const CHANGES: [(&str, &str, &str); 44] = [
-    ("\"version\":3", "\"version\":99", "newer than this loadgate"),
-    ("\"version\":3", "\"version\":1", "older loadgate"),
+    ("\"version\":4", "\"version\":99", "newer than this loadgate"),
+    ("\"version\":4", "\"version\":1", "older loadgate"),
     ("{\"version\"", "[{\"version\"", "not a run record"),
     ("\"second\":1,\"steps\"", "\"second\":4000000000,\"steps\"", "beyond all reason"),
     ("\"second\":1,\"steps\"", "\"second\":0,\"steps\"", "seconds out of order"),
@@ -447,6 +449,24 @@ fn foreign_and_changed_records_are_refused() {
         let message = read(folder.path()).unwrap_err().to_string();
         assert!(message.contains(what), "{from} -> {to}: {message}");
     }
+}
+
+/// A record of version 3 as it was written: without a table of gauges, each with a field of its
+/// own.
+#[test]
+fn a_record_of_version_3_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = written(folder.path()).finish(end()).unwrap();
+    let path = folder.path().join(RUN_FILE);
+    let mut old: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    old["version"] = 3.into();
+    old.as_object_mut().unwrap().remove("gauges");
+    old["target_seconds"] = serde_json::json!([{ "second": 0, "cpu": null, "rss": 7,
+        "descriptors": null, "threads": null, "event_loop_delay": null, "pool_in_use": null,
+        "pool_waiting": null, "scrape_error": null }]);
+    fs::write(&path, old.to_string()).unwrap();
+    let found = read(folder.path()).unwrap();
+    assert_eq!((found.target, &found.head.gauges), (written.target, &written.head.gauges));
 }
 
 /// Every list and every object of `run.json` emptied, one after the other.

@@ -21,6 +21,8 @@ pub enum Quantity {
     Seconds(f64),
     /// Bytes: `1.5 MB`.
     Bytes(f64),
+    /// Bytes per second: `1.5 MB/s`.
+    ByteRate(f64),
     /// CPU cores: `0.62 cores`.
     Cores(f64),
     /// Without unit: `1.8`.
@@ -53,6 +55,7 @@ impl fmt::Display for Quantity {
             Quantity::Rate(rate) => figures::rate(rate),
             Quantity::Seconds(seconds) => figures::seconds(seconds),
             Quantity::Bytes(bytes) => figures::bytes(bytes),
+            Quantity::ByteRate(bytes) => format!("{}/s", figures::bytes(bytes)),
             Quantity::Cores(cores) => format!("{} cores", figures::number(cores)),
             Quantity::Number(number) => figures::number(number),
             Quantity::Increase(share) => format!("+{}", figures::percent(share)),
@@ -112,6 +115,7 @@ mod tests {
             (Quantity::Count(6_012), "6,012"),
             (Quantity::Limit(200.0), "200 ms"),
             (Quantity::Cores(0.62), "0.62 cores"),
+            (Quantity::ByteRate(1.5e6), "1.5 MB/s"),
             (Quantity::Increase(0.31), "+31 %"),
             (Quantity::More(0.001_2), "0.12 % more"),
             (Quantity::Spread(0.102), "10.2 %"),

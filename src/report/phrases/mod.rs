@@ -5,4 +5,5 @@
 //! plain.
 
 pub(super) mod comparison;
+pub(super) mod gauges;
 pub(super) mod run;

@@ -1,11 +1,13 @@
 //! What there is to say of one run: load, window, lags, causes, how it ended.
 
 use crate::analysis::assessment::{
-    Assessment, Counts, MeanMax, Saturation, SloStatus, Steadiness, Summary, Warmup, Window,
+    Assessment, Counts, Saturation, SloStatus, Steadiness, Summary, Warmup, Window,
 };
+use crate::analysis::gauges::MeanMax;
 use crate::record::run::{End, EndReason, RunRecord, StageHead};
 use crate::report::document::quantity::Quantity;
 use crate::report::figures;
+use crate::report::phrases::gauges;
 use crate::scenario::load::ArrivalProcess;
 
 /// `60 s at 100/s`.
@@ -106,34 +108,17 @@ pub(in crate::report) fn steadiness(steady: Steadiness) -> String {
 }
 
 /// Saturation as rows of name, mean and highest second.
-pub(in crate::report) fn saturation(
-    saturation: &Saturation,
-) -> Vec<(&'static str, Quantity, Quantity)> {
+pub(in crate::report) fn saturation(saturation: &Saturation) -> Vec<(String, Quantity, Quantity)> {
     type Row = (&'static str, Option<MeanMax>, fn(f64) -> Quantity);
-    let rows: [Row; 9] = [
-        ("target CPU", saturation.target_cpu, Quantity::Cores),
-        ("target memory", saturation.target_rss, Quantity::Bytes),
-        (event_loop_delay(saturation), saturation.event_loop_delay, Quantity::Millis),
-        ("target descriptors", saturation.descriptors, Quantity::Number),
-        ("pool in use", saturation.pool_in_use, Quantity::Number),
-        ("pool waiting", saturation.pool_waiting, Quantity::Number),
+    let rows: [Row; 3] = [
         ("generator CPU", saturation.generator_cpu, Quantity::Cores),
         ("machine busy", saturation.machine_busy, Quantity::Share),
         ("requests in flight", saturation.in_flight, Quantity::Number),
     ];
-    rows.into_iter()
-        .filter_map(|(name, value, of)| value.map(|v| (name, of(v.mean), of(v.max))))
-        .collect()
-}
-
-/// The name says which of a second's delays it is; the whole series is in `summary.json`.
-fn event_loop_delay(saturation: &Saturation) -> &'static str {
-    match saturation.event_loop_series.as_deref() {
-        Some(series) if series.contains("_max") => "event-loop delay (max)",
-        Some(series) if series.contains("p99") => "event-loop delay (p99)",
-        Some(series) if series.contains("p90") => "event-loop delay (p90)",
-        Some(_) | None => "event-loop delay",
-    }
+    let others = rows.into_iter().filter_map(|(name, value, of)| {
+        value.map(|value| (name.to_owned(), of(value.mean), of(value.max)))
+    });
+    saturation.target.0.iter().filter_map(gauges::row).chain(others).collect()
 }
 
 /// `100/s offered, 100/s answered, 98/s ok`.

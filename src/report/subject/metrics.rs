@@ -3,15 +3,19 @@
 
 use crate::analysis::assessment::Verdict;
 use crate::analysis::comparison::{Comparison, MetricResult, Rule, Ruling};
+use crate::analysis::gauges::PerRequestChange;
 use crate::record::duet::GateMetric;
-use crate::report::document::cell::Cell;
+use crate::report::document::cell::{Cell, Status};
 use crate::report::document::medium::{Medium, Shown};
+use crate::report::document::quantity::Quantity;
 use crate::report::document::suite::{Case, CaseResult};
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
+use crate::report::document::tone::Tone;
 use crate::report::document::{Block, Section};
 use crate::report::figures;
 use crate::report::phrases::comparison as phrases;
+use crate::report::phrases::gauges;
 use crate::report::subject::judgement;
 
 /// A table of all metrics.
@@ -35,7 +39,22 @@ fn table(comparison: &Comparison) -> Table {
         Column::number("candidate").dropped(2),
         Column::new(Kind::Estimate("interval"), "ratio"),
     ];
-    Table { of: "metrics", columns, rows: comparison.metrics.iter().map(row).collect() }
+    let costs = comparison.per_request.iter().map(cost);
+    let rows = comparison.metrics.iter().map(row).chain(costs).collect();
+    Table { of: "metrics", columns, rows }
+}
+
+/// What a request cost of something that the targets count: no ruling, and no interval.
+fn cost(change: &PerRequestChange) -> Row {
+    let of = |value| Cell::Quantity(gauges::cost(change.unit, value));
+    let in_full = format!("{} per request", change.label);
+    Row::new(vec![
+        Cell::Status(Status { mark: "", word: "only told", tone: Tone::Muted }),
+        Cell::Name(Text::from(&change.label), in_full.into()),
+        of(change.baseline),
+        of(change.candidate),
+        Cell::maybe(change.ratio.map(Quantity::Ratio)),
+    ])
 }
 
 fn row(metric: &MetricResult) -> Row {

@@ -12,6 +12,7 @@ use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::{Block, Document, Fact, Headline, Section};
 use crate::report::figures;
+use crate::report::phrases::gauges;
 use crate::report::phrases::run as phrases;
 use crate::report::subject::{failures, judgement, metrics, objectives};
 
@@ -183,7 +184,11 @@ fn saturation(assessment: &Assessment) -> Section<'static> {
         Row::new(vec![Cell::name(name), Cell::Quantity(mean), Cell::Quantity(highest)])
     });
     let table = Table { of: "saturation", columns, rows: rows.collect() };
-    Section::new("Saturation").with_shown(Block::Table(table), NOT_IN_COMMENTS)
+    let costs = gauges::per_request(&assessment.saturation.per_request);
+    let costs = known([("per request", costs, NOT_IN_COMMENTS)]);
+    Section::new("Saturation")
+        .with_shown(Block::Table(table), NOT_IN_COMMENTS)
+        .with(Block::Facts(costs))
 }
 
 /// What the generator itself may have added, and what it cost.

@@ -180,7 +180,7 @@ pub(crate) fn broken_numbers() -> OwnedReport {
     timeline.offered[22] = f64::NAN;
     timeline.in_flight[23] = Some(f64::NEG_INFINITY);
     timeline.outcomes[0][24] = f64::NAN;
-    timeline.target_cpu[25] = Some(f64::INFINITY);
+    timeline.target.0[0].1[25] = Some(f64::INFINITY);
     run.assessment.curves.response.push((f64::NAN, f64::INFINITY));
     run.assessment.steps[0].response.as_mut().unwrap().p99 = f64::NAN;
     run.assessment.total.limits.push((0.999, f64::INFINITY));

@@ -1,6 +1,8 @@
 //! Made-up series over time and percentile curves.
 
 use crate::analysis::assessment::{Curves, Timeline};
+use crate::analysis::gauges::TargetLines;
+use crate::record::gauge;
 use crate::record::outcome::Outcome;
 
 /// What a made-up run looks like.
@@ -66,11 +68,16 @@ pub(super) fn timeline(shape: &Shape) -> Timeline {
         in_flight: maybe(6, &|_, noise| (1.0 + 18.0 * noise * noise).round()),
         outcomes: outcomes(shape, &starts, &offered),
         offered,
-        target_cpu: telemetry(7, &|start, noise| 0.65 * load(start) + 0.2 * noise),
-        target_rss: telemetry(8, &|start, noise| {
-            120.0 + 40.0 * f64::from(start) / f64::from(shape.seconds) + noise
-        }),
-        event_loop_delay: telemetry(9, &|_, noise| 1.2 + 16.0 * noise * noise * noise),
+        target: TargetLines(vec![
+            (gauge::CPU, telemetry(7, &|start, noise| 0.65 * load(start) + 0.2 * noise)),
+            (
+                gauge::RSS,
+                telemetry(8, &|start, noise| {
+                    120.0 + 40.0 * f64::from(start) / f64::from(shape.seconds) + noise
+                }),
+            ),
+            (gauge::EVENT_LOOP_DELAY, telemetry(9, &|_, noise| 1.2 + 16.0 * noise * noise * noise)),
+        ]),
         generator_cpu: maybe(10, &|start, noise| 0.1 * load(start) + 0.05 * noise),
         starts,
     }

@@ -332,6 +332,7 @@ mod tests {
     use crate::analysis::sample_records::{self, Requests};
     use crate::record::duet::GateMetric;
     use crate::record::duet::tests::file;
+    use crate::record::gauge;
     use crate::record::telemetry::TargetSecond;
     use crate::scenario::load::{ArrivalProcess, Stage};
     use crate::units::Rate;
@@ -389,7 +390,8 @@ mod tests {
                 warmup: stage.warmup,
             };
             run.head.load.stages = spec.load.stages.iter().map(stage).collect();
-            let used = |second| TargetSecond { second, cpu: Some(cpu), ..TargetSecond::default() };
+            let table = run.head.gauges.clone();
+            let used = |second| TargetSecond::of(second, &table, [(&gauge::CPU, cpu)]);
             run.target = (0..seconds).map(used).collect();
             run
         };

@@ -16,6 +16,7 @@ use crate::analysis::pairing::{self, Times};
 use crate::analysis::power::{GatePlan, decidable, decidable_after, of_hundred};
 use crate::analysis::stats::mean;
 use crate::record::duet::{Dropped, DuetFile, GateMetric, Method, Segment};
+use crate::record::gauge;
 use crate::record::run::RunRecord;
 use crate::scenario::load::Stage as LoadStage;
 use crate::scenario::model::Arm;
@@ -275,7 +276,7 @@ fn judged_of(segment: &Segment) -> u32 {
 fn busy(segment: &Segment) -> Option<f64> {
     let generator = &segment.candidate.generator;
     let cores = f64::from(segment.candidate.head.environment.cores.max(1));
-    let arm = |run: &RunRecord| mean_of(run.target.iter().filter_map(|second| second.cpu));
+    let arm = |run: &RunRecord| mean_of(run.gauge(&gauge::CPU).map(|(_, cores)| cores));
     let own = arm(&segment.baseline)
         .zip(arm(&segment.candidate))
         .zip(mean_of(generator.iter().map(|second| second.cpu)));

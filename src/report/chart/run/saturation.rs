@@ -4,6 +4,7 @@
 use super::Chart;
 use super::response::{draw_not_judged, not_judged_key, over_time, time_axis};
 use crate::analysis::assessment::{Assessment, Timeline};
+use crate::record::gauge;
 use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::drawn;
@@ -19,10 +20,10 @@ type Values<'a> = &'a [Option<f64>];
 pub(super) fn caption(timeline: &Timeline) -> String {
     let known = |values: Values| values.iter().flatten().any(|value| value.is_finite());
     let drawn = [
-        ("CPU of the target", known(&timeline.target_cpu)),
+        ("CPU of the target", known(timeline.target.of(&gauge::CPU))),
         ("CPU of the generator", known(&timeline.generator_cpu)),
-        ("resident memory of the target", known(&timeline.target_rss)),
-        ("its event-loop delay", known(&timeline.event_loop_delay)),
+        ("resident memory of the target", known(timeline.target.of(&gauge::RSS))),
+        ("its event-loop delay", known(timeline.target.of(&gauge::EVENT_LOOP_DELAY))),
     ];
     let drawn: Vec<&str> =
         drawn.iter().filter(|(_, known)| *known).map(|(what, _)| *what).collect();
@@ -73,10 +74,10 @@ fn draw_part(panel: &Panel, part: &Part, assessment: &Assessment) {
 fn parts(timeline: &Timeline) -> Vec<Part<'_>> {
     let cpu = vec![
         (timeline.generator_cpu.as_slice(), Ink::GENERATOR),
-        (timeline.target_cpu.as_slice(), Ink::TARGET),
+        (timeline.target.of(&gauge::CPU), Ink::TARGET),
     ];
-    let memory = vec![(timeline.target_rss.as_slice(), Ink::TARGET)];
-    let delay = vec![(timeline.event_loop_delay.as_slice(), Ink::TARGET)];
+    let memory = vec![(timeline.target.of(&gauge::RSS), Ink::TARGET)];
+    let delay = vec![(timeline.target.of(&gauge::EVENT_LOOP_DELAY), Ink::TARGET)];
     [
         part(cpu, |values| Axis::amount("CPU (cores)", values, 4)),
         part(memory, |values| Axis::amount("resident memory (MB)", values, 4)),
@@ -97,10 +98,10 @@ fn part(lines: Vec<(Values<'_>, Ink)>, axis: impl Fn(Vec<f64>) -> Axis) -> Optio
 
 fn header(assessment: &Assessment, width: Width) -> Header {
     let timeline = &assessment.timeline;
-    let of_target = [&timeline.target_cpu, &timeline.target_rss, &timeline.event_loop_delay];
-    let known = |series: &Vec<Option<f64>>| series.iter().any(Option::is_some);
+    let of_target = [gauge::CPU, gauge::RSS, gauge::EVENT_LOOP_DELAY];
+    let known = |values: Values| values.iter().any(Option::is_some);
     let mut keys = Vec::new();
-    if of_target.into_iter().any(known) {
+    if of_target.iter().any(|gauge| known(timeline.target.of(gauge))) {
         keys.push(Key { sign: Sign::Line(Ink::TARGET, 2), text: "target".into() });
     }
     if known(&timeline.generator_cpu) {
