@@ -334,7 +334,10 @@ mod histogram {
     /// Ten histograms of 2,000 response times each, as ten steps have them.
     #[divan::bench]
     fn merge(bencher: Bencher<'_, '_>) {
-        let all: Vec<Sparse> = parts().into_iter().map(|part| part.times.response).collect();
+        let all: Vec<Sparse> = parts()
+            .into_iter()
+            .map(|part| part.times.only(loadgate::record::phase::Phase::Response))
+            .collect();
         bencher.bench_local(|| Sparse::merged(&all));
     }
 

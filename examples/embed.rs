@@ -21,6 +21,7 @@ use loadgate::engine::transport::tcp::best_clock;
 use loadgate::experiment::control::Control;
 use loadgate::experiment::event::Event;
 use loadgate::experiment::trial::Trial;
+use loadgate::record::phase::Phase;
 use loadgate::scenario::read;
 use loadgate::target::process::Supervisor;
 use loadgate::target::supervisor::supervise;
@@ -52,7 +53,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     for reason in &assessment.reasons {
         println!("{:?}: {reason}", assessment.verdict);
     }
-    if let Some(times) = assessment.total.response {
+    if let Some(times) = assessment.total.times[Phase::Response] {
         println!("p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms", times.p50, times.p95, times.p99);
     }
     println!("reports: loadgate report {}", Path::new(&folder).display());

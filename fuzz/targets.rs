@@ -161,7 +161,7 @@ pub fn interval_log(data: &[u8]) -> u64 {
             Err(error) => seen.push(error.to_string()),
         }
     }
-    for sparse in [&times.response, &times.failed, &times.receive_lag] {
+    for sparse in times.all() {
         let quantiles = [0.0, 0.5, 0.999, 1.0].map(|share| sparse.quantile(share));
         assert!(quantiles.is_sorted(), "{quantiles:?}");
         let _ = (sparse.mean(), sparse.count_from(1_000));

@@ -8,6 +8,7 @@ use crate::analysis::pooled::{self, Pool};
 use crate::analysis::window;
 use crate::record::baseline::{AcceptedRun, Figures, StepFigures};
 use crate::record::outcome::Outcome;
+use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
 
 /// What of a run is kept.
@@ -18,7 +19,7 @@ pub fn accepted_run(record: &RunRecord, note: Option<String>) -> AcceptedRun {
     let steps = record.head.steps.iter().zip(&pools).map(|(step, pool)| StepFigures {
         name: step.name.clone(),
         requests: pool.counts.ended(),
-        response: Figures::of(&pool.times.response),
+        response: Figures::of(&pool.times[Phase::Response]),
     });
     AcceptedRun {
         started: record.head.started.clone(),
@@ -27,7 +28,7 @@ pub fn accepted_run(record: &RunRecord, note: Option<String>) -> AcceptedRun {
         requests: total.counts.ended(),
         errors: errors(&total),
         steps: steps.collect(),
-        response: total.times.response,
+        response: total.times.only(Phase::Response),
     }
 }
 

@@ -138,6 +138,7 @@ mod tests {
     use crate::record::histogram::Sparse;
     use crate::record::interval::{StepCounts, StepTimes};
     use crate::record::outcome::{Cause, Outcome};
+    use crate::record::phase::Phase;
     use crate::record::run::{EndReason, StageHead};
     use crate::record::telemetry::{GeneratorSecond, TargetSecond};
     use crate::scenario::slo::FailureShare;
@@ -406,7 +407,10 @@ mod tests {
                 second.canary_late_max_ns = 80_000_000;
             }
             record.seconds.edit(.., |_, second| {
-                second.times.iter_mut().for_each(|it| it.receive_lag = it.service.clone());
+                second
+                    .times
+                    .iter_mut()
+                    .for_each(|it| it[Phase::ReceiveLag] = it[Phase::Service].clone());
             });
             record
         };
@@ -416,7 +420,7 @@ mod tests {
         assert!(read.slos[0].generator_error.unwrap().low < 480.0, "{:?}", read.slos[0]);
         let mut unstamped = by("kernel");
         unstamped.seconds.edit(.., |_, second| {
-            second.times.iter_mut().for_each(|it| it.receive_lag = Sparse::default());
+            second.times.iter_mut().for_each(|it| it[Phase::ReceiveLag] = Sparse::default());
         });
         has(&check(&unstamped, Verdict::Invalid, "late"), "receive_lag", Severity::Warning);
     }
@@ -817,7 +821,7 @@ mod tests {
         assert_eq!(assessment.steps.len(), 2);
         assert_eq!(assessment.steps[1].limits, [(0.99, 500.0)]);
         assert_eq!(assessment.steps[1].counts.planned, 50);
-        assert!(assessment.steps[1].response.unwrap().p50 > 890.0);
+        assert!(assessment.steps[1].times[Phase::Response].unwrap().p50 > 890.0);
         assert!((assessment.total.goodput - 200.0).abs() < 1e-9);
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::analysis::failures::FailuresSeen;
 use crate::analysis::gauges::{LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen};
 use crate::record::outcome::Outcome;
+use crate::record::phase::ByPhase;
 
 /// Everything that a report may say about one run.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -269,21 +270,9 @@ pub struct Summary {
     pub goodput: f64,
     /// Share of requests that ended otherwise than ok.
     pub error_rate: f64,
-    /// Response time as objectives read it.
-    pub response: Option<Times>,
-    /// Response time of answered failures.
-    pub failed: Option<Times>,
-    /// Service time.
-    pub service: Option<Times>,
-    /// Send lag.
-    pub send_lag: Option<Times>,
-    /// Receive lag: from the arrival of a response's last bytes to the generator's read. Not
-    /// part of any time above.
-    pub receive_lag: Option<Times>,
-    /// Connecting, of the requests that had to wait for it.
-    pub connect: Option<Times>,
-    /// From sent to the first byte of the answer.
-    pub first_byte: Option<Times>,
+    /// Its times in figures, by phase.
+    #[serde(flatten)]
+    pub times: ByPhase<Option<Times>>,
     /// The tightest response-time limits that hold for it: (quantile, limit in ms).
     pub limits: Vec<(f64, f64)>,
 }

@@ -15,6 +15,7 @@ use crate::analysis::lateness;
 use crate::analysis::pooled;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
+use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, SloHead};
 use crate::scenario::slo::{FailureShare, Threshold};
 
@@ -73,7 +74,7 @@ impl<'a> Attribution<'a> {
     fn slow(&self, calm: &[u32], dark: &[u32], limit: Threshold) -> u64 {
         let pool = pooled::of_scope(self.facts.record, calm, self.slo.step);
         let least = lateness::least(self.facts, calm, self.slo.step);
-        let paired = audit::blamable(&pool.times.response, &least, limit);
+        let paired = audit::blamable(&pool.times[Phase::Response], &least, limit);
         let in_dark: u64 = dark.iter().map(|second| self.slow_in_dark(*second, limit)).sum();
         paired + in_dark + self.exposed.within(calm)
     }
@@ -86,7 +87,7 @@ impl<'a> Attribution<'a> {
         // What broke, or was not sent, would have been fast or slow: nobody knows.
         of(Outcome::TransportError)
             + of(Outcome::Unsent)
-            + audit::count_between(&pool.times.response, micros, reach)
+            + audit::count_between(&pool.times[Phase::Response], micros, reach)
     }
 
     fn failed(&self, seconds: &[u32], share: FailureShare) -> u64 {

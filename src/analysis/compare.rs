@@ -27,6 +27,7 @@ use crate::analysis::verdict::{self, Ground};
 use crate::analysis::what_next::what_next;
 use crate::analysis::wording;
 use crate::record::duet::{DuetEnd, DuetRecord, GateMetric};
+use crate::record::phase::Phase;
 use crate::record::run::{RunRecord, StepHead};
 use crate::scenario::model::Arm;
 
@@ -224,7 +225,8 @@ fn is_regressed(metric: &MetricResult) -> bool {
 fn lag_share(arms: &Arms, share: f64) -> f64 {
     let of = |arm: &Joined| {
         let times = &arm.total.times;
-        audit::generator_error(&times.response, &times.least, share).map_or(0.0, |e| e.relative)
+        audit::generator_error(&times[Phase::Response], &times[Phase::Least], share)
+            .map_or(0.0, |e| e.relative)
     };
     of(&arms.baseline).max(of(&arms.candidate))
 }
@@ -364,7 +366,7 @@ fn steps(arms: &Arms, sees_from: &[Option<f64>]) -> Vec<StepChange> {
 }
 
 fn step(name: &str, baseline: &Pool, candidate: &Pool) -> StepChange {
-    let figures = |pool: &Pool| crate::analysis::summary::times(&pool.times.response);
+    let figures = |pool: &Pool| crate::analysis::summary::times(&pool.times[Phase::Response]);
     let (base, cand) = (figures(baseline), figures(candidate));
     let at = |of: fn(&Figures) -> f64| Some((of(base.as_ref()?), of(cand.as_ref()?)));
     let p95 = at(|times| times.p95);
@@ -382,7 +384,8 @@ fn step(name: &str, baseline: &Pool, candidate: &Pool) -> StepChange {
 fn curves(arms: &Arms) -> ArmCurves {
     let [baseline, candidate] =
         [&arms.baseline, &arms.candidate].map(|arm| series::curves(&arm.total).response);
-    let [base, cand] = [&arms.baseline, &arms.candidate].map(|arm| &arm.total.times.response);
+    let [base, cand] =
+        [&arms.baseline, &arms.candidate].map(|arm| &arm.total.times[Phase::Response]);
     let fewer = base.count().min(cand.count()) as f64;
     let is_known = |(share, _): &&(f64, f64)| fewer * (1.0 - share) >= BEYOND && *share > 0.0;
     let ratio = |(share, _): &(f64, f64)| {

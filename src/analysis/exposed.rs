@@ -23,6 +23,7 @@ use crate::analysis::lateness;
 use crate::analysis::stats::{ALPHA, Tally, share_at_least};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
+use crate::record::phase::Phase;
 
 /// A stall from which on a whole second counts, in microseconds.
 const LONG_STALL: u64 = 100_000;
@@ -114,7 +115,7 @@ impl<'a> Exposed<'a> {
 fn lag_of_timeout(facts: &Facts, step: usize) -> u64 {
     let head = facts.record.head.steps.get(step);
     let limit = head.map_or(u64::MAX, |head| head.timeout_ms.saturating_mul(1_000));
-    let slow = facts.steps.get(step).and_then(|pool| pool.times.service.quantile(0.99));
+    let slow = facts.steps.get(step).and_then(|pool| pool.times[Phase::Service].quantile(0.99));
     let left = limit.saturating_sub(slow.unwrap_or(0.0) as u64);
     (limit / LAG_OF_LIMIT).min(left).max(EVERYDAY_LAG.min(limit / LAG_OF_LIMIT))
 }

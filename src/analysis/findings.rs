@@ -12,6 +12,7 @@ use crate::analysis::{attribution, generator_health, memory, still, worked};
 use crate::record::gauge;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
+use crate::record::phase::Phase;
 use crate::record::telemetry::GeneratorSecond;
 
 /// Unsent requests of the whole run for which the generator may be to blame.
@@ -243,7 +244,7 @@ fn machine_full(facts: &Facts) -> Option<Finding> {
 
 /// A lag that is visible next to the tightest limit.
 fn send_lag(facts: &Facts) -> Option<Finding> {
-    let p99 = facts.total.times.send_lag.quantile(0.99)? / 1e3;
+    let p99 = facts.total.times[Phase::SendLag].quantile(0.99)? / 1e3;
     let limit = tightest_limit(facts)?;
     (p99 > SMALL_LAG && p99 > 0.01 * limit).then(|| {
         let grave = p99 > 0.1 * limit;

@@ -240,7 +240,8 @@ pub(super) fn mean_max(values: impl Iterator<Item = f64>) -> Option<MeanMax> {
 }
 
 fn key(gauge: &Gauge) -> String {
-    let has_generator_too = [gauge::CPU, gauge::RSS].iter().any(|it| it.name == gauge.name);
+    let has_generator_too =
+        [gauge::CPU, gauge::RSS].iter().any(|it| gauge.name.starts_with(&*it.name));
     format!("{}{}", if has_generator_too { "target_" } else { "" }, gauge.name)
 }
 

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use crate::analysis::facts::Facts;
 use crate::analysis::pooled;
 use crate::record::histogram::Sparse;
+use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
 use crate::record::telemetry::GeneratorSecond;
 
@@ -31,8 +32,8 @@ const SAME_STALL: u64 = 20_000;
 
 /// Responses of the judged seconds, and how many of them the kernel did not stamp.
 pub fn unstamped(facts: &Facts) -> (u64, u64) {
-    let answered = facts.total.times.service.count();
-    (answered.saturating_sub(facts.total.times.receive_lag.count()), answered)
+    let answered = facts.total.times[Phase::Service].count();
+    (answered.saturating_sub(facts.total.times[Phase::ReceiveLag].count()), answered)
 }
 
 /// Whether a response's end is the moment at which the generator read it.
@@ -58,12 +59,13 @@ pub fn least(facts: &Facts, seconds: &[u32], step: Option<u16>) -> Sparse {
     };
     let (held, free): (Vec<u32>, Vec<u32>) = seconds.iter().partition(|s| later(**s) > 0);
     if held.is_empty() {
-        return pooled::of_scope(facts.record, seconds, step).times.least;
+        return pooled::of_scope(facts.record, seconds, step).times.only(Phase::Least);
     }
-    let of = |seconds: &[u32]| pooled::of_scope(facts.record, seconds, step).times.least;
+    let of =
+        |seconds: &[u32]| pooled::of_scope(facts.record, seconds, step).times.only(Phase::Least);
     // All of a long run is put together already; each objective asks for it.
     let whole = facts.pool(step).filter(|_| seconds.len() == facts.judged.seconds.len());
-    let calm = whole.map_or_else(|| of(&free), |pool| pool.times.least.clone());
+    let calm = whole.map_or_else(|| of(&free), |pool| pool.times[Phase::Least].clone());
     let mut counts: BTreeMap<u64, u64> = calm.buckets().iter().copied().collect();
     for second in held {
         let by = later(second);

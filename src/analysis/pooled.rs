@@ -70,8 +70,8 @@ pub fn total(steps: &[Pool]) -> Pool {
     for step in steps {
         counts.add(&step.counts);
     }
-    let merged = |kind: usize| Sparse::merged(steps.iter().map(|step| step.times.all()[kind]));
-    Pool { counts, times: StepTimes::from_all(std::array::from_fn(merged)) }
+    let merged = |phase| Sparse::merged(steps.iter().map(|step| &step.times[phase]));
+    Pool { counts, times: StepTimes::from_all(Phase::ALL.map(merged)) }
 }
 
 /// One step, as it is added up: an accumulator for each kind of time.

@@ -5,6 +5,7 @@ use crate::record::gauge::BEFORE_4;
 use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepCounts};
 use crate::record::outcome::{Cause, Outcome};
+use crate::record::phase::Phase;
 use crate::record::run::{
     End, EndReason, Environment, Head, LimitsHead, LoadHead, MetricHead, RunRecord, SloHead,
     StageHead, StepHead, VERSION, WindowsHead,
@@ -154,16 +155,17 @@ fn second_of(record: &RunRecord, requests: &[Requests]) -> Second {
             let mine = requests.iter().filter(|kind| kind.step == step && wanted(kind.outcome));
             Sparse::from_counts(mine.map(|kind| (value(kind), kind.number)))
         };
-        times.response = of(|kind| kind.micros, Outcome::counts_in_response_time);
+        times[Phase::Response] = of(|kind| kind.micros, Outcome::counts_in_response_time);
         // What could not be sent for want of something would have been fast or slow.
         let least = |kind: &Requests| match kind.cause {
             Some(Cause::Descriptors | Cause::Ports) => 1,
             _ => kind.micros.saturating_sub(kind.lag).max(1),
         };
-        times.least = of(least, Outcome::counts_in_response_time);
-        times.failed = of(|kind| kind.micros, |outcome| !outcome.counts_in_response_time());
-        times.service = of(|kind| kind.micros - kind.lag.min(kind.micros), |o| o == Outcome::Ok);
-        times.send_lag = of(|kind| kind.lag, |_| true);
+        times[Phase::Least] = of(least, Outcome::counts_in_response_time);
+        times[Phase::Failed] = of(|kind| kind.micros, |outcome| !outcome.counts_in_response_time());
+        times[Phase::Service] =
+            of(|kind| kind.micros - kind.lag.min(kind.micros), |o| o == Outcome::Ok);
+        times[Phase::SendLag] = of(|kind| kind.lag, |_| true);
     }
     second
 }

@@ -127,7 +127,10 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 /// The percentile curves of the judged window.
 pub fn curves(total: &Pool) -> Curves {
-    Curves { response: curve(&total.times.response), service: curve(&total.times.service) }
+    Curves {
+        response: curve(&total.times[Phase::Response]),
+        service: curve(&total.times[Phase::Service]),
+    }
 }
 
 /// The percentile curve of times in microseconds.

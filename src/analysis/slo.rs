@@ -16,6 +16,7 @@ use crate::analysis::stats::Tally;
 use crate::analysis::window::Judged;
 use crate::analysis::wording;
 use crate::record::histogram::Sparse;
+use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, RunRecord, SloHead, WindowsHead};
 use crate::scenario::slo::{FailureShare, Threshold};
 
@@ -116,7 +117,7 @@ fn generator_error(
     let MetricHead::ResponseTime { quantile, .. } = slo.metric else { return None };
     let times = &facts.pool(slo.step)?.times;
     let least = lateness::least(facts, &facts.judged.seconds, slo.step);
-    audit::generator_error(&times.response, &least, quantile)
+    audit::generator_error(&times[Phase::Response], &least, quantile)
 }
 
 fn judge_share(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
@@ -147,7 +148,7 @@ fn measured(facts: &Facts, slo: &SloHead, share: &Share) -> (Option<Measured>, O
             let limit = threshold(facts.record, slo).map_or(u64::MAX, |limit| limit.limit / 1_000);
             let seconds = &facts.judged.seconds;
             let open = open::ages_beyond(facts.record, seconds, slo.step, limit);
-            times_measured(&Sparse::merged([&pool.times.response, &open]), quantile, share)
+            times_measured(&Sparse::merged([&pool.times[Phase::Response], &open]), quantile, share)
         }
         MetricHead::Failures(FailureShare::Unavailable) => {
             (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))

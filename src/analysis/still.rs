@@ -126,7 +126,7 @@ struct Delays<'a> {
 
 impl<'a> Delays<'a> {
     fn of(facts: &'a Facts<'a>) -> Delays<'a> {
-        let median = |pool: &crate::analysis::pooled::Pool| pool.times.least.quantile(0.5);
+        let median = |pool: &crate::analysis::pooled::Pool| pool.times[Phase::Least].quantile(0.5);
         let medians = facts.steps.iter().map(|step| median(step).unwrap_or(0.0) as u64).collect();
         Delays { facts, medians, known: RefCell::default() }
     }
@@ -135,7 +135,7 @@ impl<'a> Delays<'a> {
     fn usual(&self) -> u64 {
         let steps = self.facts.steps.iter().zip(&self.medians);
         let of = |(step, median): (&crate::analysis::pooled::Pool, &u64)| {
-            let slow = step.times.least.quantile(0.75)? as u64;
+            let slow = step.times[Phase::Least].quantile(0.75)? as u64;
             Some((slow.saturating_sub(*median), step.counts.ended()))
         };
         let all: Vec<(u64, u64)> = steps.filter_map(of).collect();

@@ -13,6 +13,7 @@ use crate::analysis::wording::counted;
 use crate::record::baseline::{AcceptedRun, Baseline};
 use crate::record::duet::{GateMetric, GateSettings, Method};
 use crate::record::histogram::Sparse;
+use crate::record::phase::{ByPhase, Phase};
 
 /// So many requests have to lie beyond a quantile for its ratio to be shown.
 const BEYOND_FOR_RATIO: f64 = 20.0;
@@ -156,13 +157,7 @@ fn summary(baseline: &Baseline, pooled: &Sparse) -> Summary {
         throughput: rate(requests.saturating_sub(errors)),
         goodput: rate(requests.saturating_sub(errors)),
         error_rate: errors as f64 / requests.max(1) as f64,
-        response: times(pooled),
-        failed: None,
-        service: None,
-        send_lag: None,
-        receive_lag: None,
-        connect: None,
-        first_byte: None,
+        times: ByPhase::of([(Phase::Response, times(pooled))]),
         limits: Vec::new(),
     }
 }
@@ -245,7 +240,7 @@ mod tests {
         let (_, ratio) = found.curves.shift[1];
         assert!((ratio - 2.0).abs() < 0.02, "{ratio}");
         assert!(!found.curves.baseline.is_empty() && !found.curves.candidate.is_empty());
-        let p50 = found.baseline.response.unwrap().p50;
+        let p50 = found.baseline.times[Phase::Response].unwrap().p50;
         assert!((p50 - 20.0).abs() < 0.1, "{p50}");
         assert!((found.baseline.offered_rate - 200.0).abs() < 1.0);
         assert_eq!(found.method, Method::Stored);

@@ -6,6 +6,7 @@ use crate::analysis::pooled::Pool;
 use crate::record::histogram::Sparse;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
+use crate::record::phase::{ByPhase, Phase};
 use crate::record::run::{MetricHead, RunRecord};
 
 /// All requests of the window.
@@ -39,13 +40,7 @@ fn summary(facts: &Facts, pool: &Pool, step: Option<u16>) -> Summary {
         goodput: rate(pool.counts.outcome(Outcome::Ok)),
         error_rate: if ended == 0 { 0.0 } else { failed as f64 / ended as f64 },
         counts: counts(&pool.counts),
-        response: times(&pool.times.response),
-        failed: times(&pool.times.failed),
-        service: times(&pool.times.service),
-        send_lag: times(&pool.times.send_lag),
-        receive_lag: times(&pool.times.receive_lag),
-        connect: times(&pool.times.connect),
-        first_byte: times(&pool.times.first_byte),
+        times: ByPhase::of(Phase::told().map(|phase| (phase, times(&pool.times[phase])))),
         limits: limits(facts.record, step),
     }
 }

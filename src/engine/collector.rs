@@ -10,6 +10,7 @@ use crate::engine::usage::thread_cpu;
 use crate::record::histogram::Live;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
+use crate::record::phase::Phase;
 use crate::record::recorder::{Part, Recorder};
 use crate::record::store::RunWriter;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
@@ -240,7 +241,7 @@ impl Tick {
         let unanswered = of(Outcome::Timeout) + of(Outcome::TransportError) + of(Outcome::Unsent);
         self.answered += part.counts.ended() - unanswered;
         self.errors += part.counts.ended() - of(Outcome::Ok);
-        self.response.add_sparse(&part.times.response);
+        self.response.add_sparse(&part.times[Phase::Response]);
     }
 
     fn level(&mut self, gauges: &Gauges) {

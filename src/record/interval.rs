@@ -4,11 +4,14 @@
 //! charged to the second in which they were due. Parts of a second that were written
 //! at different times are added up.
 
+use std::ops::{Index, IndexMut};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::histogram::Sparse;
 use crate::record::outcome::{Cause, Outcome};
+use crate::record::phase::Phase;
 
 /// What was counted for one step in one second.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -181,56 +184,52 @@ fn add_growing(sum: &mut Vec<u64>, other: &[u64]) {
     add_all(sum, other);
 }
 
-/// The histograms of one step in one second.
+/// The histograms of one step in one second, by [`Phase`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StepTimes {
-    /// Response time of successes, and of requests without a full answer at their limit.
-    pub response: Sparse,
-    /// Response time of answered failures.
-    pub failed: Sparse,
-    /// Service time of answered requests.
-    pub service: Sparse,
-    /// Send lag of every request that was due.
-    pub send_lag: Sparse,
-    /// Receive lag of every response that the kernel stamped.
-    pub receive_lag: Sparse,
-    /// The least that each time in `response` could have been with a punctual generator.
-    pub least: Sparse,
-    /// Connecting, of the requests that had to.
-    pub connect: Sparse,
-    /// From sent to the first byte, of answered requests.
-    pub first_byte: Sparse,
-}
+pub struct StepTimes([Sparse; Phase::COUNT]);
 
 impl StepTimes {
-    /// How many kinds of time there are.
-    pub const KINDS: usize = 8;
-
-    /// All kinds, in the order of the fields.
-    pub fn all(&self) -> [&Sparse; StepTimes::KINDS] {
-        let StepTimes { response, failed, service, send_lag, receive_lag, least, .. } = self;
-        let (connect, first_byte) = (&self.connect, &self.first_byte);
-        [response, failed, service, send_lag, receive_lag, least, connect, first_byte]
+    /// Those of some phases, and nothing of the others.
+    pub fn of(known: impl IntoIterator<Item = (Phase, Sparse)>) -> StepTimes {
+        let mut times = StepTimes::default();
+        known.into_iter().for_each(|(phase, sparse)| times[phase] = sparse);
+        times
     }
 
-    /// All kinds, in the order of the fields.
-    pub fn all_mut(&mut self) -> [&mut Sparse; StepTimes::KINDS] {
-        let StepTimes { response, failed, service, send_lag, receive_lag, least, .. } = self;
-        let (connect, first_byte) = (&mut self.connect, &mut self.first_byte);
-        [response, failed, service, send_lag, receive_lag, least, connect, first_byte]
+    /// Made of all, in the order of the phases.
+    pub fn from_all(all: [Sparse; Phase::COUNT]) -> StepTimes {
+        StepTimes(all)
     }
 
-    /// Made of all kinds, in the order of the fields.
-    pub fn from_all(all: [Sparse; StepTimes::KINDS]) -> StepTimes {
-        let [response, failed, service, send_lag, receive_lag, least, connect, first_byte] = all;
-        StepTimes { response, failed, service, send_lag, receive_lag, least, connect, first_byte }
+    /// All, in the order of the phases.
+    pub fn all(&self) -> [&Sparse; Phase::COUNT] {
+        self.0.each_ref()
+    }
+
+    /// The histogram of one phase, when the others are not needed any more.
+    pub fn only(mut self, phase: Phase) -> Sparse {
+        std::mem::take(&mut self[phase])
     }
 
     /// Adds another part of the same step. Counts from files may be anything: they saturate.
     pub fn add(&mut self, other: &StepTimes) {
-        for (mine, other) in self.all_mut().into_iter().zip(other.all()) {
+        for (mine, other) in self.0.iter_mut().zip(&other.0) {
             *mine = Sparse::merged([&*mine, other]);
         }
+    }
+}
+
+impl Index<Phase> for StepTimes {
+    type Output = Sparse;
+
+    fn index(&self, phase: Phase) -> &Sparse {
+        &self.0[phase.index()]
+    }
+}
+
+impl IndexMut<Phase> for StepTimes {
+    fn index_mut(&mut self, phase: Phase) -> &mut Sparse {
+        &mut self.0[phase.index()]
     }
 }
 

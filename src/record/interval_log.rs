@@ -167,8 +167,7 @@ impl LogLine<'_> {
 
 /// Adds a histogram to those of a step.
 pub(super) fn add(times: &mut StepTimes, phase: Phase, more: Sparse) {
-    let all = times.all_mut();
-    let place = &mut *all[phase.index()];
+    let place = &mut times[phase];
     *place = if place.is_empty() { more } else { Sparse::merged([&*place, &more]) };
 }
 
@@ -381,13 +380,11 @@ mod tests {
     use super::*;
 
     fn line_of(counts: &[(u64, u64)]) -> (String, Sparse) {
-        let times = StepTimes {
-            response: Sparse::from_counts(counts.iter().copied()),
-            ..StepTimes::default()
-        };
+        let response = Sparse::from_counts(counts.iter().copied());
+        let times = StepTimes::of([(Phase::Response, response)]);
         let mut log = String::new();
         LogEncoder::default().append(&mut log, "list-orders", 12, &times);
-        (log, times.response)
+        (log, times.only(Phase::Response))
     }
 
     #[test]

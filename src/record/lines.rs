@@ -225,6 +225,7 @@ mod tests {
     use crate::record::histogram::Sparse;
     use crate::record::interval::StepTimes;
     use crate::record::interval_log::{LogDecoder, LogEncoder};
+    use crate::record::phase::Phase;
 
     struct Histograms(LogDecoder);
 
@@ -239,7 +240,7 @@ mod tests {
 
     /// So many histograms, each of a second of its own.
     fn log(lines: u32) -> String {
-        let times = StepTimes { response: response(), ..StepTimes::default() };
+        let times = StepTimes::of([(Phase::Response, response())]);
         let mut line = String::new();
         LogEncoder::default().append(&mut line, "a", 0, &times);
         let of = |second| line.replacen(",0.000,", &format!(",{second}.000,"), 1);

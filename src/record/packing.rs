@@ -394,6 +394,11 @@ mod tests {
         bytes
     }
 
+    fn times() -> impl Strategy<Value = StepTimes> {
+        let all = prop::collection::vec(histogram(), Phase::COUNT);
+        all.prop_map(|all| StepTimes::of(Phase::ALL.into_iter().zip(all)))
+    }
+
     proptest! {
         #[test]
         fn counts_come_back_as_they_were(all in prop::collection::vec(counts(), 0..4)) {
@@ -402,19 +407,18 @@ mod tests {
 
         #[test]
         fn histograms_come_back_as_they_were(
-            all in prop::collection::vec(prop::array::uniform8(histogram()), 0..4),
+            all in prop::collection::vec(times(), 0..4),
             limit in 0..=2 * MAX_MICROS,
         ) {
-            let all: Vec<StepTimes> = all.into_iter().map(StepTimes::from_all).collect();
             let bytes = packed(&all);
             prop_assert_eq!(&Vec::<StepTimes>::unpack(&bytes), &all);
             for phase in Phase::ALL {
                 let mut live = Live::default();
                 histograms(&bytes, phase).for_each(|buckets| buckets.add_to(&mut live));
-                let added = Sparse::merged(all.iter().map(|times| times.all()[phase.index()]));
+                let added = Sparse::merged(all.iter().map(|times| &times[phase]));
                 prop_assert_eq!(live.to_sparse(), added);
                 for (buckets, times) in histograms(&bytes, phase).zip(&all) {
-                    let sparse = times.all()[phase.index()];
+                    let sparse = &times[phase];
                     prop_assert_eq!(&buckets.to_sparse(), sparse);
                     prop_assert_eq!(buckets.count(), sparse.count());
                     prop_assert_eq!(buckets.count_from(limit), sparse.count_from(limit));
@@ -427,10 +431,9 @@ mod tests {
     proptest! {
         #[test]
         fn packed_steps_add_up_as_others_do(
-            one in prop::array::uniform8(histogram()),
-            other in prop::array::uniform8(histogram()),
+            mut one in times(),
+            other in times(),
         ) {
-            let [mut one, other] = [one, other].map(StepTimes::from_all);
             let mut sum = PackedStep::of(&one);
             sum.add_all(&other);
             one.add(&other);
@@ -441,7 +444,7 @@ mod tests {
     #[test]
     fn fifty_times_of_a_second_take_about_a_byte_each() {
         let response = Sparse::from_counts((0..50).map(|place| (150 + 5 * place, 1)));
-        let all = vec![StepTimes { response, ..StepTimes::default() }];
+        let all = vec![StepTimes::of([(Phase::Response, response)])];
         let bytes = packed(&all).len();
         assert!(bytes <= Phase::COUNT * (LENGTH + 1) + 53, "{bytes}");
     }

@@ -1,7 +1,14 @@
 //! The kinds of time that a request is measured by.
 //!
 //! A phase is the place of its histogram in every array of them, and the second part of its
-//! tag in `intervals.hlog`. A new one is a line here and where the recorder fills it.
+//! tag in `intervals.hlog`. A new one is a variant here and a line of
+//! `Sample::each_time`.
+
+use std::borrow::Cow;
+use std::ops::{Index, IndexMut};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer};
 
 /// A kind of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,9 +67,84 @@ impl Phase {
         }
     }
 
+    /// What its times are, for the schemas of what is told of it.
+    fn meaning(self) -> &'static str {
+        match self {
+            Phase::Response => "Response time as objectives read it.",
+            Phase::Failed => "Response time of answered failures.",
+            Phase::Service => "Service time.",
+            Phase::SendLag => "Send lag.",
+            Phase::ReceiveLag => {
+                "Receive lag: from the arrival of a response's last bytes to the generator's read. \
+                 Not part of any time above."
+            }
+            Phase::Least => "Response time without what the generator's lag may have added.",
+            Phase::Connect => "Connecting, of the requests that had to wait for it.",
+            Phase::FirstByte => "From sent to the first byte of the answer.",
+        }
+    }
+
+    /// Those of which the figures are told; what a punctual generator would have seen only
+    /// serves the audit.
+    pub fn told() -> impl Iterator<Item = Phase> {
+        Phase::ALL.into_iter().filter(|phase| *phase != Phase::Least)
+    }
+
     /// The one of a name.
     pub fn named(name: &str) -> Option<Phase> {
         Phase::ALL.into_iter().find(|phase| phase.name() == name)
+    }
+}
+
+/// Something of each phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ByPhase<T>(pub [T; Phase::COUNT]);
+
+impl<T> Index<Phase> for ByPhase<T> {
+    type Output = T;
+
+    fn index(&self, phase: Phase) -> &T {
+        &self.0[phase.index()]
+    }
+}
+
+impl<T> IndexMut<Phase> for ByPhase<T> {
+    fn index_mut(&mut self, phase: Phase) -> &mut T {
+        &mut self.0[phase.index()]
+    }
+}
+
+impl<T: Default> ByPhase<T> {
+    /// What some phases have, and the default of the others.
+    pub fn of(known: impl IntoIterator<Item = (Phase, T)>) -> ByPhase<T> {
+        let mut all = ByPhase(std::array::from_fn(|_| T::default()));
+        known.into_iter().for_each(|(phase, of)| all[phase] = of);
+        all
+    }
+}
+
+/// A map by name of all phases that are told.
+impl<T: Serialize> Serialize for ByPhase<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Phase::told().map(|phase| (phase.name(), &self[phase])))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for ByPhase<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("ByPhase_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let of_one = generator.subschema_for::<T>();
+        let of_phase = |phase: Phase| {
+            let mut schema = of_one.clone();
+            schema.insert("description".to_owned(), phase.meaning().into());
+            (phase.name().to_owned(), schema.to_value())
+        };
+        let properties: serde_json::Map<String, serde_json::Value> =
+            Phase::told().map(of_phase).collect();
+        json_schema!({ "type": "object", "properties": properties })
     }
 }
 

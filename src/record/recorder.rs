@@ -7,6 +7,7 @@
 use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::{StepCounts, StepTimes};
 use crate::record::outcome::{Cause, Outcome};
+use crate::record::phase::Phase;
 use crate::record::sample::Sample;
 use crate::scenario::model::StepId;
 use crate::scenario::slo::Threshold;
@@ -56,14 +57,8 @@ pub struct Part {
 #[derive(Debug, Default)]
 pub struct Recorder {
     thresholds: Vec<Threshold>,
-    response: Live,
-    failed: Live,
-    service: Live,
-    send_lag: Live,
-    receive_lag: Live,
-    least: Live,
-    connect: Live,
-    first_byte: Live,
+    /// By phase.
+    live: [Live; Phase::COUNT],
 }
 
 impl Recorder {
@@ -110,16 +105,7 @@ impl Recorder {
         }
         counts.statuses.sort_unstable();
         counts.felt.sort_unstable();
-        let times = StepTimes {
-            response: take(&mut self.response),
-            failed: take(&mut self.failed),
-            service: take(&mut self.service),
-            send_lag: take(&mut self.send_lag),
-            receive_lag: take(&mut self.receive_lag),
-            least: take(&mut self.least),
-            connect: take(&mut self.connect),
-            first_byte: take(&mut self.first_byte),
-        };
+        let times = StepTimes::from_all(self.live.each_mut().map(take));
         Part { second, step, counts, times }
     }
 
@@ -133,15 +119,13 @@ impl Recorder {
         part.counts.add_causes(Cause::Late, count);
         part.counts.slower.resize(self.thresholds.len(), 0);
         part.counts.slower.iter_mut().for_each(|slower| *slower += count);
-        let times = &mut part.times;
-        for (kind, nanos) in [
-            (&mut times.response, missed.limit),
-            (&mut times.least, 0),
-            (&mut times.send_lag, missed.lag),
-        ] {
+        for (phase, nanos) in
+            [(Phase::Response, missed.limit), (Phase::Least, 0), (Phase::SendLag, missed.lag)]
+        {
             // Free between two parts.
-            self.response.record_many_nanos(nanos, count);
-            *kind = Sparse::merged([&*kind, &take(&mut self.response)]);
+            let live = &mut self.live[phase.index()];
+            live.record_many_nanos(nanos, count);
+            part.times[phase] = Sparse::merged([&part.times[phase], &take(live)]);
         }
     }
 
@@ -161,33 +145,15 @@ impl Recorder {
     }
 
     fn record_times(&mut self, sample: &Sample, counts: &mut StepCounts) {
-        let response = sample.response_time();
         if sample.outcome.counts_in_response_time() {
-            self.response.record_nanos(response);
-            self.least.record_nanos(sample.least_time());
+            let response = sample.response_time();
             // What never got a full answer is slower than any limit.
             let answered = sample.outcome == Outcome::Ok;
             for (threshold, slower) in self.thresholds.iter().zip(&mut counts.slower) {
                 *slower += u64::from(!answered || threshold.is_slow(response));
             }
-        } else {
-            self.failed.record_nanos(response);
         }
-        self.record_phases(sample);
-    }
-
-    fn record_phases(&mut self, sample: &Sample) {
-        self.send_lag.record_nanos(sample.send_lag);
-        for (live, time) in [
-            (&mut self.service, sample.service_time()),
-            (&mut self.receive_lag, sample.receive_lag),
-            (&mut self.connect, sample.connect),
-            (&mut self.first_byte, sample.first_byte_time()),
-        ] {
-            if let Some(time) = time {
-                live.record_nanos(time);
-            }
-        }
+        sample.each_time(|phase, time| self.live[phase.index()].record_nanos(time));
     }
 }
 
@@ -275,7 +241,17 @@ mod tests {
             [vec![sample(0, 5_100, 3_000, Outcome::Ok), sample(0, 900, 10, Outcome::Ok)]];
         let parts: Vec<Part> = recorder.fold(&mut samples, &mut []).collect();
         assert_eq!(parts.iter().map(|part| part.second).collect::<Vec<_>>(), [0, 5]);
-        assert_eq!(parts[1].times.response.count(), 1);
+        assert_eq!(parts[1].times[Phase::Response].count(), 1);
+    }
+
+    #[test]
+    fn every_phase_has_its_time() {
+        let sample = |outcome| Sample { connect: Some(MS), ..sample(0, 0, 5, outcome) };
+        let mut samples = [vec![sample(Outcome::Ok), sample(Outcome::ServerError)]];
+        let part = Recorder::new(vec![]).fold(&mut samples, &mut []).next().unwrap();
+        for phase in Phase::ALL {
+            assert!(!part.times[phase].is_empty(), "{phase:?}");
+        }
     }
 
     #[test]
@@ -297,9 +273,12 @@ mod tests {
         let part = recorder.fold(&mut samples, &mut []).next().unwrap();
         assert_eq!(part.counts.slower, [3]);
         assert_eq!(part.counts.in_response_time(), 3);
-        assert_eq!((part.times.response.count(), part.times.failed.count()), (3, 1));
-        assert_eq!(part.times.receive_lag.buckets(), [(7, 4)]);
-        assert!(part.times.response.quantile(0.01).unwrap() >= 9_990_000.0);
+        assert_eq!(
+            (part.times[Phase::Response].count(), part.times[Phase::Failed].count()),
+            (3, 1)
+        );
+        assert_eq!(part.times[Phase::ReceiveLag].buckets(), [(7, 4)]);
+        assert!(part.times[Phase::Response].quantile(0.01).unwrap() >= 9_990_000.0);
     }
 
     #[test]
@@ -339,9 +318,9 @@ mod tests {
         assert_eq!((counts.outcome(Outcome::Unsent), counts.cause(Cause::Late)), (3, 3));
         assert_eq!(counts.slower, [3]);
         let of = |kind: &Sparse| kind.buckets().iter().map(|(_, n)| *n).collect::<Vec<_>>();
-        assert_eq!(of(&part.times.response), [1, 3]);
-        assert_eq!(of(&part.times.least), [3, 1], "nobody knows how fast");
-        assert_eq!(of(&part.times.send_lag), [1, 3]);
+        assert_eq!(of(&part.times[Phase::Response]), [1, 3]);
+        assert_eq!(of(&part.times[Phase::Least]), [3, 1], "nobody knows how fast");
+        assert_eq!(of(&part.times[Phase::SendLag]), [1, 3]);
     }
 
     #[test]
@@ -368,6 +347,6 @@ mod tests {
         let parts: Vec<Part> = recorder.fold(&mut refused, &mut []).collect();
         assert_eq!(parts[0].counts.ended(), 1);
         assert_eq!(parts[0].counts.cause(Cause::Refused), 1);
-        assert_eq!(parts[0].times.service.count(), 1);
+        assert_eq!(parts[0].times[Phase::Service].count(), 1);
     }
 }

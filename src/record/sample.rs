@@ -1,6 +1,7 @@
 //! One request as measured.
 
 use crate::record::outcome::{Cause, Outcome};
+use crate::record::phase::Phase;
 use crate::scenario::model::StepId;
 use crate::units::Moment;
 
@@ -61,19 +62,28 @@ impl Sample {
         }
     }
 
-    /// The least that the response time could have been with a punctual generator.
-    pub fn least_time(&self) -> u64 {
-        self.response_time().saturating_sub(self.held)
-    }
-
-    /// First byte − sent, in nanoseconds, of an answered request.
-    pub fn first_byte_time(&self) -> Option<u64> {
-        Some(self.first_byte?.since(self.sent?))
-    }
-
-    /// Ended − sent, in nanoseconds, of an answered request.
-    pub fn service_time(&self) -> Option<u64> {
-        self.first_byte?;
-        self.sent.map(|sent| self.ended.since(sent))
+    /// Hands over each time that it has, in nanoseconds. Straight on, and not phase by phase, as
+    /// it runs for every request.
+    #[inline]
+    pub fn each_time(&self, mut record: impl FnMut(Phase, u64)) {
+        let response = self.response_time();
+        if self.outcome.counts_in_response_time() {
+            record(Phase::Response, response);
+            // The least that it could have been with a punctual generator.
+            record(Phase::Least, response.saturating_sub(self.held));
+        } else {
+            record(Phase::Failed, response);
+        }
+        record(Phase::SendLag, self.send_lag);
+        if let (Some(sent), Some(first_byte)) = (self.sent, self.first_byte) {
+            record(Phase::Service, self.ended.since(sent));
+            record(Phase::FirstByte, first_byte.since(sent));
+        }
+        if let Some(lag) = self.receive_lag {
+            record(Phase::ReceiveLag, lag);
+        }
+        if let Some(connect) = self.connect {
+            record(Phase::Connect, connect);
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::record::run::RunRecord;
 use crate::record::validation::{check_counts, check_place, check_size};
 
 /// Times by kind, of a second and a step.
-type Times = BTreeMap<(u32, usize), [u64; StepTimes::KINDS]>;
+type Times = BTreeMap<(u32, usize), [u64; Phase::COUNT]>;
 
 /// What a journal says beside the record itself.
 #[derive(Debug, Default)]
@@ -125,11 +125,11 @@ pub(super) enum Shortened {
     Journal(String),
 }
 
-fn known(times: &StepTimes) -> [u64; StepTimes::KINDS] {
+fn known(times: &StepTimes) -> [u64; Phase::COUNT] {
     times.all().map(super::histogram::Sparse::count)
 }
 
-fn add_all(sum: &mut [u64; StepTimes::KINDS], other: [u64; StepTimes::KINDS]) {
+fn add_all(sum: &mut [u64; Phase::COUNT], other: [u64; Phase::COUNT]) {
     for (sum, other) in sum.iter_mut().zip(other) {
         *sum = sum.saturating_add(other);
     }

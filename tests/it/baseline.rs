@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use loadgate::record::histogram::Sparse;
 use loadgate::record::interval::StepTimes;
+use loadgate::record::phase::Phase;
 use loadgate::record::recorder::Part;
 use loadgate::record::run::RunRecord;
 use loadgate::record::store::{self, RunWriter};
@@ -93,8 +94,10 @@ fn scaled(times: &StepTimes, scale: f64) -> StepTimes {
         let buckets = times.buckets().iter();
         Sparse::from_counts(buckets.map(|(micros, n)| ((*micros as f64 * scale) as u64, *n)))
     };
-    let (response, least) = (slower(&times.response), slower(&times.least));
-    StepTimes { response, least, ..times.clone() }
+    let (response, least) = (slower(&times[Phase::Response]), slower(&times[Phase::Least]));
+    let mut scaled = times.clone();
+    (scaled[Phase::Response], scaled[Phase::Least]) = (response, least);
+    scaled
 }
 
 fn plain(folder: &Path, minute: usize, scale: f64) -> PathBuf {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use loadgate::record::histogram::Sparse;
 use loadgate::record::interval::{StepCounts, StepTimes};
 use loadgate::record::outcome::{Cause, Outcome};
+use loadgate::record::phase::Phase;
 use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
 use serde_json::{Value, json};
@@ -66,8 +67,8 @@ impl Run {
             assert_eq!(counts.planned, counts.ended(), "{}: planned and ended", step.name);
             assert!(counts.sent <= counts.planned, "{}: {counts:?}", step.name);
             let times = self.times(number);
-            assert_eq!(times.response.count(), counts.in_response_time(), "{}", step.name);
-            assert_eq!(times.send_lag.count(), counts.planned, "{}", step.name);
+            assert_eq!(times[Phase::Response].count(), counts.in_response_time(), "{}", step.name);
+            assert_eq!(times[Phase::SendLag].count(), counts.planned, "{}", step.name);
         }
         assert_eq!(self.summary["exit_code"], self.code, "{}", self.stdout);
         assert_eq!(self.summary["whole_run"]["planned"], self.all().planned);
@@ -403,7 +404,7 @@ fn what_times_out_counts_at_its_limit_and_misses_the_objective() {
     assert!((25..=35).contains(&timeouts), "{}", describe(&counts));
     assert_eq!(counts.outcome(Outcome::Ok), counts.planned - timeouts);
     check_count(counts.planned, 300);
-    assert!(quantile(&times.response, 0.95) >= 699.0);
+    assert!(quantile(&times[Phase::Response], 0.95) >= 699.0);
     assert!(counts.slower.iter().all(|slower| *slower >= timeouts), "{counts:?}");
     assert_eq!((run.code, &run.summary["verdict"]), (3, &json!("slo_missed")));
     let missed = run.summary["slos"].as_array().unwrap();
@@ -438,7 +439,7 @@ fn what_was_never_sent_is_planned_and_slower_than_any_limit() {
     assert!((141..150).contains(&unsent), "{}", describe(&counts));
     assert_eq!(server.log().len() as u64, counts.sent);
     // They count at the time limit of ten seconds.
-    assert!(quantile(&times.response, 0.5) >= 9_990.0);
+    assert!(quantile(&times[Phase::Response], 0.5) >= 9_990.0);
     assert_eq!(counts.slower, [unsent]);
     assert_ne!(run.code, 0, "{}", run.stdout);
     let findings = run.summary["findings"].as_array().unwrap();
@@ -458,10 +459,10 @@ fn waiting_for_a_connection_is_response_time_and_not_the_generators_lag() {
         server.log().iter().map(|seen| seen.connection).collect();
     assert_eq!(connections.len(), 2, "more connections than allowed");
     // 240 requests need six seconds; the last waits three, half of them 1.5 and more.
-    assert!(quantile(&times.response, 0.5) > 1_200.0);
-    assert!(quantile(&times.service, 0.5) < quantile(&times.response, 0.5) / 4.0);
-    assert!(quantile(&times.send_lag, 0.5) < quantile(&times.response, 0.5) / 20.0);
-    assert!(quantile(&times.send_lag, 0.9) < quantile(&times.response, 0.9) / 10.0);
+    assert!(quantile(&times[Phase::Response], 0.5) > 1_200.0);
+    assert!(quantile(&times[Phase::Service], 0.5) < quantile(&times[Phase::Response], 0.5) / 4.0);
+    assert!(quantile(&times[Phase::SendLag], 0.5) < quantile(&times[Phase::Response], 0.5) / 20.0);
+    assert!(quantile(&times[Phase::SendLag], 0.9) < quantile(&times[Phase::Response], 0.9) / 10.0);
 }
 
 #[test]
@@ -481,7 +482,7 @@ fn no_free_connection_within_the_time_limit_is_unsent() {
     assert_eq!((fast.cause(Cause::ConnectionLimit), fast.sent), (unsent, fast.planned - unsent));
     // All but those that came before the first slow one, or had it nearly behind them.
     assert!(unsent > fast.planned / 2, "{}", describe(&fast));
-    assert!(quantile(&run.times(1).response, 0.9) >= 199.0);
+    assert!(quantile(&run.times(1)[Phase::Response], 0.9) >= 199.0);
     assert_ne!(run.code, 0);
 }
 
@@ -560,7 +561,7 @@ fn a_body_that_ends_by_close_lasts_until_the_close() {
     });
     let run = Run::of(&scenario(&server, "GET /", "50/s", 2));
     check_only(&run.all(), 100, "# ok");
-    let least = run.times(0).response.quantile(0.0).unwrap() / 1e3;
+    let least = run.times(0)[Phase::Response].quantile(0.0).unwrap() / 1e3;
     assert!(least >= 199.0, "{least} ms is before the close");
 }
 
@@ -576,7 +577,7 @@ fn a_timeout_counts_at_its_limit() {
     scenario["slo"] = json!({ "all": ["p50 < 100ms"] });
     let run = Run::of(&scenario);
     assert!(run.all().outcome(Outcome::Timeout) >= 100, "{}", describe(&run.all()));
-    let most = quantile(&run.times(0).response, 1.0);
+    let most = quantile(&run.times(0)[Phase::Response], 1.0);
     assert!(most < 123.0 * 1.001, "{most} ms is beyond the limit");
 }
 
@@ -678,7 +679,7 @@ fn the_victims_of_a_freeze_are_all_counted_in_the_second_in_which_they_were_due(
         within("charged to second 2", in_second as f64, 135.0, 165.0)?;
         // 8.3 % of the requests were slow. A tool that waits for answers sees a handful.
         let times = run.times(0);
-        within("p95", quantile(&times.response, 0.95), 640.0, 760.0)?;
+        within("p95", quantile(&times[Phase::Response], 0.95), 640.0, 760.0)?;
         // One event in five seconds is no pass; whether it is a miss is for analysis.
         assert_ne!(run.code, 0, "{}", run.stdout);
         Ok(())
@@ -705,7 +706,7 @@ fn delays_come_back_as_the_server_had_them() {
         let mut verdict = Ok(());
         for share in [0.5, 0.95, 0.99] {
             let rank = (share * truth.len() as f64).ceil() as usize - 1;
-            let (low, measured) = (truth[rank], quantile(&times.response, share));
+            let (low, measured) = (truth[rank], quantile(&times[Phase::Response], share));
             // Whatever the noise, it cannot be faster than the server. One rank and the
             // width of a bucket for the ends of the two definitions.
             assert!(measured >= truth[rank - 1] * 0.998, "p{share}: {measured} below {low}");
@@ -729,9 +730,9 @@ fn who_thinks_goes_on_when_it_was_planned() {
         // The thinking is no response time, and its end is met as well as an arrival is: a
         // timer that rounds up to the next millisecond is late by one half, or more.
         let (first, second) = (run.times(0), run.times(1));
-        within("response time", quantile(&second.response, 0.5), 0.0, 75.0)?;
-        let usual = quantile(&first.send_lag, 0.5);
-        within("send lag after thinking", quantile(&second.send_lag, 0.5), 0.0, usual * 1.5)
+        within("response time", quantile(&second[Phase::Response], 0.5), 0.0, 75.0)?;
+        let usual = quantile(&first[Phase::SendLag], 0.5);
+        within("send lag after thinking", quantile(&second[Phase::SendLag], 0.5), 0.0, usual * 1.5)
     });
 }
 

@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use loadgate::record::histogram::Sparse;
 use loadgate::record::interval::StepTimes;
+use loadgate::record::phase::Phase;
 use loadgate::record::run::RunRecord;
 use loadgate::record::store;
 use serde_json::{Value, json};
@@ -107,17 +108,8 @@ fn ours(record: &RunRecord, from: u32, to: u32) -> BTreeMap<String, Sparse> {
     found
 }
 
-fn kinds(times: &StepTimes) -> [(&'static str, &Sparse); StepTimes::KINDS] {
-    [
-        ("response", &times.response),
-        ("failed", &times.failed),
-        ("service", &times.service),
-        ("send_lag", &times.send_lag),
-        ("receive_lag", &times.receive_lag),
-        ("least", &times.least),
-        ("connect", &times.connect),
-        ("first_byte", &times.first_byte),
-    ]
+fn kinds(times: &StepTimes) -> [(&'static str, &Sparse); Phase::COUNT] {
+    Phase::ALL.map(|phase| (phase.name(), &times[phase]))
 }
 
 fn theirs(from: u32, to: u32) -> Value {

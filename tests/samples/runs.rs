@@ -17,6 +17,7 @@ use crate::analysis::gauges::{CostUnit, MeanMax, PerRequest, Seen, TargetSeen};
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, Gauge, Kind, Unit};
 use crate::record::outcome::Outcome;
+use crate::record::phase::{ByPhase, Phase};
 use crate::record::run::{
     End, EndReason, Environment, Head, LimitsHead, LoadHead, RunRecord, StageHead, StepHead,
 };
@@ -204,13 +205,14 @@ pub(crate) fn step(name: &str, label: &str, requests: u64, scale: f64) -> Summar
         throughput: rate,
         goodput: rate,
         error_rate: 0.0,
-        response: Some(times(scale)),
-        failed: None,
-        service: Some(times(scale * 0.97)),
-        send_lag: Some(times(0.004)),
-        receive_lag: Some(times(0.002)),
-        connect: Some(times(0.01)),
-        first_byte: Some(times(scale * 0.95)),
+        times: ByPhase::of([
+            (Phase::Response, Some(times(scale))),
+            (Phase::Service, Some(times(scale * 0.97))),
+            (Phase::SendLag, Some(times(0.004))),
+            (Phase::ReceiveLag, Some(times(0.002))),
+            (Phase::Connect, Some(times(0.01))),
+            (Phase::FirstByte, Some(times(scale * 0.95))),
+        ]),
         limits: vec![(0.95, 200.0), (0.99, 500.0 * scale.max(1.0))],
     }
 }

@@ -5,6 +5,7 @@ use crate::record::gauge;
 use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepCounts, StepTimes};
 use crate::record::outcome::Outcome;
+use crate::record::phase::Phase;
 use crate::record::run::{EndReason, StepHead};
 use crate::record::sample_head;
 use crate::scenario::model::StepId;
@@ -20,14 +21,13 @@ fn part(second: u32, step: u16, micros: u64) -> Part {
         ..StepCounts::default()
     };
     let one = |micros| Sparse::from_counts([(micros, 1)]);
-    let times = StepTimes {
-        response: one(micros),
-        least: one(micros),
-        service: one(micros),
-        first_byte: one(micros),
-        send_lag: one(1),
-        ..StepTimes::default()
-    };
+    let times = StepTimes::of([
+        (Phase::Response, one(micros)),
+        (Phase::Least, one(micros)),
+        (Phase::Service, one(micros)),
+        (Phase::FirstByte, one(micros)),
+        (Phase::SendLag, one(1)),
+    ]);
     Part { second, step: StepId(step), counts, times }
 }
 
@@ -45,7 +45,7 @@ fn timeout(second: u32, step: u16) -> Part {
     part.counts.outcomes = [0; Outcome::COUNT];
     part.counts.outcomes[Outcome::Timeout.index()] = 1;
     part.counts.statuses.clear();
-    (part.times.service, part.times.first_byte) = (none(), none());
+    (part.times[Phase::Service], part.times[Phase::FirstByte]) = (none(), none());
     part
 }
 
@@ -96,7 +96,7 @@ fn a_finished_run_is_read_as_it_was_returned() {
     let folder = tempfile::tempdir().unwrap();
     let record = written(folder.path()).finish(end()).unwrap();
     assert_eq!(record.seconds.get(0).unwrap().unpack().counts[0].planned, 2);
-    assert_eq!(record.seconds.get(0).unwrap().unpack().times[0].response.count(), 2);
+    assert_eq!(record.seconds.get(0).unwrap().unpack().times[0][Phase::Response].count(), 2);
     assert_eq!(read(folder.path()).unwrap(), record);
     assert_eq!(read(&folder.path().join(RUN_FILE)).unwrap(), record);
     assert!(!folder.path().join(JOURNAL_FILE).exists());
@@ -140,7 +140,7 @@ fn the_log_is_in_order_at_every_moment_though_requests_time_out_late() {
     drop(writer);
     let record = read(folder.path()).unwrap();
     assert_eq!(record.seconds.len(), 40);
-    assert_eq!(record.seconds.get(29).unwrap().unpack().times[1].response.count(), 1);
+    assert_eq!(record.seconds.get(29).unwrap().unpack().times[1][Phase::Response].count(), 1);
     let before = fs::read_to_string(folder.path().join(LOG_FILE)).unwrap();
     complete_log(folder.path(), &record).unwrap();
     let after = fs::read_to_string(folder.path().join(LOG_FILE)).unwrap();
@@ -301,7 +301,7 @@ fn a_killed_run_of_version_2_is_read_and_its_last_part_may_lack_its_counts() {
     fs::write(&counts, &journal).unwrap();
     fs::write(&lines, &log).unwrap();
     let whole = read(folder.path()).unwrap();
-    assert_eq!(whole.seconds.get(3).unwrap().unpack().times[0].response.count(), 2);
+    assert_eq!(whole.seconds.get(3).unwrap().unpack().times[0][Phase::Response].count(), 2);
     let before = journal[..journal.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
     fs::write(&counts, &journal[..=before]).unwrap();
     let last = log.split_inclusive('\n').rev().take(5).map(str::len).sum::<usize>();

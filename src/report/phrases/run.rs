@@ -4,6 +4,7 @@ use crate::analysis::assessment::{
     Assessment, Counts, Saturation, SloStatus, Steadiness, Summary, Warmup, Window,
 };
 use crate::analysis::gauges::MeanMax;
+use crate::record::phase::Phase;
 use crate::record::run::{End, EndReason, RunRecord, StageHead};
 use crate::report::document::quantity::Quantity;
 use crate::report::figures;
@@ -45,13 +46,13 @@ pub(in crate::report) fn audit(assessment: &Assessment) -> Option<String> {
 
 /// `send lag p99 0.12 ms, max 2.1 ms`.
 pub(in crate::report) fn send_lag(assessment: &Assessment) -> Option<String> {
-    let lag = assessment.total.send_lag?;
+    let lag = assessment.total.times[Phase::SendLag]?;
     Some(format!("send lag p99 {}, max {}", figures::millis(lag.p99), figures::millis(lag.max)))
 }
 
 /// `receive lag p99 0.05 ms, max 1.4 ms, left out of all times`.
 pub(in crate::report) fn receive_lag(assessment: &Assessment) -> Option<String> {
-    let lag = assessment.total.receive_lag?;
+    let lag = assessment.total.times[Phase::ReceiveLag]?;
     let [p99, max] = [lag.p99, lag.max].map(figures::millis);
     Some(format!("receive lag p99 {p99}, max {max}, not part of any time above"))
 }
@@ -59,11 +60,11 @@ pub(in crate::report) fn receive_lag(assessment: &Assessment) -> Option<String> 
 /// `first byte p50 1.2 ms, p99 4.1 ms; connecting p99 0.3 ms for 12 requests; name look-up
 /// 0.4 ms`: what a request's time was made of, where that happened.
 pub(in crate::report) fn phases(record: &RunRecord, total: &Summary) -> Option<String> {
-    let first_byte = total.first_byte.map(|times| {
+    let first_byte = total.times[Phase::FirstByte].map(|times| {
         let [p50, p99] = [times.p50, times.p99].map(figures::millis);
         format!("first byte p50 {p50}, p99 {p99} after sending")
     });
-    let connect = total.connect.map(|times| {
+    let connect = total.times[Phase::Connect].map(|times| {
         let (p99, requests) = (figures::millis(times.p99), times.count as usize);
         format!(
             "connecting p99 {p99} for the {} that had to",
@@ -78,7 +79,7 @@ pub(in crate::report) fn phases(record: &RunRecord, total: &Summary) -> Option<S
 
 /// `p50 12 ms, p99 80 ms, max 312 ms`: how long answered failures took.
 pub(in crate::report) fn failed(summary: &Summary) -> Option<String> {
-    let times = summary.failed?;
+    let times = summary.times[Phase::Failed]?;
     let [p50, p99, max] = [times.p50, times.p99, times.max].map(figures::millis);
     Some(format!("p50 {p50}, p99 {p99}, max {max}"))
 }

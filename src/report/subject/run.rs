@@ -2,6 +2,7 @@
 
 use crate::analysis::assessment::{Assessment, Summary, Times, Verdict};
 use crate::analysis::comparison::Comparison;
+use crate::record::phase::Phase;
 use crate::record::run::{Head, RunRecord};
 use crate::report::chart;
 use crate::report::document::cell::Cell;
@@ -100,7 +101,9 @@ fn slowest_first(assessment: &Assessment) -> Section<'static> {
     if steps.len() < MANY_STEPS {
         return Section::new("");
     }
-    let p95 = |step: &Summary| step.response.as_ref().map_or(f64::INFINITY, |times| times.p95);
+    let p95 = |step: &Summary| {
+        step.times[Phase::Response].as_ref().map_or(f64::INFINITY, |times| times.p95)
+    };
     steps.sort_by(|a, b| p95(b).total_cmp(&p95(a)));
     let rows = steps.into_iter().map(step).collect();
     let table = Table { of: "steps, the slowest first", columns: step_columns(), rows };
@@ -129,7 +132,7 @@ fn step(step: &Summary) -> Row {
     let times: [fn(&Times) -> f64; 7] =
         [|t| t.mean, |t| t.p50, |t| t.p90, |t| t.p95, |t| t.p99, |t| t.p999, |t| t.max];
     let time = |pick: fn(&Times) -> f64| {
-        Cell::maybe(step.response.as_ref().map(|times| Quantity::Millis(pick(times))))
+        Cell::maybe(step.times[Phase::Response].as_ref().map(|times| Quantity::Millis(pick(times))))
     };
     let mut cells = vec![
         Cell::name(&step.name),

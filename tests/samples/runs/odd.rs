@@ -8,6 +8,7 @@ use crate::analysis::assessment::{
     Verdict, Warmup, Window,
 };
 use crate::record::outcome::Outcome;
+use crate::record::phase::{ByPhase, Phase};
 
 fn with_shape(change: impl FnOnce(&mut Shape)) -> OwnedReport {
     let mut run = normal();
@@ -61,7 +62,7 @@ pub(crate) fn only_errors() -> OwnedReport {
     }
     for step in assessment.steps.iter_mut().chain([&mut assessment.total]) {
         let ended = step.counts.ended();
-        step.failed = step.response.take();
+        step.times[Phase::Failed] = step.times[Phase::Response].take();
         step.counts.outcomes = vec![(Outcome::ServerError, ended)];
         step.counts.statuses = vec![(500, ended)];
         step.error_rate = 1.0;
@@ -107,7 +108,7 @@ pub(crate) fn failing() -> OwnedReport {
 /// One request of 48 s among many of 12 ms.
 pub(crate) fn outlier() -> OwnedReport {
     let mut run = with_shape(|shape| shape.outlier = Some(48_000.0));
-    run.assessment.total.response.as_mut().unwrap().max = 48_000.0;
+    run.assessment.total.times[Phase::Response].as_mut().unwrap().max = 48_000.0;
     run
 }
 
@@ -120,7 +121,7 @@ pub(crate) fn many_steps() -> OwnedReport {
     run.assessment.steps = (0..40)
         .map(|place| step(&name(place), "GET /export", 150, 0.2 + place as f64 * 0.09))
         .collect();
-    run.assessment.steps[7].response = None;
+    run.assessment.steps[7].times[Phase::Response] = None;
     run
 }
 
@@ -155,17 +156,8 @@ pub(crate) fn empty() -> OwnedReport {
     run.assessment.timeline = Timeline::default();
     run.assessment.curves = Curves::default();
     run.assessment.steps.clear();
-    run.assessment.total = Summary {
-        response: None,
-        failed: None,
-        service: None,
-        send_lag: None,
-        receive_lag: None,
-        connect: None,
-        first_byte: None,
-        counts: Counts::default(),
-        ..step("all", "", 0, 1.0)
-    };
+    run.assessment.total =
+        Summary { times: ByPhase::default(), counts: Counts::default(), ..step("all", "", 0, 1.0) };
     run.assessment.saturation = Saturation::default();
     run.assessment.window.to = run.assessment.window.from;
     run
@@ -182,7 +174,7 @@ pub(crate) fn broken_numbers() -> OwnedReport {
     timeline.outcomes[0][24] = f64::NAN;
     timeline.target.0[0].1[25] = Some(f64::INFINITY);
     run.assessment.curves.response.push((f64::NAN, f64::INFINITY));
-    run.assessment.steps[0].response.as_mut().unwrap().p99 = f64::NAN;
+    run.assessment.steps[0].times[Phase::Response].as_mut().unwrap().p99 = f64::NAN;
     run.assessment.total.limits.push((0.999, f64::INFINITY));
     run.assessment.total.error_rate = f64::NAN;
     run

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Chart, limits, saturation};
 use crate::analysis::assessment::{Assessment, SloStatus, Summary, Times};
+use crate::record::phase::Phase;
 use crate::report::figures;
 use crate::report::phrases::run as phrases;
 
@@ -11,11 +12,13 @@ use crate::report::phrases::run as phrases;
 pub(super) fn text(assessment: &Assessment, chart: Chart) -> String {
     let total = &assessment.total;
     let figures = match chart {
-        Chart::ResponseOverTime => times("Over the judged seconds", total.response.as_ref()),
+        Chart::ResponseOverTime => {
+            times("Over the judged seconds", total.times[Phase::Response].as_ref())
+        }
         Chart::ByPercentile => format!(
             "{} {}",
-            times("Response time:", total.response.as_ref()),
-            times("Service time:", total.service.as_ref())
+            times("Response time:", total.times[Phase::Response].as_ref()),
+            times("Service time:", total.times[Phase::Service].as_ref())
         ),
         Chart::Rate => rates(total),
         Chart::Outcomes => outcomes(total),
@@ -124,8 +127,9 @@ const DESCRIBED_STEPS: usize = 12;
 fn steps(assessment: &Assessment) -> String {
     let all = &assessment.steps;
     let parts = all.iter().take(DESCRIBED_STEPS);
-    let mut text: String =
-        parts.map(|step| times(&format!("{}:", step.name), step.response.as_ref()) + " ").collect();
+    let mut text: String = parts
+        .map(|step| times(&format!("{}:", step.name), step.times[Phase::Response].as_ref()) + " ")
+        .collect();
     if all.len() > DESCRIBED_STEPS {
         text += "The table of steps has the others.";
     }

@@ -3,6 +3,7 @@
 
 use super::Chart;
 use crate::analysis::assessment::{Assessment, Summary, Times};
+use crate::record::phase::Phase;
 use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::{Align, Canvas, Lettering, drawn};
@@ -117,7 +118,7 @@ const MARKED: [Marked; 2] = [
 
 impl Marked {
     fn value(&self, summary: &Summary) -> Option<f64> {
-        summary.response.as_ref().map(self.pick).filter(|value| value.is_finite())
+        summary.times[Phase::Response].as_ref().map(self.pick).filter(|value| value.is_finite())
     }
 
     fn limit(&self, summary: &Summary) -> Option<f64> {
@@ -144,7 +145,7 @@ fn draw_name(canvas: &Canvas, summary: &Summary, top: i32, (layout, width): (&La
 
 fn draw_row(panel: &Panel, summary: &Summary, middle: i32) {
     let Frame { left, right, .. } = panel.frame;
-    if summary.response.is_none() {
+    if summary.times[Phase::Response].is_none() {
         return panel.canvas.text("no response times", (left + 8, middle), Lettering::SMALL);
     }
     let place = |value| between(left, right, panel.x.place(value));
