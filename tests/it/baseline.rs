@@ -142,7 +142,7 @@ fn a_run_is_accepted_shown_listed_and_removed() {
     let place = tempfile::tempdir().unwrap();
     let here = place.path();
     let (first, second) = (plain(here, 0, 1.0), plain(here, 1, 1.0));
-    let note = ["baseline", "accept", text(&first), "--note", "release \u{1b}[31m1.4"];
+    let note = ["baseline", "accept", text(&first), "--note", "\u{1b}[31m1.4"];
     ends(&note, here, 0, &["accepted the run of 2026-01-01T00:00:00Z into", "9 more"]);
     ends(&["baseline", "accept", text(&first)], here, 2, &["is accepted already"]);
     ends(&["baseline", "accept", text(&second)], here, 0, &["2 runs", "8 more"]);
