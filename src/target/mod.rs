@@ -16,6 +16,7 @@ pub mod clocks;
 pub(crate) mod fetch;
 pub mod git;
 pub mod host;
+mod last_words;
 pub mod leash;
 pub mod machine;
 pub mod monitor;
