@@ -31,7 +31,7 @@ use crate::experiment::trial_error::TrialError;
 use crate::experiment::walk::Walker;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
-use crate::record::walk::{Walk, WalkedStep};
+use crate::record::walk::{Walk, WalkedFlow, WalkedStep};
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
 use crate::scenario::model::{Flow, Scenario};
 use crate::schedule::arms::Timing;
@@ -39,6 +39,8 @@ use crate::units::Rate;
 
 /// The number behind which those of the first walk begin: more than any run has.
 const NUMBERS: u64 = 900_000_000;
+/// No flow is begun to be walked through after so long: the load meets the others.
+const WALKING: Duration = Duration::from_secs(20);
 /// How often each flow is tried, per second, and all together at most.
 const TRIES: f64 = 25.0;
 const MOST_TRIES: f64 = 100.0;
@@ -75,7 +77,8 @@ impl Session<'_> {
         watch: &mut dyn FnMut(Event),
     ) -> Result<TriedOut, TrialError> {
         let Ok(mut walk) = self.walk_before(&side) else { return Ok(TriedOut::Fit(side)) };
-        if walk.works() || self.is_over(&side) {
+        let has_failed = walk.flows.iter().any(WalkedFlow::failed);
+        if !has_failed || self.is_over(&side) {
             return Ok(TriedOut::Fit(side));
         }
         watch(Event::Trying);
@@ -104,6 +107,7 @@ impl Session<'_> {
             control: self.control,
             seed: since.as_nanos() as u64,
             numbered_from: NUMBERS + place,
+            until: Some(Instant::now() + WALKING),
         };
         walker.walk(&side.target)
     }
@@ -114,7 +118,7 @@ impl Session<'_> {
     }
 
     fn tries(&self, side: &Side, walk: &Walk) -> Result<Tries, TrialError> {
-        let broken = |flow: &&Flow| walk.flows.iter().any(|it| it.name == flow.name && !it.works());
+        let broken = |flow: &&Flow| walk.flows.iter().any(|it| it.name == flow.name && it.failed());
         let flows: Vec<Flow> = side.scenario.flows.iter().filter(broken).cloned().collect();
         let scenario = Arc::new(again(&side.scenario, flows));
         let (stop, stopped) = watch::channel(Stop::Running);

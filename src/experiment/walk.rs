@@ -80,6 +80,7 @@ impl Look<'_> {
             control: &self.control,
             seed: self.seed,
             numbered_from: 0,
+            until: None,
         };
         let walked = walker.walk(&target);
         target.stop();
@@ -100,6 +101,8 @@ pub(super) struct Walker<'a> {
     pub(super) seed: u64,
     /// The number behind which those of users and iterations begin.
     pub(super) numbered_from: u64,
+    /// No flow is begun after that.
+    pub(super) until: Option<Instant>,
 }
 
 impl Walker<'_> {
@@ -112,7 +115,8 @@ impl Walker<'_> {
         let mut died = None;
         for (place, flow) in self.scenario.flows.iter().enumerate() {
             let from = self.numbered_from + place as u64;
-            let goes_on = died.is_none() && self.control.ended().is_none();
+            let is_late = self.until.is_some_and(|until| Instant::now() >= until);
+            let goes_on = died.is_none() && self.control.ended().is_none() && !is_late;
             let seen = if goes_on {
                 self.seen(flow, (socket, target.address()), from).map_err(TrialError::Engine)?
             } else {

@@ -82,6 +82,11 @@ impl WalkedFlow {
         self.steps.iter().all(WalkedStep::works)
     }
 
+    /// Whether a step was sent that did not work.
+    pub fn failed(&self) -> bool {
+        self.broken().is_some_and(|step| step.exchange.is_some())
+    }
+
     /// The first step that did not work.
     pub fn broken(&self) -> Option<&WalkedStep> {
         self.steps.iter().find(|step| !step.works())

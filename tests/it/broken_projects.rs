@@ -7,10 +7,14 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use loadgate::record::store;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{finish, free_port, latest, loadgate, stderr, stdout, summary};
+use crate::support::{
+    eventually, finish, free_port, latest, loadgate, stderr, stdout, summary, wait,
+};
 
 /// Logs in with a password, lists orders for who has the token.
 const APP: &str = r"
@@ -217,6 +221,21 @@ fn what_prepares_it_is_missing() {
     let checked = mistyped.check(&[]);
     assert_eq!(checked.status.code(), Some(2), "{}", stdout(&checked));
     assert!(stderr(&checked).contains("there is no program \"nmp\""), "{}", stderr(&checked));
+}
+
+/// Nothing of it is left.
+#[test]
+fn a_walk_that_is_interrupted_stops_the_target() {
+    let project = Project::new()
+        .app("say(200, [{ id: 1 }])", "require('fs').writeFileSync('asked', '')")
+        .step(1, "timeout", json!("60s"));
+    let mut child = loadgate().arg("check").arg(project.file()).arg("--once").spawn().unwrap();
+    let asked = project.folder.path().join("asked");
+    eventually("the request has come", || asked.exists());
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    assert_eq!(wait(&mut child).code(), Some(130));
+    let address = ("127.0.0.1", project.port);
+    assert!(std::net::TcpStream::connect(address).is_err(), "the target has ended");
 }
 
 /// What stops a run leaves all reports, with the verdict of a run in which a step never worked.

@@ -69,6 +69,7 @@ fn headline(report: &WalkReport) -> Headline {
         extent_shown: Shown::Everywhere,
         answer: report.mend.map(Text::from),
         reasons: Vec::new(),
+        to_do: None,
     }
 }
 
