@@ -24,7 +24,7 @@ const FEW_WALKS: f64 = 5.0;
 /// Runs the command.
 pub fn check(args: &CheckArgs) -> Exit {
     match read::load_looking(&args.scenario, &args.allow_hosts, &environment) {
-        Ok(scenario) if args.once => once::once(args, Arc::new(scenario)),
+        Ok(scenario) if args.once => once::once(args, &Arc::new(scenario)),
         Ok(scenario) => {
             let text =
                 if args.curl { curl::commands(&scenario, None) } else { describe(&scenario) };

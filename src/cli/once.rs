@@ -22,7 +22,7 @@ use crate::scenario::model::Scenario;
 use crate::target::process::Supervisor;
 
 /// Walks a checked scenario.
-pub(super) fn once(args: &CheckArgs, scenario: Arc<Scenario>) -> Exit {
+pub(super) fn once(args: &CheckArgs, scenario: &Arc<Scenario>) -> Exit {
     let prepared = Scratch::new().and_then(|scratch| {
         let control = Control::default();
         interrupt::watch(&control)?;
@@ -39,7 +39,7 @@ pub(super) fn once(args: &CheckArgs, scenario: Arc<Scenario>) -> Exit {
     let mut display = Display::new(&scenario.load, !io::stderr().is_terminal(), false);
     let log = scratch.0.join("target.log");
     let look = Look {
-        scenario: Arc::clone(&scenario),
+        scenario: Arc::clone(scenario),
         supervisor: Supervisor { program, argument: SUPERVISE },
         log: &log,
         seed: seed(),
@@ -50,7 +50,7 @@ pub(super) fn once(args: &CheckArgs, scenario: Arc<Scenario>) -> Exit {
     let walked = look.run();
     display.stop();
     match walked {
-        Ok(walk) => tell(args, &scenario, &walk),
+        Ok(walk) => tell(args, scenario, &walk),
         Err(error) => fail_as("", &error),
     }
 }

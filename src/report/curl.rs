@@ -97,7 +97,9 @@ impl Writer<'_> {
         let first = words.iter().take_while(|word| !word.starts_with(['\'', '"'])).count() + 1;
         let (line, rest) = words.split_at(first.min(words.len()));
         let mut text = format!("# {}\n{}", comment(&step.name), line.join(" "));
-        rest.iter().for_each(|word| add(&mut text, &format!(" \\\n  {word}")));
+        for word in rest {
+            add(&mut text, &format!(" \\\n  {word}"));
+        }
         text.push('\n');
         text + &self.extracted(step)
     }
@@ -149,14 +151,12 @@ impl Writer<'_> {
     /// A text in parts, without secrets. `field` is the header it is the value of.
     fn parts(&self, template: &Template, field: Option<&str>) -> Vec<Part> {
         let is_secret_field = field.is_some_and(is_secret);
-        let mut parts: Vec<Part> =
-            template.pieces.iter().flat_map(|piece| self.piece(piece)).collect();
+        let parts: Vec<Part> = template.pieces.iter().flat_map(|piece| self.piece(piece)).collect();
         let is_literal = parts.iter().all(|part| matches!(part, Part::Text(_)));
         if is_secret_field && is_literal {
             return vec![Part::Variable(variable(&field.unwrap_or_default().to_uppercase()))];
         }
-        parts = parts.into_iter().flat_map(by_name).collect();
-        parts
+        parts.into_iter().flat_map(by_name).collect()
     }
 
     /// A text of the scenario without what came from the environment.

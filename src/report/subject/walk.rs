@@ -228,7 +228,7 @@ mod tests {
         ] {
             assert!(told.contains(part), "{part:?}\n{told}");
         }
-        assert_eq!(told.matches('x').filter(|_| true).count() >= 200, true, "nothing is cut off");
+        assert!(told.matches('x').count() >= 200, "nothing is cut off");
         assert!(told.lines().all(|line| plain::width(line) <= 80), "{told}");
     }
 }
