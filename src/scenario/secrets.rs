@@ -7,14 +7,14 @@
 //! secret, and what might be an ordinary word is hidden only where it stands alone:
 //! hiding "test" in "latest" hides the target's last words and protects nothing.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::guessable::{is_guessable, is_word, names_secret};
-use super::template::Escape;
+use super::spellings::{in_base64, in_html, in_json, in_url, lower_escapes, without_controls};
 
 /// What stands for a hidden value.
 const HIDDEN: &str = "[redacted]";
@@ -285,72 +285,6 @@ fn patterns(value: &str, found: Found) -> Vec<Pattern> {
         }
     }
     each
-}
-
-/// Percent-encoded, but for these characters.
-fn in_url(value: &str, but: &str) -> String {
-    let mut out = String::new();
-    for c in value.chars() {
-        match c {
-            c if but.contains(c) => out.push(c),
-            c => Escape::Url.write(c.encode_utf8(&mut [0; 4]), &mut out),
-        }
-    }
-    out
-}
-
-/// The same with `%2f` for `%2F`.
-fn lower_escapes(text: &str) -> String {
-    let mut left = 0_u8;
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        out.push(if left > 0 { c.to_ascii_lowercase() } else { c });
-        left = if c == '%' { 2 } else { left.saturating_sub(1) };
-    }
-    out
-}
-
-/// As JSON writes it inside of quotes, with or without letters beyond ASCII.
-fn in_json(value: &str, only_ascii: bool) -> String {
-    let mut escaped = String::new();
-    Escape::Json.write(value, &mut escaped);
-    if !only_ascii {
-        return escaped;
-    }
-    let mut out = String::new();
-    for c in escaped.chars() {
-        if c.is_ascii() {
-            out.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            let _ = write!(out, "\\u{unit:04x}");
-        }
-    }
-    out
-}
-
-fn in_html(value: &str) -> String {
-    let escaped = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    escaped.replace('"', "&quot;")
-}
-
-/// As it is left over where control characters are dropped.
-fn without_controls(value: &str) -> String {
-    let plain = |c: char| if c == '\t' { Some(' ') } else { (!c.is_control()).then_some(c) };
-    value.chars().filter_map(plain).collect()
-}
-
-/// The letters of base64 that tell of these bytes alone, for each of the three places at
-/// which they may begin in a longer text.
-fn in_base64(value: &[u8]) -> Vec<String> {
-    let of_place = |before: usize| {
-        let padded = [&[0; 2][..before], value].concat();
-        let text = STANDARD.encode(&padded);
-        let (first, end) = ((before * 8).div_ceil(6), padded.len() * 8 / 6);
-        text.get(first..end).unwrap_or_default().to_owned()
-    };
-    (0..3).map(of_place).collect()
 }
 
 /// What of a value is a secret by itself.
