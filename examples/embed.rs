@@ -41,6 +41,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         folder: Path::new(&folder),
         supervisor: Supervisor { program: std::env::current_exe()?, argument: SUPERVISE },
         receive_clock: best_clock(),
+        tries_out: true,
         control: Control::default(),
         watch: &mut |event| {
             if let Event::Loading(after) = event {

@@ -278,7 +278,7 @@ def loadgate(url, rate, seconds, more=()):
     """Runs loadgate; what it used, its record and its summary."""
     with tempfile.TemporaryDirectory() as folder:
         flags = ["-R", f"{rate:g}", "-d", f"{seconds * 1000:g}ms", "-q", "-o", folder]
-        ran = Ran([LOADGATE, "run", url, *flags, *more], seconds)
+        ran = Ran([LOADGATE, "run", url, "--no-walk", *flags, *more], seconds)
         runs = [path.parent for path in pathlib.Path(folder).glob("*/*/run.json") if path.parent.name != "latest"]
         if len(runs) != 1 or not (runs[0] / "summary.json").exists():
             raise ValueError(f"loadgate left no run:\n{ran.text[-2000:]}")

@@ -75,7 +75,7 @@ def one(number):
         loads = ((ports[0], "/orders?limit=20", RATE, ["-H", f"authorization: Bearer {token(ports[0])}"]),
                  (ports[1], path, REFERENCE_RATE, []))
         length = ["-d", f"{seconds}s", "--warmup", f"{WARMUP}s", "--slo", "p50 < 5s"]
-        both = [start(children, [LOADGATE, "run", f"http://127.0.0.1:{port}{path}", "-R", rate, *length, *more,
+        both = [start(children, [LOADGATE, "run", f"http://127.0.0.1:{port}{path}", "--no-walk", "-R", rate, *length, *more,
                                  "--json", "-q", "-o", folder], 0, stdout=subprocess.PIPE)
                 for port, path, rate, more in loads]
         said = [json.loads(child.communicate(timeout=seconds + PATIENCE)[0]) for child in both]

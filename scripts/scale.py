@@ -154,7 +154,7 @@ def start():
         file = pathlib.Path(folder, "start.json")
         file.write_text(json.dumps(scenario))
         for _ in range(STARTS):
-            Ran([LOADGATE, "run", file, "-q", "-o", folder], 1)
+            Ran([LOADGATE, "run", file, "--no-walk", "-q", "-o", folder], 1)
             (ready, asked), (other, came) = list(server.arrivals())[-2:]
             if (ready, other) != ("/ready", "/"):
                 sys.exit(f"{other} came after {ready}")
@@ -173,7 +173,7 @@ def hour():
                     "slo": {"all": ["p95 < 200ms", "p99 < 500ms", "error_rate < 0.1%"]}}
         file = pathlib.Path(folder, "hour.json")
         file.write_text(json.dumps(scenario))
-        Ran([LOADGATE, "run", file, "-q", "-o", folder], SECONDS)
+        Ran([LOADGATE, "run", file, "--no-walk", "-q", "-o", folder], SECONDS)
         run = pathlib.Path(folder, "hour", "latest").resolve()
         lengthen(run)
         times = [reported(run) for _ in range(5)]

@@ -99,7 +99,7 @@ def ran(folder, method, mood, seconds, objectives):
     own = mood == "leaking"
     scenario = folder / "scenario.json"
     scenario.write_text(json.dumps(document(method, port, seconds, objectives, server if own else None)))
-    command = [LG, "run", scenario, "-q", "-o", folder / "out"]
+    command = [LG, "run", scenario, "--no-walk", "-q", "-o", folder / "out"]
     with contextlib.ExitStack() as children:
         child = None if own else started(children, server, port)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

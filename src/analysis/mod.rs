@@ -31,6 +31,7 @@ pub mod history;
 pub mod holm;
 pub mod lateness;
 pub mod memory;
+pub mod mend;
 pub mod noise;
 pub mod open;
 pub mod overview;

@@ -66,15 +66,15 @@ fn example(record: &RunRecord, step: usize) -> Option<String> {
     let of_step = |exchange: &&FailedExchange| usize::from(exchange.step) == step;
     let mut failed = record.failures.exchanges.iter().filter(of_step);
     let answer = failed.find_map(|exchange| exchange.response.as_ref())?;
-    let parts = [answer.line.as_str(), answer.body.as_str()].map(excerpt);
+    let parts = [answer.line.as_str(), answer.body.as_str()].map(|text| excerpt(text, EXCERPT));
     let shown: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     (!shown.is_empty()).then(|| format!("; the first answer: {}", shown.join(", ")))
 }
 
 /// The start of a text of the target's, on one line.
-fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str, most: usize) -> String {
     let whole = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut cut: String = whole.chars().take(EXCERPT).collect();
+    let mut cut: String = whole.chars().take(most).collect();
     if cut.len() < whole.len() {
         cut.push('…');
     }
@@ -147,7 +147,8 @@ fn nor(others: &[&str], verb: &str) -> String {
     format!("; nor {verb} {}{more}", shown.join(", "))
 }
 
-fn named(step: &StepHead) -> String {
+/// `the step "list" (GET /orders)`.
+pub(super) fn named(step: &StepHead) -> String {
     // A step without a name of its own has that of its request.
     if step.name.starts_with(step.label.as_str()) {
         return format!("the step \"{}\"", step.name);
@@ -232,7 +233,7 @@ fn statuses(counts: &StepCounts) -> impl Iterator<Item = (u16, u64)> {
 }
 
 /// Why a value could not be kept of an answer that was expected.
-const NOT_EXTRACTED: [Cause; 6] = [
+pub(super) const NOT_EXTRACTED: [Cause; 6] = [
     Cause::ExtractionMissing,
     Cause::EmptyBody,
     Cause::NotUtf8,

@@ -47,7 +47,7 @@ pub enum Command {
     #[command(after_help = NOISE_EXAMPLES)]
     Noise(Box<NoiseArgs>),
     /// Validate a scenario and print what a run of it would do and could certify
-    #[command(after_help = "Examples:\n  loadgate check scenarios/orders.json")]
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// Write a first scenario for a Node project, and what belongs beside it
     #[command(after_help = INIT_EXAMPLES)]
@@ -158,6 +158,9 @@ pub struct RunArgs {
     /// A host other than loopback that may be loaded; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
+    /// Do not walk each flow once before the load
+    #[arg(long)]
+    pub no_walk: bool,
     /// What an inconclusive run counts as [default: exit code 5]
     #[arg(long, value_name = "AS")]
     pub inconclusive: Option<Inconclusive>,
@@ -180,12 +183,26 @@ fn with_baseline(flag: Arg) -> Arg {
     }
 }
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  loadgate check scenarios/orders.json
+  loadgate check scenarios/orders.json --once
+  loadgate check scenarios/orders.json --curl > orders.sh
+
+--once ends in 0 if every step worked, in 6 if one did not, in 7 without a target.";
+
 /// `loadgate check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// A scenario file
     #[arg(value_hint = ValueHint::FilePath)]
     pub scenario: PathBuf,
+    /// Walk each flow once against the target and show every request and answer
+    #[arg(long)]
+    pub once: bool,
+    /// Print the requests as curl commands, with secrets as variables
+    #[arg(long)]
+    pub curl: bool,
     /// A host other than loopback that may be loaded; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,

@@ -1,15 +1,17 @@
 //! `loadgate check`: the plan of a scenario, and what a run of it could certify.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::analysis::plan::{self, JudgedLoad};
 use crate::cli::args::CheckArgs;
 use crate::cli::exit::Exit;
-use crate::cli::output;
 use crate::cli::progress::describe_stage;
 use crate::cli::run::environment;
+use crate::cli::{once, output};
 use crate::experiment::head;
+use crate::report::curl;
 use crate::scenario::load::{ArrivalProcess, Stage};
 use crate::scenario::model::{Action, Address, Flow, Scenario, StepId};
 use crate::scenario::read;
@@ -22,8 +24,11 @@ const FEW_WALKS: f64 = 5.0;
 /// Runs the command.
 pub fn check(args: &CheckArgs) -> Exit {
     match read::load_looking(&args.scenario, &args.allow_hosts, &environment) {
+        Ok(scenario) if args.once => once::once(args, &Arc::new(scenario)),
         Ok(scenario) => {
-            output::result(&describe(&scenario));
+            let text =
+                if args.curl { curl::commands(&scenario, None) } else { describe(&scenario) };
+            output::result(&text);
             Exit::Pass
         }
         Err(problems) => {

@@ -63,7 +63,12 @@ impl Telling {
                         bar.set_message(left(self.length, done));
                     }
                 }
-                Event::Starting(_) | Event::Waiting(_) | Event::Loading(_) | Event::Stopping => {}
+                Event::Starting(_)
+                | Event::Waiting(_)
+                | Event::Loading(_)
+                | Event::Trying
+                | Event::CannotWork(_)
+                | Event::Stopping => {}
             },
         }
     }

@@ -23,6 +23,7 @@ mod init_ask;
 mod init_told;
 pub mod interrupt;
 pub mod noise;
+mod once;
 pub mod output;
 pub mod progress;
 pub mod run;

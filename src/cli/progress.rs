@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use crate::cli::output;
 use crate::engine::collector::Progress;
 use crate::experiment::event::Event;
 use crate::scenario::load::{Load, Stage};
@@ -86,6 +87,13 @@ impl Display {
             Event::Loading(after) => {
                 let (ready, length) = (format_ready(after), format_duration(self.load.length()));
                 self.say(&format!("ready after {ready}; load for {length}"));
+            }
+            Event::Trying => self.say("a first walk failed; trying again for some seconds"),
+            Event::CannotWork(mend) => {
+                self.stop();
+                let walked =
+                    "found before the load, by walking each flow once (--no-walk: no walk)";
+                output::plain_error(&mend, &[walked.to_owned()]);
             }
             Event::Progress(progress) => self.progress(&progress),
             Event::Warning(warning) => self.warn(&warning),

@@ -112,6 +112,7 @@ fn drive(
         folder,
         supervisor: Supervisor { program, argument: SUPERVISE },
         receive_clock: receive_clock(args.receive_clock),
+        tries_out: !args.no_walk,
         control,
         watch: &mut |event| {
             if matches!(event, Event::Loading(_)) {

@@ -21,6 +21,7 @@ pub mod iteration;
 mod json_text;
 pub mod lateness;
 pub mod ledger;
+mod parts;
 pub mod plan;
 pub mod pool;
 pub mod priority;

@@ -28,8 +28,38 @@ pub struct Plan {
     pub start: Instant,
     /// What stamps the arrival of bytes.
     pub receive_clock: ReceiveClock,
+    /// What all of it is for.
+    pub purpose: Purpose,
     /// Tells the workers to end early.
     pub stop: watch::Receiver<Stop>,
+}
+
+/// What is sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be measured, for as long as the schedule says.
+    Load,
+    /// To be looked at: every exchange is kept, and it is over with the last iteration. Users and
+    /// iterations have the numbers behind this one.
+    Walk {
+        /// 0 for those that a load begins with.
+        numbered_from: u64,
+    },
+}
+
+impl Purpose {
+    /// Whether every exchange is kept, and not only some that failed.
+    pub fn is_walk(self) -> bool {
+        matches!(self, Purpose::Walk { .. })
+    }
+
+    /// The number behind which those of users and iterations begin.
+    pub fn numbered_from(self) -> u64 {
+        match self {
+            Purpose::Load => 0,
+            Purpose::Walk { numbered_from } => numbered_from,
+        }
+    }
 }
 
 /// Whether the run goes on.
@@ -120,6 +150,7 @@ mod tests {
                 timing: Timing::Alone,
                 start: Instant::now(),
                 receive_clock: ReceiveClock::Generator,
+                purpose: Purpose::Load,
                 stop: watch::channel(Stop::Running).1,
             };
             let parts: Vec<usize> =

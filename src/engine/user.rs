@@ -57,14 +57,19 @@ pub struct Users {
 }
 
 impl Users {
-    /// The users of worker `index` of `workers`, at most so many.
-    pub fn new(scenario: &Scenario, index: usize, workers: usize, most: usize) -> Users {
+    /// The users of worker `index` of `workers`, at most so many, numbered behind `from`.
+    pub fn new(
+        scenario: &Scenario,
+        (index, workers): (usize, usize),
+        most: usize,
+        from: u64,
+    ) -> Users {
         Users {
             all: Vec::new(),
             idle: Vec::new(),
             variables: scenario.variables.len(),
             steps: scenario.steps.len(),
-            next_number: index as u64 + 1,
+            next_number: from + index as u64 + 1,
             stride: workers as u64,
             most,
         }

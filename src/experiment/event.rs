@@ -13,6 +13,10 @@ pub enum Event {
     Waiting(String),
     /// The target was ready after so long; the load begins.
     Loading(Duration),
+    /// A first walk through a flow failed, which is tried again.
+    Trying,
+    /// A flow can never work, and there will be no load: what is to be mended first.
+    CannotWork(String),
     /// A second of the load has passed.
     Progress(Progress),
     /// The machine may be too small for the plan.

@@ -84,7 +84,8 @@ pub fn load(load: &Load) -> LoadHead {
     LoadHead { arrivals: load.arrivals, seed: load.seed, stages: stages.collect() }
 }
 
-fn steps(scenario: &Scenario) -> Vec<StepHead> {
+/// The steps of a scenario, as the record knows them.
+pub fn steps(scenario: &Scenario) -> Vec<StepHead> {
     let mut tags: Vec<String> = Vec::with_capacity(scenario.steps.len());
     for step in &scenario.steps {
         tags.push(unique_tag(&step.name, &tags));

@@ -17,4 +17,6 @@ mod session;
 pub mod start;
 pub mod trial;
 pub mod trial_error;
+mod tryout;
+pub mod walk;
 mod watcher;

@@ -12,9 +12,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::collector::{Collector, Heard, Message};
+use crate::engine::collector::{self, Collector, Message};
 use crate::engine::ledger::Totals;
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Plan, Purpose};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
@@ -96,6 +96,20 @@ struct Loaded {
     totals: Totals,
     died: Option<ExitReport>,
     ended: Duration,
+    /// When nothing more was due, if that was before the end of the schedule and nobody's order.
+    cut: Option<Duration>,
+}
+
+/// What a worker has said of a side that cannot work.
+pub(super) struct Heard {
+    /// When it began.
+    pub(super) start: Instant,
+    /// All that it said.
+    pub(super) messages: Vec<Message>,
+    /// Which step there is no hope for.
+    pub(super) hopes: Hopes,
+    /// How long it took.
+    pub(super) ended: Duration,
 }
 
 /// The generator's threads.
@@ -156,6 +170,31 @@ impl Session<'_> {
         ended.collect()
     }
 
+    /// The record of a side that was not loaded, as it cannot work; stops it.
+    pub(super) fn unfit(
+        &self,
+        side: Side,
+        heard: Heard,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<Measured, TrialError> {
+        let mut ready = self.ready(side, Timing::Alone, heard.start, watch)?;
+        ready.hopes = heard.hopes;
+        for message in heard.messages {
+            // Its other end is here.
+            let _ = ready.out.send(message);
+        }
+        let recorder = Recorder::new(ready.side.scenario.thresholds());
+        let mut unwatched = |_: &collector::Heard<'_>| {};
+        let mut collector = Collector::new(&mut ready.writer, recorder, 1, &mut unwatched);
+        collector.run(&ready.inbox, || true);
+        let totals = collector.finish(&ready.inbox);
+        let (ended, cut) = (heard.ended, Some(heard.ended));
+        watch(Event::Stopping);
+        ready
+            .finish(Loaded { totals, died: None, ended, cut }, self.control)
+            .map_err(TrialError::Store)
+    }
+
     /// What is known of a run that starts at a moment.
     fn head(&self, scenario: &Scenario, start: SystemTime) -> Head {
         let mut head = head(scenario, shown(scenario), self.workers, start);
@@ -173,7 +212,8 @@ impl Session<'_> {
         let address = side.target.address().clone();
         let (socket, lookup) = resolve(&address)?;
         let ahead = start.saturating_duration_since(Instant::now());
-        let mut head = self.head(&side.scenario, SystemTime::now() + ahead);
+        let begins = SystemTime::now() + ahead - start.elapsed();
+        let mut head = self.head(&side.scenario, begins);
         head.lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
         head.environment.warnings = resources::warnings(&side.scenario, self.workers);
         for warning in &head.environment.warnings {
@@ -187,6 +227,7 @@ impl Session<'_> {
             authority: address.authority(),
             workers: self.workers,
             receive_clock: self.receive_clock,
+            purpose: Purpose::Load,
             timing,
             start,
             stop: self.control.subscribe(),
@@ -252,7 +293,7 @@ impl Ready {
         let monitor = side.target.monitor(&side.scenario);
         let mut watcher = Watcher::start(monitor, plan.start, control.clone(), out.clone())?;
         let recorder = Recorder::new(side.scenario.thresholds());
-        let mut progress = |heard: &Heard<'_>| {
+        let mut progress = |heard: &collector::Heard<'_>| {
             watch(Event::Progress(heard.progress));
             if let Some(why) = hopes.look(heard.progress.second, heard.steps) {
                 watch(Event::Warning(format!("the run ends here: {why}")));
@@ -267,12 +308,12 @@ impl Ready {
         let ended = plan.start.elapsed();
         // It may have died on the very last request.
         let died = watcher.end().or_else(|| side.target.exited());
-        Ok(Loaded { totals: collector.finish(inbox), died, ended })
+        Ok(Loaded { totals: collector.finish(inbox), died, ended, cut: None })
     }
 
     /// Stops the target and closes the record.
     fn finish(self, loaded: Loaded, control: &Control) -> Result<Measured, StoreError> {
-        let Loaded { totals, died, ended } = loaded;
+        let Loaded { totals, died, ended, cut } = loaded;
         let reason = match (&died, control.signal(), self.hopes.lost()) {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
             (None, Some(signal), _) => EndReason::Interrupted { signal },
@@ -280,7 +321,8 @@ impl Ready {
             (None, None, None) => EndReason::Finished,
         };
         let whole = Duration::from_nanos(self.plan.end().0);
-        let cut = control.ended().map(|ended| ended.saturating_duration_since(self.plan.start));
+        let order = control.ended().map(|ended| ended.saturating_duration_since(self.plan.start));
+        let cut = cut.or(order);
         let end = End {
             reason,
             scheduled: cut.map_or(whole, |cut| cut.min(whole)).as_secs_f64(),
@@ -300,7 +342,7 @@ impl Ready {
 }
 
 /// The target as reports show it: without what came from the environment.
-fn shown(scenario: &Scenario) -> String {
+pub(super) fn shown(scenario: &Scenario) -> String {
     match &scenario.target.address {
         Address::Demo => "the embedded demo API".to_owned(),
         Address::Http(address) => scenario.secrets.redact(&address.to_string()),
@@ -308,7 +350,7 @@ fn shown(scenario: &Scenario) -> String {
 }
 
 /// The target's address, and how long the look-up of its name took, if it has one.
-fn resolve(address: &HttpAddress) -> Result<(SocketAddr, Option<Duration>), TrialError> {
+pub(super) fn resolve(address: &HttpAddress) -> Result<(SocketAddr, Option<Duration>), TrialError> {
     let name = (address.host.as_str(), address.port);
     let asked = Instant::now();
     let found = name.to_socket_addrs().map_err(|error| {

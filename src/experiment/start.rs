@@ -12,7 +12,7 @@ use crate::engine::plan::Stop;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
-use crate::scenario::model::{Address, AssignedPort, HttpAddress, Scenario};
+use crate::scenario::model::{Address, AssignedPort, HttpAddress, Scenario, StartCommand};
 use crate::target::monitor::Monitor;
 use crate::target::port::{self, listening};
 use crate::target::process::{ExitReport, RunningTarget, Supervisor};
@@ -66,7 +66,8 @@ impl Started {
             return Err(TrialError::NotReady(taken, Vec::new()));
         }
         watch(Event::Starting(command.command.join(" ")));
-        let process = RunningTarget::start(command, supervisor, Some(log), &scenario.secrets)
+        let command = told_its_port(scenario, command, address.port);
+        let process = RunningTarget::start(&command, supervisor, Some(log), &scenario.secrets)
             .map_err(TrialError::Start)?;
         Ok(Started { running: Running::Process(process), address })
     }
@@ -109,6 +110,11 @@ impl Started {
         &self.address
     }
 
+    /// Whether it was started here, so that its end can be seen.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.running, Running::Process(_))
+    }
+
     /// How it ended, if it was started here and has ended; does not block.
     pub fn exited(&self) -> Option<ExitReport> {
         match &self.running {
@@ -148,7 +154,7 @@ impl Started {
         let mut seen = 0;
         loop {
             tokio::time::sleep(LOOK).await;
-            let found = self.port_from_outside(scenario);
+            let found = self.port_from_env(scenario);
             seen = if found.is_some() { seen + 1 } else { 0 };
             if let Some(found) = found.filter(|_| seen >= LOOKS) {
                 return found;
@@ -156,7 +162,7 @@ impl Started {
         }
     }
 
-    fn port_from_outside(&self, scenario: &Scenario) -> Option<NotReady> {
+    fn port_from_env(&self, scenario: &Scenario) -> Option<NotReady> {
         let Running::Process(process) = &self.running else { return None };
         let variable = &scenario.target.arms.port_variable;
         if scenario.target.assigned.is_some() {
@@ -167,16 +173,8 @@ impl Started {
         let listening = listening(tree);
         let named: u16 = port::variable(tree, variable)?.parse().ok()?;
         let elsewhere = listening.contains(&named) && !listening.contains(&wanted);
-        let start = scenario.target.start.as_ref();
-        let by_scenario =
-            start.is_some_and(|start| start.env.iter().any(|(name, _)| name == variable));
         let variable = variable.clone();
-        elsewhere.then_some(NotReady::PortFromOutside {
-            variable,
-            found: named,
-            wanted,
-            by_scenario,
-        })
+        elsewhere.then_some(NotReady::PortFromEnv { variable, found: named, wanted })
     }
 
     /// Adds the ports on which the target listens to what was seen last of it.
@@ -209,6 +207,17 @@ impl Started {
         };
         found.map(|found| NotReady::OnAnotherPort { variable, port, found, exit })
     }
+}
+
+/// The command, with the port of the scenario's address in the variable that tells a target its
+/// port, unless the scenario says otherwise.
+fn told_its_port(scenario: &Scenario, command: &StartCommand, port: u16) -> StartCommand {
+    let mut command = command.clone();
+    let variable = &scenario.target.arms.port_variable;
+    if !command.env.iter().any(|(name, _)| name == variable) {
+        command.env.push((variable.clone(), port.to_string()));
+    }
+    command
 }
 
 fn demo() -> Result<Started, TrialError> {

@@ -1,7 +1,7 @@
 //! One trial: a target, freshly started or running already, under the scenario's load.
 //!
-//! Five steps: check the machine, start the target, wait until it is ready, load it, stop
-//! it. What was measured is on disk and returned, however the trial ends.
+//! Six steps: check the machine, start the target, wait until it is ready, try the scenario out,
+//! load the target, stop it. What was measured is on disk and returned, however the trial ends.
 
 use std::fmt;
 use std::path::Path;
@@ -14,6 +14,7 @@ use crate::experiment::event::Event;
 use crate::experiment::resources::allow_connections;
 use crate::experiment::session::{Failure, Session};
 use crate::experiment::trial_error::TrialError;
+use crate::experiment::tryout::TriedOut;
 use crate::record::run::RunRecord;
 use crate::scenario::model::{Address, Scenario};
 use crate::schedule::arms::Timing;
@@ -29,6 +30,8 @@ pub struct Trial<'a> {
     pub supervisor: Supervisor,
     /// What stamps the arrival of bytes.
     pub receive_clock: ReceiveClock,
+    /// Whether each flow is walked through once before the load.
+    pub tries_out: bool,
     /// Ends it early.
     pub control: Control,
     /// Hears what happens.
@@ -57,6 +60,12 @@ impl Trial<'_> {
         let side = session.start(Arc::clone(&self.scenario), self.folder, self.watch)?;
         session.wait_until_ready(&side, self.watch)?;
         let watch = self.watch;
+        let tried =
+            if self.tries_out { session.try_out(side, watch)? } else { TriedOut::Fit(side) };
+        let side = match tried {
+            TriedOut::Fit(side) => side,
+            TriedOut::Unfit(measured) => return Ok(measured.record),
+        };
         let measured = session
             .measure(vec![(side, Timing::Alone)], &mut |_, event| watch(event))
             .map_err(|failure| match failure {

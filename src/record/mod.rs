@@ -38,6 +38,7 @@ pub mod target_log;
 pub mod telemetry;
 mod unfinished;
 mod validation;
+pub mod walk;
 pub mod whole_file;
 
 /// A small head for tests.

@@ -9,9 +9,10 @@
 //! they enter a document, each format escapes them.
 //!
 //! `figures` turns numbers into text, `phrases` has what subjects and charts both say,
-//! [`chart`] draws.
+//! [`chart`] draws, [`curl`] writes commands for a shell.
 
 pub mod chart;
+pub mod curl;
 pub mod document;
 mod figures;
 pub mod format;

@@ -163,7 +163,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// A word in pieces of at most so many columns.
-fn pieces(word: &str, columns: usize) -> Vec<String> {
+pub(super) fn pieces(word: &str, columns: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];
     for letter in letters(word) {
         let piece = pieces.last_mut().expect("there is always a piece");

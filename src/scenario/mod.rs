@@ -24,6 +24,7 @@ pub mod read;
 pub mod schema;
 pub mod secrets;
 pub mod slo;
+mod spellings;
 mod stray;
 mod structure;
 pub mod template;

@@ -7,14 +7,14 @@
 //! secret, and what might be an ordinary word is hidden only where it stands alone:
 //! hiding "test" in "latest" hides the target's last words and protects nothing.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::guessable::{is_guessable, is_word, names_secret};
-use super::template::Escape;
+use super::spellings::{in_base64, in_html, in_json, in_url, lower_escapes, without_controls};
 
 /// What stands for a hidden value.
 const HIDDEN: &str = "[redacted]";
@@ -30,7 +30,18 @@ pub struct Secrets(Vec<Secret>);
 #[derive(Clone)]
 struct Secret {
     value: String,
+    /// The variable or header that had it.
+    name: Option<String>,
     patterns: Vec<Pattern>,
+}
+
+/// Part of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// What may be shown.
+    Text(String),
+    /// A secret, by the name of its variable if that is known.
+    Secret(Option<String>),
 }
 
 /// One way in which a secret is written.
@@ -55,7 +66,7 @@ impl Secrets {
     /// Remembers a value that is a secret whatever it looks like, if it has at least four
     /// characters.
     pub fn add(&mut self, value: &str) {
-        self.remember(value, is_word(value));
+        self.remember(value, is_word(value), None);
     }
 
     /// Remembers the value of a variable or of a header, unless anybody could guess it and
@@ -63,7 +74,8 @@ impl Secrets {
     pub fn add_named(&mut self, name: &str, value: &str) {
         let is_named = names_secret(name);
         if is_named || !is_guessable(value) {
-            self.remember(value, is_word(value) || (!is_named && value.len() < LONG));
+            let as_word = is_word(value) || (!is_named && value.len() < LONG);
+            self.remember(value, as_word, Some(name));
         }
     }
 
@@ -101,20 +113,48 @@ impl Secrets {
         shown
     }
 
+    /// The text in parts, its secrets apart.
+    pub fn told(&self, text: &str) -> Vec<Told> {
+        let mut hidden: Vec<(Range<usize>, &Secret)> = Vec::new();
+        for secret in &self.0 {
+            let places = secret.patterns.iter().flat_map(|pattern| pattern.places(text));
+            hidden.extend(places.map(|range| (range, secret)));
+        }
+        // Of several in one place the longest counts.
+        hidden.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        let (mut parts, mut done) = (Vec::new(), 0);
+        for (range, secret) in hidden {
+            if range.end <= done {
+                continue;
+            }
+            if range.start > done {
+                parts.push(Told::Text(text[done..range.start].to_owned()));
+            }
+            if range.start >= done {
+                parts.push(Told::Secret(secret.name.clone()));
+            }
+            done = range.end;
+        }
+        if done < text.len() {
+            parts.push(Told::Text(text[done..].to_owned()));
+        }
+        parts
+    }
+
     fn places(&self, text: &str) -> Vec<Range<usize>> {
         let patterns = self.0.iter().flat_map(|secret| &secret.patterns);
         patterns.flat_map(|pattern| pattern.places(text)).collect()
     }
 
-    fn remember(&mut self, value: &str, as_word: bool) {
-        self.insert(value, as_word);
+    fn remember(&mut self, value: &str, as_word: bool, name: Option<&str>) {
+        self.insert(value, as_word, name);
         for part in parts(value) {
             let as_word = is_word(&part);
-            self.insert(&part, as_word);
+            self.insert(&part, as_word, None);
         }
     }
 
-    fn insert(&mut self, value: &str, as_word: bool) {
+    fn insert(&mut self, value: &str, as_word: bool, name: Option<&str>) {
         if value.chars().count() < SHORTEST {
             return;
         }
@@ -124,7 +164,10 @@ impl Secrets {
             // The stricter of two reasons to hide it counts.
             Some(known) if found == Found::Anywhere => known.patterns = patterns,
             Some(_) => {}
-            None => self.0.push(Secret { value: value.to_owned(), patterns }),
+            None => {
+                let name = name.map(str::to_owned);
+                self.0.push(Secret { value: value.to_owned(), name, patterns });
+            }
         }
     }
 }
@@ -244,72 +287,6 @@ fn patterns(value: &str, found: Found) -> Vec<Pattern> {
     each
 }
 
-/// Percent-encoded, but for these characters.
-fn in_url(value: &str, but: &str) -> String {
-    let mut out = String::new();
-    for c in value.chars() {
-        match c {
-            c if but.contains(c) => out.push(c),
-            c => Escape::Url.write(c.encode_utf8(&mut [0; 4]), &mut out),
-        }
-    }
-    out
-}
-
-/// The same with `%2f` for `%2F`.
-fn lower_escapes(text: &str) -> String {
-    let mut left = 0_u8;
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        out.push(if left > 0 { c.to_ascii_lowercase() } else { c });
-        left = if c == '%' { 2 } else { left.saturating_sub(1) };
-    }
-    out
-}
-
-/// As JSON writes it inside of quotes, with or without letters beyond ASCII.
-fn in_json(value: &str, only_ascii: bool) -> String {
-    let mut escaped = String::new();
-    Escape::Json.write(value, &mut escaped);
-    if !only_ascii {
-        return escaped;
-    }
-    let mut out = String::new();
-    for c in escaped.chars() {
-        if c.is_ascii() {
-            out.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            let _ = write!(out, "\\u{unit:04x}");
-        }
-    }
-    out
-}
-
-fn in_html(value: &str) -> String {
-    let escaped = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    escaped.replace('"', "&quot;")
-}
-
-/// As it is left over where control characters are dropped.
-fn without_controls(value: &str) -> String {
-    let plain = |c: char| if c == '\t' { Some(' ') } else { (!c.is_control()).then_some(c) };
-    value.chars().filter_map(plain).collect()
-}
-
-/// The letters of base64 that tell of these bytes alone, for each of the three places at
-/// which they may begin in a longer text.
-fn in_base64(value: &[u8]) -> Vec<String> {
-    let of_place = |before: usize| {
-        let padded = [&[0; 2][..before], value].concat();
-        let text = STANDARD.encode(&padded);
-        let (first, end) = ((before * 8).div_ceil(6), padded.len() * 8 / 6);
-        text.get(first..end).unwrap_or_default().to_owned()
-    };
-    (0..3).map(of_place).collect()
-}
-
 /// What of a value is a secret by itself.
 fn parts(value: &str) -> Vec<String> {
     let mut all = Vec::new();
@@ -384,6 +361,25 @@ mod tests {
     #[track_caller]
     fn hides(secrets: &Secrets, text: &str, expected: &str) {
         assert_eq!(secrets.redact(text), expected, "{text}");
+    }
+
+    #[test]
+    fn a_secret_is_told_by_its_name() {
+        let mut secrets = Secrets::default();
+        secrets.add_named("API_TOKEN", "Bearer s3cr3t-value");
+        secrets.add("unnamed-4711");
+        let text = |text: &str| Told::Text(text.to_owned());
+        let secret = |name: &str| Told::Secret(Some(name.to_owned()));
+        assert_eq!(
+            secrets.told("a Bearer s3cr3t-value b"),
+            [text("a "), secret("API_TOKEN"), text(" b")]
+        );
+        assert_eq!(
+            secrets.told("s3cr3t-valueunnamed-4711"),
+            [Told::Secret(None), Told::Secret(None)]
+        );
+        assert_eq!(secrets.told("plain"), [text("plain")]);
+        assert_eq!(secrets.told(""), []);
     }
 
     #[test]

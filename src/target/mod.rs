@@ -18,6 +18,7 @@ pub(crate) mod fetch;
 pub mod gauges;
 pub mod git;
 pub mod host;
+mod last_words;
 pub mod leash;
 pub mod machine;
 pub mod monitor;

@@ -60,6 +60,27 @@ pub fn listening(tree: ProcessTree) -> Vec<u16> {
     ports
 }
 
+/// The ports on which something of this user's listens, in ascending order; empty where the
+/// system does not tell.
+#[cfg(target_os = "linux")]
+pub fn open() -> Vec<u16> {
+    use procfs::net::{TcpState, tcp, tcp6};
+    let myself = procfs::process::Process::myself().and_then(|process| process.uid());
+    let Ok(own) = myself else { return Vec::new() };
+    let entries = tcp().into_iter().flatten().chain(tcp6().into_iter().flatten());
+    let listening = entries.filter(|entry| entry.state == TcpState::Listen && entry.uid == own);
+    let mut ports: Vec<u16> = listening.map(|entry| entry.local_address.port()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// Nothing is known here.
+#[cfg(not(target_os = "linux"))]
+pub fn open() -> Vec<u16> {
+    Vec::new()
+}
+
 /// The value of an environment variable of a target's command.
 #[cfg(target_os = "linux")]
 pub fn variable(tree: ProcessTree, name: &str) -> Option<String> {
@@ -104,6 +125,16 @@ mod tests {
             .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, free_port().unwrap())).unwrap())
             .collect();
         assert_eq!(held.len(), 20);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_listens_here_is_found() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(open().contains(&port));
+        drop(listener);
+        assert!(!open().contains(&port));
     }
 
     #[test]

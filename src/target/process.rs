@@ -17,6 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::git;
+use super::last_words;
 use super::leash::{DEFAULT_GRACE, Ending, KILLING, Report};
 use super::output::Output;
 use super::procfs::ProcessTree;
@@ -46,6 +47,16 @@ pub struct ExitReport {
     pub description: String,
     /// The last lines of its output, oldest first, without secrets.
     pub last_words: Vec<String>,
+}
+
+impl ExitReport {
+    /// How it ended and what it said, on one line: `exit code 1: Error: no database`.
+    pub fn in_short(&self) -> String {
+        match last_words::telling(&self.last_words) {
+            Some(line) => format!("{}: {line}", self.description),
+            None => format!("{}; it printed nothing", self.description),
+        }
+    }
 }
 
 impl fmt::Display for ExitReport {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::fetch;
 use super::process::ExitReport;
+use super::{fetch, last_words, port};
 use crate::scenario::model::{HttpAddress, Ready};
 use crate::units::format_duration;
 
@@ -22,6 +22,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// How often the target is asked whether it lives.
 const LIFE: Duration = Duration::from_millis(50);
+
+/// Ports that are named in one sentence.
+const MOST_PORTS: usize = 5;
 
 /// Why a target is not ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,18 +46,17 @@ pub enum NotReady {
         address: String,
         /// How long that was waited for.
         after: Duration,
+        /// Ports of this machine on which something of the user's listens.
+        open: Vec<u16>,
     },
-    /// It listens on the port that a variable of the environment names, not on that of the
-    /// scenario.
-    PortFromOutside {
+    /// It listens on the port that a variable in its `env` names, not on that of its `url`.
+    PortFromEnv {
         /// The variable.
         variable: String,
         /// Its value, on which the target listens.
         found: u16,
         /// Where the scenario has it listen.
         wanted: u16,
-        /// Whether the scenario itself sets the variable.
-        by_scenario: bool,
     },
     /// Somebody answered on its port before it was started.
     PortTaken {
@@ -77,23 +79,26 @@ pub enum NotReady {
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotReady::Died(exit) => write!(f, "the target ended before it was ready: {exit}"),
+            NotReady::Died(exit) => died(f, exit),
             NotReady::TimedOut { asked, within, last_seen } => write!(
                 f,
                 "the target was not ready within {}: {asked}: {last_seen}; correct \"url\" or \
                  \"ready\" of \"target\", or give it more time with \"within\"",
                 format_duration(*within)
             ),
-            NotReady::NothingListens { address, after } => write!(
+            NotReady::NothingListens { address, after, open } => write!(
                 f,
-                "nothing listens at {address}: connections were refused for {}; start the \
+                "nothing listens at {address}: connections were refused for {}{}; start the \
                  target first, correct its address, let the scenario start it with \"command\", \
                  or give it time with \"within\" of \"ready\"",
-                format_duration(*after)
+                format_duration(*after),
+                elsewhere(open)
             ),
-            NotReady::PortFromOutside { variable, found, wanted, by_scenario } => {
-                port_from_outside(f, variable, (*found, *wanted), *by_scenario)
-            }
+            NotReady::PortFromEnv { variable, found, wanted } => write!(
+                f,
+                "the target listens on port {found}, as {variable}={found} in \"env\" of \
+                 \"target\" says, but \"url\" of \"target\" says {wanted}; make the two the same"
+            ),
             NotReady::PortTaken { address } => write!(
                 f,
                 "something answers at {address} already, before the target was started; stop \
@@ -108,26 +113,23 @@ impl fmt::Display for NotReady {
 
 impl std::error::Error for NotReady {}
 
-fn port_from_outside(
-    f: &mut fmt::Formatter<'_>,
-    variable: &str,
-    (found, wanted): (u16, u16),
-    by_scenario: bool,
-) -> fmt::Result {
-    let whose = if by_scenario { "\"env\" of \"target\"" } else { "the environment of loadgate" };
-    write!(
-        f,
-        "the target listens on port {found}, as {variable}={found} in {whose} says, but \"url\" \
-         of \"target\" says {wanted}; "
-    )?;
-    if by_scenario {
-        return write!(f, "make the two the same");
+/// `; is it on another port? 3000 and 8080 are open here`.
+fn elsewhere(open: &[u16]) -> String {
+    let ports: Vec<String> = open.iter().take(MOST_PORTS).map(u16::to_string).collect();
+    let others = if open.len() > MOST_PORTS { " and others" } else { "" };
+    match ports.as_slice() {
+        [] => String::new(),
+        [one] if others.is_empty() => format!("; is it on another port? {one} is open here"),
+        many => format!("; is it on another port? {}{others} are open here", many.join(", ")),
     }
-    write!(
-        f,
-        "unset {variable}, or add \"env\": {{ \"{variable}\": \"{wanted}\" }} to \"target\", or \
-         write the port of \"url\" as ${{{variable}:-{wanted}}}"
-    )
+}
+
+fn died(f: &mut fmt::Formatter<'_>, exit: &ExitReport) -> fmt::Result {
+    f.write_str("the target ended before it was ready: ")?;
+    if let Some(line) = last_words::telling(&exit.last_words) {
+        write!(f, "{line}; {}; ", last_words::advice(&line))?;
+    }
+    write!(f, "{exit}")
 }
 
 fn on_another_port(
@@ -187,8 +189,11 @@ pub async fn wait_until_ready(
         return Ok(start.elapsed());
     }
     if ready.refused_for < ready.within && last_seen == REFUSED {
+        let ip = address.host.parse::<std::net::IpAddr>();
+        let is_here = address.host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
         let address = format!("{}:{}", address.host, address.port);
-        return Err(NotReady::NothingListens { address, after: ready.refused_for });
+        let open = if is_here { port::open() } else { Vec::new() };
+        return Err(NotReady::NothingListens { address, after: ready.refused_for, open });
     }
     Err(NotReady::TimedOut { asked: question(address, ready), within: ready.within, last_seen })
 }

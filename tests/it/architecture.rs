@@ -71,7 +71,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     (
         "base64",
-        &["record/interval_log.rs", "scenario/secrets.rs"],
+        &["record/interval_log.rs", "scenario/secrets.rs", "scenario/spellings.rs"],
         "the interval log's encoding; secrets that are written in it",
     ),
     (

@@ -57,7 +57,13 @@ fn start(server: &TruthServer, method: &str) -> (TempDir, Child) {
     });
     fs::write(&file, scenario.to_string()).unwrap();
     let mut command = loadgate();
-    command.arg("run").arg(&file).arg("-q").arg("-o").arg(folder.path().join("out"));
+    command
+        .arg("run")
+        .arg("--no-walk")
+        .arg(&file)
+        .arg("-q")
+        .arg("-o")
+        .arg(folder.path().join("out"));
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     (folder, child)
 }

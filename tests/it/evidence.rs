@@ -90,7 +90,7 @@ impl Run {
         let file = folder.path().join("evidence.json");
         fs::write(&file, scenario.to_string()).unwrap();
         let mut command = support::loadgate();
-        command.env("SECRET_OF_TEST", SECRET).arg("run").arg(&file);
+        command.env("SECRET_OF_TEST", SECRET).arg("run").arg("--no-walk").arg(&file);
         let finished = support::finish(command.arg("-o").arg(folder.path().join("out")));
         let stdout = support::stdout(&finished);
         assert!(
@@ -211,7 +211,7 @@ fn a_run_that_is_killed_keeps_its_examples() {
     scenario["load"]["stages"][1]["for"] = json!("60s");
     fs::write(&file, scenario.to_string()).unwrap();
     let mut command = support::loadgate();
-    command.env("SECRET_OF_TEST", SECRET).arg("run").arg(&file).arg("-q");
+    command.env("SECRET_OF_TEST", SECRET).arg("run").arg("--no-walk").arg(&file).arg("-q");
     command.arg("-o").arg(folder.path().join("out")).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let run = support::latest(&folder.path().join("out"), "evidence");
@@ -322,8 +322,9 @@ fn the_targets_own_log_is_quoted_by_the_id_and_linked() {
     });
     fs::write(&file, scenario.to_string()).unwrap();
     let mut command = support::loadgate();
-    let output =
-        support::finish(command.arg("run").arg(&file).arg("-o").arg(folder.path().join("out")));
+    let output = support::finish(
+        command.arg("run").arg("--no-walk").arg(&file).arg("-o").arg(folder.path().join("out")),
+    );
     let stdout = support::stdout(&output);
     check_log(&support::latest(&folder.path().join("out"), "evidence"), &stdout);
 }

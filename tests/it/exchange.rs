@@ -41,7 +41,7 @@ impl Run {
         std::fs::write(&file, scenario.to_string()).unwrap();
         let output = folder.path().join("out");
         let mut command = support::loadgate();
-        command.arg("run").arg(&file).arg("-o").arg(&output);
+        command.arg("run").arg("--no-walk").arg(&file).arg("-o").arg(&output);
         let finished = support::finish(&mut command);
         let (stdout, stderr) = (support::stdout(&finished), support::stderr(&finished));
         assert!(!stderr.contains("panicked"), "{stderr}");

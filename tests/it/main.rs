@@ -5,6 +5,7 @@ mod advice;
 mod architecture;
 mod arms;
 mod baseline;
+mod broken_projects;
 mod circles;
 mod cli;
 mod cut_short;

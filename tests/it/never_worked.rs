@@ -50,17 +50,22 @@ fn scenario(url: &str, method: &str, steps: &Value) -> Value {
     })
 }
 
-fn command(folder: &Path, scenario: &Value) -> Command {
+fn command(folder: &Path, scenario: &Value, flags: &[&str]) -> Command {
     let file = folder.join("never.json");
     fs::write(&file, scenario.to_string()).unwrap();
     let mut command = support::loadgate();
-    command.arg("run").arg(file).arg("-o").arg(folder.join("out")).stdin(Stdio::null());
+    command.arg("run").arg(file).arg("-o").arg(folder.join("out")).args(flags);
+    command.stdin(Stdio::null());
     command
 }
 
 fn run(scenario: &Value) -> Ended {
+    run_with(scenario, &[])
+}
+
+fn run_with(scenario: &Value, flags: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap();
-    let output = finish(&mut command(folder.path(), scenario));
+    let output = finish(&mut command(folder.path(), scenario, flags));
     let run = support::latest(&folder.path().join("out"), "never");
     let record = store::read(&run).unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
     Ended {
@@ -72,12 +77,12 @@ fn run(scenario: &Value) -> Ended {
     }
 }
 
-/// Runs the steps with both methods at the same time.
+/// Runs the steps with both methods at the same time, with the walk before the load and without.
 fn both(server: &TruthServer, steps: &Value) -> [Ended; 2] {
     std::thread::scope(|scope| {
-        let runs = ["GET", "POST"].map(|method| {
+        let runs = [("GET", &[][..]), ("POST", &["--no-walk"][..])].map(|(method, flags)| {
             let scenario = scenario(&server.url(), method, steps);
-            scope.spawn(move || run(&scenario))
+            scope.spawn(move || run_with(&scenario, flags))
         });
         runs.map(|run| run.join().unwrap())
     })

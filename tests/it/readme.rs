@@ -40,6 +40,7 @@ fn guides() -> Vec<Guide> {
     let paths = [
         "README.md",
         "docs/scenario.md",
+        "docs/check.md",
         "docs/verdicts.md",
         "docs/run-folder.md",
         "docs/baselines.md",

@@ -61,7 +61,13 @@ fn scenario(place: &Path, seconds: u32) -> PathBuf {
 
 fn run(file: &Path) -> Command {
     let mut command = loadgate();
-    command.arg("run").arg(file).arg("-q").arg("-o").arg(file.with_file_name("out"));
+    command
+        .arg("run")
+        .arg("--no-walk")
+        .arg(file)
+        .arg("-q")
+        .arg("-o")
+        .arg(file.with_file_name("out"));
     command
 }
 

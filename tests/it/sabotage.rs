@@ -91,7 +91,13 @@ impl Run {
                 nice
             }
         };
-        command.arg("run").arg(&file).arg("-q").arg("-o").arg(folder.path().join("out"));
+        command
+            .arg("run")
+            .arg("--no-walk")
+            .arg(&file)
+            .arg("-q")
+            .arg("-o")
+            .arg(folder.path().join("out"));
         command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(fs::File::create(folder.path().join("stderr")).unwrap());
@@ -377,7 +383,7 @@ fn too_few_descriptors_are_said_before_the_start() {
     fs::write(&file, scenario(&server.url(), &[TIGHT]).to_string()).unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", r#"ulimit -n 256 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_loadgate")]);
-    command.arg("run").arg(&file).arg("-o").arg(folder.path().join("out"));
+    command.arg("run").arg("--no-walk").arg(&file).arg("-o").arg(folder.path().join("out"));
     let finished = support::finish(&mut command);
     let said = support::stderr(&finished);
     assert_eq!(finished.status.code(), Some(1), "{said}");

@@ -58,7 +58,7 @@ impl Http1 {
             Err(unreadable) => Event::Reset(Fault::Unreadable(unreadable)),
         };
         let is_whole = matches!(event, Event::End { .. });
-        let status = self.response.status().filter(|_| is_whole);
+        let status = self.response.status().filter(|_| is_whole && !call.is_shown);
         evidence::hear(&mut self.heard, all, &steps[call.step.index()], status);
         Some((call.iteration, event))
     }
@@ -121,7 +121,7 @@ mod tests {
     fn begun(keeps_body: bool) -> Http1 {
         let mut http1 = Http1::new();
         let expected = Expected { is_head: false, body_limit: 100 };
-        http1.begin(Call { iteration: 7, step: StepId(0), expected, keeps_body });
+        http1.begin(Call { iteration: 7, step: StepId(0), expected, keeps_body, is_shown: false });
         http1
     }
 

@@ -16,6 +16,8 @@ pub struct Call {
     pub expected: Expected,
     /// Whether the answer's body is kept.
     pub keeps_body: bool,
+    /// Whether the start of the answer is kept however it ends.
+    pub is_shown: bool,
 }
 
 /// What came for an exchange.

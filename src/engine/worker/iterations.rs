@@ -30,7 +30,7 @@ impl Worker {
             user,
             flow,
             next: 0,
-            number: arrival.index + 1,
+            number: self.plan.purpose.numbered_from() + arrival.index + 1,
             drawn_from: choices.clone(),
             choices,
             due: arrival.at,
@@ -207,6 +207,9 @@ impl Worker {
         }
         if step.once {
             self.users[iteration.user].did(sample.step);
+        }
+        if self.plan.purpose.is_walk() {
+            self.testify(key, &sample);
         }
         self.proceed(key);
     }

@@ -143,7 +143,7 @@ impl Worker {
             doubtful: Vec::new(),
             iterations: Slab::new(),
             queue: std::collections::VecDeque::new(),
-            users: Users::new(&scenario, index, plan.workers, most),
+            users: Users::new(&scenario, (index, plan.workers), most, plan.purpose.numbered_from()),
             ledger: Ledger::default(),
             timers: Timers::default(),
             limits: Limits::new(scenario.steps.len()),
@@ -165,7 +165,7 @@ impl Worker {
                 body: String::new(),
             },
             reporter: Reporter::new(index, out),
-            witness: Witness::new(&scenario),
+            witness: Witness::new(&scenario, plan.purpose),
             plan,
         })
     }
@@ -293,7 +293,12 @@ impl Worker {
     fn should_close(&self) -> bool {
         let grace = if self.source.peek().is_some() { GRACE } else { 0 };
         let is_over = self.clock.now().0 >= self.end.0.saturating_add(grace);
-        is_over || self.is_stopped
+        is_over || self.is_stopped || self.has_walked()
+    }
+
+    /// Nothing more is due of a walk, and all that was has ended.
+    fn has_walked(&self) -> bool {
+        self.plan.purpose.is_walk() && self.source.peek().is_none() && self.iterations.is_empty()
     }
 
     /// Lets what is in flight come to its end, then sends the last batch.

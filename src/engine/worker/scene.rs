@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::engine::ledger::Batch;
-use crate::engine::plan::{Plan, Stop};
+use crate::engine::plan::{Plan, Purpose, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker::Worker;
@@ -40,6 +40,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
         timing: Timing::Alone,
         start: Instant::now(),
         receive_clock: ReceiveClock::Generator,
+        purpose: Purpose::Load,
         stop: watch::channel(Stop::Running).1,
     };
     Worker::new(plan, 0, mpsc::channel().0).unwrap()

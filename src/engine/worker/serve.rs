@@ -190,7 +190,9 @@ impl Worker {
         let step = scenario.step(id);
         let is_head = step.request.method == "HEAD";
         let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
-        Call { iteration, step: id, expected, keeps_body: !step.extract.is_empty() }
+        let keeps_body = !step.extract.is_empty();
+        let is_shown = self.plan.purpose.is_walk();
+        Call { iteration, step: id, expected, keeps_body, is_shown }
     }
 
     /// Fills in a request that is not always the same.

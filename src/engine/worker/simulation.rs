@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::engine::collector::Message;
 use crate::engine::ledger::{Batch, Totals};
-use crate::engine::plan::{Plan, Stop};
+use crate::engine::plan::{Plan, Purpose, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::transport::simulated::{Deed, Request, World};
@@ -60,6 +60,7 @@ impl Simulation {
             timing: Timing::Alone,
             start: world.zero(),
             receive_clock: ReceiveClock::Kernel,
+            purpose: Purpose::Load,
             stop: stopped,
         };
         Simulation { world, plan, stop }

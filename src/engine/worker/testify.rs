@@ -1,4 +1,5 @@
-//! A worker's failures: their requests written once more, for those that are kept.
+//! What a worker keeps of exchanges, which are mostly failures: their requests are written once
+//! more.
 
 use crate::engine::protocol::request::Prepared;
 use crate::engine::worker::Worker;
@@ -6,8 +7,8 @@ use crate::engine::worker::report::unix_millis;
 use crate::record::sample::Sample;
 
 impl Worker {
-    /// Keeps what a failed request looked like, if one of its kind is still wanted. The iteration
-    /// must not send anything afterwards.
+    /// Keeps what an exchange looked like, if one of its kind is still wanted. The iteration must
+    /// not have gone on.
     pub(super) fn testify(&mut self, key: usize, sample: &Sample) {
         let Some(kind) = self.witness.wants(sample) else { return };
         // Others have used the room since: the same choices give the same request.

@@ -12,7 +12,7 @@ use crate::report::{figures, plain};
 
 /// How much of an exchange is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Detail {
+pub(super) enum Detail {
     /// All that was kept.
     Full,
     /// Without the fields that say least, and the first lines of bodies.
@@ -110,7 +110,7 @@ fn moment(exchange: &FailedExchange) -> String {
 }
 
 /// What was sent and what came back.
-fn lines(exchange: &FailedExchange, detail: Detail) -> Vec<String> {
+pub(super) fn lines(exchange: &FailedExchange, detail: Detail) -> Vec<String> {
     let mut lines = wire("> ", &exchange.request, detail);
     match &exchange.response {
         Some(response) => lines.extend(wire("< ", response, detail)),

@@ -1,7 +1,7 @@
 //! What can be reported on. Each subject describes itself as a
 //! [`Document`](super::document::Document), which every format can write.
 //!
-//! `run`, `comparison`, `noise`, `history` and `baseline` are the subjects; `judgement`,
+//! `run`, `comparison`, `noise`, `history`, `baseline` and `walk` are the subjects; `judgement`,
 //! `objectives`, `metrics` and `failures` are what several of them are made of. Nothing is
 //! computed here, and no format is known.
 
@@ -15,3 +15,4 @@ pub mod noise;
 mod objectives;
 mod past_runs;
 pub mod run;
+pub mod walk;

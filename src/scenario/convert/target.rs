@@ -63,6 +63,12 @@ pub(super) fn target(
     let metrics = path(raw.metrics.as_deref(), &at.key("metrics"), check);
     let arms = arms::arms(raw, &at, check);
     let request_id = request_id(raw, &at.key("request_id"), check);
+    if let (Some(start), Some(arms), true) = (&start, &arms, origin.looks)
+        && let Some(prepare) = &arms.prepare
+    {
+        let prepare = StartCommand { command: prepare.command.clone(), ..start.clone() };
+        program::look(&prepare, false, &at.key("prepare"), check);
+    }
     let (address, ready, arms) = (address?, ready?, arms?);
     Some(Target { address, start, ready, metrics, request_id, arms, assigned: None })
 }

@@ -1,0 +1,337 @@
+//! A scenario's requests as curl commands for a shell: what a person would type to ask the same.
+//!
+//! No secret is written: what came from the environment stands as `"$NAME"`, and so does what
+//! a name such as `authorization` or `password` says to be one. What an earlier step extracts is
+//! `"$name"` too, with a comment that says where it comes from.
+
+use std::fmt::Write as _;
+
+use crate::record::redaction::{REDACTED, is_secret, masked};
+use crate::record::walk::{Known, Walk};
+use crate::scenario::model::{Action, Address, Scenario, Step};
+use crate::scenario::secrets::Told;
+use crate::scenario::template::{Piece, Template};
+use crate::units::format_duration;
+
+/// The variable for a secret that has no name.
+const UNNAMED: &str = "SECRET";
+
+/// Part of a word of the shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// As it is.
+    Text(String),
+    /// A variable of the shell.
+    Variable(String),
+    /// What a command prints.
+    Command(&'static str),
+}
+
+/// The commands of all flows. Of a walk, the values that it extracted are filled in.
+pub fn commands(scenario: &Scenario, walk: Option<&Walk>) -> String {
+    let writer = Writer { scenario, walk };
+    let mut text = String::new();
+    let mut needed = Vec::new();
+    for (place, flow) in scenario.flows.iter().enumerate() {
+        let lead = if place > 0 { "\n" } else { "" };
+        add(&mut text, &format!("{lead}# flow \"{}\"\n", comment(&flow.name)));
+        for action in &flow.actions {
+            match action {
+                Action::Think { shortest, .. } => {
+                    add(&mut text, &format!("# thinks for {}\n", format_duration(*shortest)));
+                }
+                Action::Request(id) => {
+                    add(&mut text, &writer.command(scenario.step(*id), &mut needed));
+                }
+            }
+        }
+    }
+    if needed.is_empty() {
+        return text;
+    }
+    format!("# set before: {}\n{text}", needed.join(", "))
+}
+
+fn add(text: &mut String, more: &str) {
+    text.push_str(more);
+}
+
+/// Fit for a comment: on one line.
+fn comment(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+struct Writer<'a> {
+    scenario: &'a Scenario,
+    walk: Option<&'a Walk>,
+}
+
+impl Writer<'_> {
+    fn command(&self, step: &Step, needed: &mut Vec<String>) -> String {
+        let request = &step.request;
+        let mut words = vec![format!("curl -i -g --max-time {}", step.timeout.as_secs_f64())];
+        match request.method.as_str() {
+            "GET" if request.body.is_none() => {}
+            "HEAD" => words.push("--head".to_owned()),
+            method => words.push(format!("-X {method}")),
+        }
+        let mut url = self.told(&self.authority());
+        url.extend(self.parts(&request.path, None));
+        let mut arguments = vec![(String::new(), url)];
+        for (name, value) in &request.headers {
+            let mut header = vec![Part::Text(format!("{name}: "))];
+            header.extend(self.parts(value, Some(name)));
+            arguments.push(("-H ".to_owned(), header));
+        }
+        if let Some(body) = &request.body {
+            if !request.headers.iter().any(|(name, _)| name == "content-type") {
+                // curl would name a type that the scenario does not.
+                arguments.push(("-H ".to_owned(), vec![Part::Text("content-type:".to_owned())]));
+            }
+            arguments.push(("--data-raw ".to_owned(), self.parts(body, None)));
+        }
+        for (flag, parts) in &arguments {
+            self.need(parts, needed);
+            words.push(format!("{flag}{}", word(parts)));
+        }
+        let first = words.iter().take_while(|word| !word.starts_with(['\'', '"'])).count() + 1;
+        let (line, rest) = words.split_at(first.min(words.len()));
+        let mut text = format!("# {}\n{}", comment(&step.name), line.join(" "));
+        for word in rest {
+            add(&mut text, &format!(" \\\n  {word}"));
+        }
+        text.push('\n');
+        text + &self.extracted(step)
+    }
+
+    /// Variables that come from nowhere in the commands.
+    fn need(&self, parts: &[Part], needed: &mut Vec<String>) {
+        let own: Vec<String> = self.scenario.variables.iter().map(|name| variable(name)).collect();
+        for part in parts {
+            if let Part::Variable(name) = part
+                && !own.contains(name)
+                && !needed.contains(name)
+            {
+                needed.push(name.clone());
+            }
+        }
+    }
+
+    fn authority(&self) -> String {
+        match &self.scenario.target.address {
+            // The demo has a port only while it runs.
+            Address::Demo => "http://127.0.0.1:3000".to_owned(),
+            Address::Http(address) => format!("http://{}", address.authority()),
+        }
+    }
+
+    /// What a step keeps of its answer.
+    fn extracted(&self, step: &Step) -> String {
+        let mut text = String::new();
+        for extraction in &step.extract {
+            let name = &self.scenario.variables[extraction.variable.index()];
+            let (shell, path) = (variable(name), &extraction.path);
+            let _ = match self.known(step, name) {
+                Some(Known::Value(value)) => {
+                    writeln!(text, "{shell}={}  # {path} of the answer", quoted(value))
+                }
+                _ => writeln!(text, "# {shell}=…  # {path} of the answer"),
+            };
+        }
+        text
+    }
+
+    fn known(&self, step: &Step, name: &str) -> Option<&Known> {
+        let steps = self.walk?.flows.iter().flat_map(|flow| &flow.steps);
+        let mut found = steps.filter(|walked| walked.head.name == step.name);
+        let extracted = &found.next()?.extracted;
+        extracted.iter().find(|one| one.name == name).map(|one| &one.known)
+    }
+
+    /// A text in parts, without secrets. `field` is the header it is the value of.
+    fn parts(&self, template: &Template, field: Option<&str>) -> Vec<Part> {
+        let is_secret_field = field.is_some_and(is_secret);
+        let parts: Vec<Part> = template.pieces.iter().flat_map(|piece| self.piece(piece)).collect();
+        let is_literal = parts.iter().all(|part| matches!(part, Part::Text(_)));
+        if is_secret_field && is_literal {
+            return vec![Part::Variable(variable(&field.unwrap_or_default().to_uppercase()))];
+        }
+        parts.into_iter().flat_map(by_name).collect()
+    }
+
+    /// A text of the scenario without what came from the environment.
+    fn told(&self, text: &str) -> Vec<Part> {
+        let told = self.scenario.secrets.told(text).into_iter();
+        told.map(|part| match part {
+            Told::Text(text) => Part::Text(text),
+            Told::Secret(name) => Part::Variable(variable(name.as_deref().unwrap_or(UNNAMED))),
+        })
+        .collect()
+    }
+
+    fn piece(&self, piece: &Piece) -> Vec<Part> {
+        match piece {
+            Piece::Literal(text) => self.told(text),
+            Piece::Variable(id) => {
+                vec![Part::Variable(variable(&self.scenario.variables[id.index()]))]
+            }
+            Piece::JsonValue(inner) => {
+                let quote = || Part::Text("\"".to_owned());
+                let inside = self.piece(inner);
+                match inner.as_ref() {
+                    Piece::User | Piece::Iteration | Piece::UnixMillis | Piece::Random(..) => {
+                        inside
+                    }
+                    _ => [vec![quote()], inside, vec![quote()]].concat(),
+                }
+            }
+            Piece::Uuid => vec![Part::Command("uuidgen")],
+            Piece::User | Piece::Iteration => vec![Part::Text("1".to_owned())],
+            Piece::UnixMillis => vec![Part::Command("date +%s000")],
+            Piece::Random(low, _) => vec![Part::Text(low.to_string())],
+        }
+    }
+}
+
+/// What a text says to be secret by its name or form is `"$SECRET"`.
+fn by_name(part: Part) -> Vec<Part> {
+    let Part::Text(text) = part else { return vec![part] };
+    let shown = masked(&text);
+    if shown == text {
+        return vec![Part::Text(text)];
+    }
+    let mut parts = Vec::new();
+    for (place, piece) in shown.split(REDACTED).enumerate() {
+        if place > 0 {
+            parts.push(Part::Variable(UNNAMED.to_owned()));
+        }
+        if !piece.is_empty() {
+            parts.push(Part::Text(piece.to_owned()));
+        }
+    }
+    parts
+}
+
+/// A name that a shell takes.
+fn variable(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = name.chars().map(plain).collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
+}
+
+/// A word of the shell.
+fn word(parts: &[Part]) -> String {
+    let mut joined: Vec<Part> = Vec::new();
+    for part in parts {
+        match (joined.last_mut(), part) {
+            (Some(Part::Text(before)), Part::Text(text)) => before.push_str(text),
+            _ => joined.push(part.clone()),
+        }
+    }
+    let written = joined.iter().map(|part| match part {
+        Part::Text(text) => quoted(text),
+        Part::Variable(name) => format!("\"${name}\""),
+        Part::Command(command) => format!("\"$({command})\""),
+    });
+    written.collect()
+}
+
+/// In single quotes, between which a shell changes nothing.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::scenario::read::{Origin, parse};
+
+    fn scenario(steps: &str) -> Scenario {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:3000/api"}},
+                "flows": [{{"name": "f", "steps": [{steps}]}}],
+                "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}}}}"#
+        );
+        let lookup = |name: &str| (name == "API_TOKEN").then(|| "s3cr3t-from-outside".to_owned());
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(&text, &Origin::default(), &lookup, &no_file).unwrap()
+    }
+
+    #[track_caller]
+    fn check(step: &str, expected: &[&str]) -> String {
+        let text = commands(&scenario(step), None);
+        for line in expected {
+            assert!(text.contains(line), "{line:?} is not in\n{text}");
+        }
+        assert!(!text.contains("s3cr3t") && !text.contains("pa55"), "{text}");
+        text
+    }
+
+    #[test]
+    fn a_request_is_written_as_one_would_type_it() {
+        let text = check(
+            r#"{"name": "list", "request": "GET /orders?a=1&b=2"}"#,
+            &[
+                "# flow \"f\"\n# list\ncurl -i -g --max-time 10 'http://127.0.0.1:3000/api/orders?a=1&b=2'",
+            ],
+        );
+        assert!(!text.contains("set before"), "{text}");
+        check(r#"{"name": "gone", "request": "DELETE /orders/1"}"#, &["-X DELETE 'http"]);
+        check(r#"{"name": "head", "request": "HEAD /"}"#, &["--head 'http"]);
+        check(
+            r#"{"name": "say", "request": "POST /", "body": "it's"}"#,
+            &["-X POST", "-H 'content-type:' \\\n  --data-raw 'it'\\''s'"],
+        );
+    }
+
+    #[test]
+    fn secrets_stand_as_variables() {
+        check(
+            r#"{"name": "a", "request": "GET /?key=${API_TOKEN}",
+                "headers": {"authorization": "Bearer ${API_TOKEN}", "cookie": "sid=pa55"}}"#,
+            &[
+                "# set before: API_TOKEN, COOKIE\n",
+                "key='\"$API_TOKEN\"",
+                "-H 'authorization: Bearer '\"$API_TOKEN\"",
+                "-H 'cookie: '\"$COOKIE\"",
+            ],
+        );
+        check(
+            r#"{"name": "a", "request": "POST /", "json": {"password": "pa55word", "n": 1}}"#,
+            &["\"password\":\"'\"$SECRET\"'\"", "# set before: SECRET\n"],
+        );
+    }
+
+    #[test]
+    fn what_a_step_extracts_is_a_variable_for_those_behind_it() {
+        let steps = r#"{"name": "a", "request": "GET /", "extract": {"order_id": "$.id"}},
+            {"name": "b", "request": "POST /{{order_id}}", "json": {"id": "{{order_id}}", "u": "{{uuid}}"}}"#;
+        check(
+            steps,
+            &[
+                "# order_id=…  # $.id of the answer",
+                "/api/'\"$order_id\"",
+                "'{\"id\":\"'\"$order_id\"'\",\"u\":\"'\"$(uuidgen)\"'\"}'",
+            ],
+        );
+    }
+
+    #[test]
+    fn any_name_becomes_one_that_a_shell_takes() {
+        for (name, expected) in [("order-id", "order_id"), ("2nd", "_2nd"), ("X_Y", "X_Y")] {
+            assert_eq!(variable(name), expected);
+        }
+    }
+
+    proptest::proptest! {
+        /// A shell reads each word as the text that it stands for.
+        #[test]
+        fn a_word_is_what_it_was(text in "[ -~\n\té]{0,40}") {
+            let script = format!("printf %s {}", word(&[Part::Text(text.clone())]));
+            let said = Command::new("sh").arg("-c").arg(script).output().unwrap().stdout;
+            proptest::prop_assert_eq!(String::from_utf8(said).unwrap(), text);
+        }
+    }
+}
