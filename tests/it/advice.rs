@@ -219,7 +219,7 @@ fn a_file_of_another_tool_is_recognised() {
     let place = Place::new();
     for (name, text, what) in [
         ("load.js", "import http from 'k6/http';\n", "a k6 script"),
-        ("load.yml", "config:\n  phases: []\n", "YAML of Artillery"),
+        ("load.yml", "config:\n  phases: []\n", "a test script of Artillery"),
         ("load.json", "name: orders\n", "YAML"),
     ] {
         fs::write(place.path().join(name), text).unwrap();

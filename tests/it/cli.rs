@@ -55,6 +55,23 @@ fn scenario(name: &str) -> String {
 // ---- Help ---------------------------------------------------------------------------
 
 #[test]
+fn a_scenario_may_be_yaml() {
+    let output = support::run(&["check", "scenarios/checkout.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    for text in ["checkout: valid", "create order", "POST /orders", "p95 < 200ms"] {
+        assert!(said.contains(text), "{text} is not in:\n{said}");
+    }
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("odd.yml");
+    fs::write(&file, "target: { demo: true }\nlaod: { seed: 1_000 }\ntarget: {}\n").unwrap();
+    let file = file.display().to_string();
+    let known = "odd.yml:2:1: unknown key \"laod\"";
+    let twice = "odd.yml:3:1: the key \"target\" stands twice in this object, first in line 1";
+    refused(&["check", &file], 2, &[known, "did you mean \"load\"?", twice, "odd.yml:2:15: 1_000"]);
+}
+
+#[test]
 fn every_help_has_an_example_and_fits_the_screen() {
     for command in COMMANDS {
         for flag in ["-h", "--help"] {
