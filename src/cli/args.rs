@@ -47,7 +47,7 @@ pub enum Command {
     #[command(after_help = NOISE_EXAMPLES)]
     Noise(Box<NoiseArgs>),
     /// Validate a scenario and print what a run of it would do and could certify
-    #[command(after_help = "Examples:\n  loadgate check scenarios/orders.json")]
+    #[command(after_help = "Examples:\n  loadgate check scenarios/orders.json\n  loadgate check scenarios/checkout.yaml --env-file .env.test")]
     Check(CheckArgs),
     /// Write a first scenario for a Node project, and what belongs beside it
     #[command(after_help = INIT_EXAMPLES)]
@@ -158,6 +158,10 @@ pub struct RunArgs {
     /// A host other than loopback that may be loaded; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
+    /// A file of environment variables for `${NAME}` [default: .env in the working directory,
+    /// if there is one]; what the environment has comes first
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Option<PathBuf>,
     /// What an inconclusive run counts as [default: exit code 5]
     #[arg(long, value_name = "AS")]
     pub inconclusive: Option<Inconclusive>,
@@ -189,6 +193,10 @@ pub struct CheckArgs {
     /// A host other than loopback that may be loaded; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
+    /// A file of environment variables for `${NAME}` [default: .env in the working directory,
+    /// if there is one]; what the environment has comes first
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Option<PathBuf>,
 }
 
 /// `loadgate report`

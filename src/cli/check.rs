@@ -8,7 +8,7 @@ use crate::cli::args::CheckArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::progress::describe_stage;
-use crate::cli::run::environment;
+use crate::cli::variables::{Taken, with_variables};
 use crate::experiment::head;
 use crate::scenario::load::{ArrivalProcess, Stage};
 use crate::scenario::model::{Action, Address, Flow, Scenario, StepId};
@@ -21,9 +21,12 @@ const FEW_WALKS: f64 = 5.0;
 
 /// Runs the command.
 pub fn check(args: &CheckArgs) -> Exit {
-    match read::load_looking(&args.scenario, &args.allow_hosts, &environment) {
-        Ok(scenario) => {
-            output::result(&describe(&scenario));
+    let loaded = with_variables(args.env_file.as_deref(), |variables| {
+        read::load_looking(&args.scenario, &args.allow_hosts, variables)
+    });
+    match loaded {
+        Ok((scenario, taken)) => {
+            output::result(&describe(&scenario, &taken));
             Exit::Pass
         }
         Err(problems) => {
@@ -33,8 +36,10 @@ pub fn check(args: &CheckArgs) -> Exit {
     }
 }
 
-fn describe(scenario: &Scenario) -> String {
-    [target(scenario), load(scenario), steps(scenario), objectives(scenario)].concat()
+fn describe(scenario: &Scenario, taken: &Taken) -> String {
+    let from_file = taken.sentence().map(|text| format!("Env      {text}\n")).unwrap_or_default();
+    let first = target(scenario);
+    [first, from_file, load(scenario), steps(scenario), objectives(scenario)].concat()
 }
 
 fn target(scenario: &Scenario) -> String {

@@ -26,6 +26,7 @@ pub mod noise;
 pub mod output;
 pub mod progress;
 pub mod run;
+pub mod variables;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -47,7 +47,12 @@ pub fn hint(text: &str) {
     let _ = io::stderr().write_all(format!("  {text}\n").as_bytes());
 }
 
-/// The same for texts that may quote a hostile file or target.
+/// Says something that is no mistake, on standard error.
+pub fn note(text: &str) {
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+}
+
+/// The same as [`error`] for texts that may quote a hostile file or target.
 pub fn plain_error(message: &str, details: &[String]) {
     let details: Vec<String> = details.iter().map(|text| plain::line(text)).collect();
     error(&plain::line(message), &details);

@@ -11,6 +11,7 @@ mod check;
 mod convert;
 mod document;
 mod entries;
+pub mod env_file;
 mod environment;
 mod foreign;
 mod guessable;

@@ -273,3 +273,33 @@ fn an_empty_file_is_not_sent_to_a_command_that_does_not_exist() {
     says(&output, 2, &["empty.json:1:1: the file is empty", "quickstart.json"]);
     assert!(!stderr(&output).contains("init"), "there is no such command");
 }
+
+#[test]
+fn variables_come_from_a_file_where_the_environment_has_none() {
+    let place = Place::new();
+    let file = place.scenario(free_port(), |scenario| {
+        scenario["flows"][0]["steps"][0]["headers"] =
+            json!({ "a": "${TOKEN_A}", "b": "${TOKEN_B}", "c": "${TOKEN_C:-none}" });
+        scenario["flows"][0]["steps"][0]["request"] = json!("POST /${TOKEN_A}");
+    });
+    let check = ["check", file.to_str().unwrap()];
+    let env = [("TOKEN_B", "from-outside")];
+    says(&place.run(&check, &env), 2, &["the environment variable TOKEN_A is not set"]);
+    fs::write(place.path().join(".env"), "TOKEN_A='s3cr3t-a'\nTOKEN_B=s3cr3t-b\nD=1\n").unwrap();
+    let output = place.run(&check, &env);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(said.contains("\nEnv      .env gives TOKEN_A\n"), "{said}");
+    assert!(said.contains("POST /[redacted]") && !said.contains("s3cr3t"), "{said}");
+    fs::write(place.path().join("other"), "TOKEN_A=s3cr3t\nTOKEN_C=d\nno s3cr3t\n").unwrap();
+    let named = [&check[..], &["--env-file", "other"]].concat();
+    let output = place.run(&named, &env);
+    says(&output, 2, &["other:3:1: expected NAME=value"]);
+    assert!(!stderr(&output).contains("s3cr3t"));
+    says(&place.run(&[&check[..], &["--env-file", "none"]].concat(), &env), 2, &["none: does not"]);
+    fs::write(place.path().join(".env"), "TOKEN_A: s3cr3t").unwrap();
+    says(&place.run(&check, &env), 2, &[".env:1:1: expected NAME=value", "TOKEN_A is not set"]);
+    let all = [("TOKEN_A", "x"), ("TOKEN_B", "x"), ("TOKEN_C", "x")];
+    let output = place.run(&check, &all);
+    assert_eq!(output.status.code(), Some(0), "{}: nobody needs the file", stderr(&output));
+}
