@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -302,4 +302,24 @@ fn variables_come_from_a_file_where_the_environment_has_none() {
     let all = [("TOKEN_A", "x"), ("TOKEN_B", "x"), ("TOKEN_C", "x")];
     let output = place.run(&check, &all);
     assert_eq!(output.status.code(), Some(0), "{}: nobody needs the file", stderr(&output));
+}
+
+#[test]
+fn a_script_that_measures_for_hours_begins_with_nothing_that_it_does_not_know() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    let mut seen = 0;
+    for entry in fs::read_dir(&scripts).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        if !text.contains("measuring import") && !text.contains("import measuring") {
+            continue;
+        }
+        let ask = |flag: &str| finish(Command::new("python3").arg(&path).arg(flag));
+        let help = ask("--help");
+        assert_eq!(help.status.code(), Some(0), "{}", stderr(&help));
+        assert!(stdout(&help).lines().count() > 2, "{}", path.display());
+        says(&ask("--nonsense"), 2, &["--nonsense: not an argument of this script"]);
+        seen += 1;
+    }
+    assert!(seen > 5);
 }
