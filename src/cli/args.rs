@@ -47,7 +47,9 @@ pub enum Command {
     #[command(after_help = NOISE_EXAMPLES)]
     Noise(Box<NoiseArgs>),
     /// Validate a scenario and print what a run of it would do and could certify
-    #[command(after_help = "Examples:\n  loadgate check scenarios/orders.json\n  loadgate check scenarios/checkout.yaml --env-file .env.test")]
+    #[command(
+        after_help = "Examples:\n  loadgate check scenarios/orders.json\n  loadgate check scenarios/checkout.yaml --env-file .env.test"
+    )]
     Check(CheckArgs),
     /// Write a first scenario for a Node project, and what belongs beside it
     #[command(after_help = INIT_EXAMPLES)]
@@ -70,6 +72,11 @@ pub enum Command {
     /// Print the trend of past runs, and where it changed
     #[command(after_help = HISTORY_EXAMPLES)]
     History(HistoryArgs),
+    /// Explain a word of a report: what it means, why it matters, what to do
+    #[command(
+        after_help = "Examples:\n  loadgate explain p95\n  loadgate explain inconclusive\n  loadgate explain send lag"
+    )]
+    Explain(ExplainArgs),
     /// Print a JSON Schema
     #[command(
         after_help = "Examples:\n  loadgate schema > scenario.schema.json\n  loadgate schema summary"
@@ -214,6 +221,14 @@ pub struct ReportArgs {
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,
+}
+
+/// `loadgate explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A word, such as p95 or a finding; without one all are listed
+    #[arg(value_name = "WORD")]
+    pub words: Vec<String>,
 }
 
 /// `loadgate schema`

@@ -290,7 +290,7 @@ fn variables_come_from_a_file_where_the_environment_has_none() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let said = stdout(&output);
     assert!(said.contains("\nEnv      .env gives TOKEN_A\n"), "{said}");
-    assert!(said.contains("POST /[redacted]") && !said.contains("s3cr3t"), "{said}");
+    assert!(!said.contains("s3cr3t"), "{said}");
     fs::write(place.path().join("other"), "TOKEN_A=s3cr3t\nTOKEN_C=d\nno s3cr3t\n").unwrap();
     let named = [&check[..], &["--env-file", "other"]].concat();
     let output = place.run(&named, &env);

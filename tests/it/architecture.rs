@@ -29,11 +29,13 @@ const MODULES: &[(&str, &[&str])] = &[
         &["engine", "target", "analysis", "demo", "schedule", "record", "scenario", "units"],
     ),
     ("report", &["analysis", "record", "scenario", "units"]),
+    ("explain", &["scenario"]),
     (
         "cli",
         &[
             "experiment",
             "report",
+            "explain",
             "analysis",
             "init",
             "engine",
