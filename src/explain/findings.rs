@@ -167,7 +167,7 @@ pub(super) const FINDINGS: &[Entry] = &[
         advice: "Look at the target's \"metrics\" path.",
     },
     Entry {
-        names: &["send_lag", "send lag"],
+        names: &["send_lag"],
         meaning: "How much later than due a request was sent, as far as the generator is to \
             blame. The finding says that 1 % of the requests were late by a share of the \
             tightest limit.",

@@ -14,7 +14,7 @@ pub(super) const VERDICTS: &[Entry] = &[
         advice: "Nothing.",
     },
     Entry {
-        names: &["SLO missed", "slo_missed"],
+        names: &["SLO missed"],
         meaning: "At least one objective of the scenario is missed, and the generator is \
             not why.",
         why: "The target is slower or fails more often than its service level allows, at \
@@ -49,7 +49,7 @@ pub(super) const VERDICTS: &[Entry] = &[
             lower rate, a machine with more free cores, or a mended step.",
     },
     Entry {
-        names: &["target lost", "target_lost"],
+        names: &["target lost"],
         meaning: "The target was not ready in time, or died under load.",
         why: "Whatever was measured before is not how the target behaves in service.",
         advice: "Read the target's last words in target.log, and the scenario's \"ready\" and \
