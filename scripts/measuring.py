@@ -35,6 +35,26 @@ PATIENCE = 20
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
+def check_arguments(main):
+    """What a script knows stands in brackets in its docstring: [--rounds=5] [--update]. Anything
+    else ends it before it measures for hours."""
+    if pathlib.Path(getattr(main, "__file__", None) or "/").resolve().parent != ROOT / "scripts":
+        return
+    usage = (main.__doc__ or "").strip()
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(usage)
+        sys.exit(0)
+    known = {name + sign for name, sign in re.findall(r"\[(--[a-z0-9+-]+)(=?)", usage)}
+    for text in sys.argv[1:]:
+        name, sign, _ = text.partition("=")
+        if name + sign not in known:
+            print(f"{text}: not an argument of this script\n\n{usage}", file=sys.stderr)
+            sys.exit(2)
+
+
+check_arguments(sys.modules["__main__"])
+
+
 def need_loadgate():
     if not LOADGATE.exists():
         sys.exit(f"{LOADGATE} is missing; run: cargo build --release")
@@ -323,7 +343,10 @@ def publish(name, text):
 def flag(name, default):
     """--name=VALUE"""
     given = [text.split("=", 1)[1] for text in sys.argv[1:] if text.startswith(f"--{name}=")]
-    return type(default)(given[-1]) if given else default
+    try:
+        return type(default)(given[-1]) if given else default
+    except ValueError:
+        sys.exit(f"--{name}={given[-1]}: expected a value such as {default}; see --help")
 
 
 def in_turns(wanted):

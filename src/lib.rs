@@ -42,6 +42,7 @@
 //! | [`experiment`] | a trial, or a duet of two arms: target and engine brought together |
 //! | [`report`] | (record, analysis) → a document for each subject → terminal, Markdown, `JUnit`, HTML; JSON, SVG |
 //! | [`init`] | a Node project → a first scenario, and what belongs beside it |
+//! | [`explain`] | what the words of a report mean |
 //! | [`demo`] | an API in this process, so that the first command needs nothing |
 //! | [`cli`] | arguments, environment, progress, printing, exit codes |
 //!
@@ -95,6 +96,7 @@ pub mod cli;
 pub mod demo;
 pub mod engine;
 pub mod experiment;
+pub mod explain;
 pub mod http1;
 pub mod init;
 pub mod record;

@@ -70,6 +70,11 @@ pub enum Command {
     /// Print the trend of past runs, and where it changed
     #[command(after_help = HISTORY_EXAMPLES)]
     History(HistoryArgs),
+    /// Explain a word of a report: what it means, why it matters, what to do
+    #[command(
+        after_help = "Examples:\n  loadgate explain p95\n  loadgate explain inconclusive\n  loadgate explain send lag"
+    )]
+    Explain(ExplainArgs),
     /// Print a JSON Schema
     #[command(
         after_help = "Examples:\n  loadgate schema > scenario.schema.json\n  loadgate schema summary"
@@ -161,6 +166,10 @@ pub struct RunArgs {
     /// Do not walk each flow once before the load
     #[arg(long)]
     pub no_walk: bool,
+    /// A file of environment variables for `${NAME}` [default: .env in the working directory,
+    /// if there is one]; what the environment has comes first
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Option<PathBuf>,
     /// What an inconclusive run counts as [default: exit code 5]
     #[arg(long, value_name = "AS")]
     pub inconclusive: Option<Inconclusive>,
@@ -188,6 +197,7 @@ Examples:
   loadgate check scenarios/orders.json
   loadgate check scenarios/orders.json --once
   loadgate check scenarios/orders.json --curl > orders.sh
+  loadgate check scenarios/checkout.yaml --env-file .env.test
 
 --once ends in 0 if every step worked, in 6 if one did not, in 7 without a target.";
 
@@ -206,6 +216,10 @@ pub struct CheckArgs {
     /// A host other than loopback that may be loaded; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
+    /// A file of environment variables for `${NAME}` [default: .env in the working directory,
+    /// if there is one]; what the environment has comes first
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Option<PathBuf>,
 }
 
 /// `loadgate report`
@@ -223,6 +237,14 @@ pub struct ReportArgs {
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,
+}
+
+/// `loadgate explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A word, such as p95 or a finding; without one all are listed
+    #[arg(value_name = "WORD")]
+    pub words: Vec<String>,
 }
 
 /// `loadgate schema`

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use crate::cli::args_gate::GateArgs;
-use crate::cli::args_shared::{Inconclusive, PrintArgs};
+use crate::cli::args_shared::{Inconclusive, TextArgs};
 
 /// Examples of `loadgate baseline`.
 pub const BASELINE_EXAMPLES: &str = "\
@@ -98,7 +98,7 @@ pub struct CompareArgs {
     pub inconclusive: Option<Inconclusive>,
     /// How the result is printed.
     #[command(flatten)]
-    pub print: PrintArgs,
+    pub print: TextArgs,
 }
 
 /// `loadgate history`

@@ -106,6 +106,10 @@ pub struct CourseArgs {
     /// A host other than loopback that may be loaded; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
+    /// A file of environment variables for `${NAME}` [default: .env in the working directory,
+    /// if there is one]; what the environment has comes first
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Option<PathBuf>,
     /// What stamps the end of a response [default: kernel where it can]
     #[arg(long, value_name = "CLOCK")]
     pub receive_clock: Option<Clock>,

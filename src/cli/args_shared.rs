@@ -20,8 +20,23 @@ pub enum Inconclusive {
     Fail,
 }
 
-/// How the result is printed.
+/// How a result is printed that leaves no reports.
 #[derive(Debug, Clone, Copy, Args)]
+pub struct TextArgs {
+    /// Print the summary as JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// No colours (as with `NO_COLOR`)
+    #[arg(long)]
+    pub no_color: bool,
+    /// No progress on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// How the result is printed, and what becomes of the reports.
+#[derive(Debug, Clone, Copy, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct PrintArgs {
     /// Print the summary as JSON instead of text
     #[arg(long)]
@@ -32,4 +47,10 @@ pub struct PrintArgs {
     /// No progress on standard error
     #[arg(short, long)]
     pub quiet: bool,
+    /// Open report.html in the browser at the end
+    #[arg(long)]
+    pub open: bool,
+    /// Do not append summary.md to the job's page, the file in `GITHUB_STEP_SUMMARY`
+    #[arg(long)]
+    pub no_step_summary: bool,
 }

@@ -8,7 +8,7 @@ use crate::analysis::plan::{self, JudgedLoad};
 use crate::cli::args::CheckArgs;
 use crate::cli::exit::Exit;
 use crate::cli::progress::describe_stage;
-use crate::cli::run::environment;
+use crate::cli::variables::{Taken, with_variables};
 use crate::cli::{once, output};
 use crate::experiment::head;
 use crate::report::curl;
@@ -23,11 +23,17 @@ const FEW_WALKS: f64 = 5.0;
 
 /// Runs the command.
 pub fn check(args: &CheckArgs) -> Exit {
-    match read::load_looking(&args.scenario, &args.allow_hosts, &environment) {
-        Ok(scenario) if args.once => once::once(args, &Arc::new(scenario)),
-        Ok(scenario) => {
-            let text =
-                if args.curl { curl::commands(&scenario, None) } else { describe(&scenario) };
+    let loaded = with_variables(args.env_file.as_deref(), |variables| {
+        read::load_looking(&args.scenario, &args.allow_hosts, variables)
+    });
+    match loaded {
+        Ok((scenario, _)) if args.once => once::once(args, &Arc::new(scenario)),
+        Ok((scenario, taken)) => {
+            let text = if args.curl {
+                curl::commands(&scenario, None)
+            } else {
+                describe(&scenario, &taken)
+            };
             output::result(&text);
             Exit::Pass
         }
@@ -38,8 +44,10 @@ pub fn check(args: &CheckArgs) -> Exit {
     }
 }
 
-fn describe(scenario: &Scenario) -> String {
-    [target(scenario), load(scenario), steps(scenario), objectives(scenario)].concat()
+fn describe(scenario: &Scenario, taken: &Taken) -> String {
+    let from_file = taken.sentence().map(|text| format!("Env      {text}\n")).unwrap_or_default();
+    let first = target(scenario);
+    [first, from_file, load(scenario), steps(scenario), objectives(scenario)].concat()
 }
 
 fn target(scenario: &Scenario) -> String {

@@ -13,6 +13,7 @@ use crate::cli::duet_progress::Telling;
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::run::{self, SUPERVISE};
+use crate::cli::variables::with_variables;
 use crate::cli::{folder, output};
 use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
 use crate::experiment::control::Control;
@@ -27,12 +28,19 @@ use crate::scenario::read;
 use crate::target::process::Supervisor;
 
 /// The scenario with the load of one segment.
-pub(super) fn scenario(path: &Path, course: &CourseArgs) -> Result<Arc<Scenario>, Exit> {
-    let loaded = read::load_allowing(path, &course.allow_hosts, &run::environment);
-    let mut scenario = loaded.map_err(|problems| {
+pub(super) fn scenario(
+    path: &Path,
+    course: &CourseArgs,
+    is_quiet: bool,
+) -> Result<Arc<Scenario>, Exit> {
+    let loaded = with_variables(course.env_file.as_deref(), |variables| {
+        read::load_allowing(path, &course.allow_hosts, variables)
+    });
+    let (mut scenario, taken) = loaded.map_err(|problems| {
         output::problems(&problems);
         Exit::Usage
     })?;
+    taken.tell(is_quiet);
     scenario.load.seed = course.seed.unwrap_or(scenario.load.seed);
     let load = segment_load(&scenario.load, course.rate, course.warmup, course.segment);
     scenario.load = load.map_err(|error| {

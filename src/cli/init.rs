@@ -10,7 +10,8 @@ use crate::cli::exit::Exit;
 use crate::cli::init_ask::{asked, can_ask};
 use crate::cli::init_told::{self, Found};
 use crate::cli::output;
-use crate::cli::run::{SUPERVISE, environment};
+use crate::cli::run::SUPERVISE;
+use crate::cli::variables::with_variables;
 use crate::init::first_scenario::Address;
 use crate::init::package_json::PackageJson;
 use crate::init::pipeline::Service;
@@ -246,5 +247,6 @@ fn write(files: &[Planned]) -> Result<(), Failure> {
 fn check(project: &Project) -> Option<Problems> {
     let is_built = project.start.as_ref().is_some_and(|start| start.build.is_some());
     let path = project.folder.join(SCENARIO);
-    read::load_looking(&path, &[], &environment).err().filter(|_| !is_built)
+    let found = with_variables(None, |variables| read::load_looking(&path, &[], variables));
+    found.err().filter(|_| !is_built)
 }

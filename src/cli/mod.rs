@@ -15,7 +15,9 @@ pub mod duet;
 mod duet_course;
 pub mod duet_progress;
 mod duet_time;
+mod ending;
 pub mod exit;
+mod explain;
 pub mod folder;
 pub mod history;
 mod init;
@@ -27,6 +29,7 @@ mod once;
 pub mod output;
 pub mod progress;
 pub mod run;
+pub mod variables;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Baseline { command } => baseline::baseline(&command),
         Command::Compare(args) => comparison::compare(&args),
         Command::History(args) => history::history(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => print_schema(args.of),
         Command::Demo(args) => demo(&args),
         Command::Completions { shell } => completions(shell),

@@ -8,7 +8,8 @@ use crate::analysis::assess::assess;
 use crate::analysis::assessment::Assessment;
 use crate::analysis::comparison::Comparison;
 use crate::analysis::stored_comparison::of_both;
-use crate::cli::args_shared::{Inconclusive, PrintArgs};
+use crate::cli::args_shared::{Inconclusive, PrintArgs, TextArgs};
+use crate::cli::ending;
 use crate::cli::exit::Exit;
 use crate::record::duet::DuetRecord;
 use crate::record::noise::NoiseFile;
@@ -25,10 +26,18 @@ use crate::report::subject::noise::{self, NoiseReport};
 use crate::report::subject::run::{self, RunReport};
 use crate::scenario::problems::Problems;
 
+/// The report for a browser.
+const REPORT: &str = "report.html";
+
 /// Prints a result on standard output.
 pub fn result(text: &str) {
     // A reader that went away, as `head` does, wants no more.
     let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Prints a text on standard output, in lines that fit a terminal.
+pub fn paragraphs(text: &str) {
+    result(&plain::in_columns(text, style(true).width.min(80)));
 }
 
 /// Prints an error on standard error: what failed, then what belongs to it.
@@ -39,15 +48,31 @@ pub fn error(message: &str, details: &[String]) {
         text.push_str(detail);
         text.push('\n');
     }
+    told(&text);
+}
+
+/// Writes to standard error, where that is a terminal in lines that fit it.
+fn told(text: &str) {
+    let terminal = console::Term::stderr();
+    let text = if terminal.is_term() {
+        plain::in_columns(text, usize::from(terminal.size().1))
+    } else {
+        text.to_owned()
+    };
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// What to do about an error that has just been told.
 pub fn hint(text: &str) {
-    let _ = io::stderr().write_all(format!("  {text}\n").as_bytes());
+    told(&format!("  {text}\n"));
 }
 
-/// The same for texts that may quote a hostile file or target.
+/// Says something that is no mistake, on standard error.
+pub fn note(text: &str) {
+    told(&format!("{text}\n"));
+}
+
+/// The same as [`error`] for texts that may quote a hostile file or target.
 pub fn plain_error(message: &str, details: &[String]) {
     let details: Vec<String> = details.iter().map(|text| plain::line(text)).collect();
     error(&plain::line(message), &details);
@@ -59,7 +84,7 @@ pub fn problems(problems: &Problems) {
         1 => "error: ".to_owned(),
         many => format!("error: {many} mistakes\n"),
     };
-    let _ = io::stderr().write_all(format!("{heading}{problems}\n").as_bytes());
+    told(&format!("{heading}{problems}\n"));
 }
 
 /// Judges a record, writes its reports into a folder, prints the result, and says how to
@@ -141,7 +166,7 @@ pub fn conclude_noise(measured: &NoiseFile, folder: &Path, print: PrintArgs, jud
 }
 
 /// Prints a comparison that has no folder.
-pub fn tell_comparison(report: &ComparisonReport, print: PrintArgs) {
+pub fn tell_comparison(report: &ComparisonReport, print: TextArgs) {
     if print.json {
         result(&json::comparison::render(report));
     } else {
@@ -172,6 +197,7 @@ impl Conclusion<'_> {
     /// is another code where a pass could not be written.
     fn told(&self, judged: Exit, described: Document, data: impl Fn(u8) -> String) -> Exit {
         let mut files = files_of(&described);
+        let summary = if self.print.no_step_summary { None } else { files.first().cloned() };
         files.extend(self.data_file.map(|name| (name.to_owned(), data(judged.code()))));
         let written = write_all(self.folder, files);
         let exit = judged.unless_unwritten(written.is_ok());
@@ -184,6 +210,12 @@ impl Conclusion<'_> {
         if let Err(fault) = written {
             error(&format!("the reports could not all be written: {fault}"), &[]);
         }
+        if let Some((_, summary)) = summary {
+            ending::add_to_step_summary(&summary);
+        }
+        if self.print.open {
+            ending::open(&self.folder.join(REPORT));
+        }
         exit
     }
 }
@@ -193,7 +225,7 @@ fn files_of(document: &Document) -> Vec<(String, String)> {
     let mut files = vec![
         ("summary.md".to_owned(), markdown::render(document)),
         ("junit.xml".to_owned(), junit::render(document)),
-        ("report.html".to_owned(), html::render(document)),
+        (REPORT.to_owned(), html::render(document)),
     ];
     let charts = document.figures();
     files.extend(charts.filter_map(|chart| Some((chart.file_name(), chart.file()?))));

@@ -11,6 +11,7 @@ use crate::cli::baseline::{Failure, read_baseline};
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::progress::Display;
+use crate::cli::variables::with_variables;
 use crate::cli::{comparison, folder, interrupt, output};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::tcp;
@@ -185,7 +186,12 @@ fn scenario(args: &RunArgs) -> Result<Scenario, Wrong> {
     if !flags.is_empty() {
         return Err(Wrong::Arguments(needs_url(&flags, &args.scenario, path.exists())));
     }
-    read::load_allowing(path, &args.allow_hosts, &environment).map_err(Wrong::Scenario)
+    let loaded = with_variables(args.env_file.as_deref(), |variables| {
+        read::load_allowing(path, &args.allow_hosts, variables)
+    });
+    let (scenario, taken) = loaded.map_err(Wrong::Scenario)?;
+    taken.tell(args.print.quiet);
+    Ok(scenario)
 }
 
 /// What to say of flags that a file makes senseless, or of a URL without its beginning.
@@ -203,12 +209,12 @@ fn needs_url(flags: &[&str], given: &str, is_file: bool) -> String {
     )
 }
 
-/// Looks a variable up for `${VAR}`.
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
 fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
+    if args.env_file.is_some() {
+        let why = "--env-file can be given with a scenario file only; with a URL the shell \
+                   fills variables in";
+        return Err(Wrong::Arguments(why.to_owned()));
+    }
     let rate = args.rate.ok_or_else(|| {
         Wrong::Arguments(
             "a rate is needed with a URL, such as -R 100: loadgate sends at a rate of its own, \

@@ -132,8 +132,32 @@ pub(super) fn shortened(name: &str, columns: usize) -> String {
 /// The text in lines of at most so many columns; words longer than a line are cut.
 pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
+    in_lines(words(text).iter().flat_map(|word| pieces(word, columns)), columns)
+}
+
+/// A text of several lines, each in lines of at most so many columns, indented as it begins
+/// and a little more where it begins at the margin. Words longer than a line stay whole: they
+/// may be paths.
+pub(crate) fn in_columns(text: &str, columns: usize) -> String {
+    let mut all = String::new();
+    for line in text.lines() {
+        let inside = line.trim_start_matches(' ');
+        let margin = line.len() - inside.len();
+        let hanging = if margin == 0 { 4 } else { margin };
+        let room = columns.saturating_sub(hanging).max(8);
+        for (index, part) in in_lines(words(inside).into_iter(), room).iter().enumerate() {
+            let indent = if index == 0 { margin } else { hanging };
+            all.push_str(&" ".repeat(indent));
+            all.push_str(part);
+            all.push('\n');
+        }
+    }
+    all
+}
+
+fn in_lines(words: impl Iterator<Item = String>, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in words(text).iter().flat_map(|word| pieces(word, columns)) {
+    for word in words {
         let line = lines.last_mut().expect("there is always a line");
         if line.is_empty() {
             *line = word;
@@ -184,6 +208,15 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &str) {
         assert_eq!(line(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn messages_fit_the_terminal_and_paths_stay_whole() {
+        let text = "error: one two three four\n  help in two parts\n/a/very/long/path:1:2: wrong\n";
+        let expected = "error: one two\n    three four\n  help in two\n  parts\n\
+                        /a/very/long/path:1:2:\n    wrong\n";
+        assert_eq!(in_columns(text, 18), expected);
+        assert_eq!(in_columns(text, 80), text);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Reads a scenario file: text in, a checked scenario or all of its mistakes out.
 //!
-//! The walk: text → document with positions → form (`structure`) → `Raw*` types →
+//! The walk: text, JSON or YAML → document with positions → form (`structure`) → `Raw*` types →
 //! content (`convert`) → objectives, perhaps from another file → scenario.
 
 use std::fs::File;
@@ -20,7 +20,7 @@ use super::problems::{Fault, Problem, Problems};
 use super::raw::{RawScenario, RawSlo, RawSloFile};
 use super::schema::{schema, slo_schema};
 use super::slo::{DEFAULT_OBJECTIVES, Slo};
-use super::{ceiling, foreign, stray, structure};
+use super::{ceiling, foreign, json, stray, structure, yaml};
 
 /// Looks up a variable of the environment.
 pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
@@ -77,7 +77,7 @@ pub fn parse(
     let name = origin.file.as_ref().map(|file| file.display().to_string());
     let name = name.unwrap_or_else(|| "scenario".to_owned());
     let mut secrets = Secrets::default();
-    let opened = Opened::<RawScenario>::open(text, &schema(), env, &mut secrets);
+    let opened = Opened::<RawScenario>::open((&name, text), &schema(), env, &mut secrets);
     let Opened { raw, document, mut check } = opened.map_err(|fault| {
         let fault = foreign::recognised(&name, text).unwrap_or(fault);
         Problems { all: vec![in_text(fault, &name, text)] }
@@ -117,14 +117,15 @@ struct Opened<'t, T> {
 impl<'t, T: DeserializeOwned> Opened<'t, T> {
     /// The fault's offset is a place in the text.
     fn open(
-        text: &'t str,
+        (name, text): (&str, &'t str),
         schema: &Value,
         env: Lookup<'t>,
         secrets: &mut Secrets,
     ) -> Result<Opened<'t, T>, Fault> {
-        let document = Document::parse(text)?;
+        let document = document(name, text)?;
         let mut check = Check::new(Environment::Lookup(env));
         document.faults.iter().for_each(|fault| check.text(fault.clone()));
+        document.malformed.iter().for_each(|at| check.mended(at));
         check.numbers.clone_from(&document.numbers);
         for Reviewed { at, is_key, fault } in check.environment.review_all(&document.value, secrets)
         {
@@ -135,6 +136,18 @@ impl<'t, T: DeserializeOwned> Opened<'t, T> {
         stray::check(&value, &mut check);
         let raw = serde_json::from_value(value).map_err(|error| Fault::new(error.to_string()))?;
         Ok(Opened { raw, document, check })
+    }
+}
+
+/// A text in the notation that its file's name says: YAML, or else JSON.
+fn document<'t>(name: &str, text: &'t str) -> Result<Document<'t>, Fault> {
+    if !foreign::is_named_yaml(name) {
+        return json::parse(text);
+    }
+    let document = yaml::parse(text)?;
+    match foreign::artillery(&document.value) {
+        Some(fault) => Err(fault),
+        None => Ok(document),
     }
 }
 
@@ -180,7 +193,8 @@ impl Reading<'_> {
     fn shared(&mut self, text: &str, path: &Path) -> Vec<Slo> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let name = path.display().to_string();
-        let opened = Opened::<RawSloFile>::open(text, &slo_schema(), self.env, self.secrets);
+        let form = slo_schema();
+        let opened = Opened::<RawSloFile>::open((&name, text), &form, self.env, self.secrets);
         let Opened { raw, document, mut check } = match opened {
             Ok(opened) => opened,
             Err(fault) => {
@@ -276,11 +290,11 @@ mod tests {
         for entry in std::fs::read_dir(scenarios()).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.extension().is_none_or(|end| end != "json") || name.contains(".schema.") {
+            if name.contains(".schema.") {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
-            let value: Value = serde_json::from_str(&text).unwrap();
+            let value = document(&name, &text).unwrap().value;
             let schema = if name.starts_with("slo.") { &slo } else { &scenario };
             jsonschema::validate(schema, &value).unwrap_or_else(|error| panic!("{name}: {error}"));
             if !name.starts_with("slo.") {
@@ -288,7 +302,7 @@ mod tests {
                 seen += 1;
             }
         }
-        assert!(seen >= 2);
+        assert!(seen >= 5);
     }
 
     const GOOD: &str = include_str!("../../tests/fixtures/scenarios/good.json");
@@ -347,8 +361,7 @@ mod tests {
     #[test]
     fn mistakes_of_syntax_have_a_place() {
         wrong("\"seed\": 7,", "\"seed\": 7", (21, 45), "expected comma");
-        wrong("\"seed\": 7,", "\"seed\": 7, // lucky\n", (21, 47), "no comments");
-        wrong("true } ] },", "true }, ] },", (24, 35), "trailing commas");
+        wrong("true } ] },", "true },, ] },", (24, 36), "not valid JSON");
         wrong("\"seed\"", "seed", (21, 36), "double quotes");
     }
 
@@ -637,6 +650,8 @@ mod tests {
         assert_eq!(original, hash("p95 < 200ms", "p95 < 300ms"));
         assert_eq!(original, hash("\"once\": false,", ""));
         assert_eq!(original, hash("\n", "\n\n"));
+        assert_eq!(original, hash("\"seed\": 7,", "\"seed\": 7, // lucky\n"));
+        assert_eq!(original, hash("true } ] },", "true }, /* last */ ] },"));
         assert_ne!(original, hash("\"seed\": 7", "\"seed\": 8"));
         assert_ne!(original, hash("\"limit\": \"20\"", "\"limit\": \"21\""));
         assert_ne!(original, hash("\"weight\": 8", "\"weight\": 7"));

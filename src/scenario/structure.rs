@@ -185,7 +185,20 @@ fn wrong_kind(value: &Value, schema: &Value, at: &Pointer) -> Fault {
         (Some("boolean"), Value::String(text)) if matches!(text.as_str(), "true" | "false") => {
             fault.help(format!("write {text} without quotes"))
         }
+        (Some("boolean"), Value::String(text)) => match flag(text) {
+            Some(flag) => fault.help(format!("write {flag}")),
+            None => fault,
+        },
         _ => fault,
+    }
+}
+
+/// What readers of YAML 1.1 take such a word for.
+fn flag(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "y" => Some(true),
+        "no" | "off" | "n" => Some(false),
+        _ => None,
     }
 }
 

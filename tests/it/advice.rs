@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -231,7 +231,7 @@ fn a_file_of_another_tool_is_recognised() {
     let place = Place::new();
     for (name, text, what) in [
         ("load.js", "import http from 'k6/http';\n", "a k6 script"),
-        ("load.yml", "config:\n  phases: []\n", "YAML of Artillery"),
+        ("load.yml", "config:\n  phases: []\n", "a test script of Artillery"),
         ("load.json", "name: orders\n", "YAML"),
     ] {
         fs::write(place.path().join(name), text).unwrap();
@@ -284,4 +284,54 @@ fn an_empty_file_is_not_sent_to_a_command_that_does_not_exist() {
     let output = place.run(&["check", "empty.json"], &[]);
     says(&output, 2, &["empty.json:1:1: the file is empty", "quickstart.json"]);
     assert!(!stderr(&output).contains("init"), "there is no such command");
+}
+
+#[test]
+fn variables_come_from_a_file_where_the_environment_has_none() {
+    let place = Place::new();
+    let file = place.scenario(free_port(), |scenario| {
+        scenario["flows"][0]["steps"][0]["headers"] =
+            json!({ "a": "${TOKEN_A}", "b": "${TOKEN_B}", "c": "${TOKEN_C:-none}" });
+        scenario["flows"][0]["steps"][0]["request"] = json!("POST /${TOKEN_A}");
+    });
+    let check = ["check", file.to_str().unwrap()];
+    let env = [("TOKEN_B", "from-outside")];
+    says(&place.run(&check, &env), 2, &["the environment variable TOKEN_A is not set"]);
+    fs::write(place.path().join(".env"), "TOKEN_A='s3cr3t-a'\nTOKEN_B=s3cr3t-b\nD=1\n").unwrap();
+    let output = place.run(&check, &env);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(said.contains("\nEnv      .env gives TOKEN_A\n"), "{said}");
+    assert!(!said.contains("s3cr3t"), "{said}");
+    fs::write(place.path().join("other"), "TOKEN_A=s3cr3t\nTOKEN_C=d\nno s3cr3t\n").unwrap();
+    let named = [&check[..], &["--env-file", "other"]].concat();
+    let output = place.run(&named, &env);
+    says(&output, 2, &["other:3:1: expected NAME=value"]);
+    assert!(!stderr(&output).contains("s3cr3t"));
+    says(&place.run(&[&check[..], &["--env-file", "none"]].concat(), &env), 2, &["none: does not"]);
+    fs::write(place.path().join(".env"), "TOKEN_A: s3cr3t").unwrap();
+    says(&place.run(&check, &env), 2, &[".env:1:1: expected NAME=value", "TOKEN_A is not set"]);
+    let all = [("TOKEN_A", "x"), ("TOKEN_B", "x"), ("TOKEN_C", "x")];
+    let output = place.run(&check, &all);
+    assert_eq!(output.status.code(), Some(0), "{}: nobody needs the file", stderr(&output));
+}
+
+#[test]
+fn a_script_that_measures_for_hours_begins_with_nothing_that_it_does_not_know() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    let mut seen = 0;
+    for entry in fs::read_dir(&scripts).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        if !text.contains("measuring import") && !text.contains("import measuring") {
+            continue;
+        }
+        let ask = |flag: &str| finish(Command::new("python3").arg(&path).arg(flag));
+        let help = ask("--help");
+        assert_eq!(help.status.code(), Some(0), "{}", stderr(&help));
+        assert!(stdout(&help).lines().count() > 2, "{}", path.display());
+        says(&ask("--nonsense"), 2, &["--nonsense: not an argument of this script"]);
+        seen += 1;
+    }
+    assert!(seen > 5);
 }

@@ -29,11 +29,13 @@ const MODULES: &[(&str, &[&str])] = &[
         &["engine", "target", "analysis", "demo", "schedule", "record", "scenario", "units"],
     ),
     ("report", &["analysis", "record", "scenario", "units"]),
+    ("explain", &["scenario"]),
     (
         "cli",
         &[
             "experiment",
             "report",
+            "explain",
             "analysis",
             "init",
             "engine",
@@ -123,9 +125,10 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "jsonc_parser",
-        &["scenario/document.rs", "init/package_json.rs"],
+        &["scenario/json.rs", "init/package_json.rs"],
         "mistakes with line and column; a file that keeps its form when it is changed",
     ),
+    ("granit_parser", &["scenario/yaml.rs"], "the same for YAML"),
     ("strsim", &["scenario/problems.rs"], "the nearest valid name"),
     ("url", &["scenario/"], "the target's address is checked once"),
     ("serde_json_path", &["scenario/"], "paths are parsed when the scenario is read"),

@@ -13,11 +13,12 @@ use serde_json::Value;
 
 use super::support::{self, stderr, stdout};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "run",
     "noise",
     "check",
     "report",
+    "explain",
     "baseline",
     "compare",
     "history",
@@ -53,6 +54,60 @@ fn scenario(name: &str) -> String {
 }
 
 // ---- Help ---------------------------------------------------------------------------
+
+#[test]
+fn the_report_is_the_last_line_is_opened_and_is_put_on_the_page_of_a_job() {
+    let place = tempfile::tempdir().unwrap();
+    let (page, opened) = (place.path().join("page.md"), place.path().join("opened"));
+    let program = place.path().join("xdg-open");
+    fs::write(&program, "#!/bin/sh\necho \"$1\" > \"$OPENED\"\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&program, mode).unwrap();
+    let out = place.path().join("out").display().to_string();
+    let report = |flags: &[&str], page: &Path| {
+        let mut command = support::loadgate();
+        command.args(["report", "reports/example", "-o", &out]).args(flags);
+        command.env("GITHUB_STEP_SUMMARY", page).env("OPENED", &opened);
+        command.env("PATH", format!("{}:/usr/bin:/bin", place.path().display()));
+        command.env("DISPLAY", ":0").env_remove("WAYLAND_DISPLAY");
+        command
+    };
+    let output = support::finish(&mut report(&["--open"], &page));
+    let code = output.status.code();
+    let last = format!("report     {out}/report.html");
+    assert_eq!(stdout(&output).lines().last(), Some(last.as_str()));
+    let summary = fs::read_to_string(format!("{out}/summary.md")).unwrap();
+    assert_eq!(fs::read_to_string(&page).unwrap(), summary);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while fs::read_to_string(&opened).unwrap_or_default() != format!("{out}/report.html\n") {
+        assert!(std::time::Instant::now() < end, "nothing was opened");
+        std::thread::yield_now();
+    }
+    support::finish(&mut report(&["--no-step-summary"], &page));
+    assert_eq!(fs::read_to_string(&page).unwrap(), summary, "once only");
+    let output = support::finish(&mut report(&[], place.path()));
+    assert!(stderr(&output).contains("warning: GITHUB_STEP_SUMMARY cannot be written"));
+    assert_eq!(output.status.code(), code, "it changes no exit code");
+    let output = support::finish(report(&["--open"], &page).env_remove("DISPLAY"));
+    assert!(stderr(&output).contains("no desktop is here"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_scenario_may_be_yaml() {
+    let output = support::run(&["check", "scenarios/checkout.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    for text in ["checkout: valid", "create order", "POST /orders", "p95 < 200ms"] {
+        assert!(said.contains(text), "{text} is not in:\n{said}");
+    }
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("odd.yml");
+    fs::write(&file, "target: { demo: true }\nlaod: { seed: 1_000 }\ntarget: {}\n").unwrap();
+    let file = file.display().to_string();
+    let known = "odd.yml:2:1: unknown key \"laod\"";
+    let twice = "odd.yml:3:1: the key \"target\" stands twice in this object, first in line 1";
+    refused(&["check", &file], 2, &[known, "did you mean \"load\"?", twice, "odd.yml:2:15: 1_000"]);
+}
 
 #[test]
 fn every_help_has_an_example_and_fits_the_screen() {

@@ -13,6 +13,7 @@ mod demo_run;
 mod duet;
 mod evidence;
 mod exchange;
+mod explain;
 mod fastify;
 mod files;
 mod fuzz;

@@ -9,7 +9,12 @@ use std::time::{Duration, Instant};
 pub fn loadgate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgate"));
     // What the developer's shell or CI has set must not change what is tested.
-    command.env_remove("CI").env_remove("NO_COLOR").current_dir(root()).stdin(Stdio::null());
+    command
+        .env_remove("CI")
+        .env_remove("NO_COLOR")
+        .env_remove("GITHUB_STEP_SUMMARY")
+        .current_dir(root())
+        .stdin(Stdio::null());
     command
 }
 

@@ -200,7 +200,8 @@ fn shown(path: &Path) -> String {
 mod tests {
     use std::fs::Permissions;
 
-    use super::super::super::document::{Document, positions};
+    use super::super::super::document::positions;
+    use super::super::super::json;
     use super::super::super::read::load_looking;
     use super::*;
 
@@ -233,7 +234,7 @@ mod tests {
             (Err(problems), Some(words)) => {
                 assert_eq!(problems.all.len(), 1, "{problems}");
                 let problem = &problems.all[0];
-                assert!(Document::parse(&text.replace('¦', "")).is_ok());
+                assert!(json::parse(&text.replace('¦', "")).is_ok());
                 let place = positions(&text, &[text.find('¦').expect("a mark")])[0];
                 assert_eq!((problem.line, problem.column), place, "{problem}");
                 for word in words {

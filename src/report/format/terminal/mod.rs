@@ -156,18 +156,18 @@ fn quoted<'a>(lines: impl Iterator<Item = &'a Text>, screen: Screen) -> String {
     })
 }
 
-/// How to go on, where the files are and what the process ends with.
+/// How to go on, what the process ends with and, as the last line, where the report is.
 fn end(document: &Document, screen: Screen) -> String {
     let next = document.next.iter().map(|next| format!("next       {next}\n"));
     let folder = document.folder.iter().map(|folder| {
         let whole = folder.as_str().trim_end_matches('/');
-        format!("report     {whole}/report.html\nfiles      {folder}\n")
+        format!("files      {folder}\nreport     {whole}/report.html\n")
     });
     let code = document.exit_code.iter().map(|code| {
         let code = screen.paint(&code.to_string(), Paint::Bold);
         format!("exit code  {code}\n")
     });
-    next.chain(folder).chain(code).collect()
+    next.chain(code).chain(folder).collect()
 }
 
 #[cfg(test)]

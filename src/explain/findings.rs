@@ -1,0 +1,185 @@
+//! Texts about findings: doubts about a measurement, and what was seen besides.
+
+use super::Entry;
+
+/// Each by the name that it has in records.
+pub(super) const FINDINGS: &[Entry] = &[
+    Entry {
+        names: &["never_worked"],
+        meaning: "A step was tried and did not succeed once in the whole run, warm-up \
+            included.",
+        why: "A scenario that does not work measures error pages. The run is invalid.",
+        advice: "Mend the request, its check or its extract, or the target. The report has \
+            the first failing exchange.",
+    },
+    Entry {
+        names: &["never_tried"],
+        meaning: "A step was never tried, or never answered before the run was cut short.",
+        why: "Nothing is known of it, so the run cannot pass.",
+        advice: "Run longer, or raise the weight of its flow; look at the think times \
+            before it.",
+    },
+    Entry {
+        names: &["unsent"],
+        meaning: "More than 0.1 % of the due requests, or 1 % of a second's, were not sent \
+            because the generator was late or out of descriptors or ports.",
+        why: "The target met less load than the scenario says. The run is invalid.",
+        advice: "Raise the limits, lower the rate, or use a machine of its own.",
+    },
+    Entry {
+        names: &["in_flight_limit"],
+        meaning: "The ceiling on iterations under way was reached while the generator was \
+            on time.",
+        why: "The target did not keep up with the load, and what was due beyond the ceiling \
+            was not sent.",
+        advice: "Lower the rate, or raise limits.in_flight.",
+    },
+    Entry {
+        names: &["unjudged_failures"],
+        meaning: "Requests failed, and no objective is about failures.",
+        why: "Quick failures would pass a gate that asks for times alone.",
+        advice: "Add error_rate < 0.1%, or expect those answers in the checks.",
+    },
+    Entry {
+        names: &["repeats"],
+        meaning: "Many requests met a connection that the target had just closed, and were \
+            sent once more.",
+        why: "Each costs a new connection; other clients may show it as an error.",
+        advice: "Let the target announce that it closes, or keep connections for longer \
+            (keepAliveTimeout in Node).",
+    },
+    Entry {
+        names: &["connection_limit"],
+        meaning: "A request found no free connection within its time limit.",
+        why: "It waited for a connection of the generator's own ceiling.",
+        advice: "Raise limits.connections.",
+    },
+    Entry {
+        names: &["rate_not_reached"],
+        meaning: "Less than 99 % of what was due was sent.",
+        why: "The target met less load than the scenario says.",
+        advice: "See the causes of unsent requests.",
+    },
+    Entry {
+        names: &["faults"],
+        meaning: "The generator could not do something, such as write to a full disk.",
+        why: "Part of the record may be missing.",
+        advice: "Mend it and run again.",
+    },
+    Entry {
+        names: &["steal"],
+        meaning: "The hypervisor took more than 5 % of a second's CPU.",
+        why: "Neither generator nor target had the machine that they seem to have.",
+        advice: "A machine that is not shared, or a calmer time.",
+    },
+    Entry {
+        names: &["cpu_pressure"],
+        meaning: "Tasks waited for a CPU for more than 20 % of a second.",
+        why: "Waiting for a core looks like a slow target.",
+        advice: "More cores, or fewer other programs.",
+    },
+    Entry {
+        names: &["busy_worker"],
+        meaning: "A thread of the generator used more than 80 % of a core over 5 s.",
+        why: "Near its own limit the generator is late, and its lateness is in the times.",
+        advice: "Add workers or cores, or lower the rate.",
+    },
+    Entry {
+        names: &["machine_full"],
+        meaning: "Generator and target together used more than 70 % of the machine.",
+        why: "They take time from each other; on a machine of its own the target would be \
+            quicker.",
+        advice: "Lower the rate or use more cores.",
+    },
+    Entry {
+        names: &["ratio_drift"],
+        meaning: "In a duet the difference between the arms drifts over the segments.",
+        why: "A difference that grows may be a leak, and one average does not describe it.",
+        advice: "Look at the segments one by one; run longer ones.",
+    },
+    Entry {
+        names: &["stall"],
+        meaning: "The generator stood still for a while.",
+        why: "Requests that were due then left late and all at once, which is a burst that \
+            the scenario does not ask for.",
+        advice: "A core of its own for the generator.",
+    },
+    Entry {
+        names: &["clock_jump"],
+        meaning: "Wall clock and monotonic clock moved against each other, or the machine \
+            was suspended.",
+        why: "No time that was measured across it can be trusted. The run is invalid.",
+        advice: "Run again; keep the machine awake, let its clock be slewed, not set.",
+    },
+    Entry {
+        names: &["receive_lag"],
+        meaning: "Responses end when the generator read them, not when the kernel received \
+            them, or were read late.",
+        why: "The generator's own delay may be in the response times.",
+        advice: "Use --receive-clock kernel, on Linux.",
+    },
+    Entry {
+        names: &["preparations"],
+        meaning: "Something was too small before the start: local ports, cores or memory.",
+        why: "The run may meet that limit instead of the target's.",
+        advice: "Raise what the finding names, or lower the plan.",
+    },
+    Entry {
+        names: &["warmup_kept"],
+        meaning: "The run settles late, and an objective would be met only without its \
+            beginning.",
+        why: "Leaving out what is slow until the rest passes would be a choice after the \
+            fact.",
+        advice: "Declare a longer warm-up stage, if it is one.",
+    },
+    Entry {
+        names: &["not_settled"],
+        meaning: "The response time did not settle in the first half of the run.",
+        why: "What is judged may still be the beginning.",
+        advice: "A longer warm-up or run.",
+    },
+    Entry {
+        names: &["drifting"],
+        meaning: "The response time drifts from the window's start to its end.",
+        why: "A longer run would show other figures.",
+        advice: "Find what fills up; run longer.",
+    },
+    Entry {
+        names: &["stood_still"],
+        meaning: "All that was due for 100 ms or more waited until the same moment, in \
+            every step.",
+        why: "Users of all routes wait at once, which a quantile over all requests may \
+            hide.",
+        advice: "Find what holds up everything: work on the event loop, garbage collection, \
+            a lock, a job at intervals.",
+    },
+    Entry {
+        names: &["memory_grows"],
+        meaning: "The target's resident memory surely grew, and as fast in the second half \
+            as in the first.",
+        why: "It may be a leak.",
+        advice: "Run longer to see whether it levels off; take heap snapshots.",
+    },
+    Entry {
+        names: &["metrics_unread"],
+        meaning: "The target's metrics could not be read.",
+        why: "What was full in the target cannot be said.",
+        advice: "Look at the target's \"metrics\" path.",
+    },
+    Entry {
+        names: &["send_lag"],
+        meaning: "How much later than due a request was sent, as far as the generator is to \
+            blame. The finding says that 1 % of the requests were late by a share of the \
+            tightest limit.",
+        why: "Response times count from when a request was due, so the generator's lateness \
+            is in them. Where it could decide an objective, that is invalid.",
+        advice: "More CPU for the generator, or a lower rate.",
+    },
+    Entry {
+        names: &["saturation"],
+        meaning: "How full the target is: CPU, memory, event loop, connection pools, queue. \
+            The finding says what was full while an objective was missed.",
+        why: "It is the likely cause of slow answers.",
+        advice: "Profile, add processes, enlarge the pool.",
+    },
+];

@@ -1,0 +1,157 @@
+//! Texts about the other words of reports and scenarios.
+
+use super::Entry;
+
+/// As docs/vocabulary.md has them.
+pub(super) const WORDS: &[Entry] = &[
+    Entry {
+        names: &["open loop", "open model"],
+        meaning: "Requests are sent when they are due, however slowly the target answers, \
+            as from users who know nothing of each other.",
+        why: "A closed loop waits for answers: a target that stalls then meets less load, \
+            and its stall hardly shows.",
+        advice: "Choose a rate that users cause, not a number of connections.",
+    },
+    Entry {
+        names: &["response time"],
+        meaning: "From when a request was due until its answer had ended.",
+        why: "It is what a user waits for, and contains waiting for a target that is \
+            behind.",
+        advice: "Objectives read it. Compare it with the service time to see how much is \
+            waiting.",
+    },
+    Entry {
+        names: &["service time"],
+        meaning: "From when a request was sent until its answer had ended.",
+        why: "It leaves out what waited to be sent, so it looks good where a target is \
+            overloaded.",
+        advice: "Read it beside the response time; gate on the response time.",
+    },
+    Entry {
+        names: &["warm-up", "warmup"],
+        meaning: "The beginning of a run that is kept out of the verdict: a stage with \
+            \"warmup\": true, or else the first 10 s, at most a quarter.",
+        why: "Caches and compilers are cold at first; users of a service that runs for days \
+            do not meet that.",
+        advice: "Declare it as a stage. If cold starts matter, do not: then they are \
+            judged.",
+    },
+    Entry {
+        names: &["window"],
+        meaning: "The seconds that are judged: all but the warm-up.",
+        why: "A verdict is about these only.",
+        advice: "Make it long enough: loadgate check says what it can certify.",
+    },
+    Entry {
+        names: &["objective", "SLO"],
+        meaning: "A service level objective: a limit such as p99 < 500ms or error_rate < \
+            0.1%.",
+        why: "The verdict of a run is whether they are met, with 95 % confidence.",
+        advice: "Write few, and those that you would act upon.",
+    },
+    Entry {
+        names: &["confidence", "interval"],
+        meaning: "The range in which a figure lies with 95 % certainty, given how many \
+            requests there were.",
+        why: "A run of 100 requests says little about p99. An objective is met only if the \
+            whole range is within it.",
+        advice: "More requests make it narrower.",
+    },
+    Entry {
+        names: &["finding"],
+        meaning: "A doubt about a measurement, or something that was seen besides, with its \
+            evidence. It may void a run, withhold a pass, warn, or be a note.",
+        why: "Figures that look good may be the generator's, the machine's or the \
+            scenario's doing.",
+        advice: "Each has its advice; loadgate explain NAME says more.",
+    },
+    Entry {
+        names: &["scenario"],
+        meaning: "The file that says what to send, how hard, and what is good enough: JSON \
+            or YAML.",
+        why: "The same scenario and seed give the same requests at the same moments.",
+        advice: "See docs/scenario.md; loadgate check lists every mistake.",
+    },
+    Entry {
+        names: &["flow"],
+        meaning: "A sequence of steps that one virtual user walks through; flows have \
+            weights.",
+        why: "The mix of flows is the load that you test.",
+        advice: "Take the weights from what users do.",
+    },
+    Entry {
+        names: &["iteration"],
+        meaning: "One walk of a virtual user through a flow. Rates count iterations.",
+        why: "A flow of three requests at 100/s is 300 requests per second.",
+        advice: "Keep it in mind when you set a rate.",
+    },
+    Entry {
+        names: &["duet"],
+        meaning: "Baseline and candidate run side by side on one machine under the same \
+            load, and are compared.",
+        why: "What the machine does meets both, so much smaller differences are seen than \
+            between two runs.",
+        advice: "loadgate duet SCENARIO --baseline-ref origin/main.",
+    },
+    Entry {
+        names: &["segment"],
+        meaning: "One start of both arms of a duet, loaded and measured.",
+        why: "Two starts of one build differ; several segments tell that from a change.",
+        advice: "Nothing: --within plans how many there are.",
+    },
+    Entry {
+        names: &["pilot"],
+        meaning: "The first seconds of a duet, by which the rest is planned.",
+        why: "It tells what can be seen on this machine and whether both arms can run at \
+            once.",
+        advice: "Nothing; --pilot sets its length.",
+    },
+    Entry {
+        names: &["start noise"],
+        meaning: "By how much two starts of one build differ.",
+        why: "A difference smaller than that is no regression.",
+        advice: "Measure it with loadgate noise, and give it to duet with --start-noise.",
+    },
+    Entry {
+        names: &["tolerance"],
+        meaning: "How much worse a candidate may be and still pass.",
+        why: "Every change moves something a little; without a tolerance enough evidence \
+            would call anything regressed.",
+        advice: "--tolerance 10%, or --cpu-tolerance 4%.",
+    },
+    Entry {
+        names: &["gates", "watches"],
+        meaning: "A metric that gates must be shown to be no worse for a pass. One that \
+            watches can only call the candidate regressed; no pass waits for it.",
+        why: "Some metrics can never be decided in the time that there is.",
+        advice: "The comparison's table says which is which; --metrics names those that \
+            gate.",
+    },
+    Entry {
+        names: &["baseline"],
+        meaning: "What is compared with: in a duet another build beside the candidate, or a \
+            file of runs that were accepted.",
+        why: "A verdict about a change needs what it changed from.",
+        advice: "loadgate baseline accept, or loadgate duet --baseline-ref.",
+    },
+    Entry {
+        names: &["noise"],
+        meaning: "By how much the target differs from itself on this machine, from start to \
+            start and from minute to minute.",
+        why: "It is the smallest difference that a comparison can see.",
+        advice: "Measure it with loadgate noise.",
+    },
+    Entry {
+        names: &["seed"],
+        meaning: "The number that decides every arrival and every choice of a run.",
+        why: "The same seed gives the same requests, whatever the number of workers.",
+        advice: "Leave it; change it to see whether a result depends on it.",
+    },
+    Entry {
+        names: &["arrivals", "poisson", "uniform"],
+        meaning: "How the starts of iterations are spread: poisson, as from many \
+            independent users, or uniform, evenly spaced.",
+        why: "Evenly spaced arrivals understate queueing.",
+        advice: "Keep poisson.",
+    },
+];
