@@ -1,12 +1,11 @@
 //! What happens to the reports at the end of a command: they are opened in a browser, and
-//! the summary is put on the page of a CI job. Neither changes how the command ends.
+//! the summary is put on the page of a CI job. Neither changes how the command ends; what
+//! there is to say goes back to the caller.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-use crate::cli::output;
 
 /// Where GitHub's runner wants the summary of a step.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -16,16 +15,16 @@ const LARGEST: usize = 1024 * 1024;
 const CUT: &str = "\n\n… the rest is in report.html\n";
 
 /// Opens a page in the browser, where there is a desktop; says its path elsewhere.
-pub(super) fn open(page: &Path) {
+pub(super) fn open(page: &Path) -> Option<String> {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let has_desktop = cfg!(target_os = "macos") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
     let shown = page.display();
     if !page.is_file() {
-        return;
+        return None;
     }
     if !has_desktop {
-        return output::note(&format!("no desktop is here to open the report on: {shown}"));
+        return Some(format!("no desktop is here to open the report on: {shown}"));
     }
     let opened = Command::new(program)
         .arg(page)
@@ -33,17 +32,15 @@ pub(super) fn open(page: &Path) {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    if let Err(error) = opened {
-        output::note(&format!("{program} cannot be started ({error}); the report is {shown}"));
-    }
+    let why = |error| format!("{program} cannot be started ({error}); the report is {shown}");
+    opened.err().map(why)
 }
 
 /// Appends a summary to the page of a CI job, if this is one.
-pub(super) fn add_to_step_summary(summary: &str) {
-    let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else { return };
-    if let Err(error) = append(Path::new(&path), summary) {
-        output::note(&format!("warning: {STEP_SUMMARY} cannot be written: {error}"));
-    }
+pub(super) fn add_to_step_summary(summary: &str) -> Option<String> {
+    let path = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty())?;
+    let failed = append(Path::new(&path), summary).err()?;
+    Some(format!("warning: {STEP_SUMMARY} cannot be written: {failed}"))
 }
 
 fn append(path: &Path, summary: &str) -> io::Result<()> {

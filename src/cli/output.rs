@@ -210,12 +210,10 @@ impl Conclusion<'_> {
         if let Err(fault) = written {
             error(&format!("the reports could not all be written: {fault}"), &[]);
         }
-        if let Some((_, summary)) = summary {
-            ending::add_to_step_summary(&summary);
-        }
-        if self.print.open {
-            ending::open(&self.folder.join(REPORT));
-        }
+        let added = summary.and_then(|(_, summary)| ending::add_to_step_summary(&summary));
+        let page = self.print.open.then(|| self.folder.join(REPORT));
+        let opened = page.and_then(|page| ending::open(&page));
+        added.into_iter().chain(opened).for_each(|text| note(&text));
         exit
     }
 }
