@@ -385,11 +385,11 @@ mod tests {
 
     #[test]
     fn texts_that_grow_by_their_aliases_are_refused_at_once() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..20 {
+        let level = |level: usize| {
             let of = format!("*a{}, ", level - 1).repeat(9);
-            text.push_str(&format!("a{level}: &a{level} [{of}]\n"));
-        }
+            format!("a{level}: &a{level} [{of}]\n")
+        };
+        let text = "a0: &a0 [x, x, x, x, x]\n".to_owned() + &(1..20).map(level).collect::<String>();
         assert!(parse(&text).unwrap_err().message.contains("anchors"));
     }
 
@@ -435,23 +435,22 @@ mod tests {
     }
 
     /// Block style, texts without quotes where that says the same.
-    fn written(value: &Value, indent: usize, out: &mut String) {
+    fn written(value: &Value, indent: usize) -> String {
         let blanks = " ".repeat(indent);
         match value {
             Value::Array(items) if !items.is_empty() => {
-                for item in items {
-                    out.push_str(&format!("\n{blanks}-"));
-                    written(item, indent + 2, out);
-                }
+                let line = |item| format!("\n{blanks}-{}", written(item, indent + 2));
+                items.iter().map(line).collect()
             }
             Value::Object(members) if !members.is_empty() => {
-                for (name, member) in members {
-                    out.push_str(&format!("\n{blanks}{}:", Value::from(name.as_str())));
-                    written(member, indent + 2, out);
-                }
+                let line = |(name, member): (&String, &Value)| {
+                    let name = Value::from(name.as_str());
+                    format!("\n{blanks}{name}:{}", written(member, indent + 2))
+                };
+                members.iter().map(line).collect()
             }
-            Value::String(text) if is_word(text) => out.push_str(&format!(" {text}")),
-            other => out.push_str(&format!(" {other}")),
+            Value::String(text) if is_word(text) => format!(" {text}"),
+            other => format!(" {other}"),
         }
     }
 
@@ -472,8 +471,7 @@ mod tests {
 
         #[test]
         fn block_style_says_the_same(value in value()) {
-            let mut text = String::new();
-            written(&value, 0, &mut text);
+            let text = written(&value, 0);
             let document = parse(&text).map_err(|fault| TestCaseError::fail(format!("{fault:?}: {text}")))?;
             prop_assert_eq!(document.value, json::parse(&value.to_string()).unwrap().value);
         }
