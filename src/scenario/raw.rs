@@ -75,7 +75,7 @@ pub(crate) struct RawTarget {
     /// it, x-request-id. `none` sends no id.
     #[schemars(example = &"x-correlation-id")]
     pub(crate) request_id: Option<String>,
-    /// In a duet: the environment variable that tells the command its port; without it, PORT.
+    /// The environment variable that tells the command its port; without it, PORT.
     #[schemars(example = &"PORT")]
     pub(crate) port_variable: Option<String>,
     /// In a duet: what makes a fresh checkout of a git ref ready to start.

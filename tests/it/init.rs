@@ -295,7 +295,7 @@ fn small_binary(folder: &Path) -> PathBuf {
 #[test]
 fn five_minutes_lead_from_an_empty_folder_to_a_verdict() {
     let registry =
-        Command::new("npm").args(["view", "fastify", "version", "--fetch-retries=0"]).output();
+        Command::new("npm").args(["view", "fastify", "version", "--fetch-retries=2"]).output();
     if !registry.is_ok_and(|output| output.status.success()) {
         return skip("the npm registry cannot be reached");
     }
@@ -306,14 +306,19 @@ fn five_minutes_lead_from_an_empty_folder_to_a_verdict() {
     pack.arg(format!("{platform}={}", binary.display())).arg("-o").arg(folder.path());
     let packed = finish(&mut pack);
     assert!(packed.status.success(), "{}{}", stdout(&packed), stderr(&packed));
-    let mut play = Command::new("node");
-    play.arg(root().join("scripts/five-minutes.mjs")).arg(folder.path()).arg("--short");
-    let played = finish(play.current_dir(folder.path()));
+    let play = || {
+        let mut play = Command::new("node");
+        play.arg(root().join("scripts/five-minutes.mjs")).arg(folder.path()).arg("--short");
+        finish(play.current_dir(folder.path()))
+    };
+    // A few seconds of load may meet a moment in which this machine stood still.
+    let passed = |output: &Output| stdout(output).matches("PASS  shop").count() == 2;
+    let played = Some(play()).filter(passed).unwrap_or_else(play);
     let (out, err) = (stdout(&played), stderr(&played));
     assert!(played.status.success(), "{out}\n{err}");
     for manager in ["npm", "pnpm"] {
         assert!(out.contains(&format!("{manager}: a verdict after 3 commands")), "{out}");
     }
     assert!(out.contains("node --import tsx src/server.ts") && out.contains("商店"), "{out}");
-    assert_eq!(out.matches("PASS  shop").count(), 2, "{out}");
+    assert!(passed(&played), "{out}\n{err}");
 }
