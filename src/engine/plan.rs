@@ -39,6 +39,11 @@ pub struct Plan {
 pub enum Purpose {
     /// To be measured, for as long as the schedule says.
     Load,
+    /// To see whether it works at all, with users and iterations numbered behind this one.
+    Try {
+        /// More than any load has.
+        numbered_from: u64,
+    },
     /// To be looked at: every exchange is kept, and it is over with the last iteration. Users and
     /// iterations have the numbers behind this one.
     Walk {
@@ -57,7 +62,7 @@ impl Purpose {
     pub fn numbered_from(self) -> u64 {
         match self {
             Purpose::Load => 0,
-            Purpose::Walk { numbered_from } => numbered_from,
+            Purpose::Try { numbered_from } | Purpose::Walk { numbered_from } => numbered_from,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Before the load: whether each flow of a scenario can work at all.
 //!
 //! A target that is ready comes in. Each flow is walked through once; where all steps work,
-//! that was it. A flow that fails is tried again, a few times a second and as the load would
-//! begin with it, until a step has worked that did not, or the rule for a run that cannot work
-//! ([`Hopes`]) says that it never will: one failure proves nothing. Only then is there no load,
-//! and what was heard of the tries becomes the record of the run. Whatever else ends this, such
-//! as a signal or the target's own end, is left for the load to meet.
+//! that was it. A flow that fails is tried again, a few times a second, until a step has worked
+//! that did not, or the rule for a run that cannot work ([`Hopes`]) says that it never will: one
+//! failure proves nothing. Only then is there no load, and what was heard of the tries becomes
+//! the record of the run. Whatever else ends this, such as a signal or the target's own end, is
+//! left for the load to meet.
 //!
-//! The first walk has users, iterations and random values of its own, so that the load finds
-//! nothing of its own data in the target.
+//! All of it has users, iterations and random values of its own, so that the load finds nothing
+//! of its own data in the target. The target may know only users that the load has: what answers
+//! and cannot work with others is tried at last as the load would begin with it.
 
 use std::io;
 use std::sync::Arc;
@@ -37,8 +38,10 @@ use crate::scenario::model::{Flow, Scenario};
 use crate::schedule::arms::Timing;
 use crate::units::Rate;
 
-/// The number behind which those of the first walk begin: more than any run has.
+/// The number behind which those of walks and tries begin: more than any run has.
 const NUMBERS: u64 = 900_000_000;
+/// How many are a walk's; those of its tries come behind them.
+const ROOM: u64 = 100_000_000;
 /// No flow is begun to be walked through after so long: the load meets the others.
 const WALKING: Duration = Duration::from_secs(20);
 /// How often each flow is tried, per second, and all together at most.
@@ -82,7 +85,17 @@ impl Session<'_> {
             return Ok(TriedOut::Fit(side));
         }
         watch(Event::Trying);
-        let Ok(tries) = self.tries(&side, &walk) else { return Ok(TriedOut::Fit(side)) };
+        let Ok(mut tries) =
+            self.tries(&side, &walk, Purpose::Try { numbered_from: NUMBERS + ROOM + moment() })
+        else {
+            return Ok(TriedOut::Fit(side));
+        };
+        if tries.is_answered_and_lost() && !self.is_over(&side) {
+            match self.tries(&side, &walk, Purpose::Load) {
+                Ok(as_the_load) => tries = as_the_load,
+                Err(_) => return Ok(TriedOut::Fit(side)),
+            }
+        }
         let Some(why) = tries.hopes.lost().map(str::to_owned) else {
             return Ok(TriedOut::Fit(side));
         };
@@ -98,15 +111,12 @@ impl Session<'_> {
     }
 
     fn walk_before(&self, side: &Side) -> Result<Walk, TrialError> {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        // Another time each time: a target may keep what an earlier walk sent.
-        let place = since.as_millis() as u64 / 10 % 100_000_000;
         let walker = Walker {
             scenario: &side.scenario,
             receive_clock: self.receive_clock,
             control: self.control,
-            seed: since.as_nanos() as u64,
-            numbered_from: NUMBERS + place,
+            seed: now().as_nanos() as u64,
+            numbered_from: NUMBERS + moment(),
             until: Some(Instant::now() + WALKING),
         };
         walker.walk(&side.target)
@@ -117,10 +127,14 @@ impl Session<'_> {
         self.control.ended().is_some() || side.target.exited().is_some()
     }
 
-    fn tries(&self, side: &Side, walk: &Walk) -> Result<Tries, TrialError> {
+    fn tries(&self, side: &Side, walk: &Walk, purpose: Purpose) -> Result<Tries, TrialError> {
         let broken = |flow: &&Flow| walk.flows.iter().any(|it| it.name == flow.name && it.failed());
         let flows: Vec<Flow> = side.scenario.flows.iter().filter(broken).cloned().collect();
-        let scenario = Arc::new(again(&side.scenario, flows));
+        let seed = match purpose {
+            Purpose::Load => side.scenario.load.seed,
+            Purpose::Try { .. } | Purpose::Walk { .. } => now().as_nanos() as u64,
+        };
+        let scenario = Arc::new(again(&side.scenario, flows, seed));
         let (stop, stopped) = watch::channel(Stop::Running);
         let (socket, _) = resolve(side.target.address())?;
         let plan = Plan {
@@ -129,7 +143,7 @@ impl Session<'_> {
             authority: side.target.address().authority(),
             workers: 1,
             receive_clock: self.receive_clock,
-            purpose: Purpose::Load,
+            purpose,
             timing: Timing::Alone,
             start: Instant::now(),
             stop: stopped,
@@ -200,6 +214,21 @@ impl Tries {
         self.hopes.lost().is_some() || self.open.iter().all(works)
     }
 
+    /// Whether a step cannot work whose target does answer.
+    fn is_answered_and_lost(&self) -> bool {
+        let answered = |counts: &StepCounts| {
+            let ends = [
+                Outcome::ClientError,
+                Outcome::CheckFailed,
+                Outcome::ServerError,
+                Outcome::Rejected,
+            ];
+            ends.iter().any(|end| counts.outcome(*end) > 0)
+        };
+        let fails = |counts: &StepCounts| counts.outcome(Outcome::Ok) == 0 && answered(counts);
+        self.hopes.lost().is_some() && self.counts.iter().any(fails)
+    }
+
     /// Whether a step failed again and again as it had failed in the walk.
     fn confirm(&self, step: &WalkedStep) -> bool {
         let Some(exchange) = &step.exchange else { return false };
@@ -225,13 +254,21 @@ fn count(counts: &mut [StepCounts], batch: &Batch) {
     }
 }
 
-/// A scenario in which some flows come a few times a second, with the users and values that a
-/// load begins with.
-fn again(scenario: &Scenario, flows: Vec<Flow>) -> Scenario {
+/// Below [`ROOM`], another each time: a target may keep what an earlier walk sent.
+fn moment() -> u64 {
+    now().as_millis() as u64 / 10 % ROOM
+}
+
+/// Since 1970.
+fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A scenario in which some flows come a few times a second.
+fn again(scenario: &Scenario, flows: Vec<Flow>, seed: u64) -> Scenario {
     let rate = Rate((TRIES * flows.len() as f64).min(MOST_TRIES));
     let flows = flows.into_iter().map(|flow| Flow { weight: 1, ..flow }).collect();
     let stage = Stage { length: TRYING, from: rate, to: rate, warmup: false };
-    let load =
-        Load { arrivals: ArrivalProcess::Uniform, seed: scenario.load.seed, stages: vec![stage] };
+    let load = Load { arrivals: ArrivalProcess::Uniform, seed, stages: vec![stage] };
     Scenario { flows, load, ..scenario.clone() }
 }

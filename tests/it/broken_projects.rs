@@ -274,6 +274,48 @@ fn a_target_that_fails_at_first_is_measured() {
     assert!(end.iterations > 200 && end.iterations_completed == end.iterations, "{end:?}");
 }
 
+/// What a walk and its tries leave in the target must not be in the load's way: a user who signs up
+/// can do so once.
+#[test]
+fn a_target_that_is_cold_at_first_signs_up_each_user_of_the_load() {
+    let project = Project::new()
+        .app("const token", "let cold = 30; const known = new Set();\nconst token")
+        .app(
+            "if (q.url === '/login') return",
+            "if (q.url.startsWith('/login') && cold-- > 0) return say(503, {});
+  if (known.has(q.url)) return say(409, { message: 'has signed up' });
+  if (q.url.startsWith('/login')) known.add(q.url);
+  if (q.url.startsWith('/login')) return",
+        )
+        .step(0, "request", json!("POST /login?u={{user}}"))
+        .step(0, "once", json!(true))
+        .scenario(|scenario| {
+            scenario["load"]["stages"] = json!([{ "for": "3s", "rate": "50/s" }]);
+            scenario["slo"] = json!({ "all": ["p95 < 5s", "error_rate < 5%"] });
+        });
+    let ran = project.run(&[]);
+    assert_eq!(ran.status.code(), Some(0), "{}{}", stderr(&ran), stdout(&ran));
+}
+
+/// A target may know only the users that the load has.
+#[test]
+fn a_target_that_knows_some_users_only_is_measured() {
+    let project = Project::new()
+        .app(
+            "if (q.url === '/login')",
+            "const user = +q.url.split('u=')[1];
+  if (q.url.startsWith('/login') && user > 1000) return say(401, { message: 'unknown' });
+  if (q.url.startsWith('/login'))",
+        )
+        .step(0, "request", json!("POST /login?u={{user}}"))
+        .scenario(|scenario| {
+            scenario["load"]["stages"] = json!([{ "for": "3s", "rate": "50/s" }]);
+            scenario["slo"] = json!({ "all": ["p95 < 5s", "error_rate < 5%"] });
+        });
+    let ran = project.run(&[]);
+    assert_eq!(ran.status.code(), Some(0), "{}{}", stderr(&ran), stdout(&ran));
+}
+
 /// The walk's requests are told from the load's by their numbers, and are in no figure.
 #[test]
 fn the_walk_disturbs_no_iteration_of_the_load() {
