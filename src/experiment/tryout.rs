@@ -49,6 +49,10 @@ const TRIES: f64 = 25.0;
 const MOST_TRIES: f64 = 100.0;
 /// For how long. What cannot work is told in less.
 const TRYING: Duration = Duration::from_secs(12);
+/// Said where the load may meet what the tries left.
+const USED: &str = "the target works with users and iterations of the load only, so the walk before \
+                    it used the first of them: what can be done once may fail once; --no-walk leaves \
+                    the walk out";
 /// How often it is looked whether somebody wants it to end.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long requests in flight may take when it is known.
@@ -90,13 +94,17 @@ impl Session<'_> {
         else {
             return Ok(TriedOut::Fit(side));
         };
-        if tries.is_answered_and_lost() && !self.is_over(&side) {
+        let as_the_load = tries.is_answered_and_lost() && !self.is_over(&side);
+        if as_the_load {
             match self.tries(&side, &walk, Purpose::Load) {
-                Ok(as_the_load) => tries = as_the_load,
+                Ok(others) => tries = others,
                 Err(_) => return Ok(TriedOut::Fit(side)),
             }
         }
         let Some(why) = tries.hopes.lost().map(str::to_owned) else {
+            if as_the_load {
+                watch(Event::Warning(USED.to_owned()));
+            }
             return Ok(TriedOut::Fit(side));
         };
         if self.is_over(&side) {

@@ -314,6 +314,7 @@ fn a_target_that_knows_some_users_only_is_measured() {
         });
     let ran = project.run(&[]);
     assert_eq!(ran.status.code(), Some(0), "{}{}", stderr(&ran), stdout(&ran));
+    assert!(stderr(&ran).contains("--no-walk leaves the walk out"), "{}", stderr(&ran));
 }
 
 /// The walk's requests are told from the load's by their numbers, and are in no figure.
