@@ -27,6 +27,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         scenario: "made up".to_owned(),
         scenario_hash: String::new(),
         target: "http://127.0.0.1:1".to_owned(),
+        revision: None,
         lookup_ms: None,
         started: "2024-01-01T00:00:00Z".to_owned(),
         started_unix_ms: 0,

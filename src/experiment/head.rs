@@ -26,6 +26,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         scenario: scenario.name.clone(),
         scenario_hash: scenario.hash.clone(),
         target,
+        revision: None,
         lookup_ms: None,
         started: written(start),
         started_unix_ms: millis as u64,

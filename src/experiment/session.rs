@@ -27,11 +27,12 @@ use crate::experiment::start::Started;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::watcher::Watcher;
 use crate::record::recorder::Recorder;
-use crate::record::run::{End, EndReason, Head, RunRecord};
+use crate::record::run::{End, EndReason, Head, Revision, RunRecord};
 use crate::record::store::{self, RunWriter, StoreError};
 use crate::record::target_log::TARGET_LOG;
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::schedule::arms::Timing;
+use crate::target::git;
 use crate::target::process::{ExitReport, Supervisor};
 
 /// From the end of the preparations to the start of the schedule: time for the workers'
@@ -57,6 +58,8 @@ pub(super) struct Session<'a> {
 pub(super) struct Side {
     pub(super) scenario: Arc<Scenario>,
     pub(super) target: Started,
+    /// What its folder had checked out when it was started.
+    pub(super) revision: Option<Revision>,
     pub(super) folder: PathBuf,
 }
 
@@ -128,9 +131,11 @@ impl Session<'_> {
             .map_err(|error| TrialError::NoRoom(StoreError::Io(folder.to_owned(), error)))?;
         store::try_out(folder, &self.head(&scenario, SystemTime::now()))
             .map_err(TrialError::NoRoom)?;
+        let start = scenario.target.start.as_ref();
+        let revision = start.and_then(|start| git::revision(&start.folder));
         let log = folder.join(TARGET_LOG);
         let target = Started::start(&scenario, self.supervisor, &log, watch)?;
-        Ok(Side { scenario, target, folder: folder.to_owned() })
+        Ok(Side { scenario, target, revision, folder: folder.to_owned() })
     }
 
     /// Waits until a target is ready.
@@ -214,6 +219,7 @@ impl Session<'_> {
         let ahead = start.saturating_duration_since(Instant::now());
         let begins = SystemTime::now() + ahead - start.elapsed();
         let mut head = self.head(&side.scenario, begins);
+        head.revision = side.revision.clone();
         head.lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
         head.environment.warnings = resources::warnings(&side.scenario, self.workers);
         for warning in &head.environment.warnings {

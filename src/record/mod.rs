@@ -59,6 +59,7 @@ pub(crate) fn sample_head() -> run::Head {
         scenario: "sample".to_owned(),
         scenario_hash: "0".to_owned(),
         target: "http://127.0.0.1:1".to_owned(),
+        revision: None,
         lookup_ms: None,
         started: "2026-01-01T00:00:00Z".to_owned(),
         started_unix_ms: 1_767_225_600_000,

@@ -57,6 +57,9 @@ pub struct Head {
     pub scenario_hash: String,
     /// The target's address, without secrets.
     pub target: String,
+    /// What the target was started from, where that is a git repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
     /// How long the look-up of the target's name took, in milliseconds, once before the
     /// first request; `None` where the address is a number.
     #[serde(default)]
@@ -81,6 +84,19 @@ pub struct Head {
     /// order.
     #[serde(default = "before_4")]
     pub gauges: Vec<Gauge>,
+}
+
+/// What a git repository had checked out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Revision {
+    /// The commit, shortened, and its subject: `1a2b3c4 Fix the cache`.
+    pub commit: String,
+    /// The branch, unless a commit was checked out by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Whether a file that git knows has changed since.
+    pub has_changes: bool,
 }
 
 impl Head {

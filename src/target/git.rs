@@ -11,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::record::run::Revision;
+
 /// Settings under which git does what it is told and nothing else.
 pub(super) const SETTINGS: [&str; 10] = [
     "-c",
@@ -44,6 +46,8 @@ pub(super) const FOREIGN: [&str; 10] = [
 
 /// How long an answer may take: they are read from the disk.
 const ANSWER: Duration = Duration::from_secs(30);
+/// The most characters of a commit's subject, or of a branch, that are kept.
+const LONGEST_SUBJECT: usize = 120;
 /// How much of an answer is kept.
 const LONGEST: u64 = 4_000_000;
 
@@ -70,6 +74,18 @@ impl fmt::Display for GitError {
 }
 
 impl std::error::Error for GitError {}
+
+/// What is checked out in a folder; `None` where that is no repository, or git is not there.
+pub fn revision(folder: &Path) -> Option<Revision> {
+    let commit = ask(folder, &["log", "-1", "--no-show-signature", "--format=%h %s"]).ok()?;
+    let branch = ask(folder, &["symbolic-ref", "--short", "--quiet", "HEAD"]).ok();
+    let changes = ask(folder, &["status", "--porcelain", "--untracked-files=no"]);
+    Some(Revision {
+        commit: commit.chars().take(LONGEST_SUBJECT).collect(),
+        branch: branch.map(|branch| branch.chars().take(LONGEST_SUBJECT).collect()),
+        has_changes: changes.is_ok_and(|changes| !changes.is_empty()),
+    })
+}
 
 /// What git prints, without the line's end.
 pub(super) fn ask(folder: &Path, arguments: &[&str]) -> Result<String, GitError> {
@@ -120,4 +136,33 @@ fn wait(child: &mut Child) -> Option<bool> {
     let _ = child.kill();
     let _ = child.wait();
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_is_checked_out_is_its_commit_its_branch_and_whether_it_has_changed() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        assert_eq!(revision(folder), None, "no repository");
+        let git = |arguments: &[&str]| ask(folder, arguments).unwrap();
+        git(&["init", "--quiet", "--initial-branch=faster"]);
+        assert_eq!(revision(folder), None, "no commit yet");
+        fs::write(folder.join("app.js"), "1").unwrap();
+        git(&["add", "app.js"]);
+        let name = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
+        git(&[&name[..], &["commit", "--quiet", "-m", "Fix the cache\n\nAt length."]].concat());
+        let found = revision(folder).unwrap();
+        assert!(found.commit.ends_with(" Fix the cache"), "{found:?}");
+        assert_eq!((found.branch.as_deref(), found.has_changes), (Some("faster"), false));
+        fs::write(folder.join("new.txt"), "not git's").unwrap();
+        assert!(!revision(folder).unwrap().has_changes);
+        fs::write(folder.join("app.js"), "2").unwrap();
+        git(&["checkout", "--quiet", "--detach"]);
+        let found = revision(folder).unwrap();
+        assert_eq!((found.branch, found.has_changes), (None, true));
+    }
 }

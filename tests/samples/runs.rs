@@ -19,7 +19,8 @@ use crate::record::gauge::{self, Gauge, Kind, Unit};
 use crate::record::outcome::Outcome;
 use crate::record::phase::{ByPhase, Phase};
 use crate::record::run::{
-    End, EndReason, Environment, Head, LimitsHead, LoadHead, RunRecord, StageHead, StepHead,
+    End, EndReason, Environment, Head, LimitsHead, LoadHead, Revision, RunRecord, StageHead,
+    StepHead,
 };
 use crate::record::seconds::Seconds;
 use crate::report::document::Document;
@@ -266,6 +267,11 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             scenario: "orders".to_owned(),
             scenario_hash: "9f2c".repeat(16),
             target: "http://127.0.0.1:3000".to_owned(),
+            revision: Some(Revision {
+                commit: "1a2b3c4 Fix the cache".to_owned(),
+                branch: Some("faster-orders".to_owned()),
+                has_changes: true,
+            }),
             lookup_ms: Some(0.42),
             started: "2026-03-01T10:15:00Z".to_owned(),
             started_unix_ms: 1_772_360_100_000,

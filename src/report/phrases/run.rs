@@ -5,7 +5,7 @@ use crate::analysis::assessment::{
 };
 use crate::analysis::gauges::MeanMax;
 use crate::record::phase::Phase;
-use crate::record::run::{End, EndReason, RunRecord, StageHead};
+use crate::record::run::{End, EndReason, Revision, RunRecord, StageHead};
 use crate::report::document::quantity::Quantity;
 use crate::report::figures;
 use crate::report::phrases::gauges;
@@ -75,6 +75,17 @@ pub(in crate::report) fn phases(record: &RunRecord, total: &Summary) -> Option<S
     let lookup = lookup.map(|millis| format!("name look-up {}", figures::millis(millis)));
     let parts: Vec<String> = [first_byte, connect, lookup].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// `1a2b3c4 Fix the cache (on main, with changes that are not committed)`.
+pub(in crate::report) fn revision(revision: &Revision) -> String {
+    let branch = revision.branch.as_ref().map(|branch| format!("on {branch}"));
+    let changes = revision.has_changes.then(|| "with changes that are not committed".to_owned());
+    let more: Vec<String> = branch.into_iter().chain(changes).collect();
+    if more.is_empty() {
+        return revision.commit.clone();
+    }
+    format!("{} ({})", revision.commit, more.join(", "))
 }
 
 /// `p50 12 ms, p99 80 ms, max 312 ms`: how long answered failures took.

@@ -216,6 +216,7 @@ fn facts(report: &RunReport) -> Vec<Fact> {
     let window = &report.assessment.window;
     let of_run = known([
         ("target", Some(head.target.clone()), brief),
+        ("commit", head.revision.as_ref().map(phrases::revision), brief),
         ("started", Some(head.started.clone()), brief),
         ("ended", Some(phrases::ending(record)), ON_PAGES),
         ("iterations", phrases::iterations(record), ON_PAGES),
