@@ -59,7 +59,7 @@ pub(super) struct Side {
     pub(super) scenario: Arc<Scenario>,
     pub(super) target: Started,
     /// What its folder had checked out when it was started.
-    pub(super) revision: Option<Box<Revision>>,
+    pub(super) revision: Option<Revision>,
     pub(super) folder: PathBuf,
 }
 
@@ -132,7 +132,7 @@ impl Session<'_> {
         store::try_out(folder, &self.head(&scenario, SystemTime::now()))
             .map_err(TrialError::NoRoom)?;
         let start = scenario.target.start.as_ref();
-        let revision = start.and_then(|start| git::revision(&start.folder)).map(Box::new);
+        let revision = start.and_then(|start| git::revision(&start.folder));
         let log = folder.join(TARGET_LOG);
         let target = Started::start(&scenario, self.supervisor, &log, watch)?;
         Ok(Side { scenario, target, revision, folder: folder.to_owned() })
@@ -219,7 +219,7 @@ impl Session<'_> {
         let ahead = start.saturating_duration_since(Instant::now());
         let begins = SystemTime::now() + ahead - start.elapsed();
         let mut head = self.head(&side.scenario, begins);
-        head.revision = side.revision.as_deref().cloned();
+        head.revision.clone_from(&side.revision);
         head.lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
         head.environment.warnings = resources::warnings(&side.scenario, self.workers);
         for warning in &head.environment.warnings {

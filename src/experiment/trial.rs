@@ -60,17 +60,20 @@ impl Trial<'_> {
         let side = session.start(Arc::clone(&self.scenario), self.folder, self.watch)?;
         session.wait_until_ready(&side, self.watch)?;
         let watch = self.watch;
-        let tried =
-            if self.tries_out { session.try_out(side, watch)? } else { TriedOut::Fit(side) };
+        let tried = if self.tries_out {
+            session.try_out(side, watch)?
+        } else {
+            TriedOut::Fit(Box::new(side))
+        };
         let side = match tried {
             TriedOut::Fit(side) => side,
             TriedOut::Unfit(measured) => return Ok(measured.record),
         };
         let measured = session
-            .measure(vec![(side, Timing::Alone)], &mut |_, event| watch(event))
+            .measure(vec![(*side, Timing::Alone)], &mut |_, event| watch(event))
             .map_err(|failure| match failure {
-            Failure::Side(_, error) | Failure::Own(error) => error,
-        })?;
+                Failure::Side(_, error) | Failure::Own(error) => error,
+            })?;
         Ok(measured.into_iter().next().expect("one side was measured").record)
     }
 }

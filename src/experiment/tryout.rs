@@ -61,7 +61,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// What trying a scenario out came to.
 pub(super) enum TriedOut {
     /// It may be loaded.
-    Fit(Side),
+    Fit(Box<Side>),
     /// It cannot work: the record of the tries.
     Unfit(Box<Measured>),
 }
@@ -83,32 +83,34 @@ impl Session<'_> {
         side: Side,
         watch: &mut dyn FnMut(Event),
     ) -> Result<TriedOut, TrialError> {
-        let Ok(mut walk) = self.walk_before(&side) else { return Ok(TriedOut::Fit(side)) };
+        let Ok(mut walk) = self.walk_before(&side) else {
+            return Ok(TriedOut::Fit(Box::new(side)));
+        };
         let has_failed = walk.flows.iter().any(WalkedFlow::failed);
         if !has_failed || self.is_over(&side) {
-            return Ok(TriedOut::Fit(side));
+            return Ok(TriedOut::Fit(Box::new(side)));
         }
         watch(Event::Trying);
         let Ok(mut tries) =
             self.tries(&side, &walk, Purpose::Try { numbered_from: NUMBERS + ROOM + moment() })
         else {
-            return Ok(TriedOut::Fit(side));
+            return Ok(TriedOut::Fit(Box::new(side)));
         };
         let as_the_load = tries.is_answered_and_lost() && !self.is_over(&side);
         if as_the_load {
             match self.tries(&side, &walk, Purpose::Load) {
                 Ok(others) => tries = others,
-                Err(_) => return Ok(TriedOut::Fit(side)),
+                Err(_) => return Ok(TriedOut::Fit(Box::new(side))),
             }
         }
         let Some(why) = tries.hopes.lost().map(str::to_owned) else {
             if as_the_load {
                 watch(Event::Warning(USED.to_owned()));
             }
-            return Ok(TriedOut::Fit(side));
+            return Ok(TriedOut::Fit(Box::new(side)));
         };
         if self.is_over(&side) {
-            return Ok(TriedOut::Fit(side));
+            return Ok(TriedOut::Fit(Box::new(side)));
         }
         walk.flows.retain(|flow| flow.broken().is_some_and(|step| tries.confirm(step)));
         watch(Event::CannotWork(mend::first(&walk).unwrap_or(why)));
