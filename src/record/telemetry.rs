@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 
@@ -46,7 +47,7 @@ pub struct GeneratorSecond {
 }
 
 /// The target during one second of wall-clock time.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, JsonSchema)]
 pub struct TargetSecond {
     /// Seconds since the start of the schedule.
     pub second: u32,
@@ -54,7 +55,6 @@ pub struct TargetSecond {
     /// seen.
     pub values: Vec<Option<f64>>,
     /// The series that a value is of, by the gauge's place, where several series tell it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(default)]
     pub series: BTreeMap<GaugeId, String>,
     /// Why its metrics could not be read, if so.
@@ -80,6 +80,26 @@ impl TargetSecond {
     /// What was seen of a gauge.
     pub fn value(&self, id: GaugeId) -> Option<f64> {
         self.values.get(id.index()).copied().flatten()
+    }
+}
+
+/// As of version 4, and for whoever reads by name the gauges of version 3 in that form too: every
+/// table begins with them.
+impl Serialize for TargetSecond {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("second", &self.second)?;
+        map.serialize_entry("values", &self.values)?;
+        if !self.series.is_empty() {
+            map.serialize_entry("series", &self.series)?;
+        }
+        map.serialize_entry("scrape_error", &self.scrape_error)?;
+        for (gauge, value) in BEFORE_4.iter().zip(&self.values) {
+            if let Some(value) = value {
+                map.serialize_entry(&gauge.name, value)?;
+            }
+        }
+        map.end()
     }
 }
 
@@ -156,6 +176,9 @@ mod tests {
         for (of, expected) in all {
             assert_eq!(value(of), Some(expected), "{}", of.name);
         }
+        let written = serde_json::to_value(&read).unwrap();
+        let by_name = BEFORE_4.into_iter().map(|gauge| written[&*gauge.name].as_f64());
+        assert!(by_name.eq(read.values.iter().copied()), "{written}");
         assert_eq!(read.series.get(&GaugeId(3)).map(String::as_str), Some("lag"));
         let written = serde_json::to_string(&read).unwrap();
         assert_eq!(serde_json::from_str::<TargetSecond>(&written).unwrap(), read);

@@ -255,6 +255,12 @@ mod tests {
         assert!((all_kinds - 0.501_857).abs() < 1e-6, "{all_kinds}");
     }
 
+    /// Records are read by these names.
+    #[test]
+    fn the_table_begins_with_what_records_had_before_it() {
+        assert_eq!(table()[..gauge::BEFORE_4.len()], gauge::BEFORE_4);
+    }
+
     #[test]
     fn names_are_unique_and_plain() {
         let mut names: Vec<_> = KNOWN.iter().map(|known| known.gauge.name.as_ref()).collect();
