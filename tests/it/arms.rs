@@ -492,6 +492,16 @@ fn stand_in(place: &Place, stage: &str) -> Child {
         .unwrap()
 }
 
+/// Whether a process was started with a text among its variables.
+fn is_in_an_environment(text: &str) -> bool {
+    let here = std::process::id().to_string();
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let others = processes.filter(|process| process.file_name().to_string_lossy() != here);
+    let environments = others.filter_map(|process| fs::read(process.path().join("environ")).ok());
+    let has = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).contains(text);
+    environments.into_iter().any(has)
+}
+
 /// Kills it, and sees that nothing is left.
 #[track_caller]
 fn kill(place: &Place, mut child: Child) {
@@ -500,6 +510,9 @@ fn kill(place: &Place, mut child: Child) {
     let temporary = place.path("temporary");
     eventually("no process", || processes_in(&temporary).is_empty());
     eventually("no folder", || fs::read_dir(&temporary).unwrap().count() == 0);
+    // Its supervisor may still be making, and removing, what was under way.
+    let root = place.path("");
+    eventually("no supervisor", || !is_in_an_environment(root.to_str().unwrap()));
     place.is_clean();
 }
 
