@@ -49,7 +49,7 @@ fn where_to_look(metrics: &[MetricResult], steps: &[StepChange]) -> String {
         .to_owned()
 }
 
-/// The step whose median differs most; a step of few requests may differ by chance.
+/// The step whose median grew most, if one did; a step of few requests may differ by chance.
 fn slowest(steps: &[StepChange]) -> Option<String> {
     let all: u64 = steps.iter().map(|step| step.requests.1).sum();
     let is_counted = |step: &&StepChange| step.requests.1 * 20 >= all;
@@ -57,10 +57,10 @@ fn slowest(steps: &[StepChange]) -> Option<String> {
         let (baseline, candidate) = step.p50?;
         (baseline > 0.0).then(|| (candidate / baseline, step.name.clone(), baseline, candidate))
     };
-    let counted = steps.iter().filter(is_counted).filter_map(of);
+    let counted = steps.iter().filter(is_counted).filter_map(of).filter(|found| found.0 > 1.0);
     let (ratio, name, baseline, candidate) = counted.max_by(|a, b| a.0.total_cmp(&b.0))?;
     Some(format!(
-        "look first at \"{name}\", whose p50 changed most: {} → {}, {}",
+        "look first at \"{name}\", whose p50 grew most: {} → {}, {}",
         wording::millis(baseline),
         wording::millis(candidate),
         wording::change(ratio)
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_regression_names_the_place_to_look_at() {
         let regressed = |of| [metric(of, Ruling::Regressed, None)];
-        let list = "look first at \"list\", whose p50 changed most: 4 ms → 5 ms, +25.0 %";
+        let list = "look first at \"list\", whose p50 grew most: 4 ms → 5 ms, +25.0 %";
         says(Verdict::Regressed, &regressed(P50), list);
         says(Verdict::Regressed, &regressed(GateMetric::ErrorRate), "look at the failures");
         says(Verdict::Regressed, &regressed(GateMetric::CpuPerRequest), "profile both builds");
@@ -161,6 +161,14 @@ mod tests {
             &regressed(GateMetric::SlowRequests),
             "look at the candidate's slow",
         );
+    }
+
+    #[test]
+    fn a_step_that_became_faster_is_no_place_to_look_at() {
+        let regressed = [metric(P50, Ruling::Regressed, None)];
+        let faster = [step("list", 500, (5.0, 4.0))];
+        let found = what_next(Verdict::Regressed, &regressed, &faster, &[], 100);
+        assert_eq!(found.as_deref(), Some("look at the steps by change"));
     }
 
     #[test]
