@@ -35,7 +35,8 @@ pub struct Described {
 
 /// Whether this is an `OpenAPI` document.
 pub fn is_document(value: &Value) -> bool {
-    let says = |key| value.get(key).is_some_and(Value::is_string);
+    // In YAML a version without quotes is a number.
+    let says = |key| value.get(key).is_some_and(|it| it.is_string() || it.is_number());
     (says("openapi") || says("swagger")) && value.get("paths").is_some_and(Value::is_object)
 }
 

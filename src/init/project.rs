@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::framework::{self, Framework};
 use super::manager::Manager;
 use super::openapi;
@@ -11,8 +13,9 @@ use super::package_json::PackageJson;
 use super::port::{self, Port};
 use super::routes;
 use super::seen::Known;
-use super::sources::{Sources, is_json};
+use super::sources::{SourceFile, Sources, is_json};
 use super::start::{self, Start};
+use crate::scenario::yaml;
 
 /// Packages that serve Prometheus metrics at `/metrics`.
 const METRICS: [&str; 4] =
@@ -113,20 +116,24 @@ type Named = (String, openapi::Described);
 fn document(sources: &Sources) -> (Option<Named>, Vec<(String, String)>) {
     let mut unread = Vec::new();
     for file in &sources.documents {
-        if !is_json(&file.path) {
-            let why = "YAML is not read; the app is asked for it as JSON";
-            unread.push((file.path.clone(), why.to_owned()));
-            continue;
-        }
-        match serde_json::from_str(&file.text) {
+        match value(file) {
             Ok(value) if openapi::is_document(&value) => {
                 return (Some((file.path.clone(), openapi::described(&value))), unread);
             }
             Ok(_) => unread.push((file.path.clone(), "it is no OpenAPI document".to_owned())),
-            Err(error) => unread.push((file.path.clone(), format!("not valid JSON: {error}"))),
+            Err(why) => unread.push((file.path.clone(), why)),
         }
     }
     (None, unread)
+}
+
+/// What a document says, in JSON or YAML.
+fn value(file: &SourceFile) -> Result<Value, String> {
+    if is_json(&file.path) {
+        serde_json::from_str(&file.text).map_err(|error| format!("not valid JSON: {error}"))
+    } else {
+        yaml::value(&file.text)
+    }
 }
 
 /// The package's name or the folder's, as far as it can be the name of a scenario.
@@ -143,7 +150,6 @@ fn name(package: &PackageJson, folder: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::sources::SourceFile;
 
     fn project(package: &str, sources: &Sources) -> Project {
         of(Path::new("/r/packages/a b"), PackageJson::read(package).unwrap(), sources)
@@ -170,6 +176,26 @@ mod tests {
         let plain = project(r#"{"scripts": {"start": "node a.js"}}"#, &Sources::default());
         assert_eq!(plain.prepare(), ["npm", "install", "--no-audit", "--no-fund"]);
         assert_eq!(plain.baseline, "HEAD");
+    }
+
+    #[test]
+    fn a_document_in_yaml_says_what_it_would_say_in_json() {
+        let text = "openapi: 3.0.3\ninfo: {title: Orders, version: 1.0.0}\nservers:\n  - url: /v1\n\
+                    paths:\n  /orders/{id}:\n    get:\n      parameters:\n        - name: id\n          \
+                    in: path\n          required: true\n          example: 7\n      responses:\n        \
+                    200: {description: 'an order'}\n";
+        let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.into() };
+        let documents = vec![file("openapi.yaml", "openapi: [3"), file("docs/openapi.yaml", text)];
+        let found = project("{}", &Sources { documents, ..Sources::default() });
+        let (path, said) = found.known.document.unwrap();
+        assert_eq!(path, "docs/openapi.yaml");
+        assert_eq!(said.routes.len(), 1, "{said:?}");
+        assert_eq!(
+            (said.routes[0].path.as_str(), said.routes[0].status),
+            ("/v1/orders/7", Some(200))
+        );
+        let (path, why) = &found.unread[0];
+        assert!(path == "openapi.yaml" && why.starts_with("line 1, column "), "{why}");
     }
 
     #[test]

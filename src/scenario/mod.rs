@@ -30,5 +30,5 @@ mod spellings;
 mod stray;
 mod structure;
 pub mod template;
-mod yaml;
+pub mod yaml;
 mod yaml_scalar;

@@ -81,6 +81,16 @@ impl Fault {
         Fault { help: Some(help.into()), ..self }
     }
 
+    /// In one line, with its place in a text, for what is no scenario.
+    pub(crate) fn sentence(&self, (line, column): (usize, usize)) -> String {
+        format!("line {line}, column {column}: {}", printable(&self.message))
+    }
+
+    /// Where it is, in bytes.
+    pub(crate) fn place(&self) -> usize {
+        self.offset
+    }
+
     pub(crate) fn offset(self, offset: usize) -> Fault {
         Fault { offset, ..self }
     }

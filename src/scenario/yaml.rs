@@ -8,7 +8,7 @@
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 use serde_json::{Map, Value};
 
-use super::document::{DEEPEST, Document, Place, Pointer, empty, too_deep};
+use super::document::{DEEPEST, Document, Place, Pointer, empty, positions, too_deep};
 use super::problems::Fault;
 use super::yaml_scalar::{Plain, plain};
 
@@ -32,6 +32,13 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Fault> {
     reader.expect_end()?;
     reader.document.value = value;
     Ok(reader.document)
+}
+
+/// The value of a text that is no scenario, or why it cannot be read. What readers of YAML
+/// disagree about is a text here.
+pub fn value(text: &str) -> Result<Value, String> {
+    let read = parse(text).map(|document| document.value);
+    read.map_err(|fault| fault.sentence(positions(text, &[fault.place()])[0]))
 }
 
 struct Reader<'t> {

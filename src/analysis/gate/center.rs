@@ -46,13 +46,18 @@ pub fn block_mean(values: &[f64]) -> Option<Location> {
 
 /// Long-run variance over variance, at least 1.
 pub fn inflation(values: &[f64]) -> f64 {
+    inflation_over(values, LAGS)
+}
+
+/// The same where values hang together for longer than [`LAGS`].
+pub fn inflation_over(values: &[f64], lags: usize) -> f64 {
     let variance = squares(values) / values.len().max(1) as f64;
-    (long_run_variance(values) / variance.max(1e-12)).max(1.0)
+    (long_run_variance(values, lags) / variance.max(1e-12)).max(1.0)
 }
 
 /// What n times the variance of the mean tends to when values hang together, with
-/// Bartlett's weights: `γ₀ + 2 Σ (1 − k/(L+1)) γ_k` for k up to L = 3 (Newey and West 1987).
-fn long_run_variance(values: &[f64]) -> f64 {
+/// Bartlett's weights: `γ₀ + 2 Σ (1 − k/(L+1)) γ_k` for k up to L (Newey and West 1987).
+fn long_run_variance(values: &[f64], lags: usize) -> f64 {
     let n = values.len();
     let Some(mean) = mean(values) else { return 0.0 };
     let off: Vec<f64> = values.iter().map(|x| x - mean).collect();
@@ -60,8 +65,8 @@ fn long_run_variance(values: &[f64]) -> f64 {
         let products = off.iter().zip(off.iter().skip(lag)).map(|(early, late)| early * late);
         products.sum::<f64>() / n as f64
     };
-    let weighted = |lag| (1.0 - lag as f64 / (LAGS + 1) as f64) * covariance(lag);
-    (covariance(0) + 2.0 * (1..=LAGS).map(weighted).sum::<f64>()).max(0.0)
+    let weighted = |lag| (1.0 - lag as f64 / (lags + 1) as f64) * covariance(lag);
+    (covariance(0) + 2.0 * (1..=lags).map(weighted).sum::<f64>()).max(0.0)
 }
 
 /// The sum of the squared distances from the mean.

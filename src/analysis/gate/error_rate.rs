@@ -4,8 +4,11 @@
 //!
 //! *Regressed*: the difference is above the floor and the sign-flip test on the seconds'
 //! differences has p below the level. Exact tests for shares would alarm on 25 to 40 % of
-//! identical builds when errors come in bursts. There is but one test, so that it gets the
-//! whole level of the metric.
+//! identical builds when errors come in bursts. A burst may last for many seconds, as requests
+//! that nobody answers fail together for as long as their time limit: so p is raised to the power
+//! 1 ÷ how much more the sum of the differences varies than if each second stood for itself, as
+//! for [`super::slow`], here with [`LAGS`] lags. There is but one test, so that it gets the whole
+//! level of the metric.
 //!
 //! *Pass*: the upper bound of the difference lies below the floor, whether it is
 //! significant or not: a certain change within the tolerance is accepted, here as for
@@ -18,12 +21,16 @@
 //! *Improved*: the upper bound lies below −floor.
 
 use crate::analysis::comparison::{Estimate, Ruling};
-use crate::analysis::gate::center::block_mean;
+use crate::analysis::gate::center::{block_mean, inflation_over};
 use crate::analysis::gate::flips::sign_flip;
 use crate::analysis::gate::location::{Location, student_point};
 use crate::analysis::gate::series::Measured;
 use crate::record::duet::GateSettings;
 use crate::scenario::model::Arm;
+
+/// For how many seconds errors may hang together, beside at most a fifth of all seconds: the time
+/// limit of a request, if the scenario does not say another, and what it takes to recover.
+const LAGS: usize = 12;
 
 /// What was seen of the errors.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +56,7 @@ impl ErrorEvidence {
             baseline,
             candidate,
             difference: difference(baseline, candidate, &measured.error_rate_differences()),
-            p: sign_flip(&measured.error_differences(), settings.seed),
+            p: p_of(&measured.error_differences(), settings.seed),
             floor: settings.error_floor,
         }
     }
@@ -93,6 +100,13 @@ impl ErrorEvidence {
     }
 }
 
+/// One-sided p of the sign-flip test, with seconds that hang together counted for fewer.
+fn p_of(differences: &[i64], seed: u64) -> f64 {
+    let values: Vec<f64> = differences.iter().map(|difference| *difference as f64).collect();
+    let lags = LAGS.min(values.len() / 5);
+    (sign_flip(differences, seed).ln() / inflation_over(&values, lags)).exp()
+}
+
 /// The normal distribution is Student's with many degrees of freedom.
 fn normal_point(level: f64) -> f64 {
     student_point(level, 1_000_000)
@@ -109,4 +123,49 @@ fn difference(baseline: (u64, u64), candidate: (u64, u64), blocks: &[f64]) -> Op
     let requests = baseline.0.min(candidate.0) as f64;
     let independent = (baseline.1.saturating_add(candidate.1) as f64).sqrt() / requests;
     Some(Location { value, error: found.error.max(independent), freedom: found.freedom })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::gate::simulated::Draw;
+
+    /// Errors of each second of an arm of 120 requests per second that stands still for some
+    /// seconds now and then, and fails some of its requests otherwise.
+    fn errors(draw: &mut Draw, seconds: usize, stops: (f64, f64), share: f64) -> Vec<i64> {
+        let (per_second, length) = stops;
+        let mut all: Vec<i64> = (0..seconds)
+            .map(|_| (share * 120.0 + draw.normal(1.0) * (share * 120.0).sqrt()).max(0.0) as i64)
+            .collect();
+        for start in draw.moments(per_second, seconds as f64) {
+            let end = (start + length).min(seconds as f64);
+            all[start as usize..end as usize].iter_mut().for_each(|errors| *errors = 60);
+        }
+        all
+    }
+
+    fn differences(draw: &mut Draw, seconds: usize, stops: (f64, f64), more: f64) -> Vec<i64> {
+        let baseline = errors(draw, seconds, stops, 0.002);
+        let candidate = errors(draw, seconds, stops, 0.002 + more);
+        baseline.into_iter().zip(candidate).map(|(before, after)| after - before).collect()
+    }
+
+    /// How many of 300 are called at a level of 1 %.
+    fn called(seconds: usize, stops: (f64, f64), more: f64) -> usize {
+        let mut draw = Draw::new(7);
+        (0..300)
+            .filter(|seed| p_of(&differences(&mut draw, seconds, stops, more), *seed) < 0.01)
+            .count()
+    }
+
+    #[test]
+    fn arms_that_fail_in_long_bursts_are_not_called_worse_by_chance() {
+        let found = called(60, (1.0 / 20.0, 10.0), 0.0);
+        assert!(found <= 9, "{found} of 300 at a level of 1 %");
+    }
+
+    #[test]
+    fn steady_errors_are_still_seen() {
+        assert!(called(60, (0.0, 0.0), 0.01) >= 295);
+    }
 }
