@@ -39,6 +39,12 @@ pub struct Plan {
 pub enum Purpose {
     /// To be measured, for as long as the schedule says.
     Load,
+    /// The same after other loads of the same target: the users come again, iterations have the
+    /// numbers behind this one, as if it were one long load.
+    Again {
+        /// How many iterations were before.
+        iterations: u64,
+    },
     /// To see whether it works at all, with users and iterations numbered behind this one.
     Try {
         /// More than any load has.
@@ -58,10 +64,18 @@ impl Purpose {
         matches!(self, Purpose::Walk { .. })
     }
 
-    /// The number behind which those of users and iterations begin.
-    pub fn numbered_from(self) -> u64 {
+    /// The number behind which those of iterations begin.
+    pub fn iterations_from(self) -> u64 {
         match self {
-            Purpose::Load => 0,
+            Purpose::Again { iterations } => iterations,
+            Purpose::Load | Purpose::Try { .. } | Purpose::Walk { .. } => self.users_from(),
+        }
+    }
+
+    /// The number behind which those of users begin.
+    pub fn users_from(self) -> u64 {
+        match self {
+            Purpose::Load | Purpose::Again { .. } => 0,
             Purpose::Try { numbered_from } | Purpose::Walk { numbered_from } => numbered_from,
         }
     }

@@ -1,7 +1,7 @@
 //! Ends a trial early, from another thread.
 
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -17,6 +17,8 @@ pub struct Control {
     stop: watch::Sender<Stop>,
     signal: Arc<AtomicI32>,
     ended: Arc<OnceLock<Instant>>,
+    /// The part that is under way, if there is one.
+    part: Arc<Mutex<Option<Control>>>,
 }
 
 impl Default for Control {
@@ -25,6 +27,7 @@ impl Default for Control {
             stop: watch::Sender::new(Stop::Running),
             signal: Arc::default(),
             ended: Arc::default(),
+            part: Arc::default(),
         }
     }
 }
@@ -50,6 +53,25 @@ impl Control {
             }
             Stop::Drain(_) => false,
         });
+        if let Some(part) = &*self.part() {
+            part.drain(within);
+        }
+    }
+
+    /// The control of a measurement that is one of several: it ends when this one does, and this
+    /// one goes on when it ends by itself. One part is under way at a time.
+    pub fn next_part(&self) -> Control {
+        let part = Control { signal: Arc::clone(&self.signal), ..Control::default() };
+        *self.part() = Some(part.clone());
+        if self.ended().is_some() {
+            part.drain(DRAIN);
+        }
+        part
+    }
+
+    fn part(&self) -> MutexGuard<'_, Option<Control>> {
+        // Nothing that holds it can fail half way.
+        self.part.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When it was ended early, if it was.
@@ -75,5 +97,24 @@ impl Control {
     /// For whoever must end with it.
     pub fn subscribe(&self) -> watch::Receiver<Stop> {
         self.stop.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_ends_leaves_the_whole_going_and_ends_with_it() {
+        let whole = Control::default();
+        let first = whole.next_part();
+        first.drain(DRAIN);
+        assert!(first.ended().is_some() && whole.ended().is_none());
+        let second = whole.next_part();
+        assert_eq!(second.ended(), None);
+        whole.interrupt(15);
+        assert!(second.ended().is_some());
+        assert_eq!((second.signal(), whole.signal()), (Some(15), Some(15)));
+        assert!(whole.next_part().ended().is_some(), "one that begins too late");
     }
 }

@@ -11,7 +11,7 @@ use crate::experiment::arm::PreparedArm;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::idle;
-use crate::experiment::session::{Failure, Measured, Session, Side};
+use crate::experiment::session::{Failure, Measured, Session, Side, StillUp};
 use crate::experiment::trial_error::TrialError;
 use crate::record::duet::{Idle, Segment};
 use crate::scenario::load::Load;
@@ -139,6 +139,7 @@ impl Stage<'_> {
                 Failure::Side(place, error) => Failed::Arm(ARMS[place], error),
                 Failure::Own(error) => Failed::Own(error),
             })?;
+        let measured = measured.into_iter().map(StillUp::stop).collect::<Vec<_>>();
         let measured = <[Measured; 2]>::try_from(measured).ok().expect("two sides were measured");
         segment(measured, play.place.first)
     }

@@ -1,5 +1,5 @@
-//! One measurement: targets up, loaded for a while by one generator, down. What was measured of
-//! each is a record, whatever becomes of the others.
+//! One measurement: targets up, loaded for a while by one generator, and down or kept for the
+//! next. What was measured of each is a record, whatever becomes of the others.
 //!
 //! A trial has one side, a duet's segment has two that share a thread of the generator.
 
@@ -61,6 +61,14 @@ pub(super) struct Side {
     /// What its folder had checked out when it was started.
     pub(super) revision: Option<Revision>,
     pub(super) folder: PathBuf,
+    /// What the load is to be.
+    pub(super) purpose: Purpose,
+}
+
+/// What became of a side that was loaded; its target is still up.
+pub(super) struct StillUp {
+    side: Side,
+    measured: Measured,
 }
 
 /// What became of a side.
@@ -135,7 +143,8 @@ impl Session<'_> {
         let revision = start.and_then(|start| git::revision(&start.folder));
         let log = folder.join(TARGET_LOG);
         let target = Started::start(&scenario, self.supervisor, &log, watch)?;
-        Ok(Side { scenario, target, revision, folder: folder.to_owned() })
+        let (folder, purpose) = (folder.to_owned(), Purpose::Load);
+        Ok(Side { scenario, target, revision, folder, purpose })
     }
 
     /// Waits until a target is ready.
@@ -147,12 +156,13 @@ impl Session<'_> {
         side.target.wait_until_ready(&side.scenario, self.control, watch)
     }
 
-    /// Loads one side, or two on one thread, each by its scenario and in its time; stops them.
+    /// Loads one side, or two on one thread, each by its scenario and in its time. Their targets
+    /// stay up until they are stopped or dropped.
     pub(super) fn measure(
         &self,
         sides: Vec<(Side, Timing)>,
         watch: Watch<'_>,
-    ) -> Result<Vec<Measured>, Failure> {
+    ) -> Result<Vec<StillUp>, Failure> {
         let own = |error| Failure::Own(TrialError::Engine(error));
         let start = Instant::now() + LEAD;
         let ready = sides.into_iter().enumerate().map(|(place, (side, timing))| {
@@ -195,9 +205,8 @@ impl Session<'_> {
         let totals = collector.finish(&ready.inbox);
         let (ended, cut) = (heard.ended, Some(heard.ended));
         watch(Event::Stopping);
-        ready
-            .finish(Loaded { totals, died: None, ended, cut }, self.control)
-            .map_err(TrialError::Store)
+        let measured = ready.finish(Loaded { totals, died: None, ended, cut }, self.control);
+        measured.map(StillUp::stop).map_err(TrialError::Store)
     }
 
     /// What is known of a run that starts at a moment.
@@ -233,7 +242,7 @@ impl Session<'_> {
             authority: address.authority(),
             workers: self.workers,
             receive_clock: self.receive_clock,
-            purpose: Purpose::Load,
+            purpose: side.purpose,
             timing,
             start,
             stop: self.control.subscribe(),
@@ -317,8 +326,8 @@ impl Ready {
         Ok(Loaded { totals: collector.finish(inbox), died, ended, cut: None })
     }
 
-    /// Stops the target and closes the record.
-    fn finish(self, loaded: Loaded, control: &Control) -> Result<Measured, StoreError> {
+    /// Closes the record.
+    fn finish(self, loaded: Loaded, control: &Control) -> Result<StillUp, StoreError> {
         let Loaded { totals, died, ended, cut } = loaded;
         let reason = match (&died, control.signal(), self.hopes.lost()) {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
@@ -338,12 +347,21 @@ impl Ready {
             iterations_completed: totals.completed,
             faults: Vec::new(),
         };
-        let record = self.writer.finish(end);
-        self.side.target.stop();
-        let mut record = record?;
+        let record = self.writer.finish(end)?;
+        let hopeless = self.hopes.lost().map(str::to_owned);
+        Ok(StillUp { side: self.side, measured: Measured { record, died, hopeless } })
+    }
+}
+
+impl StillUp {
+    /// Stops the target.
+    pub(super) fn stop(self) -> Measured {
+        let StillUp { side, mut measured } = self;
+        side.target.stop();
         // It may have said more until now.
-        record.failures.read_log(&self.side.folder, record.head.started_unix_ms);
-        Ok(Measured { record, died, hopeless: self.hopes.lost().map(str::to_owned) })
+        let record = &mut measured.record;
+        record.failures.read_log(&side.folder, record.head.started_unix_ms);
+        measured
     }
 }
 

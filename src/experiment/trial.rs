@@ -74,6 +74,6 @@ impl Trial<'_> {
             .map_err(|failure| match failure {
                 Failure::Side(_, error) | Failure::Own(error) => error,
             })?;
-        Ok(measured.into_iter().next().expect("one side was measured").record)
+        Ok(measured.into_iter().next().expect("one side was measured").stop().record)
     }
 }

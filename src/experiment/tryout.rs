@@ -141,7 +141,7 @@ impl Session<'_> {
         let broken = |flow: &&Flow| walk.flows.iter().any(|it| it.name == flow.name && it.failed());
         let flows: Vec<Flow> = side.scenario.flows.iter().filter(broken).cloned().collect();
         let seed = match purpose {
-            Purpose::Load => side.scenario.load.seed,
+            Purpose::Load | Purpose::Again { .. } => side.scenario.load.seed,
             Purpose::Try { .. } | Purpose::Walk { .. } => now().as_nanos() as u64,
         };
         let scenario = Arc::new(again(&side.scenario, flows, seed));

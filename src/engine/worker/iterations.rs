@@ -30,7 +30,7 @@ impl Worker {
             user,
             flow,
             next: 0,
-            number: self.plan.purpose.numbered_from() + arrival.index + 1,
+            number: self.plan.purpose.iterations_from() + arrival.index + 1,
             drawn_from: choices.clone(),
             choices,
             due: arrival.at,

@@ -143,7 +143,7 @@ impl Worker {
             doubtful: Vec::new(),
             iterations: Slab::new(),
             queue: std::collections::VecDeque::new(),
-            users: Users::new(&scenario, (index, plan.workers), most, plan.purpose.numbered_from()),
+            users: Users::new(&scenario, (index, plan.workers), most, plan.purpose.users_from()),
             ledger: Ledger::default(),
             timers: Timers::default(),
             limits: Limits::new(scenario.steps.len()),
