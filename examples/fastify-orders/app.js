@@ -22,7 +22,8 @@ export function buildApp({ db, config, faults }) {
   });
   app.register(fastifyJwt, { secret: config.jwtSecret });
   app.addHook('onResponse', async (request, reply) => {
-    metrics.countRequest(request.method, request.routeOptions.url ?? 'unmatched', reply.statusCode);
+    const route = request.routeOptions.url ?? 'unmatched';
+    metrics.countRequest(request.method, route, reply.statusCode, reply.elapsedTime);
   });
   app.addHook('onClose', () => db.close());
   addHealth(app, readiness, faults);

@@ -7,23 +7,30 @@
 //   stats()              -> { inUse, waiting, size } of the connection pool
 //   close()
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 
 /**
  * Opens PostgreSQL when `databaseUrl` is given, else a PGlite in memory. Neither
  * is waited for: the first statement waits, or fails if there is no database.
+ * With `queryMs` each query outside of a transaction keeps its connection for so
+ * much longer, as a slow statement would.
  */
-export function openDatabase({ databaseUrl = null, poolMax = 10, onError = () => {} } = {}) {
-  return databaseUrl ? openPostgres(databaseUrl, poolMax, onError) : openPglite();
+export function openDatabase({ databaseUrl = null, poolMax = 10, queryMs = 0, onError = () => {} } = {}) {
+  return databaseUrl ? openPostgres({ databaseUrl, poolMax, queryMs, onError }) : openPglite(queryMs);
 }
 
-function openPglite() {
+function openPglite(queryMs) {
   const lite = new PGlite();
   const queue = countedQueue();
+  const held = async (sql, params) => {
+    if (queryMs > 0) await sleep(queryMs);
+    return (await lite.query(sql, params)).rows;
+  };
   return {
     kind: 'pglite',
-    query: (sql, params) => queue.run(async () => (await lite.query(sql, params)).rows),
+    query: (sql, params) => queue.run(() => held(sql, params)),
     transaction: (work) =>
       queue.run(() => lite.transaction((tx) => work(async (sql, params) => (await tx.query(sql, params)).rows))),
     stats: queue.stats,
@@ -50,17 +57,31 @@ function countedQueue() {
   };
 }
 
-function openPostgres(connectionString, poolMax, onError) {
-  const pool = new pg.Pool({ connectionString, max: poolMax, connectionTimeoutMillis: 5000 });
+function openPostgres({ databaseUrl, poolMax, queryMs, onError }) {
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: poolMax, connectionTimeoutMillis: 5000 });
   // Without a listener the loss of an idle connection would end the process.
   pool.on('error', onError);
   return {
     kind: 'postgresql',
-    query: async (sql, params) => (await pool.query(sql, params)).rows,
+    query: async (sql, params) => {
+      if (queryMs > 0) return heldQuery(pool, queryMs, sql, params);
+      return (await pool.query(sql, params)).rows;
+    },
     transaction: (work) => postgresTransaction(pool, work),
     stats: () => ({ inUse: pool.totalCount - pool.idleCount, waiting: pool.waitingCount, size: poolMax }),
     close: () => pool.end(),
   };
+}
+
+/** A query whose connection is busy for longer than the query needs. */
+async function heldQuery(pool, queryMs, sql, params) {
+  const client = await pool.connect();
+  try {
+    await client.query('SELECT pg_sleep($1)', [queryMs / 1000]);
+    return (await client.query(sql, params)).rows;
+  } finally {
+    client.release();
+  }
 }
 
 async function postgresTransaction(pool, work) {

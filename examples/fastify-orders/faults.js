@@ -27,6 +27,7 @@ export function faultsFrom(env) {
     freezeEveryS: numberFrom(env, 'FAULT_FREEZE_EVERY_S', { max: MAX_SECONDS }),
     freezeLog: env.FAULT_FREEZE_LOG || null,
     failShare: numberFrom(env, 'FAULT_FAIL_SHARE', { max: 1 }),
+    queryMs: numberFrom(env, 'FAULT_QUERY_MS', { max: 60_000 }),
     leakKb: numberFrom(env, 'FAULT_LEAK_KB', { max: 1_000_000 }),
     dieAfterS: numberFrom(env, 'FAULT_DIE_AFTER_S', { max: MAX_SECONDS }),
     neverReady: flagFrom(env, 'FAULT_NEVER_READY'),

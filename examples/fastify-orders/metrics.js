@@ -1,8 +1,10 @@
-// Owns what /metrics shows: Node's default metrics, the delay of the event loop
-// since the last scrape, the state of the database pool, and a request counter.
+// Owns what /metrics shows: Node's default metrics, the delay and the utilisation
+// of the event loop since the last scrape, the most that the heap may have, the
+// state of the database pool, a request counter and how long requests took.
 
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const LOOP_SAMPLE_MS = 2;
 
@@ -11,6 +13,8 @@ export function createMetrics(poolStats) {
   const register = new Registry();
   collectDefaultMetrics({ register });
   const loopDelay = loopDelayGauges(register);
+  const sampleUtilisation = utilisationGauge(register);
+  heapLimitGauge(register);
   const samplePool = poolGauges(register, poolStats);
   const requests = new Counter({
     name: 'http_requests_total',
@@ -18,14 +22,24 @@ export function createMetrics(poolStats) {
     labelNames: ['method', 'route', 'status'],
     registers: [register],
   });
+  const took = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'How long requests took inside the service.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [register],
+  });
   return {
     contentType: register.contentType,
-    countRequest: (method, route, status) => requests.inc({ method, route, status }),
+    countRequest(method, route, status, milliseconds) {
+      requests.inc({ method, route, status });
+      took.observe(milliseconds / 1000);
+    },
     // The start of an embedded database blocks the loop for seconds, which must
     // not look like a delay that requests suffered.
     forgetStart: loopDelay.reset,
     render() {
       loopDelay.sample();
+      sampleUtilisation();
       samplePool();
       return register.metrics();
     },
@@ -61,6 +75,30 @@ function loopDelayGauges(register) {
 
 function delaySeconds(intervalNanoseconds) {
   return Math.max(0, intervalNanoseconds / 1e9 - LOOP_SAMPLE_MS / 1e3);
+}
+
+/** The share of the time since the last scrape in which the event loop was at work. */
+function utilisationGauge(register) {
+  const gauge = new Gauge({
+    name: 'nodejs_eventloop_utilization',
+    help: 'Share of the time since the last scrape in which the event loop was at work.',
+    registers: [register],
+  });
+  let before = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    gauge.set(performance.eventLoopUtilization(now, before).utilization);
+    before = now;
+  };
+}
+
+function heapLimitGauge(register) {
+  const gauge = new Gauge({
+    name: 'nodejs_heap_size_limit_bytes',
+    help: 'The most that the heap may have.',
+    registers: [register],
+  });
+  gauge.set(getHeapStatistics().heap_size_limit);
 }
 
 function poolGauges(register, poolStats) {

@@ -14,7 +14,7 @@ let closing = false;
 async function start() {
   const config = serviceConfig(process.env);
   const faults = faultsFrom(process.env);
-  const db = openDatabase({ ...config, onError: (error) => app.log.error(error, 'database connection lost') });
+  const db = openDatabase({ ...config, queryMs: faults.queryMs, onError: (error) => app.log.error(error, 'database connection lost') });
   const app = buildApp({ db, config, faults });
   closeOnSignals(app);
   await listen(app, config);

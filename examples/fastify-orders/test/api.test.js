@@ -177,6 +177,9 @@ test('/metrics shows the process, the event loop, the pool and the requests', as
     /^nodejs_eventloop_delay_p50_seconds [\d.e-]+$/m,
     /^nodejs_eventloop_delay_p99_seconds [\d.e-]+$/m,
     /^nodejs_eventloop_delay_max_seconds [\d.e-]+$/m,
+    /^nodejs_eventloop_utilization [\d.e-]+$/m,
+    /^nodejs_heap_size_limit_bytes \d+$/m,
+    /^http_request_duration_seconds_bucket\{le="\+Inf"\} \d+$/m,
     /^db_pool_in_use 0$/m,
     /^db_pool_waiting 0$/m,
     /^db_pool_size \d+$/m,
@@ -250,6 +253,15 @@ test('FAULT_CPU_MS keeps the processor busy', async () => {
     assert.ok((await timed(faulty, '/ping')).ms >= 40.5);
     assert.ok(performance.eventLoopUtilization(before).active >= 40);
   });
+});
+
+test('FAULT_QUERY_MS keeps the connection of a query, and of no transaction', async () => {
+  const slow = openDatabase({ databaseUrl: process.env.TEST_DATABASE_URL, poolMax: 1, queryMs: 60 });
+  await slow.transaction((query) => query('SELECT 1'));
+  const start = performance.now();
+  await Promise.all([slow.query('SELECT 1'), slow.query('SELECT 1')]);
+  assert.ok(performance.now() - start >= 119);
+  await slow.close();
 });
 
 test('FAULT_FAIL_SHARE fails that share of the requests, the same ones each time', async () => {
