@@ -182,6 +182,7 @@ fn end() -> End {
         iterations,
         iterations_completed: iterations,
         faults: Vec::new(),
+        statements: Vec::new(),
     }
 }
 

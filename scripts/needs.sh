@@ -37,11 +37,18 @@ node_is_new() {
   has node && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
 }
 
+has_postgres() { # the servers of Debian and Ubuntu are not in PATH
+  has postgres && has initdb && has psql && return
+  local found=(/usr/lib/postgresql/*/bin/postgres)
+  [ -x "${found[0]}" ]
+}
+
 missing_packages() {
   local command package how
   while IFS='|' read -r command package how; do
     has "$command" || echo "$package"
   done < <(needs)
+  has_postgres || echo postgresql
   browser >/dev/null || echo chromium
 }
 
@@ -83,6 +90,7 @@ has cargo || lacks cargo "install Rust 1.89 or newer: https://rustup.rs"
 while IFS='|' read -r command package how; do
   has "$command" || lacks "$command" "apt-get install $package ($how)"
 done < <(needs)
+has_postgres || lacks postgresql "apt-get install postgresql (14 or newer), or put initdb, postgres and psql into PATH"
 ! has node || node_is_new || lacks "node 20.19" "this is $(node --version): https://nodejs.org"
 CHROME_BIN=$(browser) || lacks chromium "apt-get install chromium, or set CHROME_BIN to a Chromium that starts"
 export CHROME_BIN

@@ -8,7 +8,9 @@ use crate::analysis::finding::finding;
 use crate::analysis::findings;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
-use crate::analysis::{failures, saturation, sentences, series, slo, summary, verdict};
+use crate::analysis::{
+    failures, filled, moved, saturation, sentences, series, slo, summary, verdict,
+};
 use crate::record::run::{MetricHead, RunRecord};
 
 /// Assesses one run. Pure: the same record always has the same assessment.
@@ -20,6 +22,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
     findings.extend(settling.finding(&facts));
     findings.extend(drift_finding(steady));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let timeline = series::timeline(record);
     Assessment {
         verdict: verdict::decide(verdict::of_run(&facts, &slos, &findings)),
         reasons: verdict::reasons(&facts, &slos, &findings),
@@ -32,9 +35,11 @@ pub fn assess(record: &RunRecord) -> Assessment {
         failures: failures::seen(record, &facts.whole),
         saturation: Saturation {
             per_request: saturation::per_request(&facts),
+            filled: filled::filled(&facts),
+            moved: moved::with_response_time(&timeline, &judged),
             ..saturation::saturation(&facts)
         },
-        timeline: series::timeline(record),
+        timeline,
         curves: series::curves(&facts.total),
         slos,
     }
@@ -96,7 +101,7 @@ fn hides_failure(record: &RunRecord, whole: &Judged, later: &Judged) -> bool {
 fn gated_quantile(record: &RunRecord) -> f64 {
     let quantiles = record.head.slos.iter().filter_map(|slo| match slo.metric {
         MetricHead::ResponseTime { quantile, .. } if quantile < 1.0 => Some(quantile),
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => None,
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Gauge(_) => None,
     });
     quantiles.reduce(f64::max).unwrap_or(0.99)
 }

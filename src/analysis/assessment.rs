@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::analysis::failures::FailuresSeen;
-use crate::analysis::gauges::{LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen};
+use crate::analysis::fullness::{Filled, Moved};
+use crate::analysis::gauges::{
+    GaugeValue, LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen,
+};
 use crate::record::outcome::Outcome;
 use crate::record::phase::ByPhase;
 
@@ -139,9 +142,9 @@ pub struct SloResult {
     pub interval: Option<(f64, f64)>,
     /// The limit, in the same unit.
     pub limit: f64,
-    /// Bad requests and all requests that the objective speaks of.
+    /// Bad requests and all requests that the objective speaks of; 0 where it is about a gauge.
     pub bad: u64,
-    /// All requests that the objective speaks of.
+    /// All requests that the objective speaks of; 0 where it is about a gauge.
     pub requests: u64,
     /// How many times less the evidence weighs than independent requests would.
     pub design_effect: f64,
@@ -163,6 +166,8 @@ pub enum Measured {
     GoodShare(f64),
     /// A share in [0, 1] of windows in which the objective held.
     GoodWindows(f64),
+    /// A gauge of the target.
+    Gauge(GaugeValue),
 }
 
 /// How an objective came out.
@@ -318,6 +323,15 @@ pub struct Saturation {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub per_request: Vec<PerRequest>,
+    /// What of the target filled up, the first one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub filled: Vec<Filled>,
+    /// Which gauges moved with the response time, the closest one first: a correlation, not a
+    /// cause.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub moved: Vec<Moved>,
 }
 
 /// Series over time, one point per bin. All vectors are as long as `starts`; `None` is a

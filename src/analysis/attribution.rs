@@ -42,7 +42,8 @@ enum What {
 }
 
 impl<'a> Attribution<'a> {
-    /// Looks at one objective; `None` if its limit is not in the record.
+    /// Looks at one objective; `None` if its limit is not in the record, or it is about no
+    /// requests.
     pub fn of(facts: &'a Facts<'a>, slo: &'a SloHead) -> Option<Attribution<'a>> {
         let (what, failures, shadow) = match slo.metric {
             MetricHead::ResponseTime { threshold, .. } => {
@@ -56,6 +57,7 @@ impl<'a> Attribution<'a> {
                     Outcome::ALL.into_iter().filter(|outcome| is_excusable(*outcome, share));
                 (What::Failed(share), failed.collect(), BTreeMap::new())
             }
+            MetricHead::Gauge(_) => return None,
         };
         let exposed = Exposed::of(facts, slo.step, failures);
         Some(Attribution { facts, slo, what, shadow, exposed })

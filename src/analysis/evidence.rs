@@ -93,6 +93,7 @@ fn ended_tally(record: &RunRecord, counts: &StepCounts, slo: &SloHead) -> Tally 
             let bad = bad.map(|outcome| counts.outcome(outcome)).sum();
             Tally { all: due.max(counts.ended()), bad }
         }
+        MetricHead::Gauge(_) => Tally::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::record::gauge;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
 use crate::record::phase::Phase;
-use crate::record::telemetry::GeneratorSecond;
+use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 
 /// Unsent requests of the whole run for which the generator may be to blame.
 const MOST_UNSENT: f64 = 0.001;
@@ -50,6 +50,8 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
         generator_health::receive_lag(facts),
         generator_health::preparations(facts),
         metrics_unread(facts),
+        watched_unread(facts),
+        database_unread(facts),
         still::stood_still(facts),
         memory::grows(facts),
     ];
@@ -262,13 +264,34 @@ fn send_lag(facts: &Facts) -> Option<Finding> {
 
 /// Seconds in which the target's own metrics could not be read.
 fn metrics_unread(facts: &Facts) -> Option<Finding> {
-    let judged = facts.record.target.iter().filter(|s| facts.judged.contains(s.second));
-    let errors: Vec<&str> = judged.filter_map(|second| second.scrape_error.as_deref()).collect();
-    let first = errors.first()?;
-    let evidence = format!(
-        "the target's metrics could not be read in {}: {first}",
-        counted(errors.len() as u64, "second")
-    );
+    let (seconds, first) = errors(facts, |second| second.scrape_error.as_deref())?;
+    let evidence = format!("the target's metrics could not be read in {seconds}: {first}");
     let advice = "look at the target's metrics path; saturation is known without them only in part";
     Some(finding("metrics_unread", Severity::Note, evidence, advice))
+}
+
+/// The same of metrics that the scenario names.
+fn watched_unread(facts: &Facts) -> Option<Finding> {
+    let (seconds, first) = errors(facts, |second| second.watch_error.as_deref())?;
+    let evidence = format!("watched metrics could not be read in {seconds}: {first}");
+    let advice = "correct \"watch\" of \"metrics\", or look at the target's page of metrics";
+    Some(finding("watched_unread", Severity::Warning, evidence, advice))
+}
+
+/// The same of the statistics of its database.
+fn database_unread(facts: &Facts) -> Option<Finding> {
+    let (seconds, first) = errors(facts, |second| second.database_error.as_deref())?;
+    let evidence = format!("the database's statistics could not be read in {seconds}: {first}");
+    let advice = "look at \"postgres\" of \"target\"; the run is as valid without them";
+    Some(finding("database_unread", Severity::Warning, evidence, advice))
+}
+
+/// In how many judged seconds something could not be read, and why at first.
+fn errors<'f>(
+    facts: &Facts<'f>,
+    of: impl Fn(&'f TargetSecond) -> Option<&'f str>,
+) -> Option<(String, &'f str)> {
+    let judged = facts.record.target.iter().filter(|s| facts.judged.contains(s.second));
+    let errors: Vec<&str> = judged.filter_map(of).collect();
+    Some((counted(errors.len() as u64, "second"), *errors.first()?))
 }

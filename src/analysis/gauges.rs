@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::record::gauge::{self, Gauge, GaugeId, Kind, Unit};
+use crate::record::gauge::{self, Gauge, GaugeId, Kind, Source, Unit};
 use crate::record::interval::StepCounts;
 use crate::record::run::RunRecord;
 use crate::record::seconds::PackedSecond;
@@ -58,6 +58,66 @@ pub(super) enum SeenEntry<'a> {
 pub(super) type SeenJson = BTreeMap<String, SeenEntry<'static>>;
 /// And their lines.
 pub(super) type LinesJson = BTreeMap<String, Vec<Option<f64>>>;
+
+/// What the value of a gauge is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueUnit {
+    /// Milliseconds.
+    Milliseconds,
+    /// Bytes.
+    Bytes,
+    /// Bytes per second.
+    BytesPerSecond,
+    /// A share in [0, 1].
+    Share,
+    /// Cores of a CPU.
+    Cores,
+    /// Per second.
+    PerSecond,
+    /// Without unit.
+    Number,
+}
+
+/// A value of a gauge with its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct GaugeValue {
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: ValueUnit,
+}
+
+impl GaugeValue {
+    /// A value as the record has it.
+    pub fn of(gauge: &Gauge, value: f64) -> GaugeValue {
+        GaugeValue { value: told(gauge, value), unit: unit_of(gauge) }
+    }
+
+    /// What a request has of it, as the record counts.
+    pub fn per_request(gauge: &Gauge, value: f64) -> GaugeValue {
+        let cost = PerRequest::of(gauge, value);
+        let unit = match cost.unit {
+            CostUnit::Milliseconds => ValueUnit::Milliseconds,
+            CostUnit::Bytes => ValueUnit::Bytes,
+            CostUnit::Number => ValueUnit::Number,
+        };
+        GaugeValue { value: cost.value, unit }
+    }
+}
+
+/// What the values of a gauge are in, as they are told.
+pub fn unit_of(gauge: &Gauge) -> ValueUnit {
+    match (gauge.kind, gauge.unit) {
+        (Kind::Gauge | Kind::Quantile, Unit::CpuSeconds | Unit::Seconds) => ValueUnit::Milliseconds,
+        (Kind::Gauge | Kind::Quantile, Unit::Bytes) => ValueUnit::Bytes,
+        (Kind::Gauge | Kind::Quantile, Unit::Number) => ValueUnit::Number,
+        (_, Unit::Share) | (Kind::Counter, Unit::Seconds) => ValueUnit::Share,
+        (_, Unit::Cores) | (Kind::Counter, Unit::CpuSeconds) => ValueUnit::Cores,
+        (Kind::Counter, Unit::Bytes) => ValueUnit::BytesPerSecond,
+        (Kind::Counter, Unit::Number) => ValueUnit::PerSecond,
+    }
+}
 
 /// What one request can have of something that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -136,7 +196,7 @@ impl TargetLines {
             let values = seconds.iter().filter_map(|second| second.value(id));
             let point = match gauge.kind {
                 Kind::Counter => mean_max(values).map(|found| found.mean),
-                Kind::Gauge => values.reduce(f64::max),
+                Kind::Gauge | Kind::Quantile => values.reduce(f64::max),
             };
             line.push(point.map(|value| drawn(gauge, value)));
         }
@@ -160,11 +220,12 @@ pub fn seen(record: &RunRecord, is_meant: impl Fn(u32) -> bool) -> TargetSeen {
     TargetSeen((0..).map(GaugeId).zip(&record.head.gauges).map(of).collect())
 }
 
-/// What a request cost of everything that is counted, over the seconds that are meant in which
-/// it is known. CPU time is a metric of its own.
+/// What a request cost of everything that the target counts, over the seconds that are meant in
+/// which it is known. CPU time is a metric of its own.
 pub fn per_request(record: &RunRecord, is_meant: impl Fn(u32) -> bool) -> Vec<PerRequest> {
     let counters = record.head.gauges.iter();
-    let counters = counters.filter(|it| it.kind == Kind::Counter && it.unit != Unit::CpuSeconds);
+    let is_its_own = |it: &&Gauge| matches!(it.source, Source::Metrics | Source::Watched);
+    let counters = counters.filter(|it| it.kind == Kind::Counter).filter(is_its_own);
     let known = |gauge: &Gauge| -> Vec<(u32, f64)> {
         let values = record.gauge(gauge).map(|(second, value)| (second.second, value));
         values.filter(|(second, _)| is_meant(*second)).collect()
@@ -184,7 +245,7 @@ pub fn per_request(record: &RunRecord, is_meant: impl Fn(u32) -> bool) -> Vec<Pe
 }
 
 /// Requests with an outcome, by the second in which they were due.
-fn requests(record: &RunRecord) -> BTreeMap<u32, u64> {
+pub(super) fn requests(record: &RunRecord) -> BTreeMap<u32, u64> {
     let ended = |second: PackedSecond<'_>| {
         let counts = second.counts();
         (second.second(), counts.iter().map(StepCounts::ended).sum())
@@ -198,7 +259,7 @@ impl PerRequest {
         let (unit, value) = match gauge.unit {
             Unit::CpuSeconds | Unit::Seconds => (CostUnit::Milliseconds, value * 1e3),
             Unit::Bytes => (CostUnit::Bytes, value),
-            Unit::Number => (CostUnit::Number, value),
+            Unit::Number | Unit::Share | Unit::Cores => (CostUnit::Number, value),
         };
         PerRequest { name: gauge.name.to_string(), label: gauge.label.to_string(), unit, value }
     }
@@ -219,8 +280,9 @@ pub fn changes(baseline: &[PerRequest], candidate: &[PerRequest]) -> Vec<PerRequ
 /// In milliseconds, if it is a time.
 fn told(gauge: &Gauge, value: f64) -> f64 {
     match (gauge.kind, gauge.unit) {
-        (Kind::Gauge, Unit::CpuSeconds | Unit::Seconds) => value * 1e3,
-        (Kind::Gauge, Unit::Bytes | Unit::Number) | (Kind::Counter, _) => value,
+        (Kind::Gauge | Kind::Quantile, Unit::CpuSeconds | Unit::Seconds) => value * 1e3,
+        (Kind::Gauge | Kind::Quantile, Unit::Bytes | Unit::Share | Unit::Cores | Unit::Number)
+        | (Kind::Counter, _) => value,
     }
 }
 
@@ -228,7 +290,9 @@ fn told(gauge: &Gauge, value: f64) -> f64 {
 fn drawn(gauge: &Gauge, value: f64) -> f64 {
     match gauge.unit {
         Unit::Bytes => value / 1e6,
-        Unit::CpuSeconds | Unit::Seconds | Unit::Number => told(gauge, value),
+        Unit::CpuSeconds | Unit::Seconds | Unit::Share | Unit::Cores | Unit::Number => {
+            told(gauge, value)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Pure: no files, no clock, no threads, no randomness of its own. The answer for a
 //! record never changes. [`assess::assess`] is the way in: `window` and `settle` choose
 //! what is judged, `facts` puts it together, `slo` weighs the `evidence` for each
-//! objective with the doubts of `audit`, `worked` asks whether each step ever did,
+//! objective with the doubts of `audit`, or what `gauge_limit` saw of the target, `worked` asks whether each step ever did,
 //! `findings` and `hints` say what else was seen, and `verdict` decides. `plan` says before a run what it can show at best.
 
 pub mod accepted;
@@ -20,10 +20,13 @@ pub mod evidence;
 pub mod exposed;
 pub mod facts;
 pub mod failures;
+pub mod filled;
 pub mod finding;
 pub mod findings;
 pub mod forecast;
+pub mod fullness;
 pub mod gate;
+pub mod gauge_limit;
 pub mod gauges;
 pub mod generator_health;
 pub mod hints;
@@ -32,6 +35,7 @@ pub mod holm;
 pub mod lateness;
 pub mod memory;
 pub mod mend;
+pub mod moved;
 pub mod noise;
 pub mod open;
 pub mod overview;

@@ -52,6 +52,7 @@ pub fn of(
         }
         MetricHead::Failures(_) if is_over => Open::default(),
         MetricHead::Failures(_) => Open::unknown(number),
+        MetricHead::Gauge(_) => Open::default(),
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         iterations: 0,
         iterations_completed: 0,
         faults: Vec::new(),
+        statements: Vec::new(),
     };
     let generator = (0..seconds).map(calm).collect();
     let (target, failures) = (Vec::new(), Failures::default());

@@ -6,7 +6,7 @@ use crate::analysis::gauges::{self, MeanMax, PerRequest, mean_max};
 use crate::record::telemetry::GeneratorSecond;
 
 /// Means and maxima of what was seen of generator, machine and target; without what a request
-/// cost the target.
+/// cost the target, what filled up and what moved with the response time.
 pub fn saturation(facts: &Facts) -> Saturation {
     let generator: Vec<&GeneratorSecond> = facts.generator().collect();
     let is_judged = |second| facts.judged.contains(second);
@@ -20,6 +20,8 @@ pub fn saturation(facts: &Facts) -> Saturation {
         machine_busy: own(|s| s.machine_busy),
         in_flight: in_flight(&generator),
         per_request: Vec::new(),
+        filled: Vec::new(),
+        moved: Vec::new(),
     }
 }
 

@@ -3,8 +3,10 @@
 
 use crate::analysis::assessment::{Measured, SloResult, SloStatus, Steadiness};
 use crate::analysis::facts::Facts;
+use crate::analysis::gauges::{GaugeValue, ValueUnit};
 use crate::analysis::window;
 use crate::analysis::wording::{about, count, counted, millis, percent, seconds};
+use crate::units::{Bytes, trim_zeros};
 
 /// What is to be said of one objective.
 pub fn of(slo: &SloResult) -> String {
@@ -33,11 +35,32 @@ fn measured(slo: &SloResult) -> String {
         Measured::BadShare(value) | Measured::GoodShare(value) | Measured::GoodWindows(value) => {
             (value, percent)
         }
+        Measured::Gauge(found) => return gauge(found),
     };
     match slo.interval {
         Some((low, high)) => format!("{} ({} to {})", unit(value), unit(low), unit(high)),
         None => unit(value),
     }
+}
+
+/// A value of a gauge: `620 MB`, `1.4 cores`.
+fn gauge(found: GaugeValue) -> String {
+    let value = found.value;
+    match found.unit {
+        ValueUnit::Milliseconds => millis(value),
+        ValueUnit::Bytes => bytes(value),
+        ValueUnit::BytesPerSecond => format!("{}/s", bytes(value)),
+        ValueUnit::Share => percent(value),
+        ValueUnit::Cores => format!("{} cores", trim_zeros(value, 2)),
+        ValueUnit::PerSecond => format!("{}/s", trim_zeros(value, 2)),
+        ValueUnit::Number => trim_zeros(value, 2),
+    }
+}
+
+/// What shrank is below zero.
+fn bytes(value: f64) -> String {
+    let sign = if value < 0.0 { "-" } else { "" };
+    format!("{sign}{}", Bytes(value.abs().round() as u64))
 }
 
 /// What a miss is made of.
@@ -63,6 +86,7 @@ fn figures(slo: &SloResult) -> String {
         Some(Measured::GoodWindows(value)) => {
             format!("held in {} of the windows, {} required", percent(value), percent(slo.limit))
         }
+        Some(Measured::Gauge(found)) => gauge(found),
         None if slo.bad > 0 => {
             format!("{} of {requests} requests had no answer within it", count(slo.bad))
         }

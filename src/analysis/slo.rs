@@ -10,6 +10,7 @@ use crate::analysis::audit;
 use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::facts::Facts;
+use crate::analysis::gauge_limit::{self, GaugeJudged};
 use crate::analysis::lateness;
 use crate::analysis::open;
 use crate::analysis::stats::Tally;
@@ -27,6 +28,9 @@ const TOO_LONG: f64 = 86_400.0;
 
 /// How an objective comes out over some seconds, before any doubt.
 pub fn plain_status(record: &RunRecord, judged: &Judged, slo: &SloHead) -> SloStatus {
+    if let MetricHead::Gauge(limit) = slo.metric {
+        return gauge_limit::judge(record, judged, limit).status;
+    }
     match slo.windows {
         None => status_of(&evidence::weigh(record, &judged.seconds, slo), slo.allowed),
         Some(windows) => {
@@ -51,6 +55,9 @@ fn status_of(share: &Share, allowed: f64) -> SloStatus {
 
 /// Judges one objective.
 pub fn judge(facts: &Facts, slo: &SloHead) -> SloResult {
+    if let MetricHead::Gauge(limit) = slo.metric {
+        return of_gauge(slo, gauge_limit::judge(facts.record, facts.judged, limit));
+    }
     let share = evidence::weigh(facts.record, &facts.judged.seconds, slo);
     let mut result = blank(facts, slo, &share);
     if share.total.all == 0 {
@@ -62,6 +69,23 @@ pub fn judge(facts: &Facts, slo: &SloHead) -> SloResult {
         Some(windows) => judge_windows(facts, slo, windows, &mut result),
     }
     result
+}
+
+/// A gauge is of no requests, and what was seen of it is no sample of more.
+fn of_gauge(slo: &SloHead, found: GaugeJudged) -> SloResult {
+    SloResult {
+        text: slo.text.clone(),
+        step: None,
+        status: found.status,
+        measured: found.measured.map(Measured::Gauge),
+        interval: None,
+        limit: found.limit,
+        bad: 0,
+        requests: 0,
+        design_effect: 1.0,
+        generator_error: None,
+        note: found.note,
+    }
 }
 
 fn blank(facts: &Facts, slo: &SloHead, share: &Share) -> SloResult {
@@ -92,7 +116,7 @@ fn limit_of(record: &RunRecord, slo: &SloHead) -> f64 {
             threshold(record, slo).map_or(f64::NAN, |limit| limit.limit as f64 / 1e6)
         }
         (None, MetricHead::Failures(FailureShare::Unavailable)) => good_share(slo.allowed),
-        (None, MetricHead::Failures(_)) => slo.allowed,
+        (None, MetricHead::Failures(_) | MetricHead::Gauge(_)) => slo.allowed,
     }
 }
 
@@ -106,7 +130,7 @@ fn threshold(record: &RunRecord, slo: &SloHead) -> Option<Threshold> {
         MetricHead::ResponseTime { threshold, .. } => {
             record.head.thresholds.get(usize::from(threshold)).copied()
         }
-        MetricHead::Failures(_) => None,
+        MetricHead::Failures(_) | MetricHead::Gauge(_) => None,
     }
 }
 
@@ -154,6 +178,7 @@ fn measured(facts: &Facts, slo: &SloHead, share: &Share) -> (Option<Measured>, O
             (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
         }
         MetricHead::Failures(_) => (Some(Measured::BadShare(f)), Some((share.low, share.high))),
+        MetricHead::Gauge(_) => (None, None),
     }
 }
 

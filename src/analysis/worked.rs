@@ -282,7 +282,7 @@ fn advice(counts: &StepCounts) -> &'static str {
 pub fn unjudged(facts: &Facts) -> Option<Finding> {
     let judges = |slo: &SloHead| match slo.metric {
         MetricHead::Failures(_) => true,
-        MetricHead::ResponseTime { .. } => false,
+        MetricHead::ResponseTime { .. } | MetricHead::Gauge(_) => false,
     };
     let counts = &facts.total.counts;
     let (ended, ok) = (counts.ended(), counts.outcome(Outcome::Ok));

@@ -192,6 +192,9 @@ fn objectives(scenario: &Scenario) -> String {
 }
 
 fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
+    if let Metric::Gauge(_) = slo.metric {
+        return format!("speaks of this run only, by its values in {seconds:.0} seconds");
+    }
     if let Some(windows) = slo.windows {
         let count = (seconds / windows.length.as_secs_f64()).floor();
         return format!("judged window by window, in at most {count:.0} of them");
@@ -220,9 +223,9 @@ fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
 }
 
 fn bad_ones(slo: &Slo) -> &'static str {
-    match slo.metric {
-        Metric::ResponseTime { quantile, .. } if quantile > Quantile::P50 => "slower",
+    match &slo.metric {
+        Metric::ResponseTime { quantile, .. } if *quantile > Quantile::P50 => "slower",
         Metric::ResponseTime { .. } => "slow",
-        Metric::Failures(_) => "bad",
+        Metric::Failures(_) | Metric::Gauge(_) => "bad",
     }
 }

@@ -8,9 +8,10 @@ use crate::engine::priority;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::poller;
 use crate::record::fingerprint::Fingerprint;
+use crate::record::gauge::{self, Gauge};
 use crate::record::run::{
-    Environment, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead, VERSION,
-    WindowsHead,
+    Environment, GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead,
+    VERSION, WindowsHead,
 };
 use crate::scenario::load::Load;
 use crate::scenario::model::{Action, Scenario, StepId};
@@ -21,6 +22,7 @@ use crate::target::{gauges, host};
 pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTime) -> Head {
     let millis = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     let thresholds = scenario.thresholds();
+    let gauges = gauges::table_of(&scenario.target);
     Head {
         version: VERSION,
         scenario: scenario.name.clone(),
@@ -32,7 +34,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         started_unix_ms: millis as u64,
         steps: steps(scenario),
         load: load(&scenario.load),
-        slos: scenario.slos.iter().map(|objective| slo(objective, &thresholds)).collect(),
+        slos: scenario.slos.iter().map(|it| slo(it, &thresholds, &gauges)).collect(),
         thresholds,
         limits: LimitsHead {
             connections: scenario.limits.connections,
@@ -40,7 +42,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
             body_bytes: scenario.limits.body.0,
         },
         environment: environment(workers),
-        gauges: gauges::table(),
+        gauges,
     }
 }
 
@@ -130,13 +132,18 @@ fn unique_tag(name: &str, taken: &[String]) -> String {
         .expect("the numbers do not end")
 }
 
-fn slo(slo: &Slo, thresholds: &[Threshold]) -> SloHead {
-    let metric = match slo.metric {
+fn slo(slo: &Slo, thresholds: &[Threshold], gauges: &[Gauge]) -> SloHead {
+    let metric = match &slo.metric {
+        Metric::Gauge(limit) => MetricHead::Gauge(GaugeHead {
+            gauge: gauge::named(gauges, &limit.gauge).expect("objectives name what there is"),
+            statistic: limit.statistic,
+            bound: limit.bound,
+        }),
         Metric::ResponseTime { quantile, threshold } => MetricHead::ResponseTime {
             quantile: quantile.share(),
-            threshold: thresholds.binary_search(&threshold).expect("all are in it") as u16,
+            threshold: thresholds.binary_search(threshold).expect("all are in it") as u16,
         },
-        Metric::Failures(share) => MetricHead::Failures(share),
+        Metric::Failures(share) => MetricHead::Failures(*share),
     };
     SloHead {
         text: slo.text.clone(),

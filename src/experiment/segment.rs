@@ -61,7 +61,8 @@ pub(super) struct BothUp {
 impl BothUp {
     /// What they use while nothing is asked of them; `None` where nobody knows.
     pub(super) fn idle(&self, control: &Control) -> Option<Idle> {
-        let tree = |side: &Side| Some(side.target.monitor(&side.scenario).watch?.tree());
+        let tree =
+            |side: &Side| Some(side.target.monitor(&side.scenario, Timing::Alone).watch?.tree());
         let [baseline, candidate] = &self.sides;
         idle::measure([tree(baseline)?, tree(candidate)?], control)
     }

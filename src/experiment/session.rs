@@ -25,7 +25,7 @@ use crate::experiment::hopeless::Hopes;
 use crate::experiment::resources;
 use crate::experiment::start::Started;
 use crate::experiment::trial_error::TrialError;
-use crate::experiment::watcher::Watcher;
+use crate::experiment::watcher::{Watched, Watcher};
 use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, Head, Revision, RunRecord};
 use crate::record::store::{self, RunWriter, StoreError};
@@ -105,7 +105,7 @@ struct Ready {
 /// What loading a side came to.
 struct Loaded {
     totals: Totals,
-    died: Option<ExitReport>,
+    seen: Watched,
     ended: Duration,
     /// When nothing more was due, if that was before the end of the schedule and nobody's order.
     cut: Option<Duration>,
@@ -205,8 +205,8 @@ impl Session<'_> {
         let totals = collector.finish(&ready.inbox);
         let (ended, cut) = (heard.ended, Some(heard.ended));
         watch(Event::Stopping);
-        let measured = ready.finish(Loaded { totals, died: None, ended, cut }, self.control);
-        measured.map(StillUp::stop).map_err(TrialError::Store)
+        let loaded = Loaded { totals, seen: Watched::default(), ended, cut };
+        ready.finish(loaded, self.control).map(StillUp::stop).map_err(TrialError::Store)
     }
 
     /// What is known of a run that starts at a moment.
@@ -305,7 +305,7 @@ impl Ready {
         watch: &mut dyn FnMut(Event),
     ) -> io::Result<Loaded> {
         let Ready { side, plan, hopes, writer, out, inbox } = self;
-        let monitor = side.target.monitor(&side.scenario);
+        let monitor = side.target.monitor(&side.scenario, plan.timing);
         let mut watcher = Watcher::start(monitor, plan.start, control.clone(), out.clone())?;
         let recorder = Recorder::new(side.scenario.thresholds());
         let mut progress = |heard: &collector::Heard<'_>| {
@@ -322,13 +322,13 @@ impl Ready {
         });
         let ended = plan.start.elapsed();
         // It may have died on the very last request.
-        let died = watcher.end().or_else(|| side.target.exited());
-        Ok(Loaded { totals: collector.finish(inbox), died, ended, cut: None })
+        let seen = watcher.end(|| side.target.exited());
+        Ok(Loaded { totals: collector.finish(inbox), seen, ended, cut: None })
     }
 
     /// Closes the record.
     fn finish(self, loaded: Loaded, control: &Control) -> Result<StillUp, StoreError> {
-        let Loaded { totals, died, ended, cut } = loaded;
+        let Loaded { totals, seen: Watched { died, statements }, ended, cut } = loaded;
         let reason = match (&died, control.signal(), self.hopes.lost()) {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
             (None, Some(signal), _) => EndReason::Interrupted { signal },
@@ -346,6 +346,7 @@ impl Ready {
             iterations: totals.iterations,
             iterations_completed: totals.completed,
             faults: Vec::new(),
+            statements,
         };
         let record = self.writer.finish(end)?;
         let hopeless = self.hopes.lost().map(str::to_owned);

@@ -13,7 +13,8 @@ use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
 use crate::scenario::model::{Address, AssignedPort, HttpAddress, Scenario, StartCommand};
-use crate::target::monitor::Monitor;
+use crate::schedule::arms::Timing;
+use crate::target::monitor::{Monitor, Page};
 use crate::target::port::{self, listening};
 use crate::target::process::{ExitReport, RunningTarget, Supervisor};
 use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
@@ -131,14 +132,23 @@ impl Started {
         }
     }
 
-    /// What there is to look at while it is loaded.
-    pub fn monitor(&self, scenario: &Scenario) -> Monitor {
+    /// What there is to look at while it is loaded. What is not part of the target itself, such as
+    /// its database, tells nothing about one of two targets side by side.
+    pub fn monitor(&self, scenario: &Scenario, timing: Timing) -> Monitor {
         let watch = match &self.running {
             Running::Process(process) => Some(process.watch()),
             Running::Demo(_) | Running::Elsewhere => None,
         };
-        let path = scenario.target.metrics.clone();
-        Monitor { watch, metrics: path.map(|path| (self.address.clone(), path)) }
+        let is_alone = matches!(timing, Timing::Alone);
+        let page = scenario.target.metrics.clone();
+        let page = page.filter(|page| is_alone || page.server.is_none());
+        let metrics = page.map(|page| Page {
+            server: page.server.unwrap_or_else(|| self.address.clone()),
+            path: page.path,
+            watch: page.watch,
+        });
+        let postgres = scenario.target.postgres.clone().filter(|_| is_alone);
+        Monitor { watch, metrics, postgres, secrets: scenario.secrets.clone() }
     }
 
     /// Stops what was started, with everything that it started.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::collector::{MachineSecond, Message};
 use crate::experiment::control::Control;
+use crate::record::run::Statement;
 use crate::target::clocks::Clocks;
 use crate::target::machine::{MachineSampler, own_usage};
 use crate::target::monitor::{Monitor, RunningMonitor, TargetEvent};
@@ -20,11 +21,20 @@ pub(super) struct Watcher {
     events: Receiver<TargetEvent>,
     out: Sender<Message>,
     control: Control,
-    died: Option<ExitReport>,
+    seen: Watched,
     machine: MachineSampler,
     clocks: Clocks,
     start: Instant,
     second: u32,
+}
+
+/// What there is to say of the target at the end.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    /// How it ended, if it has.
+    pub(super) died: Option<ExitReport>,
+    /// What took most of its database's time.
+    pub(super) statements: Vec<Statement>,
 }
 
 impl Watcher {
@@ -36,14 +46,13 @@ impl Watcher {
         out: Sender<Message>,
     ) -> io::Result<Watcher> {
         let (seen, events) = mpsc::channel();
-        let has_work = monitor.watch.is_some() || monitor.metrics.is_some();
-        let monitor = if has_work { Some(monitor.start(start, seen)?) } else { None };
+        let monitor = if monitor.has_work() { Some(monitor.start(start, seen)?) } else { None };
         Ok(Watcher {
             monitor,
             events,
             out,
             control,
-            died: None,
+            seen: Watched::default(),
             machine: MachineSampler::default(),
             clocks: Clocks::default(),
             start,
@@ -75,9 +84,10 @@ impl Watcher {
             match event {
                 TargetEvent::Second(second) => self.tell(Message::Target(second)),
                 TargetEvent::Died(exit) => {
-                    self.died = Some(exit);
+                    self.seen.died = Some(exit);
                     self.control.drain(DRAIN_DEAD);
                 }
+                TargetEvent::Statements(statements) => self.seen.statements = statements,
             }
         }
     }
@@ -87,10 +97,13 @@ impl Watcher {
         let _ = self.out.send(message);
     }
 
-    /// Ends it; how the target ended, if it has.
-    pub(super) fn end(mut self) -> Option<ExitReport> {
+    /// Ends it; what is known of the target at the end, and whether it has ended just now.
+    pub(super) fn end(mut self, exited: impl FnOnce() -> Option<ExitReport>) -> Watched {
         drop(self.monitor.take());
         self.pass_on();
-        self.died
+        if self.seen.died.is_none() {
+            self.seen.died = exited();
+        }
+        self.seen
     }
 }

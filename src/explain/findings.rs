@@ -167,6 +167,19 @@ pub(super) const FINDINGS: &[Entry] = &[
         advice: "Look at the target's \"metrics\" path.",
     },
     Entry {
+        names: &["watched_unread"],
+        meaning: "Metrics that the scenario names could not be read from the target's page.",
+        why: "They have no value in those seconds, and an objective about them may stay \
+            undecided.",
+        advice: "Correct \"watch\" of \"metrics\"; the finding says what is on the page instead.",
+    },
+    Entry {
+        names: &["database_unread"],
+        meaning: "The statistics of the target's PostgreSQL could not be read, or only in part.",
+        why: "What the database waited for cannot be said. The run itself is as valid.",
+        advice: "Look at \"postgres\" of \"target\", and grant its user pg_monitor.",
+    },
+    Entry {
         names: &["send_lag"],
         meaning: "How much later than due a request was sent, as far as the generator is to \
             blame. The finding says that 1 % of the requests were late by a share of the \

@@ -9,6 +9,9 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::scenario::gauge::{Kind, Unit};
+use crate::scenario::gauge::{Named, WATCHED};
+
 /// A gauge's place in the table of its record.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -38,30 +41,6 @@ pub struct Gauge {
     pub source: Source,
 }
 
-/// The unit of a gauge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Time on a CPU, in seconds; per second they are cores.
-    CpuSeconds,
-    /// Seconds; per second they are a share of the time.
-    Seconds,
-    /// Bytes.
-    Bytes,
-    /// Without unit.
-    Number,
-}
-
-/// What the values of a gauge are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// What was seen when it was looked at.
-    Gauge,
-    /// How much it grew per second since it was last looked at.
-    Counter,
-}
-
 /// Who tells the value of a gauge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +49,28 @@ pub enum Source {
     Processes,
     /// The target's own metrics.
     Metrics,
+    /// The same, of a metric that the scenario names.
+    Watched,
+    /// The system, of the control group that the target is in.
+    Group,
+    /// The system, of the whole machine.
+    Machine,
+    /// The statistics of the target's database.
+    Database,
+}
+
+impl Gauge {
+    /// As an objective knows it.
+    pub fn named(&self) -> Named {
+        Named { name: self.name.clone(), unit: self.unit, kind: self.kind }
+    }
+
+    /// The gauge of a metric that a scenario names.
+    pub fn watched(named: Named) -> Gauge {
+        let Named { name, unit, kind } = named;
+        let label = name.strip_prefix(WATCHED).unwrap_or(&name).to_owned();
+        Gauge { name, label: label.into(), unit, kind, source: Source::Watched }
+    }
 }
 
 /// A gauge of the target's processes.
@@ -88,6 +89,19 @@ pub const fn of_metrics(name: &'static str, label: &'static str, unit: Unit, kin
     let (name, label) = (Cow::Borrowed(name), Cow::Borrowed(label));
     Gauge { name, label, unit, kind, source: Source::Metrics }
 }
+
+/// A gauge that somebody else tells.
+pub const fn of(
+    source: Source,
+    (name, label): (&'static str, &'static str),
+    unit: Unit,
+    kind: Kind,
+) -> Gauge {
+    Gauge { name: Cow::Borrowed(name), label: Cow::Borrowed(label), unit, kind, source }
+}
+
+/// Stands for the series of a value of which only this is known: it is not less.
+pub const BEYOND: &str = "beyond the last bucket";
 
 /// CPU time of the target and everything it started.
 pub const CPU: Gauge = of_processes("cpu", "target CPU", Unit::CpuSeconds, Kind::Counter);
@@ -110,12 +124,70 @@ pub const POOL_IN_USE: Gauge = of_metrics("pool_in_use", "pool in use", Unit::Nu
 pub const POOL_WAITING: Gauge =
     of_metrics("pool_waiting", "pool waiting", Unit::Number, Kind::Gauge);
 
+/// Connections that a pool may have.
+pub const POOL_SIZE: Gauge = of_metrics("pool_size", "pool size", Unit::Number, Kind::Gauge);
+/// The share of time in which the event loop was at work.
+pub const EVENT_LOOP_UTILISATION: Gauge =
+    of_metrics("event_loop_utilisation", "event loop at work", Unit::Share, Kind::Gauge);
+/// Memory of the heap that is in use.
+pub const HEAP_USED: Gauge = of_metrics("heap_used", "heap in use", Unit::Bytes, Kind::Gauge);
+/// The most that the heap may have.
+pub const HEAP_LIMIT: Gauge = of_metrics("heap_limit", "heap limit", Unit::Bytes, Kind::Gauge);
+/// The cores that the target's control group may use.
+pub const CPU_LIMIT: Gauge =
+    of(Source::Group, ("cpu_limit", "CPU limit"), Unit::Cores, Kind::Gauge);
+/// Time in which the control group was stopped as it had used its share of CPU time.
+pub const CPU_THROTTLED: Gauge =
+    of(Source::Group, ("cpu_throttled", "CPU throttled"), Unit::Seconds, Kind::Counter);
+/// The memory that the control group may use.
+pub const MEMORY_LIMIT: Gauge =
+    of(Source::Group, ("memory_limit", "memory limit"), Unit::Bytes, Kind::Gauge);
+/// The memory that the control group uses, caches included.
+pub const GROUP_MEMORY: Gauge =
+    of(Source::Group, ("group_memory", "memory of the group"), Unit::Bytes, Kind::Gauge);
+/// Sessions of the database that are open, of all databases of the server.
+pub const POSTGRES_CONNECTIONS: Gauge = of(
+    Source::Database,
+    ("postgres_connections", "PostgreSQL connections"),
+    Unit::Number,
+    Kind::Gauge,
+);
+/// How many there may be.
+pub const POSTGRES_CONNECTION_LIMIT: Gauge = of(
+    Source::Database,
+    ("postgres_connection_limit", "PostgreSQL connection limit"),
+    Unit::Number,
+    Kind::Gauge,
+);
+/// Sessions that wait for a lock.
+pub const POSTGRES_LOCK_WAITS: Gauge = of(
+    Source::Database,
+    ("postgres_lock_waits", "PostgreSQL lock waits"),
+    Unit::Number,
+    Kind::Gauge,
+);
+/// Sessions that wait for reading or writing.
+pub const POSTGRES_IO_WAITS: Gauge =
+    of(Source::Database, ("postgres_io_waits", "PostgreSQL I/O waits"), Unit::Number, Kind::Gauge);
+/// The share of blocks that were found in the server's own cache.
+pub const POSTGRES_CACHE_HITS: Gauge = of(
+    Source::Database,
+    ("postgres_cache_hits", "PostgreSQL cache hits"),
+    Unit::Share,
+    Kind::Gauge,
+);
+
 /// What was looked at before the table was in the record, up to version 3.
 pub const BEFORE_4: [Gauge; 8] =
     [CPU, CPU_SYSTEM, RSS, EVENT_LOOP_DELAY, DESCRIPTORS, THREADS, POOL_IN_USE, POOL_WAITING];
 
 /// The place of a gauge in a table.
 pub fn find(table: &[Gauge], gauge: &Gauge) -> Option<GaugeId> {
-    let place = table.iter().position(|known| known.name == gauge.name)?;
+    named(table, &gauge.name)
+}
+
+/// The place of the gauge with this name.
+pub fn named(table: &[Gauge], name: &str) -> Option<GaugeId> {
+    let place = table.iter().position(|known| known.name == name)?;
     u16::try_from(place).ok().map(GaugeId)
 }

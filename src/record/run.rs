@@ -8,7 +8,7 @@ use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 use crate::record::seconds::Seconds;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::load::ArrivalProcess;
-use crate::scenario::slo::{FailureShare, Threshold};
+use crate::scenario::slo::{Bound, FailureShare, Statistic, Threshold};
 
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
 /// no record had `least`, without which the audit cannot tell whose doing a delay was. Before
@@ -192,6 +192,19 @@ pub enum MetricHead {
     },
     /// A share of outcomes.
     Failures(FailureShare),
+    /// A gauge of the target over the judged seconds.
+    Gauge(GaugeHead),
+}
+
+/// A limit on a gauge, as the record knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GaugeHead {
+    /// Its place in the record's table of gauges.
+    pub gauge: GaugeId,
+    /// What of its values is limited.
+    pub statistic: Statistic,
+    /// Where the limit is, in the unit of the gauge.
+    pub bound: Bound,
 }
 
 /// Judging window by window, as the record knows it.
@@ -260,6 +273,21 @@ pub struct End {
     pub iterations_completed: u64,
     /// What the generator itself could not do, such as writing to a full disk.
     pub faults: Vec<String>,
+    /// The statements that took most of the database's time during the run, if its statistics
+    /// tell them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<Statement>,
+}
+
+/// What the database spent on one statement while the target was loaded, warm-up included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Statement {
+    /// Its text, shortened, without the values in it.
+    pub text: String,
+    /// How often it was carried out.
+    pub calls: u64,
+    /// How long that took, all together, in milliseconds.
+    pub total_ms: f64,
 }
 
 /// Why a run ended.

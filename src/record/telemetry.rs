@@ -59,6 +59,12 @@ pub struct TargetSecond {
     pub series: BTreeMap<GaugeId, String>,
     /// Why its metrics could not be read, if so.
     pub scrape_error: Option<String>,
+    /// Why some of the metrics that the scenario names could not be.
+    #[schemars(default)]
+    pub watch_error: Option<String>,
+    /// Why its database's statistics could not be read, or only in part.
+    #[schemars(default)]
+    pub database_error: Option<String>,
 }
 
 impl TargetSecond {
@@ -94,6 +100,13 @@ impl Serialize for TargetSecond {
             map.serialize_entry("series", &self.series)?;
         }
         map.serialize_entry("scrape_error", &self.scrape_error)?;
+        for (name, error) in
+            [("watch_error", &self.watch_error), ("database_error", &self.database_error)]
+        {
+            if error.is_some() {
+                map.serialize_entry(name, error)?;
+            }
+        }
         for (gauge, value) in BEFORE_4.iter().zip(&self.values) {
             if let Some(value) = value {
                 map.serialize_entry(&gauge.name, value)?;
@@ -117,6 +130,8 @@ struct ReadSecond {
     values: Option<Vec<Option<f64>>>,
     series: BTreeMap<GaugeId, String>,
     scrape_error: Option<String>,
+    watch_error: Option<String>,
+    database_error: Option<String>,
     cpu: Option<f64>,
     cpu_system: Option<f64>,
     rss: Option<f64>,
@@ -130,10 +145,17 @@ struct ReadSecond {
 
 impl From<ReadSecond> for TargetSecond {
     fn from(read: ReadSecond) -> Self {
-        let ReadSecond { second, scrape_error, .. } = read;
+        let ReadSecond { second, scrape_error, watch_error, database_error, .. } = read;
         if let Some(values) = read.values {
             let series = read.series;
-            return TargetSecond { second, values, series, scrape_error };
+            return TargetSecond {
+                second,
+                values,
+                series,
+                scrape_error,
+                watch_error,
+                database_error,
+            };
         }
         // In the order of `BEFORE_4`.
         let values = vec![
@@ -148,7 +170,7 @@ impl From<ReadSecond> for TargetSecond {
         ];
         let delay = gauge::find(&BEFORE_4, &gauge::EVENT_LOOP_DELAY);
         let series = delay.zip(read.event_loop_series).into_iter().collect();
-        TargetSecond { second, values, series, scrape_error }
+        TargetSecond { second, values, series, scrape_error, watch_error, database_error }
     }
 }
 

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use crate::record::gauge::Gauge;
 use crate::record::interval::StepCounts;
 use crate::record::run::{
-    EndReason, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, StepHead, VERSION,
+    EndReason, GaugeHead, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, StepHead,
+    VERSION,
 };
 use crate::record::telemetry::GeneratorSecond;
 use crate::scenario::read::recorded_objective;
-use crate::scenario::slo::{Metric, Threshold};
+use crate::scenario::slo::{Metric, Statistic, Threshold};
 
 /// The last second that a record may have: a year.
 const MAX_SECOND: u32 = 366 * 86_400;
@@ -164,24 +165,61 @@ fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
             Some(*known.ok_or_else(|| format!("threshold {threshold} is not there"))?)
         }
         MetricHead::Failures(_) => None,
+        MetricHead::Gauge(limit) => {
+            check_gauge_limit(limit, slo, head)?;
+            None
+        }
     };
-    if says_the_same(slo, threshold) {
+    if says_the_same(slo, threshold, head) {
         return Ok(());
     }
     Err("is not what its numbers say".to_owned())
 }
 
+/// Whether a gauge can be limited so.
+fn check_gauge_limit(limit: GaugeHead, slo: &SloHead, head: &Head) -> Result<(), String> {
+    if limit.gauge.index() >= head.gauges.len() {
+        return Err(format!("gauge {} is not there", limit.gauge.0));
+    }
+    if slo.step.is_some() || slo.windows.is_some() {
+        return Err("a gauge of one step, or in windows".to_owned());
+    }
+    let is_share = match limit.statistic {
+        Statistic::Quantile(share) => (0.0..=1.0).contains(&share),
+        Statistic::Mean
+        | Statistic::Max
+        | Statistic::Min
+        | Statistic::Growth
+        | Statistic::PerRequest => true,
+    };
+    if is_share && limit.bound.limit.is_finite() {
+        return Ok(());
+    }
+    Err("a limit that is none".to_owned())
+}
+
 /// Whether the text of an objective and its numbers are the same. A text with a variable in
 /// it tells nothing.
-fn says_the_same(slo: &SloHead, threshold: Option<Threshold>) -> bool {
-    let Some(said) = recorded_objective(&slo.text) else { return true };
+fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bool {
+    let gauges = match slo.metric {
+        MetricHead::Gauge(_) => head.gauges.iter().map(Gauge::named).collect(),
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => Vec::new(),
+    };
+    let Some(said) = recorded_objective(&slo.text, gauges) else { return true };
     let is_same_metric = match (said.metric, slo.metric) {
         (
             Metric::ResponseTime { quantile, threshold: said },
             MetricHead::ResponseTime { quantile: share, .. },
         ) => is_same(quantile.share(), share) && threshold == Some(said),
         (Metric::Failures(said), MetricHead::Failures(share)) => said == share,
-        (Metric::ResponseTime { .. } | Metric::Failures(_), _) => false,
+        (Metric::Gauge(said), MetricHead::Gauge(limit)) => {
+            head.gauges[limit.gauge.index()].name == said.gauge
+                && said.statistic == limit.statistic
+                && said.bound.side == limit.bound.side
+                && said.bound.inclusive == limit.bound.inclusive
+                && is_same(said.bound.limit, limit.bound.limit)
+        }
+        (Metric::ResponseTime { .. } | Metric::Failures(_) | Metric::Gauge(_), _) => false,
     };
     let are_same_windows = match (said.windows, slo.windows) {
         (None, None) => true,

@@ -17,6 +17,7 @@ use super::load::Load;
 pub use super::secrets::Secrets;
 use super::slo::{Slo, Threshold};
 use super::template::Template;
+use super::watch::Watched;
 use crate::units::Bytes;
 
 /// One checked, immutable description of a test.
@@ -73,8 +74,10 @@ pub struct Target {
     pub start: Option<StartCommand>,
     /// When it is ready.
     pub ready: Ready,
-    /// The path of its Prometheus metrics.
-    pub metrics: Option<String>,
+    /// Its Prometheus metrics.
+    pub metrics: Option<MetricsPage>,
+    /// The database behind it, whose statistics are read.
+    pub postgres: Option<Connection>,
     /// The field that carries each request's id, in lower case; `None`: none does.
     pub request_id: Option<String>,
     /// How the arms of a duet are started beside each other.
@@ -82,6 +85,27 @@ pub struct Target {
     /// Set when the port of the address was given to the target by a variable, which no
     /// scenario file does.
     pub assigned: Option<AssignedPort>,
+}
+
+/// Where a target's metrics are, and which are looked at besides those that are known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricsPage {
+    /// The server, if it is not the target itself.
+    pub server: Option<HttpAddress>,
+    /// The path as it is asked for.
+    pub path: String,
+    /// Metrics that the scenario names; each has a name of its own.
+    pub watch: Vec<Watched>,
+}
+
+/// How a database is connected to; it may hold a password, and is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Connection(pub String);
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection(hidden)")
+    }
 }
 
 /// Which of the two that are compared.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::entries::Entries;
 use super::load::ArrivalProcess;
+use super::raw_metrics::{RawMetrics, RawPostgres};
 
 /// A loadgate scenario: what to send, how hard, and what is good enough. Texts may contain
 /// `${VAR}` and `${VAR:-default}` from the environment.
@@ -68,9 +69,10 @@ pub(crate) struct RawTarget {
     pub(crate) env: Entries<String>,
     /// When it is ready; without it, when it accepts connections.
     pub(crate) ready: Option<RawReady>,
-    /// The path of its Prometheus metrics.
-    #[schemars(example = "/metrics")]
-    pub(crate) metrics: Option<String>,
+    /// Its Prometheus metrics: the path, or where they are and what is looked at.
+    pub(crate) metrics: Option<RawMetrics>,
+    /// The statistics of the PostgreSQL behind it, read once a second while it is loaded.
+    pub(crate) postgres: Option<RawPostgres>,
     /// The header that carries an id of each request, to find it in the target's log; without
     /// it, x-request-id. `none` sends no id.
     #[schemars(example = &"x-correlation-id")]
@@ -274,7 +276,8 @@ pub(crate) struct RawStage {
 #[schemars(title = "the slo")]
 pub(crate) struct RawSlo {
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
-    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`.
+    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`; and
+    /// for the target, such as `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,
@@ -297,7 +300,8 @@ pub(crate) struct RawSloFile {
     #[expect(dead_code, reason = "a key that editors read and nobody else")]
     pub(crate) schema: Option<String>,
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
-    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`.
+    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`; and
+    /// for the target, such as `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,

@@ -14,6 +14,7 @@ use super::check::{Check, Source};
 use super::convert::{self, Sections, objectives};
 use super::document::{Document, Pointer, positions};
 use super::environment::{Environment, Reviewed};
+use super::gauge::Named;
 use super::model::{Scenario, Secrets};
 pub use super::origin::Origin;
 use super::problems::{Fault, Problem, Problems};
@@ -203,7 +204,7 @@ impl Reading<'_> {
             }
         };
         let slo = RawSlo { all: raw.all, steps: raw.steps, file: None };
-        let slos = objectives(&slo, self.sections.walks(), &Pointer::default(), &mut check);
+        let slos = objectives(&slo, &self.sections.subjects(), &Pointer::default(), &mut check);
         if slos.is_empty() && check.is_clean() {
             let fault = Fault::new("the file has no objectives");
             check.value(&Pointer::default(), fault.help("add \"all\": [\"p99 < 500ms\"]"));
@@ -214,20 +215,22 @@ impl Reading<'_> {
     }
 }
 
-/// An objective as a record keeps its text; `None` where that has a variable in it.
-pub fn recorded_objective(text: &str) -> Option<Slo> {
-    convert::recorded(text)
+/// An objective as a record with these gauges keeps its text; `None` where that has a variable in
+/// it.
+pub fn recorded_objective(text: &str, gauges: Vec<Named>) -> Option<Slo> {
+    convert::recorded(text, gauges)
 }
 
 /// The objectives of the scenario itself, or the default ones.
 pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>) -> Vec<Slo> {
     let at = Pointer::default().key("slo");
     if raw.all.iter().chain(raw.steps.0.iter().flat_map(|(_, texts)| texts)).next().is_some() {
-        return objectives(raw, sections.walks(), &at, check);
+        return objectives(raw, &sections.subjects(), &at, check);
     }
     let all = DEFAULT_OBJECTIVES.map(str::to_owned).to_vec();
     let mut unwritten = Check::new(Environment::Nowhere);
-    let slos = objectives(&RawSlo { all, ..raw.clone() }, sections.walks(), &at, &mut unwritten);
+    let slos =
+        objectives(&RawSlo { all, ..raw.clone() }, &sections.subjects(), &at, &mut unwritten);
     if !unwritten.is_clean() {
         let fault = Fault::new("the default objectives do not fit timeouts this short");
         check

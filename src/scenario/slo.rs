@@ -1,15 +1,17 @@
 //! What is good enough: service level objectives.
 //!
-//! Every objective is a statement about a share of requests: `p99 < 500ms` says
+//! An objective about requests is a statement about a share of them: `p99 < 500ms` says
 //! that fewer than 1 % are slower than 500 ms, `availability >= 99.9%` that at most
-//! 0.1 % are unavailable. So there is one form for all of them: which requests are
-//! *bad*, and which share of bad ones is allowed.
+//! 0.1 % are unavailable. So there is one form for all of these: which requests are
+//! *bad*, and which share of bad ones is allowed. `target.rss.max < 500MB` is a limit on a
+//! gauge of the target.
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gauge::Side;
 use super::ids::StepId;
 use crate::units::{Quantile, Ratio};
 
@@ -21,7 +23,7 @@ pub struct Slo {
     /// What it measures.
     pub metric: Metric,
     /// The largest share of bad requests that meets it, in [0, 1). Zero means that a
-    /// single bad request misses it.
+    /// single bad request misses it; it says nothing where it is no requests that are limited.
     pub allowed: f64,
     /// Judge window by window instead of over the whole run.
     pub windows: Option<Windows>,
@@ -39,7 +41,7 @@ pub enum Scope {
 }
 
 /// What an objective measures.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Metric {
     /// A quantile of the response time; `max` is the quantile 1.
     ResponseTime {
@@ -50,6 +52,60 @@ pub enum Metric {
     },
     /// The share of requests that ended in certain ways.
     Failures(FailureShare),
+    /// A gauge of the target over the judged seconds.
+    Gauge(GaugeLimit),
+}
+
+/// A limit on a gauge of the target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GaugeLimit {
+    /// The gauge's name in the table of a record.
+    pub gauge: String,
+    /// What of its values is limited.
+    pub statistic: Statistic,
+    /// Where the limit is.
+    pub bound: Bound,
+}
+
+/// What is said of the values of a gauge, one for each judged second.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistic {
+    /// Their mean.
+    Mean,
+    /// The highest.
+    Max,
+    /// The lowest.
+    Min,
+    /// The smallest that this share of them does not exceed.
+    Quantile(f64),
+    /// The median of the last tenth of the judged seconds less that of the first tenth.
+    Growth,
+    /// What was counted, divided by the requests that ended in the same seconds.
+    PerRequest,
+}
+
+/// Where a limit is, in the unit of what it limits: seconds, bytes, cores, shares or numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Bound {
+    /// The limit.
+    pub limit: f64,
+    /// Which side of it is good.
+    pub side: Side,
+    /// Whether the limit itself is still good.
+    pub inclusive: bool,
+}
+
+impl Bound {
+    /// Whether a value is on the good side.
+    pub fn holds(self, value: f64) -> bool {
+        match (self.side, self.inclusive) {
+            (Side::Below, false) => value < self.limit,
+            (Side::Below, true) => value <= self.limit,
+            (Side::Above, false) => value > self.limit,
+            (Side::Above, true) => value >= self.limit,
+        }
+    }
 }
 
 /// Decides whether one response time is too slow.
@@ -114,7 +170,7 @@ impl Slo {
     pub fn threshold(&self) -> Option<Threshold> {
         match self.metric {
             Metric::ResponseTime { threshold, .. } => Some(threshold),
-            Metric::Failures(_) => None,
+            Metric::Failures(_) | Metric::Gauge(_) => None,
         }
     }
 
@@ -122,7 +178,7 @@ impl Slo {
     pub fn quantile(&self) -> Option<Quantile> {
         match self.metric {
             Metric::ResponseTime { quantile, .. } => Some(quantile),
-            Metric::Failures(_) => None,
+            Metric::Failures(_) | Metric::Gauge(_) => None,
         }
     }
 }

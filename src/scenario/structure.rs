@@ -23,7 +23,8 @@ pub(crate) fn check(value: &mut Value, schema: &Value, at: &Pointer, check: &mut
     if schema["type"].is_null() && schema["anyOf"].is_null() {
         return;
     }
-    if schema["type"] != kind_of(value) {
+    let is_number = schema["type"] == "number" && value.is_number();
+    if schema["type"] != kind_of(value) && !is_number {
         check.malformed(at, wrong_kind(value, schema, at));
         *value = placeholder(schema);
         return;
@@ -228,6 +229,9 @@ fn quantity(number: &Number, schema: &Value) -> String {
 }
 
 fn within(number: &Number, schema: &Value, at: &Pointer) -> Result<(), Fault> {
+    if schema["type"] == "number" {
+        return within_range(number, schema, at);
+    }
     let (low, high) = (schema["minimum"].as_i64().unwrap_or(0), schema["maximum"].as_u64());
     let value = number.as_u64().filter(|value| i64::try_from(*value).map_or(true, |v| v >= low));
     if value.is_some_and(|value| high.is_none_or(|high| value <= high)) {
@@ -238,6 +242,17 @@ fn within(number: &Number, schema: &Value, at: &Pointer) -> Result<(), Fault> {
         None => format!("of at least {low}"),
     };
     Err(Fault::new(format!("{} must be a whole number {range}, found {number}", name_of(at))))
+}
+
+/// A number that need not be whole.
+fn within_range(number: &Number, schema: &Value, at: &Pointer) -> Result<(), Fault> {
+    let value = number.as_f64().unwrap_or(f64::NAN);
+    let low = schema["minimum"].as_f64().unwrap_or(f64::MIN);
+    let high = schema["maximum"].as_f64().unwrap_or(f64::MAX);
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(Fault::new(format!("{} must be between {low} and {high}, found {number}", name_of(at))))
 }
 
 /// Something of the right form, so that the file can be read on.
@@ -256,7 +271,7 @@ fn placeholder(schema: &Value) -> Value {
                 .into()
         }
         Some("array") => json!([]),
-        Some("integer") => schema["minimum"].as_u64().unwrap_or(0).into(),
+        Some("integer" | "number") => schema["minimum"].as_u64().unwrap_or(0).into(),
         Some("boolean") => false.into(),
         Some("string") => "".into(),
         _ => Value::Null,
@@ -282,6 +297,7 @@ fn phrase(schema: &Value) -> String {
     let kind = match schema["type"].as_str().unwrap_or_default() {
         "boolean" => "true or false",
         "integer" => "a whole number",
+        "number" => "a number",
         "string" => "a text",
         "array" => "a list",
         "object" => "an object",

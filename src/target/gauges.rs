@@ -1,167 +1,120 @@
-//! The gauges that are known, in one table: how each is called and where its value is read.
+//! Makes values of a second of what was read of the target, gauge by gauge.
 //!
-//! What a process tree uses and what the target's metrics say come in, the values of a second
-//! go out. Of what is counted, the growth per second since it was last read is a second's value.
+//! What the processes, their control group and the machine use, what the target's metrics say and
+//! what its database tells come in, the values of a second go out. Of what is counted, the growth
+//! per second since it was last read is a second's value.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::buckets::Buckets;
+use super::cgroup::GroupUsage;
+use super::known::{KNOWN, Known, Read};
+use super::postgres::DatabaseUsage;
+use super::pressure::Pressure;
 use super::procfs::TreeUsage;
 use super::prometheus::{Metric, Metrics};
-use crate::record::gauge::{self, Gauge, GaugeId, Kind, Unit, of_metrics};
+use super::watched::{self, Amount};
+use crate::record::gauge::{BEYOND, Gauge, GaugeId, Kind, Source};
 use crate::record::telemetry::TargetSecond;
+use crate::scenario::model::Target;
+use crate::scenario::watch::Watched;
 
-/// A gauge and where its value is read.
-#[derive(Debug)]
-pub struct Known {
-    /// What the record says of it.
-    pub gauge: Gauge,
-    read: Read,
-}
-
-/// Where a value is read.
-#[derive(Debug)]
-enum Read {
-    /// Of the target's processes; what is counted, since their start.
-    Processes(fn(&TreeUsage) -> f64),
-    /// All series of the first of these metrics that is there, added up.
-    Sum(&'static [Metric]),
-    /// The largest of all series of all these metrics; of two that say the same, the first.
-    Longest(&'static [Metric]),
-}
-
-const fn known(gauge: Gauge, read: Read) -> Known {
-    Known { gauge, read }
-}
-
-const fn named(name: &'static str) -> Metric {
-    Metric::named(name)
-}
-
-/// All gauges. A new one needs an entry here and nothing else.
-pub const KNOWN: &[Known] = &[
-    known(gauge::CPU, Read::Processes(|usage| usage.cpu.as_secs_f64())),
-    known(gauge::CPU_SYSTEM, Read::Processes(|usage| usage.system.as_secs_f64())),
-    known(gauge::RSS, Read::Processes(|usage| usage.rss as f64)),
-    known(gauge::EVENT_LOOP_DELAY, Read::Longest(EVENT_LOOP_DELAY)),
-    known(gauge::DESCRIPTORS, Read::Processes(|usage| usage.descriptors as f64)),
-    known(gauge::THREADS, Read::Processes(|usage| usage.threads as f64)),
-    known(gauge::POOL_IN_USE, Read::Sum(POOL_IN_USE)),
-    known(gauge::POOL_WAITING, Read::Sum(POOL_WAITING)),
-    known(of_metrics("gc_time", "GC time", Unit::Seconds, Kind::Counter), Read::Sum(GC_TIME)),
-    known(of_metrics("allocated", "allocated", Unit::Bytes, Kind::Counter), Read::Sum(ALLOCATED)),
-];
-
-/// prom-client, OpenTelemetry, and what people write by hand after them. Histograms that are
-/// reset at each scrape: a single stop in a second is in no percentile, but in the maximum.
-const EVENT_LOOP_DELAY: &[Metric] = &[
-    named("nodejs_eventloop_lag_max_seconds"),
-    named("nodejs_eventloop_delay_max_seconds"),
-    named("nodejs_eventloop_delay_seconds").with("quantile", "1"),
-    named("event_loop_delay_max_seconds"),
-    named("event_loop_delay_max_ms").times(1e-3),
-    named("nodejs_eventloop_delay_p99_seconds"),
-    named("nodejs_eventloop_lag_p99_seconds"),
-    named("nodejs_eventloop_delay_seconds").with("quantile", "0.99"),
-    named("event_loop_delay_seconds").with("quantile", "0.99"),
-    named("event_loop_delay_p99_seconds"),
-    named("event_loop_delay_p99_ms").times(1e-3),
-    named("nodejs_eventloop_lag_p90_seconds"),
-    named("nodejs_eventloop_delay_p90_seconds"),
-    named("nodejs_eventloop_lag_seconds"),
-    named("event_loop_delay_seconds"),
-    named("event_loop_lag_seconds"),
-    named("event_loop_delay_ms").times(1e-3),
-    named("event_loop_lag_ms").times(1e-3),
-];
-
-/// By hand, node-postgres, `HikariCP`, Prisma, OpenTelemetry, Go, `PgBouncer`.
-const POOL_IN_USE: &[Metric] = &[
-    named("db_pool_in_use"),
-    named("pg_pool_in_use"),
-    named("pg_pool_active"),
-    named("pool_in_use"),
-    named("hikaricp_connections_active"),
-    named("prisma_pool_connections_busy"),
-    named("db_client_connection_count").with("db_client_connection_state", "used"),
-    named("db_client_connection_count").with("state", "used"),
-    named("db_client_connections_usage").with("state", "used"),
-    named("go_sql_in_use_connections"),
-    named("pgbouncer_pools_server_active_connections"),
-];
-
-/// The same.
-const POOL_WAITING: &[Metric] = &[
-    named("db_pool_waiting"),
-    named("pg_pool_waiting"),
-    named("pg_pool_waiting_count"),
-    named("pool_waiting"),
-    named("hikaricp_connections_pending"),
-    named("prisma_client_queries_wait"),
-    named("db_client_connection_pending_requests"),
-    named("db_client_connections_pending_requests"),
-    named("pgbouncer_pools_client_waiting_connections"),
-];
-
-/// prom-client's default metrics, OpenTelemetry for Node, Micrometer, the JVM client and
-/// OpenTelemetry for Java, Go, .NET. A histogram's sum, by kind of collection.
-const GC_TIME: &[Metric] = &[
-    named("nodejs_gc_duration_seconds_sum"),
-    named("v8js_gc_duration_seconds_sum"),
-    named("jvm_gc_pause_seconds_sum"),
-    named("jvm_gc_collection_seconds_sum"),
-    named("jvm_gc_duration_seconds_sum"),
-    named("go_gc_duration_seconds_sum"),
-    named("dotnet_gc_pause_time_seconds_total"),
-];
-
-/// By hand, Go, Micrometer, the JVM client, .NET. prom-client has none of its own.
-const ALLOCATED: &[Metric] = &[
-    named("nodejs_allocated_bytes_total"),
-    named("go_memstats_alloc_bytes_total"),
-    named("jvm_gc_memory_allocated_bytes_total"),
-    named("jvm_memory_pool_allocated_bytes_total"),
-    named("dotnet_gc_heap_total_allocated_bytes_total"),
-];
-
-/// What the record says of them.
+/// What a record says of the gauges of any target.
 pub fn table() -> Vec<Gauge> {
     KNOWN.iter().map(|known| known.gauge.clone()).collect()
 }
 
+/// The same, and of the metrics that a scenario names of this one.
+pub fn table_of(target: &Target) -> Vec<Gauge> {
+    with_watched(watched_of(target))
+}
+
+/// The metrics that a scenario names.
+pub fn watched_of(target: &Target) -> &[Watched] {
+    target.metrics.as_ref().map(|page| page.watch.as_slice()).unwrap_or_default()
+}
+
+fn with_watched(watch: &[Watched]) -> Vec<Gauge> {
+    let watched = watch.iter().map(|watched| Gauge::watched(watched.named()));
+    table().into_iter().chain(watched).collect()
+}
+
 /// What was read of one gauge.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     id: GaugeId,
-    value: f64,
-    /// The metric that it is of; none of what the processes use.
+    amount: Amount,
+    /// The metric that it is of, where several tell it.
     metric: Option<&'static str>,
 }
 
-/// What a process tree says of all gauges of it.
-pub fn of_processes(usage: &TreeUsage) -> Vec<Reading> {
-    readings(|read| match read {
-        Read::Processes(of) => Some((of(usage), None)),
-        Read::Sum(_) | Read::Longest(_) => None,
-    })
+/// What a scrape said.
+#[derive(Debug, Default)]
+pub struct Scraped {
+    /// Of each gauge that was found.
+    pub found: Vec<Reading>,
+    /// Why some of the metrics that the scenario names were not.
+    pub watch_error: Option<String>,
 }
 
-/// What a scrape says of all gauges of the metrics.
-pub fn of_metrics_page(metrics: &Metrics) -> Vec<Reading> {
-    readings(|read| match read {
-        Read::Processes(_) => None,
-        Read::Sum(of) => summed(of, metrics),
-        Read::Longest(of) => longest(of, metrics),
-    })
+/// What was looked at.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'s> {
+    /// The target's processes.
+    Processes(&'s TreeUsage),
+    /// The control group that they are in.
+    Group(&'s GroupUsage),
+    /// The machine.
+    Machine(&'s Pressure),
+    /// The database's statistics.
+    Database(&'s DatabaseUsage),
+    /// The target's metrics.
+    Metrics(&'s Metrics),
 }
 
 type Value = (f64, Option<&'static str>);
 
-fn readings(value: impl Fn(&Read) -> Option<Value>) -> Vec<Reading> {
+/// What it says of all gauges that are known.
+pub fn read(seen: Seen<'_>) -> Vec<Reading> {
     let reading = |(id, known): (u16, &Known)| {
-        let (value, metric) = value(&known.read)?;
-        Some(Reading { id: GaugeId(id), value, metric })
+        let (value, metric) = value(&known.read, seen)?;
+        Some(Reading { id: GaugeId(id), amount: Amount::Value(value), metric })
     };
     (0..).zip(KNOWN).filter_map(reading).collect()
+}
+
+fn value(read: &Read, seen: Seen<'_>) -> Option<Value> {
+    match (read, seen) {
+        (Read::Processes(of), Seen::Processes(usage)) => Some((of(usage)?, None)),
+        (Read::Group(of), Seen::Group(usage)) => Some((of(usage)?, None)),
+        (Read::Machine(of), Seen::Machine(pressure)) => Some((of(pressure)?, None)),
+        (Read::Database(of), Seen::Database(usage)) => Some((of(usage)?, None)),
+        (Read::Sum(of), Seen::Metrics(metrics)) => summed(of, metrics),
+        (Read::Longest(of), Seen::Metrics(metrics)) => longest(of, metrics),
+        (
+            Read::Processes(_)
+            | Read::Group(_)
+            | Read::Machine(_)
+            | Read::Database(_)
+            | Read::Sum(_)
+            | Read::Longest(_),
+            _,
+        ) => None,
+    }
+}
+
+/// What a scrape says of all gauges of the metrics, and of those that a scenario names.
+pub fn of_metrics_page(metrics: &Metrics, watch: &[Watched]) -> Scraped {
+    let mut found = read(Seen::Metrics(metrics));
+    let mut errors = Vec::new();
+    for (place, watched) in (KNOWN.len()..).zip(watch) {
+        match watched::read(watched, metrics) {
+            Ok(amount) => found.push(Reading { id: GaugeId(place as u16), amount, metric: None }),
+            Err(why) => errors.push(why),
+        }
+    }
+    Scraped { found, watch_error: (!errors.is_empty()).then(|| errors.join("; ")) }
 }
 
 fn summed(of: &[Metric], metrics: &Metrics) -> Option<Value> {
@@ -180,46 +133,81 @@ fn longest(of: &[Metric], metrics: &Metrics) -> Option<Value> {
 }
 
 /// Makes values of a second of what was read, one time after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Readings {
+    table: Vec<Gauge>,
+    /// The metrics that the scenario names.
+    pub watch: Arc<[Watched]>,
     /// What was read of each counter the last time, and when that was.
     before: Vec<Option<(Reading, Instant)>>,
 }
 
 impl Readings {
+    /// Before anything was read of a target of which these metrics are named.
+    pub fn of(watch: &[Watched]) -> Readings {
+        let table = with_watched(watch);
+        Readings { before: vec![None; table.len()], watch: watch.into(), table }
+    }
+
     /// A second before anything of it is read.
-    pub fn second(second: u32) -> TargetSecond {
-        TargetSecond { second, values: vec![None; KNOWN.len()], ..TargetSecond::default() }
+    pub fn second(&self, second: u32) -> TargetSecond {
+        TargetSecond { second, values: vec![None; self.table.len()], ..TargetSecond::default() }
     }
 
     /// Adds to a second what was read at a moment.
     pub fn add(&mut self, found: Vec<Reading>, at: Instant, second: &mut TargetSecond) {
         for reading in found {
-            let known = &KNOWN[reading.id.index()];
-            let value = match known.gauge.kind {
-                Kind::Gauge => Some(reading.value),
+            let (id, metric) = (reading.id, reading.metric);
+            let value = match self.table[id.index()].kind {
+                Kind::Gauge => reading.amount.value(),
                 Kind::Counter => self.growth(reading, at),
+                Kind::Quantile => self.quantile(reading, at, second),
             };
-            second.values[reading.id.index()] = value.filter(|value| value.is_finite());
-            if let (Read::Longest(_), Some(metric)) = (&known.read, reading.metric) {
-                second.series.insert(reading.id, metric.to_owned());
+            second.values[id.index()] = value.filter(|value| value.is_finite());
+            let tells_several =
+                KNOWN.get(id.index()).is_some_and(|it| matches!(it.read, Read::Longest(_)));
+            if let Some(metric) = metric.filter(|_| tells_several) {
+                second.series.insert(id, metric.to_owned());
             }
         }
     }
 
     /// Per second; `None` the first time, and where the target counts anew.
     fn growth(&mut self, reading: Reading, at: Instant) -> Option<f64> {
-        self.before.resize(KNOWN.len(), None);
+        let now = reading.amount.value()?;
+        let metric = reading.metric;
         let (before, then) = self.before[reading.id.index()].replace((reading, at))?;
-        let grown = reading.value - before.value;
-        let is_same = before.metric == reading.metric && grown >= 0.0;
+        let grown = now - before.amount.value()?;
+        let is_same = before.metric == metric && grown >= 0.0;
         is_same.then(|| grown / at.duration_since(then).as_secs_f64())
+    }
+
+    /// Of what was observed since the last time.
+    fn quantile(
+        &mut self,
+        reading: Reading,
+        at: Instant,
+        second: &mut TargetSecond,
+    ) -> Option<f64> {
+        let id = reading.id;
+        let now = reading.amount.buckets().cloned()?;
+        let (before, _) = self.before[id.index()].replace((reading, at))?;
+        let share = self.watch.get(id.index().checked_sub(KNOWN.len())?)?.quantile()?;
+        let added = Buckets::since(before.amount.buckets()?, &now)?;
+        let found = added.quantile(share)?;
+        if found.is_beyond {
+            second.series.insert(id, BEYOND.to_owned());
+        }
+        Some(found.value)
     }
 
     /// Forgets what the processes had used, as they are gone.
     pub fn lost_processes(&mut self) {
-        let is_of_metrics = |it: &(Reading, Instant)| it.0.metric.is_some();
-        self.before.iter_mut().for_each(|it| *it = it.filter(is_of_metrics));
+        for (gauge, before) in self.table.iter().zip(&mut self.before) {
+            if gauge.source == Source::Processes {
+                *before = None;
+            }
+        }
     }
 }
 
@@ -228,6 +216,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::record::gauge;
+    use crate::scenario::watch;
     use crate::target::prometheus::parse;
     use crate::target::prometheus::tests::PROM_CLIENT;
 
@@ -236,9 +226,9 @@ mod tests {
     }
 
     fn picked(text: &str, gauge: &Gauge) -> Option<(f64, &'static str)> {
-        let found = of_metrics_page(&parse(text.as_bytes()));
+        let found = of_metrics_page(&parse(text.as_bytes()), &[]).found;
         let found = found.into_iter().find(|reading| reading.id == id(gauge))?;
-        Some((found.value, found.metric.unwrap()))
+        Some((found.amount.value().unwrap(), found.metric.unwrap()))
     }
 
     fn value(text: &str, gauge: &Gauge) -> Option<f64> {
@@ -255,28 +245,13 @@ mod tests {
         assert!((all_kinds - 0.501_857).abs() < 1e-6, "{all_kinds}");
     }
 
-    /// Records are read by these names.
-    #[test]
-    fn the_table_begins_with_what_records_had_before_it() {
-        assert_eq!(table()[..gauge::BEFORE_4.len()], gauge::BEFORE_4);
-    }
-
-    #[test]
-    fn names_are_unique_and_plain() {
-        let mut names: Vec<_> = KNOWN.iter().map(|known| known.gauge.name.as_ref()).collect();
-        assert!(names.iter().all(|it| it.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), KNOWN.len());
-    }
-
     /// What seconds say of a counter that was read so, a second apart.
     fn seconds(readings: &[(f64, Option<&'static str>)], gauge: &Gauge) -> Vec<Option<f64>> {
-        let (mut made, start) = (Readings::default(), Instant::now());
+        let (mut made, start) = (Readings::of(&[]), Instant::now());
         let mut second = |(place, &(value, metric)): (u64, &Value)| {
-            let mut second = Readings::second(0);
-            let at = start + Duration::from_secs(place);
-            made.add(vec![Reading { id: id(gauge), value, metric }], at, &mut second);
+            let mut second = made.second(0);
+            let (at, amount) = (start + Duration::from_secs(place), Amount::Value(value));
+            made.add(vec![Reading { id: id(gauge), amount, metric }], at, &mut second);
             second.value(id(gauge))
         };
         (0..).zip(readings).map(&mut second).collect()
@@ -296,15 +271,15 @@ mod tests {
 
     #[test]
     fn processes_that_are_gone_have_no_growth() {
-        let (mut readings, start) = (Readings::default(), Instant::now());
+        let (mut readings, start) = (Readings::of(&[]), Instant::now());
         let usage =
             |seconds| TreeUsage { cpu: Duration::from_secs(seconds), ..TreeUsage::default() };
-        let mut second = Readings::second(0);
-        readings.add(of_processes(&usage(5)), start, &mut second);
+        let mut second = readings.second(0);
+        readings.add(read(Seen::Processes(&usage(5))), start, &mut second);
         readings.lost_processes();
-        readings.add(of_processes(&usage(6)), start + Duration::from_secs(1), &mut second);
+        readings.add(read(Seen::Processes(&usage(6))), start + Duration::from_secs(1), &mut second);
         assert_eq!(second.value(id(&gauge::CPU)), None);
-        readings.add(of_processes(&usage(7)), start + Duration::from_secs(2), &mut second);
+        readings.add(read(Seen::Processes(&usage(7))), start + Duration::from_secs(2), &mut second);
         assert_eq!(second.value(id(&gauge::CPU)), Some(1.0));
     }
 
@@ -353,5 +328,57 @@ mod tests {
         delay("event_loop_delay_ms 250", Some(0.25));
         delay("nodejs_eventloop_lag_seconds -1", None);
         delay("", None);
+    }
+
+    fn watched(metric: &str, reading: watch::Reading) -> Watched {
+        let (name, metric) = (metric.to_owned(), metric.to_owned());
+        Watched { name, metric, labels: Vec::new(), reading }
+    }
+
+    /// What seconds say of a metric that a scenario names, by the pages of these seconds.
+    fn told(metric: &str, reading: watch::Reading, pages: &[&str]) -> Vec<Option<f64>> {
+        let watch = [watched(metric, reading)];
+        let (mut made, start) = (Readings::of(&watch), Instant::now());
+        let mut second = |(place, page): (u64, &&str)| {
+            let mut second = made.second(0);
+            let scraped = of_metrics_page(&parse(page.as_bytes()), &watch);
+            made.add(scraped.found, start + Duration::from_secs(place), &mut second);
+            second.values.pop().unwrap()
+        };
+        (0..).zip(pages).map(&mut second).collect()
+    }
+
+    #[test]
+    fn a_scenario_names_gauges_counters_and_histograms() {
+        let sum = watch::Combine::Sum;
+        let depth = ["depth{q=\"a\"} 3\ndepth{q=\"b\"} -1", "other 1", "depth NaN", "depth 4"];
+        let expected = [Some(2.0), None, None, Some(4.0)];
+        assert_eq!(told("depth", watch::Reading::Gauge(sum), &depth), expected);
+        let jobs = ["jobs_total 10", "jobs_total 25", "jobs_total 3", "jobs_total 4"];
+        let expected = [None, Some(15.0), None, Some(1.0)];
+        assert_eq!(told("jobs_total", watch::Reading::Counter(sum), &jobs), expected);
+        let page = |a: u32, b: u32, c: u32| {
+            format!(
+                "w_bucket{{le=\"1\"}} {a}\nw_bucket{{le=\"2\"}} {b}\nw_bucket{{le=\"+Inf\"}} {c}"
+            )
+        };
+        let pages = [page(0, 10, 10), page(0, 20, 20), page(0, 20, 20), page(0, 20, 30)];
+        let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+        let found = told("w", watch::Reading::Quantile(0.5), &pages);
+        assert_eq!(found, [None, Some(1.5), None, Some(2.0)], "the last is beyond the last bucket");
+    }
+
+    #[test]
+    fn a_value_beyond_the_last_bucket_is_marked() {
+        let watch = [watched("w", watch::Reading::Quantile(0.5))];
+        let mut made = Readings::of(&watch);
+        let mut second = made.second(0);
+        for count in [0, 10] {
+            let page = format!("w_bucket{{le=\"1\"}} 0\nw_bucket{{le=\"+Inf\"}} {count}");
+            let scraped = of_metrics_page(&parse(page.as_bytes()), &watch);
+            made.add(scraped.found, Instant::now(), &mut second);
+        }
+        let id = GaugeId(KNOWN.len() as u16);
+        assert_eq!((second.value(id), second.series[&id].as_str()), (Some(1.0), BEYOND));
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! | event | then |
 //! | --- | --- |
-//! | a second of the schedule is over | the processes are sampled, a scrape begins |
-//! | the scrape ends | the second goes out with what it says, or why it says nothing |
+//! | a second of the schedule is over | processes, control group and machine are sampled; a scrape and a question to the database begin |
+//! | both are answered | the second goes out with what they say, or why they say nothing |
 //! | the next second is over first | the second goes out without |
 //! | the target died | what is known goes out, and the death; the monitor ends |
 //! | it shall stop | what is known goes out; the monitor ends |
+//! | it ends | the database tells its statements, within [`LAST_WORDS`] |
 //!
 //! Runs on a thread and a clock of its own, so that neither a slow scrape nor a busy
 //! engine moves the samples. What the figures mean is for others to judge.
@@ -18,15 +19,19 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::fetch;
-use super::gauges::{self, Reading, Readings};
+use super::cgroup::GroupSampler;
+use super::gauges::{self, Readings, Scraped, Seen};
+use super::postgres;
+use super::pressure::Pressure;
 use super::process::{ExitReport, Watch};
 use super::procfs::TreeSampler;
-use super::prometheus;
+use super::{fetch, prometheus};
+use crate::record::run::Statement;
 use crate::record::telemetry::TargetSecond;
-use crate::scenario::model::HttpAddress;
+use crate::scenario::model::{Connection, HttpAddress, Secrets};
+use crate::scenario::watch::Watched;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a scrape may take: it is over before the next begins.
@@ -35,14 +40,20 @@ const SCRAPE: Duration = Duration::from_millis(950);
 const SCRAPE_BYTES: usize = 1_000_000;
 /// How often death and the order to stop are looked for.
 const LOOK: Duration = Duration::from_millis(50);
+/// How long the end waits for the database.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Said of a second whose answer came too late.
+const LATE: &str = "no answer within the second";
 
 /// What the monitor has seen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TargetEvent {
     /// A second of the schedule is over.
     Second(TargetSecond),
-    /// The started target ended; nothing follows.
+    /// The started target ended; no second follows.
     Died(ExitReport),
+    /// What took most of the database's time.
+    Statements(Vec<Statement>),
 }
 
 /// What to look at.
@@ -50,8 +61,23 @@ pub enum TargetEvent {
 pub struct Monitor {
     /// The target's processes, when they were started here.
     pub watch: Option<Watch>,
-    /// Where its metrics are: the server and the path as it is asked for.
-    pub metrics: Option<(HttpAddress, String)>,
+    /// Its metrics.
+    pub metrics: Option<Page>,
+    /// The database behind it.
+    pub postgres: Option<Connection>,
+    /// What must not be told.
+    pub secrets: Secrets,
+}
+
+/// A page of metrics.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The server.
+    pub server: HttpAddress,
+    /// The path as it is asked for.
+    pub path: String,
+    /// Metrics that the scenario names.
+    pub watch: Vec<Watched>,
 }
 
 /// A monitor at work, until it is stopped or dropped.
@@ -96,19 +122,27 @@ impl Monitor {
         Ok(RunningMonitor { stop, thread: Some(thread) })
     }
 
+    /// Whether there is anything to look at.
+    pub fn has_work(&self) -> bool {
+        self.watch.is_some() || self.metrics.is_some() || self.postgres.is_some()
+    }
+
     /// Looks until the target dies or `stop` is set.
     pub async fn run(self, start: Instant, events: &Sender<TargetEvent>, stop: &AtomicBool) {
         let (said, mut scrapes) = mpsc::channel(1);
-        let mut desk = Desk::new(self, start, events.clone(), said);
+        let (asks, mut answers) = questions(self.postgres.clone());
+        let mut desk = Desk::new(self, start, Outlets { events: events.clone(), said, asks });
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = sleep_until(desk.next.into()) => desk.second_is_over(),
                 Some(scrape) = scrapes.recv() => desk.scraped(scrape),
+                Some(answer) = answers.recv() => desk.answered(answer),
                 _ = look.tick() => {
                     if desk.target_died() || stop.load(Ordering::Relaxed) {
-                        return desk.send_waiting();
+                        desk.send_waiting();
+                        return desk.last_words(&mut answers).await;
                     }
                 }
             }
@@ -116,82 +150,163 @@ impl Monitor {
     }
 }
 
+/// Where the database is asked, and where it answers; nowhere without one.
+fn questions(
+    connection: Option<Connection>,
+) -> (Option<mpsc::Sender<u32>>, mpsc::Receiver<postgres::Said>) {
+    let (said, answers) = mpsc::channel(2);
+    let asks = connection.map(|connection| {
+        let (asks, asked) = mpsc::channel(1);
+        tokio::spawn(postgres::serve(connection, asked, said));
+        asks
+    });
+    (asks, answers)
+}
+
 /// What a scrape said of a second.
 struct Scrape {
     second: u32,
     /// What it said, and when.
-    result: Result<(Vec<Reading>, Instant), String>,
+    result: Result<(Scraped, Instant), String>,
+}
+
+/// Where the desk sends what it has.
+struct Outlets {
+    events: Sender<TargetEvent>,
+    /// What scrapes say.
+    said: mpsc::Sender<Scrape>,
+    /// Seconds that the database is asked about.
+    asks: Option<mpsc::Sender<u32>>,
+}
+
+/// A second that is not complete yet.
+struct Waiting {
+    second: TargetSecond,
+    for_metrics: bool,
+    for_database: bool,
 }
 
 /// The monitor's state.
 struct Desk {
     monitor: Monitor,
     start: Instant,
-    events: Sender<TargetEvent>,
-    said: mpsc::Sender<Scrape>,
-    sampler: TreeSampler,
+    outlets: Outlets,
+    tree: TreeSampler,
+    group: GroupSampler,
     readings: Readings,
     /// When the next second is over.
     next: Instant,
-    /// The second whose scrape is under way.
-    waiting: Option<TargetSecond>,
+    /// The second whose answers are under way.
+    waiting: Option<Waiting>,
 }
 
 impl Desk {
-    fn new(
-        monitor: Monitor,
-        start: Instant,
-        events: Sender<TargetEvent>,
-        said: mpsc::Sender<Scrape>,
-    ) -> Desk {
-        let sampler = TreeSampler::default();
+    fn new(monitor: Monitor, start: Instant, outlets: Outlets) -> Desk {
         // The first tick, at the start itself, is no second's end.
         let next = start + whole_seconds(start, Instant::now());
-        let readings = Readings::default();
-        Desk { monitor, start, events, said, sampler, readings, next, waiting: None }
+        let watched = monitor.metrics.as_ref().map(|page| page.watch.as_slice());
+        let readings = Readings::of(watched.unwrap_or_default());
+        let (tree, group) = (TreeSampler::default(), GroupSampler::default());
+        Desk { monitor, start, outlets, tree, group, readings, next, waiting: None }
     }
 
     fn second_is_over(&mut self) {
-        if let Some(late) = &mut self.waiting {
-            late.scrape_error = Some("no answer within the second".to_owned());
-        }
         self.send_waiting();
         let now = Instant::now();
         let over = whole_seconds(self.start, now);
         self.next = self.start + over + SECOND;
         let number = over.as_secs().saturating_sub(1);
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let mut second = Readings::second(number);
+        let mut second = self.readings.second(number);
         self.sample(now, &mut second);
         if over.is_zero() {
             return;
         }
-        self.waiting = Some(second);
-        match &self.monitor.metrics {
-            Some(metrics) => scrape(metrics.clone(), number, self.said.clone()),
-            None => self.send_waiting(),
+        let for_metrics = self.monitor.metrics.is_some();
+        if let Some(page) = &self.monitor.metrics {
+            scrape(page, &self.readings, number, self.outlets.said.clone());
         }
+        let asked = self.outlets.asks.as_ref().map(|asks| asks.try_send(number).is_ok());
+        // The one before is not answered yet.
+        second.database_error = asked.filter(|asked| !asked).map(|_| LATE.to_owned());
+        let for_database = asked == Some(true);
+        self.waiting = Some(Waiting { second, for_metrics, for_database });
+        self.send_complete();
     }
 
-    /// Adds what the processes use.
+    /// Adds what the processes, their control group and the machine use.
     fn sample(&mut self, now: Instant, second: &mut TargetSecond) {
-        let tree = self.monitor.watch.as_ref().map(Watch::tree);
-        match tree.and_then(|tree| self.sampler.sample(tree)) {
-            Some(usage) => self.readings.add(gauges::of_processes(&usage), now, second),
+        let Some(tree) = self.monitor.watch.as_ref().map(Watch::tree) else { return };
+        match self.tree.sample(tree) {
+            Some(usage) => {
+                self.readings.add(gauges::read(Seen::Processes(&usage)), now, second);
+            }
             None => self.readings.lost_processes(),
         }
+        if let Some(usage) = self.group.sample(tree.root) {
+            self.readings.add(gauges::read(Seen::Group(&usage)), now, second);
+        }
+        self.readings.add(gauges::read(Seen::Machine(&Pressure::now())), now, second);
     }
 
     /// Adds what a scrape says to the second that it belongs to.
     fn scraped(&mut self, scrape: Scrape) {
-        let Some(second) = self.waiting.as_mut().filter(|w| w.second == scrape.second) else {
+        let Some(waiting) = self.waiting.as_mut().filter(|w| w.second.second == scrape.second)
+        else {
             return;
         };
+        waiting.for_metrics = false;
         match scrape.result {
-            Ok((found, at)) => self.readings.add(found, at, second),
-            Err(reason) => second.scrape_error = Some(reason),
+            Ok((Scraped { found, watch_error }, at)) => {
+                waiting.second.watch_error = watch_error;
+                self.readings.add(found, at, &mut waiting.second);
+            }
+            Err(reason) => waiting.second.scrape_error = Some(reason),
         }
-        self.send_waiting();
+        self.send_complete();
+    }
+
+    /// Adds what the database says.
+    fn answered(&mut self, answer: postgres::Said) {
+        let (number, result, partly) = match answer {
+            postgres::Said::Second(number, result, partly) => (number, result, partly),
+            postgres::Said::Statements(statements) => return self.send_statements(statements),
+        };
+        let Some(waiting) = self.waiting.as_mut().filter(|w| w.second.second == number) else {
+            return;
+        };
+        waiting.for_database = false;
+        let error = match result {
+            Ok((usage, at)) => {
+                let found = gauges::read(Seen::Database(&usage));
+                self.readings.add(found, at, &mut waiting.second);
+                partly
+            }
+            Err(reason) => Some(self.monitor.secrets.redact(&reason)),
+        };
+        waiting.second.database_error = error;
+        self.send_complete();
+    }
+
+    /// What took most of the database's time, if it can tell in time.
+    async fn last_words(mut self, answers: &mut mpsc::Receiver<postgres::Said>) {
+        self.outlets.asks = None;
+        let until_told = async {
+            while let Some(answer) = answers.recv().await {
+                if let postgres::Said::Statements(statements) = answer {
+                    return self.send_statements(statements);
+                }
+            }
+        };
+        // Without them the run is as good.
+        let _ = timeout(LAST_WORDS, until_told).await;
+    }
+
+    fn send_statements(&self, mut statements: Vec<Statement>) {
+        for statement in &mut statements {
+            statement.text = self.monitor.secrets.redact(&statement.text);
+        }
+        self.send(TargetEvent::Statements(statements));
     }
 
     fn target_died(&mut self) -> bool {
@@ -203,15 +318,30 @@ impl Desk {
         true
     }
 
-    fn send_waiting(&mut self) {
-        if let Some(second) = self.waiting.take() {
-            self.send(TargetEvent::Second(second));
+    /// Sends a second that waits for nothing any more.
+    fn send_complete(&mut self) {
+        if self.waiting.as_ref().is_some_and(|it| !it.for_metrics && !it.for_database) {
+            self.send_waiting();
         }
+    }
+
+    /// Sends a second as it is, and says what did not come.
+    fn send_waiting(&mut self) {
+        let Some(Waiting { mut second, for_metrics, for_database }) = self.waiting.take() else {
+            return;
+        };
+        if for_metrics {
+            second.scrape_error = Some(LATE.to_owned());
+        }
+        if for_database {
+            second.database_error = Some(LATE.to_owned());
+        }
+        self.send(TargetEvent::Second(second));
     }
 
     /// Whoever no longer listens will stop the monitor.
     fn send(&self, event: TargetEvent) {
-        let _ = self.events.send(event);
+        let _ = self.outlets.events.send(event);
     }
 }
 
@@ -221,12 +351,17 @@ fn whole_seconds(start: Instant, now: Instant) -> Duration {
 }
 
 /// Reads the metrics beside the monitor's own work.
-fn scrape((address, path): (HttpAddress, String), second: u32, said: mpsc::Sender<Scrape>) {
+fn scrape(page: &Page, readings: &Readings, second: u32, said: mpsc::Sender<Scrape>) {
+    let (page, watch) = (page.clone(), Arc::clone(&readings.watch));
     tokio::spawn(async move {
-        let result = match fetch::get(&address, &path, SCRAPE, SCRAPE_BYTES).await {
+        let result = match fetch::get(&page.server, &page.path, SCRAPE, SCRAPE_BYTES).await {
             Ok(answer) if answer.status.is_success() => {
                 let metrics = prometheus::parse(&answer.body);
-                Ok((gauges::of_metrics_page(&metrics), Instant::now()))
+                if metrics.is_cut {
+                    Err("it has more series than loadgate reads".to_owned())
+                } else {
+                    Ok((gauges::of_metrics_page(&metrics, &watch), Instant::now()))
+                }
             }
             Ok(answer) => Err(answer.status.to_string()),
             Err(reason) => Err(reason.to_string()),

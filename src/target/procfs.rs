@@ -1,7 +1,7 @@
 //! What a process tree uses, as Linux sees it.
 //!
-//! Process ids come in; CPU time, memory, descriptors and threads of the whole tree
-//! go out. Elsewhere than on Linux there is no answer. Reads a few small files per
+//! Process ids come in; CPU time, memory, descriptors, threads, context switches and what was
+//! read and written of the whole tree go out. Elsewhere than on Linux there is no answer. Reads a few small files per
 //! process and thread, never all of `/proc` where the kernel lists children.
 
 use std::time::Duration;
@@ -29,6 +29,12 @@ pub struct TreeUsage {
     pub descriptors: u64,
     /// Threads.
     pub threads: u64,
+    /// Times that threads gave up their CPU, and that it was taken from them. What a thread did
+    /// between the last sample and its end is not in it.
+    pub switches: Option<(u64, u64)>,
+    /// Bytes that the storage had to read and to write for them; `None` where the system does not
+    /// let them be seen.
+    pub storage: Option<(u64, u64)>,
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -62,6 +68,7 @@ mod system {
     use procfs::process::{Process, Stat, all_processes};
 
     use super::{ProcessTree, TreeUsage};
+    use crate::target::switches::Switches;
 
     /// No target has more processes; a loop in what `/proc` says must end.
     const MAX_PROCESSES: usize = 20_000;
@@ -73,6 +80,7 @@ mod system {
     pub struct TreeSampler {
         cpu: Total,
         system: Total,
+        switches: Switches,
     }
 
     /// CPU time of a tree in nanoseconds.
@@ -106,7 +114,10 @@ mod system {
             }
             let cpu = Duration::from_nanos(self.cpu.absorb(census.cpu));
             let system = Duration::from_nanos(self.system.absorb(census.system)).min(cpu);
-            Some(TreeUsage { cpu, system, ..census.usage })
+            let pids = self.cpu.own.keys().map(|(pid, _)| *pid);
+            let switches = self.switches.absorb(pids, census.usage.threads);
+            let storage = census.storage;
+            Some(TreeUsage { cpu, system, switches, storage, ..census.usage })
         }
     }
 
@@ -131,13 +142,15 @@ mod system {
         cpu: Used,
         system: Used,
         usage: TreeUsage,
+        storage: Option<(u64, u64)>,
         /// Whether no process ended between being listed and being read.
         consistent: bool,
     }
 
     impl Census {
         fn take(tree: ProcessTree) -> Census {
-            let mut census = Census { consistent: true, ..Census::default() };
+            let none = Some((0, 0));
+            let mut census = Census { consistent: true, storage: none, ..Census::default() };
             let top = tree.supervisor.unwrap_or(tree.root).cast_signed();
             // Listed before anything is read, and parents first: a child that ends in
             // between is missed, never counted twice.
@@ -165,6 +178,10 @@ mod system {
             self.usage.threads += stat.num_threads.unsigned_abs();
             // Not ours to see when the target changed its user.
             self.usage.descriptors += process.fd_count().unwrap_or(0) as u64;
+            self.storage = self
+                .storage
+                .zip(process.io().ok())
+                .map(|((read, written), io)| (read + io.read_bytes, written + io.write_bytes));
         }
 
         fn add_waited(&mut self, stat: &Stat) {
@@ -289,6 +306,8 @@ mod system {
             let usage = TreeSampler::default().sample(tree(&family)).unwrap();
             assert_eq!(usage.threads, 5);
             assert!(usage.descriptors >= 5 * 3 && usage.rss > 1_000_000, "{usage:?}");
+            let (voluntary, _) = usage.switches.unwrap();
+            assert!(voluntary >= 5 && usage.storage.is_some(), "{usage:?}");
         }
 
         #[test]

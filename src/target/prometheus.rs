@@ -1,19 +1,52 @@
 //! Reads Prometheus' text format.
 //!
 //! Bytes from the target come in and are not trusted: lines that are none are
-//! skipped, the number of series is bounded. The values of a metric go out. Which metrics
-//! are asked for is not known here.
+//! skipped and named, the number of series is bounded. The values of a metric go out. Which
+//! metrics are asked for is not known here.
 
 /// No more series than this are kept.
 const MAX_SERIES: usize = 20_000;
 /// Nor more labels of one.
 const MAX_LABELS: usize = 32;
+/// Nor more names of lines that cannot be read.
+const MAX_UNREADABLE: usize = 1_000;
+/// Names that are longer are not kept whole.
+const LONGEST_NAME: usize = 200;
 
 /// The series of one scrape.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Metrics {
     /// In the order of writing.
     pub series: Vec<Series>,
+    /// What the page says that its metrics are.
+    pub types: Vec<(String, Type)>,
+    /// What lines begin with that cannot be read.
+    pub unreadable: Vec<String>,
+    /// Whether there was more than is kept.
+    pub is_cut: bool,
+}
+
+/// What a page says that a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// Goes up and down.
+    Gauge,
+    /// Only grows.
+    Counter,
+    /// Has buckets.
+    Histogram,
+    /// Has quantiles.
+    Summary,
+}
+
+impl Metrics {
+    /// What the page says that a metric is. In `OpenMetrics`, counters are named without
+    /// `_total`.
+    pub fn type_of(&self, metric: &str) -> Option<Type> {
+        let of = |name: &str| self.types.iter().find(|(known, _)| known == name);
+        let found = of(metric).or_else(|| of(metric.strip_suffix("_total")?));
+        found.map(|(_, kind)| *kind)
+    }
 }
 
 /// One line of a scrape.
@@ -25,6 +58,13 @@ pub struct Series {
     pub labels: Vec<(String, String)>,
     /// May be NaN or infinite.
     pub value: f64,
+}
+
+impl Series {
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// A metric that is known by its name, with or without an application's prefix.
@@ -74,8 +114,40 @@ impl Metric {
 
 /// Reads what is readable.
 pub fn parse(text: &[u8]) -> Metrics {
-    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
-    Metrics { series: lines.filter_map(read_series).take(MAX_SERIES).collect() }
+    let mut found = Metrics::default();
+    for line in text.split(|byte| *byte == b'\n') {
+        let line = line.trim_ascii();
+        let read = std::str::from_utf8(line).ok().and_then(read_series);
+        match (read, line.first()) {
+            (Some(series), _) if found.series.len() < MAX_SERIES => found.series.push(series),
+            (None, Some(b'#')) if found.types.len() < MAX_SERIES => {
+                found.types.extend(std::str::from_utf8(line).ok().and_then(read_type));
+            }
+            (None, None | Some(b'#')) => {}
+            (None, Some(_)) if found.unreadable.len() < MAX_UNREADABLE => {
+                let name = line.iter().take(LONGEST_NAME).map(|byte| char::from(*byte));
+                found.unreadable.push(name.take_while(|c| is_name(*c)).collect());
+            }
+            (Some(_), _) | (None, Some(_)) => found.is_cut = true,
+        }
+    }
+    found
+}
+
+/// `# TYPE name counter`.
+fn read_type(line: &str) -> Option<(String, Type)> {
+    let mut words = line.strip_prefix('#')?.split_ascii_whitespace();
+    let (Some("TYPE"), Some(name), Some(kind)) = (words.next(), words.next(), words.next()) else {
+        return None;
+    };
+    let kind = match kind {
+        "gauge" => Type::Gauge,
+        "counter" => Type::Counter,
+        "histogram" | "gaugehistogram" => Type::Histogram,
+        "summary" => Type::Summary,
+        _ => return None,
+    };
+    Some((name.to_owned(), kind))
 }
 
 /// `name{label="value",…} 1.5 1700000000000 # exemplar`; comments are no series.
@@ -221,9 +293,24 @@ db_pool_waiting{pool="reports"} 0
     #[test]
     fn the_number_of_series_is_bounded() {
         let flood = "a 1\n".repeat(MAX_SERIES + 10);
-        assert_eq!(parse(flood.as_bytes()).series.len(), MAX_SERIES);
+        let found = parse(flood.as_bytes());
+        assert!(found.series.len() == MAX_SERIES && found.is_cut);
+        let flood = "a{ 1\n".repeat(MAX_UNREADABLE + 10);
+        let found = parse(flood.as_bytes());
+        assert!(found.unreadable.len() == MAX_UNREADABLE && found.is_cut);
         let labels = "b=\"c\",".repeat(MAX_LABELS + 1);
         assert_eq!(parse(format!("a{{{labels}}} 1").as_bytes()).series, []);
+    }
+
+    #[test]
+    fn what_lines_are_is_known() {
+        let metrics = parse(PROM_CLIENT.as_bytes());
+        assert_eq!(metrics.type_of("db_pool_in_use"), Some(Type::Gauge));
+        assert_eq!(metrics.type_of("process_cpu_user_seconds_total"), Some(Type::Counter));
+        assert_eq!(metrics.type_of("nodejs_gc_duration_seconds"), Some(Type::Histogram));
+        assert_eq!(parse(b"# TYPE a counter\na_total 1").type_of("a_total"), Some(Type::Counter));
+        assert!(metrics.unreadable.is_empty() && !metrics.is_cut);
+        assert_eq!(parse(b"a 1\nb{c 2\n\xff 3").unreadable, ["b", ""]);
     }
 
     proptest! {

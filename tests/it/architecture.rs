@@ -70,6 +70,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("rustix", &["engine/priority.rs"], "the workers' nice value, which nix does not know"),
     ("procfs", &["target/"], "what Linux knows of processes and of the machine"),
+    (
+        "tokio_postgres",
+        &["target/postgres.rs"],
+        "what PostgreSQL says of itself, over TCP and unix sockets, without TLS",
+    ),
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     (
         "base64",
@@ -98,6 +103,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "analysis/assessment.rs",
             "analysis/comparison.rs",
             "analysis/failures.rs",
+            "analysis/fullness.rs",
             "analysis/gauges.rs",
             "analysis/history.rs",
             "report/format/json/",
@@ -117,6 +123,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "analysis/assessment.rs",
             "analysis/comparison.rs",
             "analysis/failures.rs",
+            "analysis/fullness.rs",
             "analysis/gauges.rs",
             "analysis/history.rs",
             "report/format/json/",

@@ -22,9 +22,12 @@ mod never_worked;
 mod noise;
 mod odd_answers;
 mod oracle;
+#[cfg(target_os = "linux")]
+mod postgres;
 mod readme;
 mod record;
 mod sabotage;
+mod saturation;
 mod short_stops;
 mod support;
 mod target;

@@ -51,6 +51,7 @@ fn guides() -> Vec<Guide> {
         "docs/fastify.md",
         "docs/troubleshooting.md",
         "docs/init.md",
+        "docs/saturation.md",
         "docs/architecture.md",
         "docs/measurements.md",
         "docs/vocabulary.md",

@@ -17,7 +17,7 @@ use loadgate::record::telemetry::TargetSecond;
 use loadgate::scenario::model::{HttpAddress, Ready, Secrets, StartCommand};
 use loadgate::target::gauges;
 use loadgate::target::leash::Ending;
-use loadgate::target::monitor::{Monitor, TargetEvent};
+use loadgate::target::monitor::{Monitor, Page, TargetEvent};
 use loadgate::target::process::{ExitReport, RunningTarget, StopReport, Supervisor, Watch};
 use loadgate::target::ready::{NotReady, port_is_taken, wait_until_ready};
 use loadgate::target::start_error::StartError;
@@ -456,7 +456,9 @@ fn a_taken_port_is_seen() {
 const METRICS: &str = "nodejs_eventloop_lag_p99_seconds 0.25\ndb_pool_in_use 4\n";
 
 fn monitor(watch: Option<Watch>, metrics: Option<HttpAddress>) -> Monitor {
-    Monitor { watch, metrics: metrics.map(|address| (address, "/metrics".to_owned())) }
+    let page = |server| Page { server, path: "/metrics".to_owned(), watch: Vec::new() };
+    let (metrics, secrets) = (metrics.map(page), Secrets::default());
+    Monitor { watch, metrics, postgres: None, secrets }
 }
 
 fn value(second: &TargetSecond, of: &Gauge) -> Option<f64> {
@@ -468,6 +470,7 @@ fn seconds(events: &Receiver<TargetEvent>, count: usize) -> Vec<TargetSecond> {
     let second = |_| match events.recv_timeout(LONG).unwrap() {
         TargetEvent::Second(second) => second,
         TargetEvent::Died(exit) => panic!("died: {exit}"),
+        TargetEvent::Statements(all) => panic!("{all:?}"),
     };
     (0..count).map(second).collect()
 }
@@ -494,7 +497,7 @@ fn seconds_tell_what_the_target_uses_and_says_and_when_it_dies() {
     let killed = Instant::now();
     kill(Pid::from_raw(target.root_pid().cast_signed()), Signal::SIGKILL).unwrap();
     let exit = until("the death", || match events.recv_timeout(LONG).unwrap() {
-        TargetEvent::Second(_) => None,
+        TargetEvent::Second(_) | TargetEvent::Statements(_) => None,
         TargetEvent::Died(exit) => Some(exit),
     });
     // About 100 ms on an idle machine; well before the next second in any case.

@@ -13,6 +13,7 @@ use crate::analysis::assessment::{
     SloStatus, Steadiness, Summary, Times, Verdict, Warmup, Window,
 };
 use crate::analysis::failures::FailuresSeen;
+use crate::analysis::fullness::{Filled, Moved};
 use crate::analysis::gauges::{CostUnit, MeanMax, PerRequest, Seen, TargetSeen};
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, Gauge, Kind, Unit};
@@ -249,6 +250,19 @@ fn saturation() -> Saturation {
         generator_micros_per_request: Some(38.2),
         machine_busy: pair(0.48, 0.71),
         in_flight: pair(1.7, 19.0),
+        filled: vec![Filled {
+            what: "the connection pool",
+            since: 12,
+            share: 0.42,
+            evidence: "up to 10 of 10 connections in use, up to 4 waiting".to_owned(),
+        }],
+        moved: vec![Moved {
+            name: "pool_waiting".to_owned(),
+            label: "pool waiting".to_owned(),
+            correlation: 0.87,
+            seconds_before: 2.0,
+            p: 0.005,
+        }],
     }
 }
 
@@ -291,6 +305,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             iterations: 4_808,
             iterations_completed: 4_805,
             faults: Vec::new(),
+            statements: Vec::new(),
         }),
         seconds: Seconds::default(),
         generator: Vec::new(),

@@ -58,6 +58,7 @@ fn end() -> End {
         iterations: 4,
         iterations_completed: 4,
         faults: vec![],
+        statements: vec![],
     }
 }
 

@@ -1,18 +1,54 @@
 //! What there is to say of the target's gauges, whichever they are.
 
-use crate::analysis::gauges::{CostUnit, PerRequest, Seen};
-use crate::record::gauge::{self, Gauge, Kind, Unit};
+use crate::analysis::fullness::{Filled, Moved};
+use crate::analysis::gauges::{CostUnit, PerRequest, Seen, ValueUnit, unit_of};
+use crate::record::gauge::{self, Gauge, Source};
+use crate::report::document::medium::{Medium, Shown};
 use crate::report::document::quantity::Quantity;
+use crate::report::figures;
 
 /// Those that are in the record and in no report.
 const UNTOLD: [Gauge; 2] = [gauge::CPU_SYSTEM, gauge::THREADS];
+/// Those that are told where there is little room.
+const FIRST: [Gauge; 10] = [
+    gauge::CPU,
+    gauge::RSS,
+    gauge::EVENT_LOOP_DELAY,
+    gauge::EVENT_LOOP_UTILISATION,
+    gauge::DESCRIPTORS,
+    gauge::POOL_IN_USE,
+    gauge::POOL_WAITING,
+    gauge::HEAP_USED,
+    gauge::CPU_THROTTLED,
+    gauge::POSTGRES_LOCK_WAITS,
+];
 
-/// The name, the mean and the highest second of a gauge, if it was seen.
-pub(in crate::report) fn row(seen: &Seen) -> Option<(String, Quantity, Quantity)> {
+/// Where a gauge is told: all of them on a page.
+fn place(gauge: &Gauge) -> Shown {
+    let is_first = FIRST.iter().any(|it| it.name == gauge.name);
+    let is_told = is_first || gauge.source == Source::Watched || gauge.name == "gc_time";
+    if is_told { Shown::Everywhere } else { Shown::Only(Medium::Page) }
+}
+
+/// How much of something there was over the judged seconds.
+pub(in crate::report) struct Level {
+    /// Of what.
+    pub(in crate::report) name: String,
+    /// On average.
+    pub(in crate::report) mean: Quantity,
+    /// In the highest second.
+    pub(in crate::report) highest: Quantity,
+    /// Where there is room for it.
+    pub(in crate::report) shown: Shown,
+}
+
+/// The mean and the highest second of a gauge, if it was seen.
+pub(in crate::report) fn level(seen: &Seen) -> Option<Level> {
     let Seen { gauge, values, series } = seen;
     let values = values.filter(|_| UNTOLD.iter().all(|it| it.name != gauge.name))?;
     let name = format!("{}{}", gauge.label, which(series.as_deref()));
-    Some((name, quantity(gauge, values.mean), quantity(gauge, values.max)))
+    let of = quantity(unit_of(gauge));
+    Some(Level { name, mean: of(values.mean), highest: of(values.max), shown: place(gauge) })
 }
 
 /// Which of a second's values a series is of; the whole series is in `summary.json`.
@@ -32,17 +68,49 @@ pub(in crate::report) fn per_request(all: &[PerRequest]) -> Option<String> {
     (!each.is_empty()).then(|| each.join(", "))
 }
 
-/// The value of a gauge, per second if it is counted.
-fn quantity(gauge: &Gauge, value: f64) -> Quantity {
-    match (gauge.kind, gauge.unit) {
-        (Kind::Gauge, Unit::CpuSeconds | Unit::Seconds) => Quantity::Millis(value),
-        (Kind::Gauge, Unit::Bytes) => Quantity::Bytes(value),
-        (Kind::Gauge, Unit::Number) => Quantity::Number(value),
-        (Kind::Counter, Unit::CpuSeconds) => Quantity::Cores(value),
-        (Kind::Counter, Unit::Seconds) => Quantity::Share(value),
-        (Kind::Counter, Unit::Bytes) => Quantity::ByteRate(value),
-        (Kind::Counter, Unit::Number) => Quantity::Rate(value),
+/// How the value of a gauge is written.
+pub(in crate::report) fn quantity(unit: ValueUnit) -> fn(f64) -> Quantity {
+    match unit {
+        ValueUnit::Milliseconds => Quantity::Millis,
+        ValueUnit::Bytes => Quantity::Bytes,
+        ValueUnit::BytesPerSecond => Quantity::ByteRate,
+        ValueUnit::Share => Quantity::Share,
+        ValueUnit::Cores => Quantity::Cores,
+        ValueUnit::PerSecond => Quantity::Rate,
+        ValueUnit::Number => Quantity::Number,
     }
+}
+
+/// `the connection pool, since second 3 (full in 92 % of the judged seconds: up to 4 of 4
+/// connections in use, up to 23 waiting)`.
+pub(in crate::report) fn filled(all: &[Filled]) -> Option<String> {
+    let first = all.first()?;
+    let then: Vec<String> =
+        all[1..].iter().map(|it| format!("{} since second {}", it.what, it.since)).collect();
+    let then = if then.is_empty() { String::new() } else { format!("; then {}", then.join(", ")) };
+    Some(format!(
+        "{}, since second {}: full in {} of the judged seconds, {}{then}",
+        first.what,
+        first.since,
+        figures::share(first.share),
+        first.evidence
+    ))
+}
+
+/// `pool waiting (0.93, 2 s before it), target CPU (0.71, in the same seconds)`.
+pub(in crate::report) fn moved(all: &[Moved]) -> Option<String> {
+    let each: Vec<String> = all.iter().map(one_moved).collect();
+    (!each.is_empty()).then(|| format!("{}; a correlation, not a cause", each.join(", ")))
+}
+
+fn one_moved(moved: &Moved) -> String {
+    let seconds = figures::seconds(moved.seconds_before.abs());
+    let when = match moved.seconds_before {
+        before if before > 0.0 => format!("{seconds} before it"),
+        before if before < 0.0 => format!("{seconds} after it"),
+        _ => "in the same seconds".to_owned(),
+    };
+    format!("{} ({}, {when})", moved.label, Quantity::Correlation(moved.correlation))
 }
 
 /// What one request has of something that is counted.
@@ -58,7 +126,7 @@ pub(in crate::report) fn cost(unit: CostUnit, value: f64) -> Quantity {
 mod tests {
     use super::*;
     use crate::analysis::gauges::MeanMax;
-    use crate::record::gauge::of_metrics;
+    use crate::record::gauge::{Kind, Unit, of_metrics};
 
     fn gc() -> Gauge {
         of_metrics("gc_time", "GC time", Unit::Seconds, Kind::Counter)
@@ -67,8 +135,8 @@ mod tests {
     #[track_caller]
     fn check(gauge: Gauge, series: Option<&str>, expected: Option<[&str; 3]>) {
         let (values, series) = (Some(MeanMax { mean: 0.02, max: 2.5 }), series.map(str::to_owned));
-        let found = row(&Seen { gauge, values, series });
-        let found = found.map(|(name, mean, max)| [name, mean.to_string(), max.to_string()]);
+        let found = level(&Seen { gauge, values, series });
+        let found = found.map(|it| [it.name, it.mean.to_string(), it.highest.to_string()]);
         assert_eq!(found, expected.map(|texts| texts.map(str::to_owned)));
     }
 

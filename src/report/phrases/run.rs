@@ -6,9 +6,10 @@ use crate::analysis::assessment::{
 use crate::analysis::gauges::MeanMax;
 use crate::record::phase::Phase;
 use crate::record::run::{End, EndReason, Revision, RunRecord, StageHead};
+use crate::report::document::medium::Shown;
 use crate::report::document::quantity::Quantity;
 use crate::report::figures;
-use crate::report::phrases::gauges;
+use crate::report::phrases::gauges::{self, Level};
 use crate::scenario::load::ArrivalProcess;
 
 /// `60 s at 100/s`.
@@ -119,8 +120,8 @@ pub(in crate::report) fn steadiness(steady: Steadiness) -> String {
     }
 }
 
-/// Saturation as rows of name, mean and highest second.
-pub(in crate::report) fn saturation(saturation: &Saturation) -> Vec<(String, Quantity, Quantity)> {
+/// How full target and generator were.
+pub(in crate::report) fn saturation(saturation: &Saturation) -> Vec<Level> {
     type Row = (&'static str, Option<MeanMax>, fn(f64) -> Quantity);
     let rows: [Row; 3] = [
         ("generator CPU", saturation.generator_cpu, Quantity::Cores),
@@ -128,9 +129,14 @@ pub(in crate::report) fn saturation(saturation: &Saturation) -> Vec<(String, Qua
         ("requests in flight", saturation.in_flight, Quantity::Number),
     ];
     let others = rows.into_iter().filter_map(|(name, value, of)| {
-        value.map(|value| (name.to_owned(), of(value.mean), of(value.max)))
+        value.map(|value| Level {
+            name: name.to_owned(),
+            mean: of(value.mean),
+            highest: of(value.max),
+            shown: Shown::Everywhere,
+        })
     });
-    saturation.target.0.iter().filter_map(gauges::row).chain(others).collect()
+    saturation.target.0.iter().filter_map(gauges::level).chain(others).collect()
 }
 
 /// `100/s offered, 100/s answered, 98/s ok`.

@@ -1,6 +1,7 @@
 //! Objectives: what was asked for and how it came out.
 
 use crate::analysis::assessment::{Assessment, Measured, SloResult, SloStatus};
+use crate::analysis::gauges::{GaugeValue, ValueUnit};
 use crate::report::document::cell::{Cell, Status};
 use crate::report::document::medium::{Medium, Shown};
 use crate::report::document::quantity::Quantity;
@@ -10,6 +11,7 @@ use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
 use crate::report::document::{Block, Section};
 use crate::report::figures;
+use crate::report::phrases::gauges;
 use crate::report::phrases::run as phrases;
 
 /// A table, and what the generator may have added.
@@ -41,9 +43,23 @@ fn row(slo: &SloResult) -> Row {
         measured(slo),
         interval(slo),
         limit(slo),
-        Cell::Bad(slo.bad, slo.requests),
+        evidence(slo),
     ];
     Row::new(cells).remarked(name, slo.note.clone())
+}
+
+/// A gauge is of no requests.
+fn evidence(slo: &SloResult) -> Cell {
+    match slo.measured {
+        Some(Measured::Gauge(_)) => Cell::Nothing,
+        Some(
+            Measured::Millis(_)
+            | Measured::BadShare(_)
+            | Measured::GoodShare(_)
+            | Measured::GoodWindows(_),
+        )
+        | None => Cell::Bad(slo.bad, slo.requests),
+    }
 }
 
 fn status(status: SloStatus) -> Status {
@@ -77,6 +93,7 @@ fn name(slo: &SloResult) -> Text {
 /// How numbers of what was measured are written.
 fn quantity(measured: Measured) -> fn(f64) -> Quantity {
     match measured {
+        Measured::Gauge(found) => gauges::quantity(found.unit),
         Measured::Millis(_) => Quantity::Millis,
         Measured::BadShare(_) | Measured::GoodShare(_) | Measured::GoodWindows(_) => {
             Quantity::Share
@@ -86,6 +103,7 @@ fn quantity(measured: Measured) -> fn(f64) -> Quantity {
 
 fn measured(slo: &SloResult) -> Cell {
     Cell::maybe(slo.measured.map(|measured| match measured {
+        Measured::Gauge(found) => quantity(measured)(found.value),
         Measured::Millis(value)
         | Measured::BadShare(value)
         | Measured::GoodShare(value)
@@ -104,7 +122,10 @@ fn interval(slo: &SloResult) -> Cell {
 /// The limit in the unit of what was measured.
 fn limit(slo: &SloResult) -> Cell {
     Cell::maybe(slo.measured.map(|measured| match measured {
-        Measured::Millis(_) => Quantity::Limit(slo.limit),
+        Measured::Gauge(GaugeValue { unit: ValueUnit::Milliseconds, .. }) | Measured::Millis(_) => {
+            Quantity::Limit(slo.limit)
+        }
+        Measured::Gauge(_) => quantity(measured)(slo.limit),
         Measured::BadShare(_) | Measured::GoodShare(_) | Measured::GoodWindows(_) => {
             Quantity::Share(slo.limit)
         }
@@ -132,7 +153,7 @@ fn case(slo: &SloResult, scenario: &str) -> Case {
     });
     let mut printed = vec![
         message,
-        Cell::Bad(slo.bad, slo.requests).written().into(),
+        evidence(slo).written().into(),
         format!("design effect {}", figures::number(slo.design_effect)).into(),
     ];
     printed.extend(error);

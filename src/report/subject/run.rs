@@ -13,7 +13,7 @@ use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::{Block, Document, Fact, Headline, Section};
 use crate::report::figures;
-use crate::report::phrases::gauges;
+use crate::report::phrases::gauges::{self, Level};
 use crate::report::phrases::run as phrases;
 use crate::report::subject::{failures, judgement, metrics, objectives};
 
@@ -49,6 +49,7 @@ pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
         outcomes(&assessment.total),
         failures::section(&assessment.failures, report.has_log),
         saturation(assessment),
+        statements(report.record),
         generator(report),
         judgement::findings(&assessment.findings),
         judgement::unknowns(&assessment.limits_of_knowledge),
@@ -183,15 +184,41 @@ fn saturation(assessment: &Assessment) -> Section<'static> {
         Column::number("highest second"),
     ];
     let rows = phrases::saturation(&assessment.saturation).into_iter();
-    let rows = rows.map(|(name, mean, highest)| {
-        Row::new(vec![Cell::name(name), Cell::Quantity(mean), Cell::Quantity(highest)])
+    let rows = rows.map(|Level { name, mean, highest, shown }| {
+        let cells = vec![Cell::name(name), Cell::Quantity(mean), Cell::Quantity(highest)];
+        Row { shown, ..Row::new(cells) }
     });
     let table = Table { of: "saturation", columns, rows: rows.collect() };
-    let costs = gauges::per_request(&assessment.saturation.per_request);
-    let costs = known([("per request", costs, NOT_IN_COMMENTS)]);
+    let saturation = &assessment.saturation;
+    let facts = known([
+        ("per request", gauges::per_request(&saturation.per_request), NOT_IN_COMMENTS),
+        ("filled first", gauges::filled(&saturation.filled), Shown::Everywhere),
+        ("moved with p95", gauges::moved(&saturation.moved), Shown::Everywhere),
+    ]);
     Section::new("Saturation")
+        .untitled_in_comments()
         .with_shown(Block::Table(table), NOT_IN_COMMENTS)
-        .with(Block::Facts(costs))
+        .with(Block::Facts(facts))
+}
+
+/// What took most of the database's time.
+fn statements(record: &RunRecord) -> Section<'static> {
+    let all = record.end.iter().flat_map(|end| &end.statements);
+    let columns = vec![
+        Column::new(Kind::LongWords, "statement"),
+        Column::number("calls"),
+        Column::number("total"),
+        Column::number("mean"),
+    ];
+    let rows = all.map(|it| {
+        let mean = it.total_ms / it.calls.max(1) as f64;
+        let times = [it.total_ms, mean].map(|ms| Cell::Quantity(Quantity::Millis(ms)));
+        let [total, mean] = times;
+        let calls = Cell::Quantity(Quantity::Count(it.calls));
+        Row::new(vec![Cell::text(it.text.as_str()), calls, total, mean])
+    });
+    let table = Table { of: "statements", columns, rows: rows.collect() };
+    Section::new("Slowest statements").with_shown(Block::Table(table), NOT_IN_COMMENTS)
 }
 
 /// What the generator itself may have added, and what it cost.

@@ -6,12 +6,14 @@
 mod arms;
 mod flows;
 mod load;
+mod metrics;
 mod names;
 mod objectives;
 mod other_objectives;
 mod program;
 mod request;
 mod target;
+mod target_objectives;
 mod variables;
 
 use std::path::PathBuf;
@@ -33,7 +35,8 @@ use crate::units::Bytes;
 use flows::Walks;
 use names::{name_fault, variable_fault};
 
-pub(crate) use objectives::{objectives, recorded};
+pub(crate) use objectives::{Subjects, objectives, recorded};
+use target_objectives::Gauges;
 
 /// A scenario but for its objectives, which may be in another file. What could not be
 /// converted has been reported.
@@ -49,9 +52,12 @@ pub(crate) struct Sections {
 }
 
 impl Sections {
-    /// What users do, for objectives of single steps.
-    pub(crate) fn walks(&self) -> &Walks {
-        &self.walks
+    /// What objectives may speak of.
+    pub(crate) fn subjects(&self) -> Subjects<'_> {
+        let watched = self.target.as_ref().map(|target| {
+            target.metrics.as_ref().map(|page| page.watch.as_slice()).unwrap_or_default()
+        });
+        Subjects { walks: &self.walks, gauges: Gauges::with(watched) }
     }
 
     pub(crate) fn convert(

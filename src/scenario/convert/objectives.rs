@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use super::super::check::Check;
 use super::super::document::Pointer;
+use super::super::gauge::{Named, Side};
 use super::super::model::StepId;
 use super::super::problems::{Fault, nearest};
 use super::super::raw::RawSlo;
 use super::super::slo::{FailureShare, Metric, Scope, Slo, Threshold, Windows};
 use super::flows::Walks;
 use super::other_objectives;
+use super::target_objectives::{self, Gauges};
 use crate::units::{Quantile, Ratio, format_duration, parse_duration};
 
 const SHARES: [(&str, FailureShare); 8] = [
@@ -25,23 +27,33 @@ const SHARES: [(&str, FailureShare); 8] = [
 ];
 const AVAILABILITY: &str = "availability";
 
+/// What objectives may speak of.
+pub(crate) struct Subjects<'s> {
+    /// What users do.
+    pub(crate) walks: &'s Walks,
+    /// What is looked at of the target.
+    pub(crate) gauges: Gauges,
+}
+
 /// The objectives for all steps together and for single ones.
 pub(crate) fn objectives(
     raw: &RawSlo,
-    walks: &Walks,
+    subjects: &Subjects<'_>,
     at: &Pointer,
     check: &mut Check<'_>,
 ) -> Vec<Slo> {
+    let Subjects { walks, gauges } = subjects;
     let steps = &walks.steps;
     let slowest = steps.iter().map(|step| step.timeout).max().unwrap_or(Duration::MAX);
-    let whole = Place { scope: Scope::All, timeout: slowest, at: at.key("all") };
+    let about = |scope| About { scope, gauges };
+    let whole = Place { about: about(Scope::All), timeout: slowest, at: at.key("all") };
     let mut found = group(&raw.all, &whole, check);
     for (name, texts) in &raw.steps.0 {
         let at = at.key("steps").key(name);
         match steps.iter().position(|step| step.name == *name) {
             Some(index) => {
                 let scope = Scope::Step(StepId(u16::try_from(index).unwrap_or(u16::MAX)));
-                let place = Place { scope, timeout: steps[index].timeout, at };
+                let place = Place { about: about(scope), timeout: steps[index].timeout, at };
                 found.extend(group(texts, &place, check));
             }
             None => without_step(name, walks, &at, check),
@@ -61,18 +73,25 @@ fn without_step(name: &str, walks: &Walks, at: &Pointer, check: &mut Check<'_>) 
     check.key(at, fault.nearest(name, known.into_iter()));
 }
 
-/// Where a group of objectives stands and what it is about.
-struct Place {
+/// What an objective speaks of, and may speak of.
+#[derive(Clone, Copy)]
+struct About<'g> {
     scope: Scope,
+    gauges: &'g Gauges,
+}
+
+/// Where a group of objectives stands and what it is about.
+struct Place<'g> {
+    about: About<'g>,
     timeout: Duration,
     at: Pointer,
 }
 
-fn group(texts: &[String], place: &Place, check: &mut Check<'_>) -> Vec<Slo> {
+fn group(texts: &[String], place: &Place<'_>, check: &mut Check<'_>) -> Vec<Slo> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for (index, text) in texts.iter().enumerate() {
         let at = place.at.item(index);
-        let slo = objective(&check.fill(text), text, place.scope)
+        let slo = objective(&check.fill(text), text, place.about)
             .and_then(|slo| reachable(slo, place.timeout));
         let Some(slo) = check.accept(&at, slo) else { continue };
         if !seen.insert(subject(&slo)) {
@@ -87,9 +106,10 @@ fn group(texts: &[String], place: &Place, check: &mut Check<'_>) -> Vec<Slo> {
 /// What two objectives must not share.
 fn subject(slo: &Slo) -> String {
     let windows = slo.windows.map(|windows| windows.length);
-    match slo.metric {
+    match &slo.metric {
         Metric::ResponseTime { quantile, .. } => format!("{quantile} {windows:?}"),
         Metric::Failures(share) => format!("{share:?} {windows:?}"),
+        Metric::Gauge(it) => format!("{} {:?} {:?}", it.gauge, it.statistic, it.bound.side),
     }
 }
 
@@ -104,14 +124,19 @@ fn reachable(slo: Slo, timeout: Duration) -> Result<Slo, Fault> {
     Err(fault.help("lower the limit, or raise the \"timeout\" of the step"))
 }
 
-/// An objective as a record keeps its text; `None` where that has a variable in it.
-pub(crate) fn recorded(text: &str) -> Option<Slo> {
-    objective(text, text, Scope::All).ok()
+/// An objective as a record with these gauges keeps its text; `None` where that has a variable in
+/// it.
+pub(crate) fn recorded(text: &str, gauges: Vec<Named>) -> Option<Slo> {
+    let gauges = Gauges { all: gauges, is_whole: true };
+    objective(text, text, About { scope: Scope::All, gauges: &gauges }).ok()
 }
 
 /// Reads one objective; `written` is the text with nothing filled in.
-fn objective(text: &str, written: &str, scope: Scope) -> Result<Slo, Fault> {
-    own_objective(text, written, scope).map_err(|fault| {
+fn objective(text: &str, written: &str, about: About<'_>) -> Result<Slo, Fault> {
+    own_objective(text, written, about).map_err(|fault| {
+        if target_objectives::is_meant(text) {
+            return fault;
+        }
         // A word of ours, mistyped, is better advice than one that another tool may have meant.
         let is_near = |help: &String| {
             let ours = help.contains("_rate\"?") || help.contains("availability\"?");
@@ -121,7 +146,7 @@ fn objective(text: &str, written: &str, scope: Scope) -> Result<Slo, Fault> {
             return fault;
         }
         let meant = other_objectives::meant(text);
-        let meant = meant.filter(|meant| own_objective(meant, meant, scope).is_ok());
+        let meant = meant.filter(|meant| own_objective(meant, meant, about).is_ok());
         match meant {
             Some(meant) => fault.help(format!("write \"{meant}\"")),
             None => fault,
@@ -129,14 +154,38 @@ fn objective(text: &str, written: &str, scope: Scope) -> Result<Slo, Fault> {
     })
 }
 
-fn own_objective(text: &str, written: &str, scope: Scope) -> Result<Slo, Fault> {
+fn own_objective(text: &str, written: &str, about: About<'_>) -> Result<Slo, Fault> {
     let parts = Parts::split(text)?;
     let (limit, windows) = match parts.rest.split_once(" for ") {
         Some((limit, windows)) => (limit.trim(), Some(self::windows(windows)?)),
         None => (parts.rest, None),
     };
-    let (metric, allowed) = measure(parts.metric, parts.operator, limit)?;
-    Ok(Slo { scope, metric, allowed, windows, text: normalised(written) })
+    let (metric, allowed) = if target_objectives::is_meant(parts.metric) {
+        (of_target(&parts, limit, windows, about)?, 0.0)
+    } else {
+        measure(parts.metric, parts.operator, limit)?
+    };
+    Ok(Slo { scope: about.scope, metric, allowed, windows, text: normalised(written) })
+}
+
+/// A gauge belongs to the target as a whole and has one value a second.
+fn of_target(
+    parts: &Parts<'_>,
+    limit: &str,
+    windows: Option<Windows>,
+    about: About<'_>,
+) -> Result<Metric, Fault> {
+    let metric = parts.metric;
+    if windows.is_some() {
+        let fault = Fault::new(format!("{metric} is not judged window by window"));
+        return Err(fault.help("leave out \"for …\"; limit its p95 to allow some bad seconds"));
+    }
+    if let Scope::Step(_) = about.scope {
+        let fault = Fault::new(format!("{metric} is of the target, not of one step"));
+        return Err(fault.help("move it to \"all\""));
+    }
+    let side = parts.operator.side();
+    target_objectives::gauge_limit(metric, side, limit, about.gauges).map(Metric::Gauge)
 }
 
 struct Parts<'t> {
@@ -151,6 +200,18 @@ enum Operator {
     AtMost,
     More,
     AtLeast,
+}
+
+impl Operator {
+    /// Which side of a limit is good, and whether the limit is.
+    fn side(self) -> (Side, bool) {
+        match self {
+            Operator::Less => (Side::Below, false),
+            Operator::AtMost => (Side::Below, true),
+            Operator::More => (Side::Above, false),
+            Operator::AtLeast => (Side::Above, true),
+        }
+    }
 }
 
 impl<'t> Parts<'t> {
@@ -304,9 +365,28 @@ fn windows(text: &str) -> Result<Windows, Fault> {
 mod tests {
     use super::*;
 
+    fn whole(text: &str) -> Result<Slo, Fault> {
+        let gauges = Gauges::with(Some(&[]));
+        objective(text, text, About { scope: Scope::All, gauges: &gauges })
+    }
+
+    #[test]
+    fn a_limit_on_the_target_is_an_objective_for_all_requests() {
+        let slo = whole("target.rss.max<=500MB").unwrap();
+        assert_eq!(slo.text, "target.rss.max <= 500MB");
+        let Metric::Gauge(limit) = slo.metric else { panic!("{slo:?}") };
+        assert!(limit.bound.inclusive && limit.bound.holds(5e8) && !limit.bound.holds(5e8 + 1.0));
+        let fault = whole("target.rss.max < 500MB for 95% of 10s windows").unwrap_err();
+        assert!(fault.message.contains("window by window"), "{fault:?}");
+        let gauges = Gauges::with(Some(&[]));
+        let about = About { scope: Scope::Step(StepId(0)), gauges: &gauges };
+        let fault = objective("target.rss.max < 1MB", "", about).unwrap_err();
+        assert!(fault.message.contains("not of one step"), "{fault:?}");
+    }
+
     #[track_caller]
     fn reads(text: &str, metric: Metric, allowed: f64, normal: &str) {
-        let slo = objective(text, text, Scope::All).unwrap_or_else(|fault| panic!("{fault:?}"));
+        let slo = whole(text).unwrap_or_else(|fault| panic!("{fault:?}"));
         assert_eq!((slo.metric, slo.text.as_str()), (metric, normal));
         assert_eq!(slo.allowed.to_bits(), allowed.to_bits(), "{text}");
     }
@@ -342,7 +422,7 @@ mod tests {
     #[test]
     fn objectives_may_be_judged_window_by_window() {
         let text = "p95 < 200ms  for 95% of 10s windows";
-        let slo = objective(text, text, Scope::All).unwrap();
+        let slo = whole(text).unwrap();
         let windows = Windows { share: Ratio(0.95), length: Duration::from_secs(10) };
         assert_eq!(slo.windows, Some(windows));
         assert_eq!(slo.text, "p95 < 200ms for 95% of 10s windows");
@@ -350,7 +430,7 @@ mod tests {
 
     #[track_caller]
     fn refused(text: &str, message: &str) {
-        let fault = objective(text, text, Scope::All).expect_err(text);
+        let fault = whole(text).expect_err(text);
         let whole = format!("{} {}", fault.message, fault.help.unwrap_or_default());
         assert!(whole.contains(message), "{text}: {whole}");
     }

@@ -10,11 +10,10 @@ use super::super::model::{Address, HttpAddress, Ready, StartCommand, Target};
 use super::super::origin::Origin;
 use super::super::problems::Fault;
 use super::super::raw::{RawReady, RawScenario, RawTarget};
-use super::super::template::parse::url_fault;
 use super::load::positive;
 use super::request::header_fault;
 use super::variables::variables;
-use super::{arms, program};
+use super::{arms, metrics, program};
 
 /// The header that carries each request's id if the scenario does not say.
 const REQUEST_ID: &str = "x-request-id";
@@ -60,7 +59,10 @@ pub(super) fn target(
         raw.command.is_some() || raw.ready.as_ref().is_some_and(|ready| ready.within.is_some());
     let ready =
         ready.map(|ready| if is_patient { ready } else { Ready { refused_for: REFUSED, ..ready } });
-    let metrics = path(raw.metrics.as_deref(), &at.key("metrics"), check);
+    let metrics = raw.metrics.as_ref();
+    let metrics = metrics.and_then(|raw| metrics::page(&raw.0, allow, &at.key("metrics"), check));
+    let postgres = raw.postgres.as_ref();
+    let postgres = postgres.and_then(|raw| metrics::connection(raw, &at.key("postgres"), check));
     let arms = arms::arms(raw, &at, check);
     let request_id = request_id(raw, &at.key("request_id"), check);
     if let (Some(start), Some(arms), true) = (&start, &arms, origin.looks)
@@ -70,7 +72,7 @@ pub(super) fn target(
         program::look(&prepare, false, &at.key("prepare"), check);
     }
     let (address, ready, arms) = (address?, ready?, arms?);
-    Some(Target { address, start, ready, metrics, request_id, arms, assigned: None })
+    Some(Target { address, start, ready, metrics, postgres, request_id, arms, assigned: None })
 }
 
 impl HttpAddress {
@@ -142,6 +144,7 @@ fn demo_stands_alone(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) {
         ("port_variable", raw.port_variable.is_some()),
         ("prepare", raw.prepare.is_some()),
         ("arms", raw.arms.is_some()),
+        ("postgres", raw.postgres.is_some()),
     ];
     for (key, _) in others.iter().filter(|(_, given)| *given) {
         let fault = Fault::new(format!("\"{key}\" means nothing for the demo"));
@@ -257,7 +260,8 @@ fn ready(
     let within = raw.and_then(|raw| raw.within.as_deref()).unwrap_or(default);
     let within = positive(&check.fill(within));
     let within = check.accept(&at.key("within"), within);
-    let path = path(raw.and_then(|raw| raw.path.as_deref()), &at.key("path"), check);
+    let path = raw.and_then(|raw| raw.path.as_deref());
+    let path = path.and_then(|path| metrics::path(path, &at.key("path"), check));
     let within = within?;
     Some(Ready { path, within, refused_for: within })
 }
@@ -279,15 +283,4 @@ fn request_id(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) -> Option<St
         return None;
     }
     Some(name)
-}
-
-fn path(text: Option<&str>, at: &Pointer, check: &mut Check<'_>) -> Option<String> {
-    let filled = check.fill(text?);
-    if !filled.starts_with('/') {
-        let fault = Fault::new(format!("the path \"{filled}\" must start with /"));
-        check.value(at, fault.help("write the path only; the host is the target's"));
-        return None;
-    }
-    let fault = url_fault(&filled);
-    check.accept(at, fault.map_or(Ok(filled), |(_, fault)| Err(fault)))
 }

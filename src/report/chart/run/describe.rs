@@ -114,7 +114,7 @@ fn outcomes(total: &Summary) -> String {
 
 fn fullness(assessment: &Assessment) -> String {
     let rows = phrases::saturation(&assessment.saturation).into_iter();
-    let parts = rows.map(|(name, mean, max)| format!("{name} mean {mean}, highest {max}"));
+    let parts = rows.map(|it| format!("{} mean {}, highest {}", it.name, it.mean, it.highest));
     match parts.collect::<Vec<_>>() {
         none if none.is_empty() => "No second was judged.".to_owned(),
         parts => format!("{}.", parts.join("; ")),

@@ -1,10 +1,11 @@
-//! How full target and generator were: CPU, memory, event-loop delay, one above the
-//! other, as far as anything is known of them.
+//! How full target and generator were: CPU, memory, event-loop delay, who waits for a pool, and the
+//! metrics that the scenario names, one above the other, as far as anything is known of them.
 
 use super::Chart;
 use super::response::{draw_not_judged, not_judged_key, over_time, time_axis};
 use crate::analysis::assessment::{Assessment, Timeline};
-use crate::record::gauge;
+use crate::analysis::gauges::{ValueUnit, unit_of};
+use crate::record::gauge::{self, Gauge, Source};
 use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::drawn;
@@ -13,6 +14,10 @@ use crate::report::chart::ink::Ink;
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
 
 const HEIGHT: i32 = 110;
+/// Panels of metrics that the scenario names.
+const MOST_WATCHED: usize = 4;
+/// Characters of their names.
+const LONGEST_TITLE: usize = 40;
 
 type Values<'a> = &'a [Option<f64>];
 
@@ -25,9 +30,20 @@ pub(super) fn caption(timeline: &Timeline) -> String {
         ("resident memory of the target", known(timeline.target.of(&gauge::RSS))),
         ("its event-loop delay", known(timeline.target.of(&gauge::EVENT_LOOP_DELAY))),
     ];
-    let drawn: Vec<&str> =
-        drawn.iter().filter(|(_, known)| *known).map(|(what, _)| *what).collect();
+    let drawn = drawn.iter().filter(|(_, known)| *known).map(|(what, _)| (*what).to_owned());
+    let waiting = known(timeline.target.of(&gauge::POOL_WAITING));
+    let waiting = waiting.then(|| "who waits for a pool connection".to_owned());
+    let watched = watched(timeline).map(|(gauge, _)| gauge.label.to_string());
+    let drawn: Vec<String> = drawn.chain(waiting).chain(watched).collect();
     if drawn.is_empty() { String::new() } else { format!(" Drawn are: {}.", drawn.join(", ")) }
+}
+
+/// The metrics that the scenario names, as many as there is room for.
+fn watched(timeline: &Timeline) -> impl Iterator<Item = (&Gauge, Values<'_>)> {
+    let watched = timeline.target.0.iter().filter(|(gauge, line)| {
+        gauge.source == Source::Watched && line.iter().flatten().any(|value| value.is_finite())
+    });
+    watched.take(MOST_WATCHED).map(|(gauge, line)| (gauge, line.as_slice()))
 }
 
 /// One panel: its axis and its lines.
@@ -78,14 +94,28 @@ fn parts(timeline: &Timeline) -> Vec<Part<'_>> {
     ];
     let memory = vec![(timeline.target.of(&gauge::RSS), Ink::TARGET)];
     let delay = vec![(timeline.target.of(&gauge::EVENT_LOOP_DELAY), Ink::TARGET)];
-    [
+    let waiting = vec![(timeline.target.of(&gauge::POOL_WAITING), Ink::TARGET)];
+    let known = [
         part(cpu, |values| Axis::amount("CPU (cores)", values, 4)),
         part(memory, |values| Axis::amount("resident memory (MB)", values, 4)),
         part(delay, |values| Axis::millis("event-loop delay", values, 4)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        part(waiting, |values| Axis::amount("waiting for a pool connection", values, 4)),
+    ];
+    let watched = watched(timeline)
+        .map(|(gauge, line)| part(vec![(line, Ink::TARGET)], |values| axis(gauge, values)));
+    known.into_iter().chain(watched).flatten().collect()
+}
+
+/// The axis of a metric that the scenario names.
+fn axis(gauge: &Gauge, values: Vec<f64>) -> Axis {
+    let name: String = gauge.label.chars().take(LONGEST_TITLE).collect();
+    match unit_of(gauge) {
+        ValueUnit::Milliseconds => Axis::millis(&name, values, 4),
+        ValueUnit::Bytes => Axis::amount(&format!("{name} (MB)"), values, 4),
+        ValueUnit::BytesPerSecond => Axis::amount(&format!("{name} (MB/s)"), values, 4),
+        ValueUnit::PerSecond => Axis::amount(&format!("{name} (per second)"), values, 4),
+        ValueUnit::Share | ValueUnit::Cores | ValueUnit::Number => Axis::amount(&name, values, 4),
+    }
 }
 
 /// A panel of the lines that have a value; `None` if there is none.
@@ -98,10 +128,11 @@ fn part(lines: Vec<(Values<'_>, Ink)>, axis: impl Fn(Vec<f64>) -> Axis) -> Optio
 
 fn header(assessment: &Assessment, width: Width) -> Header {
     let timeline = &assessment.timeline;
-    let of_target = [gauge::CPU, gauge::RSS, gauge::EVENT_LOOP_DELAY];
+    let of_target = [gauge::CPU, gauge::RSS, gauge::EVENT_LOOP_DELAY, gauge::POOL_WAITING];
     let known = |values: Values| values.iter().any(Option::is_some);
     let mut keys = Vec::new();
-    if of_target.iter().any(|gauge| known(timeline.target.of(gauge))) {
+    let is_watched = watched(timeline).next().is_some();
+    if is_watched || of_target.iter().any(|gauge| known(timeline.target.of(gauge))) {
         keys.push(Key { sign: Sign::Line(Ink::TARGET, 2), text: "target".into() });
     }
     if known(&timeline.generator_cpu) {

@@ -1,0 +1,200 @@
+//! Reads the metrics that a scenario names from a page of metrics.
+//!
+//! What cannot be read beyond doubt is not read: a wrong number would be judged.
+
+use super::buckets::Buckets;
+use super::prometheus::{Metrics, Series, Type};
+use crate::scenario::watch::{Combine, Reading, Watched};
+
+/// What was read of a gauge.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Amount {
+    /// A number.
+    Value(f64),
+    /// A histogram.
+    Buckets(Buckets),
+}
+
+impl Amount {
+    /// The number.
+    pub fn value(&self) -> Option<f64> {
+        match self {
+            Amount::Value(value) => Some(*value),
+            Amount::Buckets(_) => None,
+        }
+    }
+
+    /// The histogram.
+    pub fn buckets(&self) -> Option<&Buckets> {
+        match self {
+            Amount::Buckets(buckets) => Some(buckets),
+            Amount::Value(_) => None,
+        }
+    }
+}
+
+/// What a page says of a metric, or why it says nothing.
+pub(super) fn read(watched: &Watched, page: &Metrics) -> Result<Amount, String> {
+    let metric = &watched.metric;
+    if page.unreadable.iter().any(|name| name.strip_suffix("_bucket").unwrap_or(name) == metric) {
+        return Err(format!("a line of {metric} cannot be read"));
+    }
+    match watched.reading {
+        Reading::Gauge(combine) => {
+            refuse(page, watched, &[Type::Counter, Type::Histogram])?;
+            one(watched, page, combine)
+        }
+        Reading::Counter(combine) => {
+            refuse(page, watched, &[Type::Gauge])?;
+            one(watched, page, combine)
+        }
+        Reading::Quantile(_) => buckets(watched, page),
+    }
+}
+
+/// The page may say that a metric is something else than the scenario does.
+fn refuse(page: &Metrics, watched: &Watched, types: &[Type]) -> Result<(), String> {
+    let metric = &watched.metric;
+    match page.type_of(metric).filter(|found| types.contains(found)) {
+        None => Ok(()),
+        Some(Type::Histogram) => {
+            Err(format!("{metric} is a histogram: watch it with \"quantile\""))
+        }
+        Some(Type::Gauge) => Err(format!("{metric} is a gauge: watch it with \"kind\": \"gauge\"")),
+        Some(Type::Counter | Type::Summary) => {
+            Err(format!("{metric} is a counter: watch it with \"kind\": \"counter\""))
+        }
+    }
+}
+
+fn one(watched: &Watched, page: &Metrics, combine: Combine) -> Result<Amount, String> {
+    let metric = &watched.metric;
+    let found: Vec<&Series> = of(page, metric, watched).collect();
+    if found.is_empty() {
+        return Err(missing(page, watched));
+    }
+    let names_one = |label: &str| watched.labels.iter().any(|(name, _)| name == label);
+    for label in ["quantile", "le"] {
+        let is_one_of_several = found.iter().any(|series| series.label(label).is_some());
+        if is_one_of_several && !names_one(label) {
+            return Err(format!(
+                "{metric} has series that differ by \"{label}\": name one in \"labels\""
+            ));
+        }
+    }
+    let values = found.iter().map(|series| series.value);
+    let value = match combine {
+        Combine::Sum => values.sum(),
+        // A value that is no number is not the lesser one.
+        Combine::Max => {
+            values.fold(
+                f64::MIN,
+                |most, value| if value > most || value.is_nan() { value } else { most },
+            )
+        }
+    };
+    if f64::is_finite(value) {
+        return Ok(Amount::Value(value));
+    }
+    Err(format!("{metric} is not a finite number"))
+}
+
+fn buckets(watched: &Watched, page: &Metrics) -> Result<Amount, String> {
+    let name = format!("{}_bucket", watched.metric);
+    let counts: Option<Vec<(f64, f64)>> = of(page, &name, watched)
+        .map(|series| Some((series.label("le")?.parse().ok()?, series.value)))
+        .collect();
+    match counts {
+        Some(counts) if counts.is_empty() => Err(missing(page, watched)),
+        counts => counts
+            .and_then(Buckets::of)
+            .map(Amount::Buckets)
+            .ok_or_else(|| format!("the buckets of {} do not add up", watched.metric)),
+    }
+}
+
+/// The series of exactly this name that have the labels.
+fn of<'p>(
+    page: &'p Metrics,
+    name: &'p str,
+    watched: &'p Watched,
+) -> impl Iterator<Item = &'p Series> {
+    let has = |series: &Series| {
+        watched.labels.iter().all(|(name, value)| series.label(name) == Some(value.as_str()))
+    };
+    page.series.iter().filter(move |series| series.name == name && has(series))
+}
+
+fn missing(page: &Metrics, watched: &Watched) -> String {
+    let metric = &watched.metric;
+    let bucket = format!("{metric}_bucket");
+    let is_there = |name: &str| page.series.iter().any(|series| series.name == name);
+    match watched.reading {
+        Reading::Gauge(_) | Reading::Counter(_) if is_there(metric) => {
+            format!("no series of {metric} has these labels")
+        }
+        Reading::Gauge(_) | Reading::Counter(_) if is_there(&bucket) => {
+            format!("{metric} is a histogram: watch it with \"quantile\"")
+        }
+        Reading::Quantile(_) if is_there(metric) => format!("{metric} is no histogram"),
+        Reading::Gauge(_) | Reading::Counter(_) | Reading::Quantile(_) => {
+            format!("the page has no {metric}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::prometheus::parse;
+    use super::*;
+
+    const PAGE: &str = "# TYPE depth gauge\ndepth{q=\"a\"} 3\ndepth{q=\"b\"} 4\n\
+        # TYPE jobs_total counter\njobs_total 10\n# TYPE old counter\nold 5\n\
+        # TYPE wait histogram\nwait_bucket{le=\"1\"} 2\nwait_bucket{le=\"+Inf\"} 3\nwait_sum 4\n\
+        # TYPE took summary\ntook{quantile=\"0.5\"} 1\ntook{quantile=\"0.9\"} 2\n\
+        broken{a=\"1\"} 1\nbroken{a=\"2\" 1\nodd NaN\nodd 1\n";
+
+    fn watched(metric: &str, labels: &[(&str, &str)], reading: Reading) -> Watched {
+        let labels = labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Watched { name: metric.to_owned(), metric: metric.to_owned(), labels, reading }
+    }
+
+    #[track_caller]
+    fn check(watched: &Watched, expected: Result<f64, &str>) {
+        let found = read(watched, &parse(PAGE.as_bytes()));
+        let found = found.map(|amount| amount.value().unwrap_or(f64::NAN));
+        match (&found, expected) {
+            (Ok(found), Ok(expected)) => assert!((found - expected).abs() < 1e-9, "{found}"),
+            (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
+            _ => panic!("{found:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn a_metric_is_read_as_the_scenario_says() {
+        let (sum, max) = (Reading::Gauge(Combine::Sum), Reading::Gauge(Combine::Max));
+        check(&watched("depth", &[], sum), Ok(7.0));
+        check(&watched("depth", &[], max), Ok(4.0));
+        check(&watched("depth", &[("q", "a")], sum), Ok(3.0));
+        check(&watched("jobs_total", &[], Reading::Counter(Combine::Sum)), Ok(10.0));
+        check(&watched("took", &[("quantile", "0.9")], sum), Ok(2.0));
+        assert!(
+            read(&watched("wait", &[], Reading::Quantile(0.5)), &parse(PAGE.as_bytes())).is_ok()
+        );
+    }
+
+    #[test]
+    fn what_would_be_a_wrong_number_is_none() {
+        let (sum, counter) = (Reading::Gauge(Combine::Sum), Reading::Counter(Combine::Sum));
+        check(&watched("depth", &[("q", "c")], sum), Err("no series of depth has these labels"));
+        check(&watched("dept", &[], sum), Err("the page has no dept"));
+        check(&watched("old", &[], sum), Err("is a counter"));
+        check(&watched("depth", &[], counter), Err("is a gauge"));
+        check(&watched("wait", &[], sum), Err("is a histogram"));
+        check(&watched("took", &[], sum), Err("differ by \"quantile\""));
+        check(&watched("broken", &[], sum), Err("a line of broken cannot be read"));
+        check(&watched("odd", &[], sum), Err("not a finite number"));
+        check(&watched("odd", &[], Reading::Gauge(Combine::Max)), Err("not a finite number"));
+        check(&watched("depth", &[], Reading::Quantile(0.5)), Err("is no histogram"));
+    }
+}
