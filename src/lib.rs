@@ -27,6 +27,10 @@
 //! [`analysis::comparison::Comparison`] → [`report`]. Stored baselines take the same way
 //! from `analysis::stored` on.
 //!
+//! **One soak.** The same run for hours, with `soak.json` beside its record → [`analysis::soak`]
+//! compares windows within parts of the same processes → the report of the run, with what grew.
+//! A run that was interrupted or killed goes on by [`experiment::resume`].
+//!
 //! # Code map
 //!
 //! | module | owns |

@@ -54,6 +54,7 @@ pub mod series;
 pub mod settle;
 mod shuffle;
 pub mod slo;
+pub mod soak;
 pub mod stats;
 pub mod still;
 pub mod stored;

@@ -38,6 +38,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         limits: LimitsHead { connections: 100, in_flight: 1_000, body_bytes: 1_000 },
         environment: Environment { cores: 2, ..Environment::default() },
         gauges: BEFORE_4.to_vec(),
+        resumed: Vec::new(),
     };
     let end = End {
         reason: EndReason::Finished,

@@ -50,12 +50,16 @@ pub fn series(record: &RunRecord, seconds: &[u32], quantile: f64) -> Option<Seri
     }
     let width = BLOCK * (seconds.len() / BLOCK).div_ceil(MOST_BLOCKS);
     let mut live = Live::default();
-    let merged: Vec<Sparse> =
-        seconds.iter().map(|second| response_of(record, *second, &mut live)).collect();
-    let of = |share: f64| {
-        merged.chunks_exact(width).map(|block| block_median(block, share)).collect::<Option<_>>()
+    // A day has as many seconds as memory has no room for histograms.
+    let each = seconds.iter().map(|second| {
+        let response = response_of(record, *second, &mut live);
+        [0.5, quantile].map(|share| response.quantile(share).map(f64::ln))
+    });
+    let each: Vec<[Option<f64>; 2]> = each.collect();
+    let of = |place: usize| {
+        each.chunks_exact(width).map(|block| block_median(block, place)).collect::<Option<_>>()
     };
-    Some(Series { p50: of(0.5)?, gated: of(quantile)?, width })
+    Some(Series { p50: of(0)?, gated: of(1)?, width })
 }
 
 fn response_of(record: &RunRecord, second: u32, live: &mut Live) -> Sparse {
@@ -65,8 +69,8 @@ fn response_of(record: &RunRecord, second: u32, live: &mut Live) -> Sparse {
     drained(live)
 }
 
-fn block_median(seconds: &[Sparse], share: f64) -> Option<f64> {
-    let values: Vec<f64> = seconds.iter().filter_map(|s| s.quantile(share)).map(f64::ln).collect();
+fn block_median(seconds: &[[Option<f64>; 2]], place: usize) -> Option<f64> {
+    let values: Vec<f64> = seconds.iter().filter_map(|second| second[place]).collect();
     median(&values)
 }
 

@@ -15,6 +15,7 @@ use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
 use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
+use crate::cli::args_soak::{SOAK_EXAMPLES, SoakArgs};
 use crate::cli::exit;
 use crate::units::{Rate, parse_duration};
 
@@ -46,6 +47,9 @@ pub enum Command {
     /// Compare the target with itself: this machine's noise, and what a duet can see here
     #[command(after_help = NOISE_EXAMPLES)]
     Noise(Box<NoiseArgs>),
+    /// Keep the scenario's load up for hours: does anything leak or drift?
+    #[command(after_help = SOAK_EXAMPLES)]
+    Soak(Box<SoakArgs>),
     /// Validate a scenario and print what a run of it would do and could certify
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
@@ -163,6 +167,9 @@ pub struct RunArgs {
     /// A host other than loopback that may be loaded; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
+    /// Go on with the run of this folder, which was interrupted or killed; with its scenario
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "baseline")]
+    pub resume: Option<PathBuf>,
     /// Do not walk each flow once before the load
     #[arg(long)]
     pub no_walk: bool,
@@ -225,7 +232,7 @@ pub struct CheckArgs {
 /// `loadgate report`
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// A run folder, or its run.json; or that of a duet or of noise
+    /// A run folder, or its run.json; or that of a soak, a duet or of noise
     #[arg(value_hint = ValueHint::AnyPath)]
     pub run: PathBuf,
     /// Where the rendered files go [default: into the run folder]
@@ -272,6 +279,8 @@ pub enum SchemaOf {
     Comparison,
     /// noise.json, which `noise --json` prints
     Noise,
+    /// soak.json
+    Soak,
     /// A baseline
     Baseline,
     /// A line of exchanges.jsonl

@@ -1,7 +1,8 @@
 //! Run folders: `DIR/<scenario>/<UTC time>/`, with links to the newest of each kind.
 //!
 //! `latest` is a run; where a scenario has never been run alone, it is its newest duet or
-//! measurement of noise. These have `latest-duet` and `latest-noise` to themselves.
+//! measurement of noise, or its newest soak. These have `latest-duet`, `latest-noise` and
+//! `latest-soak` to themselves.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::record::soak::SOAK_FILE;
 use crate::record::store::RUN_FILE;
 
 /// The link that everybody knows.
@@ -47,6 +49,8 @@ pub enum Latest {
     Duet,
     /// Of the measurements of noise.
     Noise,
+    /// Of the soaks.
+    Soak,
 }
 
 /// Points the links of its kind at a new folder.
@@ -56,9 +60,12 @@ pub fn point_latest(folder: &Path, kind: Latest) -> io::Result<()> {
         Latest::Run => return point(parent, LATEST, name),
         Latest::Duet => "latest-duet",
         Latest::Noise => "latest-noise",
+        Latest::Soak => "latest-soak",
     };
     point(parent, own, name)?;
-    let is_of_a_run = parent.join(LATEST).join(RUN_FILE).exists();
+    let latest = parent.join(LATEST);
+    // A soak has the record of a run.
+    let is_of_a_run = latest.join(RUN_FILE).exists() && !latest.join(SOAK_FILE).exists();
     if is_of_a_run { Ok(()) } else { point(parent, LATEST, name) }
 }
 

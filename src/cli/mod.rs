@@ -8,6 +8,7 @@ pub mod args_gate;
 pub mod args_init;
 pub mod args_noise;
 pub mod args_shared;
+pub mod args_soak;
 pub mod baseline;
 pub mod check;
 pub mod comparison;
@@ -28,7 +29,9 @@ pub mod noise;
 mod once;
 pub mod output;
 pub mod progress;
+mod resume;
 pub mod run;
+pub mod soak;
 pub mod variables;
 
 use std::path::Path;
@@ -41,7 +44,7 @@ use crate::cli::baseline::{Failure, read_judged_by, read_run};
 use crate::cli::exit::Exit;
 use crate::demo::Demo;
 use crate::experiment::control::Control;
-use crate::record::{baseline_file, run_file, store};
+use crate::record::{baseline_file, run_file, soak as soak_record, store};
 use crate::report::format::json;
 use crate::scenario::schema;
 
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Duet(args) => duet::duet(&args),
         Command::Noise(args) => noise::noise(&args),
+        Command::Soak(args) => soak::soak(&args),
         Command::Check(args) => check::check(&args),
         Command::Init(args) => init::init(&args),
         Command::Report(args) => report(&args),
@@ -87,6 +91,8 @@ fn report_run(args: &ReportArgs) -> Result<Exit, Failure> {
     let record = read_run(&args.run)?;
     // In a folder that cannot be written to the log stays as the kill left it.
     let _ = store::complete_log(&args.run, &record);
+    let asked = soak_record::read(&args.run)
+        .map_err(|error| Failure::usage(error.to_string(), Vec::new()))?;
     let judged_by = read_judged_by(&args.run)?;
     let folder = match (&args.output, args.run.is_dir()) {
         (Some(output), _) => output.clone(),
@@ -95,6 +101,10 @@ fn report_run(args: &ReportArgs) -> Result<Exit, Failure> {
     };
     std::fs::create_dir_all(&folder)
         .map_err(|error| Failure::tool(format!("{}: {error}", folder.display())))?;
+    if let Some(asked) = asked {
+        let how = (args.print, args.inconclusive);
+        return Ok(output::conclude_soak(&record, &asked, &folder, how));
+    }
     let by = judged_by.as_ref();
     Ok(comparison::conclude(by, &record, &folder, args.print, args.inconclusive))
 }
@@ -108,6 +118,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Duet => crate::record::duet::schema(),
         SchemaOf::Comparison => json::comparison::schema(),
         SchemaOf::Noise => crate::record::noise::schema(),
+        SchemaOf::Soak => soak_record::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
         SchemaOf::Exchange => crate::record::exchange::schema(),
     };

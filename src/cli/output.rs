@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::analysis::assess::assess;
 use crate::analysis::assessment::Assessment;
 use crate::analysis::comparison::Comparison;
+use crate::analysis::soak as soak_analysis;
 use crate::analysis::stored_comparison::of_both;
 use crate::cli::args_shared::{Inconclusive, PrintArgs, TextArgs};
 use crate::cli::ending;
@@ -14,6 +15,7 @@ use crate::cli::exit::Exit;
 use crate::record::duet::DuetRecord;
 use crate::record::noise::NoiseFile;
 use crate::record::run::RunRecord;
+use crate::record::soak::SoakFile;
 use crate::record::target_log::TARGET_LOG;
 use crate::record::whole_file::{self, Durable};
 use crate::report::document::Document;
@@ -24,6 +26,7 @@ use crate::report::plain;
 use crate::report::subject::comparison::{self, ComparisonReport};
 use crate::report::subject::noise::{self, NoiseReport};
 use crate::report::subject::run::{self, RunReport};
+use crate::report::subject::soak::{self as soak_subject, SoakReport};
 use crate::scenario::problems::Problems;
 
 /// The report for a browser.
@@ -130,6 +133,35 @@ fn conclude_run(
     let judged = Exit::of_run(record.end.as_ref(), assessment.verdict, inconclusive);
     let end = Conclusion { folder, print, data_file: Some("summary.json") };
     end.told(judged, run::describe(&report(judged.code())), |code| json::render(&report(code)))
+}
+
+/// The same for the run of a soak: verdict and reasons of every report are those of both
+/// together.
+pub fn conclude_soak(
+    record: &RunRecord,
+    asked: &SoakFile,
+    folder: &Path,
+    (print, inconclusive): (PrintArgs, Option<Inconclusive>),
+) -> Exit {
+    let run = assess(record);
+    let soak = soak_analysis::assess(record, &run, asked);
+    let both = soak_analysis::with_run(run, &soak);
+    let shown = folder.display().to_string();
+    let report = |exit_code| SoakReport {
+        run: RunReport {
+            record,
+            assessment: &both,
+            comparison: None,
+            exit_code,
+            has_log: folder.join(TARGET_LOG).is_file(),
+            folder: Some(&shown),
+        },
+        soak: &soak,
+    };
+    let judged = Exit::of_run(record.end.as_ref(), both.verdict, inconclusive);
+    let end = Conclusion { folder, print, data_file: Some("summary.json") };
+    let described = soak_subject::describe(&report(judged.code()));
+    end.told(judged, described, |code| json::render_soak(&report(code)))
 }
 
 /// Writes the reports of a duet, prints the result, and says how to exit.

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use crate::analysis::soak::so_far;
 use crate::cli::output;
 use crate::engine::collector::Progress;
 use crate::experiment::event::Event;
 use crate::scenario::load::{Load, Stage};
-use crate::units::format_duration;
+use crate::units::{Bytes, format_duration};
 
 /// Seconds between two plain lines.
 const LINE_EVERY: u32 = 10;
+/// The same of a run of hours.
+const LONG_LINE_EVERY: u32 = 60;
 
 /// Shows the events of a run.
 #[derive(Debug)]
@@ -22,6 +25,10 @@ pub struct Display {
     form: Form,
     /// What has passed since the last plain line.
     since: Span,
+    /// Seconds between two plain lines.
+    line_every: u32,
+    /// How the target's memory grows, where that is told.
+    memory: Option<MemorySoFar>,
 }
 
 #[derive(Debug)]
@@ -40,6 +47,51 @@ struct Span {
     errors: u64,
     p95: Option<f64>,
     in_flight: u64,
+}
+
+/// The least memory of each window that has passed, the first three left out.
+#[derive(Debug)]
+struct MemorySoFar {
+    window: u32,
+    minima: Vec<f64>,
+    /// Of the window under way, and when it began.
+    least: Option<(u32, f64)>,
+    last: Option<f64>,
+}
+
+/// So many windows warm up, and no more than the last of these are looked at.
+const WARM_WINDOWS: u32 = 3;
+const MOST_WINDOWS: usize = 300;
+
+impl MemorySoFar {
+    fn of_windows(window: u32) -> MemorySoFar {
+        MemorySoFar { window, minima: Vec::new(), least: None, last: None }
+    }
+
+    fn see(&mut self, progress: &Progress) {
+        let Some(memory) = progress.target_memory else { return };
+        self.last = Some(memory);
+        let number = progress.second / self.window.max(1);
+        match self.least {
+            Some((same, least)) if same == number => self.least = Some((same, least.min(memory))),
+            Some((before, least)) => {
+                if before >= WARM_WINDOWS && self.minima.len() < MOST_WINDOWS {
+                    self.minima.push(least);
+                }
+                self.least = Some((number, memory));
+            }
+            None => self.least = Some((number, memory)),
+        }
+    }
+
+    /// `memory 212 MB, 3.1 MB/h so far`.
+    fn describe(&self) -> Option<String> {
+        let size = |bytes: f64| Bytes(bytes.abs().round() as u64).to_string();
+        let now = format!("memory {}", size(self.last?));
+        let Some((slope, ..)) = so_far(&self.minima, self.window) else { return Some(now) };
+        let sign = if slope < 0.0 { "-" } else { "+" };
+        Some(format!("{now}, {sign}{}/h so far", size(slope)))
+    }
 }
 
 impl Span {
@@ -76,7 +128,17 @@ impl Display {
         } else {
             Form::Bar(bar(load.length()))
         };
-        Display { load: load.clone(), form, since: Span::default() }
+        let (load, since) = (load.clone(), Span::default());
+        Display { load, form, since, line_every: LINE_EVERY, memory: None }
+    }
+
+    /// The same for a run of hours, of which windows of so many seconds tell how memory grows.
+    pub fn for_hours(load: &Load, window: u32, (quiet, in_ci): (bool, bool)) -> Display {
+        let display = Display::new(load, quiet, in_ci);
+        let memory = Some(MemorySoFar::of_windows(window));
+        // A test of some minutes tells more often.
+        let line_every = LONG_LINE_EVERY.min((window / 5).max(LINE_EVERY));
+        Display { line_every, memory, ..display }
     }
 
     /// Shows what happened.
@@ -103,21 +165,31 @@ impl Display {
 
     fn progress(&mut self, progress: &Progress) {
         self.since.add(progress);
+        if let Some(memory) = &mut self.memory {
+            memory.see(progress);
+        }
+        let memory = self.memory.as_ref().and_then(MemorySoFar::describe);
+        let memory = memory.map_or_else(String::new, |memory| format!(", {memory}"));
         let done = progress.second + 1;
         match &self.form {
             Form::Quiet => {}
             Form::Lines => {
-                if done.is_multiple_of(LINE_EVERY) {
-                    let (length, span) = (format_duration(self.load.length()), self.since);
+                if done.is_multiple_of(self.line_every) {
+                    let (length, span) = (self.load.length(), self.since);
+                    let passed = if self.memory.is_some() {
+                        left(u64::from(done), length.as_secs())
+                    } else {
+                        format!("{done:>4}s of {}", format_duration(length))
+                    };
                     let stage = stage_at(&self.load, progress.second);
-                    line(&format!("{done:>4}s of {length}, {stage}: {}", span.describe()));
+                    line(&format!("{passed}, {stage}: {}{memory}", span.describe()));
                     self.since = Span::default();
                 }
             }
             Form::Bar(bar) => {
                 bar.set_position(u64::from(done));
                 bar.set_prefix(stage_at(&self.load, progress.second));
-                bar.set_message(self.since.describe());
+                bar.set_message(format!("{}{memory}", self.since.describe()));
                 self.since = Span::default();
             }
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use crate::cli::args::RunArgs;
 use crate::cli::args_shared::Clock;
-use crate::cli::baseline::{Failure, read_baseline};
+use crate::cli::baseline::{Failure, read_baseline, read_judged_by};
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::progress::Display;
 use crate::cli::variables::with_variables;
-use crate::cli::{comparison, folder, interrupt, output};
+use crate::cli::{comparison, folder, interrupt, output, resume};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::tcp;
 use crate::experiment::control::Control;
@@ -22,6 +22,7 @@ use crate::experiment::trial::Trial;
 use crate::experiment::trial_error::TrialError;
 use crate::record::judged_by::JudgedBy;
 use crate::record::run::RunRecord;
+use crate::record::soak::SOAK_FILE;
 use crate::scenario::adhoc::{Adhoc, adhoc};
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::model::Scenario;
@@ -50,6 +51,10 @@ pub fn run(args: &RunArgs) -> Exit {
         Ok(judged_by) => judged_by,
         Err(failure) => return failure.tell(),
     };
+    if let Some(folder) = &args.resume {
+        let folder = resume::folder_of(folder);
+        return resumed(args, &scenario, &folder).unwrap_or_else(|exit| exit);
+    }
     match prepare_in(&args.output, &slug(&scenario.name)) {
         Ok((folder, control, program)) => match drive(args, &scenario, &folder, control, program) {
             Ok(record) => conclude(args, judged_by.as_ref(), &record, &folder),
@@ -60,6 +65,34 @@ pub fn run(args: &RunArgs) -> Exit {
             Exit::Failed
         }
     }
+}
+
+/// Carries out the rest of the run of a folder, judges, reports.
+fn resumed(args: &RunArgs, scenario: &Scenario, folder: &Path) -> Result<Exit, Exit> {
+    if folder.join(SOAK_FILE).exists() {
+        let what = format!("{} is a soak; use loadgate soak --resume", folder.display());
+        output::error(&what, &[]);
+        return Err(Exit::Usage);
+    }
+    let clock = receive_clock(args.receive_clock);
+    let earlier = resume::earlier(folder, scenario, clock).map_err(|failure| failure.tell())?;
+    let (control, program) = resume::signals()?;
+    let scenario = resume::going_on(&earlier, scenario);
+    let mut display = Display::new(&scenario.load, args.print.quiet, in_ci());
+    let trial = Trial {
+        scenario,
+        folder,
+        supervisor: Supervisor { program, argument: SUPERVISE },
+        receive_clock: clock,
+        tries_out: false,
+        control,
+        watch: &mut |event| display.show(event),
+    };
+    let record = trial.go_on(earlier);
+    display.stop();
+    let record = record.map_err(|error| fail(&error))?;
+    let by = read_judged_by(folder).map_err(|failure| failure.tell())?;
+    Ok(comparison::conclude(by.as_ref(), &record, folder, args.print, args.inconclusive))
 }
 
 /// The baseline to judge by, if there is to be one. What does not fit is found before the

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::engine::ledger::{Batch, Gauges, Totals};
 use crate::engine::usage::thread_cpu;
+use crate::record::gauge::{self, BEFORE_4};
 use crate::record::histogram::Live;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
@@ -39,6 +40,8 @@ pub struct MachineSecond {
     pub pressure: Option<f64>,
     /// Resident memory of the generator in bytes.
     pub rss: u64,
+    /// Its open descriptors, where they were counted.
+    pub descriptors: Option<u32>,
     /// How far the clocks moved against each other, in nanoseconds.
     pub clock_jump: u64,
 }
@@ -58,6 +61,8 @@ pub struct Progress {
     pub p95: Option<f64>,
     /// Requests in flight at its end.
     pub in_flight: u64,
+    /// Resident memory of the target in bytes, as it was seen last.
+    pub target_memory: Option<f64>,
 }
 
 /// What somebody who watches hears once a second.
@@ -91,6 +96,8 @@ pub struct Collector<'a> {
     totals: Totals,
     /// The whole run, step by step.
     steps: Vec<StepCounts>,
+    /// Resident memory of the target, as it was seen last.
+    target_memory: Option<f64>,
     watch: &'a mut dyn FnMut(&Heard<'_>),
 }
 
@@ -120,6 +127,7 @@ impl<'a> Collector<'a> {
             cpu: thread_cpu(),
             totals: Totals::default(),
             steps: Vec::new(),
+            target_memory: None,
             watch,
         }
     }
@@ -153,7 +161,12 @@ impl<'a> Collector<'a> {
     fn take(&mut self, message: Message) -> bool {
         match message {
             Message::Batch(batch) => return self.take_batch(batch),
-            Message::Target(second) => self.writer.append_target(second),
+            Message::Target(second) => {
+                self.target_memory = gauge::find(&BEFORE_4, &gauge::RSS)
+                    .and_then(|id| second.value(id))
+                    .or(self.target_memory);
+                self.writer.append_target(second);
+            }
             Message::Machine(machine) => {
                 self.machine.insert(machine.second, machine);
             }
@@ -188,7 +201,9 @@ impl<'a> Collector<'a> {
     fn tell(&mut self, second: u32) {
         let Some(tick) = self.ticks.get(&second) else { return };
         if tick.workers == self.workers {
-            (self.watch)(&Heard { progress: tick.progress(second), steps: &self.steps });
+            let target_memory = self.target_memory;
+            let progress = Progress { target_memory, ..tick.progress(second) };
+            (self.watch)(&Heard { progress, steps: &self.steps });
         }
     }
 
@@ -205,6 +220,7 @@ impl<'a> Collector<'a> {
                 second,
                 cpu: tick.generator.cpu + own.as_secs_f64(),
                 rss: machine.rss,
+                descriptors: machine.descriptors,
                 machine_busy: machine.busy,
                 steal: machine.steal,
                 cpu_pressure: machine.pressure,
@@ -268,6 +284,7 @@ impl Tick {
             errors: self.errors,
             p95: self.response.to_sparse().quantile(0.95).map(|micros| micros / 1e3),
             in_flight: self.generator.in_flight,
+            target_memory: None,
         }
     }
 }

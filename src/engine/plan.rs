@@ -26,6 +26,8 @@ pub struct Plan {
     pub timing: Timing,
     /// When the schedule starts; may lie ahead.
     pub start: Instant,
+    /// Nothing that is due before is sent: another run of the same schedule has done so.
+    pub from: Moment,
     /// What stamps the arrival of bytes.
     pub receive_clock: ReceiveClock,
     /// What all of it is for.
@@ -168,6 +170,7 @@ mod tests {
                 workers,
                 timing: Timing::Alone,
                 start: Instant::now(),
+                from: Moment(0),
                 receive_clock: ReceiveClock::Generator,
                 purpose: Purpose::Load,
                 stop: watch::channel(Stop::Running).1,

@@ -33,7 +33,9 @@ impl Source {
     /// The source of one of a plan's workers.
     pub fn new(plan: &Plan, worker: usize) -> Source {
         let arrivals = Timed::new(&plan.scenario.load, plan.timing);
-        Source::Open(Open::new(arrivals, worker, plan.workers))
+        let mut open = Open::new(arrivals, worker, plan.workers);
+        open.skip_before(plan.from);
+        Source::Open(open)
     }
 
     /// What is due next, unless there is nothing more or something has to end before.
@@ -71,6 +73,13 @@ impl Open {
     fn new(mut arrivals: Timed, worker: usize, of: usize) -> Open {
         let next = arrivals.nth(worker);
         Open { arrivals, worker, of, next }
+    }
+
+    /// Leaves out what is due before a moment.
+    fn skip_before(&mut self, from: Moment) {
+        while self.next.is_some_and(|next| next.at < from) {
+            self.next = self.arrivals.nth(self.of - 1);
+        }
     }
 
     fn take_due(&mut self, now: Moment) -> Option<Arrival> {
@@ -151,6 +160,25 @@ mod tests {
             }
             assert!(whole.is_sorted_by_key(|arrival| (arrival.at, arrival.index)));
             assert!(whole.iter().enumerate().all(|(place, next)| next.index == place as u64));
+        }
+    }
+
+    #[test]
+    fn what_was_due_before_is_left_out_and_the_rest_is_as_it_was() {
+        let load = load(50.0);
+        let whole: Vec<Arrival> = Arrivals::new(&load).collect();
+        let from = Moment(4 * SECOND);
+        for workers in 1..4 {
+            let rest = |worker| {
+                let mut open = Open::new(Timed::new(&load, Timing::Alone), worker, workers);
+                open.skip_before(from);
+                until(&mut Source::Open(open), Moment(u64::MAX))
+            };
+            let mut shared: Vec<Arrival> = (0..workers).flat_map(rest).collect();
+            shared.sort_by_key(|arrival| arrival.index);
+            let expected: Vec<Arrival> =
+                whole.iter().filter(|arrival| arrival.at >= from).copied().collect();
+            assert!(expected.len() > 200 && shared == expected, "{workers} workers");
         }
     }
 

@@ -43,6 +43,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         },
         environment: environment(workers),
         gauges,
+        resumed: Vec::new(),
     }
 }
 

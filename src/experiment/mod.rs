@@ -2,7 +2,9 @@
 //!
 //! The only place where engine and target meet. What a record means is for analysis.
 
+mod address;
 pub mod arm;
+mod beginning;
 pub mod control;
 pub mod duet;
 pub mod event;
@@ -12,8 +14,11 @@ mod idle;
 pub mod noise;
 mod relocation;
 pub mod resources;
+pub mod resume;
 mod segment;
 mod session;
+mod side;
+pub mod soak;
 pub mod start;
 pub mod trial;
 pub mod trial_error;

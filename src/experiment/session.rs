@@ -5,8 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
@@ -18,26 +17,27 @@ use crate::engine::plan::{Plan, Purpose};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
+use crate::experiment::address::{resolve, shown};
+use crate::experiment::beginning;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::head;
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::resources;
+use crate::experiment::side::Side;
 use crate::experiment::start::Started;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::watcher::{Watched, Watcher};
 use crate::record::recorder::Recorder;
-use crate::record::run::{End, EndReason, Head, Revision, RunRecord};
+use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::{self, RunWriter, StoreError};
 use crate::record::target_log::TARGET_LOG;
-use crate::scenario::model::{Address, HttpAddress, Scenario};
+use crate::scenario::model::Scenario;
 use crate::schedule::arms::Timing;
 use crate::target::git;
 use crate::target::process::{ExitReport, Supervisor};
+use crate::units::Moment;
 
-/// From the end of the preparations to the start of the schedule: time for the workers'
-/// threads to come up.
-const LEAD: Duration = Duration::from_millis(20);
 /// How long requests in flight may take when a target cannot work.
 const DRAIN_HOPELESS: Duration = Duration::from_secs(1);
 
@@ -52,17 +52,6 @@ pub(super) struct Session<'a> {
     pub(super) control: &'a Control,
     /// Threads of the generator for each side.
     pub(super) workers: usize,
-}
-
-/// A target that is up, or on its way, and where its record goes.
-pub(super) struct Side {
-    pub(super) scenario: Arc<Scenario>,
-    pub(super) target: Started,
-    /// What its folder had checked out when it was started.
-    pub(super) revision: Option<Revision>,
-    pub(super) folder: PathBuf,
-    /// What the load is to be.
-    pub(super) purpose: Purpose,
 }
 
 /// What became of a side that was loaded; its target is still up.
@@ -139,12 +128,22 @@ impl Session<'_> {
             .map_err(|error| TrialError::NoRoom(StoreError::Io(folder.to_owned(), error)))?;
         store::try_out(folder, &self.head(&scenario, SystemTime::now()))
             .map_err(TrialError::NoRoom)?;
+        self.start_in(scenario, folder, watch)
+    }
+
+    /// The same in the folder of a run, which stays as it is until it goes on.
+    pub(super) fn start_in(
+        &self,
+        scenario: Arc<Scenario>,
+        folder: &Path,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<Side, TrialError> {
         let start = scenario.target.start.as_ref();
         let revision = start.and_then(|start| git::revision(&start.folder));
         let log = folder.join(TARGET_LOG);
         let target = Started::start(&scenario, self.supervisor, &log, watch)?;
         let (folder, purpose) = (folder.to_owned(), Purpose::Load);
-        Ok(Side { scenario, target, revision, folder, purpose })
+        Ok(Side { scenario, target, revision, folder, purpose, ahead: None })
     }
 
     /// Waits until a target is ready.
@@ -164,7 +163,8 @@ impl Session<'_> {
         watch: Watch<'_>,
     ) -> Result<Vec<StillUp>, Failure> {
         let own = |error| Failure::Own(TrialError::Engine(error));
-        let start = Instant::now() + LEAD;
+        let ahead = sides.iter().find_map(|(side, _)| side.ahead.as_deref());
+        let start = beginning::start(ahead);
         let ready = sides.into_iter().enumerate().map(|(place, (side, timing))| {
             self.ready(side, timing, start, &mut |event| watch(place, event))
                 .map_err(|error| of_side(place, error))
@@ -223,19 +223,20 @@ impl Session<'_> {
         start: Instant,
         watch: &mut dyn FnMut(Event),
     ) -> Result<Ready, TrialError> {
+        let mut side = side;
         let address = side.target.address().clone();
         let (socket, lookup) = resolve(&address)?;
-        let ahead = start.saturating_duration_since(Instant::now());
-        let begins = SystemTime::now() + ahead - start.elapsed();
-        let mut head = self.head(&side.scenario, begins);
-        head.revision.clone_from(&side.revision);
-        head.lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
-        head.environment.warnings = resources::warnings(&side.scenario, self.workers);
-        for warning in &head.environment.warnings {
-            watch(Event::Warning(warning.clone()));
-        }
-        let hopes = Hopes::of(&head.steps);
-        let writer = RunWriter::create(&side.folder, head).map_err(TrialError::Store)?;
+        let from = side.from();
+        let writer = match side.ahead.take() {
+            Some(ahead) => ahead.begin(beginning::on_the_wall(start)),
+            None => {
+                let lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
+                RunWriter::create(&side.folder, self.new_head(&side, start, lookup_ms, watch))
+            }
+        };
+        let writer = writer.map_err(TrialError::Store)?;
+        // What goes on has worked before.
+        let hopes = Hopes::of(if from == 0 { writer.steps() } else { &[] });
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
             address: Endpoint::Tcp(socket),
@@ -245,10 +246,29 @@ impl Session<'_> {
             purpose: side.purpose,
             timing,
             start,
+            from: Moment(u64::from(from) * 1_000_000_000),
             stop: self.control.subscribe(),
         };
         let (out, inbox) = mpsc::channel();
         Ok(Ready { side, plan, hopes, writer, out, inbox })
+    }
+
+    /// What is known of a side's run that starts at a moment.
+    fn new_head(
+        &self,
+        side: &Side,
+        start: Instant,
+        lookup_ms: Option<f64>,
+        watch: &mut dyn FnMut(Event),
+    ) -> Head {
+        let mut head = self.head(&side.scenario, beginning::on_the_wall(start));
+        head.revision.clone_from(&side.revision);
+        head.lookup_ms = lookup_ms;
+        head.environment.warnings = resources::warnings(&side.scenario, self.workers);
+        for warning in &head.environment.warnings {
+            watch(Event::Warning(warning.clone()));
+        }
+        head
     }
 
     /// Writes what the workers say of each side until they have said all. The last side's
@@ -306,7 +326,8 @@ impl Ready {
     ) -> io::Result<Loaded> {
         let Ready { side, plan, hopes, writer, out, inbox } = self;
         let monitor = side.target.monitor(&side.scenario, plan.timing);
-        let mut watcher = Watcher::start(monitor, plan.start, control.clone(), out.clone())?;
+        let grid = (plan.start, plan.from.second());
+        let mut watcher = Watcher::start(monitor, grid, control.clone(), out.clone())?;
         let recorder = Recorder::new(side.scenario.thresholds());
         let mut progress = |heard: &collector::Heard<'_>| {
             watch(Event::Progress(heard.progress));
@@ -338,13 +359,14 @@ impl Ready {
         let whole = Duration::from_nanos(self.plan.end().0);
         let order = control.ended().map(|ended| ended.saturating_duration_since(self.plan.start));
         let cut = cut.or(order);
+        let before = self.writer.resumed().cloned().unwrap_or_default();
         let end = End {
             reason,
             scheduled: cut.map_or(whole, |cut| cut.min(whole)).as_secs_f64(),
             seconds: ended.as_secs_f64(),
-            abandoned: totals.abandoned,
-            iterations: totals.iterations,
-            iterations_completed: totals.completed,
+            abandoned: before.lost + totals.abandoned,
+            iterations: before.iterations + totals.iterations,
+            iterations_completed: before.iterations_completed + totals.completed,
             faults: Vec::new(),
             statements,
         };
@@ -361,40 +383,8 @@ impl StillUp {
         side.target.stop();
         // It may have said more until now.
         let record = &mut measured.record;
-        record.failures.read_log(&side.folder, record.head.started_unix_ms);
+        let head = &record.head;
+        record.failures.read_log(&side.folder, &|at| head.unix_millis(at));
         measured
     }
-}
-
-/// The target as reports show it: without what came from the environment.
-pub(super) fn shown(scenario: &Scenario) -> String {
-    match &scenario.target.address {
-        Address::Demo => "the embedded demo API".to_owned(),
-        Address::Http(address) => scenario.secrets.redact(&address.to_string()),
-    }
-}
-
-/// The target's address, and how long the look-up of its name took, if it has one.
-pub(super) fn resolve(address: &HttpAddress) -> Result<(SocketAddr, Option<Duration>), TrialError> {
-    let name = (address.host.as_str(), address.port);
-    let asked = Instant::now();
-    let found = name.to_socket_addrs().map_err(|error| {
-        TrialError::Unresolved(format!(
-            "the target's host \"{}\" has no address: {error}",
-            address.host
-        ))
-    })?;
-    let is_number = address.host.parse::<IpAddr>().is_ok();
-    let lookup = (!is_number).then(|| asked.elapsed());
-    // The first that accepts: `localhost` may mean two addresses, of which one is served.
-    let all: Vec<SocketAddr> = found.collect();
-    let accepts = |socket: &&SocketAddr| {
-        std::net::TcpStream::connect_timeout(socket, Duration::from_secs(1)).is_ok()
-    };
-    let first = all.first().copied();
-    let chosen = if all.len() > 1 { all.iter().find(accepts).copied().or(first) } else { first };
-    let socket = chosen.ok_or_else(|| {
-        TrialError::Unresolved(format!("the target's host \"{}\" has no address", address.host))
-    })?;
-    Ok((socket, lookup))
 }

@@ -12,6 +12,7 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::resources::allow_connections;
+use crate::experiment::resume::Earlier;
 use crate::experiment::session::{Failure, Session};
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::tryout::TriedOut;
@@ -47,6 +48,16 @@ impl fmt::Debug for Trial<'_> {
 impl Trial<'_> {
     /// Runs the trial.
     pub fn run(self) -> Result<RunRecord, TrialError> {
+        self.run_after(None)
+    }
+
+    /// Carries out the rest of a run of the same scenario, in its folder. Its flows have worked
+    /// before, and are not tried out again.
+    pub fn go_on(self, earlier: Earlier) -> Result<RunRecord, TrialError> {
+        self.run_after(Some(earlier))
+    }
+
+    fn run_after(self, earlier: Option<Earlier>) -> Result<RunRecord, TrialError> {
         let is_demo = self.scenario.target.address == Address::Demo;
         allow_connections(self.scenario.limits.connections, is_demo)
             .map_err(TrialError::Resources)?;
@@ -57,10 +68,16 @@ impl Trial<'_> {
             control: &self.control,
             workers: workers_for(&self.scenario, cores),
         };
-        let side = session.start(Arc::clone(&self.scenario), self.folder, self.watch)?;
+        let scenario = Arc::clone(&self.scenario);
+        let mut side = match &earlier {
+            Some(_) => session.start_in(scenario, self.folder, self.watch)?,
+            None => session.start(scenario, self.folder, self.watch)?,
+        };
         session.wait_until_ready(&side, self.watch)?;
         let watch = self.watch;
-        let tried = if self.tries_out {
+        let goes_on = earlier.is_some();
+        earlier.map_or(Ok(()), |earlier| side.go_on(earlier))?;
+        let tried = if self.tries_out && !goes_on {
             session.try_out(side, watch)?
         } else {
             TriedOut::Fit(Box::new(side))

@@ -24,10 +24,12 @@ use crate::engine::ledger::Batch;
 use crate::engine::plan::{Plan, Purpose, Stop};
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
+use crate::experiment::address::resolve;
 use crate::experiment::event::Event;
 use crate::experiment::head;
 use crate::experiment::hopeless::Hopes;
-use crate::experiment::session::{Heard, Measured, Session, Side, resolve};
+use crate::experiment::session::{Heard, Measured, Session};
+use crate::experiment::side::Side;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::walk::Walker;
 use crate::record::interval::StepCounts;
@@ -36,7 +38,7 @@ use crate::record::walk::{Walk, WalkedFlow, WalkedStep};
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
 use crate::scenario::model::{Flow, Scenario};
 use crate::schedule::arms::Timing;
-use crate::units::Rate;
+use crate::units::{Moment, Rate};
 
 /// The number behind which those of walks and tries begin: more than any run has.
 const NUMBERS: u64 = 900_000_000;
@@ -156,6 +158,7 @@ impl Session<'_> {
             purpose,
             timing: Timing::Alone,
             start: Instant::now(),
+            from: Moment(0),
             stop: stopped,
         };
         let mut tries = Tries::of(&side.scenario, walk, plan.start);

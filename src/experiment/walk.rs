@@ -21,10 +21,10 @@ use crate::engine::plan::{Plan, Purpose, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
+use crate::experiment::address::{resolve, shown};
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head;
-use crate::experiment::session::{resolve, shown};
 use crate::experiment::start::Started;
 use crate::experiment::trial_error::TrialError;
 use crate::record::exchange::FailedExchange;
@@ -34,7 +34,7 @@ use crate::scenario::load::{ArrivalProcess, Load, Stage};
 use crate::scenario::model::{Action, Extraction, Flow, HttpAddress, Scenario, Step};
 use crate::schedule::arms::Timing;
 use crate::target::process::Supervisor;
-use crate::units::Rate;
+use crate::units::{Moment, Rate};
 
 /// How often it is looked whether somebody wants it to end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -149,6 +149,7 @@ impl Walker<'_> {
             purpose: Purpose::Walk { numbered_from },
             timing: Timing::Alone,
             start: Instant::now(),
+            from: Moment(0),
             stop: stopped,
         };
         let (out, inbox) = mpsc::channel();

@@ -8,12 +8,14 @@ use crate::engine::collector::{MachineSecond, Message};
 use crate::experiment::control::Control;
 use crate::record::run::Statement;
 use crate::target::clocks::Clocks;
-use crate::target::machine::{MachineSampler, own_usage};
+use crate::target::machine::{MachineSampler, own_descriptors, own_usage};
 use crate::target::monitor::{Monitor, RunningMonitor, TargetEvent};
 use crate::target::process::ExitReport;
 
 /// How long requests in flight may take when the target has died.
 const DRAIN_DEAD: Duration = Duration::from_millis(500);
+/// Seconds from one count of the generator's own descriptors to the next.
+const COUNT_EVERY: u32 = 5;
 
 /// Watches target and machine while the workers run.
 pub(super) struct Watcher {
@@ -25,6 +27,8 @@ pub(super) struct Watcher {
     machine: MachineSampler,
     clocks: Clocks,
     start: Instant,
+    /// Nothing before it is told.
+    from: u32,
     second: u32,
 }
 
@@ -38,10 +42,11 @@ pub(super) struct Watched {
 }
 
 impl Watcher {
-    /// Looks at what `monitor` has to look at, on the grid of seconds from `start`.
+    /// Looks at what `monitor` has to look at, on the grid of seconds from `start`, of which
+    /// those before `from` are another's.
     pub(super) fn start(
         monitor: Monitor,
-        start: Instant,
+        (start, from): (Instant, u32),
         control: Control,
         out: Sender<Message>,
     ) -> io::Result<Watcher> {
@@ -56,7 +61,8 @@ impl Watcher {
             machine: MachineSampler::default(),
             clocks: Clocks::default(),
             start,
-            second: 1,
+            from,
+            second: from + 1,
         })
     }
 
@@ -72,6 +78,7 @@ impl Watcher {
                 steal: usage.steal,
                 pressure: usage.cpu_pressure,
                 rss: own_usage().1,
+                descriptors: elapsed.is_multiple_of(COUNT_EVERY).then(own_descriptors).flatten(),
                 clock_jump: self.clocks.jump().as_nanos() as u64,
             };
             self.second = elapsed + 1;
@@ -82,6 +89,7 @@ impl Watcher {
     fn pass_on(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             match event {
+                TargetEvent::Second(second) if second.second < self.from => {}
                 TargetEvent::Second(second) => self.tell(Message::Target(second)),
                 TargetEvent::Died(exit) => {
                     self.seen.died = Some(exit);

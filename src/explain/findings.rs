@@ -195,4 +195,28 @@ pub(super) const FINDINGS: &[Entry] = &[
         why: "It is the likely cause of slow answers.",
         advice: "Profile, add processes, enlarge the pool.",
     },
+    Entry {
+        names: &["processes_changed"],
+        meaning: "During a soak processes of the target that had lived for a while ended, or \
+            others began.",
+        why: "A restart gives back what had leaked, and a process more needs memory without \
+            leaking. Slopes are compared before and after it, not across.",
+        advice: "Find out why they ended: a process that is replaced in time hides what it \
+            leaks.",
+    },
+    Entry {
+        names: &["resumed"],
+        meaning: "The run was interrupted or killed, and went on later where its schedule had \
+            stopped.",
+        why: "What lies between is neither load nor failure, and a target that was started \
+            again warms up again.",
+        advice: "Nothing; run longer if a part is too short to tell.",
+    },
+    Entry {
+        names: &["generator_grows"],
+        meaning: "During a soak loadgate itself needed more and more memory, descriptors or \
+            CPU.",
+        why: "A generator that grows may in the end be the limit.",
+        advice: "Please report it with the run folder.",
+    },
 ];

@@ -23,6 +23,15 @@ pub(super) const VERDICTS: &[Entry] = &[
             Then look at the steps and at what was full (saturation).",
     },
     Entry {
+        names: &["leak found", "drift found"],
+        meaning: "In a soak: memory, descriptors or threads of the target grow faster than their \
+            limit (a leak), or its times or errors do (a drift), with 99 % confidence.",
+        why: "It counts as a missed objective, whatever the objectives of the scenario say: what \
+            grows for hours is used up some day.",
+        advice: "Read the row that grows, and the time to the memory limit. Then look for what is \
+            kept: heap snapshots an hour apart, open descriptors, caches without an end.",
+    },
+    Entry {
         names: &["regressed"],
         meaning: "The candidate is surely worse than the baseline by more than the \
             tolerance.",

@@ -154,4 +154,27 @@ pub(super) const WORDS: &[Entry] = &[
         why: "Evenly spaced arrivals understate queueing.",
         advice: "Keep poisson.",
     },
+    Entry {
+        names: &["soak"],
+        meaning: "A run of hours that looks for what grows: memory, heap, descriptors, threads, \
+            event-loop delay, response times and errors.",
+        why: "A leak of 30 MB an hour is in no run of a minute, and ends a service in a day.",
+        advice: "loadgate soak SCENARIO -d 8h, before a launch and after large changes.",
+    },
+    Entry {
+        names: &["leak"],
+        meaning: "Memory, heap, descriptors or threads of the target grow by more per hour than \
+            their limit, with 99 % confidence.",
+        why: "What only grows is used up some day; the report says when, if it knows the limit.",
+        advice: "Compare two heap snapshots an hour apart, and count what the descriptors are \
+            open for.",
+    },
+    Entry {
+        names: &["drift"],
+        meaning: "The response time, the event-loop delay or the error rate grows by more per \
+            hour than its limit, with 99 % confidence.",
+        why: "What gets slower every hour is slow tomorrow, although today's objectives are met.",
+        advice: "Look at what fills up: a table without an index, a cache without an end, a list \
+            of listeners.",
+    },
 ];

@@ -25,11 +25,12 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Reads what a run's folder has; runs before there were such files have nothing.
+    /// Reads what a run's folder has; runs before there were such files have nothing. `at` tells
+    /// what a moment of the schedule, in microseconds, was in milliseconds since 1970.
     pub fn read(
         folder: &Path,
         steps: usize,
-        started_unix_ms: u64,
+        at: &dyn Fn(u64) -> u64,
     ) -> Result<Failures, (PathBuf, io::Error)> {
         let path = folder.join(EXCHANGES_FILE);
         let read = |file| exchange::read(file, steps);
@@ -38,14 +39,14 @@ impl Failures {
             read => read.map_err(|error| (path, error))?,
         };
         let mut failures = Failures { exchanges, log: None };
-        failures.read_log(folder, started_unix_ms);
+        failures.read_log(folder, at);
         Ok(failures)
     }
 
     /// Adds what the target's own log says. A log that cannot be read says nothing.
-    pub fn read_log(&mut self, folder: &Path, started_unix_ms: u64) {
+    pub fn read_log(&mut self, folder: &Path, at: &dyn Fn(u64) -> u64) {
         let Ok(file) = File::open(folder.join(TARGET_LOG)) else { return };
-        self.log = target_log::read(file, &self.exchanges, started_unix_ms).ok();
+        self.log = target_log::read(file, &self.exchanges, at).ok();
     }
 }
 
@@ -64,6 +65,22 @@ impl FailuresWriter {
         let path = folder.join(EXCHANGES_FILE);
         drop(fs::remove_file(&path));
         FailuresWriter { path, spool: None, admission: Admission::default(), kept: Vec::new() }
+    }
+
+    /// Goes on in the folder of a run that has kept these.
+    pub(super) fn open(folder: &Path, kept: &[FailedExchange]) -> FailuresWriter {
+        let path = folder.join(EXCHANGES_FILE);
+        let mut admission = Admission::default();
+        let kept = kept.iter().filter(|exchange| admission.admit(exchange.kind())).cloned();
+        let kept: Vec<FailedExchange> = kept.collect();
+        // Written anew, without a line that a kill left torn.
+        let mut spool = (!kept.is_empty()).then(|| Spool::create(&path).ok()).flatten();
+        if let Some(spool) = &mut spool {
+            kept.iter().for_each(|exchange| {
+                spool.append(&exchange.line());
+            });
+        }
+        FailuresWriter { path, spool, admission, kept }
     }
 
     /// Adds an exchange, if one of its kind is still wanted.
@@ -98,14 +115,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(EXCHANGES_FILE), exchange(0, 503).line()).unwrap();
         let mut writer = FailuresWriter::create(folder.path());
-        assert_eq!(Failures::read(folder.path(), 1, 0).unwrap(), Failures::default());
+        assert_eq!(Failures::read(folder.path(), 1, &|_| 0).unwrap(), Failures::default());
         for _ in 0..9 {
             writer.append(exchange(0, 500));
         }
-        let killed = Failures::read(folder.path(), 1, 0).unwrap();
+        let killed = Failures::read(folder.path(), 1, &|_| 0).unwrap();
         assert_eq!(killed.exchanges, vec![exchange(0, 500); 3]);
         fs::write(folder.path().join(TARGET_LOG), "Error: x\n").unwrap();
-        let read = Failures::read(folder.path(), 1, 0).unwrap();
+        let read = Failures::read(folder.path(), 1, &|_| 0).unwrap();
         assert_eq!(read.exchanges, writer.finish().exchanges);
         assert_eq!(read.log.unwrap().errors, 1);
     }

@@ -176,6 +176,16 @@ pub const POSTGRES_CACHE_HITS: Gauge = of(
     Unit::Share,
     Kind::Gauge,
 );
+/// How often a process of the target that had lived for a while ended, or one that lives for a
+/// while began, since it was first looked at.
+pub const PROCESS_CHANGES: Gauge =
+    of_processes("process_changes", "changes of target processes", Unit::Number, Kind::Gauge);
+/// Resident memory as the metrics tell it, for targets whose processes cannot be seen.
+pub const TOLD_RSS: Gauge =
+    of_metrics("told_rss", "target memory (told)", Unit::Bytes, Kind::Gauge);
+/// When the target began, in seconds since 1970.
+pub const PROCESS_START: Gauge =
+    of_metrics("process_start", "target's start", Unit::Number, Kind::Gauge);
 
 /// What was looked at before the table was in the record, up to version 3.
 pub const BEFORE_4: [Gauge; 8] =

@@ -32,6 +32,7 @@ pub mod run;
 pub mod run_file;
 pub mod sample;
 pub mod seconds;
+pub mod soak;
 pub mod spool;
 pub mod store;
 pub mod target_log;
@@ -79,5 +80,6 @@ pub(crate) fn sample_head() -> run::Head {
         limits: run::LimitsHead { connections: 1, in_flight: 1, body_bytes: 1 },
         environment: run::Environment::default(),
         gauges: gauge::BEFORE_4.to_vec(),
+        resumed: Vec::new(),
     }
 }

@@ -55,10 +55,25 @@ impl OrderedLog {
     pub(super) fn create(path: PathBuf, head: &Head) -> io::Result<OrderedLog> {
         let mut spool = Spool::create(&path)?;
         spool.append(header(head).as_bytes());
+        Ok(OrderedLog::of(path, spool, head))
+    }
+
+    /// Goes on with a log that is there, from a second on. One that lacks something of the seconds
+    /// before is written anew at the end.
+    pub(super) fn open(
+        path: PathBuf,
+        head: &Head,
+        (from, lacks_some): (u32, bool),
+    ) -> io::Result<OrderedLog> {
+        let log = OrderedLog::of(path.clone(), Spool::open(&path)?, head);
+        Ok(OrderedLog { next: from, newest: from, has_left_out: lacks_some, ..log })
+    }
+
+    fn of(path: PathBuf, spool: Spool, head: &Head) -> OrderedLog {
         let limit = head.steps.iter().map(|step| step.timeout_ms).max().unwrap_or(0);
         let limit = u32::try_from(limit.div_ceil(1_000)).unwrap_or(u32::MAX);
         let (held, next, newest) = (BTreeMap::new(), 0, 0);
-        Ok(OrderedLog { path, spool, held, next, newest, limit, has_left_out: false })
+        OrderedLog { path, spool, held, next, newest, limit, has_left_out: false }
     }
 
     /// Takes lines of a second, and what was counted with them.

@@ -84,6 +84,28 @@ pub struct Head {
     /// order.
     #[serde(default = "before_4")]
     pub gauges: Vec<Gauge>,
+    /// When it went on after it had been interrupted or killed, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Resumed>,
+}
+
+/// That a run which had been interrupted or killed went on. Its schedule goes on where it had
+/// stopped: what lies between in wall-clock time is in no second.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Resumed {
+    /// The first second of the schedule that was carried out afterwards.
+    pub from: u32,
+    /// When that second began, in milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// Whether the target was started again.
+    pub restarted: bool,
+    /// Requests of all seconds before that had been due, and ended nobody knows how.
+    pub lost: u64,
+    /// Iterations that had been started before, as far as it is known.
+    pub iterations: u64,
+    /// Those of them whose last step had ended well.
+    pub iterations_completed: u64,
 }
 
 /// What a git repository had checked out.
@@ -100,6 +122,28 @@ pub struct Revision {
 }
 
 impl Head {
+    /// How long nothing was loaded before the run went on for the so-many-th time, in seconds.
+    pub fn gap_seconds(&self, place: usize) -> f64 {
+        let Some(resumed) = self.resumed.get(place) else { return 0.0 };
+        let before = place.checked_sub(1).and_then(|before| self.resumed.get(before));
+        let (from, began) =
+            before.map_or((0, self.started_unix_ms), |it| (it.from, it.started_unix_ms));
+        let loaded = f64::from(resumed.from.saturating_sub(from));
+        (resumed.started_unix_ms.saturating_sub(began) as f64 / 1e3 - loaded).max(0.0)
+    }
+
+    /// What a moment of the schedule, in microseconds, was in milliseconds since 1970.
+    pub fn unix_millis(&self, micros: u64) -> u64 {
+        let (from, began) = self
+            .resumed
+            .iter()
+            .rev()
+            .map(|it| (u64::from(it.from) * 1_000_000, it.started_unix_ms))
+            .find(|(from, _)| *from <= micros)
+            .unwrap_or((0, self.started_unix_ms));
+        began.saturating_add((micros - from) / 1_000)
+    }
+
     /// The place of a gauge; `None` where it was not looked at.
     pub fn gauge(&self, gauge: &Gauge) -> Option<GaugeId> {
         gauge::find(&self.gauges, gauge)
@@ -311,4 +355,29 @@ pub enum EndReason {
         /// Its exit status and last words.
         detail: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::sample_head;
+
+    #[test]
+    fn a_run_that_went_on_has_gaps_and_its_moments_lie_behind_them() {
+        let mut head = sample_head();
+        let began = head.started_unix_ms;
+        assert_eq!((head.gap_seconds(0), head.unix_millis(7_500_000)), (0.0, began + 7_500));
+        let resumed =
+            |from: u32, started_unix_ms| Resumed { from, started_unix_ms, ..Resumed::default() };
+        head.resumed = vec![resumed(5, began + 65_000), resumed(8, began + 168_500)];
+        assert_eq!((head.gap_seconds(0), head.gap_seconds(1)), (60.0, 100.5));
+        for (micros, millis) in
+            [(0, 0), (4_999_000, 4_999), (5_000_000, 65_000), (9_000_000, 169_500)]
+        {
+            assert_eq!(head.unix_millis(micros), began + millis, "{micros}");
+        }
+        // A clock that was set back makes no gap of less than nothing.
+        head.resumed[0].started_unix_ms = began;
+        assert!(head.gap_seconds(0).abs() < f64::EPSILON);
+    }
 }

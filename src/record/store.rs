@@ -6,6 +6,8 @@
 //! [`read`] takes both: a finished run and one whose generator was killed. It takes nothing
 //! that contradicts itself.
 
+pub mod reopen;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Cursor, Read};
@@ -18,7 +20,7 @@ use crate::record::interval_log::LogEncoder;
 use crate::record::journal::Entry;
 use crate::record::ordered_log::{self, OrderedLog};
 use crate::record::recorder::Part;
-use crate::record::run::{End, Head, RunRecord};
+use crate::record::run::{End, Head, Resumed, RunRecord, StepHead};
 use crate::record::run_file::{self, Unfit};
 use crate::record::seconds::Seconds;
 use crate::record::spool::Spool;
@@ -93,11 +95,22 @@ impl RunWriter {
     pub fn create(folder: &Path, head: Head) -> Result<RunWriter, StoreError> {
         let (log_path, journal_path) = (folder.join(LOG_FILE), folder.join(JOURNAL_FILE));
         let journal = Spool::create(&journal_path).map_err(io_at(&journal_path))?;
+        journal.claim();
         let log = OrderedLog::create(log_path.clone(), &head).map_err(io_at(&log_path))?;
         write_run(folder, &empty(&head, None, Seconds::default()), Durable::Eventually)?;
         let encoder = LogEncoder::default();
         let (folder, failures) = (folder.to_owned(), FailuresWriter::create(folder));
         Ok(RunWriter { folder, head, encoder, log, journal, failures })
+    }
+
+    /// The steps of the run.
+    pub fn steps(&self) -> &[StepHead] {
+        &self.head.steps
+    }
+
+    /// Since when it goes on, if it does.
+    pub fn resumed(&self) -> Option<&Resumed> {
+        self.head.resumed.last()
     }
 
     /// Adds what was learnt since the last time.
@@ -145,7 +158,7 @@ impl RunWriter {
         let mut record = self.read_back(end)?;
         let RunWriter { folder, head, log, journal, failures, .. } = self;
         record.failures = failures.finish();
-        record.failures.read_log(&folder, head.started_unix_ms);
+        record.failures.read_log(&folder, &|micros| head.unix_millis(micros));
         let path = folder.join(JOURNAL_FILE);
         let completed = journal
             .sync()
@@ -224,7 +237,8 @@ pub fn read(path: &Path) -> Result<RunRecord, StoreError> {
         let file = if disagreement.is_in_log { folder.join(LOG_FILE) } else { run_path.clone() };
         StoreError::Damaged(file, disagreement.to_string())
     })?;
-    record.failures = Failures::read(folder, record.head.steps.len(), record.head.started_unix_ms)
+    let at = |micros| record.head.unix_millis(micros);
+    record.failures = Failures::read(folder, record.head.steps.len(), &at)
         .map_err(|(path, error)| StoreError::Io(path, error))?;
     Ok(record)
 }

@@ -74,11 +74,10 @@ struct Subjects<'e> {
 }
 
 impl<'e> Subjects<'e> {
-    fn new(exchanges: &'e [FailedExchange], started_unix_ms: u64) -> Subjects<'e> {
+    fn new(exchanges: &'e [FailedExchange], at: &dyn Fn(u64) -> u64) -> Subjects<'e> {
         let ids = exchanges.iter().enumerate().filter_map(|(place, exchange)| {
             exchange.request_id.as_deref().map(|id| (id.as_bytes(), place))
         });
-        let at = |micros: u64| started_unix_ms.saturating_add(micros / 1_000);
         let times = exchanges.iter().map(|exchange| {
             let sent = exchange.sent_us.unwrap_or(exchange.due_us);
             at(sent)..=at(exchange.ended_us).saturating_add(AFTER_MS)
@@ -129,9 +128,9 @@ enum Fit {
 pub fn read(
     log: impl Read,
     exchanges: &[FailedExchange],
-    started_unix_ms: u64,
+    at: &dyn Fn(u64) -> u64,
 ) -> io::Result<LogExcerpt> {
-    let subjects = Subjects::new(exchanges, started_unix_ms);
+    let subjects = Subjects::new(exchanges, at);
     let mut search = Search { best: vec![None; exchanges.len()], ..Search::default() };
     let mut lines = BufReader::new(log.take(LOG_BYTES)).split(b'\n');
     let mut number = 0;
@@ -290,7 +289,8 @@ mod tests {
             ended_us: 9_500_000,
             ..exchange(0, 404)
         };
-        read(lines.join("\n").as_bytes(), &[exchange(0, 500), other], STARTED).unwrap()
+        read(lines.join("\n").as_bytes(), &[exchange(0, 500), other], &|at| STARTED + at / 1_000)
+            .unwrap()
     }
 
     #[track_caller]

@@ -20,6 +20,9 @@ pub struct GeneratorSecond {
     pub busiest_worker: f64,
     /// Resident memory in bytes.
     pub rss: u64,
+    /// Open descriptors, counted every few seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<u32>,
     /// Requests in flight at the end of the second.
     pub in_flight: u64,
     /// Most requests in flight during the second.

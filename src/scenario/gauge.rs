@@ -68,7 +68,7 @@ const fn named(name: &'static str, unit: Unit, kind: Kind) -> Named {
 }
 
 /// The gauges that every scenario can limit.
-pub const KNOWN: [Named; 34] = [
+pub const KNOWN: [Named; 37] = [
     named("cpu", Unit::CpuSeconds, Kind::Counter),
     named("cpu_system", Unit::CpuSeconds, Kind::Counter),
     named("rss", Unit::Bytes, Kind::Gauge),
@@ -103,6 +103,9 @@ pub const KNOWN: [Named; 34] = [
     named("postgres_connection_limit", Unit::Number, Kind::Gauge),
     named("postgres_cache_hits", Unit::Share, Kind::Gauge),
     named("postgres_transactions", Unit::Number, Kind::Counter),
+    named("process_changes", Unit::Number, Kind::Gauge),
+    named("told_rss", Unit::Bytes, Kind::Gauge),
+    named("process_start", Unit::Number, Kind::Gauge),
 ];
 
 /// The unit that the name of a metric ends with, as Prometheus recommends it.

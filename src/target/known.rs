@@ -132,6 +132,9 @@ pub const KNOWN: &[Known] = &[
     known(gauge::POSTGRES_CONNECTION_LIMIT, Read::Database(|seen| seen.connection_limit)),
     known(gauge::POSTGRES_CACHE_HITS, Read::Database(|seen| seen.cache_hits)),
     known(TRANSACTIONS, Read::Database(|seen| seen.transactions)),
+    known(gauge::PROCESS_CHANGES, Read::Processes(|usage| Some(usage.changes as f64))),
+    known(gauge::TOLD_RSS, Read::Sum(TOLD_RSS)),
+    known(gauge::PROCESS_START, Read::Longest(PROCESS_START)),
 ];
 
 /// prom-client, OpenTelemetry, and what people write by hand after them. Histograms that are
@@ -238,6 +241,13 @@ const HEAP_USED: &[Metric] = &[
 /// some have none.
 const HEAP_LIMIT: &[Metric] =
     &[named("nodejs_heap_size_limit_bytes"), named("jvm_memory_bytes_max").with("area", "heap")];
+
+/// The Prometheus clients of all languages, OpenTelemetry.
+const TOLD_RSS: &[Metric] =
+    &[named("process_resident_memory_bytes"), named("process_memory_usage_bytes")];
+
+/// The Prometheus clients of all languages.
+const PROCESS_START: &[Metric] = &[named("process_start_time_seconds")];
 
 #[cfg(test)]
 mod tests {

@@ -37,6 +37,19 @@ fn own_memory() -> Option<u64> {
     None
 }
 
+/// Open descriptors of this process.
+#[cfg(target_os = "linux")]
+pub fn own_descriptors() -> Option<u32> {
+    let number = procfs::process::Process::myself().ok()?.fd_count().ok()?;
+    u32::try_from(number).ok()
+}
+
+/// Open descriptors of this process.
+#[cfg(not(target_os = "linux"))]
+pub fn own_descriptors() -> Option<u32> {
+    None
+}
+
 /// Counters of the machine at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counters {

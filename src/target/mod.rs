@@ -25,6 +25,7 @@ pub mod known;
 mod last_words;
 pub mod leash;
 pub mod machine;
+pub mod memory_limit;
 pub mod monitor;
 pub mod one_shot;
 mod output;
@@ -35,6 +36,8 @@ pub mod process;
 pub mod procfs;
 pub mod prometheus;
 pub mod ready;
+#[cfg(target_os = "linux")]
+mod settled;
 pub mod start_error;
 pub mod statement;
 pub mod supervisor;

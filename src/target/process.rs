@@ -249,7 +249,9 @@ impl Drop for RunningTarget {
 }
 
 fn create(path: &Path) -> Result<File, StartError> {
-    File::create(path).map_err(|error| StartError::OutputFile(path.to_owned(), error))
+    // A run that goes on has one already.
+    let opened = File::options().create(true).append(true).open(path);
+    opened.map_err(|error| StartError::OutputFile(path.to_owned(), error))
 }
 
 fn mark() -> String {

@@ -35,6 +35,9 @@ pub struct TreeUsage {
     /// Bytes that the storage had to read and to write for them; `None` where the system does not
     /// let them be seen.
     pub storage: Option<(u64, u64)>,
+    /// How often a process that had lived for a while ended, or one that lives for a while began,
+    /// since the first sample.
+    pub changes: u64,
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -61,12 +64,13 @@ mod system {
     use std::ffi::{OsStr, OsString};
     use std::path::Path;
     use std::sync::OnceLock;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use nix::time::{clock_getcpuclockid, clock_gettime};
     use nix::unistd::Pid;
     use procfs::process::{Process, Stat, all_processes};
 
+    use super::super::settled::Settled;
     use super::{ProcessTree, TreeUsage};
     use crate::target::switches::Switches;
 
@@ -81,6 +85,7 @@ mod system {
         cpu: Total,
         system: Total,
         switches: Switches,
+        settled: Settled,
     }
 
     /// CPU time of a tree in nanoseconds.
@@ -112,12 +117,13 @@ mod system {
             if census.cpu.own.is_empty() {
                 return None;
             }
+            let changes = self.settled.look(census.cpu.own.keys().copied(), Instant::now());
             let cpu = Duration::from_nanos(self.cpu.absorb(census.cpu));
             let system = Duration::from_nanos(self.system.absorb(census.system)).min(cpu);
             let pids = self.cpu.own.keys().map(|(pid, _)| *pid);
             let switches = self.switches.absorb(pids, census.usage.threads);
             let storage = census.storage;
-            Some(TreeUsage { cpu, system, switches, storage, ..census.usage })
+            Some(TreeUsage { cpu, system, switches, storage, changes, ..census.usage })
         }
     }
 

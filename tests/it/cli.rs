@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use super::support::{self, stderr, stdout};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "noise",
+    "soak",
     "check",
     "report",
     "explain",
@@ -285,7 +286,7 @@ fn check_counts_only_what_will_be_judged() {
 
 #[test]
 fn every_schema_is_one() {
-    for of in ["scenario", "slo", "run", "summary", "noise", "baseline"] {
+    for of in ["scenario", "slo", "run", "summary", "noise", "soak", "baseline"] {
         let schema: Value = serde_json::from_str(&prints(&["schema", of])).expect("JSON");
         jsonschema::meta::validate(&schema).expect("a JSON Schema");
         assert!(schema["properties"].is_object(), "{of}");

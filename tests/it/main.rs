@@ -29,6 +29,7 @@ mod record;
 mod sabotage;
 mod saturation;
 mod short_stops;
+mod soak;
 mod support;
 mod target;
 mod truth_server;

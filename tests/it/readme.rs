@@ -46,6 +46,7 @@ fn guides() -> Vec<Guide> {
         "docs/baselines.md",
         "docs/duets.md",
         "docs/noise.md",
+        "docs/soak.md",
         "docs/ci.md",
         "docs/coming-from.md",
         "docs/fastify.md",

@@ -296,6 +296,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             limits: LimitsHead { connections: 1_000, in_flight: 10_000, body_bytes: 10_000_000 },
             environment: environment(),
             gauges: gauge::BEFORE_4.to_vec(),
+            resumed: Vec::new(),
         },
         end: Some(End {
             reason: EndReason::Finished,

@@ -150,8 +150,9 @@ mod linux {
     pub(super) struct System {
         epoll: Epoll,
         timer: TimerFd,
-        /// The kernel's monotonic clock at moment zero.
-        zero: Duration,
+        /// A moment, and the kernel's monotonic clock at it; moment zero may lie before the
+        /// machine's own start.
+        known: (Moment, Duration),
         armed: Option<Moment>,
         events: Box<[EpollEvent]>,
         /// How many of the events are those of the last wait.
@@ -168,9 +169,15 @@ mod linux {
             epoll.add(&timer, EpollEvent::new(interest, TIMER))?;
             let now = Duration::from(clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?);
             let ahead = start.saturating_duration_since(Instant::now());
-            let zero = (now + ahead).saturating_sub(start.elapsed());
+            let known = (Moment(start.elapsed().as_nanos() as u64), now + ahead);
             let events = vec![EpollEvent::empty(); EVENTS].into();
-            Ok(System { epoll, timer, zero, armed: None, events, count: 0 })
+            Ok(System { epoll, timer, known, armed: None, events, count: 0 })
+        }
+
+        /// The kernel's monotonic clock at a moment; what has passed long ago has just passed.
+        fn clock_at(&self, moment: Moment) -> Duration {
+            let (known, clock) = self.known;
+            clock + Duration::from_nanos(moment.since(known))
         }
 
         /// Watches a socket: every change once, until it is closed.
@@ -189,7 +196,7 @@ mod linux {
 
         /// Sleeps until a moment, whatever the sockets have; a signal may end it early.
         pub(super) fn sleep(&self, until: Moment) {
-            let at = TimeSpec::from_duration(self.zero + Duration::from_nanos(until.0));
+            let at = TimeSpec::from_duration(self.clock_at(until));
             let clock = nix::time::ClockId::CLOCK_MONOTONIC;
             let _ = clock_nanosleep(clock, ClockNanosleepFlags::TIMER_ABSTIME, &at);
         }
@@ -219,7 +226,7 @@ mod linux {
                 return Ok(());
             }
             // A moment of zero would disarm it; the past is due at once.
-            let at = (self.zero + Duration::from_nanos(until.0)).max(Duration::from_nanos(1));
+            let at = self.clock_at(until).max(Duration::from_nanos(1));
             let expiration = Expiration::OneShot(TimeSpec::from_duration(at));
             self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
             self.armed = Some(until);

@@ -148,7 +148,7 @@ impl Worker {
             timers: Timers::default(),
             limits: Limits::new(scenario.steps.len()),
             tickets: 0,
-            tick: Moment(TICK),
+            tick: Moment(plan.from.0 + TICK),
             lateness: Lateness::default(),
             seen: Moment(0),
             pace: Pace::default(),
@@ -164,7 +164,7 @@ impl Worker {
                 request: String::new(),
                 body: String::new(),
             },
-            reporter: Reporter::new(index, out),
+            reporter: Reporter::new(index, plan.from.second(), out),
             witness: Witness::new(&scenario, plan.purpose),
             plan,
         })
@@ -185,7 +185,7 @@ impl Worker {
 
     /// Opens connections ahead of need, if a load that needs them is about to begin.
     fn warm_up(&mut self) {
-        if self.source.peek().is_none_or(|first| first.at.0 > WARM_AHEAD) {
+        if self.source.peek().is_none_or(|first| first.at.since(self.plan.from) > WARM_AHEAD) {
             return;
         }
         let wanted = (opening_rate(&self.plan) * WARM_SECONDS) as usize;

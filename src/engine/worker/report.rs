@@ -20,8 +20,9 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    pub(super) fn new(index: usize, out: Sender<Message>) -> Reporter {
-        Reporter { index, out, second: 1, cpu: Duration::ZERO, switches: 0 }
+    /// Of a worker that begins with a second of the schedule.
+    pub(super) fn new(index: usize, from: u32, out: Sender<Message>) -> Reporter {
+        Reporter { index, out, second: from + 1, cpu: Duration::ZERO, switches: 0 }
     }
 
     /// Sends a batch if a second has passed.

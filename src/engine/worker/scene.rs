@@ -39,6 +39,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
         workers: 1,
         timing: Timing::Alone,
         start: Instant::now(),
+        from: crate::units::Moment(0),
         receive_clock: ReceiveClock::Generator,
         purpose: Purpose::Load,
         stop: watch::channel(Stop::Running).1,

@@ -59,6 +59,7 @@ impl Simulation {
             workers: 1,
             timing: Timing::Alone,
             start: world.zero(),
+            from: Moment(0),
             receive_clock: ReceiveClock::Kernel,
             purpose: Purpose::Load,
             stop: stopped,

@@ -508,3 +508,94 @@ fn few_bytes_do_not_claim_much_memory() {
     write_run(folder.path(), &record, Durable::Eventually).unwrap();
     assert!(refusal(folder.path()).contains("intervals.hlog: missing"), "that is not too much");
 }
+
+/// Goes on from a second with one request of each of so many, and is killed or ends.
+fn gone_on(folder: &Path, from: u32, to: u32) -> RunWriter {
+    let record = read(folder).unwrap();
+    let files = reopen::Reopened::of(folder, &record, from).unwrap();
+    assert_eq!(read(folder).unwrap(), record, "until it begins it is what it was");
+    let mut head = record.head;
+    head.resumed.push(Resumed { from, ..Resumed::default() });
+    let mut writer = files.begin(head).unwrap();
+    for second in from..to {
+        writer.append(&[part(second, 0, 300)]);
+        writer.append_generator(GeneratorSecond { second, ..Default::default() });
+    }
+    writer
+}
+
+#[track_caller]
+fn has_seconds(record: &RunRecord, folder: &Path, to: u32) {
+    let planned: Vec<u64> = record.seconds.iter().map(|it| it.counts()[0].planned).collect();
+    let expected: Vec<u64> = (0..to).map(|second| if second == 0 { 2 } else { 1 }).collect();
+    assert_eq!(planned, expected);
+    let times = record.seconds.iter().map(|it| it.times().of_step(Phase::Response, 0).count());
+    assert_eq!(times.collect::<Vec<_>>(), expected, "counts and histograms");
+    assert!(starts(folder).is_sorted());
+    assert!(record.generator.is_sorted_by(|a, b| a.second < b.second));
+}
+
+#[test]
+fn a_killed_run_goes_on_and_may_be_killed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    drop(written(folder));
+    for file in [JOURNAL_FILE, LOG_FILE] {
+        let path = folder.join(file);
+        let torn = [fs::read(&path).unwrap().as_slice(), b"{\"counts\":{\"second\":3"].concat();
+        fs::write(&path, torn).unwrap();
+    }
+    drop(gone_on(folder, 2, 5));
+    has_seconds(&read(folder).unwrap(), folder, 5);
+    let record = gone_on(folder, 5, 9).finish(end()).unwrap();
+    has_seconds(&record, folder, 9);
+    assert_eq!(read(folder).unwrap(), record);
+    assert_eq!(starts(folder).last(), Some(&8));
+    assert_eq!(record.head.resumed.len(), 2);
+}
+
+#[test]
+fn an_interrupted_run_goes_on_without_what_came_after_it_was_told_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut writer = written(folder);
+    writer.append_generator(GeneratorSecond { second: 3, ..Default::default() });
+    let reason = EndReason::Interrupted { signal: 2 };
+    let whole = writer.finish(End { reason, scheduled: 1.5, ..end() }).unwrap();
+    assert_eq!(whole.generator.len(), 2);
+    drop(gone_on(folder, 2, 4));
+    has_seconds(&read(folder).unwrap(), folder, 4);
+    let record = gone_on(folder, 4, 7).finish(end()).unwrap();
+    has_seconds(&record, folder, 7);
+    assert_eq!(read(folder).unwrap(), record);
+    assert_eq!(record.target.len(), 1);
+}
+
+#[test]
+fn a_run_under_way_is_known_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!reopen::is_under_way(folder.path()));
+    let writer = written(folder.path());
+    assert!(reopen::is_under_way(folder.path()));
+    drop(writer);
+    assert!(!reopen::is_under_way(folder.path()));
+    let writer = gone_on(folder.path(), 2, 3);
+    assert!(reopen::is_under_way(folder.path()));
+    writer.finish(end()).unwrap();
+    assert!(!reopen::is_under_way(folder.path()));
+}
+
+#[test]
+fn what_failed_before_is_kept() {
+    use crate::record::exchange::tests::exchange;
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = written(folder.path());
+    (0..3).for_each(|_| writer.failures.append(exchange(0, 500)));
+    drop(writer);
+    let mut writer = gone_on(folder.path(), 2, 3);
+    writer.failures.append(exchange(0, 500));
+    writer.failures.append(exchange(0, 503));
+    let record = writer.finish(end()).unwrap();
+    let expected = [vec![exchange(0, 500); 3], vec![exchange(0, 503)]].concat();
+    assert_eq!(record.failures.exchanges, expected);
+}

@@ -2,7 +2,7 @@
 //!
 //! Every chart is legible without colour, in light and dark, and on its own: title,
 //! units, legend and a description for those who cannot see it. A [`Figure`] is a chart
-//! that is not drawn yet; `run`, `comparison` and `trend` have those of a subject each.
+//! that is not drawn yet; `run`, `comparison`, `soak` and `trend` have those of a subject each.
 //! `axis` chooses ranges and ticks, `panel` and `header` place things, `canvas` is all
 //! that knows plotters, `ink` all that knows colours.
 
@@ -17,6 +17,7 @@ mod header;
 mod ink;
 mod panel;
 pub(super) mod run;
+pub(super) mod soak;
 pub(super) mod trend;
 
 use std::fmt::Write as _;

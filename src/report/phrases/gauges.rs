@@ -8,7 +8,13 @@ use crate::report::document::quantity::Quantity;
 use crate::report::figures;
 
 /// Those that are in the record and in no report.
-const UNTOLD: [Gauge; 2] = [gauge::CPU_SYSTEM, gauge::THREADS];
+const UNTOLD: [Gauge; 5] = [
+    gauge::CPU_SYSTEM,
+    gauge::THREADS,
+    gauge::PROCESS_CHANGES,
+    gauge::PROCESS_START,
+    gauge::TOLD_RSS,
+];
 /// Those that are told where there is little room.
 const FIRST: [Gauge; 10] = [
     gauge::CPU,

@@ -15,4 +15,5 @@ pub mod noise;
 mod objectives;
 mod past_runs;
 pub mod run;
+pub mod soak;
 pub mod walk;

@@ -16,7 +16,9 @@ use crate::analysis::assessment::{
 use crate::analysis::comparison::Comparison;
 use crate::analysis::failures::FailuresSeen;
 use crate::analysis::history::History;
+use crate::analysis::soak::found::SoakAssessment;
 use crate::report::subject::run::RunReport;
+use crate::report::subject::soak::SoakReport;
 
 /// Grows when a reader of the old form would be wrong.
 const VERSION: u32 = 1;
@@ -67,6 +69,10 @@ struct SummaryFile<'a> {
     /// are those of both together.
     #[serde(skip_serializing_if = "Option::is_none")]
     comparison: Option<&'a Comparison>,
+    /// How things grew over the hours of a soak; verdict and reasons above are those of both
+    /// together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soak: Option<&'a SoakAssessment>,
 }
 
 /// The text of `history.json`.
@@ -76,6 +82,15 @@ pub fn history(history: &History) -> String {
 
 /// The text of `summary.json`.
 pub fn render(report: &RunReport) -> String {
+    written(report, None)
+}
+
+/// The same of a soak.
+pub fn render_soak(report: &SoakReport) -> String {
+    written(&report.run, Some(report.soak))
+}
+
+fn written(report: &RunReport, soak: Option<&SoakAssessment>) -> String {
     let RunReport { record, assessment, comparison, exit_code, .. } = *report;
     let file = SummaryFile {
         version: VERSION,
@@ -97,6 +112,7 @@ pub fn render(report: &RunReport) -> String {
         window: &assessment.window,
         saturation: &assessment.saturation,
         comparison,
+        soak,
     };
     let mut text = serde_json::to_string_pretty(&file).expect("all keys are texts");
     text.push('\n');

@@ -1,0 +1,197 @@
+//! `loadgate soak`: the scenario's load for hours, and whether anything leaks or drifts; and
+//! how an interrupted or killed run goes on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::analysis::soak::seconds_needed;
+use crate::cli::args_soak::SoakArgs;
+use crate::cli::exit::Exit;
+use crate::cli::folder::{self, Latest};
+use crate::cli::progress::Display;
+use crate::cli::run::{SUPERVISE, fail_as, in_ci, prepare_in, receive_clock};
+use crate::cli::variables::with_variables;
+use crate::cli::{output, resume};
+use crate::experiment::control::Control;
+use crate::experiment::event::Event;
+use crate::experiment::head::slug;
+use crate::experiment::resume::Earlier;
+use crate::experiment::soak::lasting;
+use crate::experiment::trial::Trial;
+use crate::record::run::RunRecord;
+use crate::record::soak::{
+    self as soak_record, LimitSource, MemoryLimit, SoakFile, WINDOW_SECONDS,
+};
+use crate::scenario::ceiling;
+use crate::scenario::model::Scenario;
+use crate::scenario::read;
+use crate::target::memory_limit;
+use crate::target::process::Supervisor;
+use crate::units::format_duration;
+
+/// How long a soak lasts.
+const DURATION: Duration = Duration::from_secs(8 * 3_600);
+
+/// Runs the command.
+pub fn soak(args: &SoakArgs) -> Exit {
+    let done = match &args.resume {
+        Some(folder) => resumed(args, &resume::folder_of(folder)),
+        None => begun(args),
+    };
+    done.unwrap_or_else(|exit| exit)
+}
+
+/// A soak from its beginning.
+fn begun(args: &SoakArgs) -> Result<Exit, Exit> {
+    let file = args.scenario.clone().unwrap_or_default();
+    let mut scenario = scenario(args, &file)?;
+    let length = args.duration.unwrap_or(DURATION);
+    scenario.load = lasting(&scenario.load, length).map_err(|why| usage(&why.to_string()))?;
+    if let Some(refusal) = ceiling::length_refusal(scenario.load.length()) {
+        return Err(usage(&refusal));
+    }
+    let asked = asked(args, &file, &scenario);
+    say_what_it_takes(args, &asked, length);
+    let (folder, control, program) =
+        prepare_in(&args.output, &slug(&scenario.name)).map_err(|why| {
+            output::error(&why, &[]);
+            Exit::Failed
+        })?;
+    let window = asked.window_seconds;
+    let course = Course { args, folder: &folder, control, program, window, asked: Some(&asked) };
+    let record = course.play(Arc::new(scenario), None)?;
+    Ok(output::conclude_soak(&record, &asked, &folder, (args.print, args.inconclusive)))
+}
+
+/// The rest of one.
+fn resumed(args: &SoakArgs, folder: &Path) -> Result<Exit, Exit> {
+    let asked = soak_record::read(folder).map_err(|error| usage(&error.to_string()))?;
+    let Some(asked) = asked else {
+        let why = format!("{} is no soak: soak.json is missing", folder.display());
+        return Err(usage(&why));
+    };
+    let known = asked.scenario_file.as_deref().map(PathBuf::from);
+    let file = args.scenario.clone().or(known).unwrap_or_default();
+    let scenario = scenario(args, &file)?;
+    let clock = receive_clock(args.receive_clock);
+    let earlier = resume::earlier(folder, &scenario, clock).map_err(|failure| failure.tell())?;
+    let (control, program) = resume::signals()?;
+    let window = asked.window_seconds;
+    let course = Course { args, folder, control, program, window, asked: None };
+    let record = course.play(Arc::new(scenario), Some(earlier))?;
+    Ok(output::conclude_soak(&record, &asked, folder, (args.print, args.inconclusive)))
+}
+
+fn usage(why: &str) -> Exit {
+    output::error(why, &[]);
+    Exit::Usage
+}
+
+fn scenario(args: &SoakArgs, file: &Path) -> Result<Scenario, Exit> {
+    let loaded = with_variables(args.env_file.as_deref(), |variables| {
+        read::load_allowing(file, &args.allow_hosts, variables)
+    });
+    let (scenario, taken) = loaded.map_err(|problems| {
+        output::problems(&problems);
+        Exit::Usage
+    })?;
+    taken.tell(args.print.quiet);
+    Ok(scenario)
+}
+
+/// What is asked of a soak, for its file.
+fn asked(args: &SoakArgs, file: &Path, scenario: &Scenario) -> SoakFile {
+    let wished = args.memory_limit.map(|limit| (limit.0, LimitSource::Asked));
+    let own = || {
+        scenario.target.start.as_ref()?;
+        memory_limit::of_own_group().map(|bytes| (bytes, LimitSource::Cgroup))
+    };
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    SoakFile {
+        leak_limit: args.leak_limit,
+        drift_limit: args.drift_limit,
+        memory_limit: wished.or_else(own).map(|(bytes, source)| MemoryLimit { bytes, source }),
+        scenario_file: Some(file.display().to_string()),
+        ..SoakFile::of_windows(args.window.unwrap_or(WINDOW_SECONDS))
+    }
+}
+
+/// How long it takes and, if that is too short for a verdict, that it is.
+fn say_what_it_takes(args: &SoakArgs, asked: &SoakFile, length: Duration) {
+    let window = Duration::from_secs(u64::from(asked.window_seconds));
+    let needed = Duration::from_secs_f64(seconds_needed(asked.window_seconds));
+    let window = format_duration(window);
+    if length < needed {
+        output::note(&format!(
+            "warning: {} is too short for a verdict about leaks: with windows of {window} it takes \
+             {} (or --window)",
+            format_duration(length),
+            format_duration(needed)
+        ));
+    } else if !args.print.quiet {
+        output::note(&format!("soak for {} in windows of {window}", format_duration(length)));
+    }
+}
+
+/// A soak with everything to play it.
+struct Course<'a> {
+    args: &'a SoakArgs,
+    folder: &'a Path,
+    control: Control,
+    program: PathBuf,
+    /// Seconds of a window.
+    window: u32,
+    /// What is to be written when it begins.
+    asked: Option<&'a SoakFile>,
+}
+
+impl Course<'_> {
+    fn play(self, scenario: Arc<Scenario>, earlier: Option<Earlier>) -> Result<RunRecord, Exit> {
+        let Course { args, folder, control, program, window, asked } = self;
+        let clock = receive_clock(args.receive_clock);
+        let goes_on = earlier.is_some();
+        let scenario = match &earlier {
+            Some(earlier) => resume::going_on(earlier, &scenario),
+            None => scenario,
+        };
+        let how = (args.print.quiet, in_ci());
+        let mut display = Display::for_hours(&scenario.load, window, how);
+        let mut unwritten = None;
+        let trial = Trial {
+            scenario: Arc::clone(&scenario),
+            folder,
+            supervisor: Supervisor { program, argument: SUPERVISE },
+            receive_clock: clock,
+            tries_out: !args.no_walk,
+            control,
+            watch: &mut |event| {
+                if matches!(event, Event::Loading(_)) {
+                    // From here on there is a record. Without the link everything else works.
+                    // A folder that goes on may have been named by the link itself.
+                    if let Some(asked) = asked {
+                        let _ = folder::point_latest(folder, Latest::Soak);
+                        unwritten = asked.write(folder).err();
+                    }
+                }
+                display.show(event);
+            },
+        };
+        let record = match earlier {
+            Some(earlier) => trial.go_on(earlier),
+            None => trial.run(),
+        };
+        display.stop();
+        if let Some(error) = unwritten {
+            output::error(&format!("{error}; a report of the folder will be that of a run"), &[]);
+        }
+        record.map_err(|error| {
+            if !goes_on {
+                // An empty folder says nothing; the target's own output does.
+                let _ = fs::remove_dir(folder);
+            }
+            fail_as("", &error)
+        })
+    }
+}

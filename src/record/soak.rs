@@ -1,0 +1,193 @@
+//! What a soak was asked: `soak.json`, beside the record of its run.
+//!
+//! Plain data: the command line fills it in, `analysis::soak` judges by it, so that the
+//! record can be judged again without either. As hostile as any other file.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::record::store::StoreError;
+use crate::record::whole_file;
+
+/// The version of `soak.json`.
+pub const VERSION: u32 = 1;
+/// The file.
+pub const SOAK_FILE: &str = "soak.json";
+/// The length of a window in seconds, unless another one is asked for.
+pub const WINDOW_SECONDS: u32 = 300;
+/// The longest window: a day.
+const LONGEST_WINDOW: u32 = 86_400;
+/// The most of it that is read, in bytes.
+const MOST_BYTES: u64 = 1 << 16;
+
+/// `soak.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SoakFile {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The length of a window in seconds; 300 unless asked for otherwise. All rules that count
+    /// windows follow it.
+    pub window_seconds: u32,
+    /// How fast memory may grow; null: by the rule of the default.
+    pub leak_limit: Option<GrowthLimit>,
+    /// How fast everything else may grow, as a share of itself per hour; null: 10 % within 12
+    /// windows.
+    pub drift_limit: Option<f64>,
+    /// How much memory the target may have, where that is known.
+    pub memory_limit: Option<MemoryLimit>,
+    /// The scenario's file, to go on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario_file: Option<String>,
+}
+
+/// How fast something may grow.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrowthLimit {
+    /// By so many bytes per hour.
+    BytesPerHour(f64),
+    /// By such a share of itself per hour: 0.1 is 10 %.
+    SharePerHour(f64),
+}
+
+/// How much memory the target may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MemoryLimit {
+    /// In bytes.
+    pub bytes: u64,
+    /// Who says so.
+    pub source: LimitSource,
+}
+
+/// Who says how much memory there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitSource {
+    /// `--memory-limit`.
+    Asked,
+    /// The control group that the target runs in.
+    Cgroup,
+}
+
+impl SoakFile {
+    /// A soak by the default rules.
+    pub fn of_windows(window_seconds: u32) -> SoakFile {
+        SoakFile {
+            version: VERSION,
+            window_seconds,
+            leak_limit: None,
+            drift_limit: None,
+            memory_limit: None,
+            scenario_file: None,
+        }
+    }
+
+    /// Writes the file into a folder; at no moment is there half of it.
+    pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
+        let path = folder.join(SOAK_FILE);
+        let text = serde_json::to_string_pretty(self).expect("numbers and texts") + "\n";
+        whole_file::write(&path, &text).map_err(|error| StoreError::Io(path, error))
+    }
+
+    /// Whether a soak can have been asked this.
+    fn check(&self) -> Result<(), String> {
+        if self.version != VERSION {
+            let found = self.version;
+            return Err(format!("version {found} is not {VERSION}, which is all that is read"));
+        }
+        if !(1..=LONGEST_WINDOW).contains(&self.window_seconds) {
+            return Err(format!("windows of {} s", self.window_seconds));
+        }
+        let leak = self.leak_limit.map(|limit| match limit {
+            GrowthLimit::BytesPerHour(limit) | GrowthLimit::SharePerHour(limit) => limit,
+        });
+        let is_limit = |limit: &f64| limit.is_finite() && *limit > 0.0;
+        match [leak, self.drift_limit].into_iter().flatten().find(|limit| !is_limit(limit)) {
+            Some(limit) => Err(format!("a limit of {limit}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The JSON Schema of `soak.json`.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(SoakFile).to_value()
+}
+
+/// What the run of a folder, or of a `run.json`, was asked as a soak; `None` for a run that is
+/// none.
+pub fn read(run: &Path) -> Result<Option<SoakFile>, StoreError> {
+    let path = place(run);
+    let mut text = String::new();
+    let found = File::open(&path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+    match found {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::Io(path, error)),
+    }
+    let malformed = |what: String| StoreError::Malformed(path.clone(), what);
+    let file: SoakFile = serde_json::from_str(&text)
+        .map_err(|error| malformed(format!("not what a soak was asked: {error}")))?;
+    file.check().map_err(malformed)?;
+    Ok(Some(file))
+}
+
+fn place(run: &Path) -> PathBuf {
+    let folder = if run.is_dir() { run } else { run.parent().unwrap_or(Path::new(".")) };
+    folder.join(SOAK_FILE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn asked() -> SoakFile {
+        SoakFile {
+            leak_limit: Some(GrowthLimit::BytesPerHour(30e6)),
+            drift_limit: Some(0.2),
+            memory_limit: Some(MemoryLimit { bytes: 512 << 20, source: LimitSource::Asked }),
+            scenario_file: Some("scenario.json".to_owned()),
+            ..SoakFile::of_windows(60)
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_from_the_folder_and_from_beside_the_record() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+        for file in [asked(), SoakFile::of_windows(300)] {
+            file.write(folder.path()).unwrap();
+            for place in [folder.path().to_owned(), folder.path().join("run.json")] {
+                assert_eq!(read(&place).unwrap().as_ref(), Some(&file));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        asked().write(folder.path()).unwrap();
+        let path = folder.path().join(SOAK_FILE);
+        let good = fs::read_to_string(&path).unwrap();
+        for (from, to, expected) in [
+            ("\"version\": 1", "\"version\": 2", "version 2 is not 1"),
+            ("\"window_seconds\": 60", "\"window_seconds\": 0", "windows of 0 s"),
+            ("\"window_seconds\": 60", "\"window_seconds\": 99999999", "windows of 99999999 s"),
+            ("30000000.0", "-1", "a limit of -1"),
+            ("\"drift_limit\": 0.2", "\"drift_limit\": 0", "a limit of 0"),
+            ("\"drift_limit\"", "\"drifts\"", "unknown field"),
+        ] {
+            assert!(good.contains(from), "{from}: {good}");
+            fs::write(&path, good.replacen(from, to, 1)).unwrap();
+            let error = read(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains(SOAK_FILE), "{error}");
+        }
+    }
+}
