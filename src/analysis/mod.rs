@@ -49,6 +49,7 @@ pub mod reasons;
 #[cfg(test)]
 mod sample_records;
 pub mod saturation;
+pub mod scalability;
 pub mod sentences;
 pub mod series;
 pub mod settle;
