@@ -7,6 +7,7 @@ pub mod args_duet;
 pub mod args_gate;
 pub mod args_init;
 pub mod args_noise;
+pub mod args_plan;
 pub mod args_shared;
 pub mod baseline;
 pub mod check;
@@ -27,8 +28,10 @@ pub mod interrupt;
 pub mod noise;
 mod once;
 pub mod output;
+pub mod plan;
 pub mod progress;
 pub mod run;
+mod team_page;
 pub mod variables;
 
 use std::path::Path;
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Baseline { command } => baseline::baseline(&command),
         Command::Compare(args) => comparison::compare(&args),
         Command::History(args) => history::history(&args),
+        Command::Plan(args) => plan::plan(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => print_schema(args.of),
         Command::Demo(args) => demo(&args),
@@ -73,6 +77,9 @@ pub fn main() -> ExitCode {
 
 /// Renders a stored run again.
 fn report(args: &ReportArgs) -> Exit {
+    if let Some(template) = &args.template {
+        return team_page::report(args, template).unwrap_or_else(|failure| failure.tell());
+    }
     if duet::is_duet(&args.run) {
         return duet::report(args);
     }
@@ -109,6 +116,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Comparison => json::comparison::schema(),
         SchemaOf::Noise => crate::record::noise::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
+        SchemaOf::Plan => json::plan_schema(),
         SchemaOf::Exchange => crate::record::exchange::schema(),
     };
     output::result(&format!("{schema:#}\n"));

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::support::{self, stderr, stdout};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "noise",
     "check",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 12] = [
     "baseline",
     "compare",
     "history",
+    "plan",
     "schema",
     "demo",
     "completions",
