@@ -10,6 +10,7 @@ RUN apk add --no-cache musl-dev
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+COPY docs/sre docs/sre
 COPY benches benches
 COPY examples/*.rs examples/
 COPY tests/it/main.rs tests/it/main.rs

@@ -3,6 +3,7 @@
 //! Text comes in, typed values go out, and `Display` gives back the text a
 //! person would have written. Knows nothing of scenarios or reports.
 
+pub mod growth;
 pub mod meant;
 
 use std::fmt;

@@ -9,7 +9,7 @@ use crate::analysis::findings;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
 use crate::analysis::{
-    failures, filled, moved, saturation, sentences, series, slo, summary, verdict,
+    budget_burn, failures, filled, moved, saturation, sentences, series, slo, summary, verdict,
 };
 use crate::record::run::{MetricHead, RunRecord};
 
@@ -22,12 +22,14 @@ pub fn assess(record: &RunRecord) -> Assessment {
     findings.extend(settling.finding(&facts));
     findings.extend(drift_finding(steady));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let answer = verdict::decide(verdict::of_run(&facts, &slos, &findings));
     let timeline = series::timeline(record);
     Assessment {
-        verdict: verdict::decide(verdict::of_run(&facts, &slos, &findings)),
+        verdict: answer,
         reasons: verdict::reasons(&facts, &slos, &findings),
         limits_of_knowledge: sentences::limits_of_knowledge(&facts, steady),
         window: Window { from: judged.from, to: judged.to, warmup: judged.warmup, steady },
+        error_budget: budget_burn::error_budget(&facts, answer, &slos),
         findings,
         total: summary::total(&facts),
         steps: summary::steps(&facts),

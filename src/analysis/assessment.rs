@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::analysis::error_budget::ErrorBudget;
 use crate::analysis::failures::FailuresSeen;
 use crate::analysis::fullness::{Filled, Moved};
 use crate::analysis::gauges::{
@@ -26,6 +27,8 @@ pub struct Assessment {
     pub window: Window,
     /// The objectives, in the order of the scenario.
     pub slos: Vec<SloResult>,
+    /// What the run's failures would cost in production; `None` where nothing can be said.
+    pub error_budget: Option<ErrorBudget>,
     /// Doubts about the run's validity and other warnings.
     pub findings: Vec<Finding>,
     /// All requests of the window.
@@ -146,6 +149,9 @@ pub struct SloResult {
     pub bad: u64,
     /// All requests that the objective speaks of; 0 where it is about a gauge.
     pub requests: u64,
+    /// The share of bad requests is in this interval with 90 % confidence (5 % on each side);
+    /// `None` where no share was judged.
+    pub bad_share: Option<(f64, f64)>,
     /// How many times less the evidence weighs than independent requests would.
     pub design_effect: f64,
     /// How much of a quantile the generator may have added.

@@ -13,7 +13,7 @@ use crate::record::run::{
 use crate::record::seconds::Seconds;
 use crate::record::telemetry::GeneratorSecond;
 use crate::scenario::load::ArrivalProcess;
-use crate::scenario::slo::{FailureShare, Threshold};
+use crate::scenario::slo::{DEFAULT_BUDGET_HOURS, FailureShare, Threshold};
 
 /// The limit of every response-time objective made here, in milliseconds.
 pub(super) const LIMIT_MS: u64 = 500;
@@ -34,6 +34,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         steps: vec![step("list")],
         load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages: vec![stage] },
         slos: vec![p99()],
+        budget_hours: DEFAULT_BUDGET_HOURS,
         thresholds: vec![Threshold { limit: LIMIT_MS * 1_000_000, inclusive: false }],
         limits: LimitsHead { connections: 100, in_flight: 1_000, body_bytes: 1_000 },
         environment: Environment { cores: 2, ..Environment::default() },

@@ -82,6 +82,7 @@ fn of_gauge(slo: &SloHead, found: GaugeJudged) -> SloResult {
         limit: found.limit,
         bad: 0,
         requests: 0,
+        bad_share: None,
         design_effect: 1.0,
         generator_error: None,
         note: found.note,
@@ -102,6 +103,7 @@ fn blank(facts: &Facts, slo: &SloHead, share: &Share) -> SloResult {
         limit: limit_of(facts.record, slo),
         bad: share.total.bad,
         requests: share.total.all,
+        bad_share: None,
         design_effect: share.design_effect,
         generator_error: generator_error(facts, slo),
         note: None,
@@ -146,6 +148,7 @@ fn generator_error(
 
 fn judge_share(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
     (result.measured, result.interval) = measured(facts, slo, share);
+    result.bad_share = Some((share.low, share.high));
     result.status = status_of(share, slo.allowed);
     match result.status {
         SloStatus::Met if slo.allowed <= 0.0 => {

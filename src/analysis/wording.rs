@@ -12,6 +12,17 @@ pub fn counted(value: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
 }
 
+/// A number with three digits that matter, from a thousand on in whole ones: `12.5`, `1,240`.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        size if size >= 999.5 => count(value.round() as u64),
+        size if size >= 99.95 => trim_zeros(value, 0),
+        size if size >= 9.995 => trim_zeros(value, 1),
+        size if size >= 0.995 => trim_zeros(value, 2),
+        _ => trim_zeros(value, 4),
+    }
+}
+
 /// A share as a percentage with two digits that matter, also close to 100 %.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -78,6 +89,11 @@ mod tests {
             (count(1_234_567), "1,234,567"),
             (counted(1, "second"), "1 second"),
             (counted(2_000, "request"), "2,000 requests"),
+            (number(1_240.4), "1,240"),
+            (number(612.3), "612"),
+            (number(48.06), "48.1"),
+            (number(2.504), "2.5"),
+            (number(0.25), "0.25"),
             (percent(0.018), "1.8 %"),
             (percent(0.01), "1 %"),
             (percent(0.001), "0.1 %"),

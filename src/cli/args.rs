@@ -14,6 +14,7 @@ use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
+use crate::cli::args_plan::{PLAN_EXAMPLES, PlanArgs};
 use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
 use crate::cli::args_soak::{SOAK_EXAMPLES, SoakArgs};
 use crate::cli::exit;
@@ -58,7 +59,7 @@ pub enum Command {
     Init(InitArgs),
     /// Judge and render a stored run again, also one that was killed
     #[command(
-        after_help = "Examples:\n  loadgate report reports/orders/latest\n  loadgate report reports/orders/latest --json | jq .verdict"
+        after_help = "Examples:\n  loadgate report reports/orders/latest\n  loadgate report reports/orders/latest --json | jq .verdict\n  loadgate report reports/orders/latest --template docs > docs/performance-gate.md"
     )]
     Report(ReportArgs),
     /// Keep the numbers of accepted runs in a file, to judge later runs by
@@ -74,6 +75,9 @@ pub enum Command {
     /// Print the trend of past runs, and where it changed
     #[command(after_help = HISTORY_EXAMPLES)]
     History(HistoryArgs),
+    /// Work out when growth reaches the capacity: headroom, instances, the date, the cost
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(PlanArgs),
     /// Explain a word of a report: what it means, why it matters, what to do
     #[command(
         after_help = "Examples:\n  loadgate explain p95\n  loadgate explain inconclusive\n  loadgate explain send lag"
@@ -238,6 +242,10 @@ pub struct ReportArgs {
     /// Where the rendered files go [default: into the run folder]
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub output: Option<PathBuf>,
+    /// Print a page with the figures of a run in its places, and write nothing: `docs`, the page of
+    /// docs/sre/performance-gate.md, or a page of your own in Markdown
+    #[arg(long, value_name = "docs|PAGE", conflicts_with_all = ["output", "json", "open"], value_hint = ValueHint::FilePath)]
+    pub template: Option<String>,
     /// What an inconclusive run counts as [default: exit code 5]
     #[arg(long, value_name = "AS")]
     pub inconclusive: Option<Inconclusive>,
@@ -283,6 +291,8 @@ pub enum SchemaOf {
     Soak,
     /// A baseline
     Baseline,
+    /// plan.json, which `plan --json` prints
+    Plan,
     /// A line of exchanges.jsonl
     Exchange,
 }

@@ -91,10 +91,9 @@ pub fn conclude(
     inconclusive: Option<Inconclusive>,
 ) -> Exit {
     let alone = || output::conclude(record, folder, print, inconclusive);
-    let is_whole = matches!(record.end.as_ref().map(|end| &end.reason), Some(EndReason::Finished));
-    let Some(by) = by.filter(|_| is_whole) else { return alone() };
-    match judge(&by.baseline, record, assess(record), &by.settings) {
-        Ok(comparison) => {
+    match judged_by(by, record) {
+        Ok(None) => alone(),
+        Ok(Some(comparison)) => {
             output::conclude_compared(record, &comparison, folder, print, inconclusive)
         }
         Err(failure) => {
@@ -102,6 +101,13 @@ pub fn conclude(
             failure.tell()
         }
     }
+}
+
+/// A run beside its baseline; `None` for one that is judged by itself.
+pub fn judged_by(by: Option<&JudgedBy>, record: &RunRecord) -> Result<Option<Comparison>, Failure> {
+    let is_whole = matches!(record.end.as_ref().map(|end| &end.reason), Some(EndReason::Finished));
+    let Some(by) = by.filter(|_| is_whole) else { return Ok(None) };
+    judge(&by.baseline, record, assess(record), &by.settings).map(Some)
 }
 
 fn tell(args: &CompareArgs, comparison: &Comparison, exit: Exit) {

@@ -7,6 +7,7 @@ pub mod args_duet;
 pub mod args_gate;
 pub mod args_init;
 pub mod args_noise;
+pub mod args_plan;
 pub mod args_shared;
 pub mod args_soak;
 pub mod baseline;
@@ -28,10 +29,12 @@ pub mod interrupt;
 pub mod noise;
 mod once;
 pub mod output;
+pub mod plan;
 pub mod progress;
 mod resume;
 pub mod run;
 pub mod soak;
+mod team_page;
 pub mod variables;
 
 use std::path::Path;
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Baseline { command } => baseline::baseline(&command),
         Command::Compare(args) => comparison::compare(&args),
         Command::History(args) => history::history(&args),
+        Command::Plan(args) => plan::plan(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => print_schema(args.of),
         Command::Demo(args) => demo(&args),
@@ -77,6 +81,9 @@ pub fn main() -> ExitCode {
 
 /// Renders a stored run again.
 fn report(args: &ReportArgs) -> Exit {
+    if let Some(template) = &args.template {
+        return team_page::report(args, template).unwrap_or_else(|failure| failure.tell());
+    }
     if duet::is_duet(&args.run) {
         return duet::report(args);
     }
@@ -120,6 +127,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Noise => crate::record::noise::schema(),
         SchemaOf::Soak => soak_record::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
+        SchemaOf::Plan => json::plan_schema(),
         SchemaOf::Exchange => crate::record::exchange::schema(),
     };
     output::result(&format!("{schema:#}\n"));

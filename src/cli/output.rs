@@ -1,11 +1,13 @@
 //! Prints results and writes the run folder's reports. With `cli::progress`, the only
 //! place where anything is printed.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use crate::analysis::assess::assess;
 use crate::analysis::assessment::Assessment;
+use crate::analysis::capacity_plan::Plan;
 use crate::analysis::comparison::Comparison;
 use crate::analysis::soak as soak_analysis;
 use crate::analysis::stored_comparison::of_both;
@@ -25,6 +27,7 @@ use crate::report::format::{html, json, junit, markdown, terminal};
 use crate::report::plain;
 use crate::report::subject::comparison::{self, ComparisonReport};
 use crate::report::subject::noise::{self, NoiseReport};
+use crate::report::subject::plan::{self, PlanReport};
 use crate::report::subject::run::{self, RunReport};
 use crate::report::subject::soak::{self as soak_subject, SoakReport};
 use crate::scenario::problems::Problems;
@@ -204,6 +207,29 @@ pub fn tell_comparison(report: &ComparisonReport, print: TextArgs) {
     } else {
         result(&terminal::render(&comparison::describe(report), style(print.no_color)));
     }
+}
+
+/// Prints a capacity plan, writes its files where a folder is named, and says how to exit.
+pub fn conclude_plan(planned: &Plan, folder: Option<&Path>, print: TextArgs, judged: Exit) -> Exit {
+    let shown = folder.map(|folder| folder.display().to_string());
+    let report = PlanReport { plan: planned, exit_code: judged.code(), folder: shown.as_deref() };
+    let described = plan::describe(&report);
+    let written = folder.map_or(Ok(()), |folder| {
+        fs::create_dir_all(folder)?;
+        let data = [("plan.json".to_owned(), json::plan(planned))];
+        write_all(folder, files_of(&described).into_iter().chain(data).collect())
+    });
+    let exit = judged.unless_unwritten(written.is_ok());
+    if print.json {
+        result(&json::plan(planned));
+    } else {
+        let told = Document { exit_code: Some(exit.code()), ..described };
+        result(&terminal::render(&told, style(print.no_color)));
+    }
+    if let Err(fault) = written {
+        error(&format!("the plan could not be written: {fault}"), &[]);
+    }
+    exit
 }
 
 /// A document as it is printed by a command that has no switches for that.

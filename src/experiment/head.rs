@@ -35,6 +35,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         steps: steps(scenario),
         load: load(&scenario.load),
         slos: scenario.slos.iter().map(|it| slo(it, &thresholds, &gauges)).collect(),
+        budget_hours: scenario.budget_hours,
         thresholds,
         limits: LimitsHead {
             connections: scenario.limits.connections,

@@ -177,4 +177,45 @@ pub(super) const WORDS: &[Entry] = &[
         advice: "Look at what fills up: a table without an index, a cache without an end, a list \
             of listeners.",
     },
+    Entry {
+        names: &["error budget"],
+        meaning: "The share of bad requests that an objective allows, over 30 days or the \
+            scenario's \"budget_window\".",
+        why: "It says how much may still go wrong before the objective is missed for the \
+            month.",
+        advice: "See docs/error-budget.md.",
+    },
+    Entry {
+        names: &["burn rate"],
+        meaning: "How many times as fast as would just last a run burns its error budget: the \
+            share of bad requests ÷ the share that is allowed.",
+        why: "At 14.4 a month's budget is gone in two days, at 6 in five, at 1 at the end of \
+            the month.",
+        advice: "Look at the objective that burns fastest, and at the step it is about.",
+    },
+    Entry {
+        names: &["incident", "incident class", "P0", "P1", "P2", "P3"],
+        meaning: "What a run would have raised in production: P0 service down, P1 major \
+            function impaired, P2 budget burns fast, P3 objective missed.",
+        why: "It says who would have been woken. Only what is certain counts.",
+        advice: "See docs/error-budget.md for the rules, docs/sre/performance-gate.md for what \
+            a team does.",
+    },
+    Entry {
+        names: &["headroom", "ceiling"],
+        meaning: "By what share more than today's peak the instances may serve; the ceiling is \
+            the share of their capacity that may be used.",
+        why: "Growth uses it up, and a capacity plan says when.",
+        advice: "loadgate plan; see docs/capacity-plan.md.",
+    },
+    Entry {
+        names: &["contention", "coherency", "universal scalability law"],
+        meaning: "How throughput grows with the requests in the target: contention is the part \
+            of the work that queues for something shared, coherency what requests cost each \
+            other the more there are.",
+        why: "Contention sets an end to throughput; coherency makes more load slower beyond a \
+            peak.",
+        advice: "It is an explanation, not a verdict. Look for the core, lock or pool that is \
+            shared.",
+    },
 ];

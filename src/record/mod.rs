@@ -21,6 +21,7 @@ pub mod interval_log;
 mod journal;
 pub mod judged_by;
 mod lines;
+pub mod measured_capacity;
 pub mod noise;
 mod ordered_log;
 pub mod outcome;
@@ -73,6 +74,7 @@ pub(crate) fn sample_head() -> run::Head {
             allowed: 0.5,
             windows: None,
         }],
+        budget_hours: crate::scenario::slo::DEFAULT_BUDGET_HOURS,
         thresholds: vec![crate::scenario::slo::Threshold {
             limit: 1_000_000_000,
             inclusive: false,

@@ -8,7 +8,7 @@ use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 use crate::record::seconds::Seconds;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::load::ArrivalProcess;
-use crate::scenario::slo::{Bound, FailureShare, Statistic, Threshold};
+use crate::scenario::slo::{Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic, Threshold};
 
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
 /// no record had `least`, without which the audit cannot tell whose doing a delay was. Before
@@ -74,6 +74,9 @@ pub struct Head {
     pub load: LoadHead,
     /// The objectives.
     pub slos: Vec<SloHead>,
+    /// The time that an error budget is for, in hours.
+    #[serde(default = "default_budget_hours")]
+    pub budget_hours: u32,
     /// The thresholds of the `slower` counters.
     pub thresholds: Vec<Threshold>,
     /// The ceilings.
@@ -148,6 +151,10 @@ impl Head {
     pub fn gauge(&self, gauge: &Gauge) -> Option<GaugeId> {
         gauge::find(&self.gauges, gauge)
     }
+}
+
+fn default_budget_hours() -> u32 {
+    DEFAULT_BUDGET_HOURS
 }
 
 fn before_4() -> Vec<Gauge> {

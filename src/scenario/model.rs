@@ -41,6 +41,8 @@ pub struct Scenario {
     pub load: Load,
     /// What is good enough; never empty.
     pub slos: Vec<Slo>,
+    /// The time that an error budget is for, in hours.
+    pub budget_hours: u32,
     /// The generator's ceilings.
     pub limits: Limits,
     /// Hosts other than loopback that may be loaded.

@@ -285,9 +285,12 @@ pub(crate) struct RawSlo {
     #[serde(default)]
     #[schemars(example = json!({ "create order": ["p99 < 800ms"] }))]
     pub(crate) steps: Entries<Vec<String>>,
-    /// A file with `all` and `steps`, relative to this one; nothing else may stand beside it.
+    /// A file with `all` and `steps`, relative to this one; neither may stand beside it.
     #[schemars(example = "slo.json")]
     pub(crate) file: Option<String>,
+    /// The time that an error budget is for; without it, 30d.
+    #[schemars(example = "28d")]
+    pub(crate) budget_window: Option<String>,
 }
 
 /// Service level objectives that several scenarios share.

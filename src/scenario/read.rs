@@ -203,7 +203,7 @@ impl Reading<'_> {
                 return Vec::new();
             }
         };
-        let slo = RawSlo { all: raw.all, steps: raw.steps, file: None };
+        let slo = RawSlo { all: raw.all, steps: raw.steps, ..RawSlo::default() };
         let slos = objectives(&slo, &self.sections.subjects(), &Pointer::default(), &mut check);
         if slos.is_empty() && check.is_clean() {
             let fault = Fault::new("the file has no objectives");
@@ -642,6 +642,24 @@ mod tests {
         let problems =
             read(&text.replace(r#""timeout": "1s""#, r#""timeout": "0.1s""#)).unwrap_err();
         assert!(problems.to_string().contains("default objectives"), "{problems}");
+    }
+
+    #[test]
+    fn an_error_budget_is_for_thirty_days_unless_the_file_says() {
+        let text = r#"{ "target": { "demo": true }, "load": { "stages": [{ "for": "1s", "rate": "1/s" }] },
+            "flows": [{ "name": "a", "steps": [{ "request": "GET /" }] }], "slo": {} }"#;
+        assert_eq!(read(text).unwrap().budget_hours, 720);
+        let with = |window: &str| {
+            read(&text.replace("{} }", &format!("{{ \"budget_window\": \"{window}\" }} }}")))
+        };
+        assert_eq!(with("28d").unwrap().budget_hours, 672);
+        for (window, message) in [("30m", "at least 1h"), ("30", "a length of time")] {
+            let problems = with(window).unwrap_err().to_string();
+            assert!(
+                problems.starts_with("s.json:2:102: ") && problems.contains(message),
+                "{problems}"
+            );
+        }
     }
 
     #[test]

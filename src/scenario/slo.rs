@@ -183,6 +183,9 @@ impl Slo {
     }
 }
 
+/// The time that an error budget is for where the scenario does not say: 30 days.
+pub const DEFAULT_BUDGET_HOURS: u32 = 30 * 24;
+
 /// The objectives of a scenario that names none.
 pub const DEFAULT_OBJECTIVES: [&str; 5] = [
     "p95 < 200ms",

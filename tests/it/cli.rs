@@ -23,6 +23,7 @@ const COMMANDS: [&str; 13] = [
     "baseline",
     "compare",
     "history",
+    "plan",
     "schema",
     "demo",
     "completions",

@@ -22,6 +22,7 @@ mod never_worked;
 mod noise;
 mod odd_answers;
 mod oracle;
+mod plan;
 #[cfg(target_os = "linux")]
 mod postgres;
 mod readme;

@@ -4,4 +4,5 @@
 
 pub(crate) mod comparisons;
 pub(crate) mod golden;
+pub(crate) mod plans;
 pub(crate) mod runs;

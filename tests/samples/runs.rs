@@ -12,6 +12,7 @@ use crate::analysis::assessment::{
     Assessment, Counts, Finding, GeneratorError, Measured, Saturation, Severity, SloResult,
     SloStatus, Steadiness, Summary, Times, Verdict, Warmup, Window,
 };
+use crate::analysis::error_budget::{Burn, ErrorBudget};
 use crate::analysis::failures::FailuresSeen;
 use crate::analysis::fullness::{Filled, Moved};
 use crate::analysis::gauges::{CostUnit, MeanMax, PerRequest, Seen, TargetSeen};
@@ -109,6 +110,7 @@ fn assessment(total: Summary, steps: Vec<Summary>, seconds: u32) -> Assessment {
             steady: Steadiness::Steady,
         },
         slos: slos(),
+        error_budget: Some(budget()),
         findings: vec![Finding {
             kind: "machine_busy",
             severity: Severity::Warning,
@@ -161,6 +163,38 @@ fn slos() -> Vec<SloResult> {
     ]
 }
 
+fn budget() -> ErrorBudget {
+    let burn = |objective: &str, allowed: f64, bad: f64, (low, high)| {
+        let [rate, low, high]: [f64; 3] = [bad, low, high].map(|share| share / allowed);
+        Burn {
+            objective: objective.to_owned(),
+            step: None,
+            good_share: 1.0 - allowed,
+            bad_share: bad,
+            rate,
+            low,
+            high,
+            share_per_hour: rate / 720.0,
+            hours_left: (rate > 0.0).then(|| 720.0 / rate),
+            hours_left_low: 720.0 / high,
+            hours_left_high: (low > 0.0).then(|| 720.0 / low),
+            above: None,
+            perhaps_above: None,
+        }
+    };
+    let failed = 3.0 / 6_012.0;
+    ErrorBudget {
+        window_hours: 720.0,
+        objectives: vec![
+            burn("p95 < 200ms", 0.05, 0.0, (0.0, 0.000_9)),
+            burn("p99 < 500ms", 0.01, 0.0, (0.0, 0.000_9)),
+            burn("server_error_rate < 0.1%", 0.001, failed, (0.000_14, 0.000_98)),
+            burn("availability >= 99.9%", 0.001, failed, (0.000_14, 0.000_98)),
+        ],
+        incident: None,
+    }
+}
+
 fn slo(text: &str, limit: f64) -> SloResult {
     SloResult {
         text: text.to_owned(),
@@ -172,6 +206,7 @@ fn slo(text: &str, limit: f64) -> SloResult {
         bad: 0,
         requests: 6_012,
         design_effect: 1.8,
+        bad_share: None,
         generator_error: None,
         note: None,
     }
@@ -292,6 +327,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             steps: heads.collect(),
             load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 7, stages: stages(seconds) },
             slos: Vec::new(),
+            budget_hours: 720,
             thresholds: Vec::new(),
             limits: LimitsHead { connections: 1_000, in_flight: 10_000, body_bytes: 10_000_000 },
             environment: environment(),

@@ -185,6 +185,9 @@ impl Ink {
     pub(in crate::report) const UNDECIDED: Ink = Ink(Colour::Grey, Dash::Solid);
     pub(in crate::report) const ACCEPTED: Ink = Ink(Colour::Axis, Dash::Dots);
 
+    pub(in crate::report) const DEMAND: Ink = Ink(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const USABLE: Ink = Ink(Colour::Orange, Dash::Long);
+
     /// Inks of quantiles that share a chart, in their order.
     pub(in crate::report) const QUANTILES: [Ink; 5] = [
         Ink::P50,

@@ -2,7 +2,8 @@
 //!
 //! Every chart is legible without colour, in light and dark, and on its own: title,
 //! units, legend and a description for those who cannot see it. A [`Figure`] is a chart
-//! that is not drawn yet; `run`, `comparison`, `soak` and `trend` have those of a subject each.
+//! that is not drawn yet; `run`, `comparison`, `soak`, `trend` and `demand` have those of a
+//! subject each.
 //! `axis` chooses ranges and ticks, `panel` and `header` place things, `canvas` is all
 //! that knows plotters, `ink` all that knows colours.
 
@@ -12,6 +13,7 @@ mod canvas;
 mod checks;
 pub(super) mod comparison;
 mod curves;
+pub(super) mod demand;
 mod hatch;
 mod header;
 mod ink;

@@ -37,6 +37,8 @@ pub enum Quantity {
     SignedSpread(f64),
     /// How many times: `6.8×`.
     Times(f64),
+    /// The same with three significant figures: `0.42×`.
+    Multiple(f64),
     /// A correlation: `0.06`.
     Correlation(f64),
     /// One arm ÷ the other, whose bounds may be infinite: `1.034`.
@@ -63,6 +65,8 @@ impl fmt::Display for Quantity {
             Quantity::Spread(share) => spread(share),
             Quantity::SignedSpread(share) => signed_spread(share),
             Quantity::Times(times) => format!("{times:.1}×"),
+            Quantity::Multiple(times) if !times.is_finite() => NOTHING.to_owned(),
+            Quantity::Multiple(times) => format!("{}×", figures::number(times)),
             Quantity::Correlation(value) => correlation(value),
             Quantity::Ratio(ratio) => figures::ratio(ratio),
             Quantity::Points(share) => figures::signed(share, figures::points),
@@ -122,6 +126,8 @@ mod tests {
             (Quantity::SignedSpread(-0.000_4), "−0.04 %"),
             (Quantity::SignedSpread(-0.000_001), "0.00 %"),
             (Quantity::Times(6.84), "6.8×"),
+            (Quantity::Multiple(0.042), "0.04×"),
+            (Quantity::Multiple(f64::NAN), "–"),
             (Quantity::Correlation(-0.06), "−0.06"),
             (Quantity::Correlation(-0.001), "0.00"),
             (Quantity::Ratio(f64::INFINITY), "∞"),

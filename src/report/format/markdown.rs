@@ -25,6 +25,28 @@ pub fn render(document: &Document) -> String {
     written.join("\n")
 }
 
+/// The verdict with its reasons, below whatever title a page has for it.
+pub(super) fn verdict(document: &Document) -> String {
+    let heading = heading(&document.headline);
+    let (title, rest) = heading.split_once('\n').unwrap_or((&heading, ""));
+    format!("**{}**\n{rest}", title.trim_start_matches("## "))
+}
+
+/// What was measured and how, as a table.
+pub(super) fn facts_table(document: &Document) -> String {
+    let facts = document.facts_on(COMMENT);
+    let facts: String =
+        facts.map(|fact| row([text(&fact.name), text(&fact.text)].into_iter())).collect();
+    if facts.is_empty() { facts } else { format!("| what | value |\n|---|---|\n{facts}") }
+}
+
+/// What stands under a title, unfolded; `None` without such a section.
+pub(super) fn section_named(document: &Document, title: &str) -> Option<String> {
+    let found = document.sections_on(COMMENT).find(|section| section.title == title)?;
+    let blocks: Vec<String> = found.on(COMMENT).map(block).collect();
+    Some(blocks.join("\n"))
+}
+
 /// What is seen of the verdict first.
 fn symbol(tone: Tone) -> &'static str {
     match tone {

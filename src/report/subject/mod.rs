@@ -1,11 +1,12 @@
 //! What can be reported on. Each subject describes itself as a
 //! [`Document`](super::document::Document), which every format can write.
 //!
-//! `run`, `comparison`, `noise`, `history`, `baseline` and `walk` are the subjects; `judgement`,
-//! `objectives`, `metrics` and `failures` are what several of them are made of. Nothing is
+//! `run`, `comparison`, `noise`, `history`, `baseline`, `plan` and `walk` are the subjects; `judgement`,
+//! `objectives`, `budget`, `metrics` and `failures` are what several of them are made of. Nothing is
 //! computed here, and no format is known.
 
 pub mod baseline;
+mod budget;
 pub mod comparison;
 mod failures;
 pub mod history;
@@ -14,6 +15,7 @@ mod metrics;
 pub mod noise;
 mod objectives;
 mod past_runs;
+pub mod plan;
 pub mod run;
 pub mod soak;
 pub mod walk;

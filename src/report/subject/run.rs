@@ -15,7 +15,7 @@ use crate::report::document::{Block, Document, Fact, Headline, Section};
 use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
 use crate::report::phrases::run as phrases;
-use crate::report::subject::{failures, judgement, metrics, objectives};
+use crate::report::subject::{budget, failures, judgement, metrics, objectives};
 
 /// Everything that a report of a run is made of.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,8 @@ const NOT_IN_COMMENTS: Shown = Shown::NotOn(Medium::Comment);
 /// The run for every format.
 pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
     let assessment = report.assessment;
-    let mut sections = vec![objectives::section(assessment)];
+    let mut sections =
+        vec![objectives::section(assessment), budget::section(assessment.error_budget.as_ref())];
     sections.extend(report.comparison.map(metrics::section));
     sections.extend([
         charts(assessment),

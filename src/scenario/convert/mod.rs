@@ -49,6 +49,7 @@ pub(crate) struct Sections {
     load: Option<Load>,
     limits: Option<Limits>,
     allow: Vec<String>,
+    budget_hours: u32,
 }
 
 impl Sections {
@@ -81,6 +82,7 @@ impl Sections {
             load: load::load(&raw.load, check),
             limits: limits(&raw.limits, check),
             allow,
+            budget_hours: objectives::budget_hours(&raw.slo, check),
         };
         sections.is_within_reach(origin, check);
         sections
@@ -114,6 +116,7 @@ impl Sections {
             variables: self.walks.variables,
             load: self.load?,
             slos,
+            budget_hours: self.budget_hours,
             limits: self.limits?,
             allow: self.allow,
             secrets,

@@ -9,7 +9,9 @@ use super::super::gauge::{Named, Side};
 use super::super::model::StepId;
 use super::super::problems::{Fault, nearest};
 use super::super::raw::RawSlo;
-use super::super::slo::{FailureShare, Metric, Scope, Slo, Threshold, Windows};
+use super::super::slo::{
+    DEFAULT_BUDGET_HOURS, FailureShare, Metric, Scope, Slo, Threshold, Windows,
+};
 use super::flows::Walks;
 use super::other_objectives;
 use super::target_objectives::{self, Gauges};
@@ -60,6 +62,19 @@ pub(crate) fn objectives(
         }
     }
     found
+}
+
+/// The time that an error budget is for, in whole hours.
+pub(crate) fn budget_hours(raw: &RawSlo, check: &mut Check<'_>) -> u32 {
+    let Some(text) = &raw.budget_window else { return DEFAULT_BUDGET_HOURS };
+    let at = Pointer::default().key("slo").key("budget_window");
+    let hours = parse_duration(&check.fill(text)).map_err(Fault::from).and_then(|length| {
+        match length.as_secs() / 3_600 {
+            0 => Err(Fault::new("an error budget is for at least 1h").help("write \"30d\"")),
+            hours => Ok(u32::try_from(hours).unwrap_or(u32::MAX)),
+        }
+    });
+    check.accept(&at, hours).unwrap_or(DEFAULT_BUDGET_HOURS)
 }
 
 fn without_step(name: &str, walks: &Walks, at: &Pointer, check: &mut Check<'_>) {

@@ -7,6 +7,7 @@ use crate::analysis::assessment::{
     Counts, Curves, Finding, Saturation, Severity, SloStatus, Steadiness, Summary, Timeline,
     Verdict, Warmup, Window,
 };
+use crate::analysis::error_budget::{Incident, IncidentClass};
 use crate::record::outcome::Outcome;
 use crate::record::phase::{ByPhase, Phase};
 
@@ -72,6 +73,9 @@ pub(crate) fn only_errors() -> OwnedReport {
         slo.status = SloStatus::Missed;
     }
     assessment.slos[0].measured = None;
+    let reason = "at least 99.9 % of all requests failed".to_owned();
+    let incident = Incident { class: IncidentClass::P0, reason };
+    assessment.error_budget.as_mut().unwrap().incident = Some(incident);
     run.exit_code = 3;
     run
 }
@@ -80,6 +84,7 @@ pub(crate) fn only_errors() -> OwnedReport {
 pub(crate) fn failing() -> OwnedReport {
     let mut run = with_shape(|shape| shape.all_outcomes = true);
     run.assessment.verdict = Verdict::Invalid;
+    run.assessment.error_budget = None;
     run.assessment.reasons = vec![
         "2,130 requests were never sent: the ceiling on requests in flight was reached".to_owned(),
         "availability >= 99.9%: measured 71.2 %".to_owned(),

@@ -13,7 +13,9 @@ use serde::Serialize;
 use crate::analysis::assessment::{
     Counts, Finding, Saturation, SloResult, Summary, Verdict, Window,
 };
+use crate::analysis::capacity_plan::Plan;
 use crate::analysis::comparison::Comparison;
+use crate::analysis::error_budget::ErrorBudget;
 use crate::analysis::failures::FailuresSeen;
 use crate::analysis::history::History;
 use crate::analysis::soak::found::SoakAssessment;
@@ -51,6 +53,8 @@ struct SummaryFile<'a> {
     limits_of_knowledge: &'a [String],
     /// The objectives, in the order of the scenario.
     slos: &'a [SloResult],
+    /// What the run's failures would cost in production; null where nothing can be said.
+    error_budget: Option<&'a ErrorBudget>,
     /// All requests of the window. Times are in milliseconds, shares in [0, 1].
     total: &'a Summary,
     /// The window, step by step.
@@ -80,6 +84,16 @@ pub fn history(history: &History) -> String {
     serde_json::to_string_pretty(history).expect("all keys are texts") + "\n"
 }
 
+/// The text of `plan.json`.
+pub fn plan(plan: &Plan) -> String {
+    serde_json::to_string_pretty(plan).expect("all keys are texts") + "\n"
+}
+
+/// The JSON Schema of `plan.json`.
+pub fn plan_schema() -> serde_json::Value {
+    schemars::schema_for!(Plan).to_value()
+}
+
 /// The text of `summary.json`.
 pub fn render(report: &RunReport) -> String {
     written(report, None)
@@ -104,6 +118,7 @@ fn written(report: &RunReport, soak: Option<&SoakAssessment>) -> String {
         reasons: &assessment.reasons,
         limits_of_knowledge: &assessment.limits_of_knowledge,
         slos: &assessment.slos,
+        error_budget: assessment.error_budget.as_ref(),
         total: &assessment.total,
         steps: &assessment.steps,
         whole_run: &assessment.whole_run,
@@ -132,6 +147,17 @@ mod tests {
     #[test]
     fn the_normal_run_reads_as_before() {
         golden::check("report-summary.json", &render(&runs::normal().report()));
+    }
+
+    #[test]
+    fn every_plan_is_as_the_schema_says() {
+        let validator = jsonschema::validator_for(&plan_schema()).unwrap();
+        for (name, made) in crate::report::samples::plans::all() {
+            let file: serde_json::Value = serde_json::from_str(&plan(&made)).unwrap();
+            let errors: Vec<String> =
+                validator.iter_errors(&file).map(|error| error.to_string()).collect();
+            assert_eq!(errors, Vec::<String>::new(), "{name}");
+        }
     }
 
     #[test]
