@@ -279,6 +279,7 @@ mod tests {
             iterations: 200,
             iterations_completed: 190,
             faults: Vec::new(),
+            statements: Vec::new(),
         });
         RunRecord {
             head: head(&scenario, String::new(), 1, SystemTime::UNIX_EPOCH),
