@@ -31,6 +31,8 @@ const WITHIN: Duration = Duration::from_millis(900);
 const RETRY: Duration = Duration::from_secs(5);
 /// How many statements are told.
 const MOST_STATEMENTS: usize = 5;
+/// How many of those here may be among them.
+const OWN: usize = 4;
 /// Entries of `pg_stat_statements` that are read: more than it keeps by default.
 const MOST_ENTRIES: usize = 20_000;
 /// Bytes of a statement's text that are read.
@@ -242,12 +244,17 @@ impl Database {
         let texts: HashMap<&str, &str> =
             rows.iter().filter_map(|row| Some((row.get(0)?, row.get(1)?))).collect();
         let told = most.iter().filter_map(|(id, spent)| {
-            let text = texts.get(id.queryid.to_string().as_str())?;
+            let text = texts.get(id.queryid.to_string().as_str()).filter(|text| !is_own(text))?;
             let (calls, total_ms) = (spent.calls, spent.total_ms);
             Some(Statement { text: statement::plain(text), calls, total_ms })
         });
-        Some(told.collect())
+        Some(told.take(MOST_STATEMENTS).collect())
     }
+}
+
+/// Whether a statement is one of those here.
+fn is_own(text: &str) -> bool {
+    ["pg_stat_activity", "pg_stat_statements"].iter().any(|view| text.contains(view))
 }
 
 /// What of a question went wrong.
@@ -359,7 +366,7 @@ impl Entries {
         added.sort_by(|a, b| {
             b.1.total_ms.total_cmp(&a.1.total_ms).then(a.0.queryid.cmp(&b.0.queryid))
         });
-        added.truncate(MOST_STATEMENTS);
+        added.truncate(MOST_STATEMENTS + OWN);
         added
     }
 }

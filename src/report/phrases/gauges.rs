@@ -29,9 +29,11 @@ const FIRST: [Gauge; 10] = [
     gauge::POSTGRES_LOCK_WAITS,
 ];
 
-/// Where a gauge is told: all of them on a page.
-fn place(gauge: &Gauge) -> Shown {
-    let is_first = FIRST.iter().any(|it| it.name == gauge.name);
+/// Where a gauge is told: all of them on a page. That nothing was stopped and nobody waited is no
+/// news elsewhere.
+fn place(gauge: &Gauge, highest: f64) -> Shown {
+    let is_quiet = matches!(gauge.source, Source::Group | Source::Database) && highest <= 0.0;
+    let is_first = FIRST.iter().any(|it| it.name == gauge.name) && !is_quiet;
     let is_told = is_first || gauge.source == Source::Watched || gauge.name == "gc_time";
     if is_told { Shown::Everywhere } else { Shown::Only(Medium::Page) }
 }
@@ -54,7 +56,12 @@ pub(in crate::report) fn level(seen: &Seen) -> Option<Level> {
     let values = values.filter(|_| UNTOLD.iter().all(|it| it.name != gauge.name))?;
     let name = format!("{}{}", gauge.label, which(series.as_deref()));
     let of = quantity(unit_of(gauge));
-    Some(Level { name, mean: of(values.mean), highest: of(values.max), shown: place(gauge) })
+    Some(Level {
+        name,
+        mean: of(values.mean),
+        highest: of(values.max),
+        shown: place(gauge, values.max),
+    })
 }
 
 /// Which of a second's values a series is of; the whole series is in `summary.json`.

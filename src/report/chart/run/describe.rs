@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{Chart, limits, saturation};
 use crate::analysis::assessment::{Assessment, SloStatus, Summary, Times};
 use crate::record::phase::Phase;
+use crate::report::document::medium::Shown;
 use crate::report::figures;
 use crate::report::phrases::run as phrases;
 
@@ -113,7 +114,9 @@ fn outcomes(total: &Summary) -> String {
 }
 
 fn fullness(assessment: &Assessment) -> String {
+    // The table beside the chart has the others.
     let rows = phrases::saturation(&assessment.saturation).into_iter();
+    let rows = rows.filter(|it| it.shown == Shown::Everywhere);
     let parts = rows.map(|it| format!("{} mean {}, highest {}", it.name, it.mean, it.highest));
     match parts.collect::<Vec<_>>() {
         none if none.is_empty() => "No second was judged.".to_owned(),
