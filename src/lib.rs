@@ -31,6 +31,11 @@
 //! compares windows within parts of the same processes → the report of the run, with what grew.
 //! A run that was interrupted or killed goes on by [`experiment::resume`].
 //!
+//! **One stress test.** `experiment::stress` loads a target and tells
+//! [`analysis::controller::stress`] of each second; what that decides goes to the running workers
+//! as [`engine::orders`], and everything into [`record::stress`] →
+//! [`analysis::stress::assess`] → [`analysis::stress_result::StressResult`] → [`report`].
+//!
 //! # Code map
 //!
 //! | module | owns |
@@ -43,7 +48,7 @@
 //! | [`engine`] | scenario → seconds, over the wire |
 //! | [`target`] | the system under test: started, awaited, watched, stopped |
 //! | [`analysis`] | record → assessment; pure |
-//! | [`experiment`] | a trial, or a duet of two arms: target and engine brought together |
+//! | [`experiment`] | a trial, a duet of two arms, a stress test: target and engine brought together |
 //! | [`report`] | (record, analysis) → a document for each subject → terminal, Markdown, `JUnit`, HTML; JSON, SVG |
 //! | [`init`] | a Node project → a first scenario, and what belongs beside it |
 //! | [`explain`] | what the words of a report mean |

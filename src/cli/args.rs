@@ -17,6 +17,7 @@ use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
 use crate::cli::args_plan::{PLAN_EXAMPLES, PlanArgs};
 use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
 use crate::cli::args_soak::{SOAK_EXAMPLES, SoakArgs};
+use crate::cli::args_stress::{STRESS_EXAMPLES, StressArgs};
 use crate::cli::exit;
 use crate::units::{Rate, parse_duration};
 
@@ -51,6 +52,9 @@ pub enum Command {
     /// Keep the scenario's load up for hours: does anything leak or drift?
     #[command(after_help = SOAK_EXAMPLES)]
     Soak(Box<SoakArgs>),
+    /// Ramp the target up until it breaks; say how it fails and whether it comes back
+    #[command(after_help = STRESS_EXAMPLES)]
+    Stress(Box<StressArgs>),
     /// Validate a scenario and print what a run of it would do and could certify
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
@@ -236,7 +240,7 @@ pub struct CheckArgs {
 /// `loadgate report`
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// A run folder, or its run.json; or that of a soak, a duet or of noise
+    /// A run folder, or its run.json; or that of a soak, a duet, of noise or of a stress test
     #[arg(value_hint = ValueHint::AnyPath)]
     pub run: PathBuf,
     /// Where the rendered files go [default: into the run folder]
@@ -289,6 +293,10 @@ pub enum SchemaOf {
     Noise,
     /// soak.json
     Soak,
+    /// stress.json
+    Stress,
+    /// summary.json of a stress test, which `stress --json` prints
+    StressSummary,
     /// A baseline
     Baseline,
     /// plan.json, which `plan --json` prints

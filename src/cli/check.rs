@@ -188,6 +188,9 @@ fn objectives(scenario: &Scenario) -> String {
         let place = place(slo);
         add(&mut text, format_args!("  {place:<places$}  {:<texts$}  {certifiable}\n", slo.text));
     }
+    for objective in &scenario.stress {
+        add(&mut text, format_args!("  {}: judged by `loadgate stress` only\n", objective.text));
+    }
     text
 }
 

@@ -41,6 +41,7 @@ pub(super) fn scenario(
         Exit::Usage
     })?;
     taken.tell(is_quiet);
+    output::note_unjudged(&scenario);
     scenario.load.seed = course.seed.unwrap_or(scenario.load.seed);
     let load = segment_load(&scenario.load, course.rate, course.warmup, course.segment);
     scenario.load = load.map_err(|error| {

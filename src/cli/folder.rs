@@ -1,8 +1,8 @@
 //! Run folders: `DIR/<scenario>/<UTC time>/`, with links to the newest of each kind.
 //!
-//! `latest` is a run; where a scenario has never been run alone, it is its newest duet or
-//! measurement of noise, or its newest soak. These have `latest-duet`, `latest-noise` and
-//! `latest-soak` to themselves.
+//! `latest` is a run; where a scenario has never been run alone, it is its newest duet,
+//! measurement of noise, soak or stress test. These have `latest-duet`, `latest-noise`,
+//! `latest-soak` and `latest-stress` to themselves.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -51,6 +51,8 @@ pub enum Latest {
     Noise,
     /// Of the soaks.
     Soak,
+    /// Of the stress tests.
+    Stress,
 }
 
 /// Points the links of its kind at a new folder.
@@ -61,6 +63,7 @@ pub fn point_latest(folder: &Path, kind: Latest) -> io::Result<()> {
         Latest::Duet => "latest-duet",
         Latest::Noise => "latest-noise",
         Latest::Soak => "latest-soak",
+        Latest::Stress => "latest-stress",
     };
     point(parent, own, name)?;
     let latest = parent.join(LATEST);

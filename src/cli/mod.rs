@@ -10,6 +10,7 @@ pub mod args_noise;
 pub mod args_plan;
 pub mod args_shared;
 pub mod args_soak;
+pub mod args_stress;
 pub mod baseline;
 pub mod check;
 pub mod comparison;
@@ -34,6 +35,9 @@ pub mod progress;
 mod resume;
 pub mod run;
 pub mod soak;
+pub mod stress;
+mod stress_plan;
+pub mod stress_progress;
 mod team_page;
 pub mod variables;
 
@@ -63,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Duet(args) => duet::duet(&args),
         Command::Noise(args) => noise::noise(&args),
         Command::Soak(args) => soak::soak(&args),
+        Command::Stress(args) => stress::stress(&args),
         Command::Check(args) => check::check(&args),
         Command::Init(args) => init::init(&args),
         Command::Report(args) => report(&args),
@@ -89,6 +94,9 @@ fn report(args: &ReportArgs) -> Exit {
     }
     if noise::is_noise(&args.run) {
         return noise::report(args);
+    }
+    if stress::is_stress(&args.run) {
+        return stress::report(args);
     }
     report_run(args).unwrap_or_else(|failure| failure.tell())
 }
@@ -126,6 +134,8 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Comparison => json::comparison::schema(),
         SchemaOf::Noise => crate::record::noise::schema(),
         SchemaOf::Soak => soak_record::schema(),
+        SchemaOf::Stress => crate::record::stress::schema(),
+        SchemaOf::StressSummary => json::stress::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
         SchemaOf::Plan => json::plan_schema(),
         SchemaOf::Exchange => crate::record::exchange::schema(),

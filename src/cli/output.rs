@@ -11,6 +11,7 @@ use crate::analysis::capacity_plan::Plan;
 use crate::analysis::comparison::Comparison;
 use crate::analysis::soak as soak_analysis;
 use crate::analysis::stored_comparison::of_both;
+use crate::analysis::stress_result::StressResult;
 use crate::cli::args_shared::{Inconclusive, PrintArgs, TextArgs};
 use crate::cli::ending;
 use crate::cli::exit::Exit;
@@ -18,6 +19,7 @@ use crate::record::duet::DuetRecord;
 use crate::record::noise::NoiseFile;
 use crate::record::run::RunRecord;
 use crate::record::soak::SoakFile;
+use crate::record::stress::StressFile;
 use crate::record::target_log::TARGET_LOG;
 use crate::record::whole_file::{self, Durable};
 use crate::report::document::Document;
@@ -30,6 +32,8 @@ use crate::report::subject::noise::{self, NoiseReport};
 use crate::report::subject::plan::{self, PlanReport};
 use crate::report::subject::run::{self, RunReport};
 use crate::report::subject::soak::{self as soak_subject, SoakReport};
+use crate::report::subject::stress::{self, StressReport};
+use crate::scenario::model::Scenario;
 use crate::scenario::problems::Problems;
 
 /// The report for a browser.
@@ -198,6 +202,29 @@ pub fn conclude_noise(measured: &NoiseFile, folder: &Path, print: PrintArgs, jud
     // Its data is there already: it is the record.
     let end = Conclusion { folder, print, data_file: None };
     end.told(judged, noise::describe(&report), |_| measured.text())
+}
+
+/// Writes the reports of a stress test, prints the result, and says how to exit.
+pub fn conclude_stress(
+    (file, measured): (&StressFile, &StressResult),
+    folder: &Path,
+    print: PrintArgs,
+    judged: Exit,
+) -> Exit {
+    let shown = folder.display().to_string();
+    let report =
+        |exit_code| StressReport { file, result: measured, exit_code, folder: Some(&shown) };
+    let end = Conclusion { folder, print, data_file: Some("summary.json") };
+    let data = |code| json::stress::render(&report(code));
+    end.told(judged, stress::describe(&report(judged.code())), data)
+}
+
+/// Names the objectives that nothing but a stress test judges.
+pub fn note_unjudged(scenario: &Scenario) {
+    let texts: Vec<String> = scenario.stress.iter().map(|it| plain::line(&it.text)).collect();
+    if !texts.is_empty() {
+        note(&format!("not judged here, only by `loadgate stress`: {}", texts.join(", ")));
+    }
 }
 
 /// Prints a comparison that has no folder.

@@ -224,6 +224,7 @@ fn scenario(args: &RunArgs) -> Result<Scenario, Wrong> {
     });
     let (scenario, taken) = loaded.map_err(Wrong::Scenario)?;
     taken.tell(args.print.quiet);
+    output::note_unjudged(&scenario);
     Ok(scenario)
 }
 
@@ -275,7 +276,9 @@ fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
         arrivals: ArrivalProcess::Poisson,
         extra_allow: args.allow_hosts.clone(),
     };
-    adhoc(spec).map_err(Wrong::Scenario)
+    let scenario = adhoc(spec).map_err(Wrong::Scenario)?;
+    output::note_unjudged(&scenario);
+    Ok(scenario)
 }
 
 /// `@FILE` is the file's text.

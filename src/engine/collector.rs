@@ -10,7 +10,7 @@ use crate::engine::usage::thread_cpu;
 use crate::record::gauge::{self, BEFORE_4};
 use crate::record::histogram::Live;
 use crate::record::interval::StepCounts;
-use crate::record::outcome::Outcome;
+use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
 use crate::record::recorder::{Part, Recorder};
 use crate::record::store::RunWriter;
@@ -57,8 +57,22 @@ pub struct Progress {
     pub answered: u64,
     /// Requests that ended in it otherwise than ok.
     pub errors: u64,
+    /// The same by how they ended, in the order of [`Outcome::ALL`].
+    pub outcomes: [u64; Outcome::COUNT],
+    /// Of the server errors, those with status 503.
+    pub unavailable: u64,
+    /// Of the transport errors, refused connections.
+    pub refused: u64,
+    /// Requests that were not sent in it because of the generator.
+    pub unsent_by_us: u64,
     /// p95 of the response times that ended in it, in milliseconds.
     pub p95: Option<f64>,
+    /// The same for p99.
+    pub p99: Option<f64>,
+    /// The longest that the generator stood still in it, in nanoseconds.
+    pub stood_still_ns: u64,
+    /// Of the hundred ticks of each worker, those that came more than 10 ms late.
+    pub late_ticks: u64,
     /// Requests in flight at its end.
     pub in_flight: u64,
     /// Resident memory of the target in bytes, as it was seen last.
@@ -81,6 +95,10 @@ struct Tick {
     offered: u64,
     answered: u64,
     errors: u64,
+    outcomes: [u64; Outcome::COUNT],
+    unavailable: u64,
+    refused: u64,
+    unsent_by_us: u64,
     response: Live,
     generator: GeneratorSecond,
 }
@@ -257,6 +275,14 @@ impl Tick {
         let unanswered = of(Outcome::Timeout) + of(Outcome::TransportError) + of(Outcome::Unsent);
         self.answered += part.counts.ended() - unanswered;
         self.errors += part.counts.ended() - of(Outcome::Ok);
+        for (sum, count) in self.outcomes.iter_mut().zip(part.counts.outcomes) {
+            *sum += count;
+        }
+        let unavailable = part.counts.statuses.iter().filter(|(status, _)| *status == 503);
+        self.unavailable += unavailable.map(|(_, times)| times).sum::<u64>();
+        self.refused += part.counts.cause(Cause::Refused);
+        let ours = [Cause::Late, Cause::Descriptors, Cause::Ports];
+        self.unsent_by_us += ours.map(|cause| part.counts.cause(cause)).iter().sum::<u64>();
         self.response.add_sparse(&part.times[Phase::Response]);
     }
 
@@ -277,12 +303,21 @@ impl Tick {
     }
 
     fn progress(&self, second: u32) -> Progress {
+        let times = self.response.to_sparse();
+        let quantile = |share| times.quantile(share).map(|micros| micros / 1e3);
         Progress {
             second,
             offered: self.offered,
             answered: self.answered,
             errors: self.errors,
-            p95: self.response.to_sparse().quantile(0.95).map(|micros| micros / 1e3),
+            outcomes: self.outcomes,
+            unavailable: self.unavailable,
+            refused: self.refused,
+            unsent_by_us: self.unsent_by_us,
+            p95: quantile(0.95),
+            p99: quantile(0.99),
+            stood_still_ns: self.generator.canary_late_max_ns,
+            late_ticks: self.generator.late_ticks[1],
             in_flight: self.generator.in_flight,
             target_memory: None,
         }

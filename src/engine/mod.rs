@@ -8,7 +8,7 @@
 //! finds what later steps need of it. [`timers`] has the moments at which an iteration must
 //! be looked at again. Once a second each worker sends its [`ledger`] to the [`collector`],
 //! which writes the record; [`evidence`] has what some requests that failed looked like.
-//! Workers share nothing else.
+//! [`orders`] tell running workers of another rate. Workers share nothing else.
 
 pub mod answer;
 pub mod collector;
@@ -21,6 +21,7 @@ pub mod iteration;
 mod json_text;
 pub mod lateness;
 pub mod ledger;
+pub mod orders;
 mod parts;
 pub mod plan;
 pub mod pool;

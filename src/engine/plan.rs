@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use crate::engine::orders::Heard;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::scenario::model::Scenario;
@@ -34,6 +35,8 @@ pub struct Plan {
     pub purpose: Purpose,
     /// Tells the workers to end early.
     pub stop: watch::Receiver<Stop>,
+    /// Tells the workers of another rate.
+    pub orders: Heard,
 }
 
 /// What is sent for.
@@ -174,6 +177,7 @@ mod tests {
                 receive_clock: ReceiveClock::Generator,
                 purpose: Purpose::Load,
                 stop: watch::channel(Stop::Running).1,
+                orders: Heard::nobody(),
             };
             let parts: Vec<usize> =
                 (0..workers).map(|worker| plan.share(ceiling, worker)).collect();

@@ -1,4 +1,4 @@
-//! Ends a trial early, from another thread.
+//! Ends a trial early, from another thread, and steers its load.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::engine::orders::Orders;
 use crate::engine::plan::Stop;
 
 /// How long requests in flight may take when the run was interrupted.
@@ -19,6 +20,8 @@ pub struct Control {
     ended: Arc<OnceLock<Instant>>,
     /// The part that is under way, if there is one.
     part: Arc<Mutex<Option<Control>>>,
+    /// Other rates for the load under way.
+    pub orders: Orders,
 }
 
 impl Default for Control {
@@ -28,6 +31,7 @@ impl Default for Control {
             signal: Arc::default(),
             ended: Arc::default(),
             part: Arc::default(),
+            orders: Orders::default(),
         }
     }
 }
@@ -60,6 +64,7 @@ impl Control {
 
     /// The control of a measurement that is one of several: it ends when this one does, and this
     /// one goes on when it ends by itself. One part is under way at a time.
+    #[must_use]
     pub fn next_part(&self) -> Control {
         let part = Control { signal: Arc::clone(&self.signal), ..Control::default() };
         *self.part() = Some(part.clone());
@@ -77,6 +82,13 @@ impl Control {
     /// When it was ended early, if it was.
     pub fn ended(&self) -> Option<Instant> {
         self.ended.get().copied()
+    }
+
+    /// How long after a moment nothing more was due, by whoever's order; `None` without one.
+    pub fn over_after(&self, start: Instant) -> Option<Duration> {
+        let ended = self.ended().map(|ended| ended.saturating_duration_since(start));
+        let ordered = self.orders.end().map(|at| Duration::from_nanos(at.0));
+        ended.into_iter().chain(ordered).min()
     }
 
     /// The signal that interrupted it, if one did.

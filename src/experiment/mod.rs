@@ -20,6 +20,8 @@ mod session;
 mod side;
 pub mod soak;
 pub mod start;
+mod steered;
+pub mod stress;
 pub mod trial;
 pub mod trial_error;
 mod tryout;

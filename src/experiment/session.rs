@@ -26,6 +26,7 @@ use crate::experiment::hopeless::Hopes;
 use crate::experiment::resources;
 use crate::experiment::side::Side;
 use crate::experiment::start::Started;
+use crate::experiment::steered;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::watcher::{Watched, Watcher};
 use crate::record::recorder::Recorder;
@@ -248,6 +249,7 @@ impl Session<'_> {
             start,
             from: Moment(u64::from(from) * 1_000_000_000),
             stop: self.control.subscribe(),
+            orders: self.control.orders.heard(),
         };
         let (out, inbox) = mpsc::channel();
         Ok(Ready { side, plan, hopes, writer, out, inbox })
@@ -348,7 +350,7 @@ impl Ready {
     }
 
     /// Closes the record.
-    fn finish(self, loaded: Loaded, control: &Control) -> Result<StillUp, StoreError> {
+    fn finish(mut self, loaded: Loaded, control: &Control) -> Result<StillUp, StoreError> {
         let Loaded { totals, seen: Watched { died, statements }, ended, cut } = loaded;
         let reason = match (&died, control.signal(), self.hopes.lost()) {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
@@ -357,8 +359,7 @@ impl Ready {
             (None, None, None) => EndReason::Finished,
         };
         let whole = Duration::from_nanos(self.plan.end().0);
-        let order = control.ended().map(|ended| ended.saturating_duration_since(self.plan.start));
-        let cut = cut.or(order);
+        let cut = cut.or_else(|| control.over_after(self.plan.start));
         let before = self.writer.resumed().cloned().unwrap_or_default();
         let end = End {
             reason,
@@ -370,6 +371,7 @@ impl Ready {
             faults: Vec::new(),
             statements,
         };
+        steered::keep(&mut self.writer, &self.side.scenario.load, &control.orders);
         let record = self.writer.finish(end)?;
         let hopeless = self.hopes.lost().map(str::to_owned);
         Ok(StillUp { side: self.side, measured: Measured { record, died, hopeless } })

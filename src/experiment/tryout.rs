@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::analysis::mend;
 use crate::engine::collector::Message;
 use crate::engine::ledger::Batch;
+use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Stop};
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
@@ -160,6 +161,7 @@ impl Session<'_> {
             start: Instant::now(),
             from: Moment(0),
             stop: stopped,
+            orders: orders::Heard::nobody(),
         };
         let mut tries = Tries::of(&side.scenario, walk, plan.start);
         let (out, inbox) = mpsc::channel();

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::engine::collector::Message;
 use crate::engine::evidence::{Testimony, used};
+use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
@@ -151,6 +152,7 @@ impl Walker<'_> {
             start: Instant::now(),
             from: Moment(0),
             stop: stopped,
+            orders: orders::Heard::nobody(),
         };
         let (out, inbox) = mpsc::channel();
         let thread = worker::spawn(plan, 0, out)?;

@@ -218,4 +218,41 @@ pub(super) const WORDS: &[Entry] = &[
         advice: "It is an explanation, not a verdict. Look for the core, lock or pool that is \
             shared.",
     },
+    Entry {
+        names: &["stress test", "overload"],
+        meaning: "A target is ramped up until it does not keep up, loaded beyond that, and left \
+            alone until it is as before.",
+        why: "How a target fails under too much load, and whether it comes back, is seen in no \
+            run at a usual rate.",
+        advice: "loadgate stress, before a launch, against a target that nobody else needs.",
+    },
+    Entry {
+        names: &["breaking rate"],
+        meaning: "The first rate of a stress test's ramp at which more than 5 % of the requests \
+            fail, or requests in flight grow.",
+        why: "Beyond it a target does not get slower but breaks.",
+        advice: "Keep the busiest hour well below it; breaking_rate >= 500/s gates on it.",
+    },
+    Entry {
+        names: &["goodput"],
+        meaning: "Requests per second that end as the scenario expects; at 1.5x as a share of the \
+            best before the overload.",
+        why: "A target that sheds what is too much keeps its goodput; one that works for clients \
+            that have given up loses it.",
+        advice: "Bound the queues, and refuse early with 429 or 503.",
+    },
+    Entry {
+        names: &["recovery", "recovery time"],
+        meaning: "From the end of an overload until p99 and requests in flight are as before for \
+            five seconds in a row.",
+        why: "For so long users feel a peak that is over.",
+        advice: "Drop work that nobody waits for any more; recovery < 30s gates on it.",
+    },
+    Entry {
+        names: &["metastable"],
+        meaning: "The target did not come back although the overload was over.",
+        why: "Something keeps the overload up: retries, a backlog of stale work, cold caches. \
+            Only less load or a restart ends it.",
+        advice: "Bound retries and queues, give each request a deadline, and test again.",
+    },
 ];

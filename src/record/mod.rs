@@ -36,6 +36,9 @@ pub mod seconds;
 pub mod soak;
 pub mod spool;
 pub mod store;
+pub mod stress;
+#[cfg(test)]
+pub(crate) mod stress_sample;
 pub mod target_log;
 pub mod telemetry;
 mod unfinished;

@@ -20,7 +20,7 @@ use crate::record::interval_log::LogEncoder;
 use crate::record::journal::Entry;
 use crate::record::ordered_log::{self, OrderedLog};
 use crate::record::recorder::Part;
-use crate::record::run::{End, Head, Resumed, RunRecord, StepHead};
+use crate::record::run::{End, Head, LoadHead, Resumed, RunRecord, StepHead};
 use crate::record::run_file::{self, Unfit};
 use crate::record::seconds::Seconds;
 use crate::record::spool::Spool;
@@ -111,6 +111,11 @@ impl RunWriter {
     /// Since when it goes on, if it does.
     pub fn resumed(&self) -> Option<&Resumed> {
         self.head.resumed.last()
+    }
+
+    /// The load that was wanted, where it was not the planned one.
+    pub fn wanted(&mut self, load: LoadHead) {
+        self.head.load = load;
     }
 
     /// Adds what was learnt since the last time.

@@ -30,6 +30,7 @@ pub mod secrets;
 pub mod slo;
 mod spellings;
 mod stray;
+pub mod stress;
 mod structure;
 pub mod template;
 pub mod watch;

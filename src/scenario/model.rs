@@ -16,6 +16,7 @@ pub use super::ids::{StepId, VariableId};
 use super::load::Load;
 pub use super::secrets::Secrets;
 use super::slo::{Slo, Threshold};
+use super::stress::StressObjective;
 use super::template::Template;
 use super::watch::Watched;
 use crate::units::Bytes;
@@ -43,6 +44,8 @@ pub struct Scenario {
     pub slos: Vec<Slo>,
     /// The time that an error budget is for, in hours.
     pub budget_hours: u32,
+    /// What is good enough under overload; only a stress test judges it.
+    pub stress: Vec<StressObjective>,
     /// The generator's ceilings.
     pub limits: Limits,
     /// Hosts other than loopback that may be loaded.

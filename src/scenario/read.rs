@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::check::{Check, Source};
-use super::convert::{self, Sections, objectives};
+use super::convert::{self, Objectives, Sections, is_of_a_stress_test, objectives};
 use super::document::{Document, Pointer, positions};
 use super::environment::{Environment, Reviewed};
 use super::gauge::Named;
@@ -97,7 +97,7 @@ pub fn parse(
 /// The scenario, unless there are problems.
 pub(crate) fn finish(
     sections: Sections,
-    slos: Vec<Slo>,
+    slos: Objectives,
     secrets: Secrets,
     all: Vec<Problem>,
 ) -> Result<Scenario, Problems> {
@@ -168,7 +168,7 @@ impl Reading<'_> {
         origin: &Origin,
         read_file: ReadFile<'_>,
         check: &mut Check<'_>,
-    ) -> Vec<Slo> {
+    ) -> Objectives {
         let at = Pointer::default().key("slo");
         let Some(file) = &raw.file else {
             return slos_here(raw, self.sections, check);
@@ -185,13 +185,13 @@ impl Reading<'_> {
                 let mut fault = unreadable(&error);
                 fault.message = format!("the slo file {} {}", path.display(), fault.message);
                 check.value(&at.key("file"), fault);
-                Vec::new()
+                Objectives::default()
             }
         }
     }
 
     /// The objectives of a file that several scenarios share.
-    fn shared(&mut self, text: &str, path: &Path) -> Vec<Slo> {
+    fn shared(&mut self, text: &str, path: &Path) -> Objectives {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let name = path.display().to_string();
         let form = slo_schema();
@@ -200,13 +200,13 @@ impl Reading<'_> {
             Ok(opened) => opened,
             Err(fault) => {
                 self.elsewhere.push(in_text(fault, &name, text));
-                return Vec::new();
+                return Objectives::default();
             }
         };
         let slo = RawSlo { all: raw.all, steps: raw.steps, ..RawSlo::default() };
         let slos = objectives(&slo, &self.sections.subjects(), &Pointer::default(), &mut check);
-        if slos.is_empty() && check.is_clean() {
-            let fault = Fault::new("the file has no objectives");
+        if slos.slos.is_empty() && check.is_clean() {
+            let fault = Fault::new("the file has no objectives for a run");
             check.value(&Pointer::default(), fault.help("add \"all\": [\"p99 < 500ms\"]"));
         }
         let source = Source::File { name: &name, text, document: &document };
@@ -222,21 +222,23 @@ pub fn recorded_objective(text: &str, gauges: Vec<Named>) -> Option<Slo> {
 }
 
 /// The objectives of the scenario itself, or the default ones.
-pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>) -> Vec<Slo> {
+pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>) -> Objectives {
     let at = Pointer::default().key("slo");
-    if raw.all.iter().chain(raw.steps.0.iter().flat_map(|(_, texts)| texts)).next().is_some() {
-        return objectives(raw, &sections.subjects(), &at, check);
+    let here = objectives(raw, &sections.subjects(), &at, check);
+    let mut texts = raw.all.iter().chain(raw.steps.0.iter().flat_map(|(_, texts)| texts));
+    if texts.any(|text| !is_of_a_stress_test(text)) {
+        return here;
     }
     let all = DEFAULT_OBJECTIVES.map(str::to_owned).to_vec();
     let mut unwritten = Check::new(Environment::Nowhere);
-    let slos =
-        objectives(&RawSlo { all, ..raw.clone() }, &sections.subjects(), &at, &mut unwritten);
+    let default = RawSlo { all, ..RawSlo::default() };
+    let slos = objectives(&default, &sections.subjects(), &at, &mut unwritten).slos;
     if !unwritten.is_clean() {
         let fault = Fault::new("the default objectives do not fit timeouts this short");
         check
             .value(&at, fault.help("add \"slo\": { \"all\": […] } with limits below the timeouts"));
     }
-    slos
+    Objectives { slos, ..here }
 }
 
 fn in_text(fault: Fault, name: &str, text: &str) -> Problem {

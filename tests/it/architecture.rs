@@ -110,6 +110,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "analysis/history.rs",
             "analysis/soak/found.rs",
             "analysis/scalability.rs",
+            "analysis/stress_result.rs",
             "report/format/json/",
         ],
         "types that are files",
@@ -134,6 +135,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "analysis/history.rs",
             "analysis/soak/found.rs",
             "analysis/scalability.rs",
+            "analysis/stress_result.rs",
             "report/format/json/",
         ],
         "types that are files have a schema",
@@ -167,7 +169,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("clap", &["cli/"], "arguments"),
     ("clap_complete", &["cli/"], "completions"),
     ("clap_mangen", &["cli/"], "the manual page"),
-    ("indicatif", &["cli/duet_progress.rs", "cli/progress.rs"], "progress bars"),
+    (
+        "indicatif",
+        &["cli/duet_progress.rs", "cli/progress.rs", "cli/stress_progress.rs"],
+        "progress bars",
+    ),
     ("console", &["cli/output.rs"], "the width of the terminal"),
 ];
 

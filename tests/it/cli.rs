@@ -13,10 +13,11 @@ use serde_json::Value;
 
 use super::support::{self, stderr, stdout};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "run",
     "noise",
     "soak",
+    "stress",
     "check",
     "report",
     "explain",
@@ -287,7 +288,17 @@ fn check_counts_only_what_will_be_judged() {
 
 #[test]
 fn every_schema_is_one() {
-    for of in ["scenario", "slo", "run", "summary", "noise", "soak", "baseline"] {
+    for of in [
+        "scenario",
+        "slo",
+        "run",
+        "summary",
+        "noise",
+        "soak",
+        "stress",
+        "stress-summary",
+        "baseline",
+    ] {
         let schema: Value = serde_json::from_str(&prints(&["schema", of])).expect("JSON");
         jsonschema::meta::validate(&schema).expect("a JSON Schema");
         assert!(schema["properties"].is_object(), "{of}");

@@ -31,6 +31,7 @@ mod sabotage;
 mod saturation;
 mod short_stops;
 mod soak;
+mod stress;
 mod support;
 mod target;
 mod truth_server;

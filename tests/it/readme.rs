@@ -51,6 +51,7 @@ fn guides() -> Vec<Guide> {
         "docs/capacity-plan.md",
         "docs/sre/performance-gate.md",
         "docs/sre/capacity-planning.md",
+        "docs/stress.md",
         "docs/ci.md",
         "docs/coming-from.md",
         "docs/fastify.md",

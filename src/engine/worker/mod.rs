@@ -39,6 +39,7 @@ use crate::engine::evidence::Witness;
 use crate::engine::iteration::Iteration;
 use crate::engine::lateness::Lateness;
 use crate::engine::ledger::Ledger;
+use crate::engine::orders::Order;
 use crate::engine::plan::{Plan, Stop};
 use crate::engine::pool::Pool;
 use crate::engine::protocol::request::Prepared;
@@ -51,7 +52,7 @@ use crate::engine::user::Users;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::patience::{Patience, UNREAD};
 use crate::engine::worker::report::Reporter;
-use crate::units::Moment;
+use crate::units::{Moment, Rate};
 
 /// Arrivals that are started before sockets get a turn.
 const BURST: usize = 64;
@@ -271,6 +272,7 @@ impl Worker {
         let late = now.since(self.tick);
         self.ledger.saw_tick(late);
         self.is_stopped = *self.plan.stop.borrow() != Stop::Running;
+        self.plan.orders.news().into_iter().for_each(|order| self.obey(order));
         if late >= STALL {
             self.lateness.feel(late, now);
         }
@@ -286,6 +288,17 @@ impl Worker {
             self.pool.close_unused();
         }
         self.reporter.report_past(now, &mut self.ledger, self.pool.open());
+    }
+
+    /// What two arms share is fixed beforehand, so nobody orders them anything.
+    fn obey(&mut self, order: Order) {
+        let (from, rate) = match order {
+            Order::Rate { from, rate } => (from, rate),
+            Order::End { at } => (at, Rate::ZERO),
+        };
+        if self.source.retarget(from, rate).is_ok() && matches!(order, Order::End { .. }) {
+            self.end = self.end.min(from);
+        }
     }
 
     /// What was due before the end is started after it, if the worker is a little late. One
@@ -359,7 +372,6 @@ mod tests {
     use super::*;
     use crate::engine::transport::simulated::{WAY, World};
     use crate::record::outcome::Outcome;
-    use crate::units::Rate;
 
     #[test]
     fn requests_leave_when_they_are_due_and_their_times_are_the_targets() {
@@ -427,13 +439,46 @@ mod tests {
         while worker.clock.now() < Moment(400 * MS) {
             worker.turn().unwrap();
         }
-        worker.source.retarget(Moment(500 * MS), Rate(200.0)).unwrap();
+        simulation.orders.give(Order::Rate { from: Moment(500 * MS), rate: Rate(200.0) });
         worker.run().unwrap();
         let played = Played::of(&inbox);
         let before = played.samples.iter().filter(|one| one.intended < Moment(500 * MS)).count();
         assert_eq!((before, played.samples.len()), (10, 110));
         assert!(played.samples.iter().all(|sample| sample.outcome == Outcome::Ok));
         assert_eq!(played.samples.iter().map(|sample| sample.send_lag).max(), Some(0));
+    }
+
+    #[test]
+    fn a_load_ends_when_it_is_ordered_and_what_was_sent_comes_to_its_end() {
+        let simulation = Simulation::of_gets(answering(300 * MS), "{}", 20);
+        let (mut worker, inbox) = simulation.worker();
+        while worker.clock.now() < Moment(100 * MS) {
+            worker.turn().unwrap();
+        }
+        simulation.orders.give(Order::Rate { from: Moment(200 * MS), rate: Rate(100.0) });
+        simulation.orders.give(Order::End { at: Moment(500 * MS) });
+        worker.run().unwrap();
+        let played = Played::of(&inbox);
+        // Four of the old rate and thirty of the new one.
+        assert_eq!((played.counts, played.totals.abandoned), ([34, 34, 0], 0));
+        assert!(played.samples.iter().all(|sample| sample.intended < Moment(500 * MS)));
+        assert!(played.samples.iter().all(|sample| sample.outcome == Outcome::Ok));
+    }
+
+    #[test]
+    fn a_worker_that_stood_still_obeys_all_that_was_ordered_meanwhile() {
+        let world = answering(MS).stall(Moment(95 * MS), 500 * MS);
+        let simulation = Simulation::of_gets(world, "{}", 20);
+        let (mut worker, inbox) = simulation.worker();
+        while worker.clock.now() < Moment(90 * MS) {
+            worker.turn().unwrap();
+        }
+        simulation.orders.give(Order::Rate { from: Moment(200 * MS), rate: Rate(200.0) });
+        simulation.orders.give(Order::Rate { from: Moment(300 * MS), rate: Rate(10.0) });
+        worker.run().unwrap();
+        let played = Played::of(&inbox);
+        // 4 at 20/s, 20 at 200/s, 7 at 10/s: the same as those of a worker in time.
+        assert_eq!(played.counts, [31, 31, 0]);
     }
 
     /// It would be charged to the target.

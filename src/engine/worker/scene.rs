@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::engine::ledger::Batch;
+use crate::engine::orders::Heard;
 use crate::engine::plan::{Plan, Purpose, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
@@ -43,6 +44,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
         receive_clock: ReceiveClock::Generator,
         purpose: Purpose::Load,
         stop: watch::channel(Stop::Running).1,
+        orders: Heard::nobody(),
     };
     Worker::new(plan, 0, mpsc::channel().0).unwrap()
 }

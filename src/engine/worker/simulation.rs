@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::engine::collector::Message;
 use crate::engine::ledger::{Batch, Totals};
+use crate::engine::orders::Orders;
 use crate::engine::plan::{Plan, Purpose, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
@@ -27,6 +28,7 @@ pub(super) const MS: u64 = 1_000_000;
 pub(super) struct Simulation {
     pub(super) world: World,
     pub(super) plan: Plan,
+    pub(super) orders: Orders,
     stop: watch::Sender<Stop>,
 }
 
@@ -52,6 +54,7 @@ impl Simulation {
         let no_file = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
         let scenario = parse(&text, &Origin::default(), &|_| None, &no_file).unwrap();
         let (stop, stopped) = watch::channel(Stop::Running);
+        let orders = Orders::default();
         let plan = Plan {
             scenario: Arc::new(scenario),
             address: Endpoint::Simulated(world.clone()),
@@ -63,8 +66,9 @@ impl Simulation {
             receive_clock: ReceiveClock::Kernel,
             purpose: Purpose::Load,
             stop: stopped,
+            orders: orders.heard(),
         };
-        Simulation { world, plan, stop }
+        Simulation { world, plan, orders, stop }
     }
 
     /// `GET /` at so many per second for a second.

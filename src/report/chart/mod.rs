@@ -2,7 +2,7 @@
 //!
 //! Every chart is legible without colour, in light and dark, and on its own: title,
 //! units, legend and a description for those who cannot see it. A [`Figure`] is a chart
-//! that is not drawn yet; `run`, `comparison`, `soak`, `trend` and `demand` have those of a
+//! that is not drawn yet; `run`, `comparison`, `soak`, `stress`, `trend` and `demand` have those of a
 //! subject each.
 //! `axis` chooses ranges and ticks, `panel` and `header` place things, `canvas` is all
 //! that knows plotters, `ink` all that knows colours.
@@ -20,6 +20,7 @@ mod ink;
 mod panel;
 pub(super) mod run;
 pub(super) mod soak;
+pub(super) mod stress;
 pub(super) mod trend;
 
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! What can be reported on. Each subject describes itself as a
 //! [`Document`](super::document::Document), which every format can write.
 //!
-//! `run`, `comparison`, `noise`, `history`, `baseline`, `plan` and `walk` are the subjects; `judgement`,
+//! `run`, `comparison`, `noise`, `stress`, `history`, `baseline`, `plan` and `walk` are the subjects; `judgement`,
 //! `objectives`, `budget`, `metrics` and `failures` are what several of them are made of. Nothing is
 //! computed here, and no format is known.
 
@@ -18,4 +18,5 @@ mod past_runs;
 pub mod plan;
 pub mod run;
 pub mod soak;
+pub mod stress;
 pub mod walk;

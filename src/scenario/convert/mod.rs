@@ -12,6 +12,7 @@ mod objectives;
 mod other_objectives;
 mod program;
 mod request;
+mod stress_objectives;
 mod target;
 mod target_objectives;
 mod variables;
@@ -30,12 +31,12 @@ use super::model::{Limits, Scenario, Secrets, Target};
 use super::origin::Origin;
 use super::problems::Fault;
 use super::raw::{RawFlow, RawLimits, RawLoad, RawScenario};
-use super::slo::Slo;
 use crate::units::Bytes;
 use flows::Walks;
 use names::{name_fault, variable_fault};
 
-pub(crate) use objectives::{Subjects, objectives, recorded};
+pub(crate) use objectives::{Objectives, Subjects, objectives, recorded};
+pub(crate) use stress_objectives::is_one as is_of_a_stress_test;
 use target_objectives::Gauges;
 
 /// A scenario but for its objectives, which may be in another file. What could not be
@@ -105,7 +106,7 @@ impl Sections {
     }
 
     /// `None` when a section could not be converted.
-    pub(crate) fn finish(self, slos: Vec<Slo>, secrets: Secrets) -> Option<Scenario> {
+    pub(crate) fn finish(self, objectives: Objectives, secrets: Secrets) -> Option<Scenario> {
         Some(Scenario {
             name: self.name,
             file: self.file,
@@ -115,7 +116,8 @@ impl Sections {
             steps: self.walks.steps,
             variables: self.walks.variables,
             load: self.load?,
-            slos,
+            slos: objectives.slos,
+            stress: objectives.stress,
             budget_hours: self.budget_hours,
             limits: self.limits?,
             allow: self.allow,

@@ -12,8 +12,10 @@ use super::super::raw::RawSlo;
 use super::super::slo::{
     DEFAULT_BUDGET_HOURS, FailureShare, Metric, Scope, Slo, Threshold, Windows,
 };
+use super::super::stress::StressObjective;
 use super::flows::Walks;
 use super::other_objectives;
+use super::stress_objectives;
 use super::target_objectives::{self, Gauges};
 use crate::units::{Quantile, Ratio, format_duration, parse_duration};
 
@@ -37,13 +39,22 @@ pub(crate) struct Subjects<'s> {
     pub(crate) gauges: Gauges,
 }
 
+/// What is good enough.
+#[derive(Debug, Default)]
+pub(crate) struct Objectives {
+    /// For a run and all that is made of runs.
+    pub(crate) slos: Vec<Slo>,
+    /// For a stress test alone.
+    pub(crate) stress: Vec<StressObjective>,
+}
+
 /// The objectives for all steps together and for single ones.
 pub(crate) fn objectives(
     raw: &RawSlo,
     subjects: &Subjects<'_>,
     at: &Pointer,
     check: &mut Check<'_>,
-) -> Vec<Slo> {
+) -> Objectives {
     let Subjects { walks, gauges } = subjects;
     let steps = &walks.steps;
     let slowest = steps.iter().map(|step| step.timeout).max().unwrap_or(Duration::MAX);
@@ -61,7 +72,7 @@ pub(crate) fn objectives(
             None => without_step(name, walks, &at, check),
         }
     }
-    found
+    Objectives { slos: found, stress: stress_objectives::of_all(raw, at, check) }
 }
 
 /// The time that an error budget is for, in whole hours.
@@ -104,7 +115,8 @@ struct Place<'g> {
 
 fn group(texts: &[String], place: &Place<'_>, check: &mut Check<'_>) -> Vec<Slo> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    for (index, text) in texts.iter().enumerate() {
+    let texts = texts.iter().enumerate().filter(|(_, text)| !stress_objectives::is_one(text));
+    for (index, text) in texts {
         let at = place.at.item(index);
         let slo = objective(&check.fill(text), text, place.about)
             .and_then(|slo| reachable(slo, place.timeout));
@@ -288,8 +300,8 @@ fn quantile(metric: &str) -> Result<Quantile, Fault> {
 
 fn unknown_metric(metric: &str) -> Fault {
     let shares = SHARES.iter().map(|(name, _)| *name);
-    let names: Vec<&str> =
-        shares.chain([AVAILABILITY, "p50", "p90", "p95", "p99", "p99.9", "max"]).collect();
+    let names = shares.chain([AVAILABILITY, "p50", "p90", "p95", "p99", "p99.9", "max"]);
+    let names: Vec<&str> = names.chain(stress_objectives::NAMES).collect();
     let other = [("avg", "p50"), ("mean", "p50"), ("median", "p50"), ("5xx", "server_error_rate")];
     let fault = Fault::new(format!("unknown metric \"{metric}\""));
     match other.iter().find(|(word, _)| *word == metric) {

@@ -1,11 +1,12 @@
-//! `summary.json`: the verdict of a run and its figures for other programs. `comparison` has
-//! the same of a comparison.
+//! `summary.json`: the verdict of a run and its figures for other programs. `comparison` and
+//! `stress` have the same of their subjects.
 //!
 //! Written from the data and not from a document: who reads it wants numbers, and its form
 //! stays when sentences change. Texts stand as they were recorded, as JSON can hold any
 //! text. The form is versioned, and [`schema`] describes it.
 
 pub mod comparison;
+pub mod stress;
 
 use schemars::JsonSchema;
 use serde::Serialize;

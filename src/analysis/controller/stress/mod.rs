@@ -1,0 +1,217 @@
+//! What a stress test does next, second by second: ramp up until the target breaks, hold, go
+//! beyond, fall back, wait until it is as before.
+//!
+//! | phase | ends by | next |
+//! | --- | --- | --- |
+//! | warm-up | its length | the ramp's first step, or what comes before a spike |
+//! | step of the ramp | failures, or growth by its end | hold at the same rate; at the first step: stop |
+//! | | its length | the next step; stop at the highest rate, without time, or if the generator is late |
+//! | hold | its length, and it still does not keep up | the first overload |
+//! | | its length, and it does | the next step |
+//! | overload, spike | its length | the next overload, or fall back |
+//! | fall back | as before for five seconds, or its length | stop |
+//!
+//! A second of the load comes in once it is over, while the next one runs. What is decided then
+//! holds from the second after that one on, so each phase is judged without its last second.
+
+pub mod breaking;
+pub mod recovering;
+
+use crate::analysis::controller::Next;
+use crate::analysis::controller::stress::recovering::{Before, IN_A_ROW};
+use crate::record::stress::{Phase, PhaseKind, Plan, Profile, Repeat, RepeatEnd, StressSecond};
+
+/// To which share of the breaking rate the load falls back.
+pub const FALL_BACK: f64 = 0.5;
+/// Two rates this near are the same.
+const SAME: f64 = 1e-6;
+
+/// Breaks a target once.
+#[derive(Debug)]
+pub struct Controller {
+    plan: Plan,
+    /// The ramp is over by this second.
+    ramp_until: u32,
+    repeat: Repeat,
+    is_over: bool,
+}
+
+impl Controller {
+    /// A repeat that begins at a rate and whose ramp is over by a second.
+    pub fn new(plan: Plan, folder: String, from: f64, ramp_until: u32) -> Controller {
+        let first = Phase { kind: PhaseKind::WarmUp, from: 0, rate: from };
+        let repeat = Repeat { folder, phases: vec![first], ..Repeat::default() };
+        Controller { plan, ramp_until, repeat, is_over: false }
+    }
+
+    /// What was measured so far.
+    pub fn repeat(&self) -> &Repeat {
+        &self.repeat
+    }
+
+    /// What was measured, with how it ended: by itself, unless something else ended it.
+    pub fn into_repeat(mut self, end: Option<RepeatEnd>) -> Repeat {
+        self.repeat.end = end.or(self.repeat.end);
+        self.repeat
+    }
+
+    /// A second is over. What the load does from the second after the next on; `None`: it goes on.
+    pub fn saw(&mut self, second: StressSecond) -> Option<Next<Phase, RepeatEnd>> {
+        let is_known = self.repeat.seconds.last().is_some_and(|last| last.second >= second.second);
+        if is_known || self.is_over {
+            return None;
+        }
+        self.repeat.seconds.push(second);
+        let next = self.decide(second.second)?;
+        match &next {
+            Next::Measure(phase) => self.repeat.phases.push(*phase),
+            Next::Stop(why) => {
+                self.repeat.end = Some(why.clone());
+                self.is_over = true;
+            }
+        }
+        Some(next)
+    }
+
+    /// The second at which what is decided after another one begins to hold.
+    pub fn holds_from(second: u32) -> u32 {
+        second.saturating_add(2)
+    }
+
+    fn decide(&self, now: u32) -> Option<Next<Phase, RepeatEnd>> {
+        let phase = *self.repeat.phases.last()?;
+        if now < phase.from {
+            return None;
+        }
+        let seconds = self.repeat.seconds_of(self.repeat.phases.len() - 1);
+        // The phase goes on for one more second, whatever is decided.
+        let has_lasted = |length: u32| Controller::holds_from(now) - phase.from >= length;
+        let go = |kind, rate| {
+            Some(Next::Measure(Phase { kind, from: Controller::holds_from(now), rate }))
+        };
+        match phase.kind {
+            PhaseKind::WarmUp if has_lasted(self.plan.warmup_seconds) => {
+                go(PhaseKind::Ramp, phase.rate)
+            }
+            PhaseKind::Ramp => {
+                self.after_step(phase, seconds, has_lasted(self.plan.step_seconds), now)
+            }
+            PhaseKind::Hold if has_lasted(self.plan.hold_seconds) => {
+                Some(self.after_hold(phase, seconds, now))
+            }
+            PhaseKind::Overload(factor) if has_lasted(self.plan.hold_seconds) => {
+                let place = self.plan.factors.iter().position(|it| (it - factor).abs() < SAME);
+                let next = place.map_or(usize::MAX, |place| place + 1);
+                Some(self.beyond(next, self.broke_at(), now))
+            }
+            PhaseKind::Spike if has_lasted(self.spike().1) => {
+                go(PhaseKind::FallBack, self.repeat.phases[0].rate)
+            }
+            PhaseKind::FallBack => self.recovery(phase, seconds, now).map(Next::Stop),
+            PhaseKind::WarmUp | PhaseKind::Hold | PhaseKind::Overload(_) | PhaseKind::Spike => None,
+        }
+    }
+
+    /// A step of the ramp goes on, is over, or is one too many.
+    fn after_step(
+        &self,
+        phase: Phase,
+        seconds: &[StressSecond],
+        is_over: bool,
+        now: u32,
+    ) -> Option<Next<Phase, RepeatEnd>> {
+        let grows = || {
+            let usual = self.usual(phase.rate, seconds);
+            breaking::growing(seconds, usual).filter(|_| is_over)
+        };
+        let broken = breaking::failing(seconds).or_else(grows);
+        if is_over && breaking::is_late(seconds) {
+            return Some(Next::Stop(RepeatEnd::Generator));
+        }
+        if broken.is_some() {
+            let is_first = self.repeat.healthy().next().is_none();
+            let hold = Phase { kind: PhaseKind::Hold, from: Controller::holds_from(now), ..phase };
+            let stop = Next::Stop(RepeatEnd::BrokenAtStart);
+            return Some(if is_first { stop } else { Next::Measure(hold) });
+        }
+        is_over.then(|| match self.plan.profile {
+            Profile::Ramp => self.next_step(phase.rate, now),
+            Profile::Spike { times, .. } => Next::Measure(Phase {
+                kind: PhaseKind::Spike,
+                from: Controller::holds_from(now),
+                rate: phase.rate * times,
+            }),
+        })
+    }
+
+    /// The target still does not keep up, or it does after all.
+    fn after_hold(
+        &self,
+        phase: Phase,
+        seconds: &[StressSecond],
+        now: u32,
+    ) -> Next<Phase, RepeatEnd> {
+        if breaking::is_late(seconds) {
+            return Next::Stop(RepeatEnd::Generator);
+        }
+        match breaking::staying(seconds, self.usual(phase.rate, seconds)) {
+            Some(_) => self.beyond(0, phase.rate, now),
+            None => self.next_step(phase.rate, now),
+        }
+    }
+
+    fn next_step(&self, rate: f64, now: u32) -> Next<Phase, RepeatEnd> {
+        let from = Controller::holds_from(now);
+        if rate >= self.plan.highest * (1.0 - SAME) {
+            return Next::Stop(RepeatEnd::HighestRate);
+        }
+        if from.saturating_add(self.plan.step_seconds) > self.ramp_until {
+            return Next::Stop(RepeatEnd::NoTime);
+        }
+        let rate = (rate * (1.0 + self.plan.growth)).min(self.plan.highest);
+        Next::Measure(Phase { kind: PhaseKind::Ramp, from, rate })
+    }
+
+    /// The overload at a place, or the fall back behind the last one.
+    fn beyond(&self, place: usize, broke_at: f64, now: u32) -> Next<Phase, RepeatEnd> {
+        let whole = self.plan.capacity.unwrap_or(broke_at);
+        let is_allowed = |factor: &&f64| whole * **factor <= self.plan.highest * (1.0 + SAME);
+        let next = self.plan.factors.iter().skip(place).find(is_allowed);
+        let (kind, rate) = match next {
+            Some(factor) => (PhaseKind::Overload(*factor), whole * factor),
+            None => (PhaseKind::FallBack, whole * FALL_BACK),
+        };
+        Next::Measure(Phase { kind, from: Controller::holds_from(now), rate })
+    }
+
+    fn recovery(&self, phase: Phase, seconds: &[StressSecond], now: u32) -> Option<RepeatEnd> {
+        let before = Before::of(&self.repeat, phase.rate)?;
+        if before.again(seconds, phase.from).is_some() {
+            return Some(RepeatEnd::Recovered);
+        }
+        let longest = self.plan.recover_within_seconds.saturating_add(IN_A_ROW as u32);
+        (now + 1 - phase.from >= longest).then_some(RepeatEnd::NotRecovered)
+    }
+
+    /// Requests that are usually in flight at a rate.
+    fn usual(&self, rate: f64, seconds: &[StressSecond]) -> f64 {
+        Before::of(&self.repeat, rate).map_or(0.0, |before| before.usual(seconds))
+    }
+
+    /// The rate of the last hold.
+    fn broke_at(&self) -> f64 {
+        let mut holds = self.repeat.phases.iter().rev();
+        let hold = holds.find(|phase| phase.kind == PhaseKind::Hold);
+        hold.map_or(self.plan.from, |phase| phase.rate)
+    }
+
+    fn spike(&self) -> (f64, u32) {
+        match self.plan.profile {
+            Profile::Ramp => (1.0, 0),
+            Profile::Spike { times, seconds } => (times, seconds),
+        }
+    }
+}
+
+#[cfg(test)]
+mod simulated;
