@@ -13,6 +13,7 @@ pub mod assessment;
 pub mod attribution;
 pub mod audit;
 pub mod budget_burn;
+pub mod capacity;
 pub mod capacity_plan;
 pub mod compare;
 pub mod comparison;

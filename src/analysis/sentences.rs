@@ -44,7 +44,7 @@ fn measured(slo: &SloResult) -> String {
 }
 
 /// A value of a gauge: `620 MB`, `1.4 cores`.
-fn gauge(found: GaugeValue) -> String {
+pub fn gauge(found: GaugeValue) -> String {
     let value = found.value;
     match found.unit {
         ValueUnit::Milliseconds => millis(value),

@@ -10,6 +10,7 @@ use crate::cli::args_baseline::{
     BASELINE_EXAMPLES, BaselineCommand, COMPARE_EXAMPLES, CompareArgs, HISTORY_EXAMPLES,
     HistoryArgs,
 };
+use crate::cli::args_capacity::{CAPACITY_EXAMPLES, CapacityArgs};
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
@@ -46,6 +47,9 @@ pub enum Command {
     /// Compare a candidate with a baseline, side by side on this machine
     #[command(after_help = DUET_EXAMPLES)]
     Duet(Box<DuetArgs>),
+    /// Find the highest rate within the objectives, by many short trials
+    #[command(after_help = CAPACITY_EXAMPLES)]
+    Capacity(Box<CapacityArgs>),
     /// Compare the target with itself: this machine's noise, and what a duet can see here
     #[command(after_help = NOISE_EXAMPLES)]
     Noise(Box<NoiseArgs>),
@@ -240,7 +244,8 @@ pub struct CheckArgs {
 /// `loadgate report`
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// A run folder, or its run.json; or that of a soak, a duet, of noise or of a stress test
+    /// A run folder, or its run.json; or that of a soak, a duet, of noise, of a search for capacity
+    /// or of a stress test
     #[arg(value_hint = ValueHint::AnyPath)]
     pub run: PathBuf,
     /// Where the rendered files go [default: into the run folder]
@@ -297,6 +302,8 @@ pub enum SchemaOf {
     Stress,
     /// summary.json of a stress test, which `stress --json` prints
     StressSummary,
+    /// capacity.json, which `capacity --json` prints
+    Capacity,
     /// A baseline
     Baseline,
     /// plan.json, which `plan --json` prints

@@ -1,8 +1,8 @@
 //! Run folders: `DIR/<scenario>/<UTC time>/`, with links to the newest of each kind.
 //!
 //! `latest` is a run; where a scenario has never been run alone, it is its newest duet,
-//! measurement of noise, soak or stress test. These have `latest-duet`, `latest-noise`,
-//! `latest-soak` and `latest-stress` to themselves.
+//! measurement of noise, soak, stress test or search for capacity. These have `latest-duet`,
+//! `latest-noise`, `latest-soak`, `latest-stress` and `latest-capacity` to themselves.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -53,6 +53,8 @@ pub enum Latest {
     Soak,
     /// Of the stress tests.
     Stress,
+    /// Of the searches for capacity.
+    Capacity,
 }
 
 /// Points the links of its kind at a new folder.
@@ -64,6 +66,7 @@ pub fn point_latest(folder: &Path, kind: Latest) -> io::Result<()> {
         Latest::Noise => "latest-noise",
         Latest::Soak => "latest-soak",
         Latest::Stress => "latest-stress",
+        Latest::Capacity => "latest-capacity",
     };
     point(parent, own, name)?;
     let latest = parent.join(LATEST);

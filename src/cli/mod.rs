@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod args_baseline;
+pub mod args_capacity;
 pub mod args_duet;
 pub mod args_gate;
 pub mod args_init;
@@ -12,6 +13,8 @@ pub mod args_shared;
 pub mod args_soak;
 pub mod args_stress;
 pub mod baseline;
+pub mod capacity;
+pub mod capacity_progress;
 pub mod check;
 pub mod comparison;
 pub mod duet;
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Duet(args) => duet::duet(&args),
+        Command::Capacity(args) => capacity::capacity(&args),
         Command::Noise(args) => noise::noise(&args),
         Command::Soak(args) => soak::soak(&args),
         Command::Stress(args) => stress::stress(&args),
@@ -97,6 +101,9 @@ fn report(args: &ReportArgs) -> Exit {
     }
     if stress::is_stress(&args.run) {
         return stress::report(args);
+    }
+    if capacity::is_capacity(&args.run) {
+        return capacity::report(args);
     }
     report_run(args).unwrap_or_else(|failure| failure.tell())
 }
@@ -136,6 +143,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Soak => soak_record::schema(),
         SchemaOf::Stress => crate::record::stress::schema(),
         SchemaOf::StressSummary => json::stress::schema(),
+        SchemaOf::Capacity => crate::record::capacity::schema(),
         SchemaOf::Baseline => baseline_file::schema(),
         SchemaOf::Plan => json::plan_schema(),
         SchemaOf::Exchange => crate::record::exchange::schema(),

@@ -15,6 +15,7 @@ use crate::analysis::stress_result::StressResult;
 use crate::cli::args_shared::{Inconclusive, PrintArgs, TextArgs};
 use crate::cli::ending;
 use crate::cli::exit::Exit;
+use crate::record::capacity::CapacityFile;
 use crate::record::duet::DuetRecord;
 use crate::record::noise::NoiseFile;
 use crate::record::run::RunRecord;
@@ -27,6 +28,7 @@ use crate::report::document::table::Table;
 use crate::report::format::terminal::screen::Style;
 use crate::report::format::{html, json, junit, markdown, terminal};
 use crate::report::plain;
+use crate::report::subject::capacity::{self, CapacityReport};
 use crate::report::subject::comparison::{self, ComparisonReport};
 use crate::report::subject::noise::{self, NoiseReport};
 use crate::report::subject::plan::{self, PlanReport};
@@ -202,6 +204,20 @@ pub fn conclude_noise(measured: &NoiseFile, folder: &Path, print: PrintArgs, jud
     // Its data is there already: it is the record.
     let end = Conclusion { folder, print, data_file: None };
     end.told(judged, noise::describe(&report), |_| measured.text())
+}
+
+/// Writes the reports of a search for capacity, prints it, and says how to exit.
+pub fn conclude_capacity(
+    found: &CapacityFile,
+    folder: &Path,
+    print: PrintArgs,
+    judged: Exit,
+) -> Exit {
+    let shown = folder.display().to_string();
+    let report = CapacityReport { file: found, exit_code: judged.code(), folder: Some(&shown) };
+    // Its data is there already: it is the record.
+    let end = Conclusion { folder, print, data_file: None };
+    end.told(judged, capacity::describe(&report), |_| found.text())
 }
 
 /// Writes the reports of a stress test, prints the result, and says how to exit.

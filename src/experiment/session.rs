@@ -178,12 +178,9 @@ impl Session<'_> {
             ended.map_err(own)?;
         }
         watch(ready.len() - 1, Event::Stopping);
-        let ended = ready.into_iter().zip(loaded).map(|(ready, loaded)| {
-            ready
-                .finish(loaded, self.control)
-                .map_err(|error| Failure::Own(TrialError::Store(error)))
-        });
-        ended.collect()
+        let store = |error| Failure::Own(TrialError::Store(error));
+        let ended = ready.into_iter().zip(loaded);
+        ended.map(|(ready, loaded)| ready.finish(loaded, self.control).map_err(store)).collect()
     }
 
     /// The record of a side that was not loaded, as it cannot work; stops it.
@@ -379,14 +376,18 @@ impl Ready {
 }
 
 impl StillUp {
-    /// Stops the target.
+    /// Stops the target, whose log may have said more until then.
     pub(super) fn stop(self) -> Measured {
         let StillUp { side, mut measured } = self;
         side.target.stop();
-        // It may have said more until now.
         let record = &mut measured.record;
         let head = &record.head;
         record.failures.read_log(&side.folder, &|at| head.unix_millis(at));
         measured
+    }
+
+    /// Leaves the target up, to be loaded again.
+    pub(super) fn keep(self) -> (Side, Measured) {
+        (self.side, self.measured)
     }
 }

@@ -142,6 +142,13 @@ pub(super) const WORDS: &[Entry] = &[
         advice: "Measure it with loadgate noise.",
     },
     Entry {
+        names: &["capacity"],
+        meaning: "The highest rate of arrivals at which a target keeps to the objectives, as an \
+            interval: its lower bound was within them, its upper bound beyond.",
+        why: "It says how far away the next limit is, and whether a change has moved it.",
+        advice: "Find it with loadgate capacity; --at-least makes it a gate.",
+    },
+    Entry {
         names: &["seed"],
         meaning: "The number that decides every arrival and every choice of a run.",
         why: "The same seed gives the same requests, whatever the number of workers.",

@@ -8,6 +8,7 @@ mod agreement;
 pub mod baseline;
 pub mod baseline_file;
 mod blobs;
+pub mod capacity;
 pub mod duet;
 mod elements;
 pub mod exchange;
@@ -32,6 +33,8 @@ pub mod redaction;
 pub mod run;
 pub mod run_file;
 pub mod sample;
+#[cfg(test)]
+pub(crate) mod sample_capacity;
 pub mod seconds;
 pub mod soak;
 pub mod spool;

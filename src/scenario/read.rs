@@ -238,6 +238,7 @@ pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>
         check
             .value(&at, fault.help("add \"slo\": { \"all\": […] } with limits below the timeouts"));
     }
+    let slos = slos.into_iter().map(|slo| Slo { is_default: true, ..slo }).collect();
     Objectives { slos, ..here }
 }
 

@@ -29,6 +29,8 @@ pub struct Slo {
     pub windows: Option<Windows>,
     /// As it stood in the file, blanks normalised: `p99 < 500ms`.
     pub text: String,
+    /// Whether nobody has written it: the scenario names none, so it has the usual ones.
+    pub is_default: bool,
 }
 
 /// Which requests an objective speaks of.

@@ -171,7 +171,12 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("clap_mangen", &["cli/"], "the manual page"),
     (
         "indicatif",
-        &["cli/duet_progress.rs", "cli/progress.rs", "cli/stress_progress.rs"],
+        &[
+            "cli/capacity_progress.rs",
+            "cli/duet_progress.rs",
+            "cli/progress.rs",
+            "cli/stress_progress.rs",
+        ],
         "progress bars",
     ),
     ("console", &["cli/output.rs"], "the width of the terminal"),

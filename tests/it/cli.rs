@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use super::support::{self, stderr, stdout};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "run",
+    "capacity",
     "noise",
     "soak",
     "stress",
@@ -297,6 +298,7 @@ fn every_schema_is_one() {
         "soak",
         "stress",
         "stress-summary",
+        "capacity",
         "baseline",
     ] {
         let schema: Value = serde_json::from_str(&prints(&["schema", of])).expect("JSON");

@@ -6,6 +6,7 @@ mod architecture;
 mod arms;
 mod baseline;
 mod broken_projects;
+mod capacity;
 mod circles;
 mod cli;
 mod cut_short;

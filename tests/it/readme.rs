@@ -52,6 +52,7 @@ fn guides() -> Vec<Guide> {
         "docs/sre/performance-gate.md",
         "docs/sre/capacity-planning.md",
         "docs/stress.md",
+        "docs/capacity.md",
         "docs/ci.md",
         "docs/coming-from.md",
         "docs/fastify.md",

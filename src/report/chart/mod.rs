@@ -2,13 +2,14 @@
 //!
 //! Every chart is legible without colour, in light and dark, and on its own: title,
 //! units, legend and a description for those who cannot see it. A [`Figure`] is a chart
-//! that is not drawn yet; `run`, `comparison`, `soak`, `stress`, `trend` and `demand` have those of a
-//! subject each.
+//! that is not drawn yet; `run`, `comparison`, `capacity`, `soak`, `stress`, `trend` and `demand`
+//! have those of a subject each.
 //! `axis` chooses ranges and ticks, `panel` and `header` place things, `canvas` is all
 //! that knows plotters, `ink` all that knows colours.
 
 mod axis;
 mod canvas;
+pub(super) mod capacity;
 #[cfg(test)]
 mod checks;
 pub(super) mod comparison;

@@ -192,7 +192,8 @@ fn own_objective(text: &str, written: &str, about: About<'_>) -> Result<Slo, Fau
     } else {
         measure(parts.metric, parts.operator, limit)?
     };
-    Ok(Slo { scope: about.scope, metric, allowed, windows, text: normalised(written) })
+    let (scope, text) = (about.scope, normalised(written));
+    Ok(Slo { scope, metric, allowed, windows, text, is_default: false })
 }
 
 /// A gauge belongs to the target as a whole and has one value a second.

@@ -4,7 +4,9 @@ use super::*;
 use crate::analysis::assessment::Verdict;
 use crate::record::duet::{Dropped, DuetEnd, GateMetric};
 use crate::record::noise::{self, NoiseFile};
+use crate::record::sample_capacity;
 use crate::report::samples::{comparisons, golden, runs};
+use crate::report::subject::capacity::CapacityReport;
 use crate::report::subject::noise::{NoiseReport, describe};
 use proptest::prelude::*;
 
@@ -34,6 +36,27 @@ fn comparisons_and_noise_read_as_before() {
         golden::check(&format!("comparison-{name}.txt"), &text);
     }
     golden::check("noise.txt", &shown(&noise::sample(), 80));
+}
+
+/// A search with everything that a report of one can say.
+fn searched(width: usize) -> String {
+    let mut file = sample_capacity::sample();
+    file.asked.at_least = Some(380.0);
+    file.notes = vec!["the target died at 800/s (exit code 1); it was started again".to_owned()];
+    let found = file.found;
+    crate::analysis::capacity::fill(&mut file, found);
+    let report = CapacityReport { file: &file, exit_code: 5, folder: Some("reports/orders/x") };
+    let document = crate::report::subject::capacity::describe(&report);
+    render(&document, Style { width, color: false })
+}
+
+#[test]
+fn a_search_for_capacity_reads_as_before() {
+    golden::check("capacity.txt", &searched(80));
+    for width in [60, 80, 120] {
+        let text = searched(width);
+        assert!(widest(&text) <= width, "{width}: {text}");
+    }
 }
 
 fn shown(noise: &NoiseFile, width: usize) -> String {

@@ -1,0 +1,83 @@
+//! What a search is asked, and what it asks to be measured.
+
+use std::time::Duration;
+
+use crate::record::capacity::{self, Purpose};
+
+/// What is in flight at the end of a load mostly ends within this.
+const IN_FLIGHT: Duration = Duration::from_secs(1);
+
+/// What is known before anything runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Asked {
+    /// Where the search begins, in arrivals per second.
+    pub start: f64,
+    /// The lowest rate that is of interest.
+    pub lowest: f64,
+    /// The highest rate that is of interest.
+    pub highest: f64,
+    /// Lengths of trials.
+    pub trial: TrialLength,
+    /// Length of the warm-up; zero for none.
+    pub warmup: Duration,
+    /// Length of the confirmation; zero for none.
+    pub confirmation: Duration,
+    /// What any of them takes beside: what comes before it, and what is in flight after it.
+    pub beside: Duration,
+    /// A rate that is asked for.
+    pub wanted: Option<f64>,
+    /// All of it takes no longer.
+    pub within: Duration,
+}
+
+impl Asked {
+    /// As the record has it.
+    pub fn of(asked: &capacity::Asked) -> Asked {
+        let seconds = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
+        Asked {
+            start: asked.start,
+            lowest: asked.lowest,
+            highest: asked.highest,
+            trial: TrialLength {
+                arrivals: asked.trial_arrivals,
+                shortest: seconds(asked.shortest_trial),
+                longest: seconds(asked.longest_trial),
+            },
+            warmup: seconds(asked.warmup),
+            confirmation: seconds(asked.confirmation),
+            beside: seconds(asked.lead) + IN_FLIGHT,
+            wanted: asked.at_least,
+            within: seconds(asked.within),
+        }
+    }
+}
+
+/// How long trials last: until they have as many requests as they need, within limits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrialLength {
+    /// Arrivals that a trial should have.
+    pub arrivals: f64,
+    /// However many come.
+    pub shortest: Duration,
+    /// However few come.
+    pub longest: Duration,
+}
+
+impl TrialLength {
+    /// At a rate, in whole seconds.
+    pub fn at(&self, rate: f64) -> Duration {
+        let wanted = (self.arrivals / rate).ceil().clamp(0.0, self.longest.as_secs_f64());
+        Duration::from_secs_f64(wanted).max(self.shortest)
+    }
+}
+
+/// A measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spec {
+    /// What for.
+    pub purpose: Purpose,
+    /// Arrivals per second.
+    pub rate: f64,
+    /// How long they last.
+    pub length: Duration,
+}

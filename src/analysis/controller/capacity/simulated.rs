@@ -1,0 +1,235 @@
+//! Searches on targets with a known capacity whose trials are noisy: a knee that is not sharp,
+//! a capacity that drifts, and disturbances that break a trial whatever its rate.
+
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use statrs::distribution::{ContinuousCDF, Normal};
+
+use super::asked::TrialLength;
+use super::*;
+
+const TRUTH: f64 = 10_000.0;
+/// Requests in flight end.
+const DRAIN: f64 = 0.5;
+/// How fast the capacity drifts, in seconds.
+const DRIFTS_OVER: f64 = 60.0;
+
+/// A target.
+struct Oracle {
+    random: Xoshiro256PlusPlus,
+    now: f64,
+    drift: f64,
+    /// Disturbances per second.
+    disturbed: f64,
+    /// Standard deviation of ln capacity.
+    sd: f64,
+}
+
+impl Oracle {
+    fn new(seed: u64, disturbed: f64, sd: f64) -> Oracle {
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut new = Oracle { random, now: 0.0, drift: 0.0, disturbed, sd };
+        new.drift = sd * new.normal();
+        new
+    }
+
+    fn share(&mut self) -> f64 {
+        ((self.random.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    }
+
+    fn normal(&mut self) -> f64 {
+        let share = self.share();
+        Normal::new(0.0, 1.0).unwrap().inverse_cdf(share)
+    }
+
+    fn trial(&mut self, spec: Spec) -> Class {
+        let length = spec.length.as_secs_f64();
+        let kept = (-(length + DRAIN) / DRIFTS_OVER).exp();
+        self.drift = kept * self.drift + self.sd * (1.0 - kept * kept).sqrt() * self.normal();
+        self.now += length + DRAIN;
+        let knee = 0.02 * (5.0 / length).sqrt();
+        let beyond = (((spec.rate / TRUTH).ln() - self.drift) / knee).clamp(-40.0, 40.0);
+        let fails = 1.0 / (1.0 + (-beyond).exp());
+        let fails = 1.0 - (1.0 - fails) * (-length * self.disturbed).exp();
+        if self.share() > fails { Class::Good } else { Class::Bad }
+    }
+}
+
+const S: fn(u64) -> Duration = Duration::from_secs;
+
+fn asked() -> Asked {
+    Asked {
+        start: 500.0,
+        lowest: 1.0,
+        highest: 1e6,
+        trial: TrialLength { arrivals: 0.0, shortest: S(3), longest: S(3) },
+        warmup: Duration::ZERO,
+        confirmation: Duration::ZERO,
+        beside: S(1),
+        wanted: None,
+        within: S(1_200),
+    }
+}
+
+/// Plays a search to its end; `None` for the class of a confirmation is what the oracle says.
+fn search(asked: Asked, mut class: impl FnMut(Spec) -> Class) -> (Controller, Why, f64) {
+    let mut search = Controller::new(asked);
+    let mut spent = 0.0;
+    for _ in 0..2_000 {
+        match search.next() {
+            Next::Stop(why) => return (search, why, spent),
+            Next::Measure(spec) => {
+                let found = class(spec);
+                spent += spec.length.as_secs_f64() + DRAIN;
+                search.measured(found, Duration::from_secs_f64(spent));
+            }
+        }
+    }
+    panic!("it never ends: {search:?}")
+}
+
+/// Shares of the truth that searches found, sorted, and their mean time in seconds.
+fn searches(number: u64, disturbed: f64, sd: f64) -> (Vec<f64>, f64) {
+    let mut time = 0.0;
+    let found = (0..number).map(|seed| {
+        let mut oracle = Oracle::new(seed, disturbed, sd);
+        let (search, _, spent) = search(asked(), |spec| oracle.trial(spec));
+        time += spent;
+        search.bounds().0.unwrap_or(0.0) / TRUTH
+    });
+    let mut found: Vec<f64> = found.collect();
+    found.sort_by(f64::total_cmp);
+    (found, time / number as f64)
+}
+
+#[test]
+fn noisy_trials_lead_to_the_capacity_within_a_few_minutes() {
+    for (name, disturbed, sd, far, near) in [
+        ("quiet", 0.0, 0.01, 0.0, 0.97),
+        ("ci", 0.01, 0.03, 0.0, 0.75),
+        ("harsh", 0.04, 0.06, 0.01, 0.40),
+    ] {
+        let (found, seconds) = searches(300, disturbed, sd);
+        let share = |within: f64| {
+            found.iter().filter(|it| (**it - 1.0).abs() <= within).count() as f64 / 300.0
+        };
+        assert!((found[150] - 1.0).abs() < 0.02, "{name}: median {}", found[150]);
+        assert!(1.0 - share(0.2) <= far + 1e-9, "{name}: {found:?}");
+        assert!(share(0.05) >= near, "{name}: {}", share(0.05));
+        assert!(seconds < 300.0, "{name}: {seconds} s");
+    }
+}
+
+/// A target without noise.
+fn sharp(spec: Spec) -> Class {
+    if spec.rate <= TRUTH { Class::Good } else { Class::Bad }
+}
+
+#[test]
+fn a_sharp_limit_is_found_from_below_and_from_above() {
+    for start in [20.0, 500.0, 9_999.0, 10_001.0, 700_000.0] {
+        let (found, why, _) = search(Asked { start, ..asked() }, sharp);
+        let (low, high) = found.bounds();
+        let (low, high) = (low.unwrap(), high.unwrap());
+        assert_eq!(why, Why::Found, "{start}");
+        assert!(
+            low <= TRUTH && TRUTH <= high && high / low <= 1.02 + 1e-9,
+            "{start}: {low} {high}"
+        );
+    }
+}
+
+#[test]
+fn a_capacity_outside_of_the_range_is_said_to_be() {
+    let (found, why, _) = search(Asked { highest: 5_000.0, ..asked() }, sharp);
+    assert_eq!((why, found.bounds()), (Why::AboveHighest, (Some(5_000.0), None)));
+    let range = Asked { start: 40_000.0, lowest: 20_000.0, ..asked() };
+    let (found, why, _) = search(range, sharp);
+    assert_eq!((why, found.bounds()), (Why::BelowLowest, (None, Some(20_000.0))));
+}
+
+#[test]
+fn where_the_generator_is_the_limit_it_is_at_least_so_much() {
+    let limited = |spec: Spec| if spec.rate > 6_000.0 { Class::Void } else { Class::Good };
+    let (found, why, _) = search(asked(), limited);
+    let low = found.bounds().0.unwrap();
+    assert_eq!(why, Why::GeneratorLimit);
+    assert!((5_500.0..=6_000.0).contains(&low), "{low}");
+    let (found, why, _) = search(asked(), |_| Class::Void);
+    assert_eq!((why, found.bounds()), (Why::GeneratorLimit, (None, None)));
+}
+
+#[test]
+fn one_void_trial_is_repeated_and_forgotten() {
+    let mut trials = 0;
+    let (found, why, _) = search(asked(), |spec| {
+        trials += 1;
+        if trials % 4 == 0 { Class::Void } else { sharp(spec) }
+    });
+    let low = found.bounds().0.unwrap();
+    assert_eq!((why, found.found().generator_limit), (Why::Found, None));
+    assert!(low <= TRUTH && low > TRUTH * 0.97, "{low}");
+}
+
+#[test]
+fn time_runs_out_with_the_bounds_that_there_are() {
+    let within = S(60);
+    let (found, why, spent) = search(Asked { within, ..asked() }, sharp);
+    assert_eq!(why, Why::OutOfTime);
+    assert!(spent <= 60.0, "{spent}");
+    let (low, high) = found.bounds();
+    assert!(low.unwrap() <= TRUTH && high.is_none_or(|high| high >= TRUTH));
+}
+
+#[test]
+fn a_confirmation_that_is_missed_sends_the_search_below_it() {
+    let asked = Asked { confirmation: S(60), within: S(1_200), ..asked() };
+    // Longer loads fill something up.
+    let tires = |spec: Spec| match spec.purpose {
+        Purpose::Confirmation if spec.rate > 6_000.0 => Class::Bad,
+        Purpose::WarmUp | Purpose::Trial | Purpose::Confirmation => sharp(spec),
+    };
+    let mut rates = Vec::new();
+    let (found, why, _) = search(asked, |spec| {
+        rates.extend((spec.purpose == Purpose::Confirmation).then_some(spec.rate));
+        tires(spec)
+    });
+    assert_eq!(why, Why::NotConfirmed);
+    assert!(rates.len() == 3 && rates.windows(2).all(|both| both[1] < both[0]), "{rates:?}");
+    let found = found.found();
+    assert_eq!((found.confirmed, found.not_confirmed), (None, Some(rates[2])));
+    assert!(found.low.is_none_or(|low| low < rates[2]), "{found:?}");
+    let (found, why, _) = search(asked, sharp);
+    assert_eq!(why, Why::Found);
+    let found = found.found();
+    assert_eq!(found.confirmed, found.low.map(|low| low * CONFIRMED_AT));
+    assert_eq!((found.not_confirmed, found.why), (None, Some(Why::Found)));
+}
+
+#[test]
+fn a_wanted_rate_is_confirmed_itself_where_the_usual_one_would_not_show_it() {
+    let confirmed = |wanted: f64| {
+        let asked = Asked { confirmation: S(60), wanted: Some(wanted), ..asked() };
+        search(asked, sharp).0.found().confirmed.unwrap()
+    };
+    assert_eq!(confirmed(9_500.0) as u64, 9_500);
+    for (wanted, low, high) in [(8_000.0, 8_700.0, 9_001.0), (12_000.0, 8_700.0, 9_001.0)] {
+        let found = confirmed(wanted);
+        assert!((low..high).contains(&found), "{wanted}: {found}");
+    }
+}
+
+#[test]
+fn the_confirmation_is_kept_time_for() {
+    let asked = Asked { confirmation: S(60), within: S(120), warmup: S(5), ..asked() };
+    let (found, why, spent) = search(asked, sharp);
+    assert_eq!(why, Why::OutOfTime);
+    assert!(found.found().confirmed.is_some() && spent <= 120.0, "{spent}");
+}
+
+#[test]
+fn a_trial_lasts_until_it_has_requests_enough_within_limits() {
+    let length = TrialLength { arrivals: 1_000.0, shortest: S(3), longest: S(5) };
+    let at = |rate| length.at(rate).as_secs();
+    assert_eq!((at(1.0), at(250.0), at(300.0), at(1e6)), (5, 4, 4, 3));
+}

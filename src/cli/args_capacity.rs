@@ -1,0 +1,89 @@
+//! What the user typed after `loadgate capacity`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use crate::cli::args_gate::tolerance;
+use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
+use crate::units::{Rate, Ratio, parse_duration};
+
+/// Examples of `loadgate capacity`.
+pub const CAPACITY_EXAMPLES: &str = "\
+Examples:
+  loadgate capacity scenarios/orders.json
+  loadgate capacity scenarios/orders.json --within 5m --at-least 400/s
+  loadgate capacity scenarios/orders.json --from 50/s --to 2000/s --restart
+  loadgate capacity scenarios/orders.json --baseline reports/orders/latest-capacity
+  loadgate capacity scenarios/orders.json --json | jq .found
+
+The scenario's own load profile is not used, but that the search begins at its highest rate.
+Without --at-least and --baseline the exit code is 0 when a capacity is known; else 3 means
+that it is less than what was asked for, or less than the lowest rate, 4 that it is less than
+the baseline's, 5 that the time did not suffice to tell, 6 that no rate worked.";
+
+/// `loadgate capacity`
+#[derive(Debug, Args)]
+pub struct CapacityArgs {
+    /// A scenario file with objectives
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub scenario: PathBuf,
+    /// How long it may take, from the start of the target on; it ends as soon as it is known
+    #[arg(long, value_name = "LENGTH", default_value = "10m", value_parser = parse_duration)]
+    pub within: Duration,
+    /// The capacity that is wanted: 400/s; less is a miss
+    #[arg(long, value_name = "RATE")]
+    pub at_least: Option<Rate>,
+    /// Compare with an earlier search: its folder or capacity.json
+    #[arg(long, value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
+    pub baseline: Option<PathBuf>,
+    /// By how much less than the baseline's is accepted
+    #[arg(long, value_name = "SHARE", default_value = "10%", value_parser = tolerance)]
+    pub tolerance: Ratio,
+    /// The lowest rate that is tried, and where the search begins [default: it begins at the
+    /// scenario's highest rate]
+    #[arg(long, value_name = "RATE")]
+    pub from: Option<Rate>,
+    /// The highest rate that is tried [default: what this machine can send]
+    #[arg(long, value_name = "RATE")]
+    pub to: Option<Rate>,
+    /// Judged length of a trial [default: 3s to 10s, by rate, objectives and --within]
+    #[arg(long, value_name = "LENGTH", value_parser = parse_duration)]
+    pub trial: Option<Duration>,
+    /// Length of the run that confirms what trials found; 0s for none [default: 60s, at most a
+    /// fifth of --within]
+    #[arg(long, value_name = "LENGTH", value_parser = parse_duration)]
+    pub confirm: Option<Duration>,
+    /// What comes before the first trial; 0s for nothing [default: 5s]
+    #[arg(long, value_name = "LENGTH", value_parser = parse_duration)]
+    pub warmup: Option<Duration>,
+    /// Start the target afresh for each trial
+    #[arg(long)]
+    pub restart: bool,
+    /// Decides arrivals and choices [default: the scenario's]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where folders go: `DIR/<scenario>/<UTC time>`
+    #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub output: PathBuf,
+    /// A host other than loopback that may be loaded; may be given several times
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+    /// Do not walk each flow once before the first trial
+    #[arg(long)]
+    pub no_walk: bool,
+    /// A file of environment variables for `${NAME}` [default: .env in the working directory,
+    /// if there is one]; what the environment has comes first
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Option<PathBuf>,
+    /// What an inconclusive search counts as [default: exit code 5]
+    #[arg(long, value_name = "AS")]
+    pub inconclusive: Option<Inconclusive>,
+    /// What stamps the end of a response [default: kernel where it can]
+    #[arg(long, value_name = "CLOCK")]
+    pub receive_clock: Option<Clock>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}

@@ -1,0 +1,95 @@
+//! What a search for capacity needs, what it tells while it goes on, and its record before
+//! anything was measured.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::analysis::controller::capacity::asked::Spec;
+use crate::engine::transport::clock::ReceiveClock;
+use crate::experiment::address::shown;
+use crate::experiment::control::Control;
+use crate::experiment::event::Event;
+use crate::experiment::head::{fingerprint, written};
+use crate::record::capacity::{Asked, CapacityFile, Found, Stored, Trial, VERSION, Verdict};
+use crate::scenario::model::Scenario;
+use crate::target::process::Supervisor;
+
+/// What a search needs.
+pub struct Search<'a> {
+    /// What is sent; its own load profile is not used.
+    pub scenario: Arc<Scenario>,
+    /// What is looked for.
+    pub asked: Asked,
+    /// What it is compared with.
+    pub baseline: Option<Stored>,
+    /// Whether each flow is walked through once before the first load.
+    pub tries_out: bool,
+    /// The folder of all.
+    pub folder: &'a Path,
+    /// How targets are started.
+    pub supervisor: Supervisor,
+    /// What stamps the arrival of bytes.
+    pub receive_clock: ReceiveClock,
+    /// Ends it early.
+    pub control: Control,
+    /// Hears what happens.
+    pub watch: &'a mut dyn FnMut(SearchEvent),
+}
+
+/// What happens in a search, for those who watch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SearchEvent {
+    /// A measurement begins.
+    Measuring {
+        /// Its number.
+        number: u32,
+        /// What it is.
+        spec: Spec,
+        /// How long its load lasts.
+        length: Duration,
+        /// What is known by now.
+        found: Found,
+        /// The longest that the search can still take.
+        at_most: Duration,
+    },
+    /// It came to its end.
+    Measured(Box<Trial>),
+    /// What is worth knowing.
+    Note(String),
+    /// What happens to the target.
+    Target(Event),
+}
+
+impl fmt::Debug for Search<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Search").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Search<'_> {
+    /// The record of a search that begins.
+    pub(super) fn file(&self) -> CapacityFile {
+        let scenario = &self.scenario;
+        let command = scenario.target.start.as_ref().map(|start| start.command.join(" "));
+        let command = command.map(|command| scenario.secrets.redact(&command));
+        CapacityFile {
+            version: VERSION,
+            scenario: scenario.name.clone(),
+            started: written(SystemTime::now()),
+            target: command.unwrap_or_else(|| shown(scenario)),
+            objectives: scenario.slos.iter().map(|slo| slo.text.clone()).collect(),
+            fingerprint: fingerprint(scenario, self.receive_clock),
+            asked: self.asked,
+            baseline: self.baseline.clone(),
+            trials: Vec::new(),
+            notes: Vec::new(),
+            found: Found::default(),
+            verdict: Verdict::Inconclusive,
+            reasons: Vec::new(),
+            moved: Vec::new(),
+            end: None,
+        }
+    }
+}

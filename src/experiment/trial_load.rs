@@ -1,0 +1,98 @@
+//! The load of one measurement of a search: a rate, before which comes what is not judged.
+//!
+//! In a few seconds chance alone makes the number of arrivals differ from what the rate means: by
+//! 3 % where there are a thousand. A trial is to tell of its rate and not of such a draw, so of
+//! several seeds it takes the one whose number is nearest. Where its arrivals stand is as random as
+//! ever. A confirmation is long enough to take what comes.
+
+use std::time::Duration;
+
+use crate::record::capacity::Purpose;
+use crate::scenario::load::{Load, Stage};
+use crate::schedule::Arrivals;
+use crate::units::Rate;
+
+/// As near as this is near enough.
+const NEAR: f64 = 0.005;
+/// So many seeds are looked at.
+const SEEDS: u64 = 64;
+/// Seeds of two measurements are never the same.
+const SEEDS_APART: u64 = 1_000;
+
+/// The load of a measurement of this number: `lead` before it where it is judged, then `length`.
+pub(super) fn load_of(
+    usual: &Load,
+    (purpose, number): (Purpose, u32),
+    rate: Rate,
+    lead: Duration,
+    length: Duration,
+) -> Load {
+    let stage = |length, warmup| Stage { length, from: rate, to: rate, warmup };
+    let stages = match purpose {
+        Purpose::WarmUp => vec![stage(length, false)],
+        Purpose::Trial | Purpose::Confirmation => vec![stage(lead, true), stage(length, false)],
+    };
+    let first = usual.seed.wrapping_add(u64::from(number).wrapping_mul(SEEDS_APART));
+    let load = Load { arrivals: usual.arrivals, seed: first, stages };
+    match purpose {
+        Purpose::Trial => nearest(load, lead, rate.0 * length.as_secs_f64()),
+        Purpose::WarmUp | Purpose::Confirmation => load,
+    }
+}
+
+/// The same load with the seed, of some, that has so many arrivals after the lead, or nearly.
+fn nearest(load: Load, lead: Duration, wanted: f64) -> Load {
+    let mut best = (f64::INFINITY, load.seed);
+    for more in 0..SEEDS {
+        let load = Load { seed: load.seed.wrapping_add(more), ..load.clone() };
+        let off = (judged(&load, lead) as f64 - wanted).abs();
+        if off < best.0 {
+            best = (off, load.seed);
+        }
+        if off <= (wanted * NEAR).max(0.5) {
+            break;
+        }
+    }
+    Load { seed: best.1, ..load }
+}
+
+fn judged(load: &Load, lead: Duration) -> usize {
+    let from = lead.as_nanos() as u64;
+    Arrivals::new(load).filter(|arrival| arrival.at.0 >= from).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::load::ArrivalProcess;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    fn trial(number: u32, rate: f64) -> Load {
+        let usual = Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages: Vec::new() };
+        load_of(&usual, (Purpose::Trial, number), Rate(rate), S(1), S(4))
+    }
+
+    #[test]
+    fn a_trial_has_about_as_many_arrivals_as_its_rate_means_in_other_places_each_time() {
+        for rate in [10.0, 100.0, 1_000.0] {
+            for number in 1..20 {
+                let load = trial(number, rate);
+                let (found, wanted) = (judged(&load, S(1)) as f64, rate * 4.0);
+                let off = (found - wanted).abs();
+                assert!(off <= (wanted * 0.01).max(2.0), "{rate} {number}: {found} of {wanted}");
+            }
+        }
+        assert_ne!(trial(1, 100.0).seed, trial(2, 100.0).seed);
+        assert_eq!(trial(3, 100.0), trial(3, 100.0));
+    }
+
+    #[test]
+    fn what_is_judged_comes_after_the_lead() {
+        let load = trial(1, 100.0);
+        assert!(load.stages[0].warmup && load.warmup() == S(1) && load.length() == S(5));
+        let usual = Load { arrivals: ArrivalProcess::Uniform, seed: 7, stages: Vec::new() };
+        let warmup = load_of(&usual, (Purpose::WarmUp, 1), Rate(9.0), S(1), S(4));
+        assert_eq!((warmup.stages.len(), warmup.length()), (1, S(4)));
+    }
+}
