@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::engine::collector::Message;
 use crate::engine::ledger::Batch;
+use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Stop};
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
@@ -118,6 +119,7 @@ impl Session<'_> {
             purpose: Purpose::Again { iterations: asking.iterations },
             timing: Timing::Alone,
             start: Instant::now(),
+            orders: orders::Heard::nobody(),
             from: Moment(0),
             stop: stopped,
         };
