@@ -210,14 +210,12 @@ fn check_head(before: &Head, now: &Head) -> Result<(), Unfit> {
 /// told to end is of no second of the load.
 fn begins_again(record: &RunRecord) -> u32 {
     let due = record.seconds.last().map_or(0, |last| last + 1);
-    match &record.end {
-        Some(end) => due.max(end.scheduled.ceil() as u32),
-        None => {
-            let generator = record.generator.last().map_or(0, |last| last.second + 1);
-            let target = record.target.last().map_or(0, |last| last.second + 1);
-            due.max(generator).max(target)
-        }
+    if let Some(end) = &record.end {
+        return due.max(end.scheduled.ceil() as u32);
     }
+    let generator = record.generator.last().map_or(0, |last| last.second + 1);
+    let target = record.target.last().map_or(0, |last| last.second + 1);
+    due.max(generator).max(target)
 }
 
 /// Requests that were due and have no outcome.

@@ -225,12 +225,11 @@ impl Session<'_> {
         let address = side.target.address().clone();
         let (socket, lookup) = resolve(&address)?;
         let from = side.from();
-        let writer = match side.ahead.take() {
-            Some(ahead) => ahead.begin(beginning::on_the_wall(start)),
-            None => {
-                let lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
-                RunWriter::create(&side.folder, self.new_head(&side, start, lookup_ms, watch))
-            }
+        let writer = if let Some(ahead) = side.ahead.take() {
+            ahead.begin(beginning::on_the_wall(start))
+        } else {
+            let lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
+            RunWriter::create(&side.folder, self.new_head(&side, start, lookup_ms, watch))
         };
         let writer = writer.map_err(TrialError::Store)?;
         // What goes on has worked before.

@@ -76,9 +76,9 @@ impl FailuresWriter {
         // Written anew, without a line that a kill left torn.
         let mut spool = (!kept.is_empty()).then(|| Spool::create(&path).ok()).flatten();
         if let Some(spool) = &mut spool {
-            kept.iter().for_each(|exchange| {
+            for exchange in &kept {
                 spool.append(&exchange.line());
-            });
+            }
         }
         FailuresWriter { path, spool, admission, kept }
     }

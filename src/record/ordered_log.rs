@@ -65,7 +65,8 @@ impl OrderedLog {
         head: &Head,
         (from, lacks_some): (u32, bool),
     ) -> io::Result<OrderedLog> {
-        let log = OrderedLog::of(path.clone(), Spool::open(&path)?, head);
+        let spool = Spool::open(&path)?;
+        let log = OrderedLog::of(path, spool, head);
         Ok(OrderedLog { next: from, newest: from, has_left_out: lacks_some, ..log })
     }
 
