@@ -280,7 +280,7 @@ fn resumed_and_stopped(place: &Place, signal: Signal) -> Option<i32> {
     let mut command = place.resume();
     let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let journal = place.path("out/place/latest-soak/seconds.jsonl");
-    let lines = || fs::read_to_string(&journal).map(|text| text.lines().count()).unwrap_or(0);
+    let lines = || fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
     eventually("it goes on", || lines() > 0);
     let before = lines();
     eventually("some seconds have passed", || lines() > before + 6);

@@ -1,5 +1,5 @@
 //! `loadgate stress` with real processes and sockets: servers that break in known manners
-//! (scripts/breaking_server.js), objectives that gate, and every end that leaves a record, a report
+//! (`scripts/breaking_server.js`), objectives that gate, and every end that leaves a record, a report
 //! and no process.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]

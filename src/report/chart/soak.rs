@@ -76,11 +76,7 @@ fn parts(soak: &SoakAssessment) -> Vec<Part<'_>> {
     all.into_iter().flatten().collect()
 }
 
-fn part(
-    lines: Vec<(&Trend, Ink)>,
-    unit: f64,
-    axis: impl Fn(Vec<f64>) -> Axis,
-) -> Option<Part<'_>> {
+fn part(lines: Vec<(&Trend, Ink)>, unit: f64, axis: impl Fn(Vec<f64>) -> Axis) -> Option<Part<'_>> {
     let values = lines.iter().flat_map(|(trend, _)| trend.values.iter().flatten());
     let values: Vec<f64> = values.map(|value| value / unit).collect();
     (!values.is_empty()).then(|| Part { y: axis(values), unit, lines })
