@@ -243,7 +243,11 @@ impl Part {
 }
 
 fn growth(trend: &Trend) -> Growth {
-    let Some(limit) = trend.limit else { return Growth::NotSeen };
+    let Some(limit) = trend.limit else {
+        // Without any window nobody knows whether memory can be seen.
+        let is_too_short = trend.values.is_empty() && trend.metric == Metric::Memory;
+        return if is_too_short { Growth::TooFew } else { Growth::NotSeen };
+    };
     if trend.windows < WINDOWS_NEEDED {
         return Growth::TooFew;
     }
@@ -343,6 +347,9 @@ mod tests {
         assert_eq!((few.growth, few.seconds_needed), (Growth::TooFew, Some(4_800.0)));
         let none = frame.trend(Metric::Heap, vec![None; 11]);
         assert_eq!((none.growth, none.level), (Growth::NotSeen, None));
+        let frame = Frame { starts: &[], ..frame };
+        assert_eq!(frame.trend(Metric::Memory, vec![]).growth, Growth::TooFew);
+        assert_eq!(frame.trend(Metric::Heap, vec![]).growth, Growth::NotSeen);
     }
 
     #[test]
