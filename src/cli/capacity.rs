@@ -89,7 +89,7 @@ fn wish(args: &CapacityArgs) -> Wish {
 fn baseline(args: &CapacityArgs, path: &Path, scenario: &Scenario) -> Result<Stored, Vec<String>> {
     let file = capacity_record::read(path).map_err(|error| vec![error.to_string()])?;
     let planned = fingerprint(scenario, run::receive_clock(args.receive_clock));
-    let objectives: Vec<String> = scenario.slos.iter().map(|slo| slo.text.clone()).collect();
+    let objectives = scenario.objectives();
     let differences = file.differences(&planned, &objectives);
     if !differences.is_empty() {
         let heading = format!("{}: unlike the search to come", path.display());

@@ -79,7 +79,7 @@ impl Search<'_> {
             scenario: scenario.name.clone(),
             started: written(SystemTime::now()),
             target: command.unwrap_or_else(|| shown(scenario)),
-            objectives: scenario.slos.iter().map(|slo| slo.text.clone()).collect(),
+            objectives: scenario.objectives(),
             fingerprint: fingerprint(scenario, self.receive_clock),
             asked: self.asked,
             baseline: self.baseline.clone(),

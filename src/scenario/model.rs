@@ -15,7 +15,7 @@ use serde_json_path::JsonPath;
 pub use super::ids::{StepId, VariableId};
 use super::load::Load;
 pub use super::secrets::Secrets;
-use super::slo::{Slo, Threshold};
+use super::slo::{Scope, Slo, Threshold};
 use super::stress::StressObjective;
 use super::template::Template;
 use super::watch::Watched;
@@ -55,6 +55,15 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The objectives as people name them: `p99 < 500ms`, `list orders: p99 < 300ms`.
+    pub fn objectives(&self) -> Vec<String> {
+        let named = |slo: &Slo| match slo.scope {
+            Scope::All => slo.text.clone(),
+            Scope::Step(step) => format!("{}: {}", self.step(step).name, slo.text),
+        };
+        self.slos.iter().map(named).collect()
+    }
+
     /// The step of an index.
     pub fn step(&self, id: StepId) -> &Step {
         &self.steps[usize::from(id.0)]

@@ -20,6 +20,9 @@ use crate::report::document::{Block, Document, Fact, Headline, Section};
 use crate::report::figures;
 use crate::report::subject::judgement;
 
+/// More objectives are not listed in the first line.
+const MOST_OBJECTIVES: usize = 4;
+
 /// Everything that a report of a search is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct CapacityReport<'a> {
@@ -98,7 +101,11 @@ fn tone(verdict: Verdict) -> Tone {
 
 /// `between 396/s and 404/s within p99 < 200ms`.
 fn answer(file: &CapacityFile) -> String {
-    format!("capacity {} within {}", interval(&file.found), file.objectives.join(", "))
+    let within = match file.objectives.as_slice() {
+        many if many.len() > MOST_OBJECTIVES => format!("all {} objectives", many.len()),
+        few => few.join(", "),
+    };
+    format!("capacity {} within {within}", interval(&file.found))
 }
 
 fn facts(file: &CapacityFile) -> Vec<Fact> {
