@@ -16,7 +16,7 @@ use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
 use crate::cli::args_plan::{PLAN_EXAMPLES, PlanArgs};
-use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
+use crate::cli::args_shared::{Inconclusive, LoadingArgs, PrintArgs};
 use crate::cli::args_soak::{SOAK_EXAMPLES, SoakArgs};
 use crate::cli::args_stress::{STRESS_EXAMPLES, StressArgs};
 use crate::cli::exit;
@@ -167,34 +167,18 @@ pub struct RunArgs {
     /// Decides arrivals and choices (with a URL)
     #[arg(long, help_heading = URL)]
     pub seed: Option<u64>,
-    /// Where run folders go: `DIR/<scenario>/<UTC time>`
-    #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
-    pub output: PathBuf,
     /// Judge by the accepted runs of this file as well
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = BASELINE)]
     pub baseline: Option<PathBuf>,
     /// What the gate accepts.
     #[command(flatten)]
     pub gate: GateArgs,
-    /// A host other than loopback that may be loaded; may be given several times
-    #[arg(long = "allow-host", value_name = "HOST")]
-    pub allow_hosts: Vec<String>,
     /// Go on with the run of this folder, which was interrupted or killed; with its scenario
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "baseline")]
     pub resume: Option<PathBuf>,
-    /// Do not walk each flow once before the load
-    #[arg(long)]
-    pub no_walk: bool,
-    /// A file of environment variables for `${NAME}` [default: .env in the working directory,
-    /// if there is one]; what the environment has comes first
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub env_file: Option<PathBuf>,
-    /// What an inconclusive run counts as [default: exit code 5]
-    #[arg(long, value_name = "AS")]
-    pub inconclusive: Option<Inconclusive>,
-    /// What stamps the end of a response [default: kernel where it can]
-    #[arg(long, value_name = "CLOCK")]
-    pub receive_clock: Option<Clock>,
+    /// Where it loads and leaves what it finds.
+    #[command(flatten)]
+    pub loading: LoadingArgs,
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,

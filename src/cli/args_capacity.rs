@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 
 use crate::cli::args_gate::tolerance;
-use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
+use crate::cli::args_shared::{LoadingArgs, PrintArgs};
 use crate::units::{Rate, Ratio, parse_duration};
 
 /// Examples of `loadgate capacity`.
@@ -64,25 +64,9 @@ pub struct CapacityArgs {
     /// Decides arrivals and choices [default: the scenario's]
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Where folders go: `DIR/<scenario>/<UTC time>`
-    #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
-    pub output: PathBuf,
-    /// A host other than loopback that may be loaded; may be given several times
-    #[arg(long = "allow-host", value_name = "HOST")]
-    pub allow_hosts: Vec<String>,
-    /// Do not walk each flow once before the first trial
-    #[arg(long)]
-    pub no_walk: bool,
-    /// A file of environment variables for `${NAME}` [default: .env in the working directory,
-    /// if there is one]; what the environment has comes first
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub env_file: Option<PathBuf>,
-    /// What an inconclusive search counts as [default: exit code 5]
-    #[arg(long, value_name = "AS")]
-    pub inconclusive: Option<Inconclusive>,
-    /// What stamps the end of a response [default: kernel where it can]
-    #[arg(long, value_name = "CLOCK")]
-    pub receive_clock: Option<Clock>,
+    /// Where it loads and leaves what it finds.
+    #[command(flatten)]
+    pub loading: LoadingArgs,
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,

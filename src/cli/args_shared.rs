@@ -1,6 +1,8 @@
 //! What several commands have in common of what the user typed.
 
-use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
 
 /// What stamps the end of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -53,4 +55,28 @@ pub struct PrintArgs {
     /// Do not append summary.md to the job's page, the file in `GITHUB_STEP_SUMMARY`
     #[arg(long)]
     pub no_step_summary: bool,
+}
+
+/// Whom a command may load, and where it leaves what it finds.
+#[derive(Debug, Clone, Args)]
+pub struct LoadingArgs {
+    /// Where folders go: `DIR/<scenario>/<UTC time>`
+    #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub output: PathBuf,
+    /// A host other than loopback that may be loaded; may be given several times
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+    /// Do not walk each flow once before the load
+    #[arg(long)]
+    pub no_walk: bool,
+    /// A file of environment variables for `${NAME}` [default: .env in the working directory,
+    /// if there is one]; what the environment has comes first
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Option<PathBuf>,
+    /// What an inconclusive result counts as [default: exit code 5]
+    #[arg(long, value_name = "AS")]
+    pub inconclusive: Option<Inconclusive>,
+    /// What stamps the end of a response [default: kernel where it can]
+    #[arg(long, value_name = "CLOCK")]
+    pub receive_clock: Option<Clock>,
 }

@@ -41,8 +41,8 @@ pub fn capacity(args: &CapacityArgs) -> Exit {
 }
 
 fn plan(args: &CapacityArgs) -> Result<Plan, Exit> {
-    let loaded = with_variables(args.env_file.as_deref(), |variables| {
-        read::load_allowing(&args.scenario, &args.allow_hosts, variables)
+    let loaded = with_variables(args.loading.env_file.as_deref(), |variables| {
+        read::load_allowing(&args.scenario, &args.loading.allow_hosts, variables)
     });
     let (mut scenario, taken) = loaded.map_err(|problems| {
         output::problems(&problems);
@@ -88,7 +88,7 @@ fn wish(args: &CapacityArgs) -> Wish {
 /// The earlier search that this one is compared with; or all in which they are unlike.
 fn baseline(args: &CapacityArgs, path: &Path, scenario: &Scenario) -> Result<Stored, Vec<String>> {
     let file = capacity_record::read(path).map_err(|error| vec![error.to_string()])?;
-    let planned = fingerprint(scenario, run::receive_clock(args.receive_clock));
+    let planned = fingerprint(scenario, run::receive_clock(args.loading.receive_clock));
     let objectives = scenario.objectives();
     let differences = file.differences(&planned, &objectives);
     if !differences.is_empty() {
@@ -102,8 +102,8 @@ fn baseline(args: &CapacityArgs, path: &Path, scenario: &Scenario) -> Result<Sto
 }
 
 fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
-    let (folder, control, program) = run::prepare_in(&args.output, &slug(&plan.scenario.name))
-        .map_err(|why| {
+    let (folder, control, program) =
+        run::prepare_in(&args.loading.output, &slug(&plan.scenario.name)).map_err(|why| {
             output::error(&why, &[]);
             Exit::Failed
         })?;
@@ -114,10 +114,10 @@ fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
         scenario: plan.scenario,
         asked: plan.asked,
         baseline: plan.baseline,
-        tries_out: !args.no_walk,
+        tries_out: !args.loading.no_walk,
         folder: &folder,
         supervisor: Supervisor { program, argument: SUPERVISE },
-        receive_clock: run::receive_clock(args.receive_clock),
+        receive_clock: run::receive_clock(args.loading.receive_clock),
         control,
         watch: &mut |event| telling.show(event),
     };
@@ -128,7 +128,7 @@ fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
         let _ = fs::remove_dir(&folder);
         run::fail_as("", &error)
     })?;
-    Ok(conclude(&file, &folder, args.print, args.inconclusive))
+    Ok(conclude(&file, &folder, args.print, args.loading.inconclusive))
 }
 
 /// Whether a path is the folder of a search, or its file.

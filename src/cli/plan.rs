@@ -11,7 +11,7 @@ use crate::cli::args_plan::{self, PlanArgs};
 use crate::cli::baseline::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::output;
-use crate::record::measured_capacity::{self, CAPACITY_FILE};
+use crate::record::capacity::{self as search, CAPACITY_FILE};
 
 /// What a plan is called whose capacity was typed.
 const UNNAMED: &str = "capacity plan";
@@ -82,13 +82,21 @@ fn capacity(text: &str) -> Result<(String, Bounds), Failure> {
 fn measured(path: &Path) -> Result<(String, Bounds), Failure> {
     let advice =
         || vec![format!("name the folder of a search for capacity, or its {CAPACITY_FILE}")];
-    let file = measured_capacity::read(path)
-        .map_err(|error| Failure::usage(error.to_string(), advice()))?;
+    let file = search::read(path).map_err(|error| Failure::usage(error.to_string(), advice()))?;
     let Some(low) = file.found.low else {
         let why = "no rate was within the objectives, so that there is no capacity to plan with";
         let advice = "raise what the target can serve, or the limits of its objectives, and \
                       search again";
         return Err(Failure::usage(format!("{}: {why}", path.display()), vec![advice.to_owned()]));
     };
+    if file.found.confirmed.is_none() {
+        let why = "no longer run has confirmed what its short trials found";
+        let high = file.found.high.map(|high| format!("..{high:.0}/s")).unwrap_or_default();
+        let advice = format!(
+            "search again with more time (--within), or say that it is to be believed: --capacity \
+             {low:.0}/s{high}"
+        );
+        return Err(Failure::usage(format!("{}: {why}", path.display()), vec![advice]));
+    }
     Ok((file.scenario, Bounds { low, high: file.found.high }))
 }

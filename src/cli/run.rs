@@ -55,7 +55,7 @@ pub fn run(args: &RunArgs) -> Exit {
         let folder = resume::folder_of(folder);
         return resumed(args, &scenario, &folder).unwrap_or_else(|exit| exit);
     }
-    match prepare_in(&args.output, &slug(&scenario.name)) {
+    match prepare_in(&args.loading.output, &slug(&scenario.name)) {
         Ok((folder, control, program)) => match drive(args, &scenario, &folder, control, program) {
             Ok(record) => conclude(args, judged_by.as_ref(), &record, &folder),
             Err(exit) => exit,
@@ -74,7 +74,7 @@ fn resumed(args: &RunArgs, scenario: &Scenario, folder: &Path) -> Result<Exit, E
         output::error(&what, &[]);
         return Err(Exit::Usage);
     }
-    let clock = receive_clock(args.receive_clock);
+    let clock = receive_clock(args.loading.receive_clock);
     let earlier = resume::earlier(folder, scenario, clock).map_err(|failure| failure.tell())?;
     let (control, program) = resume::signals()?;
     let scenario = resume::going_on(&earlier, scenario);
@@ -92,7 +92,7 @@ fn resumed(args: &RunArgs, scenario: &Scenario, folder: &Path) -> Result<Exit, E
     display.stop();
     let record = record.map_err(|error| fail(&error))?;
     let by = read_judged_by(folder).map_err(|failure| failure.tell())?;
-    Ok(comparison::conclude(by.as_ref(), &record, folder, args.print, args.inconclusive))
+    Ok(comparison::conclude(by.as_ref(), &record, folder, args.print, args.loading.inconclusive))
 }
 
 /// The baseline to judge by, if there is to be one. What does not fit is found before the
@@ -101,7 +101,7 @@ fn judged_by(args: &RunArgs, scenario: &Scenario) -> Result<Option<JudgedBy>, Fa
     let Some(file) = &args.baseline else { return Ok(None) };
     let settings = args.gate.stored().map_err(|why| Failure::usage(why, Vec::new()))?;
     let baseline = read_baseline(file)?;
-    let planned = head::fingerprint(scenario, receive_clock(args.receive_clock));
+    let planned = head::fingerprint(scenario, receive_clock(args.loading.receive_clock));
     comparison::check_fits(&baseline, &planned)?;
     Ok(Some(JudgedBy { settings, baseline }))
 }
@@ -109,7 +109,7 @@ fn judged_by(args: &RunArgs, scenario: &Scenario) -> Result<Option<JudgedBy>, Fa
 /// Keeps what the run is judged by, so that it can be rendered again; judges, reports.
 fn conclude(args: &RunArgs, by: Option<&JudgedBy>, record: &RunRecord, folder: &Path) -> Exit {
     let kept = by.map_or(Ok(()), |by| by.write(folder));
-    let exit = comparison::conclude(by, record, folder, args.print, args.inconclusive);
+    let exit = comparison::conclude(by, record, folder, args.print, args.loading.inconclusive);
     match (kept, exit) {
         (Ok(()), exit) => exit,
         (Err(error), exit) => {
@@ -145,8 +145,8 @@ fn drive(
         scenario: scenario.clone(),
         folder,
         supervisor: Supervisor { program, argument: SUPERVISE },
-        receive_clock: receive_clock(args.receive_clock),
-        tries_out: !args.no_walk,
+        receive_clock: receive_clock(args.loading.receive_clock),
+        tries_out: !args.loading.no_walk,
         control,
         watch: &mut |event| {
             if matches!(event, Event::Loading(_)) {
@@ -219,8 +219,8 @@ fn scenario(args: &RunArgs) -> Result<Scenario, Wrong> {
     if !flags.is_empty() {
         return Err(Wrong::Arguments(needs_url(&flags, &args.scenario, path.exists())));
     }
-    let loaded = with_variables(args.env_file.as_deref(), |variables| {
-        read::load_allowing(path, &args.allow_hosts, variables)
+    let loaded = with_variables(args.loading.env_file.as_deref(), |variables| {
+        read::load_allowing(path, &args.loading.allow_hosts, variables)
     });
     let (scenario, taken) = loaded.map_err(Wrong::Scenario)?;
     taken.tell(args.print.quiet);
@@ -244,7 +244,7 @@ fn needs_url(flags: &[&str], given: &str, is_file: bool) -> String {
 }
 
 fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
-    if args.env_file.is_some() {
+    if args.loading.env_file.is_some() {
         let why = "--env-file can be given with a scenario file only; with a URL the shell \
                    fills variables in";
         return Err(Wrong::Arguments(why.to_owned()));
@@ -274,7 +274,7 @@ fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
         timeout: args.timeout,
         seed: args.seed,
         arrivals: ArrivalProcess::Poisson,
-        extra_allow: args.allow_hosts.clone(),
+        extra_allow: args.loading.allow_hosts.clone(),
     };
     let scenario = adhoc(spec).map_err(Wrong::Scenario)?;
     output::note_unjudged(&scenario);

@@ -54,15 +54,15 @@ fn begun(args: &SoakArgs) -> Result<Exit, Exit> {
     }
     let asked = asked(args, &file, &scenario);
     say_what_it_takes(args, &asked, length);
-    let (folder, control, program) =
-        prepare_in(&args.output, &slug(&scenario.name)).map_err(|why| {
+    let (folder, control, program) = prepare_in(&args.loading.output, &slug(&scenario.name))
+        .map_err(|why| {
             output::error(&why, &[]);
             Exit::Failed
         })?;
     let window = asked.window_seconds;
     let course = Course { args, folder: &folder, control, program, window, asked: Some(&asked) };
     let record = course.play(Arc::new(scenario), None)?;
-    Ok(output::conclude_soak(&record, &asked, &folder, (args.print, args.inconclusive)))
+    Ok(output::conclude_soak(&record, &asked, &folder, (args.print, args.loading.inconclusive)))
 }
 
 /// The rest of one.
@@ -75,13 +75,13 @@ fn resumed(args: &SoakArgs, folder: &Path) -> Result<Exit, Exit> {
     let known = asked.scenario_file.as_deref().map(PathBuf::from);
     let file = args.scenario.clone().or(known).unwrap_or_default();
     let scenario = scenario(args, &file)?;
-    let clock = receive_clock(args.receive_clock);
+    let clock = receive_clock(args.loading.receive_clock);
     let earlier = resume::earlier(folder, &scenario, clock).map_err(|failure| failure.tell())?;
     let (control, program) = resume::signals()?;
     let window = asked.window_seconds;
     let course = Course { args, folder, control, program, window, asked: None };
     let record = course.play(Arc::new(scenario), Some(earlier))?;
-    Ok(output::conclude_soak(&record, &asked, folder, (args.print, args.inconclusive)))
+    Ok(output::conclude_soak(&record, &asked, folder, (args.print, args.loading.inconclusive)))
 }
 
 fn usage(why: &str) -> Exit {
@@ -90,8 +90,8 @@ fn usage(why: &str) -> Exit {
 }
 
 fn scenario(args: &SoakArgs, file: &Path) -> Result<Scenario, Exit> {
-    let loaded = with_variables(args.env_file.as_deref(), |variables| {
-        read::load_allowing(file, &args.allow_hosts, variables)
+    let loaded = with_variables(args.loading.env_file.as_deref(), |variables| {
+        read::load_allowing(file, &args.loading.allow_hosts, variables)
     });
     let (scenario, taken) = loaded.map_err(|problems| {
         output::problems(&problems);
@@ -150,7 +150,7 @@ struct Course<'a> {
 impl Course<'_> {
     fn play(self, scenario: Arc<Scenario>, earlier: Option<Earlier>) -> Result<RunRecord, Exit> {
         let Course { args, folder, control, program, window, asked } = self;
-        let clock = receive_clock(args.receive_clock);
+        let clock = receive_clock(args.loading.receive_clock);
         let goes_on = earlier.is_some();
         let scenario = match &earlier {
             Some(earlier) => resume::going_on(earlier, &scenario),
@@ -164,7 +164,7 @@ impl Course<'_> {
             folder,
             supervisor: Supervisor { program, argument: SUPERVISE },
             receive_clock: clock,
-            tries_out: !args.no_walk,
+            tries_out: !args.loading.no_walk,
             control,
             watch: &mut |event| {
                 if matches!(event, Event::Loading(_)) {

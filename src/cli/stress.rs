@@ -27,7 +27,7 @@ use crate::target::process::Supervisor;
 /// Runs the command.
 pub fn stress(args: &StressArgs) -> Exit {
     match measured(args) {
-        Ok((file, folder)) => conclude(&file, &folder, args.print, args.inconclusive),
+        Ok((file, folder)) => conclude(&file, &folder, args.print, args.loading.inconclusive),
         Err(exit) => exit,
     }
 }
@@ -41,7 +41,7 @@ fn measured(args: &StressArgs) -> Result<(StressFile, PathBuf), Exit> {
         }
         Exit::Usage
     })?;
-    let prepared = run::prepare_in(&args.output, &slug(&scenario.name));
+    let prepared = run::prepare_in(&args.loading.output, &slug(&scenario.name));
     let (folder, control, program) = prepared.map_err(|why| {
         output::error(&why, &[]);
         Exit::Failed
@@ -51,8 +51,8 @@ fn measured(args: &StressArgs) -> Result<(StressFile, PathBuf), Exit> {
 }
 
 fn scenario(args: &StressArgs) -> Result<Scenario, Exit> {
-    let loaded = with_variables(args.env_file.as_deref(), |variables| {
-        read::load_allowing(&args.scenario, &args.allow_hosts, variables)
+    let loaded = with_variables(args.loading.env_file.as_deref(), |variables| {
+        read::load_allowing(&args.scenario, &args.loading.allow_hosts, variables)
     });
     let (scenario, taken) = loaded.map_err(|problems| {
         output::problems(&problems);
@@ -76,8 +76,8 @@ fn drive(
         plan,
         folder,
         supervisor: Supervisor { program, argument: SUPERVISE },
-        receive_clock: run::receive_clock(args.receive_clock),
-        tries_out: !args.no_walk,
+        receive_clock: run::receive_clock(args.loading.receive_clock),
+        tries_out: !args.loading.no_walk,
         control,
         watch: &mut |event: StressEvent<'_>| telling.show(event),
     };

@@ -4,24 +4,23 @@
 //! `report::subject::capacity` shows it. A later search is compared with it, if it is of the same
 //! machine, scenario and objectives; what is unlike is named.
 
-use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::fingerprint::{Difference, Fingerprint};
 use crate::record::gauge::{Kind, Unit};
+use crate::record::json_file::{self, JsonFile};
 use crate::record::store::StoreError;
-use crate::record::whole_file;
 
 /// The version of `capacity.json`.
 pub const VERSION: u32 = 1;
 /// The file.
 pub const CAPACITY_FILE: &str = "capacity.json";
-/// The most of it that is read, in bytes.
-const MOST_BYTES: u64 = 32 << 20;
+/// What it is, and what is read of it.
+const FILE: JsonFile =
+    JsonFile { name: CAPACITY_FILE, what: "a search for capacity", most_bytes: 32 << 20 };
 
 /// `capacity.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -336,13 +335,12 @@ impl CapacityFile {
 
     /// The text of the file.
     pub fn text(&self) -> String {
-        serde_json::to_string_pretty(self).expect("numbers, texts and lists") + "\n"
+        json_file::text(self)
     }
 
     /// Writes the file into a folder; at no moment is there half of it.
     pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
-        let path = folder.join(CAPACITY_FILE);
-        whole_file::write(&path, &self.text()).map_err(|error| StoreError::Io(path, error))
+        FILE.write(folder, &self.text())
     }
 }
 
@@ -351,33 +349,13 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(CapacityFile).to_value()
 }
 
-/// Where the file is: a folder has it under its name.
-fn place(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(CAPACITY_FILE) } else { path.to_owned() }
-}
-
 /// Reads `capacity.json`, or that of a folder.
 pub fn read(path: &Path) -> Result<CapacityFile, StoreError> {
-    let path = place(path);
-    let mut text = String::new();
-    let opened = fs::File::open(&path);
-    opened
-        .and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text))
-        .map_err(|error| StoreError::Io(path.clone(), error))?;
-    let malformed = |what: String| StoreError::Malformed(path.clone(), what);
-    let file: CapacityFile = serde_json::from_str(&text)
-        .map_err(|error| malformed(format!("not a search for capacity: {error}")))?;
-    check(&file).map_err(malformed)?;
-    Ok(file)
+    FILE.read(path, check)
 }
 
 fn check(file: &CapacityFile) -> Result<(), String> {
-    if file.version != VERSION {
-        return Err(format!(
-            "version {} is not {VERSION}, which is all that is read",
-            file.version
-        ));
-    }
+    json_file::check_version(file.version, VERSION)?;
     let Found { low, high, .. } = file.found;
     let is_rate = |rate: Option<f64>| rate.is_none_or(|rate| rate.is_finite() && rate > 0.0);
     let is_upright = low.zip(high).is_none_or(|(low, high)| low <= high);
@@ -389,6 +367,8 @@ fn check(file: &CapacityFile) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::record::sample_capacity::sample;
 

@@ -5,24 +5,22 @@
 //! `candidate` in it. Times are as in these; a *schedule second* is one of the load
 //! profile, which in turns is played at different moments for the two arms.
 
-use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::json_file::{self, JsonFile};
 use crate::record::run::RunRecord;
 use crate::record::store::{self, StoreError};
-use crate::record::whole_file;
 use crate::scenario::model::Arm;
 
 /// The version of `duet.json`.
 pub const VERSION: u32 = 1;
 /// The file.
 pub const DUET_FILE: &str = "duet.json";
-/// The most of it that is read, in bytes.
-const MOST_BYTES: u64 = 4 << 20;
+/// What it is, and what is read of it.
+const FILE: JsonFile = JsonFile { name: DUET_FILE, what: "a duet's record", most_bytes: 4 << 20 };
 /// The most segments that are read.
 const MOST_SEGMENTS: usize = 100;
 /// More cores than any machine has.
@@ -297,9 +295,7 @@ impl DuetFile {
 
     /// Writes the file into a folder; at no moment is there half of it.
     pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
-        let path = folder.join(DUET_FILE);
-        let text = serde_json::to_string_pretty(self).expect("numbers, texts and lists");
-        whole_file::write(&path, &(text + "\n")).map_err(|error| StoreError::Io(path, error))
+        FILE.write(folder, &json_file::text(self))
     }
 }
 
@@ -311,11 +307,8 @@ pub fn schema() -> serde_json::Value {
 /// Reads a duet's folder, or its `duet.json`.
 pub fn read(path: &Path) -> Result<DuetRecord, StoreError> {
     let (folder, file) = places(path);
-    let text = read_bounded(&file).map_err(|error| StoreError::Io(file.clone(), error))?;
     let malformed = |what: String| StoreError::Malformed(file.clone(), what);
-    let duet: DuetFile = serde_json::from_str(&text)
-        .map_err(|error| malformed(format!("not a duet's record: {error}")))?;
-    check(&duet).map_err(malformed)?;
+    let duet: DuetFile = FILE.read(&file, check)?;
     let segments = duet.segments.iter().map(|segment| {
         let place = folder.join(&segment.folder);
         let segment = Segment {
@@ -337,19 +330,8 @@ fn places(path: &Path) -> (PathBuf, PathBuf) {
     (path.parent().unwrap_or(Path::new(".")).to_owned(), path.to_owned())
 }
 
-fn read_bounded(file: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(file)?.take(MOST_BYTES).read_to_string(&mut text)?;
-    Ok(text)
-}
-
 fn check(duet: &DuetFile) -> Result<(), String> {
-    if duet.version != VERSION {
-        return Err(format!(
-            "version {} is not {VERSION}, which is all that is read",
-            duet.version
-        ));
-    }
+    json_file::check_version(duet.version, VERSION)?;
     if duet.segments.len() > MOST_SEGMENTS {
         return Err(format!("more than {MOST_SEGMENTS} segments"));
     }
@@ -389,6 +371,8 @@ fn check_segment(duet: &DuetFile, segment: &Segment) -> Result<(), String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::fs;
+
     use super::*;
 
     /// Without a segment, of 5 s of warm-up and 10 s that are judged.

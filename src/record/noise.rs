@@ -4,18 +4,16 @@
 //! `σ_p` from it, if it is of the same machine, scenario and rate; what is unlike is named.
 
 use std::fmt;
-use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::duet::{Dropped, DuetEnd, GateMetric, GateSettings, Method};
 use crate::record::fingerprint::{Difference, Fingerprint};
+use crate::record::json_file::{self, JsonFile};
 use crate::record::run::StageHead;
 use crate::record::store::StoreError;
-use crate::record::whole_file;
 use crate::units::trim_zeros;
 
 /// The version of `noise.json`.
@@ -28,8 +26,9 @@ pub const LEAST_START_NOISE: f64 = 0.005;
 /// Fewer segments say nothing about starts: even of these the true `σ_p` may be 2.4 times
 /// what they show.
 pub const FEWEST_SEGMENTS: u32 = 4;
-/// The most of it that is read, in bytes.
-const MOST_BYTES: u64 = 1 << 20;
+/// What it is, and what is read of it.
+const FILE: JsonFile =
+    JsonFile { name: NOISE_FILE, what: "a measurement of noise", most_bytes: 1 << 20 };
 /// So much may two rates differ that went through a text, relative to the larger one.
 const ROUNDING: f64 = 1e-9;
 
@@ -240,13 +239,12 @@ impl NoiseFile {
 
     /// The text of the file.
     pub fn text(&self) -> String {
-        serde_json::to_string_pretty(self).expect("numbers, texts and lists") + "\n"
+        json_file::text(self)
     }
 
     /// Writes the file into a folder; at no moment is there half of it.
     pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
-        let path = folder.join(NOISE_FILE);
-        whole_file::write(&path, &self.text()).map_err(|error| StoreError::Io(path, error))
+        FILE.write(folder, &self.text())
     }
 }
 
@@ -269,33 +267,13 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(NoiseFile).to_value()
 }
 
-/// Where the file is: a folder has it under its name.
-fn place(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(NOISE_FILE) } else { path.to_owned() }
-}
-
 /// Reads `noise.json`, or that of a folder.
 pub fn read(path: &Path) -> Result<NoiseFile, StoreError> {
-    let path = place(path);
-    let mut text = String::new();
-    let opened = fs::File::open(&path);
-    opened
-        .and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text))
-        .map_err(|error| StoreError::Io(path.clone(), error))?;
-    let malformed = |what: String| StoreError::Malformed(path.clone(), what);
-    let file: NoiseFile = serde_json::from_str(&text)
-        .map_err(|error| malformed(format!("not a measurement of noise: {error}")))?;
-    check(&file).map_err(malformed)?;
-    Ok(file)
+    FILE.read(path, check)
 }
 
 fn check(file: &NoiseFile) -> Result<(), String> {
-    if file.version != VERSION {
-        return Err(format!(
-            "version {} is not {VERSION}, which is all that is read",
-            file.version
-        ));
-    }
+    json_file::check_version(file.version, VERSION)?;
     let is_sane = |found: StartNoise| found.value > 0.0 && found.value <= 1.0;
     match file.start_noise {
         Some(found) if !is_sane(found) => Err("a noise of starts beyond all reason".to_owned()),
@@ -381,6 +359,8 @@ fn sample_metrics() -> Vec<MetricNoise> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// What a duet with a changed plan would be told.

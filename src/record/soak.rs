@@ -3,15 +3,14 @@
 //! Plain data: the command line fills it in, `analysis::soak` judges by it, so that the
 //! record can be judged again without either. As hostile as any other file.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::json_file::{self, JsonFile};
 use crate::record::store::StoreError;
-use crate::record::whole_file;
 
 /// The version of `soak.json`.
 pub const VERSION: u32 = 1;
@@ -21,8 +20,9 @@ pub const SOAK_FILE: &str = "soak.json";
 pub const WINDOW_SECONDS: u32 = 300;
 /// The longest window: a day.
 const LONGEST_WINDOW: u32 = 86_400;
-/// The most of it that is read, in bytes.
-const MOST_BYTES: u64 = 1 << 16;
+/// What it is, and what is read of it.
+const FILE: JsonFile =
+    JsonFile { name: SOAK_FILE, what: "what a soak was asked", most_bytes: 1 << 16 };
 
 /// `soak.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -89,17 +89,12 @@ impl SoakFile {
 
     /// Writes the file into a folder; at no moment is there half of it.
     pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
-        let path = folder.join(SOAK_FILE);
-        let text = serde_json::to_string_pretty(self).expect("numbers and texts") + "\n";
-        whole_file::write(&path, &text).map_err(|error| StoreError::Io(path, error))
+        FILE.write(folder, &json_file::text(self))
     }
 
     /// Whether a soak can have been asked this.
     fn check(&self) -> Result<(), String> {
-        if self.version != VERSION {
-            let found = self.version;
-            return Err(format!("version {found} is not {VERSION}, which is all that is read"));
-        }
+        json_file::check_version(self.version, VERSION)?;
         if !(1..=LONGEST_WINDOW).contains(&self.window_seconds) {
             return Err(format!("windows of {} s", self.window_seconds));
         }
@@ -122,19 +117,11 @@ pub fn schema() -> serde_json::Value {
 /// What the run of a folder, or of a `run.json`, was asked as a soak; `None` for a run that is
 /// none.
 pub fn read(run: &Path) -> Result<Option<SoakFile>, StoreError> {
-    let path = place(run);
-    let mut text = String::new();
-    let found = File::open(&path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
-    match found {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StoreError::Io(path, error)),
+    match FILE.read(&place(run), SoakFile::check) {
+        Ok(file) => Ok(Some(file)),
+        Err(StoreError::Io(_, error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    let malformed = |what: String| StoreError::Malformed(path.clone(), what);
-    let file: SoakFile = serde_json::from_str(&text)
-        .map_err(|error| malformed(format!("not what a soak was asked: {error}")))?;
-    file.check().map_err(malformed)?;
-    Ok(Some(file))
 }
 
 fn place(run: &Path) -> PathBuf {

@@ -3,24 +3,23 @@
 //! Plain data: the plan, and for each repeat its phases and its seconds. What it means is for
 //! `analysis::stress`. Each repeat is a run folder of its own besides.
 
-use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::fingerprint::Fingerprint;
+use crate::record::json_file::{self, JsonFile};
 use crate::record::store::StoreError;
-use crate::record::whole_file;
 use crate::scenario::stress::StressObjective;
 
 /// The version of `stress.json`.
 pub const VERSION: u32 = 1;
 /// The file.
 pub const STRESS_FILE: &str = "stress.json";
-/// The most of it that is read, in bytes.
-const MOST_BYTES: u64 = 32 << 20;
+/// What it is, and what is read of it.
+const FILE: JsonFile =
+    JsonFile { name: STRESS_FILE, what: "the record of a stress test", most_bytes: 32 << 20 };
 /// No repeat has more seconds.
 const MOST_SECONDS: u32 = 24 * 3_600;
 /// No second has more requests.
@@ -292,8 +291,7 @@ impl StressFile {
 
     /// Writes the file into a folder; at no moment is there half of it.
     pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
-        let path = folder.join(STRESS_FILE);
-        whole_file::write(&path, &self.text()).map_err(|error| StoreError::Io(path, error))
+        FILE.write(folder, &self.text())
     }
 }
 
@@ -302,31 +300,13 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(StressFile).to_value()
 }
 
-/// Where the file is: a folder has it under its name.
-fn place(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(STRESS_FILE) } else { path.to_owned() }
-}
-
 /// Reads `stress.json`, or that of a folder.
 pub fn read(path: &Path) -> Result<StressFile, StoreError> {
-    let path = place(path);
-    let mut text = String::new();
-    let opened = fs::File::open(&path);
-    opened
-        .and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text))
-        .map_err(|error| StoreError::Io(path.clone(), error))?;
-    let malformed = |what: String| StoreError::Malformed(path.clone(), what);
-    let file: StressFile = serde_json::from_str(&text)
-        .map_err(|error| malformed(format!("not the record of a stress test: {error}")))?;
-    check(&file).map_err(malformed)?;
-    Ok(file)
+    FILE.read(path, check)
 }
 
 fn check(file: &StressFile) -> Result<(), String> {
-    if file.version != VERSION {
-        let version = file.version;
-        return Err(format!("version {version} is not {VERSION}, which is all that is read"));
-    }
+    json_file::check_version(file.version, VERSION)?;
     if file.repeats.len() > MOST_REPEATS as usize {
         return Err(format!("more than {MOST_REPEATS} repeats"));
     }
@@ -365,6 +345,8 @@ fn is_rate(rate: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::record::stress_sample::sample;
 

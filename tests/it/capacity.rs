@@ -5,14 +5,14 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::{self, eventually, finish, latest, loadgate, stderr, stdout, wait};
+use super::support::{self, ends_with, eventually, finish, latest, loadgate, stderr, stdout, wait};
 
 /// Two slots of 25 ms: 80 requests a second, however many come, by a clock that is never late.
 const SERVER: &str = r#"
@@ -95,19 +95,8 @@ impl Place {
     /// No server is left.
     #[track_caller]
     fn is_clean(&self) {
-        let root = self.path("");
-        eventually("all servers are gone", || {
-            let all = fs::read_dir("/proc").unwrap().flatten();
-            let folders = all.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
-            !folders.into_iter().any(|folder| folder.starts_with(&root))
-        });
+        support::all_are_gone(&self.path(""));
     }
-}
-
-#[track_caller]
-fn ends_with(output: &Output, code: i32) {
-    let said = format!("{}\n{}", stdout(output), stderr(output));
-    assert_eq!(output.status.code(), Some(code), "{said}");
 }
 
 #[test]

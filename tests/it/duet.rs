@@ -12,7 +12,9 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::{eventually, finish, latest, loadgate, nice_values, stderr, stdout, wait};
+use super::support::{
+    ends_with, eventually, finish, latest, loadgate, nice_values, stderr, stdout, wait,
+};
 
 /// Works for as many milliseconds as its folder's file `work` says, dies when there is a
 /// file `die` and so many requests have come, answers 404 when there is a file `broken`, and
@@ -122,12 +124,6 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = command.env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
     assert!(output.status.success(), "git {arguments:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn ends_with(output: &Output, code: i32) {
-    let said = format!("{}\n{}", stdout(output), stderr(output));
-    assert_eq!(output.status.code(), Some(code), "{said}");
 }
 
 /// What a duet ends with that the machine left alone: one that says that it cannot know, as it has

@@ -5,14 +5,14 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::{self, eventually, finish, latest, loadgate, stderr, stdout, wait};
+use super::support::{self, ends_with, eventually, finish, latest, loadgate, stderr, stdout, wait};
 
 /// Takes all memory that it will need at once, and then keeps so many megabytes more of each
 /// second, as the file `leak` says; opens a descriptor a second if there is a file `opens`.
@@ -96,19 +96,8 @@ impl Place {
     /// No server is left.
     #[track_caller]
     fn is_clean(&self) {
-        let root = self.path("");
-        eventually("all servers are gone", || {
-            let all = fs::read_dir("/proc").unwrap().flatten();
-            let folders = all.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
-            !folders.into_iter().any(|folder| folder.starts_with(&root))
-        });
+        support::all_are_gone(&self.path(""));
     }
-}
-
-#[track_caller]
-fn ends_with(output: &Output, code: i32) {
-    let said = format!("{}\n{}", stdout(output), stderr(output));
-    assert_eq!(output.status.code(), Some(code), "{said}");
 }
 
 /// 16 windows of a second: the least that tells. What is allowed is far beyond what a server at

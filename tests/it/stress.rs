@@ -13,7 +13,9 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::{self, eventually, finish, free_port, loadgate, stderr, stdout, wait};
+use super::support::{
+    self, ends_with, eventually, finish, free_port, loadgate, stderr, stdout, wait,
+};
 
 /// A folder with a scenario of a server that breaks above 200 requests per second.
 struct Place {
@@ -88,19 +90,8 @@ impl Place {
     /// No server is left.
     #[track_caller]
     fn is_clean(&self) {
-        let root = self.path("");
-        eventually("all servers are gone", || {
-            let all = fs::read_dir("/proc").unwrap().flatten();
-            let folders = all.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
-            !folders.into_iter().any(|folder| folder.starts_with(&root))
-        });
+        support::all_are_gone(&self.path(""));
     }
-}
-
-#[track_caller]
-fn ends_with(output: &Output, code: i32) {
-    let said = format!("{}\n{}", stdout(output), stderr(output));
-    assert_eq!(output.status.code(), Some(code), "{said}");
 }
 
 #[track_caller]

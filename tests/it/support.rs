@@ -52,6 +52,23 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until no process runs in a folder: all servers that were started there are gone.
+#[track_caller]
+pub fn all_are_gone(folder: &Path) {
+    eventually("all servers are gone", || {
+        let all = std::fs::read_dir("/proc").expect("there is /proc").flatten();
+        let mut places = all.filter_map(|it| std::fs::read_link(it.path().join("cwd")).ok());
+        !places.any(|place| place.starts_with(folder))
+    });
+}
+
+/// Checks an exit code; what was said shows where it is another one.
+#[track_caller]
+pub fn ends_with(output: &Output, code: i32) {
+    let said = format!("{}\n{}", stdout(output), stderr(output));
+    assert_eq!(output.status.code(), Some(code), "{said}");
+}
+
 /// Waits for a child's end, at most two minutes; it is killed then.
 #[track_caller]
 pub fn wait(child: &mut Child) -> ExitStatus {
