@@ -60,9 +60,10 @@ fn tallies_in(case: Case, record: &RunRecord, seconds: &[u32], slo: &SloHead) ->
 fn in_second(case: Case, record: &RunRecord, found: &PackedSecond<'_>, slo: &SloHead) -> Tally {
     let (second, all) = (found.second(), found.counts());
     let first = slo.step.map_or(0, usize::from);
+    let is_cut = open::cut(record, second).is_some();
     let steps = scope(&all, slo.step).iter().enumerate();
     Tally::sum(steps.map(|(place, counts)| {
-        let ended = ended_tally(record, counts, slo);
+        let ended = ended_tally(is_cut, counts, slo);
         let open = open::of(record, (second, first + place), counts, slo, is_bad);
         match case {
             Case::Certain => ended.and(open.bad),
@@ -80,7 +81,7 @@ pub fn scope<T>(steps: &[T], step: Option<u16>) -> &[T] {
 }
 
 /// The requests that have ended.
-fn ended_tally(record: &RunRecord, counts: &StepCounts, slo: &SloHead) -> Tally {
+fn ended_tally(is_cut: bool, counts: &StepCounts, slo: &SloHead) -> Tally {
     match slo.metric {
         MetricHead::ResponseTime { threshold, .. } => {
             let slower = counts.slower.get(usize::from(threshold)).copied().unwrap_or(0);
@@ -88,7 +89,7 @@ fn ended_tally(record: &RunRecord, counts: &StepCounts, slo: &SloHead) -> Tally 
         }
         MetricHead::Failures(share) => {
             // Of a run that was cut short, only requests that ended are known.
-            let due = if open::is_finished(record) { counts.planned } else { 0 };
+            let due = if is_cut { 0 } else { counts.planned };
             let bad = Outcome::ALL.into_iter().filter(|outcome| is_bad(*outcome, share));
             let bad = bad.map(|outcome| counts.outcome(outcome)).sum();
             Tally { all: due.max(counts.ended()), bad }
@@ -193,7 +194,7 @@ pub fn weigh(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Share {
     let half =
         if total.bad < FEW_SLOW { tallies_beyond_half(record, seconds, slo) } else { Vec::new() };
     let mut share = from_tallies(&own, &half);
-    if open::is_finished(record) {
+    if open::is_whole(record) {
         return share;
     }
     let worst = worst_tallies(record, seconds, slo);

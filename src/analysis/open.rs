@@ -35,10 +35,8 @@ pub fn of(
     slo: &SloHead,
     is_bad: fn(Outcome, FailureShare) -> bool,
 ) -> Open {
-    if is_finished(record) {
-        return Open::default();
-    }
-    let (number, age) = (open(counts), least_age(record, second));
+    let Some(heard) = cut(record, second) else { return Open::default() };
+    let (number, age) = (open(counts), age(heard, second));
     let is_over = age > time_limit(record, step);
     match slo.metric {
         MetricHead::ResponseTime { threshold, .. } => {
@@ -69,11 +67,8 @@ impl Open {
 /// Open requests that have surely waited for longer than a limit in microseconds, with the
 /// time that they have waited at least: what a response-time quantile must not leave out.
 pub fn ages_beyond(record: &RunRecord, seconds: &[u32], step: Option<u16>, limit: u64) -> Sparse {
-    if is_finished(record) {
-        return Sparse::default();
-    }
     let counted = seconds.iter().filter_map(|second| {
-        let age = (least_age(record, *second).max(0.0) * 1e6) as u64;
+        let age = (age(cut(record, *second)?, *second).max(0.0) * 1e6) as u64;
         let counts = record.seconds.get(*second)?.counts();
         let mine = |place: usize| step.is_none_or(|step| usize::from(step) == place);
         let mine = counts.iter().enumerate().filter(|(place, _)| mine(*place));
@@ -85,16 +80,31 @@ pub fn ages_beyond(record: &RunRecord, seconds: &[u32], step: Option<u16>, limit
 
 /// The age, in seconds, that the oldest open request of some seconds has at least.
 pub fn oldest(record: &RunRecord, seconds: &[u32]) -> Option<f64> {
-    let has_open = |second: &&u32| {
-        let found = record.seconds.get(**second);
-        found.is_some_and(|found| found.counts().iter().any(|counts| open(counts) > 0))
+    let waiting = |second: &u32| {
+        let heard = cut(record, *second)?;
+        let found = record.seconds.get(*second)?;
+        let has_open = found.counts().iter().any(|counts| open(counts) > 0);
+        has_open.then(|| age(heard, *second).max(0.0))
     };
-    let first = seconds.iter().find(has_open).filter(|_| !is_finished(record))?;
-    Some(least_age(record, *first).max(0.0))
+    seconds.iter().filter_map(waiting).reduce(f64::max)
 }
 
-/// Whether the schedule was carried out to its end, and everything in it.
-pub fn is_finished(record: &RunRecord) -> bool {
+/// When what was due in a second was last heard of, in seconds, if that was before all of it
+/// ended: the run was cut short, or was at that time and has gone on since.
+pub fn cut(record: &RunRecord, second: u32) -> Option<f64> {
+    let gone_on = record.head.resumed.iter().find(|resumed| second < resumed.from);
+    // It went on from the second behind the last of which anything was known.
+    let heard = gone_on.map(|resumed| f64::from(resumed.from.saturating_sub(1)));
+    heard.or_else(|| (!is_finished(record)).then(|| last_heard(record)))
+}
+
+/// Whether all that was due has an outcome.
+pub fn is_whole(record: &RunRecord) -> bool {
+    is_finished(record) && record.head.resumed.is_empty()
+}
+
+/// Whether the schedule was carried out to its end.
+fn is_finished(record: &RunRecord) -> bool {
     record.end.as_ref().is_some_and(|end| end.reason == EndReason::Finished)
 }
 
@@ -112,9 +122,9 @@ fn time_limit(record: &RunRecord, step: usize) -> f64 {
     record.head.steps.get(step).map_or(f64::MAX, |step| step.timeout_ms as f64 / 1e3)
 }
 
-/// For how long a request that was due in a second was known to wait, at least.
-fn least_age(record: &RunRecord, second: u32) -> f64 {
-    last_heard(record) - (f64::from(second) + 1.0)
+/// For how long a request that was due in a second had waited, at least, when it was last heard of.
+fn age(heard: f64, second: u32) -> f64 {
+    heard - (f64::from(second) + 1.0)
 }
 
 /// When the run was certainly still going on, in seconds: it was interrupted later, or what
@@ -131,7 +141,7 @@ mod tests {
     use crate::analysis::assess::assess;
     use crate::analysis::assessment::{Assessment, SloStatus, Verdict};
     use crate::analysis::sample_records::{self, Requests, add, run};
-    use crate::record::run::WindowsHead;
+    use crate::record::run::{Resumed, WindowsHead};
 
     /// Every kind of objective.
     fn objectives() -> Vec<SloHead> {
@@ -216,6 +226,44 @@ mod tests {
             let crate::analysis::assessment::Measured::Millis(p99) = p99 else { panic!() };
             assert!(p99 > 3_000.0, "a quantile without those that hang: {p99}");
         }
+    }
+
+    /// A run that was cut short while everything hung has gone on, well and to its end: once,
+    /// and once more for nothing.
+    fn gone_on(end: Option<EndReason>, froms: &[u32]) -> RunRecord {
+        let mut record = cut_short(34, 200, end);
+        record.end = run(60, 200.0).end;
+        let head = &mut record.head.resumed;
+        head.extend(froms.iter().map(|from| Resumed { from: *from, ..Resumed::default() }));
+        add(&mut record, froms[0]..60, &[Requests::ok(200, 20_000)]);
+        record
+    }
+
+    #[test]
+    fn what_hung_when_a_run_was_cut_short_is_not_healed_by_going_on() {
+        for end in ENDS {
+            for froms in [&[42][..], &[42, 50]] {
+                let assessment = assess(&gone_on(end.clone(), froms));
+                let statuses = statuses(&assessment);
+                let met: Vec<_> =
+                    (0..10).filter(|place| statuses[*place] == SloStatus::Met).collect();
+                assert_eq!(met, [9], "only that they were sent: {end:?} {:#?}", assessment.slos);
+                assert_ne!(assessment.verdict, Verdict::Pass);
+                let note = assessment.slos[2].note.as_ref().unwrap();
+                assert!(note.contains("1,200 requests had no answer yet"), "{note}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_healthy_run_that_went_on_passes() {
+        let mut record = cut_short(39, 0, None);
+        record.end = run(60, 200.0).end;
+        record.head.resumed.push(Resumed { from: 42, ..Resumed::default() });
+        add(&mut record, 42..60, &[Requests::ok(200, 20_000)]);
+        let assessment = assess(&record);
+        let well = [SloStatus::Met; 10];
+        assert_eq!(statuses(&assessment), well, "{:#?}", assessment.slos);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::cli::{interrupt, output};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
 use crate::experiment::resume::Earlier;
-use crate::record::store::reopen;
+use crate::record::store::claim::Claim;
 use crate::scenario::model::Scenario;
 use crate::units::format_duration;
 
@@ -32,11 +32,12 @@ pub(super) fn earlier(
     if !folder.is_dir() {
         return Err(why("not a run folder"));
     }
-    if reopen::is_under_way(folder) {
+    let Some(claim) = Claim::of(folder) else {
         return Err(why("the run is still under way: another loadgate writes into this folder"));
-    }
+    };
     let record = read_run(folder)?;
-    Earlier::of(record, scenario, clock).map_err(|unfit| why(&unfit.to_string()))
+    let earlier = Earlier::of(record, scenario, clock).map_err(|unfit| why(&unfit.to_string()))?;
+    Ok(earlier.claimed(claim))
 }
 
 /// The signals, and the binary that supervises targets.

@@ -10,9 +10,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::transport::clock::ReceiveClock;
+use crate::experiment::address::shown;
 use crate::experiment::head::head;
 use crate::record::interval::StepCounts;
 use crate::record::run::{EndReason, Environment, Head, LoadHead, Resumed, RunRecord, VERSION};
+use crate::record::store::claim::Claim;
 use crate::record::store::reopen::Reopened;
 use crate::record::store::{RunWriter, StoreError};
 use crate::scenario::load::{Load, Stage};
@@ -25,6 +27,7 @@ pub struct Earlier {
     record: RunRecord,
     from: u32,
     warnings: Vec<String>,
+    claim: Option<Claim>,
 }
 
 /// Why a run cannot go on.
@@ -38,6 +41,13 @@ pub enum Unfit {
     NothingLeft,
     /// The scenario sends something else now, or is another one.
     OtherScenario,
+    /// The target is somewhere else now.
+    OtherTarget {
+        /// Where it was.
+        before: String,
+        /// Where it is now.
+        now: String,
+    },
     /// The objectives are others now.
     OtherObjectives,
     /// Another version of loadgate wrote it.
@@ -63,6 +73,11 @@ impl fmt::Display for Unfit {
                 "the run is of another scenario: its requests, variables or load are not those of \
                  this file; take the file as it was, or start a new run",
             ),
+            Unfit::OtherTarget { before, now } => write!(
+                f,
+                "the run is of the target {before}, and the scenario's is {now}; write the one that \
+                 it began with, or start a new run"
+            ),
             Unfit::OtherObjectives => f.write_str(
                 "the scenario's objectives or limits are not those that the run began with; take \
                  the file as it was, or start a new run",
@@ -87,7 +102,7 @@ impl Earlier {
         clock: ReceiveClock,
     ) -> Result<Earlier, Unfit> {
         check_ended(&record)?;
-        let mut now = head(scenario, String::new(), 0, SystemTime::UNIX_EPOCH);
+        let mut now = head(scenario, shown(scenario), 0, SystemTime::UNIX_EPOCH);
         clock.name().clone_into(&mut now.environment.receive_clock);
         check_head(&record.head, &now)?;
         let from = begins_again(&record);
@@ -95,7 +110,13 @@ impl Earlier {
             return Err(Unfit::NothingLeft);
         }
         let warnings = unlike(&record.head.environment, &now.environment);
-        Ok(Earlier { record, from, warnings })
+        Ok(Earlier { record, from, warnings, claim: None })
+    }
+
+    /// Nobody else writes into its folder; claimed before its record was read.
+    #[must_use]
+    pub fn claimed(self, claim: Claim) -> Earlier {
+        Earlier { claim: Some(claim), ..self }
     }
 
     /// The first second of the schedule that is left.
@@ -115,8 +136,8 @@ impl Earlier {
 
     /// Opens the files of the run's folder, to be appended to.
     pub(super) fn reopen(self, folder: &Path, restarts: bool) -> Result<Ahead, StoreError> {
-        let Earlier { mut record, from, warnings } = self;
-        let files = Reopened::of(folder, &record, from)?;
+        let Earlier { mut record, from, warnings, claim } = self;
+        let files = Reopened::of(folder, &record, from, claim)?;
         let counted = record.head.resumed.last().cloned().unwrap_or_default();
         let end = record.end.as_ref();
         let resumed = Resumed {
@@ -196,6 +217,9 @@ fn check_head(before: &Head, now: &Head) -> Result<(), Unfit> {
     let is_same_form = before.version == VERSION && before.gauges == now.gauges;
     if !is_same_form || *found != now.environment.loadgate {
         return Err(Unfit::OtherVersion { found: found.clone() });
+    }
+    if before.target != now.target {
+        return Err(Unfit::OtherTarget { before: before.target.clone(), now: now.target.clone() });
     }
     if before.scenario_hash != now.scenario_hash || before.steps != now.steps {
         return Err(Unfit::OtherScenario);
@@ -280,7 +304,7 @@ mod tests {
             statements: Vec::new(),
         });
         RunRecord {
-            head: head(&scenario, String::new(), 1, SystemTime::UNIX_EPOCH),
+            head: head(&scenario, shown(&scenario), 1, SystemTime::UNIX_EPOCH),
             end,
             seconds: (0..10).map(|number| (number, second.clone())).collect::<Seconds>(),
             generator: (0..12).map(seen).collect(),
@@ -327,6 +351,10 @@ mod tests {
         other_form.head.gauges.pop();
         let found = env!("CARGO_PKG_VERSION").to_owned();
         refused(other_form, &usual(), &Unfit::OtherVersion { found });
+        let mut elsewhere = record(None);
+        elsewhere.head.target = "http://127.0.0.1:2".to_owned();
+        let (before, now) = (elsewhere.head.target.clone(), "http://127.0.0.1:1".to_owned());
+        refused(elsewhere, &usual(), &Unfit::OtherTarget { before, now });
         let mut over = record(None);
         over.head.load.stages[0].seconds = 12.0;
         refused(over, &usual(), &Unfit::NothingLeft);

@@ -1,7 +1,7 @@
 //! An append-only file that survives a full disk: what cannot be written now is kept in
 //! memory, up to a bound, and tried again.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -28,12 +28,6 @@ impl Spool {
     pub fn open(path: &Path) -> io::Result<Spool> {
         let file = OpenOptions::new().append(true).open(path)?;
         Ok(Spool { file, pending: Vec::new(), fault: None, lost: false })
-    }
-
-    /// Tells others, as long as it is open, that somebody writes it; `false` if another one does.
-    /// A file system without locks has nobody who could be told.
-    pub fn claim(&self) -> bool {
-        !matches!(self.file.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Appends, now or later; all of it or, where too much waits already, nothing. Whether it

@@ -6,6 +6,7 @@
 //! [`read`] takes both: a finished run and one whose generator was killed. It takes nothing
 //! that contradicts itself.
 
+pub mod claim;
 pub mod reopen;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::record::run::{End, Head, LoadHead, Resumed, RunRecord, StepHead};
 use crate::record::run_file::{self, Unfit};
 use crate::record::seconds::Seconds;
 use crate::record::spool::Spool;
+use crate::record::store::claim::Claim;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::record::unfinished::{self, Shortened};
 use crate::record::validation::{check_end, check_length};
@@ -86,6 +88,8 @@ pub struct RunWriter {
     encoder: LogEncoder,
     log: OrderedLog,
     journal: Spool,
+    /// Nobody else writes into the folder meanwhile.
+    _claim: Option<Claim>,
     /// What failing requests looked like.
     pub failures: FailuresWriter,
 }
@@ -93,14 +97,14 @@ pub struct RunWriter {
 impl RunWriter {
     /// Begins a run in an existing folder.
     pub fn create(folder: &Path, head: Head) -> Result<RunWriter, StoreError> {
+        let claim = Claim::of(folder);
         let (log_path, journal_path) = (folder.join(LOG_FILE), folder.join(JOURNAL_FILE));
         let journal = Spool::create(&journal_path).map_err(io_at(&journal_path))?;
-        journal.claim();
         let log = OrderedLog::create(log_path.clone(), &head).map_err(io_at(&log_path))?;
         write_run(folder, &empty(&head, None, Seconds::default()), Durable::Eventually)?;
         let encoder = LogEncoder::default();
         let (folder, failures) = (folder.to_owned(), FailuresWriter::create(folder));
-        Ok(RunWriter { folder, head, encoder, log, journal, failures })
+        Ok(RunWriter { folder, head, encoder, log, journal, _claim: claim, failures })
     }
 
     /// The steps of the run.

@@ -193,6 +193,14 @@ pub struct Trend {
     pub fitted: Vec<Option<(f64, f64, f64)>>,
 }
 
+impl Trend {
+    /// Whether it gates and was not seen in more than a quarter of the windows.
+    pub fn is_half_seen(&self) -> bool {
+        let seen = self.values.iter().flatten().count();
+        self.role == Role::Gates && seen * 4 < self.values.len() * 3
+    }
+}
+
 /// When memory reaches its limit if it goes on like this, in hours from the end of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct ToLimit {

@@ -81,6 +81,11 @@ pub(super) fn open(trend: &Trend, window: u32) -> Option<String> {
             seconds(f64::from(window)),
             needed?
         )),
+        Growth::Undecided if trend.is_half_seen() => Some(format!(
+            "{name} undecided: it was seen in {} of {} windows only",
+            trend.values.iter().flatten().count(),
+            trend.values.len()
+        )),
         Growth::Undecided => Some(format!(
             "{name} undecided: it grows by {} to {}, limit {}{}",
             known(trend, trend.low),

@@ -175,13 +175,18 @@ impl Frame<'_> {
     fn limit(&self, metric: Metric, level: f64) -> f64 {
         let span = f64::from(self.width) * WINDOWS_NEEDED as f64 / HOUR;
         let size = |share: f64| if metric.is_relative() { share } else { share * level };
+        let least = metric.least() / if metric.is_relative() { level.max(1e-3) } else { 1.0 };
+        let not_too_little = |limit: f64| limit.max(least / span);
         match (metric.is_memory(), self.asked.leak_limit, self.asked.drift_limit) {
             (true, Some(GrowthLimit::BytesPerHour(bytes)), _) => return bytes,
-            (true, Some(GrowthLimit::SharePerHour(share)), _) => return size(share),
-            (false, _, Some(share)) if metric.role() != Role::Generator => return size(share),
+            (true, Some(GrowthLimit::SharePerHour(share)), _) => {
+                return not_too_little(size(share));
+            }
+            (false, _, Some(share)) if metric.role() != Role::Generator => {
+                return not_too_little(size(share));
+            }
             (true, None, _) | (false, ..) => {}
         }
-        let least = metric.least() / if metric.is_relative() { level.max(1e-3) } else { 1.0 };
         let by_share = size(SHARE).max(least) / span;
         match self.asked.memory_limit {
             Some(most) if metric == Metric::Memory => {
@@ -253,7 +258,8 @@ fn growth(trend: &Trend) -> Growth {
     }
     match (trend.low, trend.high) {
         (Some(low), _) if low > limit => Growth::Grows,
-        (_, Some(high)) if high < limit => Growth::Holds,
+        // What was not looked at for long may have grown meanwhile.
+        (_, Some(high)) if high < limit && !trend.is_half_seen() => Growth::Holds,
         _ => Growth::Undecided,
     }
 }
@@ -262,6 +268,7 @@ fn growth(trend: &Trend) -> Growth {
 mod tests {
     use super::*;
     use crate::analysis::soak::found::Began;
+    use crate::analysis::soak::sentences::open;
     use crate::record::soak::{LimitSource, MemoryLimit};
 
     const MB: f64 = 1e6;
@@ -350,6 +357,39 @@ mod tests {
         let frame = Frame { starts: &[], ..frame };
         assert_eq!(frame.trend(Metric::Memory, vec![]).growth, Growth::TooFew);
         assert_eq!(frame.trend(Metric::Heap, vec![]).growth, Growth::NotSeen);
+    }
+
+    #[test]
+    fn what_was_not_seen_in_a_quarter_of_the_windows_does_not_hold() {
+        let part = Part { from: 0, to: 7_200, judged_from: 0, began: Began::Start };
+        let starts: Vec<u32> = (0..24).map(|number| number * 300).collect();
+        let asked = default();
+        let frame = Frame { parts: &[part], starts: &starts, width: 300, asked: &asked };
+        let seen = |metric, last: usize, mb: f64| {
+            let values =
+                (0..24).map(|number| (number < last).then(|| 1e8 + mb * MB * number as f64));
+            frame.trend(metric, values.collect())
+        };
+        assert_eq!(seen(Metric::Memory, 18, 0.0).growth, Growth::Holds);
+        assert_eq!(seen(Metric::Memory, 17, 0.0).growth, Growth::Undecided);
+        let said = open(&seen(Metric::Memory, 17, 0.0), 300).unwrap();
+        assert!(said.contains("was seen in 17 of 24 windows only"), "{said}");
+        assert_eq!(seen(Metric::Memory, 17, 10.0).growth, Growth::Grows, "what grew has grown");
+        assert_eq!(seen(Metric::GeneratorMemory, 17, 0.0).growth, Growth::Holds, "does not gate");
+    }
+
+    #[test]
+    fn a_share_that_is_asked_for_is_no_less_than_what_can_be_seen() {
+        let asked = SoakFile {
+            drift_limit: Some(0.01),
+            leak_limit: Some(GrowthLimit::SharePerHour(0.001)),
+            ..default()
+        };
+        let limit = |metric, level| trend_of(&asked, metric, move |_| level).limit.unwrap();
+        assert_eq!(limit(Metric::Memory, 200.0 * MB), MB, "not 0.2 MB within an hour");
+        assert_eq!(limit(Metric::Descriptors, 22.0), 1.0, "not a fifth of a descriptor");
+        assert_eq!(limit(Metric::Memory, 5e9), 5.0 * MB);
+        assert_eq!(limit(Metric::P99, 0.05), 20.0, "a millisecond is 20 times as much");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::record::ordered_log::OrderedLog;
 use crate::record::run::{Head, RunRecord};
 use crate::record::seconds::Seconds;
 use crate::record::spool::Spool;
+use crate::record::store::claim::Claim;
 use crate::record::whole_file::{self, Durable};
 
 /// Bytes that are looked at for the end of the last line at a time.
@@ -30,11 +31,17 @@ pub struct Reopened {
     log: OrderedLog,
     journal: Spool,
     failures: FailuresWriter,
+    claim: Option<Claim>,
 }
 
 impl Reopened {
     /// Opens the files of a record, of which the seconds from `from` on are still to come.
-    pub fn of(folder: &Path, record: &RunRecord, from: u32) -> Result<Reopened, StoreError> {
+    pub fn of(
+        folder: &Path,
+        record: &RunRecord,
+        from: u32,
+        claim: Option<Claim>,
+    ) -> Result<Reopened, StoreError> {
         let (log_path, journal_path) = (folder.join(LOG_FILE), folder.join(JOURNAL_FILE));
         let was_killed = record.end.is_none();
         if was_killed {
@@ -44,26 +51,20 @@ impl Reopened {
             write_journal(&journal_path, &log_path, record, from).map_err(io_at(&journal_path))?;
         }
         let journal = Spool::open(&journal_path).map_err(io_at(&journal_path))?;
-        journal.claim();
         // A killed run's log lags behind its journal.
         let log = OrderedLog::open(log_path.clone(), &record.head, (from, was_killed))
             .map_err(io_at(&log_path))?;
         let failures = FailuresWriter::open(folder, &record.failures.exchanges);
-        Ok(Reopened { folder: folder.to_owned(), log, journal, failures })
+        Ok(Reopened { folder: folder.to_owned(), log, journal, failures, claim })
     }
 
     /// From here on the run is one that has not ended.
     pub fn begin(self, head: Head) -> Result<RunWriter, StoreError> {
-        let Reopened { folder, log, journal, failures } = self;
+        let Reopened { folder, log, journal, failures, claim } = self;
         write_run(&folder, &empty(&head, None, Seconds::default()), Durable::Eventually)?;
         let encoder = LogEncoder::default();
-        Ok(RunWriter { folder, head, encoder, log, journal, failures })
+        Ok(RunWriter { folder, head, encoder, log, journal, _claim: claim, failures })
     }
-}
-
-/// Whether a run of this folder is being written just now.
-pub fn is_under_way(folder: &Path) -> bool {
-    Spool::open(&folder.join(JOURNAL_FILE)).is_ok_and(|journal| !journal.claim())
 }
 
 /// Shortens a file to the end of its last whole line.

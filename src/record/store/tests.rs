@@ -1,5 +1,6 @@
 //! Runs on disk, whole, killed, cut and changed.
 
+use super::claim::Claim;
 use super::*;
 use crate::record::gauge;
 use crate::record::histogram::Sparse;
@@ -512,7 +513,7 @@ fn few_bytes_do_not_claim_much_memory() {
 /// Goes on from a second with one request of each of so many, and is killed or ends.
 fn gone_on(folder: &Path, from: u32, to: u32) -> RunWriter {
     let record = read(folder).unwrap();
-    let files = reopen::Reopened::of(folder, &record, from).unwrap();
+    let files = reopen::Reopened::of(folder, &record, from, Claim::of(folder)).unwrap();
     assert_eq!(read(folder).unwrap(), record, "until it begins it is what it was");
     let mut head = record.head;
     head.resumed.push(Resumed { from, ..Resumed::default() });
@@ -574,15 +575,21 @@ fn an_interrupted_run_goes_on_without_what_came_after_it_was_told_to_end() {
 #[test]
 fn a_run_under_way_is_known_as_such() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(!reopen::is_under_way(folder.path()));
+    assert!(Claim::of(folder.path()).is_some());
     let writer = written(folder.path());
-    assert!(reopen::is_under_way(folder.path()));
+    assert!(Claim::of(folder.path()).is_none());
     drop(writer);
-    assert!(!reopen::is_under_way(folder.path()));
+    assert!(Claim::of(folder.path()).is_some());
     let writer = gone_on(folder.path(), 2, 3);
-    assert!(reopen::is_under_way(folder.path()));
+    assert!(Claim::of(folder.path()).is_none());
     writer.finish(end()).unwrap();
-    assert!(!reopen::is_under_way(folder.path()));
+    let ended = Claim::of(folder.path()).unwrap();
+    assert!(
+        Claim::of(folder.path()).is_none(),
+        "one that goes on with it keeps it from its look at the record on"
+    );
+    drop(ended);
+    assert!(Claim::of(folder.path()).is_some());
 }
 
 #[test]
