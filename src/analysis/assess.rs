@@ -146,7 +146,7 @@ mod tests {
     use crate::record::interval::{StepCounts, StepTimes};
     use crate::record::outcome::{Cause, Outcome};
     use crate::record::phase::Phase;
-    use crate::record::run::{EndReason, StageHead};
+    use crate::record::run::{EndReason, SloHead, StageHead};
     use crate::record::telemetry::{GeneratorSecond, TargetSecond};
     use crate::scenario::slo::FailureShare;
 
@@ -678,6 +678,49 @@ mod tests {
             let withheld = told == Some(Severity::Withholds);
             assert_eq!(assessment.verdict != Verdict::Pass, withheld, "{:?}", assessment.reasons);
         }
+    }
+
+    /// A step "list" that works, and "show", of whose requests so many end otherwise.
+    fn two_steps(seconds: &[u32], of_show: u64, failed: u64) -> RunRecord {
+        let mut record = run(60, 100.0);
+        record.head.steps.push(sample_records::step("show"));
+        let show = |kind: Requests| Requests { step: 1, ..kind };
+        let ok = show(Requests::ok(of_show - failed, 9_000));
+        let failed = show(Requests::ended(failed, Outcome::ServerError));
+        add(&mut record, 0..60, &[Requests::ok(100, 9_000)]);
+        add(&mut record, seconds.iter().copied(), &[ok, failed]);
+        record
+    }
+
+    #[test]
+    fn an_objective_judges_the_failures_of_its_step_and_kind_only() {
+        let of_step = |share, step| SloHead { step, ..sample_records::failures(share, 0.5) };
+        for (slo, is_told) in [
+            (of_step(FailureShare::Errors, Some(0)), true),
+            (of_step(FailureShare::Errors, Some(1)), false),
+            (of_step(FailureShare::Errors, None), false),
+            (of_step(FailureShare::ServerErrors, None), false),
+            (of_step(FailureShare::Unavailable, Some(1)), false),
+            (of_step(FailureShare::ClientErrors, None), true),
+            (of_step(FailureShare::Unsent, None), true),
+        ] {
+            let mut record = two_steps(&(0..60).collect::<Vec<_>>(), 50, 10);
+            record.head.slos.push(slo.clone());
+            let assessment = assess(&record);
+            let found = assessment.findings.iter().find(|it| it.kind == "unjudged_failures");
+            assert_eq!(found.is_some(), is_told, "{slo:?}");
+            assert_eq!(assessment.verdict == Verdict::Pass, !is_told, "{:?}", assessment.reasons);
+            let told =
+                "20 % of the step \"show\" (GET /), and no objective is about these failures";
+            assert!(found.is_none_or(|it| it.evidence.ends_with(told)), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_rare_step_that_often_fails_is_no_plain_pass_though_all_seldom_do() {
+        let seconds: Vec<u32> = (0..60).step_by(5).collect();
+        let record = two_steps(&seconds, 2, 1);
+        check(&record, Verdict::Inconclusive, "failed, 50 % of the step \"show\" (GET /)");
     }
 
     #[test]

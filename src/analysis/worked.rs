@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::ended::outcome_of;
+use crate::analysis::evidence::is_bad;
 use crate::analysis::facts::Facts;
 use crate::analysis::finding::finding;
 use crate::analysis::wording::{count, counted, percent};
@@ -25,6 +26,8 @@ const MOST_STEPS: usize = 3;
 /// From these shares on, failures that no objective is about are told, and rule out a pass.
 const FEW_UNJUDGED: f64 = 0.001;
 const MANY_UNJUDGED: f64 = 0.01;
+/// So many of one step's rule out a pass, if they are more than [`MANY_UNJUDGED`] of them.
+const FEW_OF_STEP: u64 = 10;
 /// Letters of an answer in a sentence.
 const EXCERPT: usize = 80;
 
@@ -278,28 +281,76 @@ fn advice(counts: &StepCounts) -> &'static str {
     }
 }
 
-/// Failures that no objective is about. A few are told; more than that are no plain pass.
+/// Failures that no objective is about. A few are told; more than that are no plain pass, be it
+/// of all requests or of a step's.
 pub fn unjudged(facts: &Facts) -> Option<Finding> {
-    let judges = |slo: &SloHead| match slo.metric {
-        MetricHead::Failures(_) => true,
-        MetricHead::ResponseTime { .. } | MetricHead::Gauge(_) => false,
-    };
-    let counts = &facts.total.counts;
-    let (ended, ok) = (counts.ended(), counts.outcome(Outcome::Ok));
-    let share = (ended - ok) as f64 / ended.max(1) as f64;
-    if share <= FEW_UNJUDGED || facts.record.head.slos.iter().any(judges) {
+    let slos = &facts.record.head.slos;
+    let steps: Vec<Unjudged> = facts
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(place, pool)| Unjudged::of(slos, place, &pool.counts))
+        .collect();
+    let all = Unjudged::sum(&steps);
+    let often = |step: &Unjudged| step.failed >= FEW_OF_STEP && step.share() > MANY_UNJUDGED;
+    let worst = steps.iter().enumerate().filter(|(_, step)| often(step));
+    let worst = worst.max_by(|(_, a), (_, b)| a.share().total_cmp(&b.share()));
+    if all.share() <= FEW_UNJUDGED && worst.is_none() {
         return None;
     }
-    let severity = if share > MANY_UNJUDGED { Severity::Withholds } else { Severity::Warning };
+    let withholds = all.share() > MANY_UNJUDGED || worst.is_some();
+    let severity = if withholds { Severity::Withholds } else { Severity::Warning };
+    let is_partly_judged = slos.iter().any(|slo| matches!(slo.metric, MetricHead::Failures(_)));
+    let of_what = if is_partly_judged { "these failures" } else { "failures" };
+    let heads = &facts.record.head.steps;
+    let where_most = worst.and_then(|(place, step)| Some((heads.get(place)?, step)));
+    let where_most = where_most.filter(|_| heads.len() > 1);
+    let most =
+        where_most.map(|(head, step)| format!(", {} of {}", percent(step.share()), named(head)));
     let evidence = format!(
-        "{} of {} requests ({}) failed, and no objective is about failures",
-        count(ended - ok),
-        count(ended),
-        percent(share)
+        "{} of {} requests ({}) failed{}, and no objective is about {of_what}",
+        count(all.failed),
+        count(all.ended),
+        percent(all.share()),
+        most.unwrap_or_default()
     );
-    let advice = "add \"error_rate < 0.1%\" to the objectives, or expect those answers in the \
-                  step's check";
+    let advice = "add \"error_rate < 0.1%\" to the objectives of all steps, or expect those answers in \
+                  the step's check";
     Some(finding("unjudged_failures", severity, evidence, advice))
+}
+
+/// Requests, and those of them that failed in a way that no objective counts.
+#[derive(Clone, Copy, Default)]
+struct Unjudged {
+    ended: u64,
+    failed: u64,
+}
+
+impl Unjudged {
+    fn of(slos: &[SloHead], step: usize, counts: &StepCounts) -> Unjudged {
+        let is_judged = |outcome: Outcome| {
+            slos.iter().any(|slo| match slo.metric {
+                MetricHead::Failures(share) => {
+                    slo.step.is_none_or(|meant| usize::from(meant) == step)
+                        && is_bad(outcome, share)
+                }
+                MetricHead::ResponseTime { .. } | MetricHead::Gauge(_) => false,
+            })
+        };
+        let failed = Outcome::ALL.into_iter().filter(|it| *it != Outcome::Ok && !is_judged(*it));
+        Unjudged { ended: counts.ended(), failed: failed.map(|it| counts.outcome(it)).sum() }
+    }
+
+    fn sum(all: &[Unjudged]) -> Unjudged {
+        all.iter().fold(Unjudged::default(), |sum, it| Unjudged {
+            ended: sum.ended + it.ended,
+            failed: sum.failed + it.failed,
+        })
+    }
+
+    fn share(self) -> f64 {
+        self.failed as f64 / self.ended.max(1) as f64
+    }
 }
 
 #[cfg(test)]

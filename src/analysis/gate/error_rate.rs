@@ -7,8 +7,10 @@
 //! identical builds when errors come in bursts. A burst may last for many seconds, as requests
 //! that nobody answers fail together for as long as their time limit: so p is raised to the power
 //! 1 ÷ how much more the sum of the differences varies than if each second stood for itself, as
-//! for [`super::slow`], here with [`LAGS`] lags. There is but one test, so that it gets the whole
-//! level of the metric.
+//! for [`super::slow`], here with [`LAGS`] lags. A candidate that breaks half-way and stays broken is
+//! no burst: a difference of one sign that lasts for more than twice as many seconds has a level of
+//! its own, from which what varies is counted. There is but one test, so that it gets the whole level
+//! of the metric.
 //!
 //! *Pass*: the upper bound of the difference lies below the floor, whether it is
 //! significant or not: a certain change within the tolerance is accepted, here as for
@@ -102,9 +104,23 @@ impl ErrorEvidence {
 
 /// One-sided p of the sign-flip test, with seconds that hang together counted for fewer.
 fn p_of(differences: &[i64], seed: u64) -> f64 {
-    let values: Vec<f64> = differences.iter().map(|difference| *difference as f64).collect();
-    let lags = LAGS.min(values.len() / 5);
-    (sign_flip(differences, seed).ln() / inflation_over(&values, lags)).exp()
+    let lags = LAGS.min(differences.len() / 5);
+    (sign_flip(differences, seed).ln() / inflation_over(&off_levels(differences, lags), lags)).exp()
+}
+
+/// The distances from their mean of runs of one sign that are longer than what hangs together
+/// by chance, each from its own, and of all other differences from theirs.
+fn off_levels(differences: &[i64], lags: usize) -> Vec<f64> {
+    let runs = differences.chunk_by(|one, next| one.signum() == next.signum());
+    let lasts = |run: &[i64]| run[0] != 0 && run.len() > 2 * lags;
+    let level = |values: &[i64]| values.iter().sum::<i64>() as f64 / values.len().max(1) as f64;
+    let others: Vec<i64> = runs.clone().filter(|run| !lasts(run)).flatten().copied().collect();
+    let of_others = level(&others);
+    let off = |run: &[i64]| {
+        let level = if lasts(run) { level(run) } else { of_others };
+        run.iter().map(move |difference| *difference as f64 - level).collect::<Vec<f64>>()
+    };
+    runs.flat_map(off).collect()
 }
 
 /// The normal distribution is Student's with many degrees of freedom.
@@ -162,6 +178,30 @@ mod tests {
     fn arms_that_fail_in_long_bursts_are_not_called_worse_by_chance() {
         let found = called(300, 60, (1.0 / 20.0, 10.0), 0.0);
         assert!(found <= 9, "{found} of 300 at a level of 1 %");
+    }
+
+    #[test]
+    fn a_candidate_that_breaks_on_the_way_is_seen() {
+        for (seconds, onset, failed) in [(60, 30, 40), (60, 30, 4), (120, 60, 40), (120, 90, 40)] {
+            let mut draw = Draw::new(9);
+            let seen = (0..40).filter(|seed| {
+                let mut found = differences(&mut draw, seconds, (0.0, 0.0), 0.0);
+                found[onset..].iter_mut().for_each(|difference| *difference += failed);
+                p_of(&found, *seed) < 0.01
+            });
+            let seen = seen.count();
+            assert!(seen >= 38, "{seen} of 40: {failed} of 120 from {onset} of {seconds} s on");
+        }
+    }
+
+    #[test]
+    fn only_what_lasts_has_a_level_of_its_own() {
+        let mut found = vec![0; 20];
+        found.extend([30; 25]);
+        assert!(off_levels(&found, 12).iter().all(|off| *off == 0.0));
+        let short = [&[0; 20][..], &[30; 20]].concat();
+        assert_eq!(off_levels(&short, 12)[39], 15.0);
+        assert_eq!(off_levels(&[], 0), Vec::<f64>::new());
     }
 
     #[test]
