@@ -24,6 +24,7 @@ use loadgate::experiment::head;
 use loadgate::http1::response::{Expected, Fed, Response};
 use loadgate::record::duet::GateSettings;
 use loadgate::record::failures::Failures;
+use loadgate::record::handshakes::Handshakes;
 use loadgate::record::histogram::{Live, Sparse};
 use loadgate::record::interval::{Second, StepTimes};
 use loadgate::record::interval_log::{LogEncoder, parse_line};
@@ -104,6 +105,7 @@ fn sample(second: u32, number: u32, random: &mut Choices) -> Sample {
         held: 60_000,
         receive_lag: Some(5_000 + random.bits() % 30_000),
         connect: None,
+        handshake: None,
         outcome: if random.bits().is_multiple_of(5_000) {
             Outcome::ServerError
         } else {
@@ -181,6 +183,7 @@ fn end() -> End {
         abandoned: 0,
         iterations,
         iterations_completed: iterations,
+        handshakes: Handshakes::default(),
         faults: Vec::new(),
         statements: Vec::new(),
     }

@@ -41,6 +41,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`units`] | `250ms`, `200/s`, `99.9%`, `p95`, `10MB` |
+//! | [`tls`] | whom to trust, who we are, and what it means when no session can be had |
 //! | [`scenario`] | what to send, how hard, what is good enough: file → checked model, with every mistake |
 //! | [`schedule`] | load profile → the moments at which iterations are due; pure |
 //! | [`record`] | the waist: outcomes, histograms, seconds, the run, and its files |
@@ -113,4 +114,5 @@ pub mod report;
 pub mod scenario;
 pub mod schedule;
 pub mod target;
+pub mod tls;
 pub mod units;

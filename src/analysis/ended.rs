@@ -107,7 +107,8 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::BadField
         | Cause::BadLength
         | Cause::BadChunk
-        | Cause::HeadTooLarge => Outcome::TransportError,
+        | Cause::HeadTooLarge
+        | Cause::Tls => Outcome::TransportError,
     }
 }
 

@@ -42,8 +42,8 @@ fn of_step(step: &WalkedStep, target: &str) -> String {
     };
     if is_tls(exchange) {
         return format!(
-            "{name} is plain HTTP, and {target} speaks TLS: give \"target\" the \"url\" of a port \
-             that speaks plain HTTP"
+            "{name} is plain HTTP, and {target} speaks TLS: let the \"url\" of \"target\" begin \
+             with https://"
         );
     }
     match exchange.outcome {
@@ -172,10 +172,21 @@ fn transport(name: &str, exchange: &FailedExchange, target: &str) -> String {
             "{name} found nobody: nothing listens at {target} any more; see whether the target has \
              ended"
         ),
-        Some(cause @ (Cause::Reset | Cause::Closed)) if nothing_came => format!(
-            "{name} got no answer: {}; see the target's log for this request, and whether the port \
-             of {target} speaks TLS, which loadgate does not",
-            cause.name()
+        Some(cause @ (Cause::Reset | Cause::Closed)) if nothing_came => {
+            let perhaps = if target.starts_with("http://") {
+                format!(
+                    ", and whether the port of {target} speaks TLS: its \"url\" begins with \
+                     https:// then"
+                )
+            } else {
+                String::new()
+            };
+            let cause = cause.name();
+            format!("{name} got no answer: {cause}; see the target's log for this request{perhaps}")
+        }
+        Some(Cause::Tls) => format!(
+            "{name} got no TLS session with {target}; see the target's log, and what \"tls\" of \
+             \"target\" says"
         ),
         Some(Cause::Malformed) => format!(
             "what answers {name} at {target} does not speak HTTP/1.1{}: correct the port in \"url\" \

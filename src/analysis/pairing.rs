@@ -6,6 +6,7 @@ use crate::record::duet::{DuetFile, DuetRecord, Segment};
 use crate::record::exchange::{Admission, FailedExchange};
 use crate::record::failures::Failures;
 use crate::record::gauge;
+use crate::record::handshakes::Handshakes;
 use crate::record::histogram::Sparse;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
@@ -206,6 +207,7 @@ fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {
         abandoned: ends().map(|end| end.abandoned).sum(),
         iterations: ends().map(|end| end.iterations).sum(),
         iterations_completed: ends().map(|end| end.iterations_completed).sum(),
+        handshakes: Handshakes::default(),
         faults: ends().flat_map(|end| end.faults.clone()).collect(),
         statements: Vec::new(),
     }

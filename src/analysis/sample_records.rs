@@ -2,6 +2,7 @@
 
 use crate::record::failures::Failures;
 use crate::record::gauge::BEFORE_4;
+use crate::record::handshakes::Handshakes;
 use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepCounts};
 use crate::record::outcome::{Cause, Outcome};
@@ -48,6 +49,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         abandoned: 0,
         iterations: 0,
         iterations_completed: 0,
+        handshakes: Handshakes::default(),
         faults: Vec::new(),
         statements: Vec::new(),
     };

@@ -167,6 +167,18 @@ pub struct RunArgs {
     /// Decides arrivals and choices (with a URL)
     #[arg(long, help_heading = URL)]
     pub seed: Option<u64>,
+    /// Trust the certificates of this file instead of the system's (with a URL)
+    #[arg(long, value_name = "FILE", help_heading = URL)]
+    pub ca: Option<String>,
+    /// Our own certificate, for a target that demands one; needs --key (with a URL)
+    #[arg(long, value_name = "FILE", help_heading = URL)]
+    pub cert: Option<String>,
+    /// The key of --cert (with a URL)
+    #[arg(long, value_name = "FILE", help_heading = URL)]
+    pub key: Option<String>,
+    /// Take every certificate; every report says so (with a URL)
+    #[arg(long, help_heading = URL)]
+    pub insecure: bool,
     /// Judge by the accepted runs of this file as well
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = BASELINE)]
     pub baseline: Option<PathBuf>,
@@ -331,6 +343,10 @@ impl RunArgs {
             (!self.slos.is_empty(), "--slo"),
             (self.timeout.is_some(), "--timeout"),
             (self.seed.is_some(), "--seed"),
+            (self.ca.is_some(), "--ca"),
+            (self.cert.is_some(), "--cert"),
+            (self.key.is_some(), "--key"),
+            (self.insecure, "--insecure"),
         ];
         given.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag).collect()
     }

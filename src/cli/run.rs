@@ -23,7 +23,7 @@ use crate::experiment::trial_error::TrialError;
 use crate::record::judged_by::JudgedBy;
 use crate::record::run::RunRecord;
 use crate::record::soak::SOAK_FILE;
-use crate::scenario::adhoc::{Adhoc, adhoc};
+use crate::scenario::adhoc::{Adhoc, Files, adhoc};
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::model::Scenario;
 use crate::scenario::problems::Problems;
@@ -275,6 +275,12 @@ fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
         seed: args.seed,
         arrivals: ArrivalProcess::Poisson,
         extra_allow: args.loading.allow_hosts.clone(),
+        tls: Files {
+            ca: args.ca.clone(),
+            cert: args.cert.clone(),
+            key: args.key.clone(),
+            insecure: args.insecure,
+        },
     };
     let scenario = adhoc(spec).map_err(Wrong::Scenario)?;
     output::note_unjudged(&scenario);

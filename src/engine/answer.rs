@@ -9,6 +9,7 @@ use crate::engine::extract::{Body, Extracted, extract};
 use crate::http1::unreadable::Unreadable;
 use crate::record::outcome::{Cause, Outcome};
 use crate::scenario::model::{Expectation, Step};
+use crate::tls::Refusal;
 
 /// How a request ended, and why.
 pub type Ending = (Outcome, Option<Cause>);
@@ -106,6 +107,7 @@ fn not_connected(error: &io::Error) -> Ending {
         _ => {}
     }
     let cause = match error.kind() {
+        _ if Refusal::in_error(error).is_some() => Cause::Tls,
         io::ErrorKind::ConnectionRefused => Cause::Refused,
         io::ErrorKind::ConnectionReset => Cause::Reset,
         _ => Cause::Unreachable,
@@ -115,6 +117,7 @@ fn not_connected(error: &io::Error) -> Ending {
 
 fn broken(error: &io::Error) -> Cause {
     match error.kind() {
+        _ if Refusal::in_error(error).is_some() => Cause::Tls,
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Cause::Reset,
         _ => Cause::Closed,
     }

@@ -209,6 +209,7 @@ impl<'a> Collector<'a> {
             self.totals.iterations += totals.iterations;
             self.totals.completed += totals.completed;
             self.totals.abandoned += totals.abandoned;
+            self.totals.handshakes = self.totals.handshakes.and(totals.handshakes);
         }
         self.write_ticks(batch.second.saturating_sub(PATIENCE));
         self.tell(batch.second);

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use crate::engine::protocol::Protocol;
 use crate::engine::protocol::reply::Call;
-use crate::engine::transport::socket::{Socket, is_not_yet};
+use crate::engine::transport::socket::Socket;
+use crate::engine::transport::tcp::is_not_yet;
 use crate::engine::transport::tcp::{Control, Received};
 use crate::units::Moment;
 
@@ -108,6 +109,7 @@ impl Connection {
     pub fn begin(&mut self, call: Call, ready: Moment) {
         self.state = State::Open(ready);
         self.protocol.begin(call);
+        self.socket.begin();
         self.unwritten.clear();
         self.written = 0;
     }
@@ -118,6 +120,8 @@ impl Connection {
             Ok(written) => {
                 self.written = written;
                 self.unwritten.extend_from_slice(&bytes[written..]);
+                // A session takes a piece at a time, though the kernel would take more.
+                self.write_rest();
             }
             Err(error) if is_not_yet(&error) => self.unwritten.extend_from_slice(bytes),
             // The poller will say that it is closed, and reading will tell why.
@@ -125,8 +129,17 @@ impl Connection {
         }
     }
 
+    /// Whether all of the request has gone out.
+    pub fn is_written(&self) -> bool {
+        self.unwritten.is_empty() && self.socket.is_flushed()
+    }
+
     /// Writes what was not taken before.
     pub fn write_rest(&mut self) {
+        if self.socket.flush().is_err() {
+            self.end = StreamEnd::Reset;
+            return self.unwritten.clear();
+        }
         while !self.unwritten.is_empty() {
             match self.socket.write(&self.unwritten) {
                 Ok(written) => {
@@ -159,7 +172,10 @@ impl Connection {
 
     /// Whether it may serve another request after a complete response.
     pub fn is_reusable(&self) -> bool {
-        self.protocol.keeps_alive() && self.unwritten.is_empty() && self.end == StreamEnd::Open
+        self.protocol.keeps_alive()
+            && self.is_written()
+            && !self.socket.has_more(0, 1)
+            && self.end == StreamEnd::Open
     }
 
     /// Whether one that is idle may be used, by how long the target keeps idle connections.

@@ -25,6 +25,8 @@ pub struct Exchange {
     begun: Moment,
     /// How long connecting took, if it had to, in nanoseconds.
     pub connect: Option<u64>,
+    /// How much of that was the TLS handshake, if there was one, in nanoseconds.
+    pub handshake: Option<u64>,
     /// Whether it has left before, on a connection that turned out to be closed.
     pub was_sent: bool,
     /// Whether it is sent for the second time, which is the last.
@@ -65,6 +67,7 @@ impl Exchange {
             limit,
             begun,
             connect: None,
+            handshake: None,
             was_sent: false,
             is_repeat: false,
             times: Times::default(),
@@ -168,6 +171,7 @@ impl Exchange {
             held: if is_wanting { u64::MAX } else { self.held },
             receive_lag: self.times.receive_lag,
             connect: self.connect,
+            handshake: self.handshake,
             outcome,
             cause,
             status: self.status,

@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use crate::engine::evidence::Testimony;
+use crate::record::handshakes::Handshakes;
 use crate::record::recorder::{Due, Missed};
 use crate::record::sample::Sample;
 use crate::scenario::model::StepId;
@@ -120,6 +121,8 @@ pub struct Totals {
     pub completed: u64,
     /// Requests given up without an outcome.
     pub abandoned: u64,
+    /// TLS handshakes that succeeded.
+    pub handshakes: Handshakes,
 }
 
 /// The counts of one worker.
@@ -220,6 +223,7 @@ mod tests {
             held: 0,
             receive_lag: None,
             connect: None,
+            handshake: None,
             outcome: crate::record::outcome::Outcome::Ok,
             cause: None,
             status: None,

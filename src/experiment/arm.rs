@@ -235,7 +235,7 @@ impl PreparedArm {
         let own = match &target.address {
             Address::Http(address) => address.clone(),
             Address::Demo => {
-                HttpAddress { host: "127.0.0.1".to_owned(), port, prefix: String::new() }
+                HttpAddress { host: "127.0.0.1".to_owned(), port, prefix: String::new(), tls: None }
             }
         };
         let variable = target.arms.port_variable.clone();
@@ -267,8 +267,20 @@ impl PreparedArm {
             return Err(ArmError::OtherPrefix { arm: self.arm, address: shown, wanted });
         }
         self.description = shown;
-        self.target = ArmTarget::At(address.clone());
+        self.target = ArmTarget::At(self.secured(address.clone()));
         Ok(())
+    }
+
+    /// An address with what the scenario says of TLS.
+    fn secured(&self, address: HttpAddress) -> HttpAddress {
+        let own = match &self.base.target.address {
+            Address::Http(own) => own.tls.as_ref(),
+            Address::Demo => None,
+        };
+        let client = own.and_then(|own| own.at(&address.host).ok());
+        let tls =
+            address.tls.as_ref().map(|by_default| client.unwrap_or_else(|| by_default.clone()));
+        HttpAddress { tls, ..address }
     }
 
     fn another_command(&mut self, words: &[String]) {

@@ -87,6 +87,7 @@ fn warnings_on(machine: Machine, scenario: &Scenario, workers: usize) -> Vec<Str
         too_few_ports(machine, scenario),
         too_few_cores(machine, scenario, workers),
         too_little_memory(machine, scenario),
+        unverified(scenario),
     ];
     all.into_iter().flatten().collect()
 }
@@ -138,6 +139,17 @@ fn too_little_memory(machine: Machine, scenario: &Scenario) -> Option<String> {
             limits.body.0 / 1_000_000,
             memory / 1_000_000
         )
+    })
+}
+
+/// Whoever answers is loaded, and told what the scenario says.
+fn unverified(scenario: &Scenario) -> Option<String> {
+    let Address::Http(address) = &scenario.target.address else { return None };
+    let is_insecure = address.tls.as_ref().is_some_and(|client| client.settings().insecure);
+    is_insecure.then(|| {
+        "the target's certificate is not verified (\"insecure\" of \"tls\"): whoever answers \
+         at its address was loaded"
+            .to_owned()
     })
 }
 

@@ -148,6 +148,7 @@ impl Earlier {
             iterations: end.map_or(counted.iterations, |end| end.iterations),
             iterations_completed: end
                 .map_or(counted.iterations_completed, |end| end.iterations_completed),
+            handshakes: end.map_or(counted.handshakes, |end| end.handshakes),
         };
         record.head.environment.warnings.extend(warnings);
         Ok(Ahead { head: record.head, files, resumed })
@@ -263,6 +264,7 @@ fn load(head: &LoadHead) -> Load {
 mod tests {
     use super::*;
     use crate::record::failures::Failures;
+    use crate::record::handshakes::Handshakes;
     use crate::record::interval::Second;
     use crate::record::outcome::Outcome;
     use crate::record::run::End;
@@ -300,6 +302,7 @@ mod tests {
             abandoned: 10,
             iterations: 200,
             iterations_completed: 190,
+            handshakes: Handshakes::default(),
             faults: Vec::new(),
             statements: Vec::new(),
         });

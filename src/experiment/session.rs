@@ -236,7 +236,7 @@ impl Session<'_> {
         let hopes = Hopes::of(if from == 0 { writer.steps() } else { &[] });
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
-            address: Endpoint::Tcp(socket),
+            address: Endpoint::at(socket, address.tls.as_ref()),
             authority: address.authority(),
             workers: self.workers,
             receive_clock: self.receive_clock,
@@ -364,6 +364,7 @@ impl Ready {
             abandoned: before.lost + totals.abandoned,
             iterations: before.iterations + totals.iterations,
             iterations_completed: before.iterations_completed + totals.completed,
+            handshakes: before.handshakes.and(totals.handshakes),
             faults: Vec::new(),
             statements,
         };

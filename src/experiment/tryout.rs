@@ -149,11 +149,12 @@ impl Session<'_> {
         };
         let scenario = Arc::new(again(&side.scenario, flows, seed));
         let (stop, stopped) = watch::channel(Stop::Running);
-        let (socket, _) = resolve(side.target.address())?;
+        let address = side.target.address();
+        let (socket, _) = resolve(address)?;
         let plan = Plan {
             scenario,
-            address: Endpoint::Tcp(socket),
-            authority: side.target.address().authority(),
+            address: Endpoint::at(socket, address.tls.as_ref()),
+            authority: address.authority(),
             workers: 1,
             receive_clock: self.receive_clock,
             purpose,

@@ -143,7 +143,7 @@ impl Walker<'_> {
         let (stop, stopped) = watch::channel(Stop::Running);
         let plan = Plan {
             scenario: Arc::new(once(self.scenario, flow, self.seed)),
-            address: Endpoint::Tcp(socket),
+            address: Endpoint::at(socket, address.tls.as_ref()),
             authority: address.authority(),
             workers: 1,
             receive_clock: self.receive_clock,

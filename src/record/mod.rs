@@ -16,6 +16,7 @@ pub mod failures;
 pub mod fingerprint;
 mod gatherer;
 pub mod gauge;
+pub mod handshakes;
 pub mod histogram;
 pub mod interval;
 pub mod interval_log;

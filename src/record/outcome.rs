@@ -132,11 +132,13 @@ pub enum Cause {
     ValueTooLong,
     /// The schedule was over before the generator came to it.
     Late,
+    /// No TLS session: one side refused it, or broke it off.
+    Tls,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 24;
+    pub const COUNT: usize = 25;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -164,6 +166,7 @@ impl Cause {
         Cause::TooDeep,
         Cause::ValueTooLong,
         Cause::Late,
+        Cause::Tls,
     ];
 
     /// The place of its counter.
@@ -198,6 +201,7 @@ impl Cause {
             Cause::TooDeep => "body to extract from is nested too deeply",
             Cause::ValueTooLong => "value to extract longer than 64 KiB",
             Cause::Late => "generator too late to send it",
+            Cause::Tls => "no TLS session",
         }
     }
 }

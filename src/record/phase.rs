@@ -30,11 +30,13 @@ pub enum Phase {
     Connect,
     /// From sent to the first byte, of answered requests.
     FirstByte,
+    /// The TLS handshake, as a part of connecting, of the requests that had to connect.
+    Handshake,
 }
 
 impl Phase {
     /// How many there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 9;
 
     /// All of them, in the order of their places.
     pub const ALL: [Phase; Phase::COUNT] = [
@@ -46,6 +48,7 @@ impl Phase {
         Phase::Least,
         Phase::Connect,
         Phase::FirstByte,
+        Phase::Handshake,
     ];
 
     /// Its place in an array of all.
@@ -64,6 +67,7 @@ impl Phase {
             Phase::Least => "least",
             Phase::Connect => "connect",
             Phase::FirstByte => "first_byte",
+            Phase::Handshake => "handshake",
         }
     }
 
@@ -81,6 +85,7 @@ impl Phase {
             Phase::Least => "Response time without what the generator's lag may have added.",
             Phase::Connect => "Connecting, of the requests that had to wait for it.",
             Phase::FirstByte => "From sent to the first byte of the answer.",
+            Phase::Handshake => "The TLS handshake, as a part of connecting.",
         }
     }
 

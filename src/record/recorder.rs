@@ -221,6 +221,7 @@ mod tests {
             held: 0,
             receive_lag: Some(7_000),
             connect: None,
+            handshake: None,
             outcome,
             cause: None,
             status: None,
@@ -246,7 +247,11 @@ mod tests {
 
     #[test]
     fn every_phase_has_its_time() {
-        let sample = |outcome| Sample { connect: Some(MS), ..sample(0, 0, 5, outcome) };
+        let sample = |outcome| Sample {
+            connect: Some(MS),
+            handshake: Some(MS / 2),
+            ..sample(0, 0, 5, outcome)
+        };
         let mut samples = [vec![sample(Outcome::Ok), sample(Outcome::ServerError)]];
         let part = Recorder::new(vec![]).fold(&mut samples, &mut []).next().unwrap();
         for phase in Phase::ALL {

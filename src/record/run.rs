@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
+use crate::record::handshakes::Handshakes;
 use crate::record::seconds::Seconds;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::load::ArrivalProcess;
@@ -109,6 +110,9 @@ pub struct Resumed {
     pub iterations: u64,
     /// Those of them whose last step had ended well.
     pub iterations_completed: u64,
+    /// TLS handshakes before, as far as they are known.
+    #[serde(skip_serializing_if = "Handshakes::is_none")]
+    pub handshakes: Handshakes,
 }
 
 /// What a git repository had checked out.
@@ -322,6 +326,9 @@ pub struct End {
     pub iterations: u64,
     /// Iterations whose last step was reached and ended well.
     pub iterations_completed: u64,
+    /// TLS handshakes, where there were some.
+    #[serde(default, skip_serializing_if = "Handshakes::is_none")]
+    pub handshakes: Handshakes,
     /// What the generator itself could not do, such as writing to a full disk.
     pub faults: Vec<String>,
     /// The statements that took most of the database's time during the run, if its statistics

@@ -31,6 +31,8 @@ pub struct Sample {
     pub receive_lag: Option<u64>,
     /// Time to connect, in nanoseconds, if this request had to.
     pub connect: Option<u64>,
+    /// How much of that was the TLS handshake, in nanoseconds, if there was one.
+    pub handshake: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, where the outcome alone does not say.
@@ -84,6 +86,9 @@ impl Sample {
         }
         if let Some(connect) = self.connect {
             record(Phase::Connect, connect);
+            if let Some(handshake) = self.handshake {
+                record(Phase::Handshake, handshake);
+            }
         }
     }
 }

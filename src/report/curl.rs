@@ -121,7 +121,7 @@ impl Writer<'_> {
         match &self.scenario.target.address {
             // The demo has a port only while it runs.
             Address::Demo => "http://127.0.0.1:3000".to_owned(),
-            Address::Http(address) => format!("http://{}", address.authority()),
+            Address::Http(address) => format!("{}://{}", address.scheme(), address.authority()),
         }
     }
 

@@ -15,7 +15,8 @@ use super::load::ArrivalProcess;
 use super::model::{Scenario, Secrets};
 use super::problems::Problems;
 use super::raw::{
-    RawFlow, RawLimits, RawLoad, RawScenario, RawSlo, RawStage, RawStep, RawTarget, first_seed,
+    RawFlow, RawLimits, RawLoad, RawScenario, RawSlo, RawStage, RawStep, RawTarget, RawTls,
+    first_seed,
 };
 use super::read::{Origin, finish, slos_here};
 use crate::units::Rate;
@@ -50,6 +51,31 @@ pub struct Adhoc {
     pub arrivals: ArrivalProcess,
     /// Hosts other than loopback that may be loaded.
     pub extra_allow: Vec<String>,
+    /// How TLS sessions begin.
+    pub tls: Files,
+}
+
+/// How TLS sessions begin; paths are relative to the folder that loadgate runs in.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// Whom to trust.
+    pub ca: Option<String>,
+    /// Our own certificate.
+    pub cert: Option<String>,
+    /// Its key.
+    pub key: Option<String>,
+    /// Whether every certificate is taken.
+    pub insecure: bool,
+}
+
+impl Files {
+    /// What a scenario would say; nothing where nothing is said.
+    fn raw(self) -> Option<RawTls> {
+        let Files { ca, cert, key, insecure } = self;
+        let is_given = ca.is_some() || cert.is_some() || key.is_some() || insecure;
+        let insecure = insecure.then_some(true);
+        is_given.then(|| RawTls { ca, cert, key, insecure, ..RawTls::default() })
+    }
 }
 
 /// The longest warm-up that nobody asked for.
@@ -94,7 +120,11 @@ fn raw(spec: Adhoc) -> RawScenario {
     RawScenario {
         schema: None,
         name: Some(name),
-        target: RawTarget { url: Some(target.to_owned()), ..RawTarget::default() },
+        target: RawTarget {
+            url: Some(target.to_owned()),
+            tls: spec.tls.raw(),
+            ..RawTarget::default()
+        },
         variables: Entries::default(),
         flows: vec![flow],
         load: RawLoad { arrivals: spec.arrivals, seed, stages },
@@ -162,6 +192,7 @@ mod tests {
             seed: None,
             arrivals: ArrivalProcess::Poisson,
             extra_allow: Vec::new(),
+            tls: Files::default(),
         }
     }
 

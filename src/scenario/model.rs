@@ -19,6 +19,7 @@ use super::slo::{Scope, Slo, Threshold};
 use super::stress::StressObjective;
 use super::template::Template;
 use super::watch::Watched;
+use crate::tls;
 use crate::units::Bytes;
 
 /// One checked, immutable description of a test.
@@ -210,7 +211,7 @@ pub enum Address {
     Http(HttpAddress),
 }
 
-/// The parts of `http://host:port/prefix`.
+/// The parts of `http://host:port/prefix`, or of `https://`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpAddress {
     /// A name or an IP address, without brackets.
@@ -219,20 +220,31 @@ pub struct HttpAddress {
     pub port: u16,
     /// What precedes every path: empty, or `/api` without a slash at the end.
     pub prefix: String,
+    /// How its sessions begin, if it speaks TLS.
+    pub tls: Option<tls::Client>,
 }
 
 impl HttpAddress {
+    /// The scheme of its url.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    fn usual_port(&self) -> u16 {
+        if self.tls.is_some() { 443 } else { 80 }
+    }
+
     /// `host:port` as the `Host` header has it; IPv6 addresses in brackets.
     pub fn authority(&self) -> String {
         let host =
             if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == 80 { host } else { format!("{host}:{}", self.port) }
+        if self.port == self.usual_port() { host } else { format!("{host}:{}", self.port) }
     }
 }
 
 impl fmt::Display for HttpAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.prefix)
+        write!(f, "{}://{}{}", self.scheme(), self.authority(), self.prefix)
     }
 }
 

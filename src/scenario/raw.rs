@@ -57,8 +57,10 @@ pub(crate) struct RawTarget {
     /// Use the demo API that is built in.
     pub(crate) demo: Option<bool>,
     /// Where it listens.
-    #[schemars(example = "http://127.0.0.1:3000")]
+    #[schemars(example = "http://127.0.0.1:3000", example = "https://staging.example.com")]
     pub(crate) url: Option<String>,
+    /// How its TLS sessions begin, where `url` begins with `https://`.
+    pub(crate) tls: Option<RawTls>,
     /// How to start it: the program and its arguments. Without it, it must run already.
     #[schemars(example = ["node", "server.js"], length(min = 1))]
     pub(crate) command: Option<Vec<String>>,
@@ -84,6 +86,35 @@ pub(crate) struct RawTarget {
     pub(crate) prepare: Option<RawPrepare>,
     /// In a duet: what differs between the arms, such as the names of their databases.
     pub(crate) arms: Option<RawArms>,
+}
+
+/// How TLS sessions with the target begin. Files are in PEM, relative to this file.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "TLS")]
+pub(crate) struct RawTls {
+    /// Certificates that are trusted instead of this machine's.
+    #[schemars(example = "certs/ca.pem")]
+    pub(crate) ca: Option<String>,
+    /// Our own certificate, for a target that demands one (mTLS), followed by those that it is
+    /// signed by; needs `key`.
+    #[schemars(example = "certs/client.pem")]
+    pub(crate) cert: Option<String>,
+    /// The key of `cert`, without a password.
+    #[schemars(example = "certs/client.key")]
+    pub(crate) key: Option<String>,
+    /// The name that the target's certificate must be for, and that it is asked for (SNI), if it
+    /// is not the host of `url`.
+    #[schemars(example = "api.internal")]
+    pub(crate) server_name: Option<String>,
+    /// The oldest version that is spoken: 1.2 or 1.3; without it, 1.2.
+    #[schemars(example = "1.3")]
+    pub(crate) min_version: Option<String>,
+    /// Take every certificate, whoever signed it and whatever it is for. Every report says so.
+    pub(crate) insecure: Option<bool>,
+    /// Let later connections resume the session of an earlier one; without it, each makes a whole
+    /// handshake, as new users do.
+    pub(crate) resumption: Option<bool>,
 }
 
 /// What makes a fresh checkout of a git ref ready to start.

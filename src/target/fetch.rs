@@ -6,14 +6,19 @@ use std::io;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use crate::http1::coding::Undecodable;
 use crate::http1::response::{Expected, Fed, MAX_HEAD, Response};
 use crate::http1::unreadable::Unreadable;
 use crate::scenario::model::HttpAddress;
+use crate::tls::{Client, Refusal, Settings};
+
+/// How long it may take to find out whether a server speaks TLS.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// What was answered.
 #[derive(Debug)]
@@ -32,18 +37,44 @@ pub(crate) enum NoAnswer {
     TooLarge(usize),
 }
 
+impl NoAnswer {
+    /// Whether it is that no TLS session can be had: of certificates, versions and names.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            NoAnswer::Connect(error) | NoAnswer::Interrupted(error) => {
+                Refusal::in_error(error).is_some()
+            }
+            NoAnswer::Slow(_) | NoAnswer::Broken(_) | NoAnswer::TooLarge(_) => false,
+        }
+    }
+
+    /// Whether a server that expects TLS might have answered a plain request so.
+    pub(crate) fn may_be_tls(&self) -> bool {
+        match self {
+            NoAnswer::Interrupted(_) | NoAnswer::Broken(_) => true,
+            NoAnswer::Connect(_) | NoAnswer::Slow(_) | NoAnswer::TooLarge(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoAnswer::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 f.write_str("connection refused")
             }
-            NoAnswer::Connect(error) => write!(f, "no connection: {error}"),
+            NoAnswer::Connect(error) => match Refusal::in_error(error) {
+                Some(refusal) => f.write_str(&refusal),
+                None => write!(f, "no connection: {error}"),
+            },
             NoAnswer::Slow(within) => {
                 write!(f, "no answer within {}", crate::units::format_duration(*within))
             }
             NoAnswer::Broken(reason) => write!(f, "broken answer: {reason}"),
-            NoAnswer::Interrupted(error) => write!(f, "the connection broke: {error}"),
+            NoAnswer::Interrupted(error) => match Refusal::in_error(error) {
+                Some(refusal) => f.write_str(&refusal),
+                None => write!(f, "the connection broke: {error}"),
+            },
             NoAnswer::TooLarge(limit) => {
                 write!(f, "an answer of more than {}", crate::units::Bytes(*limit as u64))
             }
@@ -51,14 +82,39 @@ impl fmt::Display for NoAnswer {
     }
 }
 
-/// Opens a connection.
+/// A connection, plain or by TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Opens a connection, with its TLS session if the address has one.
 pub(crate) async fn connect(
     address: &HttpAddress,
     within: Duration,
-) -> Result<TcpStream, NoAnswer> {
-    let connecting = TcpStream::connect((address.host.as_str(), address.port));
-    let stream = timeout(within, connecting).await.map_err(|_| NoAnswer::Slow(within))?;
-    stream.map_err(NoAnswer::Connect)
+) -> Result<Box<dyn Stream>, NoAnswer> {
+    let connecting = async {
+        let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
+        let Some(client) = &address.tls else { return Ok(Box::new(stream) as Box<dyn Stream>) };
+        let (config, name) = client.parts();
+        let secured = TlsConnector::from(config).connect(name, stream).await?;
+        Ok(Box::new(secured) as Box<dyn Stream>)
+    };
+    let connected: io::Result<Box<dyn Stream>> =
+        timeout(within, connecting).await.map_err(|_| NoAnswer::Slow(within))?;
+    connected.map_err(NoAnswer::Connect)
+}
+
+/// Whether what answers at a plain address speaks TLS.
+pub(crate) async fn speaks_tls(address: &HttpAddress) -> bool {
+    let settings = Settings { insecure: true, ..Settings::default() };
+    let Ok(client) = Client::new(settings, &address.host) else { return false };
+    address.tls.is_none()
+        && match connect(&HttpAddress { tls: Some(client), ..address.clone() }, PROBE).await {
+            Ok(_) => true,
+            // It has said why in the words of TLS.
+            Err(NoAnswer::Connect(error)) => Refusal::is_alert(&error),
+            Err(_) => false,
+        }
 }
 
 /// Asks for a path, as it is, and reads the answer to its end. A compressed body is decoded,
@@ -77,7 +133,7 @@ pub(crate) async fn get(
         );
         // Who answers without having read it all may close early: reading tells.
         let written = stream.write_all(request.as_bytes()).await;
-        let answer = read(&mut stream, limit).await;
+        let answer = read(&mut *stream, limit).await;
         match (written, answer) {
             (Err(error), Err(_)) => Err(NoAnswer::Interrupted(error)),
             (_, answer) => answer,
@@ -86,12 +142,16 @@ pub(crate) async fn get(
     timeout(within, asking).await.map_err(|_| NoAnswer::Slow(within))?
 }
 
-async fn read(stream: &mut TcpStream, limit: usize) -> Result<Answer, NoAnswer> {
+async fn read(stream: &mut dyn Stream, limit: usize) -> Result<Answer, NoAnswer> {
     let expected = Expected { is_head: false, body_limit: limit as u64 };
     let mut response = Response::new(expected);
     let (mut body, mut piece) = (Vec::new(), vec![0; 16 * 1024]);
     loop {
-        let length = stream.read(&mut piece).await.map_err(NoAnswer::Interrupted)?;
+        let length = match stream.read(&mut piece).await {
+            // Many servers end a TLS stream without a word, behind a whole answer.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            read => read.map_err(NoAnswer::Interrupted)?,
+        };
         if length == 0 && !response.is_complete_at_end() {
             return Err(NoAnswer::Broken("it ended before its end"));
         }

@@ -40,6 +40,13 @@ pub enum NotReady {
         /// `connection refused`, `503 Service Unavailable`.
         last_seen: String,
     },
+    /// It answers, and no TLS session can be had with it.
+    NoSession {
+        /// What was asked: `GET https://staging.example.com/health`.
+        asked: String,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// Nobody listens where it should run already.
     NothingListens {
         /// The address.
@@ -86,6 +93,9 @@ impl fmt::Display for NotReady {
                  \"ready\" of \"target\", or give it more time with \"within\"",
                 format_duration(*within)
             ),
+            NotReady::NoSession { asked, why } => {
+                write!(f, "no TLS session with the target: {asked}: {why}")
+            }
             NotReady::NothingListens { address, after, open } => write!(
                 f,
                 "nothing listens at {address}: connections were refused for {}{}; start the \
@@ -171,7 +181,7 @@ pub async fn wait_until_ready(
     mut exited: impl FnMut() -> Option<ExitReport>,
 ) -> Result<Duration, NotReady> {
     let start = Instant::now();
-    let mut last_seen = String::from("no answer");
+    let mut last_seen = Seen { text: String::from("no answer"), is_final: false };
     let outcome = {
         // Ends early, with false, where nobody listens.
         let answering = until_answered(address, ready, &mut last_seen);
@@ -188,6 +198,10 @@ pub async fn wait_until_ready(
     if outcome {
         return Ok(start.elapsed());
     }
+    if last_seen.is_final {
+        return Err(NotReady::NoSession { asked: question(address, ready), why: last_seen.text });
+    }
+    let last_seen = last_seen.text;
     if ready.refused_for < ready.within && last_seen == REFUSED {
         let ip = address.host.parse::<std::net::IpAddr>();
         let is_here = address.host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
@@ -200,7 +214,7 @@ pub async fn wait_until_ready(
 
 fn question(address: &HttpAddress, ready: &Ready) -> String {
     match &ready.path {
-        Some(path) => format!("GET http://{}{path}", address.authority()),
+        Some(path) => format!("GET {}://{}{path}", address.scheme(), address.authority()),
         None => format!("connect to {}:{}", address.host, address.port),
     }
 }
@@ -214,13 +228,27 @@ async fn until_exited(exited: &mut impl FnMut() -> Option<ExitReport>) -> ExitRe
     }
 }
 
-/// Whether it answered; `false` when its port has refused connections for too long.
-async fn until_answered(address: &HttpAddress, ready: &Ready, last_seen: &mut String) -> bool {
+/// What an attempt came to.
+struct Seen {
+    text: String,
+    /// Another attempt would come to the same.
+    is_final: bool,
+}
+
+/// Whether it answered; `false` when its port has refused connections for too long, or when it
+/// never will.
+async fn until_answered(address: &HttpAddress, ready: &Ready, last_seen: &mut Seen) -> bool {
     let mut pause = PAUSE;
     let mut refused_since = None;
-    while let Some(reason) = attempt(address, ready).await {
-        *last_seen = reason;
-        let refused = (last_seen == REFUSED).then(|| refused_since.unwrap_or_else(Instant::now));
+    while let Some(seen) = attempt(address, ready).await {
+        // A server that is being started may still change its mind.
+        let is_again = seen.text == last_seen.text;
+        *last_seen = Seen { is_final: seen.is_final && is_again, ..seen };
+        if last_seen.is_final {
+            return false;
+        }
+        let refused =
+            (last_seen.text == REFUSED).then(|| refused_since.unwrap_or_else(Instant::now));
         refused_since = refused;
         let given_up = refused.is_some_and(|since| since.elapsed() >= ready.refused_for);
         if given_up && ready.refused_for < ready.within {
@@ -233,13 +261,18 @@ async fn until_answered(address: &HttpAddress, ready: &Ready, last_seen: &mut St
 }
 
 /// Why it is not ready yet; `None` when it is.
-async fn attempt(address: &HttpAddress, ready: &Ready) -> Option<String> {
-    let Some(path) = &ready.path else {
-        return fetch::connect(address, ANSWER).await.err().map(|reason| reason.to_string());
+async fn attempt(address: &HttpAddress, ready: &Ready) -> Option<Seen> {
+    let reason = match &ready.path {
+        None => fetch::connect(address, ANSWER).await.err()?,
+        Some(path) => match fetch::get(address, path, ANSWER, BODY).await {
+            Ok(answer) if answer.status.as_u16() < 400 => return None,
+            Ok(answer) => return Some(Seen { text: answer.status.to_string(), is_final: false }),
+            Err(reason) => reason,
+        },
     };
-    match fetch::get(address, path, ANSWER, BODY).await {
-        Ok(answer) if answer.status.as_u16() < 400 => None,
-        Ok(answer) => Some(answer.status.to_string()),
-        Err(reason) => Some(reason.to_string()),
+    if reason.may_be_tls() && fetch::speaks_tls(address).await {
+        let text = "it speaks TLS; let \"url\" of \"target\" begin with https://".to_owned();
+        return Some(Seen { text, is_final: true });
     }
+    Some(Seen { is_final: reason.is_refusal(), text: reason.to_string() })
 }

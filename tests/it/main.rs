@@ -35,4 +35,5 @@ mod soak;
 mod stress;
 mod support;
 mod target;
+mod tls;
 mod truth_server;

@@ -18,6 +18,7 @@ use crate::analysis::fullness::{Filled, Moved};
 use crate::analysis::gauges::{CostUnit, MeanMax, PerRequest, Seen, TargetSeen};
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, Gauge, Kind, Unit};
+use crate::record::handshakes::Handshakes;
 use crate::record::outcome::Outcome;
 use crate::record::phase::{ByPhase, Phase};
 use crate::record::run::{
@@ -341,6 +342,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             abandoned: 0,
             iterations: 4_808,
             iterations_completed: 4_805,
+            handshakes: Handshakes::default(),
             faults: Vec::new(),
             statements: Vec::new(),
         }),

@@ -15,3 +15,4 @@ pub mod poller;
 pub mod simulated;
 pub mod socket;
 pub mod tcp;
+pub mod tls;

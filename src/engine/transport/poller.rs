@@ -42,7 +42,9 @@ impl Poller {
     /// ahead.
     pub fn new(address: &Endpoint, start: Instant) -> io::Result<Poller> {
         match address {
-            Endpoint::Tcp(_) => System::new(start).map(Kind::System).map(Poller),
+            Endpoint::Tcp(_) | Endpoint::Tls(..) => {
+                System::new(start).map(Kind::System).map(Poller)
+            }
             #[cfg(test)]
             Endpoint::Simulated(world) => Ok(Poller(Kind::Simulated(world.poller()))),
         }
@@ -52,13 +54,15 @@ impl Poller {
     pub fn add(&self, socket: &mut Socket, key: u64) -> io::Result<()> {
         match (&self.0, socket) {
             (Kind::System(system), Socket::Tcp(tcp)) => system.add(tcp.stream(), key),
+            (Kind::System(system), Socket::Tls(tls)) => system.add(tls.tcp().stream(), key),
             #[cfg(test)]
             (Kind::Simulated(poller), Socket::Simulated(socket)) => {
                 poller.add(socket, key);
                 Ok(())
             }
             #[cfg(test)]
-            (Kind::System(_), Socket::Simulated(_)) | (Kind::Simulated(_), Socket::Tcp(_)) => {
+            (Kind::System(_), Socket::Simulated(_))
+            | (Kind::Simulated(_), Socket::Tcp(_) | Socket::Tls(_)) => {
                 Err(io::ErrorKind::InvalidInput.into())
             }
         }

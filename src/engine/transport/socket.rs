@@ -7,12 +7,15 @@ use crate::engine::transport::endpoint::Endpoint;
 #[cfg(test)]
 use crate::engine::transport::simulated;
 use crate::engine::transport::tcp::{Control, Received, Tcp};
+use crate::engine::transport::tls::{Handshake, Tls};
 
 /// A connection's socket.
 #[derive(Debug)]
 pub enum Socket {
     /// TCP.
     Tcp(Tcp),
+    /// TLS on TCP.
+    Tls(Box<Tls>),
     /// One of a test's own world.
     #[cfg(test)]
     Simulated(simulated::Socket),
@@ -23,17 +26,32 @@ impl Socket {
     pub fn connect(address: &Endpoint, clock: ReceiveClock) -> io::Result<Socket> {
         match address {
             Endpoint::Tcp(address) => Tcp::connect(*address, clock).map(Socket::Tcp),
+            Endpoint::Tls(address, client) => {
+                Tls::connect(*address, client, clock).map(Box::new).map(Socket::Tls)
+            }
             #[cfg(test)]
             Endpoint::Simulated(world) => Ok(Socket::Simulated(world.connect(clock))),
         }
     }
 
-    /// Whether the attempt to connect has succeeded; an error if it failed.
-    pub fn is_connected(&self) -> io::Result<bool> {
+    /// Goes on with connecting, and with the handshake where there is one. Whether that has
+    /// succeeded; an error if it failed.
+    pub fn is_connected(&mut self, control: &mut Control) -> io::Result<bool> {
         match self {
             Socket::Tcp(tcp) => tcp.is_connected(),
+            Socket::Tls(tls) => tls.is_connected(control),
             #[cfg(test)]
             Socket::Simulated(socket) => socket.is_connected(),
+        }
+    }
+
+    /// The handshake, where there was one and it is over.
+    pub fn handshake(&self) -> Option<Handshake> {
+        match self {
+            Socket::Tcp(_) => None,
+            Socket::Tls(tls) => tls.handshake(),
+            #[cfg(test)]
+            Socket::Simulated(_) => None,
         }
     }
 
@@ -42,6 +60,7 @@ impl Socket {
     pub fn is_given_up(&self) -> bool {
         match self {
             Socket::Tcp(tcp) => tcp.is_given_up(),
+            Socket::Tls(tls) => tls.socket().is_given_up(),
             #[cfg(test)]
             Socket::Simulated(socket) => socket.is_given_up(),
         }
@@ -51,8 +70,70 @@ impl Socket {
     pub fn unacknowledged(&self) -> Option<usize> {
         match self {
             Socket::Tcp(tcp) => tcp.unacknowledged(),
+            Socket::Tls(tls) => tls.unacknowledged(),
             #[cfg(test)]
             Socket::Simulated(socket) => Some(socket.unacknowledged()),
+        }
+    }
+
+    /// An exchange begins.
+    pub fn begin(&mut self) {
+        match self {
+            Socket::Tcp(_) => {}
+            Socket::Tls(tls) => tls.begin(),
+            #[cfg(test)]
+            Socket::Simulated(_) => {}
+        }
+    }
+
+    /// Writes what it still holds of what it took.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Socket::Tcp(_) => Ok(()),
+            Socket::Tls(tls) => tls.flush(),
+            #[cfg(test)]
+            Socket::Simulated(_) => Ok(()),
+        }
+    }
+
+    /// Whether it holds nothing of what it took.
+    pub fn is_flushed(&self) -> bool {
+        match self {
+            Socket::Tcp(_) => true,
+            Socket::Tls(tls) => !tls.wants_write(),
+            #[cfg(test)]
+            Socket::Simulated(_) => true,
+        }
+    }
+
+    /// Whether more may be there, after so many bytes were read where there was room for `room`.
+    pub fn has_more(&self, bytes: usize, room: usize) -> bool {
+        match self {
+            Socket::Tcp(_) => bytes == room,
+            Socket::Tls(tls) => bytes == room || tls.has_more(),
+            #[cfg(test)]
+            Socket::Simulated(_) => bytes == room,
+        }
+    }
+
+    /// Whether it ended without the word that it would, where there is one.
+    pub fn is_cut_off(&self) -> bool {
+        match self {
+            Socket::Tcp(_) => false,
+            Socket::Tls(tls) => tls.is_cut_off(),
+            #[cfg(test)]
+            Socket::Simulated(_) => false,
+        }
+    }
+
+    /// Something came while nothing was asked for: whether that is more than the transport's own
+    /// affair.
+    pub fn is_disturbed(&mut self, control: &mut Control) -> bool {
+        match self {
+            Socket::Tcp(_) => true,
+            Socket::Tls(tls) => tls.is_disturbed(control),
+            #[cfg(test)]
+            Socket::Simulated(_) => true,
         }
     }
 
@@ -60,6 +141,7 @@ impl Socket {
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Socket::Tcp(tcp) => tcp.write(bytes),
+            Socket::Tls(tls) => tls.write(bytes),
             #[cfg(test)]
             Socket::Simulated(socket) => Ok(socket.write(bytes)),
         }
@@ -69,13 +151,9 @@ impl Socket {
     pub fn read(&mut self, buffer: &mut [u8], control: &mut Control) -> io::Result<Received> {
         match self {
             Socket::Tcp(tcp) => tcp.read(buffer, control),
+            Socket::Tls(tls) => tls.read(buffer, control),
             #[cfg(test)]
             Socket::Simulated(socket) => socket.read(buffer),
         }
     }
-}
-
-/// Whether an error only says that there is nothing to do yet.
-pub fn is_not_yet(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -185,6 +185,11 @@ pub fn best_clock() -> ReceiveClock {
     }
 }
 
+/// Whether an error only says that there is nothing to do yet.
+pub fn is_not_yet(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;

@@ -131,6 +131,7 @@ pub fn spawn(
 
 impl Worker {
     fn new(plan: Plan, index: usize, out: Sender<Message>) -> io::Result<Worker> {
+        let plan = Plan { address: plan.address.apart(), ..plan };
         let scenario = plan.scenario.clone();
         let most = plan.share(scenario.limits.in_flight, index);
         Ok(Worker {

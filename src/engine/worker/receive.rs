@@ -5,8 +5,8 @@ use crate::engine::connection::{ConnectionKey, StreamEnd};
 use crate::engine::extract::Body;
 use crate::engine::pool::Slot;
 use crate::engine::protocol::reply::{Event, Fault};
-use crate::engine::transport::socket::is_not_yet;
 use crate::engine::transport::tcp::Received;
+use crate::engine::transport::tcp::is_not_yet;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::Manner;
 use crate::units::Moment;
@@ -22,7 +22,8 @@ impl Worker {
                 }
                 Ok(received) => {
                     // Less than there was room for: all has been read, unless the end follows.
-                    let is_all = received.bytes < self.room.input.len() && !is_closed;
+                    let room = self.room.input.len();
+                    let is_all = !connection.socket.has_more(received.bytes, room) && !is_closed;
                     if !self.receive(key, received) || is_all {
                         return;
                     }
@@ -74,6 +75,9 @@ impl Worker {
             return self.pool.close(key);
         };
         if matches!(event, Event::End { .. }) {
+            if connection.socket.is_cut_off() {
+                return self.break_off(key, &Answer::Closed);
+            }
             self.iterations[iteration].exchange.is_completed_by_close(at);
         }
         self.take(key, iteration, event);

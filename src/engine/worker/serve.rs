@@ -78,6 +78,10 @@ impl Worker {
             State::Connecting(since, iteration) => self.connected(key, since, iteration),
             State::Open(_) if connection.is_busy() => self.serve_busy(key, ready),
             State::Open(since) if ready.readable || ready.closed => {
+                let control = &mut self.room.control;
+                if !ready.closed && !connection.socket.is_disturbed(control) {
+                    return;
+                }
                 if self.clock.now().since(since) < SOON {
                     self.patience.beware();
                 }
@@ -101,15 +105,22 @@ impl Worker {
 
     fn connected(&mut self, key: ConnectionKey, since: Moment, iteration: Option<usize>) {
         let Some(connection) = self.pool.find(key) else { return };
+        let is_connected = connection.socket.is_connected(&mut self.room.control);
+        let handshake = connection.socket.handshake();
         let now = self.clock.now();
-        match (connection.socket.is_connected(), iteration) {
+        if let (Ok(true), Some(handshake)) = (&is_connected, handshake) {
+            self.ledger.totals.handshakes.count(handshake.is_resumed);
+        }
+        match (is_connected, iteration) {
             (Ok(false), _) => {}
             (Ok(true), Some(iteration)) => {
                 // A worker that stood still may have overlooked for so long that it was
                 // connected; that is its own lag and not the target's.
                 let overlooked = now.since(self.tick).min(now.since(since));
                 let connect = now.since(since) - overlooked;
-                self.iterations[iteration].exchange.connect = Some(connect);
+                let exchange = &mut self.iterations[iteration].exchange;
+                exchange.connect = Some(connect);
+                exchange.handshake = handshake.map(|it| (it.took.as_nanos() as u64).min(connect));
                 if let Some(slot) = self.pool.opened(key, now) {
                     self.send(slot, iteration, Moment(now.0 - overlooked));
                 }
@@ -178,7 +189,7 @@ impl Worker {
         }
         exchange.feels(self.lateness.feel(lag, self.seen));
         connection.write(bytes);
-        if !connection.unwritten.is_empty() {
+        if !connection.is_written() {
             self.hurry(key);
         }
     }

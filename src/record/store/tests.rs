@@ -3,6 +3,7 @@
 use super::claim::Claim;
 use super::*;
 use crate::record::gauge;
+use crate::record::handshakes::Handshakes;
 use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepCounts, StepTimes};
 use crate::record::outcome::Outcome;
@@ -58,6 +59,7 @@ fn end() -> End {
         abandoned: 0,
         iterations: 4,
         iterations_completed: 4,
+        handshakes: Handshakes::default(),
         faults: vec![],
         statements: vec![],
     }

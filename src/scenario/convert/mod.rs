@@ -15,6 +15,7 @@ mod request;
 mod stress_objectives;
 mod target;
 mod target_objectives;
+mod tls;
 mod variables;
 
 use std::path::PathBuf;

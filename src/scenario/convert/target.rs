@@ -13,7 +13,7 @@ use super::super::raw::{RawReady, RawScenario, RawTarget};
 use super::load::positive;
 use super::request::header_fault;
 use super::variables::variables;
-use super::{arms, metrics, program};
+use super::{arms, metrics, program, tls};
 
 /// The header that carries each request's id if the scenario does not say.
 const REQUEST_ID: &str = "x-request-id";
@@ -48,7 +48,7 @@ pub(super) fn target(
     check: &mut Check<'_>,
 ) -> Option<Target> {
     let at = Pointer::default().key("target");
-    let address = address(raw, allow, &at, check);
+    let address = address(raw, (allow, origin), &at, check);
     let start = start(raw, origin, &at, check);
     if let Some(start) = start.as_ref().filter(|_| origin.looks) {
         program::look(start, raw.cwd.is_some(), &at, check);
@@ -79,7 +79,11 @@ impl HttpAddress {
     /// The parts of a url whose host is this machine or in `allow`, such as
     /// [`Scenario::allow`](super::super::model::Scenario::allow); else what is wrong with it.
     pub fn of_url(url: &str, allow: &[String]) -> Result<HttpAddress, String> {
-        http_address(url).and_then(|address| permitted(address, allow)).map_err(|fault| {
+        let parsed = http_address(url).and_then(|(address, is_secured)| {
+            let address = permitted(address, allow)?;
+            if is_secured { tls::by_default(address) } else { Ok(address) }
+        });
+        parsed.map_err(|fault| {
             let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
             format!("{}{help}", fault.message)
         })
@@ -101,7 +105,7 @@ pub(super) fn prefix(target: &Target) -> String {
 
 fn address(
     raw: &RawTarget,
-    allow: &[String],
+    (allow, origin): (&[String], &Origin),
     at: &Pointer,
     check: &mut Check<'_>,
 ) -> Option<Address> {
@@ -122,8 +126,12 @@ fn address(
         }
         (None, Some(url)) => {
             let filled = check.fill(url);
-            let address = http_address(&filled).and_then(|address| permitted(address, allow));
-            check.accept(&at.key("url"), address).map(Address::Http)
+            let parsed = http_address(&filled).and_then(|(address, is_secured)| {
+                permitted(address, allow).map(|address| (address, is_secured))
+            });
+            let (address, is_secured) = check.accept(&at.key("url"), parsed)?;
+            tls::secured(raw.tls.as_ref(), (address, is_secured), origin, (at, check))
+                .map(Address::Http)
         }
         (None, None) => {
             let fault = Fault::new("the target is missing");
@@ -141,6 +149,7 @@ fn demo_stands_alone(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) {
         ("cwd", raw.cwd.is_some()),
         ("env", !raw.env.0.is_empty()),
         ("ready", raw.ready.is_some()),
+        ("tls", raw.tls.is_some()),
         ("port_variable", raw.port_variable.is_some()),
         ("prepare", raw.prepare.is_some()),
         ("arms", raw.arms.is_some()),
@@ -152,21 +161,20 @@ fn demo_stands_alone(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) {
     }
 }
 
-fn http_address(text: &str) -> Result<HttpAddress, Fault> {
+/// The parts of a url, and whether it is one of TLS.
+fn http_address(text: &str) -> Result<(HttpAddress, bool), Fault> {
     const HELP: &str = "write it like \"http://127.0.0.1:3000\"";
     let url = Url::parse(text)
         .map_err(|error| Fault::new(format!("\"{text}\" is not a url: {error}")).help(HELP))?;
-    match url.scheme() {
-        "http" => {}
-        "https" => {
-            let fault = Fault::new("https is not supported yet");
-            return Err(fault.help("test over http, where the server speaks it behind its proxy"));
-        }
+    let is_secured = match url.scheme() {
+        "http" => false,
+        "https" => true,
         other => {
-            let fault = Fault::new(format!("the url must start with http://, found {other}:"));
+            let fault =
+                Fault::new(format!("the url must start with http:// or https://, found {other}:"));
             return Err(fault.help(HELP));
         }
-    }
+    };
     if !url.username().is_empty() || url.password().is_some() {
         let fault = Fault::new("the url must not contain credentials");
         return Err(
@@ -177,11 +185,13 @@ fn http_address(text: &str) -> Result<HttpAddress, Fault> {
         let fault = Fault::new("the target's url has no query and no fragment");
         return Err(fault.help("queries belong to the requests of steps"));
     }
-    Ok(HttpAddress {
+    let address = HttpAddress {
         host: url.host().as_ref().map(bare).unwrap_or_default(),
         port: url.port_or_known_default().unwrap_or(80),
         prefix: url.path().trim_end_matches('/').to_owned(),
-    })
+        tls: None,
+    };
+    Ok((address, is_secured))
 }
 
 /// A host as it is compared and connected to: lower case, no brackets.

@@ -1,0 +1,141 @@
+//! How TLS sessions with the target begin: files are read and checked, before anything is sent.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::super::check::Check;
+use super::super::document::Pointer;
+use super::super::model::HttpAddress;
+use super::super::origin::Origin;
+use super::super::problems::Fault;
+use super::super::raw::RawTls;
+use crate::tls::{self, Client, Oldest, Settings};
+
+/// A larger file is no certificate.
+const LARGEST: u64 = 1_000_000;
+
+/// The address with what its sessions begin with, if its url is one of TLS.
+pub(super) fn secured(
+    raw: Option<&RawTls>,
+    (address, is_secured): (HttpAddress, bool),
+    origin: &Origin,
+    (at, check): (&Pointer, &mut Check<'_>),
+) -> Option<HttpAddress> {
+    let place = at.key("tls");
+    let Some(raw) = raw else {
+        if !is_secured {
+            return Some(address);
+        }
+        return check.accept(&at.key("url"), by_default(address));
+    };
+    if !is_secured {
+        let fault = Fault::new("\"tls\" means nothing for a url that begins with http://");
+        check.key(&place, fault.help("write https:// in \"url\", or remove \"tls\""));
+        return None;
+    }
+    let settings = settings(raw, origin, &place, check)?;
+    let made = Client::new(settings, &address.host);
+    let client = made.map_err(|wrong| {
+        let (key, fault) = fault(wrong);
+        let place = key.map_or_else(|| place.clone(), |key| place.key(key));
+        check.value(&place, fault);
+    });
+    Some(HttpAddress { tls: Some(client.ok()?), ..address })
+}
+
+/// The address with what sessions begin with where nothing is said of them.
+pub(super) fn by_default(address: HttpAddress) -> Result<HttpAddress, Fault> {
+    let client = Client::new(Settings::default(), &address.host);
+    let client = client.map_err(|wrong| fault(wrong).1)?;
+    Ok(HttpAddress { tls: Some(client), ..address })
+}
+
+fn settings(
+    raw: &RawTls,
+    origin: &Origin,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> Option<Settings> {
+    let mut read = |key: &str, path: Option<&String>| {
+        let path = origin.folder.join(check.fill(path?));
+        check.accept(&at.key(key), text(&path))
+    };
+    let given = [&raw.ca, &raw.cert, &raw.key].map(Option::is_some);
+    let ca = read("ca", raw.ca.as_ref());
+    let cert = read("cert", raw.cert.as_ref());
+    let key = read("key", raw.key.as_ref());
+    let are_read = [&ca, &cert, &key].map(Option::is_some) == given;
+    match given {
+        [_, true, false] => {
+            let fault = Fault::new("a certificate of ours needs its key");
+            check.key(&at.key("cert"), fault.help("add \"key\": \"client.key\""));
+            return None;
+        }
+        [_, false, true] => {
+            let fault = Fault::new("\"key\" without \"cert\"");
+            check.key(&at.key("key"), fault.help("add \"cert\": \"client.pem\""));
+            return None;
+        }
+        [_, true, true] | [_, false, false] => {}
+    }
+    if raw.insecure == Some(true) && raw.ca.is_some() {
+        let fault =
+            Fault::new("\"insecure\" takes every certificate, and \"ca\" says whose to take");
+        check.key(&at.key("insecure"), fault.help("remove one of the two"));
+        return None;
+    }
+    let oldest = check.accept(&at.key("min_version"), oldest(raw.min_version.as_deref()))?;
+    let server_name = raw.server_name.as_deref().map(|name| check.fill(name));
+    are_read.then_some(Settings {
+        ca,
+        identity: cert.zip(key),
+        server_name,
+        oldest,
+        insecure: raw.insecure == Some(true),
+        resumption: raw.resumption == Some(true),
+    })
+}
+
+fn oldest(text: Option<&str>) -> Result<Oldest, Fault> {
+    match text {
+        None | Some("1.2") => Ok(Oldest::Tls12),
+        Some("1.3") => Ok(Oldest::Tls13),
+        Some(other) => {
+            let fault =
+                Fault::new(format!("\"{other}\" is no version of TLS that loadgate speaks"));
+            Err(fault.help("write \"1.2\" or \"1.3\""))
+        }
+    }
+}
+
+/// A file's text; that of a key is in no message.
+fn text(path: &Path) -> Result<Vec<u8>, Fault> {
+    let shown = path.display();
+    let unreadable = |error| {
+        let fault = Fault::new(format!("{shown} cannot be read: {error}"));
+        fault.help("paths are relative to the scenario file")
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Fault::new(format!("{shown} is larger than 1 MB, which no certificate is")));
+    }
+    Ok(bytes)
+}
+
+/// The key that is wrong, and how.
+fn fault(wrong: tls::Fault) -> (Option<&'static str>, Fault) {
+    match wrong {
+        tls::Fault::Ca(why) => (Some("ca"), Fault::new(why)),
+        tls::Fault::Certificate(why) => (Some("cert"), Fault::new(why)),
+        tls::Fault::Key(why) => (Some("key"), Fault::new(why)),
+        tls::Fault::Name(why) => (Some("server_name"), Fault::new(why)),
+        tls::Fault::System(why) => {
+            let help = "install the package ca-certificates, or name what to trust with \"ca\" of \
+                        \"tls\"";
+            (None, Fault::new(why).help(help))
+        }
+    }
+}

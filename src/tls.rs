@@ -1,0 +1,232 @@
+//! TLS of a target: whom to trust, who we are, how a session begins, and what it means when none
+//! can be had.
+//!
+//! The settings of a scenario come in, as texts of files that have been read; a [`Client`] goes
+//! out, with which the load's transport and the small requests for readiness and metrics begin
+//! their sessions. Nothing here opens a socket.
+
+mod refusal;
+mod unverified;
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
+
+pub use refusal::Refusal;
+use unverified::Unverified;
+
+/// Sessions that a worker keeps for later connections, if it may.
+const SESSIONS: usize = 256;
+
+/// The oldest version of TLS that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oldest {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+/// What a scenario says of TLS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Certificates that are trusted instead of the system's, in PEM.
+    pub ca: Option<Vec<u8>>,
+    /// Our own certificate, with those that it is signed by, and its key, in PEM.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// The name that the target's certificate must be for, if it is not its host.
+    pub server_name: Option<String>,
+    /// The oldest version that is spoken.
+    pub oldest: Oldest,
+    /// Whether the target's certificate is not looked at.
+    pub insecure: bool,
+    /// Whether later connections resume the session of an earlier one.
+    pub resumption: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            ca: None,
+            identity: None,
+            server_name: None,
+            oldest: Oldest::Tls12,
+            insecure: false,
+            resumption: false,
+        }
+    }
+}
+
+/// A key is nobody else's business.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("server_name", &self.server_name)
+            .field("oldest", &self.oldest)
+            .field("insecure", &self.insecure)
+            .field("resumption", &self.resumption)
+            .field("has_ca", &self.ca.is_some())
+            .field("has_identity", &self.identity.is_some())
+            .finish()
+    }
+}
+
+/// Which setting is wrong, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The certificates to trust.
+    Ca(String),
+    /// Those of this machine.
+    System(String),
+    /// Our own certificate.
+    Certificate(String),
+    /// Its key.
+    Key(String),
+    /// The name of the target.
+    Name(String),
+}
+
+/// Begins sessions with one target.
+#[derive(Debug, Clone)]
+pub struct Client {
+    settings: Arc<Settings>,
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+/// Of the same settings for the same target.
+impl PartialEq for Client {
+    fn eq(&self, other: &Client) -> bool {
+        self.settings == other.settings && self.name == other.name
+    }
+}
+
+impl Eq for Client {}
+
+impl Client {
+    /// A client for a host.
+    pub fn new(settings: Settings, host: &str) -> Result<Client, Fault> {
+        let name = name(settings.server_name.as_deref().unwrap_or(host))?;
+        let config = Arc::new(config(&settings)?);
+        Ok(Client { settings: Arc::new(settings), config, name })
+    }
+
+    /// The same for another host, unless the settings name whom they expect.
+    pub fn at(&self, host: &str) -> Result<Client, Fault> {
+        let name = name(self.settings.server_name.as_deref().unwrap_or(host))?;
+        Ok(Client { name, ..self.clone() })
+    }
+
+    /// The same with sessions of its own to resume, so that nothing is shared.
+    #[must_use]
+    pub fn apart(&self) -> Client {
+        let mut config = (*self.config).clone();
+        config.resumption = resumption(&self.settings);
+        Client { config: Arc::new(config), ..self.clone() }
+    }
+
+    /// Begins a session.
+    pub fn begin(&self) -> Result<ClientConnection, Refusal> {
+        ClientConnection::new(Arc::clone(&self.config), self.name.clone()).map_err(Refusal)
+    }
+
+    /// For those who begin theirs by another crate.
+    pub fn parts(&self) -> (Arc<ClientConfig>, ServerName<'static>) {
+        (Arc::clone(&self.config), self.name.clone())
+    }
+
+    /// What the scenario says.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+fn name(text: &str) -> Result<ServerName<'static>, Fault> {
+    ServerName::try_from(text.to_owned())
+        .map_err(|_| Fault::Name(format!("\"{text}\" is no name that a certificate can be for")))
+}
+
+fn config(settings: &Settings) -> Result<ClientConfig, Fault> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let versions: &[&SupportedProtocolVersion] = match settings.oldest {
+        Oldest::Tls12 => &[&version::TLS13, &version::TLS12],
+        Oldest::Tls13 => &[&version::TLS13],
+    };
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .expect("the provider has suites for both versions");
+    let builder = if settings.insecure {
+        let verifier = Arc::new(Unverified(provider));
+        builder.dangerous().with_custom_certificate_verifier(verifier)
+    } else {
+        builder.with_root_certificates(roots(settings)?)
+    };
+    let mut config = match &settings.identity {
+        None => builder.with_no_client_auth(),
+        Some((certificates, key)) => {
+            let (chain, key) = (chain(certificates)?, key_of(key)?);
+            let unfit =
+                |error| Fault::Key(format!("it does not belong to the certificate: {error}"));
+            builder.with_client_auth_cert(chain, key).map_err(unfit)?
+        }
+    };
+    config.resumption = resumption(settings);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn resumption(settings: &Settings) -> Resumption {
+    if settings.resumption {
+        Resumption::in_memory_sessions(SESSIONS)
+    } else {
+        Resumption::disabled()
+    }
+}
+
+fn roots(settings: &Settings) -> Result<RootCertStore, Fault> {
+    let mut store = RootCertStore::empty();
+    let Some(text) = &settings.ca else {
+        let found = rustls_native_certs::load_native_certs();
+        let (added, _) = store.add_parsable_certificates(found.certs);
+        if added == 0 {
+            let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
+            return Err(Fault::System(format!("this machine trusts no certificate{why}")));
+        }
+        return Ok(store);
+    };
+    for certificate in certificates(text).map_err(Fault::Ca)? {
+        let unfit = |error| Fault::Ca(format!("it has a certificate that cannot be read: {error}"));
+        store.add(certificate).map_err(unfit)?;
+    }
+    Ok(store)
+}
+
+fn chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    certificates(text).map_err(Fault::Certificate)
+}
+
+fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    let found = found.map_err(|error| format!("it is not PEM: {error}"))?;
+    if found.is_empty() {
+        return Err("it has no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned());
+    }
+    Ok(found)
+}
+
+fn key_of(text: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> {
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| {
+        let is_encrypted = text.windows(9).any(|part| part == b"ENCRYPTED");
+        let why = if is_encrypted {
+            "its key is encrypted; write it without a password, and guard the file".to_owned()
+        } else {
+            format!("it has no key in PEM (-----BEGIN PRIVATE KEY-----): {error}")
+        };
+        Fault::Key(why)
+    })
+}
