@@ -7,18 +7,20 @@
 
 mod refusal;
 mod unverified;
+mod verified;
 
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
-use rustls::crypto::aws_lc_rs;
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
 
 pub use refusal::Refusal;
 use unverified::Unverified;
+use verified::Verified;
 
 /// Sessions that a worker keeps for later connections, if it may.
 const SESSIONS: usize = 256;
@@ -160,11 +162,11 @@ fn config(settings: &Settings) -> Result<ClientConfig, Fault> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .expect("the provider has suites for both versions");
+    let builder = builder.dangerous();
     let builder = if settings.insecure {
-        let verifier = Arc::new(Unverified(provider));
-        builder.dangerous().with_custom_certificate_verifier(verifier)
+        builder.with_custom_certificate_verifier(Arc::new(Unverified(provider)))
     } else {
-        builder.with_root_certificates(roots(settings)?)
+        builder.with_custom_certificate_verifier(Arc::new(verified(settings, provider)?))
     };
     let mut config = match &settings.identity {
         None => builder.with_no_client_auth(),
@@ -188,22 +190,31 @@ fn resumption(settings: &Settings) -> Resumption {
     }
 }
 
-fn roots(settings: &Settings) -> Result<RootCertStore, Fault> {
+fn verified(settings: &Settings, provider: Arc<CryptoProvider>) -> Result<Verified, Fault> {
+    let (roots, named) = roots(settings)?;
+    let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    let signed = signed.expect("there is somebody to trust, and nothing else is asked for");
+    Ok(Verified { signed, named })
+}
+
+/// Whom to trust; at least one.
+fn roots(settings: &Settings) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Fault> {
     let mut store = RootCertStore::empty();
     let Some(text) = &settings.ca else {
         let found = rustls_native_certs::load_native_certs();
-        let (added, _) = store.add_parsable_certificates(found.certs);
+        let (added, _) = store.add_parsable_certificates(found.certs.iter().cloned());
         if added == 0 {
             let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
             return Err(Fault::System(format!("this machine trusts no certificate{why}")));
         }
-        return Ok(store);
+        return Ok((store, found.certs));
     };
-    for certificate in certificates(text).map_err(Fault::Ca)? {
+    let named = certificates(text).map_err(Fault::Ca)?;
+    for certificate in &named {
         let unfit = |error| Fault::Ca(format!("it has a certificate that cannot be read: {error}"));
-        store.add(certificate).map_err(unfit)?;
+        store.add(certificate.clone()).map_err(unfit)?;
     }
-    Ok(store)
+    Ok((store, named))
 }
 
 fn chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {

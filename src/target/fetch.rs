@@ -96,8 +96,14 @@ pub(crate) async fn connect(
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
         let Some(client) = &address.tls else { return Ok(Box::new(stream) as Box<dyn Stream>) };
         let (config, name) = client.parts();
-        let secured = TlsConnector::from(config).connect(name, stream).await?;
-        Ok(Box::new(secured) as Box<dyn Stream>)
+        let secured = TlsConnector::from(config).connect(name, stream).await;
+        let secured = secured.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::new(error.kind(), "it closed the connection in the TLS handshake")
+            }
+            _ => error,
+        });
+        Ok(Box::new(secured?) as Box<dyn Stream>)
     };
     let connected: io::Result<Box<dyn Stream>> =
         timeout(within, connecting).await.map_err(|_| NoAnswer::Slow(within))?;

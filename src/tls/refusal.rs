@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::{fmt, io};
 
+use super::verified::signs_others;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
 /// A session was refused, by either side.
@@ -60,6 +61,9 @@ impl fmt::Display for Refusal {
 
 fn certificate(f: &mut fmt::Formatter<'_>, why: &CertificateError) -> fmt::Result {
     match why {
+        _ if signs_others(why) => f.write_str(
+            "its certificate is signed by itself and not trusted here; name it with \"ca\" of \"tls\"",
+        ),
         CertificateError::UnknownIssuer => f.write_str(
             "its certificate is signed by nobody who is trusted here; name who signed it with \
              \"ca\" of \"tls\"",

@@ -66,6 +66,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "TLS sessions without sockets of their own",
     ),
     ("rustls_native_certs", &["tls.rs"], "whom this machine trusts"),
+    ("webpki", &["tls/"], "why a certificate was refused"),
     ("tokio_rustls", &["target/fetch.rs"], "the same sessions on tokio's sockets"),
     ("slab", &["engine/"], "iterations and connections by their place"),
     ("hyper_util", &["demo.rs"], "hyper on tokio's sockets"),

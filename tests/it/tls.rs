@@ -314,6 +314,45 @@ fn certificates_that_do_not_fit_say_so() {
     assert_eq!(named.code(), 0, "{}", named.errors());
 }
 
+/// As `openssl req -x509` makes one: signed by itself, and it says that it may sign others.
+fn by_itself(all: &Certificates, name: &str, change: impl FnOnce(&mut CertificateParams)) {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.distinguished_name = named(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    fs::write(all.path(&format!("{name}.pem")), certificate.pem()).unwrap();
+    fs::write(all.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn a_certificate_that_has_signed_itself_is_trusted_where_it_is_named() {
+    let all = Certificates::server();
+    by_itself(&all, "own", |_| {});
+    by_itself(&all, "twin", |params| params.distinguished_name = named("own"));
+    by_itself(&all, "old", |params| {
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+    });
+    for (which, ca, host, code, wanted) in [
+        ("own", "own.pem", "localhost", 0, ""),
+        // One that somebody has signed, named itself.
+        ("server", "server.pem", "localhost", 0, ""),
+        ("own", "own.pem", "127.0.0.1", 7, "for another name"),
+        ("old", "old.pem", "localhost", 7, "has expired"),
+        ("own", "twin.pem", "localhost", 7, "signed by itself and not trusted here"),
+        ("own", "ca.pem", "localhost", 7, "signed by itself and not trusted here"),
+        ("server", "own.pem", "localhost", 7, "signed by nobody who is trusted here"),
+    ] {
+        let server = Server::start(&all, which, &[]);
+        let url = format!("https://{host}:{}", server.port);
+        let ran = run(all.folder.path(), &scenario(&url, &json!({ "ca": ca }), &Value::Null));
+        assert_eq!(ran.code(), code, "{which} {ca}: {}", ran.errors());
+        assert!(ran.errors().contains(wanted), "{which} {ca}: {}", ran.errors());
+    }
+}
+
 #[test]
 fn a_plain_server_and_one_of_tls_are_told_apart() {
     let all = Certificates::server();
