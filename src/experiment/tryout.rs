@@ -149,7 +149,7 @@ impl Session<'_> {
         };
         let scenario = Arc::new(again(&side.scenario, flows, seed));
         let (stop, stopped) = watch::channel(Stop::Running);
-        let (socket, _) = resolve(side.target.address())?;
+        let (socket, _) = resolve(side.target.address(), &side.scenario.secrets)?;
         let plan = Plan {
             scenario,
             address: Endpoint::Tcp(socket),

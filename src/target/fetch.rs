@@ -20,6 +20,8 @@ use crate::scenario::model::HttpAddress;
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
+    /// Whether only the end of the connection says that it is whole.
+    pub(crate) ended_by_close: bool,
 }
 
 /// Why there was no answer; shown after "the target" or beside a time limit.
@@ -90,7 +92,7 @@ async fn read(stream: &mut TcpStream, limit: usize) -> Result<Answer, NoAnswer> 
     let expected = Expected { is_head: false, body_limit: limit as u64 };
     let mut response = Response::new(expected);
     let (mut body, mut piece) = (Vec::new(), vec![0; 16 * 1024]);
-    loop {
+    let ended_by_close = loop {
         let length = stream.read(&mut piece).await.map_err(NoAnswer::Interrupted)?;
         if length == 0 && !response.is_complete_at_end() {
             return Err(NoAnswer::Broken("it ended before its end"));
@@ -98,14 +100,14 @@ async fn read(stream: &mut TcpStream, limit: usize) -> Result<Answer, NoAnswer> 
         let fed = response.feed(&piece[..length], Some(&mut body));
         let fed = fed.map_err(|unreadable| broken(unreadable, limit))?;
         if length == 0 || matches!(fed, Fed::Done(_)) {
-            break;
+            break length == 0;
         }
-    }
+    };
     let status = StatusCode::from_u16(response.status().unwrap_or_default());
     let status = status.map_err(|_| NoAnswer::Broken("it has no valid status"))?;
     let decoded = response.codings().decode(&body, limit as u64);
     let body = decoded.map_err(|error| undecodable(error, limit))?.into_owned();
-    Ok(Answer { status, body })
+    Ok(Answer { status, body, ended_by_close })
 }
 
 fn broken(unreadable: Unreadable, limit: usize) -> NoAnswer {

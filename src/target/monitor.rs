@@ -22,12 +22,14 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::cgroup::GroupSampler;
+use super::counted::When;
+use super::fetch::{self, Answer, NoAnswer};
 use super::gauges::{self, Readings, Scraped, Seen};
 use super::postgres;
 use super::pressure::Pressure;
 use super::process::{ExitReport, Watch};
 use super::procfs::TreeSampler;
-use super::{fetch, prometheus};
+use super::prometheus::{self, Metrics};
 use crate::record::run::Statement;
 use crate::record::telemetry::TargetSecond;
 use crate::scenario::model::{Connection, HttpAddress, Secrets};
@@ -44,6 +46,9 @@ const LOOK: Duration = Duration::from_millis(50);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Said of a second whose answer came too late.
 const LATE: &str = "no answer within the second";
+
+/// Said of a page that may go on.
+const CUT: &str = "it ended in the middle of a line";
 
 /// What the monitor has seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,7 +172,7 @@ fn questions(
 struct Scrape {
     second: u32,
     /// What it said, and when.
-    result: Result<(Scraped, Instant), String>,
+    result: Result<(Scraped, When), String>,
 }
 
 /// Where the desk sends what it has.
@@ -239,14 +244,15 @@ impl Desk {
         let Some(tree) = self.monitor.watch.as_ref().map(Watch::tree) else { return };
         match self.tree.sample(tree) {
             Some(usage) => {
-                self.readings.add(gauges::read(Seen::Processes(&usage)), now, second);
+                self.readings.add(gauges::read(Seen::Processes(&usage)), When::at(now), second);
             }
             None => self.readings.lost_processes(),
         }
         if let Some(usage) = self.group.sample(tree.root) {
-            self.readings.add(gauges::read(Seen::Group(&usage)), now, second);
+            self.readings.add(gauges::read(Seen::Group(&usage)), When::at(now), second);
         }
-        self.readings.add(gauges::read(Seen::Machine(&Pressure::now())), now, second);
+        let machine = gauges::read(Seen::Machine(&Pressure::now()));
+        self.readings.add(machine, When::at(now), second);
     }
 
     /// Adds what a scrape says to the second that it belongs to.
@@ -257,9 +263,9 @@ impl Desk {
         };
         waiting.for_metrics = false;
         match scrape.result {
-            Ok((Scraped { found, watch_error }, at)) => {
+            Ok((Scraped { found, watch_error }, when)) => {
                 waiting.second.watch_error = watch_error;
-                self.readings.add(found, at, &mut waiting.second);
+                self.readings.add(found, when, &mut waiting.second);
             }
             Err(reason) => waiting.second.scrape_error = Some(reason),
         }
@@ -277,9 +283,9 @@ impl Desk {
         };
         waiting.for_database = false;
         let error = match result {
-            Ok((usage, at)) => {
+            Ok((usage, when)) => {
                 let found = gauges::read(Seen::Database(&usage));
-                self.readings.add(found, at, &mut waiting.second);
+                self.readings.add(found, when, &mut waiting.second);
                 partly
             }
             Err(reason) => Some(self.monitor.secrets.redact(&reason)),
@@ -354,18 +360,28 @@ fn whole_seconds(start: Instant, now: Instant) -> Duration {
 fn scrape(page: &Page, readings: &Readings, second: u32, said: mpsc::Sender<Scrape>) {
     let (page, watch) = (page.clone(), Arc::clone(&readings.watch));
     tokio::spawn(async move {
-        let result = match fetch::get(&page.server, &page.path, SCRAPE, SCRAPE_BYTES).await {
-            Ok(answer) if answer.status.is_success() => {
-                let metrics = prometheus::parse(&answer.body);
-                if metrics.is_cut {
-                    Err("it has more series than loadgate reads".to_owned())
-                } else {
-                    Ok((gauges::of_metrics_page(&metrics, &watch), Instant::now()))
-                }
-            }
-            Ok(answer) => Err(answer.status.to_string()),
-            Err(reason) => Err(reason.to_string()),
-        };
-        let _ = said.send(Scrape { second, result }).await;
+        let asked = Instant::now();
+        let answer = fetch::get(&page.server, &page.path, SCRAPE, SCRAPE_BYTES).await;
+        let when = When::between(asked, Instant::now());
+        let scraped = read(answer).map(|metrics| gauges::of_metrics_page(&metrics, &watch));
+        let _ = said.send(Scrape { second, result: scraped.map(|it| (it, when)) }).await;
     });
+}
+
+/// The metrics of an answer, if it is a whole page of them.
+fn read(answer: Result<Answer, NoAnswer>) -> Result<Metrics, String> {
+    let answer = answer.map_err(|reason| reason.to_string())?;
+    if !answer.status.is_success() {
+        return Err(answer.status.to_string());
+    }
+    // Nothing but its last line says that such a page was not cut: a number that is cut is one too.
+    if answer.ended_by_close && !answer.body.ends_with(b"\n") {
+        return Err(CUT.to_owned());
+    }
+    let metrics = prometheus::parse(&answer.body);
+    if metrics.is_cut {
+        Err("it has more series than loadgate reads".to_owned())
+    } else {
+        Ok(metrics)
+    }
 }
