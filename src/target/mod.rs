@@ -26,7 +26,6 @@ pub mod known;
 mod last_words;
 pub mod leash;
 pub mod machine;
-pub mod memory_limit;
 pub mod monitor;
 pub mod one_shot;
 mod output;
