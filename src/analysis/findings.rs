@@ -9,7 +9,7 @@ use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
 use crate::analysis::finding::{finding, tightest_limit};
 use crate::analysis::wording::{count, counted, millis, percent};
 use crate::analysis::{attribution, generator_health, memory, still, worked};
-use crate::record::gauge::{self, Source};
+use crate::record::gauge::{self, GaugeId, Source};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
 use crate::record::phase::Phase;
@@ -301,9 +301,11 @@ fn errors<'f>(
     Some((counted(1 + errors.count() as u64, "second"), first))
 }
 
-/// The first gauge that a page has and that could not be read of it in a second, and why.
+/// The first gauge that a page has and that could not be read of it in a second, and why. That a
+/// rate is told a second later is no news.
 fn unseen(facts: &Facts, second: &TargetSecond, source: Source) -> Option<String> {
-    let mut without = second.series.iter().filter(|(id, _)| second.value(**id).is_none());
+    let is_unseen = |id: GaugeId, why: &str| second.value(id).is_none() && why != gauge::LATE;
+    let mut without = second.series.iter().filter(|(id, why)| is_unseen(**id, why));
     without.find_map(|(id, why)| {
         let gauge = facts.record.head.gauges.get(id.index())?;
         (gauge.source == source).then(|| format!("{}: {why}", gauge.label))

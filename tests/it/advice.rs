@@ -251,6 +251,7 @@ fn what_the_environment_brought_is_shown_nowhere() {
     });
     kept(&no_folder, &["run"], 7);
     let no_host = with_key(free_port(), &|scenario| {
+        scenario["allow"] = json!(["${API_KEY}.invalid"]);
         let target = scenario["target"].as_object_mut().unwrap();
         target["url"] = "http://${API_KEY}.invalid:80".into();
         target.remove("command");

@@ -259,7 +259,7 @@ fn huge_values_are_told_in_a_few_letters() {
     let wide = said.lines().find(|line| line.chars().count() > 100);
     assert_eq!(wide, None);
     let chart = fs::read_to_string(ended.run().join("saturation.svg")).unwrap();
-    assert!(!chart.contains("00000000"), "{chart}");
+    assert!(!chart.contains(&"0".repeat(30)), "{chart}");
 }
 
 #[test]
