@@ -15,10 +15,11 @@ use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
 use crate::scenario::model::{Address, AssignedPort, HttpAddress, Scenario, StartCommand};
 use crate::schedule::arms::Timing;
-use crate::target::monitor::{Monitor, Page};
+use crate::target::monitor::Monitor;
 use crate::target::port::{self, listening};
 use crate::target::process::{ExitReport, RunningTarget, Supervisor};
 use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
+use crate::target::scrape::Page;
 
 /// How long a target may take to end before it is killed.
 const GRACE: Duration = Duration::from_secs(5);

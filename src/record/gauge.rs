@@ -105,7 +105,7 @@ pub const BEYOND: &str = "beyond the last bucket";
 
 /// Stands for the series of a value that there is not, as one of its series counted less than
 /// before or was gone. Now and then that is a new start of the target.
-pub const ANEW: &str = "it counted anew";
+pub const ANEW: &str = "it counted anew (less than before, or a series was gone)";
 /// The same, as the answer was under way for so long that nobody can tell a rate.
 pub const LATE: &str = "the answer took too long to tell a rate by";
 /// The same, as the page has a line of it that cannot be read.

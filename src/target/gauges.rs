@@ -116,7 +116,7 @@ pub fn of_metrics_page(metrics: &Metrics, watch: &[Watched]) -> Scraped {
     for (place, watched) in (KNOWN.len()..).zip(watch) {
         match watched::read(watched, metrics) {
             Ok(amount) => {
-                found.push(Reading { id: GaugeId(place as u16), amount: Ok(amount), metric: None })
+                found.push(Reading { id: GaugeId(place as u16), amount: Ok(amount), metric: None });
             }
             Err(why) => errors.push(why),
         }

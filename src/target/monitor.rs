@@ -23,32 +23,23 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::cgroup::GroupSampler;
 use super::counted::When;
-use super::fetch::{self, Answer, NoAnswer};
 use super::gauges::{self, Readings, Scraped, Seen};
 use super::postgres;
 use super::pressure::Pressure;
 use super::process::{ExitReport, Watch};
 use super::procfs::TreeSampler;
-use super::prometheus::{self, Metrics};
+use super::scrape::{self, Copies, Page, Told};
 use crate::record::run::Statement;
 use crate::record::telemetry::TargetSecond;
-use crate::scenario::model::{Connection, HttpAddress, Secrets};
-use crate::scenario::watch::Watched;
+use crate::scenario::model::{Connection, Secrets};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How long a scrape may take: it is over before the next begins.
-const SCRAPE: Duration = Duration::from_millis(950);
-/// What is read of a scrape.
-const SCRAPE_BYTES: usize = 1_000_000;
 /// How often death and the order to stop are looked for.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long the end waits for the database.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Said of a second whose answer came too late.
 const LATE: &str = "no answer within the second";
-
-/// Said of a page that may go on.
-const CUT: &str = "it ended in the middle of a line";
 
 /// What the monitor has seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,17 +63,6 @@ pub struct Monitor {
     pub postgres: Option<Connection>,
     /// What must not be told.
     pub secrets: Secrets,
-}
-
-/// A page of metrics.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// The server.
-    pub server: HttpAddress,
-    /// The path as it is asked for.
-    pub path: String,
-    /// Metrics that the scenario names.
-    pub watch: Vec<Watched>,
 }
 
 /// A monitor at work, until it is stopped or dropped.
@@ -171,8 +151,7 @@ fn questions(
 /// What a scrape said of a second.
 struct Scrape {
     second: u32,
-    /// What it said, and when.
-    result: Result<(Scraped, When), String>,
+    result: Result<Told, String>,
 }
 
 /// Where the desk sends what it has.
@@ -199,6 +178,7 @@ struct Desk {
     tree: TreeSampler,
     group: GroupSampler,
     readings: Readings,
+    copies: Copies,
     /// When the next second is over.
     next: Instant,
     /// The second whose answers are under way.
@@ -212,7 +192,8 @@ impl Desk {
         let watched = monitor.metrics.as_ref().map(|page| page.watch.as_slice());
         let readings = Readings::of(watched.unwrap_or_default());
         let (tree, group) = (TreeSampler::default(), GroupSampler::default());
-        Desk { monitor, start, outlets, tree, group, readings, next, waiting: None }
+        let copies = Copies::default();
+        Desk { monitor, start, outlets, tree, group, readings, copies, next, waiting: None }
     }
 
     fn second_is_over(&mut self) {
@@ -229,7 +210,7 @@ impl Desk {
         }
         let for_metrics = self.monitor.metrics.is_some();
         if let Some(page) = &self.monitor.metrics {
-            scrape(page, &self.readings, number, self.outlets.said.clone());
+            read(page, &self.readings, number, self.outlets.said.clone());
         }
         let asked = self.outlets.asks.as_ref().map(|asks| asks.try_send(number).is_ok());
         // The one before is not answered yet.
@@ -262,7 +243,7 @@ impl Desk {
             return;
         };
         waiting.for_metrics = false;
-        match scrape.result {
+        match scrape.result.and_then(|told| self.copies.fresh(told)) {
             Ok((Scraped { found, watch_error }, when)) => {
                 waiting.second.watch_error = watch_error;
                 self.readings.add(found, when, &mut waiting.second);
@@ -357,31 +338,10 @@ fn whole_seconds(start: Instant, now: Instant) -> Duration {
 }
 
 /// Reads the metrics beside the monitor's own work.
-fn scrape(page: &Page, readings: &Readings, second: u32, said: mpsc::Sender<Scrape>) {
+fn read(page: &Page, readings: &Readings, second: u32, said: mpsc::Sender<Scrape>) {
     let (page, watch) = (page.clone(), Arc::clone(&readings.watch));
     tokio::spawn(async move {
-        let asked = Instant::now();
-        let answer = fetch::get(&page.server, &page.path, SCRAPE, SCRAPE_BYTES).await;
-        let when = When::between(asked, Instant::now());
-        let scraped = read(answer).map(|metrics| gauges::of_metrics_page(&metrics, &watch));
-        let _ = said.send(Scrape { second, result: scraped.map(|it| (it, when)) }).await;
+        let result = scrape::scrape(&page, &watch).await;
+        let _ = said.send(Scrape { second, result }).await;
     });
-}
-
-/// The metrics of an answer, if it is a whole page of them.
-fn read(answer: Result<Answer, NoAnswer>) -> Result<Metrics, String> {
-    let answer = answer.map_err(|reason| reason.to_string())?;
-    if !answer.status.is_success() {
-        return Err(answer.status.to_string());
-    }
-    // Nothing but its last line says that such a page was not cut: a number that is cut is one too.
-    if answer.ended_by_close && !answer.body.ends_with(b"\n") {
-        return Err(CUT.to_owned());
-    }
-    let metrics = prometheus::parse(&answer.body);
-    if metrics.is_cut {
-        Err("it has more series than loadgate reads".to_owned())
-    } else {
-        Ok(metrics)
-    }
 }
