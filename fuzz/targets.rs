@@ -33,6 +33,7 @@ use loadgate::scenario::problems::Problems;
 use loadgate::scenario::read::{self, Origin};
 use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
 use loadgate::scenario::watch::{Combine, Reading, Watched};
+use loadgate::target::counted::When;
 use loadgate::target::gauges::{self, Readings};
 use loadgate::target::prometheus;
 use loadgate::units::{self, Bytes, Quantile, Rate, Ratio};
@@ -137,8 +138,8 @@ pub fn exposition(data: &[u8]) -> u64 {
     assert!(metrics.series.len() <= 20_000, "unbounded");
     let mut readings = Readings::of(&watch);
     let mut second = readings.second(0);
-    readings.add(found.clone(), at, &mut second);
-    readings.add(found, at + Duration::from_secs(1), &mut second);
+    readings.add(found.clone(), When::at(at), &mut second);
+    readings.add(found, When::at(at + Duration::from_secs(1)), &mut second);
     let known = second.values.len() - watch.len();
     for (place, value) in second.values.iter().enumerate() {
         let is_sane =

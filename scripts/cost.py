@@ -5,6 +5,7 @@ whole process), for loadgate and other tools, against nginx.
     cargo build --release && bash scripts/install-tools.sh
     python3 scripts/cost.py [--rounds=5] [--old=BINARY] [--tools=wrk,oha] [--update]
                                                             (about four minutes)
+    python3 scripts/cost.py --looking [--rounds=5]              (about two minutes)
 
 One core for the generator, another one for nginx; keep-alive GET of a small JSON body, 64
 connections. The tools take turns, so that a change of the machine meets all of them; the
@@ -16,10 +17,19 @@ The other tools send as fast as they can. loadgate sends by its schedule: at 95 
 what wrk reached just before, and at 20,000/s. A generator that is not saturated finds fewer
 answers at each wake-up, so loadgate's figures are rather too high than too low. --old is an
 earlier build of loadgate that takes its turn too, each time beside the new one.
+
+[--looking] measures what looking at the target costs: runs against the same nginx by turns
+without, with its metrics (a page of 500 series, of which ten are watched), and with its
+processes as well, which loadgate starts itself for that. The figure is the generator's own
+CPU time per request by its record, so that the target's is not in it.
 """
+import contextlib
+import json
 import pathlib
+import shutil
 import statistics
 import sys
+import tempfile
 
 import measuring
 from measuring import GENERATORS, Nginx, installed, loadgate, measure, need_loadgate, publish, sent, table, flag
@@ -31,8 +41,14 @@ RATES = {"95 % of wrk": lambda wrk: .95 * wrk, "70 % of wrk": lambda wrk: .7 * w
 CLOCKS = ("generator", "kernel")
 
 
+LOOKS = ("nothing", "metrics", "metrics and processes")
+LOOKING_RATE, LOOKING_SECONDS = 10_000, 6
+
+
 def main():
     need_loadgate()
+    if "--looking" in sys.argv[1:]:
+        return looking(flag("rounds", 5))
     wanted = flag("tools", ",".join(name for name in GENERATORS if " " not in name))
     tools, old = installed(name for name in wanted.split(",") if name), flag("old", "")
     builds = {"loadgate": measuring.LOADGATE}
@@ -88,6 +104,56 @@ def one(figures, name, run, url, wrk_rate):
     figure = (cpu / count * 1e6, (cpu - cpu_short) / (count - count_short) * 1e6, count / LONG)
     figures.setdefault(name, []).append(figure)
     return figure[2] if name == "wrk" else wrk_rate
+
+
+def looking(rounds):
+    """Prints what a request costs with and without a look at the target."""
+    figures = {look: [] for look in LOOKS}
+    for number in range(rounds):
+        # Who goes first changes with each round.
+        for look in (*LOOKS[number % len(LOOKS):], *LOOKS[:number % len(LOOKS)]):
+            figures[look].append(looked(look))
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    ratios = {look: [cost / alone for cost, alone in zip(figures[look], figures[LOOKS[0]])] for look in LOOKS}
+    rows = [[look, f"{statistics.median(figures[look]):.2f}", f"{statistics.median(ratios[look]):.3f}",
+             f"{min(ratios[look]):.3f} to {max(ratios[look]):.3f}"] for look in LOOKS]
+    print(table(["looked at", "µs per request", "ratio to nothing", "of the rounds"], rows))
+
+
+def looked(look):
+    """Microseconds of generator CPU per request of one run."""
+    with contextlib.ExitStack() as at_its_end:
+        server = Nginx()
+        at_its_end.callback(shutil.rmtree, server.prepare(page()), ignore_errors=True)
+        target = {"url": server.url}
+        if look == LOOKS[2]:
+            target |= {"command": [str(word) for word in server.command()], "ready": {"path": "/"}}
+        else:
+            at_its_end.callback(measuring.stop, server.run())
+        if look != LOOKS[0]:
+            target["metrics"] = {"watch": [f"series_{number}" for number in range(10)]}
+        scenario = {
+            "name": "looking", "target": target,
+            "flows": [{"name": "f", "steps": [{"name": "s", "request": "GET /"}]}],
+            "load": {"stages": [{"for": "1s", "rate": f"{LOOKING_RATE}/s", "warmup": True},
+                                {"for": f"{LOOKING_SECONDS}s", "rate": f"{LOOKING_RATE}/s"}]},
+            "slo": {"all": ["error_rate < 1%"]},
+        }
+        folder = pathlib.Path(at_its_end.enter_context(tempfile.TemporaryDirectory()))
+        file = folder / "looking.json"
+        file.write_text(json.dumps(scenario))
+        command = [measuring.LOADGATE, "run", file, "-q", "--no-walk", "-o", folder / "out"]
+        ran = measuring.Ran(command, LOOKING_SECONDS + 1)
+        found = sorted(folder.glob("out/looking/*/summary.json"))
+        if not found:
+            sys.exit(f"there is no summary of the run:\n{ran.text}")
+        return json.loads(found[-1].read_text())["saturation"]["generator_micros_per_request"]
+
+
+def page():
+    """Metrics as an application has them."""
+    lines = [f'series_{number}{{route="/{label}"}} {number}' for number in range(100) for label in range(5)]
+    return "\n".join(lines) + "\n"
 
 
 def render(figures, rounds):

@@ -116,20 +116,36 @@ class Nginx:
           client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
           uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
           server {{ listen 127.0.0.1:{port} backlog=4096; default_type application/json;
+            location = /metrics {{ default_type text/plain; root {folder}; }}
             location / {{ return 200 '{{"id":4711,"sku":"a-17","quantity":1,"state":"open"}}'; }} }}
         }}"""
 
     def __enter__(self):
-        program = shutil.which("nginx", path=PATH) or sys.exit("nginx is missing; run: bash scripts/install-tools.sh")
+        self.prepare()
+        self.process = self.run()
+        return self
+
+    def prepare(self, metrics=""):
+        """Writes its files and chooses its port; its folder."""
         self.folder = tempfile.mkdtemp(prefix="nginx-")
+        # Its worker may be of another user.
+        os.chmod(self.folder, 0o755)
         self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        pathlib.Path(self.folder, "metrics").write_text(metrics)
         config = pathlib.Path(self.folder, "nginx.conf")
         config.write_text(self.CONFIG.format(folder=self.folder, port=self.port))
-        command = [program, "-p", self.folder, "-e", f"{self.folder}/error.log", "-c", config]
-        self.process = subprocess.Popen(pinned(SERVER_CORE, command), stdin=subprocess.DEVNULL)
-        self.url = f"http://127.0.0.1:{self.port}/"
+        return self.folder
+
+    def command(self):
+        program = shutil.which("nginx", path=PATH) or sys.exit("nginx is missing; run: bash scripts/install-tools.sh")
+        config = pathlib.Path(self.folder, "nginx.conf")
+        return pinned(SERVER_CORE, [program, "-p", self.folder, "-e", f"{self.folder}/error.log", "-c", config])
+
+    def run(self):
+        child = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL)
         await_port(self.port)
-        return self
+        return child
 
     def __exit__(self, *_):
         self.process.terminate()

@@ -105,8 +105,32 @@ pub fn format_duration(duration: Duration) -> String {
     parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect()
 }
 
+/// From here on a number is written with its power of ten: nobody counts so many digits.
+const HUGE: f64 = 1e15;
+
+/// A number with about three digits that matter, from a thousand on in whole ones: `12.5`, `1,240`,
+/// `1.8e308`. What is less than one has at most so many decimals.
+pub fn amount(value: f64, decimals: usize) -> String {
+    match value.abs() {
+        size if size >= HUGE => trim_zeros(value, 0),
+        size if size >= 999.5 => {
+            let sign = if value < 0.0 { "-" } else { "" };
+            format!("{sign}{}", group_digits(&format!("{size:.0}")))
+        }
+        size if size >= 99.95 => trim_zeros(value, 0),
+        size if size >= 9.995 => trim_zeros(value, 1),
+        size if size >= 0.995 => trim_zeros(value, 2),
+        _ => trim_zeros(value, decimals),
+    }
+}
+
 /// `value` with at most `digits` decimals and no trailing zeros.
 pub fn trim_zeros(value: f64, digits: usize) -> String {
+    if value.is_finite() && value.abs() >= HUGE {
+        let text = format!("{value:.2e}");
+        let (number, power) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{power}", number.trim_end_matches('0').trim_end_matches('.'));
+    }
     let text = format!("{value:.digits$}");
     if !text.contains('.') {
         return text;
@@ -305,6 +329,27 @@ impl fmt::Display for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_any_size_are_short() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.034, "0.03"),
+            (2.504, "2.5"),
+            (48.06, "48.1"),
+            (612.3, "612"),
+            (1_240.4, "1,240"),
+            (-1_240.4, "-1,240"),
+            (9.994e14, "999,400,000,000,000"),
+            (1e15, "1e15"),
+            (1e300, "1e300"),
+            (f64::MIN, "-1.8e308"),
+        ] {
+            assert_eq!(amount(value, 2), text);
+        }
+        assert_eq!(amount(0.034, 4), "0.034");
+        assert_eq!(trim_zeros(1e300, 2), "1e300");
+    }
 
     #[test]
     fn above_a_minute_the_nearest_second_is_shown() {

@@ -7,7 +7,7 @@
 
 use crate::analysis::facts::Facts;
 use crate::analysis::fullness::Filled;
-use crate::analysis::wording::percent;
+use crate::analysis::wording::{number, percent};
 use crate::record::gauge::{self, Gauge, GaugeId};
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 
@@ -59,9 +59,10 @@ impl Target<'_> {
         known.collect()
     }
 
-    fn highest(&self, of: impl Fn(&TargetSecond) -> Option<f64>) -> f64 {
+    /// In the judged seconds; `None` where it was not seen.
+    fn highest(&self, of: impl Fn(&TargetSecond) -> Option<f64>) -> Option<f64> {
         let judged = self.seconds.iter().filter(|it| self.facts.judged.contains(it.second));
-        judged.filter_map(of).reduce(f64::max).unwrap_or(0.0)
+        judged.filter_map(of).reduce(f64::max)
     }
 }
 
@@ -78,18 +79,19 @@ fn pool(seen: &Target) -> Option<Filled> {
             (all_used, awaited) => Some(all_used == Some(true) || awaited == Some(true)),
         }
     });
-    let (most, of) = (seen.highest(&used), seen.highest(&size));
-    let of = if of > 0.0 { format!(" of {of:.0}") } else { String::new() };
-    let waited = seen.highest(&waiting);
-    let evidence = format!("up to {most:.0}{of} connections in use, up to {waited:.0} waiting");
+    let of = seen.highest(&size).filter(|size| *size > 0.0);
+    let of = of.map_or_else(String::new, |size| format!(" of {}", number(size)));
+    let in_use = seen.highest(&used).map(|it| format!("{}{of} connections in use", number(it)));
+    let waited = seen.highest(&waiting).map(|it| format!("{} waiting for one", number(it)));
+    let evidence = up_to([in_use, waited]);
     of_seconds("the connection pool", &full, seen.facts, evidence)
 }
 
 fn event_loop(seen: &Target) -> Option<Filled> {
     let at_work = seen.of(&gauge::EVENT_LOOP_UTILISATION);
     let full = seen.full(|second| Some(at_work(second)? >= FULL));
-    let evidence =
-        format!("at work for up to {} of a second", percent(seen.highest(&at_work).min(1.0)));
+    let most = seen.highest(&at_work);
+    let evidence = up_to([most.map(|it| format!("{} of the time at work", percent(it.min(1.0))))]);
     of_seconds("the event loop", &full, seen.facts, evidence)
 }
 
@@ -101,36 +103,40 @@ fn cpu_limit(seen: &Target) -> Option<Filled> {
         let is_stopped = throttled(second).is_some_and(|share| share >= THROTTLED);
         Some(is_stopped || cpu(second)? >= FULL * limit)
     });
-    let evidence = format!(
-        "up to {:.1} of {:.1} cores, stopped for up to {} of a second",
-        seen.highest(&cpu),
-        seen.highest(&limit),
-        percent(seen.highest(&throttled).min(1.0))
-    );
+    let used = seen.highest(&cpu).zip(seen.highest(&limit));
+    let used = used.map(|(cpu, limit)| format!("{cpu:.2} of {limit:.2} cores in use"));
+    let stopped = seen.highest(&throttled).filter(|share| *share > 0.0);
+    let stopped = stopped.map(|share| format!("{} of the time stopped", percent(share.min(1.0))));
+    let evidence = up_to([used, stopped]);
     of_seconds("the CPU limit", &full, seen.facts, evidence)
 }
 
 fn memory_limit(seen: &Target) -> Option<Filled> {
-    share_of("the memory limit", seen, &gauge::RSS, &gauge::MEMORY_LIMIT)
+    share_of("the memory limit", seen, [&gauge::RSS, &gauge::MEMORY_LIMIT], "of it in use")
 }
 
 fn heap(seen: &Target) -> Option<Filled> {
-    share_of("the heap", seen, &gauge::HEAP_USED, &gauge::HEAP_LIMIT)
+    share_of("the heap", seen, [&gauge::HEAP_USED, &gauge::HEAP_LIMIT], "of its limit in use")
 }
 
 fn connections(seen: &Target) -> Option<Filled> {
-    let (used, limit) = (&gauge::POSTGRES_CONNECTIONS, &gauge::POSTGRES_CONNECTION_LIMIT);
-    share_of("PostgreSQL's connections", seen, used, limit)
+    let gauges = [&gauge::POSTGRES_CONNECTIONS, &gauge::POSTGRES_CONNECTION_LIMIT];
+    share_of("PostgreSQL's connections", seen, gauges, "of max_connections open")
 }
 
-fn share_of(what: &'static str, seen: &Target, used: &Gauge, limit: &Gauge) -> Option<Filled> {
+fn share_of(
+    what: &'static str,
+    seen: &Target,
+    [used, limit]: [&Gauge; 2],
+    of: &str,
+) -> Option<Filled> {
     let (used, limit) = (seen.of(used), seen.of(limit));
     let share = |second: &TargetSecond| {
         let limit = limit(second).filter(|limit| *limit > 0.0)?;
         Some(used(second)? / limit)
     };
     let full = seen.full(|second| Some(share(second)? >= FULL));
-    let evidence = format!("up to {} in use", percent(seen.highest(share)));
+    let evidence = up_to([seen.highest(share).map(|share| format!("{} {of}", percent(share)))]);
     of_seconds(what, &full, seen.facts, evidence)
 }
 
@@ -141,8 +147,14 @@ fn machine(facts: &Facts) -> Option<Filled> {
     let most = busy.iter().map(|(_, busy)| *busy).reduce(f64::max)?;
     let full: Vec<(u32, bool)> =
         busy.iter().map(|(second, busy)| (*second, *busy >= FULL)).collect();
-    let evidence = format!("up to {} of the machine's CPU time was in use", percent(most.min(1.0)));
+    let evidence = up_to([Some(format!("{} of their time in use", percent(most.min(1.0))))]);
     of_seconds("the machine's CPUs", &full, facts, evidence)
+}
+
+/// `up to 4 of 4 connections in use, up to 57 waiting for one`: what is known.
+fn up_to<const N: usize>(parts: [Option<String>; N]) -> String {
+    let parts: Vec<String> = parts.into_iter().flatten().map(|it| format!("up to {it}")).collect();
+    parts.join(", ")
 }
 
 fn of_seconds(
@@ -165,6 +177,12 @@ fn of_seconds(
         span[0].1 && span.iter().filter(|(_, is_full)| *is_full).count() >= MOST
     };
     let since = full.windows(SPAN).find(is_begin).map(|span| span[0].0)?;
+    let wanted = facts.judged.seconds.len();
+    let evidence = if all < wanted {
+        format!("{evidence} (seen in {all} of {wanted} judged seconds)")
+    } else {
+        evidence
+    };
     Some(Filled { what, since, share, evidence })
 }
 
@@ -208,8 +226,27 @@ mod tests {
         let found = assess(&record).saturation.filled;
         let order: Vec<_> = found.iter().map(|it| (it.what, it.since)).collect();
         assert_eq!(order, [("the connection pool", 12), ("the event loop", 30)]);
-        assert_eq!(found[0].evidence, "up to 4 of 4 connections in use, up to 9 waiting");
+        let evidence = "up to 4 of 4 connections in use, up to 9 waiting for one";
+        assert_eq!(found[0].evidence, evidence);
+        assert_eq!(found[1].evidence, "up to 99 % of the time at work");
         assert!((found[0].share - 48.0 / 50.0).abs() < 1e-9, "{found:?}");
+    }
+
+    /// Nothing is said of what was not seen, and not more of seconds than were.
+    #[test]
+    fn what_is_said_is_what_was_seen() {
+        let mut record = seen(|_| (0.0, 3.0, 0.4));
+        let [used, size] = [gauge::POOL_IN_USE, gauge::POOL_SIZE].map(|it| record.head.gauge(&it));
+        for second in &mut record.target {
+            for id in [used, size].into_iter().flatten() {
+                second.values[id.index()] = None;
+            }
+        }
+        let evidence = |record: &RunRecord| assess(record).saturation.filled[0].evidence.clone();
+        assert_eq!(evidence(&record), "up to 3 waiting for one");
+        record.target.retain(|second| second.second % 5 > 0);
+        let some = "up to 3 waiting for one (seen in 40 of 50 judged seconds)";
+        assert_eq!(evidence(&record), some);
     }
 
     #[test]
@@ -231,5 +268,7 @@ mod tests {
         }
         let found = assess(&record).saturation.filled;
         assert_eq!((found.len(), found[0].what), (1, "the CPU limit"));
+        let evidence = "up to 0.30 of 0.50 cores in use, up to 40 % of the time stopped";
+        assert_eq!(found[0].evidence, evidence);
     }
 }

@@ -9,7 +9,7 @@ use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
 use crate::analysis::finding::{finding, tightest_limit};
 use crate::analysis::wording::{count, counted, millis, percent};
 use crate::analysis::{attribution, generator_health, memory, still, worked};
-use crate::record::gauge;
+use crate::record::gauge::{self, GaugeId, Source};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
 use crate::record::phase::Phase;
@@ -264,7 +264,9 @@ fn send_lag(facts: &Facts) -> Option<Finding> {
 
 /// Seconds in which the target's own metrics could not be read.
 fn metrics_unread(facts: &Facts) -> Option<Finding> {
-    let (seconds, first) = errors(facts, |second| second.scrape_error.as_deref())?;
+    let (seconds, first) = errors(facts, |second| {
+        second.scrape_error.clone().or_else(|| unseen(facts, second, Source::Metrics))
+    })?;
     let evidence = format!("the target's metrics could not be read in {seconds}: {first}");
     let advice = "look at the target's metrics path; saturation is known without them only in part";
     Some(finding("metrics_unread", Severity::Note, evidence, advice))
@@ -272,7 +274,9 @@ fn metrics_unread(facts: &Facts) -> Option<Finding> {
 
 /// The same of metrics that the scenario names.
 fn watched_unread(facts: &Facts) -> Option<Finding> {
-    let (seconds, first) = errors(facts, |second| second.watch_error.as_deref())?;
+    let (seconds, first) = errors(facts, |second| {
+        second.watch_error.clone().or_else(|| unseen(facts, second, Source::Watched))
+    })?;
     let evidence = format!("watched metrics could not be read in {seconds}: {first}");
     let advice = "correct \"watch\" of \"metrics\", or look at the target's page of metrics";
     Some(finding("watched_unread", Severity::Warning, evidence, advice))
@@ -280,7 +284,7 @@ fn watched_unread(facts: &Facts) -> Option<Finding> {
 
 /// The same of the statistics of its database.
 fn database_unread(facts: &Facts) -> Option<Finding> {
-    let (seconds, first) = errors(facts, |second| second.database_error.as_deref())?;
+    let (seconds, first) = errors(facts, |second| second.database_error.clone())?;
     let evidence = format!("the database's statistics could not be read in {seconds}: {first}");
     let advice = "look at \"postgres\" of \"target\"; the run is as valid without them";
     Some(finding("database_unread", Severity::Warning, evidence, advice))
@@ -289,9 +293,21 @@ fn database_unread(facts: &Facts) -> Option<Finding> {
 /// In how many judged seconds something could not be read, and why at first.
 fn errors<'f>(
     facts: &Facts<'f>,
-    of: impl Fn(&'f TargetSecond) -> Option<&'f str>,
-) -> Option<(String, &'f str)> {
+    of: impl Fn(&'f TargetSecond) -> Option<String>,
+) -> Option<(String, String)> {
     let judged = facts.record.target.iter().filter(|s| facts.judged.contains(s.second));
-    let errors: Vec<&str> = judged.filter_map(of).collect();
-    Some((counted(errors.len() as u64, "second"), *errors.first()?))
+    let mut errors = judged.filter_map(of);
+    let first = errors.next()?;
+    Some((counted(1 + errors.count() as u64, "second"), first))
+}
+
+/// The first gauge that a page has and that could not be read of it in a second, and why. That a
+/// rate is told a second later is no news.
+fn unseen(facts: &Facts, second: &TargetSecond, source: Source) -> Option<String> {
+    let is_unseen = |id: GaugeId, why: &str| second.value(id).is_none() && why != gauge::LATE;
+    let mut without = second.series.iter().filter(|(id, why)| is_unseen(**id, why));
+    without.find_map(|(id, why)| {
+        let gauge = facts.record.head.gauges.get(id.index())?;
+        (gauge.source == source).then(|| format!("{}: {why}", gauge.label))
+    })
 }

@@ -13,7 +13,7 @@ pub struct Filled {
     pub since: u32,
     /// The share of the judged seconds in which it was full.
     pub share: f64,
-    /// How full: `4 of 4 connections in use, up to 23 waiting`.
+    /// How full: `up to 4 of 4 connections in use, up to 23 waiting for one`.
     pub evidence: String,
 }
 

@@ -51,6 +51,9 @@ pub fn judge(record: &RunRecord, judged: &Judged, head: GaugeHead) -> GaugeJudge
     };
     let limit = told(head.bound.limit).value;
     let seen = Seen::of(record, judged, head.gauge, gauge);
+    if gauges::is_unsteady(seen.anew, seen.wanted) {
+        return unknown(limit, seen.unsteady());
+    }
     if seen.values.is_empty() {
         return unknown(limit, seen.nothing(gauge));
     }
@@ -74,29 +77,33 @@ struct Seen {
     wanted: usize,
     /// How many of the values are only known to be no less.
     beyond: usize,
+    /// In how many seconds the metric counted anew.
+    anew: usize,
     /// Why there is none, of the first second without.
     why: Option<String>,
 }
 
 impl Seen {
     fn of(record: &RunRecord, judged: &Judged, id: GaugeId, gauge: &Gauge) -> Seen {
-        let mut seen = Seen { values: Vec::new(), wanted: 0, beyond: 0, why: None };
+        let mut seen = Seen { values: Vec::new(), wanted: 0, beyond: 0, anew: 0, why: None };
         for second in &judged.seconds {
             let place = record.target.partition_point(|known| known.second < *second);
             let found = record.target.get(place).filter(|known| known.second == *second);
             let value = found.and_then(|found| found.value(id));
+            let series = found.and_then(|found| found.series.get(&id)).map(String::as_str);
             match (value, found) {
-                (Some(value), Some(found)) => {
+                (Some(value), _) => {
                     seen.wanted += 1;
                     seen.values.push((*second, value));
-                    let series = found.series.get(&id).map(String::as_str);
                     seen.beyond += usize::from(series == Some(BEYOND));
                 }
                 // Nothing was observed in this second, so that there is no quantile of it.
-                (None, Some(found)) if gauge.kind == Kind::Quantile && is_read(found) => {}
-                (_, found) => {
+                (None, Some(found))
+                    if gauge.kind == Kind::Quantile && series.is_none() && is_read(found) => {}
+                (None, found) => {
                     seen.wanted += 1;
-                    let why = found.and_then(|found| error(found, gauge.source));
+                    seen.anew += usize::from(gauges::is_anew(gauge, series));
+                    let why = series.or_else(|| error(found?, gauge.source));
                     seen.why = seen.why.or_else(|| why.map(str::to_owned));
                 }
             }
@@ -150,6 +157,16 @@ impl Seen {
             false if is_certain => (SloStatus::Missed, None),
             true | false => (SloStatus::Inconclusive, Some(self.missing())),
         }
+    }
+
+    /// What grows only between two resets, or in one of several processes, has no growth.
+    fn unsteady(&self) -> String {
+        format!(
+            "in {} of {} judged seconds it counted anew: each read resets it, or several processes \
+             answer for one page",
+            count(self.anew as u64),
+            count(self.wanted as u64)
+        )
     }
 
     fn least(&self) -> String {
@@ -222,7 +239,7 @@ mod tests {
     use crate::analysis::assessment::Verdict;
     use crate::analysis::sample_records::{Requests, add, run};
     use crate::analysis::window;
-    use crate::record::gauge;
+    use crate::record::gauge::{self, ANEW, NO_AMOUNT};
 
     /// A minute of which the target's memory was so in each second, in MB; 50 s are judged.
     fn with_memory(of: impl Fn(u32) -> Option<f64>) -> RunRecord {
@@ -335,6 +352,54 @@ mod tests {
         record.target[20].series.insert(id, BEYOND.to_owned());
         check(&record, of(&record, 6.0), SloStatus::Inconclusive, Some(5_000.0));
         check(&record, of(&record, 5.0), SloStatus::Missed, Some(5_000.0));
+    }
+
+    /// A histogram that each read resets, or a counter of one process after the other: what seems to
+    /// have grown in between may be anything.
+    #[test]
+    fn what_counts_anew_again_and_again_neither_meets_nor_misses() {
+        for kind in [Kind::Counter, Kind::Quantile] {
+            let source = Source::Watched;
+            let jobs = Gauge { kind, source, name: "metric_jobs".into(), ..gauge::POOL_WAITING };
+            let of = |anew: u32| {
+                let mut record =
+                    with(&jobs, |second| (second % 2 == 1 || second >= 2 * anew).then_some(5.0));
+                let id = record.head.gauge(&jobs).unwrap();
+                for second in record.target.iter_mut().filter(|it| it.value(id).is_none()) {
+                    second.series.insert(id, ANEW.to_owned());
+                }
+                record
+            };
+            let max = |record: &RunRecord, number| limit(record, &jobs, Statistic::Max, number);
+            // Those of the warm-up do not count.
+            let few = of(10);
+            check(&few, max(&few, 6.0), SloStatus::Met, Some(5.0));
+            check(&few, max(&few, 5.0), SloStatus::Missed, Some(5.0));
+            let often = of(11);
+            check(&often, max(&often, 6.0), SloStatus::Inconclusive, None);
+            check(&often, max(&often, 5.0), SloStatus::Inconclusive, None);
+            let note = judge(&often, &window::judged(&often), max(&often, 6.0)).note.unwrap();
+            assert!(note.starts_with("in 6 of 50 judged seconds it counted anew"), "{note}");
+            let seen = |record: &RunRecord| gauges::seen(record, |second| second >= 10).of(&jobs);
+            assert!(seen(&few).is_some() && seen(&often).is_none(), "{kind:?}");
+        }
+    }
+
+    /// It was on the page, and is no reason to look for mistakes in the scenario.
+    #[test]
+    fn a_value_that_is_not_to_be_believed_is_said() {
+        let mut record = with(&gauge::POOL_WAITING, |_| None);
+        let id = record.head.gauge(&gauge::POOL_WAITING).unwrap();
+        for second in &mut record.target {
+            second.series.insert(id, NO_AMOUNT.to_owned());
+        }
+        let head = limit(&record, &gauge::POOL_WAITING, Statistic::Max, 1.0);
+        let found = judge(&record, &window::judged(&record), head);
+        assert_eq!(found.status, SloStatus::Inconclusive);
+        assert!(found.note.unwrap().ends_with(NO_AMOUNT));
+        let findings = assess(&record).findings;
+        let unread = findings.iter().find(|it| it.kind == "metrics_unread").unwrap();
+        assert!(unread.evidence.ends_with(&format!("50 seconds: pool waiting: {NO_AMOUNT}")));
     }
 
     #[test]

@@ -10,11 +10,14 @@ use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::record::gauge::{self, Gauge, GaugeId, Kind, Source, Unit};
+use crate::record::gauge::{self, ANEW, Gauge, GaugeId, Kind, Source, Unit};
 use crate::record::interval::StepCounts;
 use crate::record::run::RunRecord;
 use crate::record::seconds::PackedSecond;
 use crate::record::telemetry::TargetSecond;
+
+/// The largest share of seconds in which something may count anew; one may always be.
+const MOST_ANEW: f64 = 0.1;
 
 /// Mean and maximum over the seconds of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
@@ -208,16 +211,30 @@ pub fn seen(record: &RunRecord, is_meant: impl Fn(u32) -> bool) -> TargetSeen {
     let seconds: Vec<&TargetSecond> =
         record.target.iter().filter(|second| is_meant(second.second)).collect();
     let of = |(id, gauge): (GaugeId, &Gauge)| {
-        let value = |second: &TargetSecond| second.value(id);
+        let is_steady = is_steady(&seconds, id, gauge);
+        let value = |second: &TargetSecond| second.value(id).filter(|_| is_steady);
         let largest = |second: &&&TargetSecond| value(second).unwrap_or(0.0);
         let longest = seconds.iter().max_by(|a, b| largest(a).total_cmp(&largest(b)));
         Seen {
             gauge: gauge.clone(),
             values: mean_max(seconds.iter().filter_map(|it| value(it)).map(|it| told(gauge, it))),
-            series: longest.and_then(|second| second.series.get(&id).cloned()),
+            series: longest
+                .filter(|it| value(it).is_some())
+                .and_then(|second| second.series.get(&id).cloned()),
         }
     };
     TargetSeen((0..).map(GaugeId).zip(&record.head.gauges).map(of).collect())
+}
+
+/// Whether something that the target counts itself counted anew in a second, by what stands in the
+/// place of its series.
+pub(super) fn is_anew(gauge: &Gauge, series: Option<&str>) -> bool {
+    matches!(gauge.source, Source::Metrics | Source::Watched) && series == Some(ANEW)
+}
+
+/// Whether something counted anew in too many seconds for its growth to mean anything in others.
+pub(super) fn is_unsteady(anew: usize, seconds: usize) -> bool {
+    anew as f64 > (MOST_ANEW * seconds as f64).max(1.0)
 }
 
 /// What a request cost of everything that the target counts, over the seconds that are meant in
@@ -226,9 +243,11 @@ pub fn per_request(record: &RunRecord, is_meant: impl Fn(u32) -> bool) -> Vec<Pe
     let counters = record.head.gauges.iter();
     let is_its_own = |it: &&Gauge| matches!(it.source, Source::Metrics | Source::Watched);
     let counters = counters.filter(|it| it.kind == Kind::Counter).filter(is_its_own);
+    let meant: Vec<&TargetSecond> =
+        record.target.iter().filter(|second| is_meant(second.second)).collect();
     let known = |gauge: &Gauge| -> Vec<(u32, f64)> {
-        let values = record.gauge(gauge).map(|(second, value)| (second.second, value));
-        values.filter(|(second, _)| is_meant(*second)).collect()
+        let id = record.head.gauge(gauge).filter(|id| is_steady(&meant, *id, gauge));
+        meant.iter().filter_map(|second| Some((second.second, second.value(id?)?))).collect()
     };
     let known: Vec<_> = counters.map(|gauge| (gauge, known(gauge))).collect();
     if known.iter().all(|(_, values)| values.is_empty()) {
@@ -242,6 +261,12 @@ pub fn per_request(record: &RunRecord, is_meant: impl Fn(u32) -> bool) -> Vec<Pe
         (requests > 0).then(|| PerRequest::of(gauge, sum / requests as f64))
     };
     known.into_iter().filter_map(cost).collect()
+}
+
+fn is_steady(seconds: &[&TargetSecond], id: GaugeId, gauge: &Gauge) -> bool {
+    let is_so = |second: &TargetSecond| is_anew(gauge, second.series.get(&id).map(String::as_str));
+    let anew = seconds.iter().filter(|second| is_so(second)).count();
+    !is_unsteady(anew, seconds.len())
 }
 
 /// Requests with an outcome, by the second in which they were due.

@@ -1,6 +1,6 @@
 //! How numbers stand in sentences: `12,000`, `1.8 %`, `612 ms`, `1.5 GB`.
 
-use crate::units::{group_digits, trim_zeros};
+use crate::units::{amount, group_digits, trim_zeros};
 
 /// A count with separators: `12,000`.
 pub fn count(value: u64) -> String {
@@ -14,13 +14,7 @@ pub fn counted(value: u64, noun: &str) -> String {
 
 /// A number with three digits that matter, from a thousand on in whole ones: `12.5`, `1,240`.
 pub fn number(value: f64) -> String {
-    match value.abs() {
-        size if size >= 999.5 => count(value.round() as u64),
-        size if size >= 99.95 => trim_zeros(value, 0),
-        size if size >= 9.995 => trim_zeros(value, 1),
-        size if size >= 0.995 => trim_zeros(value, 2),
-        _ => trim_zeros(value, 4),
-    }
+    amount(value, 4)
 }
 
 /// A share as a percentage with two digits that matter, also close to 100 %.
@@ -50,10 +44,7 @@ pub fn millis(value: f64) -> String {
     };
     match value {
         v if v >= 999.5 => {
-            let seconds = v / 1e3;
-            let text = trim_zeros(seconds, digits(seconds));
-            let grouped = seconds >= 999.5;
-            format!("{} s", if grouped { count(seconds.round() as u64) } else { text })
+            format!("{} s", amount(v / 1e3, 2))
         }
         v => format!("{} ms", trim_zeros(v, digits(v))),
     }
@@ -109,6 +100,8 @@ mod tests {
             (millis(1_234_567.0), "1,235 s"),
             (millis(12_345.0), "12.3 s"),
             (millis(0.126), "0.13 ms"),
+            (millis(1e300), "1e297 s"),
+            (number(1e300), "1e300"),
             (seconds(4.0), "4 s"),
             (seconds(400.0), "7 min"),
             (about(4_211.0), "4,220"),

@@ -27,7 +27,7 @@ use crate::record::soak::{
 use crate::scenario::ceiling;
 use crate::scenario::model::Scenario;
 use crate::scenario::read;
-use crate::target::memory_limit;
+use crate::target::cgroup;
 use crate::target::process::Supervisor;
 use crate::units::format_duration;
 
@@ -106,7 +106,7 @@ fn asked(args: &SoakArgs, file: &Path, scenario: &Scenario) -> SoakFile {
     let wished = args.memory_limit.map(|limit| (limit.0, LimitSource::Asked));
     let own = || {
         scenario.target.start.as_ref()?;
-        memory_limit::of_own_group().map(|bytes| (bytes, LimitSource::Cgroup))
+        cgroup::own_memory_limit().map(|bytes| (bytes, LimitSource::Cgroup))
     };
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     SoakFile {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use crate::experiment::trial_error::TrialError;
-use crate::scenario::model::{Address, HttpAddress, Scenario};
+use crate::scenario::model::{Address, HttpAddress, Scenario, Secrets};
 
 /// The target as reports show it: without what came from the environment.
 pub(super) fn shown(scenario: &Scenario) -> String {
@@ -18,14 +18,15 @@ pub(super) fn shown(scenario: &Scenario) -> String {
 }
 
 /// The target's address, and how long the look-up of its name took, if it has one.
-pub(super) fn resolve(address: &HttpAddress) -> Result<(SocketAddr, Option<Duration>), TrialError> {
+pub(super) fn resolve(
+    address: &HttpAddress,
+    secrets: &Secrets,
+) -> Result<(SocketAddr, Option<Duration>), TrialError> {
+    let host = secrets.redact(&address.host);
     let name = (address.host.as_str(), address.port);
     let asked = Instant::now();
     let found = name.to_socket_addrs().map_err(|error| {
-        TrialError::Unresolved(format!(
-            "the target's host \"{}\" has no address: {error}",
-            address.host
-        ))
+        TrialError::Unresolved(format!("the target's host \"{host}\" has no address: {error}"))
     })?;
     let is_number = address.host.parse::<IpAddr>().is_ok();
     let lookup = (!is_number).then(|| asked.elapsed());
@@ -37,7 +38,7 @@ pub(super) fn resolve(address: &HttpAddress) -> Result<(SocketAddr, Option<Durat
     let first = all.first().copied();
     let chosen = if all.len() > 1 { all.iter().find(accepts).copied().or(first) } else { first };
     let socket = chosen.ok_or_else(|| {
-        TrialError::Unresolved(format!("the target's host \"{}\" has no address", address.host))
+        TrialError::Unresolved(format!("the target's host \"{host}\" has no address"))
     })?;
     Ok((socket, lookup))
 }

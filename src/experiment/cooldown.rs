@@ -109,7 +109,7 @@ impl Session<'_> {
     /// Sends a few requests and says how they fared.
     pub(super) fn ask(&self, side: &Side, asking: &mut Asking) -> Result<Calm, TrialError> {
         let (stop, stopped) = watch::channel(Stop::Running);
-        let (socket, _) = resolve(side.target.address())?;
+        let (socket, _) = resolve(side.target.address(), &side.scenario.secrets)?;
         let plan = Plan {
             scenario: Arc::new(few(&side.scenario, asking.rate)),
             address: Endpoint::Tcp(socket),

@@ -223,7 +223,7 @@ impl Session<'_> {
     ) -> Result<Ready, TrialError> {
         let mut side = side;
         let address = side.target.address().clone();
-        let (socket, lookup) = resolve(&address)?;
+        let (socket, lookup) = resolve(&address, &side.scenario.secrets)?;
         let from = side.from();
         let writer = if let Some(ahead) = side.ahead.take() {
             ahead.begin(beginning::on_the_wall(start))

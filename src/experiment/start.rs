@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use crate::demo::Demo;
 use crate::engine::plan::Stop;
+use crate::experiment::address::shown;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
 use crate::scenario::model::{Address, AssignedPort, HttpAddress, Scenario, StartCommand};
 use crate::schedule::arms::Timing;
-use crate::target::monitor::{Monitor, Page};
+use crate::target::monitor::Monitor;
 use crate::target::port::{self, listening};
 use crate::target::process::{ExitReport, RunningTarget, Supervisor};
 use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
+use crate::target::scrape::Page;
 
 /// How long a target may take to end before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -63,10 +65,10 @@ impl Started {
             return Ok(Started { running: Running::Elsewhere, address });
         };
         if port_is_taken(&address) {
-            let taken = NotReady::PortTaken { address: address.to_string() };
+            let taken = NotReady::PortTaken { address: shown(scenario) };
             return Err(TrialError::NotReady(taken, Vec::new()));
         }
-        watch(Event::Starting(command.command.join(" ")));
+        watch(Event::Starting(scenario.secrets.redact(&command.command.join(" "))));
         let command = told_its_port(scenario, command, address.port);
         let process = RunningTarget::start(&command, supervisor, Some(log), &scenario.secrets)
             .map_err(TrialError::Start)?;
@@ -80,7 +82,7 @@ impl Started {
         control: &Control,
         watch: &mut dyn FnMut(Event),
     ) -> Result<(), TrialError> {
-        watch(Event::Waiting(self.address.to_string()));
+        watch(Event::Waiting(scenario.secrets.redact(&self.address.to_string())));
         let ready = &scenario.target.ready;
         let mut stop = control.subscribe();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -99,7 +101,10 @@ impl Started {
             Some(Ok(after)) => watch(Event::Loading(after)),
             Some(Err(why)) => {
                 let why = self.on_another_port(scenario).unwrap_or_else(|| self.seen(why));
-                return Err(TrialError::NotReady(why, self.last_words()));
+                return Err(TrialError::NotReady(
+                    why.without(&scenario.secrets),
+                    self.last_words(),
+                ));
             }
             None => return Err(TrialError::Interrupted(control.signal().unwrap_or(2))),
         }

@@ -150,7 +150,7 @@ impl Session<'_> {
         let scenario = Arc::new(again(&side.scenario, flows, seed));
         let (stop, stopped) = watch::channel(Stop::Running);
         let address = side.target.address();
-        let (socket, _) = resolve(address)?;
+        let (socket, _) = resolve(address, &side.scenario.secrets)?;
         let plan = Plan {
             scenario,
             address: Endpoint::at(socket, address.tls.as_ref()),

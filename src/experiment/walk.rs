@@ -110,7 +110,7 @@ impl Walker<'_> {
     /// Walks each flow once against a target that is ready. Nothing more is sent once somebody
     /// wants it to end, or the target has ended.
     pub(super) fn walk(&self, target: &Started) -> Result<Walk, TrialError> {
-        let (socket, _) = resolve(target.address())?;
+        let (socket, _) = resolve(target.address(), &self.scenario.secrets)?;
         let heads = head::steps(self.scenario);
         let mut flows = Vec::new();
         let mut died = None;

@@ -103,6 +103,18 @@ pub const fn of(
 /// Stands for the series of a value of which only this is known: it is not less.
 pub const BEYOND: &str = "beyond the last bucket";
 
+/// Stands for the series of a value that there is not, as one of its series counted less than
+/// before or was gone. Now and then that is a new start of the target.
+pub const ANEW: &str = "it counted anew (less than before, or a series was gone)";
+/// The same, as the answer was under way for so long that nobody can tell a rate.
+pub const LATE: &str = "the answer took too long to tell a rate by";
+/// The same, as the page has a line of it that cannot be read.
+pub const UNREADABLE: &str = "a line of it cannot be read";
+/// The same, as a series of it is no number that it can be.
+pub const NO_AMOUNT: &str = "a series of it is negative or no finite number";
+/// The same, as the page has a series of it twice.
+pub const TWICE: &str = "two lines of it have the same labels";
+
 /// CPU time of the target and everything it started.
 pub const CPU: Gauge = of_processes("cpu", "target CPU", Unit::CpuSeconds, Kind::Counter);
 /// The part of it that was spent in the kernel, in steps of a clock tick (10 ms mostly).

@@ -57,7 +57,8 @@ pub struct TargetSecond {
     /// The values of the record's gauges, in the order of their table; null where nothing was
     /// seen.
     pub values: Vec<Option<f64>>,
-    /// The series that a value is of, by the gauge's place, where several series tell it.
+    /// The series that a value is of, by the gauge's place, where several series tell it; why there
+    /// is no value, where the target told one that is not to be believed.
     #[schemars(default)]
     pub series: BTreeMap<GaugeId, String>,
     /// Why its metrics could not be read, if so.

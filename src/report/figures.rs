@@ -3,7 +3,10 @@
 //! A number comes in, text goes out. What is not a finite number becomes a dash, so
 //! that no report ever says `NaN`.
 
-use crate::units::{Bytes, Quantile, group_digits, trim_zeros};
+use crate::units::{Bytes, Quantile, amount, group_digits, trim_zeros};
+
+/// From here on a number of bytes has separators: a thousand GB.
+const MANY_BYTES: f64 = 1e12;
 
 /// Stands for a number that there is not.
 pub(super) const NOTHING: &str = "–";
@@ -30,8 +33,7 @@ fn decimals(value: f64) -> usize {
 /// A time with three significant figures: `850 µs`, `1.25 ms`, `312 ms`, `2.40 s`.
 pub(super) fn millis(ms: f64) -> String {
     timed(ms, |value| {
-        let text = format!("{value:.*}", decimals(value));
-        if value >= 9_999.5 { group_digits(&text) } else { text }
+        if value >= 9_999.5 { amount(value, 0) } else { format!("{value:.*}", decimals(value)) }
     })
 }
 
@@ -77,10 +79,7 @@ pub(super) fn number(value: f64) -> String {
     if !value.is_finite() {
         return NOTHING.to_owned();
     }
-    if value >= 999.5 {
-        return count(value.round() as u64);
-    }
-    trim_zeros(value, decimals(value.abs()))
+    amount(value, 2)
 }
 
 /// `100/s`.
@@ -92,6 +91,9 @@ pub(super) fn rate(per_second: f64) -> String {
 pub(super) fn bytes(bytes: f64) -> String {
     if !bytes.is_finite() {
         return NOTHING.to_owned();
+    }
+    if bytes >= MANY_BYTES {
+        return format!("{} GB", amount(bytes / 1e9, 0));
     }
     Bytes(bytes.max(0.0).round() as u64).to_string()
 }
@@ -183,6 +185,7 @@ mod tests {
             (2_400.0, "2.40 s"),
             (75_000.0, "75.0 s"),
             (36e6, "36,000 s"),
+            (1e300, "1e297 s"),
             (f64::NAN, "–"),
             (f64::INFINITY, "–"),
         ];
@@ -217,6 +220,8 @@ mod tests {
         assert_eq!(rate(100.04), "100/s");
         assert_eq!(rate(1.5), "1.5/s");
         assert_eq!(rate(12_345.0), "12,345/s");
+        assert_eq!(bytes(1e300), "1e291 GB");
+        assert_eq!(share(1e300), "1e302 %");
         assert_eq!(quantile(0.999), "p99.9");
         assert_eq!(quantile(1.0), "max");
     }

@@ -36,12 +36,22 @@ impl Buckets {
     /// What was added between two readings; `None` where the target counts anew, or by other
     /// bounds.
     pub fn since(before: &Buckets, now: &Buckets) -> Option<Buckets> {
-        let is_same = |((a, _), (b, _)): (&(f64, f64), &(f64, f64))| a.total_cmp(b).is_eq();
-        if before.0.len() != now.0.len() || !before.0.iter().zip(&now.0).all(is_same) {
+        if !before.has_bounds_of(now) {
             return None;
         }
         let added = before.0.iter().zip(&now.0).map(|(before, now)| (now.0, now.1 - before.1));
         Buckets::of(added.collect())
+    }
+
+    /// Whether both count by the same bounds.
+    pub fn has_bounds_of(&self, other: &Buckets) -> bool {
+        let is_same = |((a, _), (b, _)): (&(f64, f64), &(f64, f64))| a.total_cmp(b).is_eq();
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(is_same)
+    }
+
+    /// What several of the same bounds hold together; `None` where they are none.
+    pub fn sum(all: Vec<Buckets>) -> Option<Buckets> {
+        Buckets::of(all.into_iter().flat_map(|buckets| buckets.0).collect())
     }
 
     /// A quantile; `None` where nothing was observed, or where there is one bucket only.

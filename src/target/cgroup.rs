@@ -35,6 +35,11 @@ pub struct GroupSampler {
     found: Option<(u32, Group)>,
 }
 
+/// The bytes of memory that this process, and so what it starts, may use; `None`: all of it.
+pub fn own_memory_limit() -> Option<u64> {
+    GroupSampler::default().sample(std::process::id())?.memory_limit
+}
+
 /// The folders of a group and of those around it, its own first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Group {
@@ -257,6 +262,31 @@ mod tests {
             assert_eq!((usage.memory_limit, usage.memory), (Some(1_000), Some(10)));
             assert_eq!((usage.cpu_limit, usage.throttled), (None, Some(Duration::ZERO)));
         }
+    }
+
+    #[test]
+    fn a_limit_far_above_the_target_counts_and_what_has_none_is_not_limited() {
+        let mount = tempfile::tempdir().unwrap();
+        write(
+            mount.path(),
+            &[
+                ("cgroup.controllers", "memory"),
+                ("memory.max", "1073741824\n"),
+                ("memory.current", "9"),
+                ("a/memory.max", "536870912\n"),
+                ("a/memory.current", "8"),
+                ("a/b/memory.max", "max\n"),
+                ("a/b/memory.current", "7"),
+                ("a/b/c/memory.current", "6"),
+            ],
+        );
+        let limit = |path: &str| {
+            let usage = Group::of(&format!("0::{path}\n"), mount.path()).usage().unwrap();
+            (usage.memory_limit, usage.memory)
+        };
+        assert_eq!(limit("/a/b/c"), (Some(536_870_912), Some(8)));
+        assert_eq!(limit("/"), (Some(1_073_741_824), Some(9)));
+        assert!(own_memory_limit().is_none_or(|limit| limit > 1 << 20));
     }
 
     #[test]

@@ -25,6 +25,8 @@ const PROBE: Duration = Duration::from_secs(1);
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
+    /// Whether only the end of the connection says that it is whole.
+    pub(crate) ended_by_close: bool,
 }
 
 /// Why there was no answer; shown after "the target" or beside a time limit.
@@ -152,7 +154,7 @@ async fn read(stream: &mut dyn Stream, limit: usize) -> Result<Answer, NoAnswer>
     let expected = Expected { is_head: false, body_limit: limit as u64 };
     let mut response = Response::new(expected);
     let (mut body, mut piece) = (Vec::new(), vec![0; 16 * 1024]);
-    loop {
+    let ended_by_close = loop {
         let length = match stream.read(&mut piece).await {
             // Many servers end a TLS stream without a word, behind a whole answer.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
@@ -164,14 +166,14 @@ async fn read(stream: &mut dyn Stream, limit: usize) -> Result<Answer, NoAnswer>
         let fed = response.feed(&piece[..length], Some(&mut body));
         let fed = fed.map_err(|unreadable| broken(unreadable, limit))?;
         if length == 0 || matches!(fed, Fed::Done(_)) {
-            break;
+            break length == 0;
         }
-    }
+    };
     let status = StatusCode::from_u16(response.status().unwrap_or_default());
     let status = status.map_err(|_| NoAnswer::Broken("it has no valid status"))?;
     let decoded = response.codings().decode(&body, limit as u64);
     let body = decoded.map_err(|error| undecodable(error, limit))?.into_owned();
-    Ok(Answer { status, body })
+    Ok(Answer { status, body, ended_by_close })
 }
 
 fn broken(unreadable: Unreadable, limit: usize) -> NoAnswer {

@@ -4,11 +4,12 @@
 //! what its database tells come in, the values of a second go out. Of what is counted, the growth
 //! per second since it was last read is a second's value.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::buckets::Buckets;
+use super::buckets::{Buckets, Estimate};
 use super::cgroup::GroupUsage;
+use super::counted::{Counted, Labels, When};
 use super::known::{KNOWN, Known, Read};
 use super::postgres::DatabaseUsage;
 use super::pressure::Pressure;
@@ -18,7 +19,7 @@ use super::watched::{self, Amount};
 use crate::record::gauge::{BEYOND, Gauge, GaugeId, Kind, Source};
 use crate::record::telemetry::TargetSecond;
 use crate::scenario::model::Target;
-use crate::scenario::watch::Watched;
+use crate::scenario::watch::{Combine, Watched};
 
 /// What a record says of the gauges of any target.
 pub fn table() -> Vec<Gauge> {
@@ -44,7 +45,8 @@ fn with_watched(watch: &[Watched]) -> Vec<Gauge> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     id: GaugeId,
-    amount: Amount,
+    /// How much, or why that is not to be believed.
+    amount: Result<Amount, &'static str>,
     /// The metric that it is of, where several tell it.
     metric: Option<&'static str>,
 }
@@ -73,25 +75,27 @@ pub enum Seen<'s> {
     Metrics(&'s Metrics),
 }
 
-type Value = (f64, Option<&'static str>);
+/// What was read of a gauge, of which metric; or why that is not to be believed.
+type Found = Result<(Amount, Option<&'static str>), &'static str>;
 
 /// What it says of all gauges that are known.
 pub fn read(seen: Seen<'_>) -> Vec<Reading> {
     let reading = |(id, known): (u16, &Known)| {
-        let (value, metric) = value(&known.read, seen)?;
-        Some(Reading { id: GaugeId(id), amount: Amount::Value(value), metric })
+        let found = found(known, seen)?;
+        let metric = found.as_ref().ok().and_then(|(_, metric)| *metric);
+        Some(Reading { id: GaugeId(id), amount: found.map(|(amount, _)| amount), metric })
     };
     (0..).zip(KNOWN).filter_map(reading).collect()
 }
 
-fn value(read: &Read, seen: Seen<'_>) -> Option<Value> {
-    match (read, seen) {
-        (Read::Processes(of), Seen::Processes(usage)) => Some((of(usage)?, None)),
-        (Read::Group(of), Seen::Group(usage)) => Some((of(usage)?, None)),
-        (Read::Machine(of), Seen::Machine(pressure)) => Some((of(pressure)?, None)),
-        (Read::Database(of), Seen::Database(usage)) => Some((of(usage)?, None)),
-        (Read::Sum(of), Seen::Metrics(metrics)) => summed(of, metrics),
-        (Read::Longest(of), Seen::Metrics(metrics)) => longest(of, metrics),
+fn found(known: &Known, seen: Seen<'_>) -> Option<Found> {
+    let value = match (&known.read, seen) {
+        (Read::Processes(of), Seen::Processes(usage)) => of(usage),
+        (Read::Group(of), Seen::Group(usage)) => of(usage),
+        (Read::Machine(of), Seen::Machine(pressure)) => of(pressure),
+        (Read::Database(of), Seen::Database(usage)) => of(usage),
+        (Read::Sum(of), Seen::Metrics(metrics)) => return summed(of, known.gauge.kind, metrics),
+        (Read::Longest(of), Seen::Metrics(metrics)) => return longest(of, metrics),
         (
             Read::Processes(_)
             | Read::Group(_)
@@ -101,7 +105,8 @@ fn value(read: &Read, seen: Seen<'_>) -> Option<Value> {
             | Read::Longest(_),
             _,
         ) => None,
-    }
+    };
+    value.map(|value| Ok((Amount::Value(value), None)))
 }
 
 /// What a scrape says of all gauges of the metrics, and of those that a scenario names.
@@ -110,26 +115,42 @@ pub fn of_metrics_page(metrics: &Metrics, watch: &[Watched]) -> Scraped {
     let mut errors = Vec::new();
     for (place, watched) in (KNOWN.len()..).zip(watch) {
         match watched::read(watched, metrics) {
-            Ok(amount) => found.push(Reading { id: GaugeId(place as u16), amount, metric: None }),
+            Ok(amount) => {
+                found.push(Reading { id: GaugeId(place as u16), amount: Ok(amount), metric: None });
+            }
             Err(why) => errors.push(why),
         }
     }
     Scraped { found, watch_error: (!errors.is_empty()).then(|| errors.join("; ")) }
 }
 
-fn summed(of: &[Metric], metrics: &Metrics) -> Option<Value> {
-    of.iter().find_map(|metric| {
-        let values = metric.values(metrics);
-        (!values.is_empty()).then(|| (values.iter().sum(), Some(metric.name)))
+/// Of the first metric that the page has. What is counted stays apart by series.
+fn summed(of: &[Metric], kind: Kind, metrics: &Metrics) -> Option<Found> {
+    of.iter().find_map(|metric| match metric.values(metrics) {
+        Err(why) => Some(Err(why)),
+        Ok(values) if values.is_empty() => None,
+        Ok(values) => {
+            let amount = match kind {
+                Kind::Counter => Amount::Counts(values, Combine::Sum),
+                Kind::Gauge | Kind::Quantile => Amount::Value(values.into_values().sum()),
+            };
+            Some(Ok((amount, Some(metric.name))))
+        }
     })
 }
 
-fn longest(of: &[Metric], metrics: &Metrics) -> Option<Value> {
+/// Of all metrics that the page has. Where one of them cannot be read it might be the largest.
+fn longest(of: &[Metric], metrics: &Metrics) -> Option<Found> {
     let each = of.iter().filter_map(|metric| {
-        let largest = metric.values(metrics).into_iter().reduce(f64::max)?;
-        Some((largest, Some(metric.name)))
+        let values = metric.values(metrics);
+        let largest = values.map(|values| values.into_values().reduce(f64::max)).transpose()?;
+        Some(largest.map(|largest| (largest, metric.name)))
     });
-    each.reduce(|best, next| if next.0 > best.0 { next } else { best })
+    let largest = each.reduce(|best, next| {
+        let (best, next) = (best?, next?);
+        Ok(if next.0 > best.0 { next } else { best })
+    })?;
+    Some(largest.map(|(value, name)| (Amount::Value(value), Some(name))))
 }
 
 /// Makes values of a second of what was read, one time after the other.
@@ -138,15 +159,19 @@ pub struct Readings {
     table: Vec<Gauge>,
     /// The metrics that the scenario names.
     pub watch: Arc<[Watched]>,
-    /// What was read of each counter the last time, and when that was.
-    before: Vec<Option<(Reading, Instant)>>,
+    /// What each counter had counted when it was last read.
+    counts: Vec<Counted<f64>>,
+    /// And each histogram.
+    histograms: Vec<Counted<Buckets>>,
 }
 
 impl Readings {
     /// Before anything was read of a target of which these metrics are named.
     pub fn of(watch: &[Watched]) -> Readings {
         let table = with_watched(watch);
-        Readings { before: vec![None; table.len()], watch: watch.into(), table }
+        let counts = table.iter().map(|_| Counted::default()).collect();
+        let histograms = table.iter().map(|_| Counted::default()).collect();
+        Readings { counts, histograms, watch: watch.into(), table }
     }
 
     /// A second before anything of it is read.
@@ -154,72 +179,100 @@ impl Readings {
         TargetSecond { second, values: vec![None; self.table.len()], ..TargetSecond::default() }
     }
 
-    /// Adds to a second what was read at a moment.
-    pub fn add(&mut self, found: Vec<Reading>, at: Instant, second: &mut TargetSecond) {
-        for reading in found {
-            let (id, metric) = (reading.id, reading.metric);
-            let value = match self.table[id.index()].kind {
-                Kind::Gauge => reading.amount.value(),
-                Kind::Counter => self.growth(reading, at),
-                Kind::Quantile => self.quantile(reading, at, second),
-            };
-            second.values[id.index()] = value.filter(|value| value.is_finite());
-            let tells_several =
-                KNOWN.get(id.index()).is_some_and(|it| matches!(it.read, Read::Longest(_)));
-            if let Some(metric) = metric.filter(|_| tells_several) {
-                second.series.insert(id, metric.to_owned());
+    /// Adds to a second what was read at some time. Where there is no value, why stands in the
+    /// place of its series.
+    pub fn add(&mut self, found: Vec<Reading>, when: When, second: &mut TargetSecond) {
+        for Reading { id, amount, metric } in found {
+            let value = amount.and_then(|amount| self.value(id, amount, when));
+            let place = id.index();
+            second.values[place] = None;
+            match value {
+                Ok(None) => {}
+                Ok(Some(estimate)) => {
+                    second.values[place] = Some(estimate.value).filter(|value| value.is_finite());
+                    if let Some(series) = series(id, metric, estimate.is_beyond) {
+                        second.series.insert(id, series.to_owned());
+                    }
+                }
+                Err(why) => {
+                    second.series.insert(id, why.to_owned());
+                }
             }
         }
     }
 
-    /// Per second; `None` the first time, and where the target counts anew.
-    fn growth(&mut self, reading: Reading, at: Instant) -> Option<f64> {
-        let now = reading.amount.value()?;
-        let metric = reading.metric;
-        let (before, then) = self.before[reading.id.index()].replace((reading, at))?;
-        let grown = now - before.amount.value()?;
-        let is_same = before.metric == metric && grown >= 0.0;
-        is_same.then(|| grown / at.duration_since(then).as_secs_f64())
+    /// What a second has of a gauge; `Ok(None)` the first time that something counted is read, and
+    /// where nothing was observed.
+    fn value(
+        &mut self,
+        id: GaugeId,
+        amount: Amount,
+        when: When,
+    ) -> Result<Option<Estimate>, &'static str> {
+        let place = id.index();
+        let value = match (self.table[place].kind, amount) {
+            (Kind::Gauge, Amount::Value(value)) => Some(value),
+            (Kind::Counter, Amount::Value(value)) => {
+                let one = BTreeMap::from([(Labels::new(), value)]);
+                self.counts[place].rates(one, when)?.map(|rates| rates.into_iter().sum())
+            }
+            (Kind::Counter, Amount::Counts(counts, combine)) => {
+                let rates = self.counts[place].rates(counts, when)?;
+                rates.and_then(|rates| combined(rates, combine))
+            }
+            (Kind::Quantile, Amount::Histograms(now)) => {
+                let added = self.histograms[place].growth(now, when, Buckets::since)?;
+                let Some(added) = added else { return Ok(None) };
+                let share = self.quantile(id);
+                return Ok(Buckets::sum(added)
+                    .zip(share)
+                    .and_then(|(it, share)| it.quantile(share)));
+            }
+            (Kind::Gauge | Kind::Counter | Kind::Quantile, _) => None,
+        };
+        Ok(value.map(|value| Estimate { value, is_beyond: false }))
     }
 
-    /// Of what was observed since the last time.
-    fn quantile(
-        &mut self,
-        reading: Reading,
-        at: Instant,
-        second: &mut TargetSecond,
-    ) -> Option<f64> {
-        let id = reading.id;
-        let now = reading.amount.buckets().cloned()?;
-        let (before, _) = self.before[id.index()].replace((reading, at))?;
-        let share = self.watch.get(id.index().checked_sub(KNOWN.len())?)?.quantile()?;
-        let added = Buckets::since(before.amount.buckets()?, &now)?;
-        let found = added.quantile(share)?;
-        if found.is_beyond {
-            second.series.insert(id, BEYOND.to_owned());
-        }
-        Some(found.value)
+    /// Which quantile of a histogram the scenario asks for.
+    fn quantile(&self, id: GaugeId) -> Option<f64> {
+        self.watch.get(id.index().checked_sub(KNOWN.len())?)?.quantile()
     }
 
     /// Forgets what the processes had used, as they are gone.
     pub fn lost_processes(&mut self) {
-        for (gauge, before) in self.table.iter().zip(&mut self.before) {
+        for (gauge, counts) in self.table.iter().zip(&mut self.counts) {
             if gauge.source == Source::Processes {
-                *before = None;
+                *counts = Counted::default();
             }
         }
     }
 }
 
+/// What is said of the series of a value.
+fn series(id: GaugeId, metric: Option<&'static str>, is_beyond: bool) -> Option<&'static str> {
+    let known = KNOWN.get(id.index());
+    let tells_several = known.is_some_and(|it| matches!(it.read, Read::Longest(_)));
+    if is_beyond { Some(BEYOND) } else { metric.filter(|_| tells_several) }
+}
+
+fn combined(rates: Vec<f64>, combine: Combine) -> Option<f64> {
+    match combine {
+        Combine::Sum => Some(rates.into_iter().sum()),
+        Combine::Max => rates.into_iter().reduce(f64::max),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::record::gauge;
+    use crate::record::gauge::{self, ANEW, NO_AMOUNT, TWICE, UNREADABLE, Unit};
     use crate::scenario::watch;
     use crate::target::prometheus::parse;
     use crate::target::prometheus::tests::PROM_CLIENT;
+
+    const GC_TIME: Gauge = gauge::of_metrics("gc_time", "GC time", Unit::Seconds, Kind::Counter);
 
     fn id(gauge: &Gauge) -> GaugeId {
         gauge::find(&table(), gauge).unwrap()
@@ -228,7 +281,12 @@ mod tests {
     fn picked(text: &str, gauge: &Gauge) -> Option<(f64, &'static str)> {
         let found = of_metrics_page(&parse(text.as_bytes()), &[]).found;
         let found = found.into_iter().find(|reading| reading.id == id(gauge))?;
-        Some((found.amount.value().unwrap(), found.metric.unwrap()))
+        let value = match found.amount.ok()? {
+            Amount::Value(value) => value,
+            Amount::Counts(counts, _) => counts.into_values().sum(),
+            Amount::Histograms(_) => return None,
+        };
+        Some((value, found.metric.unwrap()))
     }
 
     fn value(text: &str, gauge: &Gauge) -> Option<f64> {
@@ -246,12 +304,13 @@ mod tests {
     }
 
     /// What seconds say of a counter that was read so, a second apart.
-    fn seconds(readings: &[(f64, Option<&'static str>)], gauge: &Gauge) -> Vec<Option<f64>> {
+    fn seconds(readings: &[f64], gauge: &Gauge) -> Vec<Option<f64>> {
         let (mut made, start) = (Readings::of(&[]), Instant::now());
-        let mut second = |(place, &(value, metric)): (u64, &Value)| {
+        let mut second = |(place, value): (u64, &f64)| {
             let mut second = made.second(0);
-            let (at, amount) = (start + Duration::from_secs(place), Amount::Value(value));
-            made.add(vec![Reading { id: id(gauge), amount, metric }], at, &mut second);
+            let amount = Ok(Amount::Value(*value));
+            let found = vec![Reading { id: id(gauge), amount, metric: None }];
+            made.add(found, When::at(start + Duration::from_secs(place)), &mut second);
             second.value(id(gauge))
         };
         (0..).zip(readings).map(&mut second).collect()
@@ -259,14 +318,51 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_told_as_its_growth() {
-        let of = |value| (value, Some("a"));
-        let cpu = [(7.0, None), (7.5, None), (7.5, None)];
-        assert_eq!(seconds(&cpu, &gauge::CPU), [None, Some(0.5), Some(0.0)]);
-        let again = [of(7.0), of(1.0), of(1.25)];
-        assert_eq!(seconds(&again, &gauge::CPU), [None, None, Some(0.25)], "the target restarted");
-        let other = [of(7.0), (9.0, Some("b")), (9.5, Some("b"))];
-        assert_eq!(seconds(&other, &gauge::CPU), [None, None, Some(0.5)], "another metric");
-        assert_eq!(seconds(&[of(9.0), of(4.0)], &gauge::RSS), [Some(9.0), Some(4.0)]);
+        assert_eq!(seconds(&[7.0, 7.5, 7.5], &gauge::CPU), [None, Some(0.5), Some(0.0)]);
+        assert_eq!(seconds(&[7.0, 1.0, 1.25], &gauge::CPU), [None, None, Some(0.25)], "a restart");
+        assert_eq!(seconds(&[9.0, 4.0], &gauge::RSS), [Some(9.0), Some(4.0)]);
+    }
+
+    /// What seconds have of a gauge that is known, or why they have nothing.
+    fn of_pages(gauge: &Gauge, pages: &[&str]) -> Vec<Result<Option<f64>, String>> {
+        let (mut made, start) = (Readings::of(&[]), Instant::now());
+        let mut second = |(place, page): (u64, &&str)| {
+            let mut second = made.second(0);
+            let scraped = of_metrics_page(&parse(page.as_bytes()), &[]);
+            let when = When::at(start + Duration::from_secs(place));
+            made.add(scraped.found, when, &mut second);
+            match (second.value(id(gauge)), second.series.remove(&id(gauge))) {
+                (None, Some(why)) => Err(why),
+                (value, _) => Ok(value),
+            }
+        };
+        (0..).zip(pages).map(&mut second).collect()
+    }
+
+    #[test]
+    fn another_metric_of_the_same_gauge_counts_anew() {
+        let pages = ["go_gc_duration_seconds_sum 7", "jvm_gc_pause_seconds_sum 9"];
+        let gc = of_pages(&GC_TIME, &[pages[0], pages[1], "jvm_gc_pause_seconds_sum 9.5"]);
+        assert_eq!(gc, [Ok(None), Err(ANEW.to_owned()), Ok(Some(0.5))]);
+    }
+
+    /// One of the pool's series is no number: nobody knows how many wait.
+    #[test]
+    fn a_known_gauge_of_which_a_series_cannot_be_read_is_not_seen() {
+        for (bad, why) in [
+            ("db_pool_waiting{p=\"a\"} NaN", NO_AMOUNT),
+            ("db_pool_waiting{p=\"a\"} -1", NO_AMOUNT),
+            ("db_pool_waiting{p=\"a\"} +Inf", NO_AMOUNT),
+            ("db_pool_waiting{p=\"a} 57", UNREADABLE),
+            ("db_pool_waiting{p=\"a\"} many", UNREADABLE),
+            ("db_pool_waiting{p=\"b\"} 57", TWICE),
+        ] {
+            let page = format!("{bad}\ndb_pool_waiting{{p=\"b\"}} 0\n");
+            assert_eq!(of_pages(&gauge::POOL_WAITING, &[&page]), [Err(why.to_owned())], "{bad}");
+        }
+        let delay = "nodejs_eventloop_lag_seconds 0.001\nnodejs_eventloop_lag_max_seconds NaN";
+        let found = of_pages(&gauge::EVENT_LOOP_DELAY, &[delay]);
+        assert_eq!(found, [Err(NO_AMOUNT.to_owned())], "the longest of them is not known");
     }
 
     #[test]
@@ -275,11 +371,12 @@ mod tests {
         let usage =
             |seconds| TreeUsage { cpu: Duration::from_secs(seconds), ..TreeUsage::default() };
         let mut second = readings.second(0);
-        readings.add(read(Seen::Processes(&usage(5))), start, &mut second);
+        let at = |seconds| When::at(start + Duration::from_secs(seconds));
+        readings.add(read(Seen::Processes(&usage(5))), at(0), &mut second);
         readings.lost_processes();
-        readings.add(read(Seen::Processes(&usage(6))), start + Duration::from_secs(1), &mut second);
+        readings.add(read(Seen::Processes(&usage(6))), at(1), &mut second);
         assert_eq!(second.value(id(&gauge::CPU)), None);
-        readings.add(read(Seen::Processes(&usage(7))), start + Duration::from_secs(2), &mut second);
+        readings.add(read(Seen::Processes(&usage(7))), at(2), &mut second);
         assert_eq!(second.value(id(&gauge::CPU)), Some(1.0));
     }
 
@@ -315,7 +412,7 @@ mod tests {
     #[test]
     fn the_best_usable_metric_is_picked() {
         delay("nodejs_eventloop_lag_seconds 1\nnodejs_eventloop_lag_p99_seconds 2", Some(2.0));
-        delay("nodejs_eventloop_lag_seconds 1\nnodejs_eventloop_lag_p99_seconds Nan", Some(1.0));
+        delay("nodejs_eventloop_lag_seconds 1\nnodejs_eventloop_lag_p99_seconds Nan", None);
         delay("shop_nodejs_eventloop_lag_p99_seconds 2", Some(2.0));
         delay("notnodejs_eventloop_lag_p99_seconds 2", None);
         delay(
@@ -342,7 +439,8 @@ mod tests {
         let mut second = |(place, page): (u64, &&str)| {
             let mut second = made.second(0);
             let scraped = of_metrics_page(&parse(page.as_bytes()), &watch);
-            made.add(scraped.found, start + Duration::from_secs(place), &mut second);
+            let when = When::at(start + Duration::from_secs(place));
+            made.add(scraped.found, when, &mut second);
             second.values.pop().unwrap()
         };
         (0..).zip(pages).map(&mut second).collect()
@@ -368,6 +466,22 @@ mod tests {
         assert_eq!(found, [None, Some(1.5), None, Some(2.0)], "the last is beyond the last bucket");
     }
 
+    /// 40 observations or so in each second, of which the page forgets those that were read.
+    #[test]
+    fn a_histogram_that_each_read_resets_counts_anew() {
+        let watch = [watched("w", watch::Reading::Quantile(0.5))];
+        let (mut made, start) = (Readings::of(&watch), Instant::now());
+        let id = GaugeId(KNOWN.len() as u16);
+        let anew = [40, 41, 39, 42, 38, 38].map(|count| {
+            let mut second = made.second(0);
+            let page = format!("w_bucket{{le=\"1\"}} {count}\nw_bucket{{le=\"+Inf\"}} {count}");
+            let scraped = of_metrics_page(&parse(page.as_bytes()), &watch);
+            made.add(scraped.found, When::at(start), &mut second);
+            second.series.get(&id).is_some_and(|why| why == ANEW)
+        });
+        assert_eq!(anew, [false, false, true, false, true, false]);
+    }
+
     #[test]
     fn a_value_beyond_the_last_bucket_is_marked() {
         let watch = [watched("w", watch::Reading::Quantile(0.5))];
@@ -376,7 +490,7 @@ mod tests {
         for count in [0, 10] {
             let page = format!("w_bucket{{le=\"1\"}} 0\nw_bucket{{le=\"+Inf\"}} {count}");
             let scraped = of_metrics_page(&parse(page.as_bytes()), &watch);
-            made.add(scraped.found, Instant::now(), &mut second);
+            made.add(scraped.found, When::at(Instant::now()), &mut second);
         }
         let id = GaugeId(KNOWN.len() as u16);
         assert_eq!((second.value(id), second.series[&id].as_str()), (Some(1.0), BEYOND));

@@ -22,22 +22,18 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::cgroup::GroupSampler;
+use super::counted::When;
 use super::gauges::{self, Readings, Scraped, Seen};
 use super::postgres;
 use super::pressure::Pressure;
 use super::process::{ExitReport, Watch};
 use super::procfs::TreeSampler;
-use super::{fetch, prometheus};
+use super::scrape::{self, Copies, Page, Told};
 use crate::record::run::Statement;
 use crate::record::telemetry::TargetSecond;
-use crate::scenario::model::{Connection, HttpAddress, Secrets};
-use crate::scenario::watch::Watched;
+use crate::scenario::model::{Connection, Secrets};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How long a scrape may take: it is over before the next begins.
-const SCRAPE: Duration = Duration::from_millis(950);
-/// What is read of a scrape.
-const SCRAPE_BYTES: usize = 1_000_000;
 /// How often death and the order to stop are looked for.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long the end waits for the database.
@@ -67,17 +63,6 @@ pub struct Monitor {
     pub postgres: Option<Connection>,
     /// What must not be told.
     pub secrets: Secrets,
-}
-
-/// A page of metrics.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// The server.
-    pub server: HttpAddress,
-    /// The path as it is asked for.
-    pub path: String,
-    /// Metrics that the scenario names.
-    pub watch: Vec<Watched>,
 }
 
 /// A monitor at work, until it is stopped or dropped.
@@ -166,8 +151,7 @@ fn questions(
 /// What a scrape said of a second.
 struct Scrape {
     second: u32,
-    /// What it said, and when.
-    result: Result<(Scraped, Instant), String>,
+    result: Result<Told, String>,
 }
 
 /// Where the desk sends what it has.
@@ -194,6 +178,7 @@ struct Desk {
     tree: TreeSampler,
     group: GroupSampler,
     readings: Readings,
+    copies: Copies,
     /// When the next second is over.
     next: Instant,
     /// The second whose answers are under way.
@@ -207,7 +192,8 @@ impl Desk {
         let watched = monitor.metrics.as_ref().map(|page| page.watch.as_slice());
         let readings = Readings::of(watched.unwrap_or_default());
         let (tree, group) = (TreeSampler::default(), GroupSampler::default());
-        Desk { monitor, start, outlets, tree, group, readings, next, waiting: None }
+        let copies = Copies::default();
+        Desk { monitor, start, outlets, tree, group, readings, copies, next, waiting: None }
     }
 
     fn second_is_over(&mut self) {
@@ -224,7 +210,7 @@ impl Desk {
         }
         let for_metrics = self.monitor.metrics.is_some();
         if let Some(page) = &self.monitor.metrics {
-            scrape(page, &self.readings, number, self.outlets.said.clone());
+            read(page, &self.readings, number, self.outlets.said.clone());
         }
         let asked = self.outlets.asks.as_ref().map(|asks| asks.try_send(number).is_ok());
         // The one before is not answered yet.
@@ -239,14 +225,15 @@ impl Desk {
         let Some(tree) = self.monitor.watch.as_ref().map(Watch::tree) else { return };
         match self.tree.sample(tree) {
             Some(usage) => {
-                self.readings.add(gauges::read(Seen::Processes(&usage)), now, second);
+                self.readings.add(gauges::read(Seen::Processes(&usage)), When::at(now), second);
             }
             None => self.readings.lost_processes(),
         }
         if let Some(usage) = self.group.sample(tree.root) {
-            self.readings.add(gauges::read(Seen::Group(&usage)), now, second);
+            self.readings.add(gauges::read(Seen::Group(&usage)), When::at(now), second);
         }
-        self.readings.add(gauges::read(Seen::Machine(&Pressure::now())), now, second);
+        let machine = gauges::read(Seen::Machine(&Pressure::now()));
+        self.readings.add(machine, When::at(now), second);
     }
 
     /// Adds what a scrape says to the second that it belongs to.
@@ -256,10 +243,10 @@ impl Desk {
             return;
         };
         waiting.for_metrics = false;
-        match scrape.result {
-            Ok((Scraped { found, watch_error }, at)) => {
+        match scrape.result.and_then(|told| self.copies.fresh(told)) {
+            Ok((Scraped { found, watch_error }, when)) => {
                 waiting.second.watch_error = watch_error;
-                self.readings.add(found, at, &mut waiting.second);
+                self.readings.add(found, when, &mut waiting.second);
             }
             Err(reason) => waiting.second.scrape_error = Some(reason),
         }
@@ -277,9 +264,9 @@ impl Desk {
         };
         waiting.for_database = false;
         let error = match result {
-            Ok((usage, at)) => {
+            Ok((usage, when)) => {
                 let found = gauges::read(Seen::Database(&usage));
-                self.readings.add(found, at, &mut waiting.second);
+                self.readings.add(found, when, &mut waiting.second);
                 partly
             }
             Err(reason) => Some(self.monitor.secrets.redact(&reason)),
@@ -351,21 +338,10 @@ fn whole_seconds(start: Instant, now: Instant) -> Duration {
 }
 
 /// Reads the metrics beside the monitor's own work.
-fn scrape(page: &Page, readings: &Readings, second: u32, said: mpsc::Sender<Scrape>) {
+fn read(page: &Page, readings: &Readings, second: u32, said: mpsc::Sender<Scrape>) {
     let (page, watch) = (page.clone(), Arc::clone(&readings.watch));
     tokio::spawn(async move {
-        let result = match fetch::get(&page.server, &page.path, SCRAPE, SCRAPE_BYTES).await {
-            Ok(answer) if answer.status.is_success() => {
-                let metrics = prometheus::parse(&answer.body);
-                if metrics.is_cut {
-                    Err("it has more series than loadgate reads".to_owned())
-                } else {
-                    Ok((gauges::of_metrics_page(&metrics, &watch), Instant::now()))
-                }
-            }
-            Ok(answer) => Err(answer.status.to_string()),
-            Err(reason) => Err(reason.to_string()),
-        };
+        let result = scrape::scrape(&page, &watch).await;
         let _ = said.send(Scrape { second, result }).await;
     });
 }

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
+use super::counted::When;
 use super::statement;
 use crate::record::run::Statement;
 use crate::scenario::model::Connection;
@@ -73,7 +74,7 @@ pub struct Sessions {
 #[derive(Debug)]
 pub enum Said {
     /// Of a second: what it uses and when that was, or why it says nothing; and what is missing.
-    Second(u32, Result<(DatabaseUsage, Instant), String>, Option<String>),
+    Second(u32, Result<(DatabaseUsage, When), String>, Option<String>),
     /// At the end.
     Statements(Vec<Statement>),
 }
@@ -149,14 +150,15 @@ impl Database {
     }
 
     /// What it uses now.
-    async fn ask(&mut self) -> Result<(DatabaseUsage, Instant), String> {
+    async fn ask(&mut self) -> Result<(DatabaseUsage, When), String> {
+        let asked = Instant::now();
         let rows = self.rows(QUESTION).await?;
-        let at = Instant::now();
+        let when = When::between(asked, Instant::now());
         let row = rows.first().ok_or("it does not say what it uses")?;
         let answer = Answer::of(row).ok_or("it answers in an unknown form")?;
         let usage = answer.usage(self.blocks);
         self.blocks = Some(answer.blocks);
-        Ok((usage, at))
+        Ok((usage, when))
     }
 
     /// What a question is answered with, within its time.

@@ -21,7 +21,7 @@ use super::last_words;
 use super::leash::{DEFAULT_GRACE, Ending, KILLING, Report};
 use super::output::Output;
 use super::procfs::ProcessTree;
-use super::start_error::{StartError, refusal};
+use super::start_error::{StartError, refusal, shown};
 use crate::scenario::model::{Secrets, StartCommand};
 
 /// How long a supervisor may take to start the command.
@@ -126,7 +126,7 @@ impl RunningTarget {
         redact: &Secrets,
     ) -> Result<RunningTarget, StartError> {
         if !command.folder.is_dir() {
-            return Err(StartError::FolderMissing(command.folder.clone()));
+            return Err(StartError::FolderMissing(shown(&command.folder, redact)));
         }
         let log = output_file.map(create).transpose()?;
         let mark = mark();

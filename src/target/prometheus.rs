@@ -4,6 +4,11 @@
 //! skipped and named, the number of series is bounded. The values of a metric go out. Which
 //! metrics are asked for is not known here.
 
+use std::collections::BTreeMap;
+
+use super::counted::Labels;
+use crate::record::gauge::{NO_AMOUNT, TWICE, UNREADABLE};
+
 /// No more series than this are kept.
 const MAX_SERIES: usize = 20_000;
 /// Nor more labels of one.
@@ -65,6 +70,14 @@ impl Series {
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+
+    /// Its name and labels, in whatever order they are written.
+    pub fn identity(&self) -> Labels {
+        let mut all = self.labels.clone();
+        all.push(("__name__".to_owned(), self.name.clone()));
+        all.sort_unstable();
+        all
+    }
 }
 
 /// A metric that is known by its name, with or without an application's prefix.
@@ -96,19 +109,35 @@ impl Metric {
         Metric { scale, ..self }
     }
 
-    /// The usable values of its series.
-    pub fn values(&self, metrics: &Metrics) -> Vec<f64> {
-        let matching = metrics.series.iter().filter(|series| self.is(series));
-        let values = matching.map(|series| series.value * self.scale);
-        values.filter(|value| value.is_finite() && *value >= 0.0).collect()
+    /// The values of its series, by name and labels; or why they are not to be believed. One that
+    /// is no number might be the largest, and is a part of every sum.
+    pub fn values(&self, page: &Metrics) -> Result<BTreeMap<Labels, f64>, &'static str> {
+        if page.unreadable.iter().any(|name| self.is_called(name)) {
+            return Err(UNREADABLE);
+        }
+        let mut values = BTreeMap::new();
+        for series in page.series.iter().filter(|series| self.is(series)) {
+            let value = series.value * self.scale;
+            if !value.is_finite() || value < 0.0 {
+                return Err(NO_AMOUNT);
+            }
+            if values.insert(series.identity(), value).is_some() {
+                return Err(TWICE);
+            }
+        }
+        Ok(values)
     }
 
     fn is(&self, series: &Series) -> bool {
-        let prefix = series.name.strip_suffix(self.name);
-        prefix.is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('_'))
+        self.is_called(&series.name)
             && self.label.is_none_or(|(name, value)| {
                 series.labels.iter().any(|(n, v)| n == name && v == value)
             })
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        let prefix = name.strip_suffix(self.name);
+        prefix.is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('_'))
     }
 }
 

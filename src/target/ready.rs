@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::process::ExitReport;
 use super::{fetch, last_words, port};
-use crate::scenario::model::{HttpAddress, Ready};
+use crate::scenario::model::{HttpAddress, Ready, Secrets};
 use crate::units::format_duration;
 
 /// How long one answer may take. Generous: a first request may compile the application.
@@ -81,6 +81,32 @@ pub enum NotReady {
         /// How it ended, if it has.
         exit: Option<ExitReport>,
     },
+}
+
+impl NotReady {
+    /// Without what came from the environment.
+    #[must_use]
+    pub fn without(self, secrets: &Secrets) -> NotReady {
+        match self {
+            NotReady::TimedOut { asked, within, last_seen } => {
+                let [asked, last_seen] = [asked, last_seen].map(|text| secrets.redact(&text));
+                NotReady::TimedOut { asked, within, last_seen }
+            }
+            NotReady::NoSession { asked, why } => {
+                NotReady::NoSession { asked: secrets.redact(&asked), why: secrets.redact(&why) }
+            }
+            NotReady::NothingListens { address, after, open } => {
+                NotReady::NothingListens { address: secrets.redact(&address), after, open }
+            }
+            NotReady::PortTaken { address } => {
+                NotReady::PortTaken { address: secrets.redact(&address) }
+            }
+            // These have names and numbers, and words of the target that are without secrets.
+            NotReady::Died(_) | NotReady::PortFromEnv { .. } | NotReady::OnAnotherPort { .. } => {
+                self
+            }
+        }
+    }
 }
 
 impl fmt::Display for NotReady {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
@@ -68,11 +68,18 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+/// A folder without what came from the environment.
+pub(super) fn shown(folder: &Path, redact: &Secrets) -> PathBuf {
+    redact.redact(&folder.to_string_lossy()).into()
+}
+
 /// What the system's error of starting a command means.
 pub(super) fn refusal(command: &StartCommand, errno: i32, redact: &Secrets) -> StartError {
     let program = redact.redact(command.command.first().map_or("", String::as_str));
     match Errno::from_raw(errno) {
-        Errno::ENOENT => StartError::ProgramMissing { program, folder: command.folder.clone() },
+        Errno::ENOENT => {
+            StartError::ProgramMissing { program, folder: shown(&command.folder, redact) }
+        }
         Errno::EACCES => {
             let reason = "permission denied; is it executable (chmod +x)?".to_owned();
             StartError::Refused { program, reason }

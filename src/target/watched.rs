@@ -2,8 +2,12 @@
 //!
 //! What cannot be read beyond doubt is not read: a wrong number would be judged.
 
+use std::collections::BTreeMap;
+
 use super::buckets::Buckets;
+use super::counted::Labels;
 use super::prometheus::{Metrics, Series, Type};
+use crate::record::gauge::TWICE;
 use crate::scenario::watch::{Combine, Reading, Watched};
 
 /// What was read of a gauge.
@@ -11,26 +15,10 @@ use crate::scenario::watch::{Combine, Reading, Watched};
 pub enum Amount {
     /// A number.
     Value(f64),
-    /// A histogram.
-    Buckets(Buckets),
-}
-
-impl Amount {
-    /// The number.
-    pub fn value(&self) -> Option<f64> {
-        match self {
-            Amount::Value(value) => Some(*value),
-            Amount::Buckets(_) => None,
-        }
-    }
-
-    /// The histogram.
-    pub fn buckets(&self) -> Option<&Buckets> {
-        match self {
-            Amount::Buckets(buckets) => Some(buckets),
-            Amount::Value(_) => None,
-        }
-    }
+    /// What each series has counted, and what is made of their rates.
+    Counts(BTreeMap<Labels, f64>, Combine),
+    /// The buckets of each series of a histogram.
+    Histograms(BTreeMap<Labels, Buckets>),
 }
 
 /// What a page says of a metric, or why it says nothing.
@@ -82,35 +70,60 @@ fn one(watched: &Watched, page: &Metrics, combine: Combine) -> Result<Amount, St
             ));
         }
     }
-    let values = found.iter().map(|series| series.value);
+    let values = values(&found).map_err(|why| format!("{metric}: {why}"))?;
+    if let Reading::Counter(_) = watched.reading {
+        let is_less = values.values().any(|value| *value < 0.0);
+        let counts = (!is_less).then_some(Amount::Counts(values, combine));
+        return counts.ok_or_else(|| format!("{metric} is negative, which no counter is"));
+    }
+    let values = values.into_values();
     let value = match combine {
         Combine::Sum => values.sum(),
-        // A value that is no number is not the lesser one.
-        Combine::Max => {
-            values.fold(
-                f64::MIN,
-                |most, value| if value > most || value.is_nan() { value } else { most },
-            )
-        }
+        Combine::Max => values.fold(f64::MIN, f64::max),
     };
-    if f64::is_finite(value) {
-        return Ok(Amount::Value(value));
+    // A sum may be too large.
+    if value.is_finite() { Ok(Amount::Value(value)) } else { Err(format!("{metric}: {NO_NUMBER}")) }
+}
+
+/// Said of a metric that cannot be combined.
+const NO_NUMBER: &str = "a series of it is not a finite number";
+
+/// The value of each series. One that is no number says nothing of the others' sum or largest.
+fn values(found: &[&Series]) -> Result<BTreeMap<Labels, f64>, &'static str> {
+    let mut values = BTreeMap::new();
+    for series in found {
+        if !series.value.is_finite() {
+            return Err(NO_NUMBER);
+        }
+        if values.insert(series.identity(), series.value).is_some() {
+            return Err(TWICE);
+        }
     }
-    Err(format!("{metric} is not a finite number"))
+    Ok(values)
 }
 
 fn buckets(watched: &Watched, page: &Metrics) -> Result<Amount, String> {
     let name = format!("{}_bucket", watched.metric);
-    let counts: Option<Vec<(f64, f64)>> = of(page, &name, watched)
-        .map(|series| Some((series.label("le")?.parse().ok()?, series.value)))
-        .collect();
-    match counts {
-        Some(counts) if counts.is_empty() => Err(missing(page, watched)),
-        counts => counts
-            .and_then(Buckets::of)
-            .map(Amount::Buckets)
-            .ok_or_else(|| format!("the buckets of {} do not add up", watched.metric)),
+    let mut counts: BTreeMap<Labels, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut found = of(page, &name, watched).peekable();
+    if found.peek().is_none() {
+        return Err(missing(page, watched));
     }
+    let wrong = || format!("the buckets of {} do not add up", watched.metric);
+    for series in found {
+        let bound = series.label("le").and_then(|bound| bound.parse().ok()).ok_or_else(wrong)?;
+        let mut labels = series.identity();
+        labels.retain(|(name, _)| name != "le");
+        counts.entry(labels).or_default().push((bound, series.value));
+    }
+    let each = counts.into_iter().map(|(labels, counts)| Some((labels, Buckets::of(counts)?)));
+    let each: BTreeMap<Labels, Buckets> = each.collect::<Option<_>>().ok_or_else(wrong)?;
+    let mut all = each.values();
+    let first = all.next().ok_or_else(wrong)?;
+    if all.any(|other| !first.has_bounds_of(other)) {
+        return Err(format!("the series of {} have different buckets", watched.metric));
+    }
+    Ok(Amount::Histograms(each))
 }
 
 /// The series of exactly this name that have the labels.
@@ -152,7 +165,12 @@ mod tests {
         # TYPE jobs_total counter\njobs_total 10\n# TYPE old counter\nold 5\n\
         # TYPE wait histogram\nwait_bucket{le=\"1\"} 2\nwait_bucket{le=\"+Inf\"} 3\nwait_sum 4\n\
         # TYPE took summary\ntook{quantile=\"0.5\"} 1\ntook{quantile=\"0.9\"} 2\n\
-        broken{a=\"1\"} 1\nbroken{a=\"2\" 1\nodd NaN\nodd 1\n";
+        broken{a=\"1\"} 1\nbroken{a=\"2\" 1\n\
+        odd{a=\"1\"} NaN\nodd{a=\"2\"} 1\nleast{a=\"1\"} -Inf\nleast{a=\"2\"} 1\n\
+        nothing -Inf\nmost 1e308\nmost{a=\"1\"} 1e308\ntwice{a=\"1\",b=\"2\"} 1\n\
+        twice{b=\"2\",a=\"1\"} 2\nless_total -1\n\
+        mixed_bucket{a=\"1\",le=\"1\"} 1\nmixed_bucket{a=\"1\",le=\"+Inf\"} 1\n\
+        mixed_bucket{a=\"2\",le=\"2\"} 1\nmixed_bucket{a=\"2\",le=\"+Inf\"} 1\n";
 
     fn watched(metric: &str, labels: &[(&str, &str)], reading: Reading) -> Watched {
         let labels = labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
@@ -162,7 +180,11 @@ mod tests {
     #[track_caller]
     fn check(watched: &Watched, expected: Result<f64, &str>) {
         let found = read(watched, &parse(PAGE.as_bytes()));
-        let found = found.map(|amount| amount.value().unwrap_or(f64::NAN));
+        let found = found.map(|amount| match amount {
+            Amount::Value(value) => value,
+            Amount::Counts(counts, _) => counts.values().sum(),
+            Amount::Histograms(_) => f64::NAN,
+        });
         match (&found, expected) {
             (Ok(found), Ok(expected)) => assert!((found - expected).abs() < 1e-9, "{found}"),
             (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
@@ -193,8 +215,15 @@ mod tests {
         check(&watched("wait", &[], sum), Err("is a histogram"));
         check(&watched("took", &[], sum), Err("differ by \"quantile\""));
         check(&watched("broken", &[], sum), Err("a line of broken cannot be read"));
-        check(&watched("odd", &[], sum), Err("not a finite number"));
-        check(&watched("odd", &[], Reading::Gauge(Combine::Max)), Err("not a finite number"));
+        for combine in [Combine::Sum, Combine::Max] {
+            for metric in ["odd", "least", "nothing"] {
+                check(&watched(metric, &[], Reading::Gauge(combine)), Err("not a finite number"));
+            }
+            check(&watched("twice", &[], Reading::Gauge(combine)), Err("the same labels"));
+        }
+        check(&watched("most", &[], sum), Err("not a finite number"));
+        check(&watched("less_total", &[], counter), Err("is negative"));
+        check(&watched("mixed", &[], Reading::Quantile(0.5)), Err("different buckets"));
         check(&watched("depth", &[], Reading::Quantile(0.5)), Err("is no histogram"));
     }
 }

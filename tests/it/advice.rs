@@ -200,6 +200,67 @@ fn the_last_words_of_a_target_are_readable_and_keep_its_secrets() {
     }
 }
 
+/// What the environment brought into the command, the address, a path, a header and a variable of
+/// the target is printed by no command and written into no file.
+#[test]
+fn what_the_environment_brought_is_shown_nowhere() {
+    let environment = [("API_KEY", "zq7-s3cr3t-w4x")];
+    let with_key = |port: u16, change: &dyn Fn(&mut Value)| {
+        let place = Place::new();
+        let file = place.scenario(port, |scenario| {
+            let target = &mut scenario["target"];
+            target["url"] = format!("http://127.0.0.1:{port}/${{API_KEY}}").into();
+            target["command"] = json!(["node", "server.js", "--key=${API_KEY}"]);
+            target["env"]["KEY"] = "${API_KEY}".into();
+            target["ready"] = json!({ "path": "/${API_KEY}", "within": "6s" });
+            target["metrics"] = json!({ "path": "/m?key=${API_KEY}", "watch": ["q"] });
+            let step = &mut scenario["flows"][0]["steps"][0];
+            step["request"] = "POST /?key=${API_KEY}".into();
+            step["headers"] = json!({ "authorization": "Bearer ${API_KEY}" });
+            scenario["load"]["stages"][0]["rate"] = "60/s".into();
+            change(scenario);
+        });
+        (place, file)
+    };
+    let kept = |(place, file): &(Place, PathBuf), command: &[&str], code: i32| {
+        let mut arguments = command.to_vec();
+        arguments.insert(1, file.to_str().unwrap());
+        let output = place.run(&arguments, &environment);
+        let printed = format!("{}{}", stdout(&output), stderr(&output));
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {printed}");
+        assert!(!printed.contains("s3cr3t"), "{command:?}: {printed}");
+        printed
+    };
+    let fine = with_key(free_port(), &|_| {});
+    let said = kept(&fine, &["run"], 0);
+    assert!(said.contains("starting node server.js --key=[redacted]"), "{said}");
+    let told = latest(&fine.0.path().join("reports"), "advice");
+    for entry in fs::read_dir(told).unwrap() {
+        let path = entry.unwrap().path();
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
+        assert!(!text.contains("s3cr3t"), "{}", path.display());
+    }
+    kept(&fine, &["check", "--once"], 0);
+    let nobody = with_key(free_port(), &|scenario| {
+        scenario["target"]["command"] = json!(["sleep", "60"]);
+    });
+    let said = kept(&nobody, &["run"], 7);
+    assert!(said.contains("/[redacted]"), "{said}");
+    let no_folder = with_key(free_port(), &|scenario| {
+        scenario["target"]["cwd"] = "${API_KEY}".into();
+    });
+    kept(&no_folder, &["run"], 7);
+    let no_host = with_key(free_port(), &|scenario| {
+        scenario["allow"] = json!(["${API_KEY}.invalid"]);
+        let target = scenario["target"].as_object_mut().unwrap();
+        target["url"] = "http://${API_KEY}.invalid:80".into();
+        target.remove("command");
+        target.remove("env");
+        target.remove("ready");
+    });
+    kept(&no_host, &["run", "--no-walk"], 7);
+}
+
 #[test]
 fn placeholders_in_keys_reach_the_target_filled_in() {
     let place = Place::new();

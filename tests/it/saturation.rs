@@ -161,6 +161,11 @@ fn a_page_that_says_nothing_meets_no_limit() {
         ("more than 1 MB", response(200, &"x 1\n".repeat(300_000))),
         ("more series", response(200, &"x 1\n".repeat(20_500))),
         ("no answer within", vec![Act::Wait(Duration::from_secs(30))]),
+        ("the page has no", response(200, "<!doctype html>\n<p>my_queue_depth 1</p>\n")),
+        ("not a finite number", response(200, "my_queue_depth{q=\"a\"} -Inf\n")),
+        ("the same labels", response(200, &"my_queue_depth{q=\"a\"} 1\n".repeat(2))),
+        ("no series of", response(200, "my_queue_depth{q=\"a\\n\u{1b}[31m\"} 1\n")),
+        ("in the middle of a line", until_closed("my_queue_depth{q=\"a\"} 1")),
     ];
     std::thread::scope(|scope| {
         for (why, page) in pages {
@@ -174,9 +179,87 @@ fn a_page_that_says_nothing_meets_no_limit() {
                 let note = summary["slos"][1]["note"].as_str().unwrap();
                 assert!(note.contains(why), "{why}: {note}");
                 assert!(ended.values("my_queue_depth").iter().all(Option::is_none));
+                assert!(!ended.everything().contains("\u{1b}[31m"), "{why}");
             });
         }
     });
+}
+
+/// An answer whose end is that of the connection.
+fn until_closed(body: &str) -> Vec<Act> {
+    let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}");
+    vec![Act::Write(answer.into_bytes()), Act::Close]
+}
+
+/// What each of these pages says of one limit: the status, and what its note or figure has.
+#[test]
+fn a_page_that_would_be_believed_wrongly_meets_no_limit() {
+    type Page = fn(u64) -> Vec<Act>;
+    let watch = json!({ "watch": ["jobs_total",
+        { "name": "w", "quantile": 0.5 }, { "name": "depth", "combine": "max" }] });
+    let cases: [(&str, &str, Page); 7] = [
+        // One pool of two tells no number: nobody knows how many wait.
+        ("target.pool_waiting.max < 1", "negative or no finite number", |_| {
+            response(200, "db_pool_waiting{p=\"a\"} NaN\ndb_pool_waiting{p=\"b\"} 0\n")
+        }),
+        ("target.pool_waiting.max < 1", "a line of it cannot be read", |_| {
+            response(200, "db_pool_waiting{p=\"a} 57\ndb_pool_waiting{p=\"b\"} 0\n")
+        }),
+        ("target.metric.depth.max < 9", "not a finite number", |_| {
+            response(200, "depth{q=\"a\"} -Inf\ndepth{q=\"b\"} 1\n")
+        }),
+        // Two processes take turns; the second one is far ahead.
+        ("target.metric.jobs_total.min > 10", "it counted anew", |number| {
+            response(200, &format!("jobs_total {}\n", number * 30 + number % 2 * 500_000))
+        }),
+        // Each read forgets what was observed before it, of which all took more than 1 s.
+        ("target.metric.w.max < 1.5", "it counted anew", |number| {
+            let (fast, all) = (4 + number % 2, 104 + number % 2);
+            response(
+                200,
+                &format!(
+                    "w_bucket{{le=\"1\"}} {fast}\nw_bucket{{le=\"2\"}} {all}\n\
+                w_bucket{{le=\"+Inf\"}} {all}\n"
+                ),
+            )
+        }),
+        // It fills up, and then the page says no more.
+        ("target.pool_waiting.max < 1", "404", |number| {
+            if number < 4 { response(200, "pool_waiting 0\n") } else { response(404, "") }
+        }),
+        ("target.metric.depth.max < 9", "the page has no depth", |number| {
+            response(200, if number < 4 { "depth 1\n" } else { "other 1\n" })
+        }),
+    ];
+    std::thread::scope(|scope| {
+        for (limit, why, page) in cases {
+            let watch = &watch;
+            scope.spawn(move || {
+                let server = target(page);
+                let ended = run(&scenario(&server.url(), 7, watch, &["error_rate < 5%", limit]));
+                assert_eq!(ended.code(), 5, "{limit}: {}", stdout(&ended.output));
+                let slo = &ended.summary()["slos"][1];
+                assert_eq!(slo["status"], "inconclusive", "{limit}: {why}");
+                assert!(slo["note"].as_str().unwrap().contains(why), "{why}: {slo}");
+            });
+        }
+    });
+}
+
+/// Values of any size leave the tables as wide as a terminal.
+#[test]
+fn huge_values_are_told_in_a_few_letters() {
+    let server = target(|_| response(200, "depth 1e300\nheld_bytes 1e300\nw_seconds 1e300\n"));
+    let watch = json!({ "watch": ["depth", "held_bytes", "w_seconds"] });
+    let limits = ["error_rate < 5%", "target.metric.depth.max < 100"];
+    let ended = run(&scenario(&server.url(), 4, &watch, &limits));
+    assert_eq!(ended.code(), 3, "{}", stdout(&ended.output));
+    let said = stdout(&ended.output);
+    assert!(said.contains("1e300") && said.contains("1e291 GB"), "{said}");
+    let wide = said.lines().find(|line| line.chars().count() > 100);
+    assert_eq!(wide, None);
+    let chart = fs::read_to_string(ended.run().join("saturation.svg")).unwrap();
+    assert!(!chart.contains(&"0".repeat(30)), "{chart}");
 }
 
 #[test]
@@ -184,13 +267,18 @@ fn mistakes_in_limits_and_metrics_are_all_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let metrics = json!({ "path": "/metrics", "watch": ["my queue", "a", "a",
         { "name": "wait_bucket" }, { "name": "wait", "quantile": 2 }, { "name": "b", "kind": "sum" }] });
-    let limits =
-        ["target.event_loop_dely.p99 < 50ms", "target.metric.aa.max < 1", "target.rss < 1MB"];
+    let limits = [
+        "target.event_loop_dely.p99 < 50ms",
+        "target.metric.aa.max < 1",
+        "target.rss < 1MB",
+        "target.event_loop_utilisation.max <= 100%",
+    ];
     let scenario = scenario("http://127.0.0.1:9", 3, &metrics, &limits);
     let output = finish(&mut command(folder.path(), &scenario, &["check"]));
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{told}");
     for part in [
+        "target.event_loop_utilisation.max always holds",
         "\"my queue\" is not the name of a metric",
         "two watched metrics are called \"a\"",
         "\"wait_bucket\" is of a histogram",
@@ -202,7 +290,7 @@ fn mistakes_in_limits_and_metrics_are_all_told_at_once() {
     ] {
         assert!(told.contains(part), "{part}\n{told}");
     }
-    assert!(told.lines().filter(|line| line.contains("full.json:1:")).count() >= 7, "{told}");
+    assert!(told.lines().filter(|line| line.contains("full.json:1:")).count() >= 8, "{told}");
 }
 
 /// The reference API on a PostgreSQL whose queries take 40 ms: a connection of its pool serves not

@@ -4,7 +4,7 @@
 //! Values that are not finite numbers never decide a range.
 
 use crate::report::figures;
-use crate::units::trim_zeros;
+use crate::units::{amount, trim_zeros};
 
 /// Beyond this ratio of largest to smallest, times are drawn on a log scale.
 const LINEAR_RATIO: f64 = 30.0;
@@ -246,7 +246,7 @@ fn round_step(range: f64, most: usize) -> f64 {
 
 fn amount_text(value: f64, step: f64) -> String {
     let digits = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
-    if value >= 1_000.0 { figures::count(value.round() as u64) } else { trim_zeros(value, digits) }
+    amount(value, digits)
 }
 
 /// Steps that clocks have.
@@ -321,6 +321,15 @@ mod tests {
         let axis = Axis::millis("response time", [0.2, 0.4], 6);
         assert_eq!(texts(&axis), ["0", "100", "200", "300", "400"]);
         assert!(axis.title.ends_with("(µs)"));
+    }
+
+    #[test]
+    fn huge_values_have_short_ticks() {
+        let axis = Axis::amount("q", [1e300], 4);
+        assert_eq!(texts(&axis), ["0", "5e299", "1e300"]);
+        for axis in [Axis::millis("w", [1e300], 4), Axis::millis("w", [1.0, 1e300], 4)] {
+            assert!(texts(&axis).iter().all(|text| text.len() < 12), "{:?}", texts(&axis));
+        }
     }
 
     #[test]

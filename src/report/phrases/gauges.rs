@@ -94,20 +94,24 @@ pub(in crate::report) fn quantity(unit: ValueUnit) -> fn(f64) -> Quantity {
     }
 }
 
-/// `the connection pool, since second 3 (full in 92 % of the judged seconds: up to 4 of 4
-/// connections in use, up to 23 waiting)`.
+/// `the connection pool, since second 3: full in 92 % of the seconds, up to 4 of 4 connections in
+/// use, up to 23 waiting for one; then the event loop since second 9`.
 pub(in crate::report) fn filled(all: &[Filled]) -> Option<String> {
     let first = all.first()?;
     let then: Vec<String> =
-        all[1..].iter().map(|it| format!("{} since second {}", it.what, it.since)).collect();
+        all[1..].iter().map(|it| format!("{} {}", it.what, since(it.since))).collect();
     let then = if then.is_empty() { String::new() } else { format!("; then {}", then.join(", ")) };
     Some(format!(
-        "{}, since second {}: full in {} of the judged seconds, {}{then}",
+        "{}, {}: full in {} of the seconds, {}{then}",
         first.what,
-        first.since,
+        since(first.since),
         figures::share(first.share),
         first.evidence
     ))
+}
+
+fn since(second: u32) -> String {
+    if second == 0 { "from the start".to_owned() } else { format!("since second {second}") }
 }
 
 /// `pool waiting (0.93, 2 s before it), target CPU (0.71, in the same seconds)`.

@@ -10,6 +10,8 @@ use crate::units::{Bytes, Quantile, Ratio, parse_duration};
 
 const TARGET: &str = "target.";
 const METRIC: &str = "metric.";
+/// What the gauges of time in which something waited begin with.
+const PRESSURE: &str = "pressure_";
 const STATISTICS: [&str; 8] = ["mean", "max", "min", "p50", "p95", "p99", "growth", "per_request"];
 
 /// The gauges that an objective can speak of.
@@ -209,18 +211,41 @@ fn possible(metric: &str, named: &Named, statistic: Statistic, bound: Bound) -> 
         }
         _ => {}
     }
-    // Metrics that a scenario names may be negative.
-    let is_free = statistic == Statistic::Growth || named.name.starts_with(WATCHED);
+    let (least, most) = range(named, statistic);
+    let (limit, inclusive) = (bound.limit, bound.inclusive);
+    let is_under = |end: f64| limit < end || (limit <= end && inclusive);
+    let is_over = |end: f64| limit > end || (limit >= end && inclusive);
     match bound.side {
-        Side::Below if bound.limit <= 0.0 && !bound.inclusive && !is_free => {
-            let fault = Fault::new(format!("\"{metric} < 0\" can never hold"));
+        Side::Below if !is_over(least) => {
+            let fault = Fault::new(format!("no value of {metric} is below this limit"));
             Err(fault.help(format!("write \"{metric} <= 0\" to allow none at all")))
         }
-        Side::Above if bound.limit <= 0.0 && bound.inclusive && !is_free => {
-            let fault = Fault::new(format!("this limit on {metric} always holds"));
-            Err(fault.help("write a limit that can be missed, or remove it"))
+        Side::Above if !is_under(most) => {
+            let fault = Fault::new(format!("no value of {metric} is above this limit"));
+            Err(fault.help(format!("it is 100% at most; write \"{metric} >= 100%\" for all of it")))
         }
+        Side::Above if is_under(least) => Err(always(metric, "never below zero")),
+        Side::Below if is_over(most) => Err(always(metric, "never above 100%")),
         Side::Below | Side::Above => Ok(()),
+    }
+}
+
+fn always(metric: &str, why: &str) -> Fault {
+    let fault = Fault::new(format!("this limit on {metric} always holds: it is {why}"));
+    fault.help("write a limit that can be missed, or remove it")
+}
+
+/// Between what all values of a gauge are.
+fn range(named: &Named, statistic: Statistic) -> (f64, f64) {
+    let is_watched = named.name.starts_with(WATCHED);
+    let is_share = named.unit == Unit::Share || named.name.starts_with(PRESSURE);
+    let most = if is_share && !is_watched { 1.0 } else { f64::INFINITY };
+    // A gauge that the scenario names may be negative.
+    let is_free = is_watched && named.kind == Kind::Gauge;
+    match statistic {
+        Statistic::Growth => (-most, most),
+        _ if is_free => (f64::NEG_INFINITY, most),
+        _ => (0.0, most),
     }
 }
 
@@ -322,11 +347,49 @@ mod tests {
         refuses("target.rss_per_request", low("1MB"), "not counted", "target.rss.mean");
         refuses("target.rss.max", (AT_LEAST, "1MB"), "must be low", "min");
         refuses("target.rss.min", low("1MB"), "must be high", "max");
-        refuses("target.pool_waiting.max", low("0"), "can never hold", "<= 0");
+        refuses("target.pool_waiting.max", low("0"), "no value of", "<= 0");
         refuses("target.rss.mean", (AT_LEAST, "0"), "always holds", "remove");
         refuses("target.cpu.mean", low("fast"), "no number of cores", "80%");
         refuses("target.rss.max", low("50ms"), "50ms", "");
         refuses("target.", low("1"), "names no gauge", "target.rss.max");
+    }
+
+    /// Every value of these is on one side.
+    #[test]
+    fn limits_that_nothing_can_meet_or_miss_are_mistakes() {
+        const AT_MOST: (Side, bool) = (Side::Below, true);
+        const ABOVE: (Side, bool) = (Side::Above, false);
+        let (never_below, never_above) = ("is below this limit", "is above this limit");
+        for (metric, limit, message) in [
+            ("target.event_loop_utilisation.max", (AT_MOST, "100%"), "never above 100%"),
+            ("target.event_loop_utilisation.max", (BELOW, "0%"), never_below),
+            ("target.pressure_cpu.mean", (AT_MOST, "1"), "never above 100%"),
+            ("target.pressure_cpu.mean", (BELOW, "5/s"), "never above 100%"),
+            ("target.postgres_cache_hits.min", (ABOVE, "100%"), never_above),
+            ("target.postgres_cache_hits.min", (AT_LEAST, "0%"), "never below zero"),
+            ("target.event_loop_utilisation_growth", (AT_MOST, "100%"), "never above 100%"),
+            ("target.pool_waiting.max", (AT_MOST, "-1"), never_below),
+            ("target.pool_waiting.mean", (ABOVE, "-1"), "never below zero"),
+            ("target.metric.jobs_total.mean", (BELOW, "0/s"), never_below),
+            ("target.metric.jobs_total.min", (AT_LEAST, "0"), "never below zero"),
+            ("target.metric.queue_wait_seconds.max", (BELOW, "0s"), never_below),
+        ] {
+            refuses(metric, limit, message, "write");
+        }
+        refuses("target.event_loop_utilisation.max", (BELOW, "150%"), "at most 100%", "");
+        for (metric, (side, limit)) in [
+            ("target.event_loop_utilisation.max", (BELOW, "100%")),
+            ("target.postgres_cache_hits.min", (AT_LEAST, "100%")),
+            ("target.postgres_cache_hits.min", (ABOVE, "0%")),
+            ("target.pool_waiting.max", (AT_MOST, "0")),
+            ("target.rss_growth", (BELOW, "0MB")),
+            ("target.cpu.max", (AT_MOST, "150%")),
+            ("target.metric.my_queue_depth.max", (BELOW, "-1")),
+            ("target.metric.my_queue_depth.mean", (ABOVE, "-1")),
+        ] {
+            let found = gauge_limit(metric, side, limit, &watched());
+            assert!(found.is_ok(), "{metric} {limit}: {found:?}");
+        }
     }
 
     #[test]
