@@ -191,9 +191,10 @@ pub struct Cost {
     pub rate: f64,
     /// Whether that rate is the mean, or the peak for want of it.
     pub is_mean: bool,
-    /// A million requests with today's instances at that rate.
+    /// A million arrivals, of as many requests as the flow has, with today's instances at that
+    /// rate.
     pub per_million: f64,
-    /// A million requests of an instance that is as full as the ceiling lets it, by the
+    /// A million arrivals of an instance that is as full as the ceiling lets it, by the
     /// capacity's high end and by its low end.
     pub per_million_at_ceiling: Bounds,
 }
@@ -338,6 +339,9 @@ fn assumptions(asked: &Asked) -> Vec<String> {
             .to_owned(),
         "the capacity is that of the version, the data and the machine that it was measured with: \
          measure again with each change of them"
+            .to_owned(),
+        "all rates, and what a million costs, are of arrivals: walks through a flow of the scenario, \
+         each of as many requests as the flow has"
             .to_owned(),
     ];
     match asked.capacity.high {

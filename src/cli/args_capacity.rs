@@ -15,7 +15,7 @@ Examples:
   loadgate capacity scenarios/orders.json
   loadgate capacity scenarios/orders.json --within 5m --at-least 400/s
   loadgate capacity scenarios/orders.json --from 50/s --to 2000/s --restart
-  loadgate capacity scenarios/orders.json --baseline reports/orders/latest-capacity
+  loadgate capacity scenarios/orders.json --baseline baselines/orders/capacity.json
   loadgate capacity scenarios/orders.json --json | jq .found
 
 The scenario's own load profile is not used, but that the search begins at its highest rate.

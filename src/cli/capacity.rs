@@ -25,6 +25,7 @@ use crate::scenario::ceiling;
 use crate::scenario::model::Scenario;
 use crate::scenario::read;
 use crate::target::process::Supervisor;
+use crate::units::Rate;
 
 /// What a search is about, once everything that the user gave was found right.
 struct Plan {
@@ -81,6 +82,7 @@ fn wish(args: &CapacityArgs) -> Wish {
         warmup: args.warmup,
         restarts: args.restart,
         at_least: args.at_least,
+        compares: args.baseline.is_some(),
         tolerance: args.tolerance.0,
     }
 }
@@ -96,9 +98,8 @@ fn baseline(args: &CapacityArgs, path: &Path, scenario: &Scenario) -> Result<Sto
         let lines = differences.iter().map(ToString::to_string);
         return Err(std::iter::once(heading).chain(lines).collect());
     }
-    let nothing =
-        || vec![format!("{}: this search found no rate within the objectives", path.display())];
-    file.stored(path).ok_or_else(nothing)
+    let stored = file.stored(path);
+    stored.map_err(|why| vec![format!("{}: no baseline: this search {why}", path.display())])
 }
 
 fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
@@ -109,6 +110,9 @@ fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
         })?;
     let mut telling = Telling::new(args.print.quiet, run::in_ci());
     telling.begin(&plan.asked);
+    if let Some(stored) = plan.baseline.as_ref().filter(|it| it.high.is_none()) {
+        warn_of_no_end(stored);
+    }
     let _ = folder::point_latest(&folder, Latest::Capacity);
     let search = Search {
         scenario: plan.scenario,
@@ -129,6 +133,16 @@ fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
         run::fail_as("", &error)
     })?;
     Ok(conclude(&file, &folder, args.print, args.loading.inconclusive))
+}
+
+/// A baseline that cannot be met is known before the time is taken.
+fn warn_of_no_end(stored: &Stored) {
+    output::note(&format!(
+        "warning: {}: the baseline's capacity has no upper end, so a pass needs that this search \
+         too holds at the highest rate that it tries (--to {})",
+        stored.path,
+        Rate(stored.low)
+    ));
 }
 
 /// Whether a path is the folder of a search, or its file.

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::cli::baseline::{Failure, read_run};
 use crate::cli::exit::Exit;
@@ -13,8 +14,13 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
 use crate::experiment::resume::Earlier;
 use crate::record::store::claim::Claim;
-use crate::scenario::model::Scenario;
+use crate::scenario::model::{Address, Scenario};
+use crate::target::ready::port_is_taken;
 use crate::units::format_duration;
+
+/// How long a target may take that is going down, and how often it is looked.
+const PORT: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The folder itself, where a link such as `latest` was named: the link may soon lead elsewhere.
 pub(super) fn folder_of(named: &Path) -> PathBuf {
@@ -55,7 +61,7 @@ pub(super) fn signals() -> Result<(Control, PathBuf), Exit> {
 }
 
 /// Says what goes on, with what that is not as before; the scenario with the run's own load.
-pub(super) fn going_on(earlier: &Earlier, scenario: &Scenario) -> Arc<Scenario> {
+pub(super) fn going_on(earlier: &Earlier, scenario: &Scenario, control: &Control) -> Arc<Scenario> {
     for warning in earlier.warnings() {
         output::note(&format!("warning: {warning}"));
     }
@@ -63,5 +69,26 @@ pub(super) fn going_on(earlier: &Earlier, scenario: &Scenario) -> Arc<Scenario> 
     let scenario = earlier.scenario(scenario);
     let whole = format_duration(scenario.load.length());
     output::note(&format!("resumed at {} of {whole}", format_duration(from)));
+    wait_for_port(&scenario, control);
     Arc::new(scenario)
+}
+
+/// Right after a kill the target of before may still be on its way down. What answers for longer
+/// is refused later on, as ever.
+fn wait_for_port(scenario: &Scenario, control: &Control) {
+    let (Address::Http(address), Some(_)) = (&scenario.target.address, &scenario.target.start)
+    else {
+        return;
+    };
+    let begun = Instant::now();
+    let is_over = || begun.elapsed() >= PORT || control.ended().is_some();
+    let mut is_told = false;
+    while port_is_taken(address) && !is_over() {
+        if !is_told {
+            let within = format_duration(PORT);
+            output::note(&format!("{address} is still taken; waiting for it, {within} at most"));
+            is_told = true;
+        }
+        thread::sleep(LOOK);
+    }
 }

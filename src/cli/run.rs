@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::RunArgs;
-use crate::cli::args_shared::Clock;
+use crate::cli::args_shared::{Clock, LoadingArgs};
 use crate::cli::baseline::{Failure, read_baseline, read_judged_by};
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
@@ -18,6 +18,7 @@ use crate::engine::transport::tcp;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{self, slug};
+use crate::experiment::resume::Earlier;
 use crate::experiment::trial::Trial;
 use crate::experiment::trial_error::TrialError;
 use crate::record::judged_by::JudgedBy;
@@ -77,20 +78,10 @@ fn resumed(args: &RunArgs, scenario: &Scenario, folder: &Path) -> Result<Exit, E
     let clock = receive_clock(args.loading.receive_clock);
     let earlier = resume::earlier(folder, scenario, clock).map_err(|failure| failure.tell())?;
     let (control, program) = resume::signals()?;
-    let scenario = resume::going_on(&earlier, scenario);
-    let mut display = Display::new(&scenario.load, args.print.quiet, in_ci());
-    let trial = Trial {
-        scenario,
-        folder,
-        supervisor: Supervisor { program, argument: SUPERVISE },
-        receive_clock: clock,
-        tries_out: false,
-        control,
-        watch: &mut |event| display.show(event),
-    };
-    let record = trial.go_on(earlier);
-    display.stop();
-    let record = record.map_err(|error| fail(&error))?;
+    let scenario = resume::going_on(&earlier, scenario, &control);
+    let display = Display::new(&scenario.load, args.print.quiet, in_ci());
+    let run = OneRun { scenario, folder, control, program, loading: &args.loading, display };
+    let record = run.play(Some(earlier), &mut || {})?;
     let by = read_judged_by(folder).map_err(|failure| failure.tell())?;
     Ok(comparison::conclude(by.as_ref(), &record, folder, args.print, args.loading.inconclusive))
 }
@@ -140,29 +131,61 @@ fn drive(
     control: Control,
     program: PathBuf,
 ) -> Result<RunRecord, Exit> {
-    let mut display = Display::new(&scenario.load, args.print.quiet, in_ci());
-    let trial = Trial {
-        scenario: scenario.clone(),
-        folder,
-        supervisor: Supervisor { program, argument: SUPERVISE },
-        receive_clock: receive_clock(args.loading.receive_clock),
-        tries_out: !args.loading.no_walk,
-        control,
-        watch: &mut |event| {
-            if matches!(event, Event::Loading(_)) {
-                // From here on there is a record. Without the link everything else still works.
-                let _ = folder::point_latest(folder, Latest::Run);
+    let display = Display::new(&scenario.load, args.print.quiet, in_ci());
+    let (scenario, loading) = (Arc::clone(scenario), &args.loading);
+    let run = OneRun { scenario, folder, control, program, loading, display };
+    // Without the link everything else still works.
+    run.play(None, &mut || drop(folder::point_latest(folder, Latest::Run)))
+}
+
+/// A run, or a soak, that is about to be played.
+pub(super) struct OneRun<'a> {
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) folder: &'a Path,
+    pub(super) control: Control,
+    /// The binary that supervises targets.
+    pub(super) program: PathBuf,
+    pub(super) loading: &'a LoadingArgs,
+    /// What is shown meanwhile.
+    pub(super) display: Display,
+}
+
+impl OneRun<'_> {
+    /// Plays it, or what is left of an earlier one. `begun` is called once there is a record.
+    pub(super) fn play(
+        self,
+        earlier: Option<Earlier>,
+        begun: &mut dyn FnMut(),
+    ) -> Result<RunRecord, Exit> {
+        let OneRun { scenario, folder, control, program, loading, mut display } = self;
+        let goes_on = earlier.is_some();
+        let trial = Trial {
+            scenario,
+            folder,
+            supervisor: Supervisor { program, argument: SUPERVISE },
+            receive_clock: receive_clock(loading.receive_clock),
+            tries_out: !loading.no_walk,
+            control,
+            watch: &mut |event| {
+                if matches!(event, Event::Loading(_)) {
+                    begun();
+                }
+                display.show(event);
+            },
+        };
+        let record = match earlier {
+            Some(earlier) => trial.go_on(earlier),
+            None => trial.run(),
+        };
+        display.stop();
+        record.map_err(|error| {
+            if !goes_on {
+                // An empty folder says nothing; the target's own output does.
+                let _ = fs::remove_dir(folder);
             }
-            display.show(event);
-        },
-    };
-    let record = trial.run();
-    display.stop();
-    record.map_err(|error| {
-        // An empty folder says nothing; the target's own output does.
-        let _ = fs::remove_dir(folder);
-        fail(&error)
-    })
+            fail_as("", &error)
+        })
+    }
 }
 
 pub(super) fn receive_clock(wanted: Option<Clock>) -> ReceiveClock {
@@ -174,11 +197,6 @@ pub(super) fn receive_clock(wanted: Option<Clock>) -> ReceiveClock {
 
 pub(super) fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false" && value != "0")
-}
-
-/// Why there is no result.
-fn fail(error: &TrialError) -> Exit {
-    fail_as("", error)
 }
 
 /// Why there is no result, with whose fault it is before it.

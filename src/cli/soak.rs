@@ -1,7 +1,6 @@
 //! `loadgate soak`: the scenario's load for hours, and whether anything leaks or drifts; and
 //! how an interrupted or killed run goes on.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +10,13 @@ use crate::cli::args_soak::SoakArgs;
 use crate::cli::exit::Exit;
 use crate::cli::folder::{self, Latest};
 use crate::cli::progress::Display;
-use crate::cli::run::{SUPERVISE, fail_as, in_ci, prepare_in, receive_clock};
+use crate::cli::run::{OneRun, in_ci, prepare_in, receive_clock};
 use crate::cli::variables::with_variables;
 use crate::cli::{output, resume};
 use crate::experiment::control::Control;
-use crate::experiment::event::Event;
 use crate::experiment::head::slug;
 use crate::experiment::resume::Earlier;
 use crate::experiment::soak::lasting;
-use crate::experiment::trial::Trial;
 use crate::record::run::RunRecord;
 use crate::record::soak::{
     self as soak_record, LimitSource, MemoryLimit, SoakFile, WINDOW_SECONDS,
@@ -28,7 +25,6 @@ use crate::scenario::ceiling;
 use crate::scenario::model::Scenario;
 use crate::scenario::read;
 use crate::target::cgroup;
-use crate::target::process::Supervisor;
 use crate::units::format_duration;
 
 /// How long a soak lasts.
@@ -60,9 +56,19 @@ fn begun(args: &SoakArgs) -> Result<Exit, Exit> {
             Exit::Failed
         })?;
     let window = asked.window_seconds;
-    let course = Course { args, folder: &folder, control, program, window, asked: Some(&asked) };
-    let record = course.play(Arc::new(scenario), None)?;
-    Ok(output::conclude_soak(&record, &asked, &folder, (args.print, args.loading.inconclusive)))
+    let course = Course { args, folder: &folder, control, program, window };
+    let mut unwritten = None;
+    let record = course.play(Arc::new(scenario), None, &mut || {
+        // Without the link everything else works.
+        let _ = folder::point_latest(&folder, Latest::Soak);
+        unwritten = asked.write(&folder).err();
+    })?;
+    let exit =
+        output::conclude_soak(&record, &asked, &folder, (args.print, args.loading.inconclusive));
+    let Some(error) = unwritten else { return Ok(exit) };
+    output::error(&format!("{error}; a report of the folder will be that of a run"), &[]);
+    // A pass that cannot be shown again is not what was asked for.
+    Ok(if exit == Exit::Pass { Exit::Failed } else { exit })
 }
 
 /// The rest of one.
@@ -79,8 +85,10 @@ fn resumed(args: &SoakArgs, folder: &Path) -> Result<Exit, Exit> {
     let earlier = resume::earlier(folder, &scenario, clock).map_err(|failure| failure.tell())?;
     let (control, program) = resume::signals()?;
     let window = asked.window_seconds;
-    let course = Course { args, folder, control, program, window, asked: None };
-    let record = course.play(Arc::new(scenario), Some(earlier))?;
+    let scenario = resume::going_on(&earlier, &scenario, &control);
+    let course = Course { args, folder, control, program, window };
+    // A folder that goes on may have been named by the link itself, and has its file.
+    let record = course.play(scenario, Some(earlier), &mut || {})?;
     Ok(output::conclude_soak(&record, &asked, folder, (args.print, args.loading.inconclusive)))
 }
 
@@ -143,55 +151,18 @@ struct Course<'a> {
     program: PathBuf,
     /// Seconds of a window.
     window: u32,
-    /// What is to be written when it begins.
-    asked: Option<&'a SoakFile>,
 }
 
 impl Course<'_> {
-    fn play(self, scenario: Arc<Scenario>, earlier: Option<Earlier>) -> Result<RunRecord, Exit> {
-        let Course { args, folder, control, program, window, asked } = self;
-        let clock = receive_clock(args.loading.receive_clock);
-        let goes_on = earlier.is_some();
-        let scenario = match &earlier {
-            Some(earlier) => resume::going_on(earlier, &scenario),
-            None => scenario,
-        };
-        let how = (args.print.quiet, in_ci());
-        let mut display = Display::for_hours(&scenario.load, window, how);
-        let mut unwritten = None;
-        let trial = Trial {
-            scenario: Arc::clone(&scenario),
-            folder,
-            supervisor: Supervisor { program, argument: SUPERVISE },
-            receive_clock: clock,
-            tries_out: !args.loading.no_walk,
-            control,
-            watch: &mut |event| {
-                if matches!(event, Event::Loading(_)) {
-                    // From here on there is a record. Without the link everything else works.
-                    // A folder that goes on may have been named by the link itself.
-                    if let Some(asked) = asked {
-                        let _ = folder::point_latest(folder, Latest::Soak);
-                        unwritten = asked.write(folder).err();
-                    }
-                }
-                display.show(event);
-            },
-        };
-        let record = match earlier {
-            Some(earlier) => trial.go_on(earlier),
-            None => trial.run(),
-        };
-        display.stop();
-        if let Some(error) = unwritten {
-            output::error(&format!("{error}; a report of the folder will be that of a run"), &[]);
-        }
-        record.map_err(|error| {
-            if !goes_on {
-                // An empty folder says nothing; the target's own output does.
-                let _ = fs::remove_dir(folder);
-            }
-            fail_as("", &error)
-        })
+    fn play(
+        self,
+        scenario: Arc<Scenario>,
+        earlier: Option<Earlier>,
+        begun: &mut dyn FnMut(),
+    ) -> Result<RunRecord, Exit> {
+        let Course { args, folder, control, program, window } = self;
+        let display = Display::for_hours(&scenario.load, window, (args.print.quiet, in_ci()));
+        let loading = &args.loading;
+        OneRun { scenario, folder, control, program, loading, display }.play(earlier, begun)
     }
 }

@@ -16,7 +16,7 @@ use crate::analysis::assess::assess;
 use crate::analysis::capacity as meaning;
 use crate::analysis::controller::Next;
 use crate::analysis::controller::capacity::Controller;
-use crate::analysis::controller::capacity::asked::{Asked, Spec};
+use crate::analysis::controller::capacity::asked::{Asked, GIVEN_UP, Spec};
 use crate::analysis::controller::capacity::class::{Judged, of_confirmation, of_trial};
 use crate::engine::plan::{self, workers_for};
 use crate::experiment::control::Control;
@@ -29,7 +29,7 @@ use crate::experiment::side::Side;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::trial_load::load_of;
 use crate::experiment::tryout::TriedOut;
-use crate::record::capacity::{CapacityFile, Class, Purpose, SearchEnd, Trial};
+use crate::record::capacity::{CapacityFile, Class, Purpose, SearchEnd, Trial, Why};
 use crate::record::run::RunRecord;
 use crate::record::store::StoreError;
 use crate::scenario::model::{Address, Scenario};
@@ -37,8 +37,6 @@ use crate::schedule::arms::Timing;
 use crate::target::process::ExitReport;
 use crate::units::Rate;
 
-/// Requests in flight have so long after a load, and longer where an objective allows them more.
-const IN_FLIGHT: Duration = Duration::from_secs(5);
 /// A target may take so long to be itself again.
 const COOLING: Duration = Duration::from_secs(20);
 /// How hard a target is asked whether it is itself again, per second: a part of where the search
@@ -48,6 +46,8 @@ const ASKED_LEAST: f64 = 2.0;
 const ASKED_MOST: f64 = 20.0;
 /// A target that dies more often is lost.
 const MOST_DEATHS: u32 = 3;
+/// Of one that is not itself again after so many overloads no more is asked.
+const MOST_HANGS: u32 = 10;
 
 /// How one step of a search ended: with a target that is up, or with the search.
 enum Step {
@@ -66,6 +66,10 @@ struct Course<'a> {
     /// Iterations that the target has had.
     iterations: u64,
     deaths: u32,
+    /// Overloads after which the target was not itself again.
+    hangs: u32,
+    /// How long the last start took.
+    starting: Duration,
     /// Whether the last load was beyond the target, which is not yet itself again.
     is_shaken: bool,
 }
@@ -84,6 +88,8 @@ impl Search<'_> {
             usual: None,
             iterations: 0,
             deaths: 0,
+            hangs: 0,
+            starting: Duration::ZERO,
             is_shaken: false,
         };
         let end = course.play()?;
@@ -139,11 +145,17 @@ impl Course<'_> {
         // Iterations of a fresh target begin anew.
         self.iterations = 0;
         let control = self.search.control.next_part();
-        self.with_session(&control, 1, |session, watch| {
+        let begun = Instant::now();
+        let side = self.with_session(&control, 1, |session, watch| {
             let side = session.start(scenario, &folder, watch)?;
             session.wait_until_ready(&side, watch)?;
             Ok(Box::new(side))
-        })
+        })?;
+        self.starting = begun.elapsed();
+        if self.search.asked.restarts {
+            self.controller.started(self.starting);
+        }
+        Ok(side)
     }
 
     /// Another start: what was measured before is kept, whatever becomes of it.
@@ -197,7 +209,8 @@ impl Course<'_> {
     }
 
     fn cool_down(&mut self, side: Box<Side>, usual: Calm) -> Result<Step, TrialError> {
-        let within = COOLING.min(self.at_most());
+        let left = self.at_most().saturating_sub(self.controller.kept_back() + self.starting);
+        let within = COOLING.min(left);
         let (cooled, took) =
             self.asks(|session, asking| session.cool_down(&side, &usual, asking, within))?;
         if let Some(last) = self.file.trials.last_mut() {
@@ -205,6 +218,14 @@ impl Course<'_> {
         }
         let Cooled::NotBack { ok } = cooled else { return Ok(Step::Goes(side)) };
         let waited = took.as_secs();
+        self.hangs += 1;
+        if self.hangs == MOST_HANGS {
+            self.controller.ends(Why::NotItself);
+            self.note(format!(
+                "that is {MOST_HANGS} overloads after which the target was not itself again: no \
+                 other rate is tried"
+            ));
+        }
         if side.target.is_ours() {
             self.note(format!(
                 "{waited} s after an overload the target was not itself again; it was started \
@@ -343,6 +364,7 @@ impl Course<'_> {
     }
 
     fn save(&mut self) -> Result<(), TrialError> {
+        self.file.took = self.begun.elapsed().as_secs_f64();
         meaning::fill(&mut self.file, self.controller.found());
         self.file.write(self.search.folder).map_err(TrialError::Store)
     }
@@ -360,7 +382,7 @@ impl Course<'_> {
     fn patience(&self) -> Duration {
         let thresholds = self.search.scenario.thresholds();
         let allowed = thresholds.iter().map(|threshold| threshold.duration()).max();
-        IN_FLIGHT.max(allowed.unwrap_or_default() + Duration::from_secs(1))
+        GIVEN_UP.max(allowed.unwrap_or_default() + Duration::from_secs(1))
     }
 
     fn number(&self) -> u32 {

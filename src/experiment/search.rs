@@ -90,6 +90,7 @@ impl Search<'_> {
             reasons: Vec::new(),
             moved: Vec::new(),
             end: None,
+            took: 0.0,
         }
     }
 }

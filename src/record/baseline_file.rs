@@ -8,7 +8,6 @@
 //! Reading is written for a file that may be damaged or hostile: sizes are bounded, and
 //! what is wrong is named with the file and the field.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -22,7 +21,7 @@ use crate::record::fingerprint::Fingerprint;
 use crate::record::histogram::Sparse;
 use crate::record::interval_log::{LogDecoder, LogEncoder};
 use crate::record::store::StoreError;
-use crate::record::whole_file;
+use crate::record::{regular_file, whole_file};
 
 /// The version of the file. Grows when a reader of the old form would be wrong.
 pub const VERSION: u32 = 1;
@@ -102,7 +101,8 @@ pub fn write(path: &Path, baseline: &Baseline) -> Result<(), StoreError> {
 pub fn read(path: &Path) -> Result<Baseline, StoreError> {
     let io_at = |error| StoreError::Io(path.to_owned(), error);
     let mut bytes = Vec::new();
-    File::open(path).map_err(io_at)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io_at)?;
+    let file = regular_file::open(path).map_err(io_at)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io_at)?;
     parse(&bytes).map_err(|what| StoreError::Malformed(path.to_owned(), what))
 }
 

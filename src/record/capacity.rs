@@ -55,6 +55,10 @@ pub struct CapacityFile {
     pub moved: Vec<Moved>,
     /// How it ended; `None` while it is under way, or when it was killed.
     pub end: Option<SearchEnd>,
+    /// How long it took by now, starts of the target and everything between two trials included;
+    /// in seconds.
+    #[serde(default)]
+    pub took: f64,
 }
 
 /// What was asked for. Rates are arrivals per second, times are seconds.
@@ -143,6 +147,9 @@ pub enum Why {
     GeneratorLimit,
     /// The time is over; the bounds are as close as they came.
     OutOfTime,
+    /// After too many overloads the target was not itself again; the bounds are as close as they
+    /// came.
+    NotItself,
     /// Longer runs at nine tenths of what trials call good keep missing the objectives.
     NotConfirmed,
 }
@@ -323,14 +330,24 @@ impl CapacityFile {
         found
     }
 
-    /// What a later search is compared with; `None` where no rate was within the objectives.
-    pub fn stored(&self, path: &Path) -> Option<Stored> {
-        Some(Stored {
-            path: path.display().to_string(),
-            started: self.started.clone(),
-            low: self.found.low?,
-            high: self.found.high,
-        })
+    /// What a later search is compared with; or why there is nothing to compare with.
+    pub fn stored(&self, path: &Path) -> Result<Stored, &'static str> {
+        let low = self.found.low.ok_or("found no rate within the objectives")?;
+        if self.end != Some(SearchEnd::Finished) {
+            return Err("did not come to its end");
+        }
+        if self.found.confirmed.is_none() {
+            return Err("was not confirmed by a longer run");
+        }
+        match self.verdict {
+            Verdict::Found | Verdict::Pass => {}
+            Verdict::Inconclusive => return Err("was inconclusive"),
+            Verdict::Regressed => return Err("was itself worse than its baseline"),
+            Verdict::Missed => return Err("found less than was asked for"),
+            Verdict::Invalid | Verdict::TargetLost => return Err("says nothing of the target"),
+        }
+        let (path, started) = (path.display().to_string(), self.started.clone());
+        Ok(Stored { path, started, low, high: self.found.high })
     }
 
     /// The text of the file.
@@ -392,6 +409,30 @@ mod tests {
             assert!(error.contains(expected), "{error}");
         }
         assert!(read(&folder.path().join("nowhere.json")).is_err());
+    }
+
+    #[test]
+    fn a_baseline_is_a_search_that_came_to_its_end_and_was_confirmed() {
+        let of = |change: fn(&mut CapacityFile)| {
+            let mut file = sample();
+            change(&mut file);
+            file.stored(Path::new("a")).map(|it| (it.low, it.high))
+        };
+        assert_eq!(of(|_| {}), Ok((396.0, Some(404.0))));
+        assert_eq!(of(|it| it.verdict = Verdict::Pass), Ok((396.0, Some(404.0))));
+        let changes: [fn(&mut CapacityFile); 8] = [
+            |it| it.found.low = None,
+            |it| it.found.confirmed = None,
+            |it| it.end = None,
+            |it| it.end = Some(SearchEnd::Interrupted { signal: 2 }),
+            |it| it.verdict = Verdict::Inconclusive,
+            |it| it.verdict = Verdict::Regressed,
+            |it| it.verdict = Verdict::Missed,
+            |it| it.verdict = Verdict::TargetLost,
+        ];
+        for change in changes {
+            assert!(of(change).is_err());
+        }
     }
 
     #[test]

@@ -4,11 +4,12 @@
 //! kill costs at most the last line. `target.log` is the target's own, and read when it has
 //! ended.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::record::exchange::{self, Admission, FailedExchange};
+use crate::record::regular_file;
 use crate::record::spool::Spool;
 use crate::record::target_log::{self, LogExcerpt, TARGET_LOG};
 
@@ -34,7 +35,7 @@ impl Failures {
     ) -> Result<Failures, (PathBuf, io::Error)> {
         let path = folder.join(EXCHANGES_FILE);
         let read = |file| exchange::read(file, steps);
-        let exchanges = match File::open(&path).and_then(read) {
+        let exchanges = match regular_file::open(&path).and_then(read) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read.map_err(|error| (path, error))?,
         };
@@ -45,7 +46,7 @@ impl Failures {
 
     /// Adds what the target's own log says. A log that cannot be read says nothing.
     pub fn read_log(&mut self, folder: &Path, at: &dyn Fn(u64) -> u64) {
-        let Ok(file) = File::open(folder.join(TARGET_LOG)) else { return };
+        let Ok(file) = regular_file::open(&folder.join(TARGET_LOG)) else { return };
         self.log = target_log::read(file, &self.exchanges, at).ok();
     }
 }

@@ -1,7 +1,6 @@
 //! Files that are one JSON value, such as `noise.json` and `capacity.json`: found in a folder by
 //! their name, read up to a size, checked, and written whole.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::record::store::StoreError;
-use crate::record::whole_file;
+use crate::record::{regular_file, whole_file};
 
 /// What a file is and what is read of it.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +36,7 @@ impl JsonFile {
     ) -> Result<T, StoreError> {
         let path = self.place(path);
         let mut text = String::new();
-        File::open(&path)
+        regular_file::open(&path)
             .and_then(|file| file.take(self.most_bytes).read_to_string(&mut text))
             .map_err(|error| StoreError::Io(path.clone(), error))?;
         let malformed = |what: String| StoreError::Malformed(path.clone(), what);

@@ -5,7 +5,6 @@
 //! named goes on, often with this very run in it, and rendering a run again must say what
 //! the run said. As hostile as any other file.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -15,7 +14,7 @@ use crate::record::baseline::Baseline;
 use crate::record::baseline_file::{self, BaselineFile};
 use crate::record::duet::GateSettings;
 use crate::record::store::StoreError;
-use crate::record::whole_file;
+use crate::record::{regular_file, whole_file};
 
 /// The file.
 pub const JUDGED_BY_FILE: &str = "judged-by.json";
@@ -68,7 +67,8 @@ pub fn read(run: &Path) -> Result<Option<JudgedBy>, StoreError> {
     let folder = if run.is_dir() { run } else { run.parent().unwrap_or(Path::new(".")) };
     let path = folder.join(JUDGED_BY_FILE);
     let mut bytes = Vec::new();
-    let found = File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+    let found =
+        regular_file::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
     match found {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

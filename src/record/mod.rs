@@ -31,6 +31,7 @@ pub mod packing;
 pub mod phase;
 pub mod recorder;
 pub mod redaction;
+pub mod regular_file;
 pub mod run;
 pub mod run_file;
 pub mod sample;

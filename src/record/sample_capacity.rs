@@ -51,6 +51,7 @@ pub(crate) fn sample() -> CapacityFile {
         reasons: vec!["the capacity is between 396/s and 404/s".to_owned()],
         moved: Vec::new(),
         end: Some(SearchEnd::Finished),
+        took: 120.0,
     }
 }
 

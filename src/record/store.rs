@@ -11,7 +11,7 @@ pub mod reopen;
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::record::agreement;
@@ -21,6 +21,7 @@ use crate::record::interval_log::LogEncoder;
 use crate::record::journal::Entry;
 use crate::record::ordered_log::{self, OrderedLog};
 use crate::record::recorder::Part;
+use crate::record::regular_file;
 use crate::record::run::{End, Head, LoadHead, Resumed, RunRecord, StepHead};
 use crate::record::run_file::{self, Unfit};
 use crate::record::seconds::Seconds;
@@ -267,19 +268,17 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 fn open_run(path: &Path) -> Result<File, StoreError> {
-    let file = File::open(path).map_err(io_at(path))?;
-    if file.metadata().is_ok_and(|data| data.is_dir()) {
-        return Err(StoreError::Io(path.to_owned(), io::ErrorKind::IsADirectory.into()));
-    }
-    Ok(file)
+    regular_file::open(path).map_err(io_at(path))
 }
 
 /// A file of a record that has to be there.
 fn open(path: &Path, holds: &str) -> Result<BufReader<File>, StoreError> {
     let damaged = |what| StoreError::Damaged(path.to_owned(), what);
-    match File::open(path) {
-        Ok(file) if file.metadata().is_ok_and(|data| data.is_file()) => Ok(BufReader::new(file)),
-        Ok(_) => Err(damaged("not a file".to_owned())),
+    match regular_file::open(path) {
+        Ok(file) => Ok(BufReader::new(file)),
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::IsADirectory) => {
+            Err(damaged("not a file".to_owned()))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(damaged(format!("missing; {holds} are in it")))
         }

@@ -70,7 +70,7 @@ mod system {
     use nix::unistd::Pid;
     use procfs::process::{Process, Stat, all_processes};
 
-    use super::super::settled::Settled;
+    use super::super::settled::{self, Settled};
     use super::{ProcessTree, TreeUsage};
     use crate::target::switches::Switches;
 
@@ -117,7 +117,7 @@ mod system {
             if census.cpu.own.is_empty() {
                 return None;
             }
-            let changes = self.settled.look(census.cpu.own.keys().copied(), Instant::now());
+            let changes = self.settled.look(census.programs.into_iter(), Instant::now());
             let cpu = Duration::from_nanos(self.cpu.absorb(census.cpu));
             let system = Duration::from_nanos(self.system.absorb(census.system)).min(cpu);
             let pids = self.cpu.own.keys().map(|(pid, _)| *pid);
@@ -149,6 +149,7 @@ mod system {
         system: Used,
         usage: TreeUsage,
         storage: Option<(u64, u64)>,
+        programs: Vec<settled::Identity>,
         /// Whether no process ended between being listed and being read.
         consistent: bool,
     }
@@ -179,6 +180,7 @@ mod system {
             let own = exact(stat.pid).unwrap_or_else(|| nanos(stat.utime + stat.stime));
             self.cpu.own.insert((stat.pid, stat.starttime), own);
             self.system.own.insert((stat.pid, stat.starttime), nanos(stat.stime));
+            self.programs.push((stat.pid, stat.starttime, stat.startstack));
             self.add_waited(stat);
             self.usage.rss += stat.rss * procfs::page_size();
             self.usage.threads += stat.num_threads.unsigned_abs();
@@ -297,6 +299,21 @@ mod system {
                 assert!(Instant::now() < deadline, "never: {what}");
                 std::thread::sleep(Duration::from_millis(10));
             }
+        }
+
+        #[test]
+        fn a_process_that_executes_itself_anew_is_another_one() {
+            // Without it the stack is where it was.
+            if std::fs::read_to_string("/proc/sys/kernel/randomize_va_space").unwrap().trim() == "0"
+            {
+                return;
+            }
+            let mut family = shell("read once; exec sh -c 'read twice; true'");
+            let mut sampler = TreeSampler::default();
+            let tree = tree(&family);
+            assert_eq!(sampler.sample(tree).unwrap().changes, 0);
+            std::io::Write::write_all(family.0.stdin.as_mut().unwrap(), b"\n").unwrap();
+            until("it is seen", || sampler.sample(tree).is_some_and(|usage| usage.changes == 1));
         }
 
         #[test]

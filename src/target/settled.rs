@@ -1,7 +1,9 @@
 //! Which processes of a tree have lived for a while, and how often one of them came or went.
 //!
 //! The processes of each look come in, a number goes out that grows with each change. Helpers,
-//! which come and go, are none; those of the first look have lived for a while already.
+//! which come and go, are none; those of the first look have lived for a while already. A process
+//! that replaces its program by another one, or by itself, is another process: it has given back
+//! all its memory.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,8 +11,9 @@ use std::time::{Duration, Instant};
 /// A process that ends sooner is a helper.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// A process id is used again, but not with the same start.
-type Identity = (i32, u64);
+/// A process id is used again, but not with the same start; and a program that is executed anew in
+/// the same process has its stack elsewhere, as the system places it at random.
+pub(super) type Identity = (i32, u64, u64);
 
 /// Processes that have lived for a while.
 #[derive(Debug, Default)]
@@ -47,7 +50,7 @@ mod tests {
         let start = Instant::now();
         let mut look = |seconds: u64, there: &[i32]| {
             let now = start + Duration::from_secs(seconds);
-            settled.look(there.iter().map(|pid| (*pid, 0)), now)
+            settled.look(there.iter().map(|pid| (*pid, 0, 0)), now)
         };
         assert_eq!(look(0, &[1, 2]), 0);
         assert_eq!(look(1, &[1, 2, 3]), 0, "a helper began");

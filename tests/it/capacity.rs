@@ -200,6 +200,45 @@ fn interrupted_it_tells_the_interval_that_it_had() {
     assert!(said.contains("interrupted by signal 15"), "{said}");
 }
 
+/// Loose enough that a run of some seconds is sure of it.
+const LOOSE: &str = r#", "slo": { "all": ["p95 < 300ms", "error_rate < 10%"] }"#;
+
+#[test]
+fn what_was_confirmed_passes_and_is_a_baseline_that_a_slower_target_fails() {
+    let place = Place::new("/", LOOSE);
+    let usual = ["--trial", "2s", "--within", "50s", "--confirm", "5s"];
+    let within = [&["--from", "20/s", "--to", "40/s"][..], &usual].concat();
+    let output = finish(&mut place.search(&[&within[..], &["--at-least", "30/s"]].concat()));
+    ends_with(&output, 0);
+    let said = stdout(&output);
+    for part in ["PASS  place", "at least 30/s: a longer run at 36/s", "--baseline"] {
+        assert!(said.contains(part), "{part:?} is missing:\n{said}");
+    }
+    let record = place.record();
+    assert!(record["took"].as_f64() > record["trials"][0]["spent"].as_f64(), "{}", record["took"]);
+    let baseline = place.text("baseline.json");
+    fs::copy(place.folder().join("capacity.json"), &baseline).unwrap();
+    // Both keep to their objectives at all that is tried.
+    let again = [&within[..], &["--baseline", &baseline]].concat();
+    let output = finish(&mut place.search(&again));
+    ends_with(&output, 0);
+    assert!(stderr(&output).contains("the baseline's capacity has no upper end"));
+
+    let mut before = record;
+    (before["found"]["low"], before["found"]["high"]) = (300.into(), 320.into());
+    place.write("baseline.json", &before.to_string());
+    let slower = ["--baseline", &baseline, "--from", "30/s"];
+    let output = finish(&mut place.search(&slower));
+    ends_with(&output, 4);
+    assert_eq!(place.record()["verdict"], "regressed");
+    before["found"]["confirmed"] = Value::Null;
+    place.write("baseline.json", &before.to_string());
+    let output = finish(&mut place.search(&slower));
+    ends_with(&output, 2);
+    assert!(stderr(&output).contains("was not confirmed"), "{}", stderr(&output));
+    place.is_clean();
+}
+
 #[test]
 fn objectives_that_the_lowest_rate_misses_are_missed() {
     let slo = r#", "slo": { "all": ["p95 < 5ms"] }"#;
@@ -239,6 +278,8 @@ fn mistakes_are_told_at_once_and_nothing_is_started() {
         (SLO, &["--within", "5s"], &["--within 5s: warm-up, a few trials"]),
         (SLO, &["--baseline", "nowhere"], &["nowhere"]),
         (SLO, &["--at-least", "fast"], &["--at-least"]),
+        (SLO, &["--trial", "0s"], &["--trial 0s: in no time"]),
+        (SLO, &["--baseline", "a", "--confirm", "0s"], &["2 mistakes", "--baseline with"]),
     ] {
         let place = Place::new("/", slo);
         let output = finish(&mut place.search(more));

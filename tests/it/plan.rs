@@ -9,6 +9,17 @@ use super::support::{self, stderr, stdout};
 
 const PEAK: [&str; 6] = ["--peak", "250/s", "--growth", "8%/month", "--today", "2026-03-01"];
 
+/// A search, but for what it found.
+const SEARCH: &str = r#"{
+  "version": 1, "scenario": "orders", "started": "", "target": "", "objectives": [],
+  "fingerprint": { "cpu": "", "cores": 2, "system": "", "loadgate": "", "receive_clock": "",
+    "scenario_hash": "", "arrivals": "poisson", "seed": 1, "stages": [] },
+  "asked": { "start": 1, "lowest": 1, "highest": 9, "highest_is_machines": false,
+    "trial_arrivals": 1, "shortest_trial": 1, "longest_trial": 1, "lead": 1, "warmup": 1,
+    "confirmation": 1, "within": 1, "restarts": false, "at_least": null, "tolerance": 0.1 },
+  "baseline": null, "trials": [], "notes": [], "found": FOUND, "verdict": "found", "reasons": [],
+  "moved": [], "end": "finished" }"#;
+
 fn plan(capacity: &str, more: &[&str]) -> Output {
     let base: Vec<&str> = ["plan", "--capacity", capacity].into_iter().chain(PEAK).collect();
     support::run(&[&base, more].concat())
@@ -73,20 +84,31 @@ fn the_folder_of_a_search_is_a_capacity() {
     let file = place.path().join("capacity.json");
     let shown = place.path().to_str().expect("a plain path");
     let write = |found: &str| {
-        let text = format!(
-            "{{\"version\": 1, \"scenario\": \"orders\", \"started\": \"\", \"found\": {found}}}"
-        );
-        fs::write(&file, text).expect("it can be written");
+        fs::write(&file, SEARCH.replace("FOUND", found)).expect("it can be written");
     };
-    write("{\"low\": 400.0, \"high\": 430.0}");
+    write(r#"{"low": 400.0, "high": 430.0, "confirmed": 380.0}"#);
     let said = stdout(&plan(shown, &[]));
     assert!(said.starts_with("HEADROOM  orders") && said.contains("2026-04-14"), "{said}");
     assert_eq!(stdout(&plan(file.to_str().expect("a plain path"), &[])), said);
-    write("{\"low\": null, \"high\": 3.0}");
     let arguments: Vec<&str> = ["plan", "--capacity", shown].into_iter().chain(PEAK).collect();
+    write(r#"{"low": null, "high": 3.0}"#);
     refused(&arguments, &["no rate was within the objectives", "search again"]);
+    write(r#"{"low": 400.0, "high": 430.0}"#);
+    refused(&arguments, &["no longer run has confirmed", "--capacity 400/s..430/s"]);
     fs::write(&file, "{}").expect("it can be written");
     refused(&arguments, &["not a search for capacity", "name the folder"]);
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let pipe = place.path().join("capacity.json");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let shown = place.path().to_str().expect("a plain path");
+    let arguments: Vec<&str> = ["plan", "--capacity", shown].into_iter().chain(PEAK).collect();
+    refused(&arguments, &["no regular file"]);
+    refused(&["report", pipe.to_str().expect("a plain path")], &["no regular file"]);
 }
 
 #[test]

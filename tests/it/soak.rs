@@ -237,6 +237,56 @@ fn a_killed_soak_goes_on_to_the_verdict_of_an_uninterrupted_one() {
 }
 
 #[test]
+fn right_after_a_kill_the_port_is_waited_for() {
+    let place = Place::new();
+    assert_eq!(stopped_after(&place, &short(), 12, Signal::SIGKILL), None);
+    let text = fs::read_to_string(place.path("scenario.json")).unwrap();
+    let port = text.split("127.0.0.1:").nth(1).unwrap().split('"').next().unwrap();
+    // In place of a target that is still on its way down.
+    let held = std::net::TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut command = place.resume();
+    let mut child = command.stdout(Stdio::null()).stderr(log.reopen().unwrap()).spawn().unwrap();
+    let told = || fs::read_to_string(log.path()).unwrap();
+    eventually("it says that it waits", || told().contains("is still taken; waiting for it"));
+    drop(held);
+    let code = wait(&mut child).code();
+    assert!(matches!(code, Some(0 | 5)), "{code:?}: {}", told());
+    assert_eq!(seconds(&place, "seconds"), (0..17).collect::<Vec<u64>>());
+    place.is_clean();
+}
+
+#[test]
+fn a_soak_that_cannot_keep_what_it_was_asked_is_no_pass() {
+    let place = Place::new();
+    place.write(
+        "server.js",
+        r#"
+const fs = require("node:fs");
+const kept = [Buffer.alloc(60e6, 1)];
+const wait = setInterval(() => {
+  if (!fs.existsSync("go")) return;
+  clearInterval(wait);
+  require("node:http").createServer((request, response) => response.end("{}"))
+    .listen(Number(process.env.PORT), "127.0.0.1");
+}, 20);
+"#,
+    );
+    let mut command = place.soak(&short());
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(log.reopen().unwrap()).spawn().unwrap();
+    let folder = || fs::read_dir(place.path("out/place")).ok()?.find_map(Result::ok);
+    eventually("there is a folder", || folder().is_some());
+    // No file can take its place.
+    fs::create_dir(folder().unwrap().path().join("soak.json")).unwrap();
+    place.write("go", "");
+    assert_eq!(wait(&mut child).code(), Some(1), "{}", fs::read_to_string(log.path()).unwrap());
+    let told = fs::read_to_string(log.path()).unwrap();
+    assert!(told.contains("soak.json") && told.contains("will be that of a run"), "{told}");
+    place.is_clean();
+}
+
+#[test]
 fn an_interrupted_soak_reports_and_goes_on() {
     let place = Place::new();
     let long: Vec<&str> = ["-d", "34s"].into_iter().chain(short().into_iter().skip(2)).collect();

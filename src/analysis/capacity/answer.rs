@@ -2,7 +2,7 @@
 //!
 //! | asked | pass | missed, regressed | inconclusive |
 //! | --- | --- | --- | --- |
-//! | nothing | never: *found*, with the interval | missed: the lowest rate is beyond already | no rate is known to be within |
+//! | nothing | never: *found*, with the interval | missed: the lowest rate is beyond already | no rate is known to be within, or none for longer |
 //! | at least W | W ≤ lower bound, and a longer run at W or above held | missed: upper bound ≤ W | else |
 //! | baseline | lower bound ≥ its upper bound − tolerance, confirmed | regressed: upper bound < its lower bound − tolerance | else |
 //!
@@ -95,8 +95,10 @@ fn compared(baseline: &Stored, found: &Found, tolerance: f64) -> Ground {
         let reason = format!("{now}, and the baseline's is {before}: more than {told} less");
         return (Verdict::Regressed, reason);
     }
-    let most = baseline.high.map(|high| high * accepted);
-    let is_within = found.low.zip(most).is_some_and(|(low, most)| low >= most);
+    let Some(most) = baseline.high.map(|high| high * accepted) else {
+        return without_end(baseline, found, (&now, &before));
+    };
+    let is_within = found.low.is_some_and(|low| low >= most);
     if is_within && found.confirmed.is_some() {
         let reason = format!("{now}, and the baseline's is {before}: not {told} less");
         return (Verdict::Pass, reason);
@@ -111,11 +113,31 @@ fn compared(baseline: &Stored, found: &Found, tolerance: f64) -> Ground {
     (Verdict::Inconclusive, reason)
 }
 
+/// Compared with a baseline whose upper end nobody knows: only what was tried by both counts.
+fn without_end(baseline: &Stored, found: &Found, (now, before): (&str, &str)) -> Ground {
+    let is_all_that_was_tried = found.why == Some(Why::AboveHighest) && found.high.is_none();
+    let is_within = found.low.is_some_and(|low| low >= baseline.low);
+    if is_all_that_was_tried && is_within && found.confirmed.is_some() {
+        let reason = format!("{now}, as the baseline's: no rate was tried that is too much");
+        return (Verdict::Pass, reason);
+    }
+    let reason = format!(
+        "{now}, and the baseline's is {before}: how much more that one is nobody knows, so nothing \
+         can be shown not to be less"
+    );
+    (Verdict::Inconclusive, reason)
+}
+
 /// What was found, whatever was asked.
 fn of_itself(file: &CapacityFile) -> Ground {
     let CapacityFile { found, asked, .. } = file;
     let told = format!("the capacity is {}", interval(found));
-    let is_known = if found.low.is_some() { Verdict::Found } else { Verdict::Inconclusive };
+    // Nobody wanted it confirmed, or it was.
+    let has_lasted = asked.confirmation <= 0.0 || found.confirmed.is_some();
+    let is_known = match found.low {
+        Some(_) if has_lasted => Verdict::Found,
+        Some(_) | None => Verdict::Inconclusive,
+    };
     match found.why {
         // The answer itself says it.
         Some(Why::Found) => (is_known, String::new()),
@@ -128,6 +150,10 @@ fn of_itself(file: &CapacityFile) -> Ground {
         Some(Why::OutOfTime) => {
             (is_known, format!("{told}; the time was over before it was known more closely"))
         }
+        Some(Why::NotItself) => (
+            is_known,
+            format!("{told}; it is not known more closely, as overloads keep the target down"),
+        ),
         Some(Why::BelowLowest) => {
             let lowest = rate(found.high.unwrap_or(asked.lowest));
             let reason = format!("the objectives are missed at {lowest} already, the lowest rate");
@@ -221,13 +247,47 @@ mod tests {
         check(against(430.0, Some(440.0)), Verdict::Pass, "not 10 % less");
         check(against(440.0, Some(450.0)), Verdict::Inconclusive, "not decided");
         check(against(460.0, Some(470.0)), Verdict::Regressed, "more than 10 % less");
-        check(against(396.0, None), Verdict::Inconclusive, "not decided");
+        check(against(396.0, None), Verdict::Inconclusive, "nobody knows");
         check(against(460.0, None), Verdict::Regressed, "more than 10 % less");
         let both = |file: &mut CapacityFile| {
             against(460.0, Some(470.0))(file);
             wants(300.0)(file);
         };
         check(both, Verdict::Regressed, "more than 10 % less");
+    }
+
+    #[test]
+    fn a_baseline_without_an_upper_end_is_met_where_both_kept_to_all_that_was_tried() {
+        let reached = |file: &mut CapacityFile| {
+            against(396.0, None)(file);
+            (file.found.high, file.found.why) = (None, Some(Why::AboveHighest));
+        };
+        check(reached, Verdict::Pass, "no rate was tried that is too much");
+        let limited = |file: &mut CapacityFile| {
+            reached(file);
+            file.found.why = Some(Why::GeneratorLimit);
+        };
+        check(limited, Verdict::Inconclusive, "nobody knows");
+        let lower = |file: &mut CapacityFile| {
+            reached(file);
+            against(500.0, None)(file);
+        };
+        check(lower, Verdict::Inconclusive, "nobody knows");
+    }
+
+    #[test]
+    fn what_no_longer_run_has_confirmed_is_not_found() {
+        for why in [Why::Found, Why::AboveHighest, Why::GeneratorLimit, Why::OutOfTime] {
+            let unconfirmed = |file: &mut CapacityFile| {
+                (file.found.confirmed, file.found.why) = (None, Some(why));
+            };
+            check(unconfirmed, Verdict::Inconclusive, "");
+            let unwanted = |file: &mut CapacityFile| {
+                unconfirmed(file);
+                file.asked.confirmation = 0.0;
+            };
+            check(unwanted, Verdict::Found, "");
+        }
     }
 
     #[test]

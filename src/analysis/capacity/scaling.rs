@@ -10,9 +10,13 @@ use crate::analysis::scalability::curve::Load;
 use crate::record::capacity::{Purpose, Trial};
 use crate::units::Rate;
 
+/// Where more of the requests fail, a load was shed: what was turned away was in the target for no
+/// time, and the law knows of none of it.
+const SHED: f64 = 0.01;
+
 /// Says how a target scales, a sentence each; that the trials do not tell, where they do not.
 pub fn scaling(all: &[Trial]) -> Vec<String> {
-    let short = trials(all).filter(|it| it.purpose == Purpose::Trial);
+    let short = trials(all).filter(|it| it.purpose == Purpose::Trial && it.seen.error_rate <= SHED);
     let load = |it: &Trial| {
         let mean = Duration::try_from_secs_f64(it.seen.mean? / 1e3).ok()?;
         Some(Load::by_littles_law(Rate(it.seen.goodput), mean))
@@ -41,5 +45,13 @@ mod tests {
         let many: Vec<Trial> = [1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 24.0].map(trial).into();
         let told = scaling(&many).join("\n");
         assert!(told.contains("10 %"), "{told}");
+        // Beyond it the target answers the rest with 429 at once.
+        let shed = |rate: f64| {
+            let mut trial = trial(24.0);
+            (trial.seen.error_rate, trial.seen.mean) = (1.0 - 700.0 / rate, Some(2.0));
+            trial
+        };
+        let shedding = [many, [1_000.0, 2_000.0, 4_000.0].map(shed).into()].concat();
+        assert_eq!(scaling(&shedding).join("\n"), told);
     }
 }

@@ -367,7 +367,7 @@ mod tests {
         let frame = Frame { parts: &[part], starts: &starts, width: 300, asked: &asked };
         let seen = |metric, last: usize, mb: f64| {
             let values =
-                (0..24).map(|number| (number < last).then(|| 1e8 + mb * MB * number as f64));
+                (0..24).map(|number| (number < last).then_some(1e8 + mb * MB * number as f64));
             frame.trend(metric, values.collect())
         };
         assert_eq!(seen(Metric::Memory, 18, 0.0).growth, Growth::Holds);
@@ -386,10 +386,14 @@ mod tests {
             ..default()
         };
         let limit = |metric, level| trend_of(&asked, metric, move |_| level).limit.unwrap();
-        assert_eq!(limit(Metric::Memory, 200.0 * MB), MB, "not 0.2 MB within an hour");
-        assert_eq!(limit(Metric::Descriptors, 22.0), 1.0, "not a fifth of a descriptor");
-        assert_eq!(limit(Metric::Memory, 5e9), 5.0 * MB);
-        assert_eq!(limit(Metric::P99, 0.05), 20.0, "a millisecond is 20 times as much");
+        let is = |metric, level, expected: f64, why: &str| {
+            let found = limit(metric, level);
+            assert!((found - expected).abs() < 1e-9, "{why}: {found}");
+        };
+        is(Metric::Memory, 200.0 * MB, MB, "not 0.2 MB within an hour");
+        is(Metric::Descriptors, 22.0, 1.0, "not a fifth of a descriptor");
+        is(Metric::Memory, 5e9, 5.0 * MB, "as asked");
+        is(Metric::P99, 0.05, 20.0, "a millisecond is 20 times as much");
     }
 
     #[test]

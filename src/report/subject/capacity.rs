@@ -1,6 +1,8 @@
 //! What a search for capacity found: the interval and the verdict, every rate and trial with its
 //! class and why, what of the target rose with the rate.
 
+use std::path::Path;
+
 use crate::analysis::capacity::doubts::doubts;
 use crate::analysis::capacity::moved::filled;
 use crate::analysis::capacity::points::{Point, curve};
@@ -133,7 +135,8 @@ fn searched(file: &CapacityFile) -> String {
         (false, true) => format!(" of {shortest} to {}", figures::seconds(longest)),
         (false, false) => format!(" of {}", figures::seconds(longest)),
     };
-    let spent = file.trials.last().map_or(0.0, |it| it.spent).round();
+    // Files of earlier versions do not say how long all of it took.
+    let spent = file.trials.last().map_or(0.0, |it| it.spent).max(file.took).round();
     let starts = if file.asked.restarts { ", a fresh target for each" } else { "" };
     let trials = figures::counted(trials.len(), "trial");
     format!("{trials}{lengths} in {}{starts}", figures::seconds(spent))
@@ -341,9 +344,9 @@ fn case(file: &CapacityFile) -> Case {
 
 /// How a later search is compared with this one.
 fn next(report: &CapacityReport) -> Option<Text> {
-    let is_known = report.file.found.low.is_some() && report.file.end == Some(SearchEnd::Finished);
-    let folder = Text::from(report.folder.filter(|_| is_known)?);
-    Some(format!("loadgate capacity … --baseline {folder}").into())
+    let folder = report.folder?;
+    report.file.stored(Path::new(folder)).ok()?;
+    Some(format!("loadgate capacity … --baseline {}", Text::from(folder)).into())
 }
 
 #[cfg(test)]
@@ -363,7 +366,17 @@ mod tests {
             facts.iter().any(|it| it.starts_with("the connection pool from 396/s on;")),
             "{facts:?}"
         );
-        assert!(facts.iter().any(|it| it == "5 trials of 5 s in 42 s"), "{facts:?}");
+        assert!(facts.iter().any(|it| it == "5 trials of 5 s in 2 min"), "{facts:?}");
+    }
+
+    #[test]
+    fn only_what_can_be_a_baseline_is_named_as_one() {
+        let file = sample();
+        let next = |file: &CapacityFile| {
+            next(&CapacityReport { file, exit_code: 0, folder: Some("a") }).is_some()
+        };
+        assert!(next(&file));
+        assert!(!next(&CapacityFile { verdict: Verdict::Inconclusive, ..file }));
     }
 
     #[test]

@@ -254,7 +254,7 @@ fn costs(cost: &Cost, plan: &Plan) -> Section<'static> {
     Section::new("Cost").with(Block::Facts(vec![
         Fact::new("an instance", format!("{} an hour", money(cost.per_instance_hour))),
         Fact::new("today's instances", format!("{} a month", money(cost.per_month))),
-        Fact::new("a million requests", format!("{}, {by}", money(cost.per_million))),
+        Fact::new("a million arrivals", format!("{}, {by}", money(cost.per_million))),
         Fact::new("the same when full", format!("{full}, at {ceiling} of the capacity")),
     ]))
 }

@@ -67,7 +67,8 @@ fn row(trend: &Trend) -> Row {
     let bounds = growth(trend.low).zip(growth(trend.high));
     let shown = if trend.role == Role::Generator { ON_PAGES } else { Shown::Everywhere };
     let cells = vec![
-        Cell::name(trend.name),
+        // All but what is named as the generator's is the target's.
+        Cell::name(trend.name.strip_prefix("target ").unwrap_or(trend.name)),
         cell(trend.level.map(|level| sentences::level(trend, level))),
         cell(growth(trend.per_hour)),
         cell(bounds.map(|(low, high)| format!("{low} to {high}"))),

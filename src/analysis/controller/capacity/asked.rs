@@ -5,7 +5,14 @@ use std::time::Duration;
 use crate::record::capacity::{self, Purpose};
 
 /// What is in flight at the end of a load mostly ends within this.
-const IN_FLIGHT: Duration = Duration::from_secs(1);
+pub const IN_FLIGHT: Duration = Duration::from_secs(1);
+/// And it is given up after this, or later where an objective allows it more.
+pub const GIVEN_UP: Duration = Duration::from_secs(5);
+/// A load that was beyond takes so much more than others: what is in flight after it, and a look
+/// at whether the target is itself again.
+pub const RECOVERY: Duration = Duration::from_secs(5);
+/// A confirmation is not shorter, unless that was asked for.
+pub const SHORTEST_CONFIRMATION: Duration = Duration::from_secs(10);
 
 /// What is known before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +31,8 @@ pub struct Asked {
     pub confirmation: Duration,
     /// What any of them takes beside: what comes before it, and what is in flight after it.
     pub beside: Duration,
+    /// What a target of its own takes for each of them, which is known once one was started.
+    pub starting: Duration,
     /// A rate that is asked for.
     pub wanted: Option<f64>,
     /// All of it takes no longer.
@@ -46,6 +55,7 @@ impl Asked {
             warmup: seconds(asked.warmup),
             confirmation: seconds(asked.confirmation),
             beside: seconds(asked.lead) + IN_FLIGHT,
+            starting: Duration::ZERO,
             wanted: asked.at_least,
             within: seconds(asked.within),
         }

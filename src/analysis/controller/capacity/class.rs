@@ -21,6 +21,8 @@ const CHANCE: f64 = 4.0;
 const FEW: f64 = 10.0;
 /// Share of requests that were due and not sent, beyond which a load is not what it should be.
 const UNSENT: f64 = 0.01;
+/// A finding about failures that no objective judges.
+const FAILURES_NOBODY_JUDGES: &str = "unjudged_failures";
 /// Findings that void a run for what the generator did.
 const GENERATORS: [&str; 2] = ["unsent", "clock_jump"];
 
@@ -60,7 +62,9 @@ pub fn of_confirmation(record: &RunRecord, assessment: &Assessment, rate: f64) -
         Verdict::SloMissed | Verdict::TargetLost | Verdict::Regressed => {
             Judged::new(Class::Bad, reason())
         }
-        Verdict::Inconclusive => Judged::new(Class::Undecided, reason()),
+        Verdict::Inconclusive => {
+            failing(assessment).unwrap_or_else(|| Judged::new(Class::Undecided, reason()))
+        }
         Verdict::Invalid => {
             generators(assessment).unwrap_or_else(|| Judged::new(Class::Bad, reason()))
         }
@@ -92,7 +96,15 @@ fn beyond(record: &RunRecord, assessment: &Assessment, rate: f64) -> Option<Judg
         // Such as a step that never worked.
         return Some(Judged::new(Class::Bad, finding.evidence.clone()));
     }
-    lasting(record, assessment, rate)
+    failing(assessment).or_else(|| lasting(record, assessment, rate))
+}
+
+/// Many failures that no objective is about: nobody is served by them.
+fn failing(assessment: &Assessment) -> Option<Judged> {
+    let withholds =
+        |it: &&Finding| it.severity == Severity::Withholds && it.kind == FAILURES_NOBODY_JUDGES;
+    let finding = assessment.findings.iter().find(withholds)?;
+    Some(Judged::new(Class::Bad, finding.evidence.clone()))
 }
 
 /// What shows that a load cannot last, whatever the times still are.
@@ -232,6 +244,21 @@ mod tests {
         let mut jumped = trial(20_000, 0, |_| 8);
         jumped.generator[3].clock_jump_ns = 1_000_000_000;
         is(&jumped, Class::Void, "clocks moved");
+    }
+
+    #[test]
+    fn failures_that_no_objective_is_about_are_beyond() {
+        let half = || {
+            let mut record = trial(20_000, 200, |_| 8);
+            record.head.slos = vec![sample_records::p99()];
+            record
+        };
+        is(&half(), Class::Bad, "no objective is about failures");
+        let found = of_confirmation(&half(), &assess(&half()), RATE);
+        assert_eq!(found.class, Class::Bad, "{found:?}");
+        let mut few = trial(20_000, 1, |_| 8);
+        few.head.slos = vec![sample_records::p99()];
+        is(&few, Class::Good, "");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::analysis::controller::Next;
 use crate::record::capacity::{Class, Found, Purpose, Why};
-use asked::{Asked, Spec};
+use asked::{Asked, RECOVERY, SHORTEST_CONFIRMATION, Spec};
 use loads::{Known, Loads};
 
 /// A confirmation is played at this share of the lower bound.
@@ -96,14 +96,14 @@ impl Controller {
 
     /// What to do now.
     pub fn next(&self) -> Next<Spec, Why> {
-        let Asked { start, trial, warmup, confirmation, .. } = self.asked;
+        let Asked { start, trial, warmup, .. } = self.asked;
         let (purpose, rate, length) = match self.phase {
             Phase::Stopped(why) => return Next::Stop(why),
             Phase::WarmUp => (Purpose::WarmUp, start, warmup),
             Phase::Range { rate } | Phase::Goal { rate, .. } => {
                 (Purpose::Trial, rate, trial.at(rate))
             }
-            Phase::Confirmation { rate, .. } => (Purpose::Confirmation, rate, confirmation),
+            Phase::Confirmation { rate, .. } => (Purpose::Confirmation, rate, self.confirmation()),
         };
         Next::Measure(Spec { purpose, rate, length })
     }
@@ -124,6 +124,34 @@ impl Controller {
             },
         }
         self.keep_to_the_time();
+    }
+
+    /// A target took so long to start, where each measurement has one of its own.
+    pub fn started(&mut self, took: Duration) {
+        self.asked.starting = self.asked.starting.max(took);
+    }
+
+    /// What is kept back of the time for the confirmation, with what stands beside it. No more
+    /// than what is left over is waited for the target.
+    pub fn kept_back(&self) -> Duration {
+        let Asked { confirmation, beside, starting, .. } = self.asked;
+        if confirmation.is_zero() { Duration::ZERO } else { starting + confirmation + beside }
+    }
+
+    /// No more trials, for another reason than those that it finds itself: what is known is
+    /// confirmed, and that is all.
+    pub fn ends(&mut self, why: Why) {
+        if let Phase::Range { .. } | Phase::Goal { .. } = self.phase {
+            self.phase = self.end(why);
+            self.keep_to_the_time();
+        }
+    }
+
+    /// How long a confirmation lasts: shorter where something took the time that it should have.
+    fn confirmation(&self) -> Duration {
+        let Asked { confirmation, beside, within, .. } = self.asked;
+        let left = within.saturating_sub(self.spent + beside);
+        confirmation.min(Duration::from_secs(left.as_secs()))
     }
 
     /// So much time is spent since the search began, with nothing measured.
@@ -325,21 +353,21 @@ impl Controller {
 
     /// What does not fit any more is not begun; a confirmation is kept room for.
     fn keep_to_the_time(&mut self) {
-        let left = self.asked.within.saturating_sub(self.spent);
-        let beside = self.asked.beside;
-        let confirmation = self.asked.confirmation + beside;
+        let Asked { within, beside, confirmation, .. } = self.asked;
+        let left = within.saturating_sub(self.spent);
         self.phase = match self.phase {
             Phase::Range { rate } | Phase::Goal { rate, .. } => {
-                let reserved =
-                    if self.asked.confirmation.is_zero() { Duration::ZERO } else { confirmation };
-                if left >= self.asked.trial.at(rate) + beside + reserved {
+                let recovery = if confirmation.is_zero() { Duration::ZERO } else { RECOVERY };
+                let own = self.asked.trial.at(rate) + beside + recovery;
+                if left >= own + self.kept_back() {
                     return;
                 }
                 self.end(Why::OutOfTime)
             }
             stays @ (Phase::WarmUp | Phase::Confirmation { .. } | Phase::Stopped(_)) => stays,
         };
-        if matches!(self.phase, Phase::Confirmation { .. }) && left < confirmation {
+        let is_too_short = self.confirmation() < confirmation.min(SHORTEST_CONFIRMATION);
+        if matches!(self.phase, Phase::Confirmation { .. }) && is_too_short {
             self.phase = Phase::Stopped(Why::OutOfTime);
         }
     }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::analysis::controller::capacity::asked::{IN_FLIGHT, SHORTEST_CONFIRMATION};
 use crate::record::capacity::Asked;
 use crate::scenario::ceiling::{Ceiling, requests_per_iteration};
 use crate::scenario::load::Stage;
@@ -19,17 +20,13 @@ const ARRIVALS: f64 = 400.0;
 /// A trial is never shorter, and longer only where that is asked for, in seconds.
 const SHORTEST: f64 = 3.0;
 const LONGEST: f64 = 10.0;
-/// What comes before a trial's judged seconds: as long as its longest flow thinks, within these.
+/// What comes before a trial's judged seconds: as long as its longest flow thinks, and this.
 const LEAD: f64 = 1.0;
-const LONGEST_LEAD: f64 = 10.0;
-/// Requests in flight end within this, mostly.
-const AFTER: f64 = 1.0;
 /// The lowest rate of a search is by so much lower than where it begins.
 const DOWN: f64 = 64.0;
 /// A confirmation lasts so long, or this part of the time.
 const CONFIRMATION: f64 = 60.0;
 const PART: f64 = 0.2;
-const SHORTEST_CONFIRMATION: f64 = 10.0;
 /// A warm-up lasts so long.
 const WARMUP: f64 = 5.0;
 /// Fewer trials find nothing.
@@ -56,6 +53,8 @@ pub struct Wish {
     pub restarts: bool,
     /// The capacity that is wanted.
     pub at_least: Option<Rate>,
+    /// Whether it is compared with an earlier search.
+    pub compares: bool,
     /// By how much less than the baseline's is accepted.
     pub tolerance: f64,
 }
@@ -74,13 +73,14 @@ pub fn asked(wish: &Wish, scenario: &Scenario, cores: usize) -> Result<Asked, Ve
 fn planned(wish: &Wish, scenario: &Scenario, ceiling: &Ceiling) -> Asked {
     let seconds = |of: Option<Duration>| of.map(|it| it.as_secs_f64());
     let within = wish.within.as_secs_f64();
-    let usual = (within * PART).clamp(SHORTEST_CONFIRMATION, CONFIRMATION).round();
+    let shortest = SHORTEST_CONFIRMATION.as_secs_f64();
+    let usual = (within * PART).clamp(shortest, CONFIRMATION).round();
     let confirmation = seconds(wish.confirmation).map_or(usual, f64::ceil);
     let warmup = seconds(wish.warmup).map_or(WARMUP, f64::ceil);
     let lead = lead(&scenario.flows);
     let windows = scenario.slos.iter().filter_map(|slo| slo.windows);
     let window = windows.map(|it| it.length.as_secs_f64()).fold(0.0, f64::max);
-    let room = (within - confirmation - warmup) / TRIALS - lead - AFTER;
+    let room = (within - confirmation - warmup) / TRIALS - lead - IN_FLIGHT.as_secs_f64();
     let shortest = seconds(wish.trial).map_or(SHORTEST, f64::ceil).max(window);
     let longest =
         if wish.trial.is_some() { shortest } else { room.floor().clamp(SHORTEST, LONGEST) };
@@ -131,7 +131,7 @@ fn lead(flows: &[Flow]) -> f64 {
         flow.actions.iter().map(of).sum()
     };
     let longest = flows.iter().map(thinks).fold(0.0, f64::max);
-    longest.ceil().clamp(LEAD, LONGEST_LEAD)
+    longest.ceil().max(LEAD)
 }
 
 fn faults_of_rates(wish: &Wish, scenario: &Scenario, ceiling: &Ceiling) -> Vec<String> {
@@ -184,25 +184,39 @@ fn faults_of_scenario(wish: &Wish, scenario: &Scenario) -> Vec<String> {
 
 fn faults_of_time(wish: &Wish, asked: &Asked) -> Vec<String> {
     let mut wrong = Vec::new();
-    let one = asked.shortest_trial + asked.lead + AFTER;
+    let one = asked.shortest_trial + asked.lead + IN_FLIGHT.as_secs_f64();
     let least = asked.warmup + asked.confirmation + FEWEST_TRIALS * one;
     let within = format_duration(wish.within);
     if asked.within < least {
         let least = format_duration(Duration::from_secs_f64(least.ceil()));
+        let each = format_duration(Duration::from_secs_f64(asked.lead));
+        let flow = if asked.lead > LEAD {
+            format!(", each after {each}, as long as the longest flow thinks,")
+        } else {
+            String::new()
+        };
         wrong.push(format!(
-            "--within {within}: warm-up, a few trials and the confirmation take {least}; raise \
-             it, or shorten --confirm, --trial or --warmup"
+            "--within {within}: warm-up, a few trials and the confirmation{flow} take {least}; \
+             raise it, or shorten --confirm, --trial or --warmup"
         ));
     }
     if wish.within > LONGEST_SEARCH {
         wrong.push(format!("--within {within}: a search takes 12h at most"));
     }
-    if asked.at_least.is_some() && asked.confirmation <= 0.0 {
+    if wish.trial.is_some_and(|length| length.is_zero()) {
         wrong.push(
-            "--at-least with --confirm 0s: nothing is called enough by short trials alone; leave \
-             --confirm out"
+            "--trial 0s: in no time nothing is measured; give at least 1s, or leave it out"
                 .to_owned(),
         );
+    }
+    let asks = [("--at-least", asked.at_least.is_some()), ("--baseline", wish.compares)];
+    for (flag, _) in asks.into_iter().filter(|(_, is_asked)| *is_asked) {
+        if asked.confirmation <= 0.0 {
+            wrong.push(format!(
+                "{flag} with --confirm 0s: nothing is called enough by short trials alone; leave \
+                 --confirm out"
+            ));
+        }
     }
     wrong
 }
@@ -236,6 +250,7 @@ mod tests {
             warmup: None,
             restarts: false,
             at_least: None,
+            compares: false,
             tolerance: 0.1,
         }
     }
@@ -255,6 +270,25 @@ mod tests {
         let windows = r#", "slo": { "all": ["p99 < 500ms for 95% of 10s windows"] }"#;
         let asked = super::asked(&wish(), &scenario(LOAD, windows), 4).unwrap();
         assert_eq!((asked.shortest_trial, asked.longest_trial), (10.0, 10.0));
+    }
+
+    #[test]
+    fn a_load_is_judged_once_all_of_its_longest_flow_is_under_it() {
+        let slow = LOAD.replace("100/s", "2/s");
+        let mut scenario = scenario(&slow, SLO);
+        for action in &mut scenario.flows[0].actions {
+            if let Action::Think { longest, .. } = action {
+                *longest = Duration::from_secs(40);
+            }
+        }
+        let refused = asked(&wish(), &scenario, 4).map(|it| it.lead);
+        assert_eq!(refused, Ok(40.0));
+        let short = Wish { within: Duration::from_secs(180), ..wish() };
+        let told = asked(&short, &scenario, 4).unwrap_err().join("\n");
+        assert!(
+            told.contains("each after 40s, as long as the longest flow thinks, take"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -297,6 +331,12 @@ mod tests {
                 SLO,
                 &["--at-least with --confirm 0s"],
             ),
+            (
+                Wish { compares: true, confirmation: Some(Duration::ZERO), ..wish() },
+                SLO,
+                &["--baseline with --confirm 0s"],
+            ),
+            (Wish { trial: Some(Duration::ZERO), ..wish() }, SLO, &["--trial 0s: in no time"]),
         ] {
             let told = wrong(wish, slo);
             assert!(parts.iter().all(|part| told.contains(part)), "{parts:?}: {told}");

@@ -66,6 +66,7 @@ fn asked() -> Asked {
         warmup: Duration::ZERO,
         confirmation: Duration::ZERO,
         beside: S(1),
+        starting: Duration::ZERO,
         wanted: None,
         within: S(1_200),
     }
@@ -225,6 +226,75 @@ fn the_confirmation_is_kept_time_for() {
     let (found, why, spent) = search(asked, sharp);
     assert_eq!(why, Why::OutOfTime);
     assert!(found.found().confirmed.is_some() && spent <= 120.0, "{spent}");
+}
+
+#[test]
+fn what_stands_between_two_loads_does_not_cost_the_confirmation() {
+    // After a load that was beyond, so much passes until the target is itself again.
+    let confirmed = |between: u64, within: u64| {
+        let asked = Asked { confirmation: S(30), within: S(within), ..asked() };
+        let mut search = Controller::new(asked);
+        search.started(S(4));
+        let (mut spent, mut found) = (S(0), None);
+        while let Next::Measure(spec) = search.next() {
+            let class = sharp(spec);
+            spent += spec.length + S(1);
+            if spec.purpose == Purpose::Confirmation {
+                found = Some(spec.length);
+            }
+            search.measured(class, spent);
+            if class == Class::Bad && matches!(search.next(), Next::Measure(_)) {
+                spent += S(between).min(S(within).saturating_sub(spent + search.kept_back()));
+                // A start, at last.
+                spent += S(4);
+                search.passed(spent);
+            }
+        }
+        assert!(spent <= S(within), "{spent:?}");
+        (found, search.found().confirmed.is_some())
+    };
+    assert_eq!(confirmed(0, 300), (Some(S(30)), true));
+    let (found, is_confirmed) = confirmed(20, 120);
+    assert!(is_confirmed && found.is_some_and(|it| it >= S(10)), "{found:?}");
+}
+
+#[test]
+fn a_confirmation_gets_shorter_and_is_given_up_when_too_little_is_left() {
+    let asked = Asked { confirmation: S(60), within: S(300), ..asked() };
+    let left = |spent: Duration| {
+        let mut search = Controller::new(asked);
+        while let Next::Measure(spec) = search.next() {
+            if spec.purpose == Purpose::Confirmation {
+                break;
+            }
+            search.measured(sharp(spec), S(1));
+        }
+        search.passed(spent);
+        search.next()
+    };
+    let of = |spent| match left(spent) {
+        Next::Measure(spec) => Ok(spec.length),
+        Next::Stop(why) => Err(why),
+    };
+    assert_eq!(of(S(200)), Ok(S(60)));
+    assert_eq!(of(Duration::from_millis(276_500)), Ok(S(22)));
+    assert_eq!(of(S(289)), Ok(S(10)));
+    assert_eq!(of(S(290)), Err(Why::OutOfTime));
+}
+
+#[test]
+fn a_search_that_is_to_end_confirms_what_it_has() {
+    let asked = Asked { confirmation: S(10), ..asked() };
+    let mut search = Controller::new(asked);
+    for spent in 1..60 {
+        let Next::Measure(spec) = search.next() else { break };
+        search.measured(sharp(spec), S(spent));
+        if spent == 20 {
+            search.ends(Why::NotItself);
+        }
+    }
+    let found = search.found();
+    assert_eq!((found.why, found.confirmed.is_some()), (Some(Why::NotItself), true), "{found:?}");
 }
 
 #[test]
