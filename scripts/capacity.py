@@ -4,6 +4,7 @@ more, whatever comes, searched again and again.
 
     cargo build --release
     python3 scripts/capacity.py [--searches=10] [--within=5m] [--only=slots,stages] [--update]
+    python3 scripts/capacity.py [--pools=4,20] [--searches=1] [--within=5m]
 
 The servers, in Node, each with an exact limit by a clock that is never late (a slot is free again
 at the moment at which it should be, not when a timer noticed):
@@ -15,10 +16,20 @@ at the moment at which it should be, not when a timer noticed):
 
 Of each so many searches, one after the other; each is off by so much as its lower bound. Printed
 are how many are within 5 and 20 %, and how long the longest took.
+
+With --pools it searches the Fastify reference API on a PostgreSQL of its own instead, once with so
+many connections in its pool and once with so many, where each query takes 40 ms: 25 a second for a
+connection. Printed are the capacities, and what was full first. It needs initdb, postgres, psql and
+npm ci --prefix examples/fastify-orders.
 """
 import collections
+import contextlib
 import json
+import os
 import pathlib
+import pwd
+import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -69,20 +80,28 @@ http.createServer((request, response) =>
 """
 LIMITS = {"slots": 400, "stages": 300, "bucket": 250, "waiting": 350}
 OBJECTIVES = ["p95 < 200ms", "error_rate < 1%"]
+# Beside what --within says, a search takes no longer than this.
+PATIENCE = 180
 
 
 def main():
     need_loadgate()
     searches, within = flag("searches", 10), flag("within", "5m")
+    seconds(within)
     wanted = [name for name in flag("only", ",".join(LIMITS)).split(",") if name]
+    if searches < 1 or not set(wanted) <= set(LIMITS):
+        sys.exit(f"--searches is at least 1, and --only some of {', '.join(LIMITS)}")
+    pools = flag("pools", "")
+    if pools:
+        return with_pools(pools, flag("searches", 1), within)
     found = collections.defaultdict(list)
     for number in range(searches):
         for name in wanted:
             result = search(name, number, within)
             found[name].append(result)
-            low, high, seconds, code = result
+            low, high, took, code = result
             print(f"{name} {number + 1} of {searches}: {low} to {high} of {LIMITS[name]}, "
-                  f"{seconds:.0f} s, exit code {code}", file=sys.stderr)
+                  f"{took:.0f} s, exit code {code}", file=sys.stderr)
     publish("capacity", render(found))
 
 
@@ -91,19 +110,36 @@ def search(name, number, within):
     with tempfile.TemporaryDirectory() as place:
         place = pathlib.Path(place)
         (place / "server.js").write_text(SERVER)
-        (place / "scenario.json").write_text(json.dumps(scenario(name, number)))
-        command = [measuring.LOADGATE, "capacity", "scenario.json", "--within", within, "--json",
-                   "-q", "--no-step-summary"]
-        begun = time.monotonic()
-        ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-        seconds = time.monotonic() - begun
-        try:
-            bounds = json.loads(ran.stdout)["found"]
-        except json.JSONDecodeError:
-            print(ran.stderr, file=sys.stderr)
-            bounds = {"low": None, "high": None}
-        rounded = [bound and round(bound, 1) for bound in (bounds["low"], bounds["high"])]
-        return (*rounded, seconds, ran.returncode)
+        file, took, code = searched(place, scenario(name, number), within)
+        return (*bounds(file), took, code)
+
+
+def searched(place, scenario, within):
+    """What a search found, if anything, how long it took, and its exit code."""
+    (place / "scenario.json").write_text(json.dumps(scenario))
+    command = [measuring.LOADGATE, "capacity", "scenario.json", "--within", within, "--json", "-q",
+               "--no-step-summary"]
+    begun = time.monotonic()
+    ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False,
+                         timeout=seconds(within) + PATIENCE)
+    took = time.monotonic() - begun
+    try:
+        return json.loads(ran.stdout), took, ran.returncode
+    except json.JSONDecodeError:
+        print(ran.stderr, file=sys.stderr)
+        return None, took, ran.returncode
+
+
+def bounds(file):
+    found = file["found"] if file else {"low": None, "high": None}
+    return [bound and round(bound, 1) for bound in (found["low"], found["high"])]
+
+
+def seconds(length):
+    found = re.fullmatch(r"(\d+)([smh])", length)
+    if not found:
+        sys.exit(f"--within={length}: expected a length such as 5m or 90s")
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def scenario(name, number):
@@ -135,6 +171,97 @@ def render(found):
     heads = ["server", "limit", "found (median)", "least and most", "within 5 %",
              "off by more than 20 %", "longest search"]
     return table(heads, rows)
+
+
+def with_pools(pools, searches, within):
+    """The reference API with pools of so many connections."""
+    try:
+        sizes = [int(size) for size in pools.split(",")]
+    except ValueError:
+        sys.exit(f"--pools={pools}: expected numbers of connections such as 4,20")
+    if not all(1 <= size <= 50 for size in sizes):
+        sys.exit(f"--pools={pools}: from 1 to 50 connections")
+    if not (measuring.API / "node_modules" / "pg").is_dir():
+        sys.exit("npm ci --prefix examples/fastify-orders is needed first")
+    rows = []
+    with contextlib.ExitStack() as children:
+        database = postgres(children)
+        for size in sizes:
+            for number in range(searches):
+                with tempfile.TemporaryDirectory() as place:
+                    file, took, code = searched(pathlib.Path(place), orders(database, size, number), within)
+                low, high = bounds(file)
+                first = full_first(file) if file else "not known"
+                print(f"pool of {size}: {low} to {high}, {took:.0f} s, exit code {code}, full first: {first}",
+                      file=sys.stderr, flush=True)
+                rows.append([f"{size}", f"{size / .04:.0f}/s", f"{low} to {high}/s", first, f"{took:.0f} s", f"{code}"])
+    print(f"{measuring.conditions()}\n")
+    print(table(["pool", "queries at most", "found", "full first", "took", "exit code"], rows))
+
+
+def full_first(file):
+    """What filled up at the lowest rate, by the trials in the order of their rates."""
+    for trial in sorted(file["trials"], key=lambda trial: trial["rate"]):
+        filled = [what for what in trial["filled"] if what != "the machine's CPUs"]
+        if filled:
+            return f"{filled[0]} at {trial['rate']:.0f}/s"
+    return "nothing"
+
+
+def postgres(children):
+    """A PostgreSQL of its own on a socket; root may not run one, so somebody else does."""
+    place = children.enter_context(tempfile.TemporaryDirectory(prefix="lgpg", dir="/tmp"))
+    os.chmod(place, 0o755)
+    data, who = pathlib.Path(place) / "data", {}
+    data.mkdir()
+    if os.geteuid() == 0:
+        names = {user.pw_name for user in pwd.getpwall()}
+        user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
+        os.chown(data, user.pw_uid, user.pw_gid)
+        who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "cwd": "/", **who}
+    made = [program("initdb"), "--auth=trust", "--username=orders", "--no-sync", "-D", data]
+    subprocess.run(made, check=True, timeout=120, **quiet)
+    server = [program("postgres"), "-D", data, "-k", data, "-c", "listen_addresses=", "-c", "fsync=off"]
+    child = subprocess.Popen(server, stderr=subprocess.DEVNULL, **quiet)
+    children.callback(child.wait, 30)
+    # At once, without writing what nobody will read.
+    children.callback(child.send_signal, signal.SIGQUIT)
+    ask = [program("psql"), "-h", data, "-U", "orders", "-d", "postgres", "-c"]
+    for _ in range(300):
+        if subprocess.run([*ask, "SELECT 1"], stderr=subprocess.DEVNULL, timeout=10, check=False, **quiet).returncode == 0:
+            break
+        time.sleep(.1)
+    subprocess.run([*ask, "CREATE DATABASE orders"], check=True, timeout=30, **quiet)
+    return f"postgres://orders@/orders?host={data}"
+
+
+def program(name):
+    """Of the newest PostgreSQL that is installed."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return found[-1] if found else name
+
+
+def orders(database, pool, number):
+    port = measuring.free_port()
+    return {
+        "name": f"pool-{pool}",
+        "target": {
+            "url": f"http://127.0.0.1:{port}", "command": ["node", "server.js"], "cwd": str(measuring.API),
+            "env": {"DATABASE_URL": database, "DB_POOL_MAX": str(pool), "FAULT_QUERY_MS": "40"},
+            "ready": {"path": "/health", "within": "60s"},
+            "metrics": {"path": "/metrics", "watch": ["db_pool_waiting"]},
+        },
+        "flows": [{"name": "browse", "steps": [
+            {"name": "log in", "once": True, "request": "POST /login",
+             "json": {"email": "user{{random 1..200}}@orders.test", "password": "demo"},
+             "extract": {"token": "$.token"}},
+            {"name": "list orders", "request": "GET /orders?limit=5", "timeout": "5s",
+             "headers": {"authorization": "Bearer {{token}}"}},
+        ]}],
+        "load": {"seed": number + 1, "stages": [{"for": "10s", "rate": "20/s"}]},
+        "slo": {"all": OBJECTIVES},
+    }
 
 
 if __name__ == "__main__":

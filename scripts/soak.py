@@ -45,6 +45,8 @@ require("node:http").createServer((request, response) => {
   delay.reset();
 }).listen(Number(process.env.PORT), "127.0.0.1");
 """
+# Beside its length, a soak takes no longer than this.
+PATIENCE = 120
 # Name, MB kept of each second, ms that the loop is blocked for longer each second, what is expected.
 CASES = [
     ("no leak", 0, 0, "pass"),
@@ -85,17 +87,18 @@ def played(folder, leak, creep, killed):
         soak.send_signal(signal.SIGKILL)
         soak.wait()
         command = [LOADGATE, "soak", "--resume", latest, "-q", "--json"]
-        # Its target is stopped by the supervisor, which takes a moment.
-        time.sleep(2)
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False,
+                          timeout=seconds(LENGTH) + PATIENCE)
     if done.returncode not in (0, 3, 5):
         sys.exit(f"loadgate ended with {done.returncode}: {done.stderr}")
     return json.loads(done.stdout), time.monotonic() - began
 
 
 def seconds(length):
-    number, unit = re.fullmatch(r"(\d+)([sm])", length).groups()
-    return int(number) * (60 if unit == "m" else 1)
+    found = re.fullmatch(r"(\d+)([sm])", length)
+    if not found:
+        sys.exit(f"--length={length}: expected a length such as 150s or 3m")
+    return int(found[1]) * (60 if found[2] == "m" else 1)
 
 
 def called(summary):
@@ -105,6 +108,9 @@ def called(summary):
 
 def main():
     need_loadgate()
+    names = [name for name, *_ in CASES]
+    if flag("only", names[0]) not in names or ROUNDS < 1 or seconds(LENGTH) < 90:
+        sys.exit(f"--only is one of: {', '.join(names)}; --rounds at least 1, --length at least 90s")
     rows, wrong = [], 0
     for name, leak, creep, expected in CASES:
         if flag("only", name) != name:
