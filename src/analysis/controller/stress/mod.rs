@@ -7,7 +7,7 @@
 //! | step of the ramp | failures, or growth by its end | hold at the same rate; at the first step: stop |
 //! | | its length, and so much of it was seen that it can be judged | the next step; stop at the highest rate, or without time |
 //! | | its length, the generator being late; twice its length, and it cannot be judged | stop |
-//! | hold | its length, and it still does not keep up | the first overload |
+//! | hold | its length, as with a step, and it still does not keep up | the first overload |
 //! | | its length, and it does | the next step |
 //! | overload, spike | its length | the next overload, or fall back |
 //! | fall back | as before for five seconds, or its length | stop |
@@ -27,7 +27,7 @@ use crate::record::stress::{
 
 /// To which share of the breaking rate the load falls back.
 pub const FALL_BACK: f64 = 0.5;
-/// A step that cannot be judged goes on, at most so many times its length.
+/// A step or a hold that cannot be judged goes on, at most so many times its length.
 const LONGER: u32 = 2;
 
 /// Breaks a target once.
@@ -98,9 +98,7 @@ impl Controller {
                 go(PhaseKind::Ramp, phase.rate)
             }
             PhaseKind::Ramp => self.after_step(phase, seconds, now),
-            PhaseKind::Hold if has_lasted(self.plan.hold_seconds) => {
-                Some(self.after_hold(phase, seconds, now))
-            }
+            PhaseKind::Hold => self.after_hold(phase, seconds, now),
             PhaseKind::Overload(factor) if has_lasted(self.plan.hold_seconds) => {
                 let place = self.plan.factors.iter().position(|it| (it - factor).abs() < SAME);
                 let next = place.map_or(usize::MAX, |place| place + 1);
@@ -110,7 +108,7 @@ impl Controller {
                 go(PhaseKind::FallBack, self.repeat.phases[0].rate)
             }
             PhaseKind::FallBack => self.recovery(phase, seconds, now).map(Next::Stop),
-            PhaseKind::WarmUp | PhaseKind::Hold | PhaseKind::Overload(_) | PhaseKind::Spike => None,
+            PhaseKind::WarmUp | PhaseKind::Overload(_) | PhaseKind::Spike => None,
         }
     }
 
@@ -122,13 +120,12 @@ impl Controller {
         now: u32,
     ) -> Option<Next<Phase, RepeatEnd>> {
         let from = Controller::holds_from(now);
-        let has_lasted = |steps: u32| from - phase.from >= self.plan.step_seconds * steps;
-        let is_late = breaking::is_late(seconds, now + 1 - phase.from);
-        let is_judged = breaking::is_judged(seconds, self.plan.step_seconds);
-        if has_lasted(1) && is_late || has_lasted(LONGER) && !is_judged {
+        let seen = seen(phase, seconds, self.plan.step_seconds, now);
+        if seen == Seen::TooLittle {
             return Some(Next::Stop(RepeatEnd::Generator));
         }
-        let is_over = has_lasted(1) && is_judged;
+        let is_over = seen == Seen::Enough;
+        let is_late = breaking::is_late(seconds, now + 1 - phase.from);
         let by_all = || {
             let usual = self.usual(phase.rate, seconds);
             let grows = breaking::growing(seconds, usual);
@@ -160,15 +157,16 @@ impl Controller {
         phase: Phase,
         seconds: &[StressSecond],
         now: u32,
-    ) -> Next<Phase, RepeatEnd> {
-        let is_judged = breaking::is_judged(seconds, self.plan.hold_seconds);
-        if breaking::is_late(seconds, now + 1 - phase.from) || !is_judged {
-            return Next::Stop(RepeatEnd::Generator);
+    ) -> Option<Next<Phase, RepeatEnd>> {
+        match seen(phase, seconds, self.plan.hold_seconds, now) {
+            Seen::NotYet => return None,
+            Seen::TooLittle => return Some(Next::Stop(RepeatEnd::Generator)),
+            Seen::Enough => {}
         }
-        match breaking::staying(seconds, self.usual(phase.rate, seconds)) {
+        Some(match breaking::staying(seconds, self.usual(phase.rate, seconds)) {
             Some(_) => self.beyond(0, phase.rate, now),
             None => self.next_step(phase.rate, now),
-        }
+        })
     }
 
     fn next_step(&self, rate: f64, now: u32) -> Next<Phase, RepeatEnd> {
@@ -223,6 +221,32 @@ impl Controller {
             Profile::Spike { times, seconds } => (times, seconds),
         }
     }
+}
+
+/// How much was seen of a phase.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Seen {
+    /// It goes on.
+    NotYet,
+    /// It can be judged.
+    Enough,
+    /// The generator was late for too much of it.
+    TooLittle,
+}
+
+/// How much was seen of a phase of a length.
+fn seen(phase: Phase, seconds: &[StressSecond], length: u32, now: u32) -> Seen {
+    let lasted = Controller::holds_from(now) - phase.from;
+    if lasted < length {
+        return Seen::NotYet;
+    }
+    if breaking::is_late(seconds, now + 1 - phase.from) {
+        return Seen::TooLittle;
+    }
+    if breaking::is_judged(seconds, length) {
+        return Seen::Enough;
+    }
+    if lasted < length * LONGER { Seen::NotYet } else { Seen::TooLittle }
 }
 
 #[cfg(test)]

@@ -43,8 +43,8 @@ pub fn lengths(plan: &Plan, number: u32, spent: u32) -> Lengths {
     let share = if number == 1 && plan.repeats > 1 { FIRST_RAMP } else { 1.0 };
     let least = plan.warmup_seconds + 2 * plan.step_seconds;
     let ramp_until = ((f64::from(left) * share) as u32).max(least);
-    // A hold that finds nothing, and a step that goes on until it can be judged.
-    let longer = plan.hold_seconds + plan.step_seconds;
+    // A hold that finds nothing, and a step and a hold that go on until they can be judged.
+    let longer = 2 * plan.hold_seconds + plan.step_seconds;
     Lengths { ramp_until, whole: ramp_until + tail + longer + SPARE }
 }
 
@@ -115,7 +115,7 @@ mod tests {
         let tail = 3 * 5 + 20 + 10;
         assert_eq!(first.ramp_until, (600 - tail) * 6 / 10);
         assert_eq!(second.ramp_until, 300 - tail);
-        assert_eq!(first.whole, first.ramp_until + tail + 5 + 5 + 30);
+        assert_eq!(first.whole, first.ramp_until + tail + 2 * 5 + 5 + 30);
         assert_eq!(lengths(&plan, 2, 900).ramp_until, 15, "two steps in any case");
         assert_eq!(shortest(&plan), 15 + tail);
         let spike = Plan { profile: Profile::Spike { times: 5.0, seconds: 9 }, ..plan };

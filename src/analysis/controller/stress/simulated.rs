@@ -232,8 +232,15 @@ fn the_same_second_told_twice_counts_once() {
 
 /// What a repeat against an endless target comes to if seconds are changed, or not seen.
 fn changed(plan: &Plan, change: impl Fn(&Repeat, StressSecond) -> Option<StressSecond>) -> Repeat {
+    changed_of(plan, Target::new(Manner::Endless, 0), change)
+}
+
+fn changed_of(
+    plan: &Plan,
+    mut target: Target,
+    change: impl Fn(&Repeat, StressSecond) -> Option<StressSecond>,
+) -> Repeat {
     let mut controller = Controller::new(plan.clone(), String::new(), plan.from, 3_000);
-    let mut target = Target::new(Manner::Endless, 0);
     for second in 0..600 {
         let wanted = controller.repeat().wanted(second).round() as u64;
         let seen = change(controller.repeat(), target.second(second, wanted));
@@ -326,4 +333,20 @@ fn a_wait_ends_in_its_time_even_if_nobody_knows_what_was_before() {
     assert_eq!(repeat.end, Some(RepeatEnd::NotRecovered));
     let waited = repeat.seconds.last().unwrap().second + 1 - repeat.phases.last().unwrap().from;
     assert_eq!(waited, 25);
+}
+
+#[test]
+fn a_hold_of_which_too_little_was_seen_goes_on() {
+    let late = |seconds: u32| {
+        changed_of(&sample_plan(), Target::new(Manner::Sheds, 180), move |repeat, mut second| {
+            let hold = repeat.last_of(PhaseKind::Hold).map(|hold| repeat.phases[hold].from);
+            second.late = hold.is_some_and(|from| (from..from + seconds).contains(&second.second));
+            Some(second)
+        })
+    };
+    let held = |repeat: &Repeat| repeat.length_of(repeat.last_of(PhaseKind::Hold).unwrap());
+    let [whole, longer] = [late(0), late(1)];
+    assert_eq!((held(&whole), whole.end), (5, Some(RepeatEnd::Recovered)));
+    assert_eq!((held(&longer), longer.end), (6, Some(RepeatEnd::Recovered)));
+    assert_eq!(late(4).end, Some(RepeatEnd::Generator));
 }
