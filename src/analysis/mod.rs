@@ -68,6 +68,7 @@ pub mod stress;
 pub mod stress_judged;
 pub mod stress_repeat;
 pub mod stress_result;
+pub mod stress_steps;
 pub mod summary;
 pub mod tail;
 pub mod unanswered;

@@ -4,13 +4,16 @@
 //! objectives are judged by the ranges (`stress_judged`), and the verdict follows.
 
 use crate::analysis::assessment::{SloStatus, Verdict};
+use crate::analysis::controller::stress::breaking;
 use crate::analysis::stress_judged::judge;
 use crate::analysis::stress_repeat;
 use crate::analysis::stress_result::{
-    Bound, GoodputRange, Judged, Manner, Range, Reach, Recovery, RepeatResult, SAME, StressResult,
+    Bound, FailingStep, GoodputRange, Judged, Manner, Range, Reach, Recovery, RepeatResult,
+    StressResult,
 };
+use crate::analysis::stress_steps::FEWEST;
 use crate::analysis::wording::{counted, percent};
-use crate::record::stress::{Profile, StressEnd, StressFile};
+use crate::record::stress::{Profile, Repeat, RepeatEnd, SAME, StressEnd, StressFile};
 use crate::scenario::stress::StressMetric;
 use crate::units::{Rate, trim_zeros};
 
@@ -22,7 +25,7 @@ pub fn assess(file: &StressFile) -> StressResult {
     let grounds = grounds(file, &repeats, &objectives);
     let after = |it: &RepeatResult| match it.recovery {
         Recovery::After(seconds) => Some(f64::from(seconds)),
-        Recovery::NotWithin(_) | Recovery::Gone | Recovery::Died | Recovery::NotMeasured => None,
+        Recovery::NotWithin(_) | Recovery::Gone | Recovery::Died | Recovery::NotMeasured(_) => None,
     };
     let count =
         |what: fn(&RepeatResult) -> bool| repeats.iter().filter(|it| what(it)).count() as u32;
@@ -38,7 +41,7 @@ pub fn assess(file: &StressFile) -> StressResult {
         metastable: count(|it| matches!(it.recovery, Recovery::NotWithin(_) | Recovery::Gone)),
         died: count(|it| it.recovery == Recovery::Died),
         objectives,
-        limits_of_knowledge: unknowns(file),
+        limits_of_knowledge: unknowns(file, &repeats),
         repeats,
     }
 }
@@ -58,13 +61,71 @@ fn grounds(
     grounds.extend(nothing_known(file, repeats).map(|why| (Verdict::Invalid, why)));
     let of = |status: SloStatus, verdict: Verdict| {
         let judged = objectives.iter().filter(move |it| it.status == status);
-        judged.map(move |it| (verdict, format!("{}: {}", it.text, it.measured)))
+        judged.map(move |it| (verdict, format!("{}: {}", it.text, it.in_full())))
     };
     grounds.extend(of(SloStatus::Missed, Verdict::SloMissed));
     grounds.extend(of(SloStatus::Inconclusive, Verdict::Inconclusive));
-    grounds.extend(unjudged(file, repeats).map(|why| (Verdict::Inconclusive, why)));
-    grounds.extend(at_start(repeats).map(|why| (Verdict::Inconclusive, why)));
+    let doubts = cut_short(file)
+        .into_iter()
+        .chain(hidden(file, repeats))
+        .chain(unjudged(file, repeats))
+        .chain(at_start(repeats));
+    grounds.extend(doubts.map(|why| (Verdict::Inconclusive, why)));
     grounds
+}
+
+/// A test that did not come to its end may have been on the way to anything.
+fn cut_short(file: &StressFile) -> Option<String> {
+    match &file.end {
+        None => Some(
+            "loadgate was killed before the test was over: what it had not measured, nobody knows"
+                .to_owned(),
+        ),
+        Some(StressEnd::Interrupted { signal }) => {
+            Some(format!("interrupted by signal {signal} before the test was over"))
+        }
+        Some(
+            StressEnd::Finished
+            | StressEnd::NoTime
+            | StressEnd::NotBack
+            | StressEnd::Hopeless { .. }
+            | StressEnd::TargetLost { .. },
+        ) => None,
+    }
+}
+
+/// Failures that are too few among all requests, or too short, to be a break.
+fn hidden(file: &StressFile, repeats: &[RepeatResult]) -> Vec<String> {
+    if file.objectives.is_empty() {
+        return Vec::new();
+    }
+    let mut found: Vec<String> = Vec::new();
+    let steps = repeats.iter().flat_map(|it| &it.failing_steps).map(failing_step);
+    let spells = repeats.iter().filter_map(|it| it.spells).reduce(f64::max).map(|share| {
+        format!(
+            "{} of the requests failed on the way up, in spells: at each rate the target kept up \
+             after all",
+            percent(share)
+        )
+    });
+    for text in steps.chain(spells) {
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    found
+}
+
+/// A step that fails while the target as a whole seems to work, in a sentence.
+pub fn failing_step(it: &FailingStep) -> String {
+    let FailingStep { flow, step, failed, tried, .. } = it;
+    let what = format!("the step \"{step}\" of the flow \"{flow}\"");
+    let of = format!("{failed} of {}", counted(*tried, "request"));
+    if it.is_after {
+        return format!("{what} still fails once the target seems to be as before: {of}");
+    }
+    let rate = Rate(it.rate);
+    format!("{what} fails from {rate} on, which the target seems to keep up with: {of}")
 }
 
 /// Nobody starts it again.
@@ -92,13 +153,14 @@ fn nothing_known(file: &StressFile, repeats: &[RepeatResult]) -> Option<String> 
     if !repeats.iter().all(is_unknown) {
         return None;
     }
-    let by_generator = file
-        .repeats
-        .iter()
-        .any(|it| it.seconds.iter().filter(|second| second.late).count() * 2 > it.seconds.len());
+    let is_late = |it: &Repeat| {
+        let length = it.seconds.last().map_or(0, |second| second.second + 1);
+        it.end == Some(RepeatEnd::Generator) || breaking::is_late(&it.seconds, length)
+    };
+    let by_generator = file.repeats.iter().any(is_late);
     Some(if by_generator {
-        "nothing is known of the target: the generator was late from the beginning; give it more \
-         CPU, or begin lower with --from"
+        "nothing is known of the target: the generator was late before a step of the ramp was over; \
+         give it more CPU, or begin lower with --from"
             .to_owned()
     } else {
         "nothing is known of the target: it ended before a step of the ramp was over".to_owned()
@@ -221,8 +283,8 @@ fn bound_words(repeats: &[RepeatResult]) -> &'static str {
 
 /// Of the highest overload.
 fn goodput_words(repeats: &[RepeatResult]) -> Option<String> {
-    let last = repeats.iter().filter_map(|it| it.goodput.last()).map(|it| it.factor);
-    let factor = last.reduce(f64::max)?;
+    let known = repeats.iter().flat_map(|it| &it.goodput).filter(|it| it.share.is_some());
+    let factor = known.map(|it| it.factor).reduce(f64::max)?;
     let at = |it: &RepeatResult| {
         it.goodput.iter().find(|it| (it.factor - factor).abs() < SAME).and_then(|it| it.share)
     };
@@ -241,11 +303,11 @@ fn recovery_words(repeats: &[RepeatResult]) -> Option<String> {
     let gone = of(|it| it.recovery == Recovery::Gone);
     let after = repeats.iter().filter_map(|it| match it.recovery {
         Recovery::After(seconds) => Some(f64::from(seconds)),
-        Recovery::NotWithin(_) | Recovery::Gone | Recovery::Died | Recovery::NotMeasured => None,
+        Recovery::NotWithin(_) | Recovery::Gone | Recovery::Died | Recovery::NotMeasured(_) => None,
     });
     let within = repeats.iter().find_map(|it| match it.recovery {
         Recovery::NotWithin(within) => Some(within),
-        Recovery::After(_) | Recovery::Gone | Recovery::Died | Recovery::NotMeasured => None,
+        Recovery::After(_) | Recovery::Gone | Recovery::Died | Recovery::NotMeasured(_) => None,
     });
     let all = repeats.len() as u64;
     let mut words = Vec::new();
@@ -267,7 +329,7 @@ fn recovery_words(repeats: &[RepeatResult]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-fn unknowns(file: &StressFile) -> Vec<String> {
+fn unknowns(file: &StressFile, repeats: &[RepeatResult]) -> Vec<String> {
     let step = percent(file.plan.growth);
     let steps = match file.plan.profile {
         Profile::Ramp => Some(format!(
@@ -281,15 +343,28 @@ fn unknowns(file: &StressFile) -> Vec<String> {
              allowed (\"limits\")",
             file.connections
         ),
+        format!(
+            "whether a step works of which fewer than {FEWEST} requests in a phase fail: it is too \
+             rarely asked for"
+        ),
         "how it comes back while its clients try again: loadgate does not".to_owned(),
     ];
-    steps.into_iter().chain(others).collect()
+    let broke = Range::of(repeats.iter().filter_map(RepeatResult::broke_at));
+    let below = file.plan.capacity.zip(broke).filter(|(capacity, broke)| *capacity < broke.least);
+    let capacity = below.map(|(capacity, _)| {
+        format!(
+            "whether {} is its capacity (--capacity): it breaks above that, and overloads are \
+             multiples of where it breaks",
+            Rate(capacity)
+        )
+    });
+    steps.into_iter().chain(capacity).chain(others).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::stress::{Repeat, RepeatEnd};
+    use crate::record::stress::StepTally;
     use crate::record::stress_sample::sample;
     use crate::scenario::stress::StressObjective;
 
@@ -390,6 +465,83 @@ mod tests {
         });
         assert_eq!(hopeless.verdict, Some(Verdict::Invalid));
         assert_eq!(with(|file| file.repeats.clear()).verdict, Some(Verdict::Invalid));
+    }
+
+    #[test]
+    fn a_test_that_was_killed_or_interrupted_never_passes() {
+        for end in [None, Some(StressEnd::Interrupted { signal: 15 })] {
+            let cut = |objectives: Vec<StressObjective>| {
+                with(|file| {
+                    file.objectives.clone_from(&objectives);
+                    file.end.clone_from(&end);
+                })
+            };
+            for objectives in [vec![], vec![breaking(100.0)], vec![recovery(30.0)]] {
+                let found = cut(objectives);
+                assert_eq!(found.verdict, Some(Verdict::Inconclusive), "{end:?}");
+                let last = found.reasons.last().unwrap();
+                assert!(last.contains("before the test was over"), "{last}");
+            }
+            assert_eq!(
+                cut(vec![recovery(1.0)]).verdict,
+                Some(Verdict::SloMissed),
+                "it was measured"
+            );
+        }
+        let in_hold = with(|file| {
+            file.end = None;
+            file.objectives = vec![breaking(120.0)];
+            file.repeats.truncate(1);
+            file.repeats[0].phases.truncate(5);
+            file.repeats[0].seconds.truncate(20);
+            file.repeats[0].end = None;
+        });
+        assert_eq!(in_hold.objectives[0].measured, "at least 110/s", "nothing confirmed it");
+        assert_eq!(in_hold.verdict, Some(Verdict::Inconclusive));
+    }
+
+    #[test]
+    fn what_fails_unseen_is_no_pass() {
+        let with_steps = |tallies: &[(u32, u64)], objectives: Vec<StressObjective>| {
+            with(|file| {
+                file.objectives.clone_from(&objectives);
+                let tally = |(phase, failed): &(u32, u64)| StepTally {
+                    phase: *phase,
+                    flow: "g".to_owned(),
+                    step: "b".to_owned(),
+                    ok: 0,
+                    failed: *failed,
+                };
+                file.repeats[1].steps = tallies.iter().map(tally).collect();
+            })
+        };
+        let found = with_steps(&[(2, 9)], vec![breaking(100.0)]);
+        assert_eq!(found.verdict, Some(Verdict::Inconclusive));
+        let text = "the step \"b\" of the flow \"g\" fails from 110/s on, which the target seems \
+                    to keep up with: 9 of 9 requests";
+        assert!(found.reasons.iter().any(|reason| reason == text), "{:?}", found.reasons);
+        let found = with_steps(&[(7, 6)], vec![recovery(30.0)]);
+        assert_eq!(found.verdict, Some(Verdict::Inconclusive));
+        assert!(found.reasons[0].contains("not measured, as a step still fails"));
+        assert!(found.reasons[1].contains("6 of 6 requests"), "{:?}", found.reasons);
+        assert_eq!(with_steps(&[(2, 9)], vec![]).verdict, None, "it tells");
+        let spells = with(|file| {
+            file.objectives = vec![breaking(100.0)];
+            for second in &mut file.repeats[0].seconds[6..8] {
+                (second.ok, second.errors) = (60, 40);
+            }
+        });
+        assert_eq!(spells.verdict, Some(Verdict::Inconclusive));
+        assert!(spells.reasons[0].contains("of the requests failed on the way up"));
+    }
+
+    #[test]
+    fn a_capacity_below_the_break_is_told_to_be_none() {
+        let said = |capacity| {
+            let found = with(|file| file.plan.capacity = Some(capacity));
+            found.limits_of_knowledge.iter().any(|text| text.contains("--capacity"))
+        };
+        assert!(said(100.0) && !said(200.0));
     }
 
     #[test]

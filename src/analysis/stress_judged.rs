@@ -3,9 +3,11 @@
 //! misses every limit on recovery, in however few of the repeats.
 
 use crate::analysis::assessment::SloStatus;
-use crate::analysis::stress_result::{Judged, Range, Reach, Recovery, RepeatResult, SAME};
+use crate::analysis::stress_result::{
+    Bound, Judged, Range, Reach, Recovery, RepeatResult, Unmeasured,
+};
 use crate::analysis::wording::percent;
-use crate::record::stress::{Plan, Profile};
+use crate::record::stress::{Plan, Profile, SAME};
 use crate::scenario::stress::{StressMetric, StressObjective};
 use crate::units::{Rate, trim_zeros};
 
@@ -21,6 +23,12 @@ enum Said {
     Never(&'static str),
     /// Nothing; why.
     Nothing(&'static str),
+}
+
+impl Said {
+    fn unknown(why: Unmeasured) -> Said {
+        Said::Nothing(why.words())
+    }
 }
 
 /// How each objective came out.
@@ -43,7 +51,8 @@ fn one(objective: &StressObjective, plan: &Plan, repeats: &[RepeatResult]) -> Ju
     } else {
         SloStatus::Inconclusive
     };
-    Judged { text: objective.text.clone(), status, measured: words(objective.metric, &said) }
+    let (text, measured) = (objective.text.clone(), words(objective.metric, &said));
+    Judged { text, status, measured, why: why(&said) }
 }
 
 fn status(objective: &StressObjective, said: &Said) -> SloStatus {
@@ -69,9 +78,12 @@ fn said(metric: StressMetric, plan: &Plan, repeat: &RepeatResult) -> Said {
     match metric {
         StressMetric::Recovery => recovery(repeat.recovery),
         StressMetric::BreakingRate | StressMetric::GoodputAt { .. } if is_spike => {
-            Said::Nothing("a spike does not measure it")
+            Said::unknown(Unmeasured::Spike)
         }
-        StressMetric::BreakingRate => breaking_rate(repeat.reach),
+        StressMetric::BreakingRate if repeat.has_failing_step() => {
+            Said::Nothing("a step fails at a rate that the target seems to keep up with")
+        }
+        StressMetric::BreakingRate => breaking_rate(repeat),
         StressMetric::GoodputAt { factor } => goodput(factor, repeat),
     }
 }
@@ -82,29 +94,46 @@ fn recovery(recovery: Recovery) -> Said {
         Recovery::NotWithin(_) => Said::Never("it did not come back"),
         Recovery::Gone => Said::Never("it accepts no connections any more"),
         Recovery::Died => Said::Never("it died"),
-        Recovery::NotMeasured => Said::Nothing("it was not measured"),
+        Recovery::NotMeasured(why) => Said::unknown(why),
     }
 }
 
-fn breaking_rate(reach: Reach) -> Said {
-    match reach {
+fn breaking_rate(repeat: &RepeatResult) -> Said {
+    match repeat.reach {
         Reach::Broke { rate, .. } => Said::Value(rate),
         Reach::NotUpTo { rate, .. } => Said::AtLeast(rate),
         Reach::AtStart { rate } => Said::AtMost(rate),
-        Reach::Spike { .. } | Reach::Unknown => Said::Nothing("it was not measured"),
+        Reach::Spike { .. } | Reach::Unknown => Said::unknown(ended_early(repeat.recovery)),
+    }
+}
+
+/// Why so little is known of a repeat of which nothing is known.
+fn ended_early(recovery: Recovery) -> Unmeasured {
+    match recovery {
+        Recovery::NotMeasured(why) => why,
+        Recovery::After(_) | Recovery::NotWithin(_) | Recovery::Gone | Recovery::Died => {
+            Unmeasured::CutShort
+        }
     }
 }
 
 fn goodput(factor: f64, repeat: &RepeatResult) -> Said {
     let found = repeat.goodput.iter().find(|it| (it.factor - factor).abs() < SAME);
-    match (found.and_then(|it| it.share), repeat.recovery) {
-        (Some(share), _) => Said::Value(share),
-        (None, Recovery::Died) => Said::Never("it died before"),
-        (
-            None,
-            Recovery::After(_) | Recovery::NotWithin(_) | Recovery::Gone | Recovery::NotMeasured,
-        ) => Said::Nothing("it was not measured"),
+    if let Some(share) = found.and_then(|it| it.share) {
+        return Said::Value(share);
     }
+    if repeat.recovery == Recovery::Died {
+        return Said::Never("it died before");
+    }
+    Said::unknown(found.and_then(|it| it.unknown).unwrap_or(match repeat.reach {
+        Reach::AtStart { .. } => Unmeasured::AtStart,
+        Reach::NotUpTo { limit: Bound::Generator, .. } => Unmeasured::Generator,
+        Reach::NotUpTo { limit: Bound::HighestRate | Bound::Time, .. } => Unmeasured::NotBroken,
+        Reach::Broke { .. }
+        | Reach::NotUpTo { limit: Bound::Interrupted, .. }
+        | Reach::Spike { .. }
+        | Reach::Unknown => ended_early(repeat.recovery),
+    }))
 }
 
 /// What was measured, in words, of all repeats.
@@ -123,13 +152,30 @@ fn words(metric: StressMetric, said: &[Said]) -> String {
             Said::Value(_) => continue,
             Said::AtLeast(value) => format!("at least {}", written(metric, *value)),
             Said::AtMost(value) => format!("at most {}", written(metric, *value)),
-            Said::Never(why) | Said::Nothing(why) => (*why).to_owned(),
+            Said::Never(why) => (*why).to_owned(),
+            Said::Nothing(_) => "not measured".to_owned(),
         };
         if !words.contains(&more) {
             words.push(more);
         }
     }
-    if words.is_empty() { "it was not measured".to_owned() } else { words.join(", ") }
+    if words.is_empty() { "not measured".to_owned() } else { words.join("; ") }
+}
+
+/// Why nothing is known of some repeats.
+fn why(said: &[Said]) -> Option<String> {
+    let mut all: Vec<&str> = Vec::new();
+    for said in said {
+        match said {
+            Said::Nothing(why) if !all.contains(why) => all.push(why),
+            Said::Nothing(_)
+            | Said::Value(_)
+            | Said::AtLeast(_)
+            | Said::AtMost(_)
+            | Said::Never(_) => {}
+        }
+    }
+    (!all.is_empty()).then(|| format!("as {}", all.join(", and as ")))
 }
 
 fn written(metric: StressMetric, value: f64) -> String {
@@ -143,8 +189,8 @@ fn written(metric: StressMetric, value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::stress_result::{Bound, GoodputAt};
-    use crate::analysis::{stress_repeat, stress_result::Sign};
+    use crate::analysis::stress_repeat;
+    use crate::analysis::stress_result::{FailingStep, GoodputAt, Sign};
     use crate::record::stress_sample::{sample, sample_plan};
 
     fn repeats(changes: &[fn(&mut RepeatResult)]) -> Vec<RepeatResult> {
@@ -165,14 +211,14 @@ mod tests {
     ) {
         let objective = StressObjective { text: "it".to_owned(), metric, limit, inclusive: true };
         let found = one(&objective, &sample_plan(), &repeats(changes));
-        assert_eq!((found.status, found.measured.as_str()), expected);
+        assert_eq!((found.status, found.in_full().as_str()), expected);
     }
 
     const FAST: fn(&mut RepeatResult) = |it| it.recovery = Recovery::After(4);
     const SLOW: fn(&mut RepeatResult) = |it| it.recovery = Recovery::After(40);
     const NEVER: fn(&mut RepeatResult) = |it| it.recovery = Recovery::NotWithin(60);
     const UNKNOWN: fn(&mut RepeatResult) = |it| {
-        (it.recovery, it.reach) = (Recovery::NotMeasured, Reach::Unknown);
+        (it.recovery, it.reach) = (Recovery::NotMeasured(Unmeasured::CutShort), Reach::Unknown);
         it.goodput.clear();
     };
 
@@ -182,14 +228,18 @@ mod tests {
         check(limit, &[FAST, FAST], (SloStatus::Met, "4 s"));
         check(limit, &[SLOW, SLOW], (SloStatus::Missed, "40 s"));
         check(limit, &[FAST, SLOW], (SloStatus::Inconclusive, "4 s to 40 s"));
-        check(limit, &[FAST, UNKNOWN], (SloStatus::Inconclusive, "4 s, it was not measured"));
-        check(limit, &[], (SloStatus::Inconclusive, "it was not measured"));
+        check(
+            limit,
+            &[FAST, UNKNOWN],
+            (SloStatus::Inconclusive, "4 s; not measured, as the test was cut short"),
+        );
+        check(limit, &[], (SloStatus::Inconclusive, "not measured"));
     }
 
     #[test]
     fn one_repeat_that_does_not_come_back_misses_every_limit() {
         let limit = (StressMetric::Recovery, 1e9);
-        check(limit, &[FAST, NEVER], (SloStatus::Missed, "4 s, it did not come back"));
+        check(limit, &[FAST, NEVER], (SloStatus::Missed, "4 s; it did not come back"));
         let died: fn(&mut RepeatResult) = |it| {
             it.recovery = Recovery::Died;
             it.goodput.clear();
@@ -220,11 +270,50 @@ mod tests {
     fn goodput_is_that_of_its_overload() {
         let half: fn(&mut RepeatResult) = |it| {
             let (share, per_second) = (Some(0.5), Some(60.0));
-            it.goodput = vec![GoodputAt { factor: 1.5, per_second, share }];
+            it.goodput = vec![GoodputAt { factor: 1.5, per_second, share, unknown: None }];
         };
         let at = |factor, limit| (StressMetric::GoodputAt { factor }, limit);
         check(at(1.5, 0.4), &[half], (SloStatus::Met, "50 %"));
         check(at(1.5, 0.6), &[half], (SloStatus::Missed, "50 %"));
-        check(at(1.2, 0.6), &[half], (SloStatus::Inconclusive, "it was not measured"));
+    }
+
+    #[test]
+    fn what_was_not_measured_says_why() {
+        let goodput = (StressMetric::GoodputAt { factor: 10.0 }, 0.6);
+        let breaking = (StressMetric::BreakingRate, 50.0);
+        let not = |why| (SloStatus::Inconclusive, why);
+        let high: fn(&mut RepeatResult) = |it| {
+            let unknown = Some(Unmeasured::AboveHighest);
+            it.goodput = vec![GoodputAt { factor: 10.0, per_second: None, share: None, unknown }];
+        };
+        check(goodput, &[high], not("not measured, as it is above the highest rate (--max-rate)"));
+        check(
+            goodput,
+            &[high, UNKNOWN],
+            not("not measured, as it is above the highest rate (--max-rate), and as the test was \
+                 cut short"),
+        );
+        check(goodput, &[UNKNOWN], not("not measured, as the test was cut short"));
+        check(breaking, &[UNKNOWN], not("not measured, as the test was cut short"));
+        let late: fn(&mut RepeatResult) = |it| {
+            let unknown = Some(Unmeasured::LateOverload);
+            it.goodput = vec![GoodputAt { factor: 10.0, per_second: None, share: None, unknown }];
+        };
+        check(goodput, &[late], not("not measured, as the generator was late in the overload"));
+        let kept: fn(&mut RepeatResult) = |it| {
+            it.reach = Reach::NotUpTo { rate: 500.0, limit: Bound::HighestRate };
+            it.goodput.clear();
+        };
+        check(goodput, &[kept], not("not measured, as the target never broke"));
+        let rare: fn(&mut RepeatResult) = |it| {
+            let (flow, step) = (String::new(), String::new());
+            let (rate, failed, tried, is_after) = (60.0, 9, 9, false);
+            it.failing_steps = vec![FailingStep { flow, step, rate, failed, tried, is_after }];
+        };
+        check(
+            breaking,
+            &[rare],
+            not("not measured, as a step fails at a rate that the target seems to keep up with"),
+        );
     }
 }

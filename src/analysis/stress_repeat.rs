@@ -1,16 +1,20 @@
 //! What one repeat of a stress test has shown: its record in, its result out; pure.
 
-use crate::analysis::controller::stress::breaking::{self, Broken, failure_share, goodput};
-use crate::analysis::controller::stress::recovering::{Before, IN_A_ROW};
+use crate::analysis::controller::stress::breaking::{
+    self, Broken, confirmed, failure_share, goodput,
+};
+use crate::analysis::controller::stress::recovering::{Before, IN_A_ROW, is_watched};
 use crate::analysis::stats::median;
 use crate::analysis::stress_result::{
-    Bound, GoodputAt, Manner, MannerShare, PhaseResult, Reach, Recovery, RepeatResult, Sign,
+    Bound, FailingStep, GoodputAt, Manner, MannerShare, PhaseResult, Reach, Recovery, RepeatResult,
+    Sign, Unmeasured,
 };
-use crate::record::stress::{PhaseKind, Plan, Profile, Repeat, RepeatEnd, StressSecond};
+use crate::analysis::stress_steps;
+use crate::record::stress::{PhaseKind, Plan, Profile, Repeat, RepeatEnd, SAME, StressSecond};
 
 /// Reads one repeat.
 pub fn result(plan: &Plan, repeat: &Repeat) -> RepeatResult {
-    let fall_back = place(repeat, PhaseKind::FallBack);
+    let fall_back = repeat.last_of(PhaseKind::FallBack);
     let back = fall_back.map(|place| repeat.phases[place]);
     let before = back.and_then(|phase| Before::of(repeat, phase.rate));
     let again = fall_back.zip(before).and_then(|(place, before)| {
@@ -18,41 +22,33 @@ pub fn result(plan: &Plan, repeat: &Repeat) -> RepeatResult {
     });
     let again = again.filter(|after| *after <= plan.recover_within_seconds);
     let best_goodput = best_goodput(repeat);
+    let failing_steps = stress_steps::failing(repeat, again.is_some());
+    let recovery = recovery(plan, repeat, before.is_some(), again, &failing_steps);
+    let is_back = matches!(recovery, Recovery::After(_));
     let recovered_at = back.zip(again).map(|(phase, after)| phase.from + after);
+    let recovered_at = recovered_at.filter(|_| is_back);
     RepeatResult {
         folder: repeat.folder.clone(),
         reach: reach(plan, repeat),
         manners: manners(plan, repeat, recovered_at),
         best_goodput,
-        goodput: overloads(repeat, best_goodput),
-        recovery: recovery(plan, repeat, fall_back, again),
+        goodput: overloads(plan, repeat, best_goodput),
+        recovery,
         recovered_at,
         limits_before: before.map(|before| (before.p99_limit(), before.in_flight_limit())),
+        failing_steps,
+        spells: spells(repeat),
         phases: (0..repeat.phases.len()).filter_map(|place| phase(repeat, place)).collect(),
     }
 }
 
-/// Where the last phase of a kind is.
-fn place(repeat: &Repeat, kind: PhaseKind) -> Option<usize> {
-    repeat.phases.iter().rposition(|phase| phase.kind == kind)
-}
-
-/// The hold that showed the break: the ramp did not go on behind it.
-fn last_hold(repeat: &Repeat) -> Option<usize> {
-    let hold = place(repeat, PhaseKind::Hold)?;
-    let goes_on = repeat.phases.get(hold + 1).is_some_and(|next| next.kind == PhaseKind::Ramp);
-    let is_doubtful = matches!(repeat.end, Some(RepeatEnd::Generator));
-    let has_ended = matches!(repeat.end, Some(RepeatEnd::HighestRate | RepeatEnd::NoTime));
-    (!goes_on && !is_doubtful && !has_ended).then_some(hold)
-}
-
 fn reach(plan: &Plan, repeat: &Repeat) -> Reach {
-    let last = repeat.healthy().last().map(|place| repeat.phases[place].rate);
-    if let Some(hold) = last_hold(repeat) {
+    let last = kept_up(repeat).map(|place| repeat.phases[place].rate);
+    if let Some(hold) = confirmed(repeat) {
         let rate = repeat.phases[hold].rate;
         return Reach::Broke { rate, by: sign(repeat, hold) };
     }
-    let spike = place(repeat, PhaseKind::Spike).map(|place| repeat.phases[place].rate);
+    let spike = repeat.last_of(PhaseKind::Spike).map(|place| repeat.phases[place].rate);
     let not_up_to = |limit| last.map_or(Reach::Unknown, |rate| Reach::NotUpTo { rate, limit });
     match (&repeat.end, plan.profile) {
         (Some(RepeatEnd::BrokenAtStart), _) => Reach::AtStart { rate: repeat.phases[0].rate },
@@ -77,13 +73,28 @@ fn reach(plan: &Plan, repeat: &Repeat) -> Reach {
     }
 }
 
+/// The last place of the ramp that the target kept up with: a step, or a hold that did not confirm
+/// what the step before had shown.
+fn kept_up(repeat: &Repeat) -> Option<usize> {
+    let has_ended = matches!(repeat.end, Some(RepeatEnd::HighestRate | RepeatEnd::NoTime));
+    let refuted = |place: &usize| {
+        let next = repeat.phases.get(place + 1).map(|next| next.kind);
+        repeat.phases[*place].kind == PhaseKind::Hold
+            && next.map_or(has_ended, |next| next == PhaseKind::Ramp)
+    };
+    (0..repeat.phases.len()).filter(refuted).chain(repeat.healthy()).max()
+}
+
 /// By what the step before a hold had shown that the target does not keep up.
 fn sign(repeat: &Repeat, hold: usize) -> Sign {
     let step = hold.checked_sub(1).map(|place| repeat.seconds_of(place)).unwrap_or_default();
     let usual = Before::of(repeat, repeat.phases[hold].rate).map_or(0.0, |it| it.usual(step));
     let held = || breaking::staying(repeat.seconds_of(hold), usual);
-    match breaking::failing(step).or_else(|| breaking::growing(step, usual)).or_else(held) {
+    let grows = || breaking::growing(step, usual);
+    let by_all = || breaking::failed_step(step);
+    match breaking::failing(step).or_else(grows).or_else(by_all).or_else(held) {
         Some(Broken::Growth(slope)) => Sign::Growth(slope),
+        Some(Broken::NothingWorked) => Sign::NothingWorked,
         Some(Broken::Failures(share)) => Sign::Failures(share),
         Some(Broken::Backlog(_)) | None => Sign::Growth(0.0),
     }
@@ -98,7 +109,7 @@ fn overloaded<'r>(
     let begins = match plan.profile {
         Profile::Ramp => match &repeat.end {
             Some(RepeatEnd::BrokenAtStart) => Some(0),
-            _ if last_hold(repeat).is_some() => last_hold(repeat).map(|it| it.saturating_sub(1)),
+            _ if confirmed(repeat).is_some() => confirmed(repeat).map(|it| it.saturating_sub(1)),
             Some(RepeatEnd::Died { .. }) => repeat.phases.len().checked_sub(1),
             Some(
                 RepeatEnd::Recovered
@@ -111,7 +122,7 @@ fn overloaded<'r>(
             )
             | None => None,
         },
-        Profile::Spike { .. } => place(repeat, PhaseKind::Spike),
+        Profile::Spike { .. } => repeat.last_of(PhaseKind::Spike),
     };
     let Some(from) = begins.map(|place| repeat.phases[place].from) else { return &[] };
     let at = |second: u32| repeat.seconds.partition_point(|it| it.second < second);
@@ -166,35 +177,91 @@ fn best_goodput(repeat: &Repeat) -> Option<f64> {
     places.filter_map(|place| goodput(repeat.seconds_of(place))).reduce(f64::max)
 }
 
-fn overloads(repeat: &Repeat, best: Option<f64>) -> Vec<GoodputAt> {
+fn overloads(plan: &Plan, repeat: &Repeat, best: Option<f64>) -> Vec<GoodputAt> {
     let of = |place: usize| {
         let PhaseKind::Overload(factor) = repeat.phases[place].kind else { return None };
         let seconds = repeat.seconds_of(place);
         let is_whole = repeat.phases.len() > place + 1;
-        let per_second = goodput(seconds).filter(|_| is_whole && !breaking::is_late(seconds));
+        let is_late = breaking::is_late(seconds, repeat.length_of(place));
+        let per_second = goodput(seconds).filter(|_| is_whole && !is_late);
         let share = per_second.zip(best).map(|(found, best)| found / best.max(f64::MIN_POSITIVE));
-        Some(GoodputAt { factor, per_second, share })
+        let why = if is_whole { Unmeasured::LateOverload } else { Unmeasured::CutShort };
+        Some(GoodputAt { factor, per_second, share, unknown: share.is_none().then_some(why) })
     };
-    (0..repeat.phases.len()).filter_map(of).collect()
+    let mut found: Vec<GoodputAt> = (0..repeat.phases.len()).filter_map(of).collect();
+    if confirmed(repeat).is_some() && repeat.last_of(PhaseKind::FallBack).is_some() {
+        let is_found = |factor: f64| found.iter().any(|it| (it.factor - factor).abs() < SAME);
+        let left_out: Vec<f64> =
+            plan.factors.iter().copied().filter(|factor| !is_found(*factor)).collect();
+        let unknown = Some(Unmeasured::AboveHighest);
+        let unmeasured = |factor| GoodputAt { factor, per_second: None, share: None, unknown };
+        found.extend(left_out.into_iter().map(unmeasured));
+    }
+    found
 }
 
 fn recovery(
     plan: &Plan,
     repeat: &Repeat,
-    fall_back: Option<usize>,
+    is_before_known: bool,
     again: Option<u32>,
+    failing: &[FailingStep],
 ) -> Recovery {
     if matches!(repeat.end, Some(RepeatEnd::Died { .. })) {
         return Recovery::Died;
     }
-    let seconds = fall_back.map(|place| repeat.seconds_of(place)).unwrap_or_default();
-    match (again, &repeat.end) {
-        (Some(after), _) => Recovery::After(after),
-        (None, Some(RepeatEnd::NotRecovered)) if is_gone(seconds, IN_A_ROW) => Recovery::Gone,
-        (None, Some(RepeatEnd::BrokenAtStart)) if is_gone(&repeat.seconds, 2) => Recovery::Gone,
-        (None, Some(RepeatEnd::NotRecovered)) => Recovery::NotWithin(plan.recover_within_seconds),
-        (None, _) => Recovery::NotMeasured,
+    if let Some(after) = again {
+        let still_fails = failing.iter().any(|step| step.is_after);
+        let why = unfit_overload(repeat).or(still_fails.then_some(Unmeasured::FailingStep));
+        return why.map_or(Recovery::After(after), Recovery::NotMeasured);
     }
+    let place = repeat.last_of(PhaseKind::FallBack);
+    let seconds = place.map(|place| repeat.seconds_of(place)).unwrap_or_default();
+    let is_late = place.is_some_and(|it| breaking::is_late(seconds, repeat.length_of(it)));
+    Recovery::NotMeasured(match &repeat.end {
+        Some(RepeatEnd::BrokenAtStart) if is_gone(&repeat.seconds, 2) => return Recovery::Gone,
+        Some(RepeatEnd::NotRecovered) if is_gone(seconds, IN_A_ROW) => return Recovery::Gone,
+        Some(RepeatEnd::NotRecovered) if !is_before_known => Unmeasured::NothingBefore,
+        Some(RepeatEnd::NotRecovered) if is_watched(seconds) && !is_late => {
+            return Recovery::NotWithin(plan.recover_within_seconds);
+        }
+        Some(RepeatEnd::NotRecovered | RepeatEnd::Recovered) => Unmeasured::Unwatched,
+        Some(RepeatEnd::BrokenAtStart) => Unmeasured::AtStart,
+        Some(RepeatEnd::HighestRate | RepeatEnd::NoTime) => Unmeasured::NotBroken,
+        Some(RepeatEnd::Generator) => Unmeasured::Generator,
+        Some(RepeatEnd::Hopeless { .. }) => Unmeasured::Hopeless,
+        Some(RepeatEnd::Died { .. } | RepeatEnd::Interrupted { .. }) | None => Unmeasured::CutShort,
+    })
+}
+
+/// Why an overload was none that a target could come back from, if one was not.
+fn unfit_overload(repeat: &Repeat) -> Option<Unmeasured> {
+    let is_one = |kind| match kind {
+        PhaseKind::Overload(_) | PhaseKind::Spike => true,
+        PhaseKind::WarmUp | PhaseKind::Ramp | PhaseKind::Hold | PhaseKind::FallBack => false,
+    };
+    let of = |place: usize| {
+        let seconds = repeat.seconds_of(place);
+        let sum = |of: fn(&StressSecond) -> u64| seconds.iter().map(of).sum::<u64>();
+        if breaking::is_late(seconds, repeat.length_of(place)) {
+            return Some(Unmeasured::LateOverload);
+        }
+        let is_unsent = sum(|second| second.unsent) * 2 > sum(|second| second.offered);
+        is_unsent.then_some(Unmeasured::UnsentOverload)
+    };
+    (0..repeat.phases.len()).filter(|place| is_one(repeat.phases[*place].kind)).find_map(of)
+}
+
+/// The share of failures in all that the ramp went through and kept up with in the end, where it
+/// is more than a target that keeps up has.
+fn spells(repeat: &Repeat) -> Option<f64> {
+    let last = kept_up(repeat)?;
+    let ramp = (0..=last).filter(|place| repeat.phases[*place].kind != PhaseKind::WarmUp);
+    let seconds: Vec<StressSecond> =
+        ramp.flat_map(|place| breaking::judging(repeat.seconds_of(place))).copied().collect();
+    let failed: u64 = seconds.iter().map(StressSecond::failed).sum();
+    let share = failure_share(&seconds);
+    (share > breaking::FAILING && failed >= breaking::FEWEST_FAILED).then_some(share)
 }
 
 /// In the last so many seconds no connection was accepted any more.
@@ -262,7 +329,7 @@ mod tests {
         let interrupted = cut(3, &RepeatEnd::Interrupted { signal: 2 });
         assert!(matches!(interrupted.reach,
             Reach::NotUpTo { rate, limit: Bound::Interrupted } if rate < 100.1));
-        assert_eq!(interrupted.recovery, Recovery::NotMeasured);
+        assert_eq!(interrupted.recovery, Recovery::NotMeasured(Unmeasured::CutShort));
         let generator = cut(4, &RepeatEnd::Generator);
         assert!(
             matches!(generator.reach,
@@ -299,6 +366,123 @@ mod tests {
         assert_eq!((found.recovery, found.is_lasting()), (Recovery::NotWithin(20), true));
         let found = never(|second| (second.ok, second.broken, second.refused) = (0, 60, 60));
         assert_eq!(found.recovery, Recovery::Gone);
+    }
+
+    #[test]
+    fn a_hold_that_was_cut_short_confirms_no_break() {
+        for end in [None, Some(RepeatEnd::Interrupted { signal: 15 })] {
+            let found = changed(|repeat| {
+                repeat.phases.truncate(5);
+                repeat.seconds.truncate(22);
+                repeat.end.clone_from(&end);
+            });
+            assert!(
+                matches!(found.reach, Reach::NotUpTo { rate, limit: Bound::Interrupted } if rate < 110.1),
+                "{:?}",
+                found.reach
+            );
+            assert_eq!(found.recovery, Recovery::NotMeasured(Unmeasured::CutShort));
+        }
+    }
+
+    /// What is said of the recovery if seconds are changed.
+    fn back(change: impl Fn(&mut StressSecond), end: &RepeatEnd) -> Recovery {
+        let found = changed(|repeat| {
+            repeat.seconds.iter_mut().for_each(&change);
+            repeat.end = Some(end.clone());
+        });
+        found.recovery
+    }
+
+    #[test]
+    fn an_overload_that_was_late_or_not_sent_is_none_to_come_back_from() {
+        let is_in = |second: &StressSecond, until| (30..until).contains(&second.second);
+        let end = RepeatEnd::Recovered;
+        let late = |until| back(move |it| it.late = is_in(it, until), &end);
+        assert_eq!(late(33), Recovery::NotMeasured(Unmeasured::LateOverload));
+        assert_eq!(late(32), Recovery::After(7), "two seconds of five");
+        let unsent = |share| {
+            back(move |it| it.unsent = it.offered * u64::from(is_in(it, 35)) * share / 100, &end)
+        };
+        assert_eq!(unsent(60), Recovery::NotMeasured(Unmeasured::UnsentOverload));
+        assert_eq!(unsent(40), Recovery::After(7));
+        let never = |it: &mut StressSecond| {
+            it.late = is_in(it, 35);
+            if it.second >= 35 {
+                (it.ok, it.timeouts) = (0, 60);
+            }
+        };
+        let found = back(never, &RepeatEnd::NotRecovered);
+        assert_eq!(found, Recovery::NotWithin(20), "less broke it");
+    }
+
+    #[test]
+    fn what_was_not_watched_to_its_end_is_not_known_to_be_lasting() {
+        let never = |is_late: fn(u32) -> bool| {
+            let change = move |it: &mut StressSecond| {
+                if it.second >= 35 {
+                    (it.ok, it.timeouts, it.late) = (0, 60, is_late(it.second));
+                }
+            };
+            back(change, &RepeatEnd::NotRecovered)
+        };
+        assert_eq!(never(|_| false), Recovery::NotWithin(20));
+        assert_eq!(never(|second| second < 38), Recovery::NotWithin(20));
+        let unwatched = Recovery::NotMeasured(Unmeasured::Unwatched);
+        assert_eq!(never(|second| second.is_multiple_of(4)), unwatched);
+        assert_eq!(never(|second| second > 40), unwatched);
+        let nothing_before = changed(|repeat| {
+            repeat.seconds.iter_mut().for_each(|it| it.p99_ms = None);
+            repeat.end = Some(RepeatEnd::NotRecovered);
+        });
+        let expected = Recovery::NotMeasured(Unmeasured::NothingBefore);
+        assert_eq!(nothing_before.recovery, expected);
+    }
+
+    #[test]
+    fn failures_that_come_and_go_are_told_of_the_ramp() {
+        assert_eq!(changed(|_| {}).spells, None);
+        let found = changed(|repeat| {
+            for second in &mut repeat.seconds[6..8] {
+                (second.ok, second.errors) = (60, 40);
+            }
+        });
+        assert!(
+            found.spells.is_some_and(|share| (0.07..0.09).contains(&share)),
+            "{:?}",
+            found.spells
+        );
+    }
+
+    #[test]
+    fn an_overload_above_the_highest_rate_is_told_to_be_so() {
+        let mut plan = sample_plan();
+        plan.factors.push(9.0);
+        let found = result(&plan, &sample().repeats[0]);
+        let last = found.goodput.last().unwrap();
+        assert_eq!((last.factor, last.unknown), (9.0, Some(Unmeasured::AboveHighest)));
+        assert_eq!(cut(6, &RepeatEnd::Interrupted { signal: 2 }).goodput.len(), 1);
+    }
+
+    #[test]
+    fn a_rate_whose_hold_found_nothing_was_kept_up_with() {
+        let found = cut(5, &RepeatEnd::HighestRate);
+        assert!(
+            matches!(found.reach, Reach::NotUpTo { rate, limit: Bound::HighestRate } if rate > 120.9),
+            "{:?}",
+            found.reach
+        );
+    }
+
+    #[test]
+    fn a_step_that_still_fails_is_not_back() {
+        let found = changed(|repeat| {
+            let (flow, step) = ("f".to_owned(), "s".to_owned());
+            repeat.steps =
+                vec![crate::record::stress::StepTally { phase: 7, flow, step, ok: 0, failed: 9 }];
+        });
+        assert_eq!(found.recovery, Recovery::NotMeasured(Unmeasured::FailingStep));
+        assert_eq!((found.failing_steps.len(), found.recovered_at), (1, None));
     }
 
     #[test]

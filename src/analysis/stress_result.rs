@@ -7,9 +7,6 @@ use serde::Serialize;
 use crate::analysis::assessment::{SloStatus, Verdict};
 use crate::analysis::stats::median;
 
-/// Two overloads this near are the same.
-pub const SAME: f64 = 1e-6;
-
 /// Everything that a report says of a stress test.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StressResult {
@@ -72,6 +69,8 @@ pub struct Judged {
     pub status: SloStatus,
     /// What was measured, in words.
     pub measured: String,
+    /// Why some of it was not, in a sentence that begins with "as".
+    pub why: Option<String>,
 }
 
 /// What one repeat has shown.
@@ -93,8 +92,30 @@ pub struct RepeatResult {
     pub recovered_at: Option<u32>,
     /// What as before means: p99 of a second in milliseconds, and requests in flight.
     pub limits_before: Option<(f64, f64)>,
+    /// Steps that fail while the target as a whole seems to work.
+    pub failing_steps: Vec<FailingStep>,
+    /// The share of failures until the break, where it is so large that spells of them came and
+    /// went.
+    pub spells: Option<f64>,
     /// The phases.
     pub phases: Vec<PhaseResult>,
+}
+
+/// A step that fails while the target as a whole seems to work.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct FailingStep {
+    /// Its flow.
+    pub flow: String,
+    /// Its name.
+    pub step: String,
+    /// From this rate on.
+    pub rate: f64,
+    /// Requests that failed.
+    pub failed: u64,
+    /// Of so many.
+    pub tried: u64,
+    /// Whether that was in what is taken for as before; else in what the ramp kept up with.
+    pub is_after: bool,
 }
 
 /// How far a ramp came.
@@ -135,6 +156,8 @@ pub enum Reach {
 pub enum Sign {
     /// Too large a share of the requests failed.
     Failures(f64),
+    /// No request was answered as expected.
+    NothingWorked,
     /// Requests in flight grew by so many a second.
     Growth(f64),
     /// The target died.
@@ -187,10 +210,12 @@ pub struct MannerShare {
 pub struct GoodputAt {
     /// The overload.
     pub factor: f64,
-    /// Requests per second that ended as expected; null if the generator was late.
+    /// Requests per second that ended as expected; null if nobody knows.
     pub per_second: Option<f64>,
     /// The same as a share of the best goodput.
     pub share: Option<f64>,
+    /// Why nobody knows.
+    pub unknown: Option<Unmeasured>,
 }
 
 /// Whether a target came back.
@@ -205,8 +230,38 @@ pub enum Recovery {
     Gone,
     /// It died.
     Died,
-    /// It was never broken, or not waited for.
-    NotMeasured,
+    /// Nobody knows.
+    NotMeasured(Unmeasured),
+}
+
+/// Why nobody knows whether a target came back, or how much it did in an overload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unmeasured {
+    /// It was never broken.
+    NotBroken,
+    /// It did not keep up with the first rate.
+    AtStart,
+    /// The generator was the limit before it broke.
+    Generator,
+    /// A step never worked.
+    Hopeless,
+    /// The test was interrupted, or killed.
+    CutShort,
+    /// The generator was late in the overload.
+    LateOverload,
+    /// Most of the overload was never sent.
+    UnsentOverload,
+    /// No step of the ramp tells what it was like before.
+    NothingBefore,
+    /// The generator was late while it waited for the target.
+    Unwatched,
+    /// A step still fails.
+    FailingStep,
+    /// The overload is above the highest rate.
+    AboveHighest,
+    /// A spike does not measure it.
+    Spike,
 }
 
 /// What one phase has shown.
@@ -243,6 +298,14 @@ impl Range {
     }
 }
 
+impl Judged {
+    /// What was measured, and why some of it was not.
+    pub fn in_full(&self) -> String {
+        let why = self.why.iter().map(|why| format!(", {why}"));
+        [self.measured.clone()].into_iter().chain(why).collect()
+    }
+}
+
 impl RepeatResult {
     /// How most of what failed did so.
     pub fn manner(&self) -> Option<Manner> {
@@ -264,7 +327,34 @@ impl RepeatResult {
     pub fn is_lasting(&self) -> bool {
         match self.recovery {
             Recovery::NotWithin(_) | Recovery::Gone | Recovery::Died => true,
-            Recovery::After(_) | Recovery::NotMeasured => false,
+            Recovery::After(_) | Recovery::NotMeasured(_) => false,
+        }
+    }
+
+    /// Whether a step fails at a rate that the target as a whole kept up with.
+    pub fn has_failing_step(&self) -> bool {
+        self.failing_steps.iter().any(|step| !step.is_after)
+    }
+}
+
+impl Unmeasured {
+    /// As the end of a sentence that begins with what was not measured.
+    pub fn words(self) -> &'static str {
+        match self {
+            Unmeasured::NotBroken => "the target never broke",
+            Unmeasured::AtStart => "the target does not keep up with the first rate",
+            Unmeasured::Generator => "the generator was the limit before the target broke",
+            Unmeasured::Hopeless => "a step never worked",
+            Unmeasured::CutShort => "the test was cut short",
+            Unmeasured::LateOverload => "the generator was late in the overload",
+            Unmeasured::UnsentOverload => {
+                "most of the overload was never sent: too many requests waited for a connection"
+            }
+            Unmeasured::NothingBefore => "no step tells what the target was like before",
+            Unmeasured::Unwatched => "the generator was late while it waited for the target",
+            Unmeasured::FailingStep => "a step still fails",
+            Unmeasured::AboveHighest => "it is above the highest rate (--max-rate)",
+            Unmeasured::Spike => "a spike does not measure it",
         }
     }
 }

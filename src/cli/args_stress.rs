@@ -44,8 +44,8 @@ pub struct StressArgs {
     /// How long the target is held where it breaks, and at each overload
     #[arg(long, value_name = "LENGTH", default_value = "15s", value_parser = parse_duration)]
     pub hold: Duration,
-    /// What overloads are multiples of, and the load falls back to half of [default: the rate at
-    /// which the target breaks]
+    /// What overloads are multiples of, where it is above the rate at which the target breaks
+    /// [default: that rate]
     #[arg(long, value_name = "RATE")]
     pub capacity: Option<Rate>,
     /// How long to wait until the target is as before; one that is not is metastable

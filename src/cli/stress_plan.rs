@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use crate::analysis::controller::stress::planning::{reaches, shortest};
+use crate::analysis::wording::counted;
 use crate::cli::args_stress::StressArgs;
-use crate::record::stress::{Plan, Profile};
+use crate::record::stress::{Plan, Profile, SAME};
 use crate::scenario::ceiling::{self, Ceiling, requests_per_iteration};
 use crate::scenario::model::Scenario;
-use crate::scenario::stress::StressMetric;
+use crate::scenario::stress::{StressMetric, StressObjective};
 use crate::units::{Rate, format_duration};
 
 /// Overloads that are always measured.
@@ -18,6 +20,8 @@ const SHORTEST_STEP: u32 = 4;
 const LONGEST: u32 = 6 * 3_600;
 /// Length of a spike.
 const SPIKE: Duration = Duration::from_secs(10);
+/// A step sends so many requests at least: of fewer nobody knows whether they work.
+const FEWEST_OF_STEP: f64 = 2.0;
 
 /// What is done.
 pub(super) fn plan(args: &StressArgs, scenario: &Scenario) -> Result<Plan, Vec<String>> {
@@ -39,6 +43,8 @@ pub(super) fn plan(args: &StressArgs, scenario: &Scenario) -> Result<Plan, Vec<S
         repeats: args.repeats,
     };
     check(args, &plan, &mut wrong);
+    wrong
+        .extend(scenario.stress.iter().filter_map(|objective| undecidable(objective, args, &plan)));
     if wrong.is_empty() { Ok(plan) } else { Err(wrong) }
 }
 
@@ -66,7 +72,7 @@ fn factors(scenario: &Scenario) -> Vec<f64> {
     });
     let mut factors: Vec<f64> = FACTORS.into_iter().chain(asked).collect();
     factors.sort_unstable_by(f64::total_cmp);
-    factors.dedup_by(|a, b| (*a - *b).abs() < 1e-6);
+    factors.dedup_by(|a, b| (*a - *b).abs() < SAME);
     factors
 }
 
@@ -121,27 +127,89 @@ fn check(args: &StressArgs, plan: &Plan, wrong: &mut Vec<String>) {
             "a spike of {spike} is above the highest rate, {highest}: lower --spike or --from"
         ));
     }
+    let of_step = plan.from * f64::from(plan.step_seconds);
+    if plan.from > 0.0 && of_step < FEWEST_OF_STEP {
+        wrong.push(format!(
+            "a step of {} at {from} sends about {}: raise --step or --from",
+            format_duration(args.step),
+            counted(of_step.round() as u64, "request")
+        ));
+    }
     let least = shortest(plan);
     if least > plan.within_seconds {
-        let written = |seconds: u32| format_duration(Duration::from_secs(u64::from(seconds)));
         wrong.push(format!(
-            "--within {} is too short: a repeat of two steps takes {} with --warmup, --step, \
-             --hold and --recover-within as they are",
+            "--within {} is too short: a repeat of two steps takes up to {}, of which {} are for \
+             coming back (--recover-within, or an objective on recovery); see --warmup, --step and \
+             --hold as well",
             written(plan.within_seconds),
-            written(least)
+            written(least),
+            written(plan.recover_within_seconds)
         ));
     }
 }
 
-/// A repeat of two steps that waits for all of the time for recovery.
-fn shortest(plan: &Plan) -> u32 {
-    let overload = match plan.profile {
-        Profile::Ramp => plan.hold_seconds.saturating_mul(1 + plan.factors.len() as u32),
-        Profile::Spike { seconds, .. } => seconds,
+fn written(seconds: u32) -> String {
+    format_duration(Duration::from_secs(u64::from(seconds)))
+}
+
+/// Why an objective can be neither met nor missed, or only one of these, whatever the target does.
+fn undecidable(objective: &StressObjective, args: &StressArgs, plan: &Plan) -> Option<String> {
+    let is_spike = match plan.profile {
+        Profile::Ramp => false,
+        Profile::Spike { .. } => true,
     };
-    [plan.step_seconds.saturating_mul(2), overload, plan.recover_within_seconds]
-        .into_iter()
-        .fold(plan.warmup_seconds, u32::saturating_add)
+    let why = match objective.metric {
+        StressMetric::Recovery => slow(objective.limit),
+        StressMetric::BreakingRate | StressMetric::GoodputAt { .. } if is_spike => Some(
+            "a spike does not measure it: leave out --spike, or keep the objective in a scenario \
+             of its own"
+                .to_owned(),
+        ),
+        StressMetric::BreakingRate => out_of_reach(objective, args, plan),
+        StressMetric::GoodputAt { factor } => too_high(factor, plan),
+    };
+    why.map(|why| format!("{}: {why}", objective.text))
+}
+
+fn slow(limit: f64) -> Option<String> {
+    (limit > f64::from(LONGEST))
+        .then(|| format!("nobody waits for longer than {}: lower the limit", written(LONGEST)))
+}
+
+fn out_of_reach(objective: &StressObjective, args: &StressArgs, plan: &Plan) -> Option<String> {
+    let (from, highest, reached) = (Rate(plan.from), Rate(plan.highest), Rate(reaches(plan)));
+    if objective.holds(plan.from) {
+        return Some(format!(
+            "the ramp begins at {from}, so nothing can miss it: begin lower with --from"
+        ));
+    }
+    if !objective.holds(plan.highest * (1.0 + SAME)) {
+        let flag = if args.max_rate.is_some() {
+            format!("--max-rate {highest} is below it: raise that")
+        } else {
+            format!("this machine sends at most {highest}: use a larger one")
+        };
+        return Some(format!("nothing can meet it, as {flag}, or lower the limit"));
+    }
+    (!objective.holds(reached.0 * (1.0 + SAME))).then(|| {
+        format!(
+            "nothing can meet it, as the ramp comes to {reached} in its time: raise --growth, \
+             --from or --within, or shorten --step"
+        )
+    })
+}
+
+/// The second step is the first one at which a target can break.
+fn too_high(factor: f64, plan: &Plan) -> Option<String> {
+    let breaks = plan.from * (1.0 + plan.growth);
+    let whole = plan.capacity.unwrap_or(breaks).max(breaks);
+    let (least, highest) = (Rate(whole * factor), Rate(plan.highest));
+    (least.0 > highest.0 * (1.0 + SAME)).then(|| {
+        format!(
+            "that is {least} at least, above the highest rate, {highest}: raise --max-rate, or \
+             begin lower with --from"
+        )
+    })
 }
 
 #[cfg(test)]
@@ -183,6 +251,47 @@ mod tests {
         for text in expected {
             assert!(wrong.contains(text), "{wrong}");
         }
+    }
+
+    #[track_caller]
+    fn undecided(flags: &[&str], objectives: &str, expected: &[&str]) {
+        let wrong = planned(flags, objectives).unwrap_err().join("\n");
+        for text in expected {
+            assert!(wrong.contains(text), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn objectives_that_nothing_can_meet_or_miss_are_mistakes() {
+        let all = r#""breaking_rate >= 900/s", "goodput_at_2x >= 50%", "recovery < 9s""#;
+        assert!(planned(&[], all).is_ok());
+        undecided(
+            &["--spike", "5x"],
+            all,
+            &["breaking_rate >= 900/s: a spike does not", "goodput_at_2x >= 50%: a spike does not"],
+        );
+        undecided(&["--max-rate", "800/s"], all, &["--max-rate 800/s is below it"]);
+        undecided(&["--from", "900/s"], all, &["begins at 900/s, so nothing can miss it"]);
+        undecided(&["--growth", "1%"], all, &["the ramp comes to", "raise --growth"]);
+        undecided(
+            &["--max-rate", "100/s"],
+            r#""goodput_at_2x >= 50%""#,
+            &["that is 110/s at least, above the highest rate, 100/s"],
+        );
+        undecided(
+            &["--max-rate", "500/s", "--capacity", "300/s"],
+            r#""goodput_at_2x >= 50%""#,
+            &["that is 600/s at least"],
+        );
+        undecided(&[], r#""recovery < 7h""#, &["recovery < 7h: nobody waits for longer than 6h"]);
+        undecided(&[], r#""recovery < 30m""#, &["--within 20m is too short", "30m are for"]);
+        assert!(planned(&["--within", "1h"], r#""recovery < 30m""#).is_ok());
+    }
+
+    #[test]
+    fn a_step_without_requests_is_a_mistake() {
+        refused(&["--from", "0.1/s", "--step", "4s"], &["a step of 4s at 0.1/s sends about 0"]);
+        assert!(planned(&["--from", "1/s", "--step", "4s"], "").is_ok());
     }
 
     #[test]

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::analysis::controller::Next;
-use crate::analysis::controller::stress::Controller;
+use crate::analysis::controller::stress::planning::{Lengths, first_rate, lengths, over};
+use crate::analysis::controller::stress::{Controller, recovering};
 use crate::engine::collector::Progress;
 use crate::engine::orders::Order;
 use crate::engine::plan::workers_for;
@@ -28,8 +29,9 @@ use crate::experiment::trial_error::TrialError;
 use crate::experiment::tryout::TriedOut;
 use crate::record::outcome::Outcome;
 use crate::record::stress::{
-    Phase, PhaseKind, Plan, Repeat, RepeatEnd, StressEnd, StressFile, StressSecond, VERSION,
+    Phase, Plan, Repeat, RepeatEnd, StressEnd, StressFile, StressSecond, VERSION,
 };
+use crate::record::stress_steps;
 use crate::scenario::load::{Load, Stage};
 use crate::scenario::model::{Address, Scenario};
 use crate::schedule::arms::Timing;
@@ -44,10 +46,6 @@ const STOOD_STILL: u64 = 200_000_000;
 const LATE_TICKS: u64 = 20;
 /// One of so many requests that the generator did not send, as well.
 const UNSENT_ONE_OF: u64 = 100;
-/// Repeats after the first begin at this share of the rate that broke the target.
-const SECOND_START: f64 = 0.5;
-/// The first repeat's ramp takes no more of the time.
-const FIRST_RAMP: f64 = 0.6;
 
 /// What a stress test needs.
 pub struct Stress<'a> {
@@ -143,26 +141,17 @@ impl Stress<'_> {
         if let Some(signal) = self.control.signal() {
             return Some(StressEnd::Interrupted { signal });
         }
-        let last = file.repeats.last()?;
-        let is_left = number < self.plan.repeats;
-        if is_left && last.end == Some(RepeatEnd::NotRecovered) && !file.starts_afresh {
-            return Some(StressEnd::NotBack);
-        }
-        // The next one takes no longer than the last one, which had no shorter a ramp.
-        let took = last.seconds.last().map_or(0, |second| second.second + 1);
-        let whole = Duration::from_secs(u64::from(self.plan.within_seconds));
-        let is_too_long = spent + Duration::from_secs(u64::from(took)) > whole;
-        (is_left && is_too_long).then_some(StressEnd::NoTime)
+        over(number, whole_seconds(spent), file)
     }
 
     /// One repeat.
     fn play(&mut self, number: u32, spent: Duration, file: &mut StressFile) -> Result<(), Failed> {
         let folder = format!("repeat-{number}");
-        let from = self.first_rate(file);
-        let (ramp, whole) = self.lengths(number, spent);
+        let from = first_rate(&self.plan, &file.repeats);
+        let Lengths { ramp_until, whole } = lengths(&self.plan, number, whole_seconds(spent));
         (self.watch)(StressEvent::Repeat(number, Duration::from_secs(u64::from(whole))));
         let control = self.control.next_part();
-        let mut controller = Controller::new(self.plan.clone(), folder.clone(), from, ramp);
+        let mut controller = Controller::new(self.plan.clone(), folder.clone(), from, ramp_until);
         let scenario = Arc::new(self.loaded(number, from, whole));
         let session = Session {
             supervisor: &self.supervisor,
@@ -199,38 +188,13 @@ impl Stress<'_> {
             };
             measure(&session, side, &mut heard)?
         };
-        let repeat = controller.into_repeat(outer_end(&measured, &control));
+        let mut repeat = controller.into_repeat(outer_end(&measured, &control));
+        repeat.steps =
+            stress_steps::tallies(&measured.record, &repeat, recovering::IN_A_ROW as u32);
         (self.watch)(StressEvent::Ended(&repeat));
         file.repeats.push(repeat);
         self.save(file).map_err(Failed::Trial)?;
         measured.hopeless.map_or(Ok(()), |why| Err(Failed::Hopeless(why)))
-    }
-
-    /// The first repeat begins where the plan says; the others nearer to the break, on the same
-    /// steps.
-    fn first_rate(&self, file: &StressFile) -> f64 {
-        let plan = &self.plan;
-        let broke = file.repeats.iter().filter_map(|repeat| {
-            let mut last_first = repeat.phases.iter().rev();
-            last_first.find(|phase| phase.kind == PhaseKind::Hold).map(|phase| phase.rate)
-        });
-        let Some(least) = broke.reduce(f64::min) else { return plan.from };
-        let steps = (least * SECOND_START / plan.from).ln() / (1.0 + plan.growth).ln();
-        plan.from * (1.0 + plan.growth).powf(steps.floor().max(0.0))
-    }
-
-    /// By which second the ramp is over, and how long a repeat takes at most.
-    fn lengths(&self, number: u32, spent: Duration) -> (u32, u32) {
-        let plan = &self.plan;
-        let overloads = plan.hold_seconds * (1 + plan.factors.len() as u32);
-        // What is decided holds two seconds later; a recovery is seen in five.
-        let tail = overloads + plan.recover_within_seconds + 10;
-        let left = plan.within_seconds.saturating_sub(spent.as_secs() as u32).saturating_sub(tail);
-        let share = if number == 1 && plan.repeats > 1 { FIRST_RAMP } else { 1.0 };
-        let least = plan.warmup_seconds + 2 * plan.step_seconds;
-        let ramp = ((f64::from(left) * share) as u32).max(least);
-        // Whoever is late with an order needs some of the schedule left.
-        (ramp, ramp + tail + plan.hold_seconds + 30)
     }
 
     /// The scenario with the load that a repeat begins with.
@@ -361,6 +325,10 @@ fn outer_end(measured: &Measured, control: &Control) -> Option<RepeatEnd> {
     }
     let detail = measured.hopeless.clone()?;
     Some(RepeatEnd::Hopeless { detail })
+}
+
+fn whole_seconds(length: Duration) -> u32 {
+    u32::try_from(length.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn is_known(file: &StressFile) -> bool {

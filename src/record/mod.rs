@@ -44,6 +44,7 @@ pub mod store;
 pub mod stress;
 #[cfg(test)]
 pub(crate) mod stress_sample;
+pub mod stress_steps;
 pub mod target_log;
 pub mod telemetry;
 mod unfinished;

@@ -26,6 +26,8 @@ const MOST_SECONDS: u32 = 24 * 3_600;
 const MOST_COUNT: u64 = 1 << 40;
 /// No test has more repeats.
 pub const MOST_REPEATS: u32 = 5;
+/// Two rates, or two overloads, this near are the same.
+pub const SAME: f64 = 1e-6;
 
 /// `stress.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -107,8 +109,27 @@ pub struct Repeat {
     pub phases: Vec<Phase>,
     /// Ascending; a second in which the generator stood still is not there.
     pub seconds: Vec<StressSecond>,
-    /// How it ended; `None` while it is under way.
+    /// Each step of which requests failed, in each phase; empty while it is under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepTally>,
+    /// How it ended; `None` while it is under way, or when it was killed.
     pub end: Option<RepeatEnd>,
+}
+
+/// How the requests of a step fared that were due in a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepTally {
+    /// The place of the phase. Of the fall back its last seconds count, which show whether the
+    /// target is as before.
+    pub phase: u32,
+    /// The flow of the step.
+    pub flow: String,
+    /// Its name.
+    pub step: String,
+    /// Answered as the scenario expects.
+    pub ok: u64,
+    /// Not so.
+    pub failed: u64,
 }
 
 /// A stretch with one rate.
@@ -260,6 +281,19 @@ impl Repeat {
         self.seconds.get(begins(phase.from)..end).unwrap_or_default()
     }
 
+    /// The place of the last phase of a kind.
+    pub fn last_of(&self, kind: PhaseKind) -> Option<usize> {
+        self.phases.iter().rposition(|phase| phase.kind == kind)
+    }
+
+    /// How many seconds the phase at a place took, whether the generator saw them or not.
+    pub fn length_of(&self, place: usize) -> u32 {
+        let Some(phase) = self.phases.get(place) else { return 0 };
+        let last = self.seconds.last().map_or(phase.from, |second| second.second + 1);
+        let end = self.phases.get(place + 1).map_or(last, |next| next.from);
+        end.saturating_sub(phase.from)
+    }
+
     /// The rate that was wanted in a second.
     pub fn wanted(&self, second: u32) -> f64 {
         let begun = self.phases.iter().take_while(|phase| phase.from <= second);
@@ -267,7 +301,7 @@ impl Repeat {
     }
 
     /// The steps of the ramp that came to their end and that the target kept up with, as the
-    /// places of their phases: another step came after each.
+    /// places of their phases: another step came after each, and something worked in it.
     pub fn healthy(&self) -> impl Iterator<Item = usize> {
         let kept_up = |kind| match kind {
             PhaseKind::Ramp | PhaseKind::Spike => true,
@@ -278,7 +312,9 @@ impl Repeat {
         let goes_on = matches!(self.end, Some(RepeatEnd::HighestRate | RepeatEnd::NoTime));
         (0..self.phases.len()).filter(move |place| {
             let next = self.phases.get(place + 1).map(|next| next.kind);
-            self.phases[*place].kind == PhaseKind::Ramp && next.map_or(goes_on, kept_up)
+            self.phases[*place].kind == PhaseKind::Ramp
+                && next.map_or(goes_on, kept_up)
+                && self.seconds_of(*place).iter().any(|second| second.ok > 0)
         })
     }
 }
@@ -317,7 +353,7 @@ fn check(file: &StressFile) -> Result<(), String> {
 }
 
 fn check_repeat(repeat: &Repeat) -> Result<(), String> {
-    let Repeat { phases, seconds, .. } = repeat;
+    let Repeat { phases, seconds, steps, .. } = repeat;
     if phases.is_empty() {
         return Err("a repeat without phases".to_owned());
     }
@@ -333,7 +369,9 @@ fn check_repeat(repeat: &Repeat) -> Result<(), String> {
             && second.p99_ms.is_none_or(is_rate)
     };
     let is_possible = |phase: &Phase| phase.from <= MOST_SECONDS && is_rate(phase.rate);
-    if seconds.iter().all(is_sane) && phases.iter().all(is_possible) {
+    let is_counted = |step: &StepTally| step.ok <= MOST_COUNT && step.failed <= MOST_COUNT;
+    if seconds.iter().all(is_sane) && phases.iter().all(is_possible) && steps.iter().all(is_counted)
+    {
         return Ok(());
     }
     Err("a number beyond all reason".to_owned())

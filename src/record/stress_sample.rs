@@ -47,6 +47,7 @@ pub(crate) fn sample() -> StressFile {
         folder: format!("repeat-{number}"),
         phases: phases.clone(),
         seconds: seconds.clone(),
+        steps: Vec::new(),
         end: Some(RepeatEnd::Recovered),
     };
     StressFile {

@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -179,21 +179,20 @@ fn a_death_is_a_finding_and_each_repeat_has_a_target_of_its_own() {
 fn one_that_does_not_break_is_told_with_the_rate_it_kept_up_with() {
     let place = Place::new("endless", &["breaking_rate >= 150/s"]);
     let output = finish(&mut place.stress(&["--max-rate", "200/s", "--spike", "1.5x"]));
-    ends_with(&output, 5);
-    says(&output, &["a spike does not measure it"]);
+    ends_with(&output, 2);
+    says(&output, &["breaking_rate >= 150/s: a spike does not measure it"]);
     let output = finish(&mut place.stress(&["--max-rate", "200/s"]));
     ends_with(&output, 0);
     says(&output, &["did not break up to 200/s", "at least 200/s"]);
     place.is_clean();
 }
 
-/// Interrupts once a phase has begun.
+/// Sends a signal once a phase has begun.
 #[track_caller]
-fn interrupted_in(kind: &str, signal: Signal) {
-    let place = Place::new("collapse", &[]);
+fn ended_in(place: &Place, kind: &str, signal: Signal) -> (ExitStatus, String) {
     let log = tempfile::NamedTempFile::new().unwrap();
     // The second step is too much, or the spike.
-    let is_spike = matches!(kind, "spike" | "fall_back");
+    let is_spike = kind == "spike";
     let more: &[&str] = if is_spike { &["--spike", "3x"] } else { &["--growth", "100%"] };
     let mut command = place.stress(more);
     let out = log.reopen().unwrap();
@@ -208,17 +207,24 @@ fn interrupted_in(kind: &str, signal: Signal) {
             || text.contains(&format!("\"kind\":{{\"{kind}\""))
     });
     kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
-    let code = wait(&mut child).code().unwrap();
-    let said = fs::read_to_string(log.path()).unwrap();
-    assert_eq!(code, 128 + signal as i32, "{kind}: {said}");
-    assert!(said.contains(&format!("interrupted by signal {}", signal as i32)), "{kind}: {said}");
+    let status = wait(&mut child);
     place.is_clean();
+    (status, fs::read_to_string(log.path()).unwrap())
+}
+
+#[track_caller]
+fn interrupted_in(kind: &str, signal: Signal) {
+    let place = Place::new("collapse", &[]);
+    let (status, said) = ended_in(&place, kind, signal);
+    let code = 128 + signal as u8;
+    assert_eq!(status.code(), Some(i32::from(code)), "{kind}: {said}");
+    assert!(said.contains(&format!("interrupted by signal {}", signal as i32)), "{kind}: {said}");
     let record = place.read("stress.json");
     assert!(!record["repeats"][0]["seconds"].as_array().unwrap().is_empty(), "{kind}");
     assert!(record["repeats"][0]["end"]["interrupted"]["signal"].is_number(), "{kind}");
     let folder = place.folder();
     for folder in [folder.clone(), folder.join("repeat-1")] {
-        assert!(support::run(&["report", folder.to_str().unwrap()]).status.code() != Some(2));
+        ends_with(&support::run(&["report", folder.to_str().unwrap()]), code.into());
     }
 }
 
@@ -232,6 +238,17 @@ fn interrupted_in_any_phase_it_leaves_a_record_a_report_and_no_process() {
         ("fall_back", Signal::SIGINT),
     ] {
         interrupted_in(kind, signal);
+    }
+}
+
+#[test]
+fn killed_in_any_phase_it_leaves_a_record_that_does_not_pass() {
+    for (kind, expected) in [("warm_up", 6), ("ramp", 6), ("hold", 5), ("overload", 5)] {
+        let place = Place::new("collapse", &["breaking_rate >= 150/s"]);
+        ended_in(&place, kind, Signal::SIGKILL);
+        let output = support::run(&["report", place.folder().to_str().unwrap()]);
+        ends_with(&output, expected);
+        says(&output, &["loadgate was killed before the test was over"]);
     }
 }
 

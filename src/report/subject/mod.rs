@@ -20,4 +20,5 @@ pub mod plan;
 pub mod run;
 pub mod soak;
 pub mod stress;
+mod stress_repeats;
 pub mod walk;

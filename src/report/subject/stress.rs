@@ -1,11 +1,7 @@
 //! How a target breaks, how it fails and whether it comes back: what a stress test has found.
 
 use crate::analysis::assessment::{SloStatus, Verdict};
-use crate::analysis::stress::manner_name;
-use crate::analysis::stress_result::{
-    Bound, GoodputAt, Judged, PhaseResult, Reach, Recovery, RepeatResult, Sign, StressResult,
-};
-use crate::analysis::wording::percent;
+use crate::analysis::stress_result::{Judged, PhaseResult, StressResult};
 use crate::record::stress::{Phase, PhaseKind, Plan, Profile, Repeat, StressEnd, StressFile};
 use crate::report::chart::stress::figures as charts;
 use crate::report::document::cell::{Cell, Status};
@@ -17,7 +13,7 @@ use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
 use crate::report::document::{Block, Document, Fact, Headline, Section};
 use crate::report::figures;
-use crate::report::subject::judgement;
+use crate::report::subject::{judgement, stress_repeats};
 
 /// Everything that a report of a stress test is made of.
 #[derive(Debug, Clone, Copy)]
@@ -32,11 +28,6 @@ pub struct StressReport<'a> {
     pub folder: Option<&'a str>,
 }
 
-/// What the columns of the repeats mean.
-const REPEATS_MEAN: &str = "Goodput is what ends as the scenario expects, per second, in the second \
-     half of an overload; its share is of the best goodput before. Back: from the end of the \
-     overload until p99 and requests in flight are as before for five seconds in a row.";
-
 /// The stress test for every format.
 pub fn describe<'a>(report: &StressReport<'a>) -> Document<'a> {
     let StressReport { file, result, .. } = *report;
@@ -45,7 +36,7 @@ pub fn describe<'a>(report: &StressReport<'a>) -> Document<'a> {
         facts: facts(file),
         sections: vec![
             objectives(&result.objectives),
-            repeats(file, result),
+            stress_repeats::section(file, result),
             phases(file, result),
             Section::new("Charts")
                 .with_shown(Block::Figures(charts(file, result)), Shown::Only(Medium::Page)),
@@ -169,127 +160,6 @@ fn status(status: SloStatus) -> Status {
     }
 }
 
-fn repeats(file: &StressFile, result: &StressResult) -> Section<'static> {
-    let mut columns = vec![
-        Column::new(Kind::Name, "repeat"),
-        Column::new(Kind::Words, "breaks at"),
-        Column::new(Kind::Words, "by"),
-        Column::number("best").dropped(0).in_full("best goodput"),
-    ];
-    let factors: Vec<f64> = file.plan.factors.iter().copied().filter(|_| is_ramp(file)).collect();
-    columns.extend(factors.iter().map(|factor| Column::number(goodput_title(*factor))));
-    columns.push(Column::number("back"));
-    let row = |it: &RepeatResult| Row::new(cells(it, &factors)).remarked(name(it), remark(it));
-    let rows = result.repeats.iter().map(row).collect();
-    Section::new("How it breaks")
-        .with(Block::Table(Table { of: "repeats", columns, rows }))
-        .with_shown(Block::Note(REPEATS_MEAN.into()), Shown::NotOn(Medium::Screen))
-}
-
-fn is_ramp(file: &StressFile) -> bool {
-    match file.plan.profile {
-        Profile::Ramp => true,
-        Profile::Spike { .. } => false,
-    }
-}
-
-/// The usual overloads have titles of their own.
-fn goodput_title(factor: f64) -> &'static str {
-    match (factor * 100.0).round() as u32 {
-        120 => "at 1.2x",
-        150 => "at 1.5x",
-        200 => "at 2x",
-        300 => "at 3x",
-        _ => "beyond",
-    }
-}
-
-fn name(repeat: &RepeatResult) -> Text {
-    repeat.folder.strip_prefix("repeat-").unwrap_or(&repeat.folder).into()
-}
-
-fn cells(repeat: &RepeatResult, factors: &[f64]) -> Vec<Cell> {
-    let by = repeat.manner().map_or(Cell::Nothing, |it| Cell::text(manner_name(it)));
-    let mut cells = vec![
-        Cell::name(name(repeat)),
-        Cell::text(reach(repeat.reach)),
-        by,
-        Cell::maybe(repeat.best_goodput.map(Quantity::Rate)),
-    ];
-    let share = |factor: &f64| {
-        let at = |it: &&GoodputAt| (it.factor - factor).abs() < 1e-6;
-        let share = repeat.goodput.iter().find(at).and_then(|it| it.share);
-        share.map_or(Cell::Nothing, |share| Cell::text(percent(share)))
-    };
-    cells.extend(factors.iter().map(share));
-    cells.push(back(repeat.recovery));
-    cells
-}
-
-fn reach(reach: Reach) -> String {
-    match reach {
-        Reach::Broke { rate, .. } | Reach::Spike { rate } => figures::rate(rate),
-        Reach::NotUpTo { rate, .. } => format!("above {}", figures::rate(rate)),
-        Reach::AtStart { rate } => format!("at most {}", figures::rate(rate)),
-        Reach::Unknown => figures::NOTHING.to_owned(),
-    }
-}
-
-fn back(recovery: Recovery) -> Cell {
-    match recovery {
-        Recovery::After(0) => Cell::text("at once"),
-        Recovery::After(seconds) => Cell::Quantity(Quantity::Seconds(f64::from(seconds))),
-        Recovery::NotWithin(_) => Cell::text("never"),
-        Recovery::Gone => Cell::text("gone"),
-        Recovery::Died => Cell::text("died"),
-        Recovery::NotMeasured => Cell::Nothing,
-    }
-}
-
-/// What a repeat has to say besides its figures.
-fn remark(repeat: &RepeatResult) -> Option<String> {
-    let seen = match repeat.reach {
-        Reach::Broke { by: Sign::Failures(share), .. } => {
-            Some(format!("{} of the requests of the breaking step failed", percent(share)))
-        }
-        Reach::Broke { by: Sign::Growth(slope), .. } if slope > 0.0 => {
-            Some(format!("requests in flight grew by {} a second", figures::number(slope)))
-        }
-        Reach::Broke { by: Sign::Death, .. } => Some("the target died".to_owned()),
-        Reach::NotUpTo { limit, .. } => Some(bound(limit).to_owned()),
-        Reach::Broke { by: Sign::Growth(_), .. }
-        | Reach::AtStart { .. }
-        | Reach::Spike { .. }
-        | Reach::Unknown => None,
-    };
-    let several = repeat.manners.len() > 1;
-    let shares = repeat
-        .manners
-        .iter()
-        .filter(|_| several)
-        .map(|it| format!("{} {}", manner_name(it.manner), percent(it.share)));
-    let shares: Vec<String> = shares.collect();
-    let shares = (!shares.is_empty()).then(|| format!("until it was back {}", shares.join(", ")));
-    let until = match repeat.recovery {
-        Recovery::NotWithin(within) => {
-            Some(format!("not as before within {}", figures::seconds(f64::from(within))))
-        }
-        Recovery::Gone => Some("it accepts no connections any more".to_owned()),
-        Recovery::After(_) | Recovery::Died | Recovery::NotMeasured => None,
-    };
-    let all: Vec<String> = seen.into_iter().chain(shares).chain(until).collect();
-    (!all.is_empty()).then(|| all.join("; "))
-}
-
-fn bound(limit: Bound) -> &'static str {
-    match limit {
-        Bound::HighestRate => "the highest rate that was allowed (--max-rate)",
-        Bound::Time => "there was no time for a higher rate (--within)",
-        Bound::Generator => "the generator was late at the next rate: a limit of its own",
-        Bound::Interrupted => "it was interrupted",
-    }
-}
-
 /// The phases of the repeat that took longest, but for the ramp's first steps.
 fn phases(file: &StressFile, result: &StressResult) -> Section<'static> {
     let pairs = file.repeats.iter().zip(&result.repeats);
@@ -357,7 +227,7 @@ fn phase_name(kind: PhaseKind) -> String {
 fn cases(file: &StressFile, result: &StressResult) -> Vec<Case> {
     let scenario = Text::from(&file.scenario);
     let case = |it: &Judged| {
-        let measured = Text::from(&it.measured);
+        let measured = Text::from(it.in_full());
         let result = match it.status {
             SloStatus::Met => CaseResult::Passed,
             SloStatus::Missed => CaseResult::Failed("missed", measured.clone()),
@@ -368,19 +238,10 @@ fn cases(file: &StressFile, result: &StressResult) -> Vec<Case> {
         Case { name, group: scenario.clone(), seconds: None, result, printed: vec![measured] }
     };
     let reasons = judgement::joined(&result.reasons);
-    let whole = match (result.verdict, ending(file)) {
-        (Some(Verdict::Invalid | Verdict::TargetLost), _) => CaseResult::Failed("invalid", reasons),
-        (
-            Some(Verdict::Pass | Verdict::SloMissed | Verdict::Regressed | Verdict::Inconclusive)
-            | None,
-            Some(end),
-        ) if matches!(file.end, None | Some(StressEnd::Interrupted { .. })) => {
-            CaseResult::Failed("cut short", end.into())
-        }
-        (Some(Verdict::Inconclusive), _) => CaseResult::Undecided(reasons),
-        (Some(Verdict::Pass | Verdict::SloMissed | Verdict::Regressed) | None, _) => {
-            CaseResult::Passed
-        }
+    let whole = match result.verdict {
+        Some(Verdict::Invalid | Verdict::TargetLost) => CaseResult::Failed("invalid", reasons),
+        Some(Verdict::Inconclusive) => CaseResult::Undecided(reasons),
+        Some(Verdict::Pass | Verdict::SloMissed | Verdict::Regressed) | None => CaseResult::Passed,
     };
     let told = Case {
         name: "the stress test tells how the target breaks".into(),
@@ -396,6 +257,7 @@ fn cases(file: &StressFile, result: &StressResult) -> Vec<Case> {
 mod tests {
     use super::*;
     use crate::analysis::stress::assess;
+    use crate::record::stress::RepeatEnd;
     use crate::record::stress_sample::sample;
     use crate::report::format::{junit, markdown};
     use crate::scenario::stress::{StressMetric, StressObjective};
@@ -429,11 +291,40 @@ mod tests {
         assert!(junit.contains("failures=\"1\""), "{junit}");
         assert!(markdown.contains("✗ missed") && markdown.contains("7 s"), "{markdown}");
         for end in [None, Some(StressEnd::Interrupted { signal: 15 })] {
-            let [_, junit] = written(|file| file.end.clone_from(&end));
-            assert!(junit.contains("failures=\"1\""), "{end:?} {junit}");
+            let [markdown, junit] = written(|file| file.end.clone_from(&end));
+            assert!(junit.contains("before the test was over"), "{end:?} {junit}");
+            assert!(markdown.contains("INCONCLUSIVE"), "{end:?} {markdown}");
         }
         let [_, junit] = written(|file| file.repeats.clear());
         assert!(junit.contains("failures=\"1\""), "{junit}");
+    }
+
+    #[test]
+    fn a_death_is_no_share_and_nothing_is_back_that_died() {
+        let [markdown, _] = written(|file| {
+            for repeat in &mut file.repeats {
+                repeat.phases.truncate(6);
+                repeat.seconds.truncate(28);
+                repeat.end = Some(RepeatEnd::Died { detail: "exit code 1".to_owned() });
+            }
+        });
+        assert!(markdown.contains("from the break on timeouts"), "{markdown}");
+        assert!(!markdown.contains("death 100") && !markdown.contains("until it"), "{markdown}");
+    }
+
+    #[test]
+    fn an_overload_that_an_objective_is_about_has_its_own_figures() {
+        let [markdown, _] = written(|file| {
+            file.plan.factors.push(4.0);
+            for phase in &mut file.repeats[0].phases {
+                if phase.kind == PhaseKind::Overload(1.5) {
+                    phase.kind = PhaseKind::Overload(4.0);
+                }
+            }
+        });
+        assert!(markdown.contains("| 4x") && !markdown.contains("beyond |"), "{markdown}");
+        let [usual, _] = written(|_| {});
+        assert!(!usual.contains("of its best |"), "{usual}");
     }
 
     #[test]

@@ -3,17 +3,26 @@
 //! Two signs, either of which is enough: more than one request in twenty fails, or requests in
 //! flight grow from second to second, by more than one in fifty of those that come in. The first
 //! is told early; the second by a whole step, as its slope is a median of all pairs of seconds
-//! (Theil–Sen) and one bad second moves it little.
+//! (Theil–Sen) and one bad second moves it little. Where few requests come in, a step of which a
+//! quarter failed, or nothing worked, is one more.
+//!
+//! Only seconds judge in which the generator was in time, and in the one before: what comes right
+//! behind a stop of the generator is the burst that it sends then.
 
 use crate::analysis::stats::{mean, theil_sen};
-use crate::record::stress::StressSecond;
+use crate::record::stress::{PhaseKind, Repeat, RepeatEnd, StressSecond};
 
 /// The share of failures from which on a target does not keep up.
 pub const FAILING: f64 = 0.05;
 /// So many of the requests that come in each second may stay.
 pub const GROWS: f64 = 0.02;
 /// Failures in a step that are no bad luck.
-const FEWEST_FAILED: u64 = 10;
+pub const FEWEST_FAILED: u64 = 10;
+/// With fewer failures than that: so many, and such a share of a whole step.
+const FEW_FAILED: u64 = 2;
+const FAILING_STEP: f64 = 0.25;
+/// Of so many requests at least one must work.
+pub const FEWEST_OFFERED: u64 = 2;
 /// Fewer seconds have no slope.
 const FEWEST_SECONDS: usize = 3;
 /// So many times what is usual is a backlog, and so many more.
@@ -25,57 +34,106 @@ const MORE: f64 = 5.0;
 pub enum Broken {
     /// So large a share of the requests failed.
     Failures(f64),
+    /// Requests came in, and none was answered as expected.
+    NothingWorked,
     /// So many more were in flight each second.
     Growth(f64),
     /// So many were in flight and did not become fewer.
     Backlog(u64),
 }
 
+/// The hold that confirmed the break: the ramp did not go on behind it, and it came to its end,
+/// which the phase behind it tells, or the target died in it.
+pub fn confirmed(repeat: &Repeat) -> Option<usize> {
+    let hold = repeat.last_of(PhaseKind::Hold)?;
+    let next = repeat.phases.get(hold + 1).map(|next| next.kind);
+    let has_died = matches!(repeat.end, Some(RepeatEnd::Died { .. }));
+    next.map_or(has_died, |next| next != PhaseKind::Ramp).then_some(hold)
+}
+
+/// The seconds that say something of the target.
+pub fn judging(seconds: &[StressSecond]) -> Vec<&StressSecond> {
+    let is_behind = |before: &StressSecond, second: &StressSecond| {
+        !before.late && before.second + 1 == second.second
+    };
+    let judges = |(place, second): (usize, &StressSecond)| {
+        let before = place.checked_sub(1).and_then(|before| seconds.get(before));
+        !second.late && before.is_none_or(|before| is_behind(before, second))
+    };
+    let places = seconds.iter().enumerate().filter(|(place, second)| judges((*place, second)));
+    places.map(|(_, second)| second).collect()
+}
+
+/// Whether so many of the seconds of a step judge that it can be told to keep up.
+pub fn is_judged(seconds: &[StressSecond], step: u32) -> bool {
+    let wanted = FEWEST_SECONDS.max(step as usize / 2);
+    judging(seconds).len() >= wanted
+}
+
 /// Whether it fails too often, which two seconds in a row must agree in.
 pub fn failing(seconds: &[StressSecond]) -> Option<Broken> {
-    let share = failure_share(seconds);
-    let failed: u64 = seconds.iter().map(StressSecond::failed).sum();
-    let lasts = seconds.len() >= 2
-        && seconds.iter().rev().take(2).all(|second| second.failed() * 20 > ended(second));
+    let judged = judging(seconds);
+    let share = share_of(&judged);
+    let failed: u64 = judged.iter().map(|second| second.failed()).sum();
+    let lasts = judged.len() >= 2
+        && judged.iter().rev().take(2).all(|second| second.failed() * 20 > ended(second));
     (share > FAILING && failed >= FEWEST_FAILED && lasts).then_some(Broken::Failures(share))
+}
+
+/// The same by all seconds of a step: where few come in, few fail.
+pub fn failed_step(seconds: &[StressSecond]) -> Option<Broken> {
+    let judged = judging(seconds);
+    let sum = |of: fn(&StressSecond) -> u64| judged.iter().map(|second| of(second)).sum::<u64>();
+    let share = share_of(&judged);
+    if sum(StressSecond::failed) >= FEW_FAILED && share > FAILING_STEP {
+        return Some(Broken::Failures(share));
+    }
+    let is_silent = sum(|second| second.offered) >= FEWEST_OFFERED && sum(|it| it.ok) == 0;
+    is_silent.then_some(Broken::NothingWorked)
 }
 
 /// Whether requests in flight grow, where so many are usual at this rate.
 pub fn growing(seconds: &[StressSecond], usual: f64) -> Option<Broken> {
-    let in_time: Vec<&StressSecond> = seconds.iter().filter(|second| !second.late).collect();
-    let last = in_time.last()?;
-    if in_time.len() < FEWEST_SECONDS || !is_backlog(last.in_flight, usual) {
+    let judged = judging(seconds);
+    let last = judged.last()?;
+    if judged.len() < FEWEST_SECONDS || !is_backlog(last.in_flight, usual) {
         return None;
     }
-    let in_flight: Vec<f64> = in_time.iter().map(|second| second.in_flight as f64).collect();
-    let offered = in_time.iter().map(|second| second.offered).sum::<u64>() as f64;
+    let in_flight: Vec<f64> = judged.iter().map(|second| second.in_flight as f64).collect();
+    let offered = judged.iter().map(|second| second.offered).sum::<u64>() as f64;
     let slope = theil_sen(&in_flight);
-    (slope > GROWS * offered / in_time.len() as f64).then_some(Broken::Growth(slope))
+    (slope > GROWS * offered / judged.len() as f64).then_some(Broken::Growth(slope))
 }
 
 /// Whether it still does not keep up, after a while at the same rate.
 pub fn staying(seconds: &[StressSecond], usual: f64) -> Option<Broken> {
     let (_, later) = seconds.split_at(seconds.len() / 2);
-    let share = failure_share(later);
+    let judged = judging(later);
+    let share = share_of(&judged);
     if share > FAILING {
         return Some(Broken::Failures(share));
     }
     let backlog = || {
-        let least = later.iter().map(|second| second.in_flight).min()?;
+        let least = judged.iter().map(|second| second.in_flight).min()?;
         is_backlog(least, usual).then_some(Broken::Backlog(least))
     };
-    growing(seconds, usual).or_else(backlog)
+    growing(seconds, usual).or_else(backlog).or_else(|| failed_step(later))
 }
 
-/// Whether the generator was late in most of the seconds.
-pub fn is_late(seconds: &[StressSecond]) -> bool {
-    seconds.iter().filter(|second| second.late).count() * 2 > seconds.len()
+/// Whether the generator was late in most of so many seconds; those that it did not see count.
+pub fn is_late(seconds: &[StressSecond], length: u32) -> bool {
+    let in_time = seconds.iter().filter(|second| !second.late).count();
+    in_time * 2 < length as usize
 }
 
 /// Failed requests among those that ended.
 pub fn failure_share(seconds: &[StressSecond]) -> f64 {
-    let failed: u64 = seconds.iter().map(StressSecond::failed).sum();
-    let ended: u64 = seconds.iter().map(ended).sum();
+    share_of(&seconds.iter().collect::<Vec<_>>())
+}
+
+fn share_of(seconds: &[&StressSecond]) -> f64 {
+    let failed: u64 = seconds.iter().map(|second| second.failed()).sum();
+    let ended: u64 = seconds.iter().map(|second| ended(second)).sum();
     failed as f64 / ended.max(1) as f64
 }
 
@@ -83,8 +141,7 @@ pub fn failure_share(seconds: &[StressSecond]) -> f64 {
 /// is of the rate before.
 pub fn goodput(seconds: &[StressSecond]) -> Option<f64> {
     let (_, later) = seconds.split_at(seconds.len() / 2);
-    let ok: Vec<f64> =
-        later.iter().filter(|second| !second.late).map(|second| second.ok as f64).collect();
+    let ok: Vec<f64> = judging(later).iter().map(|second| second.ok as f64).collect();
     mean(&ok)
 }
 
@@ -134,9 +191,66 @@ mod tests {
     #[test]
     fn seconds_in_which_the_generator_was_late_say_nothing() {
         let mut all = seconds(&[4, 24, 41, 66, 81]);
-        assert!(growing(&all, 2.0).is_some() && !is_late(&all));
+        assert!(growing(&all, 2.0).is_some() && !is_late(&all, 5));
         all.iter_mut().skip(2).for_each(|second| second.late = true);
-        assert!(growing(&all, 2.0).is_none() && is_late(&all));
+        assert!(growing(&all, 2.0).is_none() && is_late(&all, 5));
+    }
+
+    #[test]
+    fn what_comes_right_behind_a_stop_of_the_generator_is_its_own_burst() {
+        let mut all = failing_in(&[0, 0, 0, 0, 100, 100, 0, 0]);
+        assert!(failing(&all[..6]).is_some());
+        (all[4].late, all[5].late) = (true, false);
+        assert_eq!(failing(&all[..6]), None, "late, and right behind");
+        let places: Vec<u32> = judging(&all).iter().map(|second| second.second).collect();
+        assert_eq!(places, [0, 1, 2, 3, 6, 7]);
+        let gap: Vec<StressSecond> = all.iter().filter(|it| it.second != 2).copied().collect();
+        let places: Vec<u32> = judging(&gap).iter().map(|second| second.second).collect();
+        assert_eq!(places, [0, 1, 6, 7], "nor what comes behind a second that nobody saw");
+        assert_eq!(goodput(&all), Some(200.0));
+        assert!(is_late(&all[..3], 7) && !is_late(&all[..4], 7), "unseen seconds are late");
+        assert!(is_judged(&all[..3], 4) && !is_judged(&all[4..7], 4));
+    }
+
+    #[test]
+    fn where_few_requests_come_in_few_failures_are_many() {
+        let rare = |ok: u64, failed: u64| {
+            let second = |(second, (ok, errors))| StressSecond {
+                second,
+                offered: 1,
+                ok,
+                errors,
+                ..StressSecond::default()
+            };
+            let each = (0..ok).map(|_| (1, 0)).chain((0..failed).map(|_| (0, 1)));
+            (0..).zip(each).map(second).collect::<Vec<StressSecond>>()
+        };
+        assert_eq!(failing(&rare(0, 8)), None);
+        assert!(matches!(failed_step(&rare(0, 8)), Some(Broken::Failures(share)) if share > 0.99));
+        assert!(failed_step(&rare(5, 2)).is_some() && failed_step(&rare(7, 1)).is_none());
+        assert_eq!(failed_step(&rare(6, 2)), None, "a quarter");
+        let silent: Vec<StressSecond> =
+            rare(4, 0).iter().map(|second| StressSecond { ok: 0, ..*second }).collect();
+        assert_eq!(failed_step(&silent), Some(Broken::NothingWorked));
+        assert_eq!(staying(&silent, 0.0), Some(Broken::NothingWorked));
+        assert_eq!(failed_step(&silent[..1]), None, "of one nobody knows");
+    }
+
+    #[test]
+    fn a_hold_confirms_once_something_other_than_the_ramp_comes_behind_it() {
+        let whole = &crate::record::stress_sample::sample().repeats[0];
+        assert_eq!(confirmed(whole), Some(4));
+        let mut cut = whole.clone();
+        cut.phases.truncate(5);
+        for end in [None, Some(RepeatEnd::Generator), Some(RepeatEnd::Interrupted { signal: 9 })] {
+            cut.end = end;
+            assert_eq!(confirmed(&cut), None, "{:?}", cut.end);
+        }
+        cut.end = Some(RepeatEnd::Died { detail: String::new() });
+        assert_eq!(confirmed(&cut), Some(4));
+        let mut kept = whole.clone();
+        kept.phases[5].kind = PhaseKind::Ramp;
+        assert_eq!(confirmed(&kept), None);
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! | --- | --- | --- |
 //! | warm-up | its length | the ramp's first step, or what comes before a spike |
 //! | step of the ramp | failures, or growth by its end | hold at the same rate; at the first step: stop |
-//! | | its length | the next step; stop at the highest rate, without time, or if the generator is late |
-//! | hold | its length, and it still does not keep up | the first overload |
+//! | | its length, and so much of it was seen that it can be judged | the next step; stop at the highest rate, or without time |
+//! | | its length, the generator being late; twice its length, and it cannot be judged | stop |
+//! | hold | its length, as with a step, and it still does not keep up | the first overload |
 //! | | its length, and it does | the next step |
 //! | overload, spike | its length | the next overload, or fall back |
 //! | fall back | as before for five seconds, or its length | stop |
@@ -15,16 +16,19 @@
 //! holds from the second after that one on, so each phase is judged without its last second.
 
 pub mod breaking;
+pub mod planning;
 pub mod recovering;
 
 use crate::analysis::controller::Next;
 use crate::analysis::controller::stress::recovering::{Before, IN_A_ROW};
-use crate::record::stress::{Phase, PhaseKind, Plan, Profile, Repeat, RepeatEnd, StressSecond};
+use crate::record::stress::{
+    Phase, PhaseKind, Plan, Profile, Repeat, RepeatEnd, SAME, StressSecond,
+};
 
 /// To which share of the breaking rate the load falls back.
 pub const FALL_BACK: f64 = 0.5;
-/// Two rates this near are the same.
-const SAME: f64 = 1e-6;
+/// A step or a hold that cannot be judged goes on, at most so many times its length.
+const LONGER: u32 = 2;
 
 /// Breaks a target once.
 #[derive(Debug)]
@@ -93,12 +97,8 @@ impl Controller {
             PhaseKind::WarmUp if has_lasted(self.plan.warmup_seconds) => {
                 go(PhaseKind::Ramp, phase.rate)
             }
-            PhaseKind::Ramp => {
-                self.after_step(phase, seconds, has_lasted(self.plan.step_seconds), now)
-            }
-            PhaseKind::Hold if has_lasted(self.plan.hold_seconds) => {
-                Some(self.after_hold(phase, seconds, now))
-            }
+            PhaseKind::Ramp => self.after_step(phase, seconds, now),
+            PhaseKind::Hold => self.after_hold(phase, seconds, now),
             PhaseKind::Overload(factor) if has_lasted(self.plan.hold_seconds) => {
                 let place = self.plan.factors.iter().position(|it| (it - factor).abs() < SAME);
                 let next = place.map_or(usize::MAX, |place| place + 1);
@@ -108,7 +108,7 @@ impl Controller {
                 go(PhaseKind::FallBack, self.repeat.phases[0].rate)
             }
             PhaseKind::FallBack => self.recovery(phase, seconds, now).map(Next::Stop),
-            PhaseKind::WarmUp | PhaseKind::Hold | PhaseKind::Overload(_) | PhaseKind::Spike => None,
+            PhaseKind::WarmUp | PhaseKind::Overload(_) | PhaseKind::Spike => None,
         }
     }
 
@@ -117,30 +117,37 @@ impl Controller {
         &self,
         phase: Phase,
         seconds: &[StressSecond],
-        is_over: bool,
         now: u32,
     ) -> Option<Next<Phase, RepeatEnd>> {
-        let grows = || {
-            let usual = self.usual(phase.rate, seconds);
-            breaking::growing(seconds, usual).filter(|_| is_over)
-        };
-        let broken = breaking::failing(seconds).or_else(grows);
-        if is_over && breaking::is_late(seconds) {
+        let from = Controller::holds_from(now);
+        let seen = seen(phase, seconds, self.plan.step_seconds, now);
+        if seen == Seen::TooLittle {
             return Some(Next::Stop(RepeatEnd::Generator));
         }
+        let is_over = seen == Seen::Enough;
+        let is_late = breaking::is_late(seconds, now + 1 - phase.from);
+        let by_all = || {
+            let usual = self.usual(phase.rate, seconds);
+            let grows = breaking::growing(seconds, usual);
+            grows.or_else(|| breaking::failed_step(seconds)).filter(|_| is_over)
+        };
+        let broken = breaking::failing(seconds).filter(|_| !is_late).or_else(by_all);
         if broken.is_some() {
             let is_first = self.repeat.healthy().next().is_none();
-            let hold = Phase { kind: PhaseKind::Hold, from: Controller::holds_from(now), ..phase };
+            let hold = Phase { kind: PhaseKind::Hold, from, ..phase };
             let stop = Next::Stop(RepeatEnd::BrokenAtStart);
             return Some(if is_first { stop } else { Next::Measure(hold) });
         }
+        let offered: u64 = seconds.iter().map(|second| second.offered).sum();
+        if offered < breaking::FEWEST_OFFERED {
+            // Nobody knows whether it works; it goes on for as long as the ramp may.
+            return (from >= self.ramp_until).then_some(Next::Stop(RepeatEnd::NoTime));
+        }
         is_over.then(|| match self.plan.profile {
             Profile::Ramp => self.next_step(phase.rate, now),
-            Profile::Spike { times, .. } => Next::Measure(Phase {
-                kind: PhaseKind::Spike,
-                from: Controller::holds_from(now),
-                rate: phase.rate * times,
-            }),
+            Profile::Spike { times, .. } => {
+                Next::Measure(Phase { kind: PhaseKind::Spike, from, rate: phase.rate * times })
+            }
         })
     }
 
@@ -150,14 +157,16 @@ impl Controller {
         phase: Phase,
         seconds: &[StressSecond],
         now: u32,
-    ) -> Next<Phase, RepeatEnd> {
-        if breaking::is_late(seconds) {
-            return Next::Stop(RepeatEnd::Generator);
+    ) -> Option<Next<Phase, RepeatEnd>> {
+        match seen(phase, seconds, self.plan.hold_seconds, now) {
+            Seen::NotYet => return None,
+            Seen::TooLittle => return Some(Next::Stop(RepeatEnd::Generator)),
+            Seen::Enough => {}
         }
-        match breaking::staying(seconds, self.usual(phase.rate, seconds)) {
+        Some(match breaking::staying(seconds, self.usual(phase.rate, seconds)) {
             Some(_) => self.beyond(0, phase.rate, now),
             None => self.next_step(phase.rate, now),
-        }
+        })
     }
 
     fn next_step(&self, rate: f64, now: u32) -> Next<Phase, RepeatEnd> {
@@ -172,21 +181,23 @@ impl Controller {
         Next::Measure(Phase { kind: PhaseKind::Ramp, from, rate })
     }
 
-    /// The overload at a place, or the fall back behind the last one.
+    /// The overload at a place, or the fall back behind the last one. Less than the rate that
+    /// broke it is no overload, whatever capacity was given; and half of more than that may
+    /// still be too much to come back at.
     fn beyond(&self, place: usize, broke_at: f64, now: u32) -> Next<Phase, RepeatEnd> {
-        let whole = self.plan.capacity.unwrap_or(broke_at);
+        let whole = self.plan.capacity.unwrap_or(broke_at).max(broke_at);
         let is_allowed = |factor: &&f64| whole * **factor <= self.plan.highest * (1.0 + SAME);
         let next = self.plan.factors.iter().skip(place).find(is_allowed);
         let (kind, rate) = match next {
             Some(factor) => (PhaseKind::Overload(*factor), whole * factor),
-            None => (PhaseKind::FallBack, whole * FALL_BACK),
+            None => (PhaseKind::FallBack, broke_at * FALL_BACK),
         };
         Next::Measure(Phase { kind, from: Controller::holds_from(now), rate })
     }
 
     fn recovery(&self, phase: Phase, seconds: &[StressSecond], now: u32) -> Option<RepeatEnd> {
-        let before = Before::of(&self.repeat, phase.rate)?;
-        if before.again(seconds, phase.from).is_some() {
+        let before = Before::of(&self.repeat, phase.rate);
+        if before.is_some_and(|before| before.again(seconds, phase.from).is_some()) {
             return Some(RepeatEnd::Recovered);
         }
         let longest = self.plan.recover_within_seconds.saturating_add(IN_A_ROW as u32);
@@ -198,11 +209,10 @@ impl Controller {
         Before::of(&self.repeat, rate).map_or(0.0, |before| before.usual(seconds))
     }
 
-    /// The rate of the last hold.
+    /// The rate of the hold that confirmed the break.
     fn broke_at(&self) -> f64 {
-        let mut holds = self.repeat.phases.iter().rev();
-        let hold = holds.find(|phase| phase.kind == PhaseKind::Hold);
-        hold.map_or(self.plan.from, |phase| phase.rate)
+        let hold = breaking::confirmed(&self.repeat);
+        hold.map_or(self.plan.from, |hold| self.repeat.phases[hold].rate)
     }
 
     fn spike(&self) -> (f64, u32) {
@@ -211,6 +221,32 @@ impl Controller {
             Profile::Spike { times, seconds } => (times, seconds),
         }
     }
+}
+
+/// How much was seen of a phase.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Seen {
+    /// It goes on.
+    NotYet,
+    /// It can be judged.
+    Enough,
+    /// The generator was late for too much of it.
+    TooLittle,
+}
+
+/// How much was seen of a phase of a length.
+fn seen(phase: Phase, seconds: &[StressSecond], length: u32, now: u32) -> Seen {
+    let lasted = Controller::holds_from(now) - phase.from;
+    if lasted < length {
+        return Seen::NotYet;
+    }
+    if breaking::is_late(seconds, now + 1 - phase.from) {
+        return Seen::TooLittle;
+    }
+    if breaking::is_judged(seconds, length) {
+        return Seen::Enough;
+    }
+    if lasted < length * LONGER { Seen::NotYet } else { Seen::TooLittle }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! How a target was before its overload, and whether it is so again.
 
+use crate::analysis::controller::stress::breaking::{self, judging};
 use crate::analysis::stats::{mean, median};
 use crate::record::stress::{Repeat, StressSecond};
 
@@ -14,6 +15,11 @@ const MORE: f64 = 2.0;
 const MORE_REQUESTS: f64 = 3.0;
 /// The share of failures in a good second, if it is not a single one.
 const FAILING: f64 = 0.01;
+/// Where fewer come in, all of the good seconds together tell whether requests work.
+const ENOUGH: u64 = 10;
+/// In so many seconds at the end of the wait there must be so many in a row that judge: else
+/// nobody knows that it is not as before.
+const WATCHED: usize = 3 * IN_A_ROW;
 
 /// A target that keeps up.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +43,7 @@ impl Before {
         let far = |place: usize| (repeat.phases[place].rate / rate).ln().abs();
         let place = repeat.healthy().min_by(|a, b| far(*a).total_cmp(&far(*b)))?;
         let seconds = repeat.seconds_of(place);
-        let in_time: Vec<&StressSecond> = seconds.iter().filter(|second| !second.late).collect();
+        let in_time = judging(seconds);
         let p99: Vec<f64> = in_time.iter().filter_map(|second| second.p99_ms).collect();
         let of = |what: fn(&StressSecond) -> u64| -> Vec<f64> {
             in_time.iter().map(|second| what(second) as f64).collect()
@@ -69,9 +75,9 @@ impl Before {
 
     fn is_again(&self, second: &StressSecond) -> bool {
         let ended = second.ok.saturating_add(second.failed());
-        let works = second.ok * 2 >= second.offered && second.ok > 0;
+        let works = second.offered < ENOUGH || second.ok * 2 >= second.offered;
         let fails = second.failed() > 1 && second.failed() as f64 > FAILING * ended as f64;
-        let is_fast = second.p99_ms.is_some_and(|ms| ms <= self.p99_limit());
+        let is_fast = second.p99_ms.map_or(ended == 0, |ms| ms <= self.p99_limit());
         let is_empty = second.in_flight as f64 <= self.in_flight_limit();
         works && !fails && is_fast && is_empty
     }
@@ -80,12 +86,30 @@ impl Before {
     /// in these seconds.
     pub fn again(&self, seconds: &[StressSecond], from: u32) -> Option<u32> {
         let in_a_row = |part: &[StressSecond]| {
-            let span = part[IN_A_ROW - 1].second - part[0].second;
-            span as usize == IN_A_ROW - 1 && part.iter().all(|second| self.is_again(second))
+            is_unbroken(part) && work(part) && part.iter().all(|second| self.is_again(second))
         };
         let found = seconds.windows(IN_A_ROW).find(|part| in_a_row(part))?;
         Some(found[0].second.saturating_sub(from))
     }
+}
+
+/// Whether requests work, by some seconds in a row.
+fn work(part: &[StressSecond]) -> bool {
+    let sum = |of: fn(&StressSecond) -> u64| part.iter().map(of).sum::<u64>();
+    let (ok, failed) = (sum(|second| second.ok), sum(StressSecond::failed));
+    let fails = failed > 1 && breaking::failure_share(part) > breaking::FAILING;
+    ok > 0 && ok * 2 >= sum(|second| second.offered) && !fails
+}
+
+fn is_unbroken(part: &[StressSecond]) -> bool {
+    part.windows(2).all(|pair| pair[0].second + 1 == pair[1].second)
+}
+
+/// Whether the wait for a target was watched to its end, so that it is known not to be as before.
+pub fn is_watched(seconds: &[StressSecond]) -> bool {
+    let (_, last) = seconds.split_at(seconds.len().saturating_sub(WATCHED));
+    let in_time = |part: &[StressSecond]| is_unbroken(part) && judging(part).len() == IN_A_ROW;
+    last.windows(IN_A_ROW).any(in_time)
 }
 
 #[cfg(test)]
@@ -129,6 +153,45 @@ mod tests {
         assert_eq!(BEFORE.again(&seconds, 0), None, "never five of them");
         let gap: Vec<StressSecond> = [0, 1, 2, 7, 8].map(good).to_vec();
         assert_eq!(BEFORE.again(&gap, 0), None, "nobody knows of the seconds between");
+    }
+
+    #[test]
+    fn where_few_requests_come_in_seconds_without_any_are_no_failure() {
+        let second = |(second, (offered, ok, errors, in_flight)): (u32, (u64, u64, u64, u64))| {
+            let p99_ms = (ok + errors > 0).then_some(20.0);
+            StressSecond {
+                second,
+                offered,
+                ok,
+                errors,
+                p99_ms,
+                in_flight,
+                ..StressSecond::default()
+            }
+        };
+        let again = |seconds: [(u64, u64, u64, u64); 6]| {
+            let seconds: Vec<StressSecond> = (0..).zip(seconds).map(second).collect();
+            BEFORE.again(&seconds, 0)
+        };
+        let (none, one, bad) = ((0, 0, 0, 0), (1, 1, 0, 0), (1, 0, 1, 0));
+        assert_eq!(again([one, none, none, one, none, one]), Some(0));
+        assert_eq!(again([none; 6]), None, "nothing worked");
+        assert_eq!(again([bad; 6]), None, "one failure a second, and nothing else");
+        assert_eq!(again([one, bad, one, bad, one, bad]), None);
+        let hangs = |in_flight| (1, 0, 0, in_flight);
+        assert_eq!(again([one, hangs(1), hangs(2), hangs(3), hangs(4), hangs(5)]), None);
+    }
+
+    #[test]
+    fn a_wait_at_whose_end_the_generator_stood_still_was_not_watched() {
+        let mut seconds: Vec<StressSecond> = (0..30).map(good).collect();
+        assert!(is_watched(&seconds));
+        seconds[28].late = true;
+        assert!(is_watched(&seconds));
+        seconds[19].late = true;
+        seconds[24].late = true;
+        assert!(!is_watched(&seconds));
+        assert!(!is_watched(&seconds[..4]));
     }
 
     #[test]

@@ -141,11 +141,19 @@ fn one_that_sustains_its_own_overload_does_not_recover() {
 
 #[test]
 fn a_capacity_that_was_given_is_what_overloads_are_multiples_of() {
-    let plan = Plan { capacity: Some(150.0), ..sample_plan() };
-    let repeat = play(&plan, Target::new(Manner::Sheds, 180));
-    let rates: Vec<f64> = repeat.phases.iter().rev().take(3).map(|phase| phase.rate).collect();
-    for (rate, expected) in rates.iter().zip([75.0, 225.0, 180.0]) {
-        assert!((rate - expected).abs() < 1e-6, "{rates:?}");
+    let rates = |capacity| {
+        let plan = Plan { capacity: Some(capacity), ..sample_plan() };
+        let repeat = play(&plan, Target::new(Manner::Sheds, 180));
+        let broke_at = breaking::confirmed(&repeat).map(|hold| repeat.phases[hold].rate).unwrap();
+        let rates = repeat.phases.iter().rev().take(3).map(|phase| phase.rate);
+        (broke_at, rates.collect::<Vec<f64>>())
+    };
+    for (capacity, whole) in [(400.0, Some(400.0)), (150.0, None)] {
+        let (broke_at, rates) = rates(capacity);
+        let whole = whole.unwrap_or(broke_at);
+        for (rate, expected) in rates.iter().zip([broke_at / 2.0, whole * 1.5, whole * 1.2]) {
+            assert!((rate - expected).abs() < 1e-6, "{capacity}: {rates:?}");
+        }
     }
 }
 
@@ -220,4 +228,125 @@ fn the_same_second_told_twice_counts_once() {
         controller.saw(target.second(second, 100));
     }
     assert_eq!(controller.repeat().seconds.len(), 2);
+}
+
+/// What a repeat against an endless target comes to if seconds are changed, or not seen.
+fn changed(plan: &Plan, change: impl Fn(&Repeat, StressSecond) -> Option<StressSecond>) -> Repeat {
+    changed_of(plan, Target::new(Manner::Endless, 0), change)
+}
+
+fn changed_of(
+    plan: &Plan,
+    mut target: Target,
+    change: impl Fn(&Repeat, StressSecond) -> Option<StressSecond>,
+) -> Repeat {
+    let mut controller = Controller::new(plan.clone(), String::new(), plan.from, 3_000);
+    for second in 0..600 {
+        let wanted = controller.repeat().wanted(second).round() as u64;
+        let seen = change(controller.repeat(), target.second(second, wanted));
+        let next = seen.and_then(|seen| controller.saw(seen));
+        if matches!(next, Some(Next::Stop(_))) {
+            break;
+        }
+    }
+    controller.into_repeat(None)
+}
+
+#[test]
+fn a_target_that_is_dead_at_one_request_a_second_is_broken() {
+    let plan = Plan { from: 1.0, growth: 0.5, highest: 2.5, ..sample_plan() };
+    let dead = |change: fn(&mut StressSecond)| {
+        changed(&plan, |_, mut second| {
+            if second.second > 12 {
+                second.ok = 0;
+                change(&mut second);
+            }
+            Some(second)
+        })
+    };
+    let answers_wrong: fn(&mut StressSecond) = |second| second.errors = second.offered;
+    for how in [answers_wrong, |second| second.p99_ms = None] {
+        let repeat = dead(how);
+        assert_eq!(repeat.end, Some(RepeatEnd::NotRecovered));
+        let hold = repeat.phases[breaking::confirmed(&repeat).unwrap()];
+        assert!((hold.rate - 2.25).abs() < 1e-9, "{:?}", repeat.phases);
+    }
+}
+
+#[test]
+fn a_step_in_which_hardly_anything_came_goes_on_until_something_did() {
+    let plan = Plan { from: 1.0, growth: 0.5, highest: 2.5, ..sample_plan() };
+    let silent = |until: u32| {
+        changed(&plan, move |_, mut second| {
+            if second.second < until {
+                (second.offered, second.ok, second.p99_ms) = (0, 0, None);
+            }
+            Some(second)
+        })
+    };
+    let step = |repeat: &Repeat| repeat.phases[2].from - repeat.phases[1].from;
+    assert_eq!((step(&silent(0)), step(&silent(12))), (5, 10));
+    let mut controller = Controller::new(plan.clone(), String::new(), plan.from, 20);
+    let ends = (0..100).find_map(|second| {
+        let silent = StressSecond { second, ..StressSecond::default() };
+        controller.saw(silent).map(|_| controller.repeat().end.clone())?
+    });
+    assert_eq!(ends, Some(RepeatEnd::NoTime));
+    assert_eq!(controller.repeat().healthy().count(), 0, "nothing worked");
+}
+
+#[test]
+fn a_stop_of_the_generator_is_no_break() {
+    // It stands still from second 11 on; what was in flight fails when it goes on, and what fell
+    // due meanwhile is sent at once, which is too much.
+    let stop = |seconds: u32| {
+        changed(&sample_plan(), move |_, mut second| {
+            let wakes = 11 + seconds;
+            if (11..wakes).contains(&second.second) {
+                return None;
+            }
+            if second.second == wakes || second.second == wakes + 1 {
+                (second.ok, second.timeouts, second.in_flight) = (20, 80, 90);
+                second.late = second.second == wakes;
+            }
+            Some(second)
+        })
+    };
+    assert_eq!(stop(3).end, Some(RepeatEnd::Generator), "most of the step was not seen");
+    let short = stop(0);
+    assert_eq!(short.end, Some(RepeatEnd::HighestRate));
+    assert!(!kinds(&short).contains(&PhaseKind::Hold), "{:?}", short.phases);
+    let longer = short.phases[3].from - short.phases[2].from;
+    assert!((6..10).contains(&longer), "it goes on until it can be judged: {longer}");
+    let flickering = changed(&sample_plan(), |_, mut second| {
+        second.late = second.second >= 10 && second.second.is_multiple_of(2);
+        Some(second)
+    });
+    assert_eq!(flickering.end, Some(RepeatEnd::Generator), "no second judges");
+}
+
+#[test]
+fn a_wait_ends_in_its_time_even_if_nobody_knows_what_was_before() {
+    let profile = Profile::Spike { times: 5.0, seconds: 10 };
+    let plan = Plan { profile, ..sample_plan() };
+    let repeat = changed(&plan, |_, second| Some(StressSecond { p99_ms: None, ..second }));
+    assert_eq!(repeat.end, Some(RepeatEnd::NotRecovered));
+    let waited = repeat.seconds.last().unwrap().second + 1 - repeat.phases.last().unwrap().from;
+    assert_eq!(waited, 25);
+}
+
+#[test]
+fn a_hold_of_which_too_little_was_seen_goes_on() {
+    let late = |seconds: u32| {
+        changed_of(&sample_plan(), Target::new(Manner::Sheds, 180), move |repeat, mut second| {
+            let hold = repeat.last_of(PhaseKind::Hold).map(|hold| repeat.phases[hold].from);
+            second.late = hold.is_some_and(|from| (from..from + seconds).contains(&second.second));
+            Some(second)
+        })
+    };
+    let held = |repeat: &Repeat| repeat.length_of(repeat.last_of(PhaseKind::Hold).unwrap());
+    let [whole, longer] = [late(0), late(1)];
+    assert_eq!((held(&whole), whole.end), (5, Some(RepeatEnd::Recovered)));
+    assert_eq!((held(&longer), longer.end), (6, Some(RepeatEnd::Recovered)));
+    assert_eq!(late(4).end, Some(RepeatEnd::Generator));
 }

@@ -48,7 +48,7 @@ fn describe(title: &str, found: &RepeatResult) -> String {
         Recovery::NotWithin(seconds) => format!("; it is not as before within {seconds} s"),
         Recovery::Gone => "; it accepts no connections any more".to_owned(),
         Recovery::Died => "; it dies".to_owned(),
-        Recovery::NotMeasured => String::new(),
+        Recovery::NotMeasured(_) => String::new(),
     };
     format!(
         "{title}: {reach}{back}. Above, the rate that was wanted as a line over requests per second \
