@@ -5,8 +5,9 @@
 #   scripts/pack-npm.sh                              build for this machine, and pack
 #   scripts/pack-npm.sh linux-x64=PATH linux-arm64=PATH    pack binaries that are there
 #
-# The build is static, by the target <arch>-unknown-linux-musl. Where rustup cannot install it,
-# the script says so and builds for this machine's own C library instead.
+# The build is static, by the target <arch>-unknown-linux-musl. Where rustup cannot install it, or
+# no compiler for it is there (apt-get install musl-tools), the script says so and builds for this
+# machine's own C library instead.
 # A binary must run here to write the manual and the completions; one for another machine needs
 # one for this machine beside it.
 set -euo pipefail
@@ -18,7 +19,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     -o) out=${2:?a folder after -o}; shift 2 ;;
     linux-x64=* | linux-arm64=*) binaries+=("$1"); shift ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "pack-npm: expected -o DIR, linux-x64=PATH or linux-arm64=PATH, not: $1" >&2; exit 2 ;;
   esac
 done
@@ -36,9 +37,19 @@ if [ "$version" != "$packaged" ]; then
   exit 1
 fi
 
+# The cryptography of TLS is C. On Alpine the usual compiler is one for musl.
+has_compiler() {
+  command -v musl-gcc >/dev/null || command -v "$arch-linux-musl-gcc" >/dev/null || [ -f /etc/alpine-release ]
+}
+
 build() {
   local target="$arch-unknown-linux-musl"
-  if rustup target list --installed 2>/dev/null | grep -qx "$target" ||
+  if ! has_compiler; then
+    echo "pack-npm: no C compiler for $target: apt-get install musl-tools; the binary will need this" >&2
+    echo "pack-npm: machine's C library, or a newer one, wherever it runs" >&2
+    cargo build --profile dist --bin loadgate >&2
+    echo target/dist/loadgate
+  elif rustup target list --installed 2>/dev/null | grep -qx "$target" ||
     rustup target add "$target" >&2; then
     cargo build --profile dist --target "$target" --bin loadgate >&2
     echo "target/$target/dist/loadgate"

@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
@@ -154,7 +154,7 @@ fn name(text: &str) -> Result<ServerName<'static>, Fault> {
 }
 
 fn config(settings: &Settings) -> Result<ClientConfig, Fault> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(ring::default_provider());
     let versions: &[&SupportedProtocolVersion] = match settings.oldest {
         Oldest::Tls12 => &[&version::TLS13, &version::TLS12],
         Oldest::Tls13 => &[&version::TLS13],

@@ -216,8 +216,9 @@ fn a_url_without_its_beginning_is_told_what_is_missing() {
 }
 
 #[test]
-fn https_is_refused() {
-    refused(&["run", "https://127.0.0.1:9/", "-R", "5"], 2, &["https is not supported yet"]);
+fn what_is_not_http_is_refused() {
+    let wanted = ["must start with http:// or https://, found ftp:"];
+    refused(&["run", "ftp://127.0.0.1:9/", "-R", "5"], 2, &wanted);
 }
 
 #[test]
