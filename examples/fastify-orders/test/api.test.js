@@ -260,7 +260,9 @@ test('FAULT_QUERY_MS keeps the connection of a query, and of no transaction', as
   await slow.transaction((query) => query('SELECT 1'));
   const start = performance.now();
   await Promise.all([slow.query('SELECT 1'), slow.query('SELECT 1')]);
-  assert.ok(performance.now() - start >= 119);
+  // One after the other, and not beside each other; Node's timers count from the beginning of a turn of
+  // the event loop, so that each may end some milliseconds early.
+  assert.ok(performance.now() - start >= 100);
   await slow.close();
 });
 
