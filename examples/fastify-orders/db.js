@@ -39,16 +39,19 @@ function openPglite(queryMs) {
 }
 
 /**
- * PGlite works on one statement at a time and queues the others by itself; this
- * counts them, as a pool of one connection would.
+ * One piece of work at a time, as a pool of one connection would, and how many wait for their turn.
+ * PGlite queues statements by itself, but not what they are held for beside.
  */
 function countedQueue() {
   let pending = 0;
+  let last = Promise.resolve();
   return {
     async run(work) {
       pending += 1;
+      const mine = last.then(work);
+      last = mine.catch(() => {});
       try {
-        return await work();
+        return await mine;
       } finally {
         pending -= 1;
       }
