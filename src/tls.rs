@@ -6,8 +6,7 @@
 //! their sessions. Nothing here opens a socket.
 
 mod refusal;
-mod unverified;
-mod verified;
+mod verifier;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
 
 pub use refusal::Refusal;
-use unverified::Unverified;
-use verified::Verified;
+use verifier::{Trusted, Verifier};
 
 /// Sessions that a worker keeps for later connections, if it may.
 const SESSIONS: usize = 256;
@@ -162,12 +160,9 @@ fn config(settings: &Settings) -> Result<ClientConfig, Fault> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .expect("the provider has suites for both versions");
-    let builder = builder.dangerous();
-    let builder = if settings.insecure {
-        builder.with_custom_certificate_verifier(Arc::new(Unverified(provider)))
-    } else {
-        builder.with_custom_certificate_verifier(Arc::new(verified(settings, provider)?))
-    };
+    let trusted = if settings.insecure { None } else { Some(trusted(settings, &provider)?) };
+    let verifier = Arc::new(Verifier { provider, trusted });
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = match &settings.identity {
         None => builder.with_no_client_auth(),
         Some((certificates, key)) => {
@@ -190,11 +185,12 @@ fn resumption(settings: &Settings) -> Resumption {
     }
 }
 
-fn verified(settings: &Settings, provider: Arc<CryptoProvider>) -> Result<Verified, Fault> {
+fn trusted(settings: &Settings, provider: &Arc<CryptoProvider>) -> Result<Trusted, Fault> {
     let (roots, named) = roots(settings)?;
-    let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    let signed = signed.expect("there is somebody to trust, and nothing else is asked for");
-    Ok(Verified { signed, named })
+    let (roots, provider) = (Arc::new(roots), Arc::clone(provider));
+    let signers = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
+    let signers = signers.expect("there is somebody to trust, and nothing else is asked for");
+    Ok(Trusted { signers, named })
 }
 
 /// Whom to trust; at least one.

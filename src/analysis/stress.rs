@@ -76,22 +76,13 @@ fn grounds(
 
 /// A test that did not come to its end may have been on the way to anything.
 fn cut_short(file: &StressFile) -> Option<String> {
-    match &file.end {
-        None => Some(
-            "loadgate was killed before the test was over: what it had not measured, nobody knows"
-                .to_owned(),
-        ),
-        Some(StressEnd::Interrupted { signal }) => {
-            Some(format!("interrupted by signal {signal} before the test was over"))
-        }
-        Some(
-            StressEnd::Finished
-            | StressEnd::NoTime
-            | StressEnd::NotBack
-            | StressEnd::Hopeless { .. }
-            | StressEnd::TargetLost { .. },
-        ) => None,
-    }
+    let Some(end) = &file.end else {
+        let killed = "loadgate was killed before the test was over: what it had not measured, \
+                      nobody knows";
+        return Some(killed.to_owned());
+    };
+    let signal = end.signal()?;
+    Some(format!("interrupted by signal {signal} before the test was over"))
 }
 
 /// Failures that are too few among all requests, or too short, to be a break.

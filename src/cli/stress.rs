@@ -128,16 +128,9 @@ fn conclude(
 
 /// Without objectives it tells, and that it learnt something is enough.
 fn exit_of(file: &StressFile, result: &StressResult, inconclusive: Option<Inconclusive>) -> Exit {
-    match &file.end {
-        Some(StressEnd::Interrupted { signal }) => Exit::Interrupted(*signal),
-        Some(
-            StressEnd::Finished
-            | StressEnd::NoTime
-            | StressEnd::NotBack
-            | StressEnd::Hopeless { .. }
-            | StressEnd::TargetLost { .. },
-        )
-        | None => result.verdict.map_or(Exit::Pass, |verdict| Exit::of(verdict, inconclusive)),
+    match file.end.as_ref().and_then(StressEnd::signal) {
+        Some(signal) => Exit::Interrupted(signal),
+        None => result.verdict.map_or(Exit::Pass, |verdict| Exit::of(verdict, inconclusive)),
     }
 }
 

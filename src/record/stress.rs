@@ -272,6 +272,20 @@ pub enum StressEnd {
     },
 }
 
+impl StressEnd {
+    /// The signal that it was interrupted by, if it was.
+    pub fn signal(&self) -> Option<i32> {
+        match self {
+            StressEnd::Interrupted { signal } => Some(*signal),
+            StressEnd::Finished
+            | StressEnd::NoTime
+            | StressEnd::NotBack
+            | StressEnd::Hopeless { .. }
+            | StressEnd::TargetLost { .. } => None,
+        }
+    }
+}
+
 impl Repeat {
     /// The seconds of the phase at a place.
     pub fn seconds_of(&self, place: usize) -> &[StressSecond] {

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::{fmt, io};
 
-use super::verified::signs_others;
+use super::verifier::signs_others;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
 /// A session was refused, by either side.

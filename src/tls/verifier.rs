@@ -1,27 +1,39 @@
-//! Takes what is signed by somebody who is trusted, and a certificate that is trusted itself.
+//! Whom the other side may be: whoever is signed for by somebody who is trusted, a certificate that
+//! is trusted itself, or anybody, where the scenario wishes that.
 //!
 //! The second is what `openssl req -x509` makes: a certificate that has signed itself and says
 //! that it may sign others. webpki takes no such certificate from a server (RFC 5280 has another
-//! role for it); browsers, Go and OpenSSL do, where just this one was named.
+//! role for it); browsers, Go and OpenSSL do, where just this one was named. What is signed with a
+//! certificate in the handshake is checked in every case.
 
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-/// Asks whether somebody trusted answers for the other side.
+/// Asks who the other side is.
 #[derive(Debug)]
-pub(super) struct Verified {
-    /// By signatures.
-    pub(super) signed: Arc<WebPkiServerVerifier>,
-    /// The certificates that are trusted.
+pub(super) struct Verifier {
+    /// How signatures are checked.
+    pub(super) provider: Arc<CryptoProvider>,
+    /// Who is trusted; anybody, if there is nothing.
+    pub(super) trusted: Option<Trusted>,
+}
+
+/// Who is trusted.
+#[derive(Debug)]
+pub(super) struct Trusted {
+    /// Those who sign.
+    pub(super) signers: Arc<WebPkiServerVerifier>,
+    /// Their certificates, which may be the other side's own.
     pub(super) named: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Verified {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -30,11 +42,14 @@ impl ServerCertVerifier for Verified {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let found = self.signed.verify_server_cert(certificate, signed_by, name, ocsp, now);
+        let Some(Trusted { signers, named }) = &self.trusted else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let found = signers.verify_server_cert(certificate, signed_by, name, ocsp, now);
         let Err(Error::InvalidCertificate(why)) = &found else { return found };
         // Whether it is of today has been looked at before both of these.
         let is_unsigned = matches!(why, CertificateError::UnknownIssuer) || signs_others(why);
-        if !is_unsigned || !self.named.contains(certificate) {
+        if !is_unsigned || !named.contains(certificate) {
             return found;
         }
         verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
@@ -47,7 +62,8 @@ impl ServerCertVerifier for Verified {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.signed.verify_tls12_signature(message, certificate, signed)
+        let known = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, known)
     }
 
     fn verify_tls13_signature(
@@ -56,11 +72,12 @@ impl ServerCertVerifier for Verified {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.signed.verify_tls13_signature(message, certificate, signed)
+        let known = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, known)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.signed.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
