@@ -721,6 +721,12 @@ mod tests {
         let seconds: Vec<u32> = (0..60).step_by(5).collect();
         let record = two_steps(&seconds, 2, 1);
         check(&record, Verdict::Inconclusive, "failed, 50 % of the step \"show\" (GET /)");
+        // Three of four are told, one or two of 160 may be chance.
+        let few = two_steps(&[20], 4, 3);
+        check(&few, Verdict::Inconclusive, "failed, 75 % of the step \"show\" (GET /)");
+        for failed in [1, 2] {
+            check(&two_steps(&[20], 160, failed), Verdict::Pass, "");
+        }
     }
 
     #[test]

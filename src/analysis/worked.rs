@@ -11,6 +11,7 @@ use crate::analysis::ended::outcome_of;
 use crate::analysis::evidence::is_bad;
 use crate::analysis::facts::Facts;
 use crate::analysis::finding::finding;
+use crate::analysis::stats::{ALPHA, share_at_least};
 use crate::analysis::wording::{count, counted, percent};
 use crate::record::exchange::FailedExchange;
 use crate::record::interval::StepCounts;
@@ -26,8 +27,8 @@ const MOST_STEPS: usize = 3;
 /// From these shares on, failures that no objective is about are told, and rule out a pass.
 const FEW_UNJUDGED: f64 = 0.001;
 const MANY_UNJUDGED: f64 = 0.01;
-/// So many of one step's rule out a pass, if they are more than [`MANY_UNJUDGED`] of them.
-const FEW_OF_STEP: u64 = 10;
+/// So many of one step's rule out a pass, if they show that more than [`MANY_UNJUDGED`] fail.
+const FEW_OF_STEP: u64 = 2;
 /// Letters of an answer in a sentence.
 const EXCERPT: usize = 80;
 
@@ -292,7 +293,7 @@ pub fn unjudged(facts: &Facts) -> Option<Finding> {
         .map(|(place, pool)| Unjudged::of(slos, place, &pool.counts))
         .collect();
     let all = Unjudged::sum(&steps);
-    let often = |step: &Unjudged| step.failed >= FEW_OF_STEP && step.share() > MANY_UNJUDGED;
+    let often = |step: &Unjudged| step.failed >= FEW_OF_STEP && step.surely() > MANY_UNJUDGED;
     let worst = steps.iter().enumerate().filter(|(_, step)| often(step));
     let worst = worst.max_by(|(_, a), (_, b)| a.share().total_cmp(&b.share()));
     if all.share() <= FEW_UNJUDGED && worst.is_none() {
@@ -350,6 +351,11 @@ impl Unjudged {
 
     fn share(self) -> f64 {
         self.failed as f64 / self.ended.max(1) as f64
+    }
+
+    /// The least share that these few can be of.
+    fn surely(self) -> f64 {
+        share_at_least(self.failed as f64, self.ended as f64, ALPHA)
     }
 }
 
