@@ -102,7 +102,7 @@ fn sample(second: u32, number: u32, random: &mut Choices) -> Sample {
         first_byte: Some(Moment(sent + took)),
         ended: Moment(sent + took),
         send_lag: sent - intended,
-        held: 60_000,
+        lag_felt: 60_000,
         receive_lag: Some(5_000 + random.bits() % 30_000),
         connect: None,
         handshake: None,

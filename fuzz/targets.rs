@@ -32,7 +32,7 @@ use loadgate::scenario::model::{Scenario, VariableId};
 use loadgate::scenario::problems::Problems;
 use loadgate::scenario::read::{self, Origin};
 use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
-use loadgate::scenario::watch::{Combine, Reading, Watched};
+use loadgate::scenario::watch::{Combine, HowRead, Watched};
 use loadgate::target::counted::When;
 use loadgate::target::gauges::{self, Readings};
 use loadgate::target::prometheus;
@@ -132,7 +132,7 @@ pub fn exposition(data: &[u8]) -> u64 {
         name: metric.to_owned(),
         metric: metric.to_owned(),
         labels: Vec::new(),
-        reading: if metric == "a" { Reading::Gauge(Combine::Sum) } else { Reading::Quantile(0.5) },
+        reading: if metric == "a" { HowRead::Gauge(Combine::Sum) } else { HowRead::Quantile(0.5) },
     });
     let (found, at) = (gauges::of_metrics_page(&metrics, &watch).found, Instant::now());
     assert!(metrics.series.len() <= 20_000, "unbounded");

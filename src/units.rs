@@ -141,8 +141,8 @@ pub fn trim_zeros(value: f64, digits: usize) -> String {
 /// Puts a comma before every third digit from the right: `12,000`.
 pub fn group_digits(digits: &str) -> String {
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -4,7 +4,7 @@
 //! `stored` judges. Whether the run is fit to be accepted (finished, valid, its objectives
 //! met) is for the caller to ask its assessment.
 
-use crate::analysis::pooled::{self, Pool};
+use crate::analysis::totals::{self, Totals};
 use crate::analysis::window;
 use crate::record::baseline::{AcceptedRun, Figures, StepFigures};
 use crate::record::outcome::Outcome;
@@ -14,8 +14,8 @@ use crate::record::run::RunRecord;
 /// What of a run is kept.
 pub fn accepted_run(record: &RunRecord, note: Option<String>) -> AcceptedRun {
     let judged = window::judged(record);
-    let pools = pooled::by_step(record, &judged.seconds);
-    let total = pooled::total(&pools);
+    let pools = totals::by_step(record, &judged.seconds);
+    let total = totals::total(&pools);
     let steps = record.head.steps.iter().zip(&pools).map(|(step, pool)| StepFigures {
         name: step.name.clone(),
         requests: pool.counts.ended(),
@@ -32,7 +32,7 @@ pub fn accepted_run(record: &RunRecord, note: Option<String>) -> AcceptedRun {
     }
 }
 
-fn errors(pool: &Pool) -> u64 {
+fn errors(pool: &Totals) -> u64 {
     pool.counts.ended() - pool.counts.outcome(Outcome::Ok)
 }
 

@@ -3,46 +3,46 @@
 use crate::analysis::assessment::{
     Assessment, Finding, Saturation, Severity, SloStatus, Steadiness, Window,
 };
-use crate::analysis::facts::Facts;
 use crate::analysis::finding::finding;
 use crate::analysis::findings;
+use crate::analysis::run_data::RunData;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
 use crate::analysis::{
-    budget_burn, failures, filled, moved, saturation, sentences, series, slo, summary, verdict,
+    budget_burn, correlated, failures, filled, messages, saturation, series, slo, summary, verdict,
 };
 use crate::record::run::{MetricHead, RunRecord};
 
 /// Assesses one run. Pure: the same record always has the same assessment.
 pub fn assess(record: &RunRecord) -> Assessment {
     let Chosen { judged, steady, settling } = choose(record);
-    let facts = Facts::of(record, &judged);
-    let slos: Vec<_> = record.head.slos.iter().map(|head| slo::judge(&facts, head)).collect();
-    let mut findings = findings::findings(&facts, &slos);
-    findings.extend(settling.finding(&facts));
+    let data = RunData::of(record, &judged);
+    let slos: Vec<_> = record.head.slos.iter().map(|head| slo::judge(&data, head)).collect();
+    let mut findings = findings::findings(&data, &slos);
+    findings.extend(settling.finding(&data));
     findings.extend(drift_finding(steady));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let answer = verdict::decide(verdict::of_run(&facts, &slos, &findings));
+    let answer = verdict::decide(verdict::of_run(&data, &slos, &findings));
     let timeline = series::timeline(record);
     Assessment {
         verdict: answer,
-        reasons: verdict::reasons(&facts, &slos, &findings),
-        limits_of_knowledge: sentences::limits_of_knowledge(&facts, steady),
+        reasons: verdict::reasons(&data, &slos, &findings),
+        limits_of_knowledge: messages::limits_of_knowledge(&data, steady),
         window: Window { from: judged.from, to: judged.to, warmup: judged.warmup, steady },
-        error_budget: budget_burn::error_budget(&facts, answer, &slos),
+        error_budget: budget_burn::error_budget(&data, answer, &slos),
         findings,
-        total: summary::total(&facts),
-        steps: summary::steps(&facts),
-        whole_run: summary::whole_run(&facts),
-        failures: failures::seen(record, &facts.whole),
+        total: summary::total(&data),
+        steps: summary::steps(&data),
+        whole_run: summary::whole_run(&data),
+        failures: failures::seen(record, &data.whole),
         saturation: Saturation {
-            per_request: saturation::per_request(&facts),
-            filled: filled::filled(&facts),
-            moved: moved::with_response_time(&timeline, &judged),
-            ..saturation::saturation(&facts)
+            per_request: saturation::per_request(&data),
+            filled: filled::filled(&data),
+            moved: correlated::with_response_time(&timeline, &judged),
+            ..saturation::saturation(&data)
         },
         timeline,
-        curves: series::curves(&facts.total),
+        curves: series::curves(&data.total),
         slos,
     }
 }
@@ -109,19 +109,19 @@ fn gated_quantile(record: &RunRecord) -> f64 {
 }
 
 impl Settled {
-    fn finding(&self, facts: &Facts) -> Option<Finding> {
+    fn finding(&self, data: &RunData) -> Option<Finding> {
         match self {
             Settled::Quietly => None,
             Settled::CutRefused(seconds) => Some(finding(
                 "warmup_kept",
                 Severity::Warning,
-                sentences::cut_refused(*seconds),
+                messages::cut_refused(*seconds),
                 "if it is warm-up, declare a longer warm-up stage; if not, it is the target's",
             )),
             Settled::Never => Some(finding(
                 "not_settled",
                 Severity::Note,
-                sentences::not_settled(facts),
+                messages::not_settled(data),
                 "declare a longer warm-up, or run longer",
             )),
         }
@@ -178,7 +178,11 @@ mod tests {
     fn on_disk(record: &RunRecord, folder: &std::path::Path) -> RunRecord {
         let mut seconds = crate::record::seconds::Seconds::beyond(500, folder);
         record.seconds.iter().for_each(|found| seconds.insert(found.second(), &found.unpack()));
-        assert!(seconds.held() < record.seconds.held(), "{} bytes are held", seconds.held());
+        assert!(
+            seconds.buffered() < record.seconds.buffered(),
+            "{} bytes are held",
+            seconds.buffered()
+        );
         RunRecord { seconds, ..record.clone() }
     }
 

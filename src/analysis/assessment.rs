@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::analysis::error_budget::ErrorBudget;
 use crate::analysis::failures::FailuresSeen;
-use crate::analysis::fullness::{Filled, Moved};
+use crate::analysis::fullness::{Correlated, Filled};
 use crate::analysis::gauges::{
     GaugeValue, LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen,
 };
@@ -337,7 +337,7 @@ pub struct Saturation {
     /// cause.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
-    pub moved: Vec<Moved>,
+    pub moved: Vec<Correlated>,
 }
 
 /// Series over time, one point per bin. All vectors are as long as `starts`; `None` is a

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use crate::analysis::audit;
 use crate::analysis::evidence;
 use crate::analysis::exposed::Exposed;
-use crate::analysis::facts::Facts;
 use crate::analysis::lateness;
-use crate::analysis::pooled;
+use crate::analysis::run_data::RunData;
+use crate::analysis::totals;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
@@ -26,7 +26,7 @@ const SHORTEST_STALL: u64 = 20_000;
 /// What of one objective may be the generator's doing.
 #[derive(Debug)]
 pub struct Attribution<'a> {
-    facts: &'a Facts<'a>,
+    data: &'a RunData<'a>,
     slo: &'a SloHead,
     what: What,
     /// Judged seconds in which a stall is felt, with its length in microseconds.
@@ -44,13 +44,13 @@ enum What {
 impl<'a> Attribution<'a> {
     /// Looks at one objective; `None` if its limit is not in the record, or it is about no
     /// requests.
-    pub fn of(facts: &'a Facts<'a>, slo: &'a SloHead) -> Option<Attribution<'a>> {
+    pub fn of(data: &'a RunData<'a>, slo: &'a SloHead) -> Option<Attribution<'a>> {
         let (what, failures, shadow) = match slo.metric {
             MetricHead::ResponseTime { threshold, .. } => {
-                let limit = *facts.record.head.thresholds.get(usize::from(threshold))?;
-                let least = (limit.limit / 1_000 / STALL_OF_LIMIT).max(SHORTEST_STALL);
-                let slow = unanswered(facts, limit);
-                (What::Slow(limit), slow, lateness::shadow(facts, least))
+                let limit = *data.record.head.thresholds.get(usize::from(threshold))?;
+                let lower_bound = (limit.limit / 1_000 / STALL_OF_LIMIT).max(SHORTEST_STALL);
+                let slow = unanswered(data, limit);
+                (What::Slow(limit), slow, lateness::shadow(data, lower_bound))
             }
             MetricHead::Failures(share) => {
                 let failed =
@@ -59,8 +59,8 @@ impl<'a> Attribution<'a> {
             }
             MetricHead::Gauge(_) => return None,
         };
-        let exposed = Exposed::of(facts, slo.step, failures);
-        Some(Attribution { facts, slo, what, shadow, exposed })
+        let exposed = Exposed::of(data, slo.step, failures);
+        Some(Attribution { data, slo, what, shadow, exposed })
     }
 
     /// How many bad requests of some judged seconds may be.
@@ -74,15 +74,15 @@ impl<'a> Attribution<'a> {
     }
 
     fn slow(&self, calm: &[u32], dark: &[u32], limit: Threshold) -> u64 {
-        let pool = pooled::of_scope(self.facts.record, calm, self.slo.step);
-        let least = lateness::least(self.facts, calm, self.slo.step);
-        let paired = audit::blamable(&pool.times[Phase::Response], &least, limit);
+        let pool = totals::of_scope(self.data.record, calm, self.slo.step);
+        let lower_bound = lateness::lower_bound(self.data, calm, self.slo.step);
+        let paired = audit::blamable(&pool.times[Phase::Response], &lower_bound, limit);
         let in_dark: u64 = dark.iter().map(|second| self.slow_in_dark(*second, limit)).sum();
         paired + in_dark + self.exposed.within(calm)
     }
 
     fn slow_in_dark(&self, second: u32, limit: Threshold) -> u64 {
-        let pool = pooled::of_scope(self.facts.record, &[second], self.slo.step);
+        let pool = totals::of_scope(self.data.record, &[second], self.slo.step);
         let of = |outcome| pool.counts.outcome(outcome);
         let micros = limit.limit / 1_000;
         let reach = micros + self.shadow.get(&second).copied().unwrap_or(0);
@@ -96,7 +96,7 @@ impl<'a> Attribution<'a> {
         let explained = self.exposed.within(seconds);
         match share {
             FailureShare::Errors | FailureShare::Unsent | FailureShare::Unavailable => {
-                let pool = pooled::of_scope(self.facts.record, seconds, self.slo.step);
+                let pool = totals::of_scope(self.data.record, seconds, self.slo.step);
                 explained + not_sent(&pool.counts)
             }
             FailureShare::ClientErrors
@@ -119,8 +119,8 @@ impl<'a> Attribution<'a> {
 
 /// What has no answer counts as slow. It may be so because of a burst, unless the lag itself
 /// would make it slow: that is in the least time that it could have taken.
-fn unanswered(facts: &Facts, limit: Threshold) -> Vec<Outcome> {
-    let shortest = facts.record.head.steps.iter().map(|step| step.timeout_ms).min();
+fn unanswered(data: &RunData, limit: Threshold) -> Vec<Outcome> {
+    let shortest = data.record.head.steps.iter().map(|step| step.timeout_ms).min();
     let is_far = shortest.is_some_and(|shortest| shortest >= 2 * limit.limit / 1_000_000);
     let all = [Outcome::TransportError, Outcome::Unsent, Outcome::Timeout];
     all.into_iter().filter(|outcome| *outcome != Outcome::Timeout || is_far).collect()

@@ -19,18 +19,18 @@ use crate::record::histogram::Sparse;
 use crate::scenario::slo::Threshold;
 
 /// The bracket of the target's own quantile.
-pub fn generator_error(response: &Sparse, least: &Sparse, q: f64) -> Option<GeneratorError> {
+pub fn generator_error(response: &Sparse, lower_bound: &Sparse, q: f64) -> Option<GeneratorError> {
     let high = response.quantile(q)?;
-    let low = least.quantile(q).unwrap_or(0.0).min(high);
+    let low = lower_bound.quantile(q).unwrap_or(0.0).min(high);
     let relative = if high > 0.0 { (high - low) / high } else { 0.0 };
     Some(GeneratorError { quantile: q, low: low / 1e3, high: high / 1e3, relative })
 }
 
 /// The most slow requests that would have been fast enough without the generator's lag:
 /// those with T beyond the limit and T − G within it.
-pub fn blamable(response: &Sparse, least: &Sparse, threshold: Threshold) -> u64 {
+pub fn blamable(response: &Sparse, lower_bound: &Sparse, threshold: Threshold) -> u64 {
     let limit = threshold.limit / 1_000;
-    response.count_from(limit).saturating_sub(least.count_from(limit))
+    response.count_from(limit).saturating_sub(lower_bound.count_from(limit))
 }
 
 /// Requests in buckets that touch a range, in microseconds.
@@ -103,12 +103,12 @@ mod tests {
     #[test]
     fn slow_requests_that_would_have_been_fast_are_blamable() {
         let response = sparse([vec![10_000; 900], vec![600_000; 100]].concat());
-        for (least, expected) in [
+        for (lower_bound, expected) in [
             ([vec![9_900; 900], vec![599_900; 100]].concat(), 0),
             ([vec![9_900; 900], vec![599_900; 70], vec![300_000; 30]].concat(), 30),
             (vec![1; 1_000], 100),
         ] {
-            assert_eq!(blamable(&response, &sparse(least), limit(500_000)), expected);
+            assert_eq!(blamable(&response, &sparse(lower_bound), limit(500_000)), expected);
         }
         assert_eq!(blamable(&response, &Sparse::default(), limit(500_000)), 100);
     }
@@ -145,13 +145,13 @@ mod tests {
             // Own time, what was felt of the lag, and how much of that it really cost.
             let took = |(own, felt, part): &(u64, u64, f64)| own + (*felt as f64 * part) as u64;
             let response = sparse(requests.iter().map(took));
-            let least = sparse(requests.iter().map(|r| took(r).saturating_sub(r.1).max(1)));
+            let lower_bound = sparse(requests.iter().map(|r| took(r).saturating_sub(r.1).max(1)));
             let own = sparse(requests.iter().map(|r| r.0));
             let innocent = requests.iter().filter(|r| took(r) >= edge && r.0 < edge).count() as u64;
             // Requests in the bucket of the limit itself count as slow.
-            let at_edge = count_between(&least, edge - edge / 500 - 1, edge + edge / 500 + 1);
-            prop_assert!(blamable(&response, &least, limit(edge)) + at_edge >= innocent);
-            let bracket = generator_error(&response, &least, q).unwrap();
+            let at_edge = count_between(&lower_bound, edge - edge / 500 - 1, edge + edge / 500 + 1);
+            prop_assert!(blamable(&response, &lower_bound, limit(edge)) + at_edge >= innocent);
+            let bracket = generator_error(&response, &lower_bound, q).unwrap();
             let truth = own.quantile(q).unwrap() / 1e3;
             let slack = 0.002 * (truth + bracket.high) + 0.002;
             prop_assert!(bracket.low <= truth + slack, "{truth} {bracket:?}");

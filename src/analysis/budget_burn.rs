@@ -14,9 +14,9 @@
 use crate::analysis::assessment::{SloResult, SloStatus, Verdict};
 use crate::analysis::error_budget::{Burn, ErrorBudget, Incident, IncidentClass};
 use crate::analysis::evidence;
-use crate::analysis::facts::Facts;
-use crate::analysis::pooled::Pool;
-use crate::analysis::wording::{number, percent};
+use crate::analysis::number_format::{number, percent};
+use crate::analysis::run_data::RunData;
+use crate::analysis::totals::Totals;
 use crate::record::outcome::Outcome;
 use crate::record::run::{MetricHead, SloHead};
 use crate::scenario::slo::FailureShare;
@@ -28,15 +28,15 @@ pub const THRESHOLDS: [f64; 3] = [14.4, 6.0, 1.0];
 const DOWN: f64 = 0.5;
 
 /// What follows from a run's results; `None` where nothing does.
-pub fn error_budget(facts: &Facts, verdict: Verdict, slos: &[SloResult]) -> Option<ErrorBudget> {
+pub fn error_budget(data: &RunData, verdict: Verdict, slos: &[SloResult]) -> Option<ErrorBudget> {
     if verdict == Verdict::Invalid {
         return None;
     }
-    let window_hours = f64::from(facts.record.head.budget_hours);
-    let judged = facts.record.head.slos.iter().zip(slos);
+    let window_hours = f64::from(data.record.head.budget_hours);
+    let judged = data.record.head.slos.iter().zip(slos);
     let objectives: Vec<Burn> =
         judged.filter_map(|(head, slo)| burn(head, slo, window_hours)).collect();
-    let incident = incident(facts, verdict, slos, &objectives);
+    let incident = incident(data, verdict, slos, &objectives);
     let says_something = incident.is_some() || !objectives.is_empty();
     says_something.then_some(ErrorBudget { window_hours, objectives, incident })
 }
@@ -70,7 +70,7 @@ fn burn(head: &SloHead, slo: &SloResult, window_hours: f64) -> Option<Burn> {
 
 /// The gravest incident that is certain.
 fn incident(
-    facts: &Facts,
+    data: &RunData,
     verdict: Verdict,
     slos: &[SloResult],
     burns: &[Burn],
@@ -80,27 +80,27 @@ fn incident(
             let reason = "the target died under load".to_owned();
             Some(Incident { class: IncidentClass::P0, reason })
         }
-        Verdict::SloMissed => down(facts).or_else(|| burning(slos, burns)),
+        Verdict::SloMissed => down(data).or_else(|| burning(slos, burns)),
         Verdict::Pass | Verdict::Regressed | Verdict::Inconclusive | Verdict::Invalid => None,
     }
 }
 
 /// The service, or one of its functions, that fails for certain at least every other time.
-fn down(facts: &Facts) -> Option<Incident> {
-    if let Some(share) = failing(facts, None) {
+fn down(data: &RunData) -> Option<Incident> {
+    if let Some(share) = failing(data, None) {
         let reason = format!("at least {} of all requests failed", percent(share));
         return Some(Incident { class: IncidentClass::P0, reason });
     }
-    facts.record.head.steps.iter().enumerate().find_map(|(place, step)| {
-        let share = failing(facts, Some(u16::try_from(place).ok()?))?;
+    data.record.head.steps.iter().enumerate().find_map(|(index, step)| {
+        let share = failing(data, Some(u16::try_from(index).ok()?))?;
         let reason = format!("{}: at least {} of its requests failed", step.name, percent(share));
         Some(Incident { class: IncidentClass::P1, reason })
     })
 }
 
 /// The least share of requests that failed, where that is half of them or more.
-fn failing(facts: &Facts, step: Option<u16>) -> Option<f64> {
-    let pool = facts.pool(step)?;
+fn failing(data: &RunData, step: Option<u16>) -> Option<f64> {
+    let pool = data.pool(step)?;
     if seen_failing(pool) < DOWN {
         return None;
     }
@@ -111,11 +111,11 @@ fn failing(facts: &Facts, step: Option<u16>) -> Option<f64> {
         allowed: DOWN,
         windows: None,
     };
-    let share = evidence::weigh(facts.record, &facts.judged.seconds, &errors);
+    let share = evidence::weigh(data.record, &data.judged.seconds, &errors);
     (share.low >= DOWN).then_some(share.low)
 }
 
-fn seen_failing(pool: &Pool) -> f64 {
+fn seen_failing(pool: &Totals) -> f64 {
     let ended = pool.counts.ended();
     let ok = pool.counts.outcome(Outcome::Ok);
     if ended == 0 { 0.0 } else { 1.0 - ok as f64 / ended as f64 }

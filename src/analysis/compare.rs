@@ -17,15 +17,15 @@ use crate::analysis::finding::finding;
 use crate::analysis::gate;
 use crate::analysis::gate::drift;
 use crate::analysis::gauges::{self, PerRequestChange};
-use crate::analysis::pairing::{self, Times};
-use crate::analysis::pooled::{self, Pool};
+use crate::analysis::number_format;
+use crate::analysis::pairing::{self, PairedTimes};
 use crate::analysis::ratios::over_time;
 use crate::analysis::reasons::of_gate;
 use crate::analysis::series;
+use crate::analysis::totals::{self, Totals};
 use crate::analysis::unanswered;
 use crate::analysis::verdict::{self, Ground};
 use crate::analysis::what_next::what_next;
-use crate::analysis::wording;
 use crate::record::duet::{DuetEnd, DuetRecord, GateMetric};
 use crate::record::phase::Phase;
 use crate::record::run::{RunRecord, StepHead};
@@ -38,7 +38,7 @@ const BEYOND: f64 = 20.0;
 pub fn compare(duet: &DuetRecord) -> Option<Comparison> {
     let arms = Arms::of(duet)?;
     let settings = &duet.file.settings;
-    let measured = pairing::paired(duet, Times::Response);
+    let measured = pairing::paired(duet, PairedTimes::Response);
     let (looks, mut metrics) = gate::judge(&measured, settings);
     let mut findings = Vec::new();
     for metric in &mut metrics {
@@ -90,8 +90,8 @@ fn idle(duet: &DuetRecord, metrics: &mut [MetricResult]) {
         metric.note = Some(format!(
             "when idle the baseline uses {} of a core and the candidate {}; the baseline's is taken \
              off both",
-            wording::percent(idle.baseline),
-            wording::percent(idle.candidate)
+            number_format::percent(idle.baseline),
+            number_format::percent(idle.candidate)
         ));
     }
 }
@@ -106,18 +106,18 @@ struct Arms {
 
 struct Joined {
     run: RunRecord,
-    steps: Vec<Pool>,
-    total: Pool,
+    steps: Vec<Totals>,
+    total: Totals,
 }
 
 impl Arms {
     /// Of a step, or of all requests: baseline, candidate.
-    fn pools(&self, step: Option<&str>) -> Option<(&Pool, &Pool)> {
+    fn pools(&self, step: Option<&str>) -> Option<(&Totals, &Totals)> {
         let Some(step) = step else {
             return Some((&self.baseline.total, &self.candidate.total));
         };
-        let place = self.candidate.run.head.steps.iter().position(|head| head.name == step)?;
-        self.baseline.steps.get(place).zip(self.candidate.steps.get(place))
+        let index = self.candidate.run.head.steps.iter().position(|head| head.name == step)?;
+        self.baseline.steps.get(index).zip(self.candidate.steps.get(index))
     }
 
     /// What a request cost of what both targets count.
@@ -131,8 +131,8 @@ impl Arms {
         let joined = |arm| {
             let run = pairing::joined(duet, arm)?;
             let judged: Vec<u32> = run.seconds.range(from..).map(|found| found.second()).collect();
-            let steps = pooled::by_step(&run, &judged);
-            Some(Joined { total: pooled::total(&steps), steps, run })
+            let steps = totals::by_step(&run, &judged);
+            Some(Joined { total: totals::total(&steps), steps, run })
         };
         Some(Arms { baseline: joined(Arm::Baseline)?, candidate: joined(Arm::Candidate)?, from })
     }
@@ -199,7 +199,7 @@ fn lag_decides(
         return Vec::new();
     }
     let (looks_without, without) =
-        gate::judge(&pairing::paired(duet, Times::Least), &duet.file.settings);
+        gate::judge(&pairing::paired(duet, PairedTimes::Least), &duet.file.settings);
     let differs = |metric: &&MetricResult| {
         let mut other = without.iter();
         let other = other.find(|it| it.metric == metric.metric && it.step == metric.step);
@@ -240,7 +240,7 @@ fn lag_finding(metric: &MetricResult, arms: &Arms, stands: bool) -> Option<Findi
     };
     let evidence = format!(
         "the generator may have added {} to {}, and without that {then}",
-        wording::percent(lag_share(arms, share)),
+        number_format::percent(lag_share(arms, share)),
         metric.name
     );
     let advice = "lower the rate, or give the generator a core of its own";
@@ -337,17 +337,17 @@ fn missed(metric: &MetricResult) -> String {
             format!(
                 "{name} only watched: all requests taking {} longer would have been called regressed; \
              less may have gone unseen",
-                wording::percent(smallest)
+                number_format::percent(smallest)
             )
         }
         (Some(smallest), GateMetric::ResponseTime(_) | GateMetric::CpuPerRequest) => format!(
             "{name}: a true change below +{} would have been missed more often than in 1 of 20 \
              cases",
-            wording::percent(smallest)
+            number_format::percent(smallest)
         ),
         (Some(smallest), GateMetric::ErrorRate | GateMetric::SlowRequests) => format!(
             "{name}: a difference below {} of the requests would not have been seen",
-            wording::percent(smallest)
+            number_format::percent(smallest)
         ),
     }
 }
@@ -355,8 +355,8 @@ fn missed(metric: &MetricResult) -> String {
 fn steps(arms: &Arms, sees_from: &[Option<f64>]) -> Vec<StepChange> {
     let both = arms.baseline.steps.iter().zip(&arms.candidate.steps);
     let heads = &arms.candidate.run.head.steps;
-    let of = |(place, (head, (base, cand))): (usize, (&StepHead, (&Pool, &Pool)))| StepChange {
-        sees_from: sees_from.get(place).copied().flatten(),
+    let of = |(index, (head, (base, cand))): (usize, (&StepHead, (&Totals, &Totals)))| StepChange {
+        sees_from: sees_from.get(index).copied().flatten(),
         ..step(&head.name, base, cand)
     };
     let mut steps: Vec<StepChange> = heads.iter().zip(both).enumerate().map(of).collect();
@@ -365,8 +365,8 @@ fn steps(arms: &Arms, sees_from: &[Option<f64>]) -> Vec<StepChange> {
     steps
 }
 
-fn step(name: &str, baseline: &Pool, candidate: &Pool) -> StepChange {
-    let figures = |pool: &Pool| crate::analysis::summary::times(&pool.times[Phase::Response]);
+fn step(name: &str, baseline: &Totals, candidate: &Totals) -> StepChange {
+    let figures = |pool: &Totals| crate::analysis::summary::times(&pool.times[Phase::Response]);
     let (base, cand) = (figures(baseline), figures(candidate));
     let at = |of: fn(&Figures) -> f64| Some((of(base.as_ref()?), of(cand.as_ref()?)));
     let p95 = at(|times| times.p95);

@@ -5,8 +5,8 @@
 
 use crate::analysis::assessment::{Measured, SloResult};
 use crate::analysis::evidence::is_bad;
-use crate::analysis::facts::Facts;
-use crate::analysis::wording::{count, counted};
+use crate::analysis::number_format::{count, counted};
+use crate::analysis::run_data::RunData;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::run::{MetricHead, SloHead};
@@ -15,8 +15,8 @@ use crate::record::run::{MetricHead, SloHead};
 const MOST_KINDS: usize = 3;
 
 /// What a missed objective is made of, where it is made of failures.
-pub fn note(facts: &Facts, slo: &SloHead, result: &SloResult) -> Option<String> {
-    let counts = &facts.pool(slo.step)?.counts;
+pub fn note(data: &RunData, slo: &SloHead, result: &SloResult) -> Option<String> {
+    let counts = &data.pool(slo.step)?.counts;
     match slo.metric {
         MetricHead::Failures(share) => named(counts, |outcome| is_bad(outcome, share)),
         MetricHead::Gauge(_) => None,

@@ -62,9 +62,9 @@ fn in_second(case: Case, record: &RunRecord, found: &PackedSecond<'_>, slo: &Slo
     let first = slo.step.map_or(0, usize::from);
     let is_cut = open::cut(record, second).is_some();
     let steps = scope(&all, slo.step).iter().enumerate();
-    Tally::sum(steps.map(|(place, counts)| {
+    Tally::sum(steps.map(|(index, counts)| {
         let ended = ended_tally(is_cut, counts, slo);
-        let open = open::of(record, (second, first + place), counts, slo, is_bad);
+        let open = open::of(record, (second, first + index), counts, slo, is_bad);
         match case {
             Case::Certain => ended.and(open.bad),
             Case::Worst => ended.and(open.bad + open.unknown),

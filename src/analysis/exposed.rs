@@ -18,8 +18,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::facts::Facts;
 use crate::analysis::lateness;
+use crate::analysis::run_data::RunData;
 use crate::analysis::stats::{ALPHA, Tally, share_at_least};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
@@ -39,7 +39,7 @@ const SMALLEST_BURST: f64 = 2.0;
 /// Failures of some outcomes of a run, as far as they are exposed.
 #[derive(Debug)]
 pub struct Exposed<'a> {
-    facts: &'a Facts<'a>,
+    data: &'a RunData<'a>,
     step: Option<u16>,
     outcomes: Vec<Outcome>,
     dark: BTreeSet<u32>,
@@ -53,45 +53,45 @@ pub struct Exposed<'a> {
 
 impl<'a> Exposed<'a> {
     /// Looks at the failures of some outcomes.
-    pub fn of(facts: &'a Facts<'a>, step: Option<u16>, outcomes: Vec<Outcome>) -> Exposed<'a> {
-        let steps = 0..facts.record.head.steps.len();
-        let lags = steps.map(|step| lag_of_timeout(facts, step)).collect();
-        let (dark, burst) = (dark(facts), burst(facts));
-        let mut exposed = Exposed { facts, step, outcomes, dark, own: 0.0, burst, lags };
-        let (held, all) = exposed.tallies(&facts.judged.seconds);
-        let (bad, free) = (all.bad.saturating_sub(held.bad), all.all.saturating_sub(held.all));
+    pub fn of(data: &'a RunData<'a>, step: Option<u16>, outcomes: Vec<Outcome>) -> Exposed<'a> {
+        let steps = 0..data.record.head.steps.len();
+        let lags = steps.map(|step| lag_of_timeout(data, step)).collect();
+        let (dark, burst) = (dark(data), burst(data));
+        let mut exposed = Exposed { data, step, outcomes, dark, own: 0.0, burst, lags };
+        let (exposed_tally, all) = exposed.tallies(&data.judged.seconds);
+        let (bad, free) =
+            (all.bad.saturating_sub(exposed_tally.bad), all.all.saturating_sub(exposed_tally.all));
         exposed.own = share_at_least(bad as f64, free as f64, ALPHA);
         exposed
     }
 
     /// How many failures of some judged seconds may be the generator's doing.
     pub fn within(&self, seconds: &[u32]) -> u64 {
-        let (held, _) = self.tallies(seconds);
-        (held.bad as f64 - self.own * held.all as f64).max(0.0).ceil() as u64
+        let (exposed_tally, _) = self.tallies(seconds);
+        (exposed_tally.bad as f64 - self.own * exposed_tally.all as f64).max(0.0).ceil() as u64
     }
 
     /// Exposed requests and all, with the failures among them.
     fn tallies(&self, seconds: &[u32]) -> (Tally, Tally) {
-        let known =
-            |second: &u32| Some((*second, self.facts.record.seconds.get(*second)?.counts()));
+        let known = |second: &u32| Some((*second, self.data.record.seconds.get(*second)?.counts()));
         let both = seconds.iter().filter_map(known).map(|(at, counts)| self.of_second(at, &counts));
-        let (held, all): (Vec<Tally>, Vec<Tally>) = both.unzip();
-        (Tally::sum(held), Tally::sum(all))
+        let (exposed_tally, all): (Vec<Tally>, Vec<Tally>) = both.unzip();
+        (Tally::sum(exposed_tally), Tally::sum(all))
     }
 
     fn of_second(&self, at: u32, counts: &[StepCounts]) -> (Tally, Tally) {
         let due: u64 = counts.iter().map(|step| step.planned).sum();
         let burst = (self.burst / due.max(1) as f64 * 1e6) as u64;
         let is_dark = self.dark.contains(&at);
-        let mine = |place: usize| self.step.is_none_or(|step| usize::from(step) == place);
-        let steps = counts.iter().enumerate().filter(|(place, _)| mine(*place));
-        let both = steps.map(|(place, counts)| {
+        let mine = |index: usize| self.step.is_none_or(|step| usize::from(step) == index);
+        let steps = counts.iter().enumerate().filter(|(index, _)| mine(*index));
+        let both = steps.map(|(index, counts)| {
             let all = self.tally(|outcome| counts.outcome(outcome));
-            let held = |outcome| self.held(counts, (place, burst), outcome);
-            (if is_dark { all } else { self.tally(held) }, all)
+            let exposed_tally = |outcome| self.exposed_tally(counts, (index, burst), outcome);
+            (if is_dark { all } else { self.tally(exposed_tally) }, all)
         });
-        let (held, all): (Vec<Tally>, Vec<Tally>) = both.unzip();
-        (Tally::sum(held), Tally::sum(all))
+        let (exposed_tally, all): (Vec<Tally>, Vec<Tally>) = both.unzip();
+        (Tally::sum(exposed_tally), Tally::sum(all))
     }
 
     fn tally(&self, count: impl Fn(Outcome) -> u64) -> Tally {
@@ -100,7 +100,12 @@ impl<'a> Exposed<'a> {
     }
 
     /// Requests of one outcome that felt enough.
-    fn held(&self, counts: &StepCounts, (step, burst): (usize, u64), outcome: Outcome) -> u64 {
+    fn exposed_tally(
+        &self,
+        counts: &StepCounts,
+        (step, burst): (usize, u64),
+        outcome: Outcome,
+    ) -> u64 {
         let lag = self.lags.get(step).copied().unwrap_or(u64::MAX);
         // Of the requests that did not fail, those that a timeout would be excused with.
         let times_out = self.outcomes.contains(&Outcome::Timeout);
@@ -112,25 +117,24 @@ impl<'a> Exposed<'a> {
 }
 
 /// The lag that may be why a request of a step had no answer within its limit.
-fn lag_of_timeout(facts: &Facts, step: usize) -> u64 {
-    let head = facts.record.head.steps.get(step);
+fn lag_of_timeout(data: &RunData, step: usize) -> u64 {
+    let head = data.record.head.steps.get(step);
     let limit = head.map_or(u64::MAX, |head| head.timeout_ms.saturating_mul(1_000));
-    let slow = facts.steps.get(step).and_then(|pool| pool.times[Phase::Service].quantile(0.99));
+    let slow = data.steps.get(step).and_then(|pool| pool.times[Phase::Service].quantile(0.99));
     let left = limit.saturating_sub(slow.unwrap_or(0.0) as u64);
     (limit / LAG_OF_LIMIT).min(left).max(EVERYDAY_LAG.min(limit / LAG_OF_LIMIT))
 }
 
 /// Seconds in which a request may have felt more than it carries.
-fn dark(facts: &Facts) -> BTreeSet<u32> {
-    let carries_all =
-        !lateness::ends_are_reads(facts) && facts.record.head.environment.workers <= 1;
+fn dark(data: &RunData) -> BTreeSet<u32> {
+    let carries_all = !lateness::ends_are_reads(data) && data.record.head.environment.workers <= 1;
     let least = if carries_all { LONG_STALL } else { SHORT_STALL };
-    lateness::shadow(facts, least).into_keys().collect()
+    lateness::shadow(data, least).into_keys().collect()
 }
 
 /// How many requests at once are more than the target is used to.
-fn burst(facts: &Facts) -> f64 {
-    let mut peaks: Vec<u64> = facts.generator().map(|second| second.in_flight_peak).collect();
+fn burst(data: &RunData) -> f64 {
+    let mut peaks: Vec<u64> = data.generator().map(|second| second.in_flight_peak).collect();
     peaks.sort_unstable();
     let usual = peaks.get(peaks.len() / 2).copied().unwrap_or(0);
     (usual as f64 / 2.0).max(SMALLEST_BURST)

@@ -54,14 +54,14 @@ const EXAMPLES: usize = 3;
 /// first.
 pub fn seen(record: &RunRecord, whole: &[StepCounts]) -> FailuresSeen {
     let mut kinds: Vec<(Key, Vec<usize>)> = Vec::new();
-    for (place, exchange) in record.failures.exchanges.iter().enumerate() {
+    for (index, exchange) in record.failures.exchanges.iter().enumerate() {
         let key = Key::of(exchange);
         match kinds.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, places)) => places.push(place),
-            None => kinds.push((key, vec![place])),
+            Some((_, indexes)) => indexes.push(index),
+            None => kinds.push((key, vec![index])),
         }
     }
-    let kinds = kinds.into_iter().map(|(key, places)| kind(record, whole, key, &places));
+    let kinds = kinds.into_iter().map(|(key, indexes)| kind(record, whole, key, &indexes));
     let mut kinds: Vec<FailedKind> = kinds.collect();
     kinds.sort_by_key(|kind| std::cmp::Reverse(kind.requests));
     let log = record.failures.log.as_ref();
@@ -108,17 +108,17 @@ impl Key {
     }
 }
 
-fn kind(record: &RunRecord, counts: &[StepCounts], key: Key, places: &[usize]) -> FailedKind {
+fn kind(record: &RunRecord, counts: &[StepCounts], key: Key, indexes: &[usize]) -> FailedKind {
     let step = usize::from(key.step);
-    let quotes = |place: usize| {
+    let quotes = |index: usize| {
         let all = record.failures.log.iter().flat_map(|log| &log.quotes);
-        all.filter(move |quote| quote.exchange == Some(place)).cloned().collect()
+        all.filter(move |quote| quote.exchange == Some(index)).cloned().collect()
     };
-    let example = |place: usize| {
-        let exchange = record.failures.exchanges[place].clone();
-        Example { exchange, log: quotes(place) }
+    let example = |index: usize| {
+        let exchange = record.failures.exchanges[index].clone();
+        Example { exchange, log: quotes(index) }
     };
-    let mut examples: Vec<Example> = places.iter().map(|place| example(*place)).collect();
+    let mut examples: Vec<Example> = indexes.iter().map(|index| example(*index)).collect();
     examples.sort_by_key(|example| (example.exchange.warmup, example.exchange.due_us));
     examples.truncate(EXAMPLES);
     FailedKind {
@@ -130,7 +130,7 @@ fn kind(record: &RunRecord, counts: &[StepCounts], key: Key, places: &[usize]) -
         requests: counts
             .get(step)
             .map_or(0, |counts| key.requests(counts))
-            .max(places.len() as u64),
+            .max(indexes.len() as u64),
         examples,
     }
 }

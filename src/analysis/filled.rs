@@ -5,9 +5,9 @@
 //! in a good part of the judged seconds; since when is the first second of the run from which on
 //! most were. The order is one in time and says nothing about causes.
 
-use crate::analysis::facts::Facts;
 use crate::analysis::fullness::Filled;
-use crate::analysis::wording::{number, percent};
+use crate::analysis::number_format::{number, percent};
+use crate::analysis::run_data::RunData;
 use crate::record::gauge::{self, Gauge, GaugeId};
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 
@@ -24,13 +24,13 @@ const SPAN: usize = 5;
 const MOST: usize = 3;
 
 /// What filled up, first what did so first.
-pub fn filled(facts: &Facts) -> Vec<Filled> {
-    let seen = Target { seconds: &facts.record.target, facts };
+pub fn filled(data: &RunData) -> Vec<Filled> {
+    let seen = Target { seconds: &data.record.target, data };
     let all = [
         pool(&seen),
         event_loop(&seen),
         cpu_limit(&seen),
-        machine(facts),
+        machine(data),
         memory_limit(&seen),
         heap(&seen),
         connections(&seen),
@@ -43,13 +43,13 @@ pub fn filled(facts: &Facts) -> Vec<Filled> {
 /// The target's seconds.
 struct Target<'f> {
     seconds: &'f [TargetSecond],
-    facts: &'f Facts<'f>,
+    data: &'f RunData<'f>,
 }
 
 impl Target<'_> {
     /// A gauge's value in each second.
     fn of(&self, gauge: &Gauge) -> impl Fn(&TargetSecond) -> Option<f64> + use<> {
-        let id: Option<GaugeId> = self.facts.record.head.gauge(gauge);
+        let id: Option<GaugeId> = self.data.record.head.gauge(gauge);
         move |second| second.value(id?)
     }
 
@@ -61,7 +61,7 @@ impl Target<'_> {
 
     /// In the judged seconds; `None` where it was not seen.
     fn highest(&self, of: impl Fn(&TargetSecond) -> Option<f64>) -> Option<f64> {
-        let judged = self.seconds.iter().filter(|it| self.facts.judged.contains(it.second));
+        let judged = self.seconds.iter().filter(|it| self.data.judged.contains(it.second));
         judged.filter_map(of).reduce(f64::max)
     }
 }
@@ -84,7 +84,7 @@ fn pool(seen: &Target) -> Option<Filled> {
     let in_use = seen.highest(&used).map(|it| format!("{}{of} connections in use", number(it)));
     let waited = seen.highest(&waiting).map(|it| format!("{} waiting for one", number(it)));
     let evidence = up_to([in_use, waited]);
-    of_seconds("the connection pool", &full, seen.facts, evidence)
+    of_seconds("the connection pool", &full, seen.data, evidence)
 }
 
 fn event_loop(seen: &Target) -> Option<Filled> {
@@ -92,7 +92,7 @@ fn event_loop(seen: &Target) -> Option<Filled> {
     let full = seen.full(|second| Some(at_work(second)? >= FULL));
     let most = seen.highest(&at_work);
     let evidence = up_to([most.map(|it| format!("{} of the time at work", percent(it.min(1.0))))]);
-    of_seconds("the event loop", &full, seen.facts, evidence)
+    of_seconds("the event loop", &full, seen.data, evidence)
 }
 
 fn cpu_limit(seen: &Target) -> Option<Filled> {
@@ -108,7 +108,7 @@ fn cpu_limit(seen: &Target) -> Option<Filled> {
     let stopped = seen.highest(&throttled).filter(|share| *share > 0.0);
     let stopped = stopped.map(|share| format!("{} of the time stopped", percent(share.min(1.0))));
     let evidence = up_to([used, stopped]);
-    of_seconds("the CPU limit", &full, seen.facts, evidence)
+    of_seconds("the CPU limit", &full, seen.data, evidence)
 }
 
 fn memory_limit(seen: &Target) -> Option<Filled> {
@@ -137,18 +137,18 @@ fn share_of(
     };
     let full = seen.full(|second| Some(share(second)? >= FULL));
     let evidence = up_to([seen.highest(share).map(|share| format!("{} {of}", percent(share)))]);
-    of_seconds(what, &full, seen.facts, evidence)
+    of_seconds(what, &full, seen.data, evidence)
 }
 
 /// All CPUs of the machine, whoever used them.
-fn machine(facts: &Facts) -> Option<Filled> {
+fn machine(data: &RunData) -> Option<Filled> {
     let busy = |second: &GeneratorSecond| Some((second.second, second.machine_busy?));
-    let busy: Vec<(u32, f64)> = facts.record.generator.iter().filter_map(busy).collect();
+    let busy: Vec<(u32, f64)> = data.record.generator.iter().filter_map(busy).collect();
     let most = busy.iter().map(|(_, busy)| *busy).reduce(f64::max)?;
     let full: Vec<(u32, bool)> =
         busy.iter().map(|(second, busy)| (*second, *busy >= FULL)).collect();
     let evidence = up_to([Some(format!("{} of their time in use", percent(most.min(1.0))))]);
-    of_seconds("the machine's CPUs", &full, facts, evidence)
+    of_seconds("the machine's CPUs", &full, data, evidence)
 }
 
 /// `up to 4 of 4 connections in use, up to 57 waiting for one`: what is known.
@@ -160,10 +160,10 @@ fn up_to<const N: usize>(parts: [Option<String>; N]) -> String {
 fn of_seconds(
     what: &'static str,
     full: &[(u32, bool)],
-    facts: &Facts,
+    data: &RunData,
     evidence: String,
 ) -> Option<Filled> {
-    let judged = full.iter().filter(|(second, _)| facts.judged.contains(*second));
+    let judged = full.iter().filter(|(second, _)| data.judged.contains(*second));
     let (mut all, mut number) = (0_usize, 0_usize);
     for (_, is_full) in judged {
         all += 1;
@@ -177,7 +177,7 @@ fn of_seconds(
         span[0].1 && span.iter().filter(|(_, is_full)| *is_full).count() >= MOST
     };
     let since = full.windows(SPAN).find(is_begin).map(|span| span[0].0)?;
-    let wanted = facts.judged.seconds.len();
+    let wanted = data.judged.seconds.len();
     let evidence = if all < wanted {
         format!("{evidence} (seen in {all} of {wanted} judged seconds)")
     } else {

@@ -1,7 +1,7 @@
 //! What all findings are made with.
 
 use crate::analysis::assessment::{Finding, Severity};
-use crate::analysis::facts::Facts;
+use crate::analysis::run_data::RunData;
 use crate::record::run::MetricHead;
 
 /// A finding from its parts.
@@ -10,8 +10,8 @@ pub fn finding(kind: &'static str, severity: Severity, evidence: String, advice:
 }
 
 /// The tightest response-time limit of all objectives, in milliseconds.
-pub fn tightest_limit(facts: &Facts) -> Option<f64> {
-    let head = &facts.record.head;
+pub fn tightest_limit(data: &RunData) -> Option<f64> {
+    let head = &data.record.head;
     let limits = head.slos.iter().filter_map(|slo| match slo.metric {
         MetricHead::ResponseTime { threshold, .. } => head.thresholds.get(usize::from(threshold)),
         MetricHead::Failures(_) | MetricHead::Gauge(_) => None,

@@ -5,9 +5,9 @@
 //! stalls fails by itself.
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
-use crate::analysis::facts::{self, BUSY_SPAN, Facts, MUCH_PRESSURE, MUCH_STEAL};
 use crate::analysis::finding::{finding, tightest_limit};
-use crate::analysis::wording::{count, counted, millis, percent};
+use crate::analysis::number_format::{count, counted, millis, percent};
+use crate::analysis::run_data::{self, BUSY_SPAN, MUCH_PRESSURE, MUCH_STEAL, RunData};
 use crate::analysis::{attribution, generator_health, memory, still, worked};
 use crate::record::gauge::{self, GaugeId, Source};
 use crate::record::interval::StepCounts;
@@ -29,35 +29,35 @@ const FEW_REPEATS: f64 = 0.001;
 const SMALL_LAG: f64 = 1.0;
 
 /// Everything that is to be said about how the run went, the gravest first.
-pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
+pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
     let single = [
-        worked::never_worked(facts),
-        worked::never_tried(facts),
-        worked::unjudged(facts),
-        unsent(facts),
-        in_flight_limit(facts),
-        connection_limit(facts),
-        rate_not_reached(facts),
-        repeats(facts),
-        faults(facts),
-        steal(facts),
-        cpu_pressure(facts),
-        busy_worker(facts),
-        machine_full(facts),
-        send_lag(facts),
-        generator_health::stall(facts),
-        generator_health::clock_jump(facts),
-        generator_health::receive_lag(facts),
-        generator_health::preparations(facts),
-        metrics_unread(facts),
-        watched_unread(facts),
-        database_unread(facts),
-        still::stood_still(facts),
-        memory::grows(facts),
+        worked::never_worked(data),
+        worked::never_tried(data),
+        worked::unjudged(data),
+        unsent(data),
+        in_flight_limit(data),
+        connection_limit(data),
+        rate_not_reached(data),
+        repeats(data),
+        faults(data),
+        steal(data),
+        cpu_pressure(data),
+        busy_worker(data),
+        machine_full(data),
+        send_lag(data),
+        generator_health::stall(data),
+        generator_health::clock_jump(data),
+        generator_health::receive_lag(data),
+        generator_health::preparations(data),
+        metrics_unread(data),
+        watched_unread(data),
+        database_unread(data),
+        still::stood_still(data),
+        memory::grows(data),
     ];
     let mut all: Vec<Finding> = single.into_iter().flatten().collect();
     if slos.iter().any(|slo| slo.status == SloStatus::Missed) {
-        all.extend(crate::analysis::hints::saturated(facts));
+        all.extend(crate::analysis::hints::saturated(data));
     }
     all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     all
@@ -65,15 +65,15 @@ pub fn findings(facts: &Facts, slos: &[SloResult]) -> Vec<Finding> {
 
 /// Requests that were due and not sent because the generator had no descriptors or
 /// ports, or because it was late while the ceiling on requests in flight was reached.
-fn unsent(facts: &Facts) -> Option<Finding> {
-    let total = &facts.total.counts;
+fn unsent(data: &RunData) -> Option<Finding> {
+    let total = &data.total.counts;
     if attribution::not_sent(total) + total.cause(Cause::InFlightLimit) == 0 {
         return None;
     }
     let mut sum = (0, 0);
     let mut worst = 0.0_f64;
-    for second in &facts.judged.seconds {
-        let (blamed, due) = generators_unsent(facts, *second);
+    for second in &data.judged.seconds {
+        let (blamed, due) = generators_unsent(data, *second);
         sum = (sum.0 + blamed, sum.1 + due);
         worst = worst.max(blamed as f64 / due.max(1) as f64);
     }
@@ -92,9 +92,9 @@ fn unsent(facts: &Facts) -> Option<Finding> {
     })
 }
 
-fn generators_unsent(facts: &Facts, second: u32) -> (u64, u64) {
-    let steps = counts(facts, second);
-    let late = facts.late.contains(&second);
+fn generators_unsent(data: &RunData, second: u32) -> (u64, u64) {
+    let steps = counts(data, second);
+    let late = data.late.contains(&second);
     let blamed = |step: &StepCounts| {
         let full = if late { step.cause(Cause::InFlightLimit) } else { 0 };
         attribution::not_sent(step) + full
@@ -102,39 +102,39 @@ fn generators_unsent(facts: &Facts, second: u32) -> (u64, u64) {
     (steps.iter().map(blamed).sum(), steps.iter().map(|step| step.planned).sum())
 }
 
-fn counts(facts: &Facts, second: u32) -> Vec<StepCounts> {
-    facts.record.seconds.get(second).map(|found| found.counts()).unwrap_or_default()
+fn counts(data: &RunData, second: u32) -> Vec<StepCounts> {
+    data.record.seconds.get(second).map(|found| found.counts()).unwrap_or_default()
 }
 
 /// The ceiling was reached while the generator was on time: the target did not keep up.
-fn in_flight_limit(facts: &Facts) -> Option<Finding> {
+fn in_flight_limit(data: &RunData) -> Option<Finding> {
     let in_second = |second: &u32| {
-        counts(facts, *second).iter().map(|step| step.cause(Cause::InFlightLimit)).sum::<u64>()
+        counts(data, *second).iter().map(|step| step.cause(Cause::InFlightLimit)).sum::<u64>()
     };
-    if facts.total.counts.cause(Cause::InFlightLimit) == 0 {
+    if data.total.counts.cause(Cause::InFlightLimit) == 0 {
         return None;
     }
-    let on_time = facts.judged.seconds.iter().filter(|second| !facts.late.contains(*second));
+    let on_time = data.judged.seconds.iter().filter(|second| !data.late.contains(*second));
     let hit: u64 = on_time.map(in_second).sum();
     (hit > 0).then(|| {
         let evidence = format!(
             "{} not sent, as {} were in flight already; the generator was on time, the target \
              did not keep up",
             counted(hit, "due request"),
-            count(u64::from(facts.record.head.limits.in_flight))
+            count(u64::from(data.record.head.limits.in_flight))
         );
         let advice = "lower the rate, or raise limits.in_flight if so many requests may wait";
         finding("in_flight_limit", Severity::Warning, evidence, advice)
     })
 }
 
-fn connection_limit(facts: &Facts) -> Option<Finding> {
-    let waited = facts.total.counts.cause(Cause::ConnectionLimit);
+fn connection_limit(data: &RunData) -> Option<Finding> {
+    let waited = data.total.counts.cause(Cause::ConnectionLimit);
     (waited > 0).then(|| {
         let evidence = format!(
             "{} found none of the {} connections free within the time limit",
             counted(waited, "request"),
-            count(u64::from(facts.record.head.limits.connections))
+            count(u64::from(data.record.head.limits.connections))
         );
         let advice = "raise limits.connections, if the target is meant to serve more at once";
         finding("connection_limit", Severity::Warning, evidence, advice)
@@ -142,8 +142,8 @@ fn connection_limit(facts: &Facts) -> Option<Finding> {
 }
 
 /// Requests that met a connection which the target had just closed, and were sent again.
-fn repeats(facts: &Facts) -> Option<Finding> {
-    let (repeats, planned) = (facts.total.counts.repeats, facts.total.counts.planned);
+fn repeats(data: &RunData) -> Option<Finding> {
+    let (repeats, planned) = (data.total.counts.repeats, data.total.counts.planned);
     (repeats as f64 > FEW_REPEATS * planned as f64).then(|| {
         let evidence = format!(
             "{} of {} requests ({}) met a connection that the target had closed, and were sent \
@@ -159,8 +159,8 @@ fn repeats(facts: &Facts) -> Option<Finding> {
     })
 }
 
-fn rate_not_reached(facts: &Facts) -> Option<Finding> {
-    let (sent, planned) = (facts.total.counts.sent, facts.total.counts.planned);
+fn rate_not_reached(data: &RunData) -> Option<Finding> {
+    let (sent, planned) = (data.total.counts.sent, data.total.counts.planned);
     ((sent as f64) < RATE_REACHED * planned as f64).then(|| {
         let evidence = format!(
             "{} of {} due requests were sent ({})",
@@ -174,8 +174,8 @@ fn rate_not_reached(facts: &Facts) -> Option<Finding> {
 }
 
 /// What the generator could not do, such as writing to a full disk.
-fn faults(facts: &Facts) -> Option<Finding> {
-    let faults = &facts.record.end.as_ref()?.faults;
+fn faults(data: &RunData) -> Option<Finding> {
+    let faults = &data.record.end.as_ref()?.faults;
     (!faults.is_empty()).then(|| {
         let shown = faults.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
         let rest = faults.len().saturating_sub(3);
@@ -185,8 +185,8 @@ fn faults(facts: &Facts) -> Option<Finding> {
     })
 }
 
-fn steal(facts: &Facts) -> Option<Finding> {
-    let (hit, most) = seconds_above(facts, MUCH_STEAL, |second| second.steal)?;
+fn steal(data: &RunData) -> Option<Finding> {
+    let (hit, most) = seconds_above(data, MUCH_STEAL, |second| second.steal)?;
     let evidence = format!(
         "in {} the hypervisor took away more than {} of the CPU time, up to {}",
         counted(hit, "second"),
@@ -197,8 +197,8 @@ fn steal(facts: &Facts) -> Option<Finding> {
     Some(finding("steal", Severity::Warning, evidence, advice))
 }
 
-fn cpu_pressure(facts: &Facts) -> Option<Finding> {
-    let (hit, most) = seconds_above(facts, MUCH_PRESSURE, |second| second.cpu_pressure)?;
+fn cpu_pressure(data: &RunData) -> Option<Finding> {
+    let (hit, most) = seconds_above(data, MUCH_PRESSURE, |second| second.cpu_pressure)?;
     let evidence = format!(
         "in {} tasks waited for a CPU for more than {} of the time, up to {}",
         counted(hit, "second"),
@@ -211,28 +211,28 @@ fn cpu_pressure(facts: &Facts) -> Option<Finding> {
 
 /// How many judged seconds lie above a limit, and the highest value; `None` if none does.
 fn seconds_above(
-    facts: &Facts,
+    data: &RunData,
     limit: f64,
     of: impl Fn(&GeneratorSecond) -> Option<f64>,
 ) -> Option<(u64, f64)> {
-    let above: Vec<f64> = facts.generator().filter_map(of).filter(|v| *v > limit).collect();
+    let above: Vec<f64> = data.generator().filter_map(of).filter(|v| *v > limit).collect();
     let most = above.iter().copied().reduce(f64::max)?;
     Some((above.len() as u64, most))
 }
 
-fn busy_worker(facts: &Facts) -> Option<Finding> {
-    let judged = |span: &&[GeneratorSecond]| span.iter().any(|s| facts.judged.contains(s.second));
-    let spans = facts::busy_spans(&facts.record.generator).filter(judged);
-    let most = spans.map(facts::mean_worker).reduce(f64::max)?;
+fn busy_worker(data: &RunData) -> Option<Finding> {
+    let judged = |span: &&[GeneratorSecond]| span.iter().any(|s| data.judged.contains(s.second));
+    let spans = run_data::busy_spans(&data.record.generator).filter(judged);
+    let most = spans.map(run_data::mean_worker).reduce(f64::max)?;
     let evidence =
         format!("a worker of the generator used {} of a core over {BUSY_SPAN} s", percent(most));
     let advice = "add workers or cores, or lower the rate";
     Some(finding("busy_worker", Severity::Warning, evidence, advice))
 }
 
-fn machine_full(facts: &Facts) -> Option<Finding> {
-    let saturation = crate::analysis::saturation::saturation(facts);
-    let cores = f64::from(facts.record.head.environment.cores);
+fn machine_full(data: &RunData) -> Option<Finding> {
+    let saturation = crate::analysis::saturation::saturation(data);
+    let cores = f64::from(data.record.head.environment.cores);
     let both = saturation.generator_cpu?.mean + saturation.target.of(&gauge::CPU)?.mean;
     (cores > 0.0 && both > MACHINE_FULL * cores).then(|| {
         let evidence = format!(
@@ -245,9 +245,9 @@ fn machine_full(facts: &Facts) -> Option<Finding> {
 }
 
 /// A lag that is visible next to the tightest limit.
-fn send_lag(facts: &Facts) -> Option<Finding> {
-    let p99 = facts.total.times[Phase::SendLag].quantile(0.99)? / 1e3;
-    let limit = tightest_limit(facts)?;
+fn send_lag(data: &RunData) -> Option<Finding> {
+    let p99 = data.total.times[Phase::SendLag].quantile(0.99)? / 1e3;
+    let limit = tightest_limit(data)?;
     (p99 > SMALL_LAG && p99 > 0.01 * limit).then(|| {
         let grave = p99 > 0.1 * limit;
         let severity = if grave { Severity::Warning } else { Severity::Note };
@@ -263,9 +263,9 @@ fn send_lag(facts: &Facts) -> Option<Finding> {
 }
 
 /// Seconds in which the target's own metrics could not be read.
-fn metrics_unread(facts: &Facts) -> Option<Finding> {
-    let (seconds, first) = errors(facts, |second| {
-        second.scrape_error.clone().or_else(|| unseen(facts, second, Source::Metrics))
+fn metrics_unread(data: &RunData) -> Option<Finding> {
+    let (seconds, first) = errors(data, |second| {
+        second.scrape_error.clone().or_else(|| unseen(data, second, Source::Metrics))
     })?;
     let evidence = format!("the target's metrics could not be read in {seconds}: {first}");
     let advice = "look at the target's metrics path; saturation is known without them only in part";
@@ -273,9 +273,9 @@ fn metrics_unread(facts: &Facts) -> Option<Finding> {
 }
 
 /// The same of metrics that the scenario names.
-fn watched_unread(facts: &Facts) -> Option<Finding> {
-    let (seconds, first) = errors(facts, |second| {
-        second.watch_error.clone().or_else(|| unseen(facts, second, Source::Watched))
+fn watched_unread(data: &RunData) -> Option<Finding> {
+    let (seconds, first) = errors(data, |second| {
+        second.watch_error.clone().or_else(|| unseen(data, second, Source::Watched))
     })?;
     let evidence = format!("watched metrics could not be read in {seconds}: {first}");
     let advice = "correct \"watch\" of \"metrics\", or look at the target's page of metrics";
@@ -283,8 +283,8 @@ fn watched_unread(facts: &Facts) -> Option<Finding> {
 }
 
 /// The same of the statistics of its database.
-fn database_unread(facts: &Facts) -> Option<Finding> {
-    let (seconds, first) = errors(facts, |second| second.database_error.clone())?;
+fn database_unread(data: &RunData) -> Option<Finding> {
+    let (seconds, first) = errors(data, |second| second.database_error.clone())?;
     let evidence = format!("the database's statistics could not be read in {seconds}: {first}");
     let advice = "look at \"postgres\" of \"target\"; the run is as valid without them";
     Some(finding("database_unread", Severity::Warning, evidence, advice))
@@ -292,10 +292,10 @@ fn database_unread(facts: &Facts) -> Option<Finding> {
 
 /// In how many judged seconds something could not be read, and why at first.
 fn errors<'f>(
-    facts: &Facts<'f>,
+    data: &RunData<'f>,
     of: impl Fn(&'f TargetSecond) -> Option<String>,
 ) -> Option<(String, String)> {
-    let judged = facts.record.target.iter().filter(|s| facts.judged.contains(s.second));
+    let judged = data.record.target.iter().filter(|s| data.judged.contains(s.second));
     let mut errors = judged.filter_map(of);
     let first = errors.next()?;
     Some((counted(1 + errors.count() as u64, "second"), first))
@@ -303,11 +303,11 @@ fn errors<'f>(
 
 /// The first gauge that a page has and that could not be read of it in a second, and why. That a
 /// rate is told a second later is no news.
-fn unseen(facts: &Facts, second: &TargetSecond, source: Source) -> Option<String> {
+fn unseen(data: &RunData, second: &TargetSecond, source: Source) -> Option<String> {
     let is_unseen = |id: GaugeId, why: &str| second.value(id).is_none() && why != gauge::LATE;
     let mut without = second.series.iter().filter(|(id, why)| is_unseen(**id, why));
     without.find_map(|(id, why)| {
-        let gauge = facts.record.head.gauges.get(id.index())?;
+        let gauge = data.record.head.gauges.get(id.index())?;
         (gauge.source == source).then(|| format!("{}: {why}", gauge.label))
     })
 }

@@ -1,5 +1,5 @@
 //! What is said of how full the target was, besides figures: what filled up, and what moved with
-//! the response time. Types only; `filled` and `moved` find out.
+//! the response time. Types only; `filled` and `correlated` find out.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub struct Filled {
 
 /// A gauge that moved with the response time.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Moved {
+pub struct Correlated {
     /// The gauge's name.
     pub name: String,
     /// What people call it.

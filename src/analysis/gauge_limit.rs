@@ -7,9 +7,9 @@
 
 use crate::analysis::assessment::SloStatus;
 use crate::analysis::gauges::{self, GaugeValue};
+use crate::analysis::number_format::{count, counted};
 use crate::analysis::stats::{mean, median};
 use crate::analysis::window::Judged;
-use crate::analysis::wording::{count, counted};
 use crate::record::gauge::{BEYOND, Gauge, GaugeId, Kind, Source};
 use crate::record::run::{GaugeHead, RunRecord};
 use crate::record::telemetry::TargetSecond;
@@ -87,8 +87,8 @@ impl Seen {
     fn of(record: &RunRecord, judged: &Judged, id: GaugeId, gauge: &Gauge) -> Seen {
         let mut seen = Seen { values: Vec::new(), wanted: 0, beyond: 0, anew: 0, why: None };
         for second in &judged.seconds {
-            let place = record.target.partition_point(|known| known.second < *second);
-            let found = record.target.get(place).filter(|known| known.second == *second);
+            let index = record.target.partition_point(|known| known.second < *second);
+            let found = record.target.get(index).filter(|known| known.second == *second);
             let value = found.and_then(|found| found.value(id));
             let series = found.and_then(|found| found.series.get(&id)).map(String::as_str);
             match (value, found) {

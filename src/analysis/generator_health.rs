@@ -2,10 +2,10 @@
 //! does not know when responses came, that the machine was too small for the plan.
 
 use crate::analysis::assessment::{Finding, Severity};
-use crate::analysis::facts::Facts;
 use crate::analysis::finding::{finding, tightest_limit};
 use crate::analysis::lateness;
-use crate::analysis::wording::{count, counted, millis, percent};
+use crate::analysis::number_format::{count, counted, millis, percent};
+use crate::analysis::run_data::RunData;
 use crate::record::run::{MetricHead, SloHead};
 
 /// A tick that is late by so much is worth a warning, in milliseconds.
@@ -20,12 +20,12 @@ const FEW_UNSTAMPED: f64 = 0.001;
 
 /// The longest that the generator stood still. It voids nothing by itself: what was due
 /// meanwhile carries its lag, and the objectives ask whether that decides.
-pub fn stall(facts: &Facts) -> Option<Finding> {
+pub fn stall(data: &RunData) -> Option<Finding> {
     // The tick that tells of a stall comes after it, perhaps after the schedule's end.
-    let since = || facts.record.generator.iter().filter(|s| s.second >= facts.judged.from);
+    let since = || data.record.generator.iter().filter(|s| s.second >= data.judged.from);
     let longest = since().max_by_key(|second| second.canary_late_max_ns)?;
     let late = longest.canary_late_max_ns as f64 / 1e6;
-    let limit = tightest_of_all(facts);
+    let limit = tightest_of_all(data);
     if late < LONG_STALL && (late < SHORT_STALL || late < STALL_OF_LIMIT * limit) {
         return None;
     }
@@ -45,10 +45,10 @@ pub fn stall(facts: &Facts) -> Option<Finding> {
 
 /// The tightest limit of all objectives in milliseconds: those about failures have the
 /// shortest time limit of a step.
-fn tightest_of_all(facts: &Facts) -> f64 {
-    let head = &facts.record.head;
+fn tightest_of_all(data: &RunData) -> f64 {
+    let head = &data.record.head;
     let is_failures = |slo: &SloHead| matches!(slo.metric, MetricHead::Failures(_));
-    let times = tightest_limit(facts).unwrap_or(f64::MAX);
+    let times = tightest_limit(data).unwrap_or(f64::MAX);
     let shortest = head.steps.iter().map(|step| step.timeout_ms).min();
     match shortest.filter(|_| head.slos.iter().any(is_failures)) {
         Some(shortest) => times.min(shortest as f64),
@@ -57,8 +57,8 @@ fn tightest_of_all(facts: &Facts) -> f64 {
 }
 
 /// The wall clock was set, or the machine was suspended.
-pub fn clock_jump(facts: &Facts) -> Option<Finding> {
-    let longest = facts.generator().max_by_key(|second| second.clock_jump_ns)?;
+pub fn clock_jump(data: &RunData) -> Option<Finding> {
+    let longest = data.generator().max_by_key(|second| second.clock_jump_ns)?;
     let jump = longest.clock_jump_ns as f64 / 1e6;
     (jump > CLOCK_JUMP).then(|| {
         let evidence = format!(
@@ -73,22 +73,22 @@ pub fn clock_jump(facts: &Facts) -> Option<Finding> {
 }
 
 /// Responses whose end is not the moment at which they came.
-pub fn receive_lag(facts: &Facts) -> Option<Finding> {
-    let (missing, answered) = lateness::unstamped(facts);
-    let by_choice = facts.record.head.environment.receive_clock == "generator";
-    let is_known = facts.record.head.environment.receive_clock == "kernel";
+pub fn receive_lag(data: &RunData) -> Option<Finding> {
+    let (missing, answered) = lateness::unstamped(data);
+    let by_choice = data.record.head.environment.receive_clock == "generator";
+    let is_known = data.record.head.environment.receive_clock == "kernel";
     let some_missing = is_known && missing as f64 > FEW_UNSTAMPED * answered as f64;
     if !by_choice && !some_missing || answered == 0 {
         return None;
     }
-    let late = facts.generator().map(|s| s.canary_late_max_ns).max().unwrap_or(0) as f64 / 1e6;
+    let late = data.generator().map(|s| s.canary_late_max_ns).max().unwrap_or(0) as f64 / 1e6;
     let what = if by_choice {
         "responses end when the generator read them".to_owned()
     } else {
         let share = percent(missing as f64 / answered as f64);
         format!("the kernel stamped all but {} responses ({share})", count(missing))
     };
-    let grave = late > STALL_OF_LIMIT * tightest_limit(facts).unwrap_or(f64::MAX);
+    let grave = late > STALL_OF_LIMIT * tightest_limit(data).unwrap_or(f64::MAX);
     let severity = if grave { Severity::Warning } else { Severity::Note };
     let evidence = format!("{what}; it was up to {} late", millis(late));
     let advice = "let the kernel stamp them (--receive-clock kernel, on Linux): then a late \
@@ -97,8 +97,8 @@ pub fn receive_lag(facts: &Facts) -> Option<Finding> {
 }
 
 /// What was found wanting before the first request.
-pub fn preparations(facts: &Facts) -> Option<Finding> {
-    let warnings = &facts.record.head.environment.warnings;
+pub fn preparations(data: &RunData) -> Option<Finding> {
+    let warnings = &data.record.head.environment.warnings;
     (!warnings.is_empty()).then(|| {
         let advice = "raise what is too small, or lower the plan";
         finding("preparations", Severity::Warning, warnings.join("; "), advice)

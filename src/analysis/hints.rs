@@ -1,11 +1,11 @@
 //! What was full when an objective was missed: hints at the cause, never a verdict.
 
 use crate::analysis::assessment::{Finding, Saturation, Severity};
-use crate::analysis::facts::Facts;
 use crate::analysis::finding::finding;
 use crate::analysis::gauges::MeanMax;
+use crate::analysis::number_format::{millis, percent};
+use crate::analysis::run_data::RunData;
 use crate::analysis::saturation::saturation;
-use crate::analysis::wording::{millis, percent};
 use crate::record::gauge;
 
 /// From this share on something counts as full.
@@ -14,9 +14,9 @@ const FULL: f64 = 0.9;
 const LONG_DELAY: f64 = 50.0;
 
 /// What of the target was full over the judged seconds.
-pub fn saturated(facts: &Facts) -> Vec<Finding> {
-    let seen = saturation(facts);
-    let cores = f64::from(facts.record.head.environment.cores);
+pub fn saturated(data: &RunData) -> Vec<Finding> {
+    let seen = saturation(data);
+    let cores = f64::from(data.record.head.environment.cores);
     [event_loop(&seen), whole_machine(&seen, cores), pool(&seen)].into_iter().flatten().collect()
 }
 

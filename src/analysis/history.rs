@@ -171,8 +171,9 @@ impl History {
         runs: Vec<PastRun>,
         left_out: Vec<LeftOut>,
     ) -> History {
-        let figure = |(place, name): (usize, &str)| {
-            let values: Vec<Option<f64>> = runs.iter().map(|run| Some(run.times[place])).collect();
+        let figure = |(position, name): (usize, &str)| {
+            let values: Vec<Option<f64>> =
+                runs.iter().map(|run| Some(run.times[position])).collect();
             let trend = trend(&values, &HistorySettings::default());
             FigureTrend { name: name.to_owned(), trend }
         };
@@ -257,15 +258,15 @@ pub fn change_points(values: &[f64], settings: &HistorySettings) -> Vec<ChangePo
     let mut cuts: Vec<Cut> = Vec::new();
     let mut random = SplitMix64(settings.seed);
     while cuts.len() < settings.most {
-        let Some((place, energy)) = best(&logs, &cuts, settings.shortest) else { break };
+        let Some((position, energy)) = best(&logs, &cuts, settings.shortest) else { break };
         let Some(p) = significance(&logs, &cuts, energy, settings, &mut random) else { break };
-        cuts.push(Cut { place, p });
-        cuts.sort_unstable_by_key(|cut| cut.place);
+        cuts.push(Cut { position, p });
+        cuts.sort_unstable_by_key(|cut| cut.position);
     }
     drop_small(&logs, &mut cuts, settings.floor);
     let medians = medians(&logs, &cuts);
     let changes = cuts.iter().zip(medians.windows(2)).map(|(cut, pair)| ChangePoint {
-        index: cut.place,
+        index: cut.position,
         before: pair[0].exp(),
         after: pair[1].exp(),
         ratio: (pair[1] - pair[0]).exp(),
@@ -277,19 +278,19 @@ pub fn change_points(values: &[f64], settings: &HistorySettings) -> Vec<ChangePo
 /// Where a new level begins.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
-    place: usize,
+    position: usize,
     p: f64,
 }
 
 fn pieces(length: usize, cuts: &[Cut]) -> impl Iterator<Item = (usize, usize)> {
-    let starts = std::iter::once(0).chain(cuts.iter().map(|cut| cut.place));
-    starts.zip(cuts.iter().map(|cut| cut.place).chain([length]))
+    let starts = std::iter::once(0).chain(cuts.iter().map(|cut| cut.position));
+    starts.zip(cuts.iter().map(|cut| cut.position).chain([length]))
 }
 
 /// The best cut of all pieces and its weighed energy distance.
 fn best(logs: &[f64], cuts: &[Cut], shortest: usize) -> Option<(usize, f64)> {
     let of_pieces = pieces(logs.len(), cuts).filter_map(|(start, end)| {
-        best_cut(&logs[start..end], shortest).map(|(place, energy)| (start + place, energy))
+        best_cut(&logs[start..end], shortest).map(|(position, energy)| (start + position, energy))
     });
     of_pieces.max_by(|a, b| a.1.total_cmp(&b.1))
 }
@@ -380,7 +381,7 @@ fn drop_small(logs: &[f64], cuts: &mut Vec<Cut>, floor: f64) {
         let sizes = medians.windows(2).map(|pair| (pair[1] - pair[0]).abs()).enumerate();
         let least = sizes.min_by(|a, b| a.1.total_cmp(&b.1));
         match least {
-            Some((place, size)) if size < floor.ln_1p() => cuts.remove(place),
+            Some((position, size)) if size < floor.ln_1p() => cuts.remove(position),
             Some(_) | None => return,
         };
     }

@@ -7,7 +7,7 @@
 
 /// What Holm's rule says of one metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Held {
+pub struct HolmTest {
     /// The level that its p had to be below.
     pub level: f64,
     /// Whether it was.
@@ -17,28 +17,28 @@ pub struct Held {
 /// Holm's rule (1979): the smallest of m p is held against α/m, the next against α/(m − 1)
 /// and so on; at the first that is not below its level all that remain are kept, and that
 /// level is theirs.
-pub fn holm(p: &[f64], alpha: f64) -> Vec<Held> {
+pub fn holm(p: &[f64], alpha: f64) -> Vec<HolmTest> {
     holm_weighted(&p.iter().map(|p| (*p, 1.0)).collect::<Vec<_>>(), alpha)
 }
 
 /// The same for pairs of p and weight: the smallest p ÷ weight is held against α·w ÷ (sum
 /// of the weights), the next one against α·w ÷ (sum of the weights that are left).
-pub fn holm_weighted(weighted: &[(f64, f64)], alpha: f64) -> Vec<Held> {
+pub fn holm_weighted(weighted: &[(f64, f64)], alpha: f64) -> Vec<HolmTest> {
     let mut order: Vec<usize> = (0..weighted.len()).collect();
-    let key = |place: usize| weighted[place].0 / weighted[place].1;
+    let key = |index: usize| weighted[index].0 / weighted[index].1;
     order.sort_by(|a, b| key(*a).total_cmp(&key(*b)));
-    let mut held = vec![Held { level: alpha, rejected: false }; weighted.len()];
+    let mut tested = vec![HolmTest { level: alpha, rejected: false }; weighted.len()];
     let mut left: f64 = weighted.iter().map(|(_, weight)| weight).sum();
     let mut failed = false;
-    for place in order {
-        let (p, weight) = weighted[place];
+    for index in order {
+        let (p, weight) = weighted[index];
         // Nothing is left to spend where nothing weighs anything.
         let level = if left > 0.0 { alpha * weight / left } else { 0.0 };
         failed |= p >= level;
-        held[place] = Held { level, rejected: !failed };
+        tested[index] = HolmTest { level, rejected: !failed };
         left -= if failed { 0.0 } else { weight };
     }
-    held
+    tested
 }
 
 #[cfg(test)]
@@ -55,17 +55,18 @@ mod tests {
         assert!(cases.iter().any(|case| case[rejected].to_string().contains("true,false")));
         for case in cases {
             let p: Vec<f64> = serde_json::from_value(case["p"].clone()).unwrap();
-            let held = holm(&p, alpha(case));
-            let found: Vec<bool> = held.iter().map(|held| held.rejected).collect();
+            let tested = holm(&p, alpha(case));
+            let found: Vec<bool> = tested.iter().map(|tested| tested.rejected).collect();
             assert_eq!(serde_json::json!(found), case[rejected], "{case}");
-            let agree = held.iter().zip(&p).all(|(held, p)| held.rejected == (*p < held.level));
-            assert!(agree, "{held:?}: {case}");
+            let agree =
+                tested.iter().zip(&p).all(|(tested, p)| tested.rejected == (*p < tested.level));
+            assert!(agree, "{tested:?}: {case}");
         }
     }
 
     #[test]
     fn each_rejection_leaves_the_next_more() {
-        let rejected = |p: &[f64]| holm(p, 0.01).iter().filter(|held| held.rejected).count();
+        let rejected = |p: &[f64]| holm(p, 0.01).iter().filter(|tested| tested.rejected).count();
         assert_eq!(rejected(&[0.009, 0.001, 0.004]), 3);
         assert_eq!(rejected(&[0.009, 0.001, 0.006]), 1, "the first that stays holds the rest");
         assert_eq!(rejected(&[0.004, 0.005, 0.006]), 0);

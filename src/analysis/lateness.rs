@@ -12,8 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::facts::Facts;
-use crate::analysis::pooled;
+use crate::analysis::run_data::RunData;
+use crate::analysis::totals;
 use crate::record::histogram::Sparse;
 use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
@@ -31,15 +31,15 @@ const SHORTEST_STALL: u64 = 20_000;
 const SAME_STALL: u64 = 20_000;
 
 /// Responses of the judged seconds, and how many of them the kernel did not stamp.
-pub fn unstamped(facts: &Facts) -> (u64, u64) {
-    let answered = facts.total.times[Phase::Service].count();
-    (answered.saturating_sub(facts.total.times[Phase::ReceiveLag].count()), answered)
+pub fn unstamped(data: &RunData) -> (u64, u64) {
+    let answered = data.total.times[Phase::Service].count();
+    (answered.saturating_sub(data.total.times[Phase::ReceiveLag].count()), answered)
 }
 
 /// Whether a response's end is the moment at which the generator read it.
-pub fn ends_are_reads(facts: &Facts) -> bool {
-    let (missing, answered) = unstamped(facts);
-    match facts.record.head.environment.receive_clock.as_str() {
+pub fn ends_are_reads(data: &RunData) -> bool {
+    let (missing, answered) = unstamped(data);
+    match data.record.head.environment.receive_clock.as_str() {
         "generator" => true,
         "kernel" => missing as f64 > MOST_UNSTAMPED * answered as f64,
         _ => false,
@@ -49,22 +49,22 @@ pub fn ends_are_reads(facts: &Facts) -> bool {
 /// The least that the response times of some seconds could have been: each less the lag
 /// that it felt, and where ends are reads less the lateness of the ticks of its time, or
 /// less a stall in whose shadow its second lies.
-pub fn least(facts: &Facts, seconds: &[u32], step: Option<u16>) -> Sparse {
-    let shadow = shadow(facts, SHORTEST_STALL);
-    let are_reads = ends_are_reads(facts);
+pub fn lower_bound(data: &RunData, seconds: &[u32], step: Option<u16>) -> Sparse {
+    let shadow = shadow(data, SHORTEST_STALL);
+    let are_reads = ends_are_reads(data);
     let later = |second: u32| {
         let stall = shadow.get(&second).copied().unwrap_or(0);
-        let late = if are_reads { late_reads(facts.record, second) } else { 0 };
+        let late = if are_reads { late_reads(data.record, second) } else { 0 };
         stall.max(late)
     };
     let (held, free): (Vec<u32>, Vec<u32>) = seconds.iter().partition(|s| later(**s) > 0);
     if held.is_empty() {
-        return pooled::of_scope(facts.record, seconds, step).times.only(Phase::Least);
+        return totals::of_scope(data.record, seconds, step).times.only(Phase::Least);
     }
     let of =
-        |seconds: &[u32]| pooled::of_scope(facts.record, seconds, step).times.only(Phase::Least);
+        |seconds: &[u32]| totals::of_scope(data.record, seconds, step).times.only(Phase::Least);
     // All of a long run is put together already; each objective asks for it.
-    let whole = facts.pool(step).filter(|_| seconds.len() == facts.judged.seconds.len());
+    let whole = data.pool(step).filter(|_| seconds.len() == data.judged.seconds.len());
     let calm = whole.map_or_else(|| of(&free), |pool| pool.times[Phase::Least].clone());
     let mut counts: BTreeMap<u64, u64> = calm.buckets().iter().copied().collect();
     for second in held {
@@ -88,8 +88,8 @@ fn late_reads(record: &RunRecord, second: u32) -> u64 {
 }
 
 fn of_generator(record: &RunRecord, second: u32) -> Option<&GeneratorSecond> {
-    let place = record.generator.binary_search_by_key(&second, |known| known.second).ok()?;
-    record.generator.get(place)
+    let index = record.generator.binary_search_by_key(&second, |known| known.second).ok()?;
+    record.generator.get(index)
 }
 
 /// A stretch of seconds that feel a lag.
@@ -103,18 +103,18 @@ struct Spell {
 
 /// The judged seconds in which a lag of at least `least` is felt, and the longest of these
 /// lags; all in microseconds.
-pub fn shadow(facts: &Facts, least: u64) -> BTreeMap<u32, u64> {
-    let record = facts.record;
-    let are_reads = ends_are_reads(facts);
+pub fn shadow(data: &RunData, lower_bound: u64) -> BTreeMap<u32, u64> {
+    let record = data.record;
+    let are_reads = ends_are_reads(data);
     let usual = usual_in_flight(record);
     let is_busy = |second: u32| {
         of_generator(record, second).is_none_or(|known| known.in_flight > 2 * usual + 1)
     };
     let mut felt = BTreeMap::new();
     let mut spell: Option<Spell> = None;
-    for &(second, lag) in &facts.lags {
-        let own = lag_of(record, second, lag, least, are_reads);
-        let is_late = own >= least.max(1);
+    for &(second, lag) in &data.lags {
+        let own = lag_of(record, second, lag, lower_bound, are_reads);
+        let is_late = own >= lower_bound.max(1);
         // A spell of lateness goes on though little is in flight: what is due is not sent.
         let goes_on =
             |spell: &Spell| second <= spell.last && (is_late || is_busy(second.saturating_sub(1)));
@@ -125,20 +125,20 @@ pub fn shadow(facts: &Facts, least: u64) -> BTreeMap<u32, u64> {
         }
         felt.extend(spell.map(|spell| (second, spell.lag)));
     }
-    felt.retain(|second, _| facts.judged.contains(*second));
+    felt.retain(|second, _| data.judged.contains(*second));
     felt
 }
 
 /// The longest that the generator held up a request of a second. A request that was late
 /// may also have waited for it to notice that its connection was open or free; that is in
 /// no send lag, and the lateness of the ticks until it was sent bounds it.
-fn lag_of(record: &RunRecord, second: u32, lag: u64, least: u64, are_reads: bool) -> u64 {
-    if lag < least && !are_reads {
+fn lag_of(record: &RunRecord, second: u32, lag: u64, lower_bound: u64, are_reads: bool) -> u64 {
+    if lag < lower_bound && !are_reads {
         return lag;
     }
     let until = second.saturating_add((lag / 1_000_000) as u32 + 1);
-    let place = record.generator.partition_point(|known| known.second < second);
-    let ticks = record.generator[place..].iter().take_while(|known| known.second <= until);
+    let index = record.generator.partition_point(|known| known.second < second);
+    let ticks = record.generator[index..].iter().take_while(|known| known.second <= until);
     let stood_still = ticks.map(|known| known.canary_late_max_ns / 1_000).max().unwrap_or(0);
     // One stall that explains the whole lag is not counted twice.
     if lag <= stood_still + SAME_STALL { lag.max(stood_still) } else { lag + stood_still }

@@ -6,10 +6,10 @@
 //! off, and a leak looks the same for some minutes.
 
 use crate::analysis::assessment::{Finding, Severity};
-use crate::analysis::facts::Facts;
 use crate::analysis::finding::finding;
+use crate::analysis::number_format::seconds;
+use crate::analysis::run_data::RunData;
 use crate::analysis::stats::{theil_sen, theil_sen_at_least};
-use crate::analysis::wording::seconds;
 use crate::record::gauge;
 
 /// Fewer stretches prove nothing.
@@ -28,8 +28,8 @@ const STILL: f64 = 0.5;
 const LONG: f64 = 300.0;
 
 /// That the target's memory only grows.
-pub fn grows(facts: &Facts) -> Option<Finding> {
-    let (lows, width) = lows(facts)?;
+pub fn grows(data: &RunData) -> Option<Finding> {
+    let (lows, width) = lows(data)?;
     let (first, last) = (*lows.first()?, *lows.last()?);
     let steps = (lows.len() - 1) as f64;
     let surely = theil_sen_at_least(&lows, ALPHA)?;
@@ -58,9 +58,9 @@ pub fn grows(facts: &Facts) -> Option<Finding> {
 }
 
 /// The lowest memory of each stretch, in bytes, and how many seconds a stretch has.
-fn lows(facts: &Facts) -> Option<(Vec<f64>, usize)> {
-    let memory = facts.record.gauge(&gauge::RSS);
-    let judged = memory.filter(|(second, _)| facts.judged.contains(second.second));
+fn lows(data: &RunData) -> Option<(Vec<f64>, usize)> {
+    let memory = data.record.gauge(&gauge::RSS);
+    let judged = memory.filter(|(second, _)| data.judged.contains(second.second));
     let all: Vec<f64> = judged.map(|(_, bytes)| bytes).collect();
     let kept = &all[all.len() / 4..];
     // Two seconds at least: a low must be one.

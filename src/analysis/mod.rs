@@ -2,7 +2,7 @@
 //!
 //! Pure: no files, no clock, no threads, no randomness of its own. The answer for a
 //! record never changes. [`assess::assess`] is the way in: `window` and `settle` choose
-//! what is judged, `facts` puts it together, `slo` weighs the `evidence` for each
+//! what is judged, `run_data` puts it together, `slo` weighs the `evidence` for each
 //! objective with the doubts of `audit`, or what `gauge_limit` saw of the target, `worked` asks whether each step ever did,
 //! `findings` and `hints` say what else was seen, and `verdict` decides. `plan` says before a run what it can show at best.
 
@@ -18,11 +18,11 @@ pub mod capacity_plan;
 pub mod compare;
 pub mod comparison;
 pub mod controller;
+pub mod correlated;
 pub mod ended;
 pub mod error_budget;
 pub mod evidence;
 pub mod exposed;
-pub mod facts;
 pub mod failures;
 pub mod filled;
 pub mod finding;
@@ -39,22 +39,22 @@ pub mod holm;
 pub mod lateness;
 pub mod memory;
 pub mod mend;
-pub mod moved;
+pub mod messages;
 pub mod noise;
+pub mod number_format;
 pub mod open;
 pub mod overview;
 pub mod pairing;
 pub mod plan;
-pub mod pooled;
 pub mod power;
 pub mod prediction;
 pub mod ratios;
 pub mod reasons;
+pub mod run_data;
 #[cfg(test)]
 mod sample_records;
 pub mod saturation;
 pub mod scalability;
-pub mod sentences;
 pub mod series;
 pub mod settle;
 mod shuffle;
@@ -71,9 +71,9 @@ pub mod stress_result;
 pub mod stress_steps;
 pub mod summary;
 pub mod tail;
+pub mod totals;
 pub mod unanswered;
 pub mod verdict;
 pub mod what_next;
 pub mod window;
-pub mod wording;
 pub mod worked;

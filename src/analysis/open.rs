@@ -70,8 +70,8 @@ pub fn ages_beyond(record: &RunRecord, seconds: &[u32], step: Option<u16>, limit
     let counted = seconds.iter().filter_map(|second| {
         let age = (age(cut(record, *second)?, *second).max(0.0) * 1e6) as u64;
         let counts = record.seconds.get(*second)?.counts();
-        let mine = |place: usize| step.is_none_or(|step| usize::from(step) == place);
-        let mine = counts.iter().enumerate().filter(|(place, _)| mine(*place));
+        let mine = |index: usize| step.is_none_or(|step| usize::from(step) == index);
+        let mine = counts.iter().enumerate().filter(|(index, _)| mine(*index));
         let number: u64 = mine.map(|(_, counts)| open(counts)).sum();
         (number > 0 && age > limit).then_some((age, number))
     });
@@ -246,7 +246,7 @@ mod tests {
                 let assessment = assess(&gone_on(end.clone(), froms));
                 let statuses = statuses(&assessment);
                 let met: Vec<_> =
-                    (0..10).filter(|place| statuses[*place] == SloStatus::Met).collect();
+                    (0..10).filter(|index| statuses[*index] == SloStatus::Met).collect();
                 assert_eq!(met, [9], "only that they were sent: {end:?} {:#?}", assessment.slos);
                 assert_ne!(assessment.verdict, Verdict::Pass);
                 let note = assessment.slos[2].note.as_ref().unwrap();
@@ -309,8 +309,8 @@ mod tests {
             };
             for (more, less) in [(1, 0), (5, 1), (100, 5), (10_000, 100)] {
                 let pairs = with(more).into_iter().zip(with(less));
-                for (place, (more, less)) in pairs.enumerate() {
-                    assert!(rank(more) <= rank(less), "{errors} {place}: {less:?} -> {more:?}");
+                for (index, (more, less)) in pairs.enumerate() {
+                    assert!(rank(more) <= rank(less), "{errors} {index}: {less:?} -> {more:?}");
                 }
             }
         }

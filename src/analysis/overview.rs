@@ -50,9 +50,9 @@ impl RunFigures {
 /// What a baseline is worth.
 pub fn overview(baseline: &Baseline, settings: &GateSettings) -> Overview {
     let runs: Vec<RunFigures> = baseline.runs.iter().map(RunFigures::of).collect();
-    let column = |place: usize| -> Vec<f64> { runs.iter().map(|run| run.times[place]).collect() };
-    let spread = |place: usize| {
-        let logs: Vec<f64> = column(place).iter().map(|ms| ms.max(1e-3).ln()).collect();
+    let column = |index: usize| -> Vec<f64> { runs.iter().map(|run| run.times[index]).collect() };
+    let spread = |index: usize| {
+        let logs: Vec<f64> = column(index).iter().map(|ms| ms.max(1e-3).ln()).collect();
         deviation(&logs).exp_m1()
     };
     let missing = RUNS_TO_DECIDE.saturating_sub(runs.len());
@@ -61,7 +61,7 @@ pub fn overview(baseline: &Baseline, settings: &GateSettings) -> Overview {
     Overview {
         standing: if missing == 0 { Standing::Decides } else { Standing::Advice },
         missing,
-        median: [0, 1, 2].map(|place| median(&column(place)).unwrap_or(f64::NAN)),
+        median: [0, 1, 2].map(|index| median(&column(index)).unwrap_or(f64::NAN)),
         spread: [0, 1, 2].map(spread),
         visible: visible(baseline, settings),
         rate: requests as f64 / seconds.max(1e-9),
@@ -86,13 +86,13 @@ mod tests {
     use crate::record::sample_head;
 
     fn baseline(runs: u64) -> Baseline {
-        let run = |place: u64| AcceptedRun {
-            started: format!("run {place}"),
+        let run = |index: u64| AcceptedRun {
+            started: format!("run {index}"),
             note: None,
             seconds: 60.0,
             requests: 12_000,
             errors: 12,
-            response: Sparse::from_counts([(10_000 + 100 * place, 11_000), (50_000, 1_000)]),
+            response: Sparse::from_counts([(10_000 + 100 * index, 11_000), (50_000, 1_000)]),
             steps: Vec::new(),
         };
         Baseline {

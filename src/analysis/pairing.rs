@@ -17,7 +17,7 @@ use crate::scenario::model::Arm;
 
 /// Which times are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Times {
+pub enum PairedTimes {
     /// Response time as objectives read it.
     Response,
     /// The same without what the generator's lag may have added.
@@ -25,24 +25,24 @@ pub enum Times {
 }
 
 /// The judged seconds of all segments, side by side.
-pub fn paired(duet: &DuetRecord, times: Times) -> Paired {
+pub fn paired(duet: &DuetRecord, times: PairedTimes) -> Paired {
     let of = |step| {
         let segments =
             duet.segments.iter().map(move |segment| pairs_of(&duet.file, segment, times, step));
         segments.collect()
     };
     let heads = duet.segments.first().map_or(&[][..], |first| &first.baseline.head.steps);
-    let step = |(place, head): (usize, &StepHead)| {
-        (head.name.clone(), Paired { segments: of(Some(place)), steps: Vec::new() })
+    let step = |(index, head): (usize, &StepHead)| {
+        (head.name.clone(), Paired { segments: of(Some(index)), steps: Vec::new() })
     };
     Paired { segments: of(None), steps: heads.iter().enumerate().map(step).collect() }
 }
 
 /// The judged seconds of one segment, side by side, with those of its steps.
-pub fn of_segment(file: &DuetFile, segment: &Segment, times: Times) -> Paired {
+pub fn of_segment(file: &DuetFile, segment: &Segment, times: PairedTimes) -> Paired {
     let of = |step| vec![pairs_of(file, segment, times, step)];
-    let step = |(place, head): (usize, &StepHead)| {
-        (head.name.clone(), Paired { segments: of(Some(place)), steps: Vec::new() })
+    let step = |(index, head): (usize, &StepHead)| {
+        (head.name.clone(), Paired { segments: of(Some(index)), steps: Vec::new() })
     };
     let steps = segment.baseline.head.steps.iter().enumerate().map(step).collect();
     Paired { segments: of(None), steps }
@@ -60,7 +60,12 @@ pub fn rate(paired: &Paired, arm: Arm) -> Option<f64> {
 }
 
 /// Of one step, or of all.
-fn pairs_of(file: &DuetFile, segment: &Segment, times: Times, step: Option<usize>) -> Vec<Pair> {
+fn pairs_of(
+    file: &DuetFile,
+    segment: &Segment,
+    times: PairedTimes,
+    step: Option<usize>,
+) -> Vec<Pair> {
     let idle = file.idle.map_or(0.0, |idle| idle.baseline);
     let of = |second, arm| {
         let played = file.played(second, arm, segment.first);
@@ -81,8 +86,8 @@ fn pairs_of(file: &DuetFile, segment: &Segment, times: Times, step: Option<usize
 /// does more of its own accord is a cost of it too. At most half is taken off, as what is left of
 /// a target that was not at rest yet would be a small difference of large numbers.
 fn cpu(run: &RunRecord, played: u32, idle: f64) -> Option<u64> {
-    let place = run.target.binary_search_by_key(&played, |known| known.second).ok()?;
-    let used = run.target[place].value(run.head.gauge(&gauge::CPU)?)?;
+    let index = run.target.binary_search_by_key(&played, |known| known.second).ok()?;
+    let used = run.target[index].value(run.head.gauge(&gauge::CPU)?)?;
     let cpu = used - idle.min(used / 2.0);
     cpu.is_finite().then_some((cpu * 1e9) as u64)
 }
@@ -94,17 +99,17 @@ fn run_of(segment: &Segment, arm: Arm) -> &RunRecord {
     }
 }
 
-fn arm_second(second: &PackedSecond<'_>, times: Times, step: Option<usize>) -> ArmSecond {
-    let is_meant = |place: usize| step.is_none_or(|step| step == place);
+fn arm_second(second: &PackedSecond<'_>, times: PairedTimes, step: Option<usize>) -> ArmSecond {
+    let is_meant = |index: usize| step.is_none_or(|step| step == index);
     let phase = match times {
-        Times::Response => Phase::Response,
-        Times::Least => Phase::Least,
+        PairedTimes::Response => Phase::Response,
+        PairedTimes::Least => Phase::Least,
     };
     let packed = second.times();
-    let response = packed.of(phase).enumerate().filter(|(place, _)| is_meant(*place));
+    let response = packed.of(phase).enumerate().filter(|(index, _)| is_meant(*index));
     let response: Vec<Sparse> = response.map(|(_, buckets)| buckets.to_sparse()).collect();
     let all = second.counts();
-    let counts = || all.iter().enumerate().filter(|(place, _)| is_meant(*place));
+    let counts = || all.iter().enumerate().filter(|(index, _)| is_meant(*index));
     let sum = |count: fn(&StepCounts) -> u64| {
         counts().map(|(_, counts)| count(counts)).fold(0, u64::saturating_add)
     };
@@ -154,13 +159,13 @@ fn copy(run: &RunRecord, played: u32, joined: &mut RunRecord, second: u32) {
     if let Some(found) = run.seconds.get(played) {
         joined.seconds.insert(second, &found.unpack());
     }
-    if let Ok(place) = run.generator.binary_search_by_key(&played, |known| known.second) {
-        let mut found = run.generator[place].clone();
+    if let Ok(index) = run.generator.binary_search_by_key(&played, |known| known.second) {
+        let mut found = run.generator[index].clone();
         found.second = second;
         joined.generator.push(found);
     }
-    if let Ok(place) = run.target.binary_search_by_key(&played, |known| known.second) {
-        let mut found = run.target[place].clone();
+    if let Ok(index) = run.target.binary_search_by_key(&played, |known| known.second) {
+        let mut found = run.target[index].clone();
         found.second = second;
         joined.target.push(found);
     }

@@ -38,7 +38,7 @@ use crate::analysis::forecast::{
 };
 use crate::analysis::gate::results::short_name;
 use crate::analysis::gate::spending::pass_weight;
-use crate::analysis::wording::{about, counted, percent};
+use crate::analysis::number_format::{about, counted, percent};
 use crate::record::duet::{Dropped, GateMetric, GateSettings};
 
 /// A quantile needs so many requests beyond it per arm.
@@ -255,7 +255,7 @@ mod tests {
     fn base(requests: f64) -> Sparse {
         let shares = golden("base");
         Sparse::from_counts(shares.iter().map(|bin| {
-            let number = |place: usize| bin[place].as_f64().unwrap();
+            let number = |index: usize| bin[index].as_f64().unwrap();
             (number(0).round() as u64, (number(1) * requests).round() as u64)
         }))
     }

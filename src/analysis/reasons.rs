@@ -5,7 +5,7 @@
 
 use crate::analysis::comparison::{MetricResult, Rule, Ruling};
 use crate::analysis::gate::results::LEANS;
-use crate::analysis::wording;
+use crate::analysis::number_format;
 use crate::record::duet::{GateMetric, GateSettings};
 
 /// All sentences, the worst first.
@@ -61,7 +61,7 @@ fn cpu_alone(metrics: &[MetricResult]) -> Option<String> {
     let times = if is_same { "same response times" } else { "response times not surely longer" };
     Some(format!(
         "{times}, {} more CPU per request: capacity falls by about as much",
-        wording::percent(more)
+        number_format::percent(more)
     ))
 }
 
@@ -106,7 +106,7 @@ fn of_ratio(metric: &MetricResult, tolerance: f64) -> String {
     let name = &metric.name;
     let note = metric.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
     let both = metric.baseline.zip(metric.candidate).map(|(baseline, candidate)| {
-        format!("{} → {}", wording::millis(baseline), wording::millis(candidate))
+        format!("{} → {}", number_format::millis(baseline), number_format::millis(candidate))
     });
     let watched = metric.rule == Some(Rule::Beyond) || !metric.gates;
     let (Some(found), false) = (metric.estimate, watched) else {
@@ -116,8 +116,8 @@ fn of_ratio(metric: &MetricResult, tolerance: f64) -> String {
             None => format!("{name} could not be compared: too few requests"),
         };
     };
-    let [value, low, high] = [found.value, found.low, found.high].map(wording::change);
-    let accepted = format!("{} is accepted", wording::change(1.0 + tolerance));
+    let [value, low, high] = [found.value, found.low, found.high].map(number_format::change);
+    let accepted = format!("{} is accepted", number_format::change(1.0 + tolerance));
     match metric.ruling {
         Ruling::Regressed => {
             format!("{name} regressed: {value}, at least {low}; {accepted}{note}")
@@ -135,7 +135,7 @@ fn of_ratio(metric: &MetricResult, tolerance: f64) -> String {
 
 fn more(metric: &MetricResult) -> String {
     metric.seconds_needed.map_or_else(String::new, |seconds| {
-        format!("; about {} more would decide", wording::seconds(seconds))
+        format!("; about {} more would decide", number_format::seconds(seconds))
     })
 }
 
@@ -155,8 +155,8 @@ fn of_errors(metric: &MetricResult, floor: f64) -> String {
     };
     let shares = format!(
         "{} of the candidate's requests failed, {} of the baseline's",
-        wording::percent(candidate),
-        wording::percent(baseline)
+        number_format::percent(candidate),
+        number_format::percent(baseline)
     );
     let points = |value: f64| format!("{:+.3} percentage points", value * 100.0);
     let most = format!("at most {}", points(found.high));

@@ -1,22 +1,22 @@
 //! How full the generator and the target were over the judged seconds.
 
 use crate::analysis::assessment::Saturation;
-use crate::analysis::facts::Facts;
 use crate::analysis::gauges::{self, MeanMax, PerRequest, mean_max};
+use crate::analysis::run_data::RunData;
 use crate::record::telemetry::GeneratorSecond;
 
 /// Means and maxima of what was seen of generator, machine and target; without what a request
 /// cost the target, what filled up and what moved with the response time.
-pub fn saturation(facts: &Facts) -> Saturation {
-    let generator: Vec<&GeneratorSecond> = facts.generator().collect();
-    let is_judged = |second| facts.judged.contains(second);
+pub fn saturation(data: &RunData) -> Saturation {
+    let generator: Vec<&GeneratorSecond> = data.generator().collect();
+    let is_judged = |second| data.judged.contains(second);
     let own = |of: fn(&GeneratorSecond) -> Option<f64>| {
         mean_max(generator.iter().filter_map(|second| of(second)))
     };
     Saturation {
-        target: gauges::seen(facts.record, is_judged),
+        target: gauges::seen(data.record, is_judged),
         generator_cpu: own(|s| Some(s.cpu)),
-        generator_micros_per_request: micros_per_request(facts, &generator),
+        generator_micros_per_request: micros_per_request(data, &generator),
         machine_busy: own(|s| s.machine_busy),
         in_flight: in_flight(&generator),
         per_request: Vec::new(),
@@ -26,12 +26,12 @@ pub fn saturation(facts: &Facts) -> Saturation {
 }
 
 /// What a request cost the target of what it counts, over the judged seconds.
-pub fn per_request(facts: &Facts) -> Vec<PerRequest> {
-    gauges::per_request(facts.record, |second| facts.judged.contains(second))
+pub fn per_request(data: &RunData) -> Vec<PerRequest> {
+    gauges::per_request(data.record, |second| data.judged.contains(second))
 }
 
-fn micros_per_request(facts: &Facts, generator: &[&GeneratorSecond]) -> Option<f64> {
-    let sent = facts.total.counts.sent;
+fn micros_per_request(data: &RunData, generator: &[&GeneratorSecond]) -> Option<f64> {
+    let sent = data.total.counts.sent;
     let seconds: f64 = generator.iter().map(|second| second.cpu).sum();
     (sent > 0 && !generator.is_empty()).then(|| seconds * 1e6 / sent as f64)
 }

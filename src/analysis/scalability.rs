@@ -16,8 +16,8 @@ pub mod curve;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::analysis::number_format::{number, percent};
 use crate::analysis::stats::student_quantile;
-use crate::analysis::wording::{number, percent};
 use curve::{Curve, Given, Load, nearest};
 
 /// With fewer loads there is no fit.
@@ -298,7 +298,7 @@ mod tests {
 
     fn loads(case: &Value) -> Vec<Load> {
         let pairs = case["loads"].as_array().unwrap().iter();
-        let of = |pair: &Value, place: usize| pair[place].as_f64().unwrap();
+        let of = |pair: &Value, index: usize| pair[index].as_f64().unwrap();
         let load = |pair| Load { concurrency: of(pair, 0), throughput: of(pair, 1) };
         pairs.map(load).collect()
     }
@@ -350,8 +350,8 @@ mod tests {
     }
 
     fn made(curve: Curve, all: &[f64], wobble: f64) -> Vec<Load> {
-        let load = |(place, n): (usize, &f64)| {
-            let sign = if place.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let load = |(index, n): (usize, &f64)| {
+            let sign = if index.is_multiple_of(2) { 1.0 } else { -1.0 };
             Load { concurrency: *n, throughput: curve.at(*n) * (1.0 + sign * wobble) }
         };
         all.iter().enumerate().map(load).collect()

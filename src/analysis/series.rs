@@ -5,8 +5,8 @@
 
 use crate::analysis::assessment::{Curves, Timeline};
 use crate::analysis::gauges::TargetLines;
-use crate::analysis::pooled::{Pool, drained};
 use crate::analysis::summary::answered;
+use crate::analysis::totals::{Totals, drained};
 use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
@@ -126,7 +126,7 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 /// The percentile curves of the judged window.
-pub fn curves(total: &Pool) -> Curves {
+pub fn curves(total: &Totals) -> Curves {
     Curves {
         response: curve(&total.times[Phase::Response]),
         service: curve(&total.times[Phase::Service]),

@@ -4,8 +4,8 @@
 //! gated quantile finds the beginning; a Theil–Sen slope on what is kept finds drift.
 
 use crate::analysis::assessment::Steadiness;
-use crate::analysis::pooled::drained;
 use crate::analysis::stats::{lag_one_correlation, mean, median, residual_deviation, theil_sen};
+use crate::analysis::totals::drained;
 use crate::record::histogram::{Live, Sparse};
 use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
@@ -56,8 +56,8 @@ pub fn series(record: &RunRecord, seconds: &[u32], quantile: f64) -> Option<Seri
         [0.5, quantile].map(|share| response.quantile(share).map(f64::ln))
     });
     let each: Vec<[Option<f64>; 2]> = each.collect();
-    let of = |place: usize| {
-        each.chunks_exact(width).map(|block| block_median(block, place)).collect::<Option<_>>()
+    let of = |index: usize| {
+        each.chunks_exact(width).map(|block| block_median(block, index)).collect::<Option<_>>()
     };
     Some(Series { p50: of(0)?, gated: of(1)?, width })
 }
@@ -69,8 +69,8 @@ fn response_of(record: &RunRecord, second: u32, live: &mut Live) -> Sparse {
     drained(live)
 }
 
-fn block_median(seconds: &[[Option<f64>; 2]], place: usize) -> Option<f64> {
-    let values: Vec<f64> = seconds.iter().filter_map(|second| second[place]).collect();
+fn block_median(seconds: &[[Option<f64>; 2]], index: usize) -> Option<f64> {
+    let values: Vec<f64> = seconds.iter().filter_map(|second| second[index]).collect();
     median(&values)
 }
 
@@ -135,7 +135,7 @@ fn drift(values: &[f64]) -> Option<f64> {
     let centre = median(values)?;
     let residuals: Vec<f64> = (0_u32..)
         .zip(values)
-        .map(|(place, value)| value - centre - slope * (f64::from(place) - (n - 1.0) / 2.0))
+        .map(|(index, value)| value - centre - slope * (f64::from(index) - (n - 1.0) / 2.0))
         .collect();
     let rho = lag_one_correlation(&residuals);
     // About the standard error of a robust line's whole drift, widened for correlation.

@@ -9,13 +9,13 @@ use crate::analysis::attribution::Attribution;
 use crate::analysis::audit;
 use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
-use crate::analysis::facts::Facts;
 use crate::analysis::gauge_limit::{self, GaugeJudged};
 use crate::analysis::lateness;
+use crate::analysis::number_format;
 use crate::analysis::open;
+use crate::analysis::run_data::RunData;
 use crate::analysis::stats::Tally;
 use crate::analysis::window::Judged;
-use crate::analysis::wording;
 use crate::record::histogram::Sparse;
 use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, RunRecord, SloHead, WindowsHead};
@@ -54,19 +54,19 @@ fn status_of(share: &Share, allowed: f64) -> SloStatus {
 }
 
 /// Judges one objective.
-pub fn judge(facts: &Facts, slo: &SloHead) -> SloResult {
+pub fn judge(data: &RunData, slo: &SloHead) -> SloResult {
     if let MetricHead::Gauge(limit) = slo.metric {
-        return of_gauge(slo, gauge_limit::judge(facts.record, facts.judged, limit));
+        return of_gauge(slo, gauge_limit::judge(data.record, data.judged, limit));
     }
-    let share = evidence::weigh(facts.record, &facts.judged.seconds, slo);
-    let mut result = blank(facts, slo, &share);
+    let share = evidence::weigh(data.record, &data.judged.seconds, slo);
+    let mut result = blank(data, slo, &share);
     if share.total.all == 0 {
-        result.note = Some(unanswered(facts, &share).unwrap_or("no request to judge".to_owned()));
+        result.note = Some(unanswered(data, &share).unwrap_or("no request to judge".to_owned()));
         return result;
     }
     match slo.windows {
-        None => judge_share(facts, slo, &share, &mut result),
-        Some(windows) => judge_windows(facts, slo, windows, &mut result),
+        None => judge_share(data, slo, &share, &mut result),
+        Some(windows) => judge_windows(data, slo, windows, &mut result),
     }
     result
 }
@@ -89,9 +89,9 @@ fn of_gauge(slo: &SloHead, found: GaugeJudged) -> SloResult {
     }
 }
 
-fn blank(facts: &Facts, slo: &SloHead, share: &Share) -> SloResult {
+fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
     let step = slo.step.map(|step| {
-        let known = facts.record.head.steps.get(usize::from(step));
+        let known = data.record.head.steps.get(usize::from(step));
         known.map_or_else(|| format!("step {step}"), |step| step.name.clone())
     });
     SloResult {
@@ -100,12 +100,12 @@ fn blank(facts: &Facts, slo: &SloHead, share: &Share) -> SloResult {
         status: SloStatus::Inconclusive,
         measured: None,
         interval: None,
-        limit: limit_of(facts.record, slo),
+        limit: limit_of(data.record, slo),
         bad: share.total.bad,
         requests: share.total.all,
         bad_share: None,
         design_effect: share.design_effect,
-        generator_error: generator_error(facts, slo),
+        generator_error: generator_error(data, slo),
         note: None,
     }
 }
@@ -137,17 +137,17 @@ fn threshold(record: &RunRecord, slo: &SloHead) -> Option<Threshold> {
 }
 
 fn generator_error(
-    facts: &Facts,
+    data: &RunData,
     slo: &SloHead,
 ) -> Option<crate::analysis::assessment::GeneratorError> {
     let MetricHead::ResponseTime { quantile, .. } = slo.metric else { return None };
-    let times = &facts.pool(slo.step)?.times;
-    let least = lateness::least(facts, &facts.judged.seconds, slo.step);
-    audit::generator_error(&times[Phase::Response], &least, quantile)
+    let times = &data.pool(slo.step)?.times;
+    let lower_bound = lateness::lower_bound(data, &data.judged.seconds, slo.step);
+    audit::generator_error(&times[Phase::Response], &lower_bound, quantile)
 }
 
-fn judge_share(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
-    (result.measured, result.interval) = measured(facts, slo, share);
+fn judge_share(data: &RunData, slo: &SloHead, share: &Share, result: &mut SloResult) {
+    (result.measured, result.interval) = measured(data, slo, share);
     result.bad_share = Some((share.low, share.high));
     result.status = status_of(share, slo.allowed);
     match result.status {
@@ -155,26 +155,30 @@ fn judge_share(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResu
             result.note = Some("it held in this run, which says little about the next".to_owned());
         }
         SloStatus::Met | SloStatus::Invalid => {}
-        SloStatus::Missed => doubt_miss(facts, slo, share, result),
-        SloStatus::Inconclusive => result.note = Some(what_is_needed(facts, slo, share)),
+        SloStatus::Missed => doubt_miss(data, slo, share, result),
+        SloStatus::Inconclusive => result.note = Some(what_is_needed(data, slo, share)),
     }
     if result.status != SloStatus::Met {
-        doubt_generator(facts, slo, share, result);
+        doubt_generator(data, slo, share, result);
     }
     if result.status == SloStatus::Missed {
-        result.note = ended::note(facts, slo, result);
+        result.note = ended::note(data, slo, result);
     }
 }
 
 /// The measured value and its interval, in the unit that the objective is written in.
-fn measured(facts: &Facts, slo: &SloHead, share: &Share) -> (Option<Measured>, Option<(f64, f64)>) {
+fn measured(
+    data: &RunData,
+    slo: &SloHead,
+    share: &Share,
+) -> (Option<Measured>, Option<(f64, f64)>) {
     let f = share.total.share();
     match slo.metric {
         MetricHead::ResponseTime { quantile, .. } => {
-            let Some(pool) = facts.pool(slo.step) else { return (None, None) };
-            let limit = threshold(facts.record, slo).map_or(u64::MAX, |limit| limit.limit / 1_000);
-            let seconds = &facts.judged.seconds;
-            let open = open::ages_beyond(facts.record, seconds, slo.step, limit);
+            let Some(pool) = data.pool(slo.step) else { return (None, None) };
+            let limit = threshold(data.record, slo).map_or(u64::MAX, |limit| limit.limit / 1_000);
+            let seconds = &data.judged.seconds;
+            let open = open::ages_beyond(data.record, seconds, slo.step, limit);
             times_measured(&Sparse::merged([&pool.times[Phase::Response], &open]), quantile, share)
         }
         MetricHead::Failures(FailureShare::Unavailable) => {
@@ -202,66 +206,66 @@ fn times_measured(
 }
 
 /// A miss that is there only because of a few disturbed seconds is not called one.
-fn doubt_miss(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
-    let (judged, disturbed) = (&facts.judged.seconds, &facts.disturbed);
+fn doubt_miss(data: &RunData, slo: &SloHead, share: &Share, result: &mut SloResult) {
+    let (judged, disturbed) = (&data.judged.seconds, &data.disturbed);
     if disturbed.is_empty() || disturbed.len() as f64 > MOST_DISTURBED * judged.len() as f64 {
         return;
     }
     let calm: Vec<u32> = judged.iter().copied().filter(|s| !disturbed.contains(s)).collect();
-    let rest = Tally::sum(evidence::tallies(facts.record, &calm, slo));
+    let rest = Tally::sum(evidence::tallies(data.record, &calm, slo));
     if rest.all == 0 || rest.share() > slo.allowed {
         return;
     }
     result.status = SloStatus::Inconclusive;
     result.note = Some(format!(
         "{} bad with, {} without {} in which the machine was disturbed",
-        wording::percent(share.total.share()),
-        wording::percent(rest.share()),
-        wording::counted(disturbed.len() as u64, "second"),
+        number_format::percent(share.total.share()),
+        number_format::percent(rest.share()),
+        number_format::counted(disturbed.len() as u64, "second"),
     ));
 }
 
 /// An objective that might be met but for the generator is not judged.
-fn doubt_generator(facts: &Facts, slo: &SloHead, share: &Share, result: &mut SloResult) {
-    let Some(attribution) = Attribution::of(facts, slo) else { return };
-    let blamable = attribution.within(&facts.judged.seconds);
+fn doubt_generator(data: &RunData, slo: &SloHead, share: &Share, result: &mut SloResult) {
+    let Some(attribution) = Attribution::of(data, slo) else { return };
+    let blamable = attribution.within(&data.judged.seconds);
     if !audit::is_generators_doing(share, blamable, slo.allowed) {
         return;
     }
     result.status = SloStatus::Invalid;
     result.note = Some(format!(
         "up to {} of {} {}",
-        wording::count(blamable.min(share.total.bad)),
-        wording::count(share.total.bad),
+        number_format::count(blamable.min(share.total.bad)),
+        number_format::count(share.total.bad),
         attribution.describe(),
     ));
 }
 
 /// That the end of some requests is not known, where that may decide.
-fn unanswered(facts: &Facts, share: &Share) -> Option<String> {
-    let oldest = open::oldest(facts.record, &facts.judged.seconds).filter(|_| share.open > 0)?;
+fn unanswered(data: &RunData, share: &Share) -> Option<String> {
+    let oldest = open::oldest(data.record, &data.judged.seconds).filter(|_| share.open > 0)?;
     let age = if oldest > 0.0 {
-        format!(", some for more than {}", wording::seconds(oldest))
+        format!(", some for more than {}", number_format::seconds(oldest))
     } else {
         String::new()
     };
     Some(format!(
         "{} had no answer yet when the run was cut short{age}: bad or not, nobody knows",
-        wording::counted(share.open, "request"),
+        number_format::counted(share.open, "request"),
     ))
 }
 
-fn what_is_needed(facts: &Facts, slo: &SloHead, share: &Share) -> String {
-    if let Some(note) = unanswered(facts, share) {
+fn what_is_needed(data: &RunData, slo: &SloHead, share: &Share) -> String {
+    if let Some(note) = unanswered(data, share) {
         return note;
     }
     let longer = share.factor_to_decide(slo.allowed).map(|factor| factor - 1.0);
-    let seconds = longer.map(|more| more * facts.judged.length);
+    let seconds = longer.map(|more| more * data.judged.length);
     match longer.zip(seconds).filter(|(_, seconds)| *seconds <= TOO_LONG) {
         Some((more, seconds)) => format!(
             "about {} more requests ({} more at this rate) would decide",
-            wording::about(more * share.total.all as f64),
-            wording::seconds(seconds.ceil()),
+            number_format::about(more * share.total.all as f64),
+            number_format::seconds(seconds.ceil()),
         ),
         None => "the true share is too near to the limit to tell in reasonable time".to_owned(),
     }
@@ -269,23 +273,23 @@ fn what_is_needed(facts: &Facts, slo: &SloHead, share: &Share) -> String {
 
 /// In how many complete windows an objective held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Held {
+struct WindowsMet {
     /// Windows in which it held.
     good: u64,
     /// Windows with requests.
     all: u64,
 }
 
-impl Held {
+impl WindowsMet {
     fn share(self) -> f64 {
         if self.all == 0 { 0.0 } else { self.good as f64 / self.all as f64 }
     }
 
     fn status(self, required: f64) -> SloStatus {
         match self {
-            Held { all: 0, .. } => SloStatus::Inconclusive,
-            held if held.share() >= required - 1e-12 => SloStatus::Met,
-            Held { .. } => SloStatus::Missed,
+            WindowsMet { all: 0, .. } => SloStatus::Inconclusive,
+            windows_met if windows_met.share() >= required - 1e-12 => SloStatus::Met,
+            WindowsMet { .. } => SloStatus::Missed,
         }
     }
 }
@@ -300,7 +304,9 @@ fn windows_status(
     tallies: &[Tally],
 ) -> SloStatus {
     let worst = evidence::worst_tallies(record, &judged.seconds, slo);
-    let of = |tallies: &[Tally]| held(judged, tallies, windows, slo.allowed).status(windows.share);
+    let of = |tallies: &[Tally]| {
+        windows_met(judged, tallies, windows, slo.allowed).status(windows.share)
+    };
     match (of(tallies), of(&worst)) {
         (SloStatus::Met, SloStatus::Missed) => SloStatus::Inconclusive,
         (SloStatus::Met, worst) => worst,
@@ -310,39 +316,44 @@ fn windows_status(
 
 /// Windows are aligned to the beginning of what is judged; one with a second that is not
 /// judged, or without requests, is skipped.
-fn held(judged: &Judged, tallies: &[Tally], windows: WindowsHead, allowed: f64) -> Held {
-    held_if(judged, tallies, windows, |_, tally| tally.share() <= allowed)
+fn windows_met(
+    judged: &Judged,
+    tallies: &[Tally],
+    windows: WindowsHead,
+    allowed: f64,
+) -> WindowsMet {
+    windows_met_if(judged, tallies, windows, |_, tally| tally.share() <= allowed)
 }
 
-fn held_if(
+fn windows_met_if(
     judged: &Judged,
     tallies: &[Tally],
     windows: WindowsHead,
     holds: impl Fn(&[u32], Tally) -> bool,
-) -> Held {
+) -> WindowsMet {
     let length = windows.seconds.max(1);
-    let mut held = Held::default();
+    let mut windows_met = WindowsMet::default();
     let (mut seconds, mut rest) = (&judged.seconds[..], tallies);
     while let Some(first) = seconds.first() {
         let start = first - (first - judged.from) % length;
         let inside = seconds.partition_point(|second| *second < start.saturating_add(length));
         let tally = Tally::sum(rest[..inside].iter().copied());
         if inside == length as usize && tally.all > 0 {
-            held.all += 1;
-            held.good += u64::from(holds(&seconds[..inside], tally));
+            windows_met.all += 1;
+            windows_met.good += u64::from(holds(&seconds[..inside], tally));
         }
         (seconds, rest) = (&seconds[inside..], &rest[inside..]);
     }
-    held
+    windows_met
 }
 
-fn judge_windows(facts: &Facts, slo: &SloHead, windows: WindowsHead, result: &mut SloResult) {
-    let tallies = evidence::tallies(facts.record, &facts.judged.seconds, slo);
-    let found = held(facts.judged, &tallies, windows, slo.allowed);
-    result.status = windows_status(facts.record, facts.judged, slo, windows, &tallies);
+fn judge_windows(data: &RunData, slo: &SloHead, windows: WindowsHead, result: &mut SloResult) {
+    let tallies = evidence::tallies(data.record, &data.judged.seconds, slo);
+    let found = windows_met(data.judged, &tallies, windows, slo.allowed);
+    result.status = windows_status(data.record, data.judged, slo, windows, &tallies);
     if result.status == SloStatus::Inconclusive {
-        let share = evidence::weigh(facts.record, &facts.judged.seconds, slo);
-        result.note = unanswered(facts, &share);
+        let share = evidence::weigh(data.record, &data.judged.seconds, slo);
+        result.note = unanswered(data, &share);
     }
     if found.all == 0 {
         result.note = Some(format!("no complete window of {} s", windows.seconds));
@@ -350,20 +361,20 @@ fn judge_windows(facts: &Facts, slo: &SloHead, windows: WindowsHead, result: &mu
     }
     result.measured = Some(Measured::GoodWindows(found.share()));
     if result.status == SloStatus::Missed {
-        doubt_late_windows(facts, slo, windows, &tallies, result);
+        doubt_late_windows(data, slo, windows, &tallies, result);
     }
 }
 
 /// Windows in which the generator was late might have held without its lag.
 fn doubt_late_windows(
-    facts: &Facts,
+    data: &RunData,
     slo: &SloHead,
     windows: WindowsHead,
     tallies: &[Tally],
     result: &mut SloResult,
 ) {
-    let Some(attribution) = Attribution::of(facts, slo) else { return };
-    let excused = held_if(facts.judged, tallies, windows, |seconds, tally| {
+    let Some(attribution) = Attribution::of(data, slo) else { return };
+    let excused = windows_met_if(data.judged, tallies, windows, |seconds, tally| {
         let own = |tally: Tally| Tally {
             bad: tally.bad.saturating_sub(attribution.within(seconds)),
             ..tally
@@ -402,16 +413,16 @@ mod tests {
             ([(0..3).collect::<Vec<_>>(), (5..10).collect()].concat(), vec![fine; 8], 1, 1),
             ((0..4).collect(), vec![fine; 4], 0, 0),
         ] {
-            let found = held(&judged(seconds.clone()), &tallies, windows, 0.01);
-            assert_eq!(found, Held { good, all }, "{seconds:?}");
+            let found = windows_met(&judged(seconds.clone()), &tallies, windows, 0.01);
+            assert_eq!(found, WindowsMet { good, all }, "{seconds:?}");
         }
     }
 
     #[test]
     fn without_windows_nothing_is_met() {
-        assert_eq!(Held::default().status(0.0), SloStatus::Inconclusive);
-        assert_eq!(Held { good: 19, all: 20 }.status(0.95), SloStatus::Met);
-        assert_eq!(Held { good: 18, all: 20 }.status(0.95), SloStatus::Missed);
+        assert_eq!(WindowsMet::default().status(0.0), SloStatus::Inconclusive);
+        assert_eq!(WindowsMet { good: 19, all: 20 }.status(0.95), SloStatus::Met);
+        assert_eq!(WindowsMet { good: 18, all: 20 }.status(0.95), SloStatus::Missed);
     }
 
     proptest! {

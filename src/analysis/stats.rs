@@ -142,8 +142,8 @@ pub fn theil_sen_at_least(values: &[f64], alpha: f64) -> Option<f64> {
         .collect();
     slopes.sort_unstable_by(f64::total_cmp);
     let spread = (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
-    let place = (slopes.len() as f64 - Normal::standard().inverse_cdf(1.0 - alpha) * spread) / 2.0;
-    (place >= 1.0).then(|| slopes.get(place as usize - 1).copied()).flatten()
+    let index = (slopes.len() as f64 - Normal::standard().inverse_cdf(1.0 - alpha) * spread) / 2.0;
+    (index >= 1.0).then(|| slopes.get(index as usize - 1).copied()).flatten()
 }
 
 /// The arithmetic mean; `None` of nothing.

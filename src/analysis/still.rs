@@ -16,10 +16,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::analysis::assessment::{Finding, Severity};
-use crate::analysis::facts::{Facts, MUCH_STEAL};
 use crate::analysis::finding::finding;
+use crate::analysis::number_format::{millis, seconds};
+use crate::analysis::run_data::{MUCH_STEAL, RunData};
 use crate::analysis::stats::median;
-use crate::analysis::wording::{millis, seconds};
 use crate::record::gauge;
 use crate::record::histogram::Sparse;
 use crate::record::outcome::Outcome;
@@ -54,8 +54,8 @@ struct Stop {
 }
 
 /// That the target stood still, how often, for how long and how regularly.
-pub fn stood_still(facts: &Facts) -> Option<Finding> {
-    let stops = stops(facts);
+pub fn stood_still(data: &RunData) -> Option<Finding> {
+    let stops = stops(data);
     let first = stops.first()?;
     let lengths: Vec<f64> = stops.iter().map(|stop| stop.length / 1e3).collect();
     let about = millis(rounded(median(&lengths)?));
@@ -64,8 +64,8 @@ pub fn stood_still(facts: &Facts) -> Option<Finding> {
         1 => format!("once, for about {about}, in second {}", first.from),
         many => format!("{many} times, about {about} each{}", period(&stops)),
     };
-    let delays = facts.record.gauge(&gauge::EVENT_LOOP_DELAY);
-    let delays = delays.filter(|(it, _)| facts.judged.contains(it.second)).map(|(_, delay)| delay);
+    let delays = data.record.gauge(&gauge::EVENT_LOOP_DELAY);
+    let delays = delays.filter(|(it, _)| data.judged.contains(it.second)).map(|(_, delay)| delay);
     let delay = delays.fold(0.0, f64::max) * 1e3;
     let said = if delay >= longest / 2.0 {
         format!("; its event loop was held up for up to {}", millis(delay))
@@ -98,12 +98,12 @@ fn period(stops: &[Stop]) -> String {
     format!(", about every {}", seconds((mean * 2.0).round() / 2.0))
 }
 
-fn stops(facts: &Facts) -> Vec<Stop> {
-    let judged = &facts.judged.seconds;
+fn stops(data: &RunData) -> Vec<Stop> {
+    let judged = &data.judged.seconds;
     if judged.len() < SHORTEST_RUN {
         return Vec::new();
     }
-    let delays = Delays::of(facts);
+    let delays = Delays::of(data);
     let shortest = (OF_USUAL * delays.usual()).max(SHORTEST);
     let mut found: Vec<Stop> = Vec::new();
     for second in judged {
@@ -117,7 +117,7 @@ fn stops(facts: &Facts) -> Vec<Stop> {
 
 /// How much longer than usual requests took.
 struct Delays<'a> {
-    facts: &'a Facts<'a>,
+    data: &'a RunData<'a>,
     /// The usual time of each step in microseconds.
     medians: Vec<u64>,
     /// Shares of requests that a quarter of the seconds have beyond a delay, by its level.
@@ -125,16 +125,17 @@ struct Delays<'a> {
 }
 
 impl<'a> Delays<'a> {
-    fn of(facts: &'a Facts<'a>) -> Delays<'a> {
-        let median = |pool: &crate::analysis::pooled::Pool| pool.times[Phase::Least].quantile(0.5);
-        let medians = facts.steps.iter().map(|step| median(step).unwrap_or(0.0) as u64).collect();
-        Delays { facts, medians, known: RefCell::default() }
+    fn of(data: &'a RunData<'a>) -> Delays<'a> {
+        let median =
+            |pool: &crate::analysis::totals::Totals| pool.times[Phase::Least].quantile(0.5);
+        let medians = data.steps.iter().map(|step| median(step).unwrap_or(0.0) as u64).collect();
+        Delays { data, medians, known: RefCell::default() }
     }
 
     /// The delay of the slowest quarter.
     fn usual(&self) -> u64 {
-        let steps = self.facts.steps.iter().zip(&self.medians);
-        let of = |(step, median): (&crate::analysis::pooled::Pool, &u64)| {
+        let steps = self.data.steps.iter().zip(&self.medians);
+        let of = |(step, median): (&crate::analysis::totals::Totals, &u64)| {
             let slow = step.times[Phase::Least].quantile(0.75)? as u64;
             Some((slow.saturating_sub(*median), step.counts.ended()))
         };
@@ -144,27 +145,27 @@ impl<'a> Delays<'a> {
     }
 
     fn longest(&self, second: u32) -> u64 {
-        let Some(found) = self.facts.record.seconds.get(second) else { return 0 };
+        let Some(found) = self.data.record.seconds.get(second) else { return 0 };
         let times = found.times();
-        let longest = times
-            .of(Phase::Least)
-            .zip(&self.medians)
-            .filter_map(|(least, median)| Some((least.max()? as u64).saturating_sub(*median)));
+        let longest =
+            times.of(Phase::Least).zip(&self.medians).filter_map(|(lower_bound, median)| {
+                Some((lower_bound.max()? as u64).saturating_sub(*median))
+            });
         longest.max().unwrap_or(0)
     }
 
     /// Requests of a step that were delayed by more.
     fn beyond(&self, second: u32, step: usize, delay: u64) -> u64 {
-        self.least(second, step).count_from(self.medians[step].saturating_add(delay))
+        self.lower_bound(second, step).count_from(self.medians[step].saturating_add(delay))
     }
 
     /// Requests of a step.
     fn all(&self, second: u32, step: usize) -> u64 {
-        self.least(second, step).count()
+        self.lower_bound(second, step).count()
     }
 
-    fn least(&self, second: u32, step: usize) -> Sparse {
-        let found = self.facts.record.seconds.get(second);
+    fn lower_bound(&self, second: u32, step: usize) -> Sparse {
+        let found = self.data.record.seconds.get(second);
         found.map(|found| found.times().of_step(Phase::Least, step)).unwrap_or_default()
     }
 
@@ -179,7 +180,7 @@ impl<'a> Delays<'a> {
                 let beyond: u64 = steps.map(|step| self.beyond(*second, step, at)).sum();
                 (all > 0).then(|| beyond as f64 / all as f64)
             };
-            let mut shares: Vec<f64> = self.facts.judged.seconds.iter().filter_map(share).collect();
+            let mut shares: Vec<f64> = self.data.judged.seconds.iter().filter_map(share).collect();
             shares.sort_unstable_by(f64::total_cmp);
             shares.get(shares.len() / 4).copied().unwrap_or(0.0)
         })
@@ -237,14 +238,14 @@ impl<'a> Delays<'a> {
     }
 
     fn timeouts(&self, second: u32) -> u64 {
-        let found = self.facts.record.seconds.get(second);
+        let found = self.data.record.seconds.get(second);
         let counts = found.map(|found| found.counts()).unwrap_or_default();
         counts.iter().map(|step| step.outcome(Outcome::Timeout)).sum()
     }
 
     /// Whether the generator or its machine may have stood still meanwhile.
     fn is_own(&self, span: &std::ops::Range<u32>, length: f64) -> bool {
-        let seconds = &self.facts.record.generator;
+        let seconds = &self.data.record.generator;
         let from = seconds.partition_point(|known| known.second < span.start);
         // The tick that tells comes after it.
         let near = seconds[from..].iter().take_while(|known| known.second <= span.end);
@@ -255,8 +256,8 @@ impl<'a> Delays<'a> {
     }
 }
 
-fn is_near(found: f64, expected: f64, (least, most): (f64, f64)) -> bool {
-    (least * expected..=most * expected + 2.0 * expected.sqrt()).contains(&found)
+fn is_near(found: f64, expected: f64, (lower_bound, most): (f64, f64)) -> bool {
+    (lower_bound * expected..=most * expected + 2.0 * expected.sqrt()).contains(&found)
 }
 
 #[cfg(test)]
@@ -276,9 +277,9 @@ mod tests {
         let mut number = 0_u64;
         for second in 0..40 {
             let requests: Vec<Requests> = (0..rate)
-                .map(|place| {
+                .map(|index| {
                     number += 1;
-                    let due = f64::from(second) + f64::from(place) / f64::from(rate);
+                    let due = f64::from(second) + f64::from(index) / f64::from(rate);
                     let step = number as usize % steps;
                     let chance = (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11) as f64;
                     let millis = took(due, step, (chance + 0.5) / (1_u64 << 53) as f64);
@@ -390,8 +391,8 @@ mod tests {
         let mut lagging = record(120, 1, |_, _, _| 4.0);
         for second in (12..40).step_by(3) {
             lagging.seconds.remove(second);
-            let late = |place: u64| {
-                let lag = (300_u64).saturating_sub(place * 1_000 / 120) * 1_000;
+            let late = |index: u64| {
+                let lag = (300_u64).saturating_sub(index * 1_000 / 120) * 1_000;
                 Requests { lag: lag + 50, ..Requests::ok(1, 4_050 + lag) }
             };
             add(&mut lagging, [second], &(0..120).map(late).collect::<Vec<_>>());

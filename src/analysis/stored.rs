@@ -29,10 +29,10 @@ use crate::analysis::comparison::{Estimate, MetricResult, Ruling, StepChange};
 use crate::analysis::gate::overall;
 use crate::analysis::gate::results::name as metric_name;
 use crate::analysis::holm::holm;
+use crate::analysis::number_format::{count, counted, millis, percent, seconds};
 use crate::analysis::power::{MIN_BEYOND, needed_for};
 use crate::analysis::prediction::Prediction;
 use crate::analysis::stats::median;
-use crate::analysis::wording::{count, counted, millis, percent, seconds};
 use crate::record::baseline::{AcceptedRun, Baseline, StepFigures};
 use crate::record::duet::{Dropped, GateMetric, GateSettings};
 use crate::record::fingerprint::{Difference, Fingerprint};
@@ -131,10 +131,10 @@ fn differences(
 /// The level of each metric. Those without a score take no part in Holm's rule.
 fn levels(scores: &[(GateMetric, Option<Prediction>)], alpha: f64) -> Vec<f64> {
     let known: Vec<f64> = scores.iter().filter_map(|(_, score)| score.map(|it| it.p())).collect();
-    let mut held = holm(&known, alpha).into_iter();
+    let mut tested = holm(&known, alpha).into_iter();
     let level = |(_, score): &(GateMetric, Option<Prediction>)| {
-        let held = score.and_then(|_| held.next());
-        held.map_or(alpha, |held| held.level)
+        let tested = score.and_then(|_| tested.next());
+        tested.map_or(alpha, |tested| tested.level)
     };
     scores.iter().map(level).collect()
 }
@@ -372,28 +372,28 @@ mod tests {
     use crate::record::sample_head;
 
     /// A run whose times are so many times those of the usual one.
-    fn run(place: usize, scale: f64, requests: u64, errors: u64) -> AcceptedRun {
+    fn run(index: usize, scale: f64, requests: u64, errors: u64) -> AcceptedRun {
         let at = |rank: u64| 4_000.0 / (1.0 - rank as f64 / 40.0 + 0.02);
         let times = (0..40).map(|rank| ((at(rank) * scale) as u64, requests / 40));
         let response = Sparse::from_counts(times);
         let figures = Figures::of(&response);
         let step = |name: &str| StepFigures { name: name.into(), requests, response: figures };
         AcceptedRun {
-            started: format!("2026-01-01T00:00:{place}Z"),
+            started: format!("2026-01-01T00:00:{index}Z"),
             note: None,
             seconds: 60.0,
             requests,
             errors,
             response,
-            steps: vec![step("list orders"), step(&format!("only in {place}"))],
+            steps: vec![step("list orders"), step(&format!("only in {index}"))],
         }
     }
 
     /// Runs that are up to 3 % apart.
     fn baseline(runs: usize, errors: u64) -> Baseline {
-        let scale = |place: usize| 1.0 + 0.01 * ((place * 7 % 10) as f64 / 3.0 - 1.5);
+        let scale = |index: usize| 1.0 + 0.01 * ((index * 7 % 10) as f64 / 3.0 - 1.5);
         let runs: Vec<AcceptedRun> =
-            (0..runs).map(|place| run(place, scale(place), 40_000, errors)).collect();
+            (0..runs).map(|index| run(index, scale(index), 40_000, errors)).collect();
         Baseline {
             scenario: "orders".into(),
             created: String::new(),
@@ -458,8 +458,8 @@ mod tests {
     #[test]
     fn runs_that_agree_do_not_make_a_quiet_machine() {
         let mut alike = baseline(10, 20);
-        for place in 0..10 {
-            alike.runs[place] = run(place, 1.0, 40_000, 20);
+        for index in 0..10 {
+            alike.runs[index] = run(index, 1.0, 40_000, 20);
         }
         let found = judged(&alike, &run(99, 1.07, 40_000, 20));
         assert_eq!(found.metrics[1].ruling, Ruling::Inconclusive);

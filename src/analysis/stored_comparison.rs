@@ -5,11 +5,11 @@
 
 use crate::analysis::assessment::{Assessment, Counts, Summary, Verdict};
 use crate::analysis::comparison::{ArmCurves, Comparison, MetricResult, RatioSeries, Ruling};
+use crate::analysis::number_format::counted;
 use crate::analysis::series;
 use crate::analysis::stored::{RUNS_TO_DECIDE, Standing, StoredJudgement};
 use crate::analysis::summary::times;
 use crate::analysis::verdict;
-use crate::analysis::wording::counted;
 use crate::record::baseline::{AcceptedRun, Baseline};
 use crate::record::duet::{GateMetric, GateSettings, Method};
 use crate::record::histogram::Sparse;
@@ -173,9 +173,9 @@ mod tests {
     use crate::record::run::{EndReason, RunRecord};
 
     /// 60 s of 200 requests each, so many times as slow as usual.
-    fn record(place: usize, scale: f64) -> RunRecord {
+    fn record(index: usize, scale: f64) -> RunRecord {
         let mut record = run(60, 200.0);
-        record.head.started = format!("2026-01-01T00:00:{place:02}Z");
+        record.head.started = format!("2026-01-01T00:00:{index:02}Z");
         let micros = |usual: f64| (usual * scale) as u64;
         let mix = [
             Requests::ok(150, micros(20_000.0)),
@@ -190,10 +190,10 @@ mod tests {
         let first = record(0, 1.0);
         let fingerprint = Fingerprint::of(&first.head);
         let accepted =
-            |place: usize| accepted_run(&record(place, 1.0 + 0.002 * (place % 3) as f64), None);
+            |index: usize| accepted_run(&record(index, 1.0 + 0.002 * (index % 3) as f64), None);
         let mut made = Baseline::new("a", fingerprint.clone(), accepted(0), "now").unwrap();
-        for place in 1..runs {
-            made.accept(&fingerprint, accepted(place), "now").unwrap();
+        for index in 1..runs {
+            made.accept(&fingerprint, accepted(index), "now").unwrap();
         }
         made
     }

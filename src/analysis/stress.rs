@@ -5,6 +5,7 @@
 
 use crate::analysis::assessment::{SloStatus, Verdict};
 use crate::analysis::controller::stress::breaking;
+use crate::analysis::number_format::{counted, percent};
 use crate::analysis::stress_judged::judge;
 use crate::analysis::stress_repeat;
 use crate::analysis::stress_result::{
@@ -12,7 +13,6 @@ use crate::analysis::stress_result::{
     StressResult,
 };
 use crate::analysis::stress_steps::FEWEST;
-use crate::analysis::wording::{counted, percent};
 use crate::record::stress::{Profile, Repeat, RepeatEnd, SAME, StressEnd, StressFile};
 use crate::scenario::stress::StressMetric;
 use crate::units::{Rate, trim_zeros};

@@ -3,10 +3,10 @@
 //! misses every limit on recovery, in however few of the repeats.
 
 use crate::analysis::assessment::SloStatus;
+use crate::analysis::number_format::percent;
 use crate::analysis::stress_result::{
     Bound, Judged, Range, Reach, Recovery, RepeatResult, Unmeasured,
 };
-use crate::analysis::wording::percent;
 use crate::record::stress::{Plan, Profile, SAME};
 use crate::scenario::stress::{StressMetric, StressObjective};
 use crate::units::{Rate, trim_zeros};

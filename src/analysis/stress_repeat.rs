@@ -15,10 +15,10 @@ use crate::record::stress::{PhaseKind, Plan, Profile, Repeat, RepeatEnd, SAME, S
 /// Reads one repeat.
 pub fn result(plan: &Plan, repeat: &Repeat) -> RepeatResult {
     let fall_back = repeat.last_of(PhaseKind::FallBack);
-    let back = fall_back.map(|place| repeat.phases[place]);
+    let back = fall_back.map(|index| repeat.phases[index]);
     let before = back.and_then(|phase| Before::of(repeat, phase.rate));
-    let again = fall_back.zip(before).and_then(|(place, before)| {
-        before.again(repeat.seconds_of(place), repeat.phases[place].from)
+    let again = fall_back.zip(before).and_then(|(index, before)| {
+        before.again(repeat.seconds_of(index), repeat.phases[index].from)
     });
     let again = again.filter(|after| *after <= plan.recover_within_seconds);
     let best_goodput = best_goodput(repeat);
@@ -38,17 +38,17 @@ pub fn result(plan: &Plan, repeat: &Repeat) -> RepeatResult {
         limits_before: before.map(|before| (before.p99_limit(), before.in_flight_limit())),
         failing_steps,
         spells: spells(repeat),
-        phases: (0..repeat.phases.len()).filter_map(|place| phase(repeat, place)).collect(),
+        phases: (0..repeat.phases.len()).filter_map(|index| phase(repeat, index)).collect(),
     }
 }
 
 fn reach(plan: &Plan, repeat: &Repeat) -> Reach {
-    let last = kept_up(repeat).map(|place| repeat.phases[place].rate);
+    let last = kept_up(repeat).map(|index| repeat.phases[index].rate);
     if let Some(hold) = confirmed(repeat) {
         let rate = repeat.phases[hold].rate;
         return Reach::Broke { rate, by: sign(repeat, hold) };
     }
-    let spike = repeat.last_of(PhaseKind::Spike).map(|place| repeat.phases[place].rate);
+    let spike = repeat.last_of(PhaseKind::Spike).map(|index| repeat.phases[index].rate);
     let not_up_to = |limit| last.map_or(Reach::Unknown, |rate| Reach::NotUpTo { rate, limit });
     match (&repeat.end, plan.profile) {
         (Some(RepeatEnd::BrokenAtStart), _) => Reach::AtStart { rate: repeat.phases[0].rate },
@@ -77,9 +77,9 @@ fn reach(plan: &Plan, repeat: &Repeat) -> Reach {
 /// what the step before had shown.
 fn kept_up(repeat: &Repeat) -> Option<usize> {
     let has_ended = matches!(repeat.end, Some(RepeatEnd::HighestRate | RepeatEnd::NoTime));
-    let refuted = |place: &usize| {
-        let next = repeat.phases.get(place + 1).map(|next| next.kind);
-        repeat.phases[*place].kind == PhaseKind::Hold
+    let refuted = |index: &usize| {
+        let next = repeat.phases.get(index + 1).map(|next| next.kind);
+        repeat.phases[*index].kind == PhaseKind::Hold
             && next.map_or(has_ended, |next| next == PhaseKind::Ramp)
     };
     (0..repeat.phases.len()).filter(refuted).chain(repeat.healthy()).max()
@@ -87,7 +87,7 @@ fn kept_up(repeat: &Repeat) -> Option<usize> {
 
 /// By what the step before a hold had shown that the target does not keep up.
 fn sign(repeat: &Repeat, hold: usize) -> Sign {
-    let step = hold.checked_sub(1).map(|place| repeat.seconds_of(place)).unwrap_or_default();
+    let step = hold.checked_sub(1).map(|index| repeat.seconds_of(index)).unwrap_or_default();
     let usual = Before::of(repeat, repeat.phases[hold].rate).map_or(0.0, |it| it.usual(step));
     let held = || breaking::staying(repeat.seconds_of(hold), usual);
     let grows = || breaking::growing(step, usual);
@@ -124,7 +124,7 @@ fn overloaded<'r>(
         },
         Profile::Spike { .. } => repeat.last_of(PhaseKind::Spike),
     };
-    let Some(from) = begins.map(|place| repeat.phases[place].from) else { return &[] };
+    let Some(from) = begins.map(|index| repeat.phases[index].from) else { return &[] };
     let at = |second: u32| repeat.seconds.partition_point(|it| it.second < second);
     let end = recovered_at.map_or(repeat.seconds.len(), at);
     repeat.seconds.get(at(from)..end).unwrap_or_default()
@@ -167,22 +167,22 @@ fn has_queued(repeat: &Repeat, seconds: &[StressSecond]) -> bool {
 
 /// The best of the steps and of the hold.
 fn best_goodput(repeat: &Repeat) -> Option<f64> {
-    let counts = |place: &usize| match repeat.phases[*place].kind {
+    let counts = |index: &usize| match repeat.phases[*index].kind {
         PhaseKind::Ramp | PhaseKind::Hold => true,
         PhaseKind::WarmUp | PhaseKind::Overload(_) | PhaseKind::Spike | PhaseKind::FallBack => {
             false
         }
     };
-    let places = (0..repeat.phases.len()).filter(counts);
-    places.filter_map(|place| goodput(repeat.seconds_of(place))).reduce(f64::max)
+    let indexes = (0..repeat.phases.len()).filter(counts);
+    indexes.filter_map(|index| goodput(repeat.seconds_of(index))).reduce(f64::max)
 }
 
 fn overloads(plan: &Plan, repeat: &Repeat, best: Option<f64>) -> Vec<GoodputAt> {
-    let of = |place: usize| {
-        let PhaseKind::Overload(factor) = repeat.phases[place].kind else { return None };
-        let seconds = repeat.seconds_of(place);
-        let is_whole = repeat.phases.len() > place + 1;
-        let is_late = breaking::is_late(seconds, repeat.length_of(place));
+    let of = |index: usize| {
+        let PhaseKind::Overload(factor) = repeat.phases[index].kind else { return None };
+        let seconds = repeat.seconds_of(index);
+        let is_whole = repeat.phases.len() > index + 1;
+        let is_late = breaking::is_late(seconds, repeat.length_of(index));
         let per_second = goodput(seconds).filter(|_| is_whole && !is_late);
         let share = per_second.zip(best).map(|(found, best)| found / best.max(f64::MIN_POSITIVE));
         let why = if is_whole { Unmeasured::LateOverload } else { Unmeasured::CutShort };
@@ -215,9 +215,9 @@ fn recovery(
         let why = unfit_overload(repeat).or(still_fails.then_some(Unmeasured::FailingStep));
         return why.map_or(Recovery::After(after), Recovery::NotMeasured);
     }
-    let place = repeat.last_of(PhaseKind::FallBack);
-    let seconds = place.map(|place| repeat.seconds_of(place)).unwrap_or_default();
-    let is_late = place.is_some_and(|it| breaking::is_late(seconds, repeat.length_of(it)));
+    let index = repeat.last_of(PhaseKind::FallBack);
+    let seconds = index.map(|index| repeat.seconds_of(index)).unwrap_or_default();
+    let is_late = index.is_some_and(|it| breaking::is_late(seconds, repeat.length_of(it)));
     Recovery::NotMeasured(match &repeat.end {
         Some(RepeatEnd::BrokenAtStart) if is_gone(&repeat.seconds, 2) => return Recovery::Gone,
         Some(RepeatEnd::NotRecovered) if is_gone(seconds, IN_A_ROW) => return Recovery::Gone,
@@ -240,25 +240,25 @@ fn unfit_overload(repeat: &Repeat) -> Option<Unmeasured> {
         PhaseKind::Overload(_) | PhaseKind::Spike => true,
         PhaseKind::WarmUp | PhaseKind::Ramp | PhaseKind::Hold | PhaseKind::FallBack => false,
     };
-    let of = |place: usize| {
-        let seconds = repeat.seconds_of(place);
+    let of = |index: usize| {
+        let seconds = repeat.seconds_of(index);
         let sum = |of: fn(&StressSecond) -> u64| seconds.iter().map(of).sum::<u64>();
-        if breaking::is_late(seconds, repeat.length_of(place)) {
+        if breaking::is_late(seconds, repeat.length_of(index)) {
             return Some(Unmeasured::LateOverload);
         }
         let is_unsent = sum(|second| second.unsent) * 2 > sum(|second| second.offered);
         is_unsent.then_some(Unmeasured::UnsentOverload)
     };
-    (0..repeat.phases.len()).filter(|place| is_one(repeat.phases[*place].kind)).find_map(of)
+    (0..repeat.phases.len()).filter(|index| is_one(repeat.phases[*index].kind)).find_map(of)
 }
 
 /// The share of failures in all that the ramp went through and kept up with in the end, where it
 /// is more than a target that keeps up has.
 fn spells(repeat: &Repeat) -> Option<f64> {
     let last = kept_up(repeat)?;
-    let ramp = (0..=last).filter(|place| repeat.phases[*place].kind != PhaseKind::WarmUp);
+    let ramp = (0..=last).filter(|index| repeat.phases[*index].kind != PhaseKind::WarmUp);
     let seconds: Vec<StressSecond> =
-        ramp.flat_map(|place| breaking::judging(repeat.seconds_of(place))).copied().collect();
+        ramp.flat_map(|index| breaking::judging(repeat.seconds_of(index))).copied().collect();
     let failed: u64 = seconds.iter().map(StressSecond::failed).sum();
     let share = failure_share(&seconds);
     (share > breaking::FAILING && failed >= breaking::FEWEST_FAILED).then_some(share)
@@ -270,9 +270,9 @@ fn is_gone(seconds: &[StressSecond], last: usize) -> bool {
     seconds.len() >= last && seconds.iter().rev().take(last).all(refuses)
 }
 
-fn phase(repeat: &Repeat, place: usize) -> Option<PhaseResult> {
-    let seconds = repeat.seconds_of(place);
-    let (phase, last) = (repeat.phases[place], seconds.last()?);
+fn phase(repeat: &Repeat, index: usize) -> Option<PhaseResult> {
+    let seconds = repeat.seconds_of(index);
+    let (phase, last) = (repeat.phases[index], seconds.last()?);
     let p99: Vec<f64> = seconds.iter().filter_map(|second| second.p99_ms).collect();
     Some(PhaseResult {
         rate: phase.rate,

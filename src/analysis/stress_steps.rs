@@ -26,15 +26,15 @@ pub fn failing(repeat: &Repeat, is_as_before: bool) -> Vec<FailingStep> {
     let kept: Vec<usize> = repeat.healthy().collect();
     let back = repeat.last_of(PhaseKind::FallBack).filter(|_| is_as_before);
     let one = |((flow, step), phases): (&(&str, &str), &BTreeMap<usize, Counts>)| {
-        let of = |places: &[usize]| sum(phases, places);
+        let of = |indexes: &[usize]| sum(phases, indexes);
         let begins = |from: &usize| fails(of(&kept[*from..=*from])) && is_many(of(&kept[*from..]));
         let before =
             (0..kept.len()).find(begins).map(|from| (kept[from], of(&kept[from..]), false));
-        let after = back.map(|place| (place, of(&[place]), true));
+        let after = back.map(|index| (index, of(&[index]), true));
         let after = after.filter(|(_, counts, _)| is_many(*counts));
-        let found = before.into_iter().chain(after).map(|(place, (ok, failed), is_after)| {
+        let found = before.into_iter().chain(after).map(|(index, (ok, failed), is_after)| {
             let (flow, step) = ((*flow).to_owned(), (*step).to_owned());
-            let rate = repeat.phases[place].rate;
+            let rate = repeat.phases[index].rate;
             FailingStep { flow, step, rate, failed, tried: ok.saturating_add(failed), is_after }
         });
         found.collect::<Vec<FailingStep>>()
@@ -42,8 +42,8 @@ pub fn failing(repeat: &Repeat, is_as_before: bool) -> Vec<FailingStep> {
     steps.iter().flat_map(one).collect()
 }
 
-fn sum(phases: &BTreeMap<usize, Counts>, places: &[usize]) -> Counts {
-    places.iter().filter_map(|place| phases.get(place)).fold((0, 0), |sum: Counts, counts| {
+fn sum(phases: &BTreeMap<usize, Counts>, indexes: &[usize]) -> Counts {
+    indexes.iter().filter_map(|index| phases.get(index)).fold((0, 0), |sum: Counts, counts| {
         (sum.0.saturating_add(counts.0), sum.1.saturating_add(counts.1))
     })
 }

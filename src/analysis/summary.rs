@@ -1,8 +1,8 @@
 //! The figures of a run: counts, rates and times, per step and for all.
 
 use crate::analysis::assessment::{Counts, Summary, Times};
-use crate::analysis::facts::Facts;
-use crate::analysis::pooled::Pool;
+use crate::analysis::run_data::RunData;
+use crate::analysis::totals::Totals;
 use crate::record::histogram::Sparse;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
@@ -10,28 +10,28 @@ use crate::record::phase::{ByPhase, Phase};
 use crate::record::run::{MetricHead, RunRecord};
 
 /// All requests of the window.
-pub fn total(facts: &Facts) -> Summary {
-    summary(facts, &facts.total, None)
+pub fn total(data: &RunData) -> Summary {
+    summary(data, &data.total, None)
 }
 
 /// The window, step by step.
-pub fn steps(facts: &Facts) -> Vec<Summary> {
-    let steps = (0_u16..).zip(&facts.steps);
-    steps.map(|(step, pool)| summary(facts, pool, Some(step))).collect()
+pub fn steps(data: &RunData) -> Vec<Summary> {
+    let steps = (0_u16..).zip(&data.steps);
+    steps.map(|(step, pool)| summary(data, pool, Some(step))).collect()
 }
 
 /// The whole run, warm-up included.
-pub fn whole_run(facts: &Facts) -> Counts {
+pub fn whole_run(data: &RunData) -> Counts {
     let mut sum = StepCounts::default();
-    facts.whole.iter().for_each(|step| sum.add(step));
+    data.whole.iter().for_each(|step| sum.add(step));
     counts(&sum)
 }
 
-fn summary(facts: &Facts, pool: &Pool, step: Option<u16>) -> Summary {
-    let head = step.and_then(|step| facts.record.head.steps.get(usize::from(step)));
+fn summary(data: &RunData, pool: &Totals, step: Option<u16>) -> Summary {
+    let head = step.and_then(|step| data.record.head.steps.get(usize::from(step)));
     let ended = pool.counts.ended();
     let failed = ended - pool.counts.outcome(Outcome::Ok);
-    let rate = |count: u64| per_second(count, facts.judged.length);
+    let rate = |count: u64| per_second(count, data.judged.length);
     Summary {
         name: head.map_or_else(|| "all".to_owned(), |step| step.name.clone()),
         label: head.map_or_else(String::new, |step| step.label.clone()),
@@ -41,7 +41,7 @@ fn summary(facts: &Facts, pool: &Pool, step: Option<u16>) -> Summary {
         error_rate: if ended == 0 { 0.0 } else { failed as f64 / ended as f64 },
         counts: counts(&pool.counts),
         times: ByPhase::of(Phase::told().map(|phase| (phase, times(&pool.times[phase])))),
-        limits: limits(facts.record, step),
+        limits: limits(data.record, step),
     }
 }
 

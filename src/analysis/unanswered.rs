@@ -3,8 +3,8 @@
 //! note says so: nobody should look for a slow query behind a reset.
 
 use crate::analysis::comparison::{MetricResult, Ruling};
-use crate::analysis::pooled::Pool;
-use crate::analysis::wording;
+use crate::analysis::number_format;
+use crate::analysis::totals::Totals;
 use crate::record::duet::GateMetric;
 use crate::record::outcome::Outcome;
 
@@ -14,7 +14,7 @@ const UNANSWERED: [Outcome; 3] = [Outcome::Timeout, Outcome::TransportError, Out
 const MOSTLY: f64 = 0.5;
 
 /// Says in the note of a quantile that is worse whether errors make it so.
-pub fn explain(metric: &mut MetricResult, baseline: &Pool, candidate: &Pool) {
+pub fn explain(metric: &mut MetricResult, baseline: &Totals, candidate: &Totals) {
     let GateMetric::ResponseTime(share) = metric.metric else { return };
     if metric.ruling != Ruling::Regressed {
         return;
@@ -27,7 +27,7 @@ pub fn explain(metric: &mut MetricResult, baseline: &Pool, candidate: &Pool) {
     let text = format!(
         "these are errors, not slow answers: {} of the candidate's requests got no full answer \
          ({}) and count at their time limit",
-        wording::percent(found),
+        number_format::percent(found),
         most.map_or("error", Outcome::name)
     );
     metric.note = Some(match metric.note.take() {
@@ -37,7 +37,7 @@ pub fn explain(metric: &mut MetricResult, baseline: &Pool, candidate: &Pool) {
 }
 
 /// The share of all requests that got no full answer.
-fn unanswered(pool: &Pool) -> f64 {
+fn unanswered(pool: &Totals) -> f64 {
     let bad: u64 = UNANSWERED.into_iter().map(|outcome| pool.counts.outcome(outcome)).sum();
     bad as f64 / pool.counts.ended().max(1) as f64
 }
@@ -47,11 +47,11 @@ mod tests {
     use super::*;
     use crate::record::interval::StepCounts;
 
-    fn pool(ok: u64, reset: u64) -> Pool {
+    fn pool(ok: u64, reset: u64) -> Totals {
         let mut counts = StepCounts::default();
         counts.outcomes[Outcome::Ok.index()] = ok;
         counts.outcomes[Outcome::TransportError.index()] = reset;
-        Pool { counts, ..Pool::default() }
+        Totals { counts, ..Totals::default() }
     }
 
     fn regressed(share: f64) -> MetricResult {

@@ -10,8 +10,8 @@ use crate::analysis::assessment::{
 };
 use crate::analysis::comparison::Ruling;
 use crate::analysis::ended;
-use crate::analysis::facts::Facts;
-use crate::analysis::sentences;
+use crate::analysis::messages;
+use crate::analysis::run_data::RunData;
 use crate::analysis::window;
 use crate::record::run::EndReason;
 
@@ -45,13 +45,13 @@ pub fn decide(grounds: impl IntoIterator<Item = Ground>) -> Verdict {
 }
 
 /// Those of a run by itself.
-pub fn of_run(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<Ground> {
+pub fn of_run(data: &RunData, slos: &[SloResult], findings: &[Finding]) -> Vec<Ground> {
     let any = |status: SloStatus| slos.iter().any(|slo| slo.status == status);
     let has = |severity| findings.iter().any(|finding| finding.severity == severity);
-    let has_nothing = slos.is_empty() || is_empty(facts);
+    let has_nothing = slos.is_empty() || is_empty(data);
     let is_open = any(SloStatus::Inconclusive) || has(Severity::Withholds) || has_nothing;
     that_hold([
-        (target_died(facts).is_some(), Ground::Lost),
+        (target_died(data).is_some(), Ground::Lost),
         (has(Severity::Invalidates), Ground::Void),
         (any(SloStatus::Missed), Ground::Missed),
         (any(SloStatus::Invalid), Ground::Doubtful),
@@ -108,14 +108,14 @@ fn has_withheld(candidate: &Assessment) -> bool {
 }
 
 /// Why, most important first.
-pub fn reasons(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<String> {
-    let died = target_died(facts).map(|detail| format!("the target died under load: {detail}"));
+pub fn reasons(data: &RunData, slos: &[SloResult], findings: &[Finding]) -> Vec<String> {
+    let died = target_died(data).map(|detail| format!("the target died under load: {detail}"));
     let mut reasons: Vec<String> = died.into_iter().collect();
     reasons.extend(with_severity(findings, Severity::Invalidates));
     reasons.extend(missed(slos));
     reasons.extend(with_status(slos, SloStatus::Invalid));
     reasons.extend(with_severity(findings, Severity::Withholds));
-    if is_empty(facts) {
+    if is_empty(data) {
         reasons.push("no request was due in the judged part of the run".to_owned());
     } else {
         reasons.extend(with_status(slos, SloStatus::Inconclusive));
@@ -124,9 +124,9 @@ pub fn reasons(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<S
         reasons.push("the run has no objective to be judged by".to_owned());
     }
     if reasons.is_empty() {
-        reasons.push(sentences::all_met(facts, slos));
+        reasons.push(messages::all_met(data, slos));
     }
-    reasons.extend(cut_short(facts));
+    reasons.extend(cut_short(data));
     reasons
 }
 
@@ -134,11 +134,11 @@ pub fn reasons(facts: &Facts, slos: &[SloResult], findings: &[Finding]) -> Vec<S
 fn missed(slos: &[SloResult]) -> impl Iterator<Item = String> {
     let missed = || slos.iter().filter(|slo| slo.status == SloStatus::Missed);
     let first = missed().filter(|slo| !ended::is_about_failures(slo));
-    first.chain(missed().filter(|slo| ended::is_about_failures(slo))).map(sentences::of)
+    first.chain(missed().filter(|slo| ended::is_about_failures(slo))).map(messages::of)
 }
 
 fn with_status(slos: &[SloResult], status: SloStatus) -> impl Iterator<Item = String> {
-    slos.iter().filter(move |slo| slo.status == status).map(sentences::of)
+    slos.iter().filter(move |slo| slo.status == status).map(messages::of)
 }
 
 fn with_severity(findings: &[Finding], severity: Severity) -> impl Iterator<Item = String> {
@@ -146,20 +146,20 @@ fn with_severity(findings: &[Finding], severity: Severity) -> impl Iterator<Item
     wanted.map(|finding| finding.evidence.clone())
 }
 
-fn target_died<'a>(facts: &Facts<'a>) -> Option<&'a str> {
-    match &facts.record.end.as_ref()?.reason {
+fn target_died<'a>(data: &RunData<'a>) -> Option<&'a str> {
+    match &data.record.end.as_ref()?.reason {
         EndReason::TargetDied { detail } => Some(detail),
         EndReason::Finished | EndReason::Interrupted { .. } | EndReason::Hopeless { .. } => None,
     }
 }
 
-fn is_empty(facts: &Facts) -> bool {
-    facts.total.counts.planned.max(facts.total.counts.ended()) == 0
+fn is_empty(data: &RunData) -> bool {
+    data.total.counts.planned.max(data.total.counts.ended()) == 0
 }
 
 /// That a run was cut short, and after how long.
-fn cut_short(facts: &Facts) -> Option<String> {
-    let record = facts.record;
+fn cut_short(data: &RunData) -> Option<String> {
+    let record = data.record;
     let why = match record.end.as_ref().map(|end| &end.reason) {
         None => "the generator was killed".to_owned(),
         Some(EndReason::Finished) => return None,

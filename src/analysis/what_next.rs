@@ -4,7 +4,7 @@
 
 use crate::analysis::assessment::{Finding, Severity, Verdict};
 use crate::analysis::comparison::{MetricResult, Ruling, StepChange};
-use crate::analysis::wording;
+use crate::analysis::number_format;
 use crate::record::duet::GateMetric;
 
 /// Beyond so many times what was measured, more time is no advice.
@@ -61,9 +61,9 @@ fn slowest(steps: &[StepChange]) -> Option<String> {
     let (ratio, name, baseline, candidate) = counted.max_by(|a, b| a.0.total_cmp(&b.0))?;
     Some(format!(
         "look first at \"{name}\", whose p50 grew most: {} → {}, {}",
-        wording::millis(baseline),
-        wording::millis(candidate),
-        wording::change(ratio)
+        number_format::millis(baseline),
+        number_format::millis(candidate),
+        number_format::change(ratio)
     ))
 }
 
@@ -78,7 +78,7 @@ fn what_decides(metrics: &[MetricResult], judged: f64) -> Option<String> {
         return Some(format!(
             "about {} more of load would probably decide it: repeat it with a --within that is \
              {longer:.1} times as long",
-            wording::seconds(more)
+            number_format::seconds(more)
         ));
     }
     let accept =
@@ -88,7 +88,7 @@ fn what_decides(metrics: &[MetricResult], judged: f64) -> Option<String> {
         format!(
             " ({}: only changes from +{} on would show)",
             worst.name,
-            wording::percent(smallest)
+            number_format::percent(smallest)
         )
     });
     Some(format!(

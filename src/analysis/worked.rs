@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::ended::outcome_of;
 use crate::analysis::evidence::is_bad;
-use crate::analysis::facts::Facts;
 use crate::analysis::finding::finding;
+use crate::analysis::number_format::{count, counted, percent};
+use crate::analysis::run_data::RunData;
 use crate::analysis::stats::{ALPHA, share_at_least};
-use crate::analysis::wording::{count, counted, percent};
 use crate::record::exchange::FailedExchange;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
@@ -34,7 +34,7 @@ const EXCERPT: usize = 80;
 
 /// What one step did in the whole run.
 struct Step<'a> {
-    place: usize,
+    index: usize,
     head: &'a StepHead,
     counts: StepCounts,
 }
@@ -49,18 +49,18 @@ impl Step<'_> {
     }
 }
 
-fn steps<'a>(facts: &Facts<'a>) -> Vec<Step<'a>> {
-    let steps = facts.record.head.steps.iter().zip(&facts.whole).enumerate();
-    steps.map(|(place, (head, counts))| Step { place, head, counts: counts.clone() }).collect()
+fn steps<'a>(data: &RunData<'a>) -> Vec<Step<'a>> {
+    let steps = data.record.head.steps.iter().zip(&data.whole).enumerate();
+    steps.map(|(index, (head, counts))| Step { index, head, counts: counts.clone() }).collect()
 }
 
 /// A step that was tried and did not succeed once, or that a run was ended early for.
-pub fn never_worked(facts: &Facts) -> Option<Finding> {
-    let steps = steps(facts);
+pub fn never_worked(data: &RunData) -> Option<Finding> {
+    let steps = steps(data);
     let mut broken = steps.iter().filter(|step| step.never_worked());
-    let Some(first) = broken.next() else { return given_up(facts.record) };
+    let Some(first) = broken.next() else { return given_up(data.record) };
     let others: Vec<&str> = broken.map(|step| step.head.name.as_str()).collect();
-    let example = example(facts.record, first.place).unwrap_or_default();
+    let example = example(data.record, first.index).unwrap_or_default();
     let evidence = never(first.head, &first.counts) + &example + &nor(&others, "did");
     Some(finding("never_worked", Severity::Invalidates, evidence, advice(&first.counts)))
 }
@@ -95,11 +95,11 @@ fn given_up(record: &RunRecord) -> Option<Finding> {
 }
 
 /// Steps of which nothing is known, although the steps before them worked.
-pub fn never_tried(facts: &Facts) -> Option<Finding> {
+pub fn never_tried(data: &RunData) -> Option<Finding> {
     // What comes after a step that never works is not tried either, and that step is named.
     let mut blocked: Vec<&str> = Vec::new();
     let mut untried: Vec<Step> = Vec::new();
-    let steps = steps(facts);
+    let steps = steps(data);
     if steps.iter().all(|step| step.counts.planned == 0) {
         return None;
     }
@@ -112,7 +112,7 @@ pub fn never_tried(facts: &Facts) -> Option<Finding> {
     }
     let (first, others) = untried.split_first()?;
     let others: Vec<&str> = others.iter().map(|step| step.head.name.as_str()).collect();
-    let (why, advice) = why_untried(facts.record, first);
+    let (why, advice) = why_untried(data.record, first);
     let evidence = format!("{} {why}{}", named(first.head), nor(&others, "was"));
     Some(finding("never_tried", Severity::Withholds, evidence, advice))
 }
@@ -284,13 +284,13 @@ fn advice(counts: &StepCounts) -> &'static str {
 
 /// Failures that no objective is about. A few are told; more than that are no plain pass, be it
 /// of all requests or of a step's.
-pub fn unjudged(facts: &Facts) -> Option<Finding> {
-    let slos = &facts.record.head.slos;
-    let steps: Vec<Unjudged> = facts
+pub fn unjudged(data: &RunData) -> Option<Finding> {
+    let slos = &data.record.head.slos;
+    let steps: Vec<Unjudged> = data
         .steps
         .iter()
         .enumerate()
-        .map(|(place, pool)| Unjudged::of(slos, place, &pool.counts))
+        .map(|(index, pool)| Unjudged::of(slos, index, &pool.counts))
         .collect();
     let all = Unjudged::sum(&steps);
     let often = |step: &Unjudged| step.failed >= FEW_OF_STEP && step.surely() > MANY_UNJUDGED;
@@ -303,8 +303,8 @@ pub fn unjudged(facts: &Facts) -> Option<Finding> {
     let severity = if withholds { Severity::Withholds } else { Severity::Warning };
     let is_partly_judged = slos.iter().any(|slo| matches!(slo.metric, MetricHead::Failures(_)));
     let of_what = if is_partly_judged { "these failures" } else { "failures" };
-    let heads = &facts.record.head.steps;
-    let where_most = worst.and_then(|(place, step)| Some((heads.get(place)?, step)));
+    let heads = &data.record.head.steps;
+    let where_most = worst.and_then(|(index, step)| Some((heads.get(index)?, step)));
     let where_most = where_most.filter(|_| heads.len() > 1);
     let most =
         where_most.map(|(head, step)| format!(", {} of {}", percent(step.share()), named(head)));

@@ -106,7 +106,7 @@ pub struct CompareArgs {
 pub struct HistoryArgs {
     /// A scenario's folder with its run folders, or runs
     #[arg(required = true, value_name = "FOLDER|RUN", value_hint = ValueHint::AnyPath)]
-    pub places: Vec<PathBuf>,
+    pub indexes: Vec<PathBuf>,
     /// Where history.svg and history.json go [default: nowhere]
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub output: Option<PathBuf>,

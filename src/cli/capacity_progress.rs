@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::analysis::capacity::words::{interval, rate};
+use crate::analysis::capacity::messages::{interval, rate};
 use crate::analysis::controller::capacity::asked::Spec;
 use crate::cli::output;
 use crate::experiment::event::Event;
 use crate::experiment::search::SearchEvent;
-use crate::record::capacity::{Asked, Class, Found, Purpose, Trial};
+use crate::record::capacity::{Asked, Class, FoundCapacity, Purpose, Trial};
 use crate::report::plain;
 use crate::units::format_duration;
 
@@ -118,7 +118,7 @@ fn bar(text: &str, length: Duration) -> ProgressBar {
 }
 
 /// `trial 12 at 404/s; so far between 396/s and 412/s; 4m10s at most`.
-fn under_way(number: u32, spec: &Spec, found: &Found, at_most: Duration) -> String {
+fn under_way(number: u32, spec: &Spec, found: &FoundCapacity, at_most: Duration) -> String {
     let at_most = format_duration(Duration::from_secs(at_most.as_secs()));
     let what = format!("{} at {}", name(spec.purpose, number), rate(spec.rate));
     match (found.low, found.high) {
@@ -185,11 +185,12 @@ mod tests {
     #[test]
     fn what_is_under_way_says_what_is_known_and_how_long_it_can_take() {
         let spec = Spec { purpose: Purpose::Trial, rate: 404.0, length: Duration::from_secs(5) };
-        let told = |found: &Found| under_way(12, &spec, found, Duration::from_millis(250_900));
+        let told =
+            |found: &FoundCapacity| under_way(12, &spec, found, Duration::from_millis(250_900));
         assert_eq!(
             told(&sample().found),
             "trial 12 at 404/s; so far between 396/s and 404/s; 4m10s at most"
         );
-        assert_eq!(told(&Found::default()), "trial 12 at 404/s; 4m10s at most");
+        assert_eq!(told(&FoundCapacity::default()), "trial 12 at 404/s; 4m10s at most");
     }
 }

@@ -172,12 +172,12 @@ fn doubt(scenario: &Scenario, id: StepId) -> Option<String> {
 fn objectives(scenario: &Scenario) -> String {
     let mut text =
         "\nObjectives, and what the run can certify at 95 % confidence at best\n".to_owned();
-    let place = |slo: &Slo| match slo.scope {
+    let position = |slo: &Slo| match slo.scope {
         Scope::All => "all".to_owned(),
         Scope::Step(id) => scenario.step(id).name.clone(),
     };
     let widest = |widths: &dyn Fn(&Slo) -> usize| scenario.slos.iter().map(widths).max();
-    let places = widest(&|slo| place(slo).chars().count()).unwrap_or_default();
+    let positions = widest(&|slo| position(slo).chars().count()).unwrap_or_default();
     let texts = widest(&|slo| slo.text.chars().count()).unwrap_or_default();
     for slo in &scenario.slos {
         let requests = match slo.scope {
@@ -185,8 +185,11 @@ fn objectives(scenario: &Scenario) -> String {
             Scope::Step(id) => expected_requests(scenario, id),
         };
         let certifiable = certifiable(slo, requests, judged(scenario).seconds);
-        let place = place(slo);
-        add(&mut text, format_args!("  {place:<places$}  {:<texts$}  {certifiable}\n", slo.text));
+        let position = position(slo);
+        add(
+            &mut text,
+            format_args!("  {position:<positions$}  {:<texts$}  {certifiable}\n", slo.text),
+        );
     }
     for objective in &scenario.stress {
         add(&mut text, format_args!("  {}: judged by `loadgate stress` only\n", objective.text));

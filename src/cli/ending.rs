@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn summaries_are_appended_up_to_what_is_shown() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("summary");
+        let index = tempfile::tempdir().unwrap();
+        let path = index.path().join("summary");
         append(&path, "# one\n").unwrap();
         append(&path, "# two\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "# one\n\n\n# two\n");
@@ -98,6 +98,6 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.len() <= LARGEST && text.len() > LARGEST - 10 && text.ends_with(CUT));
         assert!(append(&path, "# three\n").is_err());
-        assert!(append(place.path(), "# four\n").is_err());
+        assert!(append(index.path(), "# four\n").is_err());
     }
 }

@@ -20,7 +20,7 @@ use crate::report::subject;
 
 /// Runs the command.
 pub fn history(args: &HistoryArgs) -> Exit {
-    let done = read(&args.places).and_then(|history| {
+    let done = read(&args.indexes).and_then(|history| {
         if let Some(folder) = &args.output {
             write(folder, &history)?;
         }
@@ -43,10 +43,10 @@ struct Candidate {
     run: PastRun,
 }
 
-fn read(places: &[PathBuf]) -> Result<History, Failure> {
+fn read(indexes: &[PathBuf]) -> Result<History, Failure> {
     let mut folders = Vec::new();
-    for place in places {
-        folders.extend(runs_in(place)?);
+    for index in indexes {
+        folders.extend(runs_in(index)?);
     }
     let mut left_out = Vec::new();
     let mut candidates = Vec::new();
@@ -83,13 +83,13 @@ fn read(places: &[PathBuf]) -> Result<History, Failure> {
 
 /// A run folder itself, or the run folders in it, at most the last ones by name, which is
 /// their time.
-fn runs_in(place: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn runs_in(index: &Path) -> Result<Vec<PathBuf>, Failure> {
     let is_run = |path: &Path| path.join(store::RUN_FILE).is_file();
-    if place.is_file() || is_run(place) {
-        return Ok(vec![place.to_owned()]);
+    if index.is_file() || is_run(index) {
+        return Ok(vec![index.to_owned()]);
     }
-    let unreadable = |error| Failure::usage(format!("{}: {error}", place.display()), Vec::new());
-    let entries = fs::read_dir(place).map_err(unreadable)?;
+    let unreadable = |error| Failure::usage(format!("{}: {error}", index.display()), Vec::new());
+    let entries = fs::read_dir(index).map_err(unreadable)?;
     let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
     // `latest` is a link to one of the others.
     let mut runs: Vec<PathBuf> = paths.filter(|path| !path.is_symlink() && is_run(path)).collect();

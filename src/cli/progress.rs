@@ -263,12 +263,12 @@ fn left(done: u64, length: u64) -> String {
 fn stage_at(load: &Load, second: u32) -> String {
     let mut end = Duration::ZERO;
     let count = load.stages.len();
-    let place = load.stages.iter().position(|stage| {
+    let index = load.stages.iter().position(|stage| {
         end += stage.length;
         Duration::from_secs(u64::from(second)) < end
     });
-    let place = place.unwrap_or(count - 1);
-    format!("stage {} of {count} ({})", place + 1, describe_stage(&load.stages[place]))
+    let index = index.unwrap_or(count - 1);
+    format!("stage {} of {count} ({})", index + 1, describe_stage(&load.stages[index]))
 }
 
 /// `warm-up at 100/s`, `50/s -> 200/s`, `pause`.

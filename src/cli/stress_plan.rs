@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::analysis::controller::stress::planning::{reaches, shortest};
-use crate::analysis::wording::counted;
+use crate::analysis::number_format::counted;
 use crate::cli::args_stress::StressArgs;
 use crate::record::stress::{Plan, Profile, SAME};
 use crate::scenario::ceiling::{self, Ceiling, requests_per_iteration};

@@ -149,8 +149,8 @@ mod tests {
 
     /// A step that expects some statuses and keeps what is at some paths.
     fn step(statuses: &[(u16, u16)], paths: &[&str]) -> Step {
-        let extraction = |(place, path): (usize, &&str)| Extraction {
-            variable: VariableId(place as u16),
+        let extraction = |(index, path): (usize, &&str)| Extraction {
+            variable: VariableId(index as u16),
             path: JsonPath::parse(path).unwrap(),
         };
         let path = Template { pieces: Vec::new(), escape: Escape::Url };

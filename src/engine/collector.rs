@@ -262,11 +262,11 @@ impl Collector<'_> {
 }
 
 fn add(steps: &mut Vec<StepCounts>, part: &Part) {
-    let place = part.step.index();
-    if steps.len() <= place {
-        steps.resize(place + 1, StepCounts::default());
+    let index = part.step.index();
+    if steps.len() <= index {
+        steps.resize(index + 1, StepCounts::default());
     }
-    steps[place].add(&part.counts);
+    steps[index].add(&part.counts);
 }
 
 impl Tick {

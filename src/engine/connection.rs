@@ -32,7 +32,7 @@ const IDLE_MARGIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionKey {
     /// Its place in memory.
-    pub place: u32,
+    pub index: u32,
     /// Which of those that were ever there.
     pub birth: u32,
 }
@@ -40,12 +40,12 @@ pub struct ConnectionKey {
 impl ConnectionKey {
     /// For the poller.
     pub fn to_bits(self) -> u64 {
-        u64::from(self.birth) << 32 | u64::from(self.place)
+        u64::from(self.birth) << 32 | u64::from(self.index)
     }
 
     /// Back from the poller.
     pub fn from_bits(bits: u64) -> ConnectionKey {
-        ConnectionKey { place: bits as u32, birth: (bits >> 32) as u32 }
+        ConnectionKey { index: bits as u32, birth: (bits >> 32) as u32 }
     }
 }
 

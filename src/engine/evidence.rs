@@ -139,7 +139,7 @@ impl Clerk {
             .flat_map(|(_, template)| used(template))
             .collect();
         let named = scenario.variables.iter().enumerate().filter(|(_, name)| is_secret(name));
-        variables.extend(named.map(|(place, _)| VariableId(place as u16)));
+        variables.extend(named.map(|(index, _)| VariableId(index as u16)));
         Clerk {
             redaction: Redaction::new(&scenario.secrets),
             variables,
@@ -169,12 +169,12 @@ impl Testimony {
     /// What may be kept of it, and what may be shown of the values that its user knows.
     pub fn shown(self) -> (FailedExchange, Vec<Known>) {
         let redaction = self.redaction(&Parts::of(&self.request, false));
-        let known = self.known.iter().enumerate().map(|(place, value)| {
+        let known = self.known.iter().enumerate().map(|(index, value)| {
             let (Value::Text(text) | Value::Json(text)) = value;
             if text.is_empty() || *value == Value::Json("null".to_owned()) {
                 return Known::Nothing;
             }
-            if self.clerk.variables.contains(&VariableId(place as u16)) {
+            if self.clerk.variables.contains(&VariableId(index as u16)) {
                 return Known::Secret(text.chars().count());
             }
             Known::Value(harmless(&redaction.text(text), VALUE_BYTES))

@@ -32,11 +32,11 @@ pub struct Exchange {
     /// Whether it is sent for the second time, which is the last.
     pub is_repeat: bool,
     /// What it met on its connection.
-    times: Times,
+    times: WireMoments,
     /// When it ended, one way or another.
     pub ended: Moment,
     /// What was felt of the generator's lateness, in nanoseconds.
-    held: u64,
+    lag_felt: u64,
     status: Option<u16>,
     body_bytes: u64,
     /// How its answer began on the wire, should it be kept.
@@ -45,7 +45,7 @@ pub struct Exchange {
 
 /// The moments of an exchange on a connection.
 #[derive(Debug, Clone, Copy, Default)]
-struct Times {
+struct WireMoments {
     /// When the connection was there for it.
     ready: Moment,
     /// When its bytes went out.
@@ -70,9 +70,9 @@ impl Exchange {
             handshake: None,
             was_sent: false,
             is_repeat: false,
-            times: Times::default(),
+            times: WireMoments::default(),
             ended: intended,
-            held: 0,
+            lag_felt: 0,
             status: None,
             body_bytes: 0,
             heard: Vec::new(),
@@ -92,13 +92,13 @@ impl Exchange {
     /// Its bytes go out at `sent`, on a connection that was there for it at `ready`. Returns
     /// the part of the delay that is the generator's, in nanoseconds.
     pub fn goes_out(&mut self, ready: Moment, sent: Moment) -> u64 {
-        self.times = Times { ready, sent: Some(sent), ..Times::default() };
+        self.times = WireMoments { ready, sent: Some(sent), ..WireMoments::default() };
         self.send_lag()
     }
 
     /// What was felt of the generator's lateness when it went out, in nanoseconds.
-    pub fn feels(&mut self, held: u64) {
-        self.held = held;
+    pub fn feels(&mut self, lag_felt: u64) {
+        self.lag_felt = lag_felt;
     }
 
     /// Bytes of its answer arrived, and were read so many nanoseconds later.
@@ -131,7 +131,7 @@ impl Exchange {
     /// It met nobody, and is sent once more.
     pub fn repeats(&mut self) {
         self.is_repeat = true;
-        self.times = Times::default();
+        self.times = WireMoments::default();
     }
 
     /// Takes over what came of its answer; returns the body.
@@ -146,7 +146,7 @@ impl Exchange {
     pub fn ends(&mut self, at: Moment, felt: u64) {
         self.ended = at;
         if self.times.sent.is_none() {
-            self.held = self.send_lag().max(felt);
+            self.lag_felt = self.send_lag().max(felt);
         }
     }
 
@@ -168,7 +168,7 @@ impl Exchange {
             first_byte: self.times.first_byte,
             ended: if is_late { self.ended.min(self.deadline()) } else { self.ended },
             send_lag: self.send_lag(),
-            held: if is_wanting { u64::MAX } else { self.held },
+            lag_felt: if is_wanting { u64::MAX } else { self.lag_felt },
             receive_lag: self.times.receive_lag,
             connect: self.connect,
             handshake: self.handshake,
@@ -208,20 +208,20 @@ mod tests {
         assert_eq!((sample.step, sample.intended, sample.limit), (StepId(3), Moment(100), 1_000));
         assert_eq!((sample.sent, sample.first_byte), (Some(Moment(155)), Some(Moment(300))));
         assert_eq!((sample.ended, sample.receive_lag), (Moment(320), Some(9)));
-        assert_eq!((sample.send_lag, sample.held), (15, 40), "what was felt when it went out");
+        assert_eq!((sample.send_lag, sample.lag_felt), (15, 40), "what was felt when it went out");
         assert_eq!(answered().spread(), 20);
     }
 
     #[test]
     fn one_that_never_went_out_was_held_by_what_is_felt_at_its_end() {
-        for (felt, held) in [(3, 30), (500, 500)] {
+        for (felt, lag_felt) in [(3, 30), (500, 500)] {
             let mut exchange = due_at_100();
             exchange.was_delayed(20);
             exchange.ends(Moment(900), felt);
             let sample = exchange.sample((Outcome::Unsent, Some(Cause::ConnectionLimit)));
-            assert_eq!((sample.send_lag, sample.held, sample.sent), (30, held, None));
+            assert_eq!((sample.send_lag, sample.lag_felt, sample.sent), (30, lag_felt, None));
             let wanting = exchange.sample((Outcome::Unsent, Some(Cause::Ports)));
-            assert_eq!(wanting.held, u64::MAX, "nobody knows how fast");
+            assert_eq!(wanting.lag_felt, u64::MAX, "nobody knows how fast");
         }
     }
 
@@ -246,7 +246,7 @@ mod tests {
         exchange.ends(Moment(800), 2);
         let sample = exchange.sample((Outcome::TransportError, Some(Cause::Refused)));
         assert_eq!((sample.sent, sample.first_byte, sample.receive_lag), (None, None, None));
-        assert_eq!((sample.send_lag, sample.held, sample.repeated), (10, 10, true));
+        assert_eq!((sample.send_lag, sample.lag_felt, sample.repeated), (10, 10, true));
     }
 
     #[test]

@@ -102,8 +102,8 @@ impl Document<'_> {
             Json::Number(number) if !number.is_f64() => Value::Json(found.to_string()),
             Json::Number(_) | Json::Array(_) | Json::Object(_) => {
                 let located = wanted.path.query_located(&self.value);
-                let place = located.first().map(|node| node.location().to_json_pointer());
-                let text = place.and_then(|place| json_text::find(&self.text, &place));
+                let pointer = located.first().map(|node| node.location().to_json_pointer());
+                let text = pointer.and_then(|pointer| json_text::find(&self.text, &pointer));
                 Value::Json(json_text::compact(text.ok_or(Cause::ExtractionMissing)?))
             }
         };

@@ -34,7 +34,7 @@ pub struct Iteration {
     /// Tells this wait from every other that the iteration's place in memory ever had.
     pub ticket: u64,
     /// Where it is.
-    pub place: Place,
+    pub activity: Activity,
     /// The request under way, or the last one.
     pub exchange: Exchange,
     /// The choices before its values were drawn, should it be sent again.
@@ -45,7 +45,7 @@ pub struct Iteration {
 
 /// Where an iteration is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Activity {
     /// Between two requests.
     Thinking,
     /// Waits for one of the allowed connections.

@@ -188,11 +188,11 @@ impl Ledger {
     fn due(&mut self, step: StepId, intended: Moment) -> &mut Due {
         let second = intended.second();
         let found = self.due.iter().rposition(|due| due.second == second && due.step == step);
-        let place = found.unwrap_or_else(|| {
+        let index = found.unwrap_or_else(|| {
             self.due.push(Due { second, step, planned: 0, sent: 0, missed: Missed::default() });
             self.due.len() - 1
         });
-        &mut self.due[place]
+        &mut self.due[index]
     }
 
     /// Takes what has been seen.
@@ -220,7 +220,7 @@ mod tests {
             first_byte: None,
             ended: Moment(0),
             send_lag: 0,
-            held: 0,
+            lag_felt: 0,
             receive_lag: None,
             connect: None,
             handshake: None,

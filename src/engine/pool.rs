@@ -91,7 +91,7 @@ impl Pool {
 
     /// The key that the next new one will have.
     pub fn next_key(&self) -> ConnectionKey {
-        ConnectionKey { place: self.all.vacant_key() as u32, birth: self.births.wrapping_add(1) }
+        ConnectionKey { index: self.all.vacant_key() as u32, birth: self.births.wrapping_add(1) }
     }
 
     /// A new one that is connecting.
@@ -105,13 +105,13 @@ impl Pool {
         self.ahead += usize::from(iteration.is_none());
         let state = State::Connecting(since, iteration);
         let connection = Connection::new(self.births, socket, state);
-        let place = self.all.insert(connection) as u32;
-        ConnectionKey { place, birth: self.births }
+        let index = self.all.insert(connection) as u32;
+        ConnectionKey { index, birth: self.births }
     }
 
     /// A connection, unless it is gone.
     pub fn find(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
-        self.all.get_mut(key.place as usize).filter(|connection| connection.birth == key.birth)
+        self.all.get_mut(key.index as usize).filter(|connection| connection.birth == key.birth)
     }
 
     /// Closes a connection.
@@ -119,7 +119,7 @@ impl Pool {
         if let Some(connection) = self.find(key) {
             let was_ahead = matches!(connection.state, State::Connecting(_, None));
             self.ahead -= usize::from(was_ahead);
-            self.all.remove(key.place as usize);
+            self.all.remove(key.index as usize);
         }
     }
 
@@ -263,7 +263,7 @@ mod tests {
         give_back(&mut pool, first, Moment(0));
         pool.close(first);
         let second = open(&mut pool, None);
-        assert_eq!(first.place, second.place);
+        assert_eq!(first.index, second.index);
         assert!(pool.find(first).is_none() && pool.find(second).is_some());
         assert_eq!(ConnectionKey::from_bits(second.to_bits()), second);
         assert_eq!(taken(&mut pool, Moment(0)), None, "the first one is gone");

@@ -159,7 +159,7 @@ mod tests {
                 assert_eq!(shared, whole, "{workers} workers, {rate}/s from {at} on");
             }
             assert!(whole.is_sorted_by_key(|arrival| (arrival.at, arrival.index)));
-            assert!(whole.iter().enumerate().all(|(place, next)| next.index == place as u64));
+            assert!(whole.iter().enumerate().all(|(index, next)| next.index == index as u64));
         }
     }
 

@@ -299,11 +299,11 @@ impl PreparedArm {
         let own_folder = own.folder.canonicalize().map_err(|_| missing(&own.folder))?;
         // The top of another checkout stands for the top of the candidate's.
         let top = own_folder.ancestors().find(|top| top.join(".git").exists());
-        let place = match top {
+        let index = match top {
             Some(top) if folder.join(".git").exists() => Relocation { from: top, to: &folder },
             Some(_) | None => Relocation { from: &own_folder, to: &folder },
         };
-        let command = place.command(&own, place.path(&own_folder));
+        let command = index.command(&own, index.path(&own_folder));
         if !command.folder.is_dir() {
             return Err(missing(&command.folder));
         }
@@ -332,12 +332,12 @@ impl PreparedArm {
         let checkout =
             Checkout::of_ref(&own.folder, git_ref, site.temporary, &one_shots).map_err(failed)?;
         let folder = checkout.counterpart(&own.folder).map_err(failed)?;
-        let place = Relocation { from: checkout.top(), to: checkout.folder() };
-        let mut command = place.command(&own, folder);
+        let index = Relocation { from: checkout.top(), to: checkout.folder() };
+        let mut command = index.command(&own, folder);
         if let Some(path) = &site.search_path {
             let listed = command.env.iter().any(|(name, _)| name == "PATH");
             if !listed {
-                set(&mut command.env, "PATH".to_owned(), place.search_path(path));
+                set(&mut command.env, "PATH".to_owned(), index.search_path(path));
             }
         }
         let (name, value) = checkout.variable();

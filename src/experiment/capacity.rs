@@ -328,7 +328,7 @@ impl Course<'_> {
         let number = self.number();
         Trial {
             number,
-            folder: place(number),
+            folder: folder_of(number),
             purpose: spec.purpose,
             rate: spec.rate,
             seconds: spec.length.as_secs_f64(),
@@ -390,11 +390,11 @@ impl Course<'_> {
     }
 
     fn folder(&self, number: u32) -> PathBuf {
-        self.search.folder.join(place(number))
+        self.search.folder.join(folder_of(number))
     }
 }
 
 /// Where a trial's run is, below the folder of all.
-fn place(number: u32) -> String {
+fn folder_of(number: u32) -> String {
     format!("trials/{number:03}")
 }

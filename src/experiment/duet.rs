@@ -21,7 +21,7 @@ use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::written;
 use crate::experiment::resources::allow_connections;
-use crate::experiment::segment::{BothUp, Failed, Place, Play, Stage};
+use crate::experiment::segment::{Arena, BothUp, Failed, Play, Turn};
 use crate::experiment::session::Session;
 use crate::experiment::trial_error::TrialError;
 use crate::record::duet::{
@@ -166,12 +166,12 @@ impl Duet<'_> {
         begun: Instant,
     ) -> Result<Segment, Failed> {
         let folder = self.folder.join(&spec.name);
-        let place = Place { folder: &folder, first: self.first(spec.number) };
+        let turn = Turn { folder: &folder, first: self.first(spec.number) };
         if controller.is_unstarted() {
             self.note("starting both arms");
         }
         let (supervisor, control) = (self.supervisor.clone(), self.control.clone());
-        let stage = Stage {
+        let stage = Arena {
             arms: [self.baseline, self.candidate],
             session: Session {
                 supervisor: &supervisor,
@@ -181,7 +181,7 @@ impl Duet<'_> {
             },
         };
         let watch = &mut *self.watch;
-        let up = stage.start_both(place, &mut |arm, event| watch(DuetEvent::Arm(arm, event)))?;
+        let up = stage.start_both(turn, &mut |arm, event| watch(DuetEvent::Arm(arm, event)))?;
         let mut spec = spec.clone();
         if controller.is_unstarted() {
             self.learn_of_start(&up, controller, begun);
@@ -190,7 +190,7 @@ impl Duet<'_> {
             }
         }
         (self.watch)(DuetEvent::Segment(spec.name.clone(), spec.length()));
-        let play = Play { place, block: spec.block(), load: spec.load };
+        let play = Play { turn, block: spec.block(), load: spec.load };
         let watch = &mut *self.watch;
         stage.play(&play, up, &mut |arm, event| watch(DuetEvent::Arm(arm, event)))
     }

@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn mentions_of_the_old_folder_become_the_new_one() {
-        let place = Relocation { from: Path::new("/srv/app"), to: Path::new("/tmp/x") };
+        let index = Relocation { from: Path::new("/srv/app"), to: Path::new("/tmp/x") };
         for (text, moved) in [
             ("/srv/app", "/tmp/x"),
             ("/srv/app/server.js", "/tmp/x/server.js"),
@@ -75,9 +75,9 @@ mod tests {
             ("/srv/app.old", "/srv/app.old"),
             ("server.js", "server.js"),
         ] {
-            assert_eq!(place.word(text), moved);
+            assert_eq!(index.word(text), moved);
         }
         let path = "/srv/app/node_modules/.bin:/usr/bin:/srv/app2";
-        assert_eq!(place.search_path(path), "/tmp/x/node_modules/.bin:/usr/bin:/srv/app2");
+        assert_eq!(index.search_path(path), "/tmp/x/node_modules/.bin:/usr/bin:/srv/app2");
     }
 }

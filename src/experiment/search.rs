@@ -12,7 +12,9 @@ use crate::experiment::address::shown;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{fingerprint, written};
-use crate::record::capacity::{Asked, CapacityFile, Found, Stored, Trial, VERSION, Verdict};
+use crate::record::capacity::{
+    Asked, CapacityFile, FoundCapacity, Stored, Trial, VERSION, Verdict,
+};
 use crate::scenario::model::Scenario;
 use crate::target::process::Supervisor;
 
@@ -50,7 +52,7 @@ pub enum SearchEvent {
         /// How long its load lasts.
         length: Duration,
         /// What is known by now.
-        found: Found,
+        found: FoundCapacity,
         /// The longest that the search can still take.
         at_most: Duration,
     },
@@ -85,7 +87,7 @@ impl Search<'_> {
             baseline: self.baseline.clone(),
             trials: Vec::new(),
             notes: Vec::new(),
-            found: Found::default(),
+            found: FoundCapacity::default(),
             verdict: Verdict::Inconclusive,
             reasons: Vec::new(),
             moved: Vec::new(),

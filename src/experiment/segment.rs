@@ -25,7 +25,7 @@ use crate::target::process::ExitReport;
 const ARMS: [Arm; 2] = [Arm::Baseline, Arm::Candidate];
 
 /// What all segments of a duet have in common.
-pub(super) struct Stage<'a> {
+pub(super) struct Arena<'a> {
     /// Baseline, candidate.
     pub(super) arms: [&'a PreparedArm; 2],
     /// How they are measured.
@@ -34,7 +34,7 @@ pub(super) struct Stage<'a> {
 
 /// Where one segment's arms are started, and who is first.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct Turn<'a> {
     /// Its folder.
     pub(super) folder: &'a Path,
     /// Who is started first, and has the first block.
@@ -44,7 +44,7 @@ pub(super) struct Place<'a> {
 /// How one segment is played.
 pub(super) struct Play<'a> {
     /// Where.
-    pub(super) place: Place<'a>,
+    pub(super) turn: Turn<'a>,
     /// Warm-up and judged stages.
     pub(super) load: Load,
     /// Length of a block, if the arms take turns.
@@ -82,17 +82,17 @@ pub(super) enum Failed {
     Own(TrialError),
 }
 
-impl Stage<'_> {
+impl Arena<'_> {
     /// Starts both arms and waits until they are ready.
     pub(super) fn start_both(
         &self,
-        place: Place<'_>,
+        turn: Turn<'_>,
         watch: &mut dyn FnMut(Arm, Event),
     ) -> Result<BothUp, Failed> {
         let begun = Instant::now();
         let mut up = Vec::new();
-        for arm in [place.first, place.first.other()] {
-            let side = self.start(arm, place, &mut |event| watch(arm, event));
+        for arm in [turn.first, turn.first.other()] {
+            let side = self.start(arm, turn, &mut |event| watch(arm, event));
             up.push((arm, side.map_err(|error| Failed::Arm(arm, error))?));
         }
         for (arm, side) in &up {
@@ -109,13 +109,13 @@ impl Stage<'_> {
     fn start(
         &self,
         arm: Arm,
-        place: Place<'_>,
+        turn: Turn<'_>,
         watch: &mut dyn FnMut(Event),
     ) -> Result<Side, TrialError> {
         let prepared = self.arms[usize::from(arm == Arm::Candidate)];
         let port =
             if prepared.needs_port() { free_port().map_err(TrialError::Engine)? } else { 0 };
-        self.session.start(prepared.scenario(port), &place.folder.join(arm.name()), watch)
+        self.session.start(prepared.scenario(port), &turn.folder.join(arm.name()), watch)
     }
 
     /// Plays one segment with arms that are up.
@@ -130,20 +130,20 @@ impl Stage<'_> {
             let scenario = Arc::new(Scenario { load, ..Scenario::clone(&side.scenario) });
             let timing = match play.block {
                 None => Timing::interleaved(arm, &scenario.load),
-                Some(block) => Timing::Alternating { arm, first: play.place.first, block },
+                Some(block) => Timing::Alternating { arm, first: play.turn.first, block },
             };
             (Side { scenario, ..side }, timing)
         });
         let measured = self
             .session
-            .measure(sides.collect(), &mut |place, event| watch(ARMS[place], event))
+            .measure(sides.collect(), &mut |turn, event| watch(ARMS[turn], event))
             .map_err(|failure| match failure {
-                Failure::Side(place, error) => Failed::Arm(ARMS[place], error),
+                Failure::Side(turn, error) => Failed::Arm(ARMS[turn], error),
                 Failure::Own(error) => Failed::Own(error),
             })?;
         let measured = measured.into_iter().map(StillUp::stop).collect::<Vec<_>>();
         let measured = <[Measured; 2]>::try_from(measured).ok().expect("two sides were measured");
-        segment(measured, play.place.first)
+        segment(measured, play.turn.first)
     }
 }
 

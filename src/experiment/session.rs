@@ -166,9 +166,9 @@ impl Session<'_> {
         let own = |error| Failure::Own(TrialError::Engine(error));
         let ahead = sides.iter().find_map(|(side, _)| side.ahead.as_deref());
         let start = beginning::start(ahead);
-        let ready = sides.into_iter().enumerate().map(|(place, (side, timing))| {
-            self.ready(side, timing, start, &mut |event| watch(place, event))
-                .map_err(|error| of_side(place, error))
+        let ready = sides.into_iter().enumerate().map(|(position, (side, timing))| {
+            self.ready(side, timing, start, &mut |event| watch(position, event))
+                .map_err(|error| of_side(position, error))
         });
         let mut ready: Vec<Ready> = ready.collect::<Result<_, _>>()?;
         let crew = crew(&ready).map_err(own)?;
@@ -293,10 +293,10 @@ impl Session<'_> {
 }
 
 /// What is lacking on the disk is not the target's fault.
-fn of_side(place: usize, error: TrialError) -> Failure {
+fn of_side(position: usize, error: TrialError) -> Failure {
     match error {
         TrialError::Store(_) => Failure::Own(error),
-        error => Failure::Side(place, error),
+        error => Failure::Side(position, error),
     }
 }
 

@@ -354,8 +354,8 @@ mod tests {
     #[test]
     fn a_second_is_told_by_how_its_requests_ended() {
         let mut progress = Progress { second: 7, offered: 100, ..Progress::default() };
-        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
-            progress.outcomes[outcome.index()] = place as u64 + 1;
+        for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
+            progress.outcomes[outcome.index()] = index as u64 + 1;
         }
         (progress.unavailable, progress.refused) = (3, 2);
         let seen = second(&progress);

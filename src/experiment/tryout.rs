@@ -177,13 +177,13 @@ impl Session<'_> {
 impl Tries {
     fn of(scenario: &Scenario, walk: &Walk, start: Instant) -> Tries {
         let broken = walk.flows.iter().filter_map(|flow| flow.broken());
-        let places = broken.filter_map(|step| step.exchange.as_ref());
+        let indexes = broken.filter_map(|step| step.exchange.as_ref());
         Tries {
             start,
             messages: Vec::new(),
             counts: vec![StepCounts::default(); scenario.steps.len()],
             hopes: Hopes::of(&head::steps(scenario)),
-            open: places.map(|exchange| usize::from(exchange.step)).collect(),
+            open: indexes.map(|exchange| usize::from(exchange.step)).collect(),
         }
     }
 
@@ -226,7 +226,7 @@ impl Tries {
             return false;
         }
         self.hopes.look(batch.second, &self.counts);
-        let works = |place: &usize| self.counts[*place].outcome(Outcome::Ok) > 0;
+        let works = |index: &usize| self.counts[*index].outcome(Outcome::Ok) > 0;
         self.hopes.lost().is_some() || self.open.iter().all(works)
     }
 

@@ -114,8 +114,8 @@ impl Walker<'_> {
         let heads = head::steps(self.scenario);
         let mut flows = Vec::new();
         let mut died = None;
-        for (place, flow) in self.scenario.flows.iter().enumerate() {
-            let from = self.numbered_from + place as u64;
+        for (index, flow) in self.scenario.flows.iter().enumerate() {
+            let from = self.numbered_from + index as u64;
             let is_late = self.until.is_some_and(|until| Instant::now() >= until);
             let goes_on = died.is_none() && self.control.ended().is_none() && !is_late;
             let seen = if goes_on {
@@ -225,8 +225,8 @@ fn walked(
             }
             Action::Request(id) => *id,
         };
-        let place = seen.iter().position(|(exchange, _)| exchange.step == id.0);
-        let found = place.map(|place| seen.remove(place));
+        let index = seen.iter().position(|(exchange, _)| exchange.step == id.0);
+        let found = index.map(|index| seen.remove(index));
         let (exchange, known) = found.unzip();
         let step = scenario.step(id);
         steps.push(WalkedStep {

@@ -6,7 +6,7 @@
 
 mod findings;
 mod results;
-mod words;
+mod vocabulary;
 
 use crate::scenario::problems::nearest;
 
@@ -72,7 +72,7 @@ pub fn entries(group: Group) -> &'static [Entry] {
         Group::Outcomes => results::OUTCOMES,
         Group::Metrics => results::METRICS,
         Group::Findings => findings::FINDINGS,
-        Group::Words => words::WORDS,
+        Group::Words => vocabulary::VOCABULARY,
     }
 }
 
@@ -94,8 +94,8 @@ pub fn find(word: &str) -> Result<Vec<&'static Entry>, Option<&'static str>> {
 
 /// `Send-lag` and `send_lag` are one word.
 fn folded(word: &str) -> String {
-    let words = word.to_lowercase().replace(['_', '-'], " ");
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
+    let vocabulary = word.to_lowercase().replace(['_', '-'], " ");
+    vocabulary.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

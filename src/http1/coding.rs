@@ -64,7 +64,7 @@ impl Codings {
         if coding.is_none() {
             return;
         }
-        match self.0.iter_mut().find(|place| place.is_none()) {
+        match self.0.iter_mut().find(|position| position.is_none()) {
             Some(free) => *free = coding,
             None => self.0[MOST - 1] = Some(Coding::Unknown),
         }
@@ -304,13 +304,13 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_are_a_panic(
-            bytes in prop::collection::vec(any::<u8>(), 1..400), place: prop::sample::Index,
+            bytes in prop::collection::vec(any::<u8>(), 1..400), position: prop::sample::Index,
             coding in 0_usize..4,
         ) {
             let names = ["gzip", "deflate", "br", "zstd"][coding];
             let mut whole = [gzip(TEXT), zlib(TEXT), brotli(), zstd()][coding].clone();
             let _ = codings(names).decode(&bytes, 10_000);
-            let at = place.index(whole.len());
+            let at = position.index(whole.len());
             whole.splice(at.., bytes);
             let _ = codings(names).decode(&whole, 10_000);
         }

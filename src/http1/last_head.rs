@@ -80,11 +80,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_known_changes_no_answer(
-            place in 0..KNOWN.len(), byte: u8, rest in prop::collection::vec(any::<u8>(), 0..40),
+            index in 0..KNOWN.len(), byte: u8, rest in prop::collection::vec(any::<u8>(), 0..40),
             cut in 0..KNOWN.len() + 40,
         ) {
             let mut bytes = [KNOWN, &rest].concat();
-            bytes[place] = byte;
+            bytes[index] = byte;
             bytes.truncate(cut);
             let mut last = last();
             for text in [&bytes[..], KNOWN, &bytes[..]] {

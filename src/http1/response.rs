@@ -54,7 +54,7 @@ pub enum Fed {
 #[derive(Debug)]
 pub struct Response {
     expected: Expected,
-    stage: Stage,
+    stage: Reading,
     /// A head that came in pieces.
     head: Vec<u8>,
     /// How much of it was there when it was last read.
@@ -69,7 +69,7 @@ pub struct Response {
 }
 
 #[derive(Debug)]
-enum Stage {
+enum Reading {
     Head,
     Sized(u64),
     Chunked(Chunked),
@@ -82,7 +82,7 @@ impl Response {
     pub fn new(expected: Expected) -> Response {
         Response {
             expected,
-            stage: Stage::Head,
+            stage: Reading::Head,
             head: Vec::new(),
             head_read: 0,
             last: LastHead::default(),
@@ -140,12 +140,12 @@ impl Response {
         loop {
             let rest = &bytes[used..];
             match &mut self.stage {
-                Stage::Done => return Ok(Fed::Done(used)),
-                Stage::Head => match self.feed_head(rest)? {
+                Reading::Done => return Ok(Fed::Done(used)),
+                Reading::Head => match self.feed_head(rest)? {
                     Some(taken) => used += taken,
                     None => return Ok(Fed::More),
                 },
-                Stage::Sized(left) => {
+                Reading::Sized(left) => {
                     let taken = rest.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
                     *left -= taken as u64;
                     let is_done = *left == 0;
@@ -154,20 +154,20 @@ impl Response {
                     if !is_done {
                         return Ok(Fed::More);
                     }
-                    self.stage = Stage::Done;
+                    self.stage = Reading::Done;
                 }
-                Stage::Chunked(chunked) => {
+                Reading::Chunked(chunked) => {
                     let (taken, data, is_done) = chunked.feed(rest)?;
                     let data = data.map(|range| &rest[range]).unwrap_or_default();
                     self.take_body(data, kept.as_deref_mut())?;
                     used += taken;
                     if is_done {
-                        self.stage = Stage::Done;
+                        self.stage = Reading::Done;
                     } else if used == bytes.len() {
                         return Ok(Fed::More);
                     }
                 }
-                Stage::UntilClose => {
+                Reading::UntilClose => {
                     self.take_body(rest, kept)?;
                     return Ok(Fed::More);
                 }
@@ -177,14 +177,14 @@ impl Response {
 
     /// Whether the end of the stream is the end of the body.
     pub fn ends_by_close(&self) -> bool {
-        matches!(self.stage, Stage::UntilClose)
+        matches!(self.stage, Reading::UntilClose)
     }
 
     /// The stream has ended: whether that completes the response.
     pub fn is_complete_at_end(&self) -> bool {
         match self.stage {
-            Stage::UntilClose | Stage::Done => true,
-            Stage::Head | Stage::Sized(_) | Stage::Chunked(_) => false,
+            Reading::UntilClose | Reading::Done => true,
+            Reading::Head | Reading::Sized(_) | Reading::Chunked(_) => false,
         }
     }
 
@@ -251,28 +251,28 @@ impl Response {
     }
 
     /// RFC 9112, 6.3.
-    fn body_stage(&mut self, head: &Head) -> Result<Stage, Unreadable> {
+    fn body_stage(&mut self, head: &Head) -> Result<Reading, Unreadable> {
         if self.expected.is_head || matches!(self.status, 101 | 204 | 304) {
-            return Ok(Stage::Done);
+            return Ok(Reading::Done);
         }
         match (head.fields.encoding, head.fields.length) {
             (Some(Encoding::Chunked), _) => {
                 // HTTP/1.0 has no chunks: who sends them anyway closes behind them or is
                 // misunderstood by somebody on the way.
                 self.keep_alive &= head.version == 1;
-                Ok(Stage::Chunked(Chunked::default()))
+                Ok(Reading::Chunked(Chunked::default()))
             }
             (Some(Encoding::Other), Some(_)) | (None, Some(Length::Bad)) => {
                 Err(Unreadable::BadLength)
             }
-            (None, Some(Length::Of(0))) => Ok(Stage::Done),
+            (None, Some(Length::Of(0))) => Ok(Reading::Done),
             (None, Some(Length::Of(length))) if length > self.expected.body_limit => {
                 Err(Unreadable::TooLarge)
             }
-            (None, Some(Length::Of(length))) => Ok(Stage::Sized(length)),
+            (None, Some(Length::Of(length))) => Ok(Reading::Sized(length)),
             (Some(Encoding::Other) | None, None) => {
                 self.keep_alive = false;
-                Ok(Stage::UntilClose)
+                Ok(Reading::UntilClose)
             }
         }
     }

@@ -117,9 +117,9 @@ impl<'d> Operation<'d> {
         let mut query = String::new();
         for parameter in parameters.iter().filter(|parameter| is_needed(parameter)) {
             let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
-            let place = parameter.get("in").and_then(Value::as_str).unwrap_or_default();
-            if place != "query" {
-                return Err(format!("it needs the {place} \"{name}\""));
+            let index = parameter.get("in").and_then(Value::as_str).unwrap_or_default();
+            if index != "query" {
+                return Err(format!("it needs the {index} \"{name}\""));
             }
             let example = self.example(parameter);
             let example = example.ok_or_else(|| format!("it needs \"{name}\" in the query"))?;
@@ -150,18 +150,18 @@ impl<'d> Operation<'d> {
     /// A value for a parameter, if the document names one.
     fn example(&self, parameter: &'d Value) -> Option<String> {
         let schema = parameter.get("schema").and_then(|schema| self.resolved(schema));
-        let places = [Some(parameter), schema];
-        let named = places.into_iter().flatten().find_map(|place| {
-            let examples = place.get("examples");
+        let indexes = [Some(parameter), schema];
+        let named = indexes.into_iter().flatten().find_map(|index| {
+            let examples = index.get("examples");
             let first = examples.and_then(|examples| match examples {
                 Value::Array(all) => all.first(),
                 Value::Object(all) => all.values().next().and_then(|one| one.get("value")),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
             });
             let kinds = ["example", "x-example", "default", "const"];
-            let single = kinds.iter().find_map(|kind| place.get(kind));
-            let listed = place.get("enum").and_then(|values| values.get(0));
-            [place.get("example"), first, single, listed].into_iter().flatten().find_map(plain)
+            let single = kinds.iter().find_map(|kind| index.get(kind));
+            let listed = index.get("enum").and_then(|values| values.get(0));
+            [index.get("example"), first, single, listed].into_iter().flatten().find_map(plain)
         });
         named.filter(|value| value.len() <= LONGEST)
     }

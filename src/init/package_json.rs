@@ -36,8 +36,8 @@ impl PackageJson {
             return Err(package.wrong_at(0, "expected an object, { … }"));
         }
         if package.value.get("scripts").is_some_and(|scripts| !scripts.is_object()) {
-            let place = package.place("scripts").map_or(0, |place| place.0);
-            return Err(package.wrong_at(place, "\"scripts\" must be an object, { … }"));
+            let location = package.location("scripts").map_or(0, |location| location.0);
+            return Err(package.wrong_at(location, "\"scripts\" must be an object, { … }"));
         }
         Ok(package)
     }
@@ -126,7 +126,7 @@ impl PackageJson {
     }
 
     /// Where a member at the top begins and ends, in bytes of the text without its mark.
-    fn place(&self, key: &str) -> Option<(usize, usize)> {
+    fn location(&self, key: &str) -> Option<(usize, usize)> {
         let found = with_root(self.bare(), |root| {
             last(root, key).map(|member| (member.value.range().start, member.range().end))
         });
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_mistake_has_its_place() {
-        for (text, place, message) in [
+        for (text, location, message) in [
             ("{\n  \"name\": \"商店\" \"x\": 1\n}", (2, 16), "expected `,` or `}`"),
             ("{\n  \"a\": 1,\n}", (3, 1), "trailing comma"),
             ("", (1, 1), "the file is empty"),
@@ -229,7 +229,7 @@ mod tests {
         ] {
             let wrong = PackageJson::read(text).unwrap_err();
             assert!(wrong.message.contains(message), "{}", wrong.message);
-            assert_eq!((wrong.line, wrong.column), place, "{text}");
+            assert_eq!((wrong.line, wrong.column), location, "{text}");
         }
         assert!(PackageJson::read(&"[".repeat(100_000)).is_err());
     }

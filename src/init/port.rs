@@ -44,7 +44,7 @@ pub fn of(sources: &Sources, start: Option<&Start>, framework: Option<Framework>
     let by_script = start.and_then(|start| Some((start.port?, start.found.clone())));
     let by_env = sources.env.as_deref().and_then(|text| assigned(text, known));
     let by_env = by_env.map(|port| (port, ".env".to_owned()));
-    let by_default = read.and_then(|read| Some((read.default?, read.place)));
+    let by_default = read.and_then(|read| Some((read.default?, read.location)));
     let found = by_script.or(by_env).or(by_default).or_else(|| literal(sources));
     let (number, found) = found.unwrap_or_else(|| (USUAL, "the usual one".to_owned()));
     Port { number, found, variable }
@@ -54,7 +54,7 @@ pub fn of(sources: &Sources, start: Option<&Start>, framework: Option<Framework>
 struct Read {
     name: String,
     default: Option<u16>,
-    place: String,
+    location: String,
 }
 
 /// `process.env.PORT ?? 3000` and its kin; one with a default comes first.
@@ -75,7 +75,7 @@ fn variable(sources: &Sources) -> Option<Read> {
                 (is_port && is_own).then(|| Read {
                     name: name.to_owned(),
                     default: default(&rest[name.len()..]),
-                    place: place(&file.path, &file.text, at),
+                    location: location(&file.path, &file.text, at),
                 })
             });
             found.collect::<Vec<_>>()
@@ -120,12 +120,12 @@ fn literal(sources: &Sources) -> Option<(u16, String)> {
             let rest = &file.text[at + sign.len()..];
             let call = head(rest, 200).split(')').next().unwrap_or_default();
             let named = call.split_once("port:").map(|(_, value)| value);
-            Some((number(named.unwrap_or(call))?, place(&file.path, &file.text, at)))
+            Some((number(named.unwrap_or(call))?, location(&file.path, &file.text, at)))
         })
     })
 }
 
-fn place(path: &str, text: &str, at: usize) -> String {
+fn location(path: &str, text: &str, at: usize) -> String {
     format!("{path}:{}", text[..at].matches('\n').count() + 1)
 }
 

@@ -123,16 +123,20 @@ fn check_open(record: &RunRecord, open: u64) -> Result<(), Disagreement> {
 }
 
 /// Whether one step can have these counts and these histograms in one second.
-fn check_place(counts: &StepCounts, times: &Times<'_>, rules: Rules<'_>) -> Result<(), Fault> {
+fn check_place(
+    counts: &StepCounts,
+    times: &StepHistograms<'_>,
+    rules: Rules<'_>,
+) -> Result<(), Fault> {
     check_histograms(counts, times)?;
     check_counts(counts, times)?;
     check_slower(counts, times[Phase::Response.index()], rules)
 }
 
 /// By phase.
-type Times<'a> = [PackedHistogram<'a>; Phase::COUNT];
+type StepHistograms<'a> = [PackedHistogram<'a>; Phase::COUNT];
 
-fn check_histograms(counts: &StepCounts, times: &Times<'_>) -> Result<(), Fault> {
+fn check_histograms(counts: &StepCounts, times: &StepHistograms<'_>) -> Result<(), Fault> {
     let number = |phase: Phase| times[phase.index()].count();
     let in_response =
         sum(Outcome::ALL.into_iter().filter(|it| it.counts_in_response_time()), counts);
@@ -174,7 +178,7 @@ const ANSWERED: [Outcome; 4] =
 /// Outcomes that are slower than any limit.
 const UNANSWERED: [Outcome; 3] = [Outcome::Timeout, Outcome::TransportError, Outcome::Unsent];
 
-fn check_counts(counts: &StepCounts, times: &Times<'_>) -> Result<(), Fault> {
+fn check_counts(counts: &StepCounts, times: &StepHistograms<'_>) -> Result<(), Fault> {
     let (ended, planned, sent) = (ended(counts), counts.planned, counts.sent);
     let causes = total(counts.causes.iter());
     let statuses = total(counts.statuses.iter().map(|(_, times)| times));
@@ -278,7 +282,7 @@ mod tests {
                 first_byte: is_answered.then_some(Moment(2)),
                 ended: Moment(micros * 1_000),
                 send_lag: 1,
-                held: 0,
+                lag_felt: 0,
                 receive_lag: is_answered.then_some(7),
                 connect: (micros == 5).then_some(9),
                 handshake: (micros == 5).then_some(4),

@@ -164,9 +164,9 @@ impl Baseline {
 
     /// Takes a run out by its start; `None` when there is no such run.
     pub fn remove(&mut self, started: &str, now: &str) -> Option<AcceptedRun> {
-        let place = self.runs.iter().position(|run| run.started == started)?;
+        let index = self.runs.iter().position(|run| run.started == started)?;
         now.clone_into(&mut self.updated);
-        Some(self.runs.remove(place))
+        Some(self.runs.remove(index))
     }
 
     /// The response times of all runs together.
@@ -196,8 +196,8 @@ pub(super) fn check_run(run: &AcceptedRun) -> Result<(), Fault> {
     if run.steps.len() > MAX_STEPS {
         return fault("steps", format!("{} of them; {MAX_STEPS} are allowed", run.steps.len()));
     }
-    run.steps.iter().enumerate().try_for_each(|(place, step)| {
-        check_step(step).map_err(|(field, what)| (format!("steps[{place}].{field}"), what))
+    run.steps.iter().enumerate().try_for_each(|(index, step)| {
+        check_step(step).map_err(|(field, what)| (format!("steps[{index}].{field}"), what))
     })
 }
 

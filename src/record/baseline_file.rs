@@ -159,11 +159,11 @@ impl BaselineFile {
         }
         check_fingerprint(&self.fingerprint)?;
         let mut runs: Vec<AcceptedRun> = Vec::with_capacity(self.runs.len());
-        for (place, entry) in self.runs.into_iter().enumerate() {
+        for (index, entry) in self.runs.into_iter().enumerate() {
             let run = from_entry(entry)
-                .map_err(|(field, what)| format!("runs[{place}].{field}: {what}"))?;
+                .map_err(|(field, what)| format!("runs[{index}].{field}: {what}"))?;
             if let Some(known) = runs.iter().position(|known| known.started == run.started) {
-                return Err(format!("runs[{place}].started: the same as that of runs[{known}]"));
+                return Err(format!("runs[{index}].started: the same as that of runs[{known}]"));
             }
             runs.push(run);
         }
@@ -316,8 +316,8 @@ mod tests {
         assert!(matches!(baseline.accept(&alike, known, NOW), Err(Refused::Twice(_))));
         let empty = run("2026-01-03T00:00:00Z", &[]);
         assert!(matches!(baseline.accept(&alike, empty, NOW), Err(Refused::Unusable(_))));
-        for place in 0..MAX_RUNS - 2 {
-            baseline.accept(&alike, run(&format!("{place}"), &[(900, 10)]), NOW).unwrap();
+        for index in 0..MAX_RUNS - 2 {
+            baseline.accept(&alike, run(&format!("{index}"), &[(900, 10)]), NOW).unwrap();
         }
         assert_eq!(baseline.accept(&alike, next(), NOW), Err(Refused::Full));
         assert_eq!(parse(to_text(&baseline).as_bytes()), Ok(baseline));

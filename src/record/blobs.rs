@@ -19,15 +19,15 @@ pub(super) const MOST_HELD: usize = 8 << 20;
 #[derive(Debug, Default, Clone)]
 pub(super) struct Blobs {
     /// Ascending.
-    places: Vec<Place>,
+    extents: Vec<Extent>,
     /// What is not in the file.
-    held: Vec<u8>,
+    buffered: Vec<u8>,
     disk: Disk,
 }
 
 /// Where the bytes of a second are, counted from the start of the file through what is held.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Extent {
     second: u32,
     length: u32,
     offset: u64,
@@ -54,12 +54,12 @@ impl Blobs {
 
     /// Keeps the bytes of a second, in place of what was kept of it before.
     pub(super) fn put(&mut self, second: u32, bytes: &[u8]) {
-        let offset = self.on_disk() + self.held.len() as u64;
-        let place = Place { second, length: bytes.len() as u32, offset };
-        self.held.extend_from_slice(bytes);
+        let offset = self.on_disk() + self.buffered.len() as u64;
+        let extent = Extent { second, length: bytes.len() as u32, offset };
+        self.buffered.extend_from_slice(bytes);
         match self.find(second) {
-            Ok(at) => self.places[at] = place,
-            Err(at) => self.places.insert(at, place),
+            Ok(at) => self.extents[at] = extent,
+            Err(at) => self.extents.insert(at, extent),
         }
         self.make_room();
     }
@@ -71,7 +71,7 @@ impl Blobs {
 
     /// What is kept at a place in the order of the seconds.
     pub(super) fn read(&self, at: usize) -> Cow<'_, [u8]> {
-        let Place { length, offset, .. } = self.places[at];
+        let Extent { length, offset, .. } = self.extents[at];
         if let Disk::File { file, length: on_disk, .. } = &self.disk
             && offset < *on_disk
         {
@@ -81,35 +81,35 @@ impl Blobs {
             return Cow::Owned(bytes);
         }
         let start = (offset - self.on_disk()) as usize;
-        Cow::Borrowed(&self.held[start..start + length as usize])
+        Cow::Borrowed(&self.buffered[start..start + length as usize])
     }
 
     /// The place of a second in the order of the seconds, or where it would be.
     pub(super) fn find(&self, second: u32) -> Result<usize, usize> {
-        match self.places.last() {
-            Some(last) if last.second < second => Err(self.places.len()),
-            _ => self.places.binary_search_by_key(&second, |place| place.second),
+        match self.extents.last() {
+            Some(last) if last.second < second => Err(self.extents.len()),
+            _ => self.extents.binary_search_by_key(&second, |extent| extent.second),
         }
     }
 
     /// The second at a place.
     pub(super) fn second(&self, at: usize) -> u32 {
-        self.places[at].second
+        self.extents[at].second
     }
 
     /// How many seconds there are.
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.extents.len()
     }
 
     /// Forgets the seconds that are not wanted.
     pub(super) fn retain(&mut self, wanted: impl Fn(u32) -> bool) {
-        self.places.retain(|place| wanted(place.second));
+        self.extents.retain(|extent| wanted(extent.second));
     }
 
     /// Bytes of content in memory.
-    pub(super) fn held(&self) -> usize {
-        self.held.len()
+    pub(super) fn buffered(&self) -> usize {
+        self.buffered.len()
     }
 
     fn on_disk(&self) -> u64 {
@@ -122,7 +122,7 @@ impl Blobs {
     /// Moves what is held to the disk, if it is much and there is room.
     fn make_room(&mut self) {
         if let Disk::Folder(folder, most) = &self.disk
-            && self.held.len() > *most
+            && self.buffered.len() > *most
         {
             let most = *most;
             self.disk = match nameless(folder) {
@@ -131,13 +131,13 @@ impl Blobs {
             };
         }
         let Disk::File { file, length, most } = &mut self.disk else { return };
-        if self.held.len() <= *most || Arc::strong_count(file) > 1 {
+        if self.buffered.len() <= *most || Arc::strong_count(file) > 1 {
             return;
         }
-        match file.write_all_at(&self.held, *length) {
+        match file.write_all_at(&self.buffered, *length) {
             Ok(()) => {
-                *length += self.held.len() as u64;
-                self.held.clear();
+                *length += self.buffered.len() as u64;
+                self.buffered.clear();
             }
             // What was written before stays where it is; nothing more is.
             Err(_) => *most = usize::MAX,
@@ -174,7 +174,7 @@ mod tests {
         let mut blobs = Blobs::beyond(100, folder.path());
         for second in 0..1_000 {
             blobs.put(second, &content(second));
-            assert!(blobs.held() <= 100, "{second}: {}", blobs.held());
+            assert!(blobs.buffered() <= 100, "{second}: {}", blobs.buffered());
         }
         check(&blobs, 0..1_000);
         assert_eq!((blobs.len(), blobs.get(1_000)), (1_000, None));

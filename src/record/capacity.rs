@@ -46,13 +46,13 @@ pub struct CapacityFile {
     /// What happened besides, one sentence each.
     pub notes: Vec<String>,
     /// What the trials have shown.
-    pub found: Found,
+    pub found: FoundCapacity,
     /// The answer.
     pub verdict: Verdict,
     /// Why, most important first; one sentence each.
     pub reasons: Vec<String>,
     /// What of the target rose with the rate, what did so at the lowest rate first.
-    pub moved: Vec<Moved>,
+    pub moved: Vec<Rise>,
     /// How it ended; `None` while it is under way, or when it was killed.
     pub end: Option<SearchEnd>,
     /// How long it took by now, starts of the target and everything between two trials included;
@@ -138,7 +138,7 @@ pub enum Class {
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// Both bounds are as close as asked, and confirmed if that was asked for.
-    Found,
+    FoundCapacity,
     /// The objectives are missed at the lowest rate already.
     BelowLowest,
     /// They hold at the highest rate.
@@ -229,7 +229,7 @@ pub struct GaugeSeen {
 
 /// What trials have shown.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Found {
+pub struct FoundCapacity {
     /// The highest rate within the objectives.
     pub low: Option<f64>,
     /// The lowest rate beyond them.
@@ -251,7 +251,7 @@ pub struct Found {
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Nothing was asked of the capacity: it is told.
-    Found,
+    FoundCapacity,
     /// It is at least what was asked for, and not below the baseline's.
     Pass,
     /// Too little evidence.
@@ -268,7 +268,7 @@ pub enum Verdict {
 
 /// How something of the target rose with the rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Moved {
+pub struct Rise {
     /// What people call it.
     pub label: String,
     /// Of what it is; times in milliseconds.
@@ -340,7 +340,7 @@ impl CapacityFile {
             return Err("was not confirmed by a longer run");
         }
         match self.verdict {
-            Verdict::Found | Verdict::Pass => {}
+            Verdict::FoundCapacity | Verdict::Pass => {}
             Verdict::Inconclusive => return Err("was inconclusive"),
             Verdict::Regressed => return Err("was itself worse than its baseline"),
             Verdict::Missed => return Err("found less than was asked for"),
@@ -373,7 +373,7 @@ pub fn read(path: &Path) -> Result<CapacityFile, StoreError> {
 
 fn check(file: &CapacityFile) -> Result<(), String> {
     json_file::check_version(file.version, VERSION)?;
-    let Found { low, high, .. } = file.found;
+    let FoundCapacity { low, high, .. } = file.found;
     let is_rate = |rate: Option<f64>| rate.is_none_or(|rate| rate.is_finite() && rate > 0.0);
     let is_upright = low.zip(high).is_none_or(|(low, high)| low <= high);
     if is_rate(low) && is_rate(high) && is_upright {

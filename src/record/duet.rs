@@ -306,14 +306,14 @@ pub fn schema() -> serde_json::Value {
 
 /// Reads a duet's folder, or its `duet.json`.
 pub fn read(path: &Path) -> Result<DuetRecord, StoreError> {
-    let (folder, file) = places(path);
+    let (folder, file) = indexes(path);
     let malformed = |what: String| StoreError::Malformed(file.clone(), what);
     let duet: DuetFile = FILE.read(&file, check)?;
     let segments = duet.segments.iter().map(|segment| {
-        let place = folder.join(&segment.folder);
+        let index = folder.join(&segment.folder);
         let segment = Segment {
-            baseline: store::read(&place.join("baseline"))?,
-            candidate: store::read(&place.join("candidate"))?,
+            baseline: store::read(&index.join("baseline"))?,
+            candidate: store::read(&index.join("candidate"))?,
             first: segment.first,
         };
         check_segment(&duet, &segment).map_err(malformed)?;
@@ -323,7 +323,7 @@ pub fn read(path: &Path) -> Result<DuetRecord, StoreError> {
     Ok(DuetRecord { file: duet, segments })
 }
 
-fn places(path: &Path) -> (PathBuf, PathBuf) {
+fn indexes(path: &Path) -> (PathBuf, PathBuf) {
     if path.is_dir() {
         return (path.to_owned(), path.join(DUET_FILE));
     }

@@ -115,7 +115,7 @@ mod tests {
 
     fn times(second: u32, step: usize) -> StepTimes {
         let at = u64::from(second) + 1_000 * step as u64;
-        let response = Sparse::from_counts((1..20).map(|place| (at + 7 * place, 1 + place % 3)));
+        let response = Sparse::from_counts((1..20).map(|index| (at + 7 * index, 1 + index % 3)));
         StepTimes::of([(Phase::Least, response.clone()), (Phase::Response, response)])
     }
 
@@ -147,10 +147,10 @@ mod tests {
         let seconds = gathered(Seconds::beyond(MOST, folder.path()), |gatherer| {
             let open = gatherer.counts.len().max(gatherer.times.len());
             assert!(open <= MOST_OPEN, "{open} seconds are unpacked");
-            most = most.max(gatherer.seconds.held());
+            most = most.max(gatherer.seconds.buffered());
         });
         assert!((MOST..=2 * MOST).contains(&most), "{most} bytes");
-        assert!(seconds.held() <= 2 * MOST);
+        assert!(seconds.buffered() <= 2 * MOST);
         assert_eq!((seconds.len(), seconds.last()), (SECONDS as usize, Some(SECONDS - 1)));
         let mut passed = 0;
         for found in seconds.iter() {
@@ -176,7 +176,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let on_disk = gathered(Seconds::beyond(MOST, folder.path()), |_| {});
         let in_memory = gathered(Seconds::default(), |_| {});
-        assert!(in_memory.held() > 20 * MOST, "{} bytes", in_memory.held());
+        assert!(in_memory.buffered() > 20 * MOST, "{} bytes", in_memory.buffered());
         assert_eq!(on_disk, in_memory);
         let part = |seconds: &Seconds| -> Vec<u32> {
             seconds.range(17..29).map(|found| found.second()).collect()

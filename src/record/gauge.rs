@@ -210,6 +210,6 @@ pub fn find(table: &[Gauge], gauge: &Gauge) -> Option<GaugeId> {
 
 /// The place of the gauge with this name.
 pub fn named(table: &[Gauge], name: &str) -> Option<GaugeId> {
-    let place = table.iter().position(|known| known.name == name)?;
-    u16::try_from(place).ok().map(GaugeId)
+    let position = table.iter().position(|known| known.name == name)?;
+    u16::try_from(position).ok().map(GaugeId)
 }

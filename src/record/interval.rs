@@ -59,8 +59,8 @@ pub fn felt_class(nanos: u64) -> u8 {
 
 /// The shortest lag of a class, in microseconds.
 pub fn felt_least(class: u8) -> u64 {
-    let Some(place) = class.checked_sub(1) else { return 0 };
-    let quarters = (4 + u64::from(place % 4)).checked_shl(u32::from(place / 4));
+    let Some(position) = class.checked_sub(1) else { return 0 };
+    let quarters = (4 + u64::from(position % 4)).checked_shl(u32::from(position / 4));
     quarters.unwrap_or(u64::MAX).saturating_mul(QUARTER_NANOS / 1_000)
 }
 

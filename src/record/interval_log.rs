@@ -167,8 +167,8 @@ impl LogLine<'_> {
 
 /// Adds a histogram to those of a step.
 pub(super) fn add(times: &mut StepTimes, phase: Phase, more: Sparse) {
-    let place = &mut times[phase];
-    *place = if place.is_empty() { more } else { Sparse::merged([&*place, &more]) };
+    let position = &mut times[phase];
+    *position = if position.is_empty() { more } else { Sparse::merged([&*position, &more]) };
 }
 
 /// Reads lines; used for many, it allocates for what they hold only.
@@ -344,13 +344,13 @@ fn decode_plain(plain: &[u8], buckets: &mut Vec<(u64, u64)>) -> Result<(), BadLi
 
 fn zigzag(bytes: &mut &[u8]) -> Result<i64, BadLine> {
     let mut value = 0_u64;
-    for place in 0..9 {
+    for position in 0..9 {
         let (byte, rest) = bytes.split_first().ok_or(BadLine("cut short"))?;
         *bytes = rest;
         // The ninth byte carries eight bits.
-        let bits = if place == 8 { *byte } else { byte & 0x7f };
-        value |= u64::from(bits) << (7 * place);
-        if place == 8 || byte & 0x80 == 0 {
+        let bits = if position == 8 { *byte } else { byte & 0x7f };
+        value |= u64::from(bits) << (7 * position);
+        if position == 8 || byte & 0x80 == 0 {
             break;
         }
     }

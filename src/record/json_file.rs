@@ -23,7 +23,7 @@ pub struct JsonFile {
 
 impl JsonFile {
     /// Where it is: a folder has it under its name.
-    pub fn place(&self, path: &Path) -> PathBuf {
+    pub fn path_in(&self, path: &Path) -> PathBuf {
         if path.is_dir() { path.join(self.name) } else { path.to_owned() }
     }
 
@@ -34,7 +34,7 @@ impl JsonFile {
         path: &Path,
         check: impl FnOnce(&T) -> Result<(), String>,
     ) -> Result<T, StoreError> {
-        let path = self.place(path);
+        let path = self.path_in(path);
         let mut text = String::new();
         regular_file::open(&path)
             .and_then(|file| file.take(self.most_bytes).read_to_string(&mut text))

@@ -124,8 +124,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read(folder.path()).unwrap(), None);
         judged_by().write(folder.path()).unwrap();
-        for place in [folder.path().to_owned(), folder.path().join("run.json")] {
-            assert_eq!(read(&place).unwrap(), Some(judged_by()), "{}", place.display());
+        for index in [folder.path().to_owned(), folder.path().join("run.json")] {
+            assert_eq!(read(&index).unwrap(), Some(judged_by()), "{}", index.display());
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
     }

@@ -69,7 +69,7 @@ fn read_blocks<R: LineReader>(
 
 /// What is understood of a block.
 struct Understood<F> {
-    parts: Vec<Part<F>>,
+    parts: Vec<Chunk<F>>,
     /// Whether its last line has an end.
     is_ended: bool,
 }
@@ -89,13 +89,13 @@ impl<A> Adding<A> {
     {
         for part in block.parts {
             for (number, line) in part.found {
-                let place = self.before + number + 1;
+                let index = self.before + number + 1;
                 match line {
                     Ok(found) => {
-                        (self.add)(found).map_err(|what| format!("line {place}: {what}"))?;
+                        (self.add)(found).map_err(|what| format!("line {index}: {what}"))?;
                     }
                     Err(error) => {
-                        let what = format!("line {place}: {error}");
+                        let what = format!("line {index}: {error}");
                         if block.is_ended || number + 1 < part.lines {
                             return Err(what);
                         }
@@ -148,13 +148,13 @@ impl<R: Read> Blocks<R> {
 }
 
 /// Some consecutive lines: how many, and those that hold something, by their place.
-struct Part<F> {
+struct Chunk<F> {
     lines: usize,
     found: Vec<(usize, Result<F, String>)>,
 }
 
 /// A thread that understands a part, if it could be had.
-type Thread<'scope, F> = io::Result<ScopedJoinHandle<'scope, Part<F>>>;
+type Thread<'scope, F> = io::Result<ScopedJoinHandle<'scope, Chunk<F>>>;
 
 /// The parts of a block that is being understood.
 struct Started<'scope, 't, R: LineReader, M> {
@@ -208,8 +208,8 @@ fn split(text: &str, parts: usize) -> Vec<&str> {
     all
 }
 
-fn parse<R: LineReader>(text: &str, mut reader: R) -> Part<R::Found> {
-    let mut part = Part { lines: 0, found: Vec::new() };
+fn parse<R: LineReader>(text: &str, mut reader: R) -> Chunk<R::Found> {
+    let mut part = Chunk { lines: 0, found: Vec::new() };
     for line in text.lines() {
         if let Some(line) = reader.line(line) {
             part.found.push((part.lines, line));

@@ -30,7 +30,7 @@ const PATIENCE: u32 = 5;
 pub(super) struct OrderedLog {
     path: PathBuf,
     spool: Spool,
-    held: BTreeMap<u32, Held>,
+    buffered: BTreeMap<u32, Buffered>,
     /// All seconds before it have been appended.
     next: u32,
     /// The newest second of which something is known.
@@ -43,7 +43,7 @@ pub(super) struct OrderedLog {
 
 /// A second that is not in the log yet.
 #[derive(Debug, Default)]
-struct Held {
+struct Buffered {
     lines: String,
     /// Requests due less those that ended; a worker may tell of an end before another one
     /// tells what was due.
@@ -73,8 +73,8 @@ impl OrderedLog {
     fn of(path: PathBuf, spool: Spool, head: &Head) -> OrderedLog {
         let limit = head.steps.iter().map(|step| step.timeout_ms).max().unwrap_or(0);
         let limit = u32::try_from(limit.div_ceil(1_000)).unwrap_or(u32::MAX);
-        let (held, next, newest) = (BTreeMap::new(), 0, 0);
-        OrderedLog { path, spool, held, next, newest, limit, has_left_out: false }
+        let (buffered, next, newest) = (BTreeMap::new(), 0, 0);
+        OrderedLog { path, spool, buffered, next, newest, limit, has_left_out: false }
     }
 
     /// Takes lines of a second, and what was counted with them.
@@ -84,38 +84,38 @@ impl OrderedLog {
             self.has_left_out |= !lines.is_empty();
             return;
         }
-        let held = self.held.entry(second).or_default();
-        held.lines.push_str(lines);
-        held.open += counts.planned.cast_signed() - counts.ended().cast_signed();
+        let buffered = self.buffered.entry(second).or_default();
+        buffered.lines.push_str(lines);
+        buffered.open += counts.planned.cast_signed() - counts.ended().cast_signed();
     }
 
     /// Appends the seconds that wait for nothing more. All seconds before the one returned
     /// are in the log now; `None` when that is nothing new.
     pub(super) fn append_complete(&mut self) -> Option<u32> {
         let before = self.next;
-        while let Some(first) = self.held.first_entry() {
+        while let Some(first) = self.buffered.first_entry() {
             let age = self.newest - first.key();
             let is_complete = age >= BEHIND && first.get().open <= 0;
             if !is_complete && age <= self.limit.saturating_add(PATIENCE) {
                 break;
             }
-            let (second, held) = first.remove_entry();
-            self.append(second, &held);
+            let (second, buffered) = first.remove_entry();
+            self.append(second, &buffered);
         }
         let is_on_disk = self.spool.pending().is_empty();
         (self.next > before && is_on_disk && !self.has_left_out).then_some(self.next)
     }
 
-    fn append(&mut self, second: u32, held: &Held) {
+    fn append(&mut self, second: u32, buffered: &Buffered) {
         self.next = second.saturating_add(1);
-        self.has_left_out |= !self.spool.append(held.lines.as_bytes());
+        self.has_left_out |= !self.spool.append(buffered.lines.as_bytes());
     }
 
     /// Appends what was held back, so that the log is complete and on the disk; is written
     /// anew from the journal if that is what it takes.
     pub(super) fn finish(mut self, journal: &Path, head: &Head) -> io::Result<()> {
-        for (second, held) in std::mem::take(&mut self.held) {
-            self.append(second, &held);
+        for (second, buffered) in std::mem::take(&mut self.buffered) {
+            self.append(second, &buffered);
         }
         self.spool.flush();
         if self.has_left_out {
@@ -128,8 +128,8 @@ impl OrderedLog {
 #[cfg(test)]
 impl OrderedLog {
     /// Seconds that are held back.
-    pub(super) fn held(&self) -> usize {
-        self.held.len()
+    pub(super) fn buffered(&self) -> usize {
+        self.buffered.len()
     }
 }
 
@@ -143,9 +143,9 @@ pub(super) fn write_anew(path: &Path, journal: &Path, head: &Head) -> io::Result
     whole_file::write_with(path, Durable::AtOnce, |out| {
         out.write_all(header(head).as_bytes())?;
         let mut line = Vec::new();
-        for place in places(&journal)? {
-            line.resize(place.length, 0);
-            journal.read_exact_at(&mut line, place.offset)?;
+        for extent in extents(&journal)? {
+            line.resize(extent.length, 0);
+            journal.read_exact_at(&mut line, extent.offset)?;
             if let Ok(Entry::Counts { log: Some(log), .. }) = serde_json::from_slice(&line) {
                 log.iter().try_for_each(|line| writeln!(out, "{line}"))?;
             }
@@ -155,7 +155,7 @@ pub(super) fn write_anew(path: &Path, journal: &Path, head: &Head) -> io::Result
 }
 
 /// A line of the journal that has histograms.
-struct Place {
+struct Extent {
     second: u32,
     offset: u64,
     length: usize,
@@ -163,9 +163,9 @@ struct Place {
 
 /// The lines with histograms in ascending order of their seconds, those of one second in the
 /// order in which they were written.
-fn places(journal: &File) -> io::Result<Vec<Place>> {
+fn extents(journal: &File) -> io::Result<Vec<Extent>> {
     let mut lines = BufReader::new(journal);
-    let (mut places, mut line, mut offset) = (Vec::new(), Vec::new(), 0);
+    let (mut extents, mut line, mut offset) = (Vec::new(), Vec::new(), 0);
     loop {
         line.clear();
         let length = lines.read_until(b'\n', &mut line)?;
@@ -175,10 +175,10 @@ fn places(journal: &File) -> io::Result<Vec<Place>> {
         if let Ok(Entry::Counts { second, log: Some(log), .. }) = serde_json::from_slice(&line)
             && !log.is_empty()
         {
-            places.push(Place { second, offset, length });
+            extents.push(Extent { second, offset, length });
         }
         offset += length as u64;
     }
-    places.sort_by_key(|place| place.second);
-    Ok(places)
+    extents.sort_by_key(|extent| extent.second);
+    Ok(extents)
 }

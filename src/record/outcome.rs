@@ -212,11 +212,11 @@ mod tests {
 
     #[test]
     fn counters_are_in_the_order_of_the_lists() {
-        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
-            assert_eq!(outcome.index(), place);
+        for (position, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome.index(), position);
         }
-        for (place, cause) in Cause::ALL.into_iter().enumerate() {
-            assert_eq!(cause.index(), place);
+        for (position, cause) in Cause::ALL.into_iter().enumerate() {
+            assert_eq!(cause.index(), position);
         }
     }
 }

@@ -59,13 +59,13 @@ impl PackedStep {
 
     /// Adds a packed histogram.
     pub(super) fn add(&mut self, phase: Phase, more: Vec<u8>) {
-        let place = &mut self.phases[phase.index()];
-        if place.is_empty() {
-            *place = more;
+        let index = &mut self.phases[phase.index()];
+        if index.is_empty() {
+            *index = more;
             return;
         }
-        let both = [&*place, &more].map(|bytes| PackedHistogram { bytes }.to_sparse());
-        *place = pack_histogram(Sparse::merged(&both).buckets());
+        let both = [&*index, &more].map(|bytes| PackedHistogram { bytes }.to_sparse());
+        *index = pack_histogram(Sparse::merged(&both).buckets());
     }
 
     /// Adds histograms of the same step.
@@ -136,8 +136,8 @@ pub(super) fn steps(bytes: &[u8]) -> impl Iterator<Item = [PackedHistogram<'_>; 
     let mut phases = Phase::ALL.map(|phase| histograms(bytes, phase));
     std::iter::from_fn(move || {
         let mut step = [PackedHistogram::EMPTY; Phase::COUNT];
-        for (place, phase) in step.iter_mut().zip(&mut phases) {
-            *place = phase.next()?;
+        for (index, phase) in step.iter_mut().zip(&mut phases) {
+            *index = phase.next()?;
         }
         Some(step)
     })
@@ -443,7 +443,7 @@ mod tests {
 
     #[test]
     fn fifty_times_of_a_second_take_about_a_byte_each() {
-        let response = Sparse::from_counts((0..50).map(|place| (150 + 5 * place, 1)));
+        let response = Sparse::from_counts((0..50).map(|index| (150 + 5 * index, 1)));
         let all = vec![StepTimes::of([(Phase::Response, response)])];
         let bytes = packed(&all).len();
         assert!(bytes <= Phase::COUNT * (LENGTH + 1) + 53, "{bytes}");

@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn places_and_names_are_unique() {
-        for (place, phase) in Phase::ALL.into_iter().enumerate() {
-            assert_eq!((phase.index(), Phase::named(phase.name())), (place, Some(phase)));
+        for (position, phase) in Phase::ALL.into_iter().enumerate() {
+            assert_eq!((phase.index(), Phase::named(phase.name())), (position, Some(phase)));
         }
         assert_eq!(Phase::named("latency"), None);
     }

@@ -133,7 +133,7 @@ impl Recorder {
         counts.outcomes[sample.outcome.index()] += 1;
         counts.body_bytes += sample.body_bytes;
         counts.connects += u64::from(sample.connect.is_some());
-        counts.add_felt(sample.outcome, sample.held);
+        counts.add_felt(sample.outcome, sample.lag_felt);
         counts.repeats += u64::from(sample.repeated);
         if let Some(cause) = sample.cause {
             counts.add_cause(cause);
@@ -218,7 +218,7 @@ mod tests {
             first_byte: Some(Moment((intended_ms + took_ms) * MS)),
             ended: Moment((intended_ms + took_ms) * MS),
             send_lag: 0,
-            held: 0,
+            lag_felt: 0,
             receive_lag: Some(7_000),
             connect: None,
             handshake: None,

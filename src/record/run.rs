@@ -130,9 +130,9 @@ pub struct Revision {
 
 impl Head {
     /// How long nothing was loaded before the run went on for the so-many-th time, in seconds.
-    pub fn gap_seconds(&self, place: usize) -> f64 {
-        let Some(resumed) = self.resumed.get(place) else { return 0.0 };
-        let before = place.checked_sub(1).and_then(|before| self.resumed.get(before));
+    pub fn gap_seconds(&self, index: usize) -> f64 {
+        let Some(resumed) = self.resumed.get(index) else { return 0.0 };
+        let before = index.checked_sub(1).and_then(|before| self.resumed.get(before));
         let (from, began) =
             before.map_or((0, self.started_unix_ms), |it| (it.from, it.started_unix_ms));
         let loaded = f64::from(resumed.from.saturating_sub(from));

@@ -25,7 +25,7 @@ pub struct Sample {
     /// The most that a generator in time could have made the response time shorter, in
     /// nanoseconds: the send lag of this request, or what is still felt of the lag of those
     /// before it, which stand in the target's queue ahead of it.
-    pub held: u64,
+    pub lag_felt: u64,
     /// How much later the response's last bytes were read than they arrived, in nanoseconds;
     /// `None` where only the generator's own clock is known.
     pub receive_lag: Option<u64>,
@@ -72,7 +72,7 @@ impl Sample {
         if self.outcome.counts_in_response_time() {
             record(Phase::Response, response);
             // The least that it could have been with a punctual generator.
-            record(Phase::Least, response.saturating_sub(self.held));
+            record(Phase::Least, response.saturating_sub(self.lag_felt));
         } else {
             record(Phase::Failed, response);
         }

@@ -1,7 +1,7 @@
 //! A made-up search for capacity, for tests.
 
 use super::capacity::{
-    Asked, CapacityFile, Class, Found, GaugeSeen, Purpose, SearchEnd, Seen, Trial, VERSION,
+    Asked, CapacityFile, Class, FoundCapacity, GaugeSeen, Purpose, SearchEnd, Seen, Trial, VERSION,
     Verdict, Why,
 };
 use super::fingerprint::Fingerprint;
@@ -40,14 +40,14 @@ pub(crate) fn sample() -> CapacityFile {
         baseline: None,
         trials,
         notes: Vec::new(),
-        found: Found {
+        found: FoundCapacity {
             low: Some(396.0),
             high: Some(404.0),
             confirmed: Some(356.4),
-            why: Some(Why::Found),
-            ..Found::default()
+            why: Some(Why::FoundCapacity),
+            ..FoundCapacity::default()
         },
-        verdict: Verdict::Found,
+        verdict: Verdict::FoundCapacity,
         reasons: vec!["the capacity is between 396/s and 404/s".to_owned()],
         moved: Vec::new(),
         end: Some(SearchEnd::Finished),

@@ -115,8 +115,8 @@ impl Seconds {
     }
 
     /// Bytes of seconds that are in memory.
-    pub fn held(&self) -> usize {
-        self.counts.held() + self.times.held()
+    pub fn buffered(&self) -> usize {
+        self.counts.buffered() + self.times.buffered()
     }
 }
 

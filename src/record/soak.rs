@@ -117,14 +117,14 @@ pub fn schema() -> serde_json::Value {
 /// What the run of a folder, or of a `run.json`, was asked as a soak; `None` for a run that is
 /// none.
 pub fn read(run: &Path) -> Result<Option<SoakFile>, StoreError> {
-    match FILE.read(&place(run), SoakFile::check) {
+    match FILE.read(&file_of(run), SoakFile::check) {
         Ok(file) => Ok(Some(file)),
         Err(StoreError::Io(_, error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn place(run: &Path) -> PathBuf {
+fn file_of(run: &Path) -> PathBuf {
     let folder = if run.is_dir() { run } else { run.parent().unwrap_or(Path::new(".")) };
     folder.join(SOAK_FILE)
 }
@@ -151,8 +151,8 @@ mod tests {
         assert_eq!(read(folder.path()).unwrap(), None);
         for file in [asked(), SoakFile::of_windows(300)] {
             file.write(folder.path()).unwrap();
-            for place in [folder.path().to_owned(), folder.path().join("run.json")] {
-                assert_eq!(read(&place).unwrap().as_ref(), Some(&file));
+            for file_of in [folder.path().to_owned(), folder.path().join("run.json")] {
+                assert_eq!(read(&file_of).unwrap().as_ref(), Some(&file));
             }
         }
     }

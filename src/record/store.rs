@@ -200,7 +200,7 @@ impl RunWriter {
 impl RunWriter {
     /// Seconds that are held back from the log.
     fn log_holds(&self) -> usize {
-        self.log.held()
+        self.log.buffered()
     }
 }
 

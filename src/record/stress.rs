@@ -288,10 +288,10 @@ impl StressEnd {
 
 impl Repeat {
     /// The seconds of the phase at a place.
-    pub fn seconds_of(&self, place: usize) -> &[StressSecond] {
+    pub fn seconds_of(&self, index: usize) -> &[StressSecond] {
         let begins = |from: u32| self.seconds.partition_point(|second| second.second < from);
-        let Some(phase) = self.phases.get(place) else { return &[] };
-        let end = self.phases.get(place + 1).map_or(self.seconds.len(), |next| begins(next.from));
+        let Some(phase) = self.phases.get(index) else { return &[] };
+        let end = self.phases.get(index + 1).map_or(self.seconds.len(), |next| begins(next.from));
         self.seconds.get(begins(phase.from)..end).unwrap_or_default()
     }
 
@@ -301,10 +301,10 @@ impl Repeat {
     }
 
     /// How many seconds the phase at a place took, whether the generator saw them or not.
-    pub fn length_of(&self, place: usize) -> u32 {
-        let Some(phase) = self.phases.get(place) else { return 0 };
+    pub fn length_of(&self, index: usize) -> u32 {
+        let Some(phase) = self.phases.get(index) else { return 0 };
         let last = self.seconds.last().map_or(phase.from, |second| second.second + 1);
-        let end = self.phases.get(place + 1).map_or(last, |next| next.from);
+        let end = self.phases.get(index + 1).map_or(last, |next| next.from);
         end.saturating_sub(phase.from)
     }
 
@@ -324,11 +324,11 @@ impl Repeat {
             }
         };
         let goes_on = matches!(self.end, Some(RepeatEnd::HighestRate | RepeatEnd::NoTime));
-        (0..self.phases.len()).filter(move |place| {
-            let next = self.phases.get(place + 1).map(|next| next.kind);
-            self.phases[*place].kind == PhaseKind::Ramp
+        (0..self.phases.len()).filter(move |index| {
+            let next = self.phases.get(index + 1).map(|next| next.kind);
+            self.phases[*index].kind == PhaseKind::Ramp
                 && next.map_or(goes_on, kept_up)
-                && self.seconds_of(*place).iter().any(|second| second.ok > 0)
+                && self.seconds_of(*index).iter().any(|second| second.ok > 0)
         })
     }
 }
@@ -429,8 +429,8 @@ mod tests {
     #[test]
     fn a_repeat_is_cut_into_its_phases() {
         let repeat = &sample().repeats[0];
-        let seconds = |place: usize| {
-            let seconds = repeat.seconds_of(place);
+        let seconds = |index: usize| {
+            let seconds = repeat.seconds_of(index);
             (seconds.first().map(|it| it.second), seconds.last().map(|it| it.second))
         };
         assert_eq!(seconds(0), (Some(0), Some(4)));

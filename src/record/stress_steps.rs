@@ -11,15 +11,15 @@ use crate::record::stress::{PhaseKind, Repeat, StepTally};
 
 /// How the steps fared; of the fall back so many seconds count, its last ones.
 pub fn tallies(run: &RunRecord, repeat: &Repeat, last: u32) -> Vec<StepTally> {
-    let places = 0..repeat.phases.len();
+    let indexes = 0..repeat.phases.len();
     let by_phase: Vec<Vec<(u64, u64)>> =
-        places.map(|place| in_seconds(run, counting(repeat, place, last))).collect();
+        indexes.map(|index| in_seconds(run, counting(repeat, index, last))).collect();
     let has_failed = |step: usize| by_phase.iter().any(|sums| sums[step].1 > 0);
     let heads: Vec<_> =
         run.head.steps.iter().enumerate().filter(|(step, _)| has_failed(*step)).collect();
-    let of_phase = |(place, sums): (usize, &Vec<(u64, u64)>)| {
+    let of_phase = |(index, sums): (usize, &Vec<(u64, u64)>)| {
         let of = |(step, head): &(usize, &StepHead)| StepTally {
-            phase: place as u32,
+            phase: index as u32,
             flow: head.flow.clone(),
             step: head.name.clone(),
             ok: sums[*step].0,
@@ -31,9 +31,9 @@ pub fn tallies(run: &RunRecord, repeat: &Repeat, last: u32) -> Vec<StepTally> {
 }
 
 /// The seconds of the phase at a place that count.
-fn counting(repeat: &Repeat, place: usize, last: u32) -> Range<u32> {
-    let phase = repeat.phases[place];
-    let until = phase.from + repeat.length_of(place);
+fn counting(repeat: &Repeat, index: usize, last: u32) -> Range<u32> {
+    let phase = repeat.phases[index];
+    let until = phase.from + repeat.length_of(index);
     match phase.kind {
         PhaseKind::FallBack => phase.from.max(until.saturating_sub(last))..until,
         PhaseKind::WarmUp

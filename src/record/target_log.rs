@@ -75,8 +75,8 @@ struct Subjects<'e> {
 
 impl<'e> Subjects<'e> {
     fn new(exchanges: &'e [FailedExchange], at: &dyn Fn(u64) -> u64) -> Subjects<'e> {
-        let ids = exchanges.iter().enumerate().filter_map(|(place, exchange)| {
-            exchange.request_id.as_deref().map(|id| (id.as_bytes(), place))
+        let ids = exchanges.iter().enumerate().filter_map(|(index, exchange)| {
+            exchange.request_id.as_deref().map(|id| (id.as_bytes(), index))
         });
         let times = exchanges.iter().map(|exchange| {
             let sent = exchange.sent_us.unwrap_or(exchange.due_us);
@@ -103,7 +103,7 @@ impl<'e> Subjects<'e> {
     /// The exchanges that were under way when a line was written.
     fn during(&self, unix_ms: u64) -> impl Iterator<Item = usize> {
         let is_in = move |(_, time): &(usize, &RangeInclusive<u64>)| time.contains(&unix_ms);
-        self.times.iter().enumerate().filter(is_in).map(|(place, _)| place)
+        self.times.iter().enumerate().filter(is_in).map(|(index, _)| index)
     }
 }
 
@@ -167,24 +167,24 @@ impl Search {
             self.open = Some((number, BEHIND));
         }
         let quote = |exchange| Quote { line: number, exchange, text: told(line, is_error) };
-        if let Some(place) = subjects.named(line) {
+        if let Some(index) = subjects.named(line) {
             let fit = if is_error { Fit::NamedError } else { Fit::Named };
-            return self.offer(place, fit, quote(Some(place)));
+            return self.offer(index, fit, quote(Some(index)));
         }
         if !is_error {
             return;
         }
         let at = written_at(line).filter(|_| !subjects.is_of_another(line));
-        for place in at.into_iter().flat_map(|at| subjects.during(at)) {
-            self.offer(place, Fit::AtTheTime, quote(Some(place)));
+        for index in at.into_iter().flat_map(|at| subjects.during(at)) {
+            self.offer(index, Fit::AtTheTime, quote(Some(index)));
         }
         if self.others.len() < OTHERS {
             self.others.push(quote(None));
         }
     }
 
-    fn offer(&mut self, place: usize, fit: Fit, quote: Quote) {
-        let best = &mut self.best[place];
+    fn offer(&mut self, index: usize, fit: Fit, quote: Quote) {
+        let best = &mut self.best[index];
         if best.as_ref().is_none_or(|(known, _)| *known < fit) {
             *best = Some((fit, quote));
         }

@@ -23,7 +23,7 @@ use crate::record::run::RunRecord;
 use crate::record::validation::{check_counts, check_place, check_size};
 
 /// Times by kind, of a second and a step.
-type Times = BTreeMap<(u32, usize), [u64; Phase::COUNT]>;
+type TimesBySecond = BTreeMap<(u32, usize), [u64; Phase::COUNT]>;
 
 /// What a journal says beside the record itself.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(super) struct Journal {
     /// All seconds before it are in the interval log.
     logged: u32,
     /// What came for a second that was in the log already, and was left out of it.
-    left_out: Times,
+    left_out: TimesBySecond,
 }
 
 /// Reads the journal into a record that has a head only.
@@ -78,11 +78,11 @@ impl Journal {
         if !self.has_times && record.head.version < 3 {
             return read_old(source, record).map_err(Shortened::Log);
         }
-        let mut logged = Times::new();
+        let mut logged = TimesBySecond::new();
         let tags = tags(record);
         each_line(source, &tags, |line| {
-            let place = logged.entry((line.second, line.step)).or_default();
-            let count = &mut place[line.phase.index()];
+            let index = logged.entry((line.second, line.step)).or_default();
+            let count = &mut index[line.phase.index()];
             *count = count.saturating_add(line.histogram().count());
             Ok(())
         })
@@ -91,7 +91,7 @@ impl Journal {
         self.check_log(&logged, record).map_err(Shortened::Log)
     }
 
-    fn check_log(&self, logged: &Times, record: &RunRecord) -> Result<(), String> {
+    fn check_log(&self, logged: &TimesBySecond, record: &RunRecord) -> Result<(), String> {
         let insisted = record.seconds.range(..self.logged.saturating_sub(1));
         for found in insisted {
             let second = found.second();
@@ -203,7 +203,7 @@ fn read_old(source: impl Read, record: &mut RunRecord) -> Result<(), String> {
     added
 }
 
-fn check_journal(logged: &Times, record: &RunRecord) -> Result<(), String> {
+fn check_journal(logged: &TimesBySecond, record: &RunRecord) -> Result<(), String> {
     for ((second, step), counts) in logged {
         let known = record.seconds.get(*second).map(|it| known(&it.unpack().times[*step]));
         for (kind, (there, known)) in counts.iter().zip(known.unwrap_or_default()).enumerate() {

@@ -18,7 +18,7 @@ const UNNAMED: &str = "SECRET";
 
 /// Part of a word of the shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum ShellPart {
     /// As it is.
     Text(String),
     /// A variable of the shell.
@@ -32,8 +32,8 @@ pub fn commands(scenario: &Scenario, walk: Option<&Walk>) -> String {
     let writer = Writer { scenario, walk };
     let mut text = String::new();
     let mut needed = Vec::new();
-    for (place, flow) in scenario.flows.iter().enumerate() {
-        let lead = if place > 0 { "\n" } else { "" };
+    for (index, flow) in scenario.flows.iter().enumerate() {
+        let lead = if index > 0 { "\n" } else { "" };
         add(&mut text, &format!("{lead}# flow \"{}\"\n", comment(&flow.name)));
         for action in &flow.actions {
             match action {
@@ -79,14 +79,15 @@ impl Writer<'_> {
         url.extend(self.parts(&request.path, None));
         let mut arguments = vec![(String::new(), url)];
         for (name, value) in &request.headers {
-            let mut header = vec![Part::Text(format!("{name}: "))];
+            let mut header = vec![ShellPart::Text(format!("{name}: "))];
             header.extend(self.parts(value, Some(name)));
             arguments.push(("-H ".to_owned(), header));
         }
         if let Some(body) = &request.body {
             if !request.headers.iter().any(|(name, _)| name == "content-type") {
                 // curl would name a type that the scenario does not.
-                arguments.push(("-H ".to_owned(), vec![Part::Text("content-type:".to_owned())]));
+                arguments
+                    .push(("-H ".to_owned(), vec![ShellPart::Text("content-type:".to_owned())]));
             }
             arguments.push(("--data-raw ".to_owned(), self.parts(body, None)));
         }
@@ -105,10 +106,10 @@ impl Writer<'_> {
     }
 
     /// Variables that come from nowhere in the commands.
-    fn need(&self, parts: &[Part], needed: &mut Vec<String>) {
+    fn need(&self, parts: &[ShellPart], needed: &mut Vec<String>) {
         let own: Vec<String> = self.scenario.variables.iter().map(|name| variable(name)).collect();
         for part in parts {
-            if let Part::Variable(name) = part
+            if let ShellPart::Variable(name) = part
                 && !own.contains(name)
                 && !needed.contains(name)
             {
@@ -149,34 +150,35 @@ impl Writer<'_> {
     }
 
     /// A text in parts, without secrets. `field` is the header it is the value of.
-    fn parts(&self, template: &Template, field: Option<&str>) -> Vec<Part> {
+    fn parts(&self, template: &Template, field: Option<&str>) -> Vec<ShellPart> {
         let is_secret_field = field.is_some_and(is_secret);
-        let parts: Vec<Part> = template.pieces.iter().flat_map(|piece| self.piece(piece)).collect();
-        let is_literal = parts.iter().all(|part| matches!(part, Part::Text(_)));
+        let parts: Vec<ShellPart> =
+            template.pieces.iter().flat_map(|piece| self.piece(piece)).collect();
+        let is_literal = parts.iter().all(|part| matches!(part, ShellPart::Text(_)));
         if is_secret_field && is_literal {
-            return vec![Part::Variable(variable(&field.unwrap_or_default().to_uppercase()))];
+            return vec![ShellPart::Variable(variable(&field.unwrap_or_default().to_uppercase()))];
         }
         parts.into_iter().flat_map(by_name).collect()
     }
 
     /// A text of the scenario without what came from the environment.
-    fn told(&self, text: &str) -> Vec<Part> {
+    fn told(&self, text: &str) -> Vec<ShellPart> {
         let told = self.scenario.secrets.told(text).into_iter();
         told.map(|part| match part {
-            Told::Text(text) => Part::Text(text),
-            Told::Secret(name) => Part::Variable(variable(name.as_deref().unwrap_or(UNNAMED))),
+            Told::Text(text) => ShellPart::Text(text),
+            Told::Secret(name) => ShellPart::Variable(variable(name.as_deref().unwrap_or(UNNAMED))),
         })
         .collect()
     }
 
-    fn piece(&self, piece: &Piece) -> Vec<Part> {
+    fn piece(&self, piece: &Piece) -> Vec<ShellPart> {
         match piece {
             Piece::Literal(text) => self.told(text),
             Piece::Variable(id) => {
-                vec![Part::Variable(variable(&self.scenario.variables[id.index()]))]
+                vec![ShellPart::Variable(variable(&self.scenario.variables[id.index()]))]
             }
             Piece::JsonValue(inner) => {
-                let quote = || Part::Text("\"".to_owned());
+                let quote = || ShellPart::Text("\"".to_owned());
                 let inside = self.piece(inner);
                 match inner.as_ref() {
                     Piece::User | Piece::Iteration | Piece::UnixMillis | Piece::Random(..) => {
@@ -185,28 +187,28 @@ impl Writer<'_> {
                     _ => [vec![quote()], inside, vec![quote()]].concat(),
                 }
             }
-            Piece::Uuid => vec![Part::Command("uuidgen")],
-            Piece::User | Piece::Iteration => vec![Part::Text("1".to_owned())],
-            Piece::UnixMillis => vec![Part::Command("date +%s000")],
-            Piece::Random(low, _) => vec![Part::Text(low.to_string())],
+            Piece::Uuid => vec![ShellPart::Command("uuidgen")],
+            Piece::User | Piece::Iteration => vec![ShellPart::Text("1".to_owned())],
+            Piece::UnixMillis => vec![ShellPart::Command("date +%s000")],
+            Piece::Random(low, _) => vec![ShellPart::Text(low.to_string())],
         }
     }
 }
 
 /// What a text says to be secret by its name or form is `"$SECRET"`.
-fn by_name(part: Part) -> Vec<Part> {
-    let Part::Text(text) = part else { return vec![part] };
+fn by_name(part: ShellPart) -> Vec<ShellPart> {
+    let ShellPart::Text(text) = part else { return vec![part] };
     let shown = masked(&text);
     if shown == text {
-        return vec![Part::Text(text)];
+        return vec![ShellPart::Text(text)];
     }
     let mut parts = Vec::new();
-    for (place, piece) in shown.split(REDACTED).enumerate() {
-        if place > 0 {
-            parts.push(Part::Variable(UNNAMED.to_owned()));
+    for (index, piece) in shown.split(REDACTED).enumerate() {
+        if index > 0 {
+            parts.push(ShellPart::Variable(UNNAMED.to_owned()));
         }
         if !piece.is_empty() {
-            parts.push(Part::Text(piece.to_owned()));
+            parts.push(ShellPart::Text(piece.to_owned()));
         }
     }
     parts
@@ -220,18 +222,18 @@ fn variable(name: &str) -> String {
 }
 
 /// A word of the shell.
-fn word(parts: &[Part]) -> String {
-    let mut joined: Vec<Part> = Vec::new();
+fn word(parts: &[ShellPart]) -> String {
+    let mut joined: Vec<ShellPart> = Vec::new();
     for part in parts {
         match (joined.last_mut(), part) {
-            (Some(Part::Text(before)), Part::Text(text)) => before.push_str(text),
+            (Some(ShellPart::Text(before)), ShellPart::Text(text)) => before.push_str(text),
             _ => joined.push(part.clone()),
         }
     }
     let written = joined.iter().map(|part| match part {
-        Part::Text(text) => quoted(text),
-        Part::Variable(name) => format!("\"${name}\""),
-        Part::Command(command) => format!("\"$({command})\""),
+        ShellPart::Text(text) => quoted(text),
+        ShellPart::Variable(name) => format!("\"${name}\""),
+        ShellPart::Command(command) => format!("\"$({command})\""),
     });
     written.collect()
 }
@@ -329,7 +331,7 @@ mod tests {
         /// A shell reads each word as the text that it stands for.
         #[test]
         fn a_word_is_what_it_was(text in "[ -~\n\té]{0,40}") {
-            let script = format!("printf %s {}", word(&[Part::Text(text.clone())]));
+            let script = format!("printf %s {}", word(&[ShellPart::Text(text.clone())]));
             let said = Command::new("sh").arg("-c").arg(script).output().unwrap().stdout;
             proptest::prop_assert_eq!(String::from_utf8(said).unwrap(), text);
         }

@@ -51,11 +51,11 @@ fn is_picture(c: char) -> bool {
 fn letters(text: &str) -> Vec<&str> {
     let mut starts = Vec::new();
     let mut before = None;
-    for (place, c) in text.char_indices() {
+    for (position, c) in text.char_indices() {
         let is_tone = matches!(u32::from(c), 0x1F3FB..=0x1F3FF) && before.is_some_and(is_picture);
         let goes_on = before == Some(JOINER) || is_tone || c.width() == Some(0);
         if !goes_on || starts.is_empty() {
-            starts.push(place);
+            starts.push(position);
         }
         before = Some(c);
     }

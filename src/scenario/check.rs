@@ -30,12 +30,12 @@ pub(crate) struct Check<'c> {
 
 struct Found {
     at: Pointer,
-    part: Part,
+    part: KeyOrValue,
     fault: Fault,
 }
 
 #[derive(Clone, Copy)]
-enum Part {
+enum KeyOrValue {
     Key,
     Value,
     /// The fault's offset is a place in the whole text.
@@ -49,17 +49,17 @@ impl<'c> Check<'c> {
 
     /// A fault of a value.
     pub(crate) fn value(&mut self, at: &Pointer, fault: Fault) {
-        self.add(at, Part::Value, fault);
+        self.add(at, KeyOrValue::Value, fault);
     }
 
     /// A fault of a key.
     pub(crate) fn key(&mut self, at: &Pointer, fault: Fault) {
-        self.add(at, Part::Key, fault);
+        self.add(at, KeyOrValue::Key, fault);
     }
 
     /// A fault at an offset of the text.
     pub(crate) fn text(&mut self, fault: Fault) {
-        self.found.push(Found { at: Pointer::default(), part: Part::Text, fault });
+        self.found.push(Found { at: Pointer::default(), part: KeyOrValue::Text, fault });
     }
 
     /// A value that is not of the right form and has been replaced by one that is.
@@ -108,7 +108,7 @@ impl<'c> Check<'c> {
         }
     }
 
-    fn add(&mut self, at: &Pointer, part: Part, fault: Fault) {
+    fn add(&mut self, at: &Pointer, part: KeyOrValue, fault: Fault) {
         let mut around = Some(at.clone());
         while let Some(pointer) = around {
             if self.malformed.contains(&pointer) {
@@ -127,16 +127,16 @@ fn located(
     document: &Document<'_>,
 ) -> Vec<Problem> {
     let offset = |found: &Found| match found.part {
-        Part::Key => document.key(&found.at, found.fault.offset),
-        Part::Value => document.value(&found.at, found.fault.offset),
-        Part::Text => found.fault.offset,
+        KeyOrValue::Key => document.key(&found.at, found.fault.offset),
+        KeyOrValue::Value => document.value(&found.at, found.fault.offset),
+        KeyOrValue::Text => found.fault.offset,
     };
     let mut all: Vec<(usize, Fault)> = found.map(|found| (offset(&found), found.fault)).collect();
     all.sort_by_key(|(offset, _)| *offset);
     all.dedup();
     let offsets: Vec<usize> = all.iter().map(|(offset, _)| *offset).collect();
-    let places = positions(text, &offsets);
-    all.into_iter().zip(places).map(|((_, fault), at)| fault.problem(name, at)).collect()
+    let indexes = positions(text, &offsets);
+    all.into_iter().zip(indexes).map(|((_, fault), at)| fault.problem(name, at)).collect()
 }
 
 /// The argument of the command line that a path of the scenario was made from.

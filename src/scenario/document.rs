@@ -51,19 +51,19 @@ fn unescaped(name: &str) -> String {
 
 /// Where a key or a value begins, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct Location {
     start: usize,
     /// Where its text begins: behind the quote, if it has one.
     inside: usize,
 }
 
-impl Place {
-    pub(super) fn quoted(start: usize) -> Place {
-        Place { start, inside: start + 1 }
+impl Location {
+    pub(super) fn quoted(start: usize) -> Location {
+        Location { start, inside: start + 1 }
     }
 
-    pub(super) fn plain(start: usize) -> Place {
-        Place { start, inside: start }
+    pub(super) fn plain(start: usize) -> Location {
+        Location { start, inside: start }
     }
 
     pub(super) fn offset(self) -> usize {
@@ -74,8 +74,8 @@ impl Place {
 /// Where a key and its value begin.
 #[derive(Debug, Clone, Copy, Default)]
 struct Spot {
-    key: Place,
-    value: Place,
+    key: Location,
+    value: Location,
 }
 
 /// A parsed text.
@@ -107,12 +107,12 @@ impl<'t> Document<'t> {
     }
 
     /// Notes where a value is.
-    pub(super) fn note(&mut self, at: Pointer, key: Place, value: Place) {
+    pub(super) fn note(&mut self, at: Pointer, key: Location, value: Location) {
         self.spots.insert(at, Spot { key, value });
     }
 
     /// Notes a key that an object has already.
-    pub(super) fn note_if_repeated(&mut self, at: &Pointer, again: Place) {
+    pub(super) fn note_if_repeated(&mut self, at: &Pointer, again: Location) {
         let Some(first) = self.spots.get(at) else { return };
         let (line, _) = positions(self.text, &[first.key.start])[0];
         let name = at.name();
@@ -145,18 +145,18 @@ impl<'t> Document<'t> {
     /// Where a place in the text of a string value is; the beginning of the value when
     /// escapes make the two differ.
     pub(crate) fn value(&self, pointer: &Pointer, offset: usize) -> usize {
-        let place = self.spot(pointer).value;
+        let location = self.spot(pointer).value;
         match self.value.pointer(pointer.as_str()) {
-            Some(Value::String(text)) => self.exact(place, text, offset),
-            _ => place.start,
+            Some(Value::String(text)) => self.exact(location, text, offset),
+            _ => location.start,
         }
     }
 
-    /// A place in a text that begins in the source where `place` says.
-    fn exact(&self, place: Place, text: &str, offset: usize) -> usize {
-        let source = self.text.get(place.inside..).unwrap_or_default();
+    /// A place in a text that begins in the source where `location` says.
+    fn exact(&self, location: Location, text: &str, offset: usize) -> usize {
+        let source = self.text.get(location.inside..).unwrap_or_default();
         let is_same = text.get(..offset).is_some_and(|before| source.starts_with(before));
-        if offset > 0 && is_same { place.inside + offset } else { place.start }
+        if offset > 0 && is_same { location.inside + offset } else { location.start }
     }
 
     fn spot(&self, pointer: &Pointer) -> Spot {

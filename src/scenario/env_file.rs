@@ -29,9 +29,9 @@ impl EnvFile {
             reader.at += 1;
         }
         let offsets: Vec<usize> = reader.faults.iter().map(|fault| fault.offset).collect();
-        let places = positions(text, &offsets).into_iter();
+        let indexes = positions(text, &offsets).into_iter();
         let faults = reader.faults.into_iter();
-        let problems = faults.zip(places).map(|(fault, at)| fault.problem(file, at)).collect();
+        let problems = faults.zip(indexes).map(|(fault, at)| fault.problem(file, at)).collect();
         EnvFile { values: reader.values, problems }
     }
 
@@ -186,9 +186,9 @@ mod tests {
         let offset = text.find('¦').unwrap();
         let text = text.replace('¦', "");
         let file = EnvFile::parse(".env", &text);
-        let place = positions(&text, &[offset])[0];
+        let index = positions(&text, &[offset])[0];
         let found: Vec<_> = file.problems.iter().map(|it| (it.line, it.column)).collect();
-        assert_eq!(found, [place], "{text}: {:?}", file.problems);
+        assert_eq!(found, [index], "{text}: {:?}", file.problems);
         let said = file.problems[0].to_string();
         assert!(said.contains(message), "{said}");
         assert!(file.problems[0].help.is_some() && !said.contains("s3cr3t"), "{said}");

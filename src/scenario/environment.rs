@@ -27,7 +27,7 @@ pub(crate) struct Reviewed {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Part<'t> {
+enum Token<'t> {
     Text(&'t str),
     Variable { name: &'t str, default: Option<&'t str>, offset: usize },
 }
@@ -37,9 +37,9 @@ impl Environment<'_> {
     pub(crate) fn fill(self, text: &str) -> String {
         let Environment::Lookup(lookup) = self else { return text.to_owned() };
         let Ok(parts) = parts(text) else { return text.to_owned() };
-        let filled = |part: &Part<'_>| match *part {
-            Part::Text(text) => text.to_owned(),
-            Part::Variable { name, default, .. } => {
+        let filled = |part: &Token<'_>| match *part {
+            Token::Text(text) => text.to_owned(),
+            Token::Variable { name, default, .. } => {
                 value(lookup, name, default).map(|(text, _)| text).unwrap_or_default()
             }
         };
@@ -57,9 +57,9 @@ impl Environment<'_> {
     /// Whether something in the text comes from the environment.
     pub(crate) fn fills(self, text: &str) -> bool {
         let Environment::Lookup(lookup) = self else { return false };
-        let from_outside = |part: &Part<'_>| match *part {
-            Part::Text(_) => false,
-            Part::Variable { name, default, .. } => {
+        let from_outside = |part: &Token<'_>| match *part {
+            Token::Text(_) => false,
+            Token::Variable { name, default, .. } => {
                 value(lookup, name, default).is_some_and(|(_, origin)| origin == Origin::Outside)
             }
         };
@@ -85,7 +85,7 @@ impl Environment<'_> {
         };
         let mut faults = Vec::new();
         for part in parts {
-            let Part::Variable { name, default, offset } = part else { continue };
+            let Token::Variable { name, default, offset } = part else { continue };
             match value(lookup, name, default) {
                 Some((text, Origin::Outside)) => secrets.add_named(name, &text),
                 Some((_, Origin::File)) => {}
@@ -122,22 +122,22 @@ fn missing(name: &str) -> Fault {
     ))
 }
 
-fn parts(text: &str) -> Result<Vec<Part<'_>>, Fault> {
+fn parts(text: &str) -> Result<Vec<Token<'_>>, Fault> {
     let mut parts = Vec::new();
     let mut done = 0;
     while let Some(found) = text[done..].find("${").map(|at| done + at) {
         if text[done..found].ends_with('$') {
-            parts.push(Part::Text(&text[done..found - 1]));
-            parts.push(Part::Text("${"));
+            parts.push(Token::Text(&text[done..found - 1]));
+            parts.push(Token::Text("${"));
             done = found + 2;
             continue;
         }
-        parts.push(Part::Text(&text[done..found]));
+        parts.push(Token::Text(&text[done..found]));
         let end = text[found..].find('}').map(|at| found + at).ok_or_else(|| unclosed(found))?;
         parts.push(variable(&text[found + 2..end], found)?);
         done = end + 1;
     }
-    parts.push(Part::Text(&text[done..]));
+    parts.push(Token::Text(&text[done..]));
     Ok(parts)
 }
 
@@ -146,7 +146,7 @@ fn unclosed(offset: usize) -> Fault {
     fault.help("write ${VAR} or ${VAR:-default}, or $${ for a literal ${")
 }
 
-fn variable(inside: &str, offset: usize) -> Result<Part<'_>, Fault> {
+fn variable(inside: &str, offset: usize) -> Result<Token<'_>, Fault> {
     let (name, default) = match inside.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (inside, None),
@@ -162,7 +162,7 @@ fn variable(inside: &str, offset: usize) -> Result<Part<'_>, Fault> {
         let fault = Fault::new("a default cannot contain a {{placeholder}}");
         return Err(fault.offset(offset));
     }
-    Ok(Part::Variable { name, default, offset })
+    Ok(Token::Variable { name, default, offset })
 }
 
 /// Shows every text with its place, and whether it is a key.

@@ -10,7 +10,7 @@ use jsonc_parser::common::Ranged;
 use jsonc_parser::errors::ParseErrorKind;
 use jsonc_parser::{CollectOptions, ParseOptions};
 
-use super::document::{DEEPEST, Document, Place, Pointer, empty, too_deep};
+use super::document::{DEEPEST, Document, Location, Pointer, empty, too_deep};
 use super::problems::Fault;
 
 /// The fault's offset is the place in the text.
@@ -20,29 +20,29 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Fault> {
     let tree = syntax_tree(text)?;
     let mut document = Document::of(text);
     document.value = serde_json::from_str(&bare).map_err(|error| strict_fault(&bare, &error))?;
-    index(&mut document, &tree, Pointer::default(), Place::plain(tree.start()));
+    index(&mut document, &tree, Pointer::default(), Location::plain(tree.start()));
     Ok(document)
 }
 
-fn index(document: &mut Document<'_>, node: &ast::Value<'_>, at: Pointer, key: Place) {
-    let mut place = Place::plain(node.start());
+fn index(document: &mut Document<'_>, node: &ast::Value<'_>, at: Pointer, key: Location) {
+    let mut location = Location::plain(node.start());
     match node {
         ast::Value::Object(object) => index_members(document, object, &at),
         ast::Value::Array(array) => {
             for (number, element) in array.elements.iter().enumerate() {
-                index(document, element, at.item(number), Place::plain(element.start()));
+                index(document, element, at.item(number), Location::plain(element.start()));
             }
         }
         ast::Value::NumberLit(number) => document.note_digits(number.value, &at),
-        ast::Value::StringLit(_) => place = Place::quoted(node.start()),
+        ast::Value::StringLit(_) => location = Location::quoted(node.start()),
         ast::Value::BooleanLit(_) | ast::Value::NullKeyword(_) => {}
     }
-    document.note(at, key, place);
+    document.note(at, key, location);
 }
 
 fn index_members(document: &mut Document<'_>, object: &ast::Object<'_>, at: &Pointer) {
     for member in &object.properties {
-        let key = Place::quoted(member.name.start());
+        let key = Location::quoted(member.name.start());
         let pointer = at.key(member.name.as_str());
         document.note_if_repeated(&pointer, key);
         index(document, &member.value, pointer, key);

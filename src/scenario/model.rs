@@ -351,8 +351,8 @@ impl fmt::Display for Expectation {
         if self.statuses.is_empty() {
             return f.write_str("below 400");
         }
-        for (place, (low, high)) in self.statuses.iter().enumerate() {
-            f.write_str(if place > 0 { ", " } else { "" })?;
+        for (index, (low, high)) in self.statuses.iter().enumerate() {
+            f.write_str(if index > 0 { ", " } else { "" })?;
             match (low, high) {
                 (low, high) if low == high => write!(f, "{low}")?,
                 (low, high) if low % 100 == 0 && *high == low + 99 => write!(f, "{}xx", low / 100)?,

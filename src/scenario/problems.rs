@@ -87,7 +87,7 @@ impl Fault {
     }
 
     /// Where it is, in bytes.
-    pub(crate) fn place(&self) -> usize {
+    pub(crate) fn location(&self) -> usize {
         self.offset
     }
 

@@ -85,7 +85,7 @@ pub fn parse(
     })?;
     let sections = Sections::convert(&raw, origin, &mut secrets, &mut check);
     let mut reading =
-        Reading { sections: &sections, secrets: &mut secrets, env, elsewhere: vec![] };
+        Filling { sections: &sections, secrets: &mut secrets, env, elsewhere: vec![] };
     let slos = reading.slos(&raw.slo, origin, read_file, &mut check);
     let elsewhere = reading.elsewhere;
     let source = Source::File { name: &name, text, document: &document };
@@ -153,7 +153,7 @@ fn document<'t>(name: &str, text: &'t str) -> Result<Document<'t>, Fault> {
 }
 
 /// What reading the objectives needs besides the scenario's own text.
-struct Reading<'r> {
+struct Filling<'r> {
     sections: &'r Sections,
     secrets: &'r mut Secrets,
     env: Lookup<'r>,
@@ -161,7 +161,7 @@ struct Reading<'r> {
     elsewhere: Vec<Problem>,
 }
 
-impl Reading<'_> {
+impl Filling<'_> {
     fn slos(
         &mut self,
         raw: &RawSlo,
@@ -243,8 +243,8 @@ pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>
 }
 
 fn in_text(fault: Fault, name: &str, text: &str) -> Problem {
-    let place = positions(text, &[fault.offset])[0];
-    fault.problem(name, place)
+    let index = positions(text, &[fault.offset])[0];
+    fault.problem(name, index)
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
@@ -323,13 +323,13 @@ mod tests {
 
     /// Replaces one text of the good file and expects exactly one problem.
     #[track_caller]
-    fn wrong(from: &str, to: &str, place: (usize, usize), message: &str) {
+    fn wrong(from: &str, to: &str, index: (usize, usize), message: &str) {
         assert_eq!(GOOD.matches(from).count(), 1, "{from}");
         let problems = read(&GOOD.replacen(from, to, 1)).expect_err(to);
         assert_eq!(problems.all.len(), 1, "{problems}");
         let problem = &problems.all[0];
         assert!(problem.to_string().contains(message), "{problem}");
-        assert_eq!((problem.line, problem.column), place, "{problem}");
+        assert_eq!((problem.line, problem.column), index, "{problem}");
     }
 
     #[test]

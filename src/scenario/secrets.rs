@@ -94,9 +94,9 @@ impl Secrets {
         if self.0.is_empty() {
             return text.to_owned();
         }
-        let mut hidden = self.places(text);
+        let mut hidden = self.indexes(text);
         if let Some((plain, at)) = plain_url(text) {
-            let found = self.places(&plain).into_iter();
+            let found = self.indexes(&plain).into_iter();
             hidden.extend(found.map(|range| at[range.start]..at[range.end]));
         }
         hidden.sort_by_key(|range| range.start);
@@ -117,8 +117,8 @@ impl Secrets {
     pub fn told(&self, text: &str) -> Vec<Told> {
         let mut hidden: Vec<(Range<usize>, &Secret)> = Vec::new();
         for secret in &self.0 {
-            let places = secret.patterns.iter().flat_map(|pattern| pattern.places(text));
-            hidden.extend(places.map(|range| (range, secret)));
+            let indexes = secret.patterns.iter().flat_map(|pattern| pattern.indexes(text));
+            hidden.extend(indexes.map(|range| (range, secret)));
         }
         // Of several in one place the longest counts.
         hidden.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
@@ -141,9 +141,9 @@ impl Secrets {
         parts
     }
 
-    fn places(&self, text: &str) -> Vec<Range<usize>> {
+    fn indexes(&self, text: &str) -> Vec<Range<usize>> {
         let patterns = self.0.iter().flat_map(|secret| &secret.patterns);
-        patterns.flat_map(|pattern| pattern.places(text)).collect()
+        patterns.flat_map(|pattern| pattern.indexes(text)).collect()
     }
 
     fn remember(&mut self, value: &str, as_word: bool, name: Option<&str>) {
@@ -180,7 +180,7 @@ impl fmt::Debug for Secrets {
 
 impl Pattern {
     /// Where it stands in a text; places may overlap.
-    fn places(&self, text: &str) -> Vec<Range<usize>> {
+    fn indexes(&self, text: &str) -> Vec<Range<usize>> {
         let mut all = Vec::new();
         let mut from = 0;
         while let Some(start) = text[from..].find(&self.text).map(|at| from + at) {

@@ -15,7 +15,7 @@ use super::template::parse::BUILT_IN;
 
 /// What is done with the placeholders of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum PlaceKind {
     /// They are filled in, or somebody else says that they cannot be.
     Known,
     /// They stay as they are.
@@ -30,7 +30,7 @@ enum Place {
 pub(crate) fn check(value: &Value, check: &mut Check<'_>) {
     let names = names(value);
     visit(value, &Pointer::default(), &mut |at, is_key, text| {
-        let Some(fault) = fault(text, place(at, is_key), &names) else { return };
+        let Some(fault) = fault(text, kind_of_place(at, is_key), &names) else { return };
         if is_key {
             check.key(at, fault);
             check.mended(at);
@@ -55,7 +55,7 @@ fn names(value: &Value) -> Vec<String> {
     names
 }
 
-fn place(at: &Pointer, is_key: bool) -> Place {
+fn kind_of_place(at: &Pointer, is_key: bool) -> PlaceKind {
     let path = at.names();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match (path.as_slice(), is_key) {
@@ -67,26 +67,28 @@ fn place(at: &Pointer, is_key: bool) -> Place {
         )
         | (["flows", _, "steps", _, "request" | "body"], false)
         | (["flows", _, "steps", _, "extract", _] | ["slo", "steps", _] | ["steps", _], true) => {
-            Place::Known
+            PlaceKind::Known
         }
         (
             ["target", "command" | "env", _]
             | ["target", "prepare", "command", _]
             | ["target", "arms", _, "env", _],
             false,
-        ) => Place::Foreign,
+        ) => PlaceKind::Foreign,
         (["name"] | ["flows", _, "name"] | ["flows", _, "steps", _, "name"], false) | (_, true) => {
-            Place::Name
+            PlaceKind::Name
         }
-        (_, false) => Place::Fixed,
+        (_, false) => PlaceKind::Fixed,
     }
 }
 
-fn fault(text: &str, place: Place, names: &[String]) -> Option<Fault> {
-    let is_stray = |name: &str| match place {
-        Place::Known => false,
-        Place::Fixed | Place::Name => true,
-        Place::Foreign => names.iter().any(|known| Some(known.as_str()) == name.split(' ').next()),
+fn fault(text: &str, kind_of_place: PlaceKind, names: &[String]) -> Option<Fault> {
+    let is_stray = |name: &str| match kind_of_place {
+        PlaceKind::Known => false,
+        PlaceKind::Fixed | PlaceKind::Name => true,
+        PlaceKind::Foreign => {
+            names.iter().any(|known| Some(known.as_str()) == name.split(' ').next())
+        }
     };
     if let Some((offset, name)) = placeholders(text).into_iter().find(|(_, name)| is_stray(name)) {
         let fault = Fault::new(format!("{{{{{name}}}}} is not filled in here")).offset(offset);
@@ -94,7 +96,7 @@ fn fault(text: &str, place: Place, names: &[String]) -> Option<Fault> {
             "placeholders are filled in in the path, the header values and the body of a request",
         ));
     }
-    let offset = text.find("${").filter(|_| place == Place::Name)?;
+    let offset = text.find("${").filter(|_| kind_of_place == PlaceKind::Name)?;
     let fault = Fault::new("a name cannot contain ${VAR}").offset(offset);
     Some(fault.help("reports show names, and never what comes from the environment"))
 }

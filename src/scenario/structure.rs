@@ -76,14 +76,14 @@ fn object(members: &mut Map<String, Value>, schema: &Value, at: &Pointer, check:
     let known = schema["properties"].as_object().unwrap_or(&empty);
     let (mut unknown, mut mistyped) = (HashSet::new(), HashSet::new());
     for (name, member) in members.iter_mut() {
-        let place = at.key(name);
+        let position = at.key(name);
         match (known.get(name), &schema["additionalProperties"]) {
             (Some(schema), _) | (None, schema @ Value::Object(_)) => {
-                self::check(member, schema, &place, check);
+                self::check(member, schema, &position, check);
             }
             (None, Value::Bool(false)) => {
                 let meant = meant(name, known, schema);
-                check.key(&place, unknown_key(name, meant, known, schema));
+                check.key(&position, unknown_key(name, meant, known, schema));
                 unknown.insert(name.clone());
                 mistyped.extend(meant.map(str::to_owned));
             }
@@ -143,8 +143,8 @@ const OTHER_OBJECTIVES: [&str; 5] =
 /// The key that was probably meant.
 fn meant<'k>(name: &str, known: &'k Map<String, Value>, schema: &Value) -> Option<&'k str> {
     let title = title(schema);
-    let is_theirs = |(place, _, words): &&(&str, &str, &str)| {
-        *place == title && words.split(' ').any(|word| word == name)
+    let is_theirs = |(position, _, words): &&(&str, &str, &str)| {
+        *position == title && words.split(' ').any(|word| word == name)
     };
     let other = OTHER_WORDS.iter().find(is_theirs).map(|(_, ours, _)| *ours);
     let other = other.or((title == "the slo" && OTHER_OBJECTIVES.contains(&name)).then_some("all"));

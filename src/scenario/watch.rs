@@ -12,12 +12,12 @@ pub struct Watched {
     /// Labels that a series must have.
     pub labels: Vec<(String, String)>,
     /// How its value is read.
-    pub reading: Reading,
+    pub reading: HowRead,
 }
 
 /// How the value of a metric is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Reading {
+pub enum HowRead {
     /// As it is.
     Gauge(Combine),
     /// As its growth per second.
@@ -39,17 +39,17 @@ impl Watched {
     /// Which quantile of a histogram is read.
     pub fn quantile(&self) -> Option<f64> {
         match self.reading {
-            Reading::Quantile(share) => Some(share),
-            Reading::Gauge(_) | Reading::Counter(_) => None,
+            HowRead::Quantile(share) => Some(share),
+            HowRead::Gauge(_) | HowRead::Counter(_) => None,
         }
     }
 
     /// What an objective has to know of it.
     pub fn named(&self) -> Named {
         let kind = match self.reading {
-            Reading::Gauge(_) => Kind::Gauge,
-            Reading::Counter(_) => Kind::Counter,
-            Reading::Quantile(_) => Kind::Quantile,
+            HowRead::Gauge(_) => Kind::Gauge,
+            HowRead::Counter(_) => Kind::Counter,
+            HowRead::Quantile(_) => Kind::Quantile,
         };
         let name = format!("{}{}", gauge::WATCHED, self.name).into();
         Named { name, unit: gauge::unit_of(&self.metric), kind }

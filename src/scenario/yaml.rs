@@ -8,7 +8,7 @@
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 use serde_json::{Map, Value};
 
-use super::document::{DEEPEST, Document, Place, Pointer, empty, positions, too_deep};
+use super::document::{DEEPEST, Document, Location, Pointer, empty, positions, too_deep};
 use super::problems::Fault;
 use super::yaml_scalar::{Plain, plain};
 
@@ -27,7 +27,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Fault> {
     if matches!(first, Event::StreamEnd) {
         return Err(empty());
     }
-    let key = Place::plain(start(&span));
+    let key = Location::plain(start(&span));
     let value = reader.node((first, span), Pointer::default(), key)?;
     reader.expect_end()?;
     reader.document.value = value;
@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Fault> {
 /// disagree about is a text here.
 pub fn value(text: &str) -> Result<Value, String> {
     let read = parse(text).map(|document| document.value);
-    read.map_err(|fault| fault.sentence(positions(text, &[fault.place()])[0]))
+    read.map_err(|fault| fault.sentence(positions(text, &[fault.location()])[0]))
 }
 
 struct Reader<'t> {
@@ -86,19 +86,19 @@ impl<'t> Reader<'t> {
         &mut self,
         (event, span): Spanned<'t>,
         at: Pointer,
-        key: Place,
+        key: Location,
     ) -> Result<Value, Fault> {
         refuse_anchor(&event, &span)?;
         let tag = span.tag_start().map(|tag| tag.byte_offset().unwrap_or_default());
         if let Some(fault) = tag.map(tag_fault) {
             self.document.refuse(&at, fault);
         }
-        let mut place = Place::plain(start(&span));
+        let mut location = Location::plain(start(&span));
         let value = match event {
-            Event::Scalar(text, ScalarStyle::Plain, ..) => self.plain(&text, &at, place),
+            Event::Scalar(text, ScalarStyle::Plain, ..) => self.plain(&text, &at, location),
             Event::Scalar(text, style, ..) => {
                 if matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) {
-                    place = Place::quoted(start(&span));
+                    location = Location::quoted(start(&span));
                 }
                 Value::String(text.into_owned())
             }
@@ -106,7 +106,7 @@ impl<'t> Reader<'t> {
             Event::MappingStart(..) => self.nested(&span, |reader| reader.mapping(&at))?,
             _ => return Err(Fault::new("not valid YAML: a value is missing").offset(start(&span))),
         };
-        self.document.note(at, key, place);
+        self.document.note(at, key, location);
         Ok(value)
     }
 
@@ -131,7 +131,7 @@ impl<'t> Reader<'t> {
             if matches!(event, Event::SequenceEnd) {
                 return Ok(Value::Array(items));
             }
-            let key = Place::plain(start(&span));
+            let key = Location::plain(start(&span));
             items.push(self.node((event, span), at.item(items.len()), key)?);
         }
     }
@@ -152,7 +152,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn plain(&mut self, text: &str, at: &Pointer, place: Place) -> Value {
+    fn plain(&mut self, text: &str, at: &Pointer, location: Location) -> Value {
         let fault = match plain(text) {
             Plain::Null => return Value::Null,
             Plain::Flag(flag) => return Value::Bool(flag),
@@ -169,13 +169,13 @@ impl<'t> Reader<'t> {
                 Fault::new(format!("{text} {what}")).help(help)
             }
         };
-        self.document.refuse(at, fault.offset(place.offset()));
+        self.document.refuse(at, fault.offset(location.offset()));
         Value::String(text.to_owned())
     }
 }
 
 /// The name that a key is, as it stands there.
-fn key(event: Event<'_>, span: &Span) -> Result<(String, Place), Fault> {
+fn key(event: Event<'_>, span: &Span) -> Result<(String, Location), Fault> {
     refuse_anchor(&event, span)?;
     if let Some(tag) = span.tag_start() {
         return Err(tag_fault(tag.byte_offset().unwrap_or_default()));
@@ -191,8 +191,8 @@ fn key(event: Event<'_>, span: &Span) -> Result<(String, Place), Fault> {
         }
         Event::Scalar(text, style, ..) => {
             let is_plain = style == ScalarStyle::Plain;
-            let place = if is_plain { Place::plain(at) } else { Place::quoted(at) };
-            Ok((text.into_owned(), place))
+            let location = if is_plain { Location::plain(at) } else { Location::quoted(at) };
+            Ok((text.into_owned(), location))
         }
         _ => {
             let fault = Fault::new("a key must be a name, not a list or an object");
@@ -312,8 +312,8 @@ mod tests {
         let (in_yaml, text) = problem("s.yml", YAML, yaml);
         assert_eq!((&in_yaml.message, &in_yaml.help), (&in_json.message, &in_json.help));
         assert_eq!(text.matches(mark).count(), 1, "{mark}");
-        let place = positions(&text, &[text.find(mark).unwrap()])[0];
-        assert_eq!((in_yaml.line, in_yaml.column), place, "{in_yaml}");
+        let location = positions(&text, &[text.find(mark).unwrap()])[0];
+        assert_eq!((in_yaml.line, in_yaml.column), location, "{in_yaml}");
     }
 
     #[test]
@@ -417,10 +417,10 @@ mod tests {
     fn a_place_in_a_text_is_found_where_nothing_is_escaped() {
         let text = "a: b ${X}\nc: 'd ${X}'\ne: |\n  f ${X}\n";
         let document = parse(text).unwrap();
-        let place = |name: &str| document.value(&Pointer::default().key(name), 2);
-        assert_eq!(place("a"), text.find("${X}").unwrap());
-        assert_eq!(place("c"), text.find("${X}'").unwrap());
-        assert_eq!(place("e"), text.rfind("${X}").unwrap());
+        let location = |name: &str| document.value(&Pointer::default().key(name), 2);
+        assert_eq!(location("a"), text.find("${X}").unwrap());
+        assert_eq!(location("c"), text.find("${X}'").unwrap());
+        assert_eq!(location("e"), text.rfind("${X}").unwrap());
     }
 
     fn value() -> impl Strategy<Value = Value> {

@@ -61,7 +61,7 @@ impl Timing {
     }
 
     /// When a moment of the schedule comes.
-    pub fn place(self, at: Moment) -> Moment {
+    pub fn real_time_of(self, at: Moment) -> Moment {
         let Timing::Alternating { arm, first, block } = self else { return at };
         let block = block.as_nanos() as u64;
         let turn = at.0 / block;
@@ -149,7 +149,7 @@ impl Iterator for Timed {
             Timing::Interleaved { arm, later } => self.overtaking(arm, later),
             Timing::Alone | Timing::Alternating { .. } => {
                 let arrival = self.arrivals.next()?;
-                Some(Arrival { at: self.timing.place(arrival.at), ..arrival })
+                Some(Arrival { at: self.timing.real_time_of(arrival.at), ..arrival })
             }
         }
     }

@@ -58,9 +58,9 @@ impl Buckets {
     pub fn quantile(&self, share: f64) -> Option<Estimate> {
         let all = self.0.last()?.1;
         let rank = share * all;
-        let place = self.0.iter().position(|(_, count)| *count >= rank && *count > 0.0)?;
-        let (bound, count) = self.0[place];
-        let below = place.checked_sub(1).map(|before| self.0[before]);
+        let index = self.0.iter().position(|(_, count)| *count >= rank && *count > 0.0)?;
+        let (bound, count) = self.0[index];
+        let below = index.checked_sub(1).map(|before| self.0[before]);
         if bound.is_infinite() {
             return below.map(|(last, _)| Estimate { value: last, is_beyond: true });
         }

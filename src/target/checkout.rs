@@ -49,7 +49,7 @@ pub enum CheckoutError {
         history: History,
     },
     /// Worktrees may not be made there.
-    Place(PathBuf, &'static str),
+    Destination(PathBuf, &'static str),
     /// The folder for the worktree could not be made.
     Folder(PathBuf, String),
     /// git could not write the worktree.
@@ -97,7 +97,7 @@ impl fmt::Display for CheckoutError {
             CheckoutError::UnknownRef { git_ref, nearest, history } => {
                 unknown_ref(f, git_ref, nearest.as_deref(), *history)
             }
-            CheckoutError::Place(folder, why) => {
+            CheckoutError::Destination(folder, why) => {
                 write!(f, "no worktree can be made in {}: {why}", folder.display())
             }
             CheckoutError::Folder(folder, why) => {
@@ -161,7 +161,7 @@ impl Checkout {
     ) -> Result<Checkout, CheckoutError> {
         let top = top_of(repo_folder)?;
         let commit = commit_of(&top, git_ref)?;
-        let into = place(into, &top)?;
+        let into = destination(into, &top)?;
         let subject = ask(&top, &["log", "-1", "--format=%s", &commit]).unwrap_or_default();
         let kept = Kept::new(&into, &top, one_shots).map_err(|why| match why {
             Unkept::Cancelled => CheckoutError::Cancelled,
@@ -285,8 +285,8 @@ fn unknown(top: &Path, git_ref: &str) -> CheckoutError {
 }
 
 /// Not in the repository: there programs would find the packages of the candidate.
-fn place(into: &Path, top: &Path) -> Result<PathBuf, CheckoutError> {
-    let refuse = |why| CheckoutError::Place(into.to_owned(), why);
+fn destination(into: &Path, top: &Path) -> Result<PathBuf, CheckoutError> {
+    let refuse = |why| CheckoutError::Destination(into.to_owned(), why);
     let whole = into.canonicalize().map_err(|_| refuse("there is no such folder"))?;
     if whole.starts_with(top) {
         return Err(refuse("it is in the repository, where programs find the candidate's files"));

@@ -16,12 +16,12 @@ const TRIES: usize = 5;
 /// Compares the clocks from one look to the next.
 #[derive(Debug)]
 pub struct Clocks {
-    last: Option<Reading>,
+    last: Option<ClockReading>,
 }
 
 /// All clocks at one moment.
 #[derive(Debug, Clone, Copy)]
-struct Reading {
+struct ClockReading {
     monotonic: Duration,
     /// Also moves when somebody sets it.
     wall: Duration,
@@ -31,29 +31,29 @@ struct Reading {
 
 impl Default for Clocks {
     fn default() -> Self {
-        Clocks { last: Reading::take() }
+        Clocks { last: ClockReading::take() }
     }
 }
 
 impl Clocks {
     /// How far the clocks moved against each other since the last look.
     pub fn jump(&mut self) -> Duration {
-        let Some(now) = Reading::take() else { return Duration::ZERO };
+        let Some(now) = ClockReading::take() else { return Duration::ZERO };
         self.last.replace(now).map_or(Duration::ZERO, |then| now.jump_since(then))
     }
 }
 
-impl Reading {
-    fn take() -> Option<Reading> {
+impl ClockReading {
+    fn take() -> Option<ClockReading> {
         (0..TRIES).find_map(|_| {
             let monotonic = read(ClockId::CLOCK_MONOTONIC)?;
             let (wall, since_boot) = (read(ClockId::CLOCK_REALTIME)?, read(SINCE_BOOT)?);
             let took = read(ClockId::CLOCK_MONOTONIC)?.saturating_sub(monotonic);
-            (took < AT_ONCE).then_some(Reading { monotonic, wall, since_boot })
+            (took < AT_ONCE).then_some(ClockReading { monotonic, wall, since_boot })
         })
     }
 
-    fn jump_since(self, then: Reading) -> Duration {
+    fn jump_since(self, then: ClockReading) -> Duration {
         let steady = self.monotonic.saturating_sub(then.monotonic);
         let set = self.wall.abs_diff(then.wall + steady);
         let slept = self.since_boot.abs_diff(then.since_boot + steady);
@@ -74,10 +74,10 @@ fn read(clock: ClockId) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn reading(monotonic: u64, wall: u64, since_boot: u64) -> Reading {
+    fn reading(monotonic: u64, wall: u64, since_boot: u64) -> ClockReading {
         let [monotonic, wall, since_boot] =
             [monotonic, wall, since_boot].map(Duration::from_millis);
-        Reading { monotonic, wall, since_boot }
+        ClockReading { monotonic, wall, since_boot }
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn with_watched(watch: &[Watched]) -> Vec<Gauge> {
 
 /// What was read of one gauge.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
+pub struct GaugeReading {
     id: GaugeId,
     /// How much, or why that is not to be believed.
     amount: Result<Amount, &'static str>,
@@ -55,7 +55,7 @@ pub struct Reading {
 #[derive(Debug, Default)]
 pub struct Scraped {
     /// Of each gauge that was found.
-    pub found: Vec<Reading>,
+    pub found: Vec<GaugeReading>,
     /// Why some of the metrics that the scenario names were not.
     pub watch_error: Option<String>,
 }
@@ -76,19 +76,19 @@ pub enum Seen<'s> {
 }
 
 /// What was read of a gauge, of which metric; or why that is not to be believed.
-type Found = Result<(Amount, Option<&'static str>), &'static str>;
+type Amounts = Result<(Amount, Option<&'static str>), &'static str>;
 
 /// What it says of all gauges that are known.
-pub fn read(seen: Seen<'_>) -> Vec<Reading> {
+pub fn read(seen: Seen<'_>) -> Vec<GaugeReading> {
     let reading = |(id, known): (u16, &Known)| {
         let found = found(known, seen)?;
         let metric = found.as_ref().ok().and_then(|(_, metric)| *metric);
-        Some(Reading { id: GaugeId(id), amount: found.map(|(amount, _)| amount), metric })
+        Some(GaugeReading { id: GaugeId(id), amount: found.map(|(amount, _)| amount), metric })
     };
     (0..).zip(KNOWN).filter_map(reading).collect()
 }
 
-fn found(known: &Known, seen: Seen<'_>) -> Option<Found> {
+fn found(known: &Known, seen: Seen<'_>) -> Option<Amounts> {
     let value = match (&known.read, seen) {
         (Read::Processes(of), Seen::Processes(usage)) => of(usage),
         (Read::Group(of), Seen::Group(usage)) => of(usage),
@@ -113,10 +113,14 @@ fn found(known: &Known, seen: Seen<'_>) -> Option<Found> {
 pub fn of_metrics_page(metrics: &Metrics, watch: &[Watched]) -> Scraped {
     let mut found = read(Seen::Metrics(metrics));
     let mut errors = Vec::new();
-    for (place, watched) in (KNOWN.len()..).zip(watch) {
+    for (index, watched) in (KNOWN.len()..).zip(watch) {
         match watched::read(watched, metrics) {
             Ok(amount) => {
-                found.push(Reading { id: GaugeId(place as u16), amount: Ok(amount), metric: None });
+                found.push(GaugeReading {
+                    id: GaugeId(index as u16),
+                    amount: Ok(amount),
+                    metric: None,
+                });
             }
             Err(why) => errors.push(why),
         }
@@ -125,7 +129,7 @@ pub fn of_metrics_page(metrics: &Metrics, watch: &[Watched]) -> Scraped {
 }
 
 /// Of the first metric that the page has. What is counted stays apart by series.
-fn summed(of: &[Metric], kind: Kind, metrics: &Metrics) -> Option<Found> {
+fn summed(of: &[Metric], kind: Kind, metrics: &Metrics) -> Option<Amounts> {
     of.iter().find_map(|metric| match metric.values(metrics) {
         Err(why) => Some(Err(why)),
         Ok(values) if values.is_empty() => None,
@@ -140,7 +144,7 @@ fn summed(of: &[Metric], kind: Kind, metrics: &Metrics) -> Option<Found> {
 }
 
 /// Of all metrics that the page has. Where one of them cannot be read it might be the largest.
-fn longest(of: &[Metric], metrics: &Metrics) -> Option<Found> {
+fn longest(of: &[Metric], metrics: &Metrics) -> Option<Amounts> {
     let each = of.iter().filter_map(|metric| {
         let values = metric.values(metrics);
         let largest = values.map(|values| values.into_values().reduce(f64::max)).transpose()?;
@@ -181,15 +185,15 @@ impl Readings {
 
     /// Adds to a second what was read at some time. Where there is no value, why stands in the
     /// place of its series.
-    pub fn add(&mut self, found: Vec<Reading>, when: When, second: &mut TargetSecond) {
-        for Reading { id, amount, metric } in found {
+    pub fn add(&mut self, found: Vec<GaugeReading>, when: When, second: &mut TargetSecond) {
+        for GaugeReading { id, amount, metric } in found {
             let value = amount.and_then(|amount| self.value(id, amount, when));
-            let place = id.index();
-            second.values[place] = None;
+            let index = id.index();
+            second.values[index] = None;
             match value {
                 Ok(None) => {}
                 Ok(Some(estimate)) => {
-                    second.values[place] = Some(estimate.value).filter(|value| value.is_finite());
+                    second.values[index] = Some(estimate.value).filter(|value| value.is_finite());
                     if let Some(series) = series(id, metric, estimate.is_beyond) {
                         second.series.insert(id, series.to_owned());
                     }
@@ -209,19 +213,19 @@ impl Readings {
         amount: Amount,
         when: When,
     ) -> Result<Option<Estimate>, &'static str> {
-        let place = id.index();
-        let value = match (self.table[place].kind, amount) {
+        let index = id.index();
+        let value = match (self.table[index].kind, amount) {
             (Kind::Gauge, Amount::Value(value)) => Some(value),
             (Kind::Counter, Amount::Value(value)) => {
                 let one = BTreeMap::from([(Labels::new(), value)]);
-                self.counts[place].rates(one, when)?.map(|rates| rates.into_iter().sum())
+                self.counts[index].rates(one, when)?.map(|rates| rates.into_iter().sum())
             }
             (Kind::Counter, Amount::Counts(counts, combine)) => {
-                let rates = self.counts[place].rates(counts, when)?;
+                let rates = self.counts[index].rates(counts, when)?;
                 rates.and_then(|rates| combined(rates, combine))
             }
             (Kind::Quantile, Amount::Histograms(now)) => {
-                let added = self.histograms[place].growth(now, when, Buckets::since)?;
+                let added = self.histograms[index].growth(now, when, Buckets::since)?;
                 let Some(added) = added else { return Ok(None) };
                 let share = self.quantile(id);
                 return Ok(Buckets::sum(added)
@@ -306,11 +310,11 @@ mod tests {
     /// What seconds say of a counter that was read so, a second apart.
     fn seconds(readings: &[f64], gauge: &Gauge) -> Vec<Option<f64>> {
         let (mut made, start) = (Readings::of(&[]), Instant::now());
-        let mut second = |(place, value): (u64, &f64)| {
+        let mut second = |(index, value): (u64, &f64)| {
             let mut second = made.second(0);
             let amount = Ok(Amount::Value(*value));
-            let found = vec![Reading { id: id(gauge), amount, metric: None }];
-            made.add(found, When::at(start + Duration::from_secs(place)), &mut second);
+            let found = vec![GaugeReading { id: id(gauge), amount, metric: None }];
+            made.add(found, When::at(start + Duration::from_secs(index)), &mut second);
             second.value(id(gauge))
         };
         (0..).zip(readings).map(&mut second).collect()
@@ -326,10 +330,10 @@ mod tests {
     /// What seconds have of a gauge that is known, or why they have nothing.
     fn of_pages(gauge: &Gauge, pages: &[&str]) -> Vec<Result<Option<f64>, String>> {
         let (mut made, start) = (Readings::of(&[]), Instant::now());
-        let mut second = |(place, page): (u64, &&str)| {
+        let mut second = |(index, page): (u64, &&str)| {
             let mut second = made.second(0);
             let scraped = of_metrics_page(&parse(page.as_bytes()), &[]);
-            let when = When::at(start + Duration::from_secs(place));
+            let when = When::at(start + Duration::from_secs(index));
             made.add(scraped.found, when, &mut second);
             match (second.value(id(gauge)), second.series.remove(&id(gauge))) {
                 (None, Some(why)) => Err(why),
@@ -427,19 +431,19 @@ mod tests {
         delay("", None);
     }
 
-    fn watched(metric: &str, reading: watch::Reading) -> Watched {
+    fn watched(metric: &str, reading: watch::HowRead) -> Watched {
         let (name, metric) = (metric.to_owned(), metric.to_owned());
         Watched { name, metric, labels: Vec::new(), reading }
     }
 
     /// What seconds say of a metric that a scenario names, by the pages of these seconds.
-    fn told(metric: &str, reading: watch::Reading, pages: &[&str]) -> Vec<Option<f64>> {
+    fn told(metric: &str, reading: watch::HowRead, pages: &[&str]) -> Vec<Option<f64>> {
         let watch = [watched(metric, reading)];
         let (mut made, start) = (Readings::of(&watch), Instant::now());
-        let mut second = |(place, page): (u64, &&str)| {
+        let mut second = |(index, page): (u64, &&str)| {
             let mut second = made.second(0);
             let scraped = of_metrics_page(&parse(page.as_bytes()), &watch);
-            let when = When::at(start + Duration::from_secs(place));
+            let when = When::at(start + Duration::from_secs(index));
             made.add(scraped.found, when, &mut second);
             second.values.pop().unwrap()
         };
@@ -451,10 +455,10 @@ mod tests {
         let sum = watch::Combine::Sum;
         let depth = ["depth{q=\"a\"} 3\ndepth{q=\"b\"} -1", "other 1", "depth NaN", "depth 4"];
         let expected = [Some(2.0), None, None, Some(4.0)];
-        assert_eq!(told("depth", watch::Reading::Gauge(sum), &depth), expected);
+        assert_eq!(told("depth", watch::HowRead::Gauge(sum), &depth), expected);
         let jobs = ["jobs_total 10", "jobs_total 25", "jobs_total 3", "jobs_total 4"];
         let expected = [None, Some(15.0), None, Some(1.0)];
-        assert_eq!(told("jobs_total", watch::Reading::Counter(sum), &jobs), expected);
+        assert_eq!(told("jobs_total", watch::HowRead::Counter(sum), &jobs), expected);
         let page = |a: u32, b: u32, c: u32| {
             format!(
                 "w_bucket{{le=\"1\"}} {a}\nw_bucket{{le=\"2\"}} {b}\nw_bucket{{le=\"+Inf\"}} {c}"
@@ -462,14 +466,14 @@ mod tests {
         };
         let pages = [page(0, 10, 10), page(0, 20, 20), page(0, 20, 20), page(0, 20, 30)];
         let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
-        let found = told("w", watch::Reading::Quantile(0.5), &pages);
+        let found = told("w", watch::HowRead::Quantile(0.5), &pages);
         assert_eq!(found, [None, Some(1.5), None, Some(2.0)], "the last is beyond the last bucket");
     }
 
     /// 40 observations or so in each second, of which the page forgets those that were read.
     #[test]
     fn a_histogram_that_each_read_resets_counts_anew() {
-        let watch = [watched("w", watch::Reading::Quantile(0.5))];
+        let watch = [watched("w", watch::HowRead::Quantile(0.5))];
         let (mut made, start) = (Readings::of(&watch), Instant::now());
         let id = GaugeId(KNOWN.len() as u16);
         let anew = [40, 41, 39, 42, 38, 38].map(|count| {
@@ -484,7 +488,7 @@ mod tests {
 
     #[test]
     fn a_value_beyond_the_last_bucket_is_marked() {
-        let watch = [watched("w", watch::Reading::Quantile(0.5))];
+        let watch = [watched("w", watch::HowRead::Quantile(0.5))];
         let mut made = Readings::of(&watch);
         let mut second = made.second(0);
         for count in [0, 10] {

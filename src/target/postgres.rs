@@ -291,7 +291,7 @@ struct Answer {
 
 impl Answer {
     fn of(row: &SimpleQueryRow) -> Option<Answer> {
-        let number = |place: usize| row.try_get(place).ok()??.parse::<f64>().ok();
+        let number = |index: usize| row.try_get(index).ok()??.parse::<f64>().ok();
         Some(Answer {
             sessions: Sessions {
                 all: number(0)?,
@@ -346,7 +346,7 @@ struct Spent {
 }
 
 fn entry(row: &SimpleQueryRow) -> Option<(EntryId, Spent)> {
-    let text = |place: usize| row.try_get(place).ok().flatten();
+    let text = |index: usize| row.try_get(index).ok().flatten();
     let id = EntryId {
         user: text(0)?.to_owned(),
         queryid: text(1)?.parse().ok()?,

@@ -8,7 +8,7 @@ use super::buckets::Buckets;
 use super::counted::Labels;
 use super::prometheus::{Metrics, Series, Type};
 use crate::record::gauge::TWICE;
-use crate::scenario::watch::{Combine, Reading, Watched};
+use crate::scenario::watch::{Combine, HowRead, Watched};
 
 /// What was read of a gauge.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,15 +28,15 @@ pub(super) fn read(watched: &Watched, page: &Metrics) -> Result<Amount, String> 
         return Err(format!("a line of {metric} cannot be read"));
     }
     match watched.reading {
-        Reading::Gauge(combine) => {
+        HowRead::Gauge(combine) => {
             refuse(page, watched, &[Type::Counter, Type::Histogram])?;
             one(watched, page, combine)
         }
-        Reading::Counter(combine) => {
+        HowRead::Counter(combine) => {
             refuse(page, watched, &[Type::Gauge])?;
             one(watched, page, combine)
         }
-        Reading::Quantile(_) => buckets(watched, page),
+        HowRead::Quantile(_) => buckets(watched, page),
     }
 }
 
@@ -71,7 +71,7 @@ fn one(watched: &Watched, page: &Metrics, combine: Combine) -> Result<Amount, St
         }
     }
     let values = values(&found).map_err(|why| format!("{metric}: {why}"))?;
-    if let Reading::Counter(_) = watched.reading {
+    if let HowRead::Counter(_) = watched.reading {
         let is_less = values.values().any(|value| *value < 0.0);
         let counts = (!is_less).then_some(Amount::Counts(values, combine));
         return counts.ok_or_else(|| format!("{metric} is negative, which no counter is"));
@@ -143,14 +143,14 @@ fn missing(page: &Metrics, watched: &Watched) -> String {
     let bucket = format!("{metric}_bucket");
     let is_there = |name: &str| page.series.iter().any(|series| series.name == name);
     match watched.reading {
-        Reading::Gauge(_) | Reading::Counter(_) if is_there(metric) => {
+        HowRead::Gauge(_) | HowRead::Counter(_) if is_there(metric) => {
             format!("no series of {metric} has these labels")
         }
-        Reading::Gauge(_) | Reading::Counter(_) if is_there(&bucket) => {
+        HowRead::Gauge(_) | HowRead::Counter(_) if is_there(&bucket) => {
             format!("{metric} is a histogram: watch it with \"quantile\"")
         }
-        Reading::Quantile(_) if is_there(metric) => format!("{metric} is no histogram"),
-        Reading::Gauge(_) | Reading::Counter(_) | Reading::Quantile(_) => {
+        HowRead::Quantile(_) if is_there(metric) => format!("{metric} is no histogram"),
+        HowRead::Gauge(_) | HowRead::Counter(_) | HowRead::Quantile(_) => {
             format!("the page has no {metric}")
         }
     }
@@ -172,7 +172,7 @@ mod tests {
         mixed_bucket{a=\"1\",le=\"1\"} 1\nmixed_bucket{a=\"1\",le=\"+Inf\"} 1\n\
         mixed_bucket{a=\"2\",le=\"2\"} 1\nmixed_bucket{a=\"2\",le=\"+Inf\"} 1\n";
 
-    fn watched(metric: &str, labels: &[(&str, &str)], reading: Reading) -> Watched {
+    fn watched(metric: &str, labels: &[(&str, &str)], reading: HowRead) -> Watched {
         let labels = labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         Watched { name: metric.to_owned(), metric: metric.to_owned(), labels, reading }
     }
@@ -194,20 +194,20 @@ mod tests {
 
     #[test]
     fn a_metric_is_read_as_the_scenario_says() {
-        let (sum, max) = (Reading::Gauge(Combine::Sum), Reading::Gauge(Combine::Max));
+        let (sum, max) = (HowRead::Gauge(Combine::Sum), HowRead::Gauge(Combine::Max));
         check(&watched("depth", &[], sum), Ok(7.0));
         check(&watched("depth", &[], max), Ok(4.0));
         check(&watched("depth", &[("q", "a")], sum), Ok(3.0));
-        check(&watched("jobs_total", &[], Reading::Counter(Combine::Sum)), Ok(10.0));
+        check(&watched("jobs_total", &[], HowRead::Counter(Combine::Sum)), Ok(10.0));
         check(&watched("took", &[("quantile", "0.9")], sum), Ok(2.0));
         assert!(
-            read(&watched("wait", &[], Reading::Quantile(0.5)), &parse(PAGE.as_bytes())).is_ok()
+            read(&watched("wait", &[], HowRead::Quantile(0.5)), &parse(PAGE.as_bytes())).is_ok()
         );
     }
 
     #[test]
     fn what_would_be_a_wrong_number_is_none() {
-        let (sum, counter) = (Reading::Gauge(Combine::Sum), Reading::Counter(Combine::Sum));
+        let (sum, counter) = (HowRead::Gauge(Combine::Sum), HowRead::Counter(Combine::Sum));
         check(&watched("depth", &[("q", "c")], sum), Err("no series of depth has these labels"));
         check(&watched("dept", &[], sum), Err("the page has no dept"));
         check(&watched("old", &[], sum), Err("is a counter"));
@@ -217,13 +217,13 @@ mod tests {
         check(&watched("broken", &[], sum), Err("a line of broken cannot be read"));
         for combine in [Combine::Sum, Combine::Max] {
             for metric in ["odd", "least", "nothing"] {
-                check(&watched(metric, &[], Reading::Gauge(combine)), Err("not a finite number"));
+                check(&watched(metric, &[], HowRead::Gauge(combine)), Err("not a finite number"));
             }
-            check(&watched("twice", &[], Reading::Gauge(combine)), Err("the same labels"));
+            check(&watched("twice", &[], HowRead::Gauge(combine)), Err("the same labels"));
         }
         check(&watched("most", &[], sum), Err("not a finite number"));
         check(&watched("less_total", &[], counter), Err("is negative"));
-        check(&watched("mixed", &[], Reading::Quantile(0.5)), Err("different buckets"));
-        check(&watched("depth", &[], Reading::Quantile(0.5)), Err("is no histogram"));
+        check(&watched("mixed", &[], HowRead::Quantile(0.5)), Err("different buckets"));
+        check(&watched("depth", &[], HowRead::Quantile(0.5)), Err("is no histogram"));
     }
 }

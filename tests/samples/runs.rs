@@ -14,7 +14,7 @@ use crate::analysis::assessment::{
 };
 use crate::analysis::error_budget::{Burn, ErrorBudget};
 use crate::analysis::failures::FailuresSeen;
-use crate::analysis::fullness::{Filled, Moved};
+use crate::analysis::fullness::{Correlated, Filled};
 use crate::analysis::gauges::{CostUnit, MeanMax, PerRequest, Seen, TargetSeen};
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, Gauge, Kind, Unit};
@@ -292,7 +292,7 @@ fn saturation() -> Saturation {
             share: 0.42,
             evidence: "up to 10 of 10 connections in use, up to 4 waiting".to_owned(),
         }],
-        moved: vec![Moved {
+        moved: vec![Correlated {
             name: "pool_waiting".to_owned(),
             label: "pool waiting".to_owned(),
             correlation: 0.87,

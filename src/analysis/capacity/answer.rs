@@ -8,11 +8,11 @@
 //!
 //! A search in which nothing ever worked says nothing of the target, whatever was asked.
 
+use crate::analysis::capacity::messages::{interval, rate};
 use crate::analysis::capacity::points::trials;
-use crate::analysis::capacity::words::{interval, rate};
-use crate::analysis::wording;
+use crate::analysis::number_format;
 use crate::record::capacity::{
-    Asked, CapacityFile, Class, Found, Purpose, SearchEnd, Stored, Trial, Verdict, Why,
+    Asked, CapacityFile, Class, FoundCapacity, Purpose, SearchEnd, Stored, Trial, Verdict, Why,
 };
 
 /// One thing that a verdict stands on.
@@ -64,7 +64,7 @@ fn nothing(file: &CapacityFile) -> Option<Ground> {
     Some((Verdict::Invalid, format!("no trial worked, at whatever rate: {why}")))
 }
 
-fn at_least(wanted: f64, found: &Found) -> Ground {
+fn at_least(wanted: f64, found: &FoundCapacity) -> Ground {
     let asked = rate(wanted);
     if let Some(high) = found.high.filter(|high| *high <= wanted) {
         let reason = format!("less than {asked}: {} is beyond the objectives", rate(high));
@@ -86,11 +86,12 @@ fn at_least(wanted: f64, found: &Found) -> Ground {
     (Verdict::Inconclusive, reason)
 }
 
-fn compared(baseline: &Stored, found: &Found, tolerance: f64) -> Ground {
-    let before = Found { low: Some(baseline.low), high: baseline.high, ..Found::default() };
+fn compared(baseline: &Stored, found: &FoundCapacity, tolerance: f64) -> Ground {
+    let before =
+        FoundCapacity { low: Some(baseline.low), high: baseline.high, ..FoundCapacity::default() };
     let (now, before) = (interval(found), interval(&before));
     let accepted = 1.0 - tolerance;
-    let told = wording::percent(tolerance);
+    let told = number_format::percent(tolerance);
     if found.high.is_some_and(|high| high < baseline.low * accepted) {
         let reason = format!("{now}, and the baseline's is {before}: more than {told} less");
         return (Verdict::Regressed, reason);
@@ -114,7 +115,7 @@ fn compared(baseline: &Stored, found: &Found, tolerance: f64) -> Ground {
 }
 
 /// Compared with a baseline whose upper end nobody knows: only what was tried by both counts.
-fn without_end(baseline: &Stored, found: &Found, (now, before): (&str, &str)) -> Ground {
+fn without_end(baseline: &Stored, found: &FoundCapacity, (now, before): (&str, &str)) -> Ground {
     let is_all_that_was_tried = found.why == Some(Why::AboveHighest) && found.high.is_none();
     let is_within = found.low.is_some_and(|low| low >= baseline.low);
     if is_all_that_was_tried && is_within && found.confirmed.is_some() {
@@ -135,12 +136,12 @@ fn of_itself(file: &CapacityFile) -> Ground {
     // Nobody wanted it confirmed, or it was.
     let has_lasted = asked.confirmation <= 0.0 || found.confirmed.is_some();
     let is_known = match found.low {
-        Some(_) if has_lasted => Verdict::Found,
+        Some(_) if has_lasted => Verdict::FoundCapacity,
         Some(_) | None => Verdict::Inconclusive,
     };
     match found.why {
         // The answer itself says it.
-        Some(Why::Found) => (is_known, String::new()),
+        Some(Why::FoundCapacity) => (is_known, String::new()),
         Some(Why::AboveHighest) => (is_known, format!("{told}, {}", highest(asked))),
         Some(Why::GeneratorLimit) => {
             let limit = found.generator_limit.map(|at| format!(" at {}", rate(at)));
@@ -180,7 +181,7 @@ fn highest(asked: &Asked) -> &'static str {
 fn confirmation(file: &CapacityFile) -> Vec<String> {
     let runs = file.trials.iter().filter(|it| it.purpose == Purpose::Confirmation);
     let of = |it: &Trial| {
-        let run = format!("a run of {} at {}", wording::seconds(it.seconds), rate(it.rate));
+        let run = format!("a run of {} at {}", number_format::seconds(it.seconds), rate(it.rate));
         let why = it.why.as_deref().unwrap_or_default();
         match it.class {
             Class::Good => format!("{run} kept to all objectives"),
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn nobody_asked_for_anything_so_nothing_passes() {
-        check(|_| {}, Verdict::Found, "a run of 60 s at 356/s kept to all objectives");
+        check(|_| {}, Verdict::FoundCapacity, "a run of 60 s at 356/s kept to all objectives");
     }
 
     #[test]
@@ -277,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_no_longer_run_has_confirmed_is_not_found() {
-        for why in [Why::Found, Why::AboveHighest, Why::GeneratorLimit, Why::OutOfTime] {
+        for why in [Why::FoundCapacity, Why::AboveHighest, Why::GeneratorLimit, Why::OutOfTime] {
             let unconfirmed = |file: &mut CapacityFile| {
                 (file.found.confirmed, file.found.why) = (None, Some(why));
             };
@@ -286,7 +287,7 @@ mod tests {
                 unconfirmed(file);
                 file.asked.confirmation = 0.0;
             };
-            check(unwanted, Verdict::Found, "");
+            check(unwanted, Verdict::FoundCapacity, "");
         }
     }
 
@@ -297,7 +298,7 @@ mod tests {
             file.found.generator_limit = Some(420.0);
             file.found.why = Some(Why::GeneratorLimit);
         };
-        check(limited, Verdict::Found, "at least 396/s: the generator");
+        check(limited, Verdict::FoundCapacity, "at least 396/s: the generator");
         let wanted = |file: &mut CapacityFile| {
             limited(file);
             wants(500.0)(file);

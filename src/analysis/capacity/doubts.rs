@@ -1,8 +1,8 @@
 //! What a search for capacity cannot say.
 
 use crate::analysis::capacity::points::trials;
-use crate::analysis::wording;
-use crate::record::capacity::{CapacityFile, Found, Trial};
+use crate::analysis::number_format;
+use crate::record::capacity::{CapacityFile, FoundCapacity, Trial};
 
 /// Fewer requests beyond a quantile than this leave it to chance in one trial.
 const FEW_BEYOND: f64 = 10.0;
@@ -19,7 +19,7 @@ pub fn doubts(file: &CapacityFile) -> Vec<String> {
     let mut doubts = vec![format!(
         "what builds up over longer than {}, such as memory, queues or a cache that fills: that \
          takes a run of hours",
-        wording::seconds(asked.confirmation.max(asked.longest_trial))
+        number_format::seconds(asked.confirmation.max(asked.longest_trial))
     )];
     let near: Vec<&Trial> = trials(&file.trials).filter(|it| is_near(it, &file.found)).collect();
     doubts.extend(few_requests(&near));
@@ -32,7 +32,7 @@ pub fn doubts(file: &CapacityFile) -> Vec<String> {
         doubts.push(format!(
             "what the target can do on a quiet machine, which may be much more: in {} near the \
              capacity tasks waited for a CPU, or the hypervisor took it away",
-            wording::counted(crowded as u64, "trial")
+            number_format::counted(crowded as u64, "trial")
         ));
     }
     let full = with(&[MACHINE_FULL]);
@@ -40,7 +40,7 @@ pub fn doubts(file: &CapacityFile) -> Vec<String> {
         doubts.push(format!(
             "what the target can do on a machine of its own: in {} near the capacity generator \
              and target together used most of this one",
-            wording::counted(full as u64, "trial")
+            number_format::counted(full as u64, "trial")
         ));
     }
     doubts
@@ -53,12 +53,12 @@ fn few_requests(near: &[&Trial]) -> Option<String> {
         format!(
             "much about p99 by a single trial: trials near the capacity have about {} requests, \
              so only many of them together decide; a longer --within has longer trials",
-            wording::count(fewest)
+            number_format::count(fewest)
         )
     })
 }
 
-fn is_near(trial: &Trial, found: &Found) -> bool {
+fn is_near(trial: &Trial, found: &FoundCapacity) -> bool {
     let low = found.low.or(found.high).unwrap_or(0.0) / NEAR;
     let high = found.high.or(found.low).unwrap_or(f64::MAX) * NEAR;
     (low..=high).contains(&trial.rate)
@@ -71,9 +71,9 @@ mod tests {
 
     #[test]
     fn a_crowded_machine_is_told_where_it_matters() {
-        let told = |place: usize, kind: &str| {
+        let told = |index: usize, kind: &str| {
             let mut file = sample();
-            file.trials[place].findings.push(kind.to_owned());
+            file.trials[index].findings.push(kind.to_owned());
             doubts(&file).join("; ")
         };
         assert!(told(4, "cpu_pressure").contains("1 trial near the capacity tasks waited"));

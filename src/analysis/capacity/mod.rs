@@ -6,13 +6,13 @@
 
 pub mod answer;
 pub mod doubts;
-pub mod moved;
+pub mod messages;
 pub mod points;
+pub mod rises;
 pub mod scaling;
-pub mod words;
 
 use crate::analysis::assessment::Assessment;
-use crate::record::capacity::{CapacityFile, Found, GaugeSeen, Seen};
+use crate::record::capacity::{CapacityFile, FoundCapacity, GaugeSeen, Seen};
 use crate::record::phase::Phase;
 
 /// The figures of a run.
@@ -50,9 +50,9 @@ pub fn worked(assessment: &Assessment) -> bool {
 }
 
 /// Fills in what the trials of a search mean, by what they have shown.
-pub fn fill(file: &mut CapacityFile, found: Found) {
+pub fn fill(file: &mut CapacityFile, found: FoundCapacity) {
     file.found = found;
-    file.moved = moved::moved(&file.trials);
+    file.moved = rises::moved(&file.trials);
     let (verdict, reasons) = answer::judge(file);
     file.verdict = verdict;
     file.reasons = reasons;

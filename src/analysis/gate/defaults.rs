@@ -45,8 +45,8 @@ fn settings() -> GateSettings {
     }
 }
 
-fn made(place: usize, change: Change, seed: u64) -> Paired {
-    let (profile, start, second) = COSTS[place];
+fn made(index: usize, change: Change, seed: u64) -> Paired {
+    let (profile, start, second) = COSTS[index];
     let lab = Lab {
         profile,
         rate: 108.0,
@@ -73,10 +73,10 @@ fn made(place: usize, change: Change, seed: u64) -> Paired {
 }
 
 /// Regressed, passed, and looks on average.
-fn tally(what: &str, place: usize, change: Change, gates: u64) -> (u32, u32) {
+fn tally(what: &str, index: usize, change: Change, gates: u64) -> (u32, u32) {
     let (mut regressed, mut passed, mut taken) = (0, 0, 0);
     for seed in 0..gates {
-        let looks = judge(&made(place, change, 40_000 + seed), &settings()).0;
+        let looks = judge(&made(index, change, 40_000 + seed), &settings()).0;
         taken += looks.len();
         match looks.last().map(|look: &Look| look.ruling) {
             Some(Ruling::Regressed) => regressed += 1,
@@ -86,7 +86,7 @@ fn tally(what: &str, place: usize, change: Change, gates: u64) -> (u32, u32) {
     }
     show(&format!(
         "{what}, {}: {regressed} regressed, {} inconclusive, {passed} passed, {:.1} looks",
-        ["quiet", "ci", "harsh"][place],
+        ["quiet", "ci", "harsh"][index],
         gates as u32 - regressed - passed,
         taken as f64 / gates as f64,
     ));
@@ -107,25 +107,25 @@ const PART: u64 = if cfg!(debug_assertions) { 4 } else { 1 };
 #[track_caller]
 fn check(what: &str, change: Change, gates: u64, enough: impl Fn(usize, f64, f64) -> bool) {
     let gates = gates / PART;
-    for place in 0..COSTS.len() {
-        let found = tally(what, place, change, gates);
+    for index in 0..COSTS.len() {
+        let found = tally(what, index, change, gates);
         let [regressed, passed] = [found.0, found.1].map(|it| f64::from(it) / gates as f64);
-        assert!(enough(place, regressed, passed), "{what} {place}: {found:?} of {gates}");
+        assert!(enough(index, regressed, passed), "{what} {index}: {found:?} of {gates}");
     }
 }
 
 #[test]
 fn unchanged_builds_are_not_called_regressed_and_mostly_pass() {
-    check("unchanged", SAME, 400, |place, regressed, passed| {
-        regressed <= 0.025 && (place == BAD || passed >= 0.9)
+    check("unchanged", SAME, 400, |index, regressed, passed| {
+        regressed <= 0.025 && (index == BAD || passed >= 0.9)
     });
 }
 
 #[test]
 fn ten_percent_more_cpu_per_request_are_seen() {
     let change = Change { dearer: 1.10, ..SAME };
-    check("10 % more CPU", change, 200, |place, regressed, passed| {
-        if place == BAD { passed <= 0.02 } else { regressed >= 0.95 && passed <= 0.0 }
+    check("10 % more CPU", change, 200, |index, regressed, passed| {
+        if index == BAD { passed <= 0.02 } else { regressed >= 0.95 && passed <= 0.0 }
     });
 }
 
@@ -146,9 +146,9 @@ fn ten_percent_longer_response_times_never_pass() {
 #[test]
 fn stops_of_a_quarter_of_a_second_are_seen() {
     let change = Change { stops: Some((10.0, 0.25)), ..SAME };
-    check("250 ms every 10 s", change, 200, |place, regressed, passed| {
+    check("250 ms every 10 s", change, 200, |index, regressed, passed| {
         // On a bad day both arms stand still too.
-        if place == BAD { passed <= 0.08 } else { regressed >= 0.9 && passed <= 0.0 }
+        if index == BAD { passed <= 0.08 } else { regressed >= 0.9 && passed <= 0.0 }
     });
 }
 
@@ -156,8 +156,8 @@ fn stops_of_a_quarter_of_a_second_are_seen() {
 fn a_step_that_takes_half_as_long_again_is_seen() {
     for step in [0, 1, 2] {
         let change = Change { step: Some((step, 1.5)), ..SAME };
-        check(&format!("step {step} 50 % longer"), change, 80, |place, regressed, passed| {
-            if place == BAD { passed <= 0.06 } else { regressed >= 0.9 && passed <= 0.0 }
+        check(&format!("step {step} 50 % longer"), change, 80, |index, regressed, passed| {
+            if index == BAD { passed <= 0.06 } else { regressed >= 0.9 && passed <= 0.0 }
         });
     }
 }

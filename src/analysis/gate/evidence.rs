@@ -10,7 +10,7 @@ use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::slow::Slow;
 use crate::analysis::gate::strata::Stratum;
 use crate::analysis::gate::watch::{self, Watch};
-use crate::analysis::holm::Held;
+use crate::analysis::holm::HolmTest;
 use crate::record::duet::{GateMetric, GateSettings};
 
 /// What was seen of a metric.
@@ -160,10 +160,10 @@ impl Evidence {
     }
 
     /// What it says: regressed as Holm's rule has it, else by the level of *pass*.
-    pub fn judged(&self, held: Held, pass_level: f64) -> LookMetric {
-        let ruling = if held.rejected { Ruling::Regressed } else { self.otherwise(pass_level) };
-        let rule = held.rejected.then(|| self.rule());
-        let estimate = self.estimate(rule, held.level, pass_level).map(|found| match rule {
+    pub fn judged(&self, tested: HolmTest, pass_level: f64) -> LookMetric {
+        let ruling = if tested.rejected { Ruling::Regressed } else { self.otherwise(pass_level) };
+        let rule = tested.rejected.then(|| self.rule());
+        let estimate = self.estimate(rule, tested.level, pass_level).map(|found| match rule {
             // The test of signs says that there are more; the bound is of another one.
             Some(Rule::SignFlip) => Estimate { low: found.low.max(0.0), ..found },
             _ => found,

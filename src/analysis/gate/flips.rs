@@ -69,8 +69,8 @@ struct Table {
 impl Table {
     fn new(sizes: &[i64]) -> Table {
         let sum = |signs: usize| {
-            let signed = |(place, size): (usize, &i64)| {
-                if signs >> place & 1 == 1 { size.abs() } else { -size.abs() }
+            let signed = |(index, size): (usize, &i64)| {
+                if signs >> index & 1 == 1 { size.abs() } else { -size.abs() }
             };
             sizes.iter().enumerate().map(signed).sum()
         };

@@ -177,10 +177,10 @@ proptest! {
 
     #[test]
     fn an_estimate_lies_in_its_interval_and_agrees_with_its_ruling(made in made()) {
-        for (place, found) in metrics(&made.paired()).iter().enumerate() {
+        for (index, found) in metrics(&made.paired()).iter().enumerate() {
             let Some(estimate) = found.estimate else { continue };
             prop_assert!(estimate.low <= estimate.value && estimate.value <= estimate.high);
-            let times = place < 2;
+            let times = index < 2;
             match (found.ruling, found.rule) {
                 (Ruling::Regressed, Some(Rule::Trimmed | Rule::Block | Rule::Pooled)) => {
                     prop_assert!(estimate.low > 1.05);
@@ -195,11 +195,11 @@ proptest! {
     #[test]
     fn how_histograms_are_split_does_not_matter(
         counts in prop::collection::vec((1_u64..50_000_000, 1_u64..50), 1..60),
-        places in prop::collection::vec(0_usize..4, 60),
+        indexes in prop::collection::vec(0_usize..4, 60),
         share in 0.01..0.999_f64,
     ) {
         let part = |wanted| {
-            let mine = counts.iter().zip(&places).filter(move |(_, place)| **place == wanted);
+            let mine = counts.iter().zip(&indexes).filter(move |(_, index)| **index == wanted);
             Sparse::from_counts(mine.map(|(count, _)| *count))
         };
         let parts: Vec<Sparse> = (0..4).map(part).collect();
@@ -235,23 +235,23 @@ proptest! {
 
 #[test]
 fn weights_are_those_planned_and_sum_to_one() {
-    let five: Vec<f64> = (0..5).map(|place| weight(place, 5)).collect();
+    let five: Vec<f64> = (0..5).map(|index| weight(index, 5)).collect();
     let planned = [0.10, 0.15, 0.20, 0.25, 0.30];
     assert!(five.iter().zip(planned).all(|(found, planned)| near(*found, planned)), "{five:?}");
     for looks in 1..30 {
-        assert!(near((0..looks as usize).map(|place| weight(place, looks)).sum(), 1.0));
+        assert!(near((0..looks as usize).map(|index| weight(index, looks)).sum(), 1.0));
         assert!(near(weight(looks as usize, looks), 0.0));
     }
 }
 
 #[test]
 fn what_the_first_look_may_not_spend_on_a_pass_the_second_may() {
-    let five: Vec<f64> = (first_pass(5)..5).map(|place| pass_weight(place, 5)).collect();
+    let five: Vec<f64> = (first_pass(5)..5).map(|index| pass_weight(index, 5)).collect();
     assert!(five.iter().zip([0.25, 0.20, 0.25, 0.30]).all(|(a, b)| near(*a, b)), "{five:?}");
     assert!(near(pass_weight(0, 5), pass_weight(1, 5)), "the bound that it will need");
     for looks in 1..30 {
         let all = first_pass(looks)..looks as usize;
-        assert!(near(all.map(|place| pass_weight(place, looks)).sum(), 1.0), "{looks}");
+        assert!(near(all.map(|index| pass_weight(index, looks)).sum(), 1.0), "{looks}");
         assert!(near(pass_weight(looks as usize, looks), 0.0));
     }
 }

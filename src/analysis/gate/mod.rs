@@ -90,8 +90,8 @@ const LEANING_SLOW: f64 = 0.25;
 
 /// The planned look with this place, counted from 0: at the first `place + 1` segments.
 /// Beyond the planned looks everything is inconclusive.
-pub fn look(paired: &Paired, settings: &GateSettings, place: usize) -> Look {
-    Gathered::new(paired, settings, place).look().0
+pub fn look(paired: &Paired, settings: &GateSettings, index: usize) -> Look {
+    Gathered::new(paired, settings, index).look().0
 }
 
 /// Takes the planned looks one by one up to the first that decides, as far as there are
@@ -99,10 +99,10 @@ pub fn look(paired: &Paired, settings: &GateSettings, place: usize) -> Look {
 pub fn judge(paired: &Paired, settings: &GateSettings) -> (Vec<Look>, Vec<MetricResult>) {
     let planned = paired.segments.len().min(settings.looks as usize);
     let mut looks = Vec::new();
-    for place in 0..planned.max(1) {
-        let gathered = Gathered::new(paired, settings, place);
+    for index in 0..planned.max(1) {
+        let gathered = Gathered::new(paired, settings, index);
         let (found, spoken) = gathered.look();
-        let is_last = found.ruling != Ruling::Inconclusive || place + 1 >= planned;
+        let is_last = found.ruling != Ruling::Inconclusive || index + 1 >= planned;
         let metrics = found.metrics.clone();
         looks.extend((planned > 0).then_some(found));
         if is_last {
@@ -130,7 +130,7 @@ pub fn steps_see(paired: &Paired, settings: &GateSettings, looks: usize) -> Vec<
 /// Everything that has been seen up to a look.
 struct Gathered<'a> {
     settings: &'a GateSettings,
-    place: usize,
+    index: usize,
     measured: Measured<'a>,
     steps: Vec<Measured<'a>>,
     gated: Vec<Evidence>,
@@ -141,9 +141,9 @@ struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    fn new(paired: &'a Paired, settings: &'a GateSettings, place: usize) -> Gathered<'a> {
-        let measured = Measured::new(paired, place + 1);
-        let of = |(_, step): &'a (String, Paired)| Measured::new(step, place + 1);
+    fn new(paired: &'a Paired, settings: &'a GateSettings, index: usize) -> Gathered<'a> {
+        let measured = Measured::new(paired, index + 1);
+        let of = |(_, step): &'a (String, Paired)| Measured::new(step, index + 1);
         // A single step is all requests, which are looked at already.
         let all = if paired.steps.len() > 1 { paired.steps.as_slice() } else { &[] };
         let steps: Vec<Measured<'a>> = all.iter().map(of).collect();
@@ -153,13 +153,13 @@ impl<'a> Gathered<'a> {
         let total = watching(settings)
             .map(|metric| (None, Evidence::watch(metric, None, &measured, settings)));
         let mut watched: Vec<(Option<usize>, Evidence)> = total.collect();
-        for (place, ((name, _), step)) in all.iter().zip(&steps).enumerate() {
+        for (index, ((name, _), step)) in all.iter().zip(&steps).enumerate() {
             let of_step = settings.metrics.iter().copied().chain(watching(settings));
             for metric in of_step.filter(|metric| is_of_a_step(*metric)) {
-                watched.push((Some(place), Evidence::watch(metric, Some(name), step, settings)));
+                watched.push((Some(index), Evidence::watch(metric, Some(name), step, settings)));
             }
         }
-        let mut found = Gathered { settings, place, measured, steps, gated, watched, sharing: 0 };
+        let mut found = Gathered { settings, index, measured, steps, gated, watched, sharing: 0 };
         found.sharing =
             found.watched.iter().filter(|(step, seen)| !found.stands_in(*step, seen)).count();
         found
@@ -209,7 +209,7 @@ impl<'a> Gathered<'a> {
     /// The part of its share that it may spend at this look.
     fn spent(&self, seen: &Evidence) -> f64 {
         let spending = if seen.is_late() { late_weight } else { weight };
-        spending(self.place, self.settings.looks)
+        spending(self.index, self.settings.looks)
     }
 
     /// The level of one before Holm's rule has called any other one regressed.
@@ -233,12 +233,12 @@ impl<'a> Gathered<'a> {
             .map(|(step, seen)| (seen.p_regressed(), self.weight(step, seen) * self.spent(seen)));
         let weighted: Vec<(f64, f64)> = weighted.collect();
         let spent: f64 = weighted.iter().map(|(_, weight)| weight).sum();
-        let held = holm_weighted(&weighted, self.settings.alpha * spent / self.weights());
-        let level = self.settings.beta * pass_weight(self.place, self.settings.looks);
-        let may_pass = self.place >= first_pass(self.settings.looks);
+        let tested = holm_weighted(&weighted, self.settings.alpha * spent / self.weights());
+        let level = self.settings.beta * pass_weight(self.index, self.settings.looks);
+        let may_pass = self.index >= first_pass(self.settings.looks);
         let (mut metrics, mut spoken) = (Vec::new(), Vec::new());
-        for ((step, seen), held) in self.all().zip(held) {
-            let found = seen.judged(held, level);
+        for ((step, seen), tested) in self.all().zip(tested) {
+            let found = seen.judged(tested, level);
             let ruling = if may_pass { found.ruling } else { waiting(found.ruling) };
             if step.is_none() || ruling == Ruling::Regressed || self.leans(seen) {
                 metrics.push(LookMetric { ruling, ..found });
@@ -264,7 +264,7 @@ impl<'a> Gathered<'a> {
         let end = End {
             measured,
             settings: self.settings,
-            place: self.place,
+            index: self.index,
             weights: self.weights(),
             watch_level: self.level(step, seen),
             leans: self.leans(seen),

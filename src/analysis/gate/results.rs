@@ -11,7 +11,7 @@ use crate::analysis::gate::series::Measured;
 use crate::analysis::gate::slow::Slow;
 use crate::analysis::gate::spending::{first_pass, pass_weight, weight};
 use crate::analysis::gate::watch::Watch;
-use crate::analysis::wording::{count, millis, percent};
+use crate::analysis::number_format::{count, millis, percent};
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::scenario::model::Arm;
 use crate::units::Quantile;
@@ -29,7 +29,7 @@ pub struct End<'a> {
     /// What the team accepts.
     pub settings: &'a GateSettings,
     /// Place of the last look, from 0.
-    pub place: usize,
+    pub index: usize,
     /// What shares the level of *regressed*: the weights of all, one for each that gates.
     pub weights: f64,
     /// The level of one that watches.
@@ -72,7 +72,7 @@ impl End<'_> {
     /// Why a comparison that was cut short has not passed.
     fn too_early(&self, last: &LookMetric) -> Option<String> {
         let first = first_pass(self.settings.looks);
-        (last.ruling == Ruling::Inconclusive && self.place < first).then(|| {
+        (last.ruling == Ruling::Inconclusive && self.index < first).then(|| {
             format!("a pass takes {} segments: processes differ from start to start", first + 1)
         })
     }
@@ -98,16 +98,16 @@ impl End<'_> {
     }
 
     /// Levels at a look before Holm's rule has said no to any other metric.
-    fn levels(&self, place: usize) -> Levels {
+    fn levels(&self, index: usize) -> Levels {
         let GateSettings { alpha, beta, looks, .. } = *self.settings;
-        let low = alpha * weight(place, looks) / self.weights;
-        Levels { low, high: beta * pass_weight(place, looks) }
+        let low = alpha * weight(index, looks) / self.weights;
+        Levels { low, high: beta * pass_weight(index, looks) }
     }
 
     /// For the error rate the difference of the shares. What could only have been seen had the
     /// candidate taken a hundred times as long, could not have been seen.
     fn smallest_visible(&self, evidence: &Evidence) -> Option<f64> {
-        let level = self.levels(self.place).low;
+        let level = self.levels(self.index).low;
         let found = match evidence {
             Evidence::ResponseTime(times) if !times.is_enough() => {
                 watch_sees(times.watch, times.share, self.measured, level)
@@ -164,7 +164,7 @@ impl End<'_> {
         if requests == 0 {
             return Some("an arm has no requests".to_owned());
         }
-        let needed = ErrorEvidence::needed(errors.floor, self.levels(self.place).high);
+        let needed = ErrorEvidence::needed(errors.floor, self.levels(self.index).high);
         let is_short = (requests as f64) < needed && ruling == Ruling::Inconclusive;
         is_short.then(|| {
             format!(

@@ -232,7 +232,7 @@ pub(super) fn log_ratio(piece: &[Both<'_>], share: f64) -> Option<f64> {
 }
 
 fn without(blocks: &[Vec<(u64, u64)>], left_out: Option<usize>) -> Vec<Counted<'_>> {
-    let kept = blocks.iter().enumerate().filter(|(place, _)| Some(*place) != left_out);
+    let kept = blocks.iter().enumerate().filter(|(index, _)| Some(*index) != left_out);
     kept.map(|(_, block)| Counted::new(block)).collect()
 }
 

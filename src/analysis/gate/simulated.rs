@@ -291,10 +291,10 @@ impl Machine {
 /// Request by request.
 fn disturbed(logs: &[f32], shift: f64, bursts: &[f64], freezes: &[f64]) -> ArmSecond {
     let mut counts = vec![0_u64; BINS as usize];
-    for (place, log) in logs.iter().enumerate() {
-        let slower = bursts[place * SLOTS / logs.len()];
+    for (index, log) in logs.iter().enumerate() {
+        let slower = bursts[index * SLOTS / logs.len()];
         let mut log = f64::from(*log) + shift + slower;
-        let at = (place as f64 + 0.5) / logs.len() as f64;
+        let at = (index as f64 + 0.5) / logs.len() as f64;
         for freeze in freezes {
             if (*freeze..freeze + FREEZE).contains(&at) {
                 log = (log.exp() + (freeze + FREEZE - at) * 1e6).ln();

@@ -12,19 +12,19 @@ const SEGMENTS_TO_PASS: usize = 2;
 /// The share of the errors that the look with this place (from 0) may spend. Later looks
 /// see more and get more: in proportion to 2, 3, 4 …, which for five looks is .10 .15 .20
 /// .25 .30 and for one look all. Beyond the planned looks nothing is left to spend.
-pub fn weight(place: usize, looks: u32) -> f64 {
+pub fn weight(index: usize, looks: u32) -> f64 {
     let looks = f64::from(looks.max(1));
-    let place = place as f64;
-    if place >= looks { 0.0 } else { 2.0 * (place + 2.0) / (looks * (looks + 3.0)) }
+    let index = index as f64;
+    if index >= looks { 0.0 } else { 2.0 * (index + 2.0) / (looks * (looks + 3.0)) }
 }
 
 /// The same for what only counts events, such as stops: a handful of them proves nothing at any
 /// level, so what it has is kept for when there are many. In proportion to 1, 32, 243 …, which for
 /// five looks is .0002 .007 .055 .23 .71.
-pub fn late_weight(place: usize, looks: u32) -> f64 {
-    let part = |place: u32| f64::from(place + 1).powi(5);
+pub fn late_weight(index: usize, looks: u32) -> f64 {
+    let part = |index: u32| f64::from(index + 1).powi(5);
     let all: f64 = (0..looks.max(1)).map(part).sum();
-    if place >= looks.max(1) as usize { 0.0 } else { part(place as u32) / all }
+    if index >= looks.max(1) as usize { 0.0 } else { part(index as u32) / all }
 }
 
 /// Place of the first look that may pass.
@@ -35,8 +35,8 @@ pub fn first_pass(looks: u32) -> usize {
 /// The share of the errors of *pass* that a look may spend: its own, and what the looks
 /// before the first that may pass have left. One that may not pass yet shows the bound that
 /// it would need at the first that may.
-pub fn pass_weight(place: usize, looks: u32) -> f64 {
+pub fn pass_weight(index: usize, looks: u32) -> f64 {
     let first = first_pass(looks);
-    let left = if place <= first { 0..first } else { 0..0 };
-    left.chain([place.max(first)]).map(|place| weight(place, looks)).sum()
+    let left = if index <= first { 0..first } else { 0..0 };
+    left.chain([index.max(first)]).map(|index| weight(index, looks)).sum()
 }

@@ -80,9 +80,9 @@ fn wanted(change: Change) -> Ruling {
 /// Segments are measured only as long as no look decides.
 fn gate(mut machine: Machine, settings: &GateSettings) -> (Ruling, u32) {
     let mut paired = Paired::default();
-    for place in 0..settings.looks as usize {
+    for index in 0..settings.looks as usize {
         paired.segments.push(machine.segment());
-        let found = look(&paired, settings, place);
+        let found = look(&paired, settings, index);
         if found.ruling != Ruling::Inconclusive {
             return (found.ruling, found.seconds);
         }

@@ -71,9 +71,9 @@ impl Lab {
             };
             segments.iter().map(pairs).collect()
         };
-        let step = |place| {
+        let step = |index| {
             let steps = Vec::new();
-            (format!("step {place}"), Paired { segments: of(Some(place)), steps })
+            (format!("step {index}"), Paired { segments: of(Some(index)), steps })
         };
         Paired { segments: of(None), steps: (0..self.steps.len()).map(step).collect() }
     }
@@ -88,7 +88,7 @@ impl Lab {
 
     fn segment(&self, host: f64, draw: &mut Draw) -> [Vec<Made>; 2] {
         let shared = self.machine(draw);
-        let mut arm = |place: usize| {
+        let mut arm = |index: usize| {
             let own = self.machine(draw);
             let machine = if self.in_turns { &own } else { &shared };
             let start = host + draw.normal(self.profile.start);
@@ -98,7 +98,7 @@ impl Lab {
                 let (drift, burst) = machine[second * SLOTS + slot];
                 start + private[second] + drift + burst * split
             };
-            self.requests(place, &base, draw)
+            self.requests(index, &base, draw)
         };
         [arm(0), arm(1)]
     }

@@ -22,7 +22,7 @@ use crate::analysis::gate::location::Location;
 use crate::analysis::gate::series::Measured;
 use crate::analysis::noise::movement::movement;
 use crate::analysis::noise::spread::{deviation, spread};
-use crate::analysis::pairing::{self, Times};
+use crate::analysis::pairing::{self, PairedTimes};
 use crate::analysis::power::visible;
 use crate::analysis::stats::{ALPHA, median, share_at_most};
 use crate::record::duet::{DuetEnd, DuetRecord, GateMetric, GateSettings, Method};
@@ -68,7 +68,7 @@ impl Gathered {
         let finished = duet.file.end == Some(DuetEnd::Finished);
         let segments = duet.segments.len() as u32;
         self.duets.push(DuetHead { folder: folder.to_owned(), segments, finished });
-        self.add_measured(&pairing::paired(duet, Times::Response), &duet.file.settings);
+        self.add_measured(&pairing::paired(duet, PairedTimes::Response), &duet.file.settings);
         let voiding = comparison.findings.iter().filter(|it| it.severity == Severity::Invalidates);
         self.invalid.extend(voiding.map(|it| format!("{folder}: {}", it.evidence)));
         if finished {
@@ -106,8 +106,8 @@ impl Gathered {
     }
 
     fn kept(&mut self, metric: GateMetric, measured: &Measured<'_>) -> &mut Kept {
-        let place = self.metrics.iter().position(|kept| kept.metric == metric);
-        let place = place.unwrap_or_else(|| {
+        let index = self.metrics.iter().position(|kept| kept.metric == metric);
+        let index = index.unwrap_or_else(|| {
             let times = match metric {
                 GateMetric::ResponseTime(share) => Some(measured.interval_width(share)),
                 GateMetric::ErrorRate | GateMetric::CpuPerRequest | GateMetric::SlowRequests => {
@@ -119,7 +119,7 @@ impl Gathered {
             self.metrics.push(Kept { metric, rulings, visible, times });
             self.metrics.len() - 1
         });
-        &mut self.metrics[place]
+        &mut self.metrics[index]
     }
 
     /// Writes what is known so far into a file whose head is known.
@@ -315,7 +315,7 @@ mod tests {
     fn the_largest_noise_of_all_quantiles_serves_all() {
         let noise = measured(CI, 4, &of(&[0.5, 0.99]));
         let found = noise.start_noise.unwrap();
-        let sd = |place: usize| noise.metrics[place].times.unwrap().start_sd;
+        let sd = |index: usize| noise.metrics[index].times.unwrap().start_sd;
         let most = sd(0).max(sd(1)) / 2.0_f64.sqrt();
         assert!((found.measured - most).abs() < 1e-12, "{found:?}");
         assert!(found.value >= LEAST_START_NOISE);

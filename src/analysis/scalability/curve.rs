@@ -189,7 +189,7 @@ fn damped_step(curve: Curve, loads: &[Load], directions: &[Vector], damping: f64
         free.retain(|_| stays.next().unwrap_or(false));
     };
     let share = inside(at, step);
-    Curve::of([0, 1, 2].map(|place| within(place, at[place], share * step[place])))
+    Curve::of([0, 1, 2].map(|index| within(index, at[index], share * step[index])))
 }
 
 /// The matrix of Gauss and Newton, and the way that leads downhill most steeply.
@@ -214,36 +214,36 @@ fn lengths(free: &[&Vector], hessian: &[Vector; 3], downhill: &Vector, damping: 
 }
 
 fn damped(mut matrix: Vec<Vec<f64>>, damping: f64) -> Vec<Vec<f64>> {
-    for (place, row) in matrix.iter_mut().enumerate() {
-        row[place] += damping * row[place].max(1e-300);
+    for (index, row) in matrix.iter_mut().enumerate() {
+        row[index] += damping * row[index].max(1e-300);
     }
     matrix
 }
 
 /// Whether a curve at a bound would leave it at once.
 fn is_blocked(at: Vector, step: Vector) -> bool {
-    (0..3).any(|place| {
-        (at[place] <= LEAST[place] && step[place] < 0.0)
-            || (at[place] >= MOST[place] && step[place] > 0.0)
+    (0..3).any(|index| {
+        (at[index] <= LEAST[index] && step[index] < 0.0)
+            || (at[index] >= MOST[index] && step[index] > 0.0)
     })
 }
 
 /// A figure after a step; one that has come to a bound is exactly there, and not a digit short
 /// of it, where each further step would be as good as none.
-fn within(place: usize, at: f64, step: f64) -> f64 {
+fn within(index: usize, at: f64, step: f64) -> f64 {
     let (next, close) = (at + step, 1e-12 * step.abs());
-    match (next - LEAST[place], MOST[place] - next) {
-        (room, _) if step < 0.0 && room <= close => LEAST[place],
-        (_, room) if step > 0.0 && room <= close => MOST[place],
+    match (next - LEAST[index], MOST[index] - next) {
+        (room, _) if step < 0.0 && room <= close => LEAST[index],
+        (_, room) if step > 0.0 && room <= close => MOST[index],
         _ => next,
     }
 }
 
 /// The share of a step that stays within the bounds.
 fn inside(at: Vector, step: Vector) -> f64 {
-    let room = |place: usize| match step[place] {
-        length if at[place] + length < LEAST[place] => (at[place] - LEAST[place]) / -length,
-        length if at[place] + length > MOST[place] => (MOST[place] - at[place]) / length,
+    let room = |index: usize| match step[index] {
+        length if at[index] + length < LEAST[index] => (at[index] - LEAST[index]) / -length,
+        length if at[index] + length > MOST[index] => (MOST[index] - at[index]) / length,
         _ => 1.0,
     };
     (0..3).map(room).fold(1.0, f64::min)
@@ -267,10 +267,10 @@ fn solved(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
     for pivot in 0..size {
         let (above, below) = matrix.split_at_mut(pivot + 1);
         let line = &above[pivot];
-        for (place, other) in below.iter_mut().enumerate() {
+        for (index, other) in below.iter_mut().enumerate() {
             let factor = other[pivot] / line[pivot];
             other.iter_mut().zip(line).for_each(|(cell, taken)| *cell -= factor * taken);
-            right[pivot + 1 + place] -= factor * right[pivot];
+            right[pivot + 1 + index] -= factor * right[pivot];
         }
     }
     for row in (0..size).rev() {

@@ -23,7 +23,7 @@ pub struct SoakAssessment {
     /// The least number of windows that tell.
     pub windows_needed: usize,
     /// Stretches within which values are compared with each other.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Stretch>,
     /// The first second of each judged window.
     pub starts: Vec<u32>,
     /// What was watched, in the order of the report.
@@ -56,7 +56,7 @@ impl Grows {
 
 /// A stretch of the schedule with the same processes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct Part {
+pub struct Stretch {
     /// The first second.
     pub from: u32,
     /// One past the last second.

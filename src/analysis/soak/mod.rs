@@ -6,23 +6,23 @@
 //! see a leak never says that there is none.
 
 pub mod found;
+pub mod messages;
 mod parts;
-pub mod sentences;
 mod slope;
 mod trend;
 mod windows;
 
 use crate::analysis::assessment::{Assessment, Finding, Severity, Verdict};
 use crate::analysis::finding::finding;
+use crate::analysis::number_format;
 use crate::analysis::soak::found::{
-    Began, Grows, Growth, Metric, Part, Role, SoakAssessment, ToLimit, Trend,
+    Began, Grows, Growth, Metric, Role, SoakAssessment, Stretch, ToLimit, Trend,
 };
 use crate::analysis::soak::parts::WINDOWS_NEEDED;
 use crate::analysis::soak::trend::{Frame, METRICS};
 use crate::analysis::soak::windows::Grid;
 use crate::analysis::verdict::{Ground, decide};
 use crate::analysis::window::measured_seconds;
-use crate::analysis::wording;
 use crate::record::run::RunRecord;
 use crate::record::soak::SoakFile;
 
@@ -76,7 +76,7 @@ pub fn seconds_needed(window: u32) -> f64 {
 /// with its bounds. For whoever watches a run.
 pub fn so_far(minima: &[f64], window: u32) -> Option<(f64, Option<f64>, Option<f64>)> {
     let points = minima.iter().enumerate();
-    let points = points.map(|(place, value)| (place as f64 * f64::from(window), *value)).collect();
+    let points = points.map(|(index, value)| (index as f64 * f64::from(window), *value)).collect();
     let found = slope::slope(&[points])?;
     let hourly = |slope: f64| slope * 3_600.0;
     Some((hourly(found.value), found.low.map(hourly), found.high.map(hourly)))
@@ -130,7 +130,7 @@ fn grounds(run: &Assessment, trends: &[Trend], is_failing: bool) -> Vec<Ground> 
 /// What grows of the target; a leak before a drift.
 fn grows(trends: &[Trend]) -> Option<Grows> {
     let grown = trends.iter().filter(|trend| trend.growth == Growth::Grows);
-    let kinds: Vec<Grows> = grown.filter_map(|trend| sentences::kind(trend.role)).collect();
+    let kinds: Vec<Grows> = grown.filter_map(|trend| messages::kind(trend.role)).collect();
     [Grows::Leak, Grows::Drift].into_iter().find(|kind| kinds.contains(kind))
 }
 
@@ -140,7 +140,7 @@ fn failing(run: &Assessment) -> Option<String> {
     (share > MOST_FAILED).then(|| {
         format!(
             "{} of all requests failed: what does not do its work does not show what it leaks",
-            wording::percent(share)
+            number_format::percent(share)
         )
     })
 }
@@ -149,10 +149,10 @@ fn failing(run: &Assessment) -> Option<String> {
 fn reasons(run: &Assessment, trends: &[Trend], failing: Option<String>, width: u32) -> Vec<String> {
     let of_target = trends.iter().filter(|trend| trend.role != Role::Generator);
     let grown = of_target.filter(|trend| trend.growth == Growth::Grows);
-    let grown: Vec<String> = grown.filter_map(sentences::grows).collect();
+    let grown: Vec<String> = grown.filter_map(messages::grows).collect();
     let gates: Vec<&Trend> = trends.iter().filter(|trend| gates(trend)).collect();
     let mut open: Vec<String> = failing.into_iter().collect();
-    open.extend(gates.iter().filter_map(|trend| sentences::open(trend, width)));
+    open.extend(gates.iter().filter_map(|trend| messages::open(trend, width)));
     let own = run.reasons.iter().cloned();
     if matches!(run.verdict, Verdict::TargetLost | Verdict::Invalid) {
         return own.chain(grown).chain(open).collect();
@@ -161,23 +161,23 @@ fn reasons(run: &Assessment, trends: &[Trend], failing: Option<String>, width: u
         let own = own.filter(|_| run.verdict != Verdict::Pass);
         return grown.into_iter().chain(own).chain(open).collect();
     }
-    std::iter::once(sentences::holds(gates.into_iter())).chain(own).collect()
+    std::iter::once(messages::holds(gates.into_iter())).chain(own).collect()
 }
 
-fn findings(parts: &[Part], trends: &[Trend]) -> Vec<Finding> {
-    let at = |part: &Part| wording::seconds(f64::from(part.from));
+fn findings(parts: &[Stretch], trends: &[Trend]) -> Vec<Finding> {
+    let at = |part: &Stretch| number_format::seconds(f64::from(part.from));
     let changed = parts
         .iter()
         .filter(|part| matches!(part.began, Began::ProcessesChanged | Began::TargetRestarted));
-    let changed: Vec<&Part> = changed.collect();
+    let changed: Vec<&Stretch> = changed.collect();
     let restarted = changed.first().map(|first| {
         let evidence = format!(
             "{} after {}{}; slopes are compared before and after it, not across",
-            sentences::began(first),
+            messages::began(first),
             at(first),
             match changed.len() {
                 1 => String::new(),
-                times => format!(", and {} more", wording::counted(times as u64 - 1, "time")),
+                times => format!(", and {} more", number_format::counted(times as u64 - 1, "time")),
             }
         );
         let advice = "find out why: a process that is replaced in time hides what it leaks";
@@ -185,13 +185,13 @@ fn findings(parts: &[Part], trends: &[Trend]) -> Vec<Finding> {
     });
     let resumed = parts.iter().filter(|part| matches!(part.began, Began::Resumed { .. }));
     let resumed = resumed.map(|part| {
-        let evidence = format!("{} at {} of the schedule", sentences::began(part), at(part));
+        let evidence = format!("{} at {} of the schedule", messages::began(part), at(part));
         let advice = "the gap is neither load nor failure; each part warms up by itself";
         finding("resumed", Severity::Note, evidence, advice)
     });
     let own = trends.iter().filter(|it| it.role == Role::Generator && it.growth == Growth::Grows);
     let own = own.map(|trend| {
-        let per_hour = trend.low.map(|low| sentences::growth(trend, low)).unwrap_or_default();
+        let per_hour = trend.low.map(|low| messages::growth(trend, low)).unwrap_or_default();
         let evidence = format!("{} grows by {per_hour} at least", trend.name);
         let advice = "this is loadgate's own growth: please report it with the run folder";
         finding("generator_grows", Severity::Warning, evidence, advice)

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::soak::found::{Began, Part};
+use crate::analysis::soak::found::{Began, Stretch};
 use crate::analysis::window::measured_seconds;
 use crate::record::gauge::{self, Gauge};
 use crate::record::run::RunRecord;
@@ -19,7 +19,7 @@ const WARM_WINDOWS: u32 = 3;
 pub(super) const WINDOWS_NEEDED: usize = 12;
 
 /// The parts of a run, in their order.
-pub(super) fn parts(record: &RunRecord, window: u32) -> Vec<Part> {
+pub(super) fn parts(record: &RunRecord, window: u32) -> Vec<Stretch> {
     let end = measured_seconds(record).floor() as u32;
     let mut begins = BTreeMap::from([(0, Began::Start)]);
     for (second, began) in changes(record).chain(resumes(record)) {
@@ -31,7 +31,7 @@ pub(super) fn parts(record: &RunRecord, window: u32) -> Vec<Part> {
         let to = to.min(end);
         let warm = warm_seconds(to.saturating_sub(from), window);
         let warm = if from == 0 { warm.max(warmup) } else { warm };
-        Part { from, to, judged_from: from.saturating_add(warm).min(to), began }
+        Stretch { from, to, judged_from: from.saturating_add(warm).min(to), began }
     });
     parts.filter(|part| part.from < part.to).collect()
 }
@@ -43,7 +43,7 @@ fn warm_seconds(length: u32, window: u32) -> u32 {
 }
 
 /// The first seconds of the windows of a part; what is left over at its end is left out.
-pub(super) fn windows(part: &Part, window: u32) -> impl Iterator<Item = u32> + use<> {
+pub(super) fn windows(part: &Stretch, window: u32) -> impl Iterator<Item = u32> + use<> {
     let whole = (part.to - part.judged_from) / window;
     let from = part.judged_from;
     (0..whole).map(move |number| from + number * window)
@@ -56,8 +56,8 @@ pub(super) fn seconds_for(windows: f64, window: u32) -> f64 {
 }
 
 fn resumes(record: &RunRecord) -> impl Iterator<Item = (u32, Began)> {
-    record.head.resumed.iter().enumerate().map(|(place, resumed)| {
-        let gap_seconds = record.head.gap_seconds(place);
+    record.head.resumed.iter().enumerate().map(|(index, resumed)| {
+        let gap_seconds = record.head.gap_seconds(index);
         (resumed.from, Began::Resumed { gap_seconds, restarted: resumed.restarted })
     })
 }

@@ -44,8 +44,8 @@ pub(super) fn slope(parts: &[Vec<Point>]) -> Option<Slope> {
 }
 
 fn pairwise(part: &[Point]) -> impl Iterator<Item = f64> {
-    part.iter().enumerate().flat_map(move |(place, (later, high))| {
-        part[..place].iter().map(move |(sooner, low)| (high - low) / (later - sooner))
+    part.iter().enumerate().flat_map(move |(index, (later, high))| {
+        part[..index].iter().map(move |(sooner, low)| (high - low) / (later - sooner))
     })
 }
 

@@ -4,7 +4,7 @@
 //! the limit, the upper bound is below it, or the limit lies between them, which more windows
 //! would decide.
 
-use crate::analysis::soak::found::{Growth, GrowthUnit, Metric, Part, Role, Trend};
+use crate::analysis::soak::found::{Growth, GrowthUnit, Metric, Role, Stretch, Trend};
 use crate::analysis::soak::parts::{WINDOWS_NEEDED, seconds_for};
 use crate::analysis::soak::slope::{Point, Slope, level_at_zero, slope};
 use crate::analysis::stats::median;
@@ -80,7 +80,7 @@ impl Metric {
     }
 
     /// What is too little to be called growth, within [`WINDOWS_NEEDED`] windows.
-    fn least(self) -> f64 {
+    fn smallest(self) -> f64 {
         match self {
             Metric::Memory | Metric::Heap => 1e6,
             Metric::GeneratorMemory => 5e6,
@@ -105,7 +105,7 @@ impl Metric {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame<'a> {
     /// The stretches within which values are compared.
-    pub(super) parts: &'a [Part],
+    pub(super) parts: &'a [Stretch],
     /// The first second of each window.
     pub(super) starts: &'a [u32],
     /// Seconds of each.
@@ -153,7 +153,7 @@ impl Frame<'_> {
     /// Moments in seconds and values, or their logarithms, in parts.
     fn in_parts(&self, metric: Metric, values: &[Option<f64>]) -> Vec<Vec<Point>> {
         let scaled = |value: f64| if metric.is_relative() { value.max(1e-9).ln() } else { value };
-        let points = |part: &Part| {
+        let points = |part: &Stretch| {
             let here = self.starts.iter().zip(values).filter(|(start, _)| part.has(**start));
             here.filter_map(|(start, value)| Some((f64::from(*start), scaled((*value)?)))).collect()
         };
@@ -175,8 +175,8 @@ impl Frame<'_> {
     fn limit(&self, metric: Metric, level: f64) -> f64 {
         let span = f64::from(self.width) * WINDOWS_NEEDED as f64 / HOUR;
         let size = |share: f64| if metric.is_relative() { share } else { share * level };
-        let least = metric.least() / if metric.is_relative() { level.max(1e-3) } else { 1.0 };
-        let not_too_little = |limit: f64| limit.max(least / span);
+        let smallest = metric.smallest() / if metric.is_relative() { level.max(1e-3) } else { 1.0 };
+        let not_too_little = |limit: f64| limit.max(smallest / span);
         match (metric.is_memory(), self.asked.leak_limit, self.asked.drift_limit) {
             (true, Some(GrowthLimit::BytesPerHour(bytes)), _) => return bytes,
             (true, Some(GrowthLimit::SharePerHour(share)), _) => {
@@ -187,12 +187,12 @@ impl Frame<'_> {
             }
             (true, None, _) | (false, ..) => {}
         }
-        let by_share = size(SHARE).max(least) / span;
+        let by_share = size(SHARE).max(smallest) / span;
         match self.asked.memory_limit {
             Some(most) if metric == Metric::Memory => {
                 let day = f64::from(self.width) * WINDOWS_OF_A_DAY / HOUR;
                 let reaches = (most.bytes as f64 - level) / day;
-                by_share.min(reaches.max(least / span))
+                by_share.min(reaches.max(smallest / span))
             }
             _ => by_share,
         }
@@ -240,7 +240,7 @@ impl Frame<'_> {
     }
 }
 
-impl Part {
+impl Stretch {
     /// Whether a window that begins then is one of this part's.
     fn has(&self, start: u32) -> bool {
         (self.judged_from..self.to).contains(&start)
@@ -268,7 +268,7 @@ fn growth(trend: &Trend) -> Growth {
 mod tests {
     use super::*;
     use crate::analysis::soak::found::Began;
-    use crate::analysis::soak::sentences::open;
+    use crate::analysis::soak::messages::open;
     use crate::record::soak::{LimitSource, MemoryLimit};
 
     const MB: f64 = 1e6;
@@ -276,7 +276,7 @@ mod tests {
     /// 24 windows of 5 min in one part.
     fn trend_of(asked: &SoakFile, metric: Metric, value: impl Fn(f64) -> f64) -> Trend {
         let width = asked.window_seconds;
-        let part = Part { from: 0, to: 32 * width, judged_from: 8 * width, began: Began::Start };
+        let part = Stretch { from: 0, to: 32 * width, judged_from: 8 * width, began: Began::Start };
         let starts: Vec<u32> = (8..32).map(|number| number * width).collect();
         let frame = Frame { parts: &[part], starts: &starts, width, asked };
         let hours = |start: &u32| f64::from(*start) / HOUR;
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn too_few_windows_and_none_are_told_from_none_that_grow() {
         let asked = default();
-        let part = Part { from: 0, to: 3_300, judged_from: 0, began: Began::Start };
+        let part = Stretch { from: 0, to: 3_300, judged_from: 0, began: Began::Start };
         let starts: Vec<u32> = (0..11).map(|number| number * 300).collect();
         let frame = Frame { parts: &[part], starts: &starts, width: 300, asked: &asked };
         let few = frame.trend(Metric::Memory, vec![Some(1e8); 11]);
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_in_a_quarter_of_the_windows_does_not_hold() {
-        let part = Part { from: 0, to: 7_200, judged_from: 0, began: Began::Start };
+        let part = Stretch { from: 0, to: 7_200, judged_from: 0, began: Began::Start };
         let starts: Vec<u32> = (0..24).map(|number| number * 300).collect();
         let asked = default();
         let frame = Frame { parts: &[part], starts: &starts, width: 300, asked: &asked };

@@ -5,9 +5,9 @@
 //! value.
 
 use crate::analysis::evidence::is_bad;
-use crate::analysis::pooled::drained;
 use crate::analysis::soak::found::Metric;
 use crate::analysis::stats::median;
+use crate::analysis::totals::drained;
 use crate::record::gauge::{self, Gauge};
 use crate::record::histogram::Live;
 use crate::record::interval::StepCounts;
@@ -85,19 +85,19 @@ impl Grid<'_> {
     /// What the windows say of a thing that was looked at once a second.
     pub(super) fn sampled(&self, record: &RunRecord, metric: Metric) -> Vec<Option<f64>> {
         match metric {
-            Metric::Memory => self.least(&memory(record)),
-            Metric::Heap => self.least(&of_gauge(record, &gauge::HEAP_USED)),
-            Metric::Descriptors => self.least(&of_gauge(record, &gauge::DESCRIPTORS)),
-            Metric::Threads => self.least(&of_gauge(record, &gauge::THREADS)),
+            Metric::Memory => self.minima(&memory(record)),
+            Metric::Heap => self.minima(&of_gauge(record, &gauge::HEAP_USED)),
+            Metric::Descriptors => self.minima(&of_gauge(record, &gauge::DESCRIPTORS)),
+            Metric::Threads => self.minima(&of_gauge(record, &gauge::THREADS)),
             Metric::EventLoopDelay => self.reduced(&delays(record), median),
             Metric::GeneratorMemory => {
                 let seen = record.generator.iter().filter(|it| it.rss > 0);
-                self.least(&seen.map(|it| (it.second, it.rss as f64)).collect::<Vec<_>>())
+                self.minima(&seen.map(|it| (it.second, it.rss as f64)).collect::<Vec<_>>())
             }
             Metric::GeneratorDescriptors => {
                 let seen = record.generator.iter();
                 let seen = seen.filter_map(|it| Some((it.second, f64::from(it.descriptors?))));
-                self.least(&seen.collect::<Vec<_>>())
+                self.minima(&seen.collect::<Vec<_>>())
             }
             Metric::GeneratorCpu => {
                 let seen = record.generator.iter().map(|it| (it.second, it.cpu));
@@ -107,7 +107,7 @@ impl Grid<'_> {
         }
     }
 
-    fn least(&self, seen: &[(u32, f64)]) -> Vec<Option<f64>> {
+    fn minima(&self, seen: &[(u32, f64)]) -> Vec<Option<f64>> {
         self.reduced(seen, |values| values.iter().copied().reduce(f64::min))
     }
 
@@ -115,8 +115,8 @@ impl Grid<'_> {
     pub(super) fn memory_swing(&self, record: &RunRecord) -> Option<f64> {
         let seen = memory(record);
         let swing = |values: &[f64]| {
-            let least = values.iter().copied().reduce(f64::min)?;
-            Some(values.iter().copied().reduce(f64::max)? - least)
+            let minima = values.iter().copied().reduce(f64::min)?;
+            Some(values.iter().copied().reduce(f64::max)? - minima)
         };
         median(&self.reduced(&seen, swing).into_iter().flatten().collect::<Vec<_>>())
     }
@@ -155,12 +155,12 @@ mod tests {
     #[test]
     fn a_window_has_its_least_value_or_its_median_if_enough_was_seen() {
         let seen: Vec<(u32, f64)> = (10..29).map(|it| (it, f64::from(it % 7))).collect();
-        assert_eq!(GRID.least(&seen), [Some(0.0), Some(0.0), None]);
+        assert_eq!(GRID.minima(&seen), [Some(0.0), Some(0.0), None]);
         let swing: Vec<(u32, f64)> = (0..40).map(|it| (it, f64::from(it))).collect();
         assert_eq!(GRID.reduced(&swing, median), [Some(14.5), Some(24.5), Some(34.5)]);
         let rare = Grid { starts: &[0], width: 100 };
         let few: Vec<(u32, f64)> = (0..9).map(|it| (it * 10, 5.0)).collect();
-        assert_eq!(rare.least(&few), [None], "of 100 seconds 9 were seen");
+        assert_eq!(rare.minima(&few), [None], "of 100 seconds 9 were seen");
     }
 
     #[test]

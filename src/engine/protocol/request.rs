@@ -68,10 +68,10 @@ impl Prepared {
     /// run, of the step, and of the iteration. One that is sent again keeps it.
     pub fn all(scenario: &Scenario, authority: &str, run: u32) -> Vec<Prepared> {
         let field = scenario.target.request_id.as_deref();
-        let prepared = |(place, step): (usize, &Step)| {
+        let prepared = |(index, step): (usize, &Step)| {
             let is_own = |name: &&str| step.request.headers.iter().all(|(own, _)| own != name);
             let id = field.filter(is_own);
-            let id = id.map(|name| format!("{name}: {run:08x}-{place:04x}-8000-8000-"));
+            let id = id.map(|name| format!("{name}: {run:08x}-{index:04x}-8000-8000-"));
             Prepared::new(step, authority, id)
         };
         scenario.steps.iter().enumerate().map(prepared).collect()
@@ -172,8 +172,8 @@ impl Filled {
 
 /// The last digits of a number.
 fn hexadecimal(number: u64) -> [u8; DIGITS] {
-    std::array::from_fn(|place| {
-        let digit = number >> (4 * (DIGITS - 1 - place)) & 0xf;
+    std::array::from_fn(|index| {
+        let digit = number >> (4 * (DIGITS - 1 - index)) & 0xf;
         b"0123456789abcdef"[digit as usize]
     })
 }

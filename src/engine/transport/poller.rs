@@ -100,11 +100,11 @@ impl Poller {
     }
 
     /// What the last wait found at a place; `None` behind the end.
-    pub fn found(&self, place: usize) -> Option<Ready> {
+    pub fn found(&self, index: usize) -> Option<Ready> {
         match &self.0 {
-            Kind::System(system) => system.found(place),
+            Kind::System(system) => system.found(index),
             #[cfg(test)]
-            Kind::Simulated(poller) => poller.found(place),
+            Kind::Simulated(poller) => poller.found(index),
         }
     }
 
@@ -238,8 +238,8 @@ mod linux {
         }
 
         /// What the last wait found at a place; `None` for the timer and behind the end.
-        pub(super) fn found(&self, place: usize) -> Option<Ready> {
-            let event = self.events[..self.count].get(place)?;
+        pub(super) fn found(&self, index: usize) -> Option<Ready> {
+            let event = self.events[..self.count].get(index)?;
             let flags = event.events();
             let broken = EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
             Some(Ready {
@@ -320,8 +320,8 @@ mod portable {
         }
 
         /// What the last wait found at a place.
-        pub(super) fn found(&self, place: usize) -> Option<Ready> {
-            self.found.get(place).copied()
+        pub(super) fn found(&self, index: usize) -> Option<Ready> {
+            self.found.get(index).copied()
         }
 
         /// Whether a key is the timer's own; there is none here.
@@ -379,7 +379,7 @@ mod tests {
                 let seen = (0..100).any(|_| {
                     poller.wait(Some(Moment(60_000_000_000))).unwrap();
                     (0..)
-                        .map_while(|place| poller.found(place))
+                        .map_while(|index| poller.found(index))
                         .any(|ready| ready.key == 7 && what(ready))
                 });
                 assert!(seen);

@@ -348,8 +348,8 @@ impl Poller {
     }
 
     /// What the last wait found.
-    pub fn found(&self, place: usize) -> Option<Ready> {
-        self.found.get(place).copied()
+    pub fn found(&self, index: usize) -> Option<Ready> {
+        self.found.get(index).copied()
     }
 }
 

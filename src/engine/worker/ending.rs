@@ -2,7 +2,7 @@
 
 use crate::engine::answer::Answer;
 use crate::engine::connection::ConnectionKey;
-use crate::engine::iteration::Place;
+use crate::engine::iteration::Activity;
 use crate::engine::pool::Slot;
 use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
@@ -23,17 +23,17 @@ impl Worker {
     /// A request's time limit has passed. Its answer may have come in time and not have been
     /// read because the worker stood still; the kernel's stamp tells.
     pub(super) fn give_up(&mut self, wait: Wait) {
-        if let Some(Place::On(key)) = self.place_of(wait)
+        if let Some(Activity::On(key)) = self.activity_of(wait)
             && self.is_served_by(key, wait.iteration)
         {
             self.read(key, false);
         }
-        match self.place_of(wait) {
-            Some(Place::On(key)) if self.is_served_by(key, wait.iteration) => {
+        match self.activity_of(wait) {
+            Some(Activity::On(key)) if self.is_served_by(key, wait.iteration) => {
                 self.give_up_on(key, wait.iteration);
             }
-            Some(Place::On(key)) => self.give_up_connecting(key, wait.iteration),
-            Some(Place::Queued | Place::Thinking) => {
+            Some(Activity::On(key)) => self.give_up_connecting(key, wait.iteration),
+            Some(Activity::Queued | Activity::Thinking) => {
                 self.fail(wait.iteration, &Answer::NoConnection);
             }
             None => {}
@@ -41,12 +41,12 @@ impl Worker {
     }
 
     /// Where an iteration is, if it is still at this wait.
-    fn place_of(&self, wait: Wait) -> Option<Place> {
+    fn activity_of(&self, wait: Wait) -> Option<Activity> {
         let iteration = self
             .iterations
             .get(wait.iteration)
             .filter(|iteration| iteration.ticket == wait.ticket)?;
-        Some(iteration.place)
+        Some(iteration.activity)
     }
 
     fn is_served_by(&mut self, key: ConnectionKey, iteration: usize) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::engine::answer::{Answer, conclude};
 use crate::engine::exchange::Exchange;
-use crate::engine::iteration::{Iteration, Place};
+use crate::engine::iteration::{Activity, Iteration};
 use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::is_followed_at_once;
@@ -35,7 +35,7 @@ impl Worker {
             choices,
             due: arrival.at,
             ticket: 0,
-            place: Place::Thinking,
+            activity: Activity::Thinking,
             exchange: Exchange::new(StepId(0), arrival.at, 0, arrival.at),
             is_hurried: false,
         });
@@ -46,13 +46,13 @@ impl Worker {
     fn pick_flow(&self, choices: &mut Choices) -> usize {
         let flows = &self.plan.scenario.flows;
         let total: u64 = flows.iter().map(|flow| u64::from(flow.weight)).sum();
-        let mut place = (choices.unit() * total as f64) as u64;
+        let mut rest = (choices.unit() * total as f64) as u64;
         for (index, flow) in flows.iter().enumerate() {
             let weight = u64::from(flow.weight);
-            if place < weight {
+            if rest < weight {
                 return index;
             }
-            place -= weight;
+            rest -= weight;
         }
         flows.len() - 1
     }
@@ -125,7 +125,7 @@ impl Worker {
         let iteration = &mut self.iterations[key];
         iteration.due = Moment(iteration.due.0.saturating_add(length));
         iteration.ticket = ticket;
-        iteration.place = Place::Thinking;
+        iteration.activity = Activity::Thinking;
         let at = iteration.due;
         if self.is_over(at) {
             return self.end(key, false);
@@ -178,7 +178,7 @@ impl Worker {
         };
         self.limits.forget(step, is_stale);
         self.limits.set(step, Wait { at, iteration: key, ticket });
-        self.place(key, begun);
+        self.assign(key, begun);
     }
 
     /// The answer to an iteration's request has to be read at once.
@@ -290,12 +290,12 @@ mod tests {
             _ => vec![(39 * MS, answer())],
         });
         let samples = gets_within_40_ms(&world);
-        for (place, sample) in samples.iter().enumerate() {
-            let is_late = [3, 4].contains(&place);
+        for (index, sample) in samples.iter().enumerate() {
+            let is_late = [3, 4].contains(&index);
             let ending = if is_late { (Outcome::Timeout, None) } else { OK };
-            assert_eq!((sample.outcome, sample.cause), ending, "{place}");
+            assert_eq!((sample.outcome, sample.cause), ending, "{index}");
             let elapsed = if is_late { 40 * MS } else { 39 * MS };
-            assert!(sample.response_time() <= elapsed + 2 * WAY, "{place}: {sample:?}");
+            assert!(sample.response_time() <= elapsed + 2 * WAY, "{index}: {sample:?}");
         }
         assert_eq!(world.connections().0, 3, "each of the two took its connection with it");
     }
@@ -319,9 +319,9 @@ mod tests {
         let world = serving_in_turn(80 * MS);
         let played = Simulation::of_gets(world.clone(), r#"{"connections": 1}"#, 20).play();
         assert_eq!((played.counts, world.connections().0), ([20, 20, 0], 1));
-        for (place, sample) in (0_u64..).zip(&played.samples) {
+        for (index, sample) in (0_u64..).zip(&played.samples) {
             // Each is due 50 ms after the one before it and goes out 80 ms after it.
-            assert_eq!(from_due(sample)[0], Some(2 * WAY + place * 30 * MS), "{place}");
+            assert_eq!(from_due(sample)[0], Some(2 * WAY + index * 30 * MS), "{index}");
             assert_eq!(sample.send_lag, 0, "nothing of that is the generator's");
         }
     }
@@ -372,7 +372,7 @@ mod tests {
         let played = Simulation::of_gets(world.clone(), "{}", 20).play();
         assert_eq!(played.endings(), [OK; 20]);
         let repeated: Vec<usize> =
-            (0..20).filter(|place| played.samples[*place].repeated).collect();
+            (0..20).filter(|index| played.samples[*index].repeated).collect();
         assert_eq!(repeated, [1]);
         assert_eq!((played.counts, world.requests().len()), ([20, 20, 0], 20));
         assert_eq!(world.requests()[1].connection, 1);

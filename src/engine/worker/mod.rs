@@ -258,14 +258,14 @@ impl Worker {
 
     /// How many sockets had something.
     fn serve_all(&mut self) -> usize {
-        let mut place = 0;
-        while let Some(ready) = self.poller.found(place) {
-            place += 1;
+        let mut position = 0;
+        while let Some(ready) = self.poller.found(position) {
+            position += 1;
             if !Poller::is_own(ready.key) {
                 self.serve(ConnectionKey::from_bits(ready.key), ready);
             }
         }
-        place
+        position
     }
 
     /// What is looked at every 10 ms.
@@ -392,11 +392,11 @@ mod tests {
         // Requests are due at 475, 525 and 575 ms.
         let world = answering(3 * MS).stall(Moment(476 * MS), 100 * MS);
         let played = Simulation::of_gets(world, "{}", 20).play();
-        let [waited, late, hardly] = [9, 10, 11].map(|place| &played.samples[place]);
+        let [waited, late, hardly] = [9, 10, 11].map(|position| &played.samples[position]);
         assert_eq!(from_due(waited), [Some(0), Some(3 * MS), Some(3 * MS)]);
         assert_eq!(waited.receive_lag, Some(98 * MS), "its stamp lay there");
         assert_eq!((late.send_lag, hardly.send_lag), (51 * MS, MS));
-        assert!(hardly.held > 49 * MS, "the one before it is still felt: {}", hardly.held);
+        assert!(hardly.lag_felt > 49 * MS, "the one before it is still felt: {}", hardly.lag_felt);
         assert_eq!(played.samples[13].send_lag, 0);
     }
 

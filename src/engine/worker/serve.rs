@@ -7,7 +7,7 @@ use std::io;
 
 use crate::engine::answer::Answer;
 use crate::engine::connection::{ConnectionKey, State, StreamEnd};
-use crate::engine::iteration::Place;
+use crate::engine::iteration::Activity;
 use crate::engine::pool::Slot;
 use crate::engine::protocol::reply::Call;
 use crate::engine::protocol::request::{Prepared, Unsendable};
@@ -22,7 +22,7 @@ use crate::units::Moment;
 impl Worker {
     /// Finds a slot for an iteration's request: a free one, that of a new connection, or a
     /// place in the queue.
-    pub(super) fn place(&mut self, iteration: usize, since: Moment) {
+    pub(super) fn assign(&mut self, iteration: usize, since: Moment) {
         self.demand.ask();
         if let Some(slot) = self.pool.take(since) {
             self.send(slot, iteration, since);
@@ -38,7 +38,7 @@ impl Worker {
             self.open_for(iteration, now);
         } else {
             self.hurry(iteration);
-            self.iterations[iteration].place = Place::Queued;
+            self.iterations[iteration].activity = Activity::Queued;
             self.queue.push_back((iteration, self.iterations[iteration].ticket));
         }
     }
@@ -46,7 +46,7 @@ impl Worker {
     pub(super) fn open_for(&mut self, iteration: usize, now: Moment) {
         self.hurry(iteration);
         match self.open(Some(iteration), now) {
-            Ok(key) => self.iterations[iteration].place = Place::On(key),
+            Ok(key) => self.iterations[iteration].activity = Activity::On(key),
             Err(error) => self.fail(iteration, &Answer::NotConnected(&error)),
         }
     }
@@ -164,7 +164,7 @@ impl Worker {
 
     /// Writes an iteration's request in a slot whose connection is ready for it.
     fn send(&mut self, slot: Slot, key: usize, ready: Moment) {
-        self.iterations[key].place = Place::On(slot.on);
+        self.iterations[key].activity = Activity::On(slot.on);
         if self.render(key).is_err() {
             self.pool.give_back(slot, ready);
             return self.fail(key, &Answer::Unsendable);
@@ -253,7 +253,7 @@ mod tests {
         let mut worker = worker(listener.local_addr().unwrap());
         let due = worker.clock.now();
         worker.start(Arrival { index: 0, at: due });
-        let Place::On(key) = worker.iterations[0].place else { panic!("it connects") };
+        let Activity::On(key) = worker.iterations[0].activity else { panic!("it connects") };
         // The target has answered long ago when the worker gets round to it.
         let standing = Moment(worker.tick.max(worker.clock.now()).0 + 10 * TICK);
         while worker.clock.now() < standing {
@@ -265,7 +265,7 @@ mod tests {
         );
         let connect = worker.iterations[0].exchange.connect.unwrap();
         assert!(connect <= TICK, "{connect} ns are the target's");
-        let held = worker.iterations[0].exchange.sample((Outcome::Ok, None)).held;
-        assert!(held >= 10 * TICK, "{held} ns are the worker's");
+        let lag_felt = worker.iterations[0].exchange.sample((Outcome::Ok, None)).lag_felt;
+        assert!(lag_felt >= 10 * TICK, "{lag_felt} ns are the worker's");
     }
 }

@@ -57,7 +57,7 @@ impl Worker {
         if self.pool.has_room() {
             self.open_for(iteration, now);
         } else {
-            self.place(iteration, now);
+            self.assign(iteration, now);
         }
     }
 }

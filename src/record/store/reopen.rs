@@ -76,8 +76,8 @@ fn take_off_torn_line(path: &Path) -> io::Result<()> {
         file.seek(SeekFrom::Start(from))?;
         let mut block = Vec::new();
         (&mut file).take(end - from).read_to_end(&mut block)?;
-        if let Some(place) = block.iter().rposition(|byte| *byte == b'\n') {
-            break from + place as u64 + 1;
+        if let Some(tag_and_second) = block.iter().rposition(|byte| *byte == b'\n') {
+            break from + tag_and_second as u64 + 1;
         }
         if from == 0 {
             break 0;
@@ -112,7 +112,7 @@ fn write_journal(path: &Path, log: &Path, record: &RunRecord, from: u32) -> io::
 }
 
 fn write_histogram(out: &mut BufWriter<File>, line: &str, record: &RunRecord) -> io::Result<()> {
-    let Some((tag, second)) = place(line) else { return Ok(()) };
+    let Some((tag, second)) = tag_and_second(line) else { return Ok(()) };
     let Some(step) = record.head.steps.iter().position(|step| step.tag == tag) else {
         return Ok(());
     };
@@ -121,7 +121,7 @@ fn write_histogram(out: &mut BufWriter<File>, line: &str, record: &RunRecord) ->
 }
 
 /// The tag of the step and the second of a line of the interval log.
-fn place(line: &str) -> Option<(&str, u32)> {
+fn tag_and_second(line: &str) -> Option<(&str, u32)> {
     let (tag, rest) = line.strip_prefix("Tag=")?.split_once(',')?;
     let (step, _) = tag.rsplit_once('.')?;
     let start: f64 = rest.split(',').next()?.parse().ok()?;

@@ -19,7 +19,7 @@ enum Scale {
 }
 
 impl Scale {
-    fn place(self, value: f64) -> f64 {
+    fn position(self, value: f64) -> f64 {
         match self {
             Scale::Linear => value,
             Scale::Log => value.max(1e-9).log10(),
@@ -49,8 +49,8 @@ pub(in crate::report) struct Axis {
 
 impl Axis {
     /// The place of a value in [0, 1]; values outside of the range stay at its ends.
-    pub(in crate::report) fn place(&self, value: f64) -> f64 {
-        let [from, to, value] = [self.from, self.to, value].map(|v| self.scale.place(v));
+    pub(in crate::report) fn position(&self, value: f64) -> f64 {
+        let [from, to, value] = [self.from, self.to, value].map(|v| self.scale.position(v));
         ((value - from) / (to - from)).clamp(0.0, 1.0)
     }
 
@@ -233,7 +233,7 @@ fn multiples(from: f64, to: f64, step: f64) -> impl Iterator<Item = f64> {
     let first = (from / step - 1e-9).ceil() as i64;
     let last = (to / step + 1e-9).floor() as i64;
     // Ranges and steps are chosen for a handful of ticks; the bound is for odd input.
-    (first..=last).take(100).map(move |place| place as f64 * step)
+    (first..=last).take(100).map(move |position| position as f64 * step)
 }
 
 /// 1, 2 or 5 times a power of ten, so that at most so many steps cover the range.
@@ -335,8 +335,9 @@ mod tests {
     #[test]
     fn places_stay_in_the_frame() {
         let axis = Axis::millis("response time", [10.0, 1_000.0], 6);
-        for (value, place) in [(10.0, 0.0), (1_000.0, 1.0), (100.0, 0.5), (0.0, 0.0), (1e9, 1.0)] {
-            assert!((axis.place(value) - place).abs() < 1e-9, "{value}");
+        for (value, position) in [(10.0, 0.0), (1_000.0, 1.0), (100.0, 0.5), (0.0, 0.0), (1e9, 1.0)]
+        {
+            assert!((axis.position(value) - position).abs() < 1e-9, "{value}");
         }
     }
 
@@ -364,7 +365,7 @@ mod tests {
     fn differences_have_a_sign_and_zero_has_none() {
         let axis = Axis::points("errors", [0.001, -0.002], 5);
         assert_eq!(texts(&axis), ["−0.2", "−0.1", "0", "+0.1", "+0.2"]);
-        assert!((axis.place(0.0) - 0.5).abs() < 1e-9);
+        assert!((axis.position(0.0) - 0.5).abs() < 1e-9);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use plotters::prelude::{
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontFamily, FontStyle, ShapeStyle, TextStyle};
 
-use super::ink::Ink;
+use super::palette::StrokeStyle;
 use crate::report::plain;
 
 /// A place in pixels from the upper left corner.
@@ -29,7 +29,7 @@ pub(in crate::report) fn drawn((width, height): Point, draw: impl FnOnce(&Canvas
     let mut svg = String::new();
     let size = (width.unsigned_abs(), height.unsigned_abs());
     let canvas = Canvas { root: SVGBackend::with_string(&mut svg, size).into_drawing_area() };
-    canvas.rect((0, 0), (width, height), Ink::BACKGROUND);
+    canvas.rect((0, 0), (width, height), StrokeStyle::BACKGROUND);
     draw(&canvas);
     canvas.root.present().expect(DRAWN);
     drop(canvas);
@@ -40,7 +40,7 @@ pub(in crate::report) fn drawn((width, height): Point, draw: impl FnOnce(&Canvas
 #[derive(Debug, Clone, Copy)]
 pub(in crate::report) struct Lettering {
     pub(in crate::report) size: i32,
-    pub(in crate::report) ink: Ink,
+    pub(in crate::report) stroke_style: StrokeStyle,
     pub(in crate::report) align: Align,
     pub(in crate::report) bold: bool,
 }
@@ -56,17 +56,17 @@ pub(in crate::report) enum Align {
 impl Lettering {
     /// Figures at an axis and the like.
     pub(in crate::report) const SMALL: Lettering =
-        Lettering { size: 12, ink: Ink::MUTED, align: Align::Start, bold: false };
+        Lettering { size: 12, stroke_style: StrokeStyle::MUTED, align: Align::Start, bold: false };
     /// What is read first.
     pub(in crate::report) const TITLE: Lettering =
-        Lettering { size: 16, ink: Ink::TEXT, align: Align::Start, bold: true };
+        Lettering { size: 16, stroke_style: StrokeStyle::TEXT, align: Align::Start, bold: true };
 
     pub(in crate::report) fn aligned(self, align: Align) -> Lettering {
         Lettering { align, ..self }
     }
 
-    pub(in crate::report) fn inked(self, ink: Ink) -> Lettering {
-        Lettering { ink, ..self }
+    pub(in crate::report) fn inked(self, stroke_style: StrokeStyle) -> Lettering {
+        Lettering { stroke_style, ..self }
     }
 
     /// The estimated width of a text, in pixels.
@@ -83,31 +83,41 @@ impl Lettering {
 }
 
 impl Canvas<'_> {
-    pub(in crate::report) fn line(&self, points: Vec<Point>, ink: Ink, width: u32) {
-        let path = PathElement::new(points, stroke(ink, width));
+    pub(in crate::report) fn line(
+        &self,
+        points: Vec<Point>,
+        stroke_style: StrokeStyle,
+        width: u32,
+    ) {
+        let path = PathElement::new(points, stroke(stroke_style, width));
         self.root.draw(&path).expect(DRAWN);
     }
 
     /// A filled outline; `opacity` in [0, 1].
-    pub(in crate::report) fn area(&self, outline: Vec<Point>, ink: Ink, opacity: f64) {
-        let area = Polygon::new(outline, ink.placeholder().mix(opacity));
+    pub(in crate::report) fn area(
+        &self,
+        outline: Vec<Point>,
+        stroke_style: StrokeStyle,
+        opacity: f64,
+    ) {
+        let area = Polygon::new(outline, stroke_style.placeholder().mix(opacity));
         self.root.draw(&area).expect(DRAWN);
     }
 
-    pub(in crate::report) fn rect(&self, from: Point, to: Point, ink: Ink) {
-        let rect = Rectangle::new([from, to], ink.placeholder().filled());
+    pub(in crate::report) fn rect(&self, from: Point, to: Point, stroke_style: StrokeStyle) {
+        let rect = Rectangle::new([from, to], stroke_style.placeholder().filled());
         self.root.draw(&rect).expect(DRAWN);
     }
 
-    pub(in crate::report) fn dot(&self, at: Point, radius: i32, ink: Ink) {
-        let dot = Circle::new(at, radius, ink.placeholder().filled());
+    pub(in crate::report) fn dot(&self, at: Point, radius: i32, stroke_style: StrokeStyle) {
+        let dot = Circle::new(at, radius, stroke_style.placeholder().filled());
         self.root.draw(&dot).expect(DRAWN);
     }
 
     /// A square on its corner, told from a dot without colour.
-    pub(in crate::report) fn diamond(&self, (x, y): Point, radius: i32, ink: Ink) {
+    pub(in crate::report) fn diamond(&self, (x, y): Point, radius: i32, stroke_style: StrokeStyle) {
         let outline = vec![(x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y)];
-        self.area(outline, ink, 1.0);
+        self.area(outline, stroke_style, 1.0);
     }
 
     /// A text whose height is centred on its place.
@@ -121,12 +131,12 @@ impl Canvas<'_> {
         // The backend divides the size by 1.24.
         let size = f64::from(lettering.size) * 1.24;
         let font: TextStyle = (FontFamily::SansSerif, size, weight).into();
-        let colour = lettering.ink.placeholder();
+        let colour = lettering.stroke_style.placeholder();
         let style = font.color(&colour).pos(Pos::new(align, VPos::Center));
         self.root.draw(&Text::new(text.to_owned(), at, style)).expect(DRAWN);
     }
 }
 
-fn stroke(ink: Ink, width: u32) -> ShapeStyle {
-    ink.placeholder().stroke_width(width)
+fn stroke(stroke_style: StrokeStyle, width: u32) -> ShapeStyle {
+    stroke_style.placeholder().stroke_width(width)
 }

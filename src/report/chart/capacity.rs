@@ -7,13 +7,13 @@
 use std::fmt::Write as _;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Point as Place, drawn};
+use super::canvas::{Canvas, Point as Spot, drawn};
 use super::header::{Header, Key, Sign};
-use super::ink::Ink;
+use super::palette::StrokeStyle;
 use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 use super::{Figure, Width};
 use crate::analysis::capacity::points::{Point, curve};
-use crate::record::capacity::{CapacityFile, Found};
+use crate::record::capacity::{CapacityFile, FoundCapacity};
 use crate::report::figures;
 
 const TITLE: &str = "Response time and goodput by rate";
@@ -22,8 +22,8 @@ const GOODPUT: i32 = 150;
 /// Rates that are beyond the capacity by more are left out: they would press the rest together.
 const FAR: f64 = 2.2;
 /// p50, p95, p99: ink and weight.
-const SERIES: [(&str, Ink, u32); 3] =
-    [("p50", Ink::P50, 2), ("p95", Ink::P95, 2), ("p99", Ink::P99, 4)];
+const SERIES: [(&str, StrokeStyle, u32); 3] =
+    [("p50", StrokeStyle::P50, 2), ("p95", StrokeStyle::P95, 2), ("p99", StrokeStyle::P99, 4)];
 
 /// How the trials of a rate came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ fn shown(file: &CapacityFile) -> Vec<Point> {
     curve(&file.trials).into_iter().filter(|point| point.rate <= far).collect()
 }
 
-fn draw(points: &[Point], found: &Found, width: Width) -> Option<String> {
+fn draw(points: &[Point], found: &FoundCapacity, width: Width) -> Option<String> {
     if points.is_empty() {
         return None;
     }
@@ -70,28 +70,28 @@ fn draw(points: &[Point], found: &Found, width: Width) -> Option<String> {
     Some(svg)
 }
 
-fn draw_times(panel: &Panel, points: &[Point], found: &Found) {
+fn draw_times(panel: &Panel, points: &[Point], found: &FoundCapacity) {
     draw_bounds(panel, found);
     panel.left_axis();
-    for (place, (_, ink, weight)) in SERIES.into_iter().enumerate() {
+    for (index, (_, stroke_style, weight)) in SERIES.into_iter().enumerate() {
         let line: Vec<(f64, Option<f64>)> =
-            points.iter().map(|point| (point.rate, point.times[place])).collect();
-        panel.curve(&line, ink, weight);
+            points.iter().map(|point| (point.rate, point.times[index])).collect();
+        panel.curve(&line, stroke_style, weight);
     }
     if let Some((low, p99)) = knee(points, found) {
-        panel.canvas.diamond(panel.at(low, p99), 7, Ink::LIMIT_TICK);
+        panel.canvas.diamond(panel.at(low, p99), 7, StrokeStyle::LIMIT_TICK);
     }
     panel.bottom_axis();
 }
 
-fn draw_goodput(panel: &Panel, points: &[Point], found: &Found) {
+fn draw_goodput(panel: &Panel, points: &[Point], found: &FoundCapacity) {
     draw_bounds(panel, found);
     panel.left_axis();
     let offered = points.iter().map(|point| (point.rate, Some(point.rate))).collect::<Vec<_>>();
     let path = offered.iter().map(|(rate, _)| panel.at(*rate, *rate)).collect();
-    panel.canvas.line(path, Ink::OFFERED, 2);
+    panel.canvas.line(path, StrokeStyle::OFFERED, 2);
     let path = points.iter().map(|point| panel.at(point.rate, point.goodput)).collect();
-    panel.canvas.line(path, Ink::COMPLETED, 2);
+    panel.canvas.line(path, StrokeStyle::COMPLETED, 2);
     for point in points {
         mark(panel.canvas, panel.at(point.rate, point.goodput), Mark::of(point));
     }
@@ -100,19 +100,19 @@ fn draw_goodput(panel: &Panel, points: &[Point], found: &Found) {
 }
 
 /// The capacity lies in the shade.
-fn draw_bounds(panel: &Panel, found: &Found) {
+fn draw_bounds(panel: &Panel, found: &FoundCapacity) {
     if let (Some(low), Some(high)) = (found.low, found.high) {
         panel.shade(low, high);
     }
     let (top, bottom) = (panel.frame.top, panel.frame.bottom);
     for bound in [found.low, found.high].into_iter().flatten() {
         let (x, _) = panel.at(bound, 0.0);
-        panel.canvas.line(vec![(x, top), (x, bottom)], Ink::LIMIT, 1);
+        panel.canvas.line(vec![(x, top), (x, bottom)], StrokeStyle::LIMIT, 1);
     }
 }
 
 /// The highest rate within the objectives, and its p99.
-fn knee(points: &[Point], found: &Found) -> Option<(f64, f64)> {
+fn knee(points: &[Point], found: &FoundCapacity) -> Option<(f64, f64)> {
     let low = found.low?;
     let point = points.iter().find(|point| point.rate.total_cmp(&low).is_eq())?;
     Some((low, point.times[2]?))
@@ -129,9 +129,9 @@ impl Mark {
 
     fn sign(self) -> Sign {
         match self {
-            Mark::Within => Sign::Dot(Ink::PASSED),
-            Mark::Beyond => Sign::Diamond(Ink::REGRESSED),
-            Mark::Both => Sign::Square(Ink::UNDECIDED),
+            Mark::Within => Sign::Dot(StrokeStyle::PASSED),
+            Mark::Beyond => Sign::Diamond(StrokeStyle::REGRESSED),
+            Mark::Both => Sign::Square(StrokeStyle::UNDECIDED),
         }
     }
 
@@ -144,35 +144,41 @@ impl Mark {
     }
 }
 
-fn mark(canvas: &Canvas, (x, y): Place, mark: Mark) {
+fn mark(canvas: &Canvas, (x, y): Spot, mark: Mark) {
     match mark {
-        Mark::Within => canvas.dot((x, y), 5, Ink::PASSED),
-        Mark::Beyond => canvas.diamond((x, y), 7, Ink::REGRESSED),
-        Mark::Both => canvas.rect((x - 4, y - 4), (x + 4, y + 4), Ink::UNDECIDED),
+        Mark::Within => canvas.dot((x, y), 5, StrokeStyle::PASSED),
+        Mark::Beyond => canvas.diamond((x, y), 7, StrokeStyle::REGRESSED),
+        Mark::Both => canvas.rect((x - 4, y - 4), (x + 4, y + 4), StrokeStyle::UNDECIDED),
     }
 }
 
-fn keys(points: &[Point], found: &Found) -> Vec<Key> {
+fn keys(points: &[Point], found: &FoundCapacity) -> Vec<Key> {
     let lines = SERIES.into_iter();
     let mut keys: Vec<Key> = lines
-        .map(|(name, ink, weight)| Key { sign: Sign::Line(ink, weight), text: name.into() })
+        .map(|(name, stroke_style, weight)| Key {
+            sign: Sign::Line(stroke_style, weight),
+            text: name.into(),
+        })
         .collect();
     if knee(points, found).is_some() {
         let text = "the knee: the highest rate within the objectives";
-        keys.push(Key { sign: Sign::Diamond(Ink::LIMIT_TICK), text: text.into() });
+        keys.push(Key { sign: Sign::Diamond(StrokeStyle::LIMIT_TICK), text: text.into() });
     }
     if found.low.is_some() && found.high.is_some() {
-        keys.push(Key { sign: Sign::Area(Ink::SHADE), text: "capacity".into() });
+        keys.push(Key { sign: Sign::Area(StrokeStyle::SHADE), text: "capacity".into() });
     }
-    keys.push(Key { sign: Sign::Line(Ink::OFFERED, 2), text: "offered".into() });
-    keys.push(Key { sign: Sign::Line(Ink::COMPLETED, 2), text: "answered as expected".into() });
+    keys.push(Key { sign: Sign::Line(StrokeStyle::OFFERED, 2), text: "offered".into() });
+    keys.push(Key {
+        sign: Sign::Line(StrokeStyle::COMPLETED, 2),
+        text: "answered as expected".into(),
+    });
     let marks = [Mark::Within, Mark::Beyond, Mark::Both].into_iter();
     let occurring = marks.filter(|mark| points.iter().any(|point| Mark::of(point) == *mark));
     keys.extend(occurring.map(|mark| Key { sign: mark.sign(), text: mark.name().into() }));
     keys
 }
 
-fn description(points: &[Point], found: &Found) -> String {
+fn description(points: &[Point], found: &FoundCapacity) -> String {
     let rates = figures::counted(points.len(), "rate");
     let mut text = format!("p50, p95 and p99 and what was answered as expected at {rates}.");
     if let Some(low) = found.low {
@@ -200,7 +206,7 @@ mod tests {
         assert!(svg.contains("Within the objectives up to 396/s."), "{svg}");
         assert!(svg.contains("p99 at the knee is 84.0 ms."), "{svg}");
         assert!(roxmltree::Document::parse(&svg).is_ok());
-        let without = CapacityFile { found: Found::default(), ..file };
+        let without = CapacityFile { found: FoundCapacity::default(), ..file };
         let svg = figure(&without).svg(Width::Narrow, Theme::Dark).unwrap();
         assert!(!svg.contains("the knee") && !svg.contains("NaN"), "{svg}");
     }

@@ -27,9 +27,9 @@ pub(in crate::report) fn check_inside(document: &roxmltree::Document, name: &str
         .filter(|node| node.tag_name().name() == "text")
         .map(|node| TextBox::of(&node))
         .collect();
-    for (place, text) in texts.iter().enumerate() {
+    for (index, text) in texts.iter().enumerate() {
         assert!(text.is_inside(size), "{name}: {text:?} leaves {size:?}");
-        for other in &texts[place + 1..] {
+        for other in &texts[index + 1..] {
             assert!(!text.covers(other), "{name}: {text:?} covers {other:?}");
         }
     }

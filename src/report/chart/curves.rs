@@ -1,6 +1,6 @@
 //! Curves over percentiles, which several charts draw.
 
-use super::ink::Ink;
+use super::palette::StrokeStyle;
 use super::panel::Panel;
 
 /// Points of share and milliseconds (or a ratio).
@@ -12,11 +12,11 @@ pub(in crate::report) fn usable(curve: &[(f64, f64)]) -> Curve {
 }
 
 /// The curves, or that there are none.
-pub(in crate::report) fn draw_curves(panel: &Panel, curves: &[(Curve, Ink, u32)]) {
-    for (curve, ink, weight) in curves {
+pub(in crate::report) fn draw_curves(panel: &Panel, curves: &[(Curve, StrokeStyle, u32)]) {
+    for (curve, stroke_style, weight) in curves {
         let points: Vec<(f64, Option<f64>)> =
             curve.iter().map(|(share, ms)| (*share, Some(*ms))).collect();
-        panel.curve(&points, *ink, *weight);
+        panel.curve(&points, *stroke_style, *weight);
     }
     if curves.iter().all(|(curve, ..)| curve.is_empty()) {
         panel.message("no response times: no request ended in a way that has one");

@@ -4,7 +4,7 @@
 use super::axis::{Axis, Tick};
 use super::canvas::{Canvas, drawn};
 use super::header::{Header, Key, Sign};
-use super::ink::Ink;
+use super::palette::StrokeStyle;
 use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 use super::{Figure, Width};
 use crate::analysis::capacity_plan::{Day, End, Plan};
@@ -38,7 +38,7 @@ fn draw(plan: &Plan, width: Width) -> Option<String> {
         panel.left_axis();
         draw_usable(&panel, plan);
         let demand: Vec<_> = course.demand.iter().map(|(day, rate)| (*day, Some(*rate))).collect();
-        panel.curve(&demand, Ink::DEMAND, 4);
+        panel.curve(&demand, StrokeStyle::DEMAND, 4);
         for (day, rate) in ends(plan) {
             mark(canvas, &panel, day.days, rate);
         }
@@ -63,10 +63,10 @@ fn draw_usable(panel: &Panel, plan: &Plan) {
     if let Some(high) = plan.usable.high {
         let outline = [(from, low), (to, low), (to, high), (from, high)];
         let outline = outline.map(|(day, rate)| panel.at(day, rate)).to_vec();
-        panel.canvas.area(outline, Ink::USABLE, OPACITY);
-        panel.canvas.line(vec![panel.at(from, high), panel.at(to, high)], Ink::USABLE, 2);
+        panel.canvas.area(outline, StrokeStyle::USABLE, OPACITY);
+        panel.canvas.line(vec![panel.at(from, high), panel.at(to, high)], StrokeStyle::USABLE, 2);
     }
-    panel.canvas.line(vec![panel.at(from, low), panel.at(to, low)], Ink::USABLE, 2);
+    panel.canvas.line(vec![panel.at(from, low), panel.at(to, low)], StrokeStyle::USABLE, 2);
 }
 
 /// The days on which demand meets what may be served, each with that rate.
@@ -80,21 +80,21 @@ fn ends(plan: &Plan) -> Vec<(&Day, f64)> {
 
 fn mark(canvas: &Canvas, panel: &Panel, day: f64, rate: f64) {
     let (x, y) = panel.at(day, rate);
-    canvas.line(vec![(x, y), (x, panel.frame.bottom)], Ink::LIMIT, 1);
-    canvas.diamond((x, y), 6, Ink::LIMIT_TICK);
+    canvas.line(vec![(x, y), (x, panel.frame.bottom)], StrokeStyle::LIMIT, 1);
+    canvas.diamond((x, y), 6, StrokeStyle::LIMIT_TICK);
 }
 
 fn keys(plan: &Plan) -> Vec<Key> {
     let mut keys = vec![
-        Key { sign: Sign::Line(Ink::DEMAND, 4), text: "demand".into() },
+        Key { sign: Sign::Line(StrokeStyle::DEMAND, 4), text: "demand".into() },
         Key {
-            sign: Sign::Area(Ink::USABLE),
+            sign: Sign::Area(StrokeStyle::USABLE),
             text: format!("what may be served (up to {})", figures::share(plan.ceiling)).into(),
         },
     ];
     if !ends(plan).is_empty() {
         keys.push(Key {
-            sign: Sign::Diamond(Ink::LIMIT_TICK),
+            sign: Sign::Diamond(StrokeStyle::LIMIT_TICK),
             text: "the headroom ends: earliest, latest".into(),
         });
     }

@@ -1,10 +1,10 @@
 //! Thin lines over an area, so that areas of like lightness are told apart without colours.
 //!
 //! Columns with their edges come in, lines go out to the canvas. Which thing has which hatch,
-//! `ink` knows.
+//! `palette` knows.
 
 use super::canvas::{Canvas, Point};
-use super::ink::{Hatch, Ink};
+use super::palette::{Hatch, StrokeStyle};
 
 /// Between two lines, in pixels.
 const GAP: i32 = 6;
@@ -15,7 +15,7 @@ pub(in crate::report) type Column = (Point, Point);
 
 /// Draws the lines over columns that stand beside each other.
 pub(in crate::report) fn draw(canvas: &Canvas, columns: &[Column], hatch: Hatch) {
-    let line = |from, to| canvas.line(vec![from, to], Ink::BACKGROUND, 1);
+    let line = |from, to| canvas.line(vec![from, to], StrokeStyle::BACKGROUND, 1);
     if matches!(hatch, Hatch::Upright | Hatch::Both) {
         for &((left, top), (right, bottom)) in columns.iter().filter(|it| it.0.1 < it.1.1) {
             for x in lines(left, right) {
@@ -36,7 +36,7 @@ pub(in crate::report) fn draw(canvas: &Canvas, columns: &[Column], hatch: Hatch)
 
 /// The places of lines on a grid of the whole chart.
 fn lines(from: i32, to: i32) -> impl Iterator<Item = i32> {
-    (from..to).filter(|place| place % GAP == 0)
+    (from..to).filter(|index| index % GAP == 0)
 }
 
 /// Where columns are at a height, from left to right; those that touch are one.

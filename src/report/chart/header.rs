@@ -5,18 +5,18 @@ use std::borrow::Cow;
 use super::Width;
 use super::canvas::{Align, Canvas, Lettering};
 use super::hatch;
-use super::ink::{Hatch, Ink};
+use super::palette::{Hatch, StrokeStyle};
 
 /// What stands for a series in the legend.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::report) enum Sign {
-    Line(Ink, u32),
-    Area(Ink),
-    Hatched(Ink, Hatch),
-    Dot(Ink),
-    Diamond(Ink),
-    Square(Ink),
-    Tick(Ink),
+    Line(StrokeStyle, u32),
+    Area(StrokeStyle),
+    Hatched(StrokeStyle, Hatch),
+    Dot(StrokeStyle),
+    Diamond(StrokeStyle),
+    Square(StrokeStyle),
+    Tick(StrokeStyle),
 }
 
 /// One entry of the legend.
@@ -39,7 +39,7 @@ const ROW: i32 = 20;
 const SIGN: i32 = 26;
 const GAP: i32 = 18;
 const LETTERING: Lettering =
-    Lettering { size: 13, ink: Ink::TEXT, align: Align::Start, bold: false };
+    Lettering { size: 13, stroke_style: StrokeStyle::TEXT, align: Align::Start, bold: false };
 
 impl Header {
     /// Entries in rows that fit the width.
@@ -76,18 +76,22 @@ impl Header {
 fn sign(canvas: &Canvas, sign: Sign, (x, y): (i32, i32)) {
     let middle = (x + SIGN / 2, y);
     match sign {
-        Sign::Line(ink, width) => canvas.line(vec![(x, y), (x + SIGN, y)], ink, width),
-        Sign::Area(ink) => canvas.rect((x + 6, y - 6), (x + SIGN, y + 6), ink),
-        Sign::Hatched(ink, hatch) => {
+        Sign::Line(stroke_style, width) => {
+            canvas.line(vec![(x, y), (x + SIGN, y)], stroke_style, width)
+        }
+        Sign::Area(stroke_style) => canvas.rect((x + 6, y - 6), (x + SIGN, y + 6), stroke_style),
+        Sign::Hatched(stroke_style, hatch) => {
             let corners = ((x + 6, y - 6), (x + SIGN, y + 6));
-            canvas.rect(corners.0, corners.1, ink);
+            canvas.rect(corners.0, corners.1, stroke_style);
             hatch::draw(canvas, &[corners], hatch);
         }
-        Sign::Dot(ink) => canvas.dot(middle, 5, ink),
-        Sign::Diamond(ink) => canvas.diamond(middle, 6, ink),
-        Sign::Square(ink) => {
-            canvas.rect((middle.0 - 4, y - 4), (middle.0 + 4, y + 4), ink);
+        Sign::Dot(stroke_style) => canvas.dot(middle, 5, stroke_style),
+        Sign::Diamond(stroke_style) => canvas.diamond(middle, 6, stroke_style),
+        Sign::Square(stroke_style) => {
+            canvas.rect((middle.0 - 4, y - 4), (middle.0 + 4, y + 4), stroke_style);
         }
-        Sign::Tick(ink) => canvas.line(vec![(middle.0, y - 7), (middle.0, y + 7)], ink, 3),
+        Sign::Tick(stroke_style) => {
+            canvas.line(vec![(middle.0, y - 7), (middle.0, y + 7)], stroke_style, 3)
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! that is not drawn yet; `run`, `comparison`, `capacity`, `soak`, `stress`, `trend` and `demand`
 //! have those of a subject each.
 //! `axis` chooses ranges and ticks, `panel` and `header` place things, `canvas` is all
-//! that knows plotters, `ink` all that knows colours.
+//! that knows plotters, `palette` all that knows colours.
 
 mod axis;
 mod canvas;
@@ -17,7 +17,7 @@ mod curves;
 pub(super) mod demand;
 mod hatch;
 mod header;
-mod ink;
+mod palette;
 mod panel;
 pub(super) mod run;
 pub(super) mod soak;
@@ -26,7 +26,7 @@ pub(super) mod trend;
 
 use std::fmt::Write as _;
 
-pub use ink::Theme;
+pub use palette::Theme;
 
 use super::plain;
 
@@ -98,7 +98,7 @@ impl<'a> Figure<'a> {
     /// The chart in a width and in colours; `None` where there is nothing to draw.
     pub(super) fn svg(&self, width: Width, theme: Theme) -> Option<String> {
         let drawn = (self.draw)(width)?;
-        Some(with_head(&ink::themed(&drawn, theme), &self.head(width, theme)))
+        Some(with_head(&palette::themed(&drawn, theme), &self.head(width, theme)))
     }
 
     /// Attributes of the SVG element and what comes first in it.
@@ -111,7 +111,7 @@ impl<'a> Figure<'a> {
         let mut elements = format!("<title id=\"{id}-title\">{title}</title>\n");
         let _ = writeln!(elements, "<desc id=\"{id}-text\">{}</desc>", escaped(text));
         if theme == Theme::System {
-            let rules = ink::dark_rules("svg");
+            let rules = palette::dark_rules("svg");
             let _ =
                 writeln!(elements, "<style>@media (prefers-color-scheme:dark){{{rules}}}</style>");
         }
@@ -121,7 +121,7 @@ impl<'a> Figure<'a> {
 
 /// Style rules that turn charts in light colours below a CSS selector dark.
 pub(super) fn dark_rules(selector: &str) -> String {
-    ink::dark_rules(selector)
+    palette::dark_rules(selector)
 }
 
 fn with_head(svg: &str, (attributes, elements): &(String, String)) -> String {

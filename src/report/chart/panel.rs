@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, Tick};
 use super::canvas::{Align, Canvas, Lettering, Point};
-use super::ink::Ink;
+use super::palette::StrokeStyle;
 
 /// The pixels between the axes.
 #[derive(Debug, Clone, Copy)]
@@ -37,13 +37,13 @@ impl Panel<'_, '_> {
     /// Where a pair of values is.
     pub(in crate::report) fn at(&self, x: f64, y: f64) -> Point {
         let Frame { left, right, top, bottom } = self.frame;
-        (between(left, right, self.x.place(x)), between(bottom, top, self.y.place(y)))
+        (between(left, right, self.x.position(x)), between(bottom, top, self.y.position(y)))
     }
 
     /// Shades a stretch of the horizontal axis.
     pub(in crate::report) fn shade(&self, from: f64, to: f64) {
         let ((left, _), (right, _)) = (self.at(from, 0.0), self.at(to, 0.0));
-        self.canvas.rect((left, self.frame.top), (right, self.frame.bottom), Ink::SHADE);
+        self.canvas.rect((left, self.frame.top), (right, self.frame.bottom), StrokeStyle::SHADE);
     }
 
     /// Grid, ticks and title of the vertical axis on the left.
@@ -51,7 +51,7 @@ impl Panel<'_, '_> {
         let Frame { left, right, top, .. } = self.frame;
         let lettering = Lettering::SMALL.aligned(Align::End);
         for (tick, y) in self.vertical_ticks() {
-            self.canvas.line(vec![(left, y), (right, y)], Ink::GRID, 1);
+            self.canvas.line(vec![(left, y), (right, y)], StrokeStyle::GRID, 1);
             self.canvas.text(&tick.text, (left - 7, y), lettering);
         }
         self.canvas.text(&self.y.title, (14, top - 17), Lettering::SMALL);
@@ -61,7 +61,7 @@ impl Panel<'_, '_> {
     pub(in crate::report) fn right_axis(&self) {
         let Frame { right, top, .. } = self.frame;
         for (tick, y) in self.vertical_ticks() {
-            self.canvas.line(vec![(right, y), (right + 4, y)], Ink::AXIS, 1);
+            self.canvas.line(vec![(right, y), (right + 4, y)], StrokeStyle::AXIS, 1);
             self.canvas.text(&tick.text, (right + 8, y), Lettering::SMALL);
         }
         let end = (right + BESIDE - 14, top - 17);
@@ -69,8 +69,8 @@ impl Panel<'_, '_> {
     }
 
     fn vertical_ticks(&self) -> impl Iterator<Item = (&Tick, i32)> {
-        let place = |value| between(self.frame.bottom, self.frame.top, self.y.place(value));
-        self.y.ticks.iter().map(move |tick| (tick, place(tick.value)))
+        let position = |value| between(self.frame.bottom, self.frame.top, self.y.position(value));
+        self.y.ticks.iter().map(move |tick| (tick, position(tick.value)))
     }
 
     /// The line at the bottom, with ticks; labels that would touch are left out.
@@ -86,12 +86,12 @@ impl Panel<'_, '_> {
     /// `outwards` is 1 for labels below the line and -1 for labels above it.
     fn horizontal_axis(&self, y: i32, outwards: i32) {
         let Frame { left, right, .. } = self.frame;
-        self.canvas.line(vec![(left, y), (right, y)], Ink::AXIS, 1);
+        self.canvas.line(vec![(left, y), (right, y)], StrokeStyle::AXIS, 1);
         let lettering = Lettering::SMALL.aligned(Align::Middle);
         let mut free_from = 0;
         for tick in &self.x.ticks {
-            let x = between(left, right, self.x.place(tick.value));
-            self.canvas.line(vec![(x, y), (x, y + 5 * outwards)], Ink::AXIS, 1);
+            let x = between(left, right, self.x.position(tick.value));
+            self.canvas.line(vec![(x, y), (x, y + 5 * outwards)], StrokeStyle::AXIS, 1);
             let half = lettering.width(&tick.text) / 2;
             if x - half >= free_from {
                 self.canvas.text(&tick.text, (x, y + 15 * outwards), lettering);
@@ -111,23 +111,28 @@ impl Panel<'_, '_> {
     pub(in crate::report) fn vertical_grid(&self) {
         let Frame { left, right, top, bottom } = self.frame;
         for tick in &self.x.ticks {
-            let x = between(left, right, self.x.place(tick.value));
-            self.canvas.line(vec![(x, top), (x, bottom)], Ink::GRID, 1);
+            let x = between(left, right, self.x.position(tick.value));
+            self.canvas.line(vec![(x, top), (x, bottom)], StrokeStyle::GRID, 1);
         }
     }
 
     /// A line through the points; it breaks where there is no finite value.
-    pub(in crate::report) fn curve(&self, points: &[(f64, Option<f64>)], ink: Ink, width: u32) {
+    pub(in crate::report) fn curve(
+        &self,
+        points: &[(f64, Option<f64>)],
+        stroke_style: StrokeStyle,
+        width: u32,
+    ) {
         let known = |y: &Option<f64>| y.filter(|y| y.is_finite());
         for run in points.split(|(_, y)| known(y).is_none()) {
             let path: Vec<Point> =
                 run.iter().filter_map(|(x, y)| known(y).map(|y| self.at(*x, y))).collect();
             let dotted = path.len() == 1 || points.len() <= FEW_POINTS;
             for dot in path.iter().filter(|_| dotted) {
-                self.canvas.dot(*dot, 2 + i32::from(width > 2), ink);
+                self.canvas.dot(*dot, 2 + i32::from(width > 2), stroke_style);
             }
             if path.len() > 1 {
-                self.canvas.line(path, ink, width);
+                self.canvas.line(path, stroke_style, width);
             }
         }
     }

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use super::axis::Axis;
 use super::canvas::{Point, drawn};
 use super::header::{Header, Key, Sign};
-use super::ink::Ink;
+use super::palette::StrokeStyle;
 use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
 use super::{Figure, Width};
 use crate::analysis::soak::found::{Growth, Metric, SoakAssessment, Trend};
-use crate::analysis::soak::sentences;
+use crate::analysis::soak::messages;
 use crate::report::figures;
 
 const HEIGHT: i32 = 150;
@@ -25,11 +25,11 @@ pub(in crate::report) fn figure(soak: &SoakAssessment) -> Figure<'_> {
 }
 
 /// One pair of axes and what is in it.
-struct Part<'a> {
+struct Stretch<'a> {
     y: Axis,
     /// What its values are divided by.
     unit: f64,
-    lines: Vec<(&'a Trend, Ink)>,
+    lines: Vec<(&'a Trend, StrokeStyle)>,
 }
 
 fn draw(soak: &SoakAssessment, width: Width) -> Option<String> {
@@ -44,12 +44,12 @@ fn draw(soak: &SoakAssessment, width: Width) -> Option<String> {
     let svg = drawn((width.pixels(), height), |canvas| {
         header.draw(canvas);
         let mut top = header.height() + ABOVE;
-        for (place, part) in parts.iter().enumerate() {
+        for (index, part) in parts.iter().enumerate() {
             let right = width.pixels() - EDGE;
             let frame = Frame { left: BESIDE, right, top, bottom: top + HEIGHT };
             let panel = Panel { canvas, frame, x: &x, y: &part.y };
             draw_part(&panel, part, soak);
-            if place + 1 == parts.len() {
+            if index + 1 == parts.len() {
                 panel.bottom_title();
             }
             top = frame.bottom + 2 * ABOVE;
@@ -58,15 +58,16 @@ fn draw(soak: &SoakAssessment, width: Width) -> Option<String> {
     Some(svg)
 }
 
-fn parts(soak: &SoakAssessment) -> Vec<Part<'_>> {
+fn parts(soak: &SoakAssessment) -> Vec<Stretch<'_>> {
     let of = |metric: Metric| soak.trends.iter().find(|trend| trend.metric == metric);
-    let lines = |wanted: &[(Metric, Ink)]| -> Vec<(&Trend, Ink)> {
-        let known = wanted.iter().filter_map(|(metric, ink)| Some((of(*metric)?, *ink)));
+    let lines = |wanted: &[(Metric, StrokeStyle)]| -> Vec<(&Trend, StrokeStyle)> {
+        let known =
+            wanted.iter().filter_map(|(metric, stroke_style)| Some((of(*metric)?, *stroke_style)));
         known.filter(|(trend, _)| trend.values.iter().any(Option::is_some)).collect()
     };
-    let memory = lines(&[(Metric::Memory, Ink::TARGET)]);
-    let times = lines(&[(Metric::P50, Ink::P50), (Metric::P99, Ink::P99)]);
-    let delay = lines(&[(Metric::EventLoopDelay, Ink::TARGET)]);
+    let memory = lines(&[(Metric::Memory, StrokeStyle::TARGET)]);
+    let times = lines(&[(Metric::P50, StrokeStyle::P50), (Metric::P99, StrokeStyle::P99)]);
+    let delay = lines(&[(Metric::EventLoopDelay, StrokeStyle::TARGET)]);
     let memory_axis = |values| Axis::amount("least memory of a window (MB)", values, 4);
     let all = [
         part(memory, MEGABYTE, memory_axis),
@@ -76,22 +77,26 @@ fn parts(soak: &SoakAssessment) -> Vec<Part<'_>> {
     all.into_iter().flatten().collect()
 }
 
-fn part(lines: Vec<(&Trend, Ink)>, unit: f64, axis: impl Fn(Vec<f64>) -> Axis) -> Option<Part<'_>> {
+fn part(
+    lines: Vec<(&Trend, StrokeStyle)>,
+    unit: f64,
+    axis: impl Fn(Vec<f64>) -> Axis,
+) -> Option<Stretch<'_>> {
     let values = lines.iter().flat_map(|(trend, _)| trend.values.iter().flatten());
     let values: Vec<f64> = values.map(|value| value / unit).collect();
-    (!values.is_empty()).then(|| Part { y: axis(values), unit, lines })
+    (!values.is_empty()).then(|| Stretch { y: axis(values), unit, lines })
 }
 
-fn draw_part(panel: &Panel, part: &Part, soak: &SoakAssessment) {
+fn draw_part(panel: &Panel, part: &Stretch, soak: &SoakAssessment) {
     for stretch in &soak.parts {
         panel.shade(f64::from(stretch.from), f64::from(stretch.judged_from));
     }
     panel.left_axis();
-    for (trend, ink) in &part.lines {
+    for (trend, stroke_style) in &part.lines {
         for stretch in &soak.parts {
             let windows = windows(soak, trend, (stretch.judged_from, stretch.to));
-            draw_bounds(panel, &windows, part.unit, *ink);
-            draw_line(panel, &windows, part.unit, *ink);
+            draw_bounds(panel, &windows, part.unit, *stroke_style);
+            draw_line(panel, &windows, part.unit, *stroke_style);
         }
     }
     panel.bottom_axis();
@@ -118,7 +123,7 @@ fn windows(soak: &SoakAssessment, trend: &Trend, (from, to): (u32, u32)) -> Vec<
 }
 
 /// The area between the lines of both bounds.
-fn draw_bounds(panel: &Panel, windows: &[Window], unit: f64, ink: Ink) {
+fn draw_bounds(panel: &Panel, windows: &[Window], unit: f64, stroke_style: StrokeStyle) {
     let known = || windows.iter().filter_map(|it| Some((it.middle, it.fitted?)));
     let at = |(middle, value): (f64, f64)| panel.at(middle, value / unit);
     let low = known().map(|(middle, (_, low, _))| at((middle, low)));
@@ -126,42 +131,42 @@ fn draw_bounds(panel: &Panel, windows: &[Window], unit: f64, ink: Ink) {
     let mut outline: Vec<Point> = low.collect();
     outline.extend(high.collect::<Vec<_>>().into_iter().rev());
     if outline.len() > 3 {
-        panel.canvas.area(outline, ink, OPACITY);
+        panel.canvas.area(outline, stroke_style, OPACITY);
     }
 }
 
 /// The line, and a dot for each window.
-fn draw_line(panel: &Panel, windows: &[Window], unit: f64, ink: Ink) {
+fn draw_line(panel: &Panel, windows: &[Window], unit: f64, stroke_style: StrokeStyle) {
     let line = windows.iter().filter_map(|it| {
         let (value, ..) = it.fitted?;
         Some(panel.at(it.middle, value / unit))
     });
     let line: Vec<Point> = line.collect();
     if line.len() > 1 {
-        panel.canvas.line(line, ink, weight(ink));
+        panel.canvas.line(line, stroke_style, weight(stroke_style));
     }
     for window in windows {
         if let Some(value) = window.value {
-            panel.canvas.dot(panel.at(window.middle, value / unit), 2, ink);
+            panel.canvas.dot(panel.at(window.middle, value / unit), 2, stroke_style);
         }
     }
 }
 
 /// Lines that share a panel differ by it.
-fn weight(ink: Ink) -> u32 {
-    if ink == Ink::P99 { 3 } else { 2 }
+fn weight(stroke_style: StrokeStyle) -> u32 {
+    if stroke_style == StrokeStyle::P99 { 3 } else { 2 }
 }
 
-fn keys(parts: &[Part]) -> Vec<Key> {
+fn keys(parts: &[Stretch]) -> Vec<Key> {
     let lines = parts.iter().flat_map(|part| &part.lines);
     let lines = lines.filter(|(trend, _)| matches!(trend.metric, Metric::P50 | Metric::P99));
-    let lines = lines.map(|(trend, ink)| {
-        let sign = Sign::Line(*ink, weight(*ink));
+    let lines = lines.map(|(trend, stroke_style)| {
+        let sign = Sign::Line(*stroke_style, weight(*stroke_style));
         Key { sign, text: trend.name.into() }
     });
     let others = [
-        Key { sign: Sign::Dot(Ink::TEXT), text: "a window".into() },
-        Key { sign: Sign::Area(Ink::SHADE), text: "warm-up, not judged".into() },
+        Key { sign: Sign::Dot(StrokeStyle::TEXT), text: "a window".into() },
+        Key { sign: Sign::Area(StrokeStyle::SHADE), text: "warm-up, not judged".into() },
     ];
     lines.chain(others).collect()
 }
@@ -173,7 +178,7 @@ fn description(soak: &SoakAssessment) -> String {
     let told = [Metric::Memory, Metric::P50, Metric::P99, Metric::EventLoopDelay];
     let seen = soak.trends.iter().filter(|it| it.growth != Growth::NotSeen);
     for trend in seen.filter(|trend| told.contains(&trend.metric)) {
-        let _ = write!(text, " {}.", sentences::of(trend));
+        let _ = write!(text, " {}.", messages::of(trend));
     }
     text
 }
@@ -182,7 +187,7 @@ fn description(soak: &SoakAssessment) -> String {
 mod tests {
     use super::*;
     use crate::analysis::assessment::Verdict;
-    use crate::analysis::soak::found::{Began, GrowthUnit, Part as Stretch, Role};
+    use crate::analysis::soak::found::{Began, GrowthUnit, Role, Stretch};
     use crate::report::chart::Theme;
     use crate::report::chart::checks::{check_accessible, check_inside};
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::axis::Axis;
 use super::canvas::{Canvas, Lettering, drawn};
 use super::header::{Header, Key, Sign};
-use super::ink::Ink;
+use super::palette::StrokeStyle;
 use super::panel::{ABOVE, BELOW, BESIDE, Frame, Panel};
 use super::{Figure, Width};
 use crate::analysis::history::{FigureTrend, History};
@@ -19,7 +19,8 @@ const TITLE: &str = "Response time over past runs";
 /// So far apart are the names at the right end.
 const LINE: i32 = 16;
 /// p50, p95, p99: ink and weight of the level.
-const SERIES: [(Ink, u32); 3] = [(Ink::P50, 2), (Ink::P95, 2), (Ink::P99, 4)];
+const SERIES: [(StrokeStyle, u32); 3] =
+    [(StrokeStyle::P50, 2), (StrokeStyle::P95, 2), (StrokeStyle::P99, 4)];
 
 /// The chart, to be drawn when it is needed; nothing without runs.
 pub(in crate::report) fn figure(history: &History) -> Figure<'_> {
@@ -41,8 +42,8 @@ fn draw(history: &History, width: Width) -> Option<String> {
         header.draw(canvas);
         let panel = Panel { canvas, frame, x: &x, y: &y };
         panel.left_axis();
-        for (figure, (ink, weight)) in history.figures.iter().zip(SERIES) {
-            draw_figure(&panel, figure, ink, weight);
+        for (figure, (stroke_style, weight)) in history.figures.iter().zip(SERIES) {
+            draw_figure(&panel, figure, stroke_style, weight);
         }
         panel.bottom_axis();
         panel.bottom_title();
@@ -53,34 +54,36 @@ fn draw(history: &History, width: Width) -> Option<String> {
 
 fn keys() -> Vec<Key> {
     let names = ["p50", "p95", "p99"].into_iter().zip(SERIES);
-    let lines =
-        names.map(|(text, (ink, weight))| Key { sign: Sign::Line(ink, weight), text: text.into() });
+    let lines = names.map(|(text, (stroke_style, weight))| Key {
+        sign: Sign::Line(stroke_style, weight),
+        text: text.into(),
+    });
     let mut keys: Vec<Key> = lines.collect();
-    keys.push(Key { sign: Sign::Dot(Ink::TEXT), text: "a run".into() });
+    keys.push(Key { sign: Sign::Dot(StrokeStyle::TEXT), text: "a run".into() });
     keys.push(Key {
-        sign: Sign::Diamond(Ink::LIMIT_TICK),
+        sign: Sign::Diamond(StrokeStyle::LIMIT_TICK),
         text: "from here on another level".into(),
     });
     keys
 }
 
-fn draw_figure(panel: &Panel, figure: &FigureTrend, ink: Ink, weight: u32) {
+fn draw_figure(panel: &Panel, figure: &FigureTrend, stroke_style: StrokeStyle, weight: u32) {
     let trend = &figure.trend;
-    panel.curve(&numbered(&trend.levels), ink, weight);
+    panel.curve(&numbered(&trend.levels), stroke_style, weight);
     for (x, y) in numbered(&trend.values) {
         if let Some(y) = y {
-            panel.canvas.dot(panel.at(x, y), 3, ink);
+            panel.canvas.dot(panel.at(x, y), 3, stroke_style);
         }
     }
     for change in &trend.changes {
         let at = panel.at((change.index + 1) as f64, change.after);
-        panel.canvas.diamond(at, 6, Ink::LIMIT_TICK);
+        panel.canvas.diamond(at, 6, StrokeStyle::LIMIT_TICK);
     }
 }
 
 /// Runs are counted from 1.
 fn numbered(values: &[Option<f64>]) -> Vec<(f64, Option<f64>)> {
-    values.iter().enumerate().map(|(place, value)| ((place + 1) as f64, *value)).collect()
+    values.iter().enumerate().map(|(index, value)| ((index + 1) as f64, *value)).collect()
 }
 
 /// The names of the figures beside their last values, pushed apart where they would touch.
@@ -96,7 +99,7 @@ fn name_lines(panel: &Panel, all: &[FigureTrend]) {
 }
 
 fn write_name(canvas: &Canvas, name: &str, at: (i32, i32)) {
-    canvas.text(name, at, Lettering::SMALL.inked(Ink::TEXT));
+    canvas.text(name, at, Lettering::SMALL.inked(StrokeStyle::TEXT));
 }
 
 fn description(history: &History) -> String {
@@ -125,9 +128,9 @@ mod tests {
     use crate::report::chart::Theme;
 
     fn history(values: &[f64]) -> History {
-        let run = |(place, p50): (usize, &f64)| PastRun {
+        let run = |(index, p50): (usize, &f64)| PastRun {
             folder: String::new(),
-            started: format!("run {place}"),
+            started: format!("run {index}"),
             requests: 100,
             error_rate: 0.0,
             times: [*p50, p50 * 2.0, p50 * 4.0],

@@ -28,7 +28,7 @@ pub struct Document<'a> {
     /// Verdict and reasons.
     pub headline: Headline,
     /// What was measured, and how.
-    pub facts: Vec<Fact>,
+    pub details: Vec<Detail>,
     /// In the order in which they are told.
     pub sections: Vec<Section<'a>>,
     /// Test cases for CI servers.
@@ -66,7 +66,7 @@ pub struct Headline {
 
 /// A name and what is known of it.
 #[derive(Debug, Clone)]
-pub struct Fact {
+pub struct Detail {
     /// In a word or two.
     pub name: Text,
     /// What is known.
@@ -75,16 +75,16 @@ pub struct Fact {
     pub shown: Shown,
 }
 
-impl Fact {
+impl Detail {
     /// A fact that is shown everywhere.
-    pub fn new(name: impl Into<Text>, text: impl Into<Text>) -> Fact {
-        Fact { name: name.into(), text: text.into(), shown: Shown::Everywhere }
+    pub fn new(name: impl Into<Text>, text: impl Into<Text>) -> Detail {
+        Detail { name: name.into(), text: text.into(), shown: Shown::Everywhere }
     }
 
     /// The same, shown in some media.
     #[must_use]
-    pub fn shown(self, shown: Shown) -> Fact {
-        Fact { shown, ..self }
+    pub fn shown(self, shown: Shown) -> Detail {
+        Detail { shown, ..self }
     }
 }
 
@@ -148,7 +148,7 @@ pub enum Block<'a> {
     /// Rows and columns.
     Table(Table),
     /// Names and what is known of them.
-    Facts(Vec<Fact>),
+    Facts(Vec<Detail>),
     /// One item for each text.
     List(Vec<Text>),
     /// A sentence.
@@ -170,7 +170,7 @@ impl Block<'_> {
     fn is_empty(&self, medium: Medium) -> bool {
         match self {
             Block::Table(table) => table.rows_on(medium).next().is_none(),
-            Block::Facts(facts) => !facts.iter().any(|fact| fact.shown.on(medium)),
+            Block::Facts(details) => !details.iter().any(|fact| fact.shown.on(medium)),
             Block::List(texts) | Block::Quote(texts) => texts.is_empty(),
             Block::Note(_) | Block::FileNote(..) => false,
             Block::Findings(findings) => findings.is_empty(),
@@ -240,7 +240,7 @@ impl Document<'_> {
     }
 
     /// The facts that a medium shows.
-    pub fn facts_on(&self, medium: Medium) -> impl Iterator<Item = &Fact> {
-        self.facts.iter().filter(move |fact| fact.shown.on(medium))
+    pub fn details_on(&self, medium: Medium) -> impl Iterator<Item = &Detail> {
+        self.details.iter().filter(move |fact| fact.shown.on(medium))
     }
 }

@@ -4,14 +4,14 @@
 /// Colons and the dot of `www.` would make links; `$` formulas; `@` mentions.
 pub(super) fn escaped(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
-    for (place, c) in line.char_indices() {
-        let at_start = place == 0 && matches!(c, '-' | '+' | '=');
+    for (index, c) in line.char_indices() {
+        let at_start = index == 0 && matches!(c, '-' | '+' | '=');
         let in_web_name = c == '.' && out.to_ascii_lowercase().ends_with("www");
         let in_number = matches!(c, '.' | ')')
-            && place > 0
-            && matches!(line.as_bytes().get(place + 1), None | Some(b' '))
-            && line[..place].chars().all(|digit| digit.is_ascii_digit());
-        let in_address = c == ':' && line[place..].starts_with("://");
+            && index > 0
+            && matches!(line.as_bytes().get(index + 1), None | Some(b' '))
+            && line[..index].chars().all(|digit| digit.is_ascii_digit());
+        let in_address = c == ':' && line[index..].starts_with("://");
         let everywhere = matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~')
             || matches!(c, '#' | '&' | '@' | '!' | '$' | '{' | '}');
         if everywhere || at_start || in_web_name || in_number || in_address {

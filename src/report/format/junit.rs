@@ -36,9 +36,9 @@ fn duration(seconds: u32) -> Duration {
 fn properties(document: &Document) -> Vec<Property> {
     let verdict = Property::new("verdict", document.headline.verdict);
     let code = document.exit_code.map(|code| Property::new("exit code", code.to_string()));
-    let facts = document.facts.iter();
-    let facts = facts.map(|fact| Property::new(fact.name.as_str(), fact.text.as_str()));
-    std::iter::once(verdict).chain(code).chain(facts).collect()
+    let details = document.details.iter();
+    let details = details.map(|fact| Property::new(fact.name.as_str(), fact.text.as_str()));
+    std::iter::once(verdict).chain(code).chain(details).collect()
 }
 
 fn case(case: &Case, exit_code: Option<u8>) -> TestCase {

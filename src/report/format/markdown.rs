@@ -12,7 +12,7 @@ use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
 use crate::report::document::{
-    Block, Document, Excerpt, Fact, Finding, Headline, Section, Transcript,
+    Block, Detail, Document, Excerpt, Finding, Headline, Section, Transcript,
 };
 
 const COMMENT: Medium = Medium::Comment;
@@ -33,11 +33,11 @@ pub(super) fn verdict(document: &Document) -> String {
 }
 
 /// What was measured and how, as a table.
-pub(super) fn facts_table(document: &Document) -> String {
-    let facts = document.facts_on(COMMENT);
-    let facts: String =
-        facts.map(|fact| row([text(&fact.name), text(&fact.text)].into_iter())).collect();
-    if facts.is_empty() { facts } else { format!("| what | value |\n|---|---|\n{facts}") }
+pub(super) fn details_table(document: &Document) -> String {
+    let details = document.details_on(COMMENT);
+    let details: String =
+        details.map(|fact| row([text(&fact.name), text(&fact.text)].into_iter())).collect();
+    if details.is_empty() { details } else { format!("| what | value |\n|---|---|\n{details}") }
 }
 
 /// What stands under a title, unfolded; `None` without such a section.
@@ -102,7 +102,7 @@ fn section(section: &Section) -> String {
 fn block(block: &Block) -> String {
     match block {
         Block::Table(shown) => table(shown),
-        Block::Facts(facts) => lines(facts.iter().filter(|it| it.shown.on(COMMENT)).map(fact)),
+        Block::Facts(details) => lines(details.iter().filter(|it| it.shown.on(COMMENT)).map(fact)),
         Block::List(texts) => list(texts.iter().map(text)),
         Block::Note(note) | Block::FileNote(note, _) => format!("{}\n", text(note)),
         Block::Findings(findings) => list(findings.iter().map(finding)),
@@ -113,7 +113,7 @@ fn block(block: &Block) -> String {
     }
 }
 
-fn fact(fact: &Fact) -> String {
+fn fact(fact: &Detail) -> String {
     format!("**{}:** {}", text(&fact.name), text(&fact.text))
 }
 
@@ -133,7 +133,7 @@ fn table(table: &Table) -> String {
     let aligned = columns.iter().map(|(_, column)| alignment(column));
     let mut out = row(titles) + &format!("|{}|\n", aligned.collect::<Vec<_>>().join("|"));
     for one in table.rows_on(COMMENT) {
-        out += &row(columns.iter().map(|(place, _)| cell(one, *place)));
+        out += &row(columns.iter().map(|(index, _)| cell(one, *index)));
     }
     let remarks = table.remarks_on(COMMENT).into_iter();
     let remarks = list(remarks.map(|(about, it)| format!("{}: {}", escaped(&about), text(it))));
@@ -160,8 +160,8 @@ fn alignment(column: &Column) -> &'static str {
     }
 }
 
-fn cell(row: &Row, place: usize) -> String {
-    match &row.cells[place] {
+fn cell(row: &Row, index: usize) -> String {
+    match &row.cells[index] {
         Cell::Text(it) | Cell::Name(_, it) => text(it),
         number_or_status @ (Cell::Blank
         | Cell::Nothing
@@ -195,10 +195,10 @@ fn fenced(lines: &[Text]) -> String {
 }
 
 fn footer(document: &Document) -> String {
-    let facts = document.facts_on(COMMENT);
-    let facts = facts.map(|fact| format!("{}: {}", text(&fact.name), text(&fact.text)));
+    let details = document.details_on(COMMENT);
+    let details = details.map(|fact| format!("{}: {}", text(&fact.name), text(&fact.text)));
     let code = document.exit_code.map(|code| format!("exit code {code}"));
-    let parts: Vec<String> = facts.chain(code).collect();
+    let parts: Vec<String> = details.chain(code).collect();
     if parts.is_empty() { String::new() } else { format!("{}\n", parts.join(" · ")) }
 }
 

@@ -23,7 +23,7 @@ mod tests {
     use crate::report::document::table::{Column, Kind, Row, Table};
     use crate::report::document::text::Text;
     use crate::report::document::tone::Tone;
-    use crate::report::document::{Block, Document, Fact, Headline, Section};
+    use crate::report::document::{Block, Detail, Document, Headline, Section};
 
     /// A document of a subject that no format has heard of.
     fn unheard_of(text: &str) -> Document<'static> {
@@ -33,7 +33,7 @@ mod tests {
         let table = Table { of: "tanks", columns, rows: vec![row] };
         let blocks = [
             Block::Table(table),
-            Block::Facts(vec![Fact::new("colour", text)]),
+            Block::Facts(vec![Detail::new("colour", text)]),
             Block::List(vec![text.into()]),
             Block::Note(text.into()),
             Block::Quote(vec![Text::kept(text)]),
@@ -53,7 +53,7 @@ mod tests {
                 to_do: None,
                 reasons: vec![vec![text.into()]],
             },
-            facts: vec![Fact::new("where", text)],
+            details: vec![Detail::new("where", text)],
             sections: vec![section],
             cases: vec![case],
             judged_seconds: None,

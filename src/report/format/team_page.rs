@@ -44,23 +44,23 @@ impl PageFault {
 pub fn fill(page: &str, document: &Document) -> Result<String, PageFault> {
     let mut out = String::with_capacity(page.len());
     let mut lines = page.lines().enumerate();
-    let mut places = 0_usize;
-    while let Some((place, line)) = lines.next() {
+    let mut indexes = 0_usize;
+    while let Some((index, line)) = lines.next() {
         out.push_str(line);
         out.push('\n');
         let Some(name) = begun(line) else { continue };
         let end = lines.by_ref().find(|(_, line)| line.trim() == END || begun(line).is_some());
         if end.is_none_or(|(_, line)| line.trim() != END) {
-            return Err(PageFault::NoEnd(place + 1));
+            return Err(PageFault::NoEnd(index + 1));
         }
-        places += 1;
+        indexes += 1;
         out.push('\n');
         out.push_str(&told(document, name));
         out.push('\n');
         out.push_str(END);
         out.push('\n');
     }
-    if places == 0 { Err(PageFault::NoPlace) } else { Ok(out) }
+    if indexes == 0 { Err(PageFault::NoPlace) } else { Ok(out) }
 }
 
 /// The name of the place that begins on a line.
@@ -71,7 +71,7 @@ fn begun(line: &str) -> Option<&str> {
 fn told(document: &Document, name: &str) -> String {
     let found = match name {
         "Verdict" => Some(markdown::verdict(document)),
-        "Run" => Some(markdown::facts_table(document)),
+        "Run" => Some(markdown::details_table(document)),
         title => markdown::section_named(document, title),
     };
     let found = found.filter(|text| !text.trim().is_empty());

@@ -1,6 +1,6 @@
 //! What there is to say of the target's gauges, whichever they are.
 
-use crate::analysis::fullness::{Filled, Moved};
+use crate::analysis::fullness::{Correlated, Filled};
 use crate::analysis::gauges::{CostUnit, PerRequest, Seen, ValueUnit, unit_of};
 use crate::record::gauge::{self, Gauge, Source};
 use crate::report::document::medium::{Medium, Shown};
@@ -31,7 +31,7 @@ const FIRST: [Gauge; 10] = [
 
 /// Where a gauge is told: all of them on a page. That nothing was stopped and nobody waited is no
 /// news elsewhere.
-fn place(gauge: &Gauge, highest: f64) -> Shown {
+fn shown_where(gauge: &Gauge, highest: f64) -> Shown {
     let is_quiet = matches!(gauge.source, Source::Group | Source::Database) && highest <= 0.0;
     let is_first = FIRST.iter().any(|it| it.name == gauge.name) && !is_quiet;
     let is_told = is_first || gauge.source == Source::Watched || gauge.name == "gc_time";
@@ -60,7 +60,7 @@ pub(in crate::report) fn level(seen: &Seen) -> Option<Level> {
         name,
         mean: of(values.mean),
         highest: of(values.max),
-        shown: place(gauge, values.max),
+        shown: shown_where(gauge, values.max),
     })
 }
 
@@ -115,12 +115,12 @@ fn since(second: u32) -> String {
 }
 
 /// `pool waiting (0.93, 2 s before it), target CPU (0.71, in the same seconds)`.
-pub(in crate::report) fn moved(all: &[Moved]) -> Option<String> {
+pub(in crate::report) fn moved(all: &[Correlated]) -> Option<String> {
     let each: Vec<String> = all.iter().map(one_moved).collect();
     (!each.is_empty()).then(|| format!("{}; a correlation, not a cause", each.join(", ")))
 }
 
-fn one_moved(moved: &Moved) -> String {
+fn one_moved(moved: &Correlated) -> String {
     let seconds = figures::seconds(moved.seconds_before.abs());
     let when = match moved.seconds_before {
         before if before > 0.0 => format!("{seconds} before it"),

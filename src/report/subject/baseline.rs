@@ -11,7 +11,7 @@ use crate::report::document::quantity::Quantity;
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
-use crate::report::document::{Block, Document, Fact, Headline, Section};
+use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::subject::past_runs;
 use crate::units::trim_zeros;
 
@@ -19,10 +19,10 @@ use crate::units::trim_zeros;
 pub fn describe(baseline: &Baseline, overview: &Overview) -> Document<'static> {
     let seen = Block::List(seen(overview));
     let common = baseline.fingerprint.described().into_iter();
-    let common = common.map(|(what, value)| Fact::new(what, value)).collect();
+    let common = common.map(|(what, value)| Detail::new(what, value)).collect();
     Document {
         headline: headline(baseline, overview),
-        facts: Vec::new(),
+        details: Vec::new(),
         sections: vec![
             Section::new("Accepted runs").with(Block::Table(runs(baseline, overview))),
             Section::new("What it can see").with(seen),

@@ -8,7 +8,7 @@ use crate::report::document::quantity::Quantity;
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
-use crate::report::document::{Block, Fact, Section};
+use crate::report::document::{Block, Detail, Section};
 use crate::report::figures;
 
 const ON_PAGES: Shown = Shown::Only(Medium::Page);
@@ -22,13 +22,13 @@ const MEANS: &str = "Burn rate 1 uses up exactly the budget of the window; 14.4,
 pub(super) fn section(budget: Option<&ErrorBudget>) -> Section<'static> {
     let section = Section::new("Error budget").untitled_in_comments();
     let Some(budget) = budget else { return section };
-    let mut facts: Vec<Fact> = budget
+    let mut details: Vec<Detail> = budget
         .fastest()
-        .map(|burn| Fact::new("fastest burn", sentence(burn, budget.window_hours)))
+        .map(|burn| Detail::new("fastest burn", sentence(burn, budget.window_hours)))
         .into_iter()
         .collect();
-    facts.extend(budget.incident.as_ref().map(|it| Fact::new("incident", incident(it))));
-    let section = section.with(Block::Facts(facts));
+    details.extend(budget.incident.as_ref().map(|it| Detail::new("incident", incident(it))));
+    let section = section.with(Block::Facts(details));
     if budget.objectives.is_empty() {
         return section;
     }
@@ -162,7 +162,7 @@ mod tests {
                 to_do: None,
                 reasons: Vec::new(),
             },
-            facts: Vec::new(),
+            details: Vec::new(),
             sections: vec![section(Some(budget))],
             cases: Vec::new(),
             judged_seconds: None,

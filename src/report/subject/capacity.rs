@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use crate::analysis::capacity::doubts::doubts;
-use crate::analysis::capacity::moved::filled;
+use crate::analysis::capacity::messages::interval;
 use crate::analysis::capacity::points::{Point, curve};
+use crate::analysis::capacity::rises::filled;
 use crate::analysis::capacity::scaling::scaling;
-use crate::analysis::capacity::words::interval;
-use crate::record::capacity::{CapacityFile, Class, Moved, Purpose, SearchEnd, Trial, Verdict};
+use crate::record::capacity::{CapacityFile, Class, Purpose, Rise, SearchEnd, Trial, Verdict};
 use crate::record::gauge::{self, Unit};
 use crate::report::chart;
 use crate::report::document::cell::{Cell, Status};
@@ -18,7 +18,7 @@ use crate::report::document::suite::{Case, CaseResult};
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
-use crate::report::document::{Block, Document, Fact, Headline, Section};
+use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures;
 use crate::report::subject::judgement;
 
@@ -49,7 +49,7 @@ pub fn describe<'a>(report: &CapacityReport<'a>) -> Document<'a> {
     let file = report.file;
     Document {
         headline: headline(file),
-        facts: facts(file),
+        details: details(file),
         sections: vec![
             by_rate(file),
             moved(&file.moved),
@@ -81,7 +81,7 @@ fn headline(file: &CapacityFile) -> Headline {
 
 fn name(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Found => "capacity",
+        Verdict::FoundCapacity => "capacity",
         Verdict::Pass => "pass",
         Verdict::Inconclusive => "inconclusive",
         Verdict::Regressed => "regressed",
@@ -93,7 +93,7 @@ fn name(verdict: Verdict) -> &'static str {
 
 fn tone(verdict: Verdict) -> Tone {
     match verdict {
-        Verdict::Found => Tone::Neutral,
+        Verdict::FoundCapacity => Tone::Neutral,
         Verdict::Pass => Tone::Good,
         Verdict::Inconclusive => Tone::Doubt,
         Verdict::Regressed | Verdict::Missed | Verdict::TargetLost => Tone::Bad,
@@ -110,18 +110,18 @@ fn answer(file: &CapacityFile) -> String {
     format!("capacity {} within {within}", interval(&file.found))
 }
 
-fn facts(file: &CapacityFile) -> Vec<Fact> {
+fn details(file: &CapacityFile) -> Vec<Detail> {
     let print = &file.fingerprint;
     let cores = if print.cores == 1 { "core" } else { "cores" };
     let machine = format!("{}, {} {cores}, {}", print.cpu, print.cores, print.system);
-    let mut facts = vec![
-        Fact::new("target", &file.target),
-        Fact::new("machine", machine).shown(Shown::NotOn(Medium::Screen)),
-        Fact::new("searched", searched(file)),
+    let mut details = vec![
+        Detail::new("target", &file.target),
+        Detail::new("machine", machine).shown(Shown::NotOn(Medium::Screen)),
+        Detail::new("searched", searched(file)),
     ];
-    facts.extend(first_full(file).map(|text| Fact::new("full first", text)));
-    facts.extend(ending(file).map(|text| Fact::new("ended", text)));
-    facts
+    details.extend(first_full(file).map(|text| Detail::new("full first", text)));
+    details.extend(ending(file).map(|text| Detail::new("ended", text)));
+    details
 }
 
 /// `24 trials of 3 to 6 s in 4 min 10 s, one target throughout`.
@@ -232,12 +232,12 @@ fn point_row(point: &Point) -> Row {
 const WITHIN: Status = Status { mark: "✓", word: "within", tone: Tone::Good };
 const BEYOND: Status = Status { mark: "✗", word: "beyond", tone: Tone::Bad };
 
-fn moved(moved: &[Moved]) -> Section<'static> {
+fn moved(moved: &[Rise]) -> Section<'static> {
     let title = "What moved with the rate";
     if moved.is_empty() {
         return Section::new(title);
     }
-    let row = |it: &Moved| {
+    let row = |it: &Rise| {
         Row::new(vec![
             Cell::name(it.label.as_str()),
             Cell::Quantity(amount((it.unit, it.kind), it.calm)),
@@ -323,7 +323,7 @@ fn trial_row(trial: &Trial) -> Row {
 fn case(file: &CapacityFile) -> Case {
     let reasons = || judgement::joined(&file.reasons);
     let result = match file.verdict {
-        Verdict::Found | Verdict::Pass => CaseResult::Passed,
+        Verdict::FoundCapacity | Verdict::Pass => CaseResult::Passed,
         Verdict::Inconclusive => CaseResult::Undecided(reasons()),
         Verdict::Regressed | Verdict::Missed => CaseResult::Failed(name(file.verdict), reasons()),
         Verdict::Invalid | Verdict::TargetLost => CaseResult::Error(name(file.verdict), reasons()),
@@ -361,12 +361,12 @@ mod tests {
         let described = describe(&CapacityReport { file: &file, exit_code: 0, folder: Some("a") });
         assert_eq!(described.cases[0].result, CaseResult::Passed);
         assert_eq!(described.headline.verdict, "capacity");
-        let facts: Vec<String> = described.facts.iter().map(|it| it.text.to_string()).collect();
+        let details: Vec<String> = described.details.iter().map(|it| it.text.to_string()).collect();
         assert!(
-            facts.iter().any(|it| it.starts_with("the connection pool from 396/s on;")),
-            "{facts:?}"
+            details.iter().any(|it| it.starts_with("the connection pool from 396/s on;")),
+            "{details:?}"
         );
-        assert!(facts.iter().any(|it| it == "5 trials of 5 s in 2 min"), "{facts:?}");
+        assert!(details.iter().any(|it| it == "5 trials of 5 s in 2 min"), "{details:?}");
     }
 
     #[test]

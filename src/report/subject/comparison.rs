@@ -9,7 +9,7 @@ use crate::report::document::quantity::Quantity;
 use crate::report::document::suite::Case;
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
-use crate::report::document::{Block, Document, Fact, Headline, Section};
+use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::phrases::comparison as phrases;
 use crate::report::subject::{failures, judgement, metrics, objectives};
 
@@ -44,7 +44,7 @@ pub fn describe<'a>(report: &ComparisonReport<'a>) -> Document<'a> {
     let charts = Block::Figures(chart::comparison::figures(comparison));
     Document {
         headline: headline(report),
-        facts: facts(report),
+        details: details(report),
         sections: vec![
             metrics::section(comparison),
             dropped(comparison),
@@ -78,30 +78,30 @@ fn headline(report: &ComparisonReport) -> Headline {
 }
 
 /// Names and what they stand for: the arms, the method, how much was measured.
-fn facts(report: &ComparisonReport) -> Vec<Fact> {
+fn details(report: &ComparisonReport) -> Vec<Detail> {
     let comparison = report.comparison;
-    let mut facts = vec![
-        Fact::new("baseline", report.baseline_name),
-        Fact::new("candidate", report.candidate_name),
-        Fact::new("method", phrases::method(comparison.method)),
+    let mut details = vec![
+        Detail::new("baseline", report.baseline_name),
+        Detail::new("candidate", report.candidate_name),
+        Detail::new("method", phrases::method(comparison.method)),
     ];
     let reason = report.duet.map(|duet| &duet.method_reason).filter(|it| !it.is_empty());
-    facts.extend(reason.map(|reason| Fact::new("why so", reason).shown(NOT_IN_COMMENTS)));
-    facts.push(Fact::new("measured", phrases::extent(comparison)));
+    details.extend(reason.map(|reason| Detail::new("why so", reason).shown(NOT_IN_COMMENTS)));
+    details.push(Detail::new("measured", phrases::extent(comparison)));
     let assurance = phrases::assurance(&comparison.settings);
-    facts.push(Fact::new("asked for", assurance).shown(NOT_IN_COMMENTS));
-    facts.extend(ending(report).map(|ending| Fact::new("ended", ending)));
-    facts.extend(report.duet.into_iter().flat_map(of_duet));
-    facts
+    details.push(Detail::new("asked for", assurance).shown(NOT_IN_COMMENTS));
+    details.extend(ending(report).map(|ending| Detail::new("ended", ending)));
+    details.extend(report.duet.into_iter().flat_map(of_duet));
+    details
 }
 
-fn of_duet(duet: &DuetFile) -> Vec<Fact> {
-    let mut facts = vec![Fact::new("started", &duet.started).shown(ON_PAGES)];
+fn of_duet(duet: &DuetFile) -> Vec<Detail> {
+    let mut details = vec![Detail::new("started", &duet.started).shown(ON_PAGES)];
     if !duet.forecast.is_empty() {
-        facts.push(Fact::new("forecast", duet.forecast.join("; ")).shown(ON_PAGES));
+        details.push(Detail::new("forecast", duet.forecast.join("; ")).shown(ON_PAGES));
     }
-    facts.push(Fact::new("scenario hash", &duet.scenario_hash).shown(ON_PAGES));
-    facts
+    details.push(Detail::new("scenario hash", &duet.scenario_hash).shown(ON_PAGES));
+    details
 }
 
 /// How the duet ended, where it did not simply come to its end.
@@ -120,8 +120,8 @@ fn ending(report: &ComparisonReport) -> Option<String> {
 /// Metrics that were left out, each with the reason.
 fn dropped(comparison: &Comparison) -> Section<'static> {
     let dropped = comparison.dropped.iter();
-    let facts = dropped.map(|it| Fact::new(phrases::short(it.metric), &it.reason)).collect();
-    Section::new("Only watches, as it could not have been decided").with(Block::Facts(facts))
+    let details = dropped.map(|it| Detail::new(phrases::short(it.metric), &it.reason)).collect();
+    Section::new("Only watches, as it could not have been decided").with(Block::Facts(details))
 }
 
 fn looks(comparison: &Comparison) -> Section<'static> {

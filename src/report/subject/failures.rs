@@ -89,9 +89,9 @@ fn title(kind: &FailedKind) -> String {
     let cause = kind.cause.map(ToOwned::to_owned);
     let number = figures::count(kind.requests);
     let requests = format!("{number} request{}", if kind.requests == 1 { "" } else { "s" });
-    let facts = [Some(kind.outcome.name().to_owned()), status, cause, Some(requests)];
-    let facts: Vec<String> = facts.into_iter().flatten().collect();
-    format!("{}: {}", plain::line(&kind.step), facts.join(", "))
+    let details = [Some(kind.outcome.name().to_owned()), status, cause, Some(requests)];
+    let details: Vec<String> = details.into_iter().flatten().collect();
+    format!("{}: {}", plain::line(&kind.step), details.join(", "))
 }
 
 /// When it was, and what finds it elsewhere.

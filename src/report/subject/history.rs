@@ -19,7 +19,7 @@ pub fn describe(history: &History) -> Document<'_> {
     let chart = Block::Figures(vec![trend::figure(history)]);
     Document {
         headline: headline(history),
-        facts: Vec::new(),
+        details: Vec::new(),
         sections: vec![
             runs(history),
             Section::new("Charts").with_shown(chart, Shown::Only(Medium::Page)),
@@ -51,7 +51,7 @@ fn headline(history: &History) -> Headline {
 
 fn runs(history: &History) -> Section<'static> {
     let columns = past_runs::columns("changed");
-    let row = |(place, run)| row(run, &changed_at(history, place));
+    let row = |(position, run)| row(run, &changed_at(history, position));
     let rows = history.runs.iter().enumerate().map(row).collect();
     Section::new("Runs").with(Block::Table(Table { of: "runs", columns, rows }))
 }
@@ -62,8 +62,8 @@ fn row(run: &PastRun, changed: &str) -> Row {
 }
 
 /// `p50 ×1.21, p95 ×1.18`.
-fn changed_at(history: &History, place: usize) -> String {
-    let here = all_changes(history).filter(|(_, change)| change.index == place);
+fn changed_at(history: &History, position: usize) -> String {
+    let here = all_changes(history).filter(|(_, change)| change.index == position);
     let texts: Vec<String> =
         here.map(|(figure, change)| format!("{} ×{:.2}", figure.name, change.ratio)).collect();
     texts.join(", ")
@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn long_sentences_are_wrapped_and_hostile_names_control_nothing() {
-        let runs = (0..3).map(|place| PastRun {
+        let runs = (0..3).map(|position| PastRun {
             folder: String::new(),
-            started: format!("2026-01-01T00:0{place}:00Z\u{1b}[2J"),
+            started: format!("2026-01-01T00:0{position}:00Z\u{1b}[2J"),
             requests: 100,
             error_rate: 0.0,
             times: [1.0, 2.0, 4.0],

@@ -13,7 +13,7 @@ use crate::report::document::suite::{Case, CaseResult};
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
-use crate::report::document::{Block, Document, Fact, Headline, Section};
+use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures::{self, percent};
 use crate::report::subject::judgement;
 
@@ -44,7 +44,7 @@ pub fn describe<'a>(report: &NoiseReport<'a>) -> Document<'a> {
     let noise = report.noise;
     Document {
         headline: headline(noise),
-        facts: facts(noise),
+        details: details(noise),
         sections: vec![
             spread(noise),
             movement(noise),
@@ -128,18 +128,18 @@ fn starts(found: &StartNoise) -> String {
 }
 
 /// Names and what they stand for.
-fn facts(noise: &NoiseFile) -> Vec<Fact> {
+fn details(noise: &NoiseFile) -> Vec<Detail> {
     let print = &noise.fingerprint;
     let cores = if print.cores == 1 { "core" } else { "cores" };
     let machine = format!("{}, {} {cores}, {}", print.cpu, print.cores, print.system);
-    let mut facts = vec![
-        Fact::new("both arms", &noise.target),
-        Fact::new("machine", machine),
-        Fact::new("method", method(noise.method)),
-        Fact::new("measured", measured(noise)),
+    let mut details = vec![
+        Detail::new("both arms", &noise.target),
+        Detail::new("machine", machine),
+        Detail::new("method", method(noise.method)),
+        Detail::new("measured", measured(noise)),
     ];
-    facts.extend(ending(noise).map(|text| Fact::new("ended", text)));
-    facts
+    details.extend(ending(noise).map(|text| Detail::new("ended", text)));
+    details
 }
 
 fn method(method: Method) -> String {
@@ -245,9 +245,9 @@ fn row(of: GateMetric, numbers: impl Iterator<Item = Cell>) -> Row {
 
 /// A name and then numbers, of which some may be left out where room is short, in this order.
 fn table(titles: &[&'static str], dropped: &[usize], rows: Vec<Row>) -> Table {
-    let number = |(place, title): (usize, &&'static str)| {
+    let number = |(index, title): (usize, &&'static str)| {
         let column = Column::number(title);
-        let order = dropped.iter().position(|it| *it == place);
+        let order = dropped.iter().position(|it| *it == index);
         order.map_or(column, |order| column.dropped(order as u8))
     };
     let name = Column::new(Kind::Name, "metric");

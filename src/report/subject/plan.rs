@@ -9,7 +9,7 @@ use crate::report::document::suite::{Case, CaseResult};
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
-use crate::report::document::{Block, Document, Fact, Headline, Section};
+use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures;
 
 /// Everything that a report of a plan is made of.
@@ -30,7 +30,7 @@ pub fn describe<'a>(report: &PlanReport<'a>) -> Document<'a> {
     let title = "What this plan takes for granted";
     Document {
         headline: headline(plan),
-        facts: facts(plan),
+        details: details(plan),
         sections: vec![
             instances(plan),
             Section::new("Chart").with_shown(figure, Shown::Only(Medium::Page)),
@@ -119,17 +119,17 @@ fn to_do(plan: &Plan) -> Option<String> {
     }
 }
 
-fn facts(plan: &Plan) -> Vec<Fact> {
+fn details(plan: &Plan) -> Vec<Detail> {
     let spare = if plan.spare > 0 {
         format!(", of which {} may be missing", figures::count(u64::from(plan.spare)))
     } else {
         String::new()
     };
     vec![
-        Fact::new("today", &plan.today),
-        Fact::new("capacity", format!("{} an instance", rates(plan.capacity))),
-        Fact::new("instances", format!("{}{spare}", figures::count(u64::from(plan.instances)))),
-        Fact::new(
+        Detail::new("today", &plan.today),
+        Detail::new("capacity", format!("{} an instance", rates(plan.capacity))),
+        Detail::new("instances", format!("{}{spare}", figures::count(u64::from(plan.instances)))),
+        Detail::new(
             "may be served",
             format!(
                 "{}, up to {} of the capacity",
@@ -137,9 +137,9 @@ fn facts(plan: &Plan) -> Vec<Fact> {
                 figures::share(plan.ceiling)
             ),
         ),
-        Fact::new("utilisation", utilisation(plan)),
-        Fact::new("headroom", headroom(plan)),
-        Fact::new(
+        Detail::new("utilisation", utilisation(plan)),
+        Detail::new("headroom", headroom(plan)),
+        Detail::new(
             "growth",
             format!(
                 "{}, {} a year",
@@ -252,10 +252,10 @@ fn costs(cost: &Cost, plan: &Plan) -> Section<'static> {
     };
     let ceiling = figures::share(plan.ceiling);
     Section::new("Cost").with(Block::Facts(vec![
-        Fact::new("an instance", format!("{} an hour", money(cost.per_instance_hour))),
-        Fact::new("today's instances", format!("{} a month", money(cost.per_month))),
-        Fact::new("a million arrivals", format!("{}, {by}", money(cost.per_million))),
-        Fact::new("the same when full", format!("{full}, at {ceiling} of the capacity")),
+        Detail::new("an instance", format!("{} an hour", money(cost.per_instance_hour))),
+        Detail::new("today's instances", format!("{} a month", money(cost.per_month))),
+        Detail::new("a million arrivals", format!("{}, {by}", money(cost.per_million))),
+        Detail::new("the same when full", format!("{full}, at {ceiling} of the capacity")),
     ]))
 }
 

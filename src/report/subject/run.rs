@@ -11,7 +11,7 @@ use crate::report::document::quantity::Quantity;
 use crate::report::document::suite::{Case, CaseResult};
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
-use crate::report::document::{Block, Document, Fact, Headline, Section};
+use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
 use crate::report::phrases::run as phrases;
@@ -57,7 +57,7 @@ pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
     ]);
     Document {
         headline: headline(report),
-        facts: facts(report),
+        details: details(report),
         sections,
         cases: cases(report),
         judged_seconds: Some(assessment.window.seconds()),
@@ -155,7 +155,7 @@ fn outcomes(total: &Summary) -> Section<'static> {
     });
     let columns = vec![Column::new(Kind::Name, "outcome"), Column::number("requests")];
     let table = Table { of: "outcomes", columns, rows: rows.collect() };
-    let facts = [
+    let details = [
         ("outcomes", phrases::outcomes(counts), Shown::Only(Medium::Comment)),
         ("rates", Some(phrases::rates(total)), NOT_IN_COMMENTS),
         ("answered failures", phrases::failed(total), NOT_IN_COMMENTS),
@@ -168,13 +168,13 @@ fn outcomes(total: &Summary) -> Section<'static> {
     Section::new("Outcomes")
         .untitled_in_comments()
         .with_shown(Block::Table(table), NOT_IN_COMMENTS)
-        .with(Block::Facts(known(facts)))
+        .with(Block::Facts(known(details)))
 }
 
 /// Those of which something is known.
-fn known<const N: usize>(facts: [(&'static str, Option<String>, Shown); N]) -> Vec<Fact> {
-    let facts = facts.into_iter();
-    facts.filter_map(|(name, text, shown)| Some(Fact::new(name, text?).shown(shown))).collect()
+fn known<const N: usize>(details: [(&'static str, Option<String>, Shown); N]) -> Vec<Detail> {
+    let details = details.into_iter();
+    details.filter_map(|(name, text, shown)| Some(Detail::new(name, text?).shown(shown))).collect()
 }
 
 /// How full target and generator were.
@@ -191,7 +191,7 @@ fn saturation(assessment: &Assessment) -> Section<'static> {
     });
     let table = Table { of: "saturation", columns, rows: rows.collect() };
     let saturation = &assessment.saturation;
-    let facts = known([
+    let details = known([
         ("per request", gauges::per_request(&saturation.per_request), NOT_IN_COMMENTS),
         ("filled first", gauges::filled(&saturation.filled), Shown::Everywhere),
         ("moved with p95", gauges::moved(&saturation.moved), Shown::Everywhere),
@@ -199,7 +199,7 @@ fn saturation(assessment: &Assessment) -> Section<'static> {
     Section::new("Saturation")
         .untitled_in_comments()
         .with_shown(Block::Table(table), NOT_IN_COMMENTS)
-        .with(Block::Facts(facts))
+        .with(Block::Facts(details))
 }
 
 /// What took most of the database's time.
@@ -225,18 +225,18 @@ fn statements(record: &RunRecord) -> Section<'static> {
 /// What the generator itself may have added, and what it cost.
 fn generator(report: &RunReport) -> Section<'static> {
     let assessment = report.assessment;
-    let facts = [
+    let details = [
         ("audit", phrases::audit(assessment), Shown::Everywhere),
         ("pacing", phrases::send_lag(assessment), NOT_IN_COMMENTS),
         ("receiving", phrases::receive_lag(assessment), NOT_IN_COMMENTS),
         ("phases", phrases::phases(report.record, &assessment.total), NOT_IN_COMMENTS),
         ("cost", phrases::cost(&assessment.saturation), NOT_IN_COMMENTS),
     ];
-    Section::new("Generator").untitled_in_comments().with(Block::Facts(known(facts)))
+    Section::new("Generator").untitled_in_comments().with(Block::Facts(known(details)))
 }
 
 /// What was run, where and how.
-fn facts(report: &RunReport) -> Vec<Fact> {
+fn details(report: &RunReport) -> Vec<Detail> {
     let record = report.record;
     let head = &record.head;
     let brief = Shown::NotOn(Medium::Screen);
@@ -256,7 +256,7 @@ fn facts(report: &RunReport) -> Vec<Fact> {
     of_run.into_iter().chain(plan(head)).chain(machine(head)).collect()
 }
 
-fn plan(head: &Head) -> Vec<Fact> {
+fn plan(head: &Head) -> Vec<Detail> {
     let stages: Vec<String> = head.load.stages.iter().map(phrases::stage).collect();
     let limits = head.limits;
     let ceilings = format!(
@@ -274,7 +274,7 @@ fn plan(head: &Head) -> Vec<Fact> {
     ])
 }
 
-fn machine(head: &Head) -> Vec<Fact> {
+fn machine(head: &Head) -> Vec<Detail> {
     let environment = &head.environment;
     let cores = format!(
         "{}, {} cores, {}",

@@ -2,7 +2,7 @@
 
 use crate::analysis::assessment::Verdict;
 use crate::analysis::soak::found::{Began, Growth, Role, SoakAssessment, Trend};
-use crate::analysis::soak::sentences;
+use crate::analysis::soak::messages;
 use crate::record::soak::LimitSource;
 use crate::report::chart;
 use crate::report::document::cell::{Cell, Status};
@@ -11,7 +11,7 @@ use crate::report::document::suite::{Case, CaseResult};
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
-use crate::report::document::{Block, Document, Fact, Section};
+use crate::report::document::{Block, Detail, Document, Section};
 use crate::report::figures;
 use crate::report::subject::run::{self, RunReport};
 
@@ -57,19 +57,19 @@ fn growth(soak: &SoakAssessment) -> Section<'static> {
                 the limit, and holds where the upper bound is below it.";
     Section::new("Growth")
         .with(Block::Table(table))
-        .with(Block::Facts(facts(soak)))
+        .with(Block::Facts(details(soak)))
         .with_shown(Block::Note(note.into()), ON_PAGES)
 }
 
 fn row(trend: &Trend) -> Row {
-    let growth = |value: Option<f64>| value.map(|value| sentences::growth(trend, value));
+    let growth = |value: Option<f64>| value.map(|value| messages::growth(trend, value));
     let cell = |text: Option<String>| text.map_or(Cell::Nothing, Cell::text);
     let bounds = growth(trend.low).zip(growth(trend.high));
     let shown = if trend.role == Role::Generator { ON_PAGES } else { Shown::Everywhere };
     let cells = vec![
         // All but what is named as the generator's is the target's.
         Cell::name(trend.name.strip_prefix("target ").unwrap_or(trend.name)),
-        cell(trend.level.map(|level| sentences::level(trend, level))),
+        cell(trend.level.map(|level| messages::level(trend, level))),
         cell(growth(trend.per_hour)),
         cell(bounds.map(|(low, high)| format!("{low} to {high}"))),
         cell(growth(trend.limit)),
@@ -90,7 +90,7 @@ fn status(trend: &Trend) -> Status {
     Status { mark, word, tone }
 }
 
-fn facts(soak: &SoakAssessment) -> Vec<Fact> {
+fn details(soak: &SoakAssessment) -> Vec<Detail> {
     let limit = soak.memory_limit.map(|limit| {
         let of = match limit.source {
             LimitSource::Asked => "",
@@ -98,7 +98,7 @@ fn facts(soak: &SoakAssessment) -> Vec<Fact> {
         };
         format!("{}{of}", figures::bytes(limit.bytes as f64))
     });
-    let reached = soak.to_limit.as_ref().and_then(sentences::to_limit);
+    let reached = soak.to_limit.as_ref().and_then(messages::to_limit);
     let limit = limit.map(|limit| match reached {
         Some(reached) => format!("{limit}: {reached}"),
         None => limit,
@@ -106,12 +106,12 @@ fn facts(soak: &SoakAssessment) -> Vec<Fact> {
     let changed = soak.parts.iter().filter(|part| part.began != Began::Start);
     let changed = changed.map(|part| {
         let at = figures::seconds(f64::from(part.from));
-        Fact::new("at ".to_owned() + &at, sentences::began(part))
+        Detail::new("at ".to_owned() + &at, messages::began(part))
     });
     let width = figures::seconds(f64::from(soak.window_seconds));
     let windows = format!("{} of {width}, {} needed", soak.starts.len(), soak.windows_needed);
-    let windows = Fact::new("windows", windows);
-    let limit = limit.map(|limit| Fact::new("memory limit", limit));
+    let windows = Detail::new("windows", windows);
+    let limit = limit.map(|limit| Detail::new("memory limit", limit));
     limit.into_iter().chain(changed.take(MOST_CHANGES)).chain([windows]).collect()
 }
 
@@ -135,7 +135,7 @@ fn cases(soak: &SoakAssessment, scenario: &str) -> Vec<Case> {
 }
 
 fn result(trend: &Trend) -> CaseResult {
-    let text = Text::from(sentences::of(trend));
+    let text = Text::from(messages::of(trend));
     match trend.growth {
         Growth::Holds => CaseResult::Passed,
         Growth::Grows => CaseResult::Failed("grows", text),

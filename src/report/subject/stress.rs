@@ -11,7 +11,7 @@ use crate::report::document::suite::{Case, CaseResult};
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
-use crate::report::document::{Block, Document, Fact, Headline, Section};
+use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures;
 use crate::report::subject::{judgement, stress_repeats};
 
@@ -33,7 +33,7 @@ pub fn describe<'a>(report: &StressReport<'a>) -> Document<'a> {
     let StressReport { file, result, .. } = *report;
     Document {
         headline: headline(file, result),
-        facts: facts(file),
+        details: details(file),
         sections: vec![
             objectives(&result.objectives),
             stress_repeats::section(file, result),
@@ -69,7 +69,7 @@ fn headline(file: &StressFile, result: &StressResult) -> Headline {
 }
 
 /// Names and what they stand for.
-fn facts(file: &StressFile) -> Vec<Fact> {
+fn details(file: &StressFile) -> Vec<Detail> {
     let starts = if file.starts_afresh {
         "started by loadgate, afresh for each repeat"
     } else {
@@ -78,15 +78,15 @@ fn facts(file: &StressFile) -> Vec<Fact> {
     let print = &file.fingerprint;
     let cores = if print.cores == 1 { "core" } else { "cores" };
     let machine = format!("{}, {} {cores}, {}", print.cpu, print.cores, print.system);
-    let mut facts = vec![
-        Fact::new("target", format!("{}, {starts}", file.target)),
-        Fact::new("load", load(&file.plan)),
-        Fact::new("repeats", counted(file)),
-        Fact::new("machine", machine).shown(Shown::Only(Medium::Page)),
-        Fact::new("started", &file.started).shown(Shown::Only(Medium::Page)),
+    let mut details = vec![
+        Detail::new("target", format!("{}, {starts}", file.target)),
+        Detail::new("load", load(&file.plan)),
+        Detail::new("repeats", counted(file)),
+        Detail::new("machine", machine).shown(Shown::Only(Medium::Page)),
+        Detail::new("started", &file.started).shown(Shown::Only(Medium::Page)),
     ];
-    facts.extend(ending(file).map(|text| Fact::new("ended", text)));
-    facts
+    details.extend(ending(file).map(|text| Detail::new("ended", text)));
+    details
 }
 
 fn load(plan: &Plan) -> String {
@@ -182,8 +182,8 @@ fn phases(file: &StressFile, result: &StressResult) -> Section<'static> {
         .filter_map(|it| known(it.from).map(|phase| phase_row(*phase, it)))
         .collect();
     let all = rows.len();
-    let shown = |(place, row): (usize, Row)| {
-        let is_early = place + 6 < all;
+    let shown = |(index, row): (usize, Row)| {
+        let is_early = index + 6 < all;
         Row { shown: if is_early { Shown::Only(Medium::Page) } else { Shown::Everywhere }, ..row }
     };
     let rows = rows.into_iter().enumerate().map(shown).collect();

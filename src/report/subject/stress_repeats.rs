@@ -3,12 +3,12 @@
 //!
 //! The record and the result come in, a section of the document goes out.
 
+use crate::analysis::number_format::percent;
 use crate::analysis::stress::{failing_step, manner_name};
 use crate::analysis::stress_result::{
     Bound, GoodputAt, Manner, MannerShare, Reach, Recovery, RepeatResult, Sign, StressResult,
     Unmeasured,
 };
-use crate::analysis::wording::percent;
 use crate::record::stress::{Profile, SAME, StressFile};
 use crate::report::document::cell::Cell;
 use crate::report::document::medium::{Medium, Shown};

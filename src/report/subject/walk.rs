@@ -36,7 +36,7 @@ pub fn describe(report: &WalkReport) -> Document<'static> {
     sections.extend(report.mend.map(|mend| Section::new("First to mend").with(note(mend))));
     Document {
         headline: headline(report),
-        facts: Vec::new(),
+        details: Vec::new(),
         sections,
         cases: Vec::new(),
         judged_seconds: None,
@@ -76,8 +76,8 @@ fn headline(report: &WalkReport) -> Headline {
 fn flow_blocks(flow: &WalkedFlow, has_others: bool) -> Vec<Block<'static>> {
     let title = has_others.then(|| note(&format!("flow \"{}\"", flow.name)));
     let steps = flow.steps.iter().enumerate();
-    let steps = steps.flat_map(|(place, step)| {
-        [note(&step_title(place + 1, step)), Block::Quote(step_lines(step))]
+    let steps = steps.flat_map(|(index, step)| {
+        [note(&step_title(index + 1, step)), Block::Quote(step_lines(step))]
     });
     title.into_iter().chain(steps).collect()
 }

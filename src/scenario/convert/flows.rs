@@ -165,15 +165,15 @@ impl Walker<'_, '_> {
     }
 
     fn step_name(&mut self, raw: &RawStep, text: &str, at: &Pointer) -> String {
-        let (name, place) = match &raw.name {
+        let (name, position) = match &raw.name {
             Some(name) => (name.clone(), at.key("name")),
             None => (step_text(text), at.key("request")),
         };
         if let Some(fault) = raw.name.as_deref().and_then(name_fault) {
-            self.check.value(&place, fault);
+            self.check.value(&position, fault);
         } else if !self.walks.step_names.insert(name.clone()) {
             let fault = Fault::new(format!("two steps are named \"{name}\""));
-            self.check.value(&place, fault.help("give this step a \"name\" of its own"));
+            self.check.value(&position, fault.help("give this step a \"name\" of its own"));
         }
         name
     }

@@ -11,7 +11,7 @@ use super::super::model::{Connection, HttpAddress, MetricsPage};
 use super::super::problems::Fault;
 use super::super::raw_metrics::{RawCombine, RawKind, RawPage, RawPostgres, RawWatched};
 use super::super::template::parse::url_fault;
-use super::super::watch::{Combine, Reading, Watched};
+use super::super::watch::{Combine, HowRead, Watched};
 
 /// Where Prometheus looks if nobody says otherwise.
 const USUAL_PATH: &str = "/metrics";
@@ -41,8 +41,8 @@ pub(super) fn page(
         }
         (path, None) => {
             // Written as a text, the path is the whole value.
-            let place = if raw.watch.is_empty() { at.clone() } else { at.key("path") };
-            (None, self::path(path.as_deref().unwrap_or(USUAL_PATH), &place, check)?)
+            let position = if raw.watch.is_empty() { at.clone() } else { at.key("path") };
+            (None, self::path(path.as_deref().unwrap_or(USUAL_PATH), &position, check)?)
         }
     };
     Some(MetricsPage { server, path, watch })
@@ -124,7 +124,7 @@ fn is_metric(name: &str) -> bool {
     starts && name.len() <= LONGEST_NAME && name.chars().all(is_plain)
 }
 
-fn reading(raw: &RawWatched, metric: &str) -> Result<Reading, (&'static str, Fault)> {
+fn reading(raw: &RawWatched, metric: &str) -> Result<HowRead, (&'static str, Fault)> {
     let combine = match raw.combine {
         None | Some(RawCombine::Sum) => Combine::Sum,
         Some(RawCombine::Max) => Combine::Max,
@@ -137,7 +137,7 @@ fn reading(raw: &RawWatched, metric: &str) -> Result<Reading, (&'static str, Fau
             let help = "write {\"name\": \"queue_wait_seconds\", \"quantile\": 0.95}";
             return Err(("quantile", fault.help(help)));
         }
-        return Ok(Reading::Quantile(quantile));
+        return Ok(HowRead::Quantile(quantile));
     }
     if metric.ends_with("_bucket") {
         let fault = Fault::new(format!("\"{metric}\" is of a histogram"));
@@ -148,8 +148,8 @@ fn reading(raw: &RawWatched, metric: &str) -> Result<Reading, (&'static str, Fau
     let counts = ["_total", "_sum", "_count"].iter().any(|end| metric.ends_with(end));
     let by_name = if counts { RawKind::Counter } else { RawKind::Gauge };
     Ok(match raw.kind.unwrap_or(by_name) {
-        RawKind::Gauge => Reading::Gauge(combine),
-        RawKind::Counter => Reading::Counter(combine),
+        RawKind::Gauge => HowRead::Gauge(combine),
+        RawKind::Counter => HowRead::Counter(combine),
     })
 }
 

@@ -59,15 +59,15 @@ pub(crate) fn objectives(
     let steps = &walks.steps;
     let slowest = steps.iter().map(|step| step.timeout).max().unwrap_or(Duration::MAX);
     let about = |scope| About { scope, gauges };
-    let whole = Place { about: about(Scope::All), timeout: slowest, at: at.key("all") };
+    let whole = GroupAt { about: about(Scope::All), timeout: slowest, at: at.key("all") };
     let mut found = group(&raw.all, &whole, check);
     for (name, texts) in &raw.steps.0 {
         let at = at.key("steps").key(name);
         match steps.iter().position(|step| step.name == *name) {
             Some(index) => {
                 let scope = Scope::Step(StepId(u16::try_from(index).unwrap_or(u16::MAX)));
-                let place = Place { about: about(scope), timeout: steps[index].timeout, at };
-                found.extend(group(texts, &place, check));
+                let group_at = GroupAt { about: about(scope), timeout: steps[index].timeout, at };
+                found.extend(group(texts, &group_at, check));
             }
             None => without_step(name, walks, &at, check),
         }
@@ -107,19 +107,19 @@ struct About<'g> {
 }
 
 /// Where a group of objectives stands and what it is about.
-struct Place<'g> {
+struct GroupAt<'g> {
     about: About<'g>,
     timeout: Duration,
     at: Pointer,
 }
 
-fn group(texts: &[String], place: &Place<'_>, check: &mut Check<'_>) -> Vec<Slo> {
+fn group(texts: &[String], group_at: &GroupAt<'_>, check: &mut Check<'_>) -> Vec<Slo> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let texts = texts.iter().enumerate().filter(|(_, text)| !stress_objectives::is_one(text));
     for (index, text) in texts {
-        let at = place.at.item(index);
-        let slo = objective(&check.fill(text), text, place.about)
-            .and_then(|slo| reachable(slo, place.timeout));
+        let at = group_at.at.item(index);
+        let slo = objective(&check.fill(text), text, group_at.about)
+            .and_then(|slo| reachable(slo, group_at.timeout));
         let Some(slo) = check.accept(&at, slo) else { continue };
         if !seen.insert(subject(&slo)) {
             let fault = Fault::new(format!("\"{}\" is the second limit for the same", slo.text));

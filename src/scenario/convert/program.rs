@@ -209,24 +209,24 @@ mod tests {
     /// of the one mistake.
     #[track_caller]
     fn check(target: &str, expected: Option<&[&str]>) {
-        let place = tempfile::tempdir().unwrap();
-        let bin = place.path().join("bin");
-        fs::create_dir_all(place.path().join("app")).unwrap();
+        let position = tempfile::tempdir().unwrap();
+        let bin = position.path().join("bin");
+        fs::create_dir_all(position.path().join("app")).unwrap();
         fs::create_dir(&bin).unwrap();
         for (name, mode) in [("node", 0o755), ("npm", 0o755), ("serve", 0o755), ("plain.js", 0o644)]
         {
             fs::write(bin.join(name), "").unwrap();
             fs::set_permissions(bin.join(name), Permissions::from_mode(mode)).unwrap();
         }
-        fs::write(place.path().join("app/server.js"), "").unwrap();
+        fs::write(position.path().join("app/server.js"), "").unwrap();
         let package = "{ \"scripts\": { \"start\": \"node server.js\", \"serve:test\": \"x\" } }";
-        fs::write(place.path().join("app/package.json"), package).unwrap();
+        fs::write(position.path().join("app/package.json"), package).unwrap();
         let text = format!(
             "{{ \"target\": {{ \"url\": \"http://127.0.0.1:1\",\n {target} }},
             \"flows\": [{{ \"name\": \"f\", \"steps\": [{{ \"request\": \"GET /\" }}] }}],
             \"load\": {{ \"stages\": [{{ \"for\": \"9s\", \"rate\": \"9/s\" }}] }} }}"
         );
-        let file = place.path().join("s.json");
+        let file = position.path().join("s.json");
         fs::write(&file, text.replace('¦', "")).unwrap();
         let env = |name: &str| (name == "PATH").then(|| bin.display().to_string());
         match (load_looking(&file, &[], &env), expected) {
@@ -235,8 +235,8 @@ mod tests {
                 assert_eq!(problems.all.len(), 1, "{problems}");
                 let problem = &problems.all[0];
                 assert!(json::parse(&text.replace('¦', "")).is_ok());
-                let place = positions(&text, &[text.find('¦').expect("a mark")])[0];
-                assert_eq!((problem.line, problem.column), place, "{problem}");
+                let position = positions(&text, &[text.find('¦').expect("a mark")])[0];
+                assert_eq!((problem.line, problem.column), position, "{problem}");
                 for word in words {
                     assert!(problem.to_string().contains(word), "{problem} without {word}");
                 }

@@ -31,9 +31,9 @@ pub(super) fn request(
     check: &mut Check<'_>,
 ) -> Option<Request> {
     let line = raw.request.as_deref().unwrap_or_default();
-    let place = at.key("request");
-    let method = method(line, &place, check);
-    let path = path(line, prefix, names, &place, check);
+    let position = at.key("request");
+    let method = method(line, &position, check);
+    let path = path(line, prefix, names, &position, check);
     let mut headers = headers(&raw.headers, names, &at.key("headers"), check);
     let (body, kind) = body(raw, names, at, check);
     let has_kind = headers.iter().any(|(name, _)| name == "content-type");

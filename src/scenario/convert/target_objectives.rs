@@ -251,7 +251,7 @@ fn range(named: &Named, statistic: Statistic) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::watch::{Combine, Reading};
+    use super::super::super::watch::{Combine, HowRead};
     use super::*;
 
     fn watched() -> Gauges {
@@ -262,9 +262,9 @@ mod tests {
             reading,
         };
         Gauges::with(Some(&[
-            of("my_queue_depth", Reading::Gauge(Combine::Sum)),
-            of("jobs_total", Reading::Counter(Combine::Sum)),
-            of("queue_wait_seconds", Reading::Quantile(0.95)),
+            of("my_queue_depth", HowRead::Gauge(Combine::Sum)),
+            of("jobs_total", HowRead::Counter(Combine::Sum)),
+            of("queue_wait_seconds", HowRead::Quantile(0.95)),
         ]))
     }
 

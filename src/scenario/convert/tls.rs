@@ -22,7 +22,7 @@ pub(super) fn secured(
     origin: &Origin,
     (at, check): (&Pointer, &mut Check<'_>),
 ) -> Option<HttpAddress> {
-    let place = at.key("tls");
+    let index = at.key("tls");
     let Some(raw) = raw else {
         if !is_secured {
             return Some(address);
@@ -31,15 +31,15 @@ pub(super) fn secured(
     };
     if !is_secured {
         let fault = Fault::new("\"tls\" means nothing for a url that begins with http://");
-        check.key(&place, fault.help("write https:// in \"url\", or remove \"tls\""));
+        check.key(&index, fault.help("write https:// in \"url\", or remove \"tls\""));
         return None;
     }
-    let settings = settings(raw, origin, &place, check)?;
+    let settings = settings(raw, origin, &index, check)?;
     let made = Client::new(settings, &address.host);
     let client = made.map_err(|wrong| {
         let (key, fault) = fault(wrong);
-        let place = key.map_or_else(|| place.clone(), |key| place.key(key));
-        check.value(&place, fault);
+        let index = key.map_or_else(|| index.clone(), |key| index.key(key));
+        check.value(&index, fault);
     });
     Some(HttpAddress { tls: Some(client.ok()?), ..address })
 }

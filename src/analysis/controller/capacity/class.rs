@@ -8,7 +8,7 @@
 use crate::analysis::assessment::{
     Assessment, Finding, Measured, Severity, SloResult, SloStatus, Summary, Verdict,
 };
-use crate::analysis::{sentences, wording};
+use crate::analysis::{messages, number_format};
 use crate::record::capacity::Class;
 use crate::record::outcome::Outcome;
 use crate::record::run::{EndReason, RunRecord};
@@ -111,13 +111,13 @@ fn failing(assessment: &Assessment) -> Option<Judged> {
 fn lasting(record: &RunRecord, assessment: &Assessment, rate: f64) -> Option<Judged> {
     let abandoned = record.end.as_ref().map_or(0, |end| end.abandoned);
     if abandoned > 0 {
-        let requests = wording::counted(abandoned, "request");
+        let requests = number_format::counted(abandoned, "request");
         return Some(Judged::new(Class::Bad, format!("{requests} had not ended long after it")));
     }
     let counts = &assessment.total.counts;
     let unsent = counts.outcome(Outcome::Unsent) as f64 / counts.planned.max(1) as f64;
     if unsent > UNSENT {
-        let why = format!("{} of the requests could not be sent", wording::percent(unsent));
+        let why = format!("{} of the requests could not be sent", number_format::percent(unsent));
         return Some(Judged::new(Class::Bad, why));
     }
     let growth = growth(record, assessment, rate)?;
@@ -140,11 +140,11 @@ fn missed(slo: &SloResult) -> String {
     let step = slo.step.as_ref().map_or_else(String::new, |step| format!("{step}: "));
     let found = match slo.measured {
         None => "nothing was measured".to_owned(),
-        Some(Measured::Millis(found)) => wording::millis(found),
+        Some(Measured::Millis(found)) => number_format::millis(found),
         Some(
             Measured::BadShare(found) | Measured::GoodShare(found) | Measured::GoodWindows(found),
-        ) => wording::percent(found),
-        Some(Measured::Gauge(found)) => sentences::gauge(found),
+        ) => number_format::percent(found),
+        Some(Measured::Gauge(found)) => messages::gauge(found),
     };
     format!("{step}{}: {found}", slo.text)
 }
@@ -168,9 +168,9 @@ fn growth(record: &RunRecord, assessment: &Assessment, rate: f64) -> Option<f64>
 
 /// Theil–Sen: the median of the slopes between any two points. One odd second does not move it.
 fn median_slope(series: &[(f64, f64)]) -> Option<f64> {
-    let from = |(place, a): (usize, &(f64, f64))| {
+    let from = |(index, a): (usize, &(f64, f64))| {
         let a = *a;
-        series[place + 1..].iter().map(move |b| (b.1 - a.1) / (b.0 - a.0))
+        series[index + 1..].iter().map(move |b| (b.1 - a.1) / (b.0 - a.0))
     };
     let mut slopes: Vec<f64> = series.iter().enumerate().flat_map(from).collect();
     slopes.sort_by(f64::total_cmp);

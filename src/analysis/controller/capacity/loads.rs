@@ -52,11 +52,11 @@ pub struct Loads(Vec<Tried>);
 impl Loads {
     /// Adds what weighs as much as so many trials.
     pub fn add(&mut self, rate: f64, trials: u32, is_good: bool) {
-        let place = self.0.partition_point(|tried| tried.rate < rate);
-        if self.0.get(place).is_none_or(|tried| tried.rate > rate) {
-            self.0.insert(place, Tried { rate, good: 0, bad: 0 });
+        let index = self.0.partition_point(|tried| tried.rate < rate);
+        if self.0.get(index).is_none_or(|tried| tried.rate > rate) {
+            self.0.insert(index, Tried { rate, good: 0, bad: 0 });
         }
-        let tried = &mut self.0[place];
+        let tried = &mut self.0[index];
         *(if is_good { &mut tried.good } else { &mut tried.bad }) += trials;
     }
 

@@ -21,7 +21,7 @@ mod simulated;
 use std::time::Duration;
 
 use crate::analysis::controller::Next;
-use crate::record::capacity::{Class, Found, Purpose, Why};
+use crate::record::capacity::{Class, FoundCapacity, Purpose, Why};
 use asked::{Asked, RECOVERY, SHORTEST_CONFIRMATION, Spec};
 use loads::{Known, Loads};
 
@@ -71,7 +71,7 @@ pub struct Controller {
 enum Phase {
     WarmUp,
     Range { rate: f64 },
-    Goal { place: usize, rate: f64, step: f64 },
+    Goal { index: usize, rate: f64, step: f64 },
     Confirmation { rate: f64, then: Why },
     Stopped(Why),
 }
@@ -169,7 +169,7 @@ impl Controller {
     }
 
     /// What is known by now.
-    pub fn found(&self) -> Found {
+    pub fn found(&self) -> FoundCapacity {
         let ((low, high), [confirmed, not_confirmed]) = (self.bounds(), self.confirmed);
         let why = match self.phase {
             Phase::Stopped(why) => Some(why),
@@ -179,7 +179,7 @@ impl Controller {
             | Phase::Confirmation { .. } => None,
         };
         let generator_limit = self.ceiling;
-        Found { low, high, generator_limit, confirmed, not_confirmed, why }
+        FoundCapacity { low, high, generator_limit, confirmed, not_confirmed, why }
     }
 
     /// Goes on until a rate is to be tried.
@@ -187,15 +187,15 @@ impl Controller {
         loop {
             let now = match self.phase {
                 Phase::Range { rate } => self.after_range(rate),
-                Phase::Goal { place, rate, step } => self.after_goal(place, rate, step),
+                Phase::Goal { index, rate, step } => self.after_goal(index, rate, step),
                 stays @ (Phase::WarmUp | Phase::Confirmation { .. } | Phase::Stopped(_)) => stays,
             };
             let goes_on = now != self.phase;
             self.phase = now;
             match self.phase {
                 Phase::Range { rate } if self.known_in_range(rate) == Known::Open => return,
-                Phase::Goal { place, rate, .. }
-                    if self.loads.known(rate, GOALS[place].trials) == Known::Open =>
+                Phase::Goal { index, rate, .. }
+                    if self.loads.known(rate, GOALS[index].trials) == Known::Open =>
                 {
                     return;
                 }
@@ -229,21 +229,21 @@ impl Controller {
         }
     }
 
-    fn after_goal(&self, place: usize, rate: f64, step: f64) -> Phase {
-        if self.loads.known(rate, GOALS[place].trials) == Known::Open && rate > 0.0 {
-            return Phase::Goal { place, rate, step };
+    fn after_goal(&self, index: usize, rate: f64, step: f64) -> Phase {
+        if self.loads.known(rate, GOALS[index].trials) == Known::Open && rate > 0.0 {
+            return Phase::Goal { index, rate, step };
         }
-        self.goal(place, step)
+        self.goal(index, step)
     }
 
     /// The rate to try for a goal; the next goal where it is reached.
-    fn goal(&self, place: usize, step: f64) -> Phase {
-        let Some(Goal { trials, width }) = GOALS.get(place).copied() else {
-            return self.end(Why::Found);
+    fn goal(&self, index: usize, step: f64) -> Phase {
+        let Some(Goal { trials, width }) = GOALS.get(index).copied() else {
+            return self.end(Why::FoundCapacity);
         };
-        let next = || self.goal(place + 1, GOALS.get(place + 1).map_or(0.0, |goal| goal.width));
-        let at = |rate| Phase::Goal { place, rate, step };
-        let wider = |rate| Phase::Goal { place, rate, step: step * 2.0 };
+        let next = || self.goal(index + 1, GOALS.get(index + 1).map_or(0.0, |goal| goal.width));
+        let at = |rate| Phase::Goal { index, rate, step };
+        let wider = |rate| Phase::Goal { index, rate, step: step * 2.0 };
         match self.loads.bounds(trials) {
             (Some(low), Some(high)) if high / low - 1.0 <= width => next(),
             (Some(low), Some(high)) => at((low * high).sqrt()),

@@ -22,7 +22,7 @@ use crate::analysis::assessment::Verdict;
 use crate::analysis::comparison::{Look, Ruling};
 use crate::analysis::controller::Next;
 use crate::analysis::gate;
-use crate::analysis::pairing::{self, Times};
+use crate::analysis::pairing::{self, PairedTimes};
 use crate::analysis::power::decidable;
 use crate::record::duet::{DuetFile, DuetRecord, Idle, Method, Segment, SegmentHead};
 use crate::scenario::load::Load;
@@ -284,7 +284,7 @@ impl Controller {
     /// The look after the latest segment: whether it is the last one. A candidate that the gate
     /// lets pass may still have objectives that want more requests.
     fn is_decided(&mut self) -> bool {
-        let measured = pairing::paired(&self.record, Times::Response);
+        let measured = pairing::paired(&self.record, PairedTimes::Response);
         let (looks, _) = gate::judge(&measured, &self.record.file.settings);
         let Some(look) = looks.last().cloned() else { return false };
         let ruling = look.ruling;

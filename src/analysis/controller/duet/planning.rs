@@ -12,7 +12,7 @@ use crate::analysis::controller::duet::segment_load::whole_seconds;
 use crate::analysis::controller::duet::settling::settled_after;
 use crate::analysis::controller::duet::{Controller, IdleSeen, Kept, Phase, Wish, seconds};
 use crate::analysis::forecast::PlannedGate;
-use crate::analysis::pairing::{self, Times};
+use crate::analysis::pairing::{self, PairedTimes};
 use crate::analysis::power::{GatePlan, decidable, decidable_after, of_hundred};
 use crate::analysis::stats::mean;
 use crate::record::duet::{Dropped, DuetFile, GateMetric, Method, Segment};
@@ -56,7 +56,7 @@ impl Controller {
             self.choose_method(busy);
             return self.again_after_longer(longer, within, spent);
         }
-        let measured = pairing::of_segment(&self.record.file, &segment, Times::Response);
+        let measured = pairing::of_segment(&self.record.file, &segment, PairedTimes::Response);
         self.learn_from(&measured);
         self.propose_rate(busy);
         self.choose_method(busy);
@@ -73,7 +73,7 @@ impl Controller {
         let file = &self.record.file;
         let (warmup, judged) = (file.warmup_seconds, file.judged_seconds);
         let all = DuetFile { warmup_seconds: 0, judged_seconds: warmup + judged, ..file.clone() };
-        let settled = settled_after(&pairing::of_segment(&all, segment, Times::Response))?;
+        let settled = settled_after(&pairing::of_segment(&all, segment, PairedTimes::Response))?;
         if f64::from(settled.saturating_sub(warmup)) <= SETTLING * f64::from(judged) {
             return None;
         }
@@ -118,7 +118,7 @@ impl Controller {
         self.set_course(within, Known { start, spent, in_turns: true });
         let mut file = self.record.file.clone();
         (file.method, file.judged_seconds) = (Method::Interleaved, judged_of(pilot));
-        self.learn_from(&pairing::of_segment(&file, pilot, Times::Response));
+        self.learn_from(&pairing::of_segment(&file, pilot, PairedTimes::Response));
         (self.phase, self.has_pilot) = (Phase::Segments, true);
         Kept::AsPilot
     }
@@ -142,7 +142,7 @@ impl Controller {
     /// Some seconds of both arms that tell what the gate will see, and how full the machine
     /// is with both.
     pub(super) fn learn_from_pilot(&mut self, pilot: &Segment) -> Kept {
-        self.learn_from(&pairing::of_segment(&self.pilot_file(), pilot, Times::Response));
+        self.learn_from(&pairing::of_segment(&self.pilot_file(), pilot, PairedTimes::Response));
         self.choose_method(busy(pilot));
         self.phase = Phase::Segments;
         Kept::AsPilot

@@ -56,12 +56,12 @@ pub fn judging(seconds: &[StressSecond]) -> Vec<&StressSecond> {
     let is_behind = |before: &StressSecond, second: &StressSecond| {
         !before.late && before.second + 1 == second.second
     };
-    let judges = |(place, second): (usize, &StressSecond)| {
-        let before = place.checked_sub(1).and_then(|before| seconds.get(before));
+    let judges = |(index, second): (usize, &StressSecond)| {
+        let before = index.checked_sub(1).and_then(|before| seconds.get(before));
         !second.late && before.is_none_or(|before| is_behind(before, second))
     };
-    let places = seconds.iter().enumerate().filter(|(place, second)| judges((*place, second)));
-    places.map(|(_, second)| second).collect()
+    let indexes = seconds.iter().enumerate().filter(|(index, second)| judges((*index, second)));
+    indexes.map(|(_, second)| second).collect()
 }
 
 /// Whether so many of the seconds of a step judge that it can be told to keep up.
@@ -202,11 +202,11 @@ mod tests {
         assert!(failing(&all[..6]).is_some());
         (all[4].late, all[5].late) = (true, false);
         assert_eq!(failing(&all[..6]), None, "late, and right behind");
-        let places: Vec<u32> = judging(&all).iter().map(|second| second.second).collect();
-        assert_eq!(places, [0, 1, 2, 3, 6, 7]);
+        let indexes: Vec<u32> = judging(&all).iter().map(|second| second.second).collect();
+        assert_eq!(indexes, [0, 1, 2, 3, 6, 7]);
         let gap: Vec<StressSecond> = all.iter().filter(|it| it.second != 2).copied().collect();
-        let places: Vec<u32> = judging(&gap).iter().map(|second| second.second).collect();
-        assert_eq!(places, [0, 1, 6, 7], "nor what comes behind a second that nobody saw");
+        let indexes: Vec<u32> = judging(&gap).iter().map(|second| second.second).collect();
+        assert_eq!(indexes, [0, 1, 6, 7], "nor what comes behind a second that nobody saw");
         assert_eq!(goodput(&all), Some(200.0));
         assert!(is_late(&all[..3], 7) && !is_late(&all[..4], 7), "unseen seconds are late");
         assert!(is_judged(&all[..3], 4) && !is_judged(&all[4..7], 4));

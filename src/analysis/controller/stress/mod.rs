@@ -100,8 +100,8 @@ impl Controller {
             PhaseKind::Ramp => self.after_step(phase, seconds, now),
             PhaseKind::Hold => self.after_hold(phase, seconds, now),
             PhaseKind::Overload(factor) if has_lasted(self.plan.hold_seconds) => {
-                let place = self.plan.factors.iter().position(|it| (it - factor).abs() < SAME);
-                let next = place.map_or(usize::MAX, |place| place + 1);
+                let index = self.plan.factors.iter().position(|it| (it - factor).abs() < SAME);
+                let next = index.map_or(usize::MAX, |index| index + 1);
                 Some(self.beyond(next, self.broke_at(), now))
             }
             PhaseKind::Spike if has_lasted(self.spike().1) => {
@@ -184,10 +184,10 @@ impl Controller {
     /// The overload at a place, or the fall back behind the last one. Less than the rate that
     /// broke it is no overload, whatever capacity was given; and half of more than that may
     /// still be too much to come back at.
-    fn beyond(&self, place: usize, broke_at: f64, now: u32) -> Next<Phase, RepeatEnd> {
+    fn beyond(&self, index: usize, broke_at: f64, now: u32) -> Next<Phase, RepeatEnd> {
         let whole = self.plan.capacity.unwrap_or(broke_at).max(broke_at);
         let is_allowed = |factor: &&f64| whole * **factor <= self.plan.highest * (1.0 + SAME);
-        let next = self.plan.factors.iter().skip(place).find(is_allowed);
+        let next = self.plan.factors.iter().skip(index).find(is_allowed);
         let (kind, rate) = match next {
             Some(factor) => (PhaseKind::Overload(*factor), whole * factor),
             None => (PhaseKind::FallBack, broke_at * FALL_BACK),

@@ -40,16 +40,16 @@ impl Before {
     /// By the step of the ramp whose rate is nearest to that to which the load falls back;
     /// `None` if the target kept up with none.
     pub fn of(repeat: &Repeat, rate: f64) -> Option<Before> {
-        let far = |place: usize| (repeat.phases[place].rate / rate).ln().abs();
-        let place = repeat.healthy().min_by(|a, b| far(*a).total_cmp(&far(*b)))?;
-        let seconds = repeat.seconds_of(place);
+        let far = |index: usize| (repeat.phases[index].rate / rate).ln().abs();
+        let index = repeat.healthy().min_by(|a, b| far(*a).total_cmp(&far(*b)))?;
+        let seconds = repeat.seconds_of(index);
         let in_time = judging(seconds);
         let p99: Vec<f64> = in_time.iter().filter_map(|second| second.p99_ms).collect();
         let of = |what: fn(&StressSecond) -> u64| -> Vec<f64> {
             in_time.iter().map(|second| what(second) as f64).collect()
         };
         Some(Before {
-            rate: repeat.phases[place].rate,
+            rate: repeat.phases[index].rate,
             offered: mean(&of(|second| second.offered))?,
             p99_ms: median(&p99)?,
             in_flight: mean(&of(|second| second.in_flight))?,

@@ -191,7 +191,7 @@ fn a_spike_comes_at_once_and_goes_at_once() {
     let repeat = play(&plan, Target::new(Manner::Wastes, 180));
     let expected = [PhaseKind::WarmUp, PhaseKind::Ramp, PhaseKind::Spike, PhaseKind::FallBack];
     assert_eq!(kinds(&repeat), expected);
-    let [spike, back] = [2, 3].map(|place| repeat.phases[place]);
+    let [spike, back] = [2, 3].map(|index| repeat.phases[index]);
     assert_eq!((back.from - spike.from, spike.rate, back.rate), (10, 500.0, 100.0));
 }
 

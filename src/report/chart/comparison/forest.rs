@@ -9,7 +9,7 @@ use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::{Align, Canvas, Lettering, drawn};
 use crate::report::chart::header::Header;
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{BELOW, EDGE, Frame, Panel, pixels};
 use crate::report::phrases::comparison as phrases;
 
@@ -107,12 +107,12 @@ fn draw_group(
     panel.vertical_grid();
     for end in [low, high] {
         let x = panel.at(end, 0.0).0;
-        canvas.line(vec![(x, top), (x, bottom)], Ink::ACCEPTED, 1);
+        canvas.line(vec![(x, top), (x, bottom)], StrokeStyle::ACCEPTED, 1);
     }
     let x = panel.at(marks::unchanged(metric), 0.0).0;
-    canvas.line(vec![(x, top), (x, bottom)], Ink::TEXT, 1);
-    for (place, row) in group.rows.iter().enumerate() {
-        let at = top + pixels(place, layout.row);
+    canvas.line(vec![(x, top), (x, bottom)], StrokeStyle::TEXT, 1);
+    for (position, row) in group.rows.iter().enumerate() {
+        let at = top + pixels(position, layout.row);
         draw_texts(canvas, row, (layout, width), at);
         draw_interval(&panel, row, at + layout.line);
     }
@@ -122,7 +122,7 @@ fn draw_group(
 }
 
 fn draw_texts(canvas: &Canvas, row: &MetricResult, (layout, width): (&Layout, Width), top: i32) {
-    let lettering = Lettering { size: 13, ink: Ink::TEXT, ..Lettering::SMALL };
+    let lettering = Lettering { size: 13, stroke_style: StrokeStyle::TEXT, ..Lettering::SMALL };
     let figures = phrases::estimate(row.metric, row.estimate).written();
     let ruling = phrases::outcome(row);
     match width {
@@ -136,7 +136,7 @@ fn draw_texts(canvas: &Canvas, row: &MetricResult, (layout, width): (&Layout, Wi
         }
         Width::Narrow => {
             // Lines through the texts would make them hard to read.
-            canvas.rect((layout.left, top), (layout.right, top + 40), Ink::BACKGROUND);
+            canvas.rect((layout.left, top), (layout.right, top + 40), StrokeStyle::BACKGROUND);
             let room = layout.right - layout.left - lettering.width(ruling) - 12;
             let name = lettering.fitted(&phrases::short_of(row), room);
             canvas.text(&name, (layout.left, top + 13), lettering);
@@ -149,12 +149,12 @@ fn draw_texts(canvas: &Canvas, row: &MetricResult, (layout, width): (&Layout, Wi
 
 fn draw_interval(panel: &Panel, row: &MetricResult, y: i32) {
     let Some(found) = row.estimate.filter(marks::is_drawable) else { return };
-    let place = |value| panel.at(value, 0.0).0;
-    let (low, high) = (place(found.low), place(found.high));
-    let ink = marks::ink(row.ruling);
-    panel.canvas.line(vec![(low, y), (high, y)], ink, 2);
+    let position = |value| panel.at(value, 0.0).0;
+    let (low, high) = (position(found.low), position(found.high));
+    let stroke_style = marks::stroke_style(row.ruling);
+    panel.canvas.line(vec![(low, y), (high, y)], stroke_style, 2);
     for end in [low, high] {
-        panel.canvas.line(vec![(end, y - 5), (end, y + 5)], ink, 2);
+        panel.canvas.line(vec![(end, y - 5), (end, y + 5)], stroke_style, 2);
     }
-    marks::mark(panel.canvas, (place(found.value), y), row.ruling);
+    marks::mark(panel.canvas, (position(found.value), y), row.ruling);
 }

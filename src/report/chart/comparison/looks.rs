@@ -9,7 +9,7 @@ use crate::report::chart::Width;
 use crate::report::chart::axis::{Axis, Tick};
 use crate::report::chart::canvas::{Canvas, Lettering, drawn};
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
 use crate::report::figures;
 use crate::report::phrases::comparison as phrases;
@@ -37,9 +37,9 @@ pub(super) fn draw(comparison: &Comparison, width: Width) -> Option<String> {
     let bottom = header.height() + pixels(rows.len(), each) + BELOW - TICKS;
     let svg = drawn((width.pixels(), bottom), |canvas| {
         header.draw(canvas);
-        for (place, row) in rows.iter().enumerate() {
-            let top = header.height() + pixels(place, each) + ABOVE;
-            let panel = Place { top, is_last: place + 1 == rows.len(), width };
+        for (index, row) in rows.iter().enumerate() {
+            let top = header.height() + pixels(index, each) + ABOVE;
+            let panel = PanelPlace { top, is_last: index + 1 == rows.len(), width };
             draw_row(canvas, comparison, row, &panel);
         }
     });
@@ -49,11 +49,11 @@ pub(super) fn draw(comparison: &Comparison, width: Width) -> Option<String> {
 /// Every metric that gates at any look, in the order of the looks.
 fn rows(looks: &[Look]) -> Vec<Row<'_>> {
     let mut rows: Vec<Row> = Vec::new();
-    for (place, look) in looks.iter().enumerate() {
+    for (index, look) in looks.iter().enumerate() {
         for seen in look.metrics.iter().filter(|seen| seen.gates) {
             match rows.iter_mut().find(|row| row.metric == seen.metric) {
-                Some(row) => row.seen.push((place, seen)),
-                None => rows.push(Row { metric: seen.metric, seen: vec![(place, seen)] }),
+                Some(row) => row.seen.push((index, seen)),
+                None => rows.push(Row { metric: seen.metric, seen: vec![(index, seen)] }),
             }
         }
     }
@@ -65,7 +65,10 @@ fn header(comparison: &Comparison, width: Width) -> Header {
     let mut keys = marks::keys(seen.map(|seen| seen.ruling));
     keys.push(marks::band_key(comparison, marks::Band::All));
     if decided(comparison).is_some() {
-        keys.push(Key { sign: Sign::Tick(Ink::LIMIT_TICK), text: "the gate decided".into() });
+        keys.push(Key {
+            sign: Sign::Tick(StrokeStyle::LIMIT_TICK),
+            text: "the gate decided".into(),
+        });
     }
     Header::new(Chart::Looks.title(), keys, width)
 }
@@ -76,16 +79,16 @@ fn decided(comparison: &Comparison) -> Option<usize> {
 }
 
 /// Where a panel is.
-struct Place {
+struct PanelPlace {
     top: i32,
     is_last: bool,
     width: Width,
 }
 
-fn draw_row(canvas: &Canvas, comparison: &Comparison, row: &Row, place: &Place) {
-    let right = place.width.pixels() - EDGE;
-    let frame = Frame { left: BESIDE, right, top: place.top, bottom: place.top + HEIGHT };
-    let x = looks_axis(comparison, row, place.width);
+fn draw_row(canvas: &Canvas, comparison: &Comparison, row: &Row, at: &PanelPlace) {
+    let right = at.width.pixels() - EDGE;
+    let frame = Frame { left: BESIDE, right, top: at.top, bottom: at.top + HEIGHT };
+    let x = looks_axis(comparison, row, at.width);
     let y = value_axis(comparison, row);
     let panel = Panel { canvas, frame, x: &x, y: &y };
     marks::band(&panel, comparison, row.metric);
@@ -97,13 +100,13 @@ fn draw_row(canvas: &Canvas, comparison: &Comparison, row: &Row, place: &Place) 
     }
     if let Some(look) = decided(comparison) {
         let at = panel.at(look as f64, 0.0).0;
-        canvas.line(vec![(at, frame.top), (at, frame.bottom)], Ink::LIMIT_TICK, 1);
+        canvas.line(vec![(at, frame.top), (at, frame.bottom)], StrokeStyle::LIMIT_TICK, 1);
     }
     for (look, seen) in &row.seen {
         draw_look(&panel, *look as f64, seen);
     }
     panel.bottom_axis();
-    if place.is_last {
+    if at.is_last {
         panel.bottom_title();
     }
 }
@@ -122,10 +125,10 @@ fn value_axis(comparison: &Comparison, row: &Row) -> Axis {
 fn looks_axis(comparison: &Comparison, row: &Row, width: Width) -> Axis {
     let taken = comparison.looks.len();
     let planned = taken.max(comparison.settings.looks.min(100) as usize);
-    let ticks = (0..planned).map(|place| Tick {
-        value: place as f64,
-        text: match comparison.looks.get(place) {
-            Some(look) => label(look, ruling_at(row, place), (planned, width)),
+    let ticks = (0..planned).map(|index| Tick {
+        value: index as f64,
+        text: match comparison.looks.get(index) {
+            Some(look) => label(look, ruling_at(row, index), (planned, width)),
             None => "–".to_owned(),
         },
     });
@@ -136,8 +139,8 @@ fn looks_axis(comparison: &Comparison, row: &Row, width: Width) -> Axis {
     Axis::of_ticks(title, (-0.5, planned as f64 - 0.5), ticks.collect())
 }
 
-fn ruling_at(row: &Row, place: usize) -> Option<Ruling> {
-    row.seen.iter().find(|(look, _)| *look == place).map(|(_, seen)| seen.ruling)
+fn ruling_at(row: &Row, index: usize) -> Option<Ruling> {
+    row.seen.iter().find(|(look, _)| *look == index).map(|(_, seen)| seen.ruling)
 }
 
 fn label(look: &Look, ruling: Option<Ruling>, (planned, width): (usize, Width)) -> String {
@@ -153,10 +156,10 @@ fn label(look: &Look, ruling: Option<Ruling>, (planned, width): (usize, Width)) 
 fn draw_look(panel: &Panel, look: f64, seen: &LookMetric) {
     let Some(found) = seen.estimate.filter(marks::is_drawable) else { return };
     let (low, high) = (panel.at(look, found.low), panel.at(look, found.high));
-    let ink = marks::ink(seen.ruling);
-    panel.canvas.line(vec![low, high], ink, 2);
+    let stroke_style = marks::stroke_style(seen.ruling);
+    panel.canvas.line(vec![low, high], stroke_style, 2);
     for (x, y) in [low, high] {
-        panel.canvas.line(vec![(x - 5, y), (x + 5, y)], ink, 2);
+        panel.canvas.line(vec![(x - 5, y), (x + 5, y)], stroke_style, 2);
     }
     marks::mark(panel.canvas, panel.at(look, found.value), seen.ruling);
 }

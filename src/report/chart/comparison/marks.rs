@@ -8,7 +8,7 @@ use crate::record::duet::{GateMetric, GateSettings};
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::{Canvas, Point};
 use crate::report::chart::header::{Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::Panel;
 use crate::report::figures;
 use crate::report::phrases::comparison as phrases;
@@ -19,21 +19,21 @@ pub(super) const RATIO: &str = "ratio: candidate ÷ baseline";
 pub(super) const DIFFERENCE: &str = "error rate: candidate − baseline (percentage points)";
 
 /// The ink of a ruling; shapes differ too.
-pub(super) fn ink(ruling: Ruling) -> Ink {
+pub(super) fn stroke_style(ruling: Ruling) -> StrokeStyle {
     match ruling {
-        Ruling::Regressed => Ink::REGRESSED,
-        Ruling::Improved => Ink::IMPROVED,
-        Ruling::Pass => Ink::PASSED,
-        Ruling::Inconclusive => Ink::UNDECIDED,
+        Ruling::Regressed => StrokeStyle::REGRESSED,
+        Ruling::Improved => StrokeStyle::IMPROVED,
+        Ruling::Pass => StrokeStyle::PASSED,
+        Ruling::Inconclusive => StrokeStyle::UNDECIDED,
     }
 }
 
 /// A dot for what passed, a diamond for what regressed, a square for what is open.
 pub(super) fn mark(canvas: &Canvas, (x, y): Point, ruling: Ruling) {
     match ruling {
-        Ruling::Regressed => canvas.diamond((x, y), 7, ink(ruling)),
-        Ruling::Improved | Ruling::Pass => canvas.dot((x, y), 5, ink(ruling)),
-        Ruling::Inconclusive => canvas.rect((x - 4, y - 4), (x + 4, y + 4), ink(ruling)),
+        Ruling::Regressed => canvas.diamond((x, y), 7, stroke_style(ruling)),
+        Ruling::Improved | Ruling::Pass => canvas.dot((x, y), 5, stroke_style(ruling)),
+        Ruling::Inconclusive => canvas.rect((x - 4, y - 4), (x + 4, y + 4), stroke_style(ruling)),
     }
 }
 
@@ -49,9 +49,9 @@ pub(super) fn keys(rulings: impl IntoIterator<Item = Ruling>) -> Vec<Key> {
 
 fn sign(ruling: Ruling) -> Sign {
     match ruling {
-        Ruling::Regressed => Sign::Diamond(ink(ruling)),
-        Ruling::Improved | Ruling::Pass => Sign::Dot(ink(ruling)),
-        Ruling::Inconclusive => Sign::Square(ink(ruling)),
+        Ruling::Regressed => Sign::Diamond(stroke_style(ruling)),
+        Ruling::Improved | Ruling::Pass => Sign::Dot(stroke_style(ruling)),
+        Ruling::Inconclusive => Sign::Square(stroke_style(ruling)),
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn band_key(comparison: &Comparison, of: Band) -> Key {
     if matches!(of, Band::All) && has(GateMetric::ErrorRate) {
         let _ = write!(text, "; error rate {} points", figures::points(settings.error_floor));
     }
-    Key { sign: Sign::Area(Ink::SHADE), text: text.into() }
+    Key { sign: Sign::Area(StrokeStyle::SHADE), text: text.into() }
 }
 
 /// Whose accepted changes a chart shows.
@@ -126,14 +126,14 @@ pub(super) fn band(panel: &Panel, comparison: &Comparison, metric: GateMetric) {
     let (low, high) = accepted(metric, &comparison.settings);
     let frame = panel.frame;
     let [low, high] = [low, high].map(|value| panel.at(0.0, value).1);
-    panel.canvas.rect((frame.left, high), (frame.right, low), Ink::SHADE);
+    panel.canvas.rect((frame.left, high), (frame.right, low), StrokeStyle::SHADE);
     for y in [low, high] {
-        panel.canvas.line(vec![(frame.left, y), (frame.right, y)], Ink::ACCEPTED, 1);
+        panel.canvas.line(vec![(frame.left, y), (frame.right, y)], StrokeStyle::ACCEPTED, 1);
     }
 }
 
 /// The line of no change, above the grid.
 pub(super) fn unchanged_line(panel: &Panel, metric: GateMetric) {
     let y = panel.at(0.0, unchanged(metric)).1;
-    panel.canvas.line(vec![(panel.frame.left, y), (panel.frame.right, y)], Ink::TEXT, 1);
+    panel.canvas.line(vec![(panel.frame.left, y), (panel.frame.right, y)], StrokeStyle::TEXT, 1);
 }

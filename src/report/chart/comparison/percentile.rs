@@ -8,22 +8,22 @@ use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::drawn;
 use crate::report::chart::curves::{Curve, draw_curves, usable};
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 
 const HEIGHT: i32 = 260;
 
 pub(super) fn draw(comparison: &Comparison, width: Width) -> Option<String> {
-    let curves: [(Curve, Ink, u32); 2] = [
-        (usable(&comparison.curves.baseline), Ink::BASELINE, 2),
-        (usable(&comparison.curves.candidate), Ink::CANDIDATE, 2),
+    let curves: [(Curve, StrokeStyle, u32); 2] = [
+        (usable(&comparison.curves.baseline), StrokeStyle::BASELINE, 2),
+        (usable(&comparison.curves.candidate), StrokeStyle::CANDIDATE, 2),
     ];
     if curves.iter().all(|(curve, ..)| curve.is_empty()) {
         return None;
     }
     let keys = vec![
-        Key { sign: Sign::Line(Ink::BASELINE, 2), text: "baseline".into() },
-        Key { sign: Sign::Line(Ink::CANDIDATE, 2), text: "candidate".into() },
+        Key { sign: Sign::Line(StrokeStyle::BASELINE, 2), text: "baseline".into() },
+        Key { sign: Sign::Line(StrokeStyle::CANDIDATE, 2), text: "candidate".into() },
     ];
     let header = Header::new(Chart::ByPercentile.title(), keys, width);
     let top = header.height() + ABOVE;

@@ -10,7 +10,7 @@ use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::drawn;
 use crate::report::chart::curves::{Curve, usable};
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 
 const HEIGHT: i32 = 220;
@@ -34,7 +34,7 @@ pub(super) fn draw(comparison: &Comparison, width: Width) -> Option<String> {
         panel.vertical_grid();
         panel.left_axis();
         marks::unchanged_line(&panel, ANY);
-        panel.curve(&points, Ink::CANDIDATE, 2);
+        panel.curve(&points, StrokeStyle::CANDIDATE, 2);
         panel.bottom_axis();
         panel.bottom_title();
     });
@@ -43,7 +43,7 @@ pub(super) fn draw(comparison: &Comparison, width: Width) -> Option<String> {
 
 fn header(comparison: &Comparison, width: Width) -> Header {
     let keys = vec![
-        Key { sign: Sign::Line(Ink::CANDIDATE, 2), text: "candidate ÷ baseline".into() },
+        Key { sign: Sign::Line(StrokeStyle::CANDIDATE, 2), text: "candidate ÷ baseline".into() },
         marks::band_key(comparison, marks::Band::Ratios),
     ];
     Header::new(Chart::Shift.title(), keys, width)

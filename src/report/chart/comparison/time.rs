@@ -8,7 +8,7 @@ use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::drawn;
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 use crate::report::figures;
 
@@ -42,16 +42,17 @@ pub(super) fn draw(comparison: &Comparison, width: Width) -> Option<String> {
 }
 
 fn header(comparison: &Comparison, width: Width) -> Header {
-    let quantiles = comparison.over_time.ratios.iter().zip(Ink::QUANTILES.into_iter().cycle());
+    let quantiles =
+        comparison.over_time.ratios.iter().zip(StrokeStyle::QUANTILES.into_iter().cycle());
     let mut keys: Vec<Key> = quantiles
-        .map(|((share, _), ink)| Key {
-            sign: Sign::Line(ink, 2),
+        .map(|((share, _), stroke_style)| Key {
+            sign: Sign::Line(stroke_style, 2),
             text: figures::quantile(*share).into(),
         })
         .collect();
     keys.push(marks::band_key(comparison, marks::Band::Ratios));
     if first_of_segments(&comparison.over_time).next().is_some() {
-        keys.push(Key { sign: Sign::Tick(Ink::LIMIT_TICK), text: "new segment".into() });
+        keys.push(Key { sign: Sign::Tick(StrokeStyle::LIMIT_TICK), text: "new segment".into() });
     }
     Header::new(Chart::OverTime.title(), keys, width)
 }
@@ -66,13 +67,15 @@ fn borders(panel: &Panel, series: &RatioSeries) {
     for start in first_of_segments(series) {
         let x = panel.at(f64::from(start), 1.0).0;
         let line = vec![(x, panel.frame.top), (x, panel.frame.bottom)];
-        panel.canvas.line(line, Ink::LIMIT_TICK, 1);
+        panel.canvas.line(line, StrokeStyle::LIMIT_TICK, 1);
     }
 }
 
 fn curves(panel: &Panel, series: &RatioSeries) {
-    for ((_, ratios), ink) in series.ratios.iter().zip(Ink::QUANTILES.into_iter().cycle()) {
-        panel.curve(&points(series, ratios), ink, 2);
+    for ((_, ratios), stroke_style) in
+        series.ratios.iter().zip(StrokeStyle::QUANTILES.into_iter().cycle())
+    {
+        panel.curve(&points(series, ratios), stroke_style, 2);
     }
     let mut known = series.ratios.iter().flat_map(|(_, ratios)| ratios).flatten();
     if !known.any(|ratio| ratio.is_finite()) {

@@ -2,7 +2,7 @@
 
 use crate::analysis::assessment::Assessment;
 use crate::report::chart::canvas::Lettering;
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{Frame, Panel};
 use crate::report::figures;
 
@@ -39,10 +39,10 @@ pub(super) fn draw(panel: &Panel, limits: &[Limit], from: impl Fn(&Limit) -> i32
     let mut ordered: Vec<&Limit> = limits.iter().collect();
     ordered.sort_by_key(|limit| height(limit));
     let lines: Vec<i32> = ordered.iter().map(|limit| height(limit)).collect();
-    let lettering = Lettering::SMALL.inked(Ink::LIMIT);
+    let lettering = Lettering::SMALL.inked(StrokeStyle::LIMIT);
     for ((label, line), limit) in spread(&lines, top, bottom).into_iter().zip(&lines).zip(ordered) {
-        panel.canvas.line(vec![(from(limit), *line), (right, *line)], Ink::LIMIT, 1);
-        panel.canvas.line(vec![(right, *line), (right + 9, label)], Ink::AXIS, 1);
+        panel.canvas.line(vec![(from(limit), *line), (right, *line)], StrokeStyle::LIMIT, 1);
+        panel.canvas.line(vec![(right, *line), (right + 9, label)], StrokeStyle::AXIS, 1);
         panel.canvas.text(&limit.label, (right + 12, label), lettering);
     }
 }

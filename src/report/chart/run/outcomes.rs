@@ -10,7 +10,7 @@ use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::{Point, drawn};
 use crate::report::chart::hatch::{self, Column};
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::{Hatch, Ink};
+use crate::report::chart::palette::{Hatch, StrokeStyle};
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
 
 const HEIGHT: i32 = 190;
@@ -36,7 +36,7 @@ pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
     let svg = drawn((width.pixels(), header.height() + taken + gaps + BELOW), |canvas| {
         header.draw(canvas);
         let mut top = header.height() + ABOVE;
-        for (place, stack) in stacks.iter().enumerate() {
+        for (index, stack) in stacks.iter().enumerate() {
             let right = width.pixels() - EDGE;
             let frame = Frame { left: BESIDE, right, top, bottom: top + stack.height };
             let y = Axis::amount(stack.title, sums(timeline, &stack.outcomes), 5);
@@ -45,7 +45,7 @@ pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
             panel.left_axis();
             draw_stack(&panel, timeline, &stack.outcomes);
             panel.bottom_axis();
-            if place + 1 == stacks.len() {
+            if index + 1 == stacks.len() {
                 panel.bottom_title();
             }
             top = frame.bottom + 2 * ABOVE;
@@ -78,7 +78,7 @@ fn stacks(occurred: Vec<Outcome>) -> Vec<Stack> {
 
 fn header(assessment: &Assessment, occurred: &[Outcome], width: Width) -> Header {
     let areas = occurred.iter().map(|outcome| Key {
-        sign: Sign::Hatched(Ink::outcome(*outcome), Hatch::of(*outcome)),
+        sign: Sign::Hatched(StrokeStyle::outcome(*outcome), Hatch::of(*outcome)),
         text: outcome.name().into(),
     });
     let mut keys: Vec<Key> = areas.collect();
@@ -108,10 +108,10 @@ fn draw_stack(panel: &Panel, timeline: &Timeline, outcomes: &[Outcome]) {
         let upper = edge(panel, timeline, &above);
         let columns = columns(&upper, &lower);
         let outline = upper.into_iter().chain(lower.iter().rev().copied()).collect();
-        panel.canvas.area(outline, Ink::outcome(*outcome), 1.0);
+        panel.canvas.area(outline, StrokeStyle::outcome(*outcome), 1.0);
         hatch::draw(panel.canvas, &columns, Hatch::of(*outcome));
         if timeline.starts.len() <= PARTED_BINS {
-            panel.canvas.line(lower, Ink::BACKGROUND, 1);
+            panel.canvas.line(lower, StrokeStyle::BACKGROUND, 1);
         }
         below = above;
     }

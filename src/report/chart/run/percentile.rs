@@ -9,7 +9,7 @@ use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::drawn;
 use crate::report::chart::curves::{draw_curves, usable};
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 
 const HEIGHT: i32 = 260;
@@ -22,8 +22,8 @@ pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
     let margin = if limits.is_empty() { EDGE } else { limits::LABELS };
     let frame = Frame { left: BESIDE, right: width.pixels() - margin, top, bottom: top + HEIGHT };
     let curves = [
-        (usable(&assessment.curves.service), Ink::SERVICE, 2),
-        (usable(&assessment.curves.response), Ink::RESPONSE, 2),
+        (usable(&assessment.curves.service), StrokeStyle::SERVICE, 2),
+        (usable(&assessment.curves.response), StrokeStyle::RESPONSE, 2),
     ];
     let shares = curves.iter().flat_map(|(curve, ..)| curve).map(|(share, _)| *share);
     let x = Axis::nines(shares.fold(0.0, f64::max));
@@ -44,11 +44,14 @@ pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
 
 fn header(limits: bool, width: Width) -> Header {
     let mut keys = vec![
-        Key { sign: Sign::Line(Ink::RESPONSE, 2), text: "response time (from intended)".into() },
-        Key { sign: Sign::Line(Ink::SERVICE, 2), text: "service time (from sent)".into() },
+        Key {
+            sign: Sign::Line(StrokeStyle::RESPONSE, 2),
+            text: "response time (from intended)".into(),
+        },
+        Key { sign: Sign::Line(StrokeStyle::SERVICE, 2), text: "service time (from sent)".into() },
     ];
     if limits {
-        keys.push(Key { sign: Sign::Line(Ink::LIMIT_TICK, 3), text: "limit".into() });
+        keys.push(Key { sign: Sign::Line(StrokeStyle::LIMIT_TICK, 3), text: "limit".into() });
     }
     Header::new(Chart::ByPercentile.title(), keys, width)
 }
@@ -59,7 +62,7 @@ fn draw_limits(panel: &Panel, limits: &[Limit]) {
         let (x, y) = panel.at(limit.share, limit.millis);
         let from = (x - 14).max(panel.frame.left);
         let to = (x + 14).min(panel.frame.right);
-        panel.canvas.line(vec![(from, y), (to, y)], Ink::LIMIT_TICK, 3);
+        panel.canvas.line(vec![(from, y), (to, y)], StrokeStyle::LIMIT_TICK, 3);
     }
     limits::draw(panel, limits, |limit| panel.at(limit.share, limit.millis).0);
 }

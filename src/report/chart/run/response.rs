@@ -7,7 +7,7 @@ use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::drawn;
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 
 const HEIGHT: i32 = 260;
@@ -75,29 +75,32 @@ pub(super) fn not_judged_key(assessment: &Assessment) -> Option<Key> {
     let starts = &assessment.timeline.starts;
     let shaded = starts.first().is_some_and(|first| window.from > *first)
         || starts.last().is_some_and(|last| window.to <= *last);
-    shaded.then_some(Key { sign: Sign::Area(Ink::SHADE), text: "not judged".into() })
+    shaded.then_some(Key { sign: Sign::Area(StrokeStyle::SHADE), text: "not judged".into() })
 }
 
 fn header(assessment: &Assessment, limits: &[Limit], width: Width) -> Header {
     let mut keys: Vec<Key> = SERIES
         .iter()
-        .map(|(text, ink, weight, _)| Key { sign: Sign::Line(*ink, *weight), text: (*text).into() })
+        .map(|(text, stroke_style, weight, _)| Key {
+            sign: Sign::Line(*stroke_style, *weight),
+            text: (*text).into(),
+        })
         .collect();
     if !limits.is_empty() {
-        keys.push(Key { sign: Sign::Line(Ink::LIMIT, 1), text: "limit".into() });
+        keys.push(Key { sign: Sign::Line(StrokeStyle::LIMIT, 1), text: "limit".into() });
     }
     keys.extend(not_judged_key(assessment));
     Header::new(Chart::ResponseOverTime.title(), keys, width)
 }
 
-type Series = (&'static str, Ink, u32, fn(&Timeline) -> &[Option<f64>]);
+type Series = (&'static str, StrokeStyle, u32, fn(&Timeline) -> &[Option<f64>]);
 
 /// From the least to the most important, which is drawn last.
 const SERIES: [Series; 4] = [
-    ("max", Ink::MAX, 1, |timeline| &timeline.max),
-    ("p99", Ink::P99, 3, |timeline| &timeline.p99),
-    ("p95", Ink::P95, 2, |timeline| &timeline.p95),
-    ("p50", Ink::P50, 2, |timeline| &timeline.p50),
+    ("max", StrokeStyle::MAX, 1, |timeline| &timeline.max),
+    ("p99", StrokeStyle::P99, 3, |timeline| &timeline.p99),
+    ("p95", StrokeStyle::P95, 2, |timeline| &timeline.p95),
+    ("p50", StrokeStyle::P50, 2, |timeline| &timeline.p50),
 ];
 
 fn values(timeline: &Timeline, limits: &[Limit]) -> Vec<f64> {
@@ -106,8 +109,8 @@ fn values(timeline: &Timeline, limits: &[Limit]) -> Vec<f64> {
 }
 
 fn draw_times(panel: &Panel, timeline: &Timeline) {
-    for (_, ink, weight, series) in SERIES {
-        panel.curve(&over_time(timeline, series(timeline)), ink, weight);
+    for (_, stroke_style, weight, series) in SERIES {
+        panel.curve(&over_time(timeline, series(timeline)), stroke_style, weight);
     }
     if SERIES.iter().all(|(.., series)| series(timeline).iter().all(Option::is_none)) {
         panel.message("no response times: no request ended in a way that has one");

@@ -10,7 +10,7 @@ use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::drawn;
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel, pixels};
 
 const HEIGHT: i32 = 110;
@@ -47,9 +47,9 @@ fn watched(timeline: &Timeline) -> impl Iterator<Item = (&Gauge, Values<'_>)> {
 }
 
 /// One panel: its axis and its lines.
-struct Part<'a> {
+struct Band<'a> {
     y: Axis,
-    lines: Vec<(Values<'a>, Ink)>,
+    lines: Vec<(Values<'a>, StrokeStyle)>,
 }
 
 pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
@@ -64,12 +64,12 @@ pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
     let svg = drawn((width.pixels(), height), |canvas| {
         header.draw(canvas);
         let mut top = header.height() + ABOVE;
-        for (place, part) in parts.iter().enumerate() {
+        for (index, part) in parts.iter().enumerate() {
             let right = width.pixels() - EDGE;
             let frame = Frame { left: BESIDE, right, top, bottom: top + HEIGHT };
             let panel = Panel { canvas, frame, x: &x, y: &part.y };
             draw_part(&panel, part, assessment);
-            if place + 1 == parts.len() {
+            if index + 1 == parts.len() {
                 panel.bottom_title();
             }
             top = frame.bottom + 2 * ABOVE;
@@ -78,23 +78,23 @@ pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
     Some(svg)
 }
 
-fn draw_part(panel: &Panel, part: &Part, assessment: &Assessment) {
+fn draw_part(panel: &Panel, part: &Band, assessment: &Assessment) {
     draw_not_judged(panel, assessment);
     panel.left_axis();
-    for (values, ink) in &part.lines {
-        panel.curve(&over_time(&assessment.timeline, values), *ink, 2);
+    for (values, stroke_style) in &part.lines {
+        panel.curve(&over_time(&assessment.timeline, values), *stroke_style, 2);
     }
     panel.bottom_axis();
 }
 
-fn parts(timeline: &Timeline) -> Vec<Part<'_>> {
+fn parts(timeline: &Timeline) -> Vec<Band<'_>> {
     let cpu = vec![
-        (timeline.generator_cpu.as_slice(), Ink::GENERATOR),
-        (timeline.target.of(&gauge::CPU), Ink::TARGET),
+        (timeline.generator_cpu.as_slice(), StrokeStyle::GENERATOR),
+        (timeline.target.of(&gauge::CPU), StrokeStyle::TARGET),
     ];
-    let memory = vec![(timeline.target.of(&gauge::RSS), Ink::TARGET)];
-    let delay = vec![(timeline.target.of(&gauge::EVENT_LOOP_DELAY), Ink::TARGET)];
-    let waiting = vec![(timeline.target.of(&gauge::POOL_WAITING), Ink::TARGET)];
+    let memory = vec![(timeline.target.of(&gauge::RSS), StrokeStyle::TARGET)];
+    let delay = vec![(timeline.target.of(&gauge::EVENT_LOOP_DELAY), StrokeStyle::TARGET)];
+    let waiting = vec![(timeline.target.of(&gauge::POOL_WAITING), StrokeStyle::TARGET)];
     let known = [
         part(cpu, |values| Axis::amount("CPU (cores)", values, 4)),
         part(memory, |values| Axis::amount("resident memory (MB)", values, 4)),
@@ -102,7 +102,7 @@ fn parts(timeline: &Timeline) -> Vec<Part<'_>> {
         part(waiting, |values| Axis::amount("waiting for a pool connection", values, 4)),
     ];
     let watched = watched(timeline)
-        .map(|(gauge, line)| part(vec![(line, Ink::TARGET)], |values| axis(gauge, values)));
+        .map(|(gauge, line)| part(vec![(line, StrokeStyle::TARGET)], |values| axis(gauge, values)));
     known.into_iter().chain(watched).flatten().collect()
 }
 
@@ -119,11 +119,14 @@ fn axis(gauge: &Gauge, values: Vec<f64>) -> Axis {
 }
 
 /// A panel of the lines that have a value; `None` if there is none.
-fn part(lines: Vec<(Values<'_>, Ink)>, axis: impl Fn(Vec<f64>) -> Axis) -> Option<Part<'_>> {
+fn part(
+    lines: Vec<(Values<'_>, StrokeStyle)>,
+    axis: impl Fn(Vec<f64>) -> Axis,
+) -> Option<Band<'_>> {
     let known = |values: &Values| values.iter().flatten().any(|value| value.is_finite());
     let lines: Vec<_> = lines.into_iter().filter(|(values, _)| known(values)).collect();
     let values = lines.iter().flat_map(|(values, _)| values.iter().flatten().copied()).collect();
-    (!lines.is_empty()).then(|| Part { y: axis(values), lines })
+    (!lines.is_empty()).then(|| Band { y: axis(values), lines })
 }
 
 fn header(assessment: &Assessment, width: Width) -> Header {
@@ -133,10 +136,10 @@ fn header(assessment: &Assessment, width: Width) -> Header {
     let mut keys = Vec::new();
     let is_watched = watched(timeline).next().is_some();
     if is_watched || of_target.iter().any(|gauge| known(timeline.target.of(gauge))) {
-        keys.push(Key { sign: Sign::Line(Ink::TARGET, 2), text: "target".into() });
+        keys.push(Key { sign: Sign::Line(StrokeStyle::TARGET, 2), text: "target".into() });
     }
     if known(&timeline.generator_cpu) {
-        keys.push(Key { sign: Sign::Line(Ink::GENERATOR, 2), text: "generator".into() });
+        keys.push(Key { sign: Sign::Line(StrokeStyle::GENERATOR, 2), text: "generator".into() });
     }
     keys.extend(not_judged_key(assessment));
     Header::new(Chart::Saturation.title(), keys, width)

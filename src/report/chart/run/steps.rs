@@ -8,7 +8,7 @@ use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
 use crate::report::chart::canvas::{Align, Canvas, Lettering, drawn};
 use crate::report::chart::header::{Header, Key, Sign};
-use crate::report::chart::ink::Ink;
+use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{BELOW, EDGE, Frame, Panel, between, pixels};
 use crate::report::plain;
 
@@ -62,8 +62,8 @@ pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
         header.draw(canvas);
         let panel = Panel { canvas, frame, x: &x, y: &x };
         panel.vertical_grid();
-        for (place, summary) in rows.iter().enumerate() {
-            let at = top + pixels(place, layout.row);
+        for (position, summary) in rows.iter().enumerate() {
+            let at = top + pixels(position, layout.row);
             draw_name(canvas, summary, at, (&layout, width));
             draw_row(&panel, summary, at + layout.lines);
         }
@@ -84,35 +84,35 @@ fn rows(assessment: &Assessment) -> Vec<&Summary> {
 
 fn keys() -> Vec<Key> {
     vec![
-        Key { sign: Sign::Dot(Ink::P95), text: "p95".into() },
-        Key { sign: Sign::Diamond(Ink::P99), text: "p99".into() },
-        Key { sign: Sign::Tick(Ink::LIMIT_TICK), text: "its limit".into() },
+        Key { sign: Sign::Dot(StrokeStyle::P95), text: "p95".into() },
+        Key { sign: Sign::Diamond(StrokeStyle::P99), text: "p99".into() },
+        Key { sign: Sign::Tick(StrokeStyle::LIMIT_TICK), text: "its limit".into() },
     ]
 }
 
 /// A quantile with a line of its own.
 struct Marked {
     share: f64,
-    ink: Ink,
+    stroke_style: StrokeStyle,
     pick: fn(&Times) -> f64,
     shift: i32,
-    draw: fn(&Canvas, (i32, i32), Ink),
+    draw: fn(&Canvas, (i32, i32), StrokeStyle),
 }
 
 const MARKED: [Marked; 2] = [
     Marked {
         share: 0.95,
-        ink: Ink::P95,
+        stroke_style: StrokeStyle::P95,
         pick: |times| times.p95,
         shift: -HALF,
-        draw: |canvas, at, ink| canvas.dot(at, 5, ink),
+        draw: |canvas, at, stroke_style| canvas.dot(at, 5, stroke_style),
     },
     Marked {
         share: 0.99,
-        ink: Ink::P99,
+        stroke_style: StrokeStyle::P99,
         pick: |times| times.p99,
         shift: HALF,
-        draw: |canvas, at, ink| canvas.diamond(at, 6, ink),
+        draw: |canvas, at, stroke_style| canvas.diamond(at, 6, stroke_style),
     },
 ];
 
@@ -134,7 +134,7 @@ fn values(rows: &[&Summary]) -> Vec<f64> {
 }
 
 fn draw_name(canvas: &Canvas, summary: &Summary, top: i32, (layout, width): (&Layout, Width)) {
-    let lettering = Lettering { size: 13, ink: Ink::TEXT, ..Lettering::SMALL };
+    let lettering = Lettering { size: 13, stroke_style: StrokeStyle::TEXT, ..Lettering::SMALL };
     let name = lettering.fitted(&plain::line(&summary.name), layout.name_width(width));
     let (x, align) = match width {
         Width::Wide => (layout.left - 14, Align::End),
@@ -148,15 +148,19 @@ fn draw_row(panel: &Panel, summary: &Summary, middle: i32) {
     if summary.times[Phase::Response].is_none() {
         return panel.canvas.text("no response times", (left + 8, middle), Lettering::SMALL);
     }
-    let place = |value| between(left, right, panel.x.place(value));
+    let position = |value| between(left, right, panel.x.position(value));
     for marked in MARKED {
         let y = middle + marked.shift;
-        if let Some(limit) = marked.limit(summary).map(place) {
-            panel.canvas.line(vec![(limit, y - HALF), (limit, y + HALF)], Ink::LIMIT_TICK, 3);
+        if let Some(limit) = marked.limit(summary).map(position) {
+            panel.canvas.line(
+                vec![(limit, y - HALF), (limit, y + HALF)],
+                StrokeStyle::LIMIT_TICK,
+                3,
+            );
         }
-        if let Some(value) = marked.value(summary).map(place) {
-            panel.canvas.line(vec![(left, y), (value, y)], marked.ink, 1);
-            (marked.draw)(panel.canvas, (value, y), marked.ink);
+        if let Some(value) = marked.value(summary).map(position) {
+            panel.canvas.line(vec![(left, y), (value, y)], marked.stroke_style, 1);
+            (marked.draw)(panel.canvas, (value, y), marked.stroke_style);
         }
     }
 }

@@ -133,8 +133,8 @@ mod tests {
     #[ignore = "writes files for the eye"]
     fn pictures() {
         let folder = std::path::PathBuf::from(std::env::var("LOADGATE_PICTURES").unwrap());
-        for (place, svg) in charts(|_| {}).into_iter().enumerate() {
-            std::fs::write(folder.join(format!("stress-{place}.svg")), svg).unwrap();
+        for (index, svg) in charts(|_| {}).into_iter().enumerate() {
+            std::fs::write(folder.join(format!("stress-{index}.svg")), svg).unwrap();
         }
     }
 }

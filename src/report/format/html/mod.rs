@@ -80,7 +80,7 @@ fn banner(document: &Document) -> Markup {
     let code = document.exit_code.map(|code| format!("exit code {code}"));
     let extent: Vec<String> = extent.chain(code).collect();
     // What even a comment has room for: what was measured, and when.
-    let brief = document.facts_on(Medium::Comment);
+    let brief = document.details_on(Medium::Comment);
     let brief: Vec<String> = brief.map(|it| format!("{}: {}", it.name, it.text)).collect();
     html! {
         header class={ "banner " (class) } {
@@ -129,10 +129,10 @@ fn written(section: &Section) -> Markup {
 /// What was measured, where and how.
 fn details(document: &Document) -> Markup {
     html! {
-        @if document.facts_on(PAGE).next().is_some() {
+        @if document.details_on(PAGE).next().is_some() {
             section {
                 h2 { "Details" }
-                (parts::facts(document.facts_on(PAGE)))
+                (parts::details(document.details_on(PAGE)))
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::report::document::medium::Medium;
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::text::Text;
 use crate::report::document::tone::Tone;
-use crate::report::document::{Block, Excerpt, Fact, Finding, Transcript};
+use crate::report::document::{Block, Detail, Excerpt, Finding, Transcript};
 use crate::report::figures::NOTHING;
 
 const PAGE: Medium = Medium::Page;
@@ -19,13 +19,13 @@ const PAGE: Medium = Medium::Page;
 pub(super) fn block(block: &Block) -> Markup {
     match block {
         Block::Table(shown) => table(shown),
-        Block::Facts(all) => facts(all.iter().filter(|fact| fact.shown.on(PAGE))),
+        Block::Facts(all) => details(all.iter().filter(|fact| fact.shown.on(PAGE))),
         Block::List(texts) => html! { ul { @for text in texts { li { (text) } } } },
         Block::Note(text) => html! { p.muted { (text) } },
         Block::FileNote(text, file) => html! { p { (text) ": " a href=(file) { (file) } } },
         Block::Findings(findings) => html! { @for it in findings { (finding(it)) } },
         Block::Transcripts(all) => html! {
-            @for (place, one) in all.iter().enumerate() { (transcript(one, place == 0)) }
+            @for (index, one) in all.iter().enumerate() { (transcript(one, index == 0)) }
         },
         Block::Quote(lines) => quoted(lines),
         Block::Figures(figures) => html! { @for it in figures { (figure(it)) } },
@@ -38,8 +38,8 @@ pub(super) fn joined(lines: &[Text]) -> String {
 }
 
 /// Names and what is known of them.
-pub(super) fn facts<'a>(facts: impl Iterator<Item = &'a Fact>) -> Markup {
-    html! { dl { @for fact in facts { dt { (fact.name) } dd { (fact.text) } } } }
+pub(super) fn details<'a>(details: impl Iterator<Item = &'a Detail>) -> Markup {
+    html! { dl { @for fact in details { dt { (fact.name) } dd { (fact.text) } } } }
 }
 
 /// A table in a box of its own that scrolls where the page is narrow.
@@ -71,7 +71,7 @@ fn head(column: &Column) -> Markup {
 fn row(row: &Row, columns: &[(usize, &Column)]) -> Markup {
     html! {
         tr class=[row.is_total.then_some("total")] {
-            @for (place, column) in columns { (cell(row, &row.cells[*place], column.kind)) }
+            @for (index, column) in columns { (cell(row, &row.cells[*index], column.kind)) }
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::report::document::medium::Medium;
 use crate::report::document::table::Table;
 use crate::report::document::text::Text;
 use crate::report::document::{
-    Block, Document, Excerpt, Fact, Finding, Headline, Section, Transcript,
+    Block, Detail, Document, Excerpt, Finding, Headline, Section, Transcript,
 };
 use crate::report::plain;
 
@@ -26,7 +26,8 @@ const SCREEN: Medium = Medium::Screen;
 /// The whole report, with a line break at its end.
 pub fn render(document: &Document, style: Style) -> String {
     let screen = Screen::of(style);
-    let start = [headline(&document.headline, screen), facts(document.facts_on(SCREEN), screen)];
+    let start =
+        [headline(&document.headline, screen), details(document.details_on(SCREEN), screen)];
     let sections = document.sections_on(SCREEN).map(|it| section(it, screen));
     let all = start.into_iter().chain(sections).chain([end(document, screen)]);
     all.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
@@ -80,16 +81,16 @@ fn reason(lines: &[Text], screen: Screen) -> String {
 const NAMES: usize = 20;
 
 /// `  name        text`, the texts wrapped beside their names.
-fn facts<'a>(facts: impl Iterator<Item = &'a Fact>, screen: Screen) -> String {
-    let facts: Vec<&Fact> = facts.collect();
-    let widths = facts.iter().map(|fact| plain::width(fact.name.as_str()) + 2);
+fn details<'a>(details: impl Iterator<Item = &'a Detail>, screen: Screen) -> String {
+    let details: Vec<&Detail> = details.collect();
+    let widths = details.iter().map(|fact| plain::width(fact.name.as_str()) + 2);
     let names = widths.chain([NAMES]).max().unwrap_or(NAMES).min(screen.width / 2);
-    let one = |fact: &&Fact| {
+    let one = |fact: &&Detail| {
         let name = plain::fitted(fact.name.as_str(), names - 2);
         let blank = " ".repeat(names - plain::width(&name));
         screen.paragraph(&format!("  {name}{blank}"), fact.text.as_str())
     };
-    facts.iter().map(one).collect()
+    details.iter().map(one).collect()
 }
 
 fn section(section: &Section, screen: Screen) -> String {
@@ -103,7 +104,7 @@ fn section(section: &Section, screen: Screen) -> String {
 fn block(block: &Block, screen: Screen) -> String {
     match block {
         Block::Table(shown) => table::render(shown, screen),
-        Block::Facts(all) => facts(all.iter().filter(|fact| fact.shown.on(SCREEN)), screen),
+        Block::Facts(all) => details(all.iter().filter(|fact| fact.shown.on(SCREEN)), screen),
         Block::List(texts) => {
             texts.iter().map(|text| screen.paragraph("  - ", text.as_str())).collect()
         }

@@ -46,8 +46,8 @@ impl Screen {
         let indent = plain::width(first);
         let lines = plain::wrapped(text, self.width - indent);
         let mut out = String::new();
-        for (place, line) in lines.iter().enumerate() {
-            let lead = if place == 0 { first.to_owned() } else { " ".repeat(indent) };
+        for (index, line) in lines.iter().enumerate() {
+            let lead = if index == 0 { first.to_owned() } else { " ".repeat(indent) };
             let _ = writeln!(out, "{}", format!("{lead}{line}").trim_end());
         }
         out

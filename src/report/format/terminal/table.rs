@@ -53,13 +53,13 @@ fn fields(row: &Row, columns: &[(usize, &table::Column)]) -> Vec<Field> {
     let paint = if row.is_total { Paint::Bold } else { Paint::None };
     let of_status = |column: &table::Column| column.kind == Kind::Status;
     let status = columns.iter().find(|(_, column)| of_status(column));
-    let status = status.map(|(place, _)| mark_and_word(&row.cells[*place]));
+    let status = status.map(|(index, _)| mark_and_word(&row.cells[*index]));
     let (mark, word) = status.unzip();
     let between = columns.iter().filter(|(_, column)| !of_status(column));
-    let between = between.flat_map(|(place, column)| match column.kind {
-        Kind::Estimate(_) => estimate(&row.cells[*place], paint),
+    let between = between.flat_map(|(index, column)| match column.kind {
+        Kind::Estimate(_) => estimate(&row.cells[*index], paint),
         Kind::Status | Kind::Name | Kind::Words | Kind::LongWords | Kind::Number => {
-            vec![field(&row.cells[*place], paint)]
+            vec![field(&row.cells[*index], paint)]
         }
     });
     mark.into_iter().chain(between).chain(word).collect()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::pooled::{self, Pool};
+use crate::analysis::totals::{self, Totals};
 use crate::analysis::window::Judged;
 use crate::record::interval::StepCounts;
 use crate::record::phase::Phase;
@@ -27,15 +27,15 @@ pub const BUSY_SPAN: usize = 5;
 
 /// A run as it is judged.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct RunData<'a> {
     /// The run.
     pub record: &'a RunRecord,
     /// Its judged seconds.
     pub judged: &'a Judged,
     /// They put together, per step.
-    pub steps: Vec<Pool>,
+    pub steps: Vec<Totals>,
     /// They put together, all steps.
-    pub total: Pool,
+    pub total: Totals,
     /// The whole run's counts, warm-up included, per step.
     pub whole: Vec<StepCounts>,
     /// The longest send lag of each second of the run, in microseconds.
@@ -48,20 +48,20 @@ pub struct Facts<'a> {
     pub disturbed: BTreeSet<u32>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> RunData<'a> {
     /// Collects them.
-    pub fn of(record: &'a RunRecord, judged: &'a Judged) -> Facts<'a> {
-        let steps = pooled::by_step(record, &judged.seconds);
-        let total = pooled::total(&steps);
+    pub fn of(record: &'a RunRecord, judged: &'a Judged) -> RunData<'a> {
+        let steps = totals::by_step(record, &judged.seconds);
+        let total = totals::total(&steps);
         let (lags, often) = lags(record);
         let late = late_seconds(record, judged, often);
-        let whole = pooled::whole(record);
+        let whole = totals::whole(record);
         let disturbed = disturbed_seconds(record, judged);
-        Facts { record, judged, steps, total, whole, lags, late, disturbed }
+        RunData { record, judged, steps, total, whole, lags, late, disturbed }
     }
 
     /// The pool of an objective's scope; `None` for a step that is not there.
-    pub fn pool(&self, step: Option<u16>) -> Option<&Pool> {
+    pub fn pool(&self, step: Option<u16>) -> Option<&Totals> {
         match step {
             None => Some(&self.total),
             Some(step) => self.steps.get(usize::from(step)),

@@ -2,10 +2,10 @@
 //! used as they are: whoever prints them escapes them.
 
 use crate::analysis::assessment::{Measured, SloResult, SloStatus, Steadiness};
-use crate::analysis::facts::Facts;
 use crate::analysis::gauges::{GaugeValue, ValueUnit};
+use crate::analysis::number_format::{about, count, counted, millis, percent, seconds};
+use crate::analysis::run_data::RunData;
 use crate::analysis::window;
-use crate::analysis::wording::{about, count, counted, millis, percent, seconds};
 use crate::units::{Bytes, trim_zeros};
 
 /// What is to be said of one objective.
@@ -106,27 +106,27 @@ fn bursts(slo: &SloResult) -> &'static str {
 }
 
 /// The sentence of a pass.
-pub fn all_met(facts: &Facts, slos: &[SloResult]) -> String {
+pub fn all_met(data: &RunData, slos: &[SloResult]) -> String {
     let objectives = match slos.len() {
         1 => "the objective is".to_owned(),
         many => format!("all {many} objectives are"),
     };
     format!(
         "{objectives} met with 95 % confidence, judged on {} over {}",
-        counted(facts.total.counts.planned, "request"),
-        seconds(facts.judged.length)
+        counted(data.total.counts.planned, "request"),
+        seconds(data.judged.length)
     )
 }
 
 /// What the run cannot say.
-pub fn limits_of_knowledge(facts: &Facts, steady: Steadiness) -> Vec<String> {
+pub fn limits_of_knowledge(data: &RunData, steady: Steadiness) -> Vec<String> {
     let all = [rare_events, short, drain, killed, open, abandoned, clock];
-    all.into_iter().filter_map(|limit| limit(facts)).chain(drifting(steady)).collect()
+    all.into_iter().filter_map(|limit| limit(data)).chain(drifting(steady)).collect()
 }
 
 /// The rule of three: what did not occur in T may still occur once per T/3.
-fn rare_events(facts: &Facts) -> Option<String> {
-    let judged = facts.judged.length;
+fn rare_events(data: &RunData) -> Option<String> {
+    let judged = data.judged.length;
     (judged > 0.0).then(|| {
         format!(
             "nothing about events rarer than one per {} ({} were judged)",
@@ -136,15 +136,15 @@ fn rare_events(facts: &Facts) -> Option<String> {
     })
 }
 
-fn short(facts: &Facts) -> Option<String> {
-    (facts.judged.length < 15.0).then(|| {
+fn short(data: &RunData) -> Option<String> {
+    (data.judged.length < 15.0).then(|| {
         "little about slow spells longer than a second: fewer than 15 s were judged".to_owned()
     })
 }
 
 /// Later steps of iterations may be due after the schedule's end.
-fn drain(facts: &Facts) -> Option<String> {
-    let late = facts.record.seconds.range(facts.judged.to..);
+fn drain(data: &RunData) -> Option<String> {
+    let late = data.record.seconds.range(data.judged.to..);
     let due: u64 = late.flat_map(|second| second.counts()).map(|step| step.planned).sum();
     (due > 0).then(|| {
         format!("{} due after the end of the schedule are not judged", counted(due, "request"))
@@ -152,29 +152,29 @@ fn drain(facts: &Facts) -> Option<String> {
 }
 
 /// What was seen is written once a second.
-fn killed(facts: &Facts) -> Option<String> {
-    facts.record.end.is_none().then(|| {
+fn killed(data: &RunData) -> Option<String> {
+    data.record.end.is_none().then(|| {
         "what happened in the last second before the generator was killed: it was not written \
          yet"
         .to_owned()
     })
 }
 
-fn open(facts: &Facts) -> Option<String> {
-    let counts = &facts.total.counts;
+fn open(data: &RunData) -> Option<String> {
+    let counts = &data.total.counts;
     let open = counts.planned.saturating_sub(counts.ended());
     (open > 0)
         .then(|| format!("how {} without an outcome would have ended", counted(open, "request")))
 }
 
-fn abandoned(facts: &Facts) -> Option<String> {
-    let abandoned = facts.record.end.as_ref().map_or(0, |end| end.abandoned);
+fn abandoned(data: &RunData) -> Option<String> {
+    let abandoned = data.record.end.as_ref().map_or(0, |end| end.abandoned);
     (abandoned > 0)
         .then(|| format!("{} given up when the run was cut short", counted(abandoned, "request")))
 }
 
-fn clock(facts: &Facts) -> Option<String> {
-    let clock = &facts.record.head.environment.receive_clock;
+fn clock(data: &RunData) -> Option<String> {
+    let clock = &data.record.head.environment.receive_clock;
     (clock == "generator").then(|| {
         "response times end when the generator read the response, which may be later than it \
          arrived"
@@ -205,7 +205,7 @@ fn about_seconds(value: u32) -> String {
 }
 
 /// That the series never settles.
-pub fn not_settled(facts: &Facts) -> String {
-    let planned = window::planned_seconds(&facts.record.head.load);
+pub fn not_settled(data: &RunData) -> String {
+    let planned = window::planned_seconds(&data.record.head.load);
     format!("the response time did not settle in the first half of {}", seconds(planned))
 }

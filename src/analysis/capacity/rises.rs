@@ -7,7 +7,7 @@
 
 use crate::analysis::capacity::points::trials;
 use crate::analysis::stats::median;
-use crate::record::capacity::{GaugeSeen, Moved, Purpose, Trial};
+use crate::record::capacity::{GaugeSeen, Purpose, Rise, Trial};
 use crate::record::gauge::{self, Gauge, Kind, Unit};
 use crate::scenario::gauge::WATCHED;
 
@@ -78,8 +78,8 @@ pub fn filled(all: &[Trial]) -> Vec<(String, f64)> {
 }
 
 /// What rose, the first one first.
-pub fn moved(all: &[Trial]) -> Vec<Moved> {
-    let mut moved: Vec<Moved> = lines(all).iter().filter_map(Line::moved).collect();
+pub fn moved(all: &[Trial]) -> Vec<Rise> {
+    let mut moved: Vec<Rise> = lines(all).iter().filter_map(Line::moved).collect();
     moved.sort_by(|a, b| a.from.total_cmp(&b.from));
     moved
 }
@@ -116,7 +116,7 @@ fn lines(all: &[Trial]) -> Vec<Line> {
 }
 
 impl Line {
-    fn moved(&self) -> Option<Moved> {
+    fn moved(&self) -> Option<Rise> {
         if self.points.len() < FEWEST_RATES {
             return None;
         }
@@ -128,7 +128,7 @@ impl Line {
         let share = if self.waits() { LEFT_CALM } else { NEAR_FULL };
         let enough = calm + share * (full - calm);
         let from = self.points.iter().find(|point| point.1 >= enough)?.0;
-        Some(Moved {
+        Some(Rise {
             label: self.label.clone(),
             unit: self.unit,
             kind: self.kind,

@@ -3,7 +3,7 @@
 use super::Entry;
 
 /// As docs/vocabulary.md has them.
-pub(super) const WORDS: &[Entry] = &[
+pub(super) const VOCABULARY: &[Entry] = &[
     Entry {
         names: &["open loop", "open model"],
         meaning: "Requests are sent when they are due, however slowly the target answers, \

@@ -11,7 +11,7 @@ use crate::record::run::RunRecord;
 
 /// What some seconds of one step, or of all, add up to.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Pool {
+pub struct Totals {
     /// Counts.
     pub counts: StepCounts,
     /// Histograms.
@@ -19,7 +19,7 @@ pub struct Pool {
 }
 
 /// Adds up some seconds of a record, per step.
-pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Pool> {
+pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Totals> {
     let mut adders: Vec<Adder> = record.head.steps.iter().map(|_| Adder::default()).collect();
     for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
         adders.iter_mut().zip(&found.counts()).for_each(|(sum, counts)| sum.counts.add(counts));
@@ -32,14 +32,14 @@ pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Pool> {
 }
 
 /// Adds up some seconds of one step, or of all.
-pub fn of_scope(record: &RunRecord, seconds: &[u32], step: Option<u16>) -> Pool {
+pub fn of_scope(record: &RunRecord, seconds: &[u32], step: Option<u16>) -> Totals {
     match step {
         None => total(&by_step(record, seconds)),
         Some(step) => of_step(record, seconds, usize::from(step)),
     }
 }
 
-fn of_step(record: &RunRecord, seconds: &[u32], step: usize) -> Pool {
+fn of_step(record: &RunRecord, seconds: &[u32], step: usize) -> Totals {
     let mut sum = Adder::default();
     for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
         if let Some(counts) = found.counts().get(step) {
@@ -65,13 +65,13 @@ pub fn whole(record: &RunRecord) -> Vec<StepCounts> {
 }
 
 /// Adds up steps.
-pub fn total(steps: &[Pool]) -> Pool {
+pub fn total(steps: &[Totals]) -> Totals {
     let mut counts = StepCounts::default();
     for step in steps {
         counts.add(&step.counts);
     }
     let merged = |phase| Sparse::merged(steps.iter().map(|step| &step.times[phase]));
-    Pool { counts, times: StepTimes::from_all(Phase::ALL.map(merged)) }
+    Totals { counts, times: StepTimes::from_all(Phase::ALL.map(merged)) }
 }
 
 /// One step, as it is added up: an accumulator for each kind of time.
@@ -86,9 +86,9 @@ impl Adder {
         more.add_to(&mut self.live[phase.index()]);
     }
 
-    fn take(mut self) -> Pool {
+    fn take(mut self) -> Totals {
         let times = StepTimes::from_all(self.live.each_mut().map(drained));
-        Pool { counts: self.counts, times }
+        Totals { counts: self.counts, times }
     }
 }
 
@@ -109,8 +109,8 @@ mod tests {
     use crate::record::outcome::Outcome;
 
     /// All at once in memory, histogram by histogram.
-    fn plainly(record: &RunRecord, seconds: &[u32], step: usize) -> Pool {
-        let mut sum = Pool::default();
+    fn plainly(record: &RunRecord, seconds: &[u32], step: usize) -> Totals {
+        let mut sum = Totals::default();
         for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
             let second = found.unpack();
             sum.counts.add(&second.counts[step]);

@@ -1,7 +1,7 @@
 //! Which colour, which dash and which hatch each thing in a chart has, in light and dark.
 //!
 //! Plotters knows neither themes nor dashes, so it draws with placeholder colours that
-//! name an [`Ink`], and [`themed`] replaces them in the finished SVG. Series colours
+//! name an [`StrokeStyle`], and [`themed`] replaces them in the finished SVG. Series colours
 //! are Okabe and Ito's, darkened on white and lightened on black until they stand out
 //! by 3 to 1; lines that share a chart differ in dash or weight too.
 
@@ -148,58 +148,60 @@ impl Hatch {
 
 /// What a line, an area or a text is drawn with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::report) struct Ink(pub(super) Colour, pub(super) Dash);
+pub(in crate::report) struct StrokeStyle(pub(super) Colour, pub(super) Dash);
 
-impl Ink {
-    pub(in crate::report) const BACKGROUND: Ink = Ink(Colour::Background, Dash::Solid);
-    pub(in crate::report) const TEXT: Ink = Ink(Colour::Text, Dash::Solid);
-    pub(in crate::report) const MUTED: Ink = Ink(Colour::Muted, Dash::Solid);
-    pub(in crate::report) const GRID: Ink = Ink(Colour::Grid, Dash::Solid);
-    pub(in crate::report) const AXIS: Ink = Ink(Colour::Axis, Dash::Solid);
-    pub(in crate::report) const SHADE: Ink = Ink(Colour::Shade, Dash::Solid);
+impl StrokeStyle {
+    pub(in crate::report) const BACKGROUND: StrokeStyle =
+        StrokeStyle(Colour::Background, Dash::Solid);
+    pub(in crate::report) const TEXT: StrokeStyle = StrokeStyle(Colour::Text, Dash::Solid);
+    pub(in crate::report) const MUTED: StrokeStyle = StrokeStyle(Colour::Muted, Dash::Solid);
+    pub(in crate::report) const GRID: StrokeStyle = StrokeStyle(Colour::Grid, Dash::Solid);
+    pub(in crate::report) const AXIS: StrokeStyle = StrokeStyle(Colour::Axis, Dash::Solid);
+    pub(in crate::report) const SHADE: StrokeStyle = StrokeStyle(Colour::Shade, Dash::Solid);
 
-    pub(in crate::report) const P50: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(in crate::report) const P95: Ink = Ink(Colour::Green, Dash::Long);
-    pub(in crate::report) const P99: Ink = Ink(Colour::Vermillion, Dash::Solid);
-    pub(in crate::report) const MAX: Ink = Ink(Colour::Grey, Dash::Dots);
-    pub(in crate::report) const LIMIT: Ink = Ink(Colour::Purple, Dash::Mixed);
+    pub(in crate::report) const P50: StrokeStyle = StrokeStyle(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const P95: StrokeStyle = StrokeStyle(Colour::Green, Dash::Long);
+    pub(in crate::report) const P99: StrokeStyle = StrokeStyle(Colour::Vermillion, Dash::Solid);
+    pub(in crate::report) const MAX: StrokeStyle = StrokeStyle(Colour::Grey, Dash::Dots);
+    pub(in crate::report) const LIMIT: StrokeStyle = StrokeStyle(Colour::Purple, Dash::Mixed);
 
-    pub(in crate::report) const LIMIT_TICK: Ink = Ink(Colour::Purple, Dash::Solid);
+    pub(in crate::report) const LIMIT_TICK: StrokeStyle = StrokeStyle(Colour::Purple, Dash::Solid);
 
-    pub(in crate::report) const RESPONSE: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(in crate::report) const SERVICE: Ink = Ink(Colour::Orange, Dash::Long);
+    pub(in crate::report) const RESPONSE: StrokeStyle = StrokeStyle(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const SERVICE: StrokeStyle = StrokeStyle(Colour::Orange, Dash::Long);
 
-    pub(in crate::report) const OFFERED: Ink = Ink(Colour::Silver, Dash::Solid);
-    pub(in crate::report) const SENT: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(in crate::report) const COMPLETED: Ink = Ink(Colour::Orange, Dash::Short);
-    pub(in crate::report) const IN_FLIGHT: Ink = Ink(Colour::Purple, Dash::Dots);
+    pub(in crate::report) const OFFERED: StrokeStyle = StrokeStyle(Colour::Silver, Dash::Solid);
+    pub(in crate::report) const SENT: StrokeStyle = StrokeStyle(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const COMPLETED: StrokeStyle = StrokeStyle(Colour::Orange, Dash::Short);
+    pub(in crate::report) const IN_FLIGHT: StrokeStyle = StrokeStyle(Colour::Purple, Dash::Dots);
 
-    pub(in crate::report) const TARGET: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(in crate::report) const GENERATOR: Ink = Ink(Colour::Orange, Dash::Long);
+    pub(in crate::report) const TARGET: StrokeStyle = StrokeStyle(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const GENERATOR: StrokeStyle = StrokeStyle(Colour::Orange, Dash::Long);
 
-    pub(in crate::report) const BASELINE: Ink = Ink(Colour::Orange, Dash::Long);
-    pub(in crate::report) const CANDIDATE: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(in crate::report) const REGRESSED: Ink = Ink(Colour::Vermillion, Dash::Solid);
-    pub(in crate::report) const IMPROVED: Ink = Ink(Colour::Green, Dash::Solid);
-    pub(in crate::report) const PASSED: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(in crate::report) const UNDECIDED: Ink = Ink(Colour::Grey, Dash::Solid);
-    pub(in crate::report) const ACCEPTED: Ink = Ink(Colour::Axis, Dash::Dots);
+    pub(in crate::report) const BASELINE: StrokeStyle = StrokeStyle(Colour::Orange, Dash::Long);
+    pub(in crate::report) const CANDIDATE: StrokeStyle = StrokeStyle(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const REGRESSED: StrokeStyle =
+        StrokeStyle(Colour::Vermillion, Dash::Solid);
+    pub(in crate::report) const IMPROVED: StrokeStyle = StrokeStyle(Colour::Green, Dash::Solid);
+    pub(in crate::report) const PASSED: StrokeStyle = StrokeStyle(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const UNDECIDED: StrokeStyle = StrokeStyle(Colour::Grey, Dash::Solid);
+    pub(in crate::report) const ACCEPTED: StrokeStyle = StrokeStyle(Colour::Axis, Dash::Dots);
 
-    pub(in crate::report) const DEMAND: Ink = Ink(Colour::Blue, Dash::Solid);
-    pub(in crate::report) const USABLE: Ink = Ink(Colour::Orange, Dash::Long);
+    pub(in crate::report) const DEMAND: StrokeStyle = StrokeStyle(Colour::Blue, Dash::Solid);
+    pub(in crate::report) const USABLE: StrokeStyle = StrokeStyle(Colour::Orange, Dash::Long);
 
     /// Inks of quantiles that share a chart, in their order.
-    pub(in crate::report) const QUANTILES: [Ink; 5] = [
-        Ink::P50,
-        Ink::P95,
-        Ink::P99,
-        Ink(Colour::Olive, Dash::Short),
-        Ink(Colour::Grey, Dash::Dots),
+    pub(in crate::report) const QUANTILES: [StrokeStyle; 5] = [
+        StrokeStyle::P50,
+        StrokeStyle::P95,
+        StrokeStyle::P99,
+        StrokeStyle(Colour::Olive, Dash::Short),
+        StrokeStyle(Colour::Grey, Dash::Dots),
     ];
 
     /// The ink of an outcome's area. Ok is told from all others, and each from those that it
     /// is stacked between, by its lightness alone: without any colours they stay apart.
-    pub(in crate::report) fn outcome(outcome: Outcome) -> Ink {
+    pub(in crate::report) fn outcome(outcome: Outcome) -> StrokeStyle {
         let colour = match outcome {
             Outcome::Ok => Colour::Azure,
             Outcome::Rejected => Colour::Moss,
@@ -210,7 +212,7 @@ impl Ink {
             Outcome::TransportError => Colour::Text,
             Outcome::Unsent => Colour::Slate,
         };
-        Ink(colour, Dash::Solid)
+        StrokeStyle(colour, Dash::Solid)
     }
 
     /// The colour that plotters is told; it names the ink and is on no screen.
@@ -218,10 +220,10 @@ impl Ink {
         RGBColor(0xA0, self.0 as u8, self.1 as u8)
     }
 
-    fn from_placeholder(digits: &str) -> Option<Ink> {
+    fn from_placeholder(digits: &str) -> Option<StrokeStyle> {
         let colour = usize::from_str_radix(digits.get(0..2)?, 16).ok()?;
         let dash = usize::from_str_radix(digits.get(2..4)?, 16).ok()?;
-        Some(Ink(*Colour::ALL.get(colour)?, *Dash::ALL.get(dash)?))
+        Some(StrokeStyle(*Colour::ALL.get(colour)?, *Dash::ALL.get(dash)?))
     }
 }
 
@@ -234,15 +236,15 @@ pub(in crate::report) fn themed(svg: &str, theme: Theme) -> String {
     let mut parts = svg.split(PLACEHOLDER);
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let ink = Ink::from_placeholder(part).expect("only inks are drawn with");
-        let (light, dark) = ink.0.values();
+        let stroke_style = StrokeStyle::from_placeholder(part).expect("only inks are drawn with");
+        let (light, dark) = stroke_style.0.values();
         let colour = match theme {
             Theme::Light | Theme::System => light,
             Theme::Dark => dark,
         };
         let stroked = out.ends_with("stroke");
         let _ = write!(out, "=\"{colour}\"");
-        if let Some(pattern) = ink.1.pattern().filter(|_| stroked) {
+        if let Some(pattern) = stroke_style.1.pattern().filter(|_| stroked) {
             let _ = write!(out, " stroke-dasharray=\"{pattern}\"");
         }
         out.push_str(part.get(5..).unwrap_or_default());
@@ -270,9 +272,9 @@ mod tests {
     fn placeholders_name_their_ink() {
         for colour in Colour::ALL {
             for dash in Dash::ALL {
-                let RGBColor(_, high, low) = Ink(colour, dash).placeholder();
+                let RGBColor(_, high, low) = StrokeStyle(colour, dash).placeholder();
                 let digits = format!("{high:02X}{low:02X}\"");
-                assert_eq!(Ink::from_placeholder(&digits), Some(Ink(colour, dash)));
+                assert_eq!(StrokeStyle::from_placeholder(&digits), Some(StrokeStyle(colour, dash)));
             }
         }
     }
@@ -302,7 +304,7 @@ mod tests {
     fn outcomes_are_told_apart_by_their_lightness_alone() {
         let apart = |a: Outcome, b: Outcome| {
             let ((a_light, a_dark), (b_light, b_dark)) =
-                (Ink::outcome(a).0.values(), Ink::outcome(b).0.values());
+                (StrokeStyle::outcome(a).0.values(), StrokeStyle::outcome(b).0.values());
             for (theme, x, y) in [("light", a_light, b_light), ("dark", a_dark, b_dark)] {
                 assert!(contrast(x, y) >= 1.25, "{a:?} {b:?} {theme} {}", contrast(x, y));
             }
@@ -310,9 +312,9 @@ mod tests {
         Outcome::ALL.windows(2).for_each(|pair| apart(pair[0], pair[1]));
         let failed = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Ok);
         failed.for_each(|outcome| apart(Outcome::Ok, outcome));
-        for (place, a) in Outcome::ALL.into_iter().enumerate() {
+        for (index, a) in Outcome::ALL.into_iter().enumerate() {
             let hatched = |b: &Outcome| Hatch::of(a) == Hatch::of(*b);
-            Outcome::ALL.into_iter().skip(place + 1).filter(hatched).for_each(|b| apart(a, b));
+            Outcome::ALL.into_iter().skip(index + 1).filter(hatched).for_each(|b| apart(a, b));
         }
     }
 

@@ -10,7 +10,7 @@
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::analysis::assessment::Timeline;
-use crate::analysis::fullness::Moved;
+use crate::analysis::fullness::Correlated;
 use crate::analysis::window::Judged;
 use crate::record::gauge::{self, Gauge};
 
@@ -45,12 +45,12 @@ const LIMITS: [Gauge; 5] = [
 ];
 
 /// The gauges that moved with the response time, the closest one first.
-pub fn with_response_time(timeline: &Timeline, judged: &Judged) -> Vec<Moved> {
+pub fn with_response_time(timeline: &Timeline, judged: &Judged) -> Vec<Correlated> {
     let is_judged = |start: &u32| *start >= judged.from && *start < judged.to;
     let inside: Vec<usize> =
-        (0..timeline.starts.len()).filter(|place| is_judged(&timeline.starts[*place])).collect();
+        (0..timeline.starts.len()).filter(|index| is_judged(&timeline.starts[*index])).collect();
     let pick = |line: &[Option<f64>]| -> Vec<Option<f64>> {
-        inside.iter().map(|place| line.get(*place).copied().flatten()).collect()
+        inside.iter().map(|index| line.get(*index).copied().flatten()).collect()
     };
     let Some(response) = Series::of_response(&pick(&timeline.p95)) else { return Vec::new() };
     let gauges = timeline.target.0.iter().filter(|(gauge, _)| is_told(gauge));
@@ -62,7 +62,7 @@ pub fn with_response_time(timeline: &Timeline, judged: &Judged) -> Vec<Moved> {
     let moved = gauges.iter().filter_map(|(gauge, series)| {
         let (shift, correlation) = response.best_shift(series);
         let p = (looks as f64 * response.chance(series, correlation)?).min(1.0);
-        (correlation >= LEAST_CORRELATION && p <= CHANCE).then(|| Moved {
+        (correlation >= LEAST_CORRELATION && p <= CHANCE).then(|| Correlated {
             name: gauge.name.to_string(),
             label: gauge.label.to_string(),
             correlation,
@@ -70,7 +70,7 @@ pub fn with_response_time(timeline: &Timeline, judged: &Judged) -> Vec<Moved> {
             p,
         })
     });
-    let mut moved: Vec<Moved> = moved.collect();
+    let mut moved: Vec<Correlated> = moved.collect();
     moved.sort_by(|a, b| {
         let first = b.correlation.total_cmp(&a.correlation);
         first.then(b.seconds_before.total_cmp(&a.seconds_before))
@@ -107,11 +107,11 @@ impl Series {
         let mut ranks = ranks(values);
         let middle = (ranks.len() - 1) as f64 / 2.0;
         let mean = ranks.iter().sum::<f64>() / ranks.len() as f64;
-        let place = |place: usize| place as f64 - middle;
-        let over: f64 = ranks.iter().enumerate().map(|(at, rank)| place(at) * (rank - mean)).sum();
-        let under: f64 = (0..ranks.len()).map(|at| place(at).powi(2)).sum();
+        let index = |index: usize| index as f64 - middle;
+        let over: f64 = ranks.iter().enumerate().map(|(at, rank)| index(at) * (rank - mean)).sum();
+        let under: f64 = (0..ranks.len()).map(|at| index(at).powi(2)).sum();
         for (at, rank) in ranks.iter_mut().enumerate() {
-            *rank -= mean + over / under * place(at);
+            *rank -= mean + over / under * index(at);
         }
         let size = ranks.iter().map(|rank| rank * rank).sum::<f64>().sqrt();
         (size > 1e-6).then(|| Series(ranks.into_iter().map(|rank| rank / size).collect()))
@@ -184,8 +184,8 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     let mut start = 0;
     for group in order.chunk_by(|a, b| values[*a].total_cmp(&values[*b]).is_eq()) {
         let rank = start as f64 + (group.len() - 1) as f64 / 2.0;
-        for place in group {
-            ranks[*place] = rank;
+        for index in group {
+            ranks[*index] = rank;
         }
         start += group.len();
     }
@@ -225,7 +225,7 @@ mod tests {
         }
     }
 
-    fn moved(timeline: &Timeline) -> Vec<Moved> {
+    fn moved(timeline: &Timeline) -> Vec<Correlated> {
         let to = timeline.starts.len() as u32;
         let judged =
             Judged { from: 0, to, warmup: Warmup::None, seconds: (0..to).collect(), length: 1.0 };
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn what_moved_first_is_told_with_its_lead() {
         for before in [0, 2, 4] {
-            let found: Vec<Vec<Moved>> =
+            let found: Vec<Vec<Correlated>> =
                 (0..20).map(|seed| moved(&waves(seed, 120, before))).collect();
             let right = found.iter().filter(|found| {
                 found.first().is_some_and(|first| {

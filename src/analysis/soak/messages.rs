@@ -1,7 +1,9 @@
 //! What is said of a soak, in sentences.
 
-use crate::analysis::soak::found::{Began, Grows, Growth, GrowthUnit, Part, Role, ToLimit, Trend};
-use crate::analysis::wording::{counted, percent, seconds};
+use crate::analysis::number_format::{counted, percent, seconds};
+use crate::analysis::soak::found::{
+    Began, Grows, Growth, GrowthUnit, Role, Stretch, ToLimit, Trend,
+};
 use crate::units::{Bytes, trim_zeros};
 
 /// `30.1 MB/h`, `+12 %/h`, `0.4/h`: how fast something grows.
@@ -120,7 +122,7 @@ pub fn to_limit(found: &ToLimit) -> Option<String> {
 }
 
 /// Why a part begins.
-pub fn began(part: &Part) -> String {
+pub fn began(part: &Stretch) -> String {
     match part.began {
         Began::Start => "start of the run".to_owned(),
         Began::Resumed { gap_seconds, restarted } => format!(
