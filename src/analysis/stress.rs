@@ -74,8 +74,13 @@ fn grounds(
     grounds
 }
 
-/// A test that did not come to its end may have been on the way to anything.
+/// A test that did not come to its end may have been on the way to anything, and one repeat of
+/// several that were asked for is no range.
 fn cut_short(file: &StressFile) -> Option<String> {
+    if file.end == Some(StressEnd::NoTime) && file.repeats.len() == 1 {
+        let asked = file.plan.repeats;
+        return Some(format!("there was time for one of {asked} repeats only (--within)"));
+    }
     let Some(end) = &file.end else {
         let killed = "loadgate was killed before the test was over: what it had not measured, \
                       nobody knows";
@@ -456,6 +461,24 @@ mod tests {
         });
         assert_eq!(hopeless.verdict, Some(Verdict::Invalid));
         assert_eq!(with(|file| file.repeats.clear()).verdict, Some(Verdict::Invalid));
+    }
+
+    #[test]
+    fn one_repeat_of_several_says_too_little_to_pass() {
+        let played = |repeats: usize, end: StressEnd, limit: f64| {
+            let found = with(|file| {
+                file.repeats.truncate(repeats);
+                file.end = Some(end.clone());
+                file.objectives = vec![breaking(limit)];
+            });
+            (found.verdict, found.reasons)
+        };
+        let (verdict, reasons) = played(1, StressEnd::NoTime, 100.0);
+        assert_eq!(verdict, Some(Verdict::Inconclusive));
+        assert!(reasons[0].starts_with("there was time for one of "), "{reasons:?}");
+        assert_eq!(played(1, StressEnd::NoTime, 500.0).0, Some(Verdict::SloMissed));
+        assert_eq!(played(2, StressEnd::NoTime, 100.0).0, Some(Verdict::Pass), "a range");
+        assert_eq!(played(1, StressEnd::Finished, 100.0).0, Some(Verdict::Pass), "one was asked for");
     }
 
     #[test]

@@ -148,7 +148,7 @@ pub enum Block<'a> {
     /// Rows and columns.
     Table(Table),
     /// Names and what is known of them.
-    Facts(Vec<Detail>),
+    Details(Vec<Detail>),
     /// One item for each text.
     List(Vec<Text>),
     /// A sentence.
@@ -170,7 +170,7 @@ impl Block<'_> {
     fn is_empty(&self, medium: Medium) -> bool {
         match self {
             Block::Table(table) => table.rows_on(medium).next().is_none(),
-            Block::Facts(details) => !details.iter().any(|fact| fact.shown.on(medium)),
+            Block::Details(details) => !details.iter().any(|detail| detail.shown.on(medium)),
             Block::List(texts) | Block::Quote(texts) => texts.is_empty(),
             Block::Note(_) | Block::FileNote(..) => false,
             Block::Findings(findings) => findings.is_empty(),
@@ -224,7 +224,7 @@ impl Document<'_> {
         blocks.flat_map(|(block, _)| match block {
             Block::Figures(figures) => figures.as_slice(),
             Block::Table(_)
-            | Block::Facts(_)
+            | Block::Details(_)
             | Block::List(_)
             | Block::Note(_)
             | Block::FileNote(..)
@@ -241,6 +241,6 @@ impl Document<'_> {
 
     /// The facts that a medium shows.
     pub fn details_on(&self, medium: Medium) -> impl Iterator<Item = &Detail> {
-        self.details.iter().filter(move |fact| fact.shown.on(medium))
+        self.details.iter().filter(move |detail| detail.shown.on(medium))
     }
 }

@@ -37,7 +37,7 @@ fn properties(document: &Document) -> Vec<Property> {
     let verdict = Property::new("verdict", document.headline.verdict);
     let code = document.exit_code.map(|code| Property::new("exit code", code.to_string()));
     let details = document.details.iter();
-    let details = details.map(|fact| Property::new(fact.name.as_str(), fact.text.as_str()));
+    let details = details.map(|detail| Property::new(detail.name.as_str(), detail.text.as_str()));
     std::iter::once(verdict).chain(code).chain(details).collect()
 }
 

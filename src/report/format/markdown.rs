@@ -36,7 +36,7 @@ pub(super) fn verdict(document: &Document) -> String {
 pub(super) fn details_table(document: &Document) -> String {
     let details = document.details_on(COMMENT);
     let details: String =
-        details.map(|fact| row([text(&fact.name), text(&fact.text)].into_iter())).collect();
+        details.map(|detail| row([text(&detail.name), text(&detail.text)].into_iter())).collect();
     if details.is_empty() { details } else { format!("| what | value |\n|---|---|\n{details}") }
 }
 
@@ -102,7 +102,9 @@ fn section(section: &Section) -> String {
 fn block(block: &Block) -> String {
     match block {
         Block::Table(shown) => table(shown),
-        Block::Facts(details) => lines(details.iter().filter(|it| it.shown.on(COMMENT)).map(fact)),
+        Block::Details(details) => {
+            lines(details.iter().filter(|it| it.shown.on(COMMENT)).map(detail))
+        }
         Block::List(texts) => list(texts.iter().map(text)),
         Block::Note(note) | Block::FileNote(note, _) => format!("{}\n", text(note)),
         Block::Findings(findings) => list(findings.iter().map(finding)),
@@ -113,8 +115,8 @@ fn block(block: &Block) -> String {
     }
 }
 
-fn fact(fact: &Detail) -> String {
-    format!("**{}:** {}", text(&fact.name), text(&fact.text))
+fn detail(detail: &Detail) -> String {
+    format!("**{}:** {}", text(&detail.name), text(&detail.text))
 }
 
 /// One paragraph whose lines are broken where they are.
@@ -196,7 +198,7 @@ fn fenced(lines: &[Text]) -> String {
 
 fn footer(document: &Document) -> String {
     let details = document.details_on(COMMENT);
-    let details = details.map(|fact| format!("{}: {}", text(&fact.name), text(&fact.text)));
+    let details = details.map(|detail| format!("{}: {}", text(&detail.name), text(&detail.text)));
     let code = document.exit_code.map(|code| format!("exit code {code}"));
     let parts: Vec<String> = details.chain(code).collect();
     if parts.is_empty() { String::new() } else { format!("{}\n", parts.join(" · ")) }

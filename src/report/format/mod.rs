@@ -33,7 +33,7 @@ mod tests {
         let table = Table { of: "tanks", columns, rows: vec![row] };
         let blocks = [
             Block::Table(table),
-            Block::Facts(vec![Detail::new("colour", text)]),
+            Block::Details(vec![Detail::new("colour", text)]),
             Block::List(vec![text.into()]),
             Block::Note(text.into()),
             Block::Quote(vec![Text::kept(text)]),

@@ -26,7 +26,7 @@ pub fn describe(baseline: &Baseline, overview: &Overview) -> Document<'static> {
         sections: vec![
             Section::new("Accepted runs").with(Block::Table(runs(baseline, overview))),
             Section::new("What it can see").with(seen),
-            Section::new("All runs have in common").with(Block::Facts(common)),
+            Section::new("All runs have in common").with(Block::Details(common)),
         ],
         cases: Vec::new(),
         judged_seconds: None,

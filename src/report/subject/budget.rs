@@ -28,7 +28,7 @@ pub(super) fn section(budget: Option<&ErrorBudget>) -> Section<'static> {
         .into_iter()
         .collect();
     details.extend(budget.incident.as_ref().map(|it| Detail::new("incident", incident(it))));
-    let section = section.with(Block::Facts(details));
+    let section = section.with(Block::Details(details));
     if budget.objectives.is_empty() {
         return section;
     }

@@ -121,7 +121,7 @@ fn ending(report: &ComparisonReport) -> Option<String> {
 fn dropped(comparison: &Comparison) -> Section<'static> {
     let dropped = comparison.dropped.iter();
     let details = dropped.map(|it| Detail::new(phrases::short(it.metric), &it.reason)).collect();
-    Section::new("Only watches, as it could not have been decided").with(Block::Facts(details))
+    Section::new("Only watches, as it could not have been decided").with(Block::Details(details))
 }
 
 fn looks(comparison: &Comparison) -> Section<'static> {

@@ -251,7 +251,7 @@ fn costs(cost: &Cost, plan: &Plan) -> Section<'static> {
         None => money(cost.per_million_at_ceiling.low),
     };
     let ceiling = figures::share(plan.ceiling);
-    Section::new("Cost").with(Block::Facts(vec![
+    Section::new("Cost").with(Block::Details(vec![
         Detail::new("an instance", format!("{} an hour", money(cost.per_instance_hour))),
         Detail::new("today's instances", format!("{} a month", money(cost.per_month))),
         Detail::new("a million arrivals", format!("{}, {by}", money(cost.per_million))),

@@ -168,7 +168,7 @@ fn outcomes(total: &Summary) -> Section<'static> {
     Section::new("Outcomes")
         .untitled_in_comments()
         .with_shown(Block::Table(table), NOT_IN_COMMENTS)
-        .with(Block::Facts(known(details)))
+        .with(Block::Details(known(details)))
 }
 
 /// Those of which something is known.
@@ -199,7 +199,7 @@ fn saturation(assessment: &Assessment) -> Section<'static> {
     Section::new("Saturation")
         .untitled_in_comments()
         .with_shown(Block::Table(table), NOT_IN_COMMENTS)
-        .with(Block::Facts(details))
+        .with(Block::Details(details))
 }
 
 /// What took most of the database's time.
@@ -232,7 +232,7 @@ fn generator(report: &RunReport) -> Section<'static> {
         ("phases", phrases::phases(report.record, &assessment.total), NOT_IN_COMMENTS),
         ("cost", phrases::cost(&assessment.saturation), NOT_IN_COMMENTS),
     ];
-    Section::new("Generator").untitled_in_comments().with(Block::Facts(known(details)))
+    Section::new("Generator").untitled_in_comments().with(Block::Details(known(details)))
 }
 
 /// What was run, where and how.

@@ -57,7 +57,7 @@ fn growth(soak: &SoakAssessment) -> Section<'static> {
                 the limit, and holds where the upper bound is below it.";
     Section::new("Growth")
         .with(Block::Table(table))
-        .with(Block::Facts(details(soak)))
+        .with(Block::Details(details(soak)))
         .with_shown(Block::Note(note.into()), ON_PAGES)
 }
 

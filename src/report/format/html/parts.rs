@@ -19,7 +19,7 @@ const PAGE: Medium = Medium::Page;
 pub(super) fn block(block: &Block) -> Markup {
     match block {
         Block::Table(shown) => table(shown),
-        Block::Facts(all) => details(all.iter().filter(|fact| fact.shown.on(PAGE))),
+        Block::Details(all) => details(all.iter().filter(|detail| detail.shown.on(PAGE))),
         Block::List(texts) => html! { ul { @for text in texts { li { (text) } } } },
         Block::Note(text) => html! { p.muted { (text) } },
         Block::FileNote(text, file) => html! { p { (text) ": " a href=(file) { (file) } } },
@@ -39,7 +39,7 @@ pub(super) fn joined(lines: &[Text]) -> String {
 
 /// Names and what is known of them.
 pub(super) fn details<'a>(details: impl Iterator<Item = &'a Detail>) -> Markup {
-    html! { dl { @for fact in details { dt { (fact.name) } dd { (fact.text) } } } }
+    html! { dl { @for detail in details { dt { (detail.name) } dd { (detail.text) } } } }
 }
 
 /// A table in a box of its own that scrolls where the page is narrow.

@@ -83,12 +83,12 @@ const NAMES: usize = 20;
 /// `  name        text`, the texts wrapped beside their names.
 fn details<'a>(details: impl Iterator<Item = &'a Detail>, screen: Screen) -> String {
     let details: Vec<&Detail> = details.collect();
-    let widths = details.iter().map(|fact| plain::width(fact.name.as_str()) + 2);
+    let widths = details.iter().map(|detail| plain::width(detail.name.as_str()) + 2);
     let names = widths.chain([NAMES]).max().unwrap_or(NAMES).min(screen.width / 2);
-    let one = |fact: &&Detail| {
-        let name = plain::fitted(fact.name.as_str(), names - 2);
+    let one = |detail: &&Detail| {
+        let name = plain::fitted(detail.name.as_str(), names - 2);
         let blank = " ".repeat(names - plain::width(&name));
-        screen.paragraph(&format!("  {name}{blank}"), fact.text.as_str())
+        screen.paragraph(&format!("  {name}{blank}"), detail.text.as_str())
     };
     details.iter().map(one).collect()
 }
@@ -104,7 +104,7 @@ fn section(section: &Section, screen: Screen) -> String {
 fn block(block: &Block, screen: Screen) -> String {
     match block {
         Block::Table(shown) => table::render(shown, screen),
-        Block::Facts(all) => details(all.iter().filter(|fact| fact.shown.on(SCREEN)), screen),
+        Block::Details(all) => details(all.iter().filter(|detail| detail.shown.on(SCREEN)), screen),
         Block::List(texts) => {
             texts.iter().map(|text| screen.paragraph("  - ", text.as_str())).collect()
         }
