@@ -478,7 +478,11 @@ mod tests {
         assert!(reasons[0].starts_with("there was time for one of "), "{reasons:?}");
         assert_eq!(played(1, StressEnd::NoTime, 500.0).0, Some(Verdict::SloMissed));
         assert_eq!(played(2, StressEnd::NoTime, 100.0).0, Some(Verdict::Pass), "a range");
-        assert_eq!(played(1, StressEnd::Finished, 100.0).0, Some(Verdict::Pass), "one was asked for");
+        assert_eq!(
+            played(1, StressEnd::Finished, 100.0).0,
+            Some(Verdict::Pass),
+            "one was asked for"
+        );
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod one_shot;
 mod output;
 pub mod port;
 pub mod postgres;
+mod postgres_tls;
 pub mod pressure;
 pub mod process;
 pub mod procfs;

@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Client, Config, Error, SimpleQueryMessage, SimpleQueryRow};
 
 use super::counted::When;
+use super::postgres_tls::{Encryption, encryption};
 use super::statement;
 use crate::record::run::Statement;
 use crate::scenario::model::Connection;
@@ -130,7 +130,7 @@ fn hidden(usage: &DatabaseUsage) -> Option<String> {
 
 /// The connection, if there is one, and what was counted by its last answer.
 struct Database {
-    config: Result<Config, String>,
+    config: Result<(Config, Encryption), String>,
     client: Option<Client>,
     failed: Option<(Instant, String)>,
     blocks: Option<(f64, f64)>,
@@ -138,13 +138,10 @@ struct Database {
 
 impl Database {
     fn new(connection: &Connection) -> Database {
-        let config = connection.0.parse::<Config>();
-        let config = config.map_err(|_| "the connection cannot be read".to_owned());
-        let config = config.and_then(|config| match config.get_ssl_mode() {
-            SslMode::Require => {
-                Err("the connection asks for TLS, which is not supported yet".to_owned())
-            }
-            _ => Ok(config),
+        let config = encryption(&connection.0).and_then(|(text, encryption)| {
+            let config = text.parse::<Config>();
+            let config = config.map_err(|_| "the connection cannot be read".to_owned())?;
+            Ok((config, encryption))
         });
         Database { config, client: None, failed: None, blocks: None }
     }
@@ -187,10 +184,11 @@ impl Database {
         &mut self,
         question: &str,
     ) -> Result<Vec<SimpleQueryRow>, (String, Failed)> {
-        let config = self.config.as_ref().map_err(|why| (why.clone(), Failed::Connection))?;
+        let config = self.config.as_ref().map_err(|why| (why.clone(), Failed::Connection));
+        let (config, encryption) = config?;
         if self.client.as_ref().is_none_or(Client::is_closed) {
             let refused = |error: Error| (described(&error), Failed::Connection);
-            let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
+            let (client, connection) = config.connect(encryption.clone()).await.map_err(refused)?;
             tokio::spawn(async move { drop(connection.await) });
             client.batch_execute(MANNERS).await.map_err(refused)?;
             self.client = Some(client);
@@ -426,7 +424,8 @@ mod tests {
         for (text, expected) in [
             ("host=/nonexistent/loadgate user=a password=s3cret", "error connecting to server"),
             ("postgres://a:s3cret@127.0.0.1:1/b", "error connecting to server"),
-            ("postgres://a:s3cret@127.0.0.1:1/b?sslmode=require", "TLS"),
+            ("postgres://a:s3cret@127.0.0.1:1/b?sslmode=require", "error connecting to server"),
+            ("postgres://a:s3cret@127.0.0.1:1/b?sslmode=yes", "sslmode is disable, prefer"),
             ("host=", "the connection cannot be read"),
             ("s3cret", "the connection cannot be read"),
         ] {

@@ -67,7 +67,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("rustls_native_certs", &["tls.rs"], "whom this machine trusts"),
     ("webpki", &["tls/"], "why a certificate was refused"),
-    ("tokio_rustls", &["target/fetch.rs"], "the same sessions on tokio's sockets"),
+    (
+        "tokio_rustls",
+        &["target/fetch.rs", "target/postgres_tls.rs"],
+        "the same sessions on tokio's sockets",
+    ),
     ("slab", &["engine/"], "iterations and connections by their place"),
     ("hyper_util", &["demo.rs"], "hyper on tokio's sockets"),
     ("http_body_util", &["demo.rs"], "bodies of hyper"),
@@ -81,8 +85,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("procfs", &["target/"], "what Linux knows of processes and of the machine"),
     (
         "tokio_postgres",
-        &["target/postgres.rs"],
-        "what PostgreSQL says of itself, over TCP and unix sockets, without TLS",
+        &["target/postgres.rs", "target/postgres_tls.rs"],
+        "what PostgreSQL says of itself, over TCP, TLS and unix sockets",
     ),
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     (

@@ -20,11 +20,25 @@ use crate::support;
 pub(crate) struct Postgres {
     folder: TempDir,
     server: Child,
+    port: String,
 }
 
 impl Postgres {
     /// Starts one with `pg_stat_statements`, if it has that, and the database `orders`.
     pub(crate) fn start() -> Postgres {
+        Postgres::start_with("5432", &["listen_addresses="], &[])
+    }
+
+    /// Starts one that speaks TLS, and nothing else, to the user `orders` on a port of the
+    /// loopback.
+    pub(crate) fn start_encrypted(port: u16, certificate: &str, key: &str) -> Postgres {
+        let settings = ["listen_addresses=127.0.0.1", "ssl=on"];
+        let hba = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
+        let files = [("server.crt", certificate), ("server.key", key), ("pg_hba.conf", hba)];
+        Postgres::start_with(&port.to_string(), &settings, &files)
+    }
+
+    fn start_with(port: &str, settings: &[&str], files: &[(&str, &str)]) -> Postgres {
         // Short: the path of a socket has no more than a hundred letters.
         let folder = tempfile::Builder::new().prefix("lgpg").tempdir_in("/tmp").unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -39,18 +53,29 @@ impl Postgres {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", support::stderr(&made));
+        for (name, text) in files {
+            let file = data.join(name);
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = other_user() {
+                chown(&file, Some(user), Some(group)).unwrap();
+            }
+        }
+        let settings = settings.iter().flat_map(|setting| ["-c", setting]);
         let server = program("postgres")
             .arg("-D")
             .arg(&data)
             .arg("-k")
             .arg(&data)
-            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60"])
+            .args(settings)
+            .args(["-p", port])
+            .args(["-c", "fsync=off", "-c", "max_connections=60"])
             .args(["-c", "shared_preload_libraries=pg_stat_statements"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let postgres = Postgres { folder, server };
+        let postgres = Postgres { folder, server, port: port.to_owned() };
         support::eventually("PostgreSQL answers", || {
             postgres.sql("postgres", "SELECT 1").status.success()
         });
@@ -78,7 +103,8 @@ impl Postgres {
 
     fn sql(&self, database: &str, statement: &str) -> Output {
         let mut psql = program("psql");
-        psql.arg("-h").arg(self.data()).args(["-U", "orders", "-d", database, "-c", statement]);
+        psql.arg("-h").arg(self.data()).args(["-p", &self.port]);
+        psql.args(["-U", "orders", "-d", database, "-c", statement]);
         psql.stdin(Stdio::null()).output().unwrap()
     }
 
@@ -89,7 +115,7 @@ impl Postgres {
     /// Somebody else's session, waiting for more input.
     pub(crate) fn session(&self) -> Child {
         let mut psql = program("psql");
-        psql.arg("-h").arg(self.data()).args(["-U", "orders", "-d", "orders"]);
+        psql.arg("-h").arg(self.data()).args(["-p", &self.port, "-U", "orders", "-d", "orders"]);
         let session = psql.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let is_there = "SELECT 1 / (count(*) - 1) FROM pg_stat_activity \
                         WHERE datname = 'orders' AND state IS NOT NULL";

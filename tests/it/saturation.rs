@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::postgres::Postgres;
 use crate::support::{self, finish, free_port, stderr, stdout};
+use crate::tls::Certificates;
 use crate::truth_server::{Act, TruthServer, response};
 
 /// A server that answers everything, and `/metrics` with a page of its own for each scrape.
@@ -410,4 +411,34 @@ fn a_database_that_refuses_or_is_stuck_is_said_and_holds_nothing_up() {
     let stuck = run_with(&with(3), &[("PGSTAT_URL", &postgres.url())]);
     assert_eq!(stuck.code(), 5, "{}", stdout(&stuck.output));
     assert!(finding(&stuck).unwrap().contains("no answer within"), "{:?}", finding(&stuck));
+}
+
+#[test]
+fn a_database_is_watched_over_tls_and_its_certificate_is_looked_at_where_that_is_asked_for() {
+    let server = target(|number| response(200, &page(number)));
+    let certificates = Certificates::server();
+    let text = |name: &str| fs::read_to_string(certificates.path(name)).unwrap();
+    let port = support::free_port();
+    let _postgres = Postgres::start_encrypted(port, &text("server.pem"), &text("server.key"));
+    let limits = ["error_rate < 5%", "target.postgres_active.max < 50"];
+    let mut scenario = scenario(&server.url(), 3, &watch(), &limits);
+    scenario["target"]["postgres"] = json!({ "connection": "${PGSTAT_URL}" });
+    let with = |parameters: &str| {
+        let url = format!("postgres://orders@localhost:{port}/orders?{parameters}");
+        let ended = run_with(&scenario, &[("PGSTAT_URL", &url)]);
+        (ended.code(), stdout(&ended.output))
+    };
+    let ca = certificates.path("ca.pem").display().to_string();
+    for parameters in ["sslmode=require", &format!("sslmode=verify-full&sslrootcert={ca}")] {
+        let (code, told) = with(parameters);
+        assert_eq!(code, 0, "{parameters}: {told}");
+    }
+    // The first is refused by the server, the second by us: this machine does not trust it.
+    for (parameters, why) in
+        [("sslmode=disable", "no encryption"), ("sslmode=verify-full", "UnknownIssuer")]
+    {
+        let (code, told) = with(parameters);
+        assert_eq!(code, 5, "{parameters}: {told}");
+        assert!(told.replace('\n', " ").contains(why), "{parameters}: {told}");
+    }
 }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::support::{self, finish, stderr, stdout};
 
 /// Who signs, and what was signed.
-struct Certificates {
+pub(crate) struct Certificates {
     folder: TempDir,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -35,7 +35,7 @@ impl Certificates {
         Certificates { folder, issuer: Issuer::new(params, key) }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -52,7 +52,7 @@ impl Certificates {
     }
 
     /// For localhost and 127.0.0.1.
-    fn server() -> Certificates {
+    pub(crate) fn server() -> Certificates {
         let all = Certificates::new();
         all.sign("server", &["localhost", "127.0.0.1"], |_| {});
         all
