@@ -132,7 +132,12 @@ fn report_run(args: &ReportArgs) -> Result<Exit, Failure> {
 }
 
 fn print_schema(of: SchemaOf) -> Exit {
-    let schema = match of {
+    output::result(&format!("{:#}\n", schema_of(of)));
+    Exit::Pass
+}
+
+fn schema_of(of: SchemaOf) -> serde_json::Value {
+    match of {
         SchemaOf::Scenario => schema::schema(),
         SchemaOf::Slo => schema::slo_schema(),
         SchemaOf::Run => run_file::schema(),
@@ -147,9 +152,7 @@ fn print_schema(of: SchemaOf) -> Exit {
         SchemaOf::Baseline => baseline_file::schema(),
         SchemaOf::Plan => json::plan_schema(),
         SchemaOf::Exchange => crate::record::exchange::schema(),
-    };
-    output::result(&format!("{schema:#}\n"));
-    Exit::Pass
+    }
 }
 
 /// Serves the demo API until a signal comes.
@@ -200,6 +203,33 @@ fn man(of: Option<&str>) -> Exit {
         Err(error) => {
             output::error(&format!("the manual page cannot be made: {error}"), &[]);
             Exit::Failed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    /// Programs print the files as they are checked in; the types say what is in them.
+    #[test]
+    fn the_checked_in_schemas_are_the_generated_ones() {
+        for of in SchemaOf::value_variants() {
+            let is_written_by_people = matches!(of, SchemaOf::Scenario | SchemaOf::Slo);
+            let folder = if is_written_by_people { "scenarios" } else { "schemas" };
+            let name = of.to_possible_value().expect("none is hidden").get_name().to_owned();
+            let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let path = root.join(folder).join(format!("{name}.schema.json"));
+            let text = format!("{:#}\n", schema_of(*of));
+            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+                std::fs::write(&path, &text).expect("the checkout can be written to");
+            }
+            let stored = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(stored == text, "{name} is out of date; run the tests with UPDATE_GOLDEN=1");
         }
     }
 }

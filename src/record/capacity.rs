@@ -363,7 +363,8 @@ impl CapacityFile {
 
 /// The JSON Schema of `capacity.json`.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(CapacityFile).to_value()
+    let text = include_str!("../../schemas/capacity.schema.json");
+    crate::scenario::schema::checked_in(text, || schemars::schema_for!(CapacityFile).to_value())
 }
 
 /// Reads `capacity.json`, or that of a folder.

@@ -205,7 +205,8 @@ pub fn shorten(text: &mut String, most: usize) {
 
 /// The JSON Schema of a line.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(FailedExchange).to_value()
+    let text = include_str!("../../schemas/exchange.schema.json");
+    crate::scenario::schema::checked_in(text, || schemars::schema_for!(FailedExchange).to_value())
 }
 
 #[cfg(test)]

@@ -44,7 +44,8 @@ pub struct SecondFile {
 
 /// The JSON Schema of `run.json`.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(RunFile).to_value()
+    let text = include_str!("../../schemas/run.schema.json");
+    crate::scenario::schema::checked_in(text, || schemars::schema_for!(RunFile).to_value())
 }
 
 /// [`RunFile`] of a record whose seconds are not all in memory.

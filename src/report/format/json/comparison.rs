@@ -59,7 +59,8 @@ pub fn render(report: &ComparisonReport) -> String {
 
 /// The JSON Schema of `comparison.json`.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(ComparisonFile).to_value()
+    let text = include_str!("../../../../schemas/comparison.schema.json");
+    crate::scenario::schema::checked_in(text, || schemars::schema_for!(ComparisonFile).to_value())
 }
 
 #[cfg(test)]

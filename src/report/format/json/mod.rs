@@ -92,7 +92,8 @@ pub fn plan(plan: &Plan) -> String {
 
 /// The JSON Schema of `plan.json`.
 pub fn plan_schema() -> serde_json::Value {
-    schemars::schema_for!(Plan).to_value()
+    let text = include_str!("../../../../schemas/plan.schema.json");
+    crate::scenario::schema::checked_in(text, || schemars::schema_for!(Plan).to_value())
 }
 
 /// The text of `summary.json`.
@@ -137,7 +138,8 @@ fn written(report: &RunReport, soak: Option<&SoakAssessment>) -> String {
 
 /// The JSON Schema of `summary.json`.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(SummaryFile).to_value()
+    let text = include_str!("../../../../schemas/summary.schema.json");
+    crate::scenario::schema::checked_in(text, || schemars::schema_for!(SummaryFile).to_value())
 }
 
 #[cfg(test)]

@@ -52,7 +52,8 @@ pub fn render(report: &StressReport) -> String {
 
 /// The JSON Schema of `summary.json`.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(StressSummary).to_value()
+    let text = include_str!("../../../../schemas/stress-summary.schema.json");
+    crate::scenario::schema::checked_in(text, || schemars::schema_for!(StressSummary).to_value())
 }
 
 #[cfg(test)]
