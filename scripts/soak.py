@@ -3,7 +3,7 @@
 of 5 s in place of 5 min, so that an hour is a minute.
 
     cargo build --release
-    python3 scripts/soak.py [--rounds=3] [--length=150s] [--only=NAME] [--update]
+    python3 scripts/soak.py [--rounds=3] [--length=300s] [--only=NAME] [--update]
 
 The servers are Node processes of some 100 MB that keep so much more of each second, whose event loop is
 blocked for longer and longer, or that do neither; one of them is killed in the middle of a soak, which is
@@ -22,7 +22,7 @@ import time
 
 from measuring import LOADGATE, flag, need_loadgate, publish, table
 
-ROUNDS, LENGTH = int(flag("rounds", 3)), str(flag("length", "150s"))
+ROUNDS, LENGTH = int(flag("rounds", 3)), str(flag("length", "300s"))
 SERVER = """
 const { monitorEventLoopDelay } = require("node:perf_hooks");
 const [leak, creep] = [process.env.LEAK, process.env.CREEP].map(Number);

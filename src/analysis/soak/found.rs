@@ -152,6 +152,8 @@ pub enum Growth {
     Holds,
     /// The limit lies between the bounds.
     Undecided,
+    /// Faster than its limit, but in the windows in which others used much of the machine only.
+    Disturbed,
     /// Too few windows.
     TooFew,
     /// Nothing was seen of it.
@@ -187,10 +189,21 @@ pub struct Trend {
     pub limit: Option<f64>,
     /// So long a run, in seconds, would probably decide.
     pub seconds_needed: Option<f64>,
+    /// What others did meanwhile, where that may explain its growth.
+    pub others: Option<Others>,
     /// One value for each window.
     pub values: Vec<Option<f64>>,
     /// The line with that growth, and those of its bounds: `(value, low, high)` for each window.
     pub fitted: Vec<Option<(f64, f64, f64)>>,
+}
+
+/// What neither the target nor the generator used of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct Others {
+    /// The most in a window, as a share of the machine's CPUs.
+    pub most: f64,
+    /// In so many windows they used much more than in the calmest quarter of them.
+    pub windows: usize,
 }
 
 impl Trend {

@@ -88,6 +88,15 @@ pub(super) fn open(trend: &Trend, window: u32) -> Option<String> {
             trend.values.iter().flatten().count(),
             trend.values.len()
         )),
+        Growth::Disturbed => trend.others.map(|others| {
+            format!(
+                "{name} undecided: it grows by {}, but in {} other processes used more of the \
+                 machine, up to {}; without those it is not sure that it grows",
+                known(trend, trend.per_hour),
+                counted(others.windows as u64, "window"),
+                percent(others.most)
+            )
+        }),
         Growth::Undecided => Some(format!(
             "{name} undecided: it grows by {} to {}, limit {}{}",
             known(trend, trend.low),

@@ -7,6 +7,7 @@
 
 pub mod found;
 pub mod messages;
+mod others;
 mod parts;
 mod slope;
 mod trend;
@@ -104,13 +105,20 @@ fn trends(record: &RunRecord, grid: Grid<'_>, frame: Frame<'_>) -> Vec<Trend> {
         | Metric::GeneratorDescriptors
         | Metric::GeneratorCpu => grid.sampled(record, metric),
     };
-    METRICS.into_iter().map(|metric| frame.trend(metric, values(metric))).collect()
+    let others = others::shares(record, grid);
+    let trend = |metric| others::explained(frame.trend(metric, values(metric)), &others, frame);
+    METRICS.into_iter().map(trend).collect()
 }
 
 /// What a pass needs to know of: memory always, the others where they were seen.
 fn gates(trend: &Trend) -> bool {
     let is_seen = trend.growth != Growth::NotSeen;
     trend.role == Role::Gates && (is_seen || trend.metric == Metric::Memory)
+}
+
+/// What a pass needs to know and nobody knows.
+fn is_open(trend: &Trend) -> bool {
+    (gates(trend) && trend.growth != Growth::Holds) || trend.growth == Growth::Disturbed
 }
 
 fn grounds(run: &Assessment, trends: &[Trend], is_failing: bool) -> Vec<Ground> {
@@ -122,7 +130,7 @@ fn grounds(run: &Assessment, trends: &[Trend], is_failing: bool) -> Vec<Ground> 
         Verdict::Invalid => Some(Ground::Void),
         Verdict::TargetLost => Some(Ground::Lost),
     };
-    let is_open = is_failing || trends.iter().any(|it| gates(it) && it.growth != Growth::Holds);
+    let is_open = is_failing || trends.iter().any(is_open);
     let grown = grows(trends).map(|_| Ground::Missed);
     own.into_iter().chain(grown).chain(is_open.then_some(Ground::Undecided)).collect()
 }
@@ -152,7 +160,9 @@ fn reasons(run: &Assessment, trends: &[Trend], failing: Option<String>, width: u
     let grown: Vec<String> = grown.filter_map(messages::grows).collect();
     let gates: Vec<&Trend> = trends.iter().filter(|trend| gates(trend)).collect();
     let mut open: Vec<String> = failing.into_iter().collect();
-    open.extend(gates.iter().filter_map(|trend| messages::open(trend, width)));
+    open.extend(
+        trends.iter().filter(|it| is_open(it)).filter_map(|trend| messages::open(trend, width)),
+    );
     let own = run.reasons.iter().cloned();
     if matches!(run.verdict, Verdict::TargetLost | Verdict::Invalid) {
         return own.chain(grown).chain(open).collect();

@@ -61,7 +61,9 @@ fn called(runs: u64, seconds: u32, leak_mb_h: f64, asked: &SoakFile) -> [u32; 3]
         match trend(&record(seconds, &memory), asked).growth {
             Growth::Grows => found[0] += 1,
             Growth::Holds => found[1] += 1,
-            Growth::Undecided | Growth::TooFew | Growth::NotSeen => found[2] += 1,
+            Growth::Undecided | Growth::Disturbed | Growth::TooFew | Growth::NotSeen => {
+                found[2] += 1;
+            }
         }
     }
     found

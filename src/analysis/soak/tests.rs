@@ -188,3 +188,54 @@ fn very_many_windows_are_put_together() {
     assert_eq!(found.window_seconds, 24);
     assert!(found.starts.len() <= 600);
 }
+
+/// What neither the target nor the generator uses of the machine of two cores.
+fn others_use(record: &mut RunRecord, share: impl Fn(u32) -> f64) {
+    record.head.environment.cores = 2;
+    for second in &mut record.generator {
+        second.machine_busy = Some(share(second.second) + second.cpu / 2.0);
+    }
+}
+
+fn creeping(second: u32) -> f64 {
+    0.010 + 0.004 * f64::from(second) / f64::from(HOURS)
+}
+
+/// A neighbour that does more and more makes times longer; a target that slows down by itself does
+/// so beside a neighbour too.
+#[test]
+fn a_drift_that_others_may_explain_is_undecided() {
+    let drift = "drift: event-loop delay grows by ";
+    let hours = |second: u32| f64::from(second) / f64::from(HOURS);
+    let neighbour = |second: u32| 0.3 * (hours(second) - 2.0).max(0.0);
+    let mut follows = healthy(0.0);
+    with(&mut follows, &gauge::EVENT_LOOP_DELAY, |second| 0.010 * (1.0 + 2.0 * neighbour(second)));
+    check(&follows, Verdict::SloMissed, drift);
+    others_use(&mut follows, neighbour);
+    let told = "event-loop delay undecided: it grows by ";
+    let found = check(&follows, Verdict::Inconclusive, told);
+    assert!(found.reasons[0].contains("other processes used more of the machine, up to 59 %"));
+    assert_eq!(
+        (found.grows, trend(&found, Metric::EventLoopDelay).growth),
+        (None, Growth::Disturbed)
+    );
+    let mut record = healthy(0.0);
+    with(&mut record, &gauge::EVENT_LOOP_DELAY, creeping);
+    // Not as much more as to matter.
+    others_use(&mut record, |second| 0.5 + 0.02 * hours(second));
+    check(&record, Verdict::SloMissed, drift);
+    // It is there in the hours before the neighbour came.
+    others_use(&mut record, |second| if second > 5 * HOURS / 2 { 0.6 } else { 0.05 });
+    check(&record, Verdict::SloMissed, drift);
+}
+
+/// What the target uses itself is nobody else's.
+#[test]
+fn a_target_that_uses_more_and_more_of_the_machine_is_not_excused() {
+    let mut record = healthy(0.0);
+    with(&mut record, &gauge::EVENT_LOOP_DELAY, creeping);
+    let used = |second: u32| 0.3 + 0.3 * f64::from(second) / f64::from(HOURS);
+    with(&mut record, &gauge::CPU, used);
+    others_use(&mut record, |second| used(second) / 2.0 + 0.02);
+    check(&record, Verdict::SloMissed, "drift: event-loop delay grows by ");
+}

@@ -142,6 +142,7 @@ impl Frame<'_> {
             high: hourly(slope.and_then(|slope| slope.high)),
             limit,
             seconds_needed: None,
+            others: None,
             fitted: self.fitted(metric, &values, &in_parts, slope),
             values,
         };
@@ -235,7 +236,7 @@ impl Frame<'_> {
                 let more = (half / distance.max(half * 1e-2)).powf(2.0 / 3.0).max(1.1);
                 Some(seconds_for((trend.windows as f64 * more).max(needed), self.width))
             }
-            Growth::Grows | Growth::Holds | Growth::NotSeen => None,
+            Growth::Grows | Growth::Holds | Growth::Disturbed | Growth::NotSeen => None,
         }
     }
 }

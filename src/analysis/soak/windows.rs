@@ -89,7 +89,7 @@ impl Grid<'_> {
             Metric::Heap => self.minima(&of_gauge(record, &gauge::HEAP_USED)),
             Metric::Descriptors => self.minima(&of_gauge(record, &gauge::DESCRIPTORS)),
             Metric::Threads => self.minima(&of_gauge(record, &gauge::THREADS)),
-            Metric::EventLoopDelay => self.reduced(&delays(record), median),
+            Metric::EventLoopDelay => self.medians(&delays(record)),
             Metric::GeneratorMemory => {
                 let seen = record.generator.iter().filter(|it| it.rss > 0);
                 self.minima(&seen.map(|it| (it.second, it.rss as f64)).collect::<Vec<_>>())
@@ -101,10 +101,15 @@ impl Grid<'_> {
             }
             Metric::GeneratorCpu => {
                 let seen = record.generator.iter().map(|it| (it.second, it.cpu));
-                self.reduced(&seen.collect::<Vec<_>>(), median)
+                self.medians(&seen.collect::<Vec<_>>())
             }
             Metric::P50 | Metric::P99 | Metric::ErrorRate => Vec::new(),
         }
+    }
+
+    /// The median of each window.
+    pub(super) fn medians(&self, seen: &[(u32, f64)]) -> Vec<Option<f64>> {
+        self.reduced(seen, median)
     }
 
     fn minima(&self, seen: &[(u32, f64)]) -> Vec<Option<f64>> {

@@ -208,6 +208,7 @@ mod tests {
             high: Some(0.02),
             limit: Some(0.1),
             seconds_needed: None,
+            others: None,
             fitted: fitted.collect(),
             values,
         }

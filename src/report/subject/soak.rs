@@ -83,7 +83,7 @@ fn status(trend: &Trend) -> Status {
     let (mark, word, tone) = match trend.growth {
         Growth::Grows => ("✗", "grows", Tone::Bad),
         Growth::Holds => ("✓", "holds", Tone::Good),
-        Growth::Undecided => ("?", "undecided", Tone::Doubt),
+        Growth::Undecided | Growth::Disturbed => ("?", "undecided", Tone::Doubt),
         Growth::TooFew => ("?", "too short", Tone::Doubt),
         Growth::NotSeen => ("–", "not seen", Tone::Muted),
     };
@@ -139,6 +139,8 @@ fn result(trend: &Trend) -> CaseResult {
     match trend.growth {
         Growth::Holds => CaseResult::Passed,
         Growth::Grows => CaseResult::Failed("grows", text),
-        Growth::Undecided | Growth::TooFew | Growth::NotSeen => CaseResult::Undecided(text),
+        Growth::Undecided | Growth::Disturbed | Growth::TooFew | Growth::NotSeen => {
+            CaseResult::Undecided(text)
+        }
     }
 }
