@@ -33,8 +33,10 @@ use loadgate::record::recorder::{Due, Missed, Part, Recorder};
 use loadgate::record::run::{End, EndReason, RunRecord};
 use loadgate::record::sample::Sample;
 use loadgate::record::seconds::Seconds;
+use loadgate::record::series::SeriesId;
 use loadgate::record::store::{self, RunWriter, StoreError};
 use loadgate::record::telemetry::GeneratorSecond;
+use loadgate::record::tick::Ticks;
 use loadgate::report::chart::Figure;
 use loadgate::report::format;
 use loadgate::report::format::terminal::screen::Style;
@@ -168,8 +170,8 @@ static ASSESSMENT: LazyLock<Assessment> = LazyLock::new(|| assess(&RECORD));
 fn whole_second(parts: Vec<Part>) -> Second {
     let mut whole = Second::empty(usize::from(STEPS));
     for part in parts {
-        whole.counts[part.step.index()] = part.counts;
-        whole.times[part.step.index()] = part.times;
+        whole.counts[part.series.index()] = part.counts;
+        whole.times[part.series.index()] = part.times;
     }
     whole
 }
@@ -380,7 +382,7 @@ mod hour {
     use super::{
         Bencher, Duration, Figure, LazyLock, RECORD, Style, assess, describe, long_report,
     };
-    use super::{Part, Path, RunRecord, RunWriter, StepId, StoreError, end, store};
+    use super::{Part, Path, RunRecord, RunWriter, SeriesId, StoreError, Ticks, end, store};
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -394,20 +396,21 @@ mod hour {
 
     fn stored(folder: &Path) -> Result<RunRecord, StoreError> {
         let mut writer = RunWriter::create(folder, RECORD.head.clone())?;
+        let mut ticks = Ticks::of(RECORD.head.generators[0].slots, 0);
         for found in RECORD.seconds.iter() {
             let content = found.unpack();
             let steps = (0..).zip(content.counts.iter().zip(&content.times));
             let parts: Vec<Part> = steps
-                .map(|(step, (counts, times))| Part {
+                .map(|(series, (counts, times))| Part {
                     second: found.second(),
-                    step: StepId(step),
+                    series: SeriesId(series),
                     counts: counts.clone(),
                     times: times.clone(),
                 })
                 .collect();
-            writer.append(&parts);
+            writer.take(&ticks.parts(parts));
         }
-        RECORD.generator.iter().for_each(|second| writer.append_generator(second.clone()));
+        RECORD.generator.iter().for_each(|second| writer.take(&ticks.generator(second.clone())));
         writer.finish(end())
     }
 

@@ -344,7 +344,7 @@ pub fn report(data: &[u8]) -> u64 {
     let mut name = || names.next().unwrap_or_default().to_owned();
     let mut record = ordinary().clone();
     let head = &mut record.head;
-    (head.scenario, head.target, head.environment.cpu) = (name(), name(), name());
+    (head.scenario, head.target, head.generators[0].environment.cpu) = (name(), name(), name());
     for step in &mut head.steps {
         (step.name, step.label, step.flow) = (name(), name(), name());
     }

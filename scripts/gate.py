@@ -171,7 +171,7 @@ def calibrate():
     place = [gauge["name"] for gauge in record["gauges"]].index("cpu")
     cpu = {second["second"]: second["values"][place] for second in record["target_seconds"]
            if second["second"] in window and second["values"][place] is not None}
-    requests = sum(step["planned"] for second in record["seconds"] if second["second"] in cpu for step in second["steps"])
+    requests = sum(step["planned"] for second in record["seconds"] if second["second"] in cpu for step in second["series"])
     if not requests:
         sys.exit("nothing is known of the API's CPU time, so there is nothing to calibrate by")
     shown = next(step for step in said["steps"] if step["name"] == "show order")

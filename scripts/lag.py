@@ -50,7 +50,7 @@ def tokio(program, rate):
 
 
 def row(rate, record, total, timer):
-    if record["environment"]["receive_clock"] == "generator":
+    if record["generators"][0]["environment"]["receive_clock"] == "generator":
         print("the kernel stamps nothing here: there is no receive lag", file=sys.stderr)
     cells = [micros(times, mark) for times in (total["send_lag"], total["receive_lag"], timer) for mark in MARKS]
     return [f"{rate:,}", *cells, f"{total['send_lag']['p99'] / timer['p99']:.2f}"]

@@ -323,7 +323,7 @@ def loadgate(url, rate, seconds, more=()):
 
 
 def sent(record):
-    return sum(step["sent"] for second in record["seconds"] for step in second["steps"])
+    return sum(step["sent"] for second in record["seconds"] for step in second["series"])
 
 
 # Tables.

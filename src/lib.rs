@@ -11,8 +11,8 @@
 //! [`engine::exchange`] in a slot of the [`engine::pool`]: bytes go over a transport
 //! ([`engine::transport`]), a protocol says what comes back ([`engine::protocol`]), and
 //! [`engine::answer`] how it ended → [`record::sample::Sample`] → [`record::recorder`] adds it to the second in
-//! which it was *due* → once a second the collector merges what the workers saw and writes
-//! it to disk.
+//! which it was *due* → once a second the collector makes [`record::tick`]s of what the workers
+//! saw → the record is their sum, on the disk.
 //!
 //! **One verdict.** [`record::run::RunRecord`] → [`analysis::assess::assess`] chooses the
 //! window, audits the generator, judges each objective and decides →
@@ -79,7 +79,7 @@
 //!     request, one message a second to the collector.
 //! 11. Names in hot data are indexes ([`scenario::model::StepId`]), never texts.
 //! 12. The same seed gives the same arrivals and the same choices, whatever the number of
-//!     workers.
+//!     workers and wherever they are.
 //! 13. Memory is bounded by the scenario, never by the length of the run. A finished second
 //!     is on disk, so a kill costs at most the last one.
 //! 14. What comes from the target is hostile: it enters a document plain, and each format of

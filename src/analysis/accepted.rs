@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_run_is_kept_as_it_is_judged() {
         let mut record = sample_records::run(40, 120.0);
-        record.head.steps.push(sample_records::step("show"));
+        sample_records::add_step(&mut record.head, "show");
         let show = Requests { step: 1, ..Requests::ok(19, 9_000) };
         let failed = Requests::ended(1, Outcome::ServerError);
         let rejected = Requests::ended(2, Outcome::Rejected);

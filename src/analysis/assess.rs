@@ -413,7 +413,7 @@ mod tests {
         let by = |clock: &str| {
             let mut record = run(60, 200.0);
             add(&mut record, 0..60, &[Requests::ok(190, 20_000), Requests::ok(10, 550_000)]);
-            clock.clone_into(&mut record.head.environment.receive_clock);
+            clock.clone_into(&mut record.head.generators[0].environment.receive_clock);
             for second in &mut record.generator {
                 second.canary_late_max_ns = 80_000_000;
             }
@@ -451,7 +451,7 @@ mod tests {
     #[test]
     fn what_was_missing_before_the_start_is_a_finding() {
         let mut record = fast();
-        record.head.environment.warnings = vec!["too few ports".to_owned()];
+        record.head.generators[0].environment.warnings = vec!["too few ports".to_owned()];
         has(&check(&record, Verdict::Pass, "met"), "preparations", Severity::Warning);
     }
 
@@ -553,7 +553,7 @@ mod tests {
         none.head.slos.clear();
         check(&none, Verdict::Inconclusive, "no objective");
         let mut other_step = fast();
-        other_step.head.steps.push(sample_records::step("never due"));
+        sample_records::add_step(&mut other_step.head, "never due");
         other_step.head.slos[0].step = Some(1);
         let assessment =
             check(&other_step, Verdict::Inconclusive, "\"never due\" (GET /) was never tried");
@@ -605,7 +605,7 @@ mod tests {
     /// Of 12,000 good requests: the run would pass but for one other step.
     fn beside(second_step: impl FnOnce(&mut RunRecord)) -> RunRecord {
         let mut record = fast();
-        record.head.steps.push(sample_records::step("show"));
+        sample_records::add_step(&mut record.head, "show");
         record.seconds.edit(.., |_, second| {
             second.counts.push(StepCounts::default());
             second.times.push(StepTimes::default());
@@ -647,7 +647,7 @@ mod tests {
     #[test]
     fn what_comes_after_a_step_that_never_works_is_its_doing() {
         let mut record = run(60, 50.0);
-        record.head.steps.push(sample_records::step("show"));
+        sample_records::add_step(&mut record.head, "show");
         add(&mut record, 0..60, &[Requests::ended(50, Outcome::CheckFailed)]);
         let assessment = check(&record, Verdict::Invalid, "\"list\" (GET /) never worked");
         assert!(assessment.findings.iter().all(|finding| finding.kind != "never_tried"));
@@ -687,7 +687,7 @@ mod tests {
     /// A step "list" that works, and "show", of whose requests so many end otherwise.
     fn two_steps(seconds: &[u32], of_show: u64, failed: u64) -> RunRecord {
         let mut record = run(60, 100.0);
-        record.head.steps.push(sample_records::step("show"));
+        sample_records::add_step(&mut record.head, "show");
         let show = |kind: Requests| Requests { step: 1, ..kind };
         let ok = show(Requests::ok(of_show - failed, 9_000));
         let failed = show(Requests::ended(failed, Outcome::ServerError));
@@ -868,7 +868,7 @@ mod tests {
     #[test]
     fn steps_have_their_own_figures_and_limits() {
         let mut record = run(60, 100.0);
-        record.head.steps.push(sample_records::step("slow one"));
+        sample_records::add_step(&mut record.head, "slow one");
         record
             .head
             .slos

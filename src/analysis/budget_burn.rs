@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn one_step_that_fails_most_of_the_time_is_a_major_function() {
         let mut record = run(60, 100.0);
-        record.head.steps.push(sample_records::step("pay"));
+        sample_records::add_step(&mut record.head, "pay");
         record.head.slos = vec![sample_records::failures(FailureShare::Errors, 0.05)];
         add(&mut record, 0..60, &[Requests::ok(88, 20_000)]);
         add(&mut record, 0..60, &[Requests { step: 1, ..Requests::ok(2, 20_000) }]);

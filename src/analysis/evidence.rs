@@ -59,25 +59,17 @@ fn tallies_in(case: Case, record: &RunRecord, seconds: &[u32], slo: &SloHead) ->
 
 fn in_second(case: Case, record: &RunRecord, found: &PackedSecond<'_>, slo: &SloHead) -> Tally {
     let (second, all) = (found.second(), found.counts());
-    let first = slo.step.map_or(0, usize::from);
     let is_cut = open::cut(record, second).is_some();
-    let steps = scope(&all, slo.step).iter().enumerate();
-    Tally::sum(steps.map(|(index, counts)| {
+    let head = &record.head;
+    let mine = all.iter().enumerate().filter(|(index, _)| head.is_of(*index, slo.step));
+    Tally::sum(mine.map(|(index, counts)| {
         let ended = ended_tally(is_cut, counts, slo);
-        let open = open::of(record, (second, first + index), counts, slo, is_bad);
+        let open = open::of(record, (second, head.step_of(index)), counts, slo, is_bad);
         match case {
             Case::Certain => ended.and(open.bad),
             Case::Worst => ended.and(open.bad + open.unknown),
         }
     }))
-}
-
-/// One step, or all of them; nothing for a step that the record does not have.
-pub fn scope<T>(steps: &[T], step: Option<u16>) -> &[T] {
-    match step {
-        None => steps,
-        Some(step) => steps.get(usize::from(step)..=usize::from(step)).unwrap_or_default(),
-    }
 }
 
 /// The requests that have ended.
@@ -124,13 +116,13 @@ fn tallies_beyond_half(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Ve
         return Vec::new();
     };
     let half = threshold.limit / 2_000;
-    let is_meant = |step: usize| slo.step.is_none_or(|meant| usize::from(meant) == step);
+    let is_meant = |index: usize| record.head.is_of(index, slo.step);
     let in_second =
         |second: &u32| {
             let Some(found) = record.seconds.get(*second) else { return Tally::default() };
             let times = found.times();
-            let steps = times.of(Phase::Response).enumerate().filter(|(step, _)| is_meant(*step));
-            Tally::sum(steps.map(|(_, response)| Tally {
+            let mine = times.of(Phase::Response).enumerate().filter(|(it, _)| is_meant(*it));
+            Tally::sum(mine.map(|(_, response)| Tally {
                 all: response.count(),
                 bad: response.count_from(half),
             }))

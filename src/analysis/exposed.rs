@@ -83,11 +83,12 @@ impl<'a> Exposed<'a> {
         let due: u64 = counts.iter().map(|step| step.planned).sum();
         let burst = (self.burst / due.max(1) as f64 * 1e6) as u64;
         let is_dark = self.dark.contains(&at);
-        let mine = |index: usize| self.step.is_none_or(|step| usize::from(step) == index);
-        let steps = counts.iter().enumerate().filter(|(index, _)| mine(*index));
-        let both = steps.map(|(index, counts)| {
+        let head = &self.data.record.head;
+        let mine = counts.iter().enumerate().filter(|(index, _)| head.is_of(*index, self.step));
+        let both = mine.map(|(index, counts)| {
             let all = self.tally(|outcome| counts.outcome(outcome));
-            let exposed_tally = |outcome| self.exposed_tally(counts, (index, burst), outcome);
+            let exposed_tally =
+                |outcome| self.exposed_tally(counts, (head.step_of(index), burst), outcome);
             (if is_dark { all } else { self.tally(exposed_tally) }, all)
         });
         let (exposed_tally, all): (Vec<Tally>, Vec<Tally>) = both.unzip();
@@ -127,7 +128,8 @@ fn lag_of_timeout(data: &RunData, step: usize) -> u64 {
 
 /// Seconds in which a request may have felt more than it carries.
 fn dark(data: &RunData) -> BTreeSet<u32> {
-    let carries_all = !lateness::ends_are_reads(data) && data.record.head.environment.workers <= 1;
+    let carries_all =
+        !lateness::ends_are_reads(data) && data.record.head.generators[0].slots.of <= 1;
     let least = if carries_all { LONG_STALL } else { SHORT_STALL };
     lateness::shadow(data, least).into_keys().collect()
 }
@@ -279,9 +281,9 @@ mod tests {
             assess(&record).slos[0].status
         };
         assert_eq!(with(|_| {}), SloStatus::Missed);
-        assert_eq!(with(|record| record.head.environment.workers = 2), SloStatus::Invalid);
+        assert_eq!(with(|record| record.head.generators[0].slots.of = 2), SloStatus::Invalid);
         let reads = |record: &mut RunRecord| {
-            "generator".clone_into(&mut record.head.environment.receive_clock);
+            "generator".clone_into(&mut record.head.generators[0].environment.receive_clock);
         };
         assert_eq!(with(reads), SloStatus::Invalid);
     }

@@ -143,7 +143,7 @@ fn share_of(
 /// All CPUs of the machine, whoever used them.
 fn machine(data: &RunData) -> Option<Filled> {
     let busy = |second: &GeneratorSecond| Some((second.second, second.machine_busy?));
-    let busy: Vec<(u32, f64)> = data.record.generator.iter().filter_map(busy).collect();
+    let busy: Vec<(u32, f64)> = data.together.iter().filter_map(busy).collect();
     let most = busy.iter().map(|(_, busy)| *busy).reduce(f64::max)?;
     let full: Vec<(u32, bool)> =
         busy.iter().map(|(second, busy)| (*second, *busy >= FULL)).collect();

@@ -2,11 +2,20 @@
 
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::run_data::RunData;
+use crate::record::generator::GeneratorId;
 use crate::record::run::MetricHead;
 
 /// A finding from its parts.
 pub fn finding(kind: &'static str, severity: Severity, evidence: String, advice: &str) -> Finding {
     Finding { kind, severity, evidence, advice: advice.to_owned() }
+}
+
+/// Which generator something is said of, where there are several.
+pub fn named(data: &RunData, generator: GeneratorId) -> String {
+    if data.record.head.generators.len() <= 1 {
+        return String::new();
+    }
+    format!(" (generator {})", generator.index() + 1)
 }
 
 /// The tightest response-time limit of all objectives, in milliseconds.

@@ -5,11 +5,12 @@
 //! stalls fails by itself.
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
-use crate::analysis::finding::{finding, tightest_limit};
+use crate::analysis::finding::{finding, named, tightest_limit};
 use crate::analysis::number_format::{count, counted, millis, percent};
 use crate::analysis::run_data::{self, BUSY_SPAN, MUCH_PRESSURE, MUCH_STEAL, RunData};
 use crate::analysis::{attribution, generator_health, memory, still, worked};
 use crate::record::gauge::{self, GaugeId, Source};
+use crate::record::generator::GeneratorId;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
 use crate::record::phase::Phase;
@@ -186,9 +187,9 @@ fn faults(data: &RunData) -> Option<Finding> {
 }
 
 fn steal(data: &RunData) -> Option<Finding> {
-    let (hit, most) = seconds_above(data, MUCH_STEAL, |second| second.steal)?;
+    let (hit, most, whose) = seconds_above(data, MUCH_STEAL, |second| second.steal)?;
     let evidence = format!(
-        "in {} the hypervisor took away more than {} of the CPU time, up to {}",
+        "in {} the hypervisor took away more than {} of the CPU time, up to {}{whose}",
         counted(hit, "second"),
         percent(MUCH_STEAL),
         percent(most)
@@ -198,9 +199,9 @@ fn steal(data: &RunData) -> Option<Finding> {
 }
 
 fn cpu_pressure(data: &RunData) -> Option<Finding> {
-    let (hit, most) = seconds_above(data, MUCH_PRESSURE, |second| second.cpu_pressure)?;
+    let (hit, most, whose) = seconds_above(data, MUCH_PRESSURE, |second| second.cpu_pressure)?;
     let evidence = format!(
-        "in {} tasks waited for a CPU for more than {} of the time, up to {}",
+        "in {} tasks waited for a CPU for more than {} of the time, up to {}{whose}",
         counted(hit, "second"),
         percent(MUCH_PRESSURE),
         percent(most)
@@ -209,30 +210,40 @@ fn cpu_pressure(data: &RunData) -> Option<Finding> {
     Some(finding("cpu_pressure", Severity::Warning, evidence, advice))
 }
 
-/// How many judged seconds lie above a limit, and the highest value; `None` if none does.
+/// Of the generator that has the highest value: how many judged seconds lie above a limit, that
+/// value, and whose it is; `None` if none lies above it.
 fn seconds_above(
     data: &RunData,
     limit: f64,
     of: impl Fn(&GeneratorSecond) -> Option<f64>,
-) -> Option<(u64, f64)> {
-    let above: Vec<f64> = data.generator().filter_map(of).filter(|v| *v > limit).collect();
-    let most = above.iter().copied().reduce(f64::max)?;
-    Some((above.len() as u64, most))
+) -> Option<(u64, f64, String)> {
+    let above = data.of_each().filter_map(|second| Some((second.generator, of(second)?)));
+    let above: Vec<(GeneratorId, f64)> = above.filter(|(_, value)| *value > limit).collect();
+    let (worst, most) = above.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let hit = above.iter().filter(|(generator, _)| *generator == worst).count();
+    Some((hit as u64, most, named(data, worst)))
 }
 
 fn busy_worker(data: &RunData) -> Option<Finding> {
-    let judged = |span: &&[GeneratorSecond]| span.iter().any(|s| data.judged.contains(s.second));
-    let spans = run_data::busy_spans(&data.record.generator).filter(judged);
-    let most = spans.map(run_data::mean_worker).reduce(f64::max)?;
-    let evidence =
-        format!("a worker of the generator used {} of a core over {BUSY_SPAN} s", percent(most));
+    let judged = |span: &Vec<&GeneratorSecond>| {
+        span.iter().any(|second| data.judged.contains(second.second))
+    };
+    let spans = run_data::busy_spans(data.record).filter(judged);
+    let means =
+        spans.filter_map(|span| Some((span.first()?.generator, run_data::mean_worker(&span))));
+    let (worst, most) = means.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let evidence = format!(
+        "a worker of the generator used {} of a core over {BUSY_SPAN} s{}",
+        percent(most),
+        named(data, worst)
+    );
     let advice = "add workers or cores, or lower the rate";
     Some(finding("busy_worker", Severity::Warning, evidence, advice))
 }
 
 fn machine_full(data: &RunData) -> Option<Finding> {
     let saturation = crate::analysis::saturation::saturation(data);
-    let cores = f64::from(data.record.head.environment.cores);
+    let cores = f64::from(data.record.head.environment().cores);
     let both = saturation.generator_cpu?.mean + saturation.target.of(&gauge::CPU)?.mean;
     (cores > 0.0 && both > MACHINE_FULL * cores).then(|| {
         let evidence = format!(

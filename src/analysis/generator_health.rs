@@ -2,7 +2,7 @@
 //! does not know when responses came, that the machine was too small for the plan.
 
 use crate::analysis::assessment::{Finding, Severity};
-use crate::analysis::finding::{finding, tightest_limit};
+use crate::analysis::finding::{finding, named, tightest_limit};
 use crate::analysis::lateness;
 use crate::analysis::number_format::{count, counted, millis, percent};
 use crate::analysis::run_data::RunData;
@@ -29,14 +29,16 @@ pub fn stall(data: &RunData) -> Option<Finding> {
     if late < LONG_STALL && (late < SHORT_STALL || late < STALL_OF_LIMIT * limit) {
         return None;
     }
-    let ticks: u64 = since().map(|second| second.late_ticks[1]).sum();
+    let own = since().filter(|second| second.generator == longest.generator);
+    let ticks: u64 = own.map(|second| second.late_ticks[1]).sum();
     let severity = if late < LONG_STALL { Severity::Note } else { Severity::Warning };
     let evidence = format!(
         "the generator stood still for {} in second {}; {} of its 10-ms clock came more than \
-         10 ms late",
+         10 ms late{}",
         millis(late),
         longest.second,
         counted(ticks, "tick"),
+        named(data, longest.generator),
     );
     let advice = "give the generator a core of its own; what was due meanwhile was sent late, \
                   all at once";
@@ -58,14 +60,15 @@ fn tightest_of_all(data: &RunData) -> f64 {
 
 /// The wall clock was set, or the machine was suspended.
 pub fn clock_jump(data: &RunData) -> Option<Finding> {
-    let longest = data.generator().max_by_key(|second| second.clock_jump_ns)?;
+    let longest = data.of_each().max_by_key(|second| second.clock_jump_ns)?;
     let jump = longest.clock_jump_ns as f64 / 1e6;
     (jump > CLOCK_JUMP).then(|| {
         let evidence = format!(
-            "the machine's clocks moved against each other by {} in second {}: a clock was set, \
-             or the machine slept",
+            "the machine's clocks moved against each other by {} in second {}{}: a clock was \
+             set, or the machine slept",
             millis(jump),
-            longest.second
+            longest.second,
+            named(data, longest.generator)
         );
         let advice = "run again; keep the machine awake, and let its clock be slewed, not set";
         finding("clock_jump", Severity::Invalidates, evidence, advice)
@@ -75,8 +78,8 @@ pub fn clock_jump(data: &RunData) -> Option<Finding> {
 /// Responses whose end is not the moment at which they came.
 pub fn receive_lag(data: &RunData) -> Option<Finding> {
     let (missing, answered) = lateness::unstamped(data);
-    let by_choice = data.record.head.environment.receive_clock == "generator";
-    let is_known = data.record.head.environment.receive_clock == "kernel";
+    let by_choice = data.record.head.receive_clock() == "generator";
+    let is_known = data.record.head.receive_clock() == "kernel";
     let some_missing = is_known && missing as f64 > FEW_UNSTAMPED * answered as f64;
     if !by_choice && !some_missing || answered == 0 {
         return None;
@@ -98,9 +101,96 @@ pub fn receive_lag(data: &RunData) -> Option<Finding> {
 
 /// What was found wanting before the first request.
 pub fn preparations(data: &RunData) -> Option<Finding> {
-    let warnings = &data.record.head.environment.warnings;
+    let generators = data.record.head.generators.iter();
+    let warnings: Vec<&str> = generators
+        .flat_map(|generator| &generator.environment.warnings)
+        .map(String::as_str)
+        .collect();
     (!warnings.is_empty()).then(|| {
         let advice = "raise what is too small, or lower the plan";
         finding("preparations", Severity::Warning, warnings.join("; "), advice)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::assess::assess;
+    use crate::analysis::assessment::Finding;
+    use crate::analysis::sample_records::{self, Requests, add};
+    use crate::record::generator::{GeneratorHead, GeneratorId};
+    use crate::record::run::RunRecord;
+    use crate::record::telemetry::GeneratorSecond;
+    use crate::scenario::slots::Slots;
+
+    /// A calm run of 40 s, the second generator of which has seconds like these from 10 to 20.
+    fn shared(generators: usize, of_second: &GeneratorSecond) -> RunRecord {
+        let mut record = sample_records::run(40, 100.0);
+        add(&mut record, 0..40, &[Requests::ok(100, 20_000)]);
+        let alone = record.head.generators[0].clone();
+        record.head.generators = (0..generators as u32)
+            .map(|first| {
+                let slots = Slots { first, count: 1, of: generators as u32 };
+                GeneratorHead { slots, ..alone.clone() }
+            })
+            .collect();
+        let seconds = record.generator.clone();
+        record.generator.clear();
+        for second in seconds {
+            for place in 0..generators {
+                let is_bad = place == generators.min(2) - 1 && (10..20).contains(&second.second);
+                let seen = if is_bad { of_second.clone() } else { second.clone() };
+                let generator = GeneratorId(place as u16);
+                record.generator.push(GeneratorSecond { second: second.second, generator, ..seen });
+            }
+        }
+        record
+    }
+
+    #[track_caller]
+    fn check(of_second: &GeneratorSecond, kind: &str) {
+        let found = |generators: usize| -> Finding {
+            let findings = assess(&shared(generators, of_second)).findings;
+            let kinds: Vec<&str> = findings.iter().map(|finding| finding.kind).collect();
+            let named = findings.iter().find(|finding| finding.kind == kind);
+            named.unwrap_or_else(|| panic!("{kind} is not in {kinds:?}")).clone()
+        };
+        let (alone, one_of_three) = (found(1), found(3));
+        assert!(!alone.evidence.contains("(generator"), "{}", alone.evidence);
+        let without = one_of_three.evidence.replace(" (generator 2)", "");
+        assert_eq!((without, one_of_three.severity), (alone.evidence.clone(), alone.severity));
+        assert_ne!(one_of_three.evidence, alone.evidence, "it is named");
+    }
+
+    #[test]
+    fn of_several_generators_the_worst_one_is_named() {
+        let seen = GeneratorSecond { cpu: 0.1, busiest_worker: 0.1, ..GeneratorSecond::default() };
+        let (late, ticks) = (300_000_000, [9, 8, 7]);
+        check(
+            &GeneratorSecond { canary_late_max_ns: late, late_ticks: ticks, ..seen.clone() },
+            "stall",
+        );
+        check(&GeneratorSecond { clock_jump_ns: late, ..seen.clone() }, "clock_jump");
+        check(&GeneratorSecond { busiest_worker: 0.95, ..seen.clone() }, "busy_worker");
+        check(&GeneratorSecond { steal: Some(0.3), ..seen.clone() }, "steal");
+        check(&GeneratorSecond { cpu_pressure: Some(0.5), ..seen }, "cpu_pressure");
+    }
+
+    /// Were the workers of three generators looked at as those of one, none would be busy for long.
+    #[test]
+    fn what_generators_used_is_added_and_the_worst_of_what_befell_them_counts() {
+        let bad = GeneratorSecond {
+            cpu: 0.5,
+            in_flight: 7,
+            in_flight_peak: 9,
+            send_lag_max_ns: 5,
+            ..GeneratorSecond::default()
+        };
+        let record = shared(3, &bad);
+        let together = record.together();
+        assert_eq!((record.generator.len(), together.len()), (120, 40));
+        let (calm, busy) = (&together[5], &together[15]);
+        assert!((calm.cpu - 0.3).abs() < 1e-9 && (busy.cpu - 0.7).abs() < 1e-9);
+        assert_eq!((busy.in_flight, busy.in_flight_peak, busy.send_lag_max_ns), (7, 9, 5));
+        assert!((busy.busiest_worker - 0.1).abs() < 1e-9);
+    }
 }

@@ -16,7 +16,7 @@ const LONG_DELAY: f64 = 50.0;
 /// What of the target was full over the judged seconds.
 pub fn saturated(data: &RunData) -> Vec<Finding> {
     let seen = saturation(data);
-    let cores = f64::from(data.record.head.environment.cores);
+    let cores = f64::from(data.record.head.environment().cores);
     [event_loop(&seen), whole_machine(&seen, cores), pool(&seen)].into_iter().flatten().collect()
 }
 

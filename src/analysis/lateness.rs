@@ -16,7 +16,6 @@ use crate::analysis::run_data::RunData;
 use crate::analysis::totals;
 use crate::record::histogram::Sparse;
 use crate::record::phase::Phase;
-use crate::record::run::RunRecord;
 use crate::record::telemetry::GeneratorSecond;
 
 /// Stamps are missing from so large a share of the responses that reads count as late.
@@ -39,7 +38,7 @@ pub fn unstamped(data: &RunData) -> (u64, u64) {
 /// Whether a response's end is the moment at which the generator read it.
 pub fn ends_are_reads(data: &RunData) -> bool {
     let (missing, answered) = unstamped(data);
-    match data.record.head.environment.receive_clock.as_str() {
+    match data.record.head.receive_clock() {
         "generator" => true,
         "kernel" => missing as f64 > MOST_UNSTAMPED * answered as f64,
         _ => false,
@@ -54,7 +53,7 @@ pub fn lower_bound(data: &RunData, seconds: &[u32], step: Option<u16>) -> Sparse
     let are_reads = ends_are_reads(data);
     let later = |second: u32| {
         let stall = shadow.get(&second).copied().unwrap_or(0);
-        let late = if are_reads { late_reads(data.record, second) } else { 0 };
+        let late = if are_reads { late_reads(data, second) } else { 0 };
         stall.max(late)
     };
     let (held, free): (Vec<u32>, Vec<u32>) = seconds.iter().partition(|s| later(**s) > 0);
@@ -82,14 +81,14 @@ pub fn lower_bound(data: &RunData, seconds: &[u32], step: Option<u16>) -> Sparse
 }
 
 /// By how much responses to requests of a second may have been read late, in microseconds.
-fn late_reads(record: &RunRecord, second: u32) -> u64 {
-    let ticks = [second, second.saturating_add(1)].map(|second| of_generator(record, second));
+fn late_reads(data: &RunData, second: u32) -> u64 {
+    let ticks = [second, second.saturating_add(1)].map(|second| of_generator(data, second));
     ticks.into_iter().flatten().map(|s| s.canary_late_max_ns).max().unwrap_or(0) / 1_000
 }
 
-fn of_generator(record: &RunRecord, second: u32) -> Option<&GeneratorSecond> {
-    let index = record.generator.binary_search_by_key(&second, |known| known.second).ok()?;
-    record.generator.get(index)
+fn of_generator<'f>(data: &'f RunData, second: u32) -> Option<&'f GeneratorSecond> {
+    let index = data.together.binary_search_by_key(&second, |known| known.second).ok()?;
+    data.together.get(index)
 }
 
 /// A stretch of seconds that feel a lag.
@@ -104,16 +103,15 @@ struct Spell {
 /// The judged seconds in which a lag of at least `least` is felt, and the longest of these
 /// lags; all in microseconds.
 pub fn shadow(data: &RunData, lower_bound: u64) -> BTreeMap<u32, u64> {
-    let record = data.record;
     let are_reads = ends_are_reads(data);
-    let usual = usual_in_flight(record);
+    let usual = usual_in_flight(data);
     let is_busy = |second: u32| {
-        of_generator(record, second).is_none_or(|known| known.in_flight > 2 * usual + 1)
+        of_generator(data, second).is_none_or(|known| known.in_flight > 2 * usual + 1)
     };
     let mut felt = BTreeMap::new();
     let mut spell: Option<Spell> = None;
     for &(second, lag) in &data.lags {
-        let own = lag_of(record, second, lag, lower_bound, are_reads);
+        let own = lag_of(data, second, lag, lower_bound, are_reads);
         let is_late = own >= lower_bound.max(1);
         // A spell of lateness goes on though little is in flight: what is due is not sent.
         let goes_on =
@@ -132,21 +130,21 @@ pub fn shadow(data: &RunData, lower_bound: u64) -> BTreeMap<u32, u64> {
 /// The longest that the generator held up a request of a second. A request that was late
 /// may also have waited for it to notice that its connection was open or free; that is in
 /// no send lag, and the lateness of the ticks until it was sent bounds it.
-fn lag_of(record: &RunRecord, second: u32, lag: u64, lower_bound: u64, are_reads: bool) -> u64 {
+fn lag_of(data: &RunData, second: u32, lag: u64, lower_bound: u64, are_reads: bool) -> u64 {
     if lag < lower_bound && !are_reads {
         return lag;
     }
     let until = second.saturating_add((lag / 1_000_000) as u32 + 1);
-    let index = record.generator.partition_point(|known| known.second < second);
-    let ticks = record.generator[index..].iter().take_while(|known| known.second <= until);
+    let index = data.together.partition_point(|known| known.second < second);
+    let ticks = data.together[index..].iter().take_while(|known| known.second <= until);
     let stood_still = ticks.map(|known| known.canary_late_max_ns / 1_000).max().unwrap_or(0);
     // One stall that explains the whole lag is not counted twice.
     if lag <= stood_still + SAME_STALL { lag.max(stood_still) } else { lag + stood_still }
 }
 
 /// The median of the requests in flight at the ends of seconds.
-fn usual_in_flight(record: &RunRecord) -> u64 {
-    let mut levels: Vec<u64> = record.generator.iter().map(|second| second.in_flight).collect();
+fn usual_in_flight(data: &RunData) -> u64 {
+    let mut levels: Vec<u64> = data.together.iter().map(|second| second.in_flight).collect();
     levels.sort_unstable();
     levels.get(levels.len() / 2).copied().unwrap_or(0)
 }

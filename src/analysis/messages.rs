@@ -174,8 +174,7 @@ fn abandoned(data: &RunData) -> Option<String> {
 }
 
 fn clock(data: &RunData) -> Option<String> {
-    let clock = &data.record.head.environment.receive_clock;
-    (clock == "generator").then(|| {
+    (data.record.head.receive_clock() == "generator").then(|| {
         "response times end when the generator read the response, which may be later than it \
          arrived"
             .to_owned()

@@ -70,8 +70,7 @@ pub fn ages_beyond(record: &RunRecord, seconds: &[u32], step: Option<u16>, limit
     let counted = seconds.iter().filter_map(|second| {
         let age = (age(cut(record, *second)?, *second).max(0.0) * 1e6) as u64;
         let counts = record.seconds.get(*second)?.counts();
-        let mine = |index: usize| step.is_none_or(|step| usize::from(step) == index);
-        let mine = counts.iter().enumerate().filter(|(index, _)| mine(*index));
+        let mine = counts.iter().enumerate().filter(|(index, _)| record.head.is_of(*index, step));
         let number: u64 = mine.map(|(_, counts)| open(counts)).sum();
         (number > 0 && age > limit).then_some((age, number))
     });

@@ -1,6 +1,7 @@
 //! What every judgement about one run starts from: the judged seconds put together,
 //! and the seconds that were not like the others.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::analysis::totals::{self, Totals};
@@ -32,6 +33,8 @@ pub struct RunData<'a> {
     pub record: &'a RunRecord,
     /// Its judged seconds.
     pub judged: &'a Judged,
+    /// What was seen of all generators together, in all seconds.
+    pub together: Cow<'a, [GeneratorSecond]>,
     /// They put together, per step.
     pub steps: Vec<Totals>,
     /// They put together, all steps.
@@ -57,7 +60,8 @@ impl<'a> RunData<'a> {
         let late = late_seconds(record, judged, often);
         let whole = totals::whole(record);
         let disturbed = disturbed_seconds(record, judged);
-        RunData { record, judged, steps, total, whole, lags, late, disturbed }
+        let together = record.together();
+        RunData { record, judged, together, steps, total, whole, lags, late, disturbed }
     }
 
     /// The pool of an objective's scope; `None` for a step that is not there.
@@ -68,8 +72,13 @@ impl<'a> RunData<'a> {
         }
     }
 
-    /// The generator's judged seconds.
-    pub fn generator(&self) -> impl Iterator<Item = &'a GeneratorSecond> {
+    /// The judged seconds of all generators together.
+    pub fn generator(&self) -> impl Iterator<Item = &GeneratorSecond> {
+        self.together.iter().filter(|second| self.judged.contains(second.second))
+    }
+
+    /// The judged seconds of each generator.
+    pub fn of_each(&self) -> impl Iterator<Item = &'a GeneratorSecond> {
         let judged = self.judged;
         self.record.generator.iter().filter(move |second| judged.contains(second.second))
     }
@@ -110,16 +119,30 @@ fn disturbed_seconds(record: &RunRecord, judged: &Judged) -> BTreeSet<u32> {
             || second.cpu_pressure.unwrap_or(0.0) > MUCH_PRESSURE
     });
     let taken = taken.map(|second| second.second);
-    let busy = busy_spans(&record.generator).flatten().map(|second| second.second);
+    let busy = busy_spans(record).flatten().map(|second| second.second);
     taken.chain(busy).filter(|second| judged.contains(*second)).collect()
 }
 
-/// Stretches of 5 s in which the busiest worker used more than 80 % of a core.
-pub fn busy_spans(generator: &[GeneratorSecond]) -> impl Iterator<Item = &[GeneratorSecond]> {
-    generator.windows(BUSY_SPAN).filter(|span| mean_worker(span) > BUSY_WORKER)
+/// Stretches of 5 s in which the busiest worker of a generator used more than 80 % of a core.
+pub fn busy_spans(record: &RunRecord) -> impl Iterator<Item = Vec<&GeneratorSecond>> {
+    by_generator(record).into_iter().flat_map(|seconds| {
+        let spans = seconds.windows(BUSY_SPAN).filter(|span| mean_worker(span) > BUSY_WORKER);
+        spans.map(<[_]>::to_vec).collect::<Vec<_>>()
+    })
+}
+
+/// The seconds of each generator.
+fn by_generator(record: &RunRecord) -> Vec<Vec<&GeneratorSecond>> {
+    let mut all = vec![Vec::new(); record.head.generators.len()];
+    for second in &record.generator {
+        if let Some(of_one) = all.get_mut(second.generator.index()) {
+            of_one.push(second);
+        }
+    }
+    all
 }
 
 /// The mean use of the busiest worker.
-pub fn mean_worker(span: &[GeneratorSecond]) -> f64 {
+pub fn mean_worker(span: &[&GeneratorSecond]) -> f64 {
     span.iter().map(|second| second.busiest_worker).sum::<f64>() / span.len().max(1) as f64
 }

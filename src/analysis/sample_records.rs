@@ -2,16 +2,18 @@
 
 use crate::record::failures::Failures;
 use crate::record::gauge::BEFORE_4;
+use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::handshakes::Handshakes;
 use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepCounts};
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
 use crate::record::run::{
-    End, EndReason, Environment, Head, LimitsHead, LoadHead, MetricHead, RunRecord, SloHead,
-    StageHead, StepHead, VERSION, WindowsHead,
+    End, EndReason, Head, LimitsHead, LoadHead, MetricHead, RunRecord, SloHead, StageHead,
+    StepHead, VERSION, WindowsHead,
 };
 use crate::record::seconds::Seconds;
+use crate::record::series::{self, SeriesHead};
 use crate::record::telemetry::GeneratorSecond;
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::slo::{DEFAULT_BUDGET_HOURS, FailureShare, Threshold};
@@ -23,6 +25,7 @@ pub(super) const LIMIT_MS: u64 = 500;
 /// objective `p99 < 500ms`.
 pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
     let stage = StageHead { seconds: f64::from(seconds), from: rate, to: rate, warmup: false };
+    let environment = Environment { cores: 2, workers: 1, ..Environment::default() };
     let head = Head {
         version: VERSION,
         scenario: "made up".to_owned(),
@@ -33,12 +36,13 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         started: "2024-01-01T00:00:00Z".to_owned(),
         started_unix_ms: 0,
         steps: vec![step("list")],
+        series: series::table(["list".to_owned()]),
         load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages: vec![stage] },
         slos: vec![p99()],
         budget_hours: DEFAULT_BUDGET_HOURS,
         thresholds: vec![Threshold { limit: LIMIT_MS * 1_000_000, inclusive: false }],
         limits: LimitsHead { connections: 100, in_flight: 1_000, body_bytes: 1_000 },
-        environment: Environment { cores: 2, ..Environment::default() },
+        generators: vec![GeneratorHead::alone(environment)],
         gauges: BEFORE_4.to_vec(),
         resumed: Vec::new(),
     };
@@ -63,10 +67,16 @@ pub(super) fn step(name: &str) -> StepHead {
         name: name.to_owned(),
         flow: "flow".to_owned(),
         label: "GET /".to_owned(),
-        tag: name.to_owned(),
         timeout_ms: 10_000,
         expects: "200".to_owned(),
     }
+}
+
+/// One more step, with a series of its own.
+pub(super) fn add_step(head: &mut Head, name: &str) {
+    let step = head.steps.len() as u16;
+    head.steps.push(self::step(name));
+    head.series.push(SeriesHead { step, tag: format!("s{step}") });
 }
 
 fn calm(second: u32) -> GeneratorSecond {

@@ -35,9 +35,9 @@ pub fn timeline(record: &RunRecord) -> Timeline {
         target: TargetLines::empty(&record.head.gauges),
         ..Timeline::default()
     };
-    let mut adder = Live::default();
+    let (mut adder, together) = (Live::default(), record.together());
     for start in (0..seconds).step_by(width as usize) {
-        let bin = Bin::of(record, start, start.saturating_add(width), &mut adder);
+        let bin = Bin::of((record, &together), (start, start.saturating_add(width)), &mut adder);
         line.starts.push(start);
         line.covered.push(covered(record, start, width.min(seconds - start)));
         push_requests(&mut line, &bin);
@@ -72,7 +72,11 @@ struct Bin<'a> {
 }
 
 impl<'a> Bin<'a> {
-    fn of(record: &'a RunRecord, from: u32, to: u32, adder: &mut Live) -> Bin<'a> {
+    fn of(
+        (record, generator): (&'a RunRecord, &'a [GeneratorSecond]),
+        (from, to): (u32, u32),
+        adder: &mut Live,
+    ) -> Bin<'a> {
         let mut counts = StepCounts::default();
         for second in record.seconds.range(from..to) {
             second.counts().iter().for_each(|step| counts.add(step));
@@ -81,7 +85,7 @@ impl<'a> Bin<'a> {
         Bin {
             counts,
             response: drained(adder),
-            generator: between(&record.generator, from, to, |second| second.second),
+            generator: between(generator, from, to, |second| second.second),
             target: between(&record.target, from, to, |second| second.second),
         }
     }

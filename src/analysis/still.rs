@@ -147,11 +147,15 @@ impl<'a> Delays<'a> {
     fn longest(&self, second: u32) -> u64 {
         let Some(found) = self.data.record.seconds.get(second) else { return 0 };
         let times = found.times();
-        let longest =
-            times.of(Phase::Least).zip(&self.medians).filter_map(|(lower_bound, median)| {
-                Some((lower_bound.max()? as u64).saturating_sub(*median))
-            });
+        let longest = times.of(Phase::Least).enumerate().filter_map(|(index, lower_bound)| {
+            Some((lower_bound.max()? as u64).saturating_sub(self.median_of(index)?))
+        });
         longest.max().unwrap_or(0)
+    }
+
+    /// The median of the step that the series at a place is of.
+    fn median_of(&self, index: usize) -> Option<u64> {
+        self.medians.get(self.data.record.head.step_of(index)).copied()
     }
 
     /// Requests of a step that were delayed by more.
@@ -165,8 +169,12 @@ impl<'a> Delays<'a> {
     }
 
     fn lower_bound(&self, second: u32, step: usize) -> Sparse {
-        let found = self.data.record.seconds.get(second);
-        found.map(|found| found.times().of_step(Phase::Least, step)).unwrap_or_default()
+        let record = self.data.record;
+        let Some(found) = record.seconds.get(second) else { return Sparse::default() };
+        let times = found.times();
+        let mine = times.of(Phase::Least).enumerate();
+        let mine = mine.filter(|(index, _)| record.head.step_of(*index) == step);
+        Sparse::merged(&mine.map(|(_, lower_bound)| lower_bound.to_sparse()).collect::<Vec<_>>())
     }
 
     /// The share that a quarter of the seconds have beyond a delay.
@@ -272,8 +280,11 @@ mod tests {
     /// due, its step, and a number that looks like chance, in (0, 1).
     fn record(rate: u32, steps: usize, took: impl Fn(f64, usize, f64) -> f64) -> RunRecord {
         let mut record = run(40, f64::from(rate));
-        record.head.steps =
-            (0..steps).map(|step| sample_records::step(&format!("step {step}"))).collect();
+        record.head.steps.clear();
+        record.head.series.clear();
+        (0..steps).for_each(|step| {
+            sample_records::add_step(&mut record.head, &format!("step {step}"));
+        });
         let mut number = 0_u64;
         for second in 0..40 {
             let requests: Vec<Requests> = (0..rate)

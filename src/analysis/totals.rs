@@ -22,10 +22,18 @@ pub struct Totals {
 pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Totals> {
     let mut adders: Vec<Adder> = record.head.steps.iter().map(|_| Adder::default()).collect();
     for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
-        adders.iter_mut().zip(&found.counts()).for_each(|(sum, counts)| sum.counts.add(counts));
+        for (place, counts) in found.counts().iter().enumerate() {
+            if let Some(sum) = adders.get_mut(record.head.step_of(place)) {
+                sum.counts.add(counts);
+            }
+        }
         let times = found.times();
         for phase in Phase::ALL {
-            adders.iter_mut().zip(times.of(phase)).for_each(|(sum, more)| sum.add(phase, &more));
+            for (place, more) in times.of(phase).enumerate() {
+                if let Some(sum) = adders.get_mut(record.head.step_of(place)) {
+                    sum.add(phase, &more);
+                }
+            }
         }
     }
     adders.into_iter().map(Adder::take).collect()
@@ -35,21 +43,21 @@ pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Totals> {
 pub fn of_scope(record: &RunRecord, seconds: &[u32], step: Option<u16>) -> Totals {
     match step {
         None => total(&by_step(record, seconds)),
-        Some(step) => of_step(record, seconds, usize::from(step)),
+        Some(step) => of_step(record, seconds, step),
     }
 }
 
-fn of_step(record: &RunRecord, seconds: &[u32], step: usize) -> Totals {
+fn of_step(record: &RunRecord, seconds: &[u32], step: u16) -> Totals {
+    let is_meant = |place: usize| record.head.is_of(place, Some(step));
     let mut sum = Adder::default();
     for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
-        if let Some(counts) = found.counts().get(step) {
-            sum.counts.add(counts);
-        }
+        let counts = found.counts();
+        let mine = counts.iter().enumerate().filter(|(place, _)| is_meant(*place));
+        mine.for_each(|(_, counts)| sum.counts.add(counts));
         let times = found.times();
         for phase in Phase::ALL {
-            if let Some(more) = times.of(phase).nth(step) {
-                sum.add(phase, &more);
-            }
+            let mine = times.of(phase).enumerate().filter(|(place, _)| is_meant(*place));
+            mine.for_each(|(_, more)| sum.add(phase, &more));
         }
     }
     sum.take()
@@ -59,7 +67,11 @@ fn of_step(record: &RunRecord, seconds: &[u32], step: usize) -> Totals {
 pub fn whole(record: &RunRecord) -> Vec<StepCounts> {
     let mut whole = vec![StepCounts::default(); record.head.steps.len()];
     for found in record.seconds.iter() {
-        whole.iter_mut().zip(&found.counts()).for_each(|(sum, counts)| sum.add(counts));
+        for (place, counts) in found.counts().iter().enumerate() {
+            if let Some(sum) = whole.get_mut(record.head.step_of(place)) {
+                sum.add(counts);
+            }
+        }
     }
     whole
 }
@@ -122,7 +134,7 @@ mod tests {
     #[test]
     fn seconds_add_up_to_what_they_are_one_by_one() {
         let mut record = run(40, 100.0);
-        record.head.steps.push(sample_records::step("show"));
+        sample_records::add_step(&mut record.head, "show");
         let other = Requests { step: 1, ..Requests::ended(3, Outcome::ServerError) };
         add(&mut record, 0..40, &[Requests::ok(90, 20_000), other]);
         add(&mut record, (0..40).step_by(7), &[Requests { lag: 9_000, ..Requests::ok(4, 70_000) }]);

@@ -15,6 +15,7 @@ use crate::record::phase::Phase;
 use crate::record::recorder::{Part, Recorder};
 use crate::record::store::RunWriter;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
+use crate::record::tick::{MOST_PARTS, Ticks};
 
 /// What reaches the collector.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ pub struct Heard<'a> {
 
 /// What was learnt in one second of wall-clock time, until all workers have reported it.
 #[derive(Debug, Default)]
-struct Tick {
+struct Passing {
     workers: usize,
     offered: u64,
     answered: u64,
@@ -108,7 +109,10 @@ pub struct Collector<'a> {
     writer: &'a mut RunWriter,
     recorder: Recorder,
     workers: usize,
-    ticks: BTreeMap<u32, Tick>,
+    /// What goes to the record.
+    ticks: Ticks,
+    /// Of the clock on the wall, until they are written.
+    seconds: BTreeMap<u32, Passing>,
     machine: BTreeMap<u32, MachineSecond>,
     cpu: Duration,
     totals: Totals,
@@ -121,7 +125,7 @@ pub struct Collector<'a> {
 
 impl std::fmt::Debug for Collector<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Collector").field("ticks", &self.ticks.len()).finish_non_exhaustive()
+        f.debug_struct("Collector").field("seconds", &self.seconds.len()).finish_non_exhaustive()
     }
 }
 
@@ -129,22 +133,27 @@ impl std::fmt::Debug for Collector<'_> {
 const PATIENCE: u32 = 2;
 
 impl<'a> Collector<'a> {
-    /// A collector for so many workers.
+    /// A collector for so many workers, which are a record's only generator.
     pub fn new(
         writer: &'a mut RunWriter,
         recorder: Recorder,
         workers: usize,
         watch: &'a mut dyn FnMut(&Heard<'_>),
     ) -> Collector<'a> {
+        let steps = vec![StepCounts::default(); writer.head().steps.len()];
+        // What goes on has the slots that the record knows, whatever threads carry them out now.
+        let (slots, claim) = (writer.head().generators[0].slots, writer.head().resumed.len());
+        let ticks = Ticks::of(slots, claim as u32);
         Collector {
             writer,
             recorder,
             workers,
-            ticks: BTreeMap::new(),
+            ticks,
+            seconds: BTreeMap::new(),
             machine: BTreeMap::new(),
             cpu: thread_cpu(),
             totals: Totals::default(),
-            steps: Vec::new(),
+            steps,
             target_memory: None,
             watch,
         }
@@ -171,7 +180,7 @@ impl<'a> Collector<'a> {
         while let Ok(message) = inbox.try_recv() {
             self.take(message);
         }
-        self.write_ticks(u32::MAX);
+        self.write_seconds(u32::MAX);
         self.totals
     }
 
@@ -193,59 +202,76 @@ impl<'a> Collector<'a> {
     }
 
     fn take_batch(&mut self, mut batch: Batch) -> bool {
-        let tick = self.ticks.entry(batch.second).or_default();
-        for part in self.recorder.fold(&mut batch.samples, &mut batch.due) {
-            self.writer.append(std::slice::from_ref(&part));
-            tick.count(&part);
-            add(&mut self.steps, &part);
-        }
+        self.take_samples(&mut batch);
         for failure in batch.failures.drain(..) {
             self.writer.failures.append(failure.written());
         }
         batch.give_back();
-        tick.level(&batch.gauges);
-        tick.workers += usize::from(batch.last.is_none());
+        let passing = self.seconds.entry(batch.second).or_default();
+        passing.level(&batch.gauges);
+        passing.workers += usize::from(batch.last.is_none());
         if let Some(totals) = batch.last {
             self.totals.iterations += totals.iterations;
             self.totals.completed += totals.completed;
             self.totals.abandoned += totals.abandoned;
             self.totals.handshakes = self.totals.handshakes.and(totals.handshakes);
         }
-        self.write_ticks(batch.second.saturating_sub(PATIENCE));
+        self.write_seconds(batch.second.saturating_sub(PATIENCE));
         self.tell(batch.second);
         batch.last.is_some()
     }
 
+    fn take_samples(&mut self, batch: &mut Batch) {
+        let Collector { writer, recorder, ticks, seconds, steps, .. } = self;
+        let passing = seconds.entry(batch.second).or_default();
+        let mut parts = Vec::new();
+        for part in recorder.fold(&mut batch.samples, &mut batch.due) {
+            passing.count(&part);
+            let step = writer.head().step_of(part.series.index());
+            if let Some(step) = steps.get_mut(step) {
+                step.add(&part.counts);
+            }
+            parts.push(part);
+            if parts.len() == MOST_PARTS {
+                writer.take(&ticks.parts(std::mem::take(&mut parts)));
+            }
+        }
+        if !parts.is_empty() {
+            writer.take(&ticks.parts(parts));
+        }
+    }
+
     /// Tells the watcher once all workers have reported a second.
     fn tell(&mut self, second: u32) {
-        let Some(tick) = self.ticks.get(&second) else { return };
-        if tick.workers == self.workers {
+        let Some(passing) = self.seconds.get(&second) else { return };
+        if passing.workers == self.workers {
             let target_memory = self.target_memory;
-            let progress = Progress { target_memory, ..tick.progress(second) };
+            let progress = Progress { target_memory, ..passing.progress(second) };
             (self.watch)(&Heard { progress, steps: &self.steps });
         }
     }
 
-    fn write_ticks(&mut self, before: u32) {
-        while let Some(entry) = self.ticks.first_entry() {
+    fn write_seconds(&mut self, before: u32) {
+        while let Some(entry) = self.seconds.first_entry() {
             if *entry.key() >= before {
                 return;
             }
-            let (second, tick) = entry.remove_entry();
+            let (second, passing) = entry.remove_entry();
             let machine = self.machine_until(second);
             let cpu = thread_cpu();
             let own = cpu.saturating_sub(std::mem::replace(&mut self.cpu, cpu));
-            self.writer.append_generator(GeneratorSecond {
+            let seen = GeneratorSecond {
                 second,
-                cpu: tick.generator.cpu + own.as_secs_f64(),
+                cpu: passing.generator.cpu + own.as_secs_f64(),
                 rss: machine.rss,
                 descriptors: machine.descriptors,
                 machine_busy: machine.busy,
                 steal: machine.steal,
                 cpu_pressure: machine.pressure,
                 clock_jump_ns: machine.clock_jump,
-                ..tick.generator
-            });
+                ..passing.generator
+            };
+            self.writer.take(&self.ticks.generator(seen));
         }
     }
 }
@@ -261,15 +287,7 @@ impl Collector<'_> {
     }
 }
 
-fn add(steps: &mut Vec<StepCounts>, part: &Part) {
-    let index = part.step.index();
-    if steps.len() <= index {
-        steps.resize(index + 1, StepCounts::default());
-    }
-    steps[index].add(&part.counts);
-}
-
-impl Tick {
+impl Passing {
     fn count(&mut self, part: &Part) {
         self.offered += part.counts.planned;
         let of = |outcome| part.counts.outcome(outcome);

@@ -1,7 +1,10 @@
 //! What a worker needs to know before it starts.
+//!
+//! A schedule starts at a moment on the wall, which all generators and all workers have the same;
+//! each turns it into one of the clock that never goes back, once.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
@@ -9,6 +12,7 @@ use crate::engine::orders::Heard;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::scenario::model::Scenario;
+use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
 use crate::units::Moment;
 
@@ -21,12 +25,12 @@ pub struct Plan {
     pub address: Endpoint,
     /// What the `Host` header says.
     pub authority: String,
-    /// How many workers there are.
-    pub workers: usize,
+    /// Which part of the load it is; a worker for each slot.
+    pub slots: Slots,
     /// When this plan's arrivals come.
     pub timing: Timing,
     /// When the schedule starts; may lie ahead.
-    pub start: Instant,
+    pub start: Start,
     /// Nothing that is due before is sent: another run of the same schedule has done so.
     pub from: Moment,
     /// What stamps the arrival of bytes.
@@ -37,6 +41,42 @@ pub struct Plan {
     pub stop: watch::Receiver<Stop>,
     /// Tells the workers of another rate.
     pub orders: Heard,
+}
+
+/// When a schedule starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// By the clock on the wall.
+    pub on_the_wall: SystemTime,
+    /// By the clock that never goes back, on this machine.
+    pub at: Instant,
+}
+
+/// The two clocks cannot be read at once: of so many pairs of readings the closest one counts.
+const READINGS: usize = 5;
+
+impl Start {
+    /// At a moment on the wall, which may lie ahead or behind.
+    pub fn at(on_the_wall: SystemTime) -> Start {
+        let readings = (0..READINGS).map(|_| {
+            let (before, wall) = (Instant::now(), SystemTime::now());
+            (before.elapsed(), before, wall)
+        });
+        let closest = readings.min_by_key(|(apart, ..)| *apart);
+        let (_, now, wall) =
+            closest.unwrap_or_else(|| (Duration::ZERO, Instant::now(), SystemTime::now()));
+        let at = match on_the_wall.duration_since(wall) {
+            Ok(ahead) => now + ahead,
+            // The clock may go back no further than to the machine's own start.
+            Err(passed) => now.checked_sub(passed.duration()).unwrap_or(now),
+        };
+        Start { on_the_wall, at }
+    }
+
+    /// At once.
+    pub fn now() -> Start {
+        Start { on_the_wall: SystemTime::now(), at: Instant::now() }
+    }
 }
 
 /// What is sent for.
@@ -118,16 +158,8 @@ impl Plan {
     /// A number that tells this run's requests from those of others: the second in which it
     /// starts and the process, so that all workers and both arms of a duet have the same.
     pub fn run(&self) -> u32 {
-        let ahead = self.start.saturating_duration_since(Instant::now());
-        let start = SystemTime::now() + ahead - self.start.elapsed();
-        let seconds = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        (seconds as u32) ^ std::process::id().rotate_left(16)
-    }
-
-    /// One worker's part of a ceiling; the parts of all workers are the whole.
-    pub fn share(&self, ceiling: u32, worker: usize) -> usize {
-        let ceiling = ceiling as usize;
-        ceiling / self.workers + usize::from(worker < ceiling % self.workers)
+        let since = self.start.on_the_wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        (since.as_secs() as u32) ^ std::process::id().rotate_left(16)
     }
 }
 
@@ -161,28 +193,47 @@ mod tests {
     }
 
     #[test]
-    fn each_worker_may_have_a_connection_and_the_parts_of_a_ceiling_are_the_whole() {
+    fn each_worker_may_have_a_connection() {
         let limits = r#"{"workers": 4, "connections": 1}"#;
         assert_eq!(workers_for(&scenario("1/s", limits), 8), 1);
-        let scenario = Arc::new(scenario("1/s", "{}"));
-        for (workers, ceiling) in [(1, 7), (3, 7), (4, 4), (4, 10)] {
-            let plan = Plan {
-                scenario: Arc::clone(&scenario),
-                address: Endpoint::Tcp(([127, 0, 0, 1], 1).into()),
-                authority: String::new(),
-                workers,
-                timing: Timing::Alone,
-                start: Instant::now(),
-                from: Moment(0),
-                receive_clock: ReceiveClock::Generator,
-                purpose: Purpose::Load,
-                stop: watch::channel(Stop::Running).1,
-                orders: Heard::nobody(),
-            };
-            let parts: Vec<usize> =
-                (0..workers).map(|worker| plan.share(ceiling, worker)).collect();
-            assert_eq!(parts.iter().sum::<usize>(), ceiling as usize, "{parts:?}");
-            assert!(parts.iter().all(|part| *part > 0));
+    }
+
+    #[test]
+    fn a_moment_on_the_wall_is_one_of_the_clock_that_never_goes_back() {
+        for seconds in [0, 3_600, 86_400] {
+            let (before, wall) = (Instant::now(), SystemTime::now());
+            let apart = Duration::from_secs(seconds);
+            let [ahead, behind] = [wall + apart, wall - apart].map(Start::at);
+            let took = before.elapsed();
+            assert_eq!((ahead.on_the_wall, behind.on_the_wall), (wall + apart, wall - apart));
+            // Were it read at once, it would be there exactly.
+            assert!(ahead.at.duration_since(before + apart) <= took, "{seconds} s ahead");
+            assert!(before + apart <= ahead.at + took, "{seconds} s ahead");
+            assert!(behind.at + apart <= before + took, "{seconds} s behind");
         }
+    }
+
+    #[test]
+    fn all_workers_of_a_run_and_both_arms_have_its_number() {
+        let scenario = Arc::new(scenario("1/s", "{}"));
+        let plan = |slots, start| Plan {
+            scenario: Arc::clone(&scenario),
+            address: Endpoint::Tcp(([127, 0, 0, 1], 1).into()),
+            authority: String::new(),
+            slots,
+            timing: Timing::Alone,
+            start,
+            from: Moment(0),
+            receive_clock: ReceiveClock::Generator,
+            purpose: Purpose::Load,
+            stop: watch::channel(Stop::Running).1,
+            orders: Heard::nobody(),
+        };
+        // Just before a second ends: however late its workers are asked.
+        let wall = UNIX_EPOCH + Duration::from_nanos(1_700_000_000_999_999_999);
+        let [one, other] = [Start::at(wall), Start::at(wall)];
+        let number = plan(Slots::all(1), one).run();
+        assert_eq!(plan(Slots::all(4), other).run(), number);
+        assert_ne!(plan(Slots::all(1), Start::at(wall + Duration::from_secs(1))).run(), number);
     }
 }

@@ -1,12 +1,13 @@
 //! Where a worker's load comes from: what is due next, told what ended.
 //!
 //! An open source has its arrivals from the schedule, whatever becomes of them. It may be
-//! given another rate while it runs; all workers that are given it for the same moment share
+//! given another rate while it runs; all slots that are given it for the same moment share
 //! the new stream as they did the old one.
 //!
 //! A source that waits for what ended before it has more is another variant of [`Source`].
 
 use crate::engine::plan::Plan;
+use crate::scenario::slots::Slot;
 use crate::schedule::Arrival;
 use crate::schedule::arms::{Fixed, Timed};
 use crate::units::{Moment, Rate};
@@ -18,22 +19,20 @@ pub enum Source {
     Open(Open),
 }
 
-/// One worker's part of a schedule.
+/// The part of a schedule that one slot has: every so-many-th arrival.
 #[derive(Debug)]
 pub struct Open {
     arrivals: Timed,
-    /// Which of the workers it is for.
-    worker: usize,
-    /// It has every so-many-th arrival.
-    of: usize,
+    /// Which of them it has.
+    slot: Slot,
     next: Option<Arrival>,
 }
 
 impl Source {
-    /// The source of one of a plan's workers.
-    pub fn new(plan: &Plan, worker: usize) -> Source {
+    /// The source of one of a plan's slots.
+    pub fn new(plan: &Plan, slot: Slot) -> Source {
         let arrivals = Timed::new(&plan.scenario.load, plan.timing);
-        let mut open = Open::new(arrivals, worker, plan.workers);
+        let mut open = Open::new(arrivals, slot);
         open.skip_before(plan.from);
         Source::Open(open)
     }
@@ -60,7 +59,7 @@ impl Source {
         }
     }
 
-    /// From a moment on, which has not passed, all workers together get so many arrivals per
+    /// From a moment on, which has not passed, all slots together get so many arrivals per
     /// second, to the end of the schedule.
     pub fn retarget(&mut self, at: Moment, rate: Rate) -> Result<(), Fixed> {
         match self {
@@ -70,28 +69,34 @@ impl Source {
 }
 
 impl Open {
-    fn new(mut arrivals: Timed, worker: usize, of: usize) -> Open {
-        let next = arrivals.nth(worker);
-        Open { arrivals, worker, of, next }
+    fn new(mut arrivals: Timed, slot: Slot) -> Open {
+        let next = arrivals.nth(slot.index as usize);
+        Open { arrivals, slot, next }
+    }
+
+    /// The slot's next arrival behind the one that was taken.
+    fn following(&mut self) -> Option<Arrival> {
+        self.arrivals.nth(self.slot.of as usize - 1)
     }
 
     /// Leaves out what is due before a moment.
     fn skip_before(&mut self, from: Moment) {
         while self.next.is_some_and(|next| next.at < from) {
-            self.next = self.arrivals.nth(self.of - 1);
+            self.next = self.following();
         }
     }
 
     fn take_due(&mut self, now: Moment) -> Option<Arrival> {
         let due = self.next.filter(|next| next.at <= now)?;
-        self.next = self.arrivals.nth(self.of - 1);
+        self.next = self.following();
         Some(due)
     }
 
     fn retarget(&mut self, at: Moment, rate: Rate) -> Result<(), Fixed> {
         self.next = self.arrivals.retarget(at, rate)?;
-        // The stream had ended at another worker's arrival.
-        let is_anothers = |next: &Arrival| next.index as usize % self.of != self.worker;
+        // The stream had ended at another slot's arrival.
+        let Slot { index, of } = self.slot;
+        let is_anothers = |next: &Arrival| next.index % u64::from(of) != u64::from(index);
         while self.next.as_ref().is_some_and(is_anothers) {
             self.next = self.arrivals.next();
         }
@@ -103,8 +108,12 @@ impl Open {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::scenario::load::{ArrivalProcess, Load, Stage};
+    use crate::scenario::model::Arm;
+    use crate::scenario::slots::Slots;
     use crate::schedule::Arrivals;
     use crate::schedule::arms::Timing;
 
@@ -116,8 +125,21 @@ mod tests {
         Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages }
     }
 
-    fn source(load: &Load, worker: usize, of: usize) -> Source {
-        Source::Open(Open::new(Timed::new(load, Timing::Alone), worker, of))
+    fn source(load: &Load, slot: Slot) -> Source {
+        Source::Open(Open::new(Timed::new(load, Timing::Alone), slot))
+    }
+
+    const ALL: Slot = Slot { index: 0, of: 1 };
+
+    /// The slots of several generators, each with so many workers.
+    fn slots(workers: &[u32]) -> Vec<Slot> {
+        let (of, mut first, mut all) = (workers.iter().sum(), 0, Vec::new());
+        for count in workers {
+            let slots = Slots { first, count: *count, of };
+            all.extend((0..slots.threads()).map(|thread| slots.slot(thread)));
+            first += count;
+        }
+        all
     }
 
     /// Everything that is due until a moment.
@@ -128,7 +150,7 @@ mod tests {
     #[test]
     fn nothing_is_taken_before_it_is_due_and_all_of_the_schedule_comes() {
         let load = load(50.0);
-        let mut source = source(&load, 0, 1);
+        let mut source = source(&load, ALL);
         let mut found = Vec::new();
         while let Some(next) = source.peek() {
             assert_eq!(source.take_due(Moment(next.at.0 - 1)), None);
@@ -138,8 +160,8 @@ mod tests {
     }
 
     /// What a worker gets if the rate is changed at a moment.
-    fn changed(load: &Load, (worker, of): (usize, usize), at: Moment, rate: f64) -> Vec<Arrival> {
-        let mut source = source(load, worker, of);
+    fn changed(load: &Load, slot: Slot, at: Moment, rate: f64) -> Vec<Arrival> {
+        let mut source = source(load, slot);
         let mut found = until(&mut source, Moment(at.0 - 1));
         source.retarget(at, Rate(rate)).unwrap();
         found.extend(until(&mut source, Moment(u64::MAX)));
@@ -151,12 +173,12 @@ mod tests {
         let load = load(50.0);
         // At the last moment the stream has ended for some workers already.
         for (at, rate) in [(4 * SECOND, 200.0), (4 * SECOND, 3.0), (10 * SECOND - 1, 1e12)] {
-            let whole = changed(&load, (0, 1), Moment(at), rate);
-            for workers in 1..6 {
-                let of = |worker| changed(&load, (worker, workers), Moment(at), rate);
-                let mut shared: Vec<Arrival> = (0..workers).flat_map(of).collect();
+            let whole = changed(&load, ALL, Moment(at), rate);
+            for workers in [&[1][..], &[2], &[1, 1, 1], &[3, 1], &[1, 4]] {
+                let of = |slot| changed(&load, slot, Moment(at), rate);
+                let mut shared: Vec<Arrival> = slots(workers).into_iter().flat_map(of).collect();
                 shared.sort_by_key(|arrival| arrival.index);
-                assert_eq!(shared, whole, "{workers} workers, {rate}/s from {at} on");
+                assert_eq!(shared, whole, "{workers:?} workers, {rate}/s from {at} on");
             }
             assert!(whole.is_sorted_by_key(|arrival| (arrival.at, arrival.index)));
             assert!(whole.iter().enumerate().all(|(index, next)| next.index == index as u64));
@@ -168,24 +190,24 @@ mod tests {
         let load = load(50.0);
         let whole: Vec<Arrival> = Arrivals::new(&load).collect();
         let from = Moment(4 * SECOND);
-        for workers in 1..4 {
-            let rest = |worker| {
-                let mut open = Open::new(Timed::new(&load, Timing::Alone), worker, workers);
+        for workers in [&[1][..], &[2], &[2, 1]] {
+            let rest = |slot| {
+                let mut open = Open::new(Timed::new(&load, Timing::Alone), slot);
                 open.skip_before(from);
                 until(&mut Source::Open(open), Moment(u64::MAX))
             };
-            let mut shared: Vec<Arrival> = (0..workers).flat_map(rest).collect();
+            let mut shared: Vec<Arrival> = slots(workers).into_iter().flat_map(rest).collect();
             shared.sort_by_key(|arrival| arrival.index);
             let expected: Vec<Arrival> =
                 whole.iter().filter(|arrival| arrival.at >= from).copied().collect();
-            assert!(expected.len() > 200 && shared == expected, "{workers} workers");
+            assert!(expected.len() > 200 && shared == expected, "{workers:?} workers");
         }
     }
 
     #[test]
     fn a_new_rate_holds_from_its_moment_on() {
         let change = Moment(4 * SECOND);
-        let whole = changed(&load(50.0), (0, 1), change, 200.0);
+        let whole = changed(&load(50.0), ALL, change, 200.0);
         let before = whole.iter().filter(|arrival| arrival.at < change).count();
         assert!((150..250).contains(&before), "{before}");
         assert!((1_100..1_300).contains(&(whole.len() - before)), "{}", whole.len());
@@ -194,10 +216,39 @@ mod tests {
     #[test]
     fn what_two_arms_share_is_fixed() {
         let load = load(50.0);
-        let timing = Timing::interleaved(crate::scenario::model::Arm::Baseline, &load);
-        let mut source = Source::Open(Open::new(Timed::new(&load, timing), 0, 1));
+        let timing = Timing::interleaved(Arm::Baseline, &load);
+        let mut source = Source::Open(Open::new(Timed::new(&load, timing), ALL));
         let next = source.peek();
         assert_eq!(source.retarget(Moment(SECOND), Rate(1.0)), Err(Fixed));
         assert_eq!(source.peek(), next);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        /// However many generators and workers there are, and whatever their timing.
+        #[test]
+        fn all_slots_together_are_the_whole_stream(
+            workers in prop::collection::vec(1_u32..5, 1..6),
+            rate in 1.0_f64..300.0,
+            seed in any::<u64>(),
+            timing in 0..3,
+        ) {
+            let load = Load { seed, ..load(rate) };
+            let arm = Arm::Candidate;
+            let block = Duration::from_secs(2);
+            let timing = match timing {
+                0 => Timing::Alone,
+                1 => Timing::interleaved(arm, &load),
+                _ => Timing::Alternating { arm, first: Arm::Baseline, block },
+            };
+            let whole: Vec<Arrival> = Timed::new(&load, timing).collect();
+            let of = |slot| {
+                let mut source = Source::Open(Open::new(Timed::new(&load, timing), slot));
+                until(&mut source, Moment(u64::MAX))
+            };
+            let mut shared: Vec<Arrival> = slots(&workers).into_iter().flat_map(of).collect();
+            shared.sort_by_key(|arrival| (arrival.at, arrival.index));
+            prop_assert_eq!(shared, whole);
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::ops::{Index, IndexMut};
 
 use crate::engine::extract::Extracted;
 use crate::scenario::model::{Scenario, StepId};
+use crate::scenario::slots::Slot;
 use crate::scenario::template::Value;
 
 /// One virtual user.
@@ -57,20 +58,16 @@ pub struct Users {
 }
 
 impl Users {
-    /// The users of worker `index` of `workers`, at most so many, numbered behind `from`.
-    pub fn new(
-        scenario: &Scenario,
-        (index, workers): (usize, usize),
-        most: usize,
-        from: u64,
-    ) -> Users {
+    /// The users of one slot, at most so many, numbered behind `from`: over all slots, so that
+    /// a number is unique in the run.
+    pub fn new(scenario: &Scenario, slot: Slot, most: usize, from: u64) -> Users {
         Users {
             all: Vec::new(),
             idle: Vec::new(),
             variables: scenario.variables.len(),
             steps: scenario.steps.len(),
-            next_number: from + index as u64 + 1,
-            stride: workers as u64,
+            next_number: from + u64::from(slot.place) + 1,
+            stride: u64::from(slot.of),
             most,
         }
     }
@@ -123,6 +120,8 @@ impl IndexMut<UserId> for Users {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::read::{Origin, parse};
+    use crate::scenario::slots::Slots;
 
     #[test]
     fn the_user_that_was_idle_last_goes_again_and_no_more_than_allowed_are_busy() {
@@ -136,5 +135,27 @@ mod tests {
         let again = users.take().unwrap();
         assert_eq!(again, second);
         assert!(users[again].has_done(StepId(0)) && !users[first].has_done(StepId(0)));
+    }
+
+    #[test]
+    fn a_number_is_unique_over_the_slots_of_all_generators() {
+        let text = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"},
+            "flows": [{"name": "flow", "steps": [{"name": "step", "request": "GET /"}]}],
+            "load": {"stages": [{"for": "60s", "rate": "1/s"}]}}"#;
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let scenario = parse(text, &Origin::default(), &|_| None, &no_file).unwrap();
+        let generators =
+            [(0, 2), (2, 1), (3, 3)].map(|(first, count)| Slots { first, count, of: 6 });
+        let slots =
+            generators.iter().flat_map(|it| (0..it.threads()).map(|thread| it.slot(thread)));
+        let mut numbers: Vec<u64> = slots
+            .flat_map(|slot| {
+                let mut users = Users::new(&scenario, slot, 10, 100);
+                let taken: Vec<UserId> = (0..10).filter_map(|_| users.take()).collect();
+                taken.into_iter().map(move |user| users[user].number).collect::<Vec<_>>()
+            })
+            .collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (101..161).collect::<Vec<_>>());
     }
 }

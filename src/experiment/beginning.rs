@@ -1,9 +1,12 @@
-//! When a schedule begins, by the clock that never goes back and by the one on the wall.
+//! When a schedule begins.
 //!
-//! That of a run which goes on began long ago: its zero lies as far back as its schedule has come.
+//! It is a moment on the wall, from which each generator has its own of the clock that never goes
+//! back. That of a run which goes on began long ago: its zero lies as far back as its schedule has
+//! come.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
+use crate::engine::plan::Start;
 use crate::experiment::resume::Ahead;
 
 /// From the end of the preparations to the start of the schedule: time for the workers'
@@ -11,16 +14,9 @@ use crate::experiment::resume::Ahead;
 const LEAD: Duration = Duration::from_millis(20);
 
 /// When a schedule starts that is about to be carried out, or the rest of one.
-pub(super) fn start(ahead: Option<&Ahead>) -> Instant {
-    let Some(ahead) = ahead else { return Instant::now() + LEAD };
+pub(super) fn start(ahead: Option<&Ahead>) -> Start {
+    let soon = SystemTime::now() + LEAD;
+    let Some(ahead) = ahead else { return Start::at(soon) };
     let passed = Duration::from_secs(u64::from(ahead.resumed.from));
-    let begins = Instant::now() + LEAD + ahead.lead();
-    // The monotonic clock goes back behind the machine's own start.
-    begins.checked_sub(passed).unwrap_or(begins)
-}
-
-/// A moment by the clock on the wall.
-pub(super) fn on_the_wall(moment: Instant) -> SystemTime {
-    let ahead = moment.saturating_duration_since(Instant::now());
-    SystemTime::now() + ahead - moment.elapsed()
+    Start::at(soon + ahead.lead() - passed)
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::engine::collector::Message;
 use crate::engine::ledger::Batch;
 use crate::engine::orders;
-use crate::engine::plan::{Plan, Purpose, Stop};
+use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
 use crate::experiment::address::resolve;
@@ -24,6 +24,7 @@ use crate::experiment::trial_error::TrialError;
 use crate::record::outcome::Outcome;
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
 use crate::scenario::model::Scenario;
+use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
 use crate::units::{Moment, Rate};
 
@@ -114,11 +115,11 @@ impl Session<'_> {
             scenario: Arc::new(few(&side.scenario, asking.rate)),
             address: Endpoint::Tcp(socket),
             authority: side.target.address().authority(),
-            workers: 1,
+            slots: Slots::all(1),
             receive_clock: self.receive_clock,
             purpose: Purpose::Again { iterations: asking.iterations },
             timing: Timing::Alone,
-            start: Instant::now(),
+            start: Start::now(),
             orders: orders::Heard::nobody(),
             from: Moment(0),
             stop: stopped,

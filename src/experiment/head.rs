@@ -9,10 +9,12 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::poller;
 use crate::record::fingerprint::Fingerprint;
 use crate::record::gauge::{self, Gauge};
+use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::run::{
-    Environment, GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead,
-    VERSION, WindowsHead,
+    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead, VERSION,
+    WindowsHead,
 };
+use crate::record::series::{self, SeriesHead};
 use crate::scenario::load::Load;
 use crate::scenario::model::{Action, Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
@@ -33,6 +35,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         started: written(start),
         started_unix_ms: millis as u64,
         steps: steps(scenario),
+        series: series(scenario),
         load: load(&scenario.load),
         slos: scenario.slos.iter().map(|it| slo(it, &thresholds, &gauges)).collect(),
         budget_hours: scenario.budget_hours,
@@ -42,7 +45,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
             in_flight: scenario.limits.in_flight,
             body_bytes: scenario.limits.body.0,
         },
-        environment: environment(workers),
+        generators: vec![GeneratorHead::alone(environment(workers))],
         gauges,
         resumed: Vec::new(),
     }
@@ -58,7 +61,7 @@ pub fn written(moment: SystemTime) -> String {
 /// begins.
 pub fn fingerprint(scenario: &Scenario, clock: ReceiveClock) -> Fingerprint {
     let mut head = head(scenario, String::new(), 0, SystemTime::UNIX_EPOCH);
-    clock.name().clone_into(&mut head.environment.receive_clock);
+    clock.name().clone_into(&mut head.generators[0].environment.receive_clock);
     Fingerprint::of(&head)
 }
 
@@ -91,23 +94,27 @@ pub fn load(load: &Load) -> LoadHead {
 
 /// The steps of a scenario, as the record knows them.
 pub fn steps(scenario: &Scenario) -> Vec<StepHead> {
-    let mut tags: Vec<String> = Vec::with_capacity(scenario.steps.len());
-    for step in &scenario.steps {
-        tags.push(unique_tag(&step.name, &tags));
-    }
     let flow_of = |id: StepId| {
         let flow = scenario.flows.iter().find(|flow| flow.actions.contains(&Action::Request(id)));
         flow.map(|flow| flow.name.clone()).unwrap_or_default()
     };
-    let steps = scenario.steps.iter().zip(tags).enumerate().map(|(index, (step, tag))| StepHead {
+    let steps = scenario.steps.iter().enumerate().map(|(index, step)| StepHead {
         name: step.name.clone(),
         flow: flow_of(StepId(index as u16)),
         label: step.label.clone(),
-        tag,
         timeout_ms: step.timeout.as_millis() as u64,
         expects: step.expect.to_string(),
     });
     steps.collect()
+}
+
+/// What is counted together of a scenario's requests.
+fn series(scenario: &Scenario) -> Vec<SeriesHead> {
+    let mut tags: Vec<String> = Vec::with_capacity(scenario.steps.len());
+    for step in &scenario.steps {
+        tags.push(unique_tag(&step.name, &tags));
+    }
+    series::table(tags)
 }
 
 /// Letters, digits and dashes of a name.

@@ -12,8 +12,9 @@ use std::time::{Duration, SystemTime};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::address::shown;
 use crate::experiment::head::head;
+use crate::record::generator::Environment;
 use crate::record::interval::StepCounts;
-use crate::record::run::{EndReason, Environment, Head, LoadHead, Resumed, RunRecord, VERSION};
+use crate::record::run::{EndReason, Head, LoadHead, Resumed, RunRecord, VERSION};
 use crate::record::store::claim::Claim;
 use crate::record::store::reopen::Reopened;
 use crate::record::store::{RunWriter, StoreError};
@@ -103,13 +104,13 @@ impl Earlier {
     ) -> Result<Earlier, Unfit> {
         check_ended(&record)?;
         let mut now = head(scenario, shown(scenario), 0, SystemTime::UNIX_EPOCH);
-        clock.name().clone_into(&mut now.environment.receive_clock);
+        clock.name().clone_into(&mut now.generators[0].environment.receive_clock);
         check_head(&record.head, &now)?;
         let from = begins_again(&record);
         if f64::from(from) >= record.head.load.seconds() {
             return Err(Unfit::NothingLeft);
         }
-        let warnings = unlike(&record.head.environment, &now.environment);
+        let warnings = unlike(record.head.environment(), now.environment());
         Ok(Earlier { record, from, warnings, claim: None })
     }
 
@@ -150,7 +151,7 @@ impl Earlier {
                 .map_or(counted.iterations_completed, |end| end.iterations_completed),
             handshakes: end.map_or(counted.handshakes, |end| end.handshakes),
         };
-        record.head.environment.warnings.extend(warnings);
+        record.head.generators[0].environment.warnings.extend(warnings);
         Ok(Ahead { head: record.head, files, resumed })
     }
 }
@@ -214,15 +215,18 @@ fn unlike(before: &Environment, now: &Environment) -> Vec<String> {
 }
 
 fn check_head(before: &Head, now: &Head) -> Result<(), Unfit> {
-    let found = &before.environment.loadgate;
+    let found = &before.environment().loadgate;
     let is_same_form = before.version == VERSION && before.gauges == now.gauges;
-    if !is_same_form || *found != now.environment.loadgate {
+    if !is_same_form || *found != now.environment().loadgate {
         return Err(Unfit::OtherVersion { found: found.clone() });
     }
     if before.target != now.target {
         return Err(Unfit::OtherTarget { before: before.target.clone(), now: now.target.clone() });
     }
-    if before.scenario_hash != now.scenario_hash || before.steps != now.steps {
+    if before.scenario_hash != now.scenario_hash
+        || before.steps != now.steps
+        || before.series != now.series
+    {
         return Err(Unfit::OtherScenario);
     }
     let are_same = before.slos == now.slos
@@ -348,7 +352,7 @@ mod tests {
         refused(record(None), &scenario("21/s", "p50 < 1s"), &Unfit::OtherScenario);
         refused(record(None), &scenario("20/s", "p50 < 2s"), &Unfit::OtherObjectives);
         let mut older = record(None);
-        older.head.environment.loadgate = "0.0.1".to_owned();
+        older.head.generators[0].environment.loadgate = "0.0.1".to_owned();
         refused(older, &usual(), &Unfit::OtherVersion { found: "0.0.1".to_owned() });
         let mut other_form = record(None);
         other_form.head.gauges.pop();

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crate::engine::collector::{self, Collector, Message};
 use crate::engine::ledger::Totals;
-use crate::engine::plan::{Plan, Purpose};
+use crate::engine::plan::{Plan, Purpose, Start};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
@@ -34,6 +34,7 @@ use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::{self, RunWriter, StoreError};
 use crate::record::target_log::TARGET_LOG;
 use crate::scenario::model::Scenario;
+use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
 use crate::target::git;
 use crate::target::process::{ExitReport, Supervisor};
@@ -104,7 +105,7 @@ struct Loaded {
 /// What a worker has said of a side that cannot work.
 pub(super) struct Heard {
     /// When it began.
-    pub(super) start: Instant,
+    pub(super) start: Start,
     /// All that it said.
     pub(super) messages: Vec<Message>,
     /// Which step there is no hope for.
@@ -210,7 +211,7 @@ impl Session<'_> {
     /// What is known of a run that starts at a moment.
     fn head(&self, scenario: &Scenario, start: SystemTime) -> Head {
         let mut head = head(scenario, shown(scenario), self.workers, start);
-        self.receive_clock.name().clone_into(&mut head.environment.receive_clock);
+        self.receive_clock.name().clone_into(&mut head.generators[0].environment.receive_clock);
         head
     }
 
@@ -218,7 +219,7 @@ impl Session<'_> {
         &self,
         side: Side,
         timing: Timing,
-        start: Instant,
+        start: Start,
         watch: &mut dyn FnMut(Event),
     ) -> Result<Ready, TrialError> {
         let mut side = side;
@@ -226,19 +227,19 @@ impl Session<'_> {
         let (socket, lookup) = resolve(&address, &side.scenario.secrets)?;
         let from = side.from();
         let writer = if let Some(ahead) = side.ahead.take() {
-            ahead.begin(beginning::on_the_wall(start))
+            ahead.begin(start.on_the_wall)
         } else {
             let lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
             RunWriter::create(&side.folder, self.new_head(&side, start, lookup_ms, watch))
         };
         let writer = writer.map_err(TrialError::Store)?;
         // What goes on has worked before.
-        let hopes = Hopes::of(if from == 0 { writer.steps() } else { &[] });
+        let hopes = Hopes::of(if from == 0 { &writer.head().steps } else { &[] });
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
             address: Endpoint::at(socket, address.tls.as_ref()),
             authority: address.authority(),
-            workers: self.workers,
+            slots: Slots::all(self.workers),
             receive_clock: self.receive_clock,
             purpose: side.purpose,
             timing,
@@ -255,17 +256,18 @@ impl Session<'_> {
     fn new_head(
         &self,
         side: &Side,
-        start: Instant,
+        start: Start,
         lookup_ms: Option<f64>,
         watch: &mut dyn FnMut(Event),
     ) -> Head {
-        let mut head = self.head(&side.scenario, beginning::on_the_wall(start));
+        let mut head = self.head(&side.scenario, start.on_the_wall);
         head.revision.clone_from(&side.revision);
         head.lookup_ms = lookup_ms;
-        head.environment.warnings = resources::warnings(&side.scenario, self.workers);
-        for warning in &head.environment.warnings {
+        let warnings = resources::warnings(&side.scenario, self.workers);
+        for warning in &warnings {
             watch(Event::Warning(warning.clone()));
         }
+        head.generators[0].environment.warnings = warnings;
         head
     }
 
@@ -309,7 +311,7 @@ fn crew(ready: &[Ready]) -> io::Result<Crew> {
         }
         one => one
             .iter()
-            .flat_map(|it| (0..it.plan.workers).map(move |index| (it, index)))
+            .flat_map(|it| (0..it.plan.slots.threads()).map(move |index| (it, index)))
             .map(|(it, index)| worker::spawn(it.plan.clone(), index, it.out.clone()))
             .collect(),
     }
@@ -324,7 +326,7 @@ impl Ready {
     ) -> io::Result<Loaded> {
         let Ready { side, plan, hopes, writer, out, inbox } = self;
         let monitor = side.target.monitor(&side.scenario, plan.timing);
-        let grid = (plan.start, plan.from.second());
+        let grid = (plan.start.at, plan.from.second());
         let mut watcher = Watcher::start(monitor, grid, control.clone(), out.clone())?;
         let recorder = Recorder::new(side.scenario.thresholds());
         let mut progress = |heard: &collector::Heard<'_>| {
@@ -334,12 +336,12 @@ impl Ready {
                 control.drain(DRAIN_HOPELESS);
             }
         };
-        let mut collector = Collector::new(writer, recorder, plan.workers, &mut progress);
+        let mut collector = Collector::new(writer, recorder, plan.slots.threads(), &mut progress);
         collector.run(inbox, || {
             watcher.look();
             !crew.iter().all(JoinHandle::is_finished)
         });
-        let ended = plan.start.elapsed();
+        let ended = plan.start.at.elapsed();
         // It may have died on the very last request.
         let seen = watcher.end(|| side.target.exited());
         Ok(Loaded { totals: collector.finish(inbox), seen, ended, cut: None })
@@ -355,7 +357,7 @@ impl Ready {
             (None, None, None) => EndReason::Finished,
         };
         let whole = Duration::from_nanos(self.plan.end().0);
-        let cut = cut.or_else(|| control.over_after(self.plan.start));
+        let cut = cut.or_else(|| control.over_after(self.plan.start.at));
         let before = self.writer.resumed().cloned().unwrap_or_default();
         let end = End {
             reason,

@@ -22,7 +22,7 @@ use crate::analysis::mend;
 use crate::engine::collector::Message;
 use crate::engine::ledger::Batch;
 use crate::engine::orders;
-use crate::engine::plan::{Plan, Purpose, Stop};
+use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
 use crate::experiment::address::resolve;
@@ -38,6 +38,7 @@ use crate::record::outcome::Outcome;
 use crate::record::walk::{Walk, WalkedFlow, WalkedStep};
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
 use crate::scenario::model::{Flow, Scenario};
+use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
 use crate::units::{Moment, Rate};
 
@@ -71,7 +72,7 @@ pub(super) enum TriedOut {
 
 /// Tries of the flows that failed.
 struct Tries {
-    start: Instant,
+    start: Start,
     messages: Vec<Message>,
     counts: Vec<StepCounts>,
     hopes: Hopes,
@@ -117,7 +118,7 @@ impl Session<'_> {
         }
         walk.flows.retain(|flow| flow.broken().is_some_and(|step| tries.confirm(step)));
         watch(Event::CannotWork(mend::first(&walk).unwrap_or(why)));
-        let ended = tries.start.elapsed();
+        let ended = tries.start.at.elapsed();
         let heard =
             Heard { start: tries.start, messages: tries.messages, hopes: tries.hopes, ended };
         Ok(TriedOut::Unfit(Box::new(self.unfit(side, heard, watch)?)))
@@ -155,11 +156,11 @@ impl Session<'_> {
             scenario,
             address: Endpoint::at(socket, address.tls.as_ref()),
             authority: address.authority(),
-            workers: 1,
+            slots: Slots::all(1),
             receive_clock: self.receive_clock,
             purpose,
             timing: Timing::Alone,
-            start: Instant::now(),
+            start: Start::now(),
             from: Moment(0),
             stop: stopped,
             orders: orders::Heard::nobody(),
@@ -175,7 +176,7 @@ impl Session<'_> {
 }
 
 impl Tries {
-    fn of(scenario: &Scenario, walk: &Walk, start: Instant) -> Tries {
+    fn of(scenario: &Scenario, walk: &Walk, start: Start) -> Tries {
         let broken = walk.flows.iter().filter_map(|flow| flow.broken());
         let indexes = broken.filter_map(|step| step.exchange.as_ref());
         Tries {

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::engine::collector::Message;
 use crate::engine::evidence::{Testimony, used};
 use crate::engine::orders;
-use crate::engine::plan::{Plan, Purpose, Stop};
+use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
@@ -33,6 +33,7 @@ use crate::record::run::StepHead;
 use crate::record::walk::{Extracted, Known, Walk, WalkedFlow, WalkedStep};
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
 use crate::scenario::model::{Action, Extraction, Flow, HttpAddress, Scenario, Step};
+use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
 use crate::target::process::Supervisor;
 use crate::units::{Moment, Rate};
@@ -145,11 +146,11 @@ impl Walker<'_> {
             scenario: Arc::new(once(self.scenario, flow, self.seed)),
             address: Endpoint::at(socket, address.tls.as_ref()),
             authority: address.authority(),
-            workers: 1,
+            slots: Slots::all(1),
             receive_clock: self.receive_clock,
             purpose: Purpose::Walk { numbered_from },
             timing: Timing::Alone,
-            start: Instant::now(),
+            start: Start::now(),
             from: Moment(0),
             stop: stopped,
             orders: orders::Heard::nobody(),

@@ -60,10 +60,11 @@ struct Fault {
 pub(super) fn check(record: &RunRecord) -> Result<(), Disagreement> {
     let mut found: Option<Disagreement> = None;
     let mut open = 0_u64;
+    let head = &record.head;
     for second in record.seconds.iter() {
         let (all, times) = (second.counts(), second.times());
-        let steps = all.iter().zip(times.steps()).zip(&record.head.steps);
-        for ((counts, histograms), step) in steps {
+        for (place, (counts, histograms)) in all.iter().zip(times.series()).enumerate() {
+            let Some(step) = head.steps.get(head.step_of(place)) else { continue };
             let Err(fault) = check_place(counts, &histograms, Rules::of(record, step)) else {
                 continue;
             };
@@ -81,15 +82,16 @@ pub(super) fn check(record: &RunRecord) -> Result<(), Disagreement> {
     found.map_or_else(|| check_open(record, open), Err)
 }
 
-/// Whether a step's counts and histograms of one second agree.
+/// Whether the counts and histograms of a series in one second agree.
 pub(super) fn agrees(
     record: &RunRecord,
-    step: usize,
+    place: usize,
     counts: &StepCounts,
     times: &StepTimes,
 ) -> bool {
     let packed = PackedStep::of(times);
-    check_place(counts, &packed.histograms(), Rules::of(record, &record.head.steps[step])).is_ok()
+    let step = &record.head.steps[record.head.step_of(place)];
+    check_place(counts, &packed.histograms(), Rules::of(record, step)).is_ok()
 }
 
 /// By what slow requests of a step were counted.
@@ -122,7 +124,7 @@ fn check_open(record: &RunRecord, open: u64) -> Result<(), Disagreement> {
     Err(Disagreement { is_in_log: false, first, more: 0 })
 }
 
-/// Whether one step can have these counts and these histograms in one second.
+/// Whether one series can have these counts and these histograms in one second.
 fn check_place(
     counts: &StepCounts,
     times: &StepHistograms<'_>,

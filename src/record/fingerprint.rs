@@ -68,7 +68,7 @@ impl fmt::Display for Difference {
 impl Fingerprint {
     /// That of a run.
     pub fn of(head: &Head) -> Fingerprint {
-        let environment = head.environment.clone();
+        let environment = head.environment().clone();
         Fingerprint {
             cpu: environment.cpu,
             cores: environment.cores,

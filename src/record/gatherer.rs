@@ -16,7 +16,7 @@ pub(super) struct Gatherer {
     seconds: Seconds,
     counts: BTreeMap<u32, Vec<StepCounts>>,
     times: BTreeMap<u32, Vec<PackedStep>>,
-    steps: usize,
+    series: usize,
     packed: Vec<u8>,
 }
 
@@ -26,14 +26,14 @@ const MOST_OPEN: usize = 16;
 impl Gatherer {
     /// Adds to the seconds of a record, which has none until they are finished.
     pub(super) fn of(record: &mut RunRecord) -> Gatherer {
-        let (seconds, steps) = (std::mem::take(&mut record.seconds), record.head.steps.len());
+        let (seconds, series) = (std::mem::take(&mut record.seconds), record.head.series.len());
         let (counts, times) = (BTreeMap::new(), BTreeMap::new());
-        Gatherer { seconds, counts, times, steps, packed: Vec::new() }
+        Gatherer { seconds, counts, times, series, packed: Vec::new() }
     }
 
     /// The counts of a second.
     pub(super) fn counts(&mut self, second: u32) -> &mut Vec<StepCounts> {
-        open(&mut self.counts, &mut self.seconds.counts, second, self.steps, &mut self.packed)
+        open(&mut self.counts, &mut self.seconds.counts, second, self.series, &mut self.packed)
     }
 
     /// The histograms of a second, which has counts at least of nothing.
@@ -41,12 +41,12 @@ impl Gatherer {
         if !self.times.contains_key(&second) && self.seconds.counts.find(second).is_err() {
             self.counts(second);
         }
-        open(&mut self.times, &mut self.seconds.times, second, self.steps, &mut self.packed)
+        open(&mut self.times, &mut self.seconds.times, second, self.series, &mut self.packed)
     }
 
-    /// How many steps a second has.
-    pub(super) fn steps(&self) -> usize {
-        self.steps
+    /// How many series a second has.
+    pub(super) fn series(&self) -> usize {
+        self.series
     }
 
     /// Whether something is known of a second.
@@ -77,7 +77,7 @@ fn open<'a, T: Packed>(
     open: &'a mut BTreeMap<u32, T>,
     blobs: &mut Blobs,
     second: u32,
-    steps: usize,
+    series: usize,
     packed: &mut Vec<u8>,
 ) -> &'a mut T {
     if !open.contains_key(&second)
@@ -86,8 +86,9 @@ fn open<'a, T: Packed>(
     {
         close(&content, blobs, oldest, packed);
     }
-    open.entry(second)
-        .or_insert_with(|| blobs.get(second).map_or_else(|| T::nothing(steps), |it| T::unpack(&it)))
+    open.entry(second).or_insert_with(|| {
+        blobs.get(second).map_or_else(|| T::nothing(series), |it| T::unpack(&it))
+    })
 }
 
 fn close(content: &impl Packed, blobs: &mut Blobs, second: u32, packed: &mut Vec<u8>) {
@@ -121,7 +122,7 @@ mod tests {
 
     fn record(room: Seconds) -> RunRecord {
         let mut head = sample_head();
-        head.steps.push(head.steps[0].clone());
+        head.series.push(head.series[0].clone());
         let (generator, target, failures) = (Vec::new(), Vec::new(), Failures::default());
         RunRecord { head, end: None, seconds: room, generator, target, failures }
     }
@@ -164,7 +165,10 @@ mod tests {
             }
             assert_eq!(found.unpack(), expected, "second {second}");
             for (step, expected) in expected.times.iter().enumerate() {
-                assert_eq!(found.times().of_step(Phase::Response, step), expected[Phase::Response]);
+                assert_eq!(
+                    found.times().of_series(Phase::Response, step),
+                    expected[Phase::Response]
+                );
             }
             passed += 1;
         }

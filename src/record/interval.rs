@@ -13,7 +13,7 @@ use crate::record::histogram::Sparse;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
 
-/// What was counted for one step in one second.
+/// What was counted for one series in one second.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StepCounts {
@@ -141,7 +141,7 @@ impl StepCounts {
         mine.fold(0, |sum, (_, _, count)| sum.saturating_add(*count))
     }
 
-    /// Adds another part of the same step. Counts from files may be anything: they saturate.
+    /// Adds another part of the same series. Counts from files may be anything: they saturate.
     pub fn add(&mut self, other: &StepCounts) {
         self.planned = self.planned.saturating_add(other.planned);
         self.sent = self.sent.saturating_add(other.sent);
@@ -184,7 +184,7 @@ fn add_growing(sum: &mut Vec<u64>, other: &[u64]) {
     add_all(sum, other);
 }
 
-/// The histograms of one step in one second, by [`Phase`].
+/// The histograms of one series in one second, by [`Phase`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StepTimes([Sparse; Phase::COUNT]);
 
@@ -211,7 +211,7 @@ impl StepTimes {
         std::mem::take(&mut self[phase])
     }
 
-    /// Adds another part of the same step. Counts from files may be anything: they saturate.
+    /// Adds another part of the same series. Counts from files may be anything: they saturate.
     pub fn add(&mut self, other: &StepTimes) {
         for (mine, other) in self.0.iter_mut().zip(&other.0) {
             *mine = Sparse::merged([&*mine, other]);
@@ -233,21 +233,21 @@ impl IndexMut<Phase> for StepTimes {
     }
 }
 
-/// One second of a run: per step, in the order of the record's steps.
+/// One second of a run: per series, in the order of the record's table of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Second {
-    /// Counts by step.
+    /// Counts by series.
     pub counts: Vec<StepCounts>,
-    /// Histograms by step.
+    /// Histograms by series.
     pub times: Vec<StepTimes>,
 }
 
 impl Second {
-    /// An empty second of so many steps.
-    pub fn empty(steps: usize) -> Second {
+    /// An empty second of so many series.
+    pub fn empty(series: usize) -> Second {
         Second {
-            counts: vec![StepCounts::default(); steps],
-            times: vec![StepTimes::default(); steps],
+            counts: vec![StepCounts::default(); series],
+            times: vec![StepTimes::default(); series],
         }
     }
 }

@@ -1,5 +1,5 @@
 //! `intervals.hlog`: an HdrHistogram interval log (format 1.3) of microseconds, with one
-//! tag per step and kind of time, such as `list-orders.response`.
+//! tag per series and kind of time, such as `list-orders.response`.
 //!
 //! Lines add up: a second whose requests ended at different times has several lines
 //! with the same start and tag. Reading is written for histograms that may be damaged
@@ -78,7 +78,7 @@ impl LogEncoder {
         )
     }
 
-    /// Appends the lines of one step and second; kinds without times have none.
+    /// Appends the lines of one series and second; kinds without times have none.
     pub fn append(&mut self, log: &mut String, tag: &str, second: u32, times: &StepTimes) {
         for (phase, sparse) in Phase::ALL.into_iter().zip(times.all()) {
             if !sparse.is_empty() {
@@ -136,7 +136,7 @@ impl LogEncoder {
 /// One histogram of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine<'a> {
-    /// The tag's first part: the step's.
+    /// The tag's first part: that of the series.
     pub tag: &'a str,
     /// The tag's second part: the kind of time.
     pub phase: Phase,
@@ -165,7 +165,7 @@ impl LogLine<'_> {
     }
 }
 
-/// Adds a histogram to those of a step.
+/// Adds a histogram to those of a series.
 pub(super) fn add(times: &mut StepTimes, phase: Phase, more: Sparse) {
     let position = &mut times[phase];
     *position = if position.is_empty() { more } else { Sparse::merged([&*position, &more]) };
@@ -244,8 +244,8 @@ impl LogDecoder {
 pub(super) struct Logged {
     /// The second it began.
     pub(super) second: u32,
-    /// The step's place in the record.
-    pub(super) step: usize,
+    /// The place of the series in the record.
+    pub(super) series: usize,
     /// The kind of time.
     pub(super) phase: Phase,
     /// The histogram, packed.
@@ -259,14 +259,14 @@ impl Logged {
     }
 }
 
-/// Reads the lines of a log whose steps are known by their tags.
+/// Reads the lines of a log whose series are known by their tags.
 pub(super) struct LogReader<'s> {
     tags: &'s BTreeMap<String, usize>,
     decoder: LogDecoder,
 }
 
 impl LogReader<'_> {
-    /// A reader for the steps of these tags.
+    /// A reader for the series of these tags.
     pub(super) fn of(tags: &BTreeMap<String, usize>) -> LogReader<'_> {
         LogReader { tags, decoder: LogDecoder::default() }
     }
@@ -279,9 +279,9 @@ impl LineReader for LogReader<'_> {
         let fields = fields(line).map_err(|bad| bad.to_string()).transpose()?;
         Some(fields.and_then(|fields| {
             self.decoder.unpack(fields.payload).map_err(|bad| bad.to_string())?;
-            let step = *self.tags.get(fields.tag).ok_or("a tag of no step")?;
+            let series = *self.tags.get(fields.tag).ok_or("a tag of no series")?;
             let times = packing::pack_histogram(&self.decoder.buckets);
-            Ok(Logged { second: fields.second, step, phase: fields.phase, times })
+            Ok(Logged { second: fields.second, series, phase: fields.phase, times })
         }))
     }
 }

@@ -16,6 +16,7 @@ pub mod failures;
 pub mod fingerprint;
 mod gatherer;
 pub mod gauge;
+pub mod generator;
 pub mod handshakes;
 pub mod histogram;
 pub mod interval;
@@ -24,7 +25,9 @@ mod journal;
 pub mod json_file;
 pub mod judged_by;
 mod lines;
+mod merge;
 pub mod noise;
+mod older;
 mod ordered_log;
 pub mod outcome;
 pub mod packing;
@@ -38,6 +41,7 @@ pub mod sample;
 #[cfg(test)]
 pub(crate) mod sample_capacity;
 pub mod seconds;
+pub mod series;
 pub mod soak;
 pub mod spool;
 pub mod store;
@@ -47,6 +51,7 @@ pub(crate) mod stress_sample;
 pub mod stress_steps;
 pub mod target_log;
 pub mod telemetry;
+pub mod tick;
 mod unfinished;
 mod validation;
 pub mod walk;
@@ -59,7 +64,6 @@ pub(crate) fn sample_head() -> run::Head {
         name: "a".to_owned(),
         flow: "flow".to_owned(),
         label: "GET /a".to_owned(),
-        tag: "a".to_owned(),
         timeout_ms: 10_000,
         expects: "200".to_owned(),
     };
@@ -75,6 +79,7 @@ pub(crate) fn sample_head() -> run::Head {
         started: "2026-01-01T00:00:00Z".to_owned(),
         started_unix_ms: 1_767_225_600_000,
         steps: vec![step],
+        series: series::table(["a".to_owned()]),
         load: run::LoadHead { arrivals, seed: 1, stages: vec![stage] },
         slos: vec![run::SloHead {
             text: "p50 < 1s".to_owned(),
@@ -89,7 +94,10 @@ pub(crate) fn sample_head() -> run::Head {
             inclusive: false,
         }],
         limits: run::LimitsHead { connections: 1, in_flight: 1, body_bytes: 1 },
-        environment: run::Environment::default(),
+        generators: vec![generator::GeneratorHead::alone(generator::Environment {
+            workers: 1,
+            ..generator::Environment::default()
+        })],
         gauges: gauge::BEFORE_4.to_vec(),
         resumed: Vec::new(),
     }

@@ -7,7 +7,7 @@
 //! the run's end, when the log is written anew from the journal. Memory is bounded by the
 //! time limits of the steps, whatever the length of the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -137,7 +137,8 @@ fn header(head: &Head) -> String {
     LogEncoder::header(&head.scenario, head.started_unix_ms)
 }
 
-/// Writes the log whole from a journal. Of the journal no more than a place for each line is kept in memory.
+/// Writes the log whole from a journal. Of the journal no more than a place for each line
+/// and second is kept in memory.
 pub(super) fn write_anew(path: &Path, journal: &Path, head: &Head) -> io::Result<()> {
     let journal = File::open(journal)?;
     whole_file::write_with(path, Durable::AtOnce, |out| {
@@ -146,15 +147,16 @@ pub(super) fn write_anew(path: &Path, journal: &Path, head: &Head) -> io::Result
         for extent in extents(&journal)? {
             line.resize(extent.length, 0);
             journal.read_exact_at(&mut line, extent.offset)?;
-            if let Ok(Entry::Counts { log: Some(log), .. }) = serde_json::from_slice(&line) {
-                log.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            if let Ok(entry) = serde_json::from_slice::<Entry<'_>>(&line) {
+                let mine = entry.logs().filter(|(second, _)| *second == extent.second);
+                mine.flat_map(|(_, log)| log).try_for_each(|line| writeln!(out, "{line}"))?;
             }
         }
         Ok(())
     })
 }
 
-/// A line of the journal that has histograms.
+/// A line of the journal that has histograms of a second.
 struct Extent {
     second: u32,
     offset: u64,
@@ -172,10 +174,10 @@ fn extents(journal: &File) -> io::Result<Vec<Extent>> {
         if length == 0 {
             break;
         }
-        if let Ok(Entry::Counts { second, log: Some(log), .. }) = serde_json::from_slice(&line)
-            && !log.is_empty()
-        {
-            extents.push(Extent { second, offset, length });
+        if let Ok(entry) = serde_json::from_slice::<Entry<'_>>(&line) {
+            let with_some = entry.logs().filter(|(_, log)| !log.is_empty());
+            let seconds: BTreeSet<u32> = with_some.map(|(second, _)| second).collect();
+            extents.extend(seconds.into_iter().map(|second| Extent { second, offset, length }));
         }
         offset += length as u64;
     }

@@ -12,10 +12,10 @@ use crate::record::interval::{StepCounts, StepTimes};
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
 
-/// What all steps have of one second.
+/// What all series have of one second.
 pub(super) trait Packed: Sized {
-    /// Nothing, of so many steps.
-    fn nothing(steps: usize) -> Self;
+    /// Nothing, of so many series.
+    fn nothing(series: usize) -> Self;
     /// Appends its bytes.
     fn pack(&self, out: &mut Vec<u8>);
     /// From bytes that [`Packed::pack`] made.
@@ -23,8 +23,8 @@ pub(super) trait Packed: Sized {
 }
 
 impl Packed for Vec<StepCounts> {
-    fn nothing(steps: usize) -> Self {
-        vec![StepCounts::default(); steps]
+    fn nothing(series: usize) -> Self {
+        vec![StepCounts::default(); series]
     }
 
     fn pack(&self, out: &mut Vec<u8>) {
@@ -35,12 +35,12 @@ impl Packed for Vec<StepCounts> {
     }
 
     fn unpack(mut bytes: &[u8]) -> Self {
-        let steps = take(&mut bytes);
-        (0..steps).map(|_| take_counts(&mut bytes)).collect()
+        let series = take(&mut bytes);
+        (0..series).map(|_| take_counts(&mut bytes)).collect()
     }
 }
 
-/// The packed histograms of one step.
+/// The packed histograms of one series.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PackedStep {
     phases: [Vec<u8>; Phase::COUNT],
@@ -68,7 +68,7 @@ impl PackedStep {
         *index = pack_histogram(Sparse::merged(&both).buckets());
     }
 
-    /// Adds histograms of the same step.
+    /// Adds histograms of the same series.
     pub(super) fn add_all(&mut self, times: &StepTimes) {
         for (phase, sparse) in Phase::ALL.into_iter().zip(times.all()) {
             if !sparse.is_empty() {
@@ -79,8 +79,8 @@ impl PackedStep {
 }
 
 impl Packed for Vec<PackedStep> {
-    fn nothing(steps: usize) -> Self {
-        vec![PackedStep::default(); steps]
+    fn nothing(series: usize) -> Self {
+        vec![PackedStep::default(); series]
     }
 
     fn pack(&self, out: &mut Vec<u8>) {
@@ -105,8 +105,8 @@ impl Packed for Vec<PackedStep> {
 }
 
 impl Packed for Vec<StepTimes> {
-    fn nothing(steps: usize) -> Self {
-        vec![StepTimes::default(); steps]
+    fn nothing(series: usize) -> Self {
+        vec![StepTimes::default(); series]
     }
 
     fn pack(&self, out: &mut Vec<u8>) {
@@ -122,7 +122,7 @@ impl Packed for Vec<StepTimes> {
 /// Bytes of the length of a phase's histograms.
 const LENGTH: usize = 4;
 
-/// The histograms of one phase, step by step, of packed [`StepTimes`].
+/// The histograms of one phase, series by series, of packed [`StepTimes`].
 pub(super) fn histograms(bytes: &[u8], phase: Phase) -> Histograms<'_> {
     let mut rest = bytes;
     for _ in 0..phase.index() {
@@ -131,7 +131,7 @@ pub(super) fn histograms(bytes: &[u8], phase: Phase) -> Histograms<'_> {
     Histograms { bytes: split_section(rest).0 }
 }
 
-/// The histograms of each step.
+/// The histograms of each series.
 pub(super) fn steps(bytes: &[u8]) -> impl Iterator<Item = [PackedHistogram<'_>; Phase::COUNT]> {
     let mut phases = Phase::ALL.map(|phase| histograms(bytes, phase));
     std::iter::from_fn(move || {

@@ -1,14 +1,15 @@
 //! Samples in, seconds out.
 //!
-//! The workers hand over plain samples once a second; sorting them by second and step
+//! The workers hand over plain samples once a second; sorting them by second and series
 //! lets one set of histograms serve for all, so memory does not depend on the number
-//! of steps or of open seconds.
+//! of series or of open seconds.
 
 use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::{StepCounts, StepTimes};
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
 use crate::record::sample::Sample;
+use crate::record::series::SeriesId;
 use crate::scenario::model::StepId;
 use crate::scenario::slo::Threshold;
 
@@ -40,13 +41,13 @@ pub struct Missed {
     pub limit: u64,
 }
 
-/// What was learnt of one step in one second since the last time.
+/// What was learnt of one series in one second since the last time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// The second of the intended moment.
     pub second: u32,
-    /// Which step.
-    pub step: StepId,
+    /// Which series.
+    pub series: SeriesId,
     /// Counts.
     pub counts: StepCounts,
     /// Histograms.
@@ -68,7 +69,7 @@ impl Recorder {
     }
 
     /// Counts the samples, which come in pieces, and what fell due; all are sorted on the
-    /// way. The parts come one by one, each when it is asked for, ordered by second and step,
+    /// way. The parts come one by one, each when it is asked for, ordered by second and series,
     /// each pair once.
     pub fn fold<'a>(
         &'a mut self,
@@ -93,7 +94,7 @@ impl Recorder {
 
     fn part<'a>(
         &mut self,
-        (second, step): Key,
+        (second, series): Key,
         groups: impl Iterator<Item = &'a [Sample]>,
     ) -> Part {
         let mut counts = StepCounts::default();
@@ -106,7 +107,7 @@ impl Recorder {
         counts.statuses.sort_unstable();
         counts.felt.sort_unstable();
         let times = StepTimes::from_all(self.live.each_mut().map(take));
-        Part { second, step, counts, times }
+        Part { second, series, counts, times }
     }
 
     /// Unsent, slower than any limit, and nobody knows how fast with a punctual generator.
@@ -157,7 +158,7 @@ impl Recorder {
     }
 }
 
-/// The samples of a piece, by second and step.
+/// The samples of a piece, by second and series.
 struct Groups<'a> {
     left: &'a [Sample],
 }
@@ -173,7 +174,7 @@ impl<'a> Groups<'a> {
         self.left.first().map(sample_key)
     }
 
-    /// The next group, if it is the one of this second and step.
+    /// The next group, if it is the one of this second and series.
     fn take(&mut self, key: Key) -> Option<&'a [Sample]> {
         let length = self.left.partition_point(|sample| sample_key(sample) == key);
         (length > 0).then(|| {
@@ -184,8 +185,8 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// A second and a step.
-type Key = (u32, StepId);
+/// A second and a series.
+type Key = (u32, SeriesId);
 
 fn take(live: &mut Live) -> Sparse {
     let sparse = live.to_sparse();
@@ -196,11 +197,11 @@ fn take(live: &mut Live) -> Sparse {
 }
 
 fn sample_key(sample: &Sample) -> Key {
-    (sample.intended.second(), sample.step)
+    (sample.intended.second(), SeriesId::of(sample.step))
 }
 
 fn due_key(due: &Due) -> Key {
-    (due.second, due.step)
+    (due.second, SeriesId::of(due.step))
 }
 
 #[cfg(test)]
@@ -297,7 +298,7 @@ mod tests {
         };
         let whole = folded(60);
         assert_eq!(whole.iter().map(|part| part.counts.ended()).sum::<u64>(), 60);
-        assert!(whole.is_sorted_by_key(|part| (part.second, part.step)));
+        assert!(whole.is_sorted_by_key(|part| (part.second, part.series)));
         for length in [1, 7, 59] {
             assert_eq!(folded(length), whole);
         }

@@ -1,12 +1,16 @@
 //! Everything known about one run.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
+use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::handshakes::Handshakes;
 use crate::record::seconds::Seconds;
+use crate::record::series::SeriesHead;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::slo::{Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic, Threshold};
@@ -14,8 +18,9 @@ use crate::scenario::slo::{Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic,
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
 /// no record had `least`, without which the audit cannot tell whose doing a delay was. Before
 /// 3 the histograms of a run that had not ended were in `intervals.hlog` alone. Before 4 each
-/// gauge of the target was a field of its own.
-pub const VERSION: u32 = 4;
+/// gauge of the target was a field of its own. Before 5 each step was a series, and the machine
+/// that of the only generator.
+pub const VERSION: u32 = 5;
 /// The oldest version that can be read.
 pub const OLDEST_VERSION: u32 = 2;
 
@@ -28,7 +33,7 @@ pub struct RunRecord {
     pub end: Option<End>,
     /// By second of the intended moment; missing seconds had no requests.
     pub seconds: Seconds,
-    /// Ascending.
+    /// What was seen of all generators; ascending by second, then by generator.
     pub generator: Vec<GeneratorSecond>,
     /// Ascending; empty when nothing is known of the target's inside.
     pub target: Vec<TargetSecond>,
@@ -37,6 +42,22 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// What was seen of all generators together: a second has what they used, and the worst of
+    /// what befell them.
+    pub fn together(&self) -> Cow<'_, [GeneratorSecond]> {
+        if self.head.generators.len() <= 1 {
+            return Cow::Borrowed(&self.generator);
+        }
+        let mut together: Vec<GeneratorSecond> = Vec::new();
+        for second in &self.generator {
+            match together.last_mut().filter(|last| last.second == second.second) {
+                Some(last) => last.add(second),
+                None => together.push(second.clone()),
+            }
+        }
+        Cow::Owned(together)
+    }
+
     /// What was seen of one gauge: the second of the target, and the value.
     pub fn gauge<'s>(
         &'s self,
@@ -71,6 +92,8 @@ pub struct Head {
     pub started_unix_ms: u64,
     /// The steps, in the order of the indexes.
     pub steps: Vec<StepHead>,
+    /// What is counted together: `seconds` has its counts in this order.
+    pub series: Vec<SeriesHead>,
     /// The load profile.
     pub load: LoadHead,
     /// The objectives.
@@ -82,8 +105,8 @@ pub struct Head {
     pub thresholds: Vec<Threshold>,
     /// The ceilings.
     pub limits: LimitsHead,
-    /// The machine and how it measures.
-    pub environment: Environment,
+    /// Who carried out which slots of the load, ascending. A record has one at least.
+    pub generators: Vec<GeneratorHead>,
     /// What is looked at of the target once a second: `target_seconds` has the values in this
     /// order.
     #[serde(default = "before_4")]
@@ -151,6 +174,27 @@ impl Head {
         began.saturating_add((micros - from) / 1_000)
     }
 
+    /// The step that the series at a place is of; beyond all steps where there is none.
+    pub fn step_of(&self, index: usize) -> usize {
+        self.series.get(index).map_or(usize::MAX, |series| usize::from(series.step))
+    }
+
+    /// Whether the series at a place is of a step, or of any if none is meant.
+    pub fn is_of(&self, index: usize, step: Option<u16>) -> bool {
+        step.is_none_or(|step| self.step_of(index) == usize::from(step))
+    }
+
+    /// What stamps the end of a response: the generator's clock where any generator's does.
+    pub fn receive_clock(&self) -> &str {
+        let clocks = || self.generators.iter().map(|it| it.environment.receive_clock.as_str());
+        clocks().find(|clock| *clock != "kernel").or_else(|| clocks().next()).unwrap_or_default()
+    }
+
+    /// The machine of the first generator, which is mostly the only one.
+    pub fn environment(&self) -> &Environment {
+        &self.generators[0].environment
+    }
+
     /// The place of a gauge; `None` where it was not looked at.
     pub fn gauge(&self, gauge: &Gauge) -> Option<GaugeId> {
         gauge::find(&self.gauges, gauge)
@@ -174,8 +218,6 @@ pub struct StepHead {
     pub flow: String,
     /// `GET /orders/{{order}}`.
     pub label: String,
-    /// Prefix of its tags in `intervals.hlog`: letters, digits and dashes.
-    pub tag: String,
     /// Time limit in milliseconds.
     pub timeout_ms: u64,
     /// The statuses that it expects: `2xx, 404`; empty in records of older versions.
@@ -280,35 +322,6 @@ pub struct LimitsHead {
     pub in_flight: u32,
     /// Bytes of a body.
     pub body_bytes: u64,
-}
-
-/// The machine and how it measures.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Environment {
-    /// Version of loadgate.
-    pub loadgate: String,
-    /// Operating system and kernel.
-    pub system: String,
-    /// CPU model.
-    pub cpu: String,
-    /// Logical cores that loadgate may use.
-    pub cores: u32,
-    /// Bytes of memory.
-    pub memory: u64,
-    /// Worker threads.
-    pub workers: u32,
-    /// What waits for the next arrival: `timerfd` or `system-poll`.
-    pub pacer: String,
-    /// What stamps the end of a response: `kernel` (when its packet came), or `generator` (the
-    /// generator's clock when it read it).
-    pub receive_clock: String,
-    /// The nice value of the worker threads, where the system let them go before other
-    /// processes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nice: Option<i8>,
-    /// What was found wanting before the first request.
-    #[serde(default)]
-    pub warnings: Vec<String>,
 }
 
 /// How a run ended.

@@ -11,6 +11,7 @@ use crate::record::elements::{Elements, Long};
 use crate::record::failures::Failures;
 use crate::record::interval::StepCounts;
 use crate::record::lines::{self, LineReader};
+use crate::record::older;
 use crate::record::run::{End, Head, RunRecord};
 use crate::record::seconds::Seconds;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
@@ -38,8 +39,9 @@ pub struct RunFile {
 pub struct SecondFile {
     /// Seconds since the start of the schedule.
     pub second: u32,
-    /// Counts by step, in the order of the steps.
-    pub steps: Vec<StepCounts>,
+    /// Counts by series, in the order of their table.
+    #[serde(alias = "steps")]
+    pub series: Vec<StepCounts>,
 }
 
 /// The JSON Schema of `run.json`.
@@ -65,7 +67,7 @@ struct OneByOne<'a>(&'a Seconds);
 impl Serialize for OneByOne<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let all = self.0.iter();
-        let second = all.map(|it| SecondFile { second: it.second(), steps: it.counts() });
+        let second = all.map(|it| SecondFile { second: it.second(), series: it.counts() });
         serializer.collect_seq(second)
     }
 }
@@ -119,7 +121,7 @@ pub(super) fn read(source: File, room: Seconds) -> Result<RunRecord, Unfit> {
         return Err(not_a_record(what));
     }
     let file: RunFile =
-        serde_json::from_slice(&elements.rest).map_err(|error| not_a_record(error.to_string()))?;
+        older::read(&elements.rest).map_err(|error| not_a_record(error.to_string()))?;
     check_head(&file.head).map_err(Unfit::Damaged)?;
     found.record(file).map_err(Unfit::Damaged)
 }
@@ -153,8 +155,8 @@ struct Found {
     seconds: Seconds,
     generator: Vec<GeneratorSecond>,
     target: Vec<TargetSecond>,
-    /// The most and the fewest steps of a second.
-    steps: Option<(usize, usize)>,
+    /// The most and the fewest series of a second.
+    series: Option<(usize, usize)>,
     /// The first thing that cannot be.
     fault: Option<String>,
 }
@@ -172,31 +174,31 @@ impl Found {
     }
 
     fn add_second(&mut self, second: SecondFile) -> Result<(), String> {
-        let SecondFile { second, steps } = second;
+        let SecondFile { second, series } = second;
         if self.seconds.last().is_some_and(|last| last >= second) {
             return Err("seconds out of order".to_owned());
         }
-        check_size(self.seconds.len() + 1, steps.len())?;
+        check_size(self.seconds.len() + 1, series.len())?;
         check_place(second, 0, 1)?;
-        steps.iter().try_for_each(check_counts)?;
-        let (most, fewest) = self.steps.unwrap_or((steps.len(), steps.len()));
-        self.steps = Some((most.max(steps.len()), fewest.min(steps.len())));
-        self.seconds.insert_counts(second, &steps);
+        series.iter().try_for_each(check_counts)?;
+        let (most, fewest) = self.series.unwrap_or((series.len(), series.len()));
+        self.series = Some((most.max(series.len()), fewest.min(series.len())));
+        self.seconds.insert_counts(second, &series);
         Ok(())
     }
 
     fn record(mut self, file: RunFile) -> Result<RunRecord, String> {
-        let steps = file.head.steps.len();
-        check_size(self.seconds.len(), steps)?;
+        let series = file.head.series.len();
+        check_size(self.seconds.len(), series)?;
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let (most, fewest) = self.steps.unwrap_or((steps, steps));
-        check_place(0, most.saturating_sub(1), steps)?;
-        if fewest < steps {
+        let (most, fewest) = self.series.unwrap_or((series, series));
+        check_place(0, most.saturating_sub(1), series)?;
+        if fewest < series {
             self.seconds.edit(.., |_, second| {
-                second.counts.resize(steps, StepCounts::default());
-                second.times.resize_with(steps, Default::default);
+                second.counts.resize(series, StepCounts::default());
+                second.times.resize_with(series, Default::default);
             });
         }
         Ok(RunRecord {

@@ -154,12 +154,12 @@ impl<'a> PackedSecond<'a> {
         self.seconds.counts.second(self.at)
     }
 
-    /// Counts by step.
+    /// Counts by series.
     pub fn counts(&self) -> Vec<StepCounts> {
         Packed::unpack(&self.seconds.counts.read(self.at))
     }
 
-    /// Histograms by step.
+    /// Histograms by series.
     pub fn times(&self) -> PackedTimes<'a> {
         PackedTimes { bytes: self.seconds.times.get(self.second()).unwrap_or_default() }
     }
@@ -181,19 +181,19 @@ pub struct PackedTimes<'a> {
 }
 
 impl PackedTimes<'_> {
-    /// Those of one phase, by step.
+    /// Those of one phase, by series.
     pub fn of(&self, phase: Phase) -> impl Iterator<Item = PackedHistogram<'_>> {
         packing::histograms(&self.bytes, phase)
     }
 
-    /// All of each step; where none were put in, they are empty.
-    pub(super) fn steps(&self) -> impl Iterator<Item = [PackedHistogram<'_>; Phase::COUNT]> {
+    /// All of each series; where none were put in, they are empty.
+    pub(super) fn series(&self) -> impl Iterator<Item = [PackedHistogram<'_>; Phase::COUNT]> {
         let nothing = [PackedHistogram::EMPTY; Phase::COUNT];
         packing::steps(&self.bytes).chain(std::iter::repeat(nothing))
     }
 
-    /// The one of a phase and a step; empty for a step that is not there.
-    pub fn of_step(&self, phase: Phase, step: usize) -> Sparse {
-        self.of(phase).nth(step).map(|buckets| buckets.to_sparse()).unwrap_or_default()
+    /// The one of a phase and a series; empty for one that is not there.
+    pub fn of_series(&self, phase: Phase, place: usize) -> Sparse {
+        self.of(phase).nth(place).map(|buckets| buckets.to_sparse()).unwrap_or_default()
     }
 }

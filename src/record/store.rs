@@ -18,16 +18,18 @@ use crate::record::agreement;
 use crate::record::failures::{Failures, FailuresWriter};
 use crate::record::gatherer::Gatherer;
 use crate::record::interval_log::LogEncoder;
-use crate::record::journal::Entry;
+use crate::record::journal::{Entry, TickEntry};
+use crate::record::merge::{self, Merge};
 use crate::record::ordered_log::{self, OrderedLog};
 use crate::record::recorder::Part;
 use crate::record::regular_file;
-use crate::record::run::{End, Head, LoadHead, Resumed, RunRecord, StepHead};
+use crate::record::run::{End, Head, LoadHead, Resumed, RunRecord};
 use crate::record::run_file::{self, Unfit};
 use crate::record::seconds::Seconds;
 use crate::record::spool::Spool;
 use crate::record::store::claim::Claim;
-use crate::record::telemetry::{GeneratorSecond, TargetSecond};
+use crate::record::telemetry::TargetSecond;
+use crate::record::tick::Tick;
 use crate::record::unfinished::{self, Shortened};
 use crate::record::validation::{check_end, check_length};
 use crate::record::whole_file::Durable;
@@ -87,6 +89,9 @@ pub struct RunWriter {
     folder: PathBuf,
     head: Head,
     encoder: LogEncoder,
+    merge: Merge,
+    /// Why something was not taken, at first.
+    refused: Option<String>,
     log: OrderedLog,
     journal: Spool,
     /// Nobody else writes into the folder meanwhile.
@@ -103,14 +108,24 @@ impl RunWriter {
         let journal = Spool::create(&journal_path).map_err(io_at(&journal_path))?;
         let log = OrderedLog::create(log_path.clone(), &head).map_err(io_at(&log_path))?;
         write_run(folder, &empty(&head, None, Seconds::default()), Durable::Eventually)?;
-        let encoder = LogEncoder::default();
+        let (encoder, merge) = (LogEncoder::default(), Merge::of(&head));
         let (folder, failures) = (folder.to_owned(), FailuresWriter::create(folder));
-        Ok(RunWriter { folder, head, encoder, log, journal, _claim: claim, failures })
+        Ok(RunWriter {
+            folder,
+            head,
+            encoder,
+            merge,
+            refused: None,
+            log,
+            journal,
+            _claim: claim,
+            failures,
+        })
     }
 
-    /// The steps of the run.
-    pub fn steps(&self) -> &[StepHead] {
-        &self.head.steps
+    /// What was known of the run before its first request.
+    pub fn head(&self) -> &Head {
+        &self.head
     }
 
     /// Since when it goes on, if it does.
@@ -123,18 +138,23 @@ impl RunWriter {
         self.head.load = load;
     }
 
-    /// Adds what was learnt since the last time.
-    pub fn append(&mut self, parts: &[Part]) {
-        let mut lines = String::new();
-        for Part { second, step, counts, times } in parts {
-            let (second, tag) = (*second, &self.head.steps[step.index()].tag);
-            lines.clear();
-            self.encoder.append(&mut lines, tag, second, times);
-            let log = Some(lines.lines().collect());
-            let entry = Entry::Counts { second, step: step.0, counts: counts.clone(), log };
-            // What the journal could not take must not be in the log.
-            if self.journal.append(&entry.line()) {
-                self.log.hold(second, &lines, counts);
+    /// Adds what a generator has learnt, if it is new. What cannot be is not taken, and is a fault
+    /// of the run.
+    pub fn take(&mut self, tick: &Tick) {
+        match self.merge.admit(tick) {
+            Ok(Some(_)) => self.append(tick),
+            Ok(None) => {}
+            Err(why) => self.refused = self.refused.take().or(Some(why)),
+        }
+    }
+
+    fn append(&mut self, tick: &Tick) {
+        let logs: Vec<String> = tick.parts.iter().map(|part| self.log_of(part)).collect();
+        let line = Entry::Tick(TickEntry::of(tick, &logs)).line();
+        // What the journal could not take must not be in the log.
+        if self.journal.append(&line) {
+            for (part, log) in tick.parts.iter().zip(&logs) {
+                self.log.hold(part.second, log, &part.counts);
             }
         }
         // Nor must anything before it is in the journal.
@@ -145,9 +165,12 @@ impl RunWriter {
         }
     }
 
-    /// Adds a second of the generator.
-    pub fn append_generator(&mut self, second: GeneratorSecond) {
-        self.append_entry(&Entry::Generator(second));
+    /// The lines of the interval log that a part has.
+    fn log_of(&mut self, part: &Part) -> String {
+        let mut lines = String::new();
+        let tag = &self.head.series[part.series.index()].tag;
+        self.encoder.append(&mut lines, tag, part.second, &part.times);
+        lines
     }
 
     /// Adds a second of the target.
@@ -165,6 +188,7 @@ impl RunWriter {
     pub fn finish(mut self, mut end: End) -> Result<RunRecord, StoreError> {
         self.journal.flush();
         end.faults.extend(self.journal.fault());
+        end.faults.extend(self.refused.take().map(|why| format!("the record refused {why}")));
         let mut record = self.read_back(end)?;
         let RunWriter { folder, head, log, journal, failures, .. } = self;
         record.failures = failures.finish();
@@ -293,8 +317,8 @@ fn read_log(folder: &Path, record: &mut RunRecord) -> Result<(), StoreError> {
     let tags = unfinished::tags(record);
     let mut gatherer = Gatherer::of(record);
     let torn = unfinished::each_line(file, &tags, |line| {
-        unfinished::check_room(&gatherer, line.second, line.step)?;
-        gatherer.times(line.second)[line.step].add(line.phase, line.times);
+        merge::check_room(&gatherer, line.second, line.series)?;
+        gatherer.times(line.second)[line.series].add(line.phase, line.times);
         Ok(())
     });
     record.seconds = gatherer.finish();

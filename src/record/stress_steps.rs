@@ -49,7 +49,8 @@ fn counting(repeat: &Repeat, index: usize, last: u32) -> Range<u32> {
 fn in_seconds(run: &RunRecord, seconds: Range<u32>) -> Vec<(u64, u64)> {
     let mut sums = vec![(0, 0); run.head.steps.len()];
     for second in run.seconds.range(seconds) {
-        for (sum, counts) in sums.iter_mut().zip(second.counts()) {
+        for (index, counts) in second.counts().iter().enumerate() {
+            let Some(sum) = sums.get_mut(run.head.step_of(index)) else { continue };
             let ok = counts.outcome(Outcome::Ok);
             sum.0 += ok;
             sum.1 += counts.tried() - ok;
@@ -65,6 +66,7 @@ mod tests {
     use crate::record::interval::{Second, StepCounts};
     use crate::record::sample_head;
     use crate::record::seconds::Seconds;
+    use crate::record::series;
     use crate::record::stress_sample::sample;
 
     #[test]
@@ -72,6 +74,7 @@ mod tests {
         let mut head = sample_head();
         let rare = StepHead { name: "rare".to_owned(), ..head.steps[0].clone() };
         head.steps.push(rare);
+        head.series = series::table(["a", "rare"].map(str::to_owned));
         let counted = |ok, failed| {
             let mut counts = StepCounts::default();
             counts.outcomes[Outcome::Ok.index()] = ok;

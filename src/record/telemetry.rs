@@ -7,13 +7,17 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
+use crate::record::generator::GeneratorId;
 
-/// The generator and its machine during one second of wall-clock time.
+/// A generator and its machine during one second of wall-clock time.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct GeneratorSecond {
     /// Seconds since the start of the schedule.
     pub second: u32,
+    /// Which of the record's generators.
+    #[serde(skip_serializing_if = "GeneratorId::is_first")]
+    pub generator: GeneratorId,
     /// CPU time of the whole generator process, in seconds per second.
     pub cpu: f64,
     /// CPU time of the busiest worker, in seconds per second.
@@ -47,6 +51,40 @@ pub struct GeneratorSecond {
     pub steal: Option<f64>,
     /// Share of time in which some task waited for a CPU (PSI), in [0, 1].
     pub cpu_pressure: Option<f64>,
+}
+
+impl GeneratorSecond {
+    /// Adds the same second of another generator: what both used, and the worse of what befell
+    /// them.
+    pub fn add(&mut self, other: &GeneratorSecond) {
+        let GeneratorSecond { descriptors, machine_busy, steal, cpu_pressure, .. } = self;
+        *descriptors = sum(*descriptors, other.descriptors);
+        *machine_busy = worse(*machine_busy, other.machine_busy);
+        *steal = worse(*steal, other.steal);
+        *cpu_pressure = worse(*cpu_pressure, other.cpu_pressure);
+        self.cpu += other.cpu;
+        self.busiest_worker = self.busiest_worker.max(other.busiest_worker);
+        self.rss = self.rss.saturating_add(other.rss);
+        self.in_flight = self.in_flight.saturating_add(other.in_flight);
+        self.in_flight_peak = self.in_flight_peak.saturating_add(other.in_flight_peak);
+        self.connections = self.connections.saturating_add(other.connections);
+        self.involuntary_switches =
+            self.involuntary_switches.saturating_add(other.involuntary_switches);
+        self.send_lag_max_ns = self.send_lag_max_ns.max(other.send_lag_max_ns);
+        self.canary_late_max_ns = self.canary_late_max_ns.max(other.canary_late_max_ns);
+        self.clock_jump_ns = self.clock_jump_ns.max(other.clock_jump_ns);
+        for (sum, more) in self.late_ticks.iter_mut().zip(other.late_ticks) {
+            *sum = sum.saturating_add(more);
+        }
+    }
+}
+
+fn sum(one: Option<u32>, other: Option<u32>) -> Option<u32> {
+    one.map(|one| one.saturating_add(other.unwrap_or(0))).or(other)
+}
+
+fn worse(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.map(|one| one.max(other.unwrap_or(0.0))).or(other)
 }
 
 /// The target during one second of wall-clock time.

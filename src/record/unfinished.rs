@@ -18,11 +18,14 @@ use crate::record::interval::StepTimes;
 use crate::record::interval_log::{self, LogReader, Logged};
 use crate::record::journal::{self, Found, Learnt};
 use crate::record::lines;
+use crate::record::merge::{self, Merge, check_room};
 use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
-use crate::record::validation::{check_counts, check_place, check_size};
+use crate::record::telemetry::GeneratorSecond;
+use crate::record::tick::Tick;
+use crate::record::validation::check_counts;
 
-/// Times by kind, of a second and a step.
+/// Times by kind, of a second and a series.
 type TimesBySecond = BTreeMap<(u32, usize), [u64; Phase::COUNT]>;
 
 /// What a journal says beside the record itself.
@@ -38,10 +41,14 @@ pub(super) struct Journal {
 
 /// Reads the journal into a record that has a head only.
 pub(super) fn read_journal(source: impl Read, record: &mut RunRecord) -> Result<Journal, String> {
-    let steps = record.head.steps.clone();
+    let series = record.head.series.clone();
+    let mut merge = Merge::of(&record.head);
     let (mut journal, mut gatherer) = (Journal::default(), Gatherer::of(record));
-    let read = journal::read(source, &steps, |found| {
+    let read = journal::read(source, &series, |found| {
         match found {
+            Found::Tick(tick) => {
+                record.generator.extend(journal.take(*tick, &mut merge, &mut gatherer)?);
+            }
             Found::Part(part) => journal.add(*part, &mut gatherer)?,
             Found::Generator(second) => record.generator.push(second),
             Found::Target(second) => record.target.push(second),
@@ -50,23 +57,45 @@ pub(super) fn read_journal(source: impl Read, record: &mut RunRecord) -> Result<
         Ok(())
     });
     record.seconds = gatherer.finish();
+    record.generator.sort_by_key(|second| (second.second, second.generator));
     read.map(|()| journal)
 }
 
 impl Journal {
-    fn add(&mut self, part: Learnt, gatherer: &mut Gatherer) -> Result<(), String> {
-        let Learnt { second, step, counts, times } = part;
-        check_room(gatherer, second, step)?;
+    /// Adds what is new of a tick.
+    fn take(
+        &mut self,
+        tick: Tick,
+        merge: &mut Merge,
+        sum: &mut Gatherer,
+    ) -> Result<Vec<GeneratorSecond>, String> {
+        let Some(id) = merge.admit(&tick)? else { return Ok(Vec::new()) };
+        for part in &tick.parts {
+            merge::add(part, sum)?;
+            self.note((part.second, part.series.index()), &part.times);
+        }
+        let seen = tick.generator.into_iter();
+        Ok(seen.map(|second| GeneratorSecond { generator: id, ..second }).collect())
+    }
+
+    fn add(&mut self, part: Learnt, sum: &mut Gatherer) -> Result<(), String> {
+        let Learnt { second, series, counts, times } = part;
+        check_room(sum, second, series)?;
         check_counts(&counts)?;
-        gatherer.counts(second)[step].add(&counts);
+        sum.counts(second)[series].add(&counts);
         let Some(times) = times else { return Ok(()) };
+        self.note((second, series), &times);
+        sum.times(second)[series].add_all(&times);
+        Ok(())
+    }
+
+    /// Histograms of a second and a series are in the journal.
+    fn note(&mut self, at: (u32, usize), times: &StepTimes) {
         self.has_times = true;
-        if second < self.logged {
-            let left_out = self.left_out.entry((second, step)).or_default();
+        if at.0 < self.logged {
+            let left_out = self.left_out.entry(at).or_default();
             add_all(left_out, times.all().map(super::histogram::Sparse::count));
         }
-        gatherer.times(second)[step].add_all(&times);
-        Ok(())
     }
 
     /// Reads the interval log beside it; says which of the two was shortened.
@@ -81,7 +110,7 @@ impl Journal {
         let mut logged = TimesBySecond::new();
         let tags = tags(record);
         each_line(source, &tags, |line| {
-            let index = logged.entry((line.second, line.step)).or_default();
+            let index = logged.entry((line.second, line.series)).or_default();
             let count = &mut index[line.phase.index()];
             *count = count.saturating_add(line.histogram().count());
             Ok(())
@@ -95,14 +124,14 @@ impl Journal {
         let insisted = record.seconds.range(..self.logged.saturating_sub(1));
         for found in insisted {
             let second = found.second();
-            for (step, times) in found.unpack().times.iter().enumerate() {
-                let at = (second, step);
+            for (index, times) in found.unpack().times.iter().enumerate() {
+                let at = (second, index);
                 let mut there = logged.get(&at).copied().unwrap_or_default();
                 add_all(&mut there, self.left_out.get(&at).copied().unwrap_or_default());
                 let known = known(times);
                 let lacking = there.iter().zip(known).position(|(there, known)| *there < known);
                 if let Some(kind) = lacking {
-                    let name = &record.head.steps[step].name;
+                    let name = name_of(record, index);
                     return Err(format!(
                         "second {second} of step \"{name}\": {} of {} times of the kind \"{}\"",
                         there[kind],
@@ -135,18 +164,14 @@ fn add_all(sum: &mut [u64; Phase::COUNT], other: [u64; Phase::COUNT]) {
     }
 }
 
-/// Whether there can be a second and a step, and is room for it.
-pub(super) fn check_room(gatherer: &Gatherer, second: u32, step: usize) -> Result<(), String> {
-    check_place(second, step, gatherer.steps())?;
-    if gatherer.has(second) {
-        return Ok(());
-    }
-    check_size(gatherer.len() + 1, gatherer.steps())
+/// The name of the step that a series is of.
+fn name_of(record: &RunRecord, index: usize) -> &str {
+    record.head.steps.get(record.head.step_of(index)).map_or("", |step| &step.name)
 }
 
-/// The steps of a record by their tags.
+/// The series of a record by their tags.
 pub(super) fn tags(record: &RunRecord) -> BTreeMap<String, usize> {
-    record.head.steps.iter().enumerate().map(|(i, step)| (step.tag.clone(), i)).collect()
+    record.head.series.iter().enumerate().map(|(i, series)| (series.tag.clone(), i)).collect()
 }
 
 /// Calls `add` with each histogram of an interval log; a half-written last line is left out,
@@ -177,7 +202,7 @@ fn read_old(source: impl Read, record: &mut RunRecord) -> Result<(), String> {
     let tags = tags(record);
     let (mut last, mut gatherer) = (LastPart::default(), Gatherer::of(record));
     let read = each_line(source, &tags, |line| {
-        let (at, phase) = ((line.second, line.step), line.phase);
+        let (at, phase) = ((line.second, line.series), line.phase);
         if at != last.at || phase <= last.phase {
             let next = LastPart { at, phase, times: StepTimes::default() };
             add_times(&mut gatherer, &std::mem::replace(&mut last, next))?;
@@ -188,11 +213,11 @@ fn read_old(source: impl Read, record: &mut RunRecord) -> Result<(), String> {
     });
     record.seconds = gatherer.finish();
     read?;
-    let (second, step) = last.at;
+    let (second, index) = last.at;
     let has_counts = record.seconds.get(second).is_some_and(|found| {
         let mut content = found.unpack();
-        content.times[step].add(&last.times);
-        agreement::agrees(record, step, &content.counts[step], &content.times[step])
+        content.times[index].add(&last.times);
+        agreement::agrees(record, index, &content.counts[index], &content.times[index])
     });
     if !has_counts {
         return Ok(());
@@ -204,11 +229,11 @@ fn read_old(source: impl Read, record: &mut RunRecord) -> Result<(), String> {
 }
 
 fn check_journal(logged: &TimesBySecond, record: &RunRecord) -> Result<(), String> {
-    for ((second, step), counts) in logged {
-        let known = record.seconds.get(*second).map(|it| known(&it.unpack().times[*step]));
+    for ((second, index), counts) in logged {
+        let known = record.seconds.get(*second).map(|it| known(&it.unpack().times[*index]));
         for (kind, (there, known)) in counts.iter().zip(known.unwrap_or_default()).enumerate() {
             if *there > known {
-                let name = &record.head.steps[*step].name;
+                let name = name_of(record, *index);
                 return Err(format!(
                     "second {second} of step \"{name}\": {known} times of the kind \"{}\", \
                      {there} in intervals.hlog",
@@ -221,11 +246,11 @@ fn check_journal(logged: &TimesBySecond, record: &RunRecord) -> Result<(), Strin
 }
 
 fn add_times(gatherer: &mut Gatherer, part: &LastPart) -> Result<(), String> {
-    let (second, step) = part.at;
+    let (second, index) = part.at;
     if part.times == StepTimes::default() {
         return Ok(());
     }
-    check_room(gatherer, second, step)?;
-    gatherer.times(second)[step].add_all(&part.times);
+    check_room(gatherer, second, index)?;
+    gatherer.times(second)[index].add_all(&part.times);
     Ok(())
 }

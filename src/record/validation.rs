@@ -6,11 +6,13 @@
 use std::collections::BTreeSet;
 
 use crate::record::gauge::Gauge;
+use crate::record::generator;
 use crate::record::interval::StepCounts;
 use crate::record::run::{
     EndReason, GaugeHead, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, StepHead,
     VERSION,
 };
+use crate::record::series;
 use crate::record::telemetry::GeneratorSecond;
 use crate::scenario::read::recorded_objective;
 use crate::scenario::slo::{Metric, Statistic, Threshold};
@@ -20,11 +22,11 @@ const MAX_SECOND: u32 = 366 * 86_400;
 /// The longest stage and the highest rate that can be meant.
 const MAX_SECONDS: f64 = 1e9;
 const MAX_RATE: f64 = 1e12;
-/// The largest count of one step and second: sums of many must not overflow.
+/// The largest count of one series and second: sums of many must not overflow.
 const MAX_COUNT: u64 = 1 << 40;
-/// The most bytes of bodies of one step and second.
+/// The most bytes of bodies of one series and second.
 const MAX_BYTES: u64 = 1 << 50;
-/// The most seconds times steps that are judged at once: six weeks of one step, a day of 48.
+/// The most seconds times series that are judged at once: six weeks of one, a day of 48.
 const MAX_PLACES: usize = 1 << 22;
 /// The most gauges of the target.
 const MAX_GAUGES: usize = 1_000;
@@ -59,6 +61,8 @@ pub(super) fn check_head(head: &Head) -> Result<(), String> {
         ));
     }
     check_steps(&head.steps)?;
+    series::check(&head.series, head.steps.len())?;
+    generator::check(&head.generators)?;
     check_load(&head.load)?;
     check_thresholds(&head.thresholds)?;
     check_objectives(head)?;
@@ -77,13 +81,7 @@ fn check_steps(steps: &[StepHead]) -> Result<(), String> {
     if steps.is_empty() || steps.len() > usize::from(u16::MAX) {
         return Err("a run has between 1 and 65535 steps".to_owned());
     }
-    let mut tags = BTreeSet::new();
-    let is_plain =
-        |tag: &str| !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    match steps.iter().find(|step| !is_plain(&step.tag) || !tags.insert(&step.tag)) {
-        Some(step) => Err(format!("\"{}\" is no tag of a step of its own", step.tag)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn check_gauges(gauges: &[Gauge]) -> Result<(), String> {
@@ -236,26 +234,26 @@ fn is_same(a: f64, b: f64) -> bool {
     (a - b).abs() <= ROUNDING
 }
 
-/// Whether so many seconds of so many steps can be held in memory.
-pub(super) fn check_size(seconds: usize, steps: usize) -> Result<(), String> {
-    if seconds.saturating_mul(steps) <= MAX_PLACES {
+/// Whether so many seconds of so many series can be held in memory.
+pub(super) fn check_size(seconds: usize, series: usize) -> Result<(), String> {
+    if seconds.saturating_mul(series) <= MAX_PLACES {
         return Ok(());
     }
-    Err(format!("{seconds} s of {steps} steps are more than can be judged at once"))
+    Err(format!("{seconds} s of {series} series are more than can be judged at once"))
 }
 
-/// Whether a run of so many steps can have this second and step.
-pub(super) fn check_place(second: u32, step: usize, steps: usize) -> Result<(), String> {
+/// Whether a run of so many series can have this second and series.
+pub(super) fn check_place(second: u32, place: usize, series: usize) -> Result<(), String> {
     if second > MAX_SECOND {
         return Err(format!("second {second} is beyond all reason"));
     }
-    if step >= steps {
-        return Err(format!("step {step} of only {steps}"));
+    if place >= series {
+        return Err(format!("series {place} of only {series}"));
     }
     Ok(())
 }
 
-/// Whether one step can have these counts in one second.
+/// Whether one series can have these counts in one second.
 pub(super) fn check_counts(counts: &StepCounts) -> Result<(), String> {
     let StepCounts {
         planned,
@@ -291,7 +289,7 @@ pub(super) fn check_counts(counts: &StepCounts) -> Result<(), String> {
 
 /// Whether a run can have ended so, and its generator have been seen so.
 pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
-    check_generator(&record.generator)?;
+    check_generator(&record.head, &record.generator)?;
     let targets = record.target.iter().map(|second| second.second);
     if !targets.is_sorted() {
         return Err("seconds of the target out of order".to_owned());
@@ -322,9 +320,12 @@ pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
     Ok(())
 }
 
-fn check_generator(seconds: &[GeneratorSecond]) -> Result<(), String> {
-    if !seconds.is_sorted_by(|a, b| a.second < b.second) {
+fn check_generator(head: &Head, seconds: &[GeneratorSecond]) -> Result<(), String> {
+    if !seconds.is_sorted_by(|a, b| (a.second, a.generator) < (b.second, b.generator)) {
         return Err("seconds of the generator out of order".to_owned());
+    }
+    if seconds.iter().any(|it| it.generator.index() >= head.generators.len()) {
+        return Err("a second of a generator that is not there".to_owned());
     }
     let is_share = |share: Option<f64>| share.is_none_or(is_time);
     let is_sane = |it: &GeneratorSecond| {

@@ -28,6 +28,7 @@ pub mod read;
 pub mod schema;
 pub mod secrets;
 pub mod slo;
+pub mod slots;
 mod spellings;
 mod stray;
 pub mod stress;

@@ -13,8 +13,9 @@ use loadgate::record::interval::StepTimes;
 use loadgate::record::phase::Phase;
 use loadgate::record::recorder::Part;
 use loadgate::record::run::RunRecord;
+use loadgate::record::series::SeriesId;
 use loadgate::record::store::{self, RunWriter};
-use loadgate::scenario::model::StepId;
+use loadgate::record::tick::Ticks;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -68,20 +69,17 @@ fn made(folder: &Path, minute: usize, scale: f64, change: impl Fn(&mut RunRecord
     let place = folder.join(format!("2026-01-01T00-{minute:02}-00Z"));
     fs::create_dir_all(&place).unwrap();
     let mut writer = RunWriter::create(&place, record.head.clone()).unwrap();
+    let mut ticks = Ticks::of(record.head.generators[0].slots, 0);
     for found in record.seconds.iter() {
         let content = found.unpack();
-        for (step, counts) in content.counts.iter().enumerate() {
-            let times = scaled(&content.times[step], scale);
-            let counts = counts.clone();
-            writer.append(&[Part {
-                second: found.second(),
-                step: StepId(step as u16),
-                counts,
-                times,
-            }]);
+        for (series, counts) in content.counts.iter().enumerate() {
+            let times = scaled(&content.times[series], scale);
+            let (counts, series) = (counts.clone(), SeriesId(series as u16));
+            let part = Part { second: found.second(), series, counts, times };
+            writer.take(&ticks.parts(vec![part]));
         }
     }
-    record.generator.iter().for_each(|second| writer.append_generator(second.clone()));
+    record.generator.iter().for_each(|second| writer.take(&ticks.generator(second.clone())));
     match record.end {
         Some(end) => drop(writer.finish(end).unwrap()),
         None => drop(writer),
@@ -183,7 +181,7 @@ fn unlike_runs_are_refused_with_each_difference() {
     let here = place.path();
     let other = made(here, 30, 1.0, |record| {
         record.head.load.seed = 4_711;
-        record.head.environment.cpu = "Another\u{1b}[2J CPU".to_owned();
+        record.head.generators[0].environment.cpu = "Another\u{1b}[2J CPU".to_owned();
     });
     let texts = ["seed: ", "4711 (candidate)", "CPU model: ", "baseline remove"];
     for arguments in [&["baseline", "accept"][..], &["compare", FILE]] {

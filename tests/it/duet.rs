@@ -347,7 +347,10 @@ fn the_thread_of_both_arms_goes_ahead_as_the_record_says() {
     let record = place.path("out/place/latest/segment-1/candidate/run.json");
     let said = || -> Option<Value> {
         let record = fs::read_to_string(&record).ok()?;
-        Some(serde_json::from_str::<Value>(&record).ok()?["environment"]["nice"].clone())
+        Some(
+            serde_json::from_str::<Value>(&record).ok()?["generators"][0]["environment"]["nice"]
+                .clone(),
+        )
     };
     let is_as_said = || {
         let values = said().zip(nice_values(child.id(), "worker-pair"));

@@ -869,7 +869,7 @@ fn the_same_seed_gives_the_same_arrivals_whatever_the_number_of_workers() {
         scenario["load"]["seed"] = json!(seed);
         scenario["limits"] = json!({ "workers": workers });
         let run = Run::of(&scenario);
-        assert_eq!(u64::from(run.record.head.environment.workers), u64::from(workers));
+        assert_eq!(u64::from(run.record.head.environment().workers), u64::from(workers));
         let planned = run.record.seconds.iter().flat_map(|found| {
             let of = |(step, counts): (usize, &StepCounts)| (found.second(), step, counts.planned);
             found.counts().iter().enumerate().map(of).collect::<Vec<_>>()

@@ -96,10 +96,10 @@ fn tool_json(name: &str, arguments: &[&str]) -> Value {
 fn ours(record: &RunRecord, from: u32, to: u32) -> BTreeMap<String, Sparse> {
     let mut found: BTreeMap<String, Sparse> = BTreeMap::new();
     for second in record.seconds.range(from..to).map(|found| found.unpack()) {
-        for (step, times) in record.head.steps.iter().zip(&second.times) {
+        for (series, times) in record.head.series.iter().zip(&second.times) {
             for (kind, part) in kinds(times) {
                 if !part.is_empty() {
-                    let sum = found.entry(format!("{}.{kind}", step.tag)).or_default();
+                    let sum = found.entry(format!("{}.{kind}", series.tag)).or_default();
                     *sum = Sparse::merged([&*sum, part]);
                 }
             }
@@ -150,10 +150,11 @@ fn the_summary_has_the_percentiles_of_the_interval_log() {
     let record = store::read(folder()).expect("our own reader");
     let bound = |key: &str| summary["window"][key].as_u64().expect("a second") as u32;
     let theirs = theirs(bound("from"), bound("to"));
-    for (step, head) in summary["steps"].as_array().expect("steps").iter().zip(&record.head.steps) {
+    let steps = summary["steps"].as_array().expect("steps").iter();
+    for ((step, head), series) in steps.zip(&record.head.steps).zip(&record.head.series) {
         for (key, kind) in [("response", "response"), ("failed", "failed"), ("service", "service")]
         {
-            let (shown, other) = (&step[key], &theirs[format!("{}.{kind}", head.tag)]);
+            let (shown, other) = (&step[key], &theirs[format!("{}.{kind}", series.tag)]);
             assert_eq!(shown.is_null(), other.is_null(), "{} {kind}", head.name);
             if shown.is_null() {
                 continue;

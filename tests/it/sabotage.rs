@@ -501,7 +501,7 @@ fn the_worker_goes_ahead_as_the_record_says_and_not_if_the_user_chose() {
         run.wait_for_load(&server, 1);
         let process = run.pid().as_raw().cast_unsigned();
         let [main, worker] = support::nice_values(process, "worker-0").unwrap();
-        let said = run.end().record.head.environment.nice.map(i64::from);
+        let said = run.end().record.head.environment().nice.map(i64::from);
         assert_eq!(said.unwrap_or(main), worker, "{start:?}");
         assert!(said.is_none() || start == Start::Plainly, "{said:?}");
     }

@@ -18,12 +18,12 @@ use crate::analysis::fullness::{Correlated, Filled};
 use crate::analysis::gauges::{CostUnit, MeanMax, PerRequest, Seen, TargetSeen};
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, Gauge, Kind, Unit};
+use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::handshakes::Handshakes;
 use crate::record::outcome::Outcome;
 use crate::record::phase::{ByPhase, Phase};
 use crate::record::run::{
-    End, EndReason, Environment, Head, LimitsHead, LoadHead, Revision, RunRecord, StageHead,
-    StepHead,
+    End, EndReason, Head, LimitsHead, LoadHead, Revision, RunRecord, StageHead, StepHead,
 };
 use crate::record::seconds::Seconds;
 use crate::report::document::Document;
@@ -303,11 +303,10 @@ fn saturation() -> Saturation {
 }
 
 fn record(steps: &[Summary], seconds: f64) -> RunRecord {
-    let heads = steps.iter().enumerate().map(|(place, step)| StepHead {
+    let heads = steps.iter().map(|step| StepHead {
         name: step.name.clone(),
         flow: "browse".to_owned(),
         label: step.label.clone(),
-        tag: format!("s{place}"),
         timeout_ms: 10_000,
         expects: "200".to_owned(),
     });
@@ -326,12 +325,13 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             started: "2026-03-01T10:15:00Z".to_owned(),
             started_unix_ms: 1_772_360_100_000,
             steps: heads.collect(),
+            series: crate::record::series::table((0..steps.len()).map(|place| format!("s{place}"))),
             load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 7, stages: stages(seconds) },
             slos: Vec::new(),
             budget_hours: 720,
             thresholds: Vec::new(),
             limits: LimitsHead { connections: 1_000, in_flight: 10_000, body_bytes: 10_000_000 },
-            environment: environment(),
+            generators: vec![GeneratorHead::alone(environment())],
             gauges: gauge::BEFORE_4.to_vec(),
             resumed: Vec::new(),
         },
@@ -381,7 +381,7 @@ pub(crate) fn named(text: &str) -> OwnedReport {
     let record = &mut run.record;
     record.head.scenario = text.to_owned();
     record.head.target = text.to_owned();
-    record.head.environment.cpu = text.to_owned();
+    record.head.generators[0].environment.cpu = text.to_owned();
     record.head.steps[0].name = text.to_owned();
     record.head.steps[0].label = text.to_owned();
     let end = record.end.as_mut().unwrap();

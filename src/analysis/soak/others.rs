@@ -17,9 +17,10 @@ const MUCH_MORE: f64 = 0.15;
 
 /// What others used of the machine in each window, in [0, 1]; `None` where that is not known.
 pub(super) fn shares(record: &RunRecord, grid: Grid<'_>) -> Vec<Option<f64>> {
-    let cores = f64::from(record.head.environment.cores.max(1));
+    let cores = f64::from(record.head.environment().cores.max(1));
     let mut target = record.gauge(&gauge::CPU).peekable();
-    let of_second = record.generator.iter().filter_map(|generator| {
+    let of_second = record.together();
+    let of_second = of_second.iter().filter_map(|generator| {
         while target.next_if(|(known, _)| known.second < generator.second).is_some() {}
         let own = target.peek().filter(|(known, _)| known.second == generator.second);
         let own = own.map_or(0.0, |(_, used)| *used) + generator.cpu;

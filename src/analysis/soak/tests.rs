@@ -191,7 +191,7 @@ fn very_many_windows_are_put_together() {
 
 /// What neither the target nor the generator uses of the machine of two cores.
 fn others_use(record: &mut RunRecord, share: impl Fn(u32) -> f64) {
-    record.head.environment.cores = 2;
+    record.head.generators[0].environment.cores = 2;
     for second in &mut record.generator {
         second.machine_busy = Some(share(second.second) + second.cpu / 2.0);
     }

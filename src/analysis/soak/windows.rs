@@ -84,6 +84,7 @@ impl Grid<'_> {
 
     /// What the windows say of a thing that was looked at once a second.
     pub(super) fn sampled(&self, record: &RunRecord, metric: Metric) -> Vec<Option<f64>> {
+        let together = record.together();
         match metric {
             Metric::Memory => self.minima(&memory(record)),
             Metric::Heap => self.minima(&of_gauge(record, &gauge::HEAP_USED)),
@@ -91,16 +92,16 @@ impl Grid<'_> {
             Metric::Threads => self.minima(&of_gauge(record, &gauge::THREADS)),
             Metric::EventLoopDelay => self.medians(&delays(record)),
             Metric::GeneratorMemory => {
-                let seen = record.generator.iter().filter(|it| it.rss > 0);
+                let seen = together.iter().filter(|it| it.rss > 0);
                 self.minima(&seen.map(|it| (it.second, it.rss as f64)).collect::<Vec<_>>())
             }
             Metric::GeneratorDescriptors => {
-                let seen = record.generator.iter();
+                let seen = together.iter();
                 let seen = seen.filter_map(|it| Some((it.second, f64::from(it.descriptors?))));
                 self.minima(&seen.collect::<Vec<_>>())
             }
             Metric::GeneratorCpu => {
-                let seen = record.generator.iter().map(|it| (it.second, it.cpu));
+                let seen = together.iter().map(|it| (it.second, it.cpu));
                 self.medians(&seen.collect::<Vec<_>>())
             }
             Metric::P50 | Metric::P99 | Metric::ErrorRate => Vec::new(),

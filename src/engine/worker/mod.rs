@@ -133,19 +133,20 @@ impl Worker {
     fn new(plan: Plan, index: usize, out: Sender<Message>) -> io::Result<Worker> {
         let plan = Plan { address: plan.address.apart(), ..plan };
         let scenario = plan.scenario.clone();
-        let most = plan.share(scenario.limits.in_flight, index);
+        let slot = plan.slots.slot(index);
+        let most = slot.share(scenario.limits.in_flight);
         Ok(Worker {
-            clock: Clock::new(&plan.address, plan.start),
+            clock: Clock::new(&plan.address, plan.start.at),
             end: plan.end(),
-            source: Source::new(&plan, index),
+            source: Source::new(&plan, slot),
             prepared: Prepared::all(&scenario, &plan.authority, plan.run()),
-            poller: Poller::new(&plan.address, plan.start)?,
-            pool: Pool::new(plan.share(scenario.limits.connections, index)),
+            poller: Poller::new(&plan.address, plan.start.at)?,
+            pool: Pool::new(slot.share(scenario.limits.connections)),
             demand: Demand::beginning_with(opening_rate(&plan) * TICK as f64 / 1e9),
             doubtful: Vec::new(),
             iterations: Slab::new(),
             queue: std::collections::VecDeque::new(),
-            users: Users::new(&scenario, (index, plan.workers), most, plan.purpose.users_from()),
+            users: Users::new(&scenario, slot, most, plan.purpose.users_from()),
             ledger: Ledger::default(),
             timers: Timers::default(),
             limits: Limits::new(scenario.steps.len()),
@@ -359,10 +360,10 @@ impl Worker {
     }
 }
 
-/// Requests per second and worker at the beginning of the schedule, if each iteration is one.
+/// Requests per second and slot at the beginning of the schedule, if each iteration is one.
 fn opening_rate(plan: &Plan) -> f64 {
     let first = plan.scenario.load.stages.first();
-    first.map_or(0.0, |stage| stage.from.0) / plan.workers as f64
+    first.map_or(0.0, |stage| stage.from.0) / f64::from(plan.slots.of)
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ mod linux {
 
     impl Pair {
         pub(super) fn new(plans: [Plan; 2], outs: [Sender<Message>; 2]) -> io::Result<Pair> {
-            let (address, start) = (&plans[0].address, plans[0].start);
+            let (address, start) = (&plans[0].address, plans[0].start.at);
             let (clock, poller) = (Clock::new(address, start), Poller::new(address, start)?);
             let [first, second] = plans;
             let [to_first, to_second] = outs;

@@ -9,12 +9,13 @@ use tokio::sync::watch;
 
 use crate::engine::ledger::Batch;
 use crate::engine::orders::Heard;
-use crate::engine::plan::{Plan, Purpose, Stop};
+use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker::Worker;
 use crate::record::sample::Sample;
 use crate::scenario::read::{Origin, parse};
+use crate::scenario::slots::Slots;
 use crate::schedule::Arrival;
 use crate::schedule::arms::Timing;
 
@@ -37,9 +38,9 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
         scenario: Arc::new(parse(&text, &origin, &|_| None, &no_file).unwrap()),
         address: Endpoint::Tcp(address),
         authority: address.to_string(),
-        workers: 1,
+        slots: Slots::all(1),
         timing: Timing::Alone,
-        start: Instant::now(),
+        start: Start::now(),
         from: crate::units::Moment(0),
         receive_clock: ReceiveClock::Generator,
         purpose: Purpose::Load,

@@ -184,7 +184,7 @@ impl Worker {
         self.seen = self.clock.now();
         let lag = exchange.goes_out(ready, self.seen);
         // With one request in flight there is no queue ahead of it.
-        if self.plan.workers == 1 && self.ledger.in_flight() == 1 {
+        if self.plan.slots.of == 1 && self.ledger.in_flight() == 1 {
             self.lateness.is_worked_off();
         }
         exchange.feels(self.lateness.feel(lag, self.seen));

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::engine::collector::Message;
 use crate::engine::ledger::{Batch, Totals};
 use crate::engine::orders::Orders;
-use crate::engine::plan::{Plan, Purpose, Stop};
+use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::transport::simulated::{Deed, Request, World};
@@ -18,6 +18,7 @@ use crate::engine::worker::Worker;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
 use crate::scenario::read::{Origin, parse};
+use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
 use crate::units::Moment;
 
@@ -59,9 +60,9 @@ impl Simulation {
             scenario: Arc::new(scenario),
             address: Endpoint::Simulated(world.clone()),
             authority: "target".to_owned(),
-            workers: 1,
+            slots: Slots::all(1),
             timing: Timing::Alone,
-            start: world.zero(),
+            start: Start { on_the_wall: std::time::UNIX_EPOCH, at: world.zero() },
             from: Moment(0),
             receive_clock: ReceiveClock::Kernel,
             purpose: Purpose::Load,

@@ -14,6 +14,7 @@ use crate::record::failures::FailuresWriter;
 use crate::record::interval::StepCounts;
 use crate::record::interval_log::LogEncoder;
 use crate::record::journal::Entry;
+use crate::record::merge::Merge;
 use crate::record::ordered_log::OrderedLog;
 use crate::record::run::{Head, RunRecord};
 use crate::record::seconds::Seconds;
@@ -62,8 +63,18 @@ impl Reopened {
     pub fn begin(self, head: Head) -> Result<RunWriter, StoreError> {
         let Reopened { folder, log, journal, failures, claim } = self;
         write_run(&folder, &empty(&head, None, Seconds::default()), Durable::Eventually)?;
-        let encoder = LogEncoder::default();
-        Ok(RunWriter { folder, head, encoder, log, journal, _claim: claim, failures })
+        let (encoder, merge) = (LogEncoder::default(), Merge::of(&head));
+        Ok(RunWriter {
+            folder,
+            head,
+            encoder,
+            merge,
+            refused: None,
+            log,
+            journal,
+            _claim: claim,
+            failures,
+        })
     }
 }
 
@@ -93,9 +104,9 @@ fn write_journal(path: &Path, log: &Path, record: &RunRecord, from: u32) -> io::
     let log = BufReader::new(File::open(log)?);
     whole_file::write_with(path, Durable::AtOnce, |out| {
         for second in record.seconds.iter() {
-            for (step, counts) in (0..).zip(second.counts()) {
+            for (series, counts) in (0..).zip(second.counts()) {
                 let (second, log) = (second.second(), Some(Vec::new()));
-                write(out, &Entry::Counts { second, step, counts, log })?;
+                write(out, &Entry::Counts { second, series, counts, log })?;
             }
         }
         for line in log.lines() {
@@ -113,19 +124,19 @@ fn write_journal(path: &Path, log: &Path, record: &RunRecord, from: u32) -> io::
 
 fn write_histogram(out: &mut BufWriter<File>, line: &str, record: &RunRecord) -> io::Result<()> {
     let Some((tag, second)) = tag_and_second(line) else { return Ok(()) };
-    let Some(step) = record.head.steps.iter().position(|step| step.tag == tag) else {
+    let Some(series) = record.head.series.iter().position(|series| series.tag == tag) else {
         return Ok(());
     };
-    let (step, counts) = (step as u16, StepCounts::default());
-    write(out, &Entry::Counts { second, step, counts, log: Some(vec![line]) })
+    let (series, counts) = (series as u16, StepCounts::default());
+    write(out, &Entry::Counts { second, series, counts, log: Some(vec![line]) })
 }
 
-/// The tag of the step and the second of a line of the interval log.
+/// The tag of the series and the second of a line of the interval log.
 fn tag_and_second(line: &str) -> Option<(&str, u32)> {
     let (tag, rest) = line.strip_prefix("Tag=")?.split_once(',')?;
-    let (step, _) = tag.rsplit_once('.')?;
+    let (series, _) = tag.rsplit_once('.')?;
     let start: f64 = rest.split(',').next()?.parse().ok()?;
-    Some((step, start as u32))
+    Some((series, start as u32))
 }
 
 fn write(out: &mut impl Write, entry: &Entry<'_>) -> io::Result<()> {

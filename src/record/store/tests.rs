@@ -10,10 +10,12 @@ use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
 use crate::record::run::{EndReason, StepHead};
 use crate::record::sample_head;
-use crate::scenario::model::StepId;
+use crate::record::series::{self, SeriesId};
+use crate::record::telemetry::GeneratorSecond;
+use crate::scenario::slots::Slots;
 
 /// What is recorded of one request that took so long.
-fn part(second: u32, step: u16, micros: u64) -> Part {
+fn part(second: u32, series: u16, micros: u64) -> Part {
     let counts = StepCounts {
         planned: 1,
         sent: 1,
@@ -30,18 +32,18 @@ fn part(second: u32, step: u16, micros: u64) -> Part {
         (Phase::FirstByte, one(micros)),
         (Phase::SendLag, one(1)),
     ]);
-    Part { second, step: StepId(step), counts, times }
+    Part { second, series: SeriesId(series), counts, times }
 }
 
 /// A request that falls due and has not ended.
-fn due(second: u32, step: u16) -> Part {
+fn due(second: u32, series: u16) -> Part {
     let counts = StepCounts { planned: 1, sent: 1, ..StepCounts::default() };
-    Part { second, step: StepId(step), counts, times: StepTimes::default() }
+    Part { second, series: SeriesId(series), counts, times: StepTimes::default() }
 }
 
 /// The end of a request that fell due before: it timed out.
-fn timeout(second: u32, step: u16) -> Part {
-    let mut part = part(second, step, 10_000_000);
+fn timeout(second: u32, series: u16) -> Part {
+    let mut part = part(second, series, 10_000_000);
     let none = Sparse::default;
     (part.counts.planned, part.counts.sent) = (0, 0);
     part.counts.outcomes = [0; Outcome::COUNT];
@@ -68,17 +70,33 @@ fn end() -> End {
 /// Two steps.
 fn head() -> Head {
     let mut head = sample_head();
-    head.steps.push(StepHead { name: "b".into(), tag: "b".into(), ..head.steps[0].clone() });
+    head.steps.push(StepHead { name: "b".into(), ..head.steps[0].clone() });
+    head.series = series::table(["a", "b"].map(str::to_owned));
     head
+}
+
+/// Adds the next tick of the only generator.
+fn append(writer: &mut RunWriter, parts: &[Part]) {
+    take(writer, parts.to_vec(), Vec::new());
+}
+
+fn append_generator(writer: &mut RunWriter, second: GeneratorSecond) {
+    take(writer, Vec::new(), vec![second]);
+}
+
+fn take(writer: &mut RunWriter, parts: Vec<Part>, generator: Vec<GeneratorSecond>) {
+    let claim = writer.head.resumed.len() as u32;
+    let number = writer.merge.taken(claim);
+    writer.take(&Tick { slots: Slots::all(1), claim, number, parts, generator });
 }
 
 fn written(folder: &Path) -> RunWriter {
     let mut writer = RunWriter::create(folder, head()).unwrap();
-    writer.append(&[part(0, 0, 100), part(0, 1, 5_000)]);
-    writer.append_generator(GeneratorSecond { second: 0, cpu: 0.25, ..Default::default() });
+    append(&mut writer, &[part(0, 0, 100), part(0, 1, 5_000)]);
+    append_generator(&mut writer, GeneratorSecond { second: 0, cpu: 0.25, ..Default::default() });
     let seen = [(&gauge::RSS, 7.0)];
     writer.append_target(TargetSecond::of(0, &gauge::BEFORE_4, seen));
-    writer.append(&[part(0, 0, 2_000_000), part(1, 0, 100)]);
+    append(&mut writer, &[part(0, 0, 2_000_000), part(1, 0, 100)]);
     writer
 }
 
@@ -124,11 +142,11 @@ fn a_killed_run_keeps_what_was_written() {
 /// answered by none for ten seconds, as they come to the writer.
 fn minute(writer: &mut RunWriter, seconds: u32) {
     for now in 0..seconds {
-        writer.append(&[part(now, 0, 100), due(now, 1)]);
+        append(writer, &[part(now, 0, 100), due(now, 1)]);
         if let Some(then) = now.checked_sub(10) {
-            writer.append(&[timeout(then, 1)]);
+            append(writer, &[timeout(then, 1)]);
         }
-        writer.append_generator(GeneratorSecond { second: now, ..Default::default() });
+        append_generator(writer, GeneratorSecond { second: now, ..Default::default() });
     }
 }
 
@@ -159,7 +177,7 @@ fn at_the_end_the_log_is_whole_and_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = RunWriter::create(folder.path(), head()).unwrap();
     minute(&mut writer, 40);
-    (30..40).for_each(|then| writer.append(&[timeout(then, 1)]));
+    (30..40).for_each(|then| append(&mut writer, &[timeout(then, 1)]));
     let record = writer.finish(End { seconds: 41.0, ..end() }).unwrap();
     assert_eq!(starts(folder.path()), (0..40).flat_map(|s| [s; 8]).collect::<Vec<_>>());
     assert_eq!(read(folder.path()).unwrap(), record);
@@ -171,13 +189,13 @@ fn what_comes_too_late_for_its_place_is_put_there_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = RunWriter::create(folder.path(), head()).unwrap();
     for now in 0..20 {
-        writer.append(&[part(now, 0, 100)]);
+        append(&mut writer, &[part(now, 0, 100)]);
     }
-    writer.append(&[part(3, 1, 50), part(0, 0, 70)]);
-    writer.append(&[part(20, 0, 100), part(21, 0, 100)]);
+    append(&mut writer, &[part(3, 1, 50), part(0, 0, 70)]);
+    append(&mut writer, &[part(20, 0, 100), part(21, 0, 100)]);
     let there = starts(folder.path());
     assert!(there.is_sorted(), "{there:?}");
-    writer.append_generator(GeneratorSecond { second: 21, ..Default::default() });
+    append_generator(&mut writer, GeneratorSecond { second: 21, ..Default::default() });
     let killed = tempfile::tempdir().unwrap();
     for name in [RUN_FILE, LOG_FILE, JOURNAL_FILE] {
         fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();
@@ -199,9 +217,9 @@ fn what_comes_too_late_for_its_place_is_put_there_at_the_end() {
 fn a_request_that_never_ends_does_not_hold_up_the_log_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = RunWriter::create(folder.path(), head()).unwrap();
-    writer.append(&[due(0, 1)]);
+    append(&mut writer, &[due(0, 1)]);
     for now in 0..100 {
-        writer.append(&[part(now, 0, 100)]);
+        append(&mut writer, &[part(now, 0, 100)]);
         assert!(writer.log_holds() <= 17, "the limit is 10 s");
     }
     assert_eq!(starts(folder.path()).last(), Some(&97));
@@ -213,7 +231,7 @@ fn a_request_that_never_ends_does_not_hold_up_the_log_for_ever() {
 fn wherever_a_file_of_a_killed_run_ends_only_its_last_second_is_lacking() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = RunWriter::create(folder.path(), sample_head()).unwrap();
-    (0..4).for_each(|second| writer.append(&[part(second, 0, 100)]));
+    (0..4).for_each(|second| append(&mut writer, &[part(second, 0, 100)]));
     drop(writer);
     let whole = read(folder.path()).unwrap();
     for name in [JOURNAL_FILE, LOG_FILE] {
@@ -284,7 +302,7 @@ fn a_journal_without_what_the_log_has_is_refused() {
     fs::write(&path, journal.replacen("},\"log\":[\"Tag=a.resp", "},\"log\":[\"Tag=b.resp", 1))
         .unwrap();
     let told = refusal(folder.path());
-    assert!(told.contains("line 1: a histogram of another step or second"), "{told}");
+    assert!(told.contains("line 1: a histogram of another series or second"), "{told}");
 }
 
 /// Up to version 2 counts were in the journal and histograms in the log, as they came.
@@ -297,9 +315,9 @@ fn a_killed_run_of_version_2_is_read_and_its_last_part_may_lack_its_counts() {
     let parts = [part(3, 0, 100), part(0, 1, 70), part(3, 0, 90), part(4, 1, 60)];
     let (mut journal, mut log) = (Vec::new(), LogEncoder::header("a", 0));
     let mut encoder = LogEncoder::default();
-    for Part { second, step, counts, times } in parts {
-        encoder.append(&mut log, ["a", "b"][step.index()], second, &times);
-        journal.extend(Entry::Counts { second, step: step.0, counts, log: None }.line());
+    for Part { second, series, counts, times } in parts {
+        encoder.append(&mut log, ["a", "b"][series.index()], second, &times);
+        journal.extend(Entry::Counts { second, series: series.0, counts, log: None }.line());
     }
     let (counts, lines) = (folder.path().join(JOURNAL_FILE), folder.path().join(LOG_FILE));
     fs::write(&counts, &journal).unwrap();
@@ -382,12 +400,12 @@ fn a_run_that_was_cut_short_claims_only_what_was_run() {
 }
 
 /// One place of `run.json` changed, and a part of what is said of it.
-const CHANGES: [(&str, &str, &str); 44] = [
-    ("\"version\":4", "\"version\":99", "newer than this loadgate"),
-    ("\"version\":4", "\"version\":1", "older loadgate"),
+const CHANGES: [(&str, &str, &str); 49] = [
+    ("\"version\":5", "\"version\":99", "newer than this loadgate"),
+    ("\"version\":5", "\"version\":1", "older loadgate"),
     ("{\"version\"", "[{\"version\"", "not a run record"),
-    ("\"second\":1,\"steps\"", "\"second\":4000000000,\"steps\"", "beyond all reason"),
-    ("\"second\":1,\"steps\"", "\"second\":0,\"steps\"", "seconds out of order"),
+    ("\"second\":1,\"series\"", "\"second\":4000000000,\"series\"", "beyond all reason"),
+    ("\"second\":1,\"series\"", "\"second\":0,\"series\"", "seconds out of order"),
     ("\"planned\":2", "\"planned\":18446744073709551615", "a count beyond all reason"),
     ("\"planned\":2", "\"planned\":1", "2 requests ended, 1 were due"),
     ("\"planned\":2", "\"planned\":9", "7 requests have no outcome, but 0 were given up"),
@@ -438,7 +456,12 @@ const CHANGES: [(&str, &str, &str); 44] = [
         "\"thresholds\":[]",
         "threshold 0 is not there",
     ),
-    ("\"tag\":\"b\"", "\"tag\":\"a\"", "\"a\" is no tag of a step of its own"),
+    ("\"tag\":\"b\"", "\"tag\":\"a\"", "\"a\" is no tag of a series of its own"),
+    ("\"step\":1,\"tag\"", "\"step\":2,\"tag\"", "a series of step 2 of only 2"),
+    ("\"step\":1,\"tag\"", "\"step\":0,\"tag\"", "a step without a series"),
+    ("\"count\":1", "\"count\":2", "generators that share slots, or have none of the load's"),
+    ("\"of\":1", "\"of\":0", "generators that share slots, or have none of the load's"),
+    ("{\"second\":0,\"cpu\"", "{\"second\":0,\"generator\":1,\"cpu\"", "a generator that is not"),
 ];
 
 #[test]
@@ -455,22 +478,45 @@ fn foreign_and_changed_records_are_refused() {
     }
 }
 
-/// A record of version 3 as it was written: without a table of gauges, each with a field of its
-/// own.
-#[test]
-fn a_record_of_version_3_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let written = written(folder.path()).finish(end()).unwrap();
-    let path = folder.path().join(RUN_FILE);
-    let mut old: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    old["version"] = 3.into();
-    old.as_object_mut().unwrap().remove("gauges");
-    old["target_seconds"] = serde_json::json!([{ "second": 0, "cpu": null, "rss": 7,
+/// As version 4 wrote it: each step has its tag, and the machine is that of the only generator.
+fn as_version_4(new: &mut serde_json::Value) {
+    new["version"] = 4.into();
+    let whole = new.as_object_mut().unwrap();
+    let series = whole.remove("series").unwrap();
+    let generators = whole.remove("generators").unwrap();
+    whole.insert("environment".to_owned(), generators[0]["environment"].clone());
+    for (place, step) in whole["steps"].as_array_mut().unwrap().iter_mut().enumerate() {
+        step["tag"] = series[place]["tag"].clone();
+    }
+    for second in whole["seconds"].as_array_mut().unwrap() {
+        let counts = second.as_object_mut().unwrap().remove("series").unwrap();
+        second["steps"] = counts;
+    }
+}
+
+/// As version 3 wrote it: without a table of gauges, each with a field of its own.
+fn as_version_3(new: &mut serde_json::Value) {
+    as_version_4(new);
+    new["version"] = 3.into();
+    new.as_object_mut().unwrap().remove("gauges");
+    new["target_seconds"] = serde_json::json!([{ "second": 0, "cpu": null, "rss": 7,
         "descriptors": null, "threads": null, "event_loop_delay": null, "pool_in_use": null,
         "pool_waiting": null, "scrape_error": null }]);
-    fs::write(&path, old.to_string()).unwrap();
-    let found = read(folder.path()).unwrap();
-    assert_eq!((found.target, &found.head.gauges), (written.target, &written.head.gauges));
+}
+
+#[test]
+fn a_record_of_an_older_version_is_read_as_what_it_would_be_today() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = written(folder.path()).finish(end()).unwrap();
+    let path = folder.path().join(RUN_FILE);
+    let new: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (version, age) in [(4, as_version_4 as fn(&mut serde_json::Value)), (3, as_version_3)] {
+        let mut old = new.clone();
+        age(&mut old);
+        fs::write(&path, old.to_string()).unwrap();
+        expected.head.version = version;
+        assert_eq!(read(folder.path()).unwrap(), expected, "version {version}");
+    }
 }
 
 /// Every list and every object of `run.json` emptied, one after the other.
@@ -480,7 +526,9 @@ fn emptied_lists_are_refused() {
     written(folder.path()).finish(end()).unwrap();
     let path = folder.path().join(RUN_FILE);
     let whole: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    for key in ["steps", "load", "slos", "thresholds", "limits", "environment", "end", "seconds"] {
+    for key in
+        ["steps", "load", "slos", "thresholds", "limits", "generators", "series", "end", "seconds"]
+    {
         for empty in [serde_json::json!([]), serde_json::json!({}), serde_json::Value::Null] {
             let mut changed = whole.clone();
             changed[key] = empty.clone();
@@ -499,14 +547,15 @@ fn emptied_lists_are_refused() {
 fn few_bytes_do_not_claim_much_memory() {
     let folder = tempfile::tempdir().unwrap();
     let mut head = sample_head();
-    let step = |number| StepHead { tag: format!("s{number}"), ..head.steps[0].clone() };
-    head.steps = (0..60_000).map(step).collect();
+    head.steps = vec![head.steps[0].clone(); 60_000];
+    head.series = series::table((0..60_000).map(|number| format!("s{number}")));
     let mut record = empty(&head, Some(end()), Seconds::default());
     record.seconds = (0..100).map(|second| (second, Second::default())).collect();
     write_run(folder.path(), &record, Durable::Eventually).unwrap();
     let told = refusal(folder.path());
-    assert!(told.contains("100 s of 60000 steps are more than can be judged at once"), "{told}");
+    assert!(told.contains("100 s of 60000 series are more than can be judged at once"), "{told}");
     record.head.steps.truncate(2);
+    record.head.series.truncate(2);
     record.seconds = (0..50).map(|second| (second, Second::default())).collect();
     write_run(folder.path(), &record, Durable::Eventually).unwrap();
     assert!(refusal(folder.path()).contains("intervals.hlog: missing"), "that is not too much");
@@ -521,8 +570,8 @@ fn gone_on(folder: &Path, from: u32, to: u32) -> RunWriter {
     head.resumed.push(Resumed { from, ..Resumed::default() });
     let mut writer = files.begin(head).unwrap();
     for second in from..to {
-        writer.append(&[part(second, 0, 300)]);
-        writer.append_generator(GeneratorSecond { second, ..Default::default() });
+        append(&mut writer, &[part(second, 0, 300)]);
+        append_generator(&mut writer, GeneratorSecond { second, ..Default::default() });
     }
     writer
 }
@@ -532,7 +581,7 @@ fn has_seconds(record: &RunRecord, folder: &Path, to: u32) {
     let planned: Vec<u64> = record.seconds.iter().map(|it| it.counts()[0].planned).collect();
     let expected: Vec<u64> = (0..to).map(|second| if second == 0 { 2 } else { 1 }).collect();
     assert_eq!(planned, expected);
-    let times = record.seconds.iter().map(|it| it.times().of_step(Phase::Response, 0).count());
+    let times = record.seconds.iter().map(|it| it.times().of_series(Phase::Response, 0).count());
     assert_eq!(times.collect::<Vec<_>>(), expected, "counts and histograms");
     assert!(starts(folder).is_sorted());
     assert!(record.generator.is_sorted_by(|a, b| a.second < b.second));
@@ -562,7 +611,7 @@ fn an_interrupted_run_goes_on_without_what_came_after_it_was_told_to_end() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mut writer = written(folder);
-    writer.append_generator(GeneratorSecond { second: 3, ..Default::default() });
+    append_generator(&mut writer, GeneratorSecond { second: 3, ..Default::default() });
     let reason = EndReason::Interrupted { signal: 2 };
     let whole = writer.finish(End { reason, scheduled: 1.5, ..end() }).unwrap();
     assert_eq!(whole.generator.len(), 2);

@@ -275,7 +275,7 @@ fn plan(head: &Head) -> Vec<Detail> {
 }
 
 fn machine(head: &Head) -> Vec<Detail> {
-    let environment = &head.environment;
+    let environment = head.environment();
     let cores = format!(
         "{}, {} cores, {}",
         environment.cpu,

@@ -153,7 +153,8 @@ fn missed(slo: &SloResult) -> String {
 /// and more than chance.
 fn growth(record: &RunRecord, assessment: &Assessment, rate: f64) -> Option<f64> {
     let window = assessment.window.from..assessment.window.to;
-    let judged = record.generator.iter().filter(|it| window.contains(&it.second));
+    let together = record.together();
+    let judged = together.iter().filter(|it| window.contains(&it.second));
     let series: Vec<(f64, f64)> =
         judged.map(|it| (f64::from(it.second), it.in_flight as f64)).collect();
     let slope = median_slope(&series)?;

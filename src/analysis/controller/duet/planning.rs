@@ -275,7 +275,7 @@ fn judged_of(segment: &Segment) -> u32 {
 /// arms' CPU time is not known, it is all that was in use.
 fn busy(segment: &Segment) -> Option<f64> {
     let generator = &segment.candidate.generator;
-    let cores = f64::from(segment.candidate.head.environment.cores.max(1));
+    let cores = f64::from(segment.candidate.head.environment().cores.max(1));
     let arm = |run: &RunRecord| mean_of(run.gauge(&gauge::CPU).map(|(_, cores)| cores));
     let own = arm(&segment.baseline)
         .zip(arm(&segment.candidate))

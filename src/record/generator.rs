@@ -1,0 +1,91 @@
+//! The generators of a run: which slots of the load each had, on what machine.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::slots::Slots;
+
+/// The place of a generator in the record's table of them.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
+pub struct GeneratorId(pub u16);
+
+impl GeneratorId {
+    /// The index for a slice.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// Whether it is the first one, which is mostly the only one.
+    pub fn is_first(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A generator as the record knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GeneratorHead {
+    /// Which part of the load it carried out.
+    pub slots: Slots,
+    /// Its machine and how it measures.
+    pub environment: Environment,
+}
+
+impl GeneratorHead {
+    /// One that has the load to itself.
+    pub fn alone(environment: Environment) -> GeneratorHead {
+        GeneratorHead { slots: Slots::all(environment.workers as usize), environment }
+    }
+}
+
+/// The machine and how it measures.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Environment {
+    /// Version of loadgate.
+    pub loadgate: String,
+    /// Operating system and kernel.
+    pub system: String,
+    /// CPU model.
+    pub cpu: String,
+    /// Logical cores that loadgate may use.
+    pub cores: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Worker threads.
+    pub workers: u32,
+    /// What waits for the next arrival: `timerfd` or `system-poll`.
+    pub pacer: String,
+    /// What stamps the end of a response: `kernel` (when its packet came), or `generator` (the
+    /// generator's clock when it read it).
+    pub receive_clock: String,
+    /// The nice value of the worker threads, where the system let them go before other
+    /// processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nice: Option<i8>,
+    /// What was found wanting before the first request.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// The most generators that share a load.
+const MAX_GENERATORS: usize = 10_000;
+
+/// Whether generators can have shared a load so: each has slots of its own.
+pub(super) fn check(generators: &[GeneratorHead]) -> Result<(), String> {
+    let Some(first) = generators.first().filter(|_| generators.len() <= MAX_GENERATORS) else {
+        return Err(format!("a run has between 1 and {MAX_GENERATORS} generators"));
+    };
+    let mut free = 0;
+    for GeneratorHead { slots, .. } in generators {
+        let end = slots.first.checked_add(slots.count);
+        let is_apart = slots.first >= free && slots.of == first.slots.of;
+        match end.filter(|end| is_apart && *end <= slots.of) {
+            Some(end) => free = end,
+            None => {
+                return Err("generators that share slots, or have none of the load's".to_owned());
+            }
+        }
+    }
+    Ok(())
+}
