@@ -66,7 +66,7 @@ impl Users {
             idle: Vec::new(),
             variables: scenario.variables.len(),
             steps: scenario.steps.len(),
-            next_number: from + u64::from(slot.place) + 1,
+            next_number: from + u64::from(slot.index) + 1,
             stride: u64::from(slot.of),
             most,
         }

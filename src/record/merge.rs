@@ -45,8 +45,8 @@ impl Merge {
 
     /// Whose a tick is, if it is new; it is known from now on.
     pub(super) fn admit(&mut self, tick: &Tick) -> Result<Option<GeneratorId>, String> {
-        let place = self.slots.iter().position(|slots| *slots == tick.slots);
-        let generator = place.and_then(|place| u16::try_from(place).ok());
+        let index = self.slots.iter().position(|slots| *slots == tick.slots);
+        let generator = index.and_then(|index| u16::try_from(index).ok());
         let generator = generator.ok_or("a tick of a generator that is not there")?;
         if tick.parts.len() > MOST_PARTS {
             return Err(format!("a tick of {} parts", tick.parts.len()));
@@ -94,8 +94,8 @@ pub(super) fn add(part: &Part, sum: &mut Gatherer) -> Result<(), String> {
 }
 
 /// Whether there can be a second and a series, and is room for it.
-pub(super) fn check_room(sum: &Gatherer, second: u32, place: usize) -> Result<(), String> {
-    check_place(second, place, sum.series())?;
+pub(super) fn check_room(sum: &Gatherer, second: u32, index: usize) -> Result<(), String> {
+    check_place(second, index, sum.series())?;
     if sum.has(second) {
         return Ok(());
     }
@@ -142,26 +142,26 @@ mod tests {
 
     /// Requests of a few seconds, by turns of every kind.
     fn samples(number: u64) -> Vec<Sample> {
-        let of = |place: u64| {
-            let outcome = Outcome::ALL[place as usize % Outcome::COUNT];
-            let intended = Moment(place * 37_000_000);
-            let ended = Moment(intended.0 + 1_000 * (1 + place * place % 900_000));
+        let of = |index: u64| {
+            let outcome = Outcome::ALL[index as usize % Outcome::COUNT];
+            let intended = Moment(index * 37_000_000);
+            let ended = Moment(intended.0 + 1_000 * (1 + index * index % 900_000));
             Sample {
-                step: StepId((place % 3) as u16),
+                step: StepId((index % 3) as u16),
                 intended,
                 sent: (outcome != Outcome::Unsent).then_some(intended),
                 first_byte: Some(ended),
                 ended,
-                send_lag: place * 1_000,
-                held: place * 100_000,
-                receive_lag: Some(place * 10),
-                connect: place.is_multiple_of(5).then_some(70_000),
+                send_lag: index * 1_000,
+                lag_felt: index * 100_000,
+                receive_lag: Some(index * 10),
+                connect: index.is_multiple_of(5).then_some(70_000),
                 handshake: None,
                 outcome,
-                cause: place.is_multiple_of(7).then_some(Cause::Refused),
-                status: place.is_multiple_of(2).then_some(200 + (place % 4) as u16),
-                body_bytes: place,
-                repeated: place.is_multiple_of(11),
+                cause: index.is_multiple_of(7).then_some(Cause::Refused),
+                status: index.is_multiple_of(2).then_some(200 + (index % 4) as u16),
+                body_bytes: index,
+                repeated: index.is_multiple_of(11),
                 limit: 10_000_000_000,
             }
         };
@@ -178,8 +178,8 @@ mod tests {
         let generator = |generator: &GeneratorHead| {
             let slots = generator.slots;
             let mine = slots.first..slots.first + slots.count;
-            let is_mine = |place: &usize| mine.contains(&(*place as u32 % slots.of));
-            let mine = samples.iter().enumerate().filter(|(place, _)| is_mine(place));
+            let is_mine = |index: &usize| mine.contains(&(*index as u32 % slots.of));
+            let mine = samples.iter().enumerate().filter(|(index, _)| is_mine(index));
             let mine: Vec<Sample> = mine.map(|(_, sample)| *sample).collect();
             let mut recorder = Recorder::new(head.thresholds.clone());
             let mut ticks = Ticks::of(slots, 0);
@@ -244,8 +244,8 @@ mod tests {
             let expected = record(head.clone(), &ticks);
             let again: Vec<Tick> = order.iter().map(|at| at.get(&ticks).clone()).collect();
             for (from, to) in order.iter().zip(order.iter().skip(1)) {
-                let places = (from.index(ticks.len()), to.index(ticks.len()));
-                ticks.swap(places.0, places.1);
+                let indexes = (from.index(ticks.len()), to.index(ticks.len()));
+                ticks.swap(indexes.0, indexes.1);
             }
             ticks.extend(again);
             prop_assert_eq!(record(head, &ticks), expected);
@@ -296,7 +296,7 @@ mod tests {
     fn each_claim_of_the_slots_has_its_own_numbers() {
         let head = head(&[1, 1]);
         let mut merge = Merge::of(&head);
-        let [one, other] = [0, 1].map(|place| head.generators[place].slots);
+        let [one, other] = [0, 1].map(|index| head.generators[index].slots);
         let mut admit = |slots, claim, number| {
             let tick = Tick { slots, claim, number, parts: Vec::new(), generator: Vec::new() };
             merge.admit(&tick).map(|id| id.map(|id| id.0))

@@ -22,7 +22,7 @@ pub struct Slots {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     /// Its place among all, from 0.
-    pub place: u32,
+    pub index: u32,
     /// How many there are.
     pub of: u32,
 }
@@ -36,7 +36,7 @@ impl Slots {
 
     /// The one of a generator's so-many-th thread.
     pub fn slot(self, thread: usize) -> Slot {
-        Slot { place: self.first + thread as u32, of: self.of }
+        Slot { index: self.first + thread as u32, of: self.of }
     }
 
     /// How many threads of the generator carry them out.
@@ -48,7 +48,7 @@ impl Slots {
 impl Slot {
     /// Its part of a ceiling; the parts of all slots are the whole.
     pub fn share(self, ceiling: u32) -> usize {
-        (ceiling / self.of + u32::from(self.place < ceiling % self.of)) as usize
+        (ceiling / self.of + u32::from(self.index < ceiling % self.of)) as usize
     }
 }
 
