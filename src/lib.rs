@@ -88,7 +88,7 @@
 //! 15. Nothing is re-exported here: `loadgate::record::sample::Sample`, never
 //!     `loadgate::Sample`.
 //! 16. One request is one attempt. A repeat is counted, happens once at most, and only where
-//!     the first has surely met no open socket.
+//!     the first has surely met no open socket, or the target says that it has not begun with it.
 //! 17. What was due and did not end as the scenario expects is failed, and no default
 //!     objective passes over it. A run in which a step never worked has no verdict about the
 //!     target.

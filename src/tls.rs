@@ -20,6 +20,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVer
 pub use refusal::Refusal;
 use verifier::{Trusted, Verifier};
 
+/// How HTTP/2 is called in a handshake (ALPN).
+const HTTP2: &[u8] = b"h2";
 /// Sessions that a worker keeps for later connections, if it may.
 const SESSIONS: usize = 256;
 
@@ -47,6 +49,8 @@ pub struct Settings {
     pub insecure: bool,
     /// Whether later connections resume the session of an earlier one.
     pub resumption: bool,
+    /// Whether HTTP/2 is offered (ALPN), and not HTTP/1.1.
+    pub is_http2: bool,
 }
 
 impl Default for Settings {
@@ -58,6 +62,7 @@ impl Default for Settings {
             oldest: Oldest::Tls12,
             insecure: false,
             resumption: false,
+            is_http2: false,
         }
     }
 }
@@ -70,6 +75,7 @@ impl fmt::Debug for Settings {
             .field("oldest", &self.oldest)
             .field("insecure", &self.insecure)
             .field("resumption", &self.resumption)
+            .field("is_http2", &self.is_http2)
             .field("has_ca", &self.ca.is_some())
             .field("has_identity", &self.identity.is_some())
             .finish()
@@ -130,6 +136,15 @@ impl Client {
         Client { config: Arc::new(config), ..self.clone() }
     }
 
+    /// The same with HTTP/2 as what is offered.
+    #[must_use]
+    pub fn offering_http2(&self) -> Client {
+        let settings = Settings { is_http2: true, ..(*self.settings).clone() };
+        let mut config = (*self.config).clone();
+        config.alpn_protocols = offered(&settings);
+        Client { settings: Arc::new(settings), config: Arc::new(config), ..self.clone() }
+    }
+
     /// Begins a session.
     pub fn begin(&self) -> Result<ClientConnection, Refusal> {
         ClientConnection::new(Arc::clone(&self.config), self.name.clone()).map_err(Refusal)
@@ -173,8 +188,22 @@ fn config(settings: &Settings) -> Result<ClientConfig, Fault> {
         }
     };
     config.resumption = resumption(settings);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = offered(settings);
     Ok(config)
+}
+
+/// Whether what was agreed upon is what was offered; a server that knows nothing of ALPN speaks
+/// HTTP/1.1.
+pub fn agreed(is_http2: bool, protocol: Option<&[u8]>) -> Result<(), Refusal> {
+    if is_http2 && protocol != Some(HTTP2) {
+        return Err(Refusal(rustls::Error::NoApplicationProtocol));
+    }
+    Ok(())
+}
+
+/// What is offered: one, so that the other side cannot choose.
+fn offered(settings: &Settings) -> Vec<Vec<u8>> {
+    vec![if settings.is_http2 { HTTP2.to_vec() } else { b"http/1.1".to_vec() }]
 }
 
 fn resumption(settings: &Settings) -> Resumption {

@@ -13,7 +13,7 @@ import { addLogin, addOrders, addPing } from './routes.js';
  */
 export function buildApp({ db, config, faults }) {
   // The log has the id that the caller sends, so that a failed request is found in it.
-  const app = Fastify({ logger: { level: config.logLevel }, requestIdHeader: 'x-request-id' });
+  const app = Fastify({ logger: { level: config.logLevel }, requestIdHeader: 'x-request-id', ...protocol(config) });
   const metrics = createMetrics(db.stats);
   const readiness = { seeded: false };
   app.decorate('markReady', () => {
@@ -30,6 +30,11 @@ export function buildApp({ db, config, faults }) {
   app.get('/metrics', async (request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   app.register(async (scope) => addApi(scope, db, faults, readiness));
   return app;
+}
+
+/** By TLS a client may choose between HTTP/1.1 and HTTP/2; in the clear there is one of them. */
+function protocol({ http2, tls }) {
+  return { ...(http2 && { http2 }), ...(tls && { https: { ...tls, ...(http2 && { allowHTTP1: true }) } }) };
 }
 
 function addHealth(app, readiness, faults) {

@@ -1,6 +1,8 @@
 // Owns the reading of environment variables: a value that makes no sense stops
 // the start with a message that names the variable, instead of being ignored.
 
+import { readFileSync } from 'node:fs';
+
 /** An error in how the service was started, to be shown without a stack. */
 export class ConfigError extends Error {}
 
@@ -37,11 +39,27 @@ function logLevelFrom(env) {
   throw new ConfigError(`LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not "${level}"`);
 }
 
+/** Whether HTTP/2 is spoken, and the certificate and key of TLS; without them it is plain. */
+function protocolFrom(env) {
+  const { TLS_CERT: cert, TLS_KEY: key } = env;
+  if (Boolean(cert) !== Boolean(key)) throw new ConfigError('TLS_CERT and TLS_KEY belong together');
+  return { http2: flagFrom(env, 'HTTP2'), tls: cert ? { cert: fileOf('TLS_CERT', cert), key: fileOf('TLS_KEY', key) } : null };
+}
+
+function fileOf(name, path) {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new ConfigError(`${name} names a file that cannot be read: ${error.message}`);
+  }
+}
+
 /** Everything but the faults (see faults.js) that the environment decides. */
 export function serviceConfig(env) {
   return {
     host: env.HOST || '127.0.0.1',
     port: numberFrom(env, 'PORT', { fallback: 3000, max: 65535, integer: true }),
+    ...protocolFrom(env),
     // A default so that the example runs without setup; a real service would
     // refuse to start without a secret.
     jwtSecret: env.JWT_SECRET || 'demo-secret-not-for-production',

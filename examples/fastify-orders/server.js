@@ -21,7 +21,7 @@ async function start() {
   await prepare(db);
   startTimedFaults(faults);
   app.markReady();
-  announce(app, db, faults);
+  announce(app, db, faults, config);
 }
 
 async function listen(app, { host, port }) {
@@ -42,11 +42,11 @@ async function prepare(db) {
   }
 }
 
-function announce(app, db, faults) {
+function announce(app, db, faults, { tls }) {
   const { address, port } = app.server.address();
   const seconds = process.uptime().toFixed(1);
   const state = faults.neverReady ? 'listening, never ready' : 'ready';
-  process.stdout.write(`orders: ${state} on http://${address}:${port} after ${seconds} s (${db.kind})\n`);
+  process.stdout.write(`orders: ${state} on ${tls ? 'https' : 'http'}://${address}:${port} after ${seconds} s (${db.kind})\n`);
   warnOfFaults();
 }
 

@@ -108,7 +108,9 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::BadLength
         | Cause::BadChunk
         | Cause::HeadTooLarge
-        | Cause::Tls => Outcome::TransportError,
+        | Cause::Tls
+        | Cause::StreamReset
+        | Cause::StreamRefused => Outcome::TransportError,
     }
 }
 

@@ -16,6 +16,11 @@ use crate::units::format_duration;
 const EXCERPT: usize = 240;
 /// What an alert of TLS begins with, as an exchange shows it.
 const TLS: &str = "\\x15\\x03";
+/// How request lines end.
+const BY_HTTP1: &str = " HTTP/1.1";
+const BY_HTTP2: &str = " HTTP/2";
+/// How HTTP/2 begins: the length of a short frame.
+const HTTP2: &str = "\\x00\\x00";
 
 /// What to mend first; `None` where everything works.
 pub fn first(walk: &Walk) -> Option<String> {
@@ -188,9 +193,14 @@ fn transport(name: &str, exchange: &FailedExchange, target: &str) -> String {
             "{name} got no TLS session with {target}; see the target's log, and what \"tls\" of \
              \"target\" says"
         ),
+        Some(Cause::Malformed) if is_http2(exchange) => format!(
+            "{name} is HTTP/1.1, and {target} speaks HTTP/2: write \"http2\": \"prior-knowledge\" in \
+             \"target\""
+        ),
         Some(Cause::Malformed) => format!(
-            "what answers {name} at {target} does not speak HTTP/1.1{}: correct the port in \"url\" \
-             of \"target\"",
+            "what answers {name} at {target} does not speak {}{}: correct the port in \"url\" of \
+             \"target\", or its \"http2\"",
+            version(&exchange.request),
             quoted(exchange)
         ),
         Some(Cause::TooLarge) => {
@@ -201,6 +211,12 @@ fn transport(name: &str, exchange: &FailedExchange, target: &str) -> String {
             format!("{name} got no whole answer: {why}; see the target's log{}", quoted(exchange))
         }
     }
+}
+
+/// Whether the other side has begun as HTTP/2 does, with SETTINGS.
+fn is_http2(exchange: &FailedExchange) -> bool {
+    let response = exchange.response.as_ref();
+    response.is_some_and(|response| response.line.starts_with(HTTP2))
 }
 
 /// Whether the other side speaks TLS, or says that it should have been spoken.
@@ -219,7 +235,13 @@ fn status(exchange: &FailedExchange) -> String {
 
 /// `GET /orders/7` of a request line.
 fn line(request: &Wire) -> &str {
-    request.line.strip_suffix(" HTTP/1.1").unwrap_or(&request.line)
+    let version = [BY_HTTP1, BY_HTTP2].into_iter().find(|by| request.line.ends_with(by));
+    version.and_then(|by| request.line.strip_suffix(by)).unwrap_or(&request.line)
+}
+
+/// The version of HTTP of a request line.
+fn version(request: &Wire) -> &'static str {
+    if request.line.ends_with(BY_HTTP2) { "HTTP/2" } else { "HTTP/1.1" }
 }
 
 /// `; the answer: {"error":"no"}`.
@@ -342,6 +364,7 @@ mod tests {
         };
         says(broken(Cause::Malformed, Some("\\x15\\x03\\x01\\x00\\x02")), &["speaks TLS"]);
         says(broken(Cause::Malformed, Some("SSH-2.0-OpenSSH")), &["HTTP/1.1", "SSH-2.0"]);
+        says(broken(Cause::Malformed, Some("\\x00\\x00\\x12\\x04")), &["prior-knowledge"]);
         says(broken(Cause::Reset, None), &["connection reset", "TLS", "log"]);
         says(broken(Cause::Refused, None), &["nothing listens at http://127.0.0.1:3000"]);
         says(step(Outcome::Timeout, None, None, ""), &["no answer came within 10s", "\"timeout\""]);

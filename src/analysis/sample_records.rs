@@ -41,7 +41,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         slos: vec![p99()],
         budget_hours: DEFAULT_BUDGET_HOURS,
         thresholds: vec![Threshold { limit: LIMIT_MS * 1_000_000, inclusive: false }],
-        limits: LimitsHead { connections: 100, in_flight: 1_000, body_bytes: 1_000 },
+        limits: LimitsHead { connections: 100, in_flight: 1_000, streams: None, body_bytes: 1_000 },
         generators: vec![GeneratorHead::alone(environment)],
         gauges: BEFORE_4.to_vec(),
         resumed: Vec::new(),

@@ -39,6 +39,10 @@ pub enum Answer<'a> {
     Closed,
     /// The other side reset the connection.
     Reset,
+    /// The other side ended this exchange, and not the connection.
+    StreamReset,
+    /// The other side would not begin with the request, twice.
+    Refused,
     /// What came is no answer.
     Unreadable(Unreadable),
     /// What was filled in made the request too large to be sent.
@@ -62,6 +66,8 @@ pub fn conclude(step: &Step, answer: &Answer<'_>) -> (Ending, Extracted) {
         Answer::Broken(error) => (Outcome::TransportError, Some(broken(error))),
         Answer::Closed => (Outcome::TransportError, Some(Cause::Closed)),
         Answer::Reset => (Outcome::TransportError, Some(Cause::Reset)),
+        Answer::StreamReset => (Outcome::TransportError, Some(Cause::StreamReset)),
+        Answer::Refused => (Outcome::TransportError, Some(Cause::StreamRefused)),
         Answer::Unreadable(why) => (Outcome::TransportError, Some(unreadable(*why))),
         Answer::Unsendable => (Outcome::CheckFailed, Some(Cause::RequestTooLarge)),
         Answer::NoConnection => (Outcome::Unsent, Some(Cause::ConnectionLimit)),

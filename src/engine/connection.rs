@@ -6,8 +6,9 @@
 //! | connecting | refused, time limit | closed |
 //! | open, an exchange under way | its answer is whole | open, or closed when it may not be reused |
 //! | open, an exchange under way | broken; its time limit, if the protocol says so | closed |
+//! | open, several under way | one is whole, reset or given up | open, unless none may follow and it was the last |
 //! | open, an exchange under way | the other side's end, and no answer yet | open, until it is known whether the request reached it |
-//! | open, idle | bytes, or the other side's end | closed |
+//! | open, idle | bytes, or the other side's end | closed; bytes of HTTP/2 are read first |
 //! | open, idle, never used | few requests are due | closed |
 //!
 //! That the other side has ended its stream may be learnt with an answer, before it, or
@@ -16,8 +17,9 @@
 use std::io;
 use std::time::Duration;
 
-use crate::engine::protocol::Protocol;
+use crate::engine::protocol::http2::NotTaken;
 use crate::engine::protocol::reply::Call;
+use crate::engine::protocol::{Outgoing, Protocol};
 use crate::engine::transport::socket::Socket;
 use crate::engine::transport::tcp::is_not_yet;
 use crate::engine::transport::tcp::{Control, Received};
@@ -88,37 +90,66 @@ pub struct Connection {
     pub has_served: bool,
     /// What is known of the other side's end.
     pub end: StreamEnd,
+    /// Whether it stands among those that have room.
+    pub is_offered: bool,
+    /// When all that had come was read, last of all.
+    pub drained: Moment,
 }
 
 impl Connection {
-    /// One that is connecting.
-    pub fn new(birth: u32, socket: Socket, state: State) -> Connection {
+    /// One that is connecting, with so many exchanges at a time if they are streams.
+    pub fn new(birth: u32, socket: Socket, state: State, streams: Option<usize>) -> Connection {
         Connection {
             birth,
             socket,
             state,
-            protocol: Protocol::new(),
+            protocol: Protocol::new(streams),
             unwritten: Vec::new(),
             written: 0,
             has_served: false,
             end: StreamEnd::Open,
+            is_offered: false,
+            drained: Moment(0),
         }
     }
 
-    /// Begins an exchange: forgets the one before.
-    pub fn begin(&mut self, call: Call, ready: Moment) {
+    /// Begins an exchange; if it is the only one, those before are forgotten. Returns the bytes
+    /// to be written for it.
+    pub fn begin<'r>(
+        &mut self,
+        call: Call,
+        request: Outgoing<'r>,
+        ready: Moment,
+    ) -> Result<&'r [u8], NotTaken> {
         self.state = State::Open(ready);
-        self.protocol.begin(call);
-        self.socket.begin();
-        self.unwritten.clear();
-        self.written = 0;
+        if !self.is_busy() {
+            self.socket.begin();
+            self.written = 0;
+        }
+        self.protocol.begin(call, request)
     }
 
-    /// Writes a request, as far as the socket takes it.
+    /// Writes a request, and what the protocol has to say, as far as the socket takes it.
     pub fn write(&mut self, bytes: &[u8]) {
+        match self.protocol.take_output() {
+            None => self.write_bytes(bytes),
+            Some(output) => {
+                if !output.is_empty() {
+                    self.write_bytes(&output);
+                }
+                self.protocol.give_back_output(output);
+            }
+        }
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) {
+        if !self.unwritten.is_empty() {
+            self.unwritten.extend_from_slice(bytes);
+            return self.write_rest();
+        }
         match self.socket.write(bytes) {
             Ok(written) => {
-                self.written = written;
+                self.written += written;
                 self.unwritten.extend_from_slice(&bytes[written..]);
                 // A session takes a piece at a time, though the kernel would take more.
                 self.write_rest();
@@ -170,12 +201,17 @@ impl Connection {
         self.protocol.under_way().is_some()
     }
 
+    /// Whether others may be served after an exchange that did not end well.
+    pub fn may_go_on(&self) -> bool {
+        self.protocol.keeps_alive() && self.end == StreamEnd::Open
+    }
+
     /// Whether it may serve another request after a complete response.
     pub fn is_reusable(&self) -> bool {
-        self.protocol.keeps_alive()
-            && self.is_written()
-            && !self.socket.has_more(0, 1)
-            && self.end == StreamEnd::Open
+        // What is left to be written or read may be others'.
+        let is_done =
+            self.protocol.is_multiplexed() || (self.is_written() && !self.socket.has_more(0, 1));
+        is_done && self.may_go_on()
     }
 
     /// Whether one that is idle may be used, by how long the target keeps idle connections.

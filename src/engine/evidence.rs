@@ -54,11 +54,15 @@ pub struct Testimony {
 /// Keeps the start of an answer that will not be whole and right after one read.
 /// The status is that of an answer that is whole; what a step extracts may still be missing.
 pub fn hear(heard: &mut Vec<u8>, bytes: &[u8], step: &Step, status: Option<u16>) {
-    let is_expected = status.is_some_and(|status| step.expect.accepts(status));
-    if is_expected && step.extract.is_empty() {
-        return;
+    if !is_plain(step, status) {
+        keep_start(heard, bytes);
     }
-    keep_start(heard, bytes);
+}
+
+/// Whether an answer is plainly right, as its status tells if it is whole.
+pub fn is_plain(step: &Step, status: Option<u16>) -> bool {
+    let is_expected = status.is_some_and(|status| step.expect.accepts(status));
+    is_expected && step.extract.is_empty()
 }
 
 impl Witness {

@@ -128,6 +128,18 @@ impl Exchange {
         self.times.last_byte
     }
 
+    /// When its bytes went out, if they have.
+    pub fn sent(&self) -> Option<Moment> {
+        self.times.sent
+    }
+
+    /// Others' bytes came behind its last ones, whose stamp is theirs then. It may have ended as
+    /// early as these could have arrived: after all was read before, at `drained`.
+    pub fn may_have_ended_since(&mut self, drained: Moment) {
+        let earliest = drained.max(self.times.sent.unwrap_or(drained));
+        self.lag_felt = self.lag_felt.saturating_add(self.times.last_byte.since(earliest));
+    }
+
     /// It met nobody, and is sent once more.
     pub fn repeats(&mut self) {
         self.is_repeat = true;
@@ -247,6 +259,17 @@ mod tests {
         let sample = exchange.sample((Outcome::TransportError, Some(Cause::Refused)));
         assert_eq!((sample.sent, sample.first_byte, sample.receive_lag), (None, None, None));
         assert_eq!((sample.send_lag, sample.lag_felt, sample.repeated), (10, 10, true));
+    }
+
+    #[test]
+    fn an_answer_that_others_follow_may_have_ended_as_early_as_all_was_read_before() {
+        // Its last bytes are stamped at 320, and it left at 155.
+        for (drained, lag_felt) in [(315, 40 + 5), (100, 40 + 165), (155, 40 + 165)] {
+            let mut exchange = answered();
+            exchange.may_have_ended_since(Moment(drained));
+            assert_eq!(exchange.sample(OK).lag_felt, lag_felt, "drained at {drained}");
+            assert_eq!(exchange.sample(OK).ended, Moment(320));
+        }
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Plan {
     pub authority: String,
     /// Which part of the load it is; a worker for each slot.
     pub slots: Slots,
+    /// HTTP/2, with so many streams at a time on a connection; `None` is HTTP/1.1.
+    pub streams: Option<u32>,
     /// When this plan's arrivals come.
     pub timing: Timing,
     /// When the schedule starts; may lie ahead.
@@ -220,6 +222,7 @@ mod tests {
             scenario: Arc::clone(&scenario),
             address: Endpoint::Tcp(([127, 0, 0, 1], 1).into()),
             authority: String::new(),
+            streams: None,
             slots,
             timing: Timing::Alone,
             start,

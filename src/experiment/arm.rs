@@ -235,7 +235,8 @@ impl PreparedArm {
         let own = match &target.address {
             Address::Http(address) => address.clone(),
             Address::Demo => {
-                HttpAddress { host: "127.0.0.1".to_owned(), port, prefix: String::new(), tls: None }
+                let host = "127.0.0.1".to_owned();
+                HttpAddress { host, port, prefix: String::new(), tls: None, is_http2: false }
             }
         };
         let variable = target.arms.port_variable.clone();
@@ -271,16 +272,17 @@ impl PreparedArm {
         Ok(())
     }
 
-    /// An address with what the scenario says of TLS.
+    /// An address with what the scenario says of TLS and of HTTP/2.
     fn secured(&self, address: HttpAddress) -> HttpAddress {
         let own = match &self.base.target.address {
-            Address::Http(own) => own.tls.as_ref(),
+            Address::Http(own) => Some(own),
             Address::Demo => None,
         };
-        let client = own.and_then(|own| own.at(&address.host).ok());
+        let client = own.and_then(|own| own.tls.as_ref()?.at(&address.host).ok());
         let tls =
             address.tls.as_ref().map(|by_default| client.unwrap_or_else(|| by_default.clone()));
-        HttpAddress { tls, ..address }
+        let address = HttpAddress { tls, ..address };
+        if own.is_some_and(|own| own.is_http2) { address.by_http2() } else { address }
     }
 
     fn another_command(&mut self, words: &[String]) {

@@ -110,12 +110,14 @@ impl Session<'_> {
     /// Sends a few requests and says how they fared.
     pub(super) fn ask(&self, side: &Side, asking: &mut Asking) -> Result<Calm, TrialError> {
         let (stop, stopped) = watch::channel(Stop::Running);
-        let (socket, _) = resolve(side.target.address(), &side.scenario.secrets)?;
+        let address = side.target.address();
+        let (socket, _) = resolve(address, &side.scenario.secrets)?;
         let plan = Plan {
             scenario: Arc::new(few(&side.scenario, asking.rate)),
-            address: Endpoint::Tcp(socket),
-            authority: side.target.address().authority(),
             slots: Slots::all(1),
+            address: Endpoint::at(socket, address.tls.as_ref()),
+            streams: address.streams(&side.scenario.limits),
+            authority: address.authority(),
             receive_clock: self.receive_clock,
             purpose: Purpose::Again { iterations: asking.iterations },
             timing: Timing::Alone,

@@ -43,6 +43,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         limits: LimitsHead {
             connections: scenario.limits.connections,
             in_flight: scenario.limits.in_flight,
+            streams: scenario.streams(),
             body_bytes: scenario.limits.body.0,
         },
         generators: vec![GeneratorHead::alone(environment(workers))],

@@ -131,7 +131,7 @@ fn too_little_memory(machine: Machine, scenario: &Scenario) -> Option<String> {
     let needed = u64::from(at_once).saturating_mul(limits.body.0);
     let memory = machine.memory.filter(|memory| extracts && needed > *memory)?;
     // The default ceilings are there to stop a runaway, and say nothing about the plan.
-    let is_chosen = *limits != crate::scenario::model::Limits::default();
+    let is_chosen = *limits != crate::scenario::limits::Limits::default();
     is_chosen.then(|| {
         format!(
             "{at_once} bodies of up to {} MB at once are more than the {} MB of memory that are \

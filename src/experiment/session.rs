@@ -240,6 +240,7 @@ impl Session<'_> {
             address: Endpoint::at(socket, address.tls.as_ref()),
             authority: address.authority(),
             slots: Slots::all(self.workers),
+            streams: address.streams(&side.scenario.limits),
             receive_clock: self.receive_clock,
             purpose: side.purpose,
             timing,

@@ -238,7 +238,7 @@ fn told_its_port(scenario: &Scenario, command: &StartCommand, port: u16) -> Star
 fn demo() -> Result<Started, TrialError> {
     let demo = Demo::start(0).map_err(TrialError::Engine)?;
     let (host, port) = (demo.address().ip().to_string(), demo.address().port());
-    let address = HttpAddress { host, port, prefix: String::new(), tls: None };
+    let address = HttpAddress { host, port, prefix: String::new(), tls: None, is_http2: false };
     Ok(Started { running: Running::Demo(demo), address })
 }
 

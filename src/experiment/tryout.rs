@@ -157,6 +157,7 @@ impl Session<'_> {
             address: Endpoint::at(socket, address.tls.as_ref()),
             authority: address.authority(),
             slots: Slots::all(1),
+            streams: address.streams(&side.scenario.limits),
             receive_clock: self.receive_clock,
             purpose,
             timing: Timing::Alone,

@@ -147,6 +147,7 @@ impl Walker<'_> {
             address: Endpoint::at(socket, address.tls.as_ref()),
             authority: address.authority(),
             slots: Slots::all(1),
+            streams: address.streams(&self.scenario.limits),
             receive_clock: self.receive_clock,
             purpose: Purpose::Walk { numbered_from },
             timing: Timing::Alone,

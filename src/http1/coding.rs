@@ -70,6 +70,12 @@ impl Codings {
         }
     }
 
+    /// Adds those that a field names, in its order.
+    pub fn add(&mut self, names: &[u8]) {
+        let names = names.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        names.filter(|name| !name.is_empty()).for_each(|name| self.push(Coding::of(name)));
+    }
+
     /// Adds those that were applied after these.
     pub(super) fn append(&mut self, later: Codings) {
         later.0.into_iter().for_each(|coding| self.push(coding));

@@ -120,7 +120,7 @@ impl Fields {
                     fields.add_transfer(header.value, codings);
                 }
                 16 if header.name.eq_ignore_ascii_case("content-encoding") => {
-                    list(header.value).for_each(|name| fields.codings.push(Coding::of(name)));
+                    fields.codings.add(header.value);
                 }
                 10 if header.name.eq_ignore_ascii_case("connection") => {
                     fields.close |= has_token(header.value, b"close");

@@ -93,7 +93,7 @@ pub(crate) fn sample_head() -> run::Head {
             limit: 1_000_000_000,
             inclusive: false,
         }],
-        limits: run::LimitsHead { connections: 1, in_flight: 1, body_bytes: 1 },
+        limits: run::LimitsHead { connections: 1, in_flight: 1, streams: None, body_bytes: 1 },
         generators: vec![generator::GeneratorHead::alone(generator::Environment {
             workers: 1,
             ..generator::Environment::default()

@@ -134,11 +134,15 @@ pub enum Cause {
     Late,
     /// No TLS session: one side refused it, or broke it off.
     Tls,
+    /// The target ended the response alone, and not its connection (HTTP/2).
+    StreamReset,
+    /// The target would not begin with the request (HTTP/2).
+    StreamRefused,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 25;
+    pub const COUNT: usize = 27;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -167,6 +171,8 @@ impl Cause {
         Cause::ValueTooLong,
         Cause::Late,
         Cause::Tls,
+        Cause::StreamReset,
+        Cause::StreamRefused,
     ];
 
     /// The place of its counter.
@@ -202,6 +208,8 @@ impl Cause {
             Cause::ValueTooLong => "value to extract longer than 64 KiB",
             Cause::Late => "generator too late to send it",
             Cause::Tls => "no TLS session",
+            Cause::StreamReset => "response reset",
+            Cause::StreamRefused => "request refused",
         }
     }
 }

@@ -320,6 +320,9 @@ pub struct LimitsHead {
     pub connections: u32,
     /// Iterations under way.
     pub in_flight: u32,
+    /// Requests under way on one connection, where HTTP/2 was spoken; nothing for HTTP/1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<u32>,
     /// Bytes of a body.
     pub body_bytes: u64,
 }

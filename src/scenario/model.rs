@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
 pub use super::ids::{StepId, VariableId};
+use super::limits::Limits;
 use super::load::Load;
 pub use super::secrets::Secrets;
 use super::slo::{Scope, Slo, Threshold};
@@ -20,7 +21,6 @@ use super::stress::StressObjective;
 use super::template::Template;
 use super::watch::Watched;
 use crate::tls;
-use crate::units::Bytes;
 
 /// One checked, immutable description of a test.
 #[derive(Debug, Clone)]
@@ -63,6 +63,14 @@ impl Scenario {
             Scope::Step(step) => format!("{}: {}", self.step(step).name, slo.text),
         };
         self.slos.iter().map(named).collect()
+    }
+
+    /// Requests under way on one connection, if the target is spoken to by HTTP/2.
+    pub fn streams(&self) -> Option<u32> {
+        match &self.target.address {
+            Address::Demo => None,
+            Address::Http(address) => address.streams(&self.limits),
+        }
     }
 
     /// The step of an index.
@@ -222,9 +230,23 @@ pub struct HttpAddress {
     pub prefix: String,
     /// How its sessions begin, if it speaks TLS.
     pub tls: Option<tls::Client>,
+    /// Whether it is spoken to by HTTP/2.
+    pub is_http2: bool,
 }
 
 impl HttpAddress {
+    /// The same, spoken to by HTTP/2.
+    #[must_use]
+    pub fn by_http2(self) -> HttpAddress {
+        let tls = self.tls.map(|client| client.offering_http2());
+        HttpAddress { tls, is_http2: true, ..self }
+    }
+
+    /// Requests under way on one connection to it, if it is spoken to by HTTP/2.
+    pub fn streams(&self, limits: &Limits) -> Option<u32> {
+        self.is_http2.then_some(limits.streams)
+    }
+
     /// The scheme of its url.
     pub fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
@@ -370,25 +392,6 @@ pub struct Extraction {
     pub variable: VariableId,
     /// Where it stands in the answer.
     pub path: JsonPath,
-}
-
-/// The generator's ceilings. Reaching one is an outcome and a finding, not a crash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Open connections, all workers together.
-    pub connections: u32,
-    /// Iterations under way, all workers together; what is due beyond it is `unsent`.
-    pub in_flight: u32,
-    /// Bytes of one response's body.
-    pub body: Bytes,
-    /// Threads that send; `None`: as many as the load needs.
-    pub workers: Option<u16>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { connections: 1_000, in_flight: 10_000, body: Bytes(10_000_000), workers: None }
-    }
 }
 
 /// The time limit of a step that names none.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::entries::Entries;
 use super::load::ArrivalProcess;
+use super::raw_http2::RawHttp2;
 use super::raw_metrics::{RawMetrics, RawPostgres};
 
 /// A loadgate scenario: what to send, how hard, and what is good enough. Texts may contain
@@ -61,6 +62,9 @@ pub(crate) struct RawTarget {
     pub(crate) url: Option<String>,
     /// How its TLS sessions begin, where `url` begins with `https://`.
     pub(crate) tls: Option<RawTls>,
+    /// Speak HTTP/2: `true` where `url` begins with `https://`, `prior-knowledge` where it begins
+    /// with `http://`. Without it, HTTP/1.1.
+    pub(crate) http2: Option<RawHttp2>,
     /// How to start it: the program and its arguments. Without it, it must run already.
     #[schemars(example = ["node", "server.js"], length(min = 1))]
     pub(crate) command: Option<Vec<String>>,
@@ -356,6 +360,9 @@ pub(crate) struct RawLimits {
     /// Iterations under way; without it, 10000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub(crate) in_flight: Option<u32>,
+    /// Requests under way on one connection, where it is HTTP/2; without it, 100.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(crate) streams: Option<u32>,
     /// The size of one response's body; without it, 10MB.
     #[schemars(example = "10MB")]
     pub(crate) body: Option<String>,

@@ -11,14 +11,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::http1::coding::Undecodable;
+use super::fetch_http2::{self, Unanswered};
+use crate::http1::coding::{Codings, Undecodable};
 use crate::http1::response::{Expected, Fed, MAX_HEAD, Response};
 use crate::http1::unreadable::Unreadable;
 use crate::scenario::model::HttpAddress;
 use crate::tls::{Client, Refusal, Settings};
 
 /// How long it may take to find out whether a server speaks TLS.
-const PROBE: Duration = Duration::from_secs(1);
+pub(super) const PROBE: Duration = Duration::from_secs(1);
 
 /// What was answered.
 #[derive(Debug)]
@@ -50,8 +51,8 @@ impl NoAnswer {
         }
     }
 
-    /// Whether a server that expects TLS might have answered a plain request so.
-    pub(crate) fn may_be_tls(&self) -> bool {
+    /// Whether one that speaks another protocol might have answered so.
+    pub(crate) fn may_be_foreign(&self) -> bool {
         match self {
             NoAnswer::Interrupted(_) | NoAnswer::Broken(_) => true,
             NoAnswer::Connect(_) | NoAnswer::Slow(_) | NoAnswer::TooLarge(_) => false,
@@ -99,13 +100,14 @@ pub(crate) async fn connect(
         let Some(client) = &address.tls else { return Ok(Box::new(stream) as Box<dyn Stream>) };
         let (config, name) = client.parts();
         let secured = TlsConnector::from(config).connect(name, stream).await;
-        let secured = secured.map_err(|error| match error.kind() {
+        let mut secured = secured.map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => {
                 io::Error::new(error.kind(), "it closed the connection in the TLS handshake")
             }
             _ => error,
-        });
-        Ok(Box::new(secured?) as Box<dyn Stream>)
+        })?;
+        crate::tls::agreed(address.is_http2, secured.get_mut().1.alpn_protocol())?;
+        Ok(Box::new(secured) as Box<dyn Stream>)
     };
     let connected: io::Result<Box<dyn Stream>> =
         timeout(within, connecting).await.map_err(|_| NoAnswer::Slow(within))?;
@@ -135,6 +137,10 @@ pub(crate) async fn get(
 ) -> Result<Answer, NoAnswer> {
     let asking = async {
         let mut stream = connect(address, within).await?;
+        if address.is_http2 {
+            let uri = format!("{}://{}{path}", address.scheme(), address.authority());
+            return by_http2(fetch_http2::get(stream, uri, limit).await, limit);
+        }
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: {}\r\nuser-agent: loadgate\r\nconnection: close\r\n\r\n",
             address.authority()
@@ -148,6 +154,19 @@ pub(crate) async fn get(
         }
     };
     timeout(within, asking).await.map_err(|_| NoAnswer::Slow(within))?
+}
+
+fn by_http2(
+    answer: Result<fetch_http2::Answered, Unanswered>,
+    limit: usize,
+) -> Result<Answer, NoAnswer> {
+    let answer = answer.map_err(|why| match why {
+        Unanswered::Interrupted(error) => NoAnswer::Interrupted(error),
+        Unanswered::Broken(reason) => NoAnswer::Broken(reason),
+        Unanswered::TooLarge => NoAnswer::TooLarge(limit),
+    })?;
+    let body = decoded(&answer.body, answer.codings, limit)?;
+    Ok(Answer { status: answer.status, body, ended_by_close: false })
 }
 
 async fn read(stream: &mut dyn Stream, limit: usize) -> Result<Answer, NoAnswer> {
@@ -171,9 +190,14 @@ async fn read(stream: &mut dyn Stream, limit: usize) -> Result<Answer, NoAnswer>
     };
     let status = StatusCode::from_u16(response.status().unwrap_or_default());
     let status = status.map_err(|_| NoAnswer::Broken("it has no valid status"))?;
-    let decoded = response.codings().decode(&body, limit as u64);
-    let body = decoded.map_err(|error| undecodable(error, limit))?.into_owned();
+    let body = decoded(&body, response.codings(), limit)?;
     Ok(Answer { status, body, ended_by_close })
+}
+
+/// A body as it was meant.
+fn decoded(body: &[u8], codings: Codings, limit: usize) -> Result<Vec<u8>, NoAnswer> {
+    let decoded = codings.decode(body, limit as u64);
+    Ok(decoded.map_err(|error| undecodable(error, limit))?.into_owned())
 }
 
 fn broken(unreadable: Unreadable, limit: usize) -> NoAnswer {

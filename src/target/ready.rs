@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::greeting::{Greeting, greeting};
 use super::process::ExitReport;
 use super::{fetch, last_words, port};
 use crate::scenario::model::{HttpAddress, Ready, Secrets};
@@ -289,16 +290,47 @@ async fn until_answered(address: &HttpAddress, ready: &Ready, last_seen: &mut Se
 /// Why it is not ready yet; `None` when it is.
 async fn attempt(address: &HttpAddress, ready: &Ready) -> Option<Seen> {
     let reason = match &ready.path {
-        None => fetch::connect(address, ANSWER).await.err()?,
+        None => match fetch::connect(address, ANSWER).await {
+            Ok(_) if address.is_http2 => return unversioned(address).await,
+            Ok(_) => return None,
+            Err(reason) => reason,
+        },
         Some(path) => match fetch::get(address, path, ANSWER, BODY).await {
             Ok(answer) if answer.status.as_u16() < 400 => return None,
             Ok(answer) => return Some(Seen { text: answer.status.to_string(), is_final: false }),
             Err(reason) => reason,
         },
     };
-    if reason.may_be_tls() && fetch::speaks_tls(address).await {
+    if reason.may_be_foreign() && fetch::speaks_tls(address).await {
         let text = "it speaks TLS; let \"url\" of \"target\" begin with https://".to_owned();
         return Some(Seen { text, is_final: true });
     }
+    if reason.may_be_foreign()
+        && let Some(seen) = unversioned(address).await
+    {
+        return Some(seen);
+    }
     Some(Seen { is_final: reason.is_refusal(), text: reason.to_string() })
+}
+
+/// Why it will never be ready: it speaks another version of HTTP than the one that is spoken to
+/// it in the clear.
+async fn unversioned(address: &HttpAddress) -> Option<Seen> {
+    if address.tls.is_some() {
+        return None;
+    }
+    let text = match (address.is_http2, greeting(address).await) {
+        (true, Greeting::Http1) => {
+            "it speaks HTTP/1.1 and no HTTP/2 in the clear; remove \"http2\" of \"target\""
+        }
+        (true, Greeting::Other) => {
+            "what answers does not speak HTTP/2; correct \"url\" or \"http2\" of \"target\""
+        }
+        (false, Greeting::Http2) => {
+            "it speaks HTTP/2 and no HTTP/1.1; write \"http2\": \"prior-knowledge\" in \"target\""
+        }
+        (true, Greeting::Http2 | Greeting::Silence)
+        | (false, Greeting::Http1 | Greeting::Other | Greeting::Silence) => return None,
+    };
+    Some(Seen { text: text.to_owned(), is_final: true })
 }

@@ -6,6 +6,10 @@ use std::{fmt, io};
 use super::verifier::signs_others;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
+/// The target speaks another version of HTTP than the one that is offered.
+const OTHER_VERSION: &str = "it does not take the version of HTTP that was offered (ALPN): HTTP/2 \
+                             if \"http2\" of \"target\" is true, HTTP/1.1 if not";
+
 /// A session was refused, by either side.
 #[derive(Debug, Clone)]
 pub struct Refusal(pub(super) rustls::Error);
@@ -51,9 +55,7 @@ impl fmt::Display for Refusal {
                  http://",
             ),
             rustls::Error::PeerIncompatible(why) => incompatible(f, why),
-            rustls::Error::NoApplicationProtocol => {
-                f.write_str("it does not speak HTTP/1.1 (ALPN), which is all that was offered")
-            }
+            rustls::Error::NoApplicationProtocol => f.write_str(OTHER_VERSION),
             other => write!(f, "no TLS session: {other}"),
         }
     }
@@ -102,9 +104,7 @@ fn alerted(f: &mut fmt::Formatter<'_>, alert: AlertDescription) -> fmt::Result {
             "it speaks another version of TLS than those from \"min_version\" of \"tls\" on; TLS \
              1.2 is the oldest that loadgate speaks",
         ),
-        AlertDescription::NoApplicationProtocol => {
-            f.write_str("it does not speak HTTP/1.1 (ALPN), which is all that was offered")
-        }
+        AlertDescription::NoApplicationProtocol => f.write_str(OTHER_VERSION),
         AlertDescription::UnrecognisedName => f.write_str(
             "it knows no host of this name; write another one into \"server_name\" of \"tls\"",
         ),

@@ -75,7 +75,17 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("slab", &["engine/"], "iterations and connections by their place"),
     ("hyper_util", &["demo.rs"], "hyper on tokio's sockets"),
     ("http_body_util", &["demo.rs"], "bodies of hyper"),
-    ("bytes", &["demo.rs"], "buffers of hyper"),
+    (
+        "h2",
+        &["engine/protocol/http2/", "target/fetch_http2.rs"],
+        "HTTP/2 as a state machine: polled by hand under load, by tokio for readiness and metrics",
+    ),
+    ("http", &["engine/protocol/http2/", "target/fetch_http2.rs"], "requests and answers of h2"),
+    (
+        "bytes",
+        &["engine/protocol/http2/", "target/fetch_http2.rs", "demo.rs"],
+        "buffers of hyper and h2",
+    ),
     (
         "nix",
         &["engine/", "target/", "experiment/resources.rs"],

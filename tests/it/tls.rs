@@ -19,7 +19,7 @@ use crate::support::{self, finish, stderr, stdout};
 
 /// Who signs, and what was signed.
 pub(crate) struct Certificates {
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     issuer: Issuer<'static, KeyPair>,
 }
 

@@ -330,7 +330,12 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             slos: Vec::new(),
             budget_hours: 720,
             thresholds: Vec::new(),
-            limits: LimitsHead { connections: 1_000, in_flight: 10_000, body_bytes: 10_000_000 },
+            limits: LimitsHead {
+                connections: 1_000,
+                in_flight: 10_000,
+                streams: None,
+                body_bytes: 10_000_000,
+            },
             generators: vec![GeneratorHead::alone(environment())],
             gauges: gauge::BEFORE_4.to_vec(),
             resumed: Vec::new(),

@@ -43,6 +43,10 @@ pub enum Fault {
     Unreadable(Unreadable),
     /// The stream ended before it was whole.
     CutOff,
+    /// The other side ended this exchange only.
+    StreamReset,
+    /// The other side says that it has not begun with the request, and will not.
+    Refused,
 }
 
 /// What has come of an answer.

@@ -11,6 +11,8 @@ const AGENT: &str = concat!("loadgate/", env!("CARGO_PKG_VERSION"));
 const MAX_HEAD: usize = 64 * 1024;
 /// Digits of the number of a request in its id.
 const DIGITS: usize = 12;
+/// What stands before them: `00c0ffee-0000-8000-8000-`.
+const ID_BEFORE_DIGITS: usize = 24;
 
 /// A step's request, as far as it is known before the run.
 #[derive(Debug)]
@@ -33,6 +35,12 @@ impl Fixed {
     /// The bytes on the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The value of its id, if it has one.
+    pub fn id(&self) -> Option<&[u8]> {
+        let digits = self.digits.clone()?;
+        self.bytes.get(digits.start.checked_sub(ID_BEFORE_DIGITS)?..digits.end)
     }
 
     /// Sets the number in its id to that of an iteration.

@@ -12,13 +12,15 @@ use rustls::{ClientConnection, HandshakeKind};
 
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::tcp::{Control, Received, Tcp, is_not_yet};
-use crate::tls::{Client, Refusal};
+use crate::tls::{Client, Refusal, agreed};
 
 /// A session on a socket.
 #[derive(Debug)]
 pub struct Tls {
     tcp: Tcp,
     session: ClientConnection,
+    /// Whether HTTP/2 is what was offered.
+    is_http2: bool,
     /// When the socket was connected.
     since: Option<Instant>,
     /// The handshake, once it is over.
@@ -51,6 +53,7 @@ impl Tls {
         Ok(Tls {
             tcp,
             session: client.begin()?,
+            is_http2: client.settings().is_http2,
             since: None,
             handshake: None,
             arrived: Received { bytes: 0, at: Instant::now(), lag: None },
@@ -88,6 +91,7 @@ impl Tls {
                 Err(error) => return Err(error),
             }
         }
+        agreed(self.is_http2, self.session.alpn_protocol())?;
         let took = self.since.map(|since| since.elapsed()).unwrap_or_default();
         let is_resumed = self.session.handshake_kind() == Some(HandshakeKind::Resumed);
         self.handshake.get_or_insert(Handshake { took, is_resumed });

@@ -9,15 +9,54 @@ use crate::engine::worker::Worker;
 use crate::units::Moment;
 
 impl Worker {
-    /// A connection broke, or is of no more use.
+    /// A connection broke, or is of no more use: all that was under way on it has ended.
     pub(super) fn break_off(&mut self, key: ConnectionKey, answer: &Answer<'_>) {
-        let Some(connection) = self.pool.find(key) else { return };
-        let Some(iteration) = connection.protocol.under_way() else { return self.pool.close(key) };
+        let Some(mut connection) = self.pool.remove(key) else { return };
+        let now = self.clock.now();
+        self.serve_queue();
+        while let Some(iteration) = connection.protocol.under_way() {
+            let mut reply = connection.protocol.take(iteration);
+            self.iterations[iteration].exchange.takes(&mut reply);
+            self.stop_clock(iteration, now);
+            self.finish(iteration, answer);
+        }
+    }
+
+    /// An exchange ends on its connection, which may serve on.
+    pub(super) fn end_on(&mut self, key: ConnectionKey, iteration: usize, answer: &Answer<'_>) {
         let now = self.clock.now();
         self.detach(key, iteration, now);
-        self.pool.close(key);
+        self.leave(key, now);
         self.serve_queue();
         self.finish(iteration, answer);
+    }
+
+    /// The target has not begun with a request and will not: it is sent once more, as if it had
+    /// met nobody.
+    pub(super) fn refused(&mut self, key: ConnectionKey, iteration: usize) {
+        if self.iterations[iteration].exchange.is_repeat {
+            return self.end_on(key, iteration, &Answer::Refused);
+        }
+        let now = self.clock.now();
+        if let Some(connection) = self.pool.find(key) {
+            connection.protocol.take(iteration);
+        }
+        self.leave(key, now);
+        self.iterations[iteration].exchange.repeats();
+        self.activity(iteration, now);
+    }
+
+    /// An exchange has left its connection otherwise than by a whole answer. Whether the
+    /// connection has to go with it is its protocol's affair.
+    pub(super) fn leave(&mut self, key: ConnectionKey, now: Moment) {
+        let Some(connection) = self.pool.find(key) else { return };
+        connection.write(&[]);
+        let serves_on = connection.protocol.outlives_giving_up() && connection.may_go_on();
+        if serves_on {
+            self.pool.give_back(Slot { on: key }, now);
+        } else if !connection.is_busy() {
+            self.pool.close(key);
+        }
     }
 
     /// A request's time limit has passed. Its answer may have come in time and not have been
@@ -33,6 +72,9 @@ impl Worker {
                 self.give_up_on(key, wait.iteration);
             }
             Some(Activity::On(key)) => self.give_up_connecting(key, wait.iteration),
+            Some(Activity::Queued) if self.pool.is_held_back() => {
+                self.fail(wait.iteration, &Answer::NotConnectedInTime);
+            }
             Some(Activity::Queued | Activity::Thinking) => {
                 self.fail(wait.iteration, &Answer::NoConnection);
             }
@@ -51,20 +93,19 @@ impl Worker {
 
     fn is_served_by(&mut self, key: ConnectionKey, iteration: usize) -> bool {
         let connection = self.pool.find(key);
-        connection.is_some_and(|found| found.protocol.under_way() == Some(iteration))
+        connection.is_some_and(|found| found.protocol.serves(iteration))
     }
 
-    /// Whether the connection has to go with the exchange is its protocol's affair.
+    /// A connection that has said nothing since the request went out may be dead: nothing more
+    /// is sent there.
     fn give_up_on(&mut self, key: ConnectionKey, iteration: usize) {
-        let now = self.clock.now();
-        self.detach(key, iteration, now);
-        if self.pool.find(key).is_some_and(|found| found.protocol.outlives_giving_up()) {
-            self.pool.give_back(Slot { on: key }, now);
-        } else {
-            self.pool.close(key);
+        let sent = self.iterations[iteration].exchange.sent();
+        if let Some(connection) = self.pool.find(key)
+            && sent.is_some_and(|sent| connection.drained < sent)
+        {
+            connection.protocol.retire();
         }
-        self.serve_queue();
-        self.finish(iteration, &Answer::NotInTime);
+        self.end_on(key, iteration, &Answer::NotInTime);
     }
 
     fn give_up_connecting(&mut self, key: ConnectionKey, iteration: usize) {

@@ -42,10 +42,12 @@ use crate::engine::ledger::Ledger;
 use crate::engine::orders::Order;
 use crate::engine::plan::{Plan, Stop};
 use crate::engine::pool::Pool;
+use crate::engine::protocol::http2::message::Messages;
 use crate::engine::protocol::request::Prepared;
 use crate::engine::source::Source;
 use crate::engine::timers::{Limits, Timers};
 use crate::engine::transport::clock::{Clock, ReceiveClock};
+use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::transport::poller::Poller;
 use crate::engine::transport::tcp::Control;
 use crate::engine::user::Users;
@@ -90,6 +92,8 @@ struct Worker {
     end: Moment,
     source: Source,
     prepared: Vec<Prepared>,
+    /// The same for HTTP/2, if that is spoken.
+    messages: Option<Messages>,
     poller: Poller,
     pool: Pool,
     demand: Demand,
@@ -108,6 +112,9 @@ struct Worker {
     lateness: Lateness,
     /// The latest reading of the clock: no more than a request's work ago.
     seen: Moment,
+    /// When the turn before this one began, and this one: what the sockets have now had not come
+    /// when those of the turn before were asked.
+    turns: [Moment; 2],
     pace: Pace,
     patience: Patience,
     /// The order to stop has come, as the last tick saw it.
@@ -135,13 +142,18 @@ impl Worker {
         let scenario = plan.scenario.clone();
         let slot = plan.slots.slot(index);
         let most = slot.share(scenario.limits.in_flight);
+        let prepared = Prepared::all(&scenario, &plan.authority, plan.run());
+        let streams = plan.streams.map(|streams| streams as usize);
+        let is_secured = matches!(plan.address, Endpoint::Tls(..));
+        let messages = streams.map(|_| Messages::new(&prepared, is_secured));
         Ok(Worker {
             clock: Clock::new(&plan.address, plan.start.at),
             end: plan.end(),
             source: Source::new(&plan, slot),
-            prepared: Prepared::all(&scenario, &plan.authority, plan.run()),
+            prepared,
+            messages,
             poller: Poller::new(&plan.address, plan.start.at)?,
-            pool: Pool::new(slot.share(scenario.limits.connections)),
+            pool: Pool::new(slot.share(scenario.limits.connections), streams),
             demand: Demand::beginning_with(opening_rate(&plan) * TICK as f64 / 1e9),
             doubtful: Vec::new(),
             iterations: Slab::new(),
@@ -154,6 +166,7 @@ impl Worker {
             tick: Moment(plan.from.0 + TICK),
             lateness: Lateness::default(),
             seen: Moment(0),
+            turns: [Moment(0); 2],
             pace: Pace::default(),
             patience: Patience::new(
                 plan.receive_clock == ReceiveClock::Kernel,
@@ -192,14 +205,15 @@ impl Worker {
             return;
         }
         let wanted = (opening_rate(&self.plan) * WARM_SECONDS) as usize;
-        for _ in 0..wanted.min(64) {
+        let each = self.plan.streams.map_or(1, |streams| streams as usize);
+        for _ in 0..wanted.div_ceil(each).min(64) {
             self.open_ahead();
         }
     }
 
     /// Does what is due, waits for what comes next, and serves the sockets.
     fn turn(&mut self) -> io::Result<()> {
-        let now = self.look_at_clock();
+        let now = self.begin_turn();
         let (started, mut next) = self.do_due(now);
         if let Some(until) = next.and_then(|next| self.sleeps_until(next, now)) {
             self.poller.sleep(until);
@@ -243,6 +257,13 @@ impl Worker {
     fn look_at_clock(&mut self) -> Moment {
         self.seen = self.clock.now();
         self.seen
+    }
+
+    /// A turn begins.
+    fn begin_turn(&mut self) -> Moment {
+        let now = self.look_at_clock();
+        self.turns = [self.turns[1], now];
+        now
     }
 
     fn start_due(&mut self, now: Moment) -> usize {

@@ -128,7 +128,7 @@ mod linux {
         }
 
         fn do_due(&mut self) -> (usize, Option<Moment>) {
-            let now = self.worker.look_at_clock();
+            let now = self.worker.begin_turn();
             self.worker.do_due(now)
         }
 

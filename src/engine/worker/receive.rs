@@ -24,7 +24,11 @@ impl Worker {
                     // Less than there was room for: all has been read, unless the end follows.
                     let room = self.room.input.len();
                     let is_all = !connection.socket.has_more(received.bytes, room) && !is_closed;
-                    if !self.receive(key, received) || is_all {
+                    let is_awaited = self.receive(key, received);
+                    if is_all && self.plan.streams.is_some() {
+                        self.drained(key, received);
+                    }
+                    if !is_awaited || is_all {
                         return;
                     }
                 }
@@ -41,6 +45,7 @@ impl Worker {
         self.seen = Moment(arrived.0 + lag.unwrap_or(0));
         let mut used = 0;
         let mut is_awaited = true;
+        let earliest = self.turns[0];
         while let Some(connection) = self.pool.find(key) {
             let mut rest = &self.room.input[used..received.bytes];
             let steps = &self.plan.scenario.steps;
@@ -48,11 +53,48 @@ impl Worker {
                 break;
             };
             used = received.bytes - rest.len();
-            self.iterations[iteration].exchange.receives(arrived, lag);
-            is_awaited = matches!(event, Event::Head | Event::Data);
+            let exchange = &mut self.iterations[iteration].exchange;
+            exchange.receives(arrived, lag);
+            let is_end = matches!(event, Event::End { .. });
+            if is_end && connection.protocol.is_followed() {
+                exchange.may_have_ended_since(earliest.max(connection.drained));
+            }
+            is_awaited =
+                matches!(event, Event::Head | Event::Data) || connection.protocol.is_multiplexed();
             self.take(key, iteration, event);
         }
+        if self.plan.streams.is_some() {
+            self.answer_back(key);
+        }
         is_awaited
+    }
+
+    /// Writes what a protocol has to say to what it received, and goes on with what that changed
+    /// for others.
+    fn answer_back(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.pool.find(key) else { return };
+        connection.write(&[]);
+        if !connection.may_go_on() {
+            let is_busy = connection.is_busy();
+            self.pool.goes(key);
+            if !is_busy {
+                self.pool.close(key);
+            }
+            return;
+        }
+        let now = self.seen;
+        self.pool.offer(key, now);
+        if !self.queue.is_empty() {
+            self.serve_queue();
+        }
+    }
+
+    /// All that had come on a connection has been read.
+    fn drained(&mut self, key: ConnectionKey, last: Received) {
+        let at = self.clock.at(last.at + last.lag.unwrap_or_default());
+        if let Some(connection) = self.pool.find(key) {
+            connection.drained = at;
+        }
     }
 
     /// An event of an exchange.
@@ -60,7 +102,11 @@ impl Worker {
         match event {
             Event::Head | Event::Data => self.hurry(iteration),
             Event::End { is_clean } => self.complete(key, iteration, is_clean),
-            Event::Reset(Fault::Unreadable(why)) => self.break_off(key, &Answer::Unreadable(why)),
+            Event::Reset(Fault::Unreadable(why)) => {
+                self.end_on(key, iteration, &Answer::Unreadable(why));
+            }
+            Event::Reset(Fault::StreamReset) => self.end_on(key, iteration, &Answer::StreamReset),
+            Event::Reset(Fault::Refused) => self.refused(key, iteration),
             Event::Reset(Fault::CutOff) if self.iterations[iteration].exchange.has_answer() => {
                 self.break_off(key, &Answer::Closed);
             }
@@ -112,6 +158,10 @@ impl Worker {
         let limit = connection.protocol.idle_limit();
         let is_ended = connection.protocol.keeps_alive() && connection.end != StreamEnd::Open;
         let is_reusable = is_clean && connection.is_reusable();
+        if connection.is_busy() {
+            self.pool.served(key);
+            return self.pool.offer(key, since);
+        }
         self.pool.served(key);
         self.pool.limit_idling(limit);
         if is_reusable {

@@ -39,6 +39,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
         address: Endpoint::Tcp(address),
         authority: address.to_string(),
         slots: Slots::all(1),
+        streams: None,
         timing: Timing::Alone,
         start: Start::now(),
         from: crate::units::Moment(0),

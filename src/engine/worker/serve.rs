@@ -9,6 +9,7 @@ use crate::engine::answer::Answer;
 use crate::engine::connection::{ConnectionKey, State, StreamEnd};
 use crate::engine::iteration::Activity;
 use crate::engine::pool::Slot;
+use crate::engine::protocol::Outgoing;
 use crate::engine::protocol::reply::Call;
 use crate::engine::protocol::request::{Prepared, Unsendable};
 use crate::engine::transport::poller::Ready;
@@ -34,7 +35,7 @@ impl Worker {
         // From here on it waits for others; until now it was the worker that took its time.
         let now = self.look_at_clock();
         self.iterations[iteration].exchange.was_delayed(now.since(since));
-        if self.pool.has_room() {
+        if self.pool.has_room() && !self.pool.will_have_room(self.queue.len()) {
             self.open_for(iteration, now);
         } else {
             self.hurry(iteration);
@@ -77,6 +78,7 @@ impl Worker {
         match connection.state {
             State::Connecting(since, iteration) => self.connected(key, since, iteration),
             State::Open(_) if connection.is_busy() => self.serve_busy(key, ready),
+            State::Open(_) if connection.protocol.is_multiplexed() => self.serve_idle(key, ready),
             State::Open(since) if ready.readable || ready.closed => {
                 let control = &mut self.room.control;
                 if !ready.closed && !connection.socket.is_disturbed(control) {
@@ -103,6 +105,15 @@ impl Worker {
         }
     }
 
+    /// A connection of which the protocol speaks without being asked has something.
+    fn serve_idle(&mut self, key: ConnectionKey, ready: Ready) {
+        self.serve_busy(key, ready);
+        if self.pool.find(key).is_some_and(|connection| !connection.may_go_on()) {
+            self.pool.close_ended(key);
+            self.serve_queue();
+        }
+    }
+
     fn connected(&mut self, key: ConnectionKey, since: Moment, iteration: Option<usize>) {
         let Some(connection) = self.pool.find(key) else { return };
         let is_connected = connection.socket.is_connected(&mut self.room.control);
@@ -124,12 +135,18 @@ impl Worker {
                 if let Some(slot) = self.pool.opened(key, now) {
                     self.send(slot, iteration, Moment(now.0 - overlooked));
                 }
+                if self.plan.streams.is_some() {
+                    self.serve_queue();
+                }
             }
             (Ok(true), None) if self.queue.is_empty() && self.demand.is_rare() => {
                 self.pool.close(key);
             }
             (Ok(true), None) => {
                 self.pool.opened(key, now);
+                if let Some(connection) = self.pool.find(key) {
+                    connection.write(&[]);
+                }
                 self.serve_queue();
             }
             (Err(error), iteration) => {
@@ -154,7 +171,7 @@ impl Worker {
             let now = self.clock.now();
             if let Some(slot) = self.pool.take(now) {
                 self.send(slot, iteration, now);
-            } else if self.pool.has_room() {
+            } else if self.pool.has_room() && !self.pool.will_have_room(self.queue.len()) {
                 self.open_for(iteration, now);
             } else {
                 return self.queue.push_front((iteration, ticket));
@@ -170,11 +187,26 @@ impl Worker {
             return self.fail(key, &Answer::Unsendable);
         }
         let call = self.call(key);
+        let step = call.step.index();
+        let request = match (&self.prepared[step], &self.messages) {
+            (Prepared::Fixed(fixed), None) => Ok(Outgoing::Http1(fixed.bytes())),
+            (Prepared::Filled(_), None) => Ok(Outgoing::Http1(self.room.request.as_bytes())),
+            (Prepared::Fixed(fixed), Some(messages)) => {
+                messages.of_fixed(step, fixed).map(Outgoing::Http2)
+            }
+            (Prepared::Filled(_), Some(messages)) => {
+                messages.of_text(&self.room.request).map(Outgoing::Http2)
+            }
+        };
+        let Ok(request) = request else {
+            self.pool.give_back(slot, ready);
+            return self.fail(key, &Answer::Unsendable);
+        };
         let Some(connection) = self.pool.find(slot.on) else { return };
-        connection.begin(call, ready);
-        let bytes = match &self.prepared[call.step.index()] {
-            Prepared::Fixed(fixed) => fixed.bytes(),
-            Prepared::Filled(_) => self.room.request.as_bytes(),
+        let has_others = connection.is_busy();
+        let Ok(bytes) = connection.begin(call, request, ready) else {
+            self.leave(slot.on, ready);
+            return self.activity(key, ready);
         };
         let exchange = &mut self.iterations[key].exchange;
         if !std::mem::replace(&mut exchange.was_sent, true) {
@@ -189,8 +221,12 @@ impl Worker {
         }
         exchange.feels(self.lateness.feel(lag, self.seen));
         connection.write(bytes);
-        if !connection.is_written() {
+        // The stamp of what is read at once is that of the last of several answers.
+        if !connection.is_written() || has_others {
             self.hurry(key);
+        }
+        if self.plan.streams.is_some() && self.pool.nears_its_end(slot.on) && !self.closing {
+            self.open_ahead();
         }
     }
 

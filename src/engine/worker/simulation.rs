@@ -61,6 +61,7 @@ impl Simulation {
             address: Endpoint::Simulated(world.clone()),
             authority: "target".to_owned(),
             slots: Slots::all(1),
+            streams: None,
             timing: Timing::Alone,
             start: Start { on_the_wall: std::time::UNIX_EPOCH, at: world.zero() },
             from: Moment(0),

@@ -1,6 +1,7 @@
 //! What a worker keeps of exchanges, which are mostly failures: their requests are written once
 //! more.
 
+use crate::engine::protocol::http2::message;
 use crate::engine::protocol::request::Prepared;
 use crate::engine::worker::Worker;
 use crate::engine::worker::report::unix_millis;
@@ -21,6 +22,8 @@ impl Worker {
             Prepared::Fixed(fixed) => fixed.bytes(),
             Prepared::Filled(_) => self.room.request.as_bytes(),
         };
+        let by_http2 = self.messages.as_ref().map(|_| message::shown(request));
+        let request = by_http2.as_deref().unwrap_or(request);
         let heard = std::mem::take(&mut iteration.exchange.heard);
         let known = &self.users[iteration.user].variables;
         self.witness.keep(kind, sample, (request, heard), known);

@@ -35,7 +35,7 @@ impl Worker {
                 let is_reset = connection.end == StreamEnd::Reset;
                 self.break_off(key, if is_reset { &Answer::Reset } else { &Answer::Closed });
             }
-            Met::Nobody => self.repeat(key, iteration),
+            Met::Nobody => self.repeat_all(key),
             Met::Unknown if self.doubtful.contains(&key) => {}
             Met::Unknown => self.doubtful.push(key),
         }
@@ -48,13 +48,25 @@ impl Worker {
         }
     }
 
+    /// All requests of a connection have met nobody.
+    fn repeat_all(&mut self, key: ConnectionKey) {
+        let Some(mut connection) = self.pool.remove_ended(key) else { return };
+        while let Some(iteration) = connection.protocol.under_way() {
+            connection.protocol.take(iteration);
+            if self.iterations[iteration].exchange.is_repeat {
+                self.fail(iteration, &Answer::Closed);
+            } else {
+                self.repeat(iteration);
+            }
+        }
+    }
+
     /// Sends a request that met nobody once more, on a connection of its own if one may be
     /// opened: the other idle ones may be closed as well.
-    fn repeat(&mut self, key: ConnectionKey, iteration: usize) {
-        self.pool.close_ended(key);
+    fn repeat(&mut self, iteration: usize) {
         self.iterations[iteration].exchange.repeats();
         let now = self.clock.now();
-        if self.pool.has_room() {
+        if self.pool.has_room() && !self.pool.will_have_room(self.queue.len()) {
             self.open_for(iteration, now);
         } else {
             self.assign(iteration, now);

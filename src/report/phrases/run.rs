@@ -5,7 +5,7 @@ use crate::analysis::assessment::{
 };
 use crate::analysis::gauges::MeanMax;
 use crate::record::phase::Phase;
-use crate::record::run::{End, EndReason, Revision, RunRecord, StageHead};
+use crate::record::run::{End, EndReason, Head, Revision, RunRecord, StageHead};
 use crate::report::document::medium::Shown;
 use crate::report::document::quantity::Quantity;
 use crate::report::figures;
@@ -76,6 +76,13 @@ pub(in crate::report) fn phases(record: &RunRecord, total: &Summary) -> Option<S
     let lookup = lookup.map(|millis| format!("name look-up {}", figures::millis(millis)));
     let parts: Vec<String> = [first_byte, connect, lookup].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// `HTTP/2, up to 100 requests at a time on a connection`; nothing of HTTP/1.1.
+pub(in crate::report) fn protocol(head: &Head) -> Option<String> {
+    let streams = head.limits.streams?;
+    let requests = figures::counted(streams as usize, "request");
+    Some(format!("HTTP/2, up to {requests} at a time on a connection"))
 }
 
 /// `1a2b3c4 Fix the cache (on main, with changes that are not committed)`.

@@ -226,6 +226,7 @@ fn statements(record: &RunRecord) -> Section<'static> {
 fn generator(report: &RunReport) -> Section<'static> {
     let assessment = report.assessment;
     let details = [
+        ("protocol", phrases::protocol(&report.record.head), Shown::Everywhere),
         ("audit", phrases::audit(assessment), Shown::Everywhere),
         ("pacing", phrases::send_lag(assessment), NOT_IN_COMMENTS),
         ("receiving", phrases::receive_lag(assessment), NOT_IN_COMMENTS),

@@ -27,11 +27,13 @@ use super::ceiling::{Ceiling, requests_per_iteration};
 use super::check::Check;
 use super::document::Pointer;
 use super::entries::Entries;
+use super::limits::Limits;
 use super::load::Load;
-use super::model::{Limits, Scenario, Secrets, Target};
+use super::model::{Scenario, Secrets, Target};
 use super::origin::Origin;
 use super::problems::Fault;
 use super::raw::{RawFlow, RawLimits, RawLoad, RawScenario};
+use super::raw_http2::RawHttp2;
 use crate::units::Bytes;
 use flows::Walks;
 use names::{name_fault, variable_fault};
@@ -204,6 +206,7 @@ fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
     Some(Limits {
         connections: raw.connections.unwrap_or(default.connections),
         in_flight: raw.in_flight.unwrap_or(default.in_flight),
+        streams: raw.streams.unwrap_or(default.streams),
         body,
         workers: raw.workers,
     })
@@ -220,6 +223,10 @@ fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
         check.numbers.iter().map(|(at, number)| format!("\n{}: {number}", at.as_str())).collect();
     digits.sort_unstable();
     decisive.extend(digits);
+    // Another protocol is another load.
+    if raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off) {
+        decisive.push_str("\nHTTP/2");
+    }
     let digest = Sha256::digest(decisive);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -130,8 +130,9 @@ fn address(
                 permitted(address, allow).map(|address| (address, is_secured))
             });
             let (address, is_secured) = check.accept(&at.key("url"), parsed)?;
-            tls::secured(raw.tls.as_ref(), (address, is_secured), origin, (at, check))
-                .map(Address::Http)
+            let address =
+                tls::secured(raw.tls.as_ref(), (address, is_secured), origin, (at, check))?;
+            Some(Address::Http(tls::versioned(raw.http2, address, at, check)))
         }
         (None, None) => {
             let fault = Fault::new("the target is missing");
@@ -150,6 +151,7 @@ fn demo_stands_alone(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) {
         ("env", !raw.env.0.is_empty()),
         ("ready", raw.ready.is_some()),
         ("tls", raw.tls.is_some()),
+        ("http2", raw.http2.is_some()),
         ("port_variable", raw.port_variable.is_some()),
         ("prepare", raw.prepare.is_some()),
         ("arms", raw.arms.is_some()),
@@ -190,6 +192,7 @@ fn http_address(text: &str) -> Result<(HttpAddress, bool), Fault> {
         port: url.port_or_known_default().unwrap_or(80),
         prefix: url.path().trim_end_matches('/').to_owned(),
         tls: None,
+        is_http2: false,
     };
     Ok((address, is_secured))
 }

@@ -10,6 +10,7 @@ use super::super::model::HttpAddress;
 use super::super::origin::Origin;
 use super::super::problems::Fault;
 use super::super::raw::RawTls;
+use super::super::raw_http2::{PRIOR_KNOWLEDGE, RawHttp2};
 use crate::tls::{self, Client, Oldest, Settings};
 
 /// A larger file is no certificate.
@@ -42,6 +43,34 @@ pub(super) fn secured(
         check.value(&index, fault);
     });
     Some(HttpAddress { tls: Some(client.ok()?), ..address })
+}
+
+/// The address with the version of HTTP that is spoken there.
+pub(super) fn versioned(
+    raw: Option<RawHttp2>,
+    address: HttpAddress,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> HttpAddress {
+    let is_secured = address.tls.is_some();
+    match raw {
+        None | Some(RawHttp2::Off) => return address,
+        Some(RawHttp2::Agreed) if !is_secured => {
+            let fault = Fault::new(
+                "that HTTP/2 is spoken is agreed upon in the TLS handshake, and the url begins \
+                 with http://",
+            );
+            let help = format!("write \"{PRIOR_KNOWLEDGE}\" for HTTP/2 without TLS");
+            check.value(&at.key("http2"), fault.help(help));
+        }
+        Some(RawHttp2::PriorKnowledge) if is_secured => {
+            let fault = Fault::new(format!("\"{PRIOR_KNOWLEDGE}\" is for a url with http://"));
+            let help = "write true: it is agreed upon in the TLS handshake";
+            check.value(&at.key("http2"), fault.help(help));
+        }
+        Some(RawHttp2::Agreed | RawHttp2::PriorKnowledge) => {}
+    }
+    address.by_http2()
 }
 
 /// The address with what sessions begin with where nothing is said of them.
@@ -94,6 +123,7 @@ fn settings(
         oldest,
         insecure: raw.insecure == Some(true),
         resumption: raw.resumption == Some(true),
+        is_http2: false,
     })
 }
 
