@@ -175,7 +175,6 @@ mod tests {
         check(&GeneratorSecond { cpu_pressure: Some(0.5), ..seen }, "cpu_pressure");
     }
 
-    /// Were the workers of three generators looked at as those of one, none would be busy for long.
     #[test]
     fn what_generators_used_is_added_and_the_worst_of_what_befell_them_counts() {
         let bad = GeneratorSecond {

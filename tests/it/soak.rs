@@ -191,7 +191,7 @@ fn stopped_after(place: &Place, more: &[&str], seconds: usize, signal: Signal) -
     let journal = place.path("out/place/latest-soak/seconds.jsonl");
     eventually("some seconds have passed", || {
         let text = fs::read_to_string(&journal).unwrap_or_default();
-        text.lines().filter(|line| line.starts_with("{\"counts\"")).count() >= seconds
+        text.lines().filter(|line| line.contains("\"parts\":[")).count() >= seconds
     });
     kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
     let code = wait(&mut child).code();
