@@ -43,7 +43,7 @@ impl Worker {
         }
         self.leave(key, now);
         self.iterations[iteration].exchange.repeats();
-        self.activity(iteration, now);
+        self.assign(iteration, now);
     }
 
     /// An exchange has left its connection otherwise than by a whole answer. Whether the

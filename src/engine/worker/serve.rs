@@ -206,7 +206,7 @@ impl Worker {
         let has_others = connection.is_busy();
         let Ok(bytes) = connection.begin(call, request, ready) else {
             self.leave(slot.on, ready);
-            return self.activity(key, ready);
+            return self.assign(key, ready);
         };
         let exchange = &mut self.iterations[key].exchange;
         if !std::mem::replace(&mut exchange.was_sent, true) {

@@ -80,7 +80,7 @@ pub struct Http2 {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     id: u32,
-    place: usize,
+    index: usize,
     iteration: usize,
 }
 
@@ -173,8 +173,8 @@ impl Http2 {
         }
         let id = response.stream_id().as_u32();
         let iteration = call.iteration;
-        let place = self.streams.insert(Stream::new(call, response, request));
-        self.order.push(Entry { id, place, iteration });
+        let index = self.streams.insert(Stream::new(call, response, request));
+        self.order.push(Entry { id, index, iteration });
         self.begun = self.begun.saturating_add(1);
         self.drive();
         Ok(())
@@ -257,8 +257,8 @@ impl Http2 {
     /// What has become of a stream.
     fn look(&mut self, touch: Touch, steps: &[Step]) -> Option<(usize, Event, usize)> {
         let found = self.order.binary_search_by_key(&touch.stream, |entry| entry.id).ok()?;
-        let Entry { place, iteration, .. } = self.order[found];
-        let event = self.streams[place].look(steps);
+        let Entry { index, iteration, .. } = self.order[found];
+        let event = self.streams[index].look(steps);
         // Nothing of its own came with the word that others go.
         let is_told = touch.end > 0 || matches!(event, Event::Reset(_));
         is_told.then_some((iteration, event, touch.end))
@@ -273,8 +273,8 @@ impl Http2 {
     pub(super) fn take(&mut self, iteration: usize) -> Reply {
         let found = self.order.iter().position(|entry| entry.iteration == iteration);
         let Some(found) = found else { return Reply::default() };
-        let Entry { place, .. } = self.order.remove(found);
-        let mut reply = self.streams.remove(place).end();
+        let Entry { index, .. } = self.order.remove(found);
+        let mut reply = self.streams.remove(index).end();
         if reply.heard.is_empty() && !self.foreign.is_empty() {
             reply.heard.clone_from(&self.foreign);
         }
