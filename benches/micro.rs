@@ -186,6 +186,7 @@ fn end() -> End {
         iterations,
         iterations_completed: iterations,
         handshakes: Handshakes::default(),
+        later_addresses: Vec::new(),
         faults: Vec::new(),
         statements: Vec::new(),
     }

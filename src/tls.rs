@@ -5,6 +5,7 @@
 //! out, with which the load's transport and the small requests for readiness and metrics begin
 //! their sessions. Nothing here opens a socket.
 
+pub mod expiry;
 mod refusal;
 mod verifier;
 

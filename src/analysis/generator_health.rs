@@ -94,8 +94,13 @@ pub fn receive_lag(data: &RunData) -> Option<Finding> {
     let grave = late > STALL_OF_LIMIT * tightest_limit(data).unwrap_or(f64::MAX);
     let severity = if grave { Severity::Warning } else { Severity::Note };
     let evidence = format!("{what}; it was up to {} late", millis(late));
-    let advice = "let the kernel stamp them (--receive-clock kernel, on Linux): then a late \
-                  generator does not make the target slower";
+    let advice = if data.record.head.is_by_socket_file() {
+        "through a socket file goes nothing that the kernel stamps; where that matters, let the \
+         target listen at a port of 127.0.0.1"
+    } else {
+        "let the kernel stamp them (--receive-clock kernel, on Linux): then a late generator does \
+         not make the target slower"
+    };
     Some(finding("receive_lag", severity, evidence, advice))
 }
 

@@ -213,6 +213,7 @@ fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {
         iterations: ends().map(|end| end.iterations).sum(),
         iterations_completed: ends().map(|end| end.iterations_completed).sum(),
         handshakes: Handshakes::default(),
+        later_addresses: Vec::new(),
         faults: ends().flat_map(|end| end.faults.clone()).collect(),
         statements: Vec::new(),
     }

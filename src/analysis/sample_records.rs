@@ -44,6 +44,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         limits: LimitsHead { connections: 100, in_flight: 1_000, streams: None, body_bytes: 1_000 },
         generators: vec![GeneratorHead::alone(environment)],
         gauges: BEFORE_4.to_vec(),
+        addresses: None,
         resumed: Vec::new(),
     };
     let end = End {
@@ -54,6 +55,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         iterations: 0,
         iterations_completed: 0,
         handshakes: Handshakes::default(),
+        later_addresses: Vec::new(),
         faults: Vec::new(),
         statements: Vec::new(),
     };

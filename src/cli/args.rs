@@ -16,7 +16,7 @@ use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
 use crate::cli::args_plan::{PLAN_EXAMPLES, PlanArgs};
-use crate::cli::args_shared::{Inconclusive, LoadingArgs, PrintArgs};
+use crate::cli::args_shared::{Inconclusive, LoadingArgs, PrintArgs, WayArgs};
 use crate::cli::args_soak::{SOAK_EXAMPLES, SoakArgs};
 use crate::cli::args_stress::{STRESS_EXAMPLES, StressArgs};
 use crate::cli::exit;
@@ -228,9 +228,9 @@ pub struct CheckArgs {
     /// Print the requests as curl commands, with secrets as variables
     #[arg(long)]
     pub curl: bool,
-    /// A host other than loopback that may be loaded; may be given several times
-    #[arg(long = "allow-host", value_name = "HOST")]
-    pub allow_hosts: Vec<String>,
+    /// Whom it may load, and how it gets there
+    #[command(flatten)]
+    pub way: WayArgs,
     /// A file of environment variables for `${NAME}` [default: .env in the working directory,
     /// if there is one]; what the environment has comes first
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

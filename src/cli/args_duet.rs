@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::cli::args_gate::{GateArgs, tolerance};
-use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs};
+use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs, WayArgs};
 use crate::units::{Rate, Ratio, parse_duration};
 
 /// Examples of `loadgate duet`.
@@ -103,9 +103,9 @@ pub struct CourseArgs {
     /// Where folders go: `DIR/<scenario>/<UTC time>`
     #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
-    /// A host other than loopback that may be loaded; may be given several times
-    #[arg(long = "allow-host", value_name = "HOST")]
-    pub allow_hosts: Vec<String>,
+    /// Whom it may load, and how it gets there
+    #[command(flatten)]
+    pub way: WayArgs,
     /// A file of environment variables for `${NAME}` [default: .env in the working directory,
     /// if there is one]; what the environment has comes first
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use crate::scenario::routing::Caller;
+
 /// What stamps the end of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Clock {
@@ -57,15 +59,38 @@ pub struct PrintArgs {
     pub no_step_summary: bool,
 }
 
+/// Whom a command may load, and how it gets there.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WayArgs {
+    /// A host other than loopback that may be loaded; may be given several times
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+    /// Where a port of a host is found, whatever the system says of its name, as curl has it;
+    /// may be given several times
+    #[arg(long, value_name = "HOST:PORT:ADDRESS")]
+    pub resolve: Vec<String>,
+    /// An address of this machine that connections come from; several are used in turn
+    #[arg(long = "local-addr", value_name = "ADDRESS")]
+    pub local_addresses: Vec<String>,
+}
+
+impl WayArgs {
+    /// As scenarios are read with it.
+    pub fn caller(&self) -> Caller {
+        let (allow, resolve) = (self.allow_hosts.clone(), self.resolve.clone());
+        Caller { allow, resolve, local: self.local_addresses.clone(), has_arms: false }
+    }
+}
+
 /// Whom a command may load, and where it leaves what it finds.
 #[derive(Debug, Clone, Args)]
 pub struct LoadingArgs {
     /// Where folders go: `DIR/<scenario>/<UTC time>`
     #[arg(short, long, value_name = "DIR", default_value = "reports", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
-    /// A host other than loopback that may be loaded; may be given several times
-    #[arg(long = "allow-host", value_name = "HOST")]
-    pub allow_hosts: Vec<String>,
+    /// Whom it may load, and how it gets there
+    #[command(flatten)]
+    pub way: WayArgs,
     /// Do not walk each flow once before the load
     #[arg(long)]
     pub no_walk: bool,

@@ -43,7 +43,7 @@ pub fn capacity(args: &CapacityArgs) -> Exit {
 
 fn plan(args: &CapacityArgs) -> Result<Plan, Exit> {
     let loaded = with_variables(args.loading.env_file.as_deref(), |variables| {
-        read::load_allowing(&args.scenario, &args.loading.allow_hosts, variables)
+        read::load_for(&args.scenario, &args.loading.way.caller(), variables)
     });
     let (mut scenario, taken) = loaded.map_err(|problems| {
         output::problems(&problems);

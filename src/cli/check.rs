@@ -24,7 +24,7 @@ const FEW_WALKS: f64 = 5.0;
 /// Runs the command.
 pub fn check(args: &CheckArgs) -> Exit {
     let loaded = with_variables(args.env_file.as_deref(), |variables| {
-        read::load_looking(&args.scenario, &args.allow_hosts, variables)
+        read::load_looking(&args.scenario, &args.way.caller(), variables)
     });
     match loaded {
         Ok((scenario, _)) if args.once => once::once(args, &Arc::new(scenario)),

@@ -17,6 +17,7 @@ use crate::experiment::arm::ArmSource;
 use crate::experiment::duet::{Duet, DuetError};
 use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord};
 use crate::report::plain;
+use crate::scenario::http_address::is_url;
 use crate::scenario::model::{HttpAddress, Prepare, Scenario};
 
 /// How long a preparation may take that the command line names.
@@ -97,8 +98,8 @@ fn prepare(args: &DuetArgs, scenario: &Scenario) -> Option<Prepare> {
 
 /// A URL, a folder that exists, or else a command.
 fn source(given: &str, scenario: &Scenario) -> Result<ArmSource, String> {
-    if given.contains("://") {
-        let address = HttpAddress::of_url(given, &scenario.allow)
+    if is_url(given) {
+        let address = HttpAddress::of_url(given, &scenario.allow, Path::new(""))
             .map_err(|why| format!("\"{given}\": {why}"))?;
         return Ok(ArmSource::Running(address));
     }

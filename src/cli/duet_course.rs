@@ -25,6 +25,7 @@ use crate::record::noise as noise_record;
 use crate::scenario::ceiling::{self, Ceiling};
 use crate::scenario::model::{Arm, Scenario};
 use crate::scenario::read;
+use crate::scenario::routing::Caller;
 use crate::target::process::Supervisor;
 
 /// The scenario with the load of one segment.
@@ -34,7 +35,7 @@ pub(super) fn scenario(
     is_quiet: bool,
 ) -> Result<Arc<Scenario>, Exit> {
     let loaded = with_variables(course.env_file.as_deref(), |variables| {
-        read::load_allowing(path, &course.allow_hosts, variables)
+        read::load_for(path, &Caller { has_arms: true, ..course.way.caller() }, variables)
     });
     let (mut scenario, taken) = loaded.map_err(|problems| {
         output::problems(&problems);

@@ -26,7 +26,7 @@ use crate::record::whole_file;
 use crate::report::plain;
 use crate::scenario::model::{Secrets, StartCommand};
 use crate::scenario::problems::{Problem, Problems};
-use crate::scenario::read;
+use crate::scenario::read::{self, Caller};
 use crate::target::one_shot::OneShots;
 use crate::target::process::Supervisor;
 
@@ -247,6 +247,7 @@ fn write(files: &[Planned]) -> Result<(), Failure> {
 fn check(project: &Project) -> Option<Problems> {
     let is_built = project.start.as_ref().is_some_and(|start| start.build.is_some());
     let path = project.folder.join(SCENARIO);
-    let found = with_variables(None, |variables| read::load_looking(&path, &[], variables));
+    let found =
+        with_variables(None, |variables| read::load_looking(&path, &Caller::default(), variables));
     found.err().filter(|_| !is_built)
 }

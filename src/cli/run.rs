@@ -25,6 +25,7 @@ use crate::record::judged_by::JudgedBy;
 use crate::record::run::RunRecord;
 use crate::record::soak::SOAK_FILE;
 use crate::scenario::adhoc::{Adhoc, Files, adhoc};
+use crate::scenario::http_address::is_url;
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::model::Scenario;
 use crate::scenario::problems::Problems;
@@ -229,7 +230,7 @@ enum Wrong {
 
 /// The scenario of a file, or of a URL and flags.
 fn scenario(args: &RunArgs) -> Result<Scenario, Wrong> {
-    if args.scenario.contains("://") {
+    if is_url(&args.scenario) {
         return from_url(args);
     }
     let flags = args.flags_for_url();
@@ -238,7 +239,7 @@ fn scenario(args: &RunArgs) -> Result<Scenario, Wrong> {
         return Err(Wrong::Arguments(needs_url(&flags, &args.scenario, path.exists())));
     }
     let loaded = with_variables(args.loading.env_file.as_deref(), |variables| {
-        read::load_allowing(path, &args.loading.allow_hosts, variables)
+        read::load_for(path, &args.loading.way.caller(), variables)
     });
     let (scenario, taken) = loaded.map_err(Wrong::Scenario)?;
     taken.tell(args.print.quiet);
@@ -251,7 +252,7 @@ fn needs_url(flags: &[&str], given: &str, is_file: bool) -> String {
     if !is_file {
         return format!(
             "\"{given}\" is neither a file nor a URL; a URL begins with http://, as in \
-             http://127.0.0.1:3000/health"
+             http://127.0.0.1:3000/health, or with unix:, as in unix:/run/app.sock:/health"
         );
     }
     format!(
@@ -292,7 +293,7 @@ fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
         timeout: args.timeout,
         seed: args.seed,
         arrivals: ArrivalProcess::Poisson,
-        extra_allow: args.loading.allow_hosts.clone(),
+        caller: args.loading.way.caller(),
         tls: Files {
             ca: args.ca.clone(),
             cert: args.cert.clone(),

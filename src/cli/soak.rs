@@ -99,7 +99,7 @@ fn usage(why: &str) -> Exit {
 
 fn scenario(args: &SoakArgs, file: &Path) -> Result<Scenario, Exit> {
     let loaded = with_variables(args.loading.env_file.as_deref(), |variables| {
-        read::load_allowing(file, &args.loading.allow_hosts, variables)
+        read::load_for(file, &args.loading.way.caller(), variables)
     });
     let (scenario, taken) = loaded.map_err(|problems| {
         output::problems(&problems);

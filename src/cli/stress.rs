@@ -52,7 +52,7 @@ fn measured(args: &StressArgs) -> Result<(StressFile, PathBuf), Exit> {
 
 fn scenario(args: &StressArgs) -> Result<Scenario, Exit> {
     let loaded = with_variables(args.loading.env_file.as_deref(), |variables| {
-        read::load_allowing(&args.scenario, &args.loading.allow_hosts, variables)
+        read::load_for(&args.scenario, &args.loading.way.caller(), variables)
     });
     let (scenario, taken) = loaded.map_err(|problems| {
         output::problems(&problems);

@@ -114,7 +114,8 @@ fn not_connected(error: &io::Error) -> Ending {
     }
     let cause = match error.kind() {
         _ if Refusal::in_error(error).is_some() => Cause::Tls,
-        io::ErrorKind::ConnectionRefused => Cause::Refused,
+        // Nobody listens: at a port, or, where there is no such file, at a socket file.
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Cause::Refused,
         io::ErrorKind::ConnectionReset => Cause::Reset,
         _ => Cause::Unreachable,
     };

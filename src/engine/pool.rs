@@ -306,8 +306,8 @@ mod tests {
 
     fn open(pool: &mut Pool, iteration: Option<usize>) -> ConnectionKey {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = Endpoint::Tcp(listener.local_addr().unwrap());
-        let socket = Socket::connect(&address, ReceiveClock::Generator).unwrap();
+        let mut address = Endpoint::Tcp(listener.local_addr().unwrap().into());
+        let socket = Socket::connect(&mut address, ReceiveClock::Generator).unwrap();
         let expected = pool.next_key();
         let key = pool.insert(socket, Moment(0), iteration);
         assert_eq!(key, expected);

@@ -234,20 +234,19 @@ impl PreparedArm {
         }
         let own = match &target.address {
             Address::Http(address) => address.clone(),
-            Address::Demo => {
-                let host = "127.0.0.1".to_owned();
-                HttpAddress { host, port, prefix: String::new(), tls: None, is_http2: false }
-            }
+            Address::Demo => HttpAddress::plain("127.0.0.1", port),
         };
         let variable = target.arms.port_variable.clone();
         let mut command = command.clone();
-        let ours = [(variable.clone(), port.to_string())].into_iter();
+        let address = own.beside(port, self.arm.name());
+        let ours = [(variable.clone(), address.listens_at())].into_iter();
         let ours = ours.chain([(ARM_VARIABLE.to_owned(), self.arm.name().to_owned())]);
         for (name, value) in ours.chain(target.arms.variables(self.arm).iter().cloned()) {
             set(&mut command.env, name, value);
         }
-        target.assigned = Some(AssignedPort { variable, instead_of: own.port });
-        target.address = Address::Http(HttpAddress { port, ..own });
+        let is_port = address.socket().is_none();
+        target.assigned = is_port.then_some(AssignedPort { variable, instead_of: own.port });
+        target.address = Address::Http(address);
         target.start = Some(command);
     }
 

@@ -15,9 +15,8 @@ use crate::engine::collector::Message;
 use crate::engine::ledger::Batch;
 use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
-use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
-use crate::experiment::address::resolve;
+use crate::experiment::address::{clock, reach};
 use crate::experiment::session::Session;
 use crate::experiment::side::Side;
 use crate::experiment::trial_error::TrialError;
@@ -111,14 +110,13 @@ impl Session<'_> {
     pub(super) fn ask(&self, side: &Side, asking: &mut Asking) -> Result<Calm, TrialError> {
         let (stop, stopped) = watch::channel(Stop::Running);
         let address = side.target.address();
-        let (socket, _) = resolve(address, &side.scenario.secrets)?;
         let plan = Plan {
             scenario: Arc::new(few(&side.scenario, asking.rate)),
             slots: Slots::all(1),
-            address: Endpoint::at(socket, address.tls.as_ref()),
+            address: reach(address, &side.scenario)?.endpoint,
             streams: address.streams(&side.scenario.limits),
             authority: address.authority(),
-            receive_clock: self.receive_clock,
+            receive_clock: clock(&side.scenario, self.receive_clock),
             purpose: Purpose::Again { iterations: asking.iterations },
             timing: Timing::Alone,
             start: Start::now(),

@@ -16,6 +16,7 @@ use crate::analysis::controller::duet::{
     Asked, Controller, Course, FirstStart, IdleSeen, Kept, PILOT, Said, Spec, Wish,
 };
 use crate::engine::transport::clock::ReceiveClock;
+use crate::experiment::address::clock;
 use crate::experiment::arm::PreparedArm;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
@@ -171,11 +172,15 @@ impl Duet<'_> {
             self.note("starting both arms");
         }
         let (supervisor, control) = (self.supervisor.clone(), self.control.clone());
+        let arms = [self.baseline, self.candidate];
         let stage = Arena {
-            arms: [self.baseline, self.candidate],
+            arms,
             session: Session {
                 supervisor: &supervisor,
-                receive_clock: self.receive_clock,
+                // Both by the same: what stamps one only would tell them apart.
+                receive_clock: arms
+                    .iter()
+                    .fold(self.receive_clock, |best, arm| clock(&arm.scenario(0), best)),
                 control: &control,
                 workers: 1,
             },

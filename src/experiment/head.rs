@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::engine::priority;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::poller;
+use crate::experiment::address;
 use crate::record::fingerprint::Fingerprint;
 use crate::record::gauge::{self, Gauge};
 use crate::record::generator::{Environment, GeneratorHead};
@@ -48,6 +49,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         },
         generators: vec![GeneratorHead::alone(environment(workers))],
         gauges,
+        addresses: None,
         resumed: Vec::new(),
     }
 }
@@ -58,10 +60,16 @@ pub fn written(moment: SystemTime) -> String {
     Timestamp::from_millisecond(millis as i64).unwrap_or_default().to_string()
 }
 
+/// The day of a moment, in UTC.
+pub fn date(moment: SystemTime) -> String {
+    written(moment).chars().take_while(|c| *c != 'T').collect()
+}
+
 /// What a run of a scenario on this machine would have in common with others, before it
 /// begins.
 pub fn fingerprint(scenario: &Scenario, clock: ReceiveClock) -> Fingerprint {
     let mut head = head(scenario, String::new(), 0, SystemTime::UNIX_EPOCH);
+    let clock = address::clock(scenario, clock);
     clock.name().clone_into(&mut head.generators[0].environment.receive_clock);
     Fingerprint::of(&head)
 }

@@ -5,10 +5,12 @@
 
 use std::fmt;
 use std::fs;
+use std::time::SystemTime;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::scenario::model::{Address, Scenario};
+use crate::target::certificate::Expiry;
 use crate::target::host;
 
 /// Descriptors beside the connections: files, pipes, timers, the runtimes.
@@ -16,6 +18,11 @@ const OVERHEAD: u64 = 100;
 /// The kernel's own choice of local ports, and those among them that it must not take.
 const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 const PORTS_RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+
+/// A certificate that is valid for fewer days is told.
+const SOON: u64 = 30;
+/// Seconds of a day.
+const DAY: u64 = 86_400;
 
 /// The machine allows too few open files for the allowed connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,11 +102,16 @@ fn warnings_on(machine: Machine, scenario: &Scenario, workers: usize) -> Vec<Str
 /// How many connections the target will make loadgate open is known to nobody before; that
 /// fewer can be open at once than the plan allows is.
 fn too_few_ports(machine: Machine, scenario: &Scenario) -> Option<String> {
-    let (ports, connections) = (machine.ports?, scenario.limits.connections);
+    let connections = scenario.limits.connections;
+    // Each address to come from has as many.
+    let ports = machine.ports?.saturating_mul(scenario.target.routing.from.len().max(1) as u64);
+    if matches!(&scenario.target.address, Address::Http(it) if it.socket().is_some()) {
+        return None;
+    }
     (u64::from(connections) > ports).then(|| {
         format!(
             "the run may open {connections} connections and there are {ports} local ports; \
-             widen net.ipv4.ip_local_port_range or lower \"connections\" of \"limits\""
+             widen net.ipv4.ip_local_port_range, come from several addresses (--local-addr) or lower \"connections\" of \"limits\""
         )
     })
 }
@@ -153,6 +165,24 @@ fn unverified(scenario: &Scenario) -> Option<String> {
     })
 }
 
+/// A certificate that ends soon, or has ended where nobody looks at it.
+pub fn ends_soon(expiry: Expiry, date: &str, now: SystemTime) -> Option<String> {
+    let whose = if expiry.is_own {
+        "the target's certificate"
+    } else {
+        "who signs the target's certificate"
+    };
+    let left = expiry.at.duration_since(now);
+    match left.map(|left| left.as_secs() / DAY) {
+        Ok(days) if days >= SOON => None,
+        Ok(days) => {
+            let days = counted(days as usize, "day");
+            Some(format!("{whose} is valid until {date}, for {days} more; renew it"))
+        }
+        Err(_) => Some(format!("{whose} was valid until {date}: others refuse the target")),
+    }
+}
+
 fn local_ports() -> Option<u64> {
     let reserved = fs::read_to_string(PORTS_RESERVED).unwrap_or_default();
     count_ports(&fs::read_to_string(PORT_RANGE).ok()?, &reserved)
@@ -187,7 +217,7 @@ mod tests {
                 "limits": {limits}, "slo": {{ "all": ["p99 < 1s"] }} }}"#
         );
         fs::write(&path, text).unwrap();
-        read::load_allowing(&path, &[], &|_| None).unwrap()
+        read::load(&path, &|_| None).unwrap()
     }
 
     #[track_caller]
@@ -217,6 +247,24 @@ mod tests {
         let little = Machine { memory: Some(900_000_000), ..ROOMY };
         check(little, r#"{ "body": "1MB" }"#, 1, &["1000 bodies of up to 1 MB"]);
         check(little, r#"{ "body": "1MB", "in_flight": 800 }"#, 1, &[]);
+    }
+
+    #[test]
+    fn a_certificate_that_ends_within_thirty_days_is_told() {
+        use std::time::Duration;
+
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(DAY * 20_000);
+        let after = |days: u64| now + Duration::from_secs(days * DAY + 1);
+        let told = |at, is_own| ends_soon(Expiry { at, is_own }, "2024-11-02", now);
+        assert_eq!(told(after(30), true), None);
+        let own = told(after(29), true).unwrap();
+        assert_eq!(
+            own,
+            "the target's certificate is valid until 2024-11-02, for 29 days more; renew it"
+        );
+        assert!(told(after(0), false).unwrap().starts_with("who signs the target's certificate"));
+        let over = told(now - Duration::from_secs(1), true).unwrap();
+        assert!(over.contains("was valid until 2024-11-02"), "{over}");
     }
 
     #[test]

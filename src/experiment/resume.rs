@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::transport::clock::ReceiveClock;
-use crate::experiment::address::shown;
+use crate::experiment::address::{self, shown};
 use crate::experiment::head::head;
 use crate::record::generator::Environment;
 use crate::record::interval::StepCounts;
@@ -104,6 +104,7 @@ impl Earlier {
     ) -> Result<Earlier, Unfit> {
         check_ended(&record)?;
         let mut now = head(scenario, shown(scenario), 0, SystemTime::UNIX_EPOCH);
+        let clock = address::clock(scenario, clock);
         clock.name().clone_into(&mut now.generators[0].environment.receive_clock);
         check_head(&record.head, &now)?;
         let from = begins_again(&record);
@@ -307,6 +308,7 @@ mod tests {
             iterations: 200,
             iterations_completed: 190,
             handshakes: Handshakes::default(),
+            later_addresses: Vec::new(),
             faults: Vec::new(),
             statements: Vec::new(),
         });

@@ -15,13 +15,12 @@ use crate::engine::collector::{self, Collector, Message};
 use crate::engine::ledger::Totals;
 use crate::engine::plan::{Plan, Purpose, Start};
 use crate::engine::transport::clock::ReceiveClock;
-use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
-use crate::experiment::address::{resolve, shown};
+use crate::experiment::address::{self, Later, Reached, reach, shown};
 use crate::experiment::beginning;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
-use crate::experiment::head::head;
+use crate::experiment::head::{date, head};
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::resources;
 use crate::experiment::side::Side;
@@ -36,6 +35,7 @@ use crate::record::target_log::TARGET_LOG;
 use crate::scenario::model::Scenario;
 use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
+use crate::target::certificate;
 use crate::target::git;
 use crate::target::process::{ExitReport, Supervisor};
 use crate::units::Moment;
@@ -89,6 +89,7 @@ struct Ready {
     plan: Plan,
     hopes: Hopes,
     writer: RunWriter,
+    later: Later,
     out: Sender<Message>,
     inbox: Receiver<Message>,
 }
@@ -211,7 +212,8 @@ impl Session<'_> {
     /// What is known of a run that starts at a moment.
     fn head(&self, scenario: &Scenario, start: SystemTime) -> Head {
         let mut head = head(scenario, shown(scenario), self.workers, start);
-        self.receive_clock.name().clone_into(&mut head.generators[0].environment.receive_clock);
+        let clock = address::clock(scenario, self.receive_clock);
+        clock.name().clone_into(&mut head.generators[0].environment.receive_clock);
         head
     }
 
@@ -224,24 +226,26 @@ impl Session<'_> {
     ) -> Result<Ready, TrialError> {
         let mut side = side;
         let address = side.target.address().clone();
-        let (socket, lookup) = resolve(&address, &side.scenario.secrets)?;
+        let Reached { endpoint, lookup, addresses, later } = reach(&address, &side.scenario)?;
         let from = side.from();
         let writer = if let Some(ahead) = side.ahead.take() {
             ahead.begin(start.on_the_wall)
         } else {
             let lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
-            RunWriter::create(&side.folder, self.new_head(&side, start, lookup_ms, watch))
+            let mut head = self.new_head(&side, start, watch);
+            (head.lookup_ms, head.addresses) = (lookup_ms, addresses);
+            RunWriter::create(&side.folder, head)
         };
         let writer = writer.map_err(TrialError::Store)?;
         // What goes on has worked before.
         let hopes = Hopes::of(if from == 0 { &writer.head().steps } else { &[] });
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
-            address: Endpoint::at(socket, address.tls.as_ref()),
+            address: endpoint,
             authority: address.authority(),
             slots: Slots::all(self.workers),
             streams: address.streams(&side.scenario.limits),
-            receive_clock: self.receive_clock,
+            receive_clock: address::clock(&side.scenario, self.receive_clock),
             purpose: side.purpose,
             timing,
             start,
@@ -250,21 +254,18 @@ impl Session<'_> {
             orders: self.control.orders.heard(),
         };
         let (out, inbox) = mpsc::channel();
-        Ok(Ready { side, plan, hopes, writer, out, inbox })
+        Ok(Ready { side, plan, hopes, writer, later, out, inbox })
     }
 
     /// What is known of a side's run that starts at a moment.
-    fn new_head(
-        &self,
-        side: &Side,
-        start: Start,
-        lookup_ms: Option<f64>,
-        watch: &mut dyn FnMut(Event),
-    ) -> Head {
+    fn new_head(&self, side: &Side, start: Start, watch: &mut dyn FnMut(Event)) -> Head {
         let mut head = self.head(&side.scenario, start.on_the_wall);
         head.revision.clone_from(&side.revision);
-        head.lookup_ms = lookup_ms;
-        let warnings = resources::warnings(&side.scenario, self.workers);
+        let mut warnings = resources::warnings(&side.scenario, self.workers);
+        let expiry = certificate::expiry(side.target.address());
+        let ending =
+            expiry.and_then(|it| resources::ends_soon(it, &date(it.at), SystemTime::now()));
+        warnings.extend(ending);
         for warning in &warnings {
             watch(Event::Warning(warning.clone()));
         }
@@ -325,7 +326,7 @@ impl Ready {
         control: &Control,
         watch: &mut dyn FnMut(Event),
     ) -> io::Result<Loaded> {
-        let Ready { side, plan, hopes, writer, out, inbox } = self;
+        let Ready { side, plan, hopes, writer, out, inbox, .. } = self;
         let monitor = side.target.monitor(&side.scenario, plan.timing);
         let grid = (plan.start.at, plan.from.second());
         let mut watcher = Watcher::start(monitor, grid, control.clone(), out.clone())?;
@@ -368,6 +369,7 @@ impl Ready {
             iterations: before.iterations + totals.iterations,
             iterations_completed: before.iterations_completed + totals.completed,
             handshakes: before.handshakes.and(totals.handshakes),
+            later_addresses: self.later.seen(),
             faults: Vec::new(),
             statements,
         };

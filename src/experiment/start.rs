@@ -20,6 +20,7 @@ use crate::target::port::{self, listening};
 use crate::target::process::{ExitReport, RunningTarget, Supervisor};
 use crate::target::ready::{NotReady, port_is_taken, wait_until_ready};
 use crate::target::scrape::Page;
+use crate::target::socket_file::remove_stale;
 
 /// How long a target may take to end before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -68,8 +69,11 @@ impl Started {
             let taken = NotReady::PortTaken { address: shown(scenario) };
             return Err(TrialError::NotReady(taken, Vec::new()));
         }
+        if let Some(path) = address.socket() {
+            remove_stale(path);
+        }
         watch(Event::Starting(scenario.secrets.redact(&command.command.join(" "))));
-        let command = told_its_port(scenario, command, address.port);
+        let command = told_where(scenario, command, &address);
         let process = RunningTarget::start(&command, supervisor, Some(log), &scenario.secrets)
             .map_err(TrialError::Start)?;
         Ok(Started { running: Running::Process(process), address })
@@ -160,6 +164,9 @@ impl Started {
     pub fn stop(self) {
         if let Running::Process(process) = self.running {
             process.stop(GRACE);
+            if let Some(path) = self.address.socket() {
+                remove_stale(path);
+            }
         }
     }
 
@@ -180,7 +187,7 @@ impl Started {
     fn port_from_env(&self, scenario: &Scenario) -> Option<NotReady> {
         let Running::Process(process) = &self.running else { return None };
         let variable = &scenario.target.arms.port_variable;
-        if scenario.target.assigned.is_some() {
+        if scenario.target.assigned.is_some() || self.address.socket().is_some() {
             return None;
         }
         let wanted = self.address.port;
@@ -224,21 +231,20 @@ impl Started {
     }
 }
 
-/// The command, with the port of the scenario's address in the variable that tells a target its
-/// port, unless the scenario says otherwise.
-fn told_its_port(scenario: &Scenario, command: &StartCommand, port: u16) -> StartCommand {
+/// The command, with the port or the socket file of the scenario's address in the variable that
+/// tells a target where to listen, unless the scenario says otherwise.
+fn told_where(scenario: &Scenario, command: &StartCommand, address: &HttpAddress) -> StartCommand {
     let mut command = command.clone();
     let variable = &scenario.target.arms.port_variable;
     if !command.env.iter().any(|(name, _)| name == variable) {
-        command.env.push((variable.clone(), port.to_string()));
+        command.env.push((variable.clone(), address.listens_at()));
     }
     command
 }
 
 fn demo() -> Result<Started, TrialError> {
     let demo = Demo::start(0).map_err(TrialError::Engine)?;
-    let (host, port) = (demo.address().ip().to_string(), demo.address().port());
-    let address = HttpAddress { host, port, prefix: String::new(), tls: None, is_http2: false };
+    let address = HttpAddress::plain(&demo.address().ip().to_string(), demo.address().port());
     Ok(Started { running: Running::Demo(demo), address })
 }
 

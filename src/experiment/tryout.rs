@@ -23,9 +23,8 @@ use crate::engine::collector::Message;
 use crate::engine::ledger::Batch;
 use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
-use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
-use crate::experiment::address::resolve;
+use crate::experiment::address::{clock, reach};
 use crate::experiment::event::Event;
 use crate::experiment::head;
 use crate::experiment::hopeless::Hopes;
@@ -151,14 +150,13 @@ impl Session<'_> {
         let scenario = Arc::new(again(&side.scenario, flows, seed));
         let (stop, stopped) = watch::channel(Stop::Running);
         let address = side.target.address();
-        let (socket, _) = resolve(address, &side.scenario.secrets)?;
         let plan = Plan {
             scenario,
-            address: Endpoint::at(socket, address.tls.as_ref()),
+            address: reach(address, &side.scenario)?.endpoint,
             authority: address.authority(),
             slots: Slots::all(1),
             streams: address.streams(&side.scenario.limits),
-            receive_clock: self.receive_clock,
+            receive_clock: clock(&side.scenario, self.receive_clock),
             purpose,
             timing: Timing::Alone,
             start: Start::now(),

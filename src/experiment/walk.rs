@@ -7,7 +7,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -22,7 +21,7 @@ use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
-use crate::experiment::address::{resolve, shown};
+use crate::experiment::address::{clock, reach, shown};
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head;
@@ -111,7 +110,7 @@ impl Walker<'_> {
     /// Walks each flow once against a target that is ready. Nothing more is sent once somebody
     /// wants it to end, or the target has ended.
     pub(super) fn walk(&self, target: &Started) -> Result<Walk, TrialError> {
-        let (socket, _) = resolve(target.address(), &self.scenario.secrets)?;
+        let endpoint = reach(target.address(), self.scenario)?.endpoint;
         let heads = head::steps(self.scenario);
         let mut flows = Vec::new();
         let mut died = None;
@@ -120,7 +119,7 @@ impl Walker<'_> {
             let is_late = self.until.is_some_and(|until| Instant::now() >= until);
             let goes_on = died.is_none() && self.control.ended().is_none() && !is_late;
             let seen = if goes_on {
-                self.seen(flow, (socket, target.address()), from).map_err(TrialError::Engine)?
+                self.seen(flow, (&endpoint, target.address()), from).map_err(TrialError::Engine)?
             } else {
                 Vec::new()
             };
@@ -138,17 +137,17 @@ impl Walker<'_> {
     fn seen(
         &self,
         flow: &Flow,
-        (socket, address): (SocketAddr, &HttpAddress),
+        (endpoint, address): (&Endpoint, &HttpAddress),
         numbered_from: u64,
     ) -> io::Result<Vec<Testimony>> {
         let (stop, stopped) = watch::channel(Stop::Running);
         let plan = Plan {
             scenario: Arc::new(once(self.scenario, flow, self.seed)),
-            address: Endpoint::at(socket, address.tls.as_ref()),
+            address: endpoint.clone(),
             authority: address.authority(),
             slots: Slots::all(1),
             streams: address.streams(&self.scenario.limits),
-            receive_clock: self.receive_clock,
+            receive_clock: clock(self.scenario, self.receive_clock),
             purpose: Purpose::Walk { numbered_from },
             timing: Timing::Alone,
             start: Start::now(),

@@ -154,13 +154,7 @@ fn wait(running: &RunningTarget, port: u16) -> Result<u16, String> {
 
 /// Loopback by number, or by name where only the other family listens.
 fn address(port: u16) -> HttpAddress {
-    let at = |host: &str| HttpAddress {
-        host: host.to_owned(),
-        port,
-        prefix: String::new(),
-        tls: None,
-        is_http2: false,
-    };
+    let at = |host: &str| HttpAddress::plain(host, port);
     let (number, name) = (at("127.0.0.1"), at("localhost"));
     if !port_is_taken(&number) && port_is_taken(&name) { name } else { number }
 }

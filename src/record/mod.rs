@@ -99,6 +99,7 @@ pub(crate) fn sample_head() -> run::Head {
             ..generator::Environment::default()
         })],
         gauges: gauge::BEFORE_4.to_vec(),
+        addresses: None,
         resumed: Vec::new(),
     }
 }

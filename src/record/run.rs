@@ -12,6 +12,7 @@ use crate::record::handshakes::Handshakes;
 use crate::record::seconds::Seconds;
 use crate::record::series::SeriesHead;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
+use crate::scenario::http_address::UNIX;
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::slo::{Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic, Threshold};
 
@@ -111,9 +112,23 @@ pub struct Head {
     /// order.
     #[serde(default = "before_4")]
     pub gauges: Vec<Gauge>,
+    /// Which of the target's addresses were used, where its name has several or was looked up
+    /// again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<AddressesHead>,
     /// When it went on after it had been interrupted or killed, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed: Vec<Resumed>,
+}
+
+/// Which of the addresses of a name were used.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct AddressesHead {
+    /// Those that connections went to from the start, in turn.
+    pub used: Vec<String>,
+    /// How many its name had.
+    pub found: u32,
 }
 
 /// That a run which had been interrupted or killed went on. Its schedule goes on where it had
@@ -152,6 +167,11 @@ pub struct Revision {
 }
 
 impl Head {
+    /// Whether its target was reached by a socket file, where the kernel stamps nothing.
+    pub fn is_by_socket_file(&self) -> bool {
+        self.target.starts_with(UNIX)
+    }
+
     /// How long nothing was loaded before the run went on for the so-many-th time, in seconds.
     pub fn gap_seconds(&self, index: usize) -> f64 {
         let Some(resumed) = self.resumed.get(index) else { return 0.0 };
@@ -345,6 +365,9 @@ pub struct End {
     /// TLS handshakes, where there were some.
     #[serde(default, skip_serializing_if = "Handshakes::is_none")]
     pub handshakes: Handshakes,
+    /// Addresses that the target's name got while it was loaded, and that new connections went to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later_addresses: Vec<String>,
     /// What the generator itself could not do, such as writing to a full disk.
     pub faults: Vec<String>,
     /// The statements that took most of the database's time during the run, if its statistics

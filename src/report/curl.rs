@@ -77,7 +77,13 @@ impl Writer<'_> {
         }
         let mut url = self.told(&self.authority());
         url.extend(self.parts(&request.path, None));
-        let mut arguments = vec![(String::new(), url)];
+        let mut arguments = Vec::new();
+        if let Address::Http(address) = &self.scenario.target.address
+            && let Some(socket) = address.socket()
+        {
+            arguments.push(("--unix-socket ".to_owned(), self.told(&socket.to_string_lossy())));
+        }
+        arguments.push((String::new(), url));
         for (name, value) in &request.headers {
             let mut header = vec![ShellPart::Text(format!("{name}: "))];
             header.extend(self.parts(value, Some(name)));

@@ -11,6 +11,7 @@ use super::convert::Sections;
 use super::entries::Entries;
 use super::environment::Environment;
 use super::guessable::names_secret;
+use super::http_address::UNIX;
 use super::load::ArrivalProcess;
 use super::model::{Scenario, Secrets};
 use super::problems::Problems;
@@ -18,7 +19,7 @@ use super::raw::{
     RawFlow, RawLimits, RawLoad, RawScenario, RawSlo, RawStage, RawStep, RawTarget, RawTls,
     first_seed,
 };
-use super::read::{Origin, finish, slos_here};
+use super::read::{Caller, Origin, finish, slos_here};
 use crate::units::Rate;
 
 /// One request, again and again, at one rate.
@@ -49,8 +50,8 @@ pub struct Adhoc {
     pub seed: Option<u64>,
     /// How arrivals are spread.
     pub arrivals: ArrivalProcess,
-    /// Hosts other than loopback that may be loaded.
-    pub extra_allow: Vec<String>,
+    /// Whom it may load, and how it gets there.
+    pub caller: Caller,
     /// How TLS sessions begin.
     pub tls: Files,
 }
@@ -87,8 +88,8 @@ pub fn adhoc(spec: Adhoc) -> Result<Scenario, Problems> {
     for (_, value) in spec.headers.iter().filter(|(name, _)| is_secret(name)) {
         secrets.add(value);
     }
-    let (extra_allow, cores) = (spec.extra_allow.clone(), Some(ceiling::cores()));
-    let origin = Origin { extra_allow, cores, ..Origin::default() };
+    let (caller, cores) = (spec.caller.clone(), Some(ceiling::cores()));
+    let origin = Origin { caller, cores, ..Origin::default() };
     let raw = raw(spec);
     let mut check = Check::new(Environment::Nowhere);
     let sections = Sections::convert(&raw, &origin, &mut secrets, &mut check);
@@ -134,8 +135,14 @@ fn raw(spec: Adhoc) -> RawScenario {
     }
 }
 
-/// `http://host:port` and what follows, at least `/`.
+/// `http://host:port` or `unix:/socket:` and what follows, at least `/`.
 fn split(url: &str) -> (&str, &str) {
+    if let Some(socket) = url.strip_prefix(UNIX) {
+        return match socket.find(':') {
+            Some(at) if socket.len() > at + 1 => url.split_at(UNIX.len() + at + 1),
+            Some(_) | None => (url, "/"),
+        };
+    }
     let host = url.find("://").map_or(0, |at| at + 3);
     let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
     match &url[end..] {
@@ -191,7 +198,7 @@ mod tests {
             timeout: Some(Duration::from_millis(1_500)),
             seed: None,
             arrivals: ArrivalProcess::Poisson,
-            extra_allow: Vec::new(),
+            caller: Caller::default(),
             tls: Files::default(),
         }
     }
@@ -252,6 +259,6 @@ mod tests {
         refused(|spec| spec.rate = Rate(0.0), "-R and -d: a rate of zero");
         refused(|spec| spec.warmup = Some(spec.duration), "-R and -d: a length of time must");
         refused(|spec| spec.timeout = Some(Duration::ZERO), "--timeout: a length of time must");
-        refused(|spec| spec.extra_allow = vec!["a/b".to_owned()], "--allow-host: \"a/b\" is not");
+        refused(|spec| spec.caller.allow = vec!["a/b".to_owned()], "--allow-host: \"a/b\" is not");
     }
 }

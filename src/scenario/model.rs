@@ -12,15 +12,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
+pub use super::http_address::{HttpAddress, Place};
 pub use super::ids::{StepId, VariableId};
 use super::limits::Limits;
 use super::load::Load;
+use super::routing::{Permits, Routing};
 pub use super::secrets::Secrets;
 use super::slo::{Scope, Slo, Threshold};
 use super::stress::StressObjective;
 use super::template::Template;
 use super::watch::Watched;
-use crate::tls;
 
 /// One checked, immutable description of a test.
 #[derive(Debug, Clone)]
@@ -50,7 +51,7 @@ pub struct Scenario {
     /// The generator's ceilings.
     pub limits: Limits,
     /// Hosts other than loopback that may be loaded.
-    pub allow: Vec<String>,
+    pub allow: Permits,
     /// Values that must never be printed or stored.
     pub secrets: Secrets,
 }
@@ -93,6 +94,8 @@ impl Scenario {
 pub struct Target {
     /// Where requests go.
     pub address: Address,
+    /// How connections to it are made.
+    pub routing: Routing,
     /// How to start it; `None` when it runs already.
     pub start: Option<StartCommand>,
     /// When it is ready.
@@ -217,57 +220,6 @@ pub enum Address {
     Demo,
     /// An HTTP server.
     Http(HttpAddress),
-}
-
-/// The parts of `http://host:port/prefix`, or of `https://`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpAddress {
-    /// A name or an IP address, without brackets.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
-    /// What precedes every path: empty, or `/api` without a slash at the end.
-    pub prefix: String,
-    /// How its sessions begin, if it speaks TLS.
-    pub tls: Option<tls::Client>,
-    /// Whether it is spoken to by HTTP/2.
-    pub is_http2: bool,
-}
-
-impl HttpAddress {
-    /// The same, spoken to by HTTP/2.
-    #[must_use]
-    pub fn by_http2(self) -> HttpAddress {
-        let tls = self.tls.map(|client| client.offering_http2());
-        HttpAddress { tls, is_http2: true, ..self }
-    }
-
-    /// Requests under way on one connection to it, if it is spoken to by HTTP/2.
-    pub fn streams(&self, limits: &Limits) -> Option<u32> {
-        self.is_http2.then_some(limits.streams)
-    }
-
-    /// The scheme of its url.
-    pub fn scheme(&self) -> &'static str {
-        if self.tls.is_some() { "https" } else { "http" }
-    }
-
-    fn usual_port(&self) -> u16 {
-        if self.tls.is_some() { 443 } else { 80 }
-    }
-
-    /// `host:port` as the `Host` header has it; IPv6 addresses in brackets.
-    pub fn authority(&self) -> String {
-        let host =
-            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == self.usual_port() { host } else { format!("{host}:{}", self.port) }
-    }
-}
-
-impl fmt::Display for HttpAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme(), self.authority(), self.prefix)
-    }
 }
 
 /// How to start the target.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::routing::Caller;
+
 /// Where a text comes from.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
@@ -9,8 +11,8 @@ pub struct Origin {
     pub file: Option<PathBuf>,
     /// The folder that relative paths start from.
     pub folder: PathBuf,
-    /// Hosts other than loopback that may be loaded, besides those of the file.
-    pub extra_allow: Vec<String>,
+    /// What the caller says besides the file.
+    pub caller: Caller,
     /// The cores of the machine that is to send it; `None` if that is another one.
     pub cores: Option<usize>,
     /// Whether the target's program, folder and script are looked for.

@@ -81,6 +81,11 @@ impl Fault {
         Fault { help: Some(help.into()), ..self }
     }
 
+    /// Of what it is, where that has no place in a text.
+    pub(crate) fn of(self, what: &str) -> Fault {
+        Fault { message: format!("{what}: {}", self.message), ..self }
+    }
+
     /// In one line, with its place in a text, for what is no scenario.
     pub(crate) fn sentence(&self, (line, column): (usize, usize)) -> String {
         format!("line {line}, column {column}: {}", printable(&self.message))

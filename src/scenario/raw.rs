@@ -57,9 +57,21 @@ pub(crate) struct RawScenario {
 pub(crate) struct RawTarget {
     /// Use the demo API that is built in.
     pub(crate) demo: Option<bool>,
-    /// Where it listens.
+    /// Where it listens: `http://`, `https://`, or a socket file, `unix:app.sock`, relative to
+    /// this file.
     #[schemars(example = "http://127.0.0.1:3000", example = "https://staging.example.com")]
+    #[schemars(example = "unix:/run/app.sock")]
     pub(crate) url: Option<String>,
+    /// Which addresses of its name are used: `once` (looked up once, the first that accepts),
+    /// `all` (all of them in turn) or `each-connection` (looked up again while it runs); without
+    /// it, once.
+    #[schemars(example = &"all")]
+    pub(crate) resolve: Option<String>,
+    /// Addresses of this machine that connections come from, in turn; without it, the system's
+    /// choice.
+    #[serde(default)]
+    #[schemars(example = ["10.0.0.5", "10.0.0.6"])]
+    pub(crate) local_addresses: Vec<String>,
     /// How its TLS sessions begin, where `url` begins with `https://`.
     pub(crate) tls: Option<RawTls>,
     /// Speak HTTP/2: `true` where `url` begins with `https://`, `prior-knowledge` where it begins
@@ -83,7 +95,8 @@ pub(crate) struct RawTarget {
     /// it, x-request-id. `none` sends no id.
     #[schemars(example = &"x-correlation-id")]
     pub(crate) request_id: Option<String>,
-    /// The environment variable that tells the command its port; without it, PORT.
+    /// The environment variable that tells the command its port, without it PORT, or its socket
+    /// file, without it SOCKET.
     #[schemars(example = &"PORT")]
     pub(crate) port_variable: Option<String>,
     /// In a duet: what makes a fresh checkout of a git ref ready to start.

@@ -19,6 +19,7 @@ use super::model::{Scenario, Secrets};
 pub use super::origin::Origin;
 use super::problems::{Fault, Problem, Problems};
 use super::raw::{RawScenario, RawSlo, RawSloFile};
+pub use super::routing::Caller;
 use super::schema::{schema, slo_schema};
 use super::slo::{DEFAULT_OBJECTIVES, Slo};
 use super::{ceiling, foreign, json, stray, structure, yaml};
@@ -33,27 +34,18 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Reads a scenario file.
 pub fn load(path: &Path, env: Lookup<'_>) -> Result<Scenario, Problems> {
-    load_allowing(path, &[], env)
+    load_for(path, &Caller::default(), env)
 }
 
-/// Reads a scenario file whose target may also be one of the given hosts.
-pub fn load_allowing(
-    path: &Path,
-    extra_allow: &[String],
-    env: Lookup<'_>,
-) -> Result<Scenario, Problems> {
-    load_from(path, Origin { extra_allow: extra_allow.to_vec(), ..Origin::default() }, env)
+/// Reads a scenario file for a caller who says more of the way to the target.
+pub fn load_for(path: &Path, caller: &Caller, env: Lookup<'_>) -> Result<Scenario, Problems> {
+    load_from(path, Origin { caller: caller.clone(), ..Origin::default() }, env)
 }
 
 /// The same, and looks whether the program, the folder and the script that start the target
 /// are there.
-pub fn load_looking(
-    path: &Path,
-    extra_allow: &[String],
-    env: Lookup<'_>,
-) -> Result<Scenario, Problems> {
-    let extra_allow = extra_allow.to_vec();
-    load_from(path, Origin { extra_allow, looks: true, ..Origin::default() }, env)
+pub fn load_looking(path: &Path, caller: &Caller, env: Lookup<'_>) -> Result<Scenario, Problems> {
+    load_from(path, Origin { caller: caller.clone(), looks: true, ..Origin::default() }, env)
 }
 
 fn load_from(path: &Path, origin: Origin, env: Lookup<'_>) -> Result<Scenario, Problems> {
@@ -703,7 +695,8 @@ mod tests {
         ] {
             assert!(!url(bad), "{bad}");
         }
-        let origin = Origin { extra_allow: vec!["10.0.0.1".to_owned()], ..Origin::default() };
+        let caller = Caller { allow: vec!["10.0.0.1".to_owned()], ..Caller::default() };
+        let origin = Origin { caller, ..Origin::default() };
         let text = GOOD.replace("127.0.0.1", "10.0.0.1");
         assert!(parse(&text, &origin, &nothing, &read_text).is_ok());
     }

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::fetch_http2::{self, Unanswered};
+use super::socket_file::Shut;
 use crate::http1::coding::{Codings, Undecodable};
 use crate::http1::response::{Expected, Fed, MAX_HEAD, Response};
 use crate::http1::unreadable::Unreadable;
-use crate::scenario::model::HttpAddress;
+use crate::scenario::model::{HttpAddress, Place};
+use crate::tls::expiry::Expiry;
 use crate::tls::{Client, Refusal, Settings};
 
 /// How long it may take to find out whether a server speaks TLS.
@@ -34,6 +36,8 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
     Connect(io::Error),
+    /// A socket file lets nobody in.
+    Shut(Shut),
     Slow(Duration),
     Broken(&'static str),
     Interrupted(io::Error),
@@ -47,7 +51,21 @@ impl NoAnswer {
             NoAnswer::Connect(error) | NoAnswer::Interrupted(error) => {
                 Refusal::in_error(error).is_some()
             }
-            NoAnswer::Slow(_) | NoAnswer::Broken(_) | NoAnswer::TooLarge(_) => false,
+            NoAnswer::Shut(_) | NoAnswer::Slow(_) | NoAnswer::Broken(_) | NoAnswer::TooLarge(_) => {
+                false
+            }
+        }
+    }
+
+    /// Whether nobody listens there, as far as is known.
+    pub(crate) fn is_refused(&self) -> bool {
+        match self {
+            NoAnswer::Connect(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+            NoAnswer::Shut(shut) => *shut != Shut::Full,
+            NoAnswer::Slow(_)
+            | NoAnswer::Broken(_)
+            | NoAnswer::Interrupted(_)
+            | NoAnswer::TooLarge(_) => false,
         }
     }
 
@@ -55,7 +73,10 @@ impl NoAnswer {
     pub(crate) fn may_be_foreign(&self) -> bool {
         match self {
             NoAnswer::Interrupted(_) | NoAnswer::Broken(_) => true,
-            NoAnswer::Connect(_) | NoAnswer::Slow(_) | NoAnswer::TooLarge(_) => false,
+            NoAnswer::Connect(_)
+            | NoAnswer::Shut(_)
+            | NoAnswer::Slow(_)
+            | NoAnswer::TooLarge(_) => false,
         }
     }
 }
@@ -63,6 +84,7 @@ impl NoAnswer {
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            NoAnswer::Shut(shut) => shut.fmt(f),
             NoAnswer::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 f.write_str("connection refused")
             }
@@ -96,7 +118,11 @@ pub(crate) async fn connect(
     within: Duration,
 ) -> Result<Box<dyn Stream>, NoAnswer> {
     let connecting = async {
-        let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
+        if let Some(path) = address.socket() {
+            let stream = UnixStream::connect(path).await?;
+            return Ok(Box::new(stream) as Box<dyn Stream>);
+        }
+        let stream = connect_by_tcp(address).await?;
         let Some(client) = &address.tls else { return Ok(Box::new(stream) as Box<dyn Stream>) };
         let (config, name) = client.parts();
         let secured = TlsConnector::from(config).connect(name, stream).await;
@@ -111,14 +137,38 @@ pub(crate) async fn connect(
     };
     let connected: io::Result<Box<dyn Stream>> =
         timeout(within, connecting).await.map_err(|_| NoAnswer::Slow(within))?;
-    connected.map_err(NoAnswer::Connect)
+    connected.map_err(|error| match address.socket().and_then(|path| Shut::of(path, &error)) {
+        Some(shut) => NoAnswer::Shut(shut),
+        None => NoAnswer::Connect(error),
+    })
+}
+
+/// When the first of the certificates ends that a server shows, if it shows some in time.
+pub(crate) async fn expiry(address: &HttpAddress, within: Duration) -> Option<Expiry> {
+    let (config, name) = address.tls.as_ref()?.parts();
+    let shaking_hands = async {
+        let stream = connect_by_tcp(address).await.ok()?;
+        let secured = TlsConnector::from(config).connect(name, stream).await.ok()?;
+        Expiry::of(secured.get_ref().1.peer_certificates()?)
+    };
+    timeout(within, shaking_hands).await.ok().flatten()
+}
+
+/// At the first of its addresses that accepts.
+async fn connect_by_tcp(address: &HttpAddress) -> io::Result<TcpStream> {
+    match &address.place {
+        Place::Pinned(_) => TcpStream::connect(address.addresses()?.as_slice()).await,
+        Place::Named | Place::Socket(_) => {
+            TcpStream::connect((address.host.as_str(), address.port)).await
+        }
+    }
 }
 
 /// Whether what answers at a plain address speaks TLS.
 pub(crate) async fn speaks_tls(address: &HttpAddress) -> bool {
     let settings = Settings { insecure: true, ..Settings::default() };
     let Ok(client) = Client::new(settings, &address.host) else { return false };
-    address.tls.is_none()
+    (address.tls.is_none() && address.socket().is_none())
         && match connect(&HttpAddress { tls: Some(client), ..address.clone() }, PROBE).await {
             Ok(_) => true,
             // It has said why in the words of TLS.

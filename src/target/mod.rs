@@ -13,6 +13,7 @@
 //! first. Nothing here sends load or judges.
 
 pub mod buckets;
+pub mod certificate;
 pub mod cgroup;
 pub mod checkout;
 mod cleaner;
@@ -42,6 +43,7 @@ pub mod ready;
 pub mod scrape;
 #[cfg(target_os = "linux")]
 mod settled;
+pub mod socket_file;
 pub mod start_error;
 pub mod statement;
 pub mod supervisor;

@@ -1,14 +1,13 @@
 //! Waits until the target answers, has ended, or has had its time.
 
 use std::fmt;
-use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
 use super::greeting::{Greeting, greeting};
 use super::process::ExitReport;
-use super::{fetch, last_words, port};
+use super::{fetch, last_words, port, socket_file};
 use crate::scenario::model::{HttpAddress, Ready, Secrets};
 use crate::units::format_duration;
 
@@ -16,8 +15,6 @@ use crate::units::format_duration;
 const ANSWER: Duration = Duration::from_secs(5);
 /// What is read of an answer's body.
 const BODY: usize = 10_000_000;
-/// What [`fetch::connect`] says where nobody listens.
-const REFUSED: &str = "connection refused";
 /// The first pause between two attempts; each further one is half as long again.
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
@@ -52,6 +49,8 @@ pub enum NotReady {
     NothingListens {
         /// The address.
         address: String,
+        /// `connection refused`, or what is wrong with the socket file.
+        seen: String,
         /// How long that was waited for.
         after: Duration,
         /// Ports of this machine on which something of the user's listens.
@@ -96,8 +95,9 @@ impl NotReady {
             NotReady::NoSession { asked, why } => {
                 NotReady::NoSession { asked: secrets.redact(&asked), why: secrets.redact(&why) }
             }
-            NotReady::NothingListens { address, after, open } => {
-                NotReady::NothingListens { address: secrets.redact(&address), after, open }
+            NotReady::NothingListens { address, seen, after, open } => {
+                let [address, seen] = [address, seen].map(|text| secrets.redact(&text));
+                NotReady::NothingListens { address, seen, after, open }
             }
             NotReady::PortTaken { address } => {
                 NotReady::PortTaken { address: secrets.redact(&address) }
@@ -123,10 +123,9 @@ impl fmt::Display for NotReady {
             NotReady::NoSession { asked, why } => {
                 write!(f, "no TLS session with the target: {asked}: {why}")
             }
-            NotReady::NothingListens { address, after, open } => write!(
+            NotReady::NothingListens { address, seen, after, open } => write!(
                 f,
-                "nothing listens at {address}: connections were refused for {}{}; start the \
-                 target first, correct its address, let the scenario start it with \"command\", \
+                "nothing listens at {address}: {seen} (for {}){}; start the target first, correct its address, let the scenario start it with \"command\", \
                  or give it time with \"within\" of \"ready\"",
                 format_duration(*after),
                 elsewhere(open)
@@ -192,8 +191,11 @@ fn on_another_port(
 /// Whether somebody accepts connections there; asked before a target is started, so
 /// that a stranger is not loaded in its place.
 pub fn port_is_taken(address: &HttpAddress) -> bool {
-    let resolved = (address.host.as_str(), address.port).to_socket_addrs();
-    resolved
+    if let Some(path) = address.socket() {
+        return socket_file::is_served(path);
+    }
+    address
+        .addresses()
         .into_iter()
         .flatten()
         .any(|socket| std::net::TcpStream::connect_timeout(&socket, Duration::from_secs(1)).is_ok())
@@ -208,7 +210,7 @@ pub async fn wait_until_ready(
     mut exited: impl FnMut() -> Option<ExitReport>,
 ) -> Result<Duration, NotReady> {
     let start = Instant::now();
-    let mut last_seen = Seen { text: String::from("no answer"), is_final: false };
+    let mut last_seen = Seen::of(String::from("no answer"));
     let outcome = {
         // Ends early, with false, where nobody listens.
         let answering = until_answered(address, ready, &mut last_seen);
@@ -228,21 +230,22 @@ pub async fn wait_until_ready(
     if last_seen.is_final {
         return Err(NotReady::NoSession { asked: question(address, ready), why: last_seen.text });
     }
-    let last_seen = last_seen.text;
-    if ready.refused_for < ready.within && last_seen == REFUSED {
+    let Seen { text: last_seen, is_refused, .. } = last_seen;
+    if ready.refused_for < ready.within && is_refused {
         let ip = address.host.parse::<std::net::IpAddr>();
         let is_here = address.host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
-        let address = format!("{}:{}", address.host, address.port);
-        let open = if is_here { port::open() } else { Vec::new() };
-        return Err(NotReady::NothingListens { address, after: ready.refused_for, open });
+        let has_port = is_here && address.socket().is_none();
+        let open = if has_port { port::open() } else { Vec::new() };
+        let (address, after) = (address.listener(), ready.refused_for);
+        return Err(NotReady::NothingListens { address, seen: last_seen, after, open });
     }
     Err(NotReady::TimedOut { asked: question(address, ready), within: ready.within, last_seen })
 }
 
 fn question(address: &HttpAddress, ready: &Ready) -> String {
     match &ready.path {
-        Some(path) => format!("GET {}://{}{path}", address.scheme(), address.authority()),
-        None => format!("connect to {}:{}", address.host, address.port),
+        Some(path) => format!("GET {}", address.url(path)),
+        None => format!("connect to {}", address.listener()),
     }
 }
 
@@ -260,6 +263,15 @@ struct Seen {
     text: String,
     /// Another attempt would come to the same.
     is_final: bool,
+    /// Nobody listens.
+    is_refused: bool,
+}
+
+impl Seen {
+    /// Something that may be otherwise soon.
+    fn of(text: String) -> Seen {
+        Seen { text, is_final: false, is_refused: false }
+    }
 }
 
 /// Whether it answered; `false` when its port has refused connections for too long, or when it
@@ -274,8 +286,7 @@ async fn until_answered(address: &HttpAddress, ready: &Ready, last_seen: &mut Se
         if last_seen.is_final {
             return false;
         }
-        let refused =
-            (last_seen.text == REFUSED).then(|| refused_since.unwrap_or_else(Instant::now));
+        let refused = last_seen.is_refused.then(|| refused_since.unwrap_or_else(Instant::now));
         refused_since = refused;
         let given_up = refused.is_some_and(|since| since.elapsed() >= ready.refused_for);
         if given_up && ready.refused_for < ready.within {
@@ -297,20 +308,21 @@ async fn attempt(address: &HttpAddress, ready: &Ready) -> Option<Seen> {
         },
         Some(path) => match fetch::get(address, path, ANSWER, BODY).await {
             Ok(answer) if answer.status.as_u16() < 400 => return None,
-            Ok(answer) => return Some(Seen { text: answer.status.to_string(), is_final: false }),
+            Ok(answer) => return Some(Seen::of(answer.status.to_string())),
             Err(reason) => reason,
         },
     };
     if reason.may_be_foreign() && fetch::speaks_tls(address).await {
         let text = "it speaks TLS; let \"url\" of \"target\" begin with https://".to_owned();
-        return Some(Seen { text, is_final: true });
+        return Some(Seen { is_final: true, ..Seen::of(text) });
     }
     if reason.may_be_foreign()
         && let Some(seen) = unversioned(address).await
     {
         return Some(seen);
     }
-    Some(Seen { is_final: reason.is_refusal(), text: reason.to_string() })
+    let (is_final, is_refused) = (reason.is_refusal(), reason.is_refused());
+    Some(Seen { text: reason.to_string(), is_final, is_refused })
 }
 
 /// Why it will never be ready: it speaks another version of HTTP than the one that is spoken to
@@ -332,5 +344,5 @@ async fn unversioned(address: &HttpAddress) -> Option<Seen> {
         (true, Greeting::Http2 | Greeting::Silence)
         | (false, Greeting::Http1 | Greeting::Other | Greeting::Silence) => return None,
     };
-    Some(Seen { text: text.to_owned(), is_final: true })
+    Some(Seen { is_final: true, ..Seen::of(text.to_owned()) })
 }

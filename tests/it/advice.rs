@@ -108,7 +108,11 @@ fn a_url_with_nothing_behind_it_is_told_what_to_start() {
     let place = Place::new();
     let url = format!("http://127.0.0.1:{}/", free_port());
     let output = place.run(&["run", &url, "-R", "5", "-d", "2s"], &[]);
-    says(&output, 7, &["nothing listens at 127.0.0.1", "refused for 1s", "start the target first"]);
+    says(
+        &output,
+        7,
+        &["nothing listens at 127.0.0.1", "connection refused (for 1s)", "start the target first"],
+    );
 }
 
 #[test]

@@ -59,7 +59,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("hyper", &["target/fetch.rs", "demo.rs"], "the demo's HTTP/1.1, and the names of statuses"),
     ("httparse", &["http1/head.rs", "http1/odd_head.rs"], "the head of a response"),
-    ("mio", &["engine/transport/poller.rs", "engine/transport/tcp.rs"], "sockets that do not wait"),
+    (
+        "mio",
+        &["engine/transport/poller.rs", "engine/transport/tcp.rs", "engine/transport/unix.rs"],
+        "sockets that do not wait",
+    ),
     (
         "rustls",
         &["tls.rs", "tls/", "engine/transport/tls.rs"],
@@ -67,6 +71,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("rustls_native_certs", &["tls.rs"], "whom this machine trusts"),
     ("webpki", &["tls/"], "why a certificate was refused"),
+    ("x509_parser", &["tls/expiry.rs"], "until when a certificate is valid"),
     (
         "tokio_rustls",
         &["target/fetch.rs", "target/postgres_tls.rs"],

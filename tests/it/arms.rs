@@ -291,13 +291,7 @@ fn what_cannot_be_an_arm_says_why() {
     check(&scenario, &of_ref("--help", None), &["\"--help\" is no git ref"]);
     check(&scenario, &of_ref("", None), &["\"\" is no git ref"]);
     check(&scenario, &ArmSource::Folder("/no/where".into()), &["/no/where does not exist"]);
-    let address = HttpAddress {
-        host: "127.0.0.1".to_owned(),
-        port: 9,
-        prefix: "/v2".to_owned(),
-        tls: None,
-        is_http2: false,
-    };
+    let address = HttpAddress { prefix: "/v2".to_owned(), ..HttpAddress::plain("127.0.0.1", 9) };
     check(&scenario, &ArmSource::Running(address), &["http://127.0.0.1:9/v2", "begin with \"\""]);
 
     let elsewhere = place.scenario(r#", "env": {}"#);

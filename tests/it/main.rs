@@ -28,6 +28,7 @@ mod oracle;
 mod plan;
 #[cfg(target_os = "linux")]
 mod postgres;
+mod reach;
 mod readme;
 mod record;
 mod sabotage;

@@ -335,13 +335,7 @@ fn server(answer: impl Fn(usize) -> String + Send + 'static) -> HttpAddress {
             serve(stream, &answer(n));
         }
     });
-    HttpAddress {
-        host: "127.0.0.1".to_owned(),
-        port,
-        prefix: "/api".to_owned(),
-        tls: None,
-        is_http2: false,
-    }
+    HttpAddress { prefix: "/api".to_owned(), ..HttpAddress::plain("127.0.0.1", port) }
 }
 
 fn serve(mut stream: TcpStream, answer: &str) {
@@ -368,13 +362,7 @@ fn closed_port() -> HttpAddress {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = socket.local_addr().unwrap().port();
     std::mem::forget(socket);
-    HttpAddress {
-        host: "127.0.0.1".to_owned(),
-        port,
-        prefix: String::new(),
-        tls: None,
-        is_http2: false,
-    }
+    HttpAddress::plain("127.0.0.1", port)
 }
 
 fn wait(

@@ -12,6 +12,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, date_time_ymd,
 };
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -430,4 +431,118 @@ fn a_url_is_enough_with_flags() {
     assert_eq!(trusted.status.code(), Some(0), "{}", stderr(&trusted));
     let untrusted = command(&[]);
     assert_eq!(untrusted.status.code(), Some(7), "{}", stderr(&untrusted));
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_told_before_the_load_and_in_each_report() {
+    let all = Certificates::new();
+    let in_days = |days: i64| {
+        let then = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+        then.to_zoned(jiff::tz::TimeZone::UTC).date()
+    };
+    let sign = |name: &str, date: jiff::civil::Date| {
+        all.sign(name, &["localhost"], |params| {
+            params.not_before = date_time_ymd(2019, 1, 1);
+            let (month, day) = (date.month().cast_unsigned(), date.day().cast_unsigned());
+            params.not_after = date_time_ymd(i32::from(date.year()), month, day);
+        });
+    };
+    sign("soon", in_days(10));
+    sign("later", in_days(100));
+    sign("over", jiff::civil::date(2020, 1, 1));
+    let soon = format!("the target's certificate is valid until {}", in_days(10));
+    for (which, tls, wanted) in [
+        ("soon", json!({"ca": "ca.pem"}), Some(soon.as_str())),
+        ("later", json!({"ca": "ca.pem"}), None),
+        ("over", json!({"insecure": true}), Some("certificate was valid until 2020-01-01")),
+    ] {
+        let server = Server::start(&all, which, &[]);
+        let ran = run(all.folder.path(), &scenario(&localhost(&server), &tls, &Value::Null));
+        assert_eq!(ran.code(), 0, "{which}: {}", ran.errors());
+        for name in ["summary.json", "summary.md", "report.html"] {
+            let text = fs::read_to_string(ran.folder.join(name)).unwrap();
+            match wanted {
+                Some(wanted) => {
+                    assert!(text.replace("&#39;", "'").contains(wanted), "{which}: {name}");
+                }
+                None => assert!(!text.contains("valid until"), "{which}: {name}"),
+            }
+        }
+    }
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_symlink() {
+                vec![]
+            } else if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn no_key_and_no_cookie_is_in_any_file() {
+    let all = Certificates::server();
+    all.sign("client", &["client"], |params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    let ca = all.path("ca.pem");
+    let server = Server::start(&all, "server", &[("CLIENT_CA", ca.to_str().unwrap())]);
+    let tls = json!({ "ca": "ca.pem", "cert": "client.pem", "key": "client.key" });
+    // Every answer is one that is not expected, so that exchanges are kept.
+    let steps = json!([{ "name": "f", "steps": [
+        { "name": "one", "request": "GET /item", "check": { "status": 418 },
+          "headers": { "cookie": "session=fortytwo-monkeys" } },
+    ] }]);
+    let scenario = scenario(&localhost(&server), &tls, &json!({ "flows": steps }));
+    let file = all.path("secured.json");
+    fs::write(&file, scenario.to_string()).unwrap();
+    let out = all.path("out");
+    let mut command = support::loadgate();
+    command.arg("run").arg(&file).args(["-q", "--no-walk", "-o"]).arg(&out);
+    let output = finish(&mut command);
+    assert_ne!(output.status.code(), Some(0), "{}", stderr(&output));
+    let pem = fs::read_to_string(all.path("client.key")).unwrap();
+    let line = pem.lines().nth(1).unwrap();
+    let der = rustls::pki_types::PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+    // The number itself, whatever is around it.
+    let secret = &der.secret_der()[36..68];
+    let written = files(&out);
+    assert!(written.len() > 5, "{written:?}");
+    for path in written {
+        let bytes = fs::read(&path).unwrap();
+        for part in [line.as_bytes(), secret, b"fortytwo-monkeys"] {
+            let is_in = bytes.windows(part.len()).any(|window| window == part);
+            assert!(!is_in, "{}", path.display());
+        }
+    }
+    for said in [stdout(&output), stderr(&output)] {
+        assert!(!said.contains(line) && !said.contains("fortytwo-monkeys"), "{said}");
+    }
+}
+
+#[test]
+fn a_handshake_that_never_ends_is_no_hang() {
+    let all = Certificates::server();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for stream in listener.incoming().take(50) {
+            kept.extend(stream);
+        }
+    });
+    let mut scenario =
+        scenario(&format!("https://localhost:{port}"), &json!({"ca": "ca.pem"}), &Value::Null);
+    scenario["target"]["ready"] = json!({ "path": "/", "within": "6s" });
+    let ran = run(all.folder.path(), &scenario);
+    assert_eq!(ran.code(), 7, "{}", ran.errors());
+    assert!(ran.errors().contains("no answer within 5s"), "{}", ran.errors());
 }

@@ -338,6 +338,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             },
             generators: vec![GeneratorHead::alone(environment())],
             gauges: gauge::BEFORE_4.to_vec(),
+            addresses: None,
             resumed: Vec::new(),
         },
         end: Some(End {
@@ -348,6 +349,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             iterations: 4_808,
             iterations_completed: 4_805,
             handshakes: Handshakes::default(),
+            later_addresses: Vec::new(),
             faults: Vec::new(),
             statements: Vec::new(),
         }),

@@ -43,7 +43,7 @@ impl Clock {
     /// A clock for targets at an address that is zero at `start`, which may lie ahead.
     pub fn new(address: &Endpoint, start: Instant) -> Clock {
         let time = match address {
-            Endpoint::Tcp(_) | Endpoint::Tls(..) => Time::Machine,
+            Endpoint::Tcp(_) | Endpoint::Tls(..) | Endpoint::Unix(_) => Time::Machine,
             #[cfg(test)]
             Endpoint::Simulated(world) => Time::Simulated(world.clone()),
         };

@@ -1,27 +1,31 @@
 //! Where a target is, and by which transport it is reached.
 
-use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
+use crate::engine::transport::route::Route;
 use crate::tls::Client;
 
 /// Where to connect.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
     /// By TCP.
-    Tcp(SocketAddr),
+    Tcp(Route),
     /// By TLS on TCP.
-    Tls(SocketAddr, Client),
+    Tls(Route, Client),
+    /// By a socket file of this machine.
+    Unix(Arc<Path>),
     /// In a test's own world.
     #[cfg(test)]
     Simulated(crate::engine::transport::simulated::World),
 }
 
 impl Endpoint {
-    /// An address, by TLS if there is a client for that.
-    pub fn at(address: SocketAddr, client: Option<&Client>) -> Endpoint {
+    /// At the end of a route, by TLS if there is a client for that.
+    pub fn at(route: Route, client: Option<&Client>) -> Endpoint {
         match client {
-            None => Endpoint::Tcp(address),
-            Some(client) => Endpoint::Tls(address, client.clone()),
+            None => Endpoint::Tcp(route),
+            Some(client) => Endpoint::Tls(route, client.clone()),
         }
     }
 
@@ -29,8 +33,9 @@ impl Endpoint {
     #[must_use]
     pub fn apart(&self) -> Endpoint {
         match self {
-            Endpoint::Tcp(address) => Endpoint::Tcp(*address),
-            Endpoint::Tls(address, client) => Endpoint::Tls(*address, client.apart()),
+            Endpoint::Tcp(route) => Endpoint::Tcp(route.clone()),
+            Endpoint::Tls(route, client) => Endpoint::Tls(route.clone(), client.apart()),
+            Endpoint::Unix(path) => Endpoint::Unix(Arc::clone(path)),
             #[cfg(test)]
             Endpoint::Simulated(world) => Endpoint::Simulated(world.clone()),
         }

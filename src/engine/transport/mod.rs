@@ -11,8 +11,10 @@
 pub mod clock;
 pub mod endpoint;
 pub mod poller;
+pub mod route;
 #[cfg(test)]
 pub mod simulated;
 pub mod socket;
 pub mod tcp;
 pub mod tls;
+pub mod unix;

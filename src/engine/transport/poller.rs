@@ -42,7 +42,7 @@ impl Poller {
     /// ahead.
     pub fn new(address: &Endpoint, start: Instant) -> io::Result<Poller> {
         match address {
-            Endpoint::Tcp(_) | Endpoint::Tls(..) => {
+            Endpoint::Tcp(_) | Endpoint::Tls(..) | Endpoint::Unix(_) => {
                 System::new(start).map(Kind::System).map(Poller)
             }
             #[cfg(test)]
@@ -55,6 +55,7 @@ impl Poller {
         match (&self.0, socket) {
             (Kind::System(system), Socket::Tcp(tcp)) => system.add(tcp.stream(), key),
             (Kind::System(system), Socket::Tls(tls)) => system.add(tls.tcp().stream(), key),
+            (Kind::System(system), Socket::Unix(unix)) => system.add(unix.stream(), key),
             #[cfg(test)]
             (Kind::Simulated(poller), Socket::Simulated(socket)) => {
                 poller.add(socket, key);
@@ -62,7 +63,7 @@ impl Poller {
             }
             #[cfg(test)]
             (Kind::System(_), Socket::Simulated(_))
-            | (Kind::Simulated(_), Socket::Tcp(_) | Socket::Tls(_)) => {
+            | (Kind::Simulated(_), Socket::Tcp(_) | Socket::Tls(_) | Socket::Unix(_)) => {
                 Err(io::ErrorKind::InvalidInput.into())
             }
         }
@@ -133,9 +134,9 @@ const EVENTS: usize = 256;
 #[cfg(target_os = "linux")]
 mod linux {
     use std::io;
+    use std::os::fd::AsFd;
     use std::time::{Duration, Instant};
 
-    use mio::net::TcpStream;
     use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
     use nix::sys::time::TimeSpec;
     use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -185,7 +186,7 @@ mod linux {
         }
 
         /// Watches a socket: every change once, until it is closed.
-        pub(super) fn add(&self, socket: &mut TcpStream, key: u64) -> io::Result<()> {
+        pub(super) fn add(&self, socket: &mut impl AsFd, key: u64) -> io::Result<()> {
             let interest = EpollFlags::EPOLLIN
                 | EpollFlags::EPOLLOUT
                 | EpollFlags::EPOLLRDHUP
@@ -264,7 +265,7 @@ mod portable {
     use std::io;
     use std::time::{Duration, Instant};
 
-    use mio::net::TcpStream;
+    use mio::event::Source;
     use mio::{Events, Interest, Poll, Token};
 
     use super::{EVENTS, Ready};
@@ -290,7 +291,7 @@ mod portable {
         }
 
         /// Watches a socket: every change once, until it is closed.
-        pub(super) fn add(&self, socket: &mut TcpStream, key: u64) -> io::Result<()> {
+        pub(super) fn add(&self, socket: &mut impl Source, key: u64) -> io::Result<()> {
             let token = Token(key as usize);
             self.poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
         }

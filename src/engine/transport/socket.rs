@@ -8,6 +8,7 @@ use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::transport::simulated;
 use crate::engine::transport::tcp::{Control, Received, Tcp};
 use crate::engine::transport::tls::{Handshake, Tls};
+use crate::engine::transport::unix::Unix;
 
 /// A connection's socket.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub enum Socket {
     Tcp(Tcp),
     /// TLS on TCP.
     Tls(Box<Tls>),
+    /// A socket file.
+    Unix(Unix),
     /// One of a test's own world.
     #[cfg(test)]
     Simulated(simulated::Socket),
@@ -23,14 +26,36 @@ pub enum Socket {
 
 impl Socket {
     /// Begins to connect.
-    pub fn connect(address: &Endpoint, clock: ReceiveClock) -> io::Result<Socket> {
+    pub fn connect(address: &mut Endpoint, clock: ReceiveClock) -> io::Result<Socket> {
         match address {
-            Endpoint::Tcp(address) => Tcp::connect(*address, clock).map(Socket::Tcp),
-            Endpoint::Tls(address, client) => {
-                Tls::connect(*address, client, clock).map(Box::new).map(Socket::Tls)
+            Endpoint::Tcp(route) => Tcp::connect(route.take(), clock).map(Socket::Tcp),
+            Endpoint::Tls(route, client) => {
+                Tls::connect(route.take(), client, clock).map(Box::new).map(Socket::Tls)
             }
+            Endpoint::Unix(path) => Unix::connect(path).map(Socket::Unix),
             #[cfg(test)]
             Endpoint::Simulated(world) => Ok(Socket::Simulated(world.connect(clock))),
+        }
+    }
+
+    /// Whether it waits to be let in, and has to knock again; the poller hears nothing of it
+    /// before.
+    pub fn must_knock(&self) -> bool {
+        match self {
+            Socket::Tcp(_) | Socket::Tls(_) => false,
+            Socket::Unix(unix) => !unix.is_connected(),
+            #[cfg(test)]
+            Socket::Simulated(_) => false,
+        }
+    }
+
+    /// Knocks, if it must; whether it is let in.
+    pub fn knock(&mut self) -> io::Result<bool> {
+        match self {
+            Socket::Tcp(_) | Socket::Tls(_) => Ok(true),
+            Socket::Unix(unix) => unix.knock(),
+            #[cfg(test)]
+            Socket::Simulated(_) => Ok(true),
         }
     }
 
@@ -40,6 +65,7 @@ impl Socket {
         match self {
             Socket::Tcp(tcp) => tcp.is_connected(),
             Socket::Tls(tls) => tls.is_connected(control),
+            Socket::Unix(unix) => Ok(unix.is_connected()),
             #[cfg(test)]
             Socket::Simulated(socket) => socket.is_connected(),
         }
@@ -50,6 +76,7 @@ impl Socket {
         match self {
             Socket::Tcp(_) => None,
             Socket::Tls(tls) => tls.handshake(),
+            Socket::Unix(_) => None,
             #[cfg(test)]
             Socket::Simulated(_) => None,
         }
@@ -61,6 +88,8 @@ impl Socket {
         match self {
             Socket::Tcp(tcp) => tcp.is_given_up(),
             Socket::Tls(tls) => tls.socket().is_given_up(),
+            // Nobody says so here: who has closed is told at the next write.
+            Socket::Unix(_) => false,
             #[cfg(test)]
             Socket::Simulated(socket) => socket.is_given_up(),
         }
@@ -71,6 +100,7 @@ impl Socket {
         match self {
             Socket::Tcp(tcp) => tcp.unacknowledged(),
             Socket::Tls(tls) => tls.unacknowledged(),
+            Socket::Unix(_) => None,
             #[cfg(test)]
             Socket::Simulated(socket) => Some(socket.unacknowledged()),
         }
@@ -79,7 +109,7 @@ impl Socket {
     /// An exchange begins.
     pub fn begin(&mut self) {
         match self {
-            Socket::Tcp(_) => {}
+            Socket::Tcp(_) | Socket::Unix(_) => {}
             Socket::Tls(tls) => tls.begin(),
             #[cfg(test)]
             Socket::Simulated(_) => {}
@@ -89,7 +119,7 @@ impl Socket {
     /// Writes what it still holds of what it took.
     pub fn flush(&mut self) -> io::Result<()> {
         match self {
-            Socket::Tcp(_) => Ok(()),
+            Socket::Tcp(_) | Socket::Unix(_) => Ok(()),
             Socket::Tls(tls) => tls.flush(),
             #[cfg(test)]
             Socket::Simulated(_) => Ok(()),
@@ -99,7 +129,7 @@ impl Socket {
     /// Whether it holds nothing of what it took.
     pub fn is_flushed(&self) -> bool {
         match self {
-            Socket::Tcp(_) => true,
+            Socket::Tcp(_) | Socket::Unix(_) => true,
             Socket::Tls(tls) => !tls.wants_write(),
             #[cfg(test)]
             Socket::Simulated(_) => true,
@@ -109,7 +139,7 @@ impl Socket {
     /// Whether more may be there, after so many bytes were read where there was room for `room`.
     pub fn has_more(&self, bytes: usize, room: usize) -> bool {
         match self {
-            Socket::Tcp(_) => bytes == room,
+            Socket::Tcp(_) | Socket::Unix(_) => bytes == room,
             Socket::Tls(tls) => bytes == room || tls.has_more(),
             #[cfg(test)]
             Socket::Simulated(_) => bytes == room,
@@ -119,7 +149,7 @@ impl Socket {
     /// Whether it ended without the word that it would, where there is one.
     pub fn is_cut_off(&self) -> bool {
         match self {
-            Socket::Tcp(_) => false,
+            Socket::Tcp(_) | Socket::Unix(_) => false,
             Socket::Tls(tls) => tls.is_cut_off(),
             #[cfg(test)]
             Socket::Simulated(_) => false,
@@ -130,7 +160,7 @@ impl Socket {
     /// affair.
     pub fn is_disturbed(&mut self, control: &mut Control) -> bool {
         match self {
-            Socket::Tcp(_) => true,
+            Socket::Tcp(_) | Socket::Unix(_) => true,
             Socket::Tls(tls) => tls.is_disturbed(control),
             #[cfg(test)]
             Socket::Simulated(_) => true,
@@ -142,6 +172,7 @@ impl Socket {
         match self {
             Socket::Tcp(tcp) => tcp.write(bytes),
             Socket::Tls(tls) => tls.write(bytes),
+            Socket::Unix(unix) => unix.write(bytes),
             #[cfg(test)]
             Socket::Simulated(socket) => Ok(socket.write(bytes)),
         }
@@ -152,6 +183,7 @@ impl Socket {
         match self {
             Socket::Tcp(tcp) => tcp.read(buffer, control),
             Socket::Tls(tls) => tls.read(buffer, control),
+            Socket::Unix(unix) => unix.read(buffer),
             #[cfg(test)]
             Socket::Simulated(socket) => socket.read(buffer),
         }

@@ -6,12 +6,20 @@
 //! there is no stamp, the time of reading is all there is.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use nix::sys::socket::SockFlag;
 
 use crate::engine::transport::clock::ReceiveClock;
+
+/// How sockets are opened: processes that are started do not get them.
+#[cfg(target_os = "linux")]
+pub const CLOSED_IN_CHILDREN: SockFlag = SockFlag::SOCK_CLOEXEC;
+/// Where the system cannot say that.
+#[cfg(not(target_os = "linux"))]
+pub const CLOSED_IN_CHILDREN: SockFlag = SockFlag::empty();
 
 /// A stamp older than this is not an age but a clock that was set.
 #[cfg(target_os = "linux")]
@@ -50,8 +58,14 @@ impl Default for Control {
 
 impl Tcp {
     /// Begins to connect; does not wait.
-    pub fn connect(address: SocketAddr, clock: ReceiveClock) -> io::Result<Tcp> {
-        let stream = TcpStream::connect(address)?;
+    pub fn connect(
+        (address, from): (SocketAddr, Option<IpAddr>),
+        clock: ReceiveClock,
+    ) -> io::Result<Tcp> {
+        let stream = match from {
+            None => TcpStream::connect(address)?,
+            Some(from) => connect_from(from, address)?,
+        };
         stream.set_nodelay(true)?;
         if clock == ReceiveClock::Kernel {
             ask_for_stamps(&stream)?;
@@ -174,6 +188,31 @@ fn ask_for_stamps(_tcp: &TcpStream) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Begins to connect from an address of this machine. The port is chosen with the target's address
+/// in view, where the system can: one that is in use towards another target may be used again.
+fn connect_from(from: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    use std::os::fd::AsRawFd;
+
+    use nix::errno::Errno;
+    use nix::sys::socket::{AddressFamily, SockType, SockaddrStorage, bind, connect, socket};
+
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let opened = socket(family, SockType::Stream, CLOSED_IN_CHILDREN, None)?;
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::socket::{setsockopt, sockopt};
+        // Where it is not known the ports run out earlier, and all else works.
+        let _ = setsockopt(&opened, sockopt::IpBindAddressNoPort, &true);
+    }
+    bind(opened.as_raw_fd(), &SockaddrStorage::from(SocketAddr::from((from, 0))))?;
+    let stream = std::net::TcpStream::from(opened);
+    stream.set_nonblocking(true)?;
+    match connect(stream.as_raw_fd(), &SockaddrStorage::from(address)) {
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(TcpStream::from_std(stream)),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The best clock that this machine has for the arrival of bytes.
 pub fn best_clock() -> ReceiveClock {
     let connected = std::net::TcpListener::bind("127.0.0.1:0")
@@ -204,7 +243,7 @@ mod tests {
         assert_eq!(best_clock(), ReceiveClock::Kernel);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut socket =
-            Tcp::connect(listener.local_addr().unwrap(), ReceiveClock::Kernel).unwrap();
+            Tcp::connect((listener.local_addr().unwrap(), None), ReceiveClock::Kernel).unwrap();
         let (mut other, _) = listener.accept().unwrap();
         let mut round = || {
             let before = Instant::now();
@@ -227,7 +266,7 @@ mod tests {
     fn the_generators_clock_has_no_lag() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut socket =
-            Tcp::connect(listener.local_addr().unwrap(), ReceiveClock::Generator).unwrap();
+            Tcp::connect((listener.local_addr().unwrap(), None), ReceiveClock::Generator).unwrap();
         let (mut other, _) = listener.accept().unwrap();
         other.write_all(b"x").unwrap();
         std::thread::sleep(Duration::from_millis(5));
@@ -240,7 +279,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let Ok(socket) = Tcp::connect(address, ReceiveClock::Generator) else { return };
+        let Ok(socket) = Tcp::connect((address, None), ReceiveClock::Generator) else { return };
         let refused = (0..1000).find_map(|_| socket.is_connected().err());
         assert_eq!(refused.map(|error| error.kind()), Some(io::ErrorKind::ConnectionRefused));
     }
@@ -252,7 +291,7 @@ mod tests {
     ) -> (Option<usize>, bool) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let mut socket = Tcp::connect(address, ReceiveClock::Generator).unwrap();
+        let mut socket = Tcp::connect((address, None), ReceiveClock::Generator).unwrap();
         let (other, _) = listener.accept().unwrap();
         assert!(socket.is_connected().unwrap());
         let _still_open = act(other);

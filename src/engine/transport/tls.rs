@@ -5,7 +5,7 @@
 //! of connecting.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, HandshakeKind};
@@ -48,8 +48,12 @@ pub struct Handshake {
 
 impl Tls {
     /// Begins to connect; does not wait.
-    pub fn connect(address: SocketAddr, client: &Client, clock: ReceiveClock) -> io::Result<Tls> {
-        let tcp = Tcp::connect(address, clock)?;
+    pub fn connect(
+        ends: (SocketAddr, Option<IpAddr>),
+        client: &Client,
+        clock: ReceiveClock,
+    ) -> io::Result<Tls> {
+        let tcp = Tcp::connect(ends, clock)?;
         Ok(Tls {
             tcp,
             session: client.begin()?,

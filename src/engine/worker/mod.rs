@@ -13,6 +13,7 @@
 
 mod ending;
 mod iterations;
+mod knocking;
 mod pace;
 pub mod pair;
 mod patience;
@@ -51,6 +52,7 @@ use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::transport::poller::Poller;
 use crate::engine::transport::tcp::Control;
 use crate::engine::user::Users;
+use crate::engine::worker::knocking::Knocking;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::patience::{Patience, UNREAD};
 use crate::engine::worker::report::Reporter;
@@ -100,6 +102,7 @@ struct Worker {
     /// Connections of which the other side has ended, with a request that may have reached
     /// it or not.
     doubtful: Vec<ConnectionKey>,
+    knocking: Knocking,
     iterations: Slab<Iteration>,
     /// Iterations that wait for a slot, with their tickets.
     queue: std::collections::VecDeque<(usize, u64)>,
@@ -156,6 +159,7 @@ impl Worker {
             pool: Pool::new(slot.share(scenario.limits.connections), streams),
             demand: Demand::beginning_with(opening_rate(&plan) * TICK as f64 / 1e9),
             doubtful: Vec::new(),
+            knocking: Knocking::default(),
             iterations: Slab::new(),
             queue: std::collections::VecDeque::new(),
             users: Users::new(&scenario, slot, most, plan.purpose.users_from()),
@@ -245,12 +249,13 @@ impl Worker {
             self.wake(wait);
         }
         let started = self.start_due(now);
+        self.knock(now);
         if now >= self.tick {
             self.look_round(now);
         }
         let is_behind = started == BURST;
         let arrival = self.source.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
-        let next = [arrival, self.timers.next(), Some(self.tick)];
+        let next = [arrival, self.timers.next(), self.knocking.next(), Some(self.tick)];
         (started, next.into_iter().flatten().min().filter(|_| !is_behind))
     }
 

@@ -36,7 +36,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
     let no_file = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
     let plan = Plan {
         scenario: Arc::new(parse(&text, &origin, &|_| None, &no_file).unwrap()),
-        address: Endpoint::Tcp(address),
+        address: Endpoint::Tcp(address.into()),
         authority: address.to_string(),
         slots: Slots::all(1),
         streams: None,

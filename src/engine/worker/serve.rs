@@ -60,10 +60,15 @@ impl Worker {
     }
 
     fn open(&mut self, iteration: Option<usize>, now: Moment) -> io::Result<ConnectionKey> {
-        let mut socket = Socket::connect(&self.plan.address, self.plan.receive_clock)?;
+        let mut socket = Socket::connect(&mut self.plan.address, self.plan.receive_clock)?;
         // The key is known before the socket is moved.
         let key = self.pool.next_key();
-        self.poller.add(&mut socket, key.to_bits())?;
+        match (socket.must_knock(), iteration) {
+            (false, _) => self.poller.add(&mut socket, key.to_bits())?,
+            (true, Some(_)) => self.knocking.push(key, now),
+            // There is no room for those who need it.
+            (true, None) => return Err(io::ErrorKind::WouldBlock.into()),
+        }
         let inserted = self.pool.insert(socket, now, iteration);
         debug_assert_eq!(inserted, key);
         Ok(key)
@@ -149,15 +154,45 @@ impl Worker {
                 }
                 self.serve_queue();
             }
-            (Err(error), iteration) => {
-                self.pool.close(key);
-                if let Some(iteration) = iteration {
-                    self.iterations[iteration].exchange.connect = Some(now.since(since));
-                    self.fail(iteration, &Answer::NotConnected(&error));
-                }
-                self.serve_queue();
-            }
+            (Err(error), _) => self.not_connected(key, &error),
         }
+    }
+
+    /// A connection could not be made.
+    pub(super) fn not_connected(&mut self, key: ConnectionKey, error: &io::Error) {
+        let Some(connection) = self.pool.find(key) else { return };
+        let State::Connecting(since, iteration) = connection.state else { return };
+        self.pool.close(key);
+        if let Some(iteration) = iteration {
+            self.iterations[iteration].exchange.connect = Some(self.clock.now().since(since));
+            self.fail(iteration, &Answer::NotConnected(error));
+        }
+        self.serve_queue();
+    }
+
+    /// Lets those knock again whose time has come.
+    pub(super) fn knock(&mut self, now: Moment) {
+        if !self.knocking.is_due(now) {
+            return;
+        }
+        while let Some(key) = self.knocking.first() {
+            match self.let_in(key) {
+                Ok(false) => return,
+                Ok(true) => {}
+                Err(error) => self.not_connected(key, &error),
+            }
+            self.knocking.pop();
+        }
+    }
+
+    /// Whether a connection waits no longer: it is in, or given up.
+    fn let_in(&mut self, key: ConnectionKey) -> io::Result<bool> {
+        let Some(connection) = self.pool.find(key) else { return Ok(true) };
+        let is_in = connection.socket.knock()?;
+        if is_in {
+            self.poller.add(&mut connection.socket, key.to_bits())?;
+        }
+        Ok(is_in)
     }
 
     /// Gives free slots, or the right to open a connection, to those who wait.

@@ -62,6 +62,7 @@ fn end() -> End {
         iterations: 4,
         iterations_completed: 4,
         handshakes: Handshakes::default(),
+        later_addresses: Vec::new(),
         faults: vec![],
         statements: vec![],
     }

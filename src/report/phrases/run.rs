@@ -85,6 +85,21 @@ pub(in crate::report) fn protocol(head: &Head) -> Option<String> {
     Some(format!("HTTP/2, up to {requests} at a time on a connection"))
 }
 
+/// `127.0.0.1:3000, the first of 2 that accepted`: which of the addresses of the target's name were
+/// used, where there was a choice.
+pub(in crate::report) fn addresses(record: &RunRecord) -> Option<String> {
+    let head = record.head.addresses.as_ref()?;
+    let later = record.end.iter().flat_map(|end| &end.later_addresses);
+    let later: Vec<&str> = later.map(String::as_str).collect();
+    let used = head.used.join(", ");
+    Some(match (head.used.len(), later.as_slice()) {
+        (2.., _) => format!("{used}, in turn"),
+        (_, []) if head.found > 1 => format!("{used}, the first of {} that accepted", head.found),
+        (_, []) => format!("{used}, looked up again once a second"),
+        (_, later) => format!("{used}, later {}", later.join(", ")),
+    })
+}
+
 /// `1a2b3c4 Fix the cache (on main, with changes that are not committed)`.
 pub(in crate::report) fn revision(revision: &Revision) -> String {
     let branch = revision.branch.as_ref().map(|branch| format!("on {branch}"));

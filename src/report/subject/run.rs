@@ -245,6 +245,7 @@ fn details(report: &RunReport) -> Vec<Detail> {
     let window = &report.assessment.window;
     let of_run = known([
         ("target", Some(head.target.clone()), brief),
+        ("addresses", phrases::addresses(record), ON_PAGES),
         ("commit", head.revision.as_ref().map(phrases::revision), brief),
         ("started", Some(head.started.clone()), brief),
         ("ended", Some(phrases::ending(record)), ON_PAGES),

@@ -11,12 +11,20 @@ use super::variables::{variable_fault, variables};
 
 /// What most servers read their port from.
 const PORT_VARIABLE: &str = "PORT";
+/// What tells a server the path of its socket file: in `PORT`, most would look for a number.
+const SOCKET_VARIABLE: &str = "SOCKET";
 /// How long a preparation may take if the scenario does not say.
 const PREPARE_WITHIN: &str = "10m";
 
 /// The arms; `None` when something in them could not be converted.
-pub(super) fn arms(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) -> Option<Arms> {
-    let port_variable = port_variable(raw, &at.key("port_variable"), check);
+pub(super) fn arms(
+    raw: &RawTarget,
+    is_socket: bool,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> Option<Arms> {
+    let usual = if is_socket { SOCKET_VARIABLE } else { PORT_VARIABLE };
+    let port_variable = port_variable(raw, usual, &at.key("port_variable"), check);
     let prepare = match &raw.prepare {
         Some(raw) => Some(prepare(raw, &at.key("prepare"), check)?),
         None => None,
@@ -32,8 +40,8 @@ pub(super) fn arms(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) -> Opti
     Some(Arms { port_variable, prepare, baseline, candidate })
 }
 
-fn port_variable(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) -> String {
-    let name = check.fill(raw.port_variable.as_deref().unwrap_or(PORT_VARIABLE));
+fn port_variable(raw: &RawTarget, usual: &str, at: &Pointer, check: &mut Check<'_>) -> String {
+    let name = check.fill(raw.port_variable.as_deref().unwrap_or(usual));
     if let Some(fault) = variable_fault(&name) {
         check.value(at, fault);
     }
@@ -58,8 +66,9 @@ fn arm_variables(
     check: &mut Check<'_>,
 ) -> Vec<(String, String)> {
     if raw.env.0.iter().any(|(name, _)| name == port_variable) {
-        let fault = Fault::new(format!("the port of an arm cannot be chosen: {port_variable}"));
-        let help = "remove it; each arm of a duet gets a free port in this variable";
+        let fault = Fault::new(format!("where an arm listens cannot be chosen: {port_variable}"));
+        let help = "remove it; each arm of a duet gets a free port, or a socket file, in this \
+                    variable";
         check.key(&at.key(port_variable), fault.help(help));
     }
     variables(&raw.env, at, check)

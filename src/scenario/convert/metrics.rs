@@ -2,14 +2,17 @@
 //! scenario names, and how its database is connected to.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use url::Url;
 
 use super::super::check::Check;
 use super::super::document::Pointer;
 use super::super::model::{Connection, HttpAddress, MetricsPage};
+use super::super::origin::Origin;
 use super::super::problems::Fault;
 use super::super::raw_metrics::{RawCombine, RawKind, RawPage, RawPostgres, RawWatched};
+use super::super::routing::Permits;
 use super::super::template::parse::url_fault;
 use super::super::watch::{Combine, HowRead, Watched};
 
@@ -23,7 +26,7 @@ const LONGEST_NAME: usize = 100;
 /// The page of the target's metrics.
 pub(super) fn page(
     raw: &RawPage,
-    allow: &[String],
+    (permits, origin): (&Permits, &Origin),
     at: &Pointer,
     check: &mut Check<'_>,
 ) -> Option<MetricsPage> {
@@ -35,7 +38,7 @@ pub(super) fn page(
             return None;
         }
         (None, Some(url)) => {
-            let found = elsewhere(&check.fill(url), allow);
+            let found = elsewhere(&check.fill(url), permits, &origin.folder);
             let (server, path) = check.accept(&at.key("url"), found)?;
             (Some(server), path)
         }
@@ -61,8 +64,8 @@ pub(super) fn path(text: &str, at: &Pointer, check: &mut Check<'_>) -> Option<St
 }
 
 /// A server of metrics beside the target, and the path on it.
-fn elsewhere(url: &str, allow: &[String]) -> Result<(HttpAddress, String), Fault> {
-    let address = HttpAddress::of_url(url, allow).map_err(Fault::new)?;
+fn elsewhere(url: &str, permits: &Permits, folder: &Path) -> Result<(HttpAddress, String), Fault> {
+    let address = HttpAddress::of_url(url, permits, folder).map_err(Fault::new)?;
     let path = if address.prefix.is_empty() { USUAL_PATH.to_owned() } else { address.prefix };
     Ok((HttpAddress { prefix: String::new(), ..address }, path))
 }

@@ -3,8 +3,10 @@
 //! Every section converts itself and reports what is wrong with it; none stops
 //! another. When anything was reported, what comes out is thrown away.
 
+mod address;
 mod arms;
 mod flows;
+mod host;
 mod load;
 mod metrics;
 mod names;
@@ -12,6 +14,7 @@ mod objectives;
 mod other_objectives;
 mod program;
 mod request;
+mod routing;
 mod stress_objectives;
 mod target;
 mod target_objectives;
@@ -34,6 +37,7 @@ use super::origin::Origin;
 use super::problems::Fault;
 use super::raw::{RawFlow, RawLimits, RawLoad, RawScenario};
 use super::raw_http2::RawHttp2;
+use super::routing::Permits;
 use crate::units::Bytes;
 use flows::Walks;
 use names::{name_fault, variable_fault};
@@ -52,7 +56,7 @@ pub(crate) struct Sections {
     walks: Walks,
     load: Option<Load>,
     limits: Option<Limits>,
-    allow: Vec<String>,
+    allow: Permits,
     budget_hours: u32,
 }
 
@@ -71,8 +75,9 @@ impl Sections {
         secrets: &mut Secrets,
         check: &mut Check<'_>,
     ) -> Sections {
-        let allow = target::allowed(raw, origin, check);
+        let allow = address::permits(raw, origin, check);
         let target = target::target(&raw.target, &allow, origin, check);
+        routing::all_are_used(&allow, target.as_ref(), origin, check);
         keep_address_secret(raw, target.as_ref(), secrets, check);
         let prefix = target.as_ref().map(target::prefix).unwrap_or_default();
         let at = Pointer::default().key("variables");
@@ -142,7 +147,8 @@ fn keep_address_secret(
     let Some(url) = raw.target.url.as_deref().filter(|url| check.environment.fills(url)) else {
         return;
     };
-    let Some(address) = target.and_then(target::http) else { return };
+    let address = target.and_then(target::http).filter(|address| address.socket().is_none());
+    let Some(address) = address else { return };
     if !url.to_ascii_lowercase().contains(&address.host) {
         secrets.add(&address.host);
     }

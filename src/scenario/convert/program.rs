@@ -202,7 +202,7 @@ mod tests {
 
     use super::super::super::document::positions;
     use super::super::super::json;
-    use super::super::super::read::load_looking;
+    use super::super::super::read::{Caller, load_looking};
     use super::*;
 
     /// Checks a scenario with this target in a folder with a few files; `¦` marks the place
@@ -229,7 +229,7 @@ mod tests {
         let file = position.path().join("s.json");
         fs::write(&file, text.replace('¦', "")).unwrap();
         let env = |name: &str| (name == "PATH").then(|| bin.display().to_string());
-        match (load_looking(&file, &[], &env), expected) {
+        match (load_looking(&file, &Caller::default(), &env), expected) {
             (Ok(_), None) => {}
             (Err(problems), Some(words)) => {
                 assert_eq!(problems.all.len(), 1, "{problems}");

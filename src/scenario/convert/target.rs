@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use url::{Host, Url};
-
 use super::super::check::Check;
 use super::super::document::Pointer;
 use super::super::model::{Address, HttpAddress, Ready, StartCommand, Target};
 use super::super::origin::Origin;
 use super::super::problems::Fault;
-use super::super::raw::{RawReady, RawScenario, RawTarget};
+use super::super::raw::{RawReady, RawTarget};
+use super::super::routing::Permits;
 use super::load::positive;
 use super::request::header_fault;
 use super::variables::variables;
-use super::{arms, metrics, program, tls};
+use super::{address, arms, metrics, program, routing, tls};
 
 /// The header that carries each request's id if the scenario does not say.
 const REQUEST_ID: &str = "x-request-id";
@@ -26,29 +25,16 @@ const ANSWERS_WITHIN: &str = "5s";
 /// does not say how long it may take to get ready: nobody listens there.
 const REFUSED: Duration = Duration::from_secs(1);
 
-/// The hosts that may be loaded, from the file and from the caller, normalised.
-pub(super) fn allowed(raw: &RawScenario, origin: &Origin, check: &mut Check<'_>) -> Vec<String> {
-    let at = Pointer::default().key("allow");
-    let mut hosts = Vec::new();
-    for (index, text) in raw.allow.iter().enumerate() {
-        let filled = check.fill(text);
-        hosts.extend(check.accept(&at.item(index), host(&filled)));
-    }
-    for text in &origin.extra_allow {
-        hosts.extend(check.accept(&at, host(text)));
-    }
-    hosts
-}
-
 /// The target; its address must be permitted.
 pub(super) fn target(
     raw: &RawTarget,
-    allow: &[String],
+    permits: &Permits,
     origin: &Origin,
     check: &mut Check<'_>,
 ) -> Option<Target> {
     let at = Pointer::default().key("target");
-    let address = address(raw, (allow, origin), &at, check);
+    let address = address(raw, (permits, origin), &at, check);
+    let routing = routing::routing(raw, address.as_ref(), origin, (&at, check));
     let start = start(raw, origin, &at, check);
     if let Some(start) = start.as_ref().filter(|_| origin.looks) {
         program::look(start, raw.cwd.is_some(), &at, check);
@@ -60,10 +46,12 @@ pub(super) fn target(
     let ready =
         ready.map(|ready| if is_patient { ready } else { Ready { refused_for: REFUSED, ..ready } });
     let metrics = raw.metrics.as_ref();
-    let metrics = metrics.and_then(|raw| metrics::page(&raw.0, allow, &at.key("metrics"), check));
+    let metrics =
+        metrics.and_then(|raw| metrics::page(&raw.0, (permits, origin), &at.key("metrics"), check));
     let postgres = raw.postgres.as_ref();
     let postgres = postgres.and_then(|raw| metrics::connection(raw, &at.key("postgres"), check));
-    let arms = arms::arms(raw, &at, check);
+    let is_socket = matches!(&address, Some(Address::Http(it)) if it.socket().is_some());
+    let arms = arms::arms(raw, is_socket, &at, check);
     let request_id = request_id(raw, &at.key("request_id"), check);
     if let (Some(start), Some(arms), true) = (&start, &arms, origin.looks)
         && let Some(prepare) = &arms.prepare
@@ -72,22 +60,17 @@ pub(super) fn target(
         program::look(&prepare, false, &at.key("prepare"), check);
     }
     let (address, ready, arms) = (address?, ready?, arms?);
-    Some(Target { address, start, ready, metrics, postgres, request_id, arms, assigned: None })
-}
-
-impl HttpAddress {
-    /// The parts of a url whose host is this machine or in `allow`, such as
-    /// [`Scenario::allow`](super::super::model::Scenario::allow); else what is wrong with it.
-    pub fn of_url(url: &str, allow: &[String]) -> Result<HttpAddress, String> {
-        let parsed = http_address(url).and_then(|(address, is_secured)| {
-            let address = permitted(address, allow)?;
-            if is_secured { tls::by_default(address) } else { Ok(address) }
-        });
-        parsed.map_err(|fault| {
-            let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
-            format!("{}{help}", fault.message)
-        })
-    }
+    Some(Target {
+        address,
+        routing,
+        start,
+        ready,
+        metrics,
+        postgres,
+        request_id,
+        arms,
+        assigned: None,
+    })
 }
 
 /// The address of a target that is not the demo.
@@ -105,7 +88,7 @@ pub(super) fn prefix(target: &Target) -> String {
 
 fn address(
     raw: &RawTarget,
-    (allow, origin): (&[String], &Origin),
+    (permits, origin): (&Permits, &Origin),
     at: &Pointer,
     check: &mut Check<'_>,
 ) -> Option<Address> {
@@ -126,9 +109,10 @@ fn address(
         }
         (None, Some(url)) => {
             let filled = check.fill(url);
-            let parsed = http_address(&filled).and_then(|(address, is_secured)| {
-                permitted(address, allow).map(|address| (address, is_secured))
-            });
+            let parsed =
+                address::parse(&filled, &origin.folder).and_then(|(address, is_secured)| {
+                    address::permitted(address, permits).map(|address| (address, is_secured))
+                });
             let (address, is_secured) = check.accept(&at.key("url"), parsed)?;
             let address =
                 tls::secured(raw.tls.as_ref(), (address, is_secured), origin, (at, check))?;
@@ -161,83 +145,6 @@ fn demo_stands_alone(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) {
         let fault = Fault::new(format!("\"{key}\" means nothing for the demo"));
         check.key(&at.key(key), fault.help("remove it, or give a \"url\" instead of \"demo\""));
     }
-}
-
-/// The parts of a url, and whether it is one of TLS.
-fn http_address(text: &str) -> Result<(HttpAddress, bool), Fault> {
-    const HELP: &str = "write it like \"http://127.0.0.1:3000\"";
-    let url = Url::parse(text)
-        .map_err(|error| Fault::new(format!("\"{text}\" is not a url: {error}")).help(HELP))?;
-    let is_secured = match url.scheme() {
-        "http" => false,
-        "https" => true,
-        other => {
-            let fault =
-                Fault::new(format!("the url must start with http:// or https://, found {other}:"));
-            return Err(fault.help(HELP));
-        }
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        let fault = Fault::new("the url must not contain credentials");
-        return Err(
-            fault.help("send an authorization header from the environment: \"Bearer ${TOKEN}\"")
-        );
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        let fault = Fault::new("the target's url has no query and no fragment");
-        return Err(fault.help("queries belong to the requests of steps"));
-    }
-    let address = HttpAddress {
-        host: url.host().as_ref().map(bare).unwrap_or_default(),
-        port: url.port_or_known_default().unwrap_or(80),
-        prefix: url.path().trim_end_matches('/').to_owned(),
-        tls: None,
-        is_http2: false,
-    };
-    Ok((address, is_secured))
-}
-
-/// A host as it is compared and connected to: lower case, no brackets.
-fn bare(host: &Host<impl AsRef<str>>) -> String {
-    match host {
-        Host::Domain(name) => name.as_ref().to_ascii_lowercase(),
-        Host::Ipv4(address) => address.to_string(),
-        Host::Ipv6(address) => address.to_string(),
-    }
-}
-
-fn host(text: &str) -> Result<String, Fault> {
-    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    let bracketed = format!("[{inner}]");
-    let parsed = Host::parse(if inner.contains(':') { &bracketed } else { inner });
-    parsed.map(|host| bare(&host)).map_err(|_| {
-        let fault = Fault::new(format!("\"{text}\" is not the name or the address of a host"));
-        fault.help("write the bare host, without http://, port and path: \"staging.example.com\"")
-    })
-}
-
-fn permitted(address: HttpAddress, allow: &[String]) -> Result<HttpAddress, Fault> {
-    let ip = address.host.parse::<std::net::IpAddr>();
-    if let Some(ip) = ip.ok().filter(std::net::IpAddr::is_unspecified) {
-        let host = if ip.is_ipv4() { "127.0.0.1" } else { "::1" };
-        let here = HttpAddress { host: host.to_owned(), ..address };
-        let fault = Fault::new(format!("{ip} is where a server listens, not where it is reached"));
-        return Err(fault.help(format!("write \"{here}\" for a server on this machine")));
-    }
-    if is_loopback(&address.host) || allow.contains(&address.host) {
-        return Ok(address);
-    }
-    let host = &address.host;
-    let fault =
-        Fault::new(format!("{host} is not this machine, and nothing says it may be loaded"));
-    Err(fault.help(format!(
-        "if it is yours to load, add \"allow\": [\"{host}\"] to the scenario or --allow-host {host}"
-    )))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 fn start(

@@ -30,6 +30,11 @@ pub(super) fn secured(
         }
         return check.accept(&at.key("url"), by_default(address));
     };
+    if address.socket().is_some() {
+        let fault = Fault::new("\"tls\" means nothing for a socket file");
+        check.key(&index, fault.help("remove it: what goes through a file stays on this machine"));
+        return None;
+    }
     if !is_secured {
         let fault = Fault::new("\"tls\" means nothing for a url that begins with http://");
         check.key(&index, fault.help("write https:// in \"url\", or remove \"tls\""));
