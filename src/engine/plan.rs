@@ -220,7 +220,7 @@ mod tests {
         let scenario = Arc::new(scenario("1/s", "{}"));
         let plan = |slots, start| Plan {
             scenario: Arc::clone(&scenario),
-            address: Endpoint::Tcp(([127, 0, 0, 1], 1).into()),
+            address: Endpoint::Tcp(std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()),
             authority: String::new(),
             streams: None,
             slots,
