@@ -132,12 +132,12 @@ fn report_run(args: &ReportArgs) -> Result<Exit, Failure> {
 }
 
 fn print_schema(of: SchemaOf) -> Exit {
-    output::result(&format!("{:#}\n", schema_of(of)));
+    output::result(&schema_of(of));
     Exit::Pass
 }
 
-fn schema_of(of: SchemaOf) -> serde_json::Value {
-    match of {
+fn schema_of(of: SchemaOf) -> String {
+    let schema = match of {
         SchemaOf::Scenario => schema::schema(),
         SchemaOf::Slo => schema::slo_schema(),
         SchemaOf::Run => run_file::schema(),
@@ -152,7 +152,8 @@ fn schema_of(of: SchemaOf) -> serde_json::Value {
         SchemaOf::Baseline => baseline_file::schema(),
         SchemaOf::Plan => json::plan_schema(),
         SchemaOf::Exchange => crate::record::exchange::schema(),
-    }
+    };
+    format!("{schema:#}\n")
 }
 
 /// Serves the demo API until a signal comes.
@@ -224,7 +225,7 @@ mod tests {
             let name = of.to_possible_value().expect("none is hidden").get_name().to_owned();
             let root = Path::new(env!("CARGO_MANIFEST_DIR"));
             let path = root.join(folder).join(format!("{name}.schema.json"));
-            let text = format!("{:#}\n", schema_of(*of));
+            let text = schema_of(*of);
             if std::env::var_os("UPDATE_GOLDEN").is_some() {
                 std::fs::write(&path, &text).expect("the checkout can be written to");
             }

@@ -14,7 +14,7 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::transport::route::Route;
 use crate::experiment::trial_error::TrialError;
-use crate::record::run::AddressesHead;
+use crate::record::addresses::AddressesHead;
 use crate::scenario::model::{Address, HttpAddress, Place, Scenario};
 use crate::scenario::routing::{Resolve, Routing};
 

@@ -4,6 +4,7 @@
 //! disk it is `run.json` and `intervals.hlog`, with `exchanges.jsonl` where requests failed, and `judged-by.json` beside them where a
 //! baseline was named. Nothing here measures, judges or draws.
 
+pub mod addresses;
 mod agreement;
 pub mod baseline;
 pub mod baseline_file;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::addresses::AddressesHead;
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 use crate::record::generator::{Environment, GeneratorHead};
@@ -119,16 +120,6 @@ pub struct Head {
     /// When it went on after it had been interrupted or killed, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed: Vec<Resumed>,
-}
-
-/// Which of the addresses of a name were used.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct AddressesHead {
-    /// Those that connections went to from the start, in turn.
-    pub used: Vec<String>,
-    /// How many its name had.
-    pub found: u32,
 }
 
 /// That a run which had been interrupted or killed went on. Its schedule goes on where it had

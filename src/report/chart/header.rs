@@ -77,7 +77,7 @@ fn sign(canvas: &Canvas, sign: Sign, (x, y): (i32, i32)) {
     let middle = (x + SIGN / 2, y);
     match sign {
         Sign::Line(stroke_style, width) => {
-            canvas.line(vec![(x, y), (x + SIGN, y)], stroke_style, width)
+            canvas.line(vec![(x, y), (x + SIGN, y)], stroke_style, width);
         }
         Sign::Area(stroke_style) => canvas.rect((x + 6, y - 6), (x + SIGN, y + 6), stroke_style),
         Sign::Hatched(stroke_style, hatch) => {
@@ -91,7 +91,7 @@ fn sign(canvas: &Canvas, sign: Sign, (x, y): (i32, i32)) {
             canvas.rect((middle.0 - 4, y - 4), (middle.0 + 4, y + 4), stroke_style);
         }
         Sign::Tick(stroke_style) => {
-            canvas.line(vec![(middle.0, y - 7), (middle.0, y + 7)], stroke_style, 3)
+            canvas.line(vec![(middle.0, y - 7), (middle.0, y + 7)], stroke_style, 3);
         }
     }
 }
