@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::collector::{MachineSecond, Message};
 use crate::experiment::control::Control;
-use crate::record::run::Statement;
+use crate::record::statement::Statement;
 use crate::target::clocks::Clocks;
 use crate::target::machine::{MachineSampler, own_descriptors, own_usage};
 use crate::target::monitor::{Monitor, RunningMonitor, TargetEvent};

@@ -45,6 +45,7 @@ pub mod seconds;
 pub mod series;
 pub mod soak;
 pub mod spool;
+pub mod statement;
 pub mod store;
 pub mod stress;
 #[cfg(test)]

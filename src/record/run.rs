@@ -12,6 +12,7 @@ use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::handshakes::Handshakes;
 use crate::record::seconds::Seconds;
 use crate::record::series::SeriesHead;
+use crate::record::statement::Statement;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::http_address::UNIX;
 use crate::scenario::load::ArrivalProcess;
@@ -365,17 +366,6 @@ pub struct End {
     /// tell them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<Statement>,
-}
-
-/// What the database spent on one statement while the target was loaded, warm-up included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Statement {
-    /// Its text, shortened, without the values in it.
-    pub text: String,
-    /// How often it was carried out.
-    pub calls: u64,
-    /// How long that took, all together, in milliseconds.
-    pub total_ms: f64,
 }
 
 /// Why a run ended.

@@ -29,7 +29,7 @@ use super::pressure::Pressure;
 use super::process::{ExitReport, Watch};
 use super::procfs::TreeSampler;
 use super::scrape::{self, Copies, Page, Told};
-use crate::record::run::Statement;
+use crate::record::statement::Statement;
 use crate::record::telemetry::TargetSecond;
 use crate::scenario::model::{Connection, Secrets};
 

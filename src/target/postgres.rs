@@ -23,7 +23,7 @@ use tokio_postgres::{Client, Config, Error, SimpleQueryMessage, SimpleQueryRow};
 use super::counted::When;
 use super::postgres_tls::{Encryption, encryption};
 use super::statement;
-use crate::record::run::Statement;
+use crate::record::statement::Statement;
 use crate::scenario::model::Connection;
 
 /// How long connecting and a question may take: over before the next.
