@@ -217,7 +217,7 @@ fn a_url_without_its_beginning_is_told_what_is_missing() {
 
 #[test]
 fn what_is_not_http_is_refused() {
-    let wanted = ["must start with http:// or https://, found ftp:"];
+    let wanted = ["must start with http://, https:// or unix:, found ftp:"];
     refused(&["run", "ftp://127.0.0.1:9/", "-R", "5"], 2, &wanted);
 }
 
