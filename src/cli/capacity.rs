@@ -189,8 +189,9 @@ fn exit_of(file: &CapacityFile, inconclusive: Option<Inconclusive>) -> Exit {
         return Exit::Interrupted(signal);
     }
     match (file.verdict, inconclusive) {
-        (Verdict::FoundCapacity | Verdict::Pass, _)
-        | (Verdict::Inconclusive, Some(Inconclusive::Pass)) => Exit::Pass,
+        (Verdict::Found | Verdict::Pass, _) | (Verdict::Inconclusive, Some(Inconclusive::Pass)) => {
+            Exit::Pass
+        }
         (Verdict::Missed, _) | (Verdict::Inconclusive, Some(Inconclusive::Fail)) => Exit::SloMissed,
         (Verdict::Inconclusive, None) => Exit::Inconclusive,
         (Verdict::Regressed, _) => Exit::Regressed,
@@ -207,7 +208,7 @@ mod tests {
     fn an_interruption_comes_before_the_verdict_and_only_what_is_undecided_can_be_wished() {
         let mut file = crate::record::sample_capacity::sample();
         for (verdict, wish, code) in [
-            (Verdict::FoundCapacity, None, 0),
+            (Verdict::Found, None, 0),
             (Verdict::Pass, None, 0),
             (Verdict::Missed, Some(Inconclusive::Pass), 3),
             (Verdict::Regressed, Some(Inconclusive::Pass), 4),

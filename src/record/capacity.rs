@@ -138,7 +138,7 @@ pub enum Class {
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// Both bounds are as close as asked, and confirmed if that was asked for.
-    FoundCapacity,
+    Found,
     /// The objectives are missed at the lowest rate already.
     BelowLowest,
     /// They hold at the highest rate.
@@ -251,7 +251,7 @@ pub struct FoundCapacity {
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Nothing was asked of the capacity: it is told.
-    FoundCapacity,
+    Found,
     /// It is at least what was asked for, and not below the baseline's.
     Pass,
     /// Too little evidence.
@@ -340,7 +340,7 @@ impl CapacityFile {
             return Err("was not confirmed by a longer run");
         }
         match self.verdict {
-            Verdict::FoundCapacity | Verdict::Pass => {}
+            Verdict::Found | Verdict::Pass => {}
             Verdict::Inconclusive => return Err("was inconclusive"),
             Verdict::Regressed => return Err("was itself worse than its baseline"),
             Verdict::Missed => return Err("found less than was asked for"),

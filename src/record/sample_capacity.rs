@@ -44,10 +44,10 @@ pub(crate) fn sample() -> CapacityFile {
             low: Some(396.0),
             high: Some(404.0),
             confirmed: Some(356.4),
-            why: Some(Why::FoundCapacity),
+            why: Some(Why::Found),
             ..FoundCapacity::default()
         },
-        verdict: Verdict::FoundCapacity,
+        verdict: Verdict::Found,
         reasons: vec!["the capacity is between 396/s and 404/s".to_owned()],
         moved: Vec::new(),
         end: Some(SearchEnd::Finished),

@@ -125,7 +125,7 @@ fn a_socket_file_is_loaded_and_the_report_says_whose_clock_it_is() {
     }
     let record: Value =
         serde_json::from_str(&fs::read_to_string(latest.join("run.json")).unwrap()).unwrap();
-    assert_eq!(record["environment"]["receive_clock"], "generator");
+    assert_eq!(record["generators"][0]["environment"]["receive_clock"], "generator");
     let shown = record["target"].as_str().unwrap();
     assert!(shown.starts_with("unix:/") && shown.ends_with("/app.sock:/api"), "{shown}");
     let page = fs::read_to_string(latest.join("report.html")).unwrap();

@@ -136,12 +136,12 @@ fn of_itself(file: &CapacityFile) -> Ground {
     // Nobody wanted it confirmed, or it was.
     let has_lasted = asked.confirmation <= 0.0 || found.confirmed.is_some();
     let is_known = match found.low {
-        Some(_) if has_lasted => Verdict::FoundCapacity,
+        Some(_) if has_lasted => Verdict::Found,
         Some(_) | None => Verdict::Inconclusive,
     };
     match found.why {
         // The answer itself says it.
-        Some(Why::FoundCapacity) => (is_known, String::new()),
+        Some(Why::Found) => (is_known, String::new()),
         Some(Why::AboveHighest) => (is_known, format!("{told}, {}", highest(asked))),
         Some(Why::GeneratorLimit) => {
             let limit = found.generator_limit.map(|at| format!(" at {}", rate(at)));
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn nobody_asked_for_anything_so_nothing_passes() {
-        check(|_| {}, Verdict::FoundCapacity, "a run of 60 s at 356/s kept to all objectives");
+        check(|_| {}, Verdict::Found, "a run of 60 s at 356/s kept to all objectives");
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_no_longer_run_has_confirmed_is_not_found() {
-        for why in [Why::FoundCapacity, Why::AboveHighest, Why::GeneratorLimit, Why::OutOfTime] {
+        for why in [Why::Found, Why::AboveHighest, Why::GeneratorLimit, Why::OutOfTime] {
             let unconfirmed = |file: &mut CapacityFile| {
                 (file.found.confirmed, file.found.why) = (None, Some(why));
             };
@@ -287,7 +287,7 @@ mod tests {
                 unconfirmed(file);
                 file.asked.confirmation = 0.0;
             };
-            check(unwanted, Verdict::FoundCapacity, "");
+            check(unwanted, Verdict::Found, "");
         }
     }
 
@@ -298,7 +298,7 @@ mod tests {
             file.found.generator_limit = Some(420.0);
             file.found.why = Some(Why::GeneratorLimit);
         };
-        check(limited, Verdict::FoundCapacity, "at least 396/s: the generator");
+        check(limited, Verdict::Found, "at least 396/s: the generator");
         let wanted = |file: &mut CapacityFile| {
             limited(file);
             wants(500.0)(file);

@@ -81,7 +81,7 @@ fn headline(file: &CapacityFile) -> Headline {
 
 fn name(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::FoundCapacity => "capacity",
+        Verdict::Found => "capacity",
         Verdict::Pass => "pass",
         Verdict::Inconclusive => "inconclusive",
         Verdict::Regressed => "regressed",
@@ -93,7 +93,7 @@ fn name(verdict: Verdict) -> &'static str {
 
 fn tone(verdict: Verdict) -> Tone {
     match verdict {
-        Verdict::FoundCapacity => Tone::Neutral,
+        Verdict::Found => Tone::Neutral,
         Verdict::Pass => Tone::Good,
         Verdict::Inconclusive => Tone::Doubt,
         Verdict::Regressed | Verdict::Missed | Verdict::TargetLost => Tone::Bad,
@@ -323,7 +323,7 @@ fn trial_row(trial: &Trial) -> Row {
 fn case(file: &CapacityFile) -> Case {
     let reasons = || judgement::joined(&file.reasons);
     let result = match file.verdict {
-        Verdict::FoundCapacity | Verdict::Pass => CaseResult::Passed,
+        Verdict::Found | Verdict::Pass => CaseResult::Passed,
         Verdict::Inconclusive => CaseResult::Undecided(reasons()),
         Verdict::Regressed | Verdict::Missed => CaseResult::Failed(name(file.verdict), reasons()),
         Verdict::Invalid | Verdict::TargetLost => CaseResult::Error(name(file.verdict), reasons()),

@@ -239,7 +239,7 @@ impl Controller {
     /// The rate to try for a goal; the next goal where it is reached.
     fn goal(&self, index: usize, step: f64) -> Phase {
         let Some(Goal { trials, width }) = GOALS.get(index).copied() else {
-            return self.end(Why::FoundCapacity);
+            return self.end(Why::Found);
         };
         let next = || self.goal(index + 1, GOALS.get(index + 1).map_or(0.0, |goal| goal.width));
         let at = |rate| Phase::Goal { index, rate, step };

@@ -132,7 +132,7 @@ fn a_sharp_limit_is_found_from_below_and_from_above() {
         let (found, why, _) = search(Asked { start, ..asked() }, sharp);
         let (low, high) = found.bounds();
         let (low, high) = (low.unwrap(), high.unwrap());
-        assert_eq!(why, Why::FoundCapacity, "{start}");
+        assert_eq!(why, Why::Found, "{start}");
         assert!(
             low <= TRUTH && TRUTH <= high && high / low <= 1.02 + 1e-9,
             "{start}: {low} {high}"
@@ -168,7 +168,7 @@ fn one_void_trial_is_repeated_and_forgotten() {
         if trials % 4 == 0 { Class::Void } else { sharp(spec) }
     });
     let low = found.bounds().0.unwrap();
-    assert_eq!((why, found.found().generator_limit), (Why::FoundCapacity, None));
+    assert_eq!((why, found.found().generator_limit), (Why::Found, None));
     assert!(low <= TRUTH && low > TRUTH * 0.97, "{low}");
 }
 
@@ -201,10 +201,10 @@ fn a_confirmation_that_is_missed_sends_the_search_below_it() {
     assert_eq!((found.confirmed, found.not_confirmed), (None, Some(rates[2])));
     assert!(found.low.is_none_or(|low| low < rates[2]), "{found:?}");
     let (found, why, _) = search(asked, sharp);
-    assert_eq!(why, Why::FoundCapacity);
+    assert_eq!(why, Why::Found);
     let found = found.found();
     assert_eq!(found.confirmed, found.low.map(|low| low * CONFIRMED_AT));
-    assert_eq!((found.not_confirmed, found.why), (None, Some(Why::FoundCapacity)));
+    assert_eq!((found.not_confirmed, found.why), (None, Some(Why::Found)));
 }
 
 #[test]
