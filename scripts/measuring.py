@@ -323,7 +323,7 @@ def loadgate(url, rate, seconds, more=()):
 
 
 def sent(record):
-    return sum(step["sent"] for second in record["seconds"] for step in second["series"])
+    return sum(step["sent"] for second in record["seconds"] for step in second.get("series") or second["steps"])
 
 
 # Tables.
