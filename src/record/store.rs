@@ -107,9 +107,19 @@ impl RunWriter {
         let (log_path, journal_path) = (folder.join(LOG_FILE), folder.join(JOURNAL_FILE));
         let journal = Spool::create(&journal_path).map_err(io_at(&journal_path))?;
         let log = OrderedLog::create(log_path.clone(), &head).map_err(io_at(&log_path))?;
-        write_run(folder, &empty(&head, None, Seconds::default()), Durable::Eventually)?;
+        let failures = FailuresWriter::create(folder);
+        RunWriter::begin(folder.to_owned(), head, (log, journal, failures), claim)
+    }
+
+    /// One whose files are there; from here on the run is one that has not ended.
+    fn begin(
+        folder: PathBuf,
+        head: Head,
+        (log, journal, failures): (OrderedLog, Spool, FailuresWriter),
+        claim: Option<Claim>,
+    ) -> Result<RunWriter, StoreError> {
+        write_run(&folder, &empty(&head, None, Seconds::default()), Durable::Eventually)?;
         let (encoder, merge) = (LogEncoder::default(), Merge::of(&head));
-        let (folder, failures) = (folder.to_owned(), FailuresWriter::create(folder));
         Ok(RunWriter {
             folder,
             head,

@@ -232,9 +232,10 @@ fn a_drift_that_others_may_explain_is_undecided() {
 /// What the target uses itself is nobody else's.
 #[test]
 fn a_target_that_uses_more_and_more_of_the_machine_is_not_excused() {
+    let more = |second: u32| 0.3 * (f64::from(second) / f64::from(HOURS) - 2.0).max(0.0);
+    let used = |second: u32| 0.3 + 2.0 * more(second);
     let mut record = healthy(0.0);
-    with(&mut record, &gauge::EVENT_LOOP_DELAY, creeping);
-    let used = |second: u32| 0.3 + 0.3 * f64::from(second) / f64::from(HOURS);
+    with(&mut record, &gauge::EVENT_LOOP_DELAY, |second| 0.010 * (1.0 + 2.0 * more(second)));
     with(&mut record, &gauge::CPU, used);
     others_use(&mut record, |second| used(second) / 2.0 + 0.02);
     check(&record, Verdict::SloMissed, "drift: event-loop delay grows by ");

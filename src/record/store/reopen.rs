@@ -9,15 +9,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{JOURNAL_FILE, LOG_FILE, RunWriter, StoreError, empty, io_at, write_run};
+use super::{JOURNAL_FILE, LOG_FILE, RunWriter, StoreError, io_at};
 use crate::record::failures::FailuresWriter;
 use crate::record::interval::StepCounts;
-use crate::record::interval_log::LogEncoder;
 use crate::record::journal::Entry;
-use crate::record::merge::Merge;
 use crate::record::ordered_log::OrderedLog;
 use crate::record::run::{Head, RunRecord};
-use crate::record::seconds::Seconds;
 use crate::record::spool::Spool;
 use crate::record::store::claim::Claim;
 use crate::record::whole_file::{self, Durable};
@@ -62,19 +59,7 @@ impl Reopened {
     /// From here on the run is one that has not ended.
     pub fn begin(self, head: Head) -> Result<RunWriter, StoreError> {
         let Reopened { folder, log, journal, failures, claim } = self;
-        write_run(&folder, &empty(&head, None, Seconds::default()), Durable::Eventually)?;
-        let (encoder, merge) = (LogEncoder::default(), Merge::of(&head));
-        Ok(RunWriter {
-            folder,
-            head,
-            encoder,
-            merge,
-            refused: None,
-            log,
-            journal,
-            _claim: claim,
-            failures,
-        })
+        RunWriter::begin(folder, head, (log, journal, failures), claim)
     }
 }
 
