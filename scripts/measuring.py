@@ -75,14 +75,15 @@ def pinned(core, command):
 
 
 class Ran:
-    """What became of a process: its output, and the CPU time of it and its children."""
+    """What became of a process: its output, the CPU time of it and its children, and, where `memory`
+    asks for it, the most that it had resident, in bytes."""
 
-    def __init__(self, command, seconds, core=GENERATOR_CORE):
+    def __init__(self, command, seconds, core=GENERATOR_CORE, memory=False):
         with tempfile.TemporaryFile() as out:
             child = subprocess.Popen(pinned(core, command), stdin=subprocess.DEVNULL, stdout=out,
                                      stderr=subprocess.STDOUT, env={**os.environ, "PATH": PATH})
             try:
-                status, usage = wait(child, seconds + PATIENCE)
+                status, usage, self.resident = wait(child, seconds + PATIENCE, memory)
             finally:
                 if child.returncode is None:
                     child.kill()
@@ -92,17 +93,27 @@ class Ran:
         self.cpu = usage.ru_utime + usage.ru_stime
 
 
-def wait(child, seconds):
-    end = time.monotonic() + seconds
+def wait(child, seconds, memory=False):
+    end, most = time.monotonic() + seconds, 0
     while True:
+        if memory:
+            most = max(most, resident(child.pid))
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)
         if pid:
             child.returncode = status
-            return status, usage
+            return status, usage, most
         if time.monotonic() > end:
             child.kill()
             end += PATIENCE
         time.sleep(.01)
+
+
+def resident(pid):
+    """The most memory that a process had resident so far, in bytes. What the kernel tells of a process
+    that has ended counts what its parent had when it was made, so this is asked while it is there."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    peak = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peak[0].split()[1]) * 1024 if peak else 0
 
 
 class Nginx:

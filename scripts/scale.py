@@ -6,8 +6,8 @@ time, the time from a ready target to the first request, and the time of a long 
     python3 scripts/scale.py [--minutes=10] [--hours=1] [--only=NAME] [--update]      (about 12 minutes)
 
 The parts are `connections`, `growth`, `start` and `hour`; `--hours` makes the record of the
-last one longer, and tells how much memory its report takes. Memory is the resident set in the
-run's own record. loadgate has one core and what it loads another one.
+last one longer. Memory is the resident set in the run's own record, and for the report the most
+that the process had. loadgate has one core and what it loads another one.
 """
 import collections
 import json
@@ -177,21 +177,20 @@ def hour():
         run = pathlib.Path(folder, "hour", "latest").resolve()
         lengthen(run)
         times = [reported(run) for _ in range(5)]
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"most memory of any process here: {memory:.0f} MiB", file=sys.stderr)
-    wall, cpu = (statistics.median(column) for column in zip(*times))
+    wall, cpu, memory = (statistics.median(column) for column in zip(*times))
     length = "an hour" if HOURS == 1 else f"{HOURS} hours"
-    return [f"report of {length} of {STEPS} steps, read, judged and written: time and CPU time",
-            f"{wall:.2f} and {cpu:.2f} s", "1 s" if HOURS == 1 else "10 s for a day"]
+    return [f"report of {length} of {STEPS} steps, read, judged and written: time, CPU time and memory",
+            f"{wall:.2f} s, {cpu:.2f} s and {memory / 2 ** 20:.0f} MiB",
+            "1 s" if HOURS == 1 else "10 s and 300 MiB for a day"]
 
 
 def reported(run):
     begun = time.monotonic()
     # On both cores: nothing else runs.
-    ran = Ran([LOADGATE, "report", run], 10, f"{GENERATOR_CORE},{SERVER_CORE}")
+    ran = Ran([LOADGATE, "report", run], 10, f"{GENERATOR_CORE},{SERVER_CORE}", memory=True)
     if "requests" not in ran.text:
         sys.exit(f"no report:\n{ran.text[-2000:]}")
-    return time.monotonic() - begun, ran.cpu
+    return time.monotonic() - begun, ran.cpu, ran.resident
 
 
 def lengthen(run):
