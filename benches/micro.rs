@@ -139,7 +139,7 @@ fn due(second: u32, each: u32) -> Vec<Due> {
 fn parts() -> Vec<Part> {
     let mut recorder = Recorder::new(scenario().thresholds());
     recorder
-        .fold(&mut samples(0, SAMPLES), &mut due(0, SAMPLES as u32 / u32::from(STEPS)))
+        .fold(&mut samples(0, SAMPLES), &mut due(0, SAMPLES as u32 / u32::from(STEPS)), &mut [])
         .collect()
 }
 
@@ -150,7 +150,7 @@ static RECORD: LazyLock<RunRecord> = LazyLock::new(|| {
     let mut seconds = Seconds::default();
     for second in 0..HOUR {
         let parts = recorder
-            .fold(&mut samples(second, RATE as usize), &mut due(second, RATE / u32::from(STEPS)))
+            .fold(&mut samples(second, RATE as usize), &mut due(second, RATE / u32::from(STEPS)), &mut [])
             .collect();
         seconds.insert(second, &whole_second(parts));
     }
@@ -244,7 +244,7 @@ fn fold(bencher: Bencher<'_, '_>) {
         .counter(ItemsCount::new(SAMPLES))
         .with_inputs(|| (made.clone(), due(0, SAMPLES as u32 / u32::from(STEPS))))
         .bench_local_values(|(mut samples, mut due)| {
-            recorder.fold(&mut samples, &mut due).collect::<Vec<_>>()
+            recorder.fold(&mut samples, &mut due, &mut []).collect::<Vec<_>>()
         });
 }
 

@@ -97,7 +97,12 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::NotJson
         | Cause::TooDeep
         | Cause::ValueTooLong
-        | Cause::RequestTooLarge => Outcome::CheckFailed,
+        | Cause::RequestTooLarge
+        | Cause::NotEventStream
+        | Cause::EndedEarly
+        | Cause::EventTooLarge
+        | Cause::FirstEventLate
+        | Cause::EventGap => Outcome::CheckFailed,
         Cause::Refused
         | Cause::Reset
         | Cause::Closed

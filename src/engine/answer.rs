@@ -27,6 +27,15 @@ pub enum Answer<'a> {
         /// nanoseconds.
         took: u64,
     },
+    /// The answer was a stream, which has ended, or of which enough has come.
+    Streamed {
+        /// How it ended: a failed check has its cause.
+        end: Result<(), Cause>,
+        /// The data of its latest event.
+        data: Body<'a>,
+        /// From the moment at which the request was due to that, in nanoseconds.
+        took: u64,
+    },
     /// The answer was not whole when the time limit had passed.
     NotInTime,
     /// No connection was made within the time limit.
@@ -60,6 +69,7 @@ pub fn conclude(step: &Step, answer: &Answer<'_>) -> (Ending, Extracted) {
         Answer::Whole { status, body, took } => {
             return conclude_whole(step, *status, *body, *took);
         }
+        Answer::Streamed { end, data, took } => return conclude_streamed(step, *end, *data, *took),
         Answer::NotInTime => (Outcome::Timeout, None),
         Answer::NotConnectedInTime => (Outcome::Timeout, Some(Cause::Unreachable)),
         Answer::NotConnected(error) => not_connected(error),
@@ -88,6 +98,24 @@ fn conclude_whole(step: &Step, status: u16, body: Body<'_>, took: u64) -> (Endin
     {
         return ((Outcome::CheckFailed, Some(cause)), extracted);
     }
+    (ending, extracted)
+}
+
+/// What came after the time limit is none.
+fn conclude_streamed(
+    step: &Step,
+    end: Result<(), Cause>,
+    data: Body<'_>,
+    took: u64,
+) -> (Ending, Extracted) {
+    let mut extracted = Extracted::default();
+    if took > step.timeout.as_nanos() as u64 {
+        return ((Outcome::Timeout, None), extracted);
+    }
+    let ending = match end.and_then(|()| extract(&step.extract, data, &mut extracted)) {
+        Ok(()) => (Outcome::Ok, None),
+        Err(cause) => (Outcome::CheckFailed, Some(cause)),
+    };
     (ending, extracted)
 }
 
@@ -166,6 +194,7 @@ mod tests {
             label: String::new(),
             once: false,
             request: Request { method: "GET".to_owned(), path, headers: vec![], body: None },
+            kind: crate::scenario::stream::Kind::Answer,
             timeout: Duration::from_nanos(LIMIT),
             expect: Expectation { statuses: statuses.to_vec() },
             extract: paths.iter().enumerate().map(extraction).collect(),

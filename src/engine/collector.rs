@@ -225,7 +225,7 @@ impl<'a> Collector<'a> {
         let Collector { writer, recorder, ticks, seconds, steps, .. } = self;
         let passing = seconds.entry(batch.second).or_default();
         let mut parts = Vec::new();
-        for part in recorder.fold(&mut batch.samples, &mut batch.due) {
+        for part in recorder.fold(&mut batch.samples, &mut batch.due, &mut batch.laps) {
             passing.count(&part);
             let step = writer.head().step_of(part.series.index());
             if let Some(step) = steps.get_mut(step) {

@@ -62,7 +62,7 @@ pub fn hear(heard: &mut Vec<u8>, bytes: &[u8], step: &Step, status: Option<u16>)
 /// Whether an answer is plainly right, as its status tells if it is whole.
 pub fn is_plain(step: &Step, status: Option<u16>) -> bool {
     let is_expected = status.is_some_and(|status| step.expect.accepts(status));
-    is_expected && step.extract.is_empty()
+    is_expected && step.extract.is_empty() && !step.kind.is_stream()
 }
 
 impl Witness {

@@ -6,6 +6,7 @@
 use std::mem;
 
 use crate::engine::answer::Ending;
+use crate::engine::events::Stream;
 use crate::engine::protocol::reply::Reply;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
@@ -41,6 +42,8 @@ pub struct Exchange {
     body_bytes: u64,
     /// How its answer began on the wire, should it be kept.
     pub heard: Vec<u8>,
+    /// The stream that its answer is, once the request has gone out.
+    pub stream: Option<Box<Stream>>,
 }
 
 /// The moments of an exchange on a connection.
@@ -76,6 +79,7 @@ impl Exchange {
             status: None,
             body_bytes: 0,
             heard: Vec::new(),
+            stream: None,
         }
     }
 
@@ -143,6 +147,7 @@ impl Exchange {
     /// It met nobody, and is sent once more.
     pub fn repeats(&mut self) {
         self.is_repeat = true;
+        self.stream = None;
         self.times = WireMoments::default();
     }
 

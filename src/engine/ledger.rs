@@ -6,7 +6,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use crate::engine::evidence::Testimony;
 use crate::record::handshakes::Handshakes;
 use crate::record::recorder::{Due, Missed};
-use crate::record::sample::Sample;
+use crate::record::phase::Phase;
+use crate::record::sample::{Lap, Sample};
 use crate::scenario::model::StepId;
 use crate::units::Moment;
 
@@ -21,6 +22,8 @@ pub struct Batch {
     pub samples: Vec<Vec<Sample>>,
     /// Requests that fell due or were sent.
     pub due: Vec<Due>,
+    /// Times within exchanges.
+    pub laps: Vec<Lap>,
     /// What some of those that failed looked like.
     pub failures: Vec<Testimony>,
     /// Levels at the end of the second.
@@ -130,6 +133,7 @@ pub struct Totals {
 pub struct Ledger {
     ended: Waiting,
     due: Vec<Due>,
+    laps: Vec<Lap>,
     in_flight: u64,
     in_flight_peak: u64,
     send_lag_max: u64,
@@ -171,6 +175,13 @@ impl Ledger {
         self.ended.push(sample);
     }
 
+    /// So many times within an exchange were as long, in nanoseconds.
+    pub fn lap(&mut self, (step, intended): (StepId, Moment), phase: Phase, nanos: u64, count: u32) {
+        if count > 0 {
+            self.laps.push(Lap { second: intended.second(), step, phase, nanos, count });
+        }
+    }
+
     /// The worker's tick came so much later than it was due, in nanoseconds.
     pub fn saw_tick(&mut self, late: u64) {
         self.canary_late_max = self.canary_late_max.max(late);
@@ -199,6 +210,7 @@ impl Ledger {
     pub fn take(&mut self, batch: &mut Batch) {
         self.ended.take(batch);
         batch.due = mem::take(&mut self.due);
+        batch.laps = mem::take(&mut self.laps);
         batch.failures = mem::take(&mut self.failures);
         batch.gauges.in_flight = self.in_flight;
         batch.gauges.in_flight_peak = mem::replace(&mut self.in_flight_peak, self.in_flight);

@@ -248,6 +248,7 @@ fn unfilled(scenario: &Scenario, step: &Step, before: Option<&[Known]>) -> Vec<S
     let request = &step.request;
     let headers = request.headers.iter().map(|(_, template)| template);
     let templates = std::iter::once(&request.path).chain(headers).chain(&request.body);
+    let templates = templates.chain(step.kind.templates());
     let mut names = Vec::new();
     for id in templates.flat_map(used) {
         let name = &scenario.variables[id.index()];

@@ -85,6 +85,8 @@ pub struct Fields {
     keep_alive: bool,
     /// How long the target keeps an idle connection.
     pub idle_limit: Option<Duration>,
+    /// Whether the body is a stream of events.
+    pub is_event_stream: bool,
 }
 
 /// What the content-length fields say. A bad one is no mistake where it does not decide.
@@ -121,6 +123,9 @@ impl Fields {
                 }
                 16 if header.name.eq_ignore_ascii_case("content-encoding") => {
                     fields.codings.add(header.value);
+                }
+                12 if header.name.eq_ignore_ascii_case("content-type") => {
+                    fields.is_event_stream = is_event_stream(header.value);
                 }
                 10 if header.name.eq_ignore_ascii_case("connection") => {
                     fields.close |= has_token(header.value, b"close");
@@ -163,6 +168,12 @@ impl Fields {
     fn keeps_alive(&self, version: u8) -> bool {
         !self.close && !self.is_doubtful && (version == 1 || self.keep_alive)
     }
+}
+
+/// Whether a content type is that of server-sent events, whatever its parameters.
+pub fn is_event_stream(content_type: &[u8]) -> bool {
+    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 /// The elements of a field that is a list (RFC 9110, 5.6.1); empty ones are none.

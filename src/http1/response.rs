@@ -64,6 +64,7 @@ pub struct Response {
     keep_alive: bool,
     idle_limit: Option<Duration>,
     codings: Codings,
+    is_event_stream: bool,
     body_bytes: u64,
     all_bytes: u64,
 }
@@ -90,6 +91,7 @@ impl Response {
             keep_alive: false,
             idle_limit: None,
             codings: Codings::default(),
+            is_event_stream: false,
             body_bytes: 0,
             all_bytes: 0,
         }
@@ -124,6 +126,11 @@ impl Response {
     /// What must be undone to read the body.
     pub fn codings(&self) -> Codings {
         self.codings
+    }
+
+    /// Whether the body is a stream of events.
+    pub fn is_event_stream(&self) -> bool {
+        self.is_event_stream
     }
 
     /// Takes bytes in the order of their coming. The body goes to `kept`, if there is one.
@@ -245,6 +252,7 @@ impl Response {
         self.status = head.status;
         self.keep_alive = head.keeps_alive();
         self.codings = head.fields.codings;
+        self.is_event_stream = head.fields.is_event_stream;
         self.idle_limit = head.fields.idle_limit;
         self.stage = self.body_stage(&head)?;
         Ok(Some(head.length))

@@ -14,6 +14,9 @@
 //! | `handshake` | none, or as many as `connect` |
 //! | `service`, `first_byte` | the same number; all answered, none unsent |
 //! | `receive_lag` | at most as many as `service` |
+//! | `first_event` | at most as many as were sent |
+//! | `event_gap` | none without a first event |
+//! | `round_trip` | none without a request that was sent |
 //!
 //! `slower` has what lies above its limit, and nothing that lies below, as far as a bucket
 //! tells; statuses, causes and requests sent are no more than there were requests.
@@ -169,6 +172,22 @@ fn check_histograms(counts: &StepCounts, times: &StepHistograms<'_>) -> Result<(
         let there = number(Phase::ReceiveLag);
         format!("{service} answered requests, {there} in the histogram \"receive_lag\"")
     } else {
+        return check_laps(counts.sent, number);
+    };
+    Err(Fault { is_in_log: true, what })
+}
+
+/// Times within exchanges, which may still be under way.
+fn check_laps(sent: u64, number: impl Fn(Phase) -> u64) -> Result<(), Fault> {
+    let [first, gaps, trips] =
+        [Phase::FirstEvent, Phase::EventGap, Phase::RoundTrip].map(&number);
+    let what = if first > sent {
+        format!("{sent} requests sent, {first} in the histogram \"first_event\"")
+    } else if gaps > 0 && first == 0 {
+        format!("no first event, {gaps} in the histogram \"event_gap\"")
+    } else if trips > 0 && sent == 0 {
+        format!("no request sent, {trips} in the histogram \"round_trip\"")
+    } else {
         return Ok(());
     };
     Err(Fault { is_in_log: true, what })
@@ -306,7 +325,7 @@ mod tests {
         let (planned, sent) = (samples[0].len() as u32, samples[0].len() as u32 - 1);
         let mut due =
             [Due { second: 0, step: StepId(0), planned, sent, missed: Missed::default() }];
-        Recorder::new(thresholds()).fold(&mut samples, &mut due).next().unwrap()
+        Recorder::new(thresholds()).fold(&mut samples, &mut due, &mut []).next().unwrap()
     }
 
     #[test]

@@ -185,7 +185,7 @@ mod tests {
             let mut ticks = Ticks::of(slots, 0);
             let of = |(second, some): (usize, &[Sample])| {
                 let mut due: Vec<Due> = some.iter().map(due).collect();
-                let parts = recorder.fold(&mut [some.to_vec()], &mut due).collect();
+                let parts = recorder.fold(&mut [some.to_vec()], &mut due, &mut []).collect();
                 let second =
                     GeneratorSecond { second: second as u32, ..GeneratorSecond::default() };
                 [ticks.parts(parts), ticks.generator(second)]

@@ -138,11 +138,21 @@ pub enum Cause {
     StreamReset,
     /// The target would not begin with the request (HTTP/2).
     StreamRefused,
+    /// The response was not a stream of events.
+    NotEventStream,
+    /// The target ended the stream before what was awaited had come.
+    EndedEarly,
+    /// An event of the stream was larger than the ceiling.
+    EventTooLarge,
+    /// The first event had not come in the time that the step gives it.
+    FirstEventLate,
+    /// The next event had not come in the time that the step gives it.
+    EventGap,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 27;
+    pub const COUNT: usize = 32;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -173,6 +183,11 @@ impl Cause {
         Cause::Tls,
         Cause::StreamReset,
         Cause::StreamRefused,
+        Cause::NotEventStream,
+        Cause::EndedEarly,
+        Cause::EventTooLarge,
+        Cause::FirstEventLate,
+        Cause::EventGap,
     ];
 
     /// The place of its counter.
@@ -210,6 +225,11 @@ impl Cause {
             Cause::Tls => "no TLS session",
             Cause::StreamReset => "response reset",
             Cause::StreamRefused => "request refused",
+            Cause::NotEventStream => "response is not a text/event-stream",
+            Cause::EndedEarly => "stream ended before what was awaited",
+            Cause::EventTooLarge => "event larger than 1 MiB",
+            Cause::FirstEventLate => "first event later than first_within",
+            Cause::EventGap => "no event for longer than gap_within",
         }
     }
 }

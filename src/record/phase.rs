@@ -32,11 +32,17 @@ pub enum Phase {
     FirstByte,
     /// The TLS handshake, as a part of connecting, of the requests that had to connect.
     Handshake,
+    /// From the intended moment of a stream of events to its first one.
+    FirstEvent,
+    /// From one event of a stream to the next; many for each stream.
+    EventGap,
+    /// From a message over a WebSocket to the one that answers it; many for each WebSocket.
+    RoundTrip,
 }
 
 impl Phase {
     /// How many there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 12;
 
     /// All of them, in the order of their places.
     pub const ALL: [Phase; Phase::COUNT] = [
@@ -49,6 +55,9 @@ impl Phase {
         Phase::Connect,
         Phase::FirstByte,
         Phase::Handshake,
+        Phase::FirstEvent,
+        Phase::EventGap,
+        Phase::RoundTrip,
     ];
 
     /// Its place in an array of all.
@@ -68,6 +77,9 @@ impl Phase {
             Phase::Connect => "connect",
             Phase::FirstByte => "first_byte",
             Phase::Handshake => "handshake",
+            Phase::FirstEvent => "first_event",
+            Phase::EventGap => "event_gap",
+            Phase::RoundTrip => "round_trip",
         }
     }
 
@@ -86,6 +98,11 @@ impl Phase {
             Phase::Connect => "Connecting, of the requests that had to wait for it.",
             Phase::FirstByte => "From sent to the first byte of the answer.",
             Phase::Handshake => "The TLS handshake, as a part of connecting.",
+            Phase::FirstEvent => {
+                "From the moment at which a stream of events was due to its first event."
+            }
+            Phase::EventGap => "From one event of a stream to the next.",
+            Phase::RoundTrip => "From a message over a WebSocket to the one that answers it.",
         }
     }
 

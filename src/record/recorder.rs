@@ -8,7 +8,7 @@ use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::{StepCounts, StepTimes};
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
-use crate::record::sample::Sample;
+use crate::record::sample::{Lap, Sample};
 use crate::record::series::SeriesId;
 use crate::scenario::model::StepId;
 use crate::scenario::slo::Threshold;
@@ -68,20 +68,27 @@ impl Recorder {
         Recorder { thresholds, ..Recorder::default() }
     }
 
-    /// Counts the samples, which come in pieces, and what fell due; all are sorted on the
-    /// way. The parts come one by one, each when it is asked for, ordered by second and series,
+    /// Counts the samples, which come in pieces, what fell due, and times within exchanges; all
+    /// are sorted on the way. The parts come one by one, each when it is asked for, ordered by second and series,
     /// each pair once.
     pub fn fold<'a>(
         &'a mut self,
         pieces: &'a mut [Vec<Sample>],
         due: &'a mut [Due],
+        laps: &'a mut [Lap],
     ) -> impl Iterator<Item = Part> + 'a {
         let mut pieces: Vec<_> = pieces.iter_mut().map(|piece| Groups::of(piece)).collect();
         due.sort_unstable_by_key(due_key);
         let mut due = due.iter().peekable();
+        laps.sort_unstable_by_key(lap_key);
+        let mut laps = laps.iter().peekable();
         std::iter::from_fn(move || {
             let ended = pieces.iter().filter_map(Groups::key);
-            let key = ended.chain(due.peek().map(|due| due_key(due))).min()?;
+            let known = ended.chain(due.peek().map(|due| due_key(due)));
+            let key = known.chain(laps.peek().map(|lap| lap_key(lap))).min()?;
+            while let Some(lap) = laps.next_if(|lap| lap_key(lap) == key) {
+                self.live[lap.phase.index()].record_many_nanos(lap.nanos, u64::from(lap.count));
+            }
             let mut part = self.part(key, pieces.iter_mut().filter_map(|piece| piece.take(key)));
             while let Some(due) = due.next_if(|due| due_key(due) == key) {
                 part.counts.planned += u64::from(due.planned);
@@ -196,6 +203,10 @@ fn take(live: &mut Live) -> Sparse {
     sparse
 }
 
+fn lap_key(lap: &Lap) -> Key {
+    (lap.second, SeriesId::of(lap.step))
+}
+
 fn sample_key(sample: &Sample) -> Key {
     (sample.intended.second(), SeriesId::of(sample.step))
 }
@@ -241,7 +252,7 @@ mod tests {
         let mut recorder = Recorder::new(vec![]);
         let mut samples =
             [vec![sample(0, 5_100, 3_000, Outcome::Ok), sample(0, 900, 10, Outcome::Ok)]];
-        let parts: Vec<Part> = recorder.fold(&mut samples, &mut []).collect();
+        let parts: Vec<Part> = recorder.fold(&mut samples, &mut [], &mut []).collect();
         assert_eq!(parts.iter().map(|part| part.second).collect::<Vec<_>>(), [0, 5]);
         assert_eq!(parts[1].times[Phase::Response].count(), 1);
     }
@@ -254,7 +265,7 @@ mod tests {
             ..sample(0, 0, 5, outcome)
         };
         let mut samples = [vec![sample(Outcome::Ok), sample(Outcome::ServerError)]];
-        let part = Recorder::new(vec![]).fold(&mut samples, &mut []).next().unwrap();
+        let part = Recorder::new(vec![]).fold(&mut samples, &mut [], &mut []).next().unwrap();
         for phase in Phase::ALL {
             assert!(!part.times[phase].is_empty(), "{phase:?}");
         }
@@ -264,7 +275,7 @@ mod tests {
     fn slow_requests_are_counted_exactly_at_the_limit() {
         let mut recorder = Recorder::new(vec![threshold(200, false), threshold(200, true)]);
         let mut samples = [vec![sample(0, 0, 200, Outcome::Ok), sample(0, 1, 199, Outcome::Ok)]];
-        assert_eq!(recorder.fold(&mut samples, &mut []).next().unwrap().counts.slower, [1, 0]);
+        assert_eq!(recorder.fold(&mut samples, &mut [], &mut []).next().unwrap().counts.slower, [1, 0]);
     }
 
     #[test]
@@ -276,7 +287,7 @@ mod tests {
             sample(0, 0, 0, Outcome::Unsent),
             sample(0, 0, 1, Outcome::ServerError),
         ]];
-        let part = recorder.fold(&mut samples, &mut []).next().unwrap();
+        let part = recorder.fold(&mut samples, &mut [], &mut []).next().unwrap();
         assert_eq!(part.counts.slower, [3]);
         assert_eq!(part.counts.in_response_time(), 3);
         assert_eq!(
@@ -294,7 +305,7 @@ mod tests {
             .collect();
         let folded = |length: usize| -> Vec<Part> {
             let mut pieces: Vec<Vec<Sample>> = samples.chunks(length).map(<[_]>::to_vec).collect();
-            Recorder::new(vec![]).fold(&mut pieces, &mut []).collect()
+            Recorder::new(vec![]).fold(&mut pieces, &mut [], &mut []).collect()
         };
         let whole = folded(60);
         assert_eq!(whole.iter().map(|part| part.counts.ended()).sum::<u64>(), 60);
@@ -318,7 +329,7 @@ mod tests {
         let missed = Missed { count: 3, lag: 9 * MS, limit: 1_000 * MS };
         let mut due = [Due { planned: 4, sent: 1, missed, ..NONE }];
         let mut ended = [vec![sample(0, 0, 5, Outcome::Ok)]];
-        let part = recorder.fold(&mut ended, &mut due).next().unwrap();
+        let part = recorder.fold(&mut ended, &mut due, &mut []).next().unwrap();
         let counts = &part.counts;
         assert_eq!((counts.planned, counts.sent, counts.ended()), (4, 1, 4));
         assert_eq!((counts.outcome(Outcome::Unsent), counts.cause(Cause::Late)), (3, 3));
@@ -337,7 +348,7 @@ mod tests {
             Due { second: 3, step: StepId(1), planned: 1, sent: 2, ..NONE },
         ];
         let mut late = [vec![sample(0, 3_000, 1, Outcome::Ok)]];
-        let parts: Vec<Part> = recorder.fold(&mut late, &mut due).collect();
+        let parts: Vec<Part> = recorder.fold(&mut late, &mut due, &mut []).collect();
         assert_eq!(parts.len(), 2);
         assert_eq!((parts[1].counts.planned, parts[1].counts.sent), (3, 2));
         assert_eq!(parts[1].counts.ended(), 0);
@@ -346,11 +357,11 @@ mod tests {
     #[test]
     fn nothing_is_left_over_for_the_next_time() {
         let mut recorder = Recorder::new(vec![]);
-        recorder.fold(&mut [vec![sample(0, 0, 1, Outcome::Ok)]], &mut []).for_each(drop);
+        recorder.fold(&mut [vec![sample(0, 0, 1, Outcome::Ok)]], &mut [], &mut []).for_each(drop);
         let mut refused = sample(1, 1_000, 1, Outcome::TransportError);
         refused.cause = Some(Cause::Refused);
         let mut refused = [vec![refused]];
-        let parts: Vec<Part> = recorder.fold(&mut refused, &mut []).collect();
+        let parts: Vec<Part> = recorder.fold(&mut refused, &mut [], &mut []).collect();
         assert_eq!(parts[0].counts.ended(), 1);
         assert_eq!(parts[0].counts.cause(Cause::Refused), 1);
         assert_eq!(parts[0].times[Phase::Service].count(), 1);

@@ -48,6 +48,22 @@ pub struct Sample {
     pub limit: u64,
 }
 
+/// A time within an exchange, of which it may have several: what came of it while it was under
+/// way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lap {
+    /// The second of the exchange's intended moment.
+    pub second: u32,
+    /// Which step.
+    pub step: StepId,
+    /// Which kind of time.
+    pub phase: Phase,
+    /// How long, in nanoseconds.
+    pub nanos: u64,
+    /// How often.
+    pub count: u32,
+}
+
 impl Sample {
     /// Ended − intended, in nanoseconds. A request without a full answer counts at its
     /// time limit, so that percentiles cannot improve because work was dropped, and not

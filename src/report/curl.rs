@@ -69,7 +69,10 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn command(&self, step: &Step, needed: &mut Vec<String>) -> String {
         let request = &step.request;
-        let mut words = vec![format!("curl -i -g --max-time {}", step.timeout.as_secs_f64())];
+        // Events are shown as they come.
+        let unbuffered = if step.kind.is_stream() { " -N" } else { "" };
+        let limit = step.timeout.as_secs_f64();
+        let mut words = vec![format!("curl -i -g{unbuffered} --max-time {limit}")];
         match request.method.as_str() {
             "GET" if request.body.is_none() => {}
             "HEAD" => words.push("--head".to_owned()),

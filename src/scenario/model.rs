@@ -19,6 +19,7 @@ use super::load::Load;
 use super::routing::{Permits, Routing};
 pub use super::secrets::Secrets;
 use super::slo::{Scope, Slo, Threshold};
+use super::stream::Kind;
 use super::stress::StressObjective;
 use super::template::Template;
 use super::watch::Watched;
@@ -280,6 +281,8 @@ pub struct Step {
     pub once: bool,
     /// What is sent.
     pub request: Request,
+    /// What its answer is, and when that is over.
+    pub kind: Kind,
     /// From the intended moment to the end of the response.
     pub timeout: Duration,
     /// Which answers are right.

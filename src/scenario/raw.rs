@@ -12,6 +12,7 @@ use super::entries::Entries;
 use super::load::ArrivalProcess;
 use super::raw_http2::RawHttp2;
 use super::raw_metrics::{RawMetrics, RawPostgres};
+use super::raw_streams::RawEvents;
 
 /// A loadgate scenario: what to send, how hard, and what is good enough. Texts may contain
 /// `${VAR}` and `${VAR:-default}` from the environment.
@@ -246,6 +247,10 @@ pub(crate) struct RawStep {
     /// Do it only once per virtual user, such as a login.
     #[serde(default)]
     pub(crate) once: bool,
+    /// The answer is a stream of server-sent events, and what is awaited of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "count": 10 }), example = json!({ "until": "done" }))]
+    pub(crate) events: Option<RawEvents>,
     /// A time to think instead of a request; nothing else may stand beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = "1s..3s")]

@@ -65,6 +65,7 @@ fn kind_of_place(at: &Pointer, is_key: bool) -> PlaceKind {
             | ["variables", _],
             _,
         )
+        | (["flows", _, "steps", _, "events", "until", ..], false)
         | (["flows", _, "steps", _, "request" | "body"], false)
         | (["flows", _, "steps", _, "extract", _] | ["slo", "steps", _] | ["steps", _], true) => {
             PlaceKind::Known

@@ -12,7 +12,7 @@ use std::mem;
 use std::time::Duration;
 
 use crate::engine::evidence;
-use crate::engine::protocol::reply::{Call, Event, Fault, Reply};
+use crate::engine::protocol::reply::{Call, Event, Fault, Reply, SoFar};
 use crate::http1::response::{Expected, Fed, Response};
 use crate::scenario::model::Step;
 
@@ -72,6 +72,15 @@ impl Http1 {
         self.under_way().map(|iteration| (iteration, event))
     }
 
+    pub(super) fn so_far(&mut self, iteration: usize) -> Option<SoFar<'_>> {
+        (self.under_way() == Some(iteration)).then(|| SoFar {
+            status: self.response.status(),
+            is_event_stream: self.response.is_event_stream(),
+            codings: self.response.codings(),
+            body: &mut self.body,
+        })
+    }
+
     pub(super) fn take(&mut self, iteration: usize) -> Reply {
         debug_assert_eq!(self.under_way(), Some(iteration));
         self.call = None;
@@ -111,6 +120,7 @@ mod tests {
             label: String::new(),
             once: false,
             request: Request { method: "GET".to_owned(), path, headers: vec![], body: None },
+            kind: crate::scenario::stream::Kind::Answer,
             timeout: Duration::from_secs(1),
             expect: Expectation::default(),
             extract: vec![],

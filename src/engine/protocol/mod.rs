@@ -19,7 +19,7 @@ use crate::engine::protocol::http1::Http1;
 use crate::engine::protocol::http2::Http2;
 use crate::engine::protocol::http2::NotTaken;
 use crate::engine::protocol::http2::message::Message;
-use crate::engine::protocol::reply::{Call, Event, Fault, Reply};
+use crate::engine::protocol::reply::{Call, Event, Fault, Reply, SoFar};
 use crate::scenario::model::Step;
 
 /// The protocol of one connection, and how far it has come.
@@ -174,6 +174,14 @@ impl Protocol {
                 let cut_off = |iteration| (iteration, Event::Reset(Fault::CutOff));
                 http2.under_way().map(cut_off)
             }
+        }
+    }
+
+    /// What has come of the answer to an iteration, whose body is kept.
+    pub fn so_far(&mut self, iteration: usize) -> Option<SoFar<'_>> {
+        match self {
+            Protocol::Http1(http1) => http1.so_far(iteration),
+            Protocol::Http2(http2) => http2.so_far(iteration),
         }
     }
 

@@ -49,6 +49,19 @@ pub enum Fault {
     Refused,
 }
 
+/// What has come of a body that is looked at while it comes.
+#[derive(Debug)]
+pub struct SoFar<'p> {
+    /// The status, once the head was there.
+    pub status: Option<u16>,
+    /// Whether the target says that it is a stream of events.
+    pub is_event_stream: bool,
+    /// What must be undone to read it.
+    pub codings: Codings,
+    /// The bytes since the last look; whoever has read them takes them out.
+    pub body: &'p mut Vec<u8>,
+}
+
 /// What has come of an answer.
 #[derive(Debug, Default)]
 pub struct Reply {

@@ -209,6 +209,7 @@ mod tests {
             label: "label".to_owned(),
             once: false,
             request: Request { method: method.to_owned(), path, headers, body },
+            kind: crate::scenario::stream::Kind::Answer,
             timeout: std::time::Duration::from_secs(1),
             expect: Expectation::default(),
             extract: vec![],

@@ -133,14 +133,14 @@ impl Worker {
         self.timers.set(Wait { at, iteration: key, ticket });
     }
 
-    /// Thinking is over.
+    /// Thinking is over, or the time of an event.
     pub(super) fn wake(&mut self, wait: Wait) {
-        let is_waiting = self
-            .iterations
-            .get(wait.iteration)
-            .is_some_and(|iteration| iteration.ticket == wait.ticket);
-        if is_waiting {
-            self.proceed(wait.iteration);
+        let waiting = self.iterations.get(wait.iteration);
+        let waiting = waiting.filter(|iteration| iteration.ticket == wait.ticket);
+        match waiting.map(|iteration| iteration.activity) {
+            Some(Activity::Thinking) => self.proceed(wait.iteration),
+            Some(Activity::On(key)) => self.stream_is_due(key, wait.iteration),
+            Some(Activity::Queued) | None => {}
         }
     }
 

@@ -24,6 +24,7 @@ mod scene;
 mod serve;
 #[cfg(test)]
 mod simulation;
+mod streaming;
 mod testify;
 mod unanswered;
 

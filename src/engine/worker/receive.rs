@@ -100,6 +100,9 @@ impl Worker {
     /// An event of an exchange.
     fn take(&mut self, key: ConnectionKey, iteration: usize, event: Event) {
         match event {
+            Event::Head | Event::Data if self.iterations[iteration].exchange.stream.is_some() => {
+                self.stream_goes_on(key, iteration);
+            }
             Event::Head | Event::Data => self.hurry(iteration),
             Event::End { is_clean } => self.complete(key, iteration, is_clean),
             Event::Reset(Fault::Unreadable(why)) => {
@@ -130,9 +133,12 @@ impl Worker {
     }
 
     /// An answer has been read to its end.
-    fn complete(&mut self, key: ConnectionKey, iteration: usize, is_clean: bool) {
+    pub(super) fn complete(&mut self, key: ConnectionKey, iteration: usize, is_clean: bool) {
         let Some(connection) = self.pool.find(key) else { return };
         let exchange = &mut self.iterations[iteration].exchange;
+        if exchange.stream.is_some() {
+            return self.stream_completes(key, iteration, is_clean);
+        }
         let mut reply = connection.protocol.take(iteration);
         let manner = Manner {
             body: reply.body_bytes,
@@ -153,7 +159,7 @@ impl Worker {
     }
 
     /// Keeps or closes a connection of which a request has been answered.
-    fn release(&mut self, key: ConnectionKey, is_clean: bool, since: Moment) {
+    pub(super) fn release(&mut self, key: ConnectionKey, is_clean: bool, since: Moment) {
         let Some(connection) = self.pool.find(key) else { return };
         let limit = connection.protocol.idle_limit();
         let is_ended = connection.protocol.keeps_alive() && connection.end != StreamEnd::Open;

@@ -256,6 +256,9 @@ impl Worker {
         }
         exchange.feels(self.lateness.feel(lag, self.seen));
         connection.write(bytes);
+        if self.plan.scenario.step(call.step).kind.is_stream() {
+            return self.stream_begins(key);
+        }
         // The stamp of what is read at once is that of the last of several answers.
         if !connection.is_written() || has_others {
             self.hurry(key);
@@ -272,7 +275,7 @@ impl Worker {
         let step = scenario.step(id);
         let is_head = step.request.method == "HEAD";
         let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
-        let keeps_body = !step.extract.is_empty();
+        let keeps_body = !step.extract.is_empty() || step.kind.is_stream();
         let is_shown = self.plan.purpose.is_walk();
         Call { iteration, step: id, expected, keeps_body, is_shown }
     }

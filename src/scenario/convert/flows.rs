@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json_path::JsonPath;
-
 use super::super::check::Check;
 use super::super::document::Pointer;
 use super::super::model::{Action, Extraction, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawStep};
 use super::super::template::parse::Names;
+use super::json_path::json_path;
 use super::load::{AN_HOUR, positive};
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
+use super::stream;
 use crate::units::parse_duration;
 
 /// More steps would make reports unreadable and records large.
@@ -131,6 +131,7 @@ impl Walker<'_, '_> {
             ("timeout", raw.timeout.is_some()),
             ("extract", !raw.extract.0.is_empty()),
             ("once", raw.once),
+            ("events", raw.events.is_some()),
         ];
         for (key, _) in others.iter().filter(|(_, given)| *given) {
             let fault = Fault::new(format!("\"{key}\" means nothing beside \"think\""));
@@ -148,6 +149,7 @@ impl Walker<'_, '_> {
         let name = self.step_name(raw, text, at);
         let request = request::request(raw, self.prefix, names, at, self.check);
         let timeout = request::timeout(raw, at, self.check);
+        let kind = stream::kind(raw, timeout, names, at, self.check);
         let expect = request::expectation(raw.check.as_ref(), &at.key("check"), self.check);
         let extract = self.extractions(raw, &at.key("extract"), names);
         let step = Step {
@@ -155,6 +157,7 @@ impl Walker<'_, '_> {
             label: step_text(text).split('?').next().unwrap_or_default().to_owned(),
             once: raw.once,
             request: request?,
+            kind: kind?,
             timeout: timeout?,
             expect: expect?,
             extract,
@@ -217,22 +220,6 @@ impl Walker<'_, '_> {
         self.ids.insert(name.to_owned(), id);
         Some(id)
     }
-}
-
-/// The parser of paths is recursive and backtracks; nobody's path is near these bounds.
-fn json_path(text: &str) -> Result<JsonPath, Fault> {
-    const LONGEST: usize = 200;
-    const DEEPEST: usize = 8;
-    let help = "write it like \"$.items[0].id\"";
-    let open = text.bytes().filter(|byte| b"([!".contains(byte)).count();
-    if text.len() > LONGEST || open > DEEPEST {
-        let fault = format!("a path has at most {LONGEST} bytes and {DEEPEST} brackets");
-        return Err(Fault::new(fault));
-    }
-    JsonPath::parse(text).map_err(|error| {
-        let (message, offset) = (error.message(), error.position().saturating_sub(1));
-        Fault::new(format!("\"{text}\" is not a JSONPath: {message}")).help(help).offset(offset)
-    })
 }
 
 /// `1s`, or `1s..3s`.

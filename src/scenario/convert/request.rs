@@ -36,6 +36,9 @@ pub(super) fn request(
     let path = path(line, prefix, names, &position, check);
     let mut headers = headers(&raw.headers, names, &at.key("headers"), check);
     let (body, kind) = body(raw, names, at, check);
+    if raw.events.is_some() && !headers.iter().any(|(name, _)| name == "accept") {
+        headers.push(("accept".to_owned(), literal("text/event-stream", Escape::Header)));
+    }
     let has_kind = headers.iter().any(|(name, _)| name == "content-type");
     if let Some(kind) = kind.filter(|_| !has_kind) {
         headers.push(("content-type".to_owned(), literal(kind, Escape::Header)));
@@ -102,7 +105,7 @@ fn path_start(path: &str) -> Fault {
 }
 
 /// The template, or `None` with its faults noted.
-fn settle(
+pub(super) fn settle(
     result: Result<Template, Vec<Fault>>,
     at: &Pointer,
     check: &mut Check<'_>,

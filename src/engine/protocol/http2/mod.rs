@@ -33,7 +33,7 @@ use crate::engine::protocol::http2::frames::{Amiss, Frames, Touch};
 use crate::engine::protocol::http2::message::Message;
 use crate::engine::protocol::http2::pipe::{End, Pipe};
 use crate::engine::protocol::http2::stream::{Stream, nobody};
-use crate::engine::protocol::reply::{Call, Event, Fault, Reply};
+use crate::engine::protocol::reply::{Call, Event, Fault, Reply, SoFar};
 use crate::http1::response::MAX_HEAD;
 use crate::http1::unreadable::Unreadable;
 use crate::scenario::model::Step;
@@ -267,6 +267,12 @@ impl Http2 {
     /// Whether more came behind what was told of last.
     pub(super) fn is_followed(&self) -> bool {
         self.is_followed
+    }
+
+    /// What has come of the answer to an iteration.
+    pub(super) fn so_far(&mut self, iteration: usize) -> Option<SoFar<'_>> {
+        let found = self.order.iter().find(|entry| entry.iteration == iteration)?;
+        Some(self.streams.get_mut(found.index)?.so_far())
     }
 
     /// Ends an iteration's exchange; one that is not whole is reset. What has come of its answer.

@@ -9,13 +9,14 @@ use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Parts;
 
 use crate::engine::evidence;
 use crate::engine::parts::keep_start;
-use crate::engine::protocol::reply::{Call, Event, Fault, Reply};
+use crate::engine::protocol::reply::{Call, Event, Fault, Reply, SoFar};
 use crate::http1::coding::Codings;
+use crate::http1::head::is_event_stream;
 use crate::http1::unreadable::Unreadable;
 use crate::scenario::model::Step;
 
@@ -44,6 +45,17 @@ impl Stream {
     /// Ends it: what has come of its answer.
     pub(super) fn end(self) -> Reply {
         self.reply
+    }
+
+    /// The same while more is awaited.
+    pub(super) fn so_far(&mut self) -> SoFar<'_> {
+        let kind = self.answer.as_ref().and_then(|(head, _)| head.headers.get(CONTENT_TYPE));
+        SoFar {
+            status: self.reply.status,
+            is_event_stream: kind.is_some_and(|kind| is_event_stream(kind.as_bytes())),
+            codings: self.reply.codings,
+            body: &mut self.reply.body,
+        }
     }
 
     /// What has come of its answer.

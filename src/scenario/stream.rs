@@ -1,0 +1,91 @@
+//! What the answer to a step is: one that ends by itself, or a stream of which something is awaited.
+//!
+//! A stream lasts until what is awaited has come; it is loadgate that ends it then. What messages
+//! are compared with may be filled in, and is when the request goes out.
+
+use std::time::Duration;
+
+use serde_json_path::JsonPath;
+
+use super::template::Template;
+
+/// What the answer to a step is.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// One that ends by itself.
+    Answer,
+    /// Server-sent events.
+    Events(Box<Events>),
+}
+
+/// What is awaited of a stream of events.
+#[derive(Debug, Clone)]
+pub struct Events {
+    /// When it is over.
+    pub until: Until,
+    /// From the moment at which the request is due to the first event.
+    pub first_within: Option<Duration>,
+    /// From one event to the next.
+    pub gap_within: Option<Duration>,
+}
+
+/// When a stream of events is over.
+#[derive(Debug, Clone)]
+pub enum Until {
+    /// After so many events; at least 1.
+    Count(u64),
+    /// With an event for which all of this holds; at least one condition.
+    Event(Vec<Condition>),
+    /// With the end of the stream, in which there was an event.
+    End,
+}
+
+/// What must hold for a message.
+#[derive(Debug, Clone)]
+pub enum Condition {
+    /// Its name is so.
+    Name(Template),
+    /// Its name or its text is so.
+    NameOrText(Template),
+    /// Its text is so.
+    Text(Template),
+    /// Its text contains this.
+    Contains(Template),
+    /// It is JSON, with this value, written as JSON, at a path.
+    Json(JsonPath, Template),
+}
+
+impl Condition {
+    /// What is filled in.
+    pub fn template(&self) -> &Template {
+        match self {
+            Condition::Name(template)
+            | Condition::NameOrText(template)
+            | Condition::Text(template)
+            | Condition::Contains(template)
+            | Condition::Json(_, template) => template,
+        }
+    }
+}
+
+impl Kind {
+    /// Whether its body is looked at while it comes.
+    pub fn is_stream(&self) -> bool {
+        match self {
+            Kind::Answer => false,
+            Kind::Events(_) => true,
+        }
+    }
+
+    /// All that is filled in besides the request.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let conditions: &[Condition] = match self {
+            Kind::Events(events) => match &events.until {
+                Until::Event(conditions) => conditions,
+                Until::Count(_) | Until::End => &[],
+            },
+            Kind::Answer => &[],
+        };
+        conditions.iter().map(Condition::template)
+    }
+}
