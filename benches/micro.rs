@@ -150,7 +150,11 @@ static RECORD: LazyLock<RunRecord> = LazyLock::new(|| {
     let mut seconds = Seconds::default();
     for second in 0..HOUR {
         let parts = recorder
-            .fold(&mut samples(second, RATE as usize), &mut due(second, RATE / u32::from(STEPS)), &mut [])
+            .fold(
+                &mut samples(second, RATE as usize),
+                &mut due(second, RATE / u32::from(STEPS)),
+                &mut [],
+            )
             .collect();
         seconds.insert(second, &whole_second(parts));
     }

@@ -5,8 +5,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use crate::engine::evidence::Testimony;
 use crate::record::handshakes::Handshakes;
-use crate::record::recorder::{Due, Missed};
 use crate::record::phase::Phase;
+use crate::record::recorder::{Due, Missed};
 use crate::record::sample::{Lap, Sample};
 use crate::scenario::model::StepId;
 use crate::units::Moment;
@@ -176,7 +176,13 @@ impl Ledger {
     }
 
     /// So many times within an exchange were as long, in nanoseconds.
-    pub fn lap(&mut self, (step, intended): (StepId, Moment), phase: Phase, nanos: u64, count: u32) {
+    pub fn lap(
+        &mut self,
+        (step, intended): (StepId, Moment),
+        phase: Phase,
+        nanos: u64,
+        count: u32,
+    ) {
         if count > 0 {
             self.laps.push(Lap { second: intended.second(), step, phase, nanos, count });
         }

@@ -75,7 +75,8 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 fn is_same(found: &Json, wanted: &Json) -> bool {
     match (found, wanted) {
         (Json::Number(found), Json::Number(wanted)) => {
-            found == wanted || (found.as_f64() == wanted.as_f64() && (found.is_f64() || wanted.is_f64()))
+            found == wanted
+                || (found.as_f64() == wanted.as_f64() && (found.is_f64() || wanted.is_f64()))
         }
         (found, wanted) => found == wanted,
     }
@@ -123,7 +124,11 @@ mod tests {
             (json("$.state", "\"sent\""), ("message", r#"{"state": "open"}"#), false),
             (json("$.state", "\"sent\""), ("message", "no JSON"), false),
             (json("$.state", "\"sent\""), ("message", ""), false),
-            (json("$.items[*].id", "7"), ("message", r#"{"items": [{"id": 6}, {"id": 7.0}]}"#), true),
+            (
+                json("$.items[*].id", "7"),
+                ("message", r#"{"items": [{"id": 6}, {"id": 7.0}]}"#),
+                true,
+            ),
             (json("$.id", "9007199254740993"), ("message", r#"{"id": 9007199254740992}"#), false),
             (json("$.id", "no JSON"), ("message", r#"{"id": 1}"#), false),
         ] {

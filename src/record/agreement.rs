@@ -179,8 +179,7 @@ fn check_histograms(counts: &StepCounts, times: &StepHistograms<'_>) -> Result<(
 
 /// Times within exchanges, which may still be under way.
 fn check_laps(sent: u64, number: impl Fn(Phase) -> u64) -> Result<(), Fault> {
-    let [first, gaps, trips] =
-        [Phase::FirstEvent, Phase::EventGap, Phase::RoundTrip].map(&number);
+    let [first, gaps, trips] = [Phase::FirstEvent, Phase::EventGap, Phase::RoundTrip].map(&number);
     let what = if first > sent {
         format!("{sent} requests sent, {first} in the histogram \"first_event\"")
     } else if gaps > 0 && first == 0 {
@@ -273,7 +272,7 @@ mod tests {
     use crate::record::histogram::Sparse;
     use crate::record::outcome::Cause;
     use crate::record::recorder::{Due, Missed, Part, Recorder};
-    use crate::record::sample::Sample;
+    use crate::record::sample::{Lap, Sample};
     use crate::scenario::model::StepId;
     use crate::units::Moment;
 
@@ -325,7 +324,10 @@ mod tests {
         let (planned, sent) = (samples[0].len() as u32, samples[0].len() as u32 - 1);
         let mut due =
             [Due { second: 0, step: StepId(0), planned, sent, missed: Missed::default() }];
-        Recorder::new(thresholds()).fold(&mut samples, &mut due, &mut []).next().unwrap()
+        let lap = |(phase, count)| Lap { second: 0, step: StepId(0), phase, nanos: 1_000, count };
+        let laps = [(Phase::FirstEvent, sent), (Phase::EventGap, 1), (Phase::RoundTrip, 1)];
+        let mut laps = laps.map(lap);
+        Recorder::new(thresholds()).fold(&mut samples, &mut due, &mut laps).next().unwrap()
     }
 
     #[test]
@@ -350,10 +352,27 @@ mod tests {
                 let found = agrees(&counts, &times);
                 // A stamp of the kernel may be missing, and without TLS there is no handshake.
                 let may_lack = matches!(phase, Phase::ReceiveLag | Phase::Handshake);
-                let is_fine = may_lack && change < 0;
+                // Of times within exchanges there may be any number.
+                let any = matches!(phase, Phase::EventGap | Phase::RoundTrip);
+                let may_lack = may_lack || phase == Phase::FirstEvent;
+                let is_fine = any || (may_lack && change < 0);
                 assert_eq!(found, is_fine, "{phase:?}, {change}");
             }
         }
+    }
+
+    #[test]
+    fn times_within_exchanges_need_exchanges() {
+        let Part { counts, mut times, .. } = part();
+        times[Phase::FirstEvent] = Sparse::default();
+        assert!(!agrees(&counts, &times), "gaps without a first event");
+        times[Phase::EventGap] = Sparse::default();
+        assert!(agrees(&counts, &times));
+        let unsent = StepCounts { planned: 7, ..StepCounts::default() };
+        let mut trips = StepTimes::default();
+        assert!(agrees(&unsent, &trips));
+        trips[Phase::RoundTrip] = times[Phase::RoundTrip].clone();
+        assert!(!agrees(&unsent, &trips));
     }
 
     #[test]

@@ -265,17 +265,40 @@ mod tests {
             ..sample(0, 0, 5, outcome)
         };
         let mut samples = [vec![sample(Outcome::Ok), sample(Outcome::ServerError)]];
-        let part = Recorder::new(vec![]).fold(&mut samples, &mut [], &mut []).next().unwrap();
+        let lap = |phase| Lap { second: 0, step: StepId(0), phase, nanos: MS, count: 2 };
+        let mut laps = [Phase::FirstEvent, Phase::EventGap, Phase::RoundTrip].map(lap);
+        let part = Recorder::new(vec![]).fold(&mut samples, &mut [], &mut laps).next().unwrap();
         for phase in Phase::ALL {
             assert!(!part.times[phase].is_empty(), "{phase:?}");
         }
+        assert_eq!(part.times[Phase::EventGap].count(), 2);
+    }
+
+    #[test]
+    fn a_time_within_an_exchange_is_of_its_second_and_step_also_while_that_is_under_way() {
+        let lap = |second, step| Lap {
+            second,
+            step: StepId(step),
+            phase: Phase::EventGap,
+            nanos: MS,
+            count: 1,
+        };
+        let mut laps = [lap(3, 1), lap(2, 0), lap(3, 1), lap(3, 0)];
+        let mut recorder = Recorder::new(vec![]);
+        let parts = recorder
+            .fold(&mut [], &mut [], &mut laps)
+            .map(|part| (part.second, part.series.index(), part.times[Phase::EventGap].count()));
+        assert_eq!(parts.collect::<Vec<_>>(), [(2, 0, 1), (3, 0, 1), (3, 1, 2)]);
     }
 
     #[test]
     fn slow_requests_are_counted_exactly_at_the_limit() {
         let mut recorder = Recorder::new(vec![threshold(200, false), threshold(200, true)]);
         let mut samples = [vec![sample(0, 0, 200, Outcome::Ok), sample(0, 1, 199, Outcome::Ok)]];
-        assert_eq!(recorder.fold(&mut samples, &mut [], &mut []).next().unwrap().counts.slower, [1, 0]);
+        assert_eq!(
+            recorder.fold(&mut samples, &mut [], &mut []).next().unwrap().counts.slower,
+            [1, 0]
+        );
     }
 
     #[test]

@@ -280,10 +280,9 @@ mod tests {
             codings.add(b"gzip");
             codings
         };
-        for (is_event_stream, codings, cause) in [
-            (false, Codings::default(), Cause::NotEventStream),
-            (true, gzip, Cause::Compressed),
-        ] {
+        for (is_event_stream, codings, cause) in
+            [(false, Codings::default(), Cause::NotEventStream), (true, gzip, Cause::Compressed)]
+        {
             let mut body = b"data: 1\n\n".to_vec();
             let mut stream = stream(&events);
             let so_far = SoFar { status: Some(200), is_event_stream, codings, body: &mut body };

@@ -30,25 +30,19 @@ pub(super) fn kind(
         check.key(&at, fault.help("write \"GET\" in \"request\""));
     }
     let until = until(events, names, &at, check);
-    let first_within = within(events.first_within.as_deref(), limit, &at.key("first_within"), check);
+    let first_within =
+        within(events.first_within.as_deref(), limit, &at.key("first_within"), check);
     let gap_within = within(events.gap_within.as_deref(), limit, &at.key("gap_within"), check);
     let events = Events { until: until?, first_within: first_within?, gap_within: gap_within? };
     Some(Kind::Events(Box::new(events)))
 }
 
 /// When the stream is over.
-fn until(
-    raw: &RawEvents,
-    names: &Names<'_>,
-    at: &Pointer,
-    check: &mut Check<'_>,
-) -> Option<Until> {
+fn until(raw: &RawEvents, names: &Names<'_>, at: &Pointer, check: &mut Check<'_>) -> Option<Until> {
     match (raw.count, &raw.until) {
         (None, None) => Some(Until::End),
         (Some(count), None) => Some(Until::Count(u64::from(count))),
-        (None, Some(until)) => {
-            event(until, names, &at.key("until"), check).map(Until::Event)
-        }
+        (None, Some(until)) => event(until, names, &at.key("until"), check).map(Until::Event),
         (Some(_), Some(_)) => {
             let fault = Fault::new("\"until\" beside \"count\": which of them ends the stream?");
             let help = "keep one; more events than are counted may come before the awaited one";
@@ -109,12 +103,7 @@ fn conditions(
 }
 
 /// A text that is compared with; one that is empty would be a slip.
-fn text_of(
-    text: &str,
-    names: &Names<'_>,
-    at: &Pointer,
-    check: &mut Check<'_>,
-) -> Option<Template> {
+fn text_of(text: &str, names: &Names<'_>, at: &Pointer, check: &mut Check<'_>) -> Option<Template> {
     if text.is_empty() {
         check.value(at, Fault::new("an empty text is compared with nothing"));
         return None;
