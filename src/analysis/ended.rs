@@ -102,7 +102,11 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::EndedEarly
         | Cause::EventTooLarge
         | Cause::FirstEventLate
-        | Cause::EventGap => Outcome::CheckFailed,
+        | Cause::EventGap
+        | Cause::NotWebSocket
+        | Cause::WebSocketClosed
+        | Cause::MessageLate
+        | Cause::UnexpectedMessage => Outcome::CheckFailed,
         Cause::Refused
         | Cause::Reset
         | Cause::Closed
@@ -115,7 +119,8 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::HeadTooLarge
         | Cause::Tls
         | Cause::StreamReset
-        | Cause::StreamRefused => Outcome::TransportError,
+        | Cause::StreamRefused
+        | Cause::BadFrame => Outcome::TransportError,
     }
 }
 

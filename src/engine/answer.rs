@@ -114,6 +114,8 @@ fn conclude_streamed(
     }
     let ending = match end.and_then(|()| extract(&step.extract, data, &mut extracted)) {
         Ok(()) => (Outcome::Ok, None),
+        // What came is no stream at all.
+        Err(cause @ (Cause::BadFrame | Cause::TooLarge)) => (Outcome::TransportError, Some(cause)),
         Err(cause) => (Outcome::CheckFailed, Some(cause)),
     };
     (ending, extracted)

@@ -6,8 +6,8 @@
 use std::mem;
 
 use crate::engine::answer::Ending;
-use crate::engine::events::Stream;
 use crate::engine::protocol::reply::Reply;
+use crate::engine::streams::Stream;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
 use crate::scenario::model::StepId;
@@ -156,6 +156,11 @@ impl Exchange {
         (self.status, self.body_bytes) = (reply.status, reply.body_bytes);
         self.heard = mem::take(&mut reply.heard);
         mem::take(&mut reply.body)
+    }
+
+    /// Something was said so many nanoseconds later than it should have been.
+    pub fn said_late(&mut self, by: u64) {
+        self.lag_felt = self.lag_felt.saturating_add(by);
     }
 
     /// It is over at a moment at which so much of the generator's lateness is felt: one that

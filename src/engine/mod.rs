@@ -5,8 +5,8 @@
 //! [`user`] for an [`iteration`] of its flow, and each step of that is an [`exchange`]: it gets a slot of the
 //! [`pool`], its request goes out on a [`connection`], and what comes back, stamped by the
 //! [`transport`], is read by a [`protocol`]. [`answer`] decides how it ended, and [`extract`]
-//! finds what later steps need of it. A step that awaits [`events`] is told of them while they come,
-//! and [`matching`] knows the awaited one. [`timers`] has the moments at which an iteration must
+//! finds what later steps need of it. Of [`streams`], which are [`events`] or a [`dialogue`] over
+//! a WebSocket, something is awaited while they come; [`matching`] knows the awaited message. [`timers`] has the moments at which an iteration must
 //! be looked at again. Once a second each worker sends its [`ledger`] to the [`collector`],
 //! which writes the record; [`evidence`] has what some requests that failed looked like.
 //! [`orders`] tell running workers of another rate. Workers share nothing else.
@@ -15,6 +15,7 @@ pub mod answer;
 pub mod collector;
 pub mod connection;
 pub mod demand;
+pub mod dialogue;
 pub mod events;
 pub mod evidence;
 pub mod exchange;
@@ -31,6 +32,7 @@ pub mod pool;
 pub mod priority;
 pub mod protocol;
 pub mod source;
+pub mod streams;
 pub mod timers;
 pub mod transport;
 pub mod usage;

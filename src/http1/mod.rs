@@ -13,3 +13,4 @@ pub mod last_head;
 mod odd_head;
 pub mod response;
 pub mod unreadable;
+pub mod upgrade;

@@ -148,11 +148,21 @@ pub enum Cause {
     FirstEventLate,
     /// The next event had not come in the time that the step gives it.
     EventGap,
+    /// The answer was 101, and not the one that opens this WebSocket.
+    NotWebSocket,
+    /// What came over the WebSocket was none of its frames, or of its messages.
+    BadFrame,
+    /// The target closed the WebSocket before all was said.
+    WebSocketClosed,
+    /// The message that was expected had not come in its time.
+    MessageLate,
+    /// Another message came where only the expected one may.
+    UnexpectedMessage,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 32;
+    pub const COUNT: usize = 37;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -188,6 +198,11 @@ impl Cause {
         Cause::EventTooLarge,
         Cause::FirstEventLate,
         Cause::EventGap,
+        Cause::NotWebSocket,
+        Cause::BadFrame,
+        Cause::WebSocketClosed,
+        Cause::MessageLate,
+        Cause::UnexpectedMessage,
     ];
 
     /// The place of its counter.
@@ -230,6 +245,11 @@ impl Cause {
             Cause::EventTooLarge => "event larger than 1 MiB",
             Cause::FirstEventLate => "first event later than first_within",
             Cause::EventGap => "no event for longer than gap_within",
+            Cause::NotWebSocket => "answer that opens another WebSocket than was asked for",
+            Cause::BadFrame => "not a valid WebSocket frame",
+            Cause::WebSocketClosed => "WebSocket closed by the target before the last act",
+            Cause::MessageLate => "expected message later than within",
+            Cause::UnexpectedMessage => "another message than the expected one",
         }
     }
 }

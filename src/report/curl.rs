@@ -67,7 +67,19 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// What opens a WebSocket, for programs that speak it.
+    fn websocket(&self, step: &Step, needed: &mut Vec<String>) -> String {
+        let mut url = self.told(&self.authority().replacen("http", "ws", 1));
+        url.extend(self.parts(&step.request.path, None));
+        self.need(&url, needed);
+        let (name, url) = (comment(&step.name), word(&url));
+        format!("# {name}\n# a WebSocket, which curl does not speak: websocat {url}\n")
+    }
+
     fn command(&self, step: &Step, needed: &mut Vec<String>) -> String {
+        if step.kind.is_websocket() {
+            return self.websocket(step, needed) + &self.extracted(step);
+        }
         let request = &step.request;
         // Events are shown as they come.
         let unbuffered = if step.kind.is_stream() { " -N" } else { "" };

@@ -12,7 +12,7 @@ use super::entries::Entries;
 use super::load::ArrivalProcess;
 use super::raw_http2::RawHttp2;
 use super::raw_metrics::{RawMetrics, RawPostgres};
-use super::raw_streams::RawEvents;
+use super::raw_streams::{RawAct, RawEvents};
 
 /// A loadgate scenario: what to send, how hard, and what is good enough. Texts may contain
 /// `${VAR}` and `${VAR:-default}` from the environment.
@@ -251,6 +251,12 @@ pub(crate) struct RawStep {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = json!({ "count": 10 }), example = json!({ "until": "done" }))]
     pub(crate) events: Option<RawEvents>,
+    /// The request, a GET, opens a WebSocket, over which this is done, one after the other. It is
+    /// closed at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    #[schemars(example = json!([{ "send": "ping" }, { "expect": "pong", "within": "1s" }]))]
+    pub(crate) websocket: Option<Vec<RawAct>>,
     /// A time to think instead of a request; nothing else may stand beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = "1s..3s")]

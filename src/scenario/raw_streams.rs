@@ -88,3 +88,99 @@ impl JsonSchema for RawUntil {
         })
     }
 }
+
+/// One thing done over a WebSocket: `send`, `send_json` or `send_binary`, `expect`, `think`, or, as
+/// the last one, `close`.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "an act")]
+pub(crate) struct RawAct {
+    /// Sends a text; may contain placeholders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"ping")]
+    pub(crate) send: Option<String>,
+    /// Sends a text that is JSON; its texts may contain placeholders, as those of a step's `json`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Value")]
+    #[schemars(example = json!({ "type": "subscribe", "room": "{{room}}" }))]
+    pub(crate) send_json: Option<Value>,
+    /// Sends bytes, which are written in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"AAEC/w==")]
+    pub(crate) send_binary: Option<String>,
+    /// Waits for a message: its whole text, or an object with conditions, which all hold for it;
+    /// without any, the next message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"pong")]
+    pub(crate) expect: Option<RawExpect>,
+    /// Beside `expect`: from the act before it to the message, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "1s")]
+    pub(crate) within: Option<String>,
+    /// Beside `expect`: another message is a failed check, and not passed over.
+    #[serde(default)]
+    pub(crate) strict: bool,
+    /// Does nothing for a while; messages are passed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "1s..3s")]
+    pub(crate) think: Option<String>,
+    /// Closes the WebSocket with this code; without it, 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1000, max = 4999), example = &1000)]
+    pub(crate) close: Option<u16>,
+}
+
+/// A message that is expected.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub(crate) enum RawExpect {
+    /// By its whole text.
+    Short(String),
+    /// By several conditions.
+    Long(RawMessage),
+}
+
+/// What must hold for a message; placeholders are filled in when the request goes out.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "a message")]
+pub(crate) struct RawMessage {
+    /// Its text, all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"pong")]
+    pub(crate) text: Option<String>,
+    /// A part of its text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"welcome")]
+    pub(crate) contains: Option<String>,
+    /// Values of its text, which is JSON, each by its `JSONPath`.
+    #[serde(default)]
+    #[schemars(example = json!({ "$.type": "subscribed" }))]
+    pub(crate) json: Entries<Value>,
+}
+
+impl<'de> Deserialize<'de> for RawExpect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(RawExpect::Short(text)),
+            long => RawMessage::deserialize(long).map(RawExpect::Long).map_err(de::Error::custom),
+        }
+    }
+}
+
+impl JsonSchema for RawExpect {
+    fn schema_name() -> Cow<'static, str> {
+        "RawExpect".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [{ "type": "string" }, generator.subschema_for::<RawMessage>()]
+        })
+    }
+}
+
+/// Tells `"send_json": null` from no `send_json` at all.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
+}

@@ -66,6 +66,7 @@ fn kind_of_place(at: &Pointer, is_key: bool) -> PlaceKind {
             _,
         )
         | (["flows", _, "steps", _, "events", "until", ..], false)
+        | (["flows", _, "steps", _, "websocket", _, "send" | "send_json" | "expect", ..], _)
         | (["flows", _, "steps", _, "request" | "body"], false)
         | (["flows", _, "steps", _, "extract", _] | ["slo", "steps", _] | ["steps", _], true) => {
             PlaceKind::Known

@@ -16,6 +16,42 @@ pub enum Kind {
     Answer,
     /// Server-sent events.
     Events(Box<Events>),
+    /// A WebSocket.
+    WebSocket(Box<Dialogue>),
+}
+
+/// What is said and heard over a WebSocket.
+#[derive(Debug, Clone)]
+pub struct Dialogue {
+    /// One after the other; at least one.
+    pub acts: Vec<Act>,
+    /// The code with which it is closed at the end.
+    pub close: u16,
+}
+
+/// One thing done over a WebSocket.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// Sends a text.
+    Text(Template),
+    /// Sends bytes.
+    Binary(Box<[u8]>),
+    /// Waits for a message.
+    Expect {
+        /// All of this holds for it; nothing: any message will do.
+        conditions: Vec<Condition>,
+        /// From the act before.
+        within: Option<Duration>,
+        /// Whether another message is a mistake; otherwise it is passed over.
+        is_strict: bool,
+    },
+    /// Thinks for a time, drawn evenly between two; messages are passed over.
+    Think {
+        /// At least.
+        shortest: Duration,
+        /// At most.
+        longest: Duration,
+    },
 }
 
 /// What is awaited of a stream of events.
@@ -73,19 +109,37 @@ impl Kind {
     pub fn is_stream(&self) -> bool {
         match self {
             Kind::Answer => false,
-            Kind::Events(_) => true,
+            Kind::Events(_) | Kind::WebSocket(_) => true,
+        }
+    }
+
+    /// Whether its connection becomes a WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        match self {
+            Kind::Answer | Kind::Events(_) => false,
+            Kind::WebSocket(_) => true,
         }
     }
 
     /// All that is filled in besides the request.
-    pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        let conditions: &[Condition] = match self {
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Kind::Answer => Vec::new(),
             Kind::Events(events) => match &events.until {
-                Until::Event(conditions) => conditions,
-                Until::Count(_) | Until::End => &[],
+                Until::Event(conditions) => conditions.iter().map(Condition::template).collect(),
+                Until::Count(_) | Until::End => Vec::new(),
             },
-            Kind::Answer => &[],
-        };
-        conditions.iter().map(Condition::template)
+            Kind::WebSocket(dialogue) => dialogue.acts.iter().flat_map(Act::templates).collect(),
+        }
+    }
+}
+
+impl Act {
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            Act::Text(template) => vec![template],
+            Act::Expect { conditions, .. } => conditions.iter().map(Condition::template).collect(),
+            Act::Binary(_) | Act::Think { .. } => Vec::new(),
+        }
     }
 }

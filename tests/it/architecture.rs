@@ -58,7 +58,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "one runtime per thread that waits for sockets, timers or signals",
     ),
     ("hyper", &["target/fetch.rs", "demo.rs"], "the demo's HTTP/1.1, and the names of statuses"),
-    ("httparse", &["http1/head.rs", "http1/odd_head.rs"], "the head of a response"),
+    (
+        "httparse",
+        &["http1/head.rs", "http1/odd_head.rs", "http1/upgrade.rs"],
+        "the head of a response",
+    ),
     (
         "mio",
         &["engine/transport/poller.rs", "engine/transport/tcp.rs", "engine/transport/unix.rs"],
@@ -88,8 +92,18 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("http", &["engine/protocol/http2/", "target/fetch_http2.rs"], "requests and answers of h2"),
     (
         "bytes",
-        &["engine/protocol/http2/", "target/fetch_http2.rs", "demo.rs"],
-        "buffers of hyper and h2",
+        &[
+            "engine/protocol/http2/",
+            "engine/protocol/websocket.rs",
+            "target/fetch_http2.rs",
+            "demo.rs",
+        ],
+        "buffers of hyper, h2 and tungstenite",
+    ),
+    (
+        "tungstenite",
+        &["engine/protocol/websocket.rs"],
+        "the frames of WebSocket, over bytes in memory",
     ),
     (
         "nix",
@@ -106,8 +120,13 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     (
         "base64",
-        &["record/interval_log.rs", "scenario/secrets.rs", "scenario/spellings.rs"],
-        "the interval log's encoding; secrets that are written in it",
+        &[
+            "record/interval_log.rs",
+            "scenario/convert/websocket.rs",
+            "scenario/secrets.rs",
+            "scenario/spellings.rs",
+        ],
+        "the interval log's encoding; secrets that are written in it, and bytes of messages",
     ),
     (
         "flate2",

@@ -19,7 +19,8 @@ use crate::engine::events::parser::{Event, Parser};
 use crate::engine::matching::{Filled, Message};
 use crate::engine::protocol::reply::SoFar;
 use crate::record::outcome::Cause;
-use crate::scenario::stream::{Events, Until};
+use crate::record::phase::Phase;
+use crate::scenario::stream::{Events as Awaited, Until};
 use crate::scenario::template::Values;
 use crate::units::Moment;
 
@@ -28,7 +29,7 @@ pub type End = Result<(), Cause>;
 
 /// A stream under way.
 #[derive(Debug)]
-pub struct Stream {
+pub struct Events {
     parser: Parser,
     wanted: Filled,
     /// How many events have come.
@@ -38,8 +39,6 @@ pub struct Stream {
     end: Option<End>,
     /// The data of the latest event.
     data: Vec<u8>,
-    /// Whether somebody comes back when a time has passed.
-    pub is_timed: bool,
 }
 
 /// Times of the events that some bytes completed, in nanoseconds.
@@ -53,21 +52,33 @@ pub struct Laps {
     pub together: u32,
 }
 
-impl Stream {
+impl Laps {
+    /// Tells each of them.
+    pub fn tell(self, told: &mut dyn FnMut(Phase, u64, u32)) {
+        if let Some(first) = self.first {
+            told(Phase::FirstEvent, first, 1);
+        }
+        if let Some(gap) = self.gap {
+            told(Phase::EventGap, gap, 1);
+        }
+        told(Phase::EventGap, 0, self.together);
+    }
+}
+
+impl Events {
     /// One of which nothing has come.
-    pub fn new(events: &Events, values: &mut Values<'_>) -> Stream {
+    pub fn new(events: &Awaited, values: &mut Values<'_>) -> Events {
         let wanted = match &events.until {
             Until::Event(conditions) => Filled::new(conditions, values),
             Until::Count(_) | Until::End => Filled::default(),
         };
-        Stream {
+        Events {
             parser: Parser::default(),
             wanted,
             seen: 0,
             latest: None,
             end: None,
             data: Vec::new(),
-            is_timed: false,
         }
     }
 
@@ -84,7 +95,7 @@ impl Stream {
     /// Takes what has come of the body, all of it at one moment.
     pub fn take(
         &mut self,
-        events: &Events,
+        events: &Awaited,
         so_far: SoFar<'_>,
         intended: Moment,
         arrived: Moment,
@@ -104,12 +115,12 @@ impl Stream {
 
     fn feed(
         &mut self,
-        events: &Events,
+        events: &Awaited,
         bytes: &[u8],
         (intended, arrived): (Moment, Moment),
         laps: &mut Laps,
     ) {
-        let Stream { parser, wanted, seen, latest, end, data, .. } = self;
+        let Events { parser, wanted, seen, latest, end, data, .. } = self;
         let fed = parser.feed(bytes, |event| {
             *seen += 1;
             *end = match latest.replace(arrived) {
@@ -139,7 +150,7 @@ impl Stream {
     }
 
     /// The target has ended it.
-    pub fn is_ended(&mut self, events: &Events) {
+    pub fn is_ended(&mut self, events: &Awaited) {
         let is_awaited = match events.until {
             Until::End => self.seen > 0,
             Until::Count(_) | Until::Event(_) => false,
@@ -148,17 +159,18 @@ impl Stream {
         self.end.get_or_insert(end);
     }
 
-    /// Until when the next event must have come, and what it is if it has not.
-    pub fn deadline(&self, events: &Events, intended: Moment) -> Option<(Moment, Cause)> {
-        let (since, within, cause) = match self.latest {
-            None => (intended, events.first_within, Cause::FirstEventLate),
-            Some(latest) => (latest, events.gap_within, Cause::EventGap),
-        };
-        within.map(|within| (after(since, within), cause))
+    /// Until when the next event must have come.
+    pub fn deadline(&self, events: &Awaited, intended: Moment) -> Option<Moment> {
+        match self.latest {
+            None => events.first_within.map(|within| after(intended, within)),
+            Some(latest) => events.gap_within.map(|within| after(latest, within)),
+        }
     }
 
-    /// A time has passed, with all read that had come.
-    pub fn is_late(&mut self, cause: Cause) {
+    /// That moment has passed, with all read that had come.
+    pub fn is_late(&mut self) {
+        let is_first = self.latest.is_none();
+        let cause = if is_first { Cause::FirstEventLate } else { Cause::EventGap };
         self.end.get_or_insert(Err(cause));
     }
 }
@@ -189,19 +201,19 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    fn awaiting(until: Until) -> Events {
-        Events { until, first_within: None, gap_within: None }
+    fn awaiting(until: Until) -> Awaited {
+        Awaited { until, first_within: None, gap_within: None }
     }
 
-    fn stream(events: &Events) -> Stream {
+    fn stream(events: &Awaited) -> Events {
         let mut random = || 0;
         let mut values =
             Values { variables: &[], user: 0, iteration: 0, unix_millis: 0, random: &mut random };
-        Stream::new(events, &mut values)
+        Events::new(events, &mut values)
     }
 
     /// What comes of bytes that arrive at a time, in milliseconds.
-    fn feed(stream: &mut Stream, events: &Events, text: &str, at: u64) -> Laps {
+    fn feed(stream: &mut Events, events: &Awaited, text: &str, at: u64) -> Laps {
         let mut body = text.as_bytes().to_vec();
         let so_far = SoFar {
             status: Some(200),
@@ -250,7 +262,7 @@ mod tests {
     #[test]
     fn an_event_that_comes_too_late_ends_it_whatever_it_says() {
         let within = Some(Duration::from_millis(10));
-        let events = Events { until: Until::Count(2), first_within: within, gap_within: within };
+        let events = Awaited { until: Until::Count(2), first_within: within, gap_within: within };
         for (first, second, end) in [
             (10, 20, Some(Ok(()))),
             (11, 0, Some(Err(Cause::FirstEventLate))),
@@ -258,13 +270,10 @@ mod tests {
             (10, 0, None),
         ] {
             let mut stream = stream(&events);
-            assert_eq!(
-                stream.deadline(&events, Moment(0)),
-                Some((Moment(10 * MS), Cause::FirstEventLate))
-            );
+            assert_eq!(stream.deadline(&events, Moment(0)), Some(Moment(10 * MS)));
             feed(&mut stream, &events, "data: 1\n\n", first);
             if second > 0 {
-                let late = (Moment((first + 10) * MS), Cause::EventGap);
+                let late = Moment((first + 10) * MS);
                 assert_eq!(stream.deadline(&events, Moment(0)), Some(late));
                 feed(&mut stream, &events, "data: 2\n\n", second);
             }

@@ -12,6 +12,7 @@ pub mod http1;
 pub mod http2;
 pub mod reply;
 pub mod request;
+pub mod websocket;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::engine::protocol::http2::Http2;
 use crate::engine::protocol::http2::NotTaken;
 use crate::engine::protocol::http2::message::Message;
 use crate::engine::protocol::reply::{Call, Event, Fault, Reply, SoFar};
+use crate::engine::protocol::websocket::WebSocket;
 use crate::scenario::model::Step;
 
 /// The protocol of one connection, and how far it has come.
@@ -30,6 +32,8 @@ pub enum Protocol {
     Http1(Http1),
     /// HTTP/2.
     Http2(Box<Http2>),
+    /// A WebSocket, from the request that opens it on.
+    WebSocket(Box<WebSocket>),
 }
 
 /// A request as its protocol sends it.
@@ -57,6 +61,8 @@ impl Protocol {
         match self {
             Protocol::Http1(http1) => usize::from(http1.under_way().is_none()),
             Protocol::Http2(http2) => http2.room(),
+            // It is its user's, and nobody's afterwards.
+            Protocol::WebSocket(_) => 0,
         }
     }
 
@@ -65,6 +71,7 @@ impl Protocol {
         match self {
             Protocol::Http1(_) => false,
             Protocol::Http2(_) => true,
+            Protocol::WebSocket(_) => false,
         }
     }
 
@@ -73,6 +80,7 @@ impl Protocol {
         match self {
             Protocol::Http1(_) => false,
             Protocol::Http2(http2) => http2.is_held_back(),
+            Protocol::WebSocket(_) => false,
         }
     }
 
@@ -81,6 +89,7 @@ impl Protocol {
         match self {
             Protocol::Http1(_) => false,
             Protocol::Http2(http2) => http2.is_going_away(),
+            Protocol::WebSocket(_) => false,
         }
     }
 
@@ -89,13 +98,14 @@ impl Protocol {
         match self {
             Protocol::Http1(_) => 0,
             Protocol::Http2(http2) => http2.begun(),
+            Protocol::WebSocket(_) => 0,
         }
     }
 
     /// Takes no exchange more; those under way go on.
     pub fn retire(&mut self) {
         match self {
-            Protocol::Http1(_) => {}
+            Protocol::Http1(_) | Protocol::WebSocket(_) => {}
             Protocol::Http2(http2) => http2.retire(),
         }
     }
@@ -111,9 +121,12 @@ impl Protocol {
             (Protocol::Http2(http2), Outgoing::Http2(message)) => {
                 http2.begin(call, message).map(|()| &[][..])
             }
-            (Protocol::Http1(_), Outgoing::Http2(_)) | (Protocol::Http2(_), Outgoing::Http1(_)) => {
-                Err(NotTaken)
+            (Protocol::WebSocket(websocket), Outgoing::Http1(bytes)) => {
+                websocket.begin(call);
+                Ok(bytes)
             }
+            (Protocol::Http1(_) | Protocol::WebSocket(_), Outgoing::Http2(_))
+            | (Protocol::Http2(_), Outgoing::Http1(_)) => Err(NotTaken),
         }
     }
 
@@ -122,6 +135,7 @@ impl Protocol {
         match self {
             Protocol::Http1(_) => None,
             Protocol::Http2(http2) => Some(http2.take_output()),
+            Protocol::WebSocket(websocket) => Some(websocket.take_output()),
         }
     }
 
@@ -130,6 +144,7 @@ impl Protocol {
         match self {
             Protocol::Http1(_) => {}
             Protocol::Http2(http2) => http2.give_back_output(written),
+            Protocol::WebSocket(websocket) => websocket.give_back_output(written),
         }
     }
 
@@ -138,6 +153,7 @@ impl Protocol {
         match self {
             Protocol::Http1(http1) => http1.under_way() == Some(iteration),
             Protocol::Http2(http2) => http2.serves(iteration),
+            Protocol::WebSocket(websocket) => websocket.under_way() == Some(iteration),
         }
     }
 
@@ -146,6 +162,7 @@ impl Protocol {
         match self {
             Protocol::Http1(_) => false,
             Protocol::Http2(http2) => http2.is_followed(),
+            Protocol::WebSocket(_) => false,
         }
     }
 
@@ -154,6 +171,7 @@ impl Protocol {
         match self {
             Protocol::Http1(http1) => http1.under_way(),
             Protocol::Http2(http2) => http2.under_way(),
+            Protocol::WebSocket(websocket) => websocket.under_way(),
         }
     }
 
@@ -163,6 +181,7 @@ impl Protocol {
         match self {
             Protocol::Http1(http1) => http1.receive(bytes, steps),
             Protocol::Http2(http2) => http2.receive(bytes, steps),
+            Protocol::WebSocket(websocket) => websocket.receive(bytes),
         }
     }
 
@@ -170,6 +189,7 @@ impl Protocol {
     pub fn end_of_stream(&mut self) -> Option<(usize, Event)> {
         match self {
             Protocol::Http1(http1) => http1.end_of_stream(),
+            Protocol::WebSocket(websocket) => websocket.end_of_stream(),
             Protocol::Http2(http2) => {
                 let cut_off = |iteration| (iteration, Event::Reset(Fault::CutOff));
                 http2.under_way().map(cut_off)
@@ -182,6 +202,15 @@ impl Protocol {
         match self {
             Protocol::Http1(http1) => http1.so_far(iteration),
             Protocol::Http2(http2) => http2.so_far(iteration),
+            Protocol::WebSocket(websocket) => websocket.so_far(iteration),
+        }
+    }
+
+    /// The WebSocket, where it is one.
+    pub fn websocket(&mut self) -> Option<&mut WebSocket> {
+        match self {
+            Protocol::Http1(_) | Protocol::Http2(_) => None,
+            Protocol::WebSocket(websocket) => Some(websocket),
         }
     }
 
@@ -190,6 +219,7 @@ impl Protocol {
         match self {
             Protocol::Http1(http1) => http1.take(iteration),
             Protocol::Http2(http2) => http2.take(iteration),
+            Protocol::WebSocket(websocket) => websocket.take(),
         }
     }
 
@@ -199,6 +229,7 @@ impl Protocol {
             // The answer would still come, and would be taken for the next one's.
             Protocol::Http1(_) => false,
             Protocol::Http2(_) => true,
+            Protocol::WebSocket(_) => false,
         }
     }
 
@@ -207,6 +238,7 @@ impl Protocol {
         match self {
             Protocol::Http1(http1) => http1.keeps_alive(),
             Protocol::Http2(http2) => http2.keeps_alive(),
+            Protocol::WebSocket(_) => false,
         }
     }
 
@@ -215,6 +247,7 @@ impl Protocol {
         match self {
             Protocol::Http1(http1) => http1.idle_limit(),
             Protocol::Http2(_) => None,
+            Protocol::WebSocket(_) => None,
         }
     }
 
@@ -223,6 +256,7 @@ impl Protocol {
         match self {
             Protocol::Http1(http1) => http1.ends_by_close(),
             Protocol::Http2(_) => false,
+            Protocol::WebSocket(_) => false,
         }
     }
 }

@@ -9,9 +9,10 @@ use crate::engine::answer::Answer;
 use crate::engine::connection::{ConnectionKey, State, StreamEnd};
 use crate::engine::iteration::Activity;
 use crate::engine::pool::Slot;
-use crate::engine::protocol::Outgoing;
 use crate::engine::protocol::reply::Call;
 use crate::engine::protocol::request::{Prepared, Unsendable};
+use crate::engine::protocol::websocket::WebSocket;
+use crate::engine::protocol::{Outgoing, Protocol};
 use crate::engine::transport::poller::Ready;
 use crate::engine::transport::socket::Socket;
 use crate::engine::worker::Worker;
@@ -239,6 +240,10 @@ impl Worker {
         };
         let Some(connection) = self.pool.find(slot.on) else { return };
         let has_others = connection.is_busy();
+        if self.plan.scenario.step(call.step).kind.is_websocket() {
+            connection.protocol =
+                Protocol::WebSocket(Box::new(WebSocket::asked_by(&self.room.request)));
+        }
         let Ok(bytes) = connection.begin(call, request, ready) else {
             self.leave(slot.on, ready);
             return self.assign(key, ready);

@@ -2,28 +2,29 @@
 //! worker when that is enough.
 //!
 //! The connection of HTTP/1.1 is closed then, the stream of HTTP/2 reset: nobody can tell a target
-//! otherwise that it may stop.
+//! otherwise that it may stop. A WebSocket has been closed by then.
 
 use crate::engine::answer::Answer;
 use crate::engine::connection::ConnectionKey;
-use crate::engine::events::{End, Laps, Stream};
+use crate::engine::dialogue::Times;
 use crate::engine::extract::Body;
+use crate::engine::streams::Stream;
 use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
 use crate::engine::worker::report::unix_millis;
 use crate::http1::coding::Codings;
-use crate::record::phase::Phase;
-use crate::scenario::model::StepId;
-use crate::scenario::stream::{Events, Kind};
 use crate::scenario::template::Values;
 use crate::units::Moment;
 
-/// What a step awaits of a stream of events.
-fn awaited(kind: &Kind) -> Option<&Events> {
-    match kind {
-        Kind::Answer => None,
-        Kind::Events(events) => Some(events),
-    }
+/// What a stream's answer is so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    /// There is none.
+    Nothing,
+    /// It is as the step expects.
+    Rightly,
+    /// It is another one, which is not looked at.
+    Otherwise,
 }
 
 impl Worker {
@@ -32,7 +33,6 @@ impl Worker {
         self.hurry(key);
         let iteration = &mut self.iterations[key];
         let step = self.plan.scenario.step(iteration.exchange.step);
-        let Some(events) = awaited(&step.kind) else { return };
         let user = &self.users[iteration.user];
         let choices = &mut iteration.choices;
         let mut values = Values {
@@ -42,45 +42,62 @@ impl Worker {
             unix_millis: unix_millis(),
             random: &mut || choices.bits(),
         };
-        iteration.exchange.stream = Some(Box::new(Stream::new(events, &mut values)));
+        iteration.exchange.stream = Stream::new(&step.kind, &mut values).map(Box::new);
         self.time_stream(key);
     }
 
     /// Something has come of a stream.
     pub(super) fn stream_goes_on(&mut self, key: ConnectionKey, iteration: usize) {
-        if self.read_stream(key, iteration).is_some() {
-            self.hang_up(key, iteration);
+        if self.read_stream(key, iteration) {
+            let ended = self.iterations[iteration].exchange.last_byte();
+            self.hang_up(key, iteration, ended);
         } else {
             self.time_stream(iteration);
         }
     }
 
-    /// Hands a stream what has come of its body; how it has ended, if it has.
-    fn read_stream(&mut self, key: ConnectionKey, iteration: usize) -> Option<End> {
-        let exchange = &mut self.iterations[iteration].exchange;
-        let (id, intended, arrived) = (exchange.step, exchange.intended, exchange.last_byte());
-        let step = self.plan.scenario.step(id);
-        let so_far = self.pool.find(key)?.protocol.so_far(iteration)?;
-        // The body of an answer that is none of those is not looked at.
-        if !so_far.status.is_some_and(|status| step.expect.accepts(status)) {
-            so_far.body.clear();
-            return None;
+    fn answered(&mut self, key: ConnectionKey, iteration: usize) -> Answered {
+        let step = self.plan.scenario.step(self.iterations[iteration].exchange.step);
+        let connection = self.pool.find(key);
+        let so_far = connection.and_then(|connection| connection.protocol.so_far(iteration));
+        match so_far.and_then(|so_far| so_far.status) {
+            None => Answered::Nothing,
+            Some(status) if step.expect.accepts(status) => Answered::Rightly,
+            Some(_) => Answered::Otherwise,
         }
-        let (events, stream) = (awaited(&step.kind)?, exchange.stream.as_mut()?);
-        let laps = stream.take(events, so_far, intended, arrived);
-        let end = stream.end();
-        self.record_laps((id, intended), laps);
-        end
     }
 
-    fn record_laps(&mut self, of: (StepId, Moment), laps: Laps) {
-        if let Some(first) = laps.first {
-            self.ledger.lap(of, Phase::FirstEvent, first, 1);
+    /// Lets a stream see what has come, and answer it. Whether it has ended.
+    fn read_stream(&mut self, key: ConnectionKey, iteration: usize) -> bool {
+        if self.answered(key, iteration) != Answered::Rightly {
+            self.drop_body(key, iteration);
+            return false;
         }
-        if let Some(gap) = laps.gap {
-            self.ledger.lap(of, Phase::EventGap, gap, 1);
+        let now = self.clock.now();
+        let exchange = &mut self.iterations[iteration].exchange;
+        let (id, intended) = (exchange.step, exchange.intended);
+        let times = Times { now, arrived: exchange.last_byte() };
+        let kind = &self.plan.scenario.step(id).kind;
+        let Some(connection) = self.pool.find(key) else { return false };
+        let Some(stream) = &mut exchange.stream else { return false };
+        let ledger = &mut self.ledger;
+        let told = &mut |phase, nanos, count| ledger.lap((id, intended), phase, nanos, count);
+        let on = (&mut connection.protocol, iteration);
+        let late = stream.go_on(kind, on, (intended, times), told);
+        let is_over = stream.end().is_some();
+        exchange.said_late(late);
+        if kind.is_websocket() {
+            connection.write(&[]);
         }
-        self.ledger.lap(of, Phase::EventGap, 0, laps.together);
+        is_over
+    }
+
+    /// The body of an answer that is not looked at does not gather.
+    fn drop_body(&mut self, key: ConnectionKey, iteration: usize) {
+        let connection = self.pool.find(key);
+        if let Some(so_far) = connection.and_then(|it| it.protocol.so_far(iteration)) {
+            so_far.body.clear();
+        }
     }
 
     /// The target has ended the stream in good order.
@@ -91,17 +108,15 @@ impl Worker {
         is_clean: bool,
     ) {
         self.read_stream(key, iteration);
-        let Some(connection) = self.pool.find(key) else { return };
+        let is_stream = self.answered(key, iteration) == Answered::Rightly;
         let exchange = &mut self.iterations[iteration].exchange;
-        let step = self.plan.scenario.step(exchange.step);
-        let status = connection.protocol.so_far(iteration).and_then(|so_far| so_far.status);
-        let is_stream = status.is_some_and(|status| step.expect.accepts(status));
         if !is_stream {
             exchange.stream = None;
             return self.complete(key, iteration, is_clean);
         }
-        if let (Some(stream), Some(events)) = (&mut exchange.stream, awaited(&step.kind)) {
-            stream.is_ended(events);
+        let Some(connection) = self.pool.find(key) else { return };
+        if let Some(stream) = &mut exchange.stream {
+            stream.is_ended(&self.plan.scenario.step(exchange.step).kind);
         }
         let mut reply = connection.protocol.take(iteration);
         let ended = exchange.last_byte();
@@ -113,13 +128,12 @@ impl Worker {
     }
 
     /// Enough has come of a stream, or what came is not as it should be: the worker ends it.
-    fn hang_up(&mut self, key: ConnectionKey, iteration: usize) {
+    fn hang_up(&mut self, key: ConnectionKey, iteration: usize, ended: Moment) {
         let Some(connection) = self.pool.find(key) else { return };
         let exchange = &mut self.iterations[iteration].exchange;
         let mut reply = connection.protocol.take(iteration);
-        let ended = exchange.last_byte();
         exchange.takes(&mut reply);
-        exchange.ends(ended, 0);
+        exchange.ends(ended, self.lateness.felt(ended));
         self.leave(key, ended);
         self.serve_queue();
         self.finish_stream(iteration);
@@ -135,19 +149,20 @@ impl Worker {
         self.finish(iteration, &Answer::Streamed { end, data, took });
     }
 
-    /// Comes back when the next event must be there, unless somebody does already.
+    /// Comes back when something must be there or is to be done, unless somebody does already.
     fn time_stream(&mut self, key: usize) {
         let iteration = &mut self.iterations[key];
-        let (step, intended) = (iteration.exchange.step, iteration.exchange.intended);
-        let events = awaited(&self.plan.scenario.step(step).kind);
-        let Some((events, stream)) = events.zip(iteration.exchange.stream.as_mut()) else { return };
-        let Some((at, _)) = stream.deadline(events, intended) else { return };
-        if !std::mem::replace(&mut stream.is_timed, true) {
+        let exchange = &mut iteration.exchange;
+        let kind = &self.plan.scenario.step(exchange.step).kind;
+        let Some(stream) = &mut exchange.stream else { return };
+        let Some(at) = stream.deadline(kind, exchange.intended) else { return };
+        if stream.timed.is_none_or(|timed| at < timed) {
+            stream.timed = Some(at);
             self.timers.set(Wait { at, iteration: key, ticket: iteration.ticket });
         }
     }
 
-    /// The time of an event may have passed. It may have come in time and not have been read.
+    /// A time of a stream may have passed. What was to come may be there, and not have been read.
     pub(super) fn stream_is_due(&mut self, key: ConnectionKey, iteration: usize) {
         let ticket = self.iterations[iteration].ticket;
         if self.iterations[iteration].exchange.stream.is_none() {
@@ -155,39 +170,32 @@ impl Worker {
         }
         self.read(key, false);
         let now = self.clock.now();
-        let Some(found) = self.iterations.get_mut(iteration) else { return };
-        if found.ticket != ticket {
-            return;
+        let found = self.iterations.get_mut(iteration).filter(|found| found.ticket == ticket);
+        let Some(exchange) = found.map(|found| &mut found.exchange) else { return };
+        let kind = &self.plan.scenario.step(exchange.step).kind;
+        let Some(stream) = &mut exchange.stream else { return };
+        stream.timed = stream.timed.filter(|timed| *timed > now);
+        if stream.deadline(kind, exchange.intended).is_none_or(|at| at > now) {
+            return self.time_stream(iteration);
         }
-        let (step, intended) = (found.exchange.step, found.exchange.intended);
-        let events = awaited(&self.plan.scenario.step(step).kind);
-        let Some((events, stream)) = events.zip(found.exchange.stream.as_mut()) else { return };
-        stream.is_timed = false;
-        match stream.deadline(events, intended) {
-            Some((at, cause)) if at <= now => {
-                stream.is_late(cause);
-                self.break_stream(key, iteration, now);
-            }
-            _ => self.time_stream(iteration),
-        }
+        self.stream_is_over_due(key, iteration, now);
     }
 
-    /// Nothing has come in time.
-    fn break_stream(&mut self, key: ConnectionKey, iteration: usize, now: Moment) {
-        let Some(connection) = self.pool.find(key) else { return };
-        let status = connection.protocol.so_far(iteration).and_then(|so_far| so_far.status);
+    /// It has passed, and nothing has come.
+    fn stream_is_over_due(&mut self, key: ConnectionKey, iteration: usize, now: Moment) {
+        // Another answer than the step expects has the step's own time.
+        let is_other = self.answered(key, iteration) == Answered::Otherwise;
         let exchange = &mut self.iterations[iteration].exchange;
-        let step = self.plan.scenario.step(exchange.step);
-        // An answer that is none of events has the step's own time.
-        if status.is_some_and(|status| !step.expect.accepts(status)) {
+        if is_other {
             exchange.stream = None;
             return;
         }
-        let mut reply = connection.protocol.take(iteration);
-        exchange.takes(&mut reply);
-        exchange.ends(now, self.lateness.felt(now));
-        self.leave(key, now);
-        self.serve_queue();
-        self.finish_stream(iteration);
+        let Some(stream) = &mut exchange.stream else { return };
+        stream.is_due(&self.plan.scenario.step(exchange.step).kind);
+        if stream.end().is_some() || self.read_stream(key, iteration) {
+            self.hang_up(key, iteration, now);
+        } else {
+            self.time_stream(iteration);
+        }
     }
 }

@@ -4,16 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::check::Check;
 use super::super::document::Pointer;
-use super::super::model::{Action, Extraction, Flow, Step, StepId, VariableId};
+use super::super::model::{Action, Expectation, Extraction, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawStep};
 use super::super::template::parse::Names;
 use super::json_path::json_path;
-use super::load::{AN_HOUR, positive};
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
 use super::stream;
-use crate::units::parse_duration;
+use super::think::think;
 
 /// More steps would make reports unreadable and records large.
 const MOST_STEPS: usize = 1_000;
@@ -32,6 +31,7 @@ pub(crate) struct Walks {
 struct Walker<'w, 'c> {
     constants: &'w [(String, String)],
     prefix: &'w str,
+    is_http2: bool,
     check: &'w mut Check<'c>,
     walks: Walks,
     ids: HashMap<String, VariableId>,
@@ -41,7 +41,7 @@ struct Walker<'w, 'c> {
 pub(super) fn flows(
     raw: &[RawFlow],
     constants: &[(String, String)],
-    prefix: &str,
+    (prefix, is_http2): (&str, bool),
     check: &mut Check<'_>,
 ) -> Walks {
     let at = Pointer::default().key("flows");
@@ -57,7 +57,7 @@ pub(super) fn flows(
         return Walks::default();
     }
     let (walks, ids) = (Walks::default(), HashMap::new());
-    let mut walker = Walker { constants, prefix, check, walks, ids };
+    let mut walker = Walker { constants, prefix, is_http2, check, walks, ids };
     let mut names = HashSet::new();
     for (index, flow) in raw.iter().enumerate() {
         let at = at.item(index);
@@ -103,7 +103,8 @@ impl Walker<'_, '_> {
             (None, Some(text)) => {
                 self.thinks_only(raw, at);
                 let think = think(&self.check.fill(text));
-                self.check.accept(&at.key("think"), think)
+                let (shortest, longest) = self.check.accept(&at.key("think"), think)?;
+                Some(Action::Think { shortest, longest })
             }
             (Some(request), None) => self.step(raw, request, at, names).map(Action::Request),
             (Some(_), Some(_)) => {
@@ -132,6 +133,7 @@ impl Walker<'_, '_> {
             ("extract", !raw.extract.0.is_empty()),
             ("once", raw.once),
             ("events", raw.events.is_some()),
+            ("websocket", raw.websocket.is_some()),
         ];
         for (key, _) in others.iter().filter(|(_, given)| *given) {
             let fault = Fault::new(format!("\"{key}\" means nothing beside \"think\""));
@@ -150,7 +152,12 @@ impl Walker<'_, '_> {
         let request = request::request(raw, self.prefix, names, at, self.check);
         let timeout = request::timeout(raw, at, self.check);
         let kind = stream::kind(raw, timeout, names, at, self.check);
-        let expect = request::expectation(raw.check.as_ref(), &at.key("check"), self.check);
+        self.no_websocket_over_http2(raw, at);
+        let expect = match &raw.websocket {
+            // What opens a WebSocket is no other answer.
+            Some(_) => Some(Expectation { statuses: vec![(101, 101)] }),
+            None => request::expectation(raw.check.as_ref(), &at.key("check"), self.check),
+        };
         let extract = self.extractions(raw, &at.key("extract"), names);
         let step = Step {
             name,
@@ -165,6 +172,15 @@ impl Walker<'_, '_> {
         let id = u16::try_from(self.walks.steps.len()).ok().map(StepId)?;
         self.walks.steps.push(step);
         Some(id)
+    }
+
+    fn no_websocket_over_http2(&mut self, raw: &RawStep, at: &Pointer) {
+        if raw.websocket.is_some() && self.is_http2 {
+            let fault = Fault::new("a WebSocket over HTTP/2 (RFC 8441) is not supported");
+            let help =
+                "remove \"http2\" from \"target\", or test the WebSocket in a scenario of its own";
+            self.check.key(&at.key("websocket"), fault.help(help));
+        }
     }
 
     fn step_name(&mut self, raw: &RawStep, text: &str, at: &Pointer) -> String {
@@ -220,20 +236,4 @@ impl Walker<'_, '_> {
         self.ids.insert(name.to_owned(), id);
         Some(id)
     }
-}
-
-/// `1s`, or `1s..3s`.
-fn think(text: &str) -> Result<Action, Fault> {
-    let (shortest, longest) = match text.split_once("..") {
-        Some((shortest, longest)) => (parse_duration(shortest)?, positive(longest)?),
-        None => (positive(text)?, positive(text)?),
-    };
-    if shortest > longest {
-        let fault = Fault::new("the longest time to think is shorter than the shortest");
-        return Err(fault.help("the shorter comes first, as in \"1s..3s\""));
-    }
-    if longest > AN_HOUR {
-        return Err(Fault::new("a time to think is at most 1h"));
-    }
-    Ok(Action::Think { shortest, longest })
 }

@@ -5,6 +5,7 @@
 
 mod address;
 mod arms;
+mod conditions;
 mod flows;
 mod host;
 mod json_path;
@@ -12,6 +13,7 @@ mod load;
 mod metrics;
 mod names;
 mod objectives;
+mod opening;
 mod other_objectives;
 mod program;
 mod request;
@@ -20,8 +22,10 @@ mod stream;
 mod stress_objectives;
 mod target;
 mod target_objectives;
+mod think;
 mod tls;
 mod variables;
+mod websocket;
 
 use std::path::PathBuf;
 
@@ -84,12 +88,13 @@ impl Sections {
         let prefix = target.as_ref().map(target::prefix).unwrap_or_default();
         let at = Pointer::default().key("variables");
         let constants = constants(&raw.variables, &at, check);
+        let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
             hash: hash(raw, check),
             target,
-            walks: flows::flows(&raw.flows, &constants, &prefix, check),
+            walks: flows::flows(&raw.flows, &constants, (&prefix, is_http2), check),
             load: load::load(&raw.load, check),
             limits: limits(&raw.limits, check),
             allow,

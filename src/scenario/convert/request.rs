@@ -14,6 +14,7 @@ use super::super::raw::{RawCheck, RawStep};
 use super::super::template::parse::{Builder, Names, json_document};
 use super::super::template::{Escape, Piece, Template};
 use super::load::{AN_HOUR, positive};
+use super::opening;
 
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "QUERY"];
 
@@ -38,6 +39,9 @@ pub(super) fn request(
     let (body, kind) = body(raw, names, at, check);
     if raw.events.is_some() && !headers.iter().any(|(name, _)| name == "accept") {
         headers.push(("accept".to_owned(), literal("text/event-stream", Escape::Header)));
+    }
+    if raw.websocket.is_some() {
+        headers.extend(opening::fields());
     }
     let has_kind = headers.iter().any(|(name, _)| name == "content-type");
     if let Some(kind) = kind.filter(|_| !has_kind) {

@@ -1,0 +1,224 @@
+//! What is said and heard over a WebSocket, one act after the other, and its times.
+//!
+//! | state | event | next |
+//! | --- | --- | --- |
+//! | at an act | that is to send | the next act, at once |
+//! | at `expect` | the message | the next act |
+//! | at `expect` | another message | the same, or over where it is strict |
+//! | at `expect` | its time has passed | over, as a failed check |
+//! | at `think` | its time has passed | the next act |
+//! | at any act | the target's close, no frame | over, as a failure |
+//! | behind the last act | the target's close, or a second without it | over, as it should be |
+//!
+//! Neither sockets nor clocks are known here.
+
+use crate::engine::events::End;
+use crate::engine::matching::{Filled, Message};
+use crate::engine::protocol::websocket::{Garbled, Said, WebSocket};
+use crate::record::outcome::Cause;
+use crate::scenario::stream::{Act, Dialogue as Script};
+use crate::scenario::template::Values;
+use crate::units::Moment;
+
+/// How long the target has to answer a close, in nanoseconds.
+const CLOSING: u64 = 1_000_000_000;
+
+/// A dialogue under way.
+#[derive(Debug)]
+pub struct Dialogue {
+    acts: Vec<Ready>,
+    /// Which act is next.
+    next: usize,
+    /// When the act before it was done; `None` until the WebSocket is open.
+    since: Option<Moment>,
+    /// When the latest message went out, if nothing has answered it.
+    asked: Option<Moment>,
+    /// When it was closed.
+    closed: Option<Moment>,
+    end: Option<End>,
+    /// The latest message that was expected.
+    data: Vec<u8>,
+}
+
+/// An act with its values filled in.
+#[derive(Debug)]
+enum Ready {
+    Text(String),
+    /// As the script has them.
+    Binary,
+    Expect(Filled),
+    /// For so many nanoseconds.
+    Think(u64),
+}
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    Message,
+    Thought,
+    Close,
+}
+
+/// Now, and when what has come arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// The clock.
+    pub now: Moment,
+    /// The stamp of the latest bytes.
+    pub arrived: Moment,
+}
+
+impl Dialogue {
+    /// One of which nothing has been said.
+    pub fn new(script: &Script, values: &mut Values<'_>) -> Dialogue {
+        let ready = |act: &Act| match act {
+            Act::Text(template) => {
+                let mut text = String::new();
+                template.render(values, &mut text);
+                Ready::Text(text)
+            }
+            Act::Binary(_) => Ready::Binary,
+            Act::Expect { conditions, .. } => Ready::Expect(Filled::new(conditions, values)),
+            Act::Think { shortest, longest } => {
+                let range = longest.saturating_sub(*shortest).as_nanos() as u64;
+                let drawn = (u128::from((values.random)()) * u128::from(range)) >> 64;
+                Ready::Think(shortest.as_nanos() as u64 + drawn as u64)
+            }
+        };
+        Dialogue {
+            acts: script.acts.iter().map(ready).collect(),
+            next: 0,
+            since: None,
+            asked: None,
+            closed: None,
+            end: None,
+            data: Vec::new(),
+        }
+    }
+
+    /// How it ended, if it has.
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// The latest message that was expected.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// Does what can be done with what has come. Hands over each round trip, in nanoseconds, and
+    /// returns by how much it said something too late, in nanoseconds.
+    pub fn go_on(
+        &mut self,
+        script: &Script,
+        websocket: &mut WebSocket,
+        times: Times,
+        mut trip: impl FnMut(u64),
+    ) -> u64 {
+        if websocket.is_refused() {
+            self.end.get_or_insert(Err(Cause::NotWebSocket));
+        }
+        self.since.get_or_insert(times.arrived);
+        let mut late = 0;
+        while self.end.is_none() {
+            late += self.speak(script, websocket, times.now);
+            match websocket.listen() {
+                Ok(None) => break,
+                Ok(Some(Said::Message(message))) => {
+                    self.hear(script, &message, times.arrived, &mut trip);
+                }
+                // Behind the last act nothing can go wrong any more.
+                Ok(Some(Said::Close)) | Err(_) if self.closed.is_some() => self.end = Some(Ok(())),
+                Ok(Some(Said::Close)) => self.end = Some(Err(Cause::WebSocketClosed)),
+                Err(Garbled::BadFrame) => self.end = Some(Err(Cause::BadFrame)),
+                Err(Garbled::TooLarge) => self.end = Some(Err(Cause::TooLarge)),
+            }
+        }
+        late
+    }
+
+    /// Sends all up to the next act that waits, and the close behind the last one.
+    fn speak(&mut self, script: &Script, websocket: &mut WebSocket, now: Moment) -> u64 {
+        let due = self.since.unwrap_or(now);
+        let mut is_said = false;
+        while let Some((ready, act)) = self.acts.get(self.next).zip(script.acts.get(self.next)) {
+            match (ready, act) {
+                (Ready::Text(text), _) => websocket.say_text(text),
+                (Ready::Binary, Act::Binary(bytes)) => websocket.say_bytes(bytes),
+                (Ready::Binary, _) | (Ready::Expect(_) | Ready::Think(_), _) => break,
+            }
+            (self.asked, self.since) = (Some(now), Some(now));
+            (self.next, is_said) = (self.next + 1, true);
+        }
+        if self.next == self.acts.len() && self.closed.is_none() {
+            websocket.close(script.close);
+            self.closed = Some(now);
+        }
+        if is_said { now.since(due) } else { 0 }
+    }
+
+    /// A message has come.
+    fn hear(
+        &mut self,
+        script: &Script,
+        message: &[u8],
+        arrived: Moment,
+        trip: &mut impl FnMut(u64),
+    ) {
+        let expected = self.acts.get(self.next).zip(script.acts.get(self.next));
+        let Some((Ready::Expect(filled), Act::Expect { conditions, is_strict, .. })) = expected
+        else {
+            return;
+        };
+        let is_late = self.deadline(script).is_some_and(|at| arrived > at);
+        if is_late {
+            self.end = Some(Err(Cause::MessageLate));
+        } else if filled.are_met(conditions, Message { name: b"", text: message }) {
+            // What came before the question is no answer to it, whatever it says.
+            if let Some(asked) = self.asked.take().filter(|asked| *asked <= arrived) {
+                trip(arrived.since(asked));
+            }
+            self.data.clear();
+            self.data.extend_from_slice(message);
+            (self.next, self.since) = (self.next + 1, Some(arrived));
+        } else if *is_strict {
+            self.end = Some(Err(Cause::UnexpectedMessage));
+        }
+    }
+
+    fn awaits(&self, script: &Script) -> Option<(Moment, Awaits)> {
+        let after = |since: Moment, nanos: u64| Moment(since.0.saturating_add(nanos));
+        if let Some(closed) = self.closed {
+            return Some((after(closed, CLOSING), Awaits::Close));
+        }
+        let since = self.since?;
+        match (self.acts.get(self.next)?, script.acts.get(self.next)?) {
+            (Ready::Think(nanos), _) => Some((after(since, *nanos), Awaits::Thought)),
+            (Ready::Expect(_), Act::Expect { within: Some(within), .. }) => {
+                Some((after(since, within.as_nanos() as u64), Awaits::Message))
+            }
+            (Ready::Expect(_) | Ready::Text(_) | Ready::Binary, _) => None,
+        }
+    }
+
+    /// When it must be looked at again, whatever comes.
+    pub fn deadline(&self, script: &Script) -> Option<Moment> {
+        self.awaits(script).map(|(at, _)| at)
+    }
+
+    /// That moment has passed, with all read that had come.
+    pub fn is_due(&mut self, script: &Script) {
+        match self.awaits(script) {
+            None => {}
+            Some((_, Awaits::Message)) => self.end = Some(Err(Cause::MessageLate)),
+            Some((at, Awaits::Thought)) => (self.next, self.since) = (self.next + 1, Some(at)),
+            Some((_, Awaits::Close)) => self.end = Some(Ok(())),
+        }
+    }
+
+    /// The target has ended the connection in good order.
+    pub fn is_ended(&mut self) {
+        let end = if self.closed.is_some() { Ok(()) } else { Err(Cause::WebSocketClosed) };
+        self.end.get_or_insert(end);
+    }
+}
