@@ -134,6 +134,10 @@ impl Connection {
         match self.protocol.take_output() {
             None => self.write_bytes(bytes),
             Some(output) => {
+                // What opens a WebSocket; all else is in the output.
+                if !bytes.is_empty() {
+                    self.write_bytes(bytes);
+                }
                 if !output.is_empty() {
                     self.write_bytes(&output);
                 }

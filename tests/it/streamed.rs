@@ -73,7 +73,7 @@ pub(crate) fn scenario(url: &str, steps: &[(String, Value)], seconds: u32, rate:
             "stages": [{ "for": format!("{seconds}s"), "rate": format!("{rate}/s") }],
             "arrivals": "uniform",
         },
-        "slo": { "all": ["p50 < 9s"] },
+        "slo": { "all": ["p50 < 2s"] },
     })
 }
 

@@ -50,6 +50,8 @@ pub struct WebSocket {
     heard: Vec<u8>,
     /// No body is kept.
     body: Vec<u8>,
+    /// Bytes of messages that have come.
+    message_bytes: u64,
 }
 
 /// An open one.
@@ -129,6 +131,7 @@ impl WebSocket {
             is_refused: false,
             heard: Vec::new(),
             body: Vec::new(),
+            message_bytes: 0,
         }
     }
 
@@ -145,13 +148,15 @@ impl WebSocket {
     pub(super) fn receive(&mut self, bytes: &mut &[u8]) -> Option<(usize, Event)> {
         let call = self.call.filter(|_| !bytes.is_empty())?;
         let all = mem::take(bytes);
-        keep_start(&mut self.heard, all);
         let event = match &mut self.open {
             Some(open) => {
                 open.pipe.input.extend_from_slice(all);
                 Event::Data
             }
-            None => self.open(all),
+            None => {
+                keep_start(&mut self.heard, all);
+                self.open(all)
+            }
         };
         Some((call.iteration, event))
     }
@@ -166,9 +171,11 @@ impl WebSocket {
             Ok(Fed::More) => Event::Data,
             Ok(Fed::Done(used)) if self.response.status() == Some(101) => {
                 let frames = &bytes[used..];
-                let head = mem::take(&mut self.head);
-                self.is_refused =
-                    !opens_websocket(&head[..head.len() - frames.len()], &self.accept);
+                let mut head = mem::take(&mut self.head);
+                head.truncate(head.len() - frames.len());
+                self.is_refused = !opens_websocket(&head, &self.accept);
+                // Frames are shown as the messages that they are.
+                self.heard.truncate(head.len());
                 self.open = Some(Open::new(frames));
                 Event::Data
             }
@@ -206,7 +213,7 @@ impl WebSocket {
         }
         Reply {
             status: self.response.status(),
-            body_bytes: self.response.body_bytes(),
+            body_bytes: self.response.body_bytes() + self.message_bytes,
             codings: self.response.codings(),
             body: Vec::new(),
             heard: mem::take(&mut self.heard),
@@ -234,39 +241,13 @@ impl WebSocket {
     /// What the other side said next; `None` until more has come.
     pub fn listen(&mut self) -> Result<Option<Said>, Garbled> {
         let Some(open) = &mut self.open else { return Ok(None) };
-        loop {
-            let message = match open.context.read(&mut open.pipe) {
-                Ok(message) => message,
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(None);
-                }
-                Err(Error::ConnectionClosed | Error::AlreadyClosed) => {
-                    return Ok(Some(Said::Close));
-                }
-                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
-                    return Err(Garbled::TooLarge);
-                }
-                Err(_) => return Err(Garbled::BadFrame),
-            };
-            match message {
-                Message::Text(text) => return Ok(Some(Said::Message(text.into()))),
-                Message::Binary(bytes) => return Ok(Some(Said::Message(bytes))),
-                Message::Close(_) => {
-                    open.is_closing = true;
-                    // The answer to it waits in the crate until it is told to write.
-                    let _ = open.context.flush(&mut open.pipe);
-                    return Ok(Some(Said::Close));
-                }
-                Message::Ping(_) => {
-                    open.pings += 1;
-                    let _ = open.context.flush(&mut open.pipe);
-                    if open.pings > MOST_PINGS {
-                        return Err(Garbled::BadFrame);
-                    }
-                }
-                Message::Pong(_) | Message::Frame(_) => {}
-            }
+        let said = open.listen()?;
+        if let Some(Said::Message(message)) = &said {
+            self.message_bytes += message.len() as u64;
+            keep_start(&mut self.heard, message);
+            keep_start(&mut self.heard, b"\n");
         }
+        Ok(said)
     }
 
     /// Says a text. What was closed takes nothing more, which the other side's close tells.
@@ -296,6 +277,43 @@ impl WebSocket {
 }
 
 impl Open {
+    /// What the other side said next.
+    fn listen(&mut self) -> Result<Option<Said>, Garbled> {
+        loop {
+            let message = match self.context.read(&mut self.pipe) {
+                Ok(message) => message,
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(None);
+                }
+                Err(Error::ConnectionClosed | Error::AlreadyClosed) => {
+                    return Ok(Some(Said::Close));
+                }
+                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                    return Err(Garbled::TooLarge);
+                }
+                Err(_) => return Err(Garbled::BadFrame),
+            };
+            match message {
+                Message::Text(text) => return Ok(Some(Said::Message(text.into()))),
+                Message::Binary(bytes) => return Ok(Some(Said::Message(bytes))),
+                Message::Close(_) => {
+                    self.is_closing = true;
+                    // The answer to it waits in the crate until it is told to write.
+                    let _ = self.context.flush(&mut self.pipe);
+                    return Ok(Some(Said::Close));
+                }
+                Message::Ping(_) => {
+                    self.pings += 1;
+                    let _ = self.context.flush(&mut self.pipe);
+                    if self.pings > MOST_PINGS {
+                        return Err(Garbled::BadFrame);
+                    }
+                }
+                Message::Pong(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+
     /// With what came right behind the answer that opened it.
     fn new(bytes: &[u8]) -> Open {
         let config = WebSocketConfig::default()

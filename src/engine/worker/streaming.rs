@@ -162,6 +162,13 @@ impl Worker {
         }
     }
 
+    /// Whether a moment is one of a stream that is under way.
+    pub(super) fn is_of_stream(&self, wait: Wait) -> bool {
+        self.iterations.get(wait.iteration).is_some_and(|iteration| {
+            iteration.ticket == wait.ticket && iteration.exchange.stream.is_some()
+        })
+    }
+
     /// A time of a stream may have passed. What was to come may be there, and not have been read.
     pub(super) fn stream_is_due(&mut self, key: ConnectionKey, iteration: usize) {
         let ticket = self.iterations[iteration].ticket;
