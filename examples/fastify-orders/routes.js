@@ -1,9 +1,10 @@
 // Owns the API: the routes with their JSON schemas and their SQL. The tenant of
 // a request comes from its token and goes into every statement.
 
+import { addEvents, addLive, createFeed } from './live.js';
 import { passwordMatches, UNMATCHABLE_HASH } from './passwords.js';
 
-/** Every route of this file, as FAULT_ROUTE names them. */
+/** Every route of this file that has an answer, as FAULT_ROUTE names them. */
 export const ROUTES = ['GET /ping', 'POST /login', 'GET /orders', 'GET /orders/:id', 'POST /orders'];
 
 const TOKEN_LIFETIME = '1h';
@@ -87,8 +88,11 @@ export function addLogin(scope, db) {
 }
 
 /** The routes under /orders, all of which need a token. */
-export function addOrders(scope, db) {
+export async function addOrders(scope, db) {
+  const feed = createFeed();
   scope.addHook('onRequest', requireToken);
+  addEvents(scope, feed);
+  await addLive(scope, feed);
 
   scope.get('/orders', { schema: LIST_SCHEMA }, async (request) => {
     const sql = `SELECT ${ORDER_FIELDS} FROM orders WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2`;
@@ -109,6 +113,7 @@ export function addOrders(scope, db) {
       `INSERT INTO orders (tenant_id, created_by, sku, quantity) VALUES ($1, $2, $3, $4) RETURNING ${ORDER_FIELDS}`,
       [tenantId, userId, sku, quantity],
     );
+    feed.publish(tenantId, order);
     return reply.code(201).header('location', `/orders/${order.id}`).send(order);
   });
 }

@@ -101,6 +101,11 @@ impl Dialogue {
         self.end
     }
 
+    /// Whether all has been said.
+    pub fn only_closes(&self) -> bool {
+        self.closed.is_some()
+    }
+
     /// The latest message that was expected.
     pub fn data(&self) -> &[u8] {
         &self.data
@@ -145,7 +150,7 @@ impl Dialogue {
             match (ready, act) {
                 (Ready::Text(text), _) => websocket.say_text(text),
                 (Ready::Binary, Act::Binary(bytes)) => websocket.say_bytes(bytes),
-                (Ready::Binary, _) | (Ready::Expect(_) | Ready::Think(_), _) => break,
+                (Ready::Binary | Ready::Expect(_) | Ready::Think(_), _) => break,
             }
             (self.asked, self.since) = (Some(now), Some(now));
             (self.next, is_said) = (self.next + 1, true);

@@ -44,6 +44,14 @@ impl Stream {
         }
     }
 
+    /// Whether nothing more is said over a WebSocket, and it is only to be closed.
+    pub fn only_closes(&self) -> bool {
+        match &self.course {
+            Course::Events(_) => false,
+            Course::Dialogue(dialogue) => dialogue.only_closes(),
+        }
+    }
+
     /// The data of what came last of what was awaited.
     pub fn data(&self) -> &[u8] {
         match &self.course {
@@ -63,8 +71,8 @@ impl Stream {
     ) -> u64 {
         match (&mut self.course, kind) {
             (Course::Events(events), Kind::Events(awaited)) => {
-                let Some(so_far) = protocol.so_far(iteration) else { return 0 };
-                events.take(awaited, so_far, intended, times.arrived).tell(told);
+                let Some(mut so_far) = protocol.so_far(iteration) else { return 0 };
+                events.take(awaited, &mut so_far, intended, times.arrived).tell(told);
                 0
             }
             (Course::Dialogue(dialogue), Kind::WebSocket(script)) => {

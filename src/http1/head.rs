@@ -71,6 +71,7 @@ impl Head {
 
 /// The fields that decide framing and reuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is what one field says")]
 pub struct Fields {
     /// Of the body.
     pub length: Option<Length>,

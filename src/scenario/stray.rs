@@ -62,12 +62,15 @@ fn kind_of_place(at: &Pointer, is_key: bool) -> PlaceKind {
         (
             ["flows", _, "steps", _, "json" | "form", ..]
             | ["flows", _, "steps", _, "headers", _]
+            | ["flows", _, "steps", _, "websocket", _, "send" | "send_json" | "expect", ..]
             | ["variables", _],
             _,
         )
-        | (["flows", _, "steps", _, "events", "until", ..], false)
-        | (["flows", _, "steps", _, "websocket", _, "send" | "send_json" | "expect", ..], _)
-        | (["flows", _, "steps", _, "request" | "body"], false)
+        | (
+            ["flows", _, "steps", _, "events", "until", ..]
+            | ["flows", _, "steps", _, "request" | "body"],
+            false,
+        )
         | (["flows", _, "steps", _, "extract", _] | ["slo", "steps", _] | ["steps", _], true) => {
             PlaceKind::Known
         }

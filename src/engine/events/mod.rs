@@ -96,7 +96,7 @@ impl Events {
     pub fn take(
         &mut self,
         events: &Awaited,
-        so_far: SoFar<'_>,
+        so_far: &mut SoFar<'_>,
         intended: Moment,
         arrived: Moment,
     ) -> Laps {
@@ -215,7 +215,7 @@ mod tests {
     /// What comes of bytes that arrive at a time, in milliseconds.
     fn feed(stream: &mut Events, events: &Awaited, text: &str, at: u64) -> Laps {
         let mut body = text.as_bytes().to_vec();
-        let so_far = SoFar {
+        let mut so_far = SoFar {
             status: Some(200),
             is_event_stream: true,
             codings: Codings::default(),
@@ -294,8 +294,8 @@ mod tests {
         {
             let mut body = b"data: 1\n\n".to_vec();
             let mut stream = stream(&events);
-            let so_far = SoFar { status: Some(200), is_event_stream, codings, body: &mut body };
-            assert_eq!(stream.take(&events, so_far, Moment(0), Moment(1)), Laps::default());
+            let mut so_far = SoFar { status: Some(200), is_event_stream, codings, body: &mut body };
+            assert_eq!(stream.take(&events, &mut so_far, Moment(0), Moment(1)), Laps::default());
             assert_eq!(stream.end(), Some(Err(cause)));
             stream.is_ended(&events);
             assert_eq!(stream.end(), Some(Err(cause)), "the first reason counts");

@@ -69,36 +69,32 @@ impl Protocol {
     /// Whether the connection serves several exchanges at a time.
     pub fn is_multiplexed(&self) -> bool {
         match self {
-            Protocol::Http1(_) => false,
+            Protocol::Http1(_) | Protocol::WebSocket(_) => false,
             Protocol::Http2(_) => true,
-            Protocol::WebSocket(_) => false,
         }
     }
 
     /// Whether the other side allows fewer exchanges than the scenario does.
     pub fn is_held_back(&self) -> bool {
         match self {
-            Protocol::Http1(_) => false,
+            Protocol::Http1(_) | Protocol::WebSocket(_) => false,
             Protocol::Http2(http2) => http2.is_held_back(),
-            Protocol::WebSocket(_) => false,
         }
     }
 
     /// Whether the other side has said that it takes no exchange more.
     pub fn is_going_away(&self) -> bool {
         match self {
-            Protocol::Http1(_) => false,
+            Protocol::Http1(_) | Protocol::WebSocket(_) => false,
             Protocol::Http2(http2) => http2.is_going_away(),
-            Protocol::WebSocket(_) => false,
         }
     }
 
     /// How many exchanges have begun on it, as far as that is counted.
     pub fn begun(&self) -> u32 {
         match self {
-            Protocol::Http1(_) => 0,
+            Protocol::Http1(_) | Protocol::WebSocket(_) => 0,
             Protocol::Http2(http2) => http2.begun(),
-            Protocol::WebSocket(_) => 0,
         }
     }
 
@@ -160,9 +156,8 @@ impl Protocol {
     /// Whether more came behind what the last event told, in the same bytes, for others.
     pub fn is_followed(&self) -> bool {
         match self {
-            Protocol::Http1(_) => false,
+            Protocol::Http1(_) | Protocol::WebSocket(_) => false,
             Protocol::Http2(http2) => http2.is_followed(),
-            Protocol::WebSocket(_) => false,
         }
     }
 
@@ -227,9 +222,8 @@ impl Protocol {
     pub fn outlives_giving_up(&self) -> bool {
         match self {
             // The answer would still come, and would be taken for the next one's.
-            Protocol::Http1(_) => false,
+            Protocol::Http1(_) | Protocol::WebSocket(_) => false,
             Protocol::Http2(_) => true,
-            Protocol::WebSocket(_) => false,
         }
     }
 
@@ -246,8 +240,7 @@ impl Protocol {
     pub fn idle_limit(&self) -> Option<Duration> {
         match self {
             Protocol::Http1(http1) => http1.idle_limit(),
-            Protocol::Http2(_) => None,
-            Protocol::WebSocket(_) => None,
+            Protocol::Http2(_) | Protocol::WebSocket(_) => None,
         }
     }
 
@@ -255,8 +248,7 @@ impl Protocol {
     pub fn ends_by_close(&self) -> bool {
         match self {
             Protocol::Http1(http1) => http1.ends_by_close(),
-            Protocol::Http2(_) => false,
-            Protocol::WebSocket(_) => false,
+            Protocol::Http2(_) | Protocol::WebSocket(_) => false,
         }
     }
 }

@@ -148,15 +148,12 @@ impl WebSocket {
     pub(super) fn receive(&mut self, bytes: &mut &[u8]) -> Option<(usize, Event)> {
         let call = self.call.filter(|_| !bytes.is_empty())?;
         let all = mem::take(bytes);
-        let event = match &mut self.open {
-            Some(open) => {
-                open.pipe.input.extend_from_slice(all);
-                Event::Data
-            }
-            None => {
-                keep_start(&mut self.heard, all);
-                self.open(all)
-            }
+        let event = if let Some(open) = &mut self.open {
+            open.pipe.input.extend_from_slice(all);
+            Event::Data
+        } else {
+            keep_start(&mut self.heard, all);
+            self.open(all)
         };
         Some((call.iteration, event))
     }

@@ -99,6 +99,9 @@ impl Worker {
     /// A connection that has said nothing since the request went out may be dead: nothing more
     /// is sent there.
     fn give_up_on(&mut self, key: ConnectionKey, iteration: usize) {
+        if self.stream_only_closes(key, iteration) {
+            return;
+        }
         let sent = self.iterations[iteration].exchange.sent();
         if let Some(connection) = self.pool.find(key)
             && sent.is_some_and(|sent| connection.drained < sent)

@@ -364,16 +364,7 @@ impl Worker {
             self.miss(arrival, now);
         }
         self.closing = true;
-        // Who thinks goes home; a stream goes on, and its times with it.
-        let mut of_streams = Vec::new();
-        while let Some(wait) = self.timers.take(Moment(u64::MAX)) {
-            if self.is_of_stream(wait) {
-                of_streams.push(wait);
-            } else {
-                self.wake(wait);
-            }
-        }
-        of_streams.into_iter().for_each(|wait| self.timers.set(wait));
+        self.wake_all_but_streams();
     }
 
     /// Whether all that was in flight has ended, or has had its time.

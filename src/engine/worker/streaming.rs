@@ -162,8 +162,23 @@ impl Worker {
         }
     }
 
+    /// Nothing more is due: who thinks goes home; a stream goes on, and its times with it.
+    pub(super) fn wake_all_but_streams(&mut self) {
+        let mut of_streams = Vec::new();
+        while let Some(wait) = self.timers.take(Moment(u64::MAX)) {
+            if self.is_of_stream(wait) {
+                of_streams.push(wait);
+            } else {
+                self.wake(wait);
+            }
+        }
+        for wait in of_streams {
+            self.timers.set(wait);
+        }
+    }
+
     /// Whether a moment is one of a stream that is under way.
-    pub(super) fn is_of_stream(&self, wait: Wait) -> bool {
+    fn is_of_stream(&self, wait: Wait) -> bool {
         self.iterations.get(wait.iteration).is_some_and(|iteration| {
             iteration.ticket == wait.ticket && iteration.exchange.stream.is_some()
         })
@@ -186,6 +201,19 @@ impl Worker {
             return self.time_stream(iteration);
         }
         self.stream_is_over_due(key, iteration, now);
+    }
+
+    /// The step's time has passed for a WebSocket over which all has been said, and which only the
+    /// target has not closed: it is over, and as it should be.
+    pub(super) fn stream_only_closes(&mut self, key: ConnectionKey, iteration: usize) -> bool {
+        let exchange = &mut self.iterations[iteration].exchange;
+        let Some(stream) = exchange.stream.as_mut().filter(|stream| stream.only_closes()) else {
+            return false;
+        };
+        stream.is_due(&self.plan.scenario.step(exchange.step).kind);
+        let ended = exchange.deadline();
+        self.hang_up(key, iteration, ended);
+        true
     }
 
     /// It has passed, and nothing has come.

@@ -68,14 +68,17 @@ pub(super) fn text_of(
     settle(Template::parse(text, Escape::Verbatim, names), at, check)
 }
 
+/// A mistake that has been noted.
+pub(super) struct Noted;
+
 /// A length of time that lies within the step's time limit.
 pub(super) fn within(
     text: Option<&str>,
     limit: Option<Duration>,
     at: &Pointer,
     check: &mut Check<'_>,
-) -> Option<Option<Duration>> {
-    let Some(text) = text else { return Some(None) };
+) -> Result<Option<Duration>, Noted> {
+    let Some(text) = text else { return Ok(None) };
     let length = positive(&check.fill(text)).and_then(|length| match limit {
         Some(limit) if length >= limit => {
             let [length, limit] = [length, limit].map(format_duration);
@@ -84,5 +87,5 @@ pub(super) fn within(
         }
         _ => Ok(length),
     });
-    check.accept(at, length).map(Some)
+    check.accept(at, length).map(Some).ok_or(Noted)
 }

@@ -58,7 +58,7 @@ fn events(
     let until = until(raw, names, at, check);
     let first_within = within(raw.first_within.as_deref(), limit, &at.key("first_within"), check);
     let gap_within = within(raw.gap_within.as_deref(), limit, &at.key("gap_within"), check);
-    Some(Events { until: until?, first_within: first_within?, gap_within: gap_within? })
+    Some(Events { until: until?, first_within: first_within.ok()?, gap_within: gap_within.ok()? })
 }
 
 /// When the stream is over.

@@ -163,7 +163,7 @@ fn act(
     }
     let expect = raw.expect.as_ref()?;
     let conditions = message(expect, names, &at.key("expect"), check);
-    let within = within(raw.within.as_deref(), limit, &at.key("within"), check)?;
+    let within = within(raw.within.as_deref(), limit, &at.key("within"), check).ok()?;
     Some(Act::Expect { conditions: conditions?, within, is_strict: raw.strict })
 }
 
