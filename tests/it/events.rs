@@ -1,6 +1,5 @@
 //! Steps that await server-sent events: of Node's servers over HTTP/1.1, HTTP/2, TLS and a socket
 //! file, and of one that writes what it likes. Each request has one outcome, whatever comes.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::time::Duration;
@@ -24,7 +23,7 @@ struct Case {
     ending: &'static str,
 }
 
-fn case(path: &'static str, events: Value, acts: Vec<Act>, ending: &'static str) -> Case {
+fn case(path: &'static str, events: &Value, acts: Vec<Act>, ending: &'static str) -> Case {
     Case { path, step: json!({ "events": events }), acts, ending }
 }
 
@@ -46,63 +45,84 @@ fn open(body: &str) -> Vec<Act> {
     vec![chunked(body), Act::Wait(Duration::from_secs(5))]
 }
 
-fn cases() -> Vec<Case> {
+/// What is awaited comes.
+fn right() -> Vec<Case> {
     let three = "data: 1\n\nevent: two\ndata: 2\n\ndata: [DONE]\n\n";
     let sized = format!("{EVENTS}content-length: {}\r\n\r\n{three}", three.len());
     let until_close = format!("{EVENTS}\r\n{three}");
     let drip = format!("{EVENTS}\r\n\u{feff}data: a\r\ndata: b\r\rdata: c\n\r\n");
-    let long = format!("{EVENTS}\r\ndata: ");
     let quiet = Duration::from_secs(5);
     vec![
-        case("/count", json!({ "count": 3 }), open(three), "ok"),
-        case("/name", json!({ "until": "two" }), open(three), "ok"),
-        case("/data", json!({ "until": "[DONE]" }), open(three), "ok"),
-        case("/sized", json!({ "until": { "data": "[DONE]" } }), vec![write(&sized)], "ok"),
-        case("/sized-end", json!({}), vec![write(&sized)], "ok"),
-        case("/close", json!({ "count": 3 }), vec![write(&until_close), Act::Close], "ok"),
-        case("/close-end", json!({}), vec![write(&until_close), Act::Close], "ok"),
+        case("/count", &json!({ "count": 3 }), open(three), "ok"),
+        case("/name", &json!({ "until": "two" }), open(three), "ok"),
+        case("/data", &json!({ "until": "[DONE]" }), open(three), "ok"),
+        case("/sized", &json!({ "until": { "data": "[DONE]" } }), vec![write(&sized)], "ok"),
+        case("/sized-end", &json!({}), vec![write(&sized)], "ok"),
+        case("/close", &json!({ "count": 3 }), vec![write(&until_close), Act::Close], "ok"),
+        case("/close-end", &json!({}), vec![write(&until_close), Act::Close], "ok"),
         case(
             "/split",
-            json!({ "until": { "data": "a\nb" } }),
+            &json!({ "until": { "data": "a\nb" } }),
             vec![Act::Drip(drip.into_bytes(), Duration::from_millis(1)), Act::Wait(quiet)],
             "ok",
         ),
-        case("/end", json!({}), ended(three), "ok"),
-        case("/empty", json!({}), ended(": nothing\n\n"), "stream ended before what was awaited"),
-        case("/early", json!({ "count": 4 }), ended(three), "stream ended before what was awaited"),
+        case("/end", &json!({}), ended(three), "ok"),
+    ]
+}
+
+/// The stream ends before that.
+fn short() -> Vec<Case> {
+    let three = "data: 1\n\nevent: two\ndata: 2\n\ndata: [DONE]\n\n";
+    let sized = format!("{EVENTS}content-length: {}\r\n\r\n{three}", three.len());
+    vec![
+        case("/empty", &json!({}), ended(": nothing\n\n"), "stream ended before what was awaited"),
+        case(
+            "/early",
+            &json!({ "count": 4 }),
+            ended(three),
+            "stream ended before what was awaited",
+        ),
         case(
             "/early-match",
-            json!({ "until": "never" }),
+            &json!({ "until": "never" }),
             ended(three),
             "stream ended before what was awaited",
         ),
         case(
             "/half",
-            json!({ "count": 2 }),
+            &json!({ "count": 2 }),
             ended("data: 1\n\ndata: 2\n"),
             "stream ended before what was awaited",
         ),
         case(
             "/cut",
-            json!({ "count": 4 }),
+            &json!({ "count": 4 }),
             vec![chunked(three), Act::Close],
             "closed before the end of the response",
         ),
         case(
             "/cut-sized",
-            json!({}),
+            &json!({}),
             vec![write(&sized[..sized.len() - 3]), Act::Close],
             "closed before the end of the response",
         ),
         case(
             "/reset",
-            json!({ "count": 4 }),
+            &json!({ "count": 4 }),
             vec![chunked(three), Act::Wait(Duration::from_millis(20)), Act::Reset],
             "connection reset",
         ),
+    ]
+}
+
+/// What comes is something else, or too much.
+fn foreign() -> Vec<Case> {
+    let long = format!("{EVENTS}\r\ndata: ");
+    let quiet = Duration::from_secs(5);
+    vec![
         case(
             "/json",
-            json!({ "count": 1 }),
+            &json!({ "count": 1 }),
             vec![write(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
             )],
@@ -110,19 +130,19 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "/html-open",
-            json!({ "count": 1 }),
+            &json!({ "count": 1 }),
             vec![write("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<p>"), Act::Wait(quiet)],
             "response is not a text/event-stream",
         ),
         case(
             "/gzip",
-            json!({ "count": 1 }),
+            &json!({ "count": 1 }),
             vec![write(&format!("{EVENTS}content-encoding: gzip\r\n\r\n\u{1f}")), Act::Wait(quiet)],
             "compressed body that could not be decoded",
         ),
         case(
             "/503",
-            json!({ "count": 1 }),
+            &json!({ "count": 1 }),
             vec![write(
                 "HTTP/1.1 503 No\r\ncontent-type: text/event-stream\r\ncontent-length: 9\r\n\r\ndata: 1\n\n",
             )],
@@ -130,22 +150,30 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "/204",
-            json!({}),
+            &json!({}),
             vec![write("HTTP/1.1 204 No\r\n\r\n")],
             "response is not a text/event-stream",
         ),
         case(
             "/long-line",
-            json!({ "count": 1 }),
+            &json!({ "count": 1 }),
             vec![write(&long), Act::Endless(vec![b'x'; 4_096], 2 << 20), Act::Wait(quiet)],
             "event larger than 1 MiB",
         ),
         case(
             "/comments",
-            json!({ "count": 1 }),
+            &json!({ "count": 1 }),
             vec![write(&format!("{EVENTS}\r\n")), Act::Endless(b": no\n".repeat(800), 12_000_000)],
             "response body larger than the ceiling",
         ),
+    ]
+}
+
+/// It comes too late, or not at all.
+fn late() -> Vec<Case> {
+    let three = "data: 1\n\nevent: two\ndata: 2\n\ndata: [DONE]\n\n";
+    let quiet = Duration::from_secs(5);
+    vec![
         Case {
             path: "/silent",
             step: json!({ "timeout": "300ms", "events": { "count": 1 } }),
@@ -154,23 +182,27 @@ fn cases() -> Vec<Case> {
         },
         case(
             "/first",
-            json!({ "count": 1, "first_within": "100ms" }),
+            &json!({ "count": 1, "first_within": "100ms" }),
             open(": nothing\n\n"),
             "first event later than first_within",
         ),
         case(
             "/no-head",
-            json!({ "count": 1, "first_within": "100ms" }),
+            &json!({ "count": 1, "first_within": "100ms" }),
             vec![Act::Wait(quiet)],
             "first event later than first_within",
         ),
         case(
             "/gap",
-            json!({ "count": 9, "first_within": "400ms", "gap_within": "100ms" }),
+            &json!({ "count": 9, "first_within": "400ms", "gap_within": "100ms" }),
             open(three),
             "no event for longer than gap_within",
         ),
     ]
+}
+
+fn cases() -> Vec<Case> {
+    [right(), short(), foreign(), late()].into_iter().flatten().collect()
 }
 
 #[test]

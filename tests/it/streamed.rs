@@ -48,7 +48,7 @@ pub(crate) fn times(record: &RunRecord, step: usize, phase: Phase) -> (u64, f64)
     for second in record.seconds.iter() {
         let times = second.times();
         let Some(histogram) = times.of(phase).nth(step) else { continue };
-        let longest = histogram.max().map_or(0.0, |micros| micros as f64 / 1e3);
+        let longest = histogram.max().map_or(0.0, |micros| micros / 1e3);
         all = (all.0 + histogram.count(), all.1.max(longest));
     }
     all

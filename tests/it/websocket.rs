@@ -97,7 +97,7 @@ fn until_end(stream: &mut TcpStream) {
     while stream.read(&mut buffer).is_ok_and(|read| read > 0) {}
 }
 
-fn case(path: &'static str, acts: Value, bytes: Vec<u8>, ending: &'static str) -> Case {
+fn case(path: &'static str, acts: &Value, bytes: Vec<u8>, ending: &'static str) -> Case {
     let deed = move |stream: &mut TcpStream| {
         let _ = stream.write_all(&bytes);
         until_end(stream);
@@ -120,46 +120,60 @@ fn cases() -> Vec<Case> {
     let huge = vec![0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0];
     let large = [&[0x82, 127][..], &(2_u64 << 20).to_be_bytes()].concat();
     let mut all = vec![
-        case("/fragments", hello(), fragments, "ok"),
-        case("/others", hello(), [text("a"), frame(0x82, &[1, 2]), text("hello")].concat(), "ok"),
+        case("/fragments", &hello(), fragments, "ok"),
+        case("/others", &hello(), [text("a"), frame(0x82, &[1, 2]), text("hello")].concat(), "ok"),
         case(
             "/strict",
-            json!([{ "expect": "hello", "strict": true }]),
+            &json!([{ "expect": "hello", "strict": true }]),
             [text("a"), text("hello")].concat(),
             "another message than the expected one",
         ),
-        case("/strict-ok", json!([{ "expect": "hello", "strict": true }]), text("hello"), "ok"),
-        case("/rsv", hello(), frame(0xc1, b"hello"), BAD),
-        case("/masked", hello(), masked, BAD),
-        case("/reserved", hello(), frame(0x83, b"hello"), BAD),
-        case("/not-utf8", hello(), frame(0x81, &[0xff]), BAD),
-        case("/lost-end", hello(), frame(0x80, b"hello"), BAD),
-        case("/ping-in-pieces", hello(), frame(0x09, b"x"), BAD),
-        case("/close-1", hello(), frame(0x88, b"x"), BAD),
-        case("/huge", hello(), huge, "response body larger than the ceiling"),
-        case("/large", hello(), large, "response body larger than the ceiling"),
-        case("/ping-flood", hello(), frame(0x89, b"").repeat(20_000), BAD),
-        case("/close", hello(), frame(0x88, &[0x03, 0xe8]), CLOSED),
-        case("/close-4001", hello(), frame(0x88, &[0x0f, 0xa1, b'x']), CLOSED),
-        case("/close-999", hello(), frame(0x88, &[0x03, 0xe7]), CLOSED),
-        case("/close-empty", hello(), frame(0x88, b""), CLOSED),
+        case("/strict-ok", &json!([{ "expect": "hello", "strict": true }]), text("hello"), "ok"),
+        case("/rsv", &hello(), frame(0xc1, b"hello"), BAD),
+        case("/masked", &hello(), masked, BAD),
+        case("/reserved", &hello(), frame(0x83, b"hello"), BAD),
+        case("/not-utf8", &hello(), frame(0x81, &[0xff]), BAD),
+        case("/lost-end", &hello(), frame(0x80, b"hello"), BAD),
+        case("/ping-in-pieces", &hello(), frame(0x09, b"x"), BAD),
+        case("/close-1", &hello(), frame(0x88, b"x"), BAD),
+        case("/huge", &hello(), huge, "response body larger than the ceiling"),
+        case("/large", &hello(), large, "response body larger than the ceiling"),
+        case("/ping-flood", &hello(), frame(0x89, b"").repeat(20_000), BAD),
+        case("/close", &hello(), frame(0x88, &[0x03, 0xe8]), CLOSED),
+        case("/close-4001", &hello(), frame(0x88, &[0x0f, 0xa1, b'x']), CLOSED),
+        case("/close-999", &hello(), frame(0x88, &[0x03, 0xe7]), CLOSED),
+        case("/close-empty", &hello(), frame(0x88, b""), CLOSED),
+    ];
+    all.extend(otherwise());
+    all.extend(at_their_own_pace());
+    all
+}
+
+/// What is late, or opens nothing.
+fn otherwise() -> Vec<Case> {
+    vec![
         case(
             "/late",
-            json!([{ "expect": "hello", "within": "100ms" }]),
+            &json!([{ "expect": "hello", "within": "100ms" }]),
             text("never"),
             "expected message later than within",
         ),
-        case("/never-closes", json!([{ "send": "x" }]), vec![], "ok"),
-        case("/no-200", hello(), b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_vec(), "unexpected status"),
-        case("/no-404", hello(), b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n".to_vec(), "client error"),
+        case("/never-closes", &json!([{ "send": "x" }]), vec![], "ok"),
+        case("/no-200", &hello(), b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_vec(), "unexpected status"),
+        case("/no-404", &hello(), b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n".to_vec(), "client error"),
         case(
             "/no-key",
-            hello(),
+            &hello(),
             b"HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: bm8=\r\n\r\n".to_vec(),
             "answer that opens another WebSocket than was asked for",
         ),
-        case("/no-http", hello(), b"SSH-2.0-x\r\n\r\n".to_vec(), "not a valid HTTP response"),
-    ];
+        case("/no-http", &hello(), b"SSH-2.0-x\r\n\r\n".to_vec(), "not a valid HTTP response"),
+    ]
+}
+
+/// Those that wait, or go, in the middle.
+fn at_their_own_pace() -> Vec<Case> {
+    let mut all = Vec::new();
     let acts = |path, acts: Value, deed: Deed, ending| Case {
         path,
         step: json!({ "websocket": acts, "timeout": "500ms" }),

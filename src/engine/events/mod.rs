@@ -221,7 +221,7 @@ mod tests {
             codings: Codings::default(),
             body: &mut body,
         };
-        let laps = stream.take(events, so_far, Moment(0), Moment(at * MS));
+        let laps = stream.take(events, &mut so_far, Moment(0), Moment(at * MS));
         assert!(body.is_empty(), "it is not kept");
         laps
     }
