@@ -106,7 +106,12 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::NotWebSocket
         | Cause::WebSocketClosed
         | Cause::MessageLate
-        | Cause::UnexpectedMessage => Outcome::CheckFailed,
+        | Cause::UnexpectedMessage
+        | Cause::HeaderCheck
+        | Cause::BodyCheck
+        | Cause::JsonCheck
+        | Cause::SizeCheck
+        | Cause::ResponseTimeCheck => Outcome::CheckFailed,
         Cause::Refused
         | Cause::Reset
         | Cause::Closed

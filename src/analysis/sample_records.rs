@@ -71,6 +71,7 @@ pub(super) fn step(name: &str) -> StepHead {
         label: "GET /".to_owned(),
         timeout_ms: 10_000,
         expects: "200".to_owned(),
+        checks: Vec::new(),
     }
 }
 

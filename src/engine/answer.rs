@@ -5,7 +5,8 @@
 
 use std::io;
 
-use crate::engine::extract::{Body, Extracted, extract};
+use crate::engine::checks::{Known, Seen, judge};
+use crate::engine::extract::{Body, Content, Extracted, extract};
 use crate::http1::unreadable::Unreadable;
 use crate::record::outcome::{Cause, Outcome};
 use crate::scenario::model::{Expectation, Step};
@@ -23,9 +24,8 @@ pub enum Answer<'a> {
         status: u16,
         /// Its body.
         body: Body<'a>,
-        /// From the moment at which the request was due to the answer's last byte, in
-        /// nanoseconds.
-        took: u64,
+        /// What checks look at besides it.
+        seen: Seen<'a>,
     },
     /// The answer was a stream, which has ended, or of which enough has come.
     Streamed {
@@ -62,12 +62,29 @@ pub enum Answer<'a> {
     NoUser,
 }
 
-/// How an exchange of a step ended, and what later steps get of it. What was found before
-/// an extraction failed is there as well: it may be a secret that the answer repeats.
-pub fn conclude(step: &Step, answer: &Answer<'_>) -> (Ending, Extracted) {
+/// What an exchange of a step comes to.
+#[derive(Debug)]
+pub struct Conclusion {
+    /// How it ended.
+    pub ending: Ending,
+    /// What later steps get of it. What was found before an extraction failed is there as well:
+    /// it may be a secret that the answer repeats.
+    pub extracted: Extracted,
+    /// The place of the check that did not hold, among those of the step.
+    pub failed_check: Option<usize>,
+}
+
+impl Conclusion {
+    fn new(ending: Ending) -> Conclusion {
+        Conclusion { ending, extracted: Extracted::default(), failed_check: None }
+    }
+}
+
+/// How an exchange of a step ended, for a virtual user who knows this.
+pub fn conclude(step: &Step, answer: &Answer<'_>, known: Known<'_>) -> Conclusion {
     let ending = match answer {
-        Answer::Whole { status, body, took } => {
-            return conclude_whole(step, *status, *body, *took);
+        Answer::Whole { status, body, seen } => {
+            return conclude_whole(step, (*status, *body, *seen), known);
         }
         Answer::Streamed { end, data, took } => return conclude_streamed(step, *end, *data, *took),
         Answer::NotInTime => (Outcome::Timeout, None),
@@ -83,42 +100,46 @@ pub fn conclude(step: &Step, answer: &Answer<'_>) -> (Ending, Extracted) {
         Answer::NoConnection => (Outcome::Unsent, Some(Cause::ConnectionLimit)),
         Answer::NoUser => (Outcome::Unsent, Some(Cause::InFlightLimit)),
     };
-    (ending, Extracted::default())
+    Conclusion::new(ending)
 }
 
 /// An answer that came after its time limit is none, whatever it says.
-fn conclude_whole(step: &Step, status: u16, body: Body<'_>, took: u64) -> (Ending, Extracted) {
-    let mut extracted = Extracted::default();
-    if took > step.timeout.as_nanos() as u64 {
-        return ((Outcome::Timeout, None), extracted);
+fn conclude_whole(
+    step: &Step,
+    (status, body, seen): (u16, Body<'_>, Seen<'_>),
+    known: Known<'_>,
+) -> Conclusion {
+    if seen.took > step.timeout.as_nanos() as u64 {
+        return Conclusion::new((Outcome::Timeout, None));
     }
-    let ending = answered(&step.expect, status);
-    if ending.0 == Outcome::Ok
-        && let Err(cause) = extract(&step.extract, body, &mut extracted)
-    {
-        return ((Outcome::CheckFailed, Some(cause)), extracted);
+    let mut conclusion = Conclusion::new(answered(&step.expect, status));
+    if conclusion.ending.0 != Outcome::Ok {
+        return conclusion;
     }
-    (ending, extracted)
+    let mut content = Content::of(body);
+    if let Err(failed) = judge(&step.checks, seen, &mut content, known) {
+        conclusion.ending = (Outcome::CheckFailed, Some(failed.cause));
+        conclusion.failed_check = Some(failed.check);
+    } else if let Err(cause) = extract(&step.extract, &mut content, &mut conclusion.extracted) {
+        conclusion.ending = (Outcome::CheckFailed, Some(cause));
+    }
+    conclusion
 }
 
 /// What came after the time limit is none.
-fn conclude_streamed(
-    step: &Step,
-    end: Result<(), Cause>,
-    data: Body<'_>,
-    took: u64,
-) -> (Ending, Extracted) {
-    let mut extracted = Extracted::default();
+fn conclude_streamed(step: &Step, end: Result<(), Cause>, data: Body<'_>, took: u64) -> Conclusion {
+    let mut conclusion = Conclusion::new((Outcome::Timeout, None));
     if took > step.timeout.as_nanos() as u64 {
-        return ((Outcome::Timeout, None), extracted);
+        return conclusion;
     }
-    let ending = match end.and_then(|()| extract(&step.extract, data, &mut extracted)) {
+    let (mut content, extracted) = (Content::of(data), &mut conclusion.extracted);
+    conclusion.ending = match end.and_then(|()| extract(&step.extract, &mut content, extracted)) {
         Ok(()) => (Outcome::Ok, None),
         // What came is no stream at all.
         Err(cause @ (Cause::BadFrame | Cause::TooLarge)) => (Outcome::TransportError, Some(cause)),
         Err(cause) => (Outcome::CheckFailed, Some(cause)),
     };
-    (ending, extracted)
+    conclusion
 }
 
 fn answered(expect: &Expectation, status: u16) -> Ending {
@@ -199,18 +220,21 @@ mod tests {
             kind: crate::scenario::stream::Kind::Answer,
             timeout: Duration::from_nanos(LIMIT),
             expect: Expectation { statuses: statuses.to_vec() },
+            checks: Vec::new(),
             extract: paths.iter().enumerate().map(extraction).collect(),
         }
     }
 
     fn whole(status: u16, body: &[u8], took: u64) -> Answer<'_> {
         let body = Body { bytes: body, codings: Codings::default(), limit: 1_000 };
-        Answer::Whole { status, body, took }
+        let seen = Seen { head: b"", size: 0, took };
+        Answer::Whole { status, body, seen }
     }
 
     /// How an answer ends, and what is kept of it.
     fn of(step: &Step, answer: &Answer<'_>) -> (Ending, Vec<(u16, String)>) {
-        let (ending, Extracted(values)) = conclude(step, answer);
+        let Conclusion { ending, extracted: Extracted(values), .. } =
+            conclude(step, answer, Known::NOTHING);
         let kept = values.into_iter().map(|(variable, value)| {
             let (Value::Text(text) | Value::Json(text)) = value;
             (variable.0, text)
@@ -306,7 +330,12 @@ mod tests {
     fn what_the_generators_machine_refuses_was_never_sent() {
         let step = step(&[], &[]);
         let of = |number| {
-            conclude(&step, &Answer::NotConnected(&io::Error::from_raw_os_error(number))).0
+            conclude(
+                &step,
+                &Answer::NotConnected(&io::Error::from_raw_os_error(number)),
+                Known::NOTHING,
+            )
+            .ending
         };
         assert_eq!(of(24), (Outcome::Unsent, Some(Cause::Descriptors)));
         assert_eq!(of(99), (Outcome::Unsent, Some(Cause::Ports)));

@@ -45,10 +45,22 @@ pub struct Testimony {
     request: Vec<u8>,
     request_bytes: usize,
     heard: Vec<u8>,
+    check: Option<usize>,
     body_bytes: u64,
     secrets: Vec<String>,
     /// What its user knows, by variable; of a walk only.
     known: Vec<Value>,
+}
+
+/// What an exchange was on the wire, and which check of its step did not hold.
+#[derive(Debug)]
+pub struct Wires<'w> {
+    /// What went out.
+    pub request: &'w [u8],
+    /// How the answer began.
+    pub heard: Vec<u8>,
+    /// The check's place.
+    pub check: Option<usize>,
 }
 
 /// Keeps the start of an answer that will not be whole and right after one read.
@@ -62,7 +74,7 @@ pub fn hear(heard: &mut Vec<u8>, bytes: &[u8], step: &Step, status: Option<u16>)
 /// Whether an answer is plainly right, as its status tells if it is whole.
 pub fn is_plain(step: &Step, status: Option<u16>) -> bool {
     let is_expected = status.is_some_and(|status| step.expect.accepts(status));
-    is_expected && step.extract.is_empty() && !step.kind.is_stream()
+    is_expected && step.extract.is_empty() && step.checks.is_empty() && !step.kind.is_stream()
 }
 
 impl Witness {
@@ -99,7 +111,7 @@ impl Witness {
         &mut self,
         kind: Kind,
         sample: &Sample,
-        (request, heard): (&[u8], Vec<u8>),
+        Wires { request, heard, check }: Wires<'_>,
         known: &[Value],
     ) {
         self.waiting.push(Testimony {
@@ -110,6 +122,7 @@ impl Witness {
             request: request[..request.len().min(RAW_BYTES)].to_vec(),
             request_bytes: request.len(),
             heard,
+            check,
             body_bytes: sample.body_bytes,
             secrets: self.clerk.values(known),
             known: if self.purpose.is_walk() { known.to_vec() } else { Vec::new() },
@@ -131,6 +144,8 @@ pub struct Clerk {
     variables: Vec<VariableId>,
     /// The field with the request's id.
     id_field: String,
+    /// The checks of each step, as people read them.
+    checks: Vec<Vec<String>>,
 }
 
 impl Clerk {
@@ -147,14 +162,29 @@ impl Clerk {
         Clerk {
             redaction: Redaction::new(&scenario.secrets),
             variables,
+            checks: scenario.steps.iter().map(texts).collect(),
             id_field: scenario.target.request_id.clone().unwrap_or_else(|| "x-request-id".into()),
         }
+    }
+
+    fn check(&self, step: u16, place: usize) -> Option<&str> {
+        self.checks.get(usize::from(step))?.get(place).map(String::as_str)
     }
 
     fn values(&self, known: &[Value]) -> Vec<String> {
         let values = self.variables.iter().filter_map(|id| known.get(id.index()));
         values.map(|(Value::Text(text) | Value::Json(text))| text.clone()).collect()
     }
+}
+
+/// The text of a check as it may be kept.
+fn shown_check(text: &str) -> String {
+    harmless(text, VALUE_BYTES)
+}
+
+/// The checks of a step.
+fn texts(step: &Step) -> Vec<String> {
+    step.checks.iter().map(|check| check.text.clone()).collect()
 }
 
 /// The extracted values that a text is filled in with.
@@ -215,6 +245,10 @@ impl Testimony {
             step: self.kind.step,
             outcome: self.kind.outcome,
             cause: self.kind.cause,
+            check: self
+                .check
+                .and_then(|place| self.clerk.check(self.kind.step, place))
+                .map(shown_check),
             status: self.kind.status,
             warmup: self.kind.warmup,
             due_us: micros(self.due),

@@ -42,6 +42,8 @@ pub struct Exchange {
     body_bytes: u64,
     /// How its answer began on the wire, should it be kept.
     pub heard: Vec<u8>,
+    /// The place of the check of its step that did not hold.
+    pub failed_check: Option<usize>,
     /// The stream that its answer is, once the request has gone out.
     pub stream: Option<Box<Stream>>,
 }
@@ -79,6 +81,7 @@ impl Exchange {
             status: None,
             body_bytes: 0,
             heard: Vec::new(),
+            failed_check: None,
             stream: None,
         }
     }

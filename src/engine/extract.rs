@@ -39,37 +39,84 @@ pub struct Extracted(pub Vec<(VariableId, Value)>);
 /// Finds every value, or says why one could not be; those before it are found.
 pub fn extract(
     wanted: &[Extraction],
-    body: Body<'_>,
+    content: &mut Content<'_>,
     extracted: &mut Extracted,
 ) -> Result<(), Cause> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let bytes = body.codings.decode(body.bytes, body.limit).map_err(|error| match error {
-        Undecodable::Unknown | Undecodable::Broken => Cause::Compressed,
-        Undecodable::TooLarge => Cause::TooLarge,
-    })?;
-    let document = Document::read(&bytes)?;
+    let (document, text) = content.read()?;
     for extraction in wanted {
-        extracted.0.push((extraction.variable, document.find(extraction)?));
+        extracted.0.push((extraction.variable, document.find(&text, extraction)?));
     }
     Ok(())
+}
+
+/// What is in a body, decoded and read when it is first asked for, and once.
+#[derive(Debug)]
+pub struct Content<'b> {
+    body: Body<'b>,
+    bytes: Option<Result<Cow<'b, [u8]>, Cause>>,
+    document: Option<Result<Document, Cause>>,
+}
+
+impl<'b> Content<'b> {
+    /// That of a body.
+    pub fn of(body: Body<'b>) -> Content<'b> {
+        Content { body, bytes: None, document: None }
+    }
+
+    /// Its bytes, decoded.
+    pub fn bytes(&mut self) -> Result<&[u8], Cause> {
+        let Body { bytes, codings, limit } = self.body;
+        let decoded = self.bytes.get_or_insert_with(|| {
+            codings.decode(bytes, limit).map_err(|error| match error {
+                Undecodable::Unknown | Undecodable::Broken => Cause::Compressed,
+                Undecodable::TooLarge => Cause::TooLarge,
+            })
+        });
+        decoded.as_deref().map_err(|cause| *cause)
+    }
+
+    /// The JSON document that it is.
+    pub fn document(&mut self) -> Result<&Json, Cause> {
+        self.read().map(|(document, _)| &document.value)
+    }
+
+    /// The document, and its text.
+    fn read(&mut self) -> Result<(&Document, Cow<'_, str>), Cause> {
+        if self.document.is_none() {
+            self.document = Some(self.bytes().and_then(Document::read));
+        }
+        match (&self.document, &self.bytes) {
+            (Some(Ok(document)), Some(Ok(bytes))) => {
+                Ok((document, String::from_utf8_lossy(without_mark(bytes))))
+            }
+            (Some(Err(cause)), _) | (_, Some(Err(cause))) => Err(*cause),
+            (None, _) | (_, None) => Err(Cause::EmptyBody),
+        }
+    }
 }
 
 /// What stands for bytes that are no text and for halves of surrogate pairs.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// A JSON document and its text.
-struct Document<'b> {
-    text: Cow<'b, str>,
+/// A JSON document.
+#[derive(Debug)]
+struct Document {
     value: Json,
     /// The value is not quite what the text says.
     is_mended: bool,
 }
 
-impl Document<'_> {
-    fn read(bytes: &[u8]) -> Result<Document<'_>, Cause> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+/// Without a byte order mark.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+impl Document {
+    fn read(bytes: &[u8]) -> Result<Document, Cause> {
+        let bytes = without_mark(bytes);
         if bytes.trim_ascii().is_empty() {
             return Err(Cause::EmptyBody);
         }
@@ -82,19 +129,19 @@ impl Document<'_> {
         }
         let text = String::from_utf8_lossy(bytes);
         let cause = match serde_json::from_str(&text) {
-            Ok(value) => return Ok(Document { text, value, is_mended: false }),
+            Ok(value) => return Ok(Document { value, is_mended: false }),
             Err(error) => cause(&error),
         };
         match json_text::mended(&text) {
             Some(mended) if cause == Cause::NotJson => {
                 let value = serde_json::from_str(&mended).map_err(|error| self::cause(&error))?;
-                Ok(Document { text, value, is_mended: true })
+                Ok(Document { value, is_mended: true })
             }
             _ => Err(if matches!(text, Cow::Owned(_)) { Cause::NotUtf8 } else { cause }),
         }
     }
 
-    fn find(&self, wanted: &Extraction) -> Result<Value, Cause> {
+    fn find(&self, text: &Cow<'_, str>, wanted: &Extraction) -> Result<Value, Cause> {
         let found = wanted.path.query(&self.value).first().ok_or(Cause::ExtractionMissing)?;
         let value = match found {
             Json::String(text) => Value::Text(text.clone()),
@@ -103,16 +150,16 @@ impl Document<'_> {
             Json::Number(_) | Json::Array(_) | Json::Object(_) => {
                 let located = wanted.path.query_located(&self.value);
                 let pointer = located.first().map(|node| node.location().to_json_pointer());
-                let text = pointer.and_then(|pointer| json_text::find(&self.text, &pointer));
-                Value::Json(json_text::compact(text.ok_or(Cause::ExtractionMissing)?))
+                let found = pointer.and_then(|pointer| json_text::find(text, &pointer));
+                Value::Json(json_text::compact(found.ok_or(Cause::ExtractionMissing)?))
             }
         };
-        let (Value::Text(text) | Value::Json(text)) = &value;
-        if text.len() > MAX_VALUE {
+        let (Value::Text(kept) | Value::Json(kept)) = &value;
+        if kept.len() > MAX_VALUE {
             return Err(Cause::ValueTooLong);
         }
-        let is_lossy = self.is_mended || matches!(self.text, Cow::Owned(_));
-        if is_lossy && text.contains(REPLACEMENT) { Err(Cause::NotUtf8) } else { Ok(value) }
+        let is_lossy = self.is_mended || matches!(text, Cow::Owned(_));
+        if is_lossy && kept.contains(REPLACEMENT) { Err(Cause::NotUtf8) } else { Ok(value) }
     }
 }
 
@@ -139,7 +186,7 @@ mod tests {
         let mut extracted = Extracted::default();
         let wanted = [Extraction { variable: VariableId(0), path: JsonPath::parse(path).unwrap() }];
         let body = Body { bytes: body, codings: Codings::default(), limit: LIMIT };
-        extract(&wanted, body, &mut extracted)?;
+        extract(&wanted, &mut Content::of(body), &mut extracted)?;
         Ok(extracted.0.remove(0).1)
     }
 

@@ -72,7 +72,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 }
 
 /// Numbers are the same if they are worth the same: `1` and `1.0`.
-fn is_same(found: &Json, wanted: &Json) -> bool {
+pub fn is_same(found: &Json, wanted: &Json) -> bool {
     match (found, wanted) {
         (Json::Number(found), Json::Number(wanted)) => {
             found == wanted

@@ -12,6 +12,7 @@
 //! [`orders`] tell running workers of another rate. Workers share nothing else.
 
 pub mod answer;
+pub mod checks;
 pub mod collector;
 pub mod connection;
 pub mod demand;

@@ -451,7 +451,14 @@ mod tests {
 
         let expected = Expected { is_head: false, body_limit: 1 };
         let step = StepId(0);
-        let call = Call { iteration, step, expected, keeps_body: false, is_shown: false };
+        let call = Call {
+            iteration,
+            step,
+            expected,
+            keeps_body: false,
+            keeps_head: false,
+            is_shown: false,
+        };
         let mut head = http::Request::new(());
         *head.uri_mut() = "http://a/".parse().unwrap();
         let message = Message { head, body: bytes::Bytes::new() };

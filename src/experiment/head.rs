@@ -113,6 +113,7 @@ pub fn steps(scenario: &Scenario) -> Vec<StepHead> {
         label: step.label.clone(),
         timeout_ms: step.timeout.as_millis() as u64,
         expects: step.expect.to_string(),
+        checks: step.checks.iter().map(|check| check.text.clone()).collect(),
     });
     steps.collect()
 }

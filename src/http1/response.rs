@@ -65,6 +65,8 @@ pub struct Response {
     idle_limit: Option<Duration>,
     codings: Codings,
     is_event_stream: bool,
+    /// The head as it came, if it is wanted.
+    kept_head: Option<Vec<u8>>,
     body_bytes: u64,
     all_bytes: u64,
 }
@@ -92,6 +94,7 @@ impl Response {
             idle_limit: None,
             codings: Codings::default(),
             is_event_stream: false,
+            kept_head: None,
             body_bytes: 0,
             all_bytes: 0,
         }
@@ -101,6 +104,16 @@ impl Response {
     pub fn restart(&mut self, expected: Expected) {
         let last = std::mem::take(&mut self.last);
         *self = Response { last, ..Response::new(expected) };
+    }
+
+    /// Keeps the head of this response.
+    pub fn keep_head(&mut self) {
+        self.kept_head = Some(Vec::new());
+    }
+
+    /// The head, if it was to be kept and has come.
+    pub fn take_head(&mut self) -> Vec<u8> {
+        self.kept_head.take().unwrap_or_default()
     }
 
     /// The status, once the head has come.
@@ -254,6 +267,9 @@ impl Response {
         self.codings = head.fields.codings;
         self.is_event_stream = head.fields.is_event_stream;
         self.idle_limit = head.fields.idle_limit;
+        if let Some(kept) = &mut self.kept_head {
+            kept.extend_from_slice(&bytes[..head.length]);
+        }
         self.stage = self.body_stage(&head)?;
         Ok(Some(head.length))
     }

@@ -41,6 +41,9 @@ pub struct FailedExchange {
     /// Why, where the outcome alone does not say.
     #[serde(default)]
     pub cause: Option<Cause>,
+    /// The check that did not hold, as the scenario has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
     /// The status of the answer, if one came.
     #[serde(default)]
     pub status: Option<u16>,
@@ -191,6 +194,7 @@ fn bounded(mut exchange: FailedExchange) -> FailedExchange {
         shorten(&mut wire.body, 4 * BODY_BYTES);
         wire.hidden.iter_mut().for_each(|why| shorten(why, 100));
     }
+    exchange.check.iter_mut().for_each(|check| shorten(check, 4 * BODY_BYTES));
     exchange.request_id.iter_mut().for_each(|id| shorten(id, 200));
     exchange
 }
@@ -219,6 +223,7 @@ pub(crate) mod tests {
             step,
             outcome: Outcome::ServerError,
             cause: None,
+            check: None,
             status: Some(status),
             warmup: false,
             due_us: 1_500_000,

@@ -68,6 +68,7 @@ pub(crate) fn sample_head() -> run::Head {
         label: "GET /a".to_owned(),
         timeout_ms: 10_000,
         expects: "200".to_owned(),
+        checks: Vec::new(),
     };
     let stage = run::StageHead { seconds: 10.0, from: 1.0, to: 1.0, warmup: false };
     let arrivals = crate::scenario::load::ArrivalProcess::Poisson;

@@ -118,7 +118,7 @@ pub enum Cause {
     HeadTooLarge,
     /// The request could not be sent: what was filled in made its head too long.
     RequestTooLarge,
-    /// The response from which to extract had no body.
+    /// The response of which something is read had no body.
     EmptyBody,
     /// The body was compressed in a way that is not known, or was broken.
     Compressed,
@@ -158,11 +158,21 @@ pub enum Cause {
     MessageLate,
     /// Another message came where only the expected one may.
     UnexpectedMessage,
+    /// A header field was not as the step says.
+    HeaderCheck,
+    /// The body was not as the step says.
+    BodyCheck,
+    /// A value of the JSON body was not as the step says.
+    JsonCheck,
+    /// The body was of another size than the step says.
+    SizeCheck,
+    /// The answer took longer than the step allows, and less than its time limit.
+    ResponseTimeCheck,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 37;
+    pub const COUNT: usize = 42;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -203,6 +213,11 @@ impl Cause {
         Cause::WebSocketClosed,
         Cause::MessageLate,
         Cause::UnexpectedMessage,
+        Cause::HeaderCheck,
+        Cause::BodyCheck,
+        Cause::JsonCheck,
+        Cause::SizeCheck,
+        Cause::ResponseTimeCheck,
     ];
 
     /// The place of its counter.
@@ -230,11 +245,11 @@ impl Cause {
             Cause::BadChunk => "broken chunk in the response",
             Cause::HeadTooLarge => "response head larger than 256 KiB",
             Cause::RequestTooLarge => "request head larger than 64 KiB",
-            Cause::EmptyBody => "no body to extract from",
+            Cause::EmptyBody => "no body to read",
             Cause::Compressed => "compressed body that could not be decoded",
-            Cause::NotUtf8 => "body to extract from is not UTF-8",
-            Cause::NotJson => "body to extract from is not JSON",
-            Cause::TooDeep => "body to extract from is nested too deeply",
+            Cause::NotUtf8 => "body to read is not UTF-8",
+            Cause::NotJson => "body to read is not JSON",
+            Cause::TooDeep => "body to read is nested too deeply",
             Cause::ValueTooLong => "value to extract longer than 64 KiB",
             Cause::Late => "generator too late to send it",
             Cause::Tls => "no TLS session",
@@ -250,6 +265,11 @@ impl Cause {
             Cause::WebSocketClosed => "WebSocket closed by the target before the last act",
             Cause::MessageLate => "expected message later than within",
             Cause::UnexpectedMessage => "another message than the expected one",
+            Cause::HeaderCheck => "header not as expected",
+            Cause::BodyCheck => "body not as expected",
+            Cause::JsonCheck => "JSON value not as expected",
+            Cause::SizeCheck => "size not as expected",
+            Cause::ResponseTimeCheck => "slower than its check allows",
         }
     }
 }

@@ -235,6 +235,9 @@ pub struct StepHead {
     /// The statuses that it expects: `2xx, 404`; empty in records of older versions.
     #[serde(default)]
     pub expects: String,
+    /// What else must hold for its answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
 }
 
 /// The load profile as the record knows it.

@@ -8,6 +8,7 @@
 pub mod adhoc;
 pub mod ceiling;
 mod check;
+pub mod checks;
 mod convert;
 mod document;
 mod entries;
@@ -25,6 +26,7 @@ pub mod model;
 pub mod origin;
 pub mod problems;
 mod raw;
+mod raw_check;
 mod raw_http2;
 mod raw_metrics;
 mod raw_streams;

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
+use super::checks::AnswerCheck;
 pub use super::http_address::{HttpAddress, Place};
 pub use super::ids::{StepId, VariableId};
 use super::limits::Limits;
@@ -285,8 +286,10 @@ pub struct Step {
     pub kind: Kind,
     /// From the intended moment to the end of the response.
     pub timeout: Duration,
-    /// Which answers are right.
+    /// Which answers are right, by their status.
     pub expect: Expectation,
+    /// What else must hold for an answer that is.
+    pub checks: Vec<AnswerCheck>,
     /// What is kept of the answer.
     pub extract: Vec<Extraction>,
 }

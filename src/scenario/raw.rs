@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::entries::Entries;
 use super::load::ArrivalProcess;
+use super::raw_check::RawCheck;
 use super::raw_http2::RawHttp2;
 use super::raw_metrics::{RawMetrics, RawPostgres};
 use super::raw_streams::{RawAct, RawEvents};
@@ -233,7 +234,7 @@ pub(crate) struct RawStep {
     /// The fields of a form; values may contain placeholders.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) form: Option<Entries<String>>,
-    /// Which answers are right; without it, every status below 400.
+    /// Which answers are right; without it, those with a status below 400.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) check: Option<RawCheck>,
     /// From the intended moment to the end of the response; without it, 10s.
@@ -266,25 +267,6 @@ pub(crate) struct RawStep {
 /// Tells `"json": null`, a body, from no `json` at all.
 fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(value).map(Some)
-}
-
-/// Which answers are right.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "the check")]
-pub(crate) struct RawCheck {
-    /// A status such as 200, a class such as "2xx", or a list of them.
-    #[schemars(schema_with = "statuses")]
-    pub(crate) status: Value,
-}
-
-fn statuses(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    let code = json!({ "type": "integer", "minimum": 100, "maximum": 599, "examples": [200] });
-    let class = json!({ "type": "string", "examples": ["2xx"] });
-    let one = json!({ "anyOf": [code, class] });
-    schemars::json_schema!({
-        "anyOf": [code, class, { "type": "array", "minItems": 1, "items": one }]
-    })
 }
 
 /// How hard: stages of load, one after the other.

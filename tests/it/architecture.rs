@@ -196,6 +196,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("strsim", &["scenario/problems.rs"], "the nearest valid name"),
     ("url", &["scenario/"], "the target's address is checked once"),
     ("serde_json_path", &["scenario/"], "paths are parsed when the scenario is read"),
+    (
+        "regex",
+        &["scenario/checks.rs", "scenario/convert/checks.rs"],
+        "patterns of checks, in linear time",
+    ),
     ("sha2", &["scenario/convert/mod.rs"], "the scenario's hash"),
     ("uuid", &["scenario/template.rs"], "`{{uuid}}`"),
     (

@@ -309,6 +309,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
         label: step.label.clone(),
         timeout_ms: 10_000,
         expects: "200".to_owned(),
+        checks: Vec::new(),
     });
     RunRecord {
         head: Head {

@@ -37,6 +37,9 @@ impl Http1 {
     pub(super) fn begin(&mut self, call: Call) {
         debug_assert!(self.call.is_none(), "one exchange at a time");
         self.response.restart(call.expected);
+        if call.keeps_head {
+            self.response.keep_head();
+        }
         self.body.clear();
         self.heard.clear();
         self.call = Some(call);
@@ -89,6 +92,7 @@ impl Http1 {
             body_bytes: self.response.body_bytes(),
             codings: self.response.codings(),
             body: mem::take(&mut self.body),
+            head: self.response.take_head(),
             heard: mem::take(&mut self.heard),
         }
     }
@@ -123,6 +127,7 @@ mod tests {
             kind: crate::scenario::stream::Kind::Answer,
             timeout: Duration::from_secs(1),
             expect: Expectation::default(),
+            checks: vec![],
             extract: vec![],
         }
     }
@@ -131,7 +136,14 @@ mod tests {
     fn begun(keeps_body: bool) -> Http1 {
         let mut http1 = Http1::new();
         let expected = Expected { is_head: false, body_limit: 100 };
-        http1.begin(Call { iteration: 7, step: StepId(0), expected, keeps_body, is_shown: false });
+        http1.begin(Call {
+            iteration: 7,
+            step: StepId(0),
+            expected,
+            keeps_body,
+            keeps_head: false,
+            is_shown: false,
+        });
         http1
     }
 

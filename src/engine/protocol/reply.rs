@@ -16,6 +16,8 @@ pub struct Call {
     pub expected: Expected,
     /// Whether the answer's body is kept.
     pub keeps_body: bool,
+    /// Whether its head is.
+    pub keeps_head: bool,
     /// Whether the start of the answer is kept however it ends.
     pub is_shown: bool,
 }
@@ -73,6 +75,8 @@ pub struct Reply {
     pub codings: Codings,
     /// The body, if it was to be kept.
     pub body: Vec<u8>,
+    /// The head, if it was to be kept.
+    pub head: Vec<u8>,
     /// How the answer began on the wire, unless it is whole and plainly right.
     pub heard: Vec<u8>,
 }

@@ -212,6 +212,7 @@ mod tests {
             kind: crate::scenario::stream::Kind::Answer,
             timeout: std::time::Duration::from_secs(1),
             expect: Expectation::default(),
+            checks: vec![],
             extract: vec![],
         }
     }

@@ -209,6 +209,7 @@ impl WebSocket {
             self.close(u16::from(CloseCode::Away));
         }
         Reply {
+            head: Vec::new(),
             status: self.response.status(),
             body_bytes: self.response.body_bytes() + self.message_bytes,
             codings: self.response.codings(),
@@ -365,7 +366,14 @@ mod tests {
         let mut websocket = WebSocket::asked_by(REQUEST);
         let expected = Expected { is_head: false, body_limit: 100 };
         let step = StepId(0);
-        websocket.begin(Call { iteration: 7, step, expected, keeps_body: true, is_shown: false });
+        websocket.begin(Call {
+            iteration: 7,
+            step,
+            expected,
+            keeps_body: true,
+            keeps_head: false,
+            is_shown: false,
+        });
         websocket
     }
 

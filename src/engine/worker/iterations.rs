@@ -1,6 +1,7 @@
 //! A worker's iterations: from the arrival through the actions of a flow to the end.
 
-use crate::engine::answer::{Answer, conclude};
+use crate::engine::answer::{Answer, Conclusion, conclude};
+use crate::engine::checks::Known;
 use crate::engine::exchange::Exchange;
 use crate::engine::iteration::{Activity, Iteration};
 use crate::engine::timers::Wait;
@@ -64,8 +65,8 @@ impl Worker {
         let now = self.clock.now();
         let mut exchange = Exchange::new(step, due, self.limit(step), now);
         exchange.ends(now, 0);
-        let (ending, _) = conclude(self.plan.scenario.step(step), &Answer::NoUser);
-        self.ledger.ended(exchange.sample(ending));
+        let conclusion = conclude(self.plan.scenario.step(step), &Answer::NoUser, Known::NOTHING);
+        self.ledger.ended(exchange.sample(conclusion.ending));
     }
 
     fn first_step(&self, flow: usize) -> Option<StepId> {
@@ -192,12 +193,16 @@ impl Worker {
     pub(super) fn finish(&mut self, key: usize, answer: &Answer<'_>) {
         let iteration = &mut self.iterations[key];
         let step = self.plan.scenario.step(iteration.exchange.step);
-        let (ending, extracted) = conclude(step, answer);
+        let user = &mut self.users[iteration.user];
+        let (variables, number) = (&user.variables, iteration.number);
+        let known = Known { variables, user: user.number, iteration: number };
+        let Conclusion { ending, extracted, failed_check } = conclude(step, answer, known);
+        iteration.exchange.failed_check = failed_check;
         let sample = iteration.exchange.sample(ending);
         if std::mem::take(&mut iteration.is_hurried) {
             self.patience.calm();
         }
-        self.users[iteration.user].keep(extracted);
+        user.keep(extracted);
         iteration.due = sample.ended.max(iteration.due);
         iteration.ticket = 0;
         self.ledger.ended(sample);

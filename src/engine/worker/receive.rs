@@ -1,6 +1,7 @@
 //! What a worker's connections bring: bytes to events of exchanges, and their ends.
 
 use crate::engine::answer::Answer;
+use crate::engine::checks::Seen;
 use crate::engine::connection::{ConnectionKey, StreamEnd};
 use crate::engine::extract::Body;
 use crate::engine::pool::Slot;
@@ -150,12 +151,13 @@ impl Worker {
         let ended = exchange.last_byte();
         exchange.ends(ended, 0);
         let (took, bytes) = (ended.since(exchange.intended), exchange.takes(&mut reply));
+        let seen = Seen { head: &reply.head, size: reply.body_bytes, took };
         self.release(key, is_clean, ended);
         self.serve_queue();
         let limit = self.plan.scenario.limits.body.0;
         let body = Body { bytes: &bytes, codings: reply.codings, limit };
         let status = reply.status.unwrap_or_default();
-        self.finish(iteration, &Answer::Whole { status, body, took });
+        self.finish(iteration, &Answer::Whole { status, body, seen });
     }
 
     /// Keeps or closes a connection of which a request has been answered.

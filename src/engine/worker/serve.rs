@@ -18,6 +18,7 @@ use crate::engine::transport::socket::Socket;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::SOON;
 use crate::http1::response::Expected;
+use crate::scenario::checks::AnswerCheck;
 use crate::scenario::template::Values;
 use crate::units::Moment;
 
@@ -280,9 +281,12 @@ impl Worker {
         let step = scenario.step(id);
         let is_head = step.request.method == "HEAD";
         let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
-        let keeps_body = !step.extract.is_empty() || step.kind.is_stream();
+        let keeps_body = !step.extract.is_empty()
+            || step.kind.is_stream()
+            || step.checks.iter().any(AnswerCheck::reads_body);
+        let keeps_head = step.checks.iter().any(AnswerCheck::reads_head);
         let is_shown = self.plan.purpose.is_walk();
-        Call { iteration, step: id, expected, keeps_body, is_shown }
+        Call { iteration, step: id, expected, keeps_body, keeps_head, is_shown }
     }
 
     /// Fills in a request that is not always the same.

@@ -1,6 +1,7 @@
 //! What a worker keeps of exchanges, which are mostly failures: their requests are written once
 //! more.
 
+use crate::engine::evidence::Wires;
 use crate::engine::protocol::http2::message;
 use crate::engine::protocol::request::Prepared;
 use crate::engine::worker::Worker;
@@ -24,8 +25,9 @@ impl Worker {
         };
         let by_http2 = self.messages.as_ref().map(|_| message::shown(request));
         let request = by_http2.as_deref().unwrap_or(request);
-        let heard = std::mem::take(&mut iteration.exchange.heard);
+        let exchange = &mut iteration.exchange;
+        let (heard, check) = (std::mem::take(&mut exchange.heard), exchange.failed_check);
         let known = &self.users[iteration.user].variables;
-        self.witness.keep(kind, sample, (request, heard), known);
+        self.witness.keep(kind, sample, Wires { request, heard, check }, known);
     }
 }

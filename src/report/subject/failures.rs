@@ -121,6 +121,8 @@ pub(super) fn lines(exchange: &FailedExchange, detail: Detail) -> Vec<String> {
         let why = exchange.cause.map_or("none in time", |cause| cause.name());
         lines.push(format!("< no answer: {why}"));
     }
+    let check = exchange.check.as_deref();
+    lines.extend(check.map(|check| format!("= does not hold: {}", plain::line(check))));
     lines
 }
 

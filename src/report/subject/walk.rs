@@ -117,6 +117,11 @@ fn step_lines(step: &WalkedStep) -> Vec<Text> {
     told.push(held);
     let cause = exchange.cause.map(|cause| format!("= {}", cause.name()));
     told.extend(cause);
+    if exchange.outcome == Outcome::Ok {
+        told.extend(
+            step.head.checks.iter().map(|check| format!("= holds: {}", plain::line(check))),
+        );
+    }
     if exchange.outcome == Outcome::Ok || exchange.outcome == Outcome::CheckFailed {
         told.extend(step.extracted.iter().flat_map(|one| folded(&kept(one))));
     }

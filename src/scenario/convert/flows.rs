@@ -3,11 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::check::Check;
+use super::super::checks::AnswerCheck;
 use super::super::document::Pointer;
 use super::super::model::{Action, Expectation, Extraction, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawStep};
+use super::super::raw_check::RawCheck;
 use super::super::template::parse::Names;
+use super::checks;
 use super::json_path::json_path;
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
@@ -158,6 +161,7 @@ impl Walker<'_, '_> {
             Some(_) => Some(Expectation { statuses: vec![(101, 101)] }),
             None => request::expectation(raw.check.as_ref(), &at.key("check"), self.check),
         };
+        let checks = self.checks(raw, names, &at.key("check"));
         let extract = self.extractions(raw, &at.key("extract"), names);
         let step = Step {
             name,
@@ -167,11 +171,28 @@ impl Walker<'_, '_> {
             kind: kind?,
             timeout: timeout?,
             expect: expect?,
+            checks,
             extract,
         };
         let id = u16::try_from(self.walks.steps.len()).ok().map(StepId)?;
         self.walks.steps.push(step);
         Some(id)
+    }
+
+    /// A stream is looked at while it comes: there is no whole answer to be checked.
+    fn checks(&mut self, raw: &RawStep, names: &Names<'_>, at: &Pointer) -> Vec<AnswerCheck> {
+        let all = checks::checks(raw.check.as_ref(), names, at, self.check);
+        let stream = match (&raw.events, &raw.websocket) {
+            (Some(_), _) => "events",
+            (None, Some(_)) => "websocket",
+            (None, None) => return all,
+        };
+        if let Some(key) = raw.check.as_ref().and_then(RawCheck::besides_status) {
+            let fault = Fault::new(format!("beside \"{stream}\" only a status can be checked"));
+            let help = format!("say in \"{stream}\" what must come");
+            self.check.key(&at.key(key), fault.help(help));
+        }
+        Vec::new()
     }
 
     fn no_websocket_over_http2(&mut self, raw: &RawStep, at: &Pointer) {

@@ -5,6 +5,7 @@
 
 mod address;
 mod arms;
+mod checks;
 mod conditions;
 mod flows;
 mod host;

@@ -10,7 +10,8 @@ use super::super::document::Pointer;
 use super::super::entries::Entries;
 use super::super::model::{DEFAULT_TIMEOUT, Expectation, Request};
 use super::super::problems::Fault;
-use super::super::raw::{RawCheck, RawStep};
+use super::super::raw::RawStep;
+use super::super::raw_check::RawCheck;
 use super::super::template::parse::{Builder, Names, json_document};
 use super::super::template::{Escape, Piece, Template};
 use super::load::{AN_HOUR, positive};
@@ -241,10 +242,12 @@ pub(super) fn expectation(
     at: &Pointer,
     check: &mut Check<'_>,
 ) -> Option<Expectation> {
-    let Some(raw) = raw else { return Some(Expectation::default()) };
+    let Some(status) = raw.and_then(|raw| raw.status.as_ref()) else {
+        return Some(Expectation::default());
+    };
     let at = at.key("status");
-    let Value::Array(items) = &raw.status else {
-        let range = statuses(&raw.status, check);
+    let Value::Array(items) = status else {
+        let range = statuses(status, check);
         return Some(Expectation { statuses: vec![check.accept(&at, range)?] });
     };
     if items.is_empty() {

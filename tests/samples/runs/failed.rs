@@ -14,6 +14,7 @@ pub(crate) fn orders() -> FailuresSeen {
         step: 1,
         outcome: Outcome::ServerError,
         cause: None,
+        check: None,
         status: Some(500),
         warmup: false,
         due_us: 12_345_000,
@@ -43,6 +44,7 @@ pub(crate) fn orders() -> FailuresSeen {
     let refused = FailedExchange {
         outcome: Outcome::TransportError,
         cause: Some(crate::record::outcome::Cause::Reset),
+        check: None,
         status: None,
         warmup: true,
         response: None,

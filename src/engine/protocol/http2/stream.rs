@@ -76,6 +76,9 @@ impl Stream {
         self.response = None;
         self.reply.status = Some(head.status.as_u16());
         self.reply.codings = codings(&head.headers);
+        if self.call.keeps_head {
+            write_lines(&head, |part| self.reply.head.extend_from_slice(part));
+        }
         self.answer = Some((head, body));
     }
 
@@ -122,14 +125,17 @@ impl Stream {
 
 /// A head as HTTP/1.1 would have it, for those who read it.
 fn write_head(heard: &mut Vec<u8>, head: &Parts) {
-    let line = format!("HTTP/2 {}\r\n", head.status.as_u16());
-    keep_start(heard, line.as_bytes());
+    write_lines(head, |part| keep_start(heard, part));
+}
+
+fn write_lines(head: &Parts, mut write: impl FnMut(&[u8])) {
+    write(format!("HTTP/2 {}\r\n", head.status.as_u16()).as_bytes());
     for (name, value) in &head.headers {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            keep_start(heard, part);
+            write(part);
         }
     }
-    keep_start(heard, b"\r\n");
+    write(b"\r\n");
 }
 
 /// What must be undone to read the body.

@@ -1,0 +1,388 @@
+//! Whether an answer is as the checks of its step say. Pure: bytes and times in, the first check
+//! that does not hold out.
+
+use std::borrow::Cow;
+
+use serde_json::Value as Json;
+
+use crate::engine::extract::Content;
+use crate::engine::matching::is_same;
+use crate::record::outcome::Cause;
+use crate::scenario::checks::{AnswerCheck, Order, Subject, Test, Wanted};
+use crate::scenario::template::{Value, Values};
+
+/// What a virtual user knows, and who it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'k> {
+    /// The extracted variables.
+    pub variables: &'k [Value],
+    /// The number of the user, from 1.
+    pub user: u64,
+    /// The number of the iteration, from 1.
+    pub iteration: u64,
+}
+
+impl Known<'_> {
+    /// Nobody.
+    pub const NOTHING: Known<'static> = Known { variables: &[], user: 0, iteration: 0 };
+}
+
+/// What is looked at besides the body.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'s> {
+    /// The head as it came, where a check reads it.
+    pub head: &'s [u8],
+    /// Bytes of the body as it came.
+    pub size: u64,
+    /// From the moment at which the request was due to the answer's last byte, in nanoseconds.
+    pub took: u64,
+}
+
+/// A check that does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failed {
+    /// What kind of check.
+    pub cause: Cause,
+    /// Its place among those of the step.
+    pub check: usize,
+}
+
+/// The first check that does not hold.
+pub fn judge(
+    checks: &[AnswerCheck],
+    seen: Seen<'_>,
+    content: &mut Content<'_>,
+    known: Known<'_>,
+) -> Result<(), Failed> {
+    checks.iter().enumerate().try_for_each(|(index, check)| {
+        let (holds, cause) = one(check, seen, content, known);
+        let holds = holds.map_err(|cause| Failed { cause, check: index })?;
+        if holds { Ok(()) } else { Err(Failed { cause, check: index }) }
+    })
+}
+
+/// Whether a check holds, or why nobody can tell; and what it is if it does not.
+fn one(
+    check: &AnswerCheck,
+    seen: Seen<'_>,
+    content: &mut Content<'_>,
+    known: Known<'_>,
+) -> (Result<bool, Cause>, Cause) {
+    let test = &check.test;
+    match &check.subject {
+        Subject::Header(name) => (Ok(header(name, seen.head, test, known)), Cause::HeaderCheck),
+        Subject::Body => (content.bytes().map(|bytes| text(bytes, test, known)), Cause::BodyCheck),
+        Subject::Json(path) => {
+            let found = content.document().map(|document| {
+                let found = path.query(document);
+                all(found.iter().copied(), test, |value| json(value, test, known))
+            });
+            (found, Cause::JsonCheck)
+        }
+        Subject::Size => (Ok(number(seen.size as f64, test)), Cause::SizeCheck),
+        Subject::ResponseTime => (Ok(number(seen.took as f64, test)), Cause::ResponseTimeCheck),
+    }
+}
+
+/// What is not there is as no test wants it but the one that asks for that.
+fn all<T>(
+    found: impl ExactSizeIterator<Item = T>,
+    test: &Test,
+    mut holds: impl FnMut(T) -> bool,
+) -> bool {
+    if let Test::Exists(exists) = test {
+        return *exists == (found.len() > 0);
+    }
+    let mut found = found.peekable();
+    found.peek().is_some() && found.all(&mut holds)
+}
+
+fn header(name: &str, head: &[u8], test: &Test, known: Known<'_>) -> bool {
+    let values: Vec<Cow<'_, [u8]>> = fields(head)
+        .filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| value)
+        .collect();
+    all(values.iter(), test, |value| text(value, test, known))
+}
+
+/// The fields of a head behind its first line; one over several lines is one (RFC 9112, 5.2).
+fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
+    let mut lines = head.split(|byte| *byte == b'\n').skip(1).peekable();
+    std::iter::from_fn(move || {
+        let line = lines.next()?;
+        let mut value = Cow::Borrowed(line);
+        while let Some(more) =
+            lines.next_if(|line| line.starts_with(b" ") || line.starts_with(b"\t"))
+        {
+            let value = value.to_mut();
+            value.push(b' ');
+            value.extend_from_slice(more.trim_ascii());
+        }
+        Some((line, value))
+    })
+    .filter_map(|(line, value)| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let value = match value {
+            Cow::Borrowed(line) => Cow::Borrowed(line[colon + 1..].trim_ascii()),
+            Cow::Owned(line) => Cow::Owned(line[colon + 1..].trim_ascii().to_vec()),
+        };
+        Some((line[..colon].trim_ascii(), value))
+    })
+}
+
+/// A text that is no JSON, as a header's value or a whole body.
+fn text(found: &[u8], test: &Test, known: Known<'_>) -> bool {
+    let is = |wanted: &Wanted| {
+        wanted.filled(known).is_some_and(|wanted| plain(&wanted).as_bytes() == found)
+    };
+    match test {
+        Test::Is(wanted) => is(wanted),
+        Test::IsNot(wanted) => {
+            wanted.filled(known).is_some_and(|wanted| plain(&wanted).as_bytes() != found)
+        }
+        Test::IsOneOf(all) => all.iter().any(is),
+        Test::Contains(wanted) => {
+            wanted.filled(known).is_some_and(|wanted| contains(found, plain(&wanted).as_bytes()))
+        }
+        Test::Matches(regex) => regex.is_match(found),
+        Test::Number(order, limit) => {
+            let number = std::str::from_utf8(found).ok().and_then(|text| text.trim().parse().ok());
+            number.is_some_and(|number: f64| order.holds(number, *limit))
+        }
+        Test::Exists(exists) => *exists,
+        Test::Type(_) | Test::Count(..) => false,
+    }
+}
+
+fn json(found: &Json, test: &Test, known: Known<'_>) -> bool {
+    let is = |wanted: &Wanted| wanted.filled(known).is_some_and(|wanted| is_same(found, &wanted));
+    match test {
+        Test::Is(wanted) => is(wanted),
+        Test::IsNot(wanted) => wanted.filled(known).is_some_and(|wanted| !is_same(found, &wanted)),
+        Test::IsOneOf(all) => all.iter().any(is),
+        Test::Contains(wanted) => wanted.filled(known).is_some_and(|wanted| match found {
+            Json::String(text) => contains(text.as_bytes(), plain(&wanted).as_bytes()),
+            Json::Array(all) => all.iter().any(|one| is_same(one, &wanted)),
+            Json::Object(members) => wanted.as_str().is_some_and(|name| members.contains_key(name)),
+            Json::Null | Json::Bool(_) | Json::Number(_) => false,
+        }),
+        // Of a number or a truth its text is looked at, as extraction would keep it.
+        Test::Matches(regex) => match found {
+            Json::String(text) => regex.is_match(text.as_bytes()),
+            other => regex.is_match(other.to_string().as_bytes()),
+        },
+        Test::Type(kind) => kind.is_of(found),
+        Test::Number(order, limit) => {
+            found.as_f64().is_some_and(|number| order.holds(number, *limit))
+        }
+        Test::Count(order, limit) => counted(found).is_some_and(|n| order.holds(n as f64, *limit)),
+        Test::Exists(exists) => *exists,
+    }
+}
+
+fn counted(value: &Json) -> Option<usize> {
+    match value {
+        Json::Array(all) => Some(all.len()),
+        Json::Object(members) => Some(members.len()),
+        Json::String(text) => Some(text.chars().count()),
+        Json::Null | Json::Bool(_) | Json::Number(_) => None,
+    }
+}
+
+fn number(found: f64, test: &Test) -> bool {
+    match test {
+        Test::Number(order, limit) => order.holds(found, *limit),
+        Test::Count(Order::Equal, _)
+        | Test::Count(..)
+        | Test::Is(_)
+        | Test::IsNot(_)
+        | Test::IsOneOf(_)
+        | Test::Contains(_)
+        | Test::Matches(_)
+        | Test::Type(_)
+        | Test::Exists(_) => false,
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || text.windows(part.len()).any(|window| window == part)
+}
+
+/// A text without its quotes, everything else as JSON.
+fn plain(value: &Json) -> Cow<'_, str> {
+    match value {
+        Json::String(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.to_string()),
+    }
+}
+
+impl Wanted {
+    /// With its values; what is no JSON once it is filled in is like nothing.
+    fn filled(&self, known: Known<'_>) -> Option<Cow<'_, Json>> {
+        let template = match self {
+            Wanted::Fixed(value) => return Some(Cow::Borrowed(value)),
+            Wanted::Filled(template) => template,
+        };
+        let mut text = String::new();
+        let Known { variables, user, iteration } = known;
+        let mut values = Values { variables, user, iteration, unix_millis: 0, random: &mut || 0 };
+        template.render(&mut values, &mut text);
+        serde_json::from_str(&text).ok().map(Cow::Owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json_path::JsonPath;
+
+    use super::*;
+    use crate::engine::extract::Body;
+    use crate::http1::coding::Codings;
+    use crate::scenario::checks::JsonType;
+    use crate::scenario::ids::VariableId;
+    use crate::scenario::template::{Escape, Piece, Template};
+    use serde_json::json;
+
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n\
+        x-total:  42 \r\nset-cookie: a=1\r\nSet-Cookie: b=2\r\nx-long: one\r\n  two\r\n\r\n";
+    const BODY: &str = r#"{"state": "open", "total": 3, "price": 9.50, "items": [{"id": 1}, {"id": 2}],
+        "none": null, "ok": true, "tags": ["a", "b"], "owner": {"name": "Ann"}, "text": "naïve"}"#;
+
+    fn fixed(value: Json) -> Wanted {
+        Wanted::Fixed(value)
+    }
+
+    fn judged(subject: Subject, test: Test, body: &str) -> Result<(), Failed> {
+        let body = Body { bytes: body.as_bytes(), codings: Codings::default(), limit: 10_000 };
+        let seen = Seen { head: HEAD, size: 100, took: 5_000_000 };
+        let variables = [Value::Json("3".to_owned()), Value::Text("open".to_owned())];
+        let known = Known { variables: &variables, user: 7, iteration: 9 };
+        let check = AnswerCheck { subject, test, text: String::new() };
+        judge(&[check], seen, &mut Content::of(body), known)
+    }
+
+    #[track_caller]
+    fn check(subject: &Subject, test: Test, holds: bool) {
+        let told = format!("{subject:?} {test:?}");
+        assert_eq!(judged(subject.clone(), test, BODY).is_ok(), holds, "{told}");
+    }
+
+    fn json_at(path: &str) -> Subject {
+        Subject::Json(JsonPath::parse(path).unwrap())
+    }
+
+    fn regex(text: &str) -> Test {
+        Test::Matches(regex::bytes::Regex::new(text).unwrap())
+    }
+
+    #[test]
+    fn values_of_a_json_body_are_compared_by_their_worth_and_type() {
+        for (path, test, holds) in [
+            ("$.state", Test::Is(fixed(json!("open"))), true),
+            ("$.state", Test::Is(fixed(json!("Open"))), false),
+            ("$.total", Test::Is(fixed(json!(3))), true),
+            ("$.total", Test::Is(fixed(json!(3.0))), true),
+            ("$.total", Test::Is(fixed(json!("3"))), false),
+            ("$.price", Test::Is(fixed(json!(9.5))), true),
+            ("$.none", Test::Is(fixed(json!(null))), true),
+            ("$.missing", Test::Is(fixed(json!(null))), false),
+            ("$.owner", Test::Is(fixed(json!({ "name": "Ann" }))), true),
+            ("$.state", Test::IsNot(fixed(json!("sent"))), true),
+            ("$.state", Test::IsNot(fixed(json!("open"))), false),
+            ("$.missing", Test::IsNot(fixed(json!("open"))), false),
+            ("$.state", Test::IsOneOf(vec![fixed(json!("sent")), fixed(json!("open"))]), true),
+            ("$.state", Test::IsOneOf(vec![fixed(json!("sent"))]), false),
+            ("$.text", Test::Contains(fixed(json!("aïv"))), true),
+            ("$.tags", Test::Contains(fixed(json!("b"))), true),
+            ("$.tags", Test::Contains(fixed(json!("c"))), false),
+            ("$.owner", Test::Contains(fixed(json!("name"))), true),
+            ("$.total", Test::Contains(fixed(json!("3"))), false),
+            ("$.state", regex("^o.en$"), true),
+            ("$.state", regex("^pen$"), false),
+            ("$.total", regex("^3$"), true),
+            ("$.total", Test::Type(JsonType::Integer), true),
+            ("$.price", Test::Type(JsonType::Integer), false),
+            ("$.price", Test::Type(JsonType::Number), true),
+            ("$.items", Test::Type(JsonType::Object), false),
+            ("$.total", Test::Number(Order::AtLeast, 3.0), true),
+            ("$.total", Test::Number(Order::Above, 3.0), false),
+            ("$.state", Test::Number(Order::AtLeast, 0.0), false),
+            ("$.items", Test::Count(Order::Equal, 2.0), true),
+            ("$.items", Test::Count(Order::Below, 2.0), false),
+            ("$.text", Test::Count(Order::Equal, 5.0), true),
+            ("$.total", Test::Count(Order::AtLeast, 0.0), false),
+            ("$.missing", Test::Exists(false), true),
+            ("$.missing", Test::Exists(true), false),
+            ("$.none", Test::Exists(true), true),
+            ("$.none", Test::Exists(false), false),
+        ] {
+            check(&json_at(path), test, holds);
+        }
+    }
+
+    #[test]
+    fn all_that_a_path_finds_must_be_so_and_something_must_be_found() {
+        check(&json_at("$.items[*].id"), Test::Number(Order::AtLeast, 1.0), true);
+        check(&json_at("$.items[*].id"), Test::Number(Order::AtLeast, 2.0), false);
+        check(&json_at("$.items[?@.id > 5].id"), Test::Number(Order::AtLeast, 1.0), false);
+    }
+
+    #[test]
+    fn headers_are_found_by_name_in_any_case_and_over_several_lines() {
+        for (name, test, holds) in [
+            ("content-type", Test::Contains(fixed(json!("application/json"))), true),
+            ("content-type", Test::Is(fixed(json!("application/json"))), false),
+            ("x-total", Test::Is(fixed(json!("42"))), true),
+            ("x-total", Test::Is(fixed(json!(42))), true),
+            ("x-total", Test::Number(Order::Below, 43.0), true),
+            ("x-total", Test::Number(Order::Below, 42.0), false),
+            ("content-type", Test::Number(Order::Below, 42.0), false),
+            ("set-cookie", regex("^[ab]="), true),
+            ("set-cookie", regex("^a="), false),
+            ("x-long", Test::Is(fixed(json!("one two"))), true),
+            ("x-missing", Test::Exists(false), true),
+            ("x-missing", Test::IsNot(fixed(json!("a"))), false),
+            ("x-total", Test::Exists(false), false),
+        ] {
+            check(&Subject::Header(name.to_owned()), test, holds);
+        }
+    }
+
+    #[test]
+    fn body_size_and_response_time() {
+        check(&Subject::Body, Test::Contains(fixed(json!("\"state\""))), true);
+        check(&Subject::Body, Test::Contains(fixed(json!("error"))), false);
+        check(&Subject::Body, Test::Is(fixed(json!(BODY))), true);
+        check(&Subject::Body, regex("(?i)\"STATE\""), true);
+        check(&Subject::Size, Test::Number(Order::AtMost, 100.0), true);
+        check(&Subject::Size, Test::Number(Order::AtMost, 99.0), false);
+        check(&Subject::ResponseTime, Test::Number(Order::Below, 5_000_001.0), true);
+        check(&Subject::ResponseTime, Test::Number(Order::Below, 5_000_000.0), false);
+    }
+
+    #[test]
+    fn what_is_filled_in_is_what_the_user_knows() {
+        let filled = |piece: Piece| {
+            let pieces = vec![Piece::JsonValue(Box::new(piece))];
+            Test::Is(Wanted::Filled(Template { pieces, escape: Escape::Json }))
+        };
+        check(&json_at("$.total"), filled(Piece::Variable(VariableId(0))), true);
+        check(&json_at("$.state"), filled(Piece::Variable(VariableId(1))), true);
+        check(&json_at("$.state"), filled(Piece::Variable(VariableId(0))), false);
+        check(&json_at("$.total"), filled(Piece::User), false);
+        check(&json_at("$.state"), filled(Piece::Variable(VariableId(9))), false);
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_meets_no_check_and_says_why() {
+        for (body, cause) in
+            [("", Cause::EmptyBody), ("<html>", Cause::NotJson), ("{}", Cause::JsonCheck)]
+        {
+            let test = Test::Is(fixed(json!("open")));
+            let found = judged(json_at("$.state"), test, body);
+            assert_eq!(found, Err(Failed { cause, check: 0 }), "{body}");
+        }
+        let absent = judged(json_at("$.error"), Test::Exists(false), "<html>");
+        assert_eq!(absent, Err(Failed { cause: Cause::NotJson, check: 0 }));
+    }
+}

@@ -1,0 +1,206 @@
+//! What must hold for the answer to a step besides its status.
+//!
+//! A check has a subject, which is a part of the answer, and a test. What a test compares with may
+//! be filled in, and is when the answer is there.
+
+use std::fmt;
+
+use regex::bytes::Regex;
+use serde_json::Value as Json;
+use serde_json_path::JsonPath;
+
+use super::template::Template;
+
+/// One check of an answer.
+#[derive(Debug, Clone)]
+pub struct AnswerCheck {
+    /// What is looked at.
+    pub subject: Subject,
+    /// What must hold for it.
+    pub test: Test,
+    /// As people read it: `json $.state is "open"`. Nothing from the environment is filled in.
+    pub text: String,
+}
+
+/// The part of an answer that a check looks at.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    /// A header field, by its name in lower case; every one of that name.
+    Header(String),
+    /// The body, decoded.
+    Body,
+    /// What a path finds in a JSON body; every one of what it finds, at least one.
+    Json(JsonPath),
+    /// The bytes of the body as it came.
+    Size,
+    /// The response time, in nanoseconds.
+    ResponseTime,
+}
+
+/// What must hold.
+#[derive(Debug, Clone)]
+pub enum Test {
+    /// It is so.
+    Is(Wanted),
+    /// It is not so.
+    IsNot(Wanted),
+    /// It is one of these; at least one.
+    IsOneOf(Vec<Wanted>),
+    /// A text contains this one, a list this value.
+    Contains(Wanted),
+    /// A part of the text matches. Time is linear in the text, whatever the expression.
+    Matches(Regex),
+    /// It is of this type.
+    Type(JsonType),
+    /// It is a number that compares so, as 64-bit floats do.
+    Number(Order, f64),
+    /// So many elements of a list, members of an object or characters of a text.
+    Count(Order, f64),
+    /// It is there, or is not.
+    Exists(bool),
+}
+
+/// What is compared with.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    /// Always the same.
+    Fixed(Json),
+    /// A JSON document that is filled in.
+    Filled(Template),
+}
+
+/// How two numbers compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+    /// `=`
+    Equal,
+    /// `>=`
+    AtLeast,
+    /// `>`
+    Above,
+}
+
+impl Order {
+    /// All of them, in the order in which their signs are looked for.
+    pub const ALL: [Order; 5] =
+        [Order::AtMost, Order::AtLeast, Order::Below, Order::Above, Order::Equal];
+
+    /// As it is written.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Order::Below => "<",
+            Order::AtMost => "<=",
+            Order::Equal => "=",
+            Order::AtLeast => ">=",
+            Order::Above => ">",
+        }
+    }
+
+    /// Whether a number is so in comparison to a limit.
+    pub fn holds(self, found: f64, limit: f64) -> bool {
+        match self {
+            Order::Below => found < limit,
+            Order::AtMost => found <= limit,
+            Order::Equal => found == limit,
+            Order::AtLeast => found >= limit,
+            Order::Above => found > limit,
+        }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sign())
+    }
+}
+
+/// A type of JSON values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonType {
+    /// A text.
+    String,
+    /// A number.
+    Number,
+    /// A number without a fraction; `1.0` is one.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// A list.
+    Array,
+    /// An object.
+    Object,
+    /// `null`.
+    Null,
+}
+
+impl JsonType {
+    /// All of them, as they are written.
+    pub const ALL: [(&'static str, JsonType); 7] = [
+        ("string", JsonType::String),
+        ("number", JsonType::Number),
+        ("integer", JsonType::Integer),
+        ("boolean", JsonType::Boolean),
+        ("array", JsonType::Array),
+        ("object", JsonType::Object),
+        ("null", JsonType::Null),
+    ];
+
+    /// Whether a value is of it.
+    pub fn is_of(self, value: &Json) -> bool {
+        match (self, value) {
+            (JsonType::String, Json::String(_))
+            | (JsonType::Number, Json::Number(_))
+            | (JsonType::Boolean, Json::Bool(_))
+            | (JsonType::Array, Json::Array(_))
+            | (JsonType::Object, Json::Object(_))
+            | (JsonType::Null, Json::Null) => true,
+            (JsonType::Integer, Json::Number(number)) => {
+                !number.is_f64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Test {
+    /// All that is filled in.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let wanted: &[Wanted] = match self {
+            Test::Is(wanted) | Test::IsNot(wanted) | Test::Contains(wanted) => {
+                std::slice::from_ref(wanted)
+            }
+            Test::IsOneOf(all) => all,
+            Test::Matches(_)
+            | Test::Type(_)
+            | Test::Number(..)
+            | Test::Count(..)
+            | Test::Exists(_) => &[],
+        };
+        wanted.iter().filter_map(|wanted| match wanted {
+            Wanted::Fixed(_) => None,
+            Wanted::Filled(template) => Some(template),
+        })
+    }
+}
+
+impl AnswerCheck {
+    /// Whether the body must be kept for it.
+    pub fn reads_body(&self) -> bool {
+        match self.subject {
+            Subject::Body | Subject::Json(_) => true,
+            Subject::Header(_) | Subject::Size | Subject::ResponseTime => false,
+        }
+    }
+
+    /// Whether the head must be kept for it.
+    pub fn reads_head(&self) -> bool {
+        match self.subject {
+            Subject::Header(_) => true,
+            Subject::Body | Subject::Json(_) | Subject::Size | Subject::ResponseTime => false,
+        }
+    }
+}
