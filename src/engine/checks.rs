@@ -110,7 +110,7 @@ fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
     let mut lines = head.split(|byte| *byte == b'\n').skip(1).peekable();
     std::iter::from_fn(move || {
         let line = lines.next()?;
-        let mut value = Cow::Borrowed(line);
+        let mut value = Cow::Borrowed(line.trim_ascii_end());
         while let Some(more) =
             lines.next_if(|line| line.starts_with(b" ") || line.starts_with(b"\t"))
         {

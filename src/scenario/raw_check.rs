@@ -15,7 +15,7 @@ use super::entries::Entries;
 pub(crate) struct RawCheck {
     /// A status such as 200, a class such as "2xx", or a list of them; without it, every status
     /// below 400.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "statuses")]
     pub(crate) status: Option<Value>,
     /// Header fields by their names: a value, or comparisons such as `{"contains": "json"}`.

@@ -7,6 +7,7 @@ mod arms;
 mod baseline;
 mod broken_projects;
 mod capacity;
+mod checks;
 mod circles;
 mod cli;
 mod cut_short;

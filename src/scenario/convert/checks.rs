@@ -41,6 +41,13 @@ pub(super) fn checks(
     check: &mut Check<'_>,
 ) -> Vec<AnswerCheck> {
     let Some(raw) = raw else { return Vec::new() };
+    if raw.status.is_none() && raw.besides_status().is_none() {
+        let fault = Fault::new("a check that checks nothing");
+        check.value(
+            at,
+            fault.help("write {\"status\": 200}, or {\"json\": {\"$.id\": {\"exists\": true}}}"),
+        );
+    }
     let mut checks = Checks { names, check, all: Vec::new() };
     checks.headers(raw, &at.key("headers"));
     if let Some(value) = &raw.body {
