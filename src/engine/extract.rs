@@ -46,8 +46,9 @@ pub fn extract(
         return Ok(());
     }
     let (document, text) = content.read()?;
+    let is_changed = matches!(text, Cow::Owned(_));
     for extraction in wanted {
-        extracted.0.push((extraction.variable, document.find(&text, extraction)?));
+        extracted.0.push((extraction.variable, document.find((&text, is_changed), extraction)?));
     }
     Ok(())
 }
@@ -141,7 +142,7 @@ impl Document {
         }
     }
 
-    fn find(&self, text: &Cow<'_, str>, wanted: &Extraction) -> Result<Value, Cause> {
+    fn find(&self, (text, is_changed): (&str, bool), wanted: &Extraction) -> Result<Value, Cause> {
         let found = wanted.path.query(&self.value).first().ok_or(Cause::ExtractionMissing)?;
         let value = match found {
             Json::String(text) => Value::Text(text.clone()),
@@ -158,7 +159,7 @@ impl Document {
         if kept.len() > MAX_VALUE {
             return Err(Cause::ValueTooLong);
         }
-        let is_lossy = self.is_mended || matches!(text, Cow::Owned(_));
+        let is_lossy = self.is_mended || is_changed;
         if is_lossy && kept.contains(REPLACEMENT) { Err(Cause::NotUtf8) } else { Ok(value) }
     }
 }

@@ -105,7 +105,7 @@ impl Order {
         match self {
             Order::Below => found < limit,
             Order::AtMost => found <= limit,
-            Order::Equal => found == limit,
+            Order::Equal => found.total_cmp(&limit).is_eq(),
             Order::AtLeast => found >= limit,
             Order::Above => found > limit,
         }

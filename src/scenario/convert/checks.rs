@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::super::check::Check;
 use super::super::checks::{AnswerCheck, JsonType, Order, Subject, Test, Wanted};
 use super::super::document::Pointer;
-use super::super::problems::Fault;
+use super::super::problems::{Fault, nearest};
 use super::super::raw_check::RawCheck;
 use super::super::template::Escape;
 use super::super::template::Piece;
@@ -123,12 +123,13 @@ impl Checks<'_, '_, '_> {
         for key in comparisons.keys().filter(|key| !known.contains(&key.as_str())) {
             are_known = false;
             let fault = Fault::new(format!("\"{key}\" is no comparison of {called}"));
-            let is_near = super::super::problems::nearest(key, known).is_some();
-            let fault = match is_near {
-                true => fault.nearest(key, known.iter().copied()),
-                false => fault.help(format!(
+            let is_near = nearest(key, known).is_some();
+            let fault = if is_near {
+                fault.nearest(key, known.iter().copied())
+            } else {
+                fault.help(format!(
                     "there are: {list}; to compare with an object, write {{\"is\": {{…}}}}"
-                )),
+                ))
             };
             self.check.key(&at.key(key), fault);
         }
@@ -274,7 +275,7 @@ fn json_type(value: &Value) -> Result<Test, Fault> {
     let known = JsonType::ALL.into_iter().find(|(known, _)| *known == name);
     known.map(|(_, kind)| Test::Type(kind)).ok_or_else(|| {
         let fault = Fault::new(format!("{value} is no type of JSON values"));
-        let is_near = super::super::problems::nearest(name, &names).is_some();
+        let is_near = nearest(name, &names).is_some();
         let all = format!("there are: {}", names.join(", "));
         if is_near { fault.nearest(name, names.into_iter()) } else { fault.help(all) }
     })
