@@ -148,7 +148,7 @@ fn doubt(scenario: &Scenario, id: StepId) -> Option<String> {
     let before = flow.actions.iter().take_while(|action| **action != Action::Request(id));
     let thinking: Duration = before
         .map(|action| match action {
-            Action::Think { shortest, .. } => *shortest,
+            Action::Think(think) => think.shortest(),
             Action::Request(_) => Duration::ZERO,
         })
         .sum();

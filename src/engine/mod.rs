@@ -11,6 +11,7 @@
 //! [`orders`] tell running workers of another rate. Workers share nothing else.
 
 pub mod answer;
+pub mod closed;
 pub mod collector;
 pub mod connection;
 pub mod demand;

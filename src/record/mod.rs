@@ -69,7 +69,7 @@ pub(crate) fn sample_head() -> run::Head {
         timeout_ms: 10_000,
         expects: "200".to_owned(),
     };
-    let stage = run::StageHead { seconds: 10.0, from: 1.0, to: 1.0, warmup: false };
+    let stage = run::StageHead { seconds: 10.0, from: 1.0, to: 1.0, users: None, warmup: false };
     let arrivals = crate::scenario::load::ArrivalProcess::Poisson;
     run::Head {
         version: run::VERSION,

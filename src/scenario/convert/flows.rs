@@ -10,10 +10,9 @@ use super::super::model::{Action, Extraction, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawStep};
 use super::super::template::parse::Names;
-use super::load::{AN_HOUR, positive};
+use super::super::think::Think;
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
-use crate::units::parse_duration;
 
 /// More steps would make reports unreadable and records large.
 const MOST_STEPS: usize = 1_000;
@@ -102,8 +101,8 @@ impl Walker<'_, '_> {
         match (&raw.request, &raw.think) {
             (None, Some(text)) => {
                 self.thinks_only(raw, at);
-                let think = think(&self.check.fill(text));
-                self.check.accept(&at.key("think"), think)
+                let think = Think::parse(&self.check.fill(text));
+                self.check.accept(&at.key("think"), think).map(Action::Think)
             }
             (Some(request), None) => self.step(raw, request, at, names).map(Action::Request),
             (Some(_), Some(_)) => {
@@ -233,20 +232,4 @@ fn json_path(text: &str) -> Result<JsonPath, Fault> {
         let (message, offset) = (error.message(), error.position().saturating_sub(1));
         Fault::new(format!("\"{text}\" is not a JSONPath: {message}")).help(help).offset(offset)
     })
-}
-
-/// `1s`, or `1s..3s`.
-fn think(text: &str) -> Result<Action, Fault> {
-    let (shortest, longest) = match text.split_once("..") {
-        Some((shortest, longest)) => (parse_duration(shortest)?, positive(longest)?),
-        None => (positive(text)?, positive(text)?),
-    };
-    if shortest > longest {
-        let fault = Fault::new("the longest time to think is shorter than the shortest");
-        return Err(fault.help("the shorter comes first, as in \"1s..3s\""));
-    }
-    if longest > AN_HOUR {
-        return Err(Fault::new("a time to think is at most 1h"));
-    }
-    Ok(Action::Think { shortest, longest })
 }
