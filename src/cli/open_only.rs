@@ -14,7 +14,7 @@ const WHY: [(&str, &str); 5] = [
 ];
 
 /// Refuses a closed load, for one of the commands above.
-pub fn needs_rate(load: &Load, command: &str) -> Result<(), Exit> {
+pub(super) fn needs_rate(load: &Load, command: &str) -> Result<(), Exit> {
     if !load.is_closed() {
         return Ok(());
     }

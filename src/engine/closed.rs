@@ -106,7 +106,7 @@ mod tests {
         for index in 0..workers {
             let mut closed = Closed::new(load, Slot { index, of: workers }, Moment(0));
             while let Some(next) = closed.peek() {
-                assert_eq!(closed.take_due(Moment(next.at.0.wrapping_sub(1))), None);
+                assert!(next.at.0 == 0 || closed.take_due(Moment(next.at.0 - 1)).is_none());
                 assert_eq!(closed.take_due(next.at), Some(next));
                 assert!(all.insert(next.index, next.at.0).is_none(), "no number comes twice");
                 let takes = 5 * MS + Choices::new(load.seed, next.index).bits() % (5 * MS);
@@ -120,7 +120,7 @@ mod tests {
     fn what_is_sent_does_not_depend_on_the_number_of_workers() {
         let load = load(7);
         let whole = played(&load, 1);
-        assert!((900..1_400).contains(&whole.len()), "{}", whole.len());
+        assert!((800..1_000).contains(&whole.len()), "{}", whole.len());
         for workers in 2..=9 {
             assert_eq!(played(&load, workers), whole, "{workers} workers");
         }

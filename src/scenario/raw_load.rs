@@ -45,7 +45,7 @@ pub(crate) struct RawStage {
     /// for the answers. A number, a ramp such as `10 -> 100`, or a staircase such as
     /// `10 -> 40 in 4 steps`. A target that answers slowly gets less load then, which hides what a
     /// rate would show.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "users")]
     pub(crate) users: Option<Value>,
     /// Keep what happens here out of the verdict.

@@ -9,6 +9,7 @@ mod broken_projects;
 mod capacity;
 mod circles;
 mod cli;
+mod closed;
 mod cut_short;
 mod demo_run;
 mod duet;

@@ -11,6 +11,8 @@
 //! | running | end of the schedule, or stop | closing: nothing new is due |
 //! | closing | nothing in flight, or the drain's deadline | done |
 
+#[cfg(test)]
+mod closed_loads;
 mod ending;
 mod iterations;
 mod knocking;

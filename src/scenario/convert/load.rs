@@ -40,8 +40,10 @@ pub(super) fn load(raw: &RawLoad, check: &mut Check<'_>) -> Option<(Load, Vec<us
         check.value(&at, Fault::new(format!("more than {MOST_STAGES} stages")));
         return None;
     }
+    let has_both = |stage: &RawStage| stage.rate.is_some() && stage.users.is_some();
     let is_mixed = raw.stages.iter().any(|stage| stage.users.is_some())
-        && raw.stages.iter().any(|stage| stage.rate.is_some());
+        && raw.stages.iter().any(|stage| stage.rate.is_some())
+        && !raw.stages.iter().any(has_both);
     if is_mixed {
         let fault = Fault::new("some stages have a rate and some have users");
         check.value(
@@ -112,8 +114,8 @@ fn drive(raw: &RawStage, at: &Pointer, check: &mut Check<'_>) -> Option<Drive> {
         (None, None, true) => Some(Drive::Pause),
         (None, None, false) => {
             let fault = Fault::new("\"rate\" is missing in a stage");
-            let help = "add \"rate\": \"100/s\", \"rate\": \"50/s -> 200/s\" or \"pause\": true; \
-                        or \"users\": 50 for users who wait for answers";
+            let help = "add \"rate\": \"100/s\", \"rate\": \"50/s -> 200/s\", \"users\": 50 or \
+                        \"pause\": true";
             check.value(at, fault.help(help));
             None
         }
