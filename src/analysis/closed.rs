@@ -36,11 +36,13 @@ pub fn hides(data: &RunData) -> Option<Finding> {
     let users = load.most_users();
     let due = data.total.counts.planned;
     let rate = due as f64 / data.judged.length.max(1e-9);
-    let who = if users == 1 {
-        "1 user".to_owned()
-    } else {
-        format!("up to {} users", count(users.into()))
-    };
+    let is_constant = load
+        .stages
+        .iter()
+        .filter_map(|stage| stage.users)
+        .all(|crowd| (crowd.from, crowd.to) == (users, users));
+    let most = counted(users.into(), "user");
+    let who = if is_constant { most } else { format!("up to {most}") };
     let evidence = format!(
         "closed load: {who} waited for each answer before asking again, so a slow target got fewer \
          requests, and those that were not sent are in no figure"

@@ -361,3 +361,33 @@ fn check_says_what_is_known_of_a_closed_load_and_what_is_not() {
     assert!(said.contains("at most 20 iterations a second"), "40 users, 2 s each: {said}");
     assert!(said.contains("depends on how fast the target answers"), "{said}");
 }
+
+/// Users who think for exponential times, and three slots of 20 ms each. In a closed system that
+/// is in balance, users = throughput · (response time + thinking): Little's law, whatever the
+/// machine does to the times.
+#[test]
+fn users_throughput_and_times_agree_by_littles_law() {
+    let slots = std::sync::Arc::new(std::sync::Mutex::new([std::time::Instant::now(); 3]));
+    let server = TruthServer::replying(move |_| {
+        let mut free = slots.lock().unwrap();
+        let now = std::time::Instant::now();
+        let slot = free.iter_mut().min().unwrap();
+        *slot = (*slot).max(now) + Duration::from_millis(20);
+        crate::truth_server::after(*slot - now, response(200, "{}"))
+    });
+    let steps = json!([{ "name": "get", "request": "GET /" }, { "think": "exponential 80ms" }]);
+    for users in [4, 24] {
+        let mut wanted = scenario(&server.url(), &steps, &json!(users), 6);
+        wanted["slo"] = json!({ "all": ["p95 < 5s", "error_rate < 1%"] });
+        let ended = run(&wanted);
+        ends_with(&ended.output, 0);
+        let rate = ended.summary["total"]["throughput"].as_f64().unwrap();
+        let response = ended.summary["total"]["response"]["mean"].as_f64().unwrap() / 1e3;
+        let found = rate * (response + 0.08);
+        let ratio = found / f64::from(users);
+        assert!((0.85..1.15).contains(&ratio), "{users} users: {rate}/s, {response} s, {ratio}");
+        // Three slots do no more than 150 a second, and 24 users ask for more.
+        assert!(rate < 155.0, "{rate}");
+        assert!(users < 24 || response > 0.05, "they wait for a slot: {response} s");
+    }
+}
