@@ -55,6 +55,7 @@ pub mod target_log;
 pub mod telemetry;
 pub mod tick;
 mod unfinished;
+mod users;
 mod validation;
 pub mod walk;
 pub mod whole_file;

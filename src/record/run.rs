@@ -265,16 +265,6 @@ pub struct StageHead {
 }
 
 impl LoadHead {
-    /// Whether users waited for answers before they went on: a slow target got less load.
-    pub fn is_closed(&self) -> bool {
-        self.stages.iter().any(|stage| stage.users.is_some())
-    }
-
-    /// The most users that a closed load has at any time; zero in an open one.
-    pub fn most_users(&self) -> u32 {
-        self.stages.iter().filter_map(|stage| stage.users).map(Crowd::most).max().unwrap_or(0)
-    }
-
     /// The planned length in seconds.
     pub fn seconds(&self) -> f64 {
         self.stages.iter().map(|stage| stage.seconds).sum()
