@@ -80,8 +80,11 @@ fn a_user_logs_in_once_and_keeps_what_he_got() {
         {"think": "20ms"}"#;
     play(&world, steps, "7");
     let texts: Vec<String> = world.requests().into_iter().map(|request| request.text).collect();
-    let logins = texts.iter().filter(|text| text.contains("/login")).count();
-    assert_eq!(logins, 7);
+    let mut logins: Vec<&str> =
+        texts.iter().filter(|text| text.contains("/login")).map(|text| &text[..7]).collect();
+    logins.sort_unstable();
+    let each: Vec<String> = (1..=7).map(|user| format!("POST /{user}")).collect();
+    assert_eq!(logins, each);
     for text in texts.iter().filter(|text| text.starts_with("GET")) {
         let mut parts = text.split(['/', ' ']).skip(2);
         assert_eq!(parts.next(), parts.next(), "{text}");
