@@ -31,7 +31,7 @@ fn main() {
 fn load(rate: f64, seconds: f64) -> Load {
     let rate = Rate(rate);
     let length = Duration::from_secs_f64(seconds);
-    let stages = vec![Stage { length, from: rate, to: rate, warmup: false }];
+    let stages = vec![Stage { length, from: rate, to: rate, users: None, warmup: false }];
     Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages }
 }
 

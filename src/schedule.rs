@@ -10,8 +10,12 @@
 //! The stream depends on the profile and the seed alone. Several workers share it by
 //! taking every so-many-th arrival. A stream may be given another rate from a moment on
 //! ([`Arrivals::retarget`]): the same running sums then meet another profile.
+//!
+//! A closed load has no arrivals of its own; [`users`] says when its users are there.
 
 pub mod arms;
+pub mod think;
+pub mod users;
 
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
@@ -211,7 +215,7 @@ mod tests {
 
     fn stage(seconds: f64, from: f64, to: f64) -> Stage {
         let length = Duration::from_secs_f64(seconds);
-        Stage { length, from: Rate(from), to: Rate(to), warmup: false }
+        Stage { length, from: Rate(from), to: Rate(to), users: None, warmup: false }
     }
 
     fn load(arrivals: ArrivalProcess, seed: u64, stages: Vec<Stage>) -> Load {

@@ -798,7 +798,7 @@ mod tests {
     #[test]
     fn a_ramp_is_not_examined() {
         let mut record = fast();
-        let stage = StageHead { seconds: 30.0, from: 100.0, to: 200.0, warmup: false };
+        let stage = StageHead { seconds: 30.0, from: 100.0, to: 200.0, users: None, warmup: false };
         record.head.load.stages = vec![stage; 2];
         assert_eq!(assess(&record).window.steady, Steadiness::NotExamined);
     }

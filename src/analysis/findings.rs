@@ -8,7 +8,7 @@ use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::finding::{finding, named, tightest_limit};
 use crate::analysis::number_format::{count, counted, millis, percent};
 use crate::analysis::run_data::{self, BUSY_SPAN, MUCH_PRESSURE, MUCH_STEAL, RunData};
-use crate::analysis::{attribution, generator_health, memory, still, worked};
+use crate::analysis::{attribution, closed, generator_health, memory, still, worked};
 use crate::record::gauge::{self, GaugeId, Source};
 use crate::record::generator::GeneratorId;
 use crate::record::interval::StepCounts;
@@ -55,6 +55,8 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
         database_unread(data),
         still::stood_still(data),
         memory::grows(data),
+        closed::hides(data),
+        closed::fell(data, slos),
     ];
     let mut all: Vec<Finding> = single.into_iter().flatten().collect();
     if slos.iter().any(|slo| slo.status == SloStatus::Missed) {

@@ -199,7 +199,7 @@ fn load(own: &LoadHead, warmup: f64, judged: f64) -> LoadHead {
     let judged_stages = || own.stages.iter().filter(|stage| !stage.warmup);
     let from = judged_stages().next().map_or(0.0, |first| first.from);
     let to = judged_stages().next_back().map_or(0.0, |last| last.to);
-    let stage = |seconds, warmup| StageHead { seconds, from, to, warmup };
+    let stage = |seconds, warmup| StageHead { seconds, from, to, users: None, warmup };
     LoadHead { stages: vec![stage(warmup, true), stage(judged, false)], ..own.clone() }
 }
 

@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn the_default_warmup_is_not_counted() {
-        let stage = |seconds, from, to, warmup| StageHead { seconds, from, to, warmup };
+        let stage =
+            |seconds, from, to, warmup| StageHead { seconds, from, to, users: None, warmup };
         let load = |stages| LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages };
         let constant = judged_load(&load(vec![stage(60.0, 100.0, 100.0, false)]));
         assert_eq!(constant, JudgedLoad { from: 10, seconds: 50.0, arrivals: 5_000.0 });

@@ -24,7 +24,8 @@ pub(super) const LIMIT_MS: u64 = 500;
 /// A finished run of one constant stage at `rate`, without any request yet, with the
 /// objective `p99 < 500ms`.
 pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
-    let stage = StageHead { seconds: f64::from(seconds), from: rate, to: rate, warmup: false };
+    let stage =
+        StageHead { seconds: f64::from(seconds), from: rate, to: rate, users: None, warmup: false };
     let environment = Environment { cores: 2, workers: 1, ..Environment::default() };
     let head = Head {
         version: VERSION,

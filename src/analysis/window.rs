@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::analysis::assessment::Warmup;
-use crate::record::run::{EndReason, LoadHead, RunRecord};
+use crate::record::run::{EndReason, LoadHead, RunRecord, StageHead};
 
 /// The warm-up of a scenario that declares none, in seconds.
 const DEFAULT_WARMUP: u32 = 10;
@@ -124,7 +124,11 @@ pub fn is_constant(load: &LoadHead) -> bool {
     let Some(first) = rest.next() else { return false };
     let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
     let holds = |from: f64, to: f64| same(from, first.from) && same(to, first.from);
-    holds(first.from, first.to) && rest.all(|stage| !stage.warmup && holds(stage.from, stage.to))
+    let flat = first.users.is_none_or(|users| users.from == users.to);
+    let is_same = |stage: &StageHead| {
+        !stage.warmup && holds(stage.from, stage.to) && stage.users == first.users
+    };
+    flat && holds(first.from, first.to) && rest.all(is_same)
 }
 
 /// The warm-up stages as stretches of time in seconds.
@@ -165,7 +169,13 @@ mod tests {
     fn load(stages: &[(f64, f64, f64, bool)]) -> LoadHead {
         let stages = stages
             .iter()
-            .map(|&(seconds, from, to, warmup)| StageHead { seconds, from, to, warmup })
+            .map(|&(seconds, from, to, warmup)| StageHead {
+                seconds,
+                from,
+                to,
+                users: None,
+                warmup,
+            })
             .collect();
         LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages }
     }

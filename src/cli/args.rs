@@ -125,6 +125,7 @@ Examples:
   loadgate run scenarios/orders.json -o reports --json
   loadgate run scenarios/orders.json --baseline baselines/orders.json --tolerance 20%
   loadgate run http://127.0.0.1:3000/health -R 500 -d 30s -c 64
+  loadgate run http://127.0.0.1:3000/health -c 64 -d 30s
   loadgate run http://127.0.0.1:3000/orders -R 50 -d 1m --slo 'p99 < 250ms' \\
       -H 'content-type: application/json' -b '{\"sku\":\"a\",\"quantity\":1}'
 
@@ -137,7 +138,7 @@ pub struct RunArgs {
     /// A scenario file, or the URL to load
     #[arg(value_name = "SCENARIO|URL", value_hint = ValueHint::FilePath)]
     pub scenario: String,
-    /// Requests per second: -R 500, -R 30/min (with a URL)
+    /// Requests per second: -R 500, -R 30/min; or give -c alone (with a URL)
     #[arg(short = 'R', long, value_parser = parse::<Rate>, help_heading = URL)]
     pub rate: Option<Rate>,
     /// How long, with the warm-up: 30s, 5m [default: 30s] (with a URL)
@@ -146,7 +147,8 @@ pub struct RunArgs {
     /// How much of it stays outside the verdict [default: 10s, at most a quarter] (with a URL)
     #[arg(long, value_parser = parse_duration, help_heading = URL)]
     pub warmup: Option<Duration>,
-    /// Most open connections [default: 1000] (with a URL)
+    /// Most open connections [default: 1000]; without -R so many users, each with a connection,
+    /// who wait for an answer before they ask again (with a URL)
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..), help_heading = URL)]
     pub connections: Option<u32>,
     /// The method [default: GET, with a body POST] (with a URL)

@@ -16,7 +16,7 @@ use crate::scenario::load::{ArrivalProcess, Stage};
 use crate::scenario::model::{Action, Address, Flow, Scenario, StepId};
 use crate::scenario::read;
 use crate::scenario::slo::{Metric, Scope, Slo};
-use crate::units::{Quantile, Ratio, format_duration, group_digits};
+use crate::units::{Quantile, Ratio, format_duration, group_digits, trim_zeros};
 
 /// With fewer expected walks of a flow, one run in a hundred may have none.
 const FEW_WALKS: f64 = 5.0;
@@ -67,26 +67,51 @@ fn target(scenario: &Scenario) -> String {
 fn load(scenario: &Scenario) -> String {
     let load = &scenario.load;
     let arrivals = match load.arrivals {
-        ArrivalProcess::Poisson => "Poisson",
-        ArrivalProcess::Uniform => "uniform",
+        _ if load.is_closed() => "closed: users wait for answers",
+        ArrivalProcess::Poisson => "Poisson arrivals",
+        ArrivalProcess::Uniform => "uniform arrivals",
     };
     let mut text = format!(
-        "Load     {arrivals} arrivals, seed {}, {} in all\n",
+        "Load     {arrivals}, seed {}, {} in all\n",
         load.seed,
         format_duration(load.length())
     );
     for (number, stage) in load.stages.iter().enumerate() {
         let (length, what) = (format_duration(stage.length), describe_stage(stage));
-        let arrivals = whole(stage.area());
+        let arrivals = match stage.users {
+            None => format!("about {} iterations", whole(stage.area())),
+            Some(users) => at_most(scenario, users.most()),
+        };
         add(
             &mut text,
-            format_args!(
-                "  stage {}  {length:>8}  {what:<28} about {arrivals} iterations\n",
-                number + 1
-            ),
+            format_args!("  stage {}  {length:>8}  {what:<28} {arrivals}\n", number + 1),
+        );
+    }
+    if load.is_closed() {
+        text.push_str(
+            "  a target that answers slowly gets fewer requests, and those that were not sent are in \
+             no figure; stages with a \"rate\" go on\n",
         );
     }
     text
+}
+
+/// What so many users do at most: as if all answers came at once.
+fn at_most(scenario: &Scenario, users: u32) -> String {
+    let thinking = |flow: &Flow| -> f64 {
+        let of = |action: &Action| match action {
+            Action::Think(think) => think.mean().as_secs_f64(),
+            Action::Request(_) => 0.0,
+        };
+        flow.actions.iter().map(of).sum::<f64>() * f64::from(flow.weight)
+    };
+    let total: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
+    let round = scenario.flows.iter().map(thinking).sum::<f64>() / total.max(1.0);
+    if round <= 0.0 {
+        return "as many iterations as the answers allow".to_owned();
+    }
+    let most = trim_zeros(f64::from(users) / round, 2);
+    format!("at most {most} iterations a second, by the times to think")
 }
 
 /// `13,125`.
@@ -104,9 +129,10 @@ fn judged(scenario: &Scenario) -> JudgedLoad {
 }
 
 /// Requests that are judged and that a step is expected to get if all goes well; `None` for
-/// steps done once per user, of whom nobody knows how many there will be.
+/// steps done once per user, of whom nobody knows how many there will be, and where users wait for
+/// answers.
 fn expected_requests(scenario: &Scenario, id: StepId) -> Option<f64> {
-    if scenario.step(id).once {
+    if scenario.step(id).once || scenario.load.is_closed() {
         return None;
     }
     let total: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
@@ -123,16 +149,22 @@ fn all_requests(scenario: &Scenario) -> f64 {
 
 fn steps(scenario: &Scenario) -> String {
     let judged = judged(scenario);
+    let is_closed = scenario.load.is_closed();
+    let all = if is_closed {
+        String::new()
+    } else {
+        format!(", about {}", whole(all_requests(scenario)))
+    };
     let mut text = format!(
-        "\nRequests expected in the judged {} from second {} on, about {}\n",
+        "\nRequests expected in the judged {} from second {} on{all}\n",
         format_duration(Duration::from_secs_f64(judged.seconds)),
         judged.from,
-        whole(all_requests(scenario))
     );
     for (index, step) in scenario.steps.iter().enumerate() {
         let requests = match expected_requests(scenario, StepId(index as u16)) {
             Some(requests) => whole(requests),
-            None => "once per user".to_owned(),
+            None if scenario.steps[index].once => "once per user".to_owned(),
+            None => "by the answers".to_owned(),
         };
         add(&mut text, format_args!("  {:<28} {requests:>14}  {}\n", step.name, step.label));
         if let Some(doubt) = doubt(scenario, StepId(index as u16)) {
@@ -148,7 +180,7 @@ fn doubt(scenario: &Scenario, id: StepId) -> Option<String> {
     let before = flow.actions.iter().take_while(|action| **action != Action::Request(id));
     let thinking: Duration = before
         .map(|action| match action {
-            Action::Think { shortest, .. } => *shortest,
+            Action::Think(think) => think.shortest(),
             Action::Request(_) => Duration::ZERO,
         })
         .sum();
@@ -159,6 +191,9 @@ fn doubt(scenario: &Scenario, id: StepId) -> Option<String> {
             format_duration(thinking),
             format_duration(length)
         ));
+    }
+    if scenario.load.is_closed() {
+        return None;
     }
     let weights: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
     let arrivals: f64 = scenario.load.stages.iter().map(Stage::area).sum();
@@ -181,10 +216,14 @@ fn objectives(scenario: &Scenario) -> String {
     let texts = widest(&|slo| slo.text.chars().count()).unwrap_or_default();
     for slo in &scenario.slos {
         let requests = match slo.scope {
+            Scope::All if scenario.load.is_closed() => None,
             Scope::All => Some(all_requests(scenario)),
             Scope::Step(id) => expected_requests(scenario, id),
         };
-        let certifiable = certifiable(slo, requests, judged(scenario).seconds);
+        let certifiable = match requests {
+            None if scenario.load.is_closed() => by_the_answers(slo),
+            _ => certifiable(slo, requests, judged(scenario).seconds),
+        };
         let position = position(slo);
         add(
             &mut text,
@@ -195,6 +234,18 @@ fn objectives(scenario: &Scenario) -> String {
         add(&mut text, format_args!("  {}: judged by `loadgate stress` only\n", objective.text));
     }
     text
+}
+
+/// What a closed load must come to.
+fn by_the_answers(slo: &Slo) -> String {
+    if slo.allowed <= 0.0 || slo.windows.is_some() || matches!(slo.metric, Metric::Gauge(_)) {
+        return "speaks of this run only".to_owned();
+    }
+    format!(
+        "depends on how fast the target answers: {} requests are needed for {}",
+        group_digits(&plan::needed_without_bad(slo.allowed).to_string()),
+        Ratio(slo.allowed)
+    )
 }
 
 fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {

@@ -25,7 +25,7 @@ const PREPARE_WITHIN: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Runs the command.
 pub fn duet(args: &DuetArgs) -> Exit {
-    let scenario = match scenario(&args.scenario, &args.course, args.print.quiet) {
+    let scenario = match scenario(&args.scenario, &args.course, "duet", args.print.quiet) {
         Ok(scenario) => scenario,
         Err(exit) => return exit,
     };

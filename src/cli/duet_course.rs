@@ -12,6 +12,7 @@ use crate::cli::args_gate::GateArgs;
 use crate::cli::duet_progress::Telling;
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
+use crate::cli::open_only::needs_rate;
 use crate::cli::run::{self, SUPERVISE};
 use crate::cli::variables::with_variables;
 use crate::cli::{folder, output};
@@ -32,6 +33,7 @@ use crate::target::process::Supervisor;
 pub(super) fn scenario(
     path: &Path,
     course: &CourseArgs,
+    command: &str,
     is_quiet: bool,
 ) -> Result<Arc<Scenario>, Exit> {
     let loaded = with_variables(course.env_file.as_deref(), |variables| {
@@ -43,6 +45,7 @@ pub(super) fn scenario(
     })?;
     taken.tell(is_quiet);
     output::note_unjudged(&scenario);
+    needs_rate(&scenario.load, command)?;
     scenario.load.seed = course.seed.unwrap_or(scenario.load.seed);
     let load = segment_load(&scenario.load, course.rate, course.warmup, course.segment);
     scenario.load = load.map_err(|error| {

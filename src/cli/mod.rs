@@ -32,6 +32,7 @@ mod init_told;
 pub mod interrupt;
 pub mod noise;
 mod once;
+mod open_only;
 pub mod output;
 pub mod plan;
 pub mod progress;

@@ -32,7 +32,7 @@ pub fn noise(args: &NoiseArgs) -> Exit {
 }
 
 fn course(args: &NoiseArgs) -> Result<Course<'_>, Exit> {
-    let scenario = scenario(&args.scenario, &args.course, args.print.quiet)?;
+    let scenario = scenario(&args.scenario, &args.course, "noise", args.print.quiet)?;
     let (time, plan) = time_of(args.within, args.segments, &args.course).map_err(|why| {
         output::error(&why, &[]);
         Exit::Usage

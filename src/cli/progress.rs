@@ -10,7 +10,7 @@ use crate::analysis::soak::so_far;
 use crate::cli::output;
 use crate::engine::collector::Progress;
 use crate::experiment::event::Event;
-use crate::scenario::load::{Load, Stage};
+use crate::scenario::load::{Crowd, Load, Stage};
 use crate::units::{Bytes, format_duration};
 
 /// Seconds between two plain lines.
@@ -273,12 +273,19 @@ fn stage_at(load: &Load, second: u32) -> String {
 
 /// `warm-up at 100/s`, `50/s -> 200/s`, `pause`.
 pub fn describe_stage(stage: &Stage) -> String {
-    let rate = match (stage.from.0, stage.to.0) {
-        (0.0, 0.0) => "pause".to_owned(),
-        (from, to) if (from - to).abs() < f64::EPSILON => stage.from.to_string(),
-        (_, _) => format!("{} -> {}", stage.from, stage.to),
+    let rate = match (stage.users, stage.from.0, stage.to.0) {
+        (Some(Crowd { from: 1, to: 1 }), ..) => "1 user".to_owned(),
+        (Some(Crowd { from, to }), ..) if from == to => format!("{from} users"),
+        (Some(Crowd { from, to }), ..) => format!("{from} -> {to} users"),
+        (None, 0.0, 0.0) => "pause".to_owned(),
+        (None, from, to) if (from - to).abs() < f64::EPSILON => stage.from.to_string(),
+        (None, ..) => format!("{} -> {}", stage.from, stage.to),
     };
-    if stage.warmup { format!("warm-up at {rate}") } else { rate }
+    match (stage.warmup, stage.users) {
+        (true, Some(_)) => format!("warm-up with {rate}"),
+        (true, None) => format!("warm-up at {rate}"),
+        (false, _) => rate,
+    }
 }
 
 #[cfg(test)]
@@ -302,6 +309,7 @@ mod tests {
             length: Duration::from_secs(seconds),
             from: Rate(from),
             to: Rate(to),
+            users: None,
             warmup,
         };
         let stages = vec![

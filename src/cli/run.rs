@@ -24,13 +24,14 @@ use crate::experiment::trial_error::TrialError;
 use crate::record::judged_by::JudgedBy;
 use crate::record::run::RunRecord;
 use crate::record::soak::SOAK_FILE;
-use crate::scenario::adhoc::{Adhoc, Files, adhoc};
+use crate::scenario::adhoc::{Adhoc, Drive, Files, adhoc};
 use crate::scenario::http_address::is_url;
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::model::Scenario;
 use crate::scenario::problems::Problems;
 use crate::scenario::read;
 use crate::target::process::Supervisor;
+use crate::units::Rate;
 
 /// The hidden command under which loadgate watches over a target that it started.
 pub const SUPERVISE: &str = "__supervise";
@@ -268,13 +269,7 @@ fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
                    fills variables in";
         return Err(Wrong::Arguments(why.to_owned()));
     }
-    let rate = args.rate.ok_or_else(|| {
-        Wrong::Arguments(
-            "a rate is needed with a URL, such as -R 100: loadgate sends at a rate of its own, \
-             however slowly the target answers"
-                .to_owned(),
-        )
-    })?;
+    let drive = drive_of(args.rate, args.connections).map_err(Wrong::Arguments)?;
     let body = args.body.as_deref().map(read_body).transpose().map_err(Wrong::Arguments)?;
     let method = args
         .method
@@ -282,10 +277,9 @@ fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
         .unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
     let spec = Adhoc {
         url: args.scenario.clone(),
-        rate,
+        drive,
         duration: args.duration.unwrap_or(DURATION),
         warmup: args.warmup,
-        connections: args.connections,
         method,
         headers: args.headers.clone(),
         body,
@@ -304,6 +298,18 @@ fn from_url(args: &RunArgs) -> Result<Scenario, Wrong> {
     let scenario = adhoc(spec).map_err(Wrong::Scenario)?;
     output::note_unjudged(&scenario);
     Ok(scenario)
+}
+
+/// A rate; or users, where only their number is given.
+fn drive_of(rate: Option<Rate>, connections: Option<u32>) -> Result<Drive, String> {
+    match (rate, connections) {
+        (Some(rate), connections) => Ok(Drive::Rate(rate, connections)),
+        (None, Some(users)) => Ok(Drive::Users(users)),
+        (None, None) => Err("with a URL say how hard: -R 100 sends at a rate of its own, however \
+                             slowly the target answers; -c 64 without -R has 64 users who wait \
+                             for each answer, as wrk and autocannon do"
+            .to_owned()),
+    }
 }
 
 /// `@FILE` is the file's text.

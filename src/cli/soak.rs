@@ -9,6 +9,7 @@ use crate::analysis::soak::seconds_needed;
 use crate::cli::args_soak::SoakArgs;
 use crate::cli::exit::Exit;
 use crate::cli::folder::{self, Latest};
+use crate::cli::open_only::needs_rate;
 use crate::cli::progress::Display;
 use crate::cli::run::{OneRun, in_ci, prepare_in, receive_clock};
 use crate::cli::variables::with_variables;
@@ -106,6 +107,7 @@ fn scenario(args: &SoakArgs, file: &Path) -> Result<Scenario, Exit> {
         Exit::Usage
     })?;
     taken.tell(args.print.quiet);
+    needs_rate(&scenario.load, "soak")?;
     Ok(scenario)
 }
 

@@ -11,6 +11,7 @@ use crate::cli::args_shared::{Inconclusive, PrintArgs};
 use crate::cli::args_stress::StressArgs;
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
+use crate::cli::open_only::needs_rate;
 use crate::cli::run::{self, SUPERVISE};
 use crate::cli::stress_plan;
 use crate::cli::stress_progress::Telling;
@@ -59,6 +60,7 @@ fn scenario(args: &StressArgs) -> Result<Scenario, Exit> {
         Exit::Usage
     })?;
     taken.tell(args.print.quiet);
+    needs_rate(&scenario.load, "stress")?;
     Ok(scenario)
 }
 

@@ -13,6 +13,7 @@
 
 pub mod answer;
 pub mod checks;
+pub mod closed;
 pub mod collector;
 pub mod connection;
 pub mod demand;

@@ -141,12 +141,18 @@ pub enum Stop {
 /// of its time.
 const RATE_PER_WORKER: f64 = 10_000.0;
 
+/// So many users of a closed load keep a worker as busy: each waits for the network, and most for
+/// the target.
+const USERS_PER_WORKER: f64 = 200.0;
+
 /// How many workers a scenario's load needs on a machine: one for most, never more than half
 /// of the cores, as the rest are the target's, and never more than may have a connection and
 /// a virtual user each.
 pub fn workers_for(scenario: &Scenario, cores: usize) -> usize {
     let limits = &scenario.limits;
-    let needed = (scenario.load.peak().0 / RATE_PER_WORKER).ceil() as usize;
+    let load = &scenario.load;
+    let busy = load.peak().0 / RATE_PER_WORKER + f64::from(load.most_users()) / USERS_PER_WORKER;
+    let needed = busy.ceil() as usize;
     let wanted = limits.workers.map_or(needed.clamp(1, (cores / 2).max(1)), usize::from);
     wanted.min(limits.connections.min(limits.in_flight) as usize).max(1)
 }

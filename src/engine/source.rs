@@ -4,8 +4,10 @@
 //! given another rate while it runs; all slots that are given it for the same moment share
 //! the new stream as they did the old one.
 //!
-//! A source that waits for what ended before it has more is another variant of [`Source`].
+//! A closed source has users, each of whom is ready again when what he did has ended: it waits
+//! for answers, and a slow target gets less load.
 
+use crate::engine::closed::Closed;
 use crate::engine::plan::Plan;
 use crate::scenario::slots::Slot;
 use crate::schedule::Arrival;
@@ -17,6 +19,8 @@ use crate::units::{Moment, Rate};
 pub enum Source {
     /// Arrivals that do not depend on answers.
     Open(Open),
+    /// Users who wait for answers.
+    Closed(Closed),
 }
 
 /// The part of a schedule that one slot has: every so-many-th arrival.
@@ -31,6 +35,9 @@ pub struct Open {
 impl Source {
     /// The source of one of a plan's slots.
     pub fn new(plan: &Plan, slot: Slot) -> Source {
+        if plan.scenario.load.is_closed() {
+            return Source::Closed(Closed::new(&plan.scenario.load, slot, plan.from));
+        }
         let arrivals = Timed::new(&plan.scenario.load, plan.timing);
         let mut open = Open::new(arrivals, slot);
         open.skip_before(plan.from);
@@ -41,6 +48,7 @@ impl Source {
     pub fn peek(&self) -> Option<Arrival> {
         match self {
             Source::Open(open) => open.next,
+            Source::Closed(closed) => closed.peek(),
         }
     }
 
@@ -48,14 +56,32 @@ impl Source {
     pub fn take_due(&mut self, now: Moment) -> Option<Arrival> {
         match self {
             Source::Open(open) => open.take_due(now),
+            Source::Closed(closed) => closed.take_due(now),
         }
     }
 
-    /// An iteration has ended at a moment.
-    pub fn ended(&mut self, _at: Moment) {
+    /// The iteration of an arrival has ended, and who did it is ready for another one at a moment.
+    pub fn ended(&mut self, index: u64, at: Moment) {
         match self {
             // Answers change nothing.
             Source::Open(_) => {}
+            Source::Closed(closed) => closed.ended(index, at),
+        }
+    }
+
+    /// Which of its slot's users an arrival is for; `None`: whoever is idle.
+    pub fn user_of(&self, index: u64) -> Option<u32> {
+        match self {
+            Source::Open(_) => None,
+            Source::Closed(closed) => Some(closed.user_of(index)),
+        }
+    }
+
+    /// Whether what comes next depends on answers.
+    pub fn waits_for_answers(&self) -> bool {
+        match self {
+            Source::Open(_) => false,
+            Source::Closed(_) => true,
         }
     }
 
@@ -64,6 +90,7 @@ impl Source {
     pub fn retarget(&mut self, at: Moment, rate: Rate) -> Result<(), Fixed> {
         match self {
             Source::Open(open) => open.retarget(at, rate),
+            Source::Closed(_) => Err(Fixed),
         }
     }
 }
@@ -121,7 +148,7 @@ mod tests {
 
     fn load(rate: f64) -> Load {
         let (from, length) = (Rate(rate), Duration::from_secs(10));
-        let stages = vec![Stage { length, from, to: from, warmup: false }];
+        let stages = vec![Stage { length, from, to: from, users: None, warmup: false }];
         Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages }
     }
 

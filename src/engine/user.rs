@@ -1,7 +1,8 @@
 //! Virtual users: who walks through flows, and what they remember.
 //!
 //! An arrival takes the user that was idle last, or a new one if all are busy, so
-//! there are as many users as iterations ever ran at once.
+//! there are as many users as iterations ever ran at once. In a closed load each iteration is a
+//! certain user's, who has a place of his own.
 
 use std::ops::{Index, IndexMut};
 
@@ -75,6 +76,17 @@ impl Users {
     /// A user for an iteration; `None` when all that are allowed are busy.
     pub fn take(&mut self) -> Option<UserId> {
         self.idle.pop().or_else(|| (self.all.len() < self.most).then(|| self.create()))
+    }
+
+    /// The user at a place of a slot, busy or not; `None` where no more are allowed.
+    pub fn seat(&mut self, place: u32) -> Option<UserId> {
+        while self.all.len() <= place as usize {
+            if self.all.len() >= self.most {
+                return None;
+            }
+            self.create();
+        }
+        Some(UserId(place))
     }
 
     fn create(&mut self) -> UserId {

@@ -182,7 +182,7 @@ impl Tally {
 /// A scenario with a few arrivals, evenly spread.
 fn few(scenario: &Scenario, rate: f64) -> Scenario {
     let rate = Rate(rate);
-    let stage = Stage { length: ASKING, from: rate, to: rate, warmup: false };
+    let stage = Stage { length: ASKING, from: rate, to: rate, users: None, warmup: false };
     let seed = scenario.load.seed;
     let load = Load { arrivals: ArrivalProcess::Uniform, seed, stages: vec![stage] };
     Scenario { load, ..scenario.clone() }

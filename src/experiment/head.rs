@@ -96,6 +96,7 @@ pub fn load(load: &Load) -> LoadHead {
         seconds: stage.length.as_secs_f64(),
         from: stage.from.0,
         to: stage.to.0,
+        users: stage.users,
         warmup: stage.warmup,
     });
     LoadHead { arrivals: load.arrivals, seed: load.seed, stages: stages.collect() }

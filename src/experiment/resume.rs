@@ -260,6 +260,7 @@ fn load(head: &LoadHead) -> Load {
         length: Duration::try_from_secs_f64(stage.seconds).unwrap_or_default(),
         from: Rate(stage.from),
         to: Rate(stage.to),
+        users: stage.users,
         warmup: stage.warmup,
     });
     Load { arrivals: head.arrivals, seed: head.seed, stages: stages.collect() }

@@ -59,7 +59,7 @@ pub fn lasting(load: &Load, length: Duration) -> Result<Load, Unplayable> {
     let mut stages = warmup.to_vec();
     match constant(profile) {
         Some(rate) => {
-            stages.push(Stage { length: rest, from: rate, to: rate, warmup: false });
+            stages.push(Stage { length: rest, from: rate, to: rate, users: None, warmup: false });
         }
         None => stages.extend(again(profile, rest)?),
     }
@@ -112,6 +112,7 @@ mod tests {
             length: Duration::from_secs(seconds),
             from: Rate(from),
             to: Rate(to),
+            users: None,
             warmup,
         };
         let stages = stages.iter().map(stage).collect();

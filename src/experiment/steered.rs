@@ -30,7 +30,8 @@ fn wanted(planned: &Load, orders: &[Order]) -> Option<Load> {
         let whole: Duration = stages.iter().map(|stage| stage.length).sum();
         stages = until(stages, from);
         let left = whole.saturating_sub(from);
-        let flat = |rate: Rate| Stage { length: left, from: rate, to: rate, warmup: false };
+        let flat =
+            |rate: Rate| Stage { length: left, from: rate, to: rate, users: None, warmup: false };
         stages.extend(rate.filter(|_| !left.is_zero()).map(flat));
     }
     Some(Load { stages, ..planned.clone() })
@@ -64,7 +65,7 @@ mod tests {
 
     fn stage(seconds: u64, from: f64, to: f64) -> Stage {
         let length = Duration::from_secs(seconds);
-        Stage { length, from: Rate(from), to: Rate(to), warmup: false }
+        Stage { length, from: Rate(from), to: Rate(to), users: None, warmup: false }
     }
 
     #[test]

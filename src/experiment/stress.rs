@@ -204,6 +204,7 @@ impl Stress<'_> {
             length: Duration::from_secs(u64::from(seconds)),
             from: Rate(from),
             to: Rate(from),
+            users: None,
             warmup,
         };
         let stages = vec![stage(warmup, true), stage(seconds.saturating_sub(warmup).max(1), false)];

@@ -27,7 +27,7 @@ pub(super) fn load_of(
     lead: Duration,
     length: Duration,
 ) -> Load {
-    let stage = |length, warmup| Stage { length, from: rate, to: rate, warmup };
+    let stage = |length, warmup| Stage { length, from: rate, to: rate, users: None, warmup };
     let stages = match purpose {
         Purpose::WarmUp => vec![stage(length, false)],
         Purpose::Trial | Purpose::Confirmation => vec![stage(lead, true), stage(length, false)],

@@ -196,8 +196,13 @@ fn ended(target: &Started) -> Option<String> {
 fn once(scenario: &Scenario, flow: &Flow, seed: u64) -> Scenario {
     let asks = |action: &&Action| matches!(action, Action::Request(_));
     let actions = flow.actions.iter().filter(asks).cloned().collect();
-    let stage =
-        |length: Duration, rate: Rate| Stage { length, from: rate, to: rate, warmup: false };
+    let stage = |length: Duration, rate: Rate| Stage {
+        length,
+        from: rate,
+        to: rate,
+        users: None,
+        warmup: false,
+    };
     let stages = vec![stage(SOON, Rate(1.0 / SOON.as_secs_f64())), stage(LONGEST, Rate(0.0))];
     Scenario {
         flows: vec![Flow { actions, ..flow.clone() }],
@@ -220,8 +225,8 @@ fn walked(
     let mut thinking = Duration::ZERO;
     for action in &flow.actions {
         let id = match action {
-            Action::Think { shortest, .. } => {
-                thinking += *shortest;
+            Action::Think(think) => {
+                thinking += think.mean();
                 continue;
             }
             Action::Request(id) => *id,

@@ -41,6 +41,20 @@ pub(super) const FINDINGS: &[Entry] = &[
         advice: "Add error_rate < 0.1%, or expect those answers in the checks.",
     },
     Entry {
+        names: &["load_fell"],
+        meaning: "Users waited for longer than a limit, and meanwhile so few requests were sent \
+            that those that are missing would have decided.",
+        why: "The figures speak of what was sent: a target that stands still for two seconds slows \
+            one request of each user, however many others would have come.",
+        advice: "Send at a rate, which goes on while the target is slow; or find what holds it up.",
+    },
+    Entry {
+        names: &["closed_load"],
+        meaning: "The load was users who wait for answers before they ask again.",
+        why: "A slow target got fewer requests, and those that were not sent are in no figure.",
+        advice: "To see what others would have waited, send at the rate that was reached.",
+    },
+    Entry {
         names: &["repeats"],
         meaning: "Many requests met a connection that the target had just closed, and were \
             sent once more.",

@@ -13,6 +13,15 @@ pub(super) const VOCABULARY: &[Entry] = &[
         advice: "Choose a rate that users cause, not a number of connections.",
     },
     Entry {
+        names: &["closed loop", "closed model", "users"],
+        meaning: "A number of users, each of whom asks again when the answer has come and the \
+            thinking is over.",
+        why: "It is how workers and pools of connections load a service. A slow target is asked for \
+            less, so the percentiles look better than what others would have waited.",
+        advice: "Use a rate for people who come and go, and users for clients that wait for each \
+            answer.",
+    },
+    Entry {
         names: &["response time"],
         meaning: "From when a request was due until its answer had ended.",
         why: "It is what a user waits for, and contains waiting for a target that is \

@@ -146,6 +146,11 @@ impl Baseline {
         run: AcceptedRun,
         now: &str,
     ) -> Result<(), Refused> {
+        if fingerprint.stages.iter().any(|stage| stage.users.is_some()) {
+            let what = "a run of users who wait for answers cannot be compared: the slower of two \
+                        gets less load, and looks better for it; give the stages a rate";
+            return Err(Refused::Unusable(what.to_owned()));
+        }
         let differences = self.fingerprint.differences(fingerprint);
         if !differences.is_empty() {
             return Err(Refused::Unlike(differences));

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::run::{Head, StageHead};
-use crate::scenario::load::ArrivalProcess;
+use crate::scenario::load::{ArrivalProcess, Crowd};
 use crate::units::{format_duration, group_digits, trim_zeros};
 
 /// So much may two numbers differ that went through a text, relative to the larger one.
@@ -136,6 +136,7 @@ fn are_alike(a: &[StageHead], b: &[StageHead]) -> bool {
             && same(a.seconds, b.seconds)
             && same(a.from, b.from)
             && same(a.to, b.to)
+            && a.users == b.users
     };
     a.len() == b.len() && a.iter().zip(b).all(alike)
 }
@@ -149,6 +150,10 @@ fn profile(stages: &[StageHead]) -> String {
 fn stage(stage: &StageHead) -> String {
     let seconds = Duration::try_from_secs_f64(stage.seconds).unwrap_or(Duration::MAX);
     let kind = if stage.warmup { " warm-up" } else { "" };
+    if let Some(Crowd { from, to }) = stage.users {
+        let users = if from == to { format!("{from}") } else { format!("from {from} to {to}") };
+        return format!("{}{kind} with {users} users", format_duration(seconds));
+    }
     let rates = if stage.from.to_bits() == stage.to.to_bits() {
         format!("at {}", rate(stage.from))
     } else {

@@ -55,6 +55,7 @@ pub mod target_log;
 pub mod telemetry;
 pub mod tick;
 mod unfinished;
+mod users;
 mod validation;
 pub mod walk;
 pub mod whole_file;
@@ -70,7 +71,7 @@ pub(crate) fn sample_head() -> run::Head {
         expects: "200".to_owned(),
         checks: Vec::new(),
     };
-    let stage = run::StageHead { seconds: 10.0, from: 1.0, to: 1.0, warmup: false };
+    let stage = run::StageHead { seconds: 10.0, from: 1.0, to: 1.0, users: None, warmup: false };
     let arrivals = crate::scenario::load::ArrivalProcess::Poisson;
     run::Head {
         version: run::VERSION,

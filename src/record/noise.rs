@@ -390,7 +390,7 @@ mod tests {
     fn another_seed_or_length_is_the_same_noise() {
         assert_eq!(refused(|it| it.seed = 9), Vec::<String>::new());
         assert_eq!(refused(|it| it.stages[0].seconds = 7.0), Vec::<String>::new());
-        let warmup = StageHead { seconds: 1.0, from: 5.0, to: 5.0, warmup: true };
+        let warmup = StageHead { seconds: 1.0, from: 5.0, to: 5.0, users: None, warmup: true };
         assert_eq!(refused(|it| it.stages.insert(0, warmup)), Vec::<String>::new());
     }
 

@@ -15,7 +15,7 @@ use crate::record::series::SeriesHead;
 use crate::record::statement::Statement;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::http_address::UNIX;
-use crate::scenario::load::ArrivalProcess;
+use crate::scenario::load::{ArrivalProcess, Crowd};
 use crate::scenario::slo::{Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic, Threshold};
 
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
@@ -260,6 +260,9 @@ pub struct StageHead {
     pub from: f64,
     /// Arrivals per second at its end.
     pub to: f64,
+    /// The users of a closed stage, whose arrivals nobody knows beforehand: the rates are zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<Crowd>,
     /// Whether it stays outside the verdict.
     pub warmup: bool,
 }

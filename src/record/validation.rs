@@ -113,6 +113,9 @@ fn check_load(load: &LoadHead) -> Result<(), String> {
         {
             return Err(format!("a stage with a rate of {rate}/s"));
         }
+        if stage.users.is_some() && (stage.from > 0.0 || stage.to > 0.0) {
+            return Err("a stage with both a rate and users".to_owned());
+        }
     }
     Ok(())
 }

@@ -11,7 +11,6 @@ use crate::record::walk::{Known, Walk};
 use crate::scenario::model::{Action, Address, Scenario, Step};
 use crate::scenario::secrets::Told;
 use crate::scenario::template::{Piece, Template};
-use crate::units::format_duration;
 
 /// The variable for a secret that has no name.
 const UNNAMED: &str = "SECRET";
@@ -37,8 +36,8 @@ pub fn commands(scenario: &Scenario, walk: Option<&Walk>) -> String {
         add(&mut text, &format!("{lead}# flow \"{}\"\n", comment(&flow.name)));
         for action in &flow.actions {
             match action {
-                Action::Think { shortest, .. } => {
-                    add(&mut text, &format!("# thinks for {}\n", format_duration(*shortest)));
+                Action::Think(think) => {
+                    add(&mut text, &format!("# thinks for {think}\n"));
                 }
                 Action::Request(id) => {
                     add(&mut text, &writer.command(scenario.step(*id), &mut needed));

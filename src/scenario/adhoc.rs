@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::ceiling;
 use super::check::{Check, Source};
 use super::convert::Sections;
@@ -15,27 +17,32 @@ use super::http_address::UNIX;
 use super::load::ArrivalProcess;
 use super::model::{Scenario, Secrets};
 use super::problems::Problems;
-use super::raw::{
-    RawFlow, RawLimits, RawLoad, RawScenario, RawSlo, RawStage, RawStep, RawTarget, RawTls,
-    first_seed,
-};
+use super::raw::{RawFlow, RawLimits, RawScenario, RawSlo, RawStep, RawTarget, RawTls};
+use super::raw_load::{RawLoad, RawStage, first_seed};
 use super::read::{Caller, Origin, finish, slos_here};
 use crate::units::Rate;
 
-/// One request, again and again, at one rate.
+/// How hard a load from the command line is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Drive {
+    /// Arrivals per second, over at most so many connections.
+    Rate(Rate, Option<u32>),
+    /// So many users, one request after another, each with a connection of its own.
+    Users(u32),
+}
+
+/// One request, again and again, at one rate or by one number of users.
 #[derive(Debug, Clone)]
 pub struct Adhoc {
     /// Target, path and query; path and query may contain placeholders.
     pub url: String,
-    /// Arrivals per second.
-    pub rate: Rate,
+    /// How hard.
+    pub drive: Drive,
     /// How long, with the warm-up.
     pub duration: Duration,
     /// How much at the beginning stays outside the verdict; by default 10 s, and at most a
     /// quarter of the duration.
     pub warmup: Option<Duration>,
-    /// The ceiling on open connections.
-    pub connections: Option<u32>,
     /// An upper-case token such as `GET`.
     pub method: String,
     /// Names and values; values may contain placeholders.
@@ -130,8 +137,19 @@ fn raw(spec: Adhoc) -> RawScenario {
         flows: vec![flow],
         load: RawLoad { arrivals: spec.arrivals, seed, stages },
         slo: RawSlo { all: spec.slos, ..RawSlo::default() },
-        limits: RawLimits { connections: spec.connections, ..RawLimits::default() },
+        limits: limits(spec.drive),
         allow: Vec::new(),
+    }
+}
+
+/// No more connections than users.
+fn limits(drive: Drive) -> RawLimits {
+    let usual = RawLimits::default();
+    match drive {
+        Drive::Rate(_, connections) => RawLimits { connections, ..usual },
+        Drive::Users(users) => {
+            RawLimits { connections: Some(users), in_flight: Some(users), ..usual }
+        }
     }
 }
 
@@ -164,10 +182,14 @@ fn name(target: &str, path: &str) -> String {
 
 fn stages(spec: &Adhoc) -> Vec<RawStage> {
     let warmup = spec.warmup.unwrap_or_else(|| WARMUP.min(spec.duration / 4));
-    let rate = Some(format!("{}/s", spec.rate.0));
+    let (rate, users) = match spec.drive {
+        Drive::Rate(rate, _) => (Some(format!("{}/s", rate.0)), None),
+        Drive::Users(users) => (None, Some(Value::from(users))),
+    };
     let stage = |length, warmup| RawStage {
         length: written(length),
         rate: rate.clone(),
+        users: users.clone(),
         warmup,
         pause: false,
     };
@@ -187,10 +209,9 @@ mod tests {
     fn spec(url: &str) -> Adhoc {
         Adhoc {
             url: url.to_owned(),
-            rate: Rate(500.0),
+            drive: Drive::Rate(Rate(500.0), Some(64)),
             duration: Duration::from_secs(30),
             warmup: None,
-            connections: Some(64),
             method: "POST".to_owned(),
             headers: vec![("Authorization".to_owned(), "Bearer s3cr3t".to_owned())],
             body: Some("${x} {{user}}".to_owned()),
@@ -256,7 +277,9 @@ mod tests {
         refused(|spec| spec.headers[0].0 = "te".to_owned(), "-H: the header \"te\"");
         refused(|spec| spec.body = Some("{{usr}}".to_owned()), "-b: unknown placeholder {{usr}}");
         refused(|spec| spec.slos = vec!["p9".to_owned()], "--slo: \"p9\" is not an objective");
-        refused(|spec| spec.rate = Rate(0.0), "-R and -d: a rate of zero");
+        refused(|spec| spec.drive = Drive::Rate(Rate(0.0), None), "-R and -d: a rate of zero");
+        let many = |spec: &mut Adhoc| spec.drive = Drive::Users(2_000_000);
+        refused(many, "-c: 2000000 users");
         refused(|spec| spec.warmup = Some(spec.duration), "-R and -d: a length of time must");
         refused(|spec| spec.timeout = Some(Duration::ZERO), "--timeout: a length of time must");
         refused(|spec| spec.caller.allow = vec!["a/b".to_owned()], "--allow-host: \"a/b\" is not");

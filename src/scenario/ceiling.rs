@@ -91,7 +91,7 @@ pub fn requests_per_iteration(flows: &[Flow], steps: &[Step]) -> f64 {
     let total: f64 = flows.iter().map(|flow| f64::from(flow.weight)).sum();
     let repeats = |action: &&Action| match action {
         Action::Request(id) => steps.get(id.index()).is_some_and(|step| !step.once),
-        Action::Think { .. } => false,
+        Action::Think(_) => false,
     };
     let of =
         |flow: &Flow| flow.actions.iter().filter(repeats).count() as f64 * f64::from(flow.weight);
@@ -126,7 +126,13 @@ mod tests {
     use super::*;
 
     fn stage(from: f64, to: f64) -> Stage {
-        Stage { length: Duration::from_secs(1), from: Rate(from), to: Rate(to), warmup: false }
+        Stage {
+            length: Duration::from_secs(1),
+            from: Rate(from),
+            to: Rate(to),
+            users: None,
+            warmup: false,
+        }
     }
 
     #[test]

@@ -150,6 +150,9 @@ fn argument(pointer: &str) -> &'static str {
         ("/slo", "--slo"),
         ("/allow", "--allow-host"),
     ];
+    if pointer.starts_with("/load/stages") && pointer.ends_with("/users") {
+        return "-c";
+    }
     let found = ARGUMENTS.iter().find(|(path, _)| pointer.starts_with(path));
     found.map_or("URL", |(_, name)| name)
 }

@@ -18,7 +18,24 @@ pub enum ArrivalProcess {
     Uniform,
 }
 
-/// A stretch of the load profile in which the rate goes from one value to another.
+/// The virtual users of a stage whose load depends on answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Crowd {
+    /// How many at its start.
+    pub from: u32,
+    /// How many at its end; equal to `from` in a constant stage.
+    pub to: u32,
+}
+
+impl Crowd {
+    /// The most at any time.
+    pub fn most(self) -> u32 {
+        self.from.max(self.to)
+    }
+}
+
+/// A stretch of the load profile in which the rate, or the number of users, goes from one value
+/// to another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
     /// How long it lasts; more than zero.
@@ -27,6 +44,8 @@ pub struct Stage {
     pub from: Rate,
     /// The rate at its end; equal to `from` in a constant stage, zero in a pause.
     pub to: Rate,
+    /// The users of a closed stage, whose rate is then zero: nobody knows it beforehand.
+    pub users: Option<Crowd>,
     /// Whether what happens here stays outside the verdict.
     pub warmup: bool,
 }
@@ -53,7 +72,17 @@ impl Load {
         self.stages.iter().take_while(|stage| stage.warmup).map(|stage| stage.length).sum()
     }
 
-    /// The highest rate that the profile reaches.
+    /// Whether its users wait for answers before they go on: whoever answers slowly gets less.
+    pub fn is_closed(&self) -> bool {
+        self.stages.iter().any(|stage| stage.users.is_some())
+    }
+
+    /// The most users that a closed load has at any time; zero in an open one.
+    pub fn most_users(&self) -> u32 {
+        self.stages.iter().filter_map(|stage| stage.users).map(Crowd::most).max().unwrap_or(0)
+    }
+
+    /// The highest rate that the profile reaches; zero in a closed load.
     pub fn peak(&self) -> Rate {
         let rates = self.stages.iter().flat_map(|stage| [stage.from.0, stage.to.0]);
         Rate(rates.fold(0.0, f64::max))
@@ -61,7 +90,12 @@ impl Load {
 }
 
 impl Stage {
-    /// The expected number of arrivals.
+    /// Whether anything is sent in it.
+    pub fn is_loaded(&self) -> bool {
+        self.users.is_some() || self.area() > 0.0
+    }
+
+    /// The expected number of arrivals; zero in a closed stage.
     pub fn area(&self) -> f64 {
         f64::midpoint(self.from.0, self.to.0) * self.length.as_secs_f64()
     }

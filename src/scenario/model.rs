@@ -23,6 +23,7 @@ use super::slo::{Scope, Slo, Threshold};
 use super::stream::Kind;
 use super::stress::StressObjective;
 use super::template::Template;
+use super::think::Think;
 use super::watch::Watched;
 
 /// One checked, immutable description of a test.
@@ -262,13 +263,8 @@ pub struct Flow {
 pub enum Action {
     /// Sends a request.
     Request(StepId),
-    /// Thinks for a time, drawn evenly between two.
-    Think {
-        /// At least.
-        shortest: Duration,
-        /// At most.
-        longest: Duration,
-    },
+    /// Thinks for a time.
+    Think(Think),
 }
 
 /// One request with its checks and extractions.

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::entries::Entries;
-use super::load::ArrivalProcess;
 use super::raw_check::RawCheck;
 use super::raw_http2::RawHttp2;
+use super::raw_load::RawLoad;
 use super::raw_metrics::{RawMetrics, RawPostgres};
 use super::raw_streams::{RawAct, RawEvents};
 
@@ -267,48 +267,6 @@ pub(crate) struct RawStep {
 /// Tells `"json": null`, a body, from no `json` at all.
 fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(value).map(Some)
-}
-
-/// How hard: stages of load, one after the other.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "the load")]
-pub(crate) struct RawLoad {
-    /// How arrivals are spread over time; without it, poisson.
-    #[serde(default)]
-    pub(crate) arrivals: ArrivalProcess,
-    /// Decides every arrival and every choice of the run; without it, 1.
-    #[serde(default = "first_seed")]
-    #[schemars(range(max = 9_007_199_254_740_991_u64))]
-    pub(crate) seed: u64,
-    /// One after the other.
-    #[schemars(length(min = 1))]
-    pub(crate) stages: Vec<RawStage>,
-}
-
-pub(crate) fn first_seed() -> u64 {
-    1
-}
-
-/// A stretch of time with a rate, or a pause.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "a stage")]
-pub(crate) struct RawStage {
-    /// How long it lasts.
-    #[serde(rename = "for")]
-    #[schemars(example = "60s")]
-    pub(crate) length: String,
-    /// Arrivals per time: `100/s`, or a ramp, `50/s -> 200/s`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(example = "100/s", example = "50/s -> 200/s")]
-    pub(crate) rate: Option<String>,
-    /// Keep what happens here out of the verdict.
-    #[serde(default)]
-    pub(crate) warmup: bool,
-    /// Send nothing.
-    #[serde(default)]
-    pub(crate) pause: bool,
 }
 
 /// What is good enough: objectives here, or the file that has them.

@@ -162,7 +162,7 @@ mod tests {
 
     fn load(rate: f64, seconds: u64) -> Load {
         let length = Duration::from_secs(seconds);
-        let stage = Stage { length, from: Rate(rate), to: Rate(rate), warmup: false };
+        let stage = Stage { length, from: Rate(rate), to: Rate(rate), users: None, warmup: false };
         Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages: vec![stage] }
     }
 

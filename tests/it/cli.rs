@@ -206,8 +206,8 @@ fn flags_for_a_url_mean_nothing_beside_a_file() {
 }
 
 #[test]
-fn a_url_needs_a_rate() {
-    refused(&["run", "http://127.0.0.1:9/"], 2, &["a rate is needed", "-R 100"]);
+fn a_url_needs_a_rate_or_users() {
+    refused(&["run", "http://127.0.0.1:9/"], 2, &["say how hard", "-R 100", "-c 64"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod capacity;
 mod checks;
 mod circles;
 mod cli;
+mod closed;
 mod cut_short;
 mod demo_run;
 mod duet;

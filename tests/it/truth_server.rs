@@ -171,6 +171,11 @@ impl TruthServer {
         format!("http://{}", self.address)
     }
 
+    /// How many requests have come so far, answered or not.
+    pub(crate) fn asked(&self) -> u64 {
+        self.shared.requests.load(Ordering::SeqCst)
+    }
+
     /// What has come so far.
     pub(crate) fn log(&self) -> Vec<Seen> {
         self.shared.log.lock().unwrap().clone()

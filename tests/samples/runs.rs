@@ -363,8 +363,8 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
 
 fn stages(seconds: f64) -> Vec<StageHead> {
     vec![
-        StageHead { seconds: 10.0, from: 0.0, to: 100.0, warmup: true },
-        StageHead { seconds, from: 100.0, to: 100.0, warmup: false },
+        StageHead { seconds: 10.0, from: 0.0, to: 100.0, users: None, warmup: true },
+        StageHead { seconds, from: 100.0, to: 100.0, users: None, warmup: false },
     ]
 }
 

@@ -25,7 +25,11 @@ impl Worker {
     pub(super) fn start(&mut self, arrival: Arrival) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
         let flow = self.pick_flow(&mut choices);
-        let Some(user) = self.users.take() else { return self.refuse(flow, arrival.at) };
+        let user = match self.source.user_of(arrival.index) {
+            None => self.users.take(),
+            Some(place) => self.users.seat(place),
+        };
+        let Some(user) = user else { return self.refuse(flow, arrival.at) };
         self.ledger.totals.iterations += 1;
         let iteration = self.iterations.insert(Iteration {
             user,
@@ -73,7 +77,7 @@ impl Worker {
         let actions = &self.plan.scenario.flows[flow].actions;
         actions.iter().find_map(|action| match action {
             Action::Request(step) => Some(*step),
-            Action::Think { .. } => None,
+            Action::Think(_) => None,
         })
     }
 
@@ -108,10 +112,8 @@ impl Worker {
         while let Some(action) = scenario.flows[iteration.flow].actions.get(iteration.next) {
             iteration.next += 1;
             match action {
-                Action::Think { shortest, longest } => {
-                    let range = longest.saturating_sub(*shortest).as_nanos() as f64;
-                    let extra = (iteration.choices.unit() * range) as u64;
-                    return Next::Think(shortest.as_nanos() as u64 + extra);
+                Action::Think(think) => {
+                    return Next::Think(iteration.choices.thinks_for(*think));
                 }
                 Action::Request(step)
                     if scenario.step(*step).once && self.users[iteration.user].has_done(*step) => {}
@@ -170,7 +172,9 @@ impl Worker {
         iteration.drawn_from = iteration.choices.clone();
         iteration.exchange = exchange;
         let flow = &self.plan.scenario.flows[iteration.flow];
-        if is_followed_at_once(flow, iteration.next) | self.patience.asks(step) {
+        let after_the_last = self.source.waits_for_answers();
+        let is_followed = is_followed_at_once(flow, iteration.next, after_the_last);
+        if is_followed | self.patience.asks(step) {
             self.hurry(key);
         }
         let iterations = &self.iterations;
@@ -221,10 +225,22 @@ impl Worker {
 
     /// The iteration is over.
     fn end(&mut self, key: usize, completed: bool) {
-        let iteration = self.iterations.remove(key);
-        self.source.ended(iteration.due);
+        let mut iteration = self.iterations.remove(key);
         self.ledger.totals.completed += u64::from(completed);
-        self.users.give_back(iteration.user);
+        if !self.source.waits_for_answers() {
+            return self.users.give_back(iteration.user);
+        }
+        // Whoever fails thinks as if he had not: failures do not make the load larger.
+        let actions = &self.plan.scenario.flows[iteration.flow].actions;
+        let left = actions.get(iteration.next..).unwrap_or_default().iter();
+        let thinks = left.filter_map(|action| match action {
+            Action::Think(think) => Some(*think),
+            Action::Request(_) => None,
+        });
+        let length: u64 = thinks.map(|think| iteration.choices.thinks_for(think)).sum();
+        let ready = Moment(iteration.due.0.saturating_add(length));
+        let index = iteration.number - self.plan.purpose.iterations_from() - 1;
+        self.source.ended(index, ready);
     }
 }
 

@@ -11,6 +11,8 @@
 //! | running | end of the schedule, or stop | closing: nothing new is due |
 //! | closing | nothing in flight, or the drain's deadline | done |
 
+#[cfg(test)]
+mod closed_loads;
 mod ending;
 mod iterations;
 mod knocking;
@@ -234,8 +236,9 @@ impl Worker {
     /// do, and where no answer has to be read at once.
     fn sleeps_until(&self, next: Moment, now: Moment) -> Option<Moment> {
         let patient = || self.patience.is_patient().then(|| self.unread_until(next, now));
-        // Who waits for a connection waits for an answer.
-        self.pace.rest(now).filter(|_| self.queue.is_empty()).or_else(patient)
+        // Who waits for a connection waits for an answer, and so does each user of a closed load.
+        let may_rest = self.queue.is_empty() && !self.source.waits_for_answers();
+        self.pace.rest(now).filter(|_| may_rest).or_else(patient)
     }
 
     /// When answers are read that nobody waits for: with what is due next, or soon.

@@ -114,12 +114,13 @@ impl Patience {
     }
 }
 
-/// Whether what follows an answer, the action at a place of its flow, has to be begun at once.
-pub(super) fn is_followed_at_once(flow: &Flow, next: usize) -> bool {
+/// Whether what follows an answer, the action at a place of its flow, has to be begun at once;
+/// `after_the_last`: whether anything follows the flow's last answer.
+pub(super) fn is_followed_at_once(flow: &Flow, next: usize, after_the_last: bool) -> bool {
     match flow.actions.get(next) {
-        None => false,
+        None => after_the_last,
         Some(Action::Request(_)) => true,
-        Some(Action::Think { shortest, .. }) => (shortest.as_nanos() as u64) < SHORT_THINKING,
+        Some(Action::Think(think)) => (think.shortest().as_nanos() as u64) < SHORT_THINKING,
     }
 }
 

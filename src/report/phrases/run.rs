@@ -10,7 +10,7 @@ use crate::report::document::medium::Shown;
 use crate::report::document::quantity::Quantity;
 use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
-use crate::scenario::load::ArrivalProcess;
+use crate::scenario::load::{ArrivalProcess, Crowd};
 
 /// `60 s at 100/s`.
 pub(in crate::report) fn load(assessment: &Assessment) -> String {
@@ -237,6 +237,11 @@ pub(in crate::report) fn ending(record: &RunRecord) -> String {
 pub(in crate::report) fn stage(stage: &StageHead) -> String {
     let length = figures::seconds(stage.seconds);
     let warmup = if stage.warmup { ", warm-up" } else { "" };
+    if let Some(Crowd { from, to }) = stage.users {
+        let [first, last] = [from, to].map(|users| figures::count(u64::from(users)));
+        let users = if from == to { first } else { format!("{first} to {last}") };
+        return format!("{length} with {users} users{warmup}");
+    }
     if stage.from.total_cmp(&stage.to).is_eq() {
         return format!("{length} at {}{warmup}", figures::rate(stage.from));
     }

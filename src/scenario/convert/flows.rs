@@ -10,12 +10,12 @@ use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawStep};
 use super::super::raw_check::RawCheck;
 use super::super::template::parse::Names;
+use super::super::think::Think;
 use super::checks;
 use super::json_path::json_path;
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
 use super::stream;
-use super::think::think;
 
 /// More steps would make reports unreadable and records large.
 const MOST_STEPS: usize = 1_000;
@@ -105,9 +105,8 @@ impl Walker<'_, '_> {
         match (&raw.request, &raw.think) {
             (None, Some(text)) => {
                 self.thinks_only(raw, at);
-                let think = think(&self.check.fill(text));
-                let (shortest, longest) = self.check.accept(&at.key("think"), think)?;
-                Some(Action::Think { shortest, longest })
+                let think = Think::parse(&self.check.fill(text));
+                self.check.accept(&at.key("think"), think).map(Action::Think)
             }
             (Some(request), None) => self.step(raw, request, at, names).map(Action::Request),
             (Some(_), Some(_)) => {

@@ -16,6 +16,7 @@ mod names;
 mod objectives;
 mod opening;
 mod other_objectives;
+mod profile;
 mod program;
 mod request;
 mod routing;
@@ -42,8 +43,9 @@ use super::load::Load;
 use super::model::{Scenario, Secrets, Target};
 use super::origin::Origin;
 use super::problems::Fault;
-use super::raw::{RawFlow, RawLimits, RawLoad, RawScenario};
+use super::raw::{RawFlow, RawLimits, RawScenario};
 use super::raw_http2::RawHttp2;
+use super::raw_load::RawLoad;
 use super::routing::Permits;
 use crate::units::Bytes;
 use flows::Walks;
@@ -62,6 +64,8 @@ pub(crate) struct Sections {
     target: Option<Target>,
     walks: Walks,
     load: Option<Load>,
+    /// For each stage of the load its place in the file, where a staircase is one.
+    written: Vec<usize>,
     limits: Option<Limits>,
     allow: Permits,
     budget_hours: u32,
@@ -90,18 +94,21 @@ impl Sections {
         let at = Pointer::default().key("variables");
         let constants = constants(&raw.variables, &at, check);
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
+        let (load, written) = load::load(&raw.load, check).unzip();
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
             hash: hash(raw, check),
             target,
             walks: flows::flows(&raw.flows, &constants, (&prefix, is_http2), check),
-            load: load::load(&raw.load, check),
+            load,
+            written: written.unwrap_or_default(),
             limits: limits(&raw.limits, check),
             allow,
             budget_hours: objectives::budget_hours(&raw.slo, check),
         };
         sections.is_within_reach(origin, check);
+        sections.has_room_for_users(raw, check);
         sections
     }
 
@@ -116,8 +123,17 @@ impl Sections {
         let at = Pointer::default().key("load").key("stages");
         for (index, stage) in load.stages.iter().enumerate() {
             if let Some(fault) = ceiling.fault(stage, per_iteration) {
-                check.value(&at.item(index).key("rate"), fault);
+                let written = self.written.get(index).copied().unwrap_or_default();
+                check.value(&at.item(written).key("rate"), fault);
             }
+        }
+    }
+
+    /// All users of a closed load can be under way at once.
+    fn has_room_for_users(&self, raw: &RawScenario, check: &mut Check<'_>) {
+        if let (Some(load), Some(limits)) = (&self.load, &self.limits) {
+            let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
+            load::users_fit(load, limits, is_http2, check);
         }
     }
 

@@ -125,7 +125,7 @@ fn arrivals(slos: &[Slo]) -> f64 {
 fn lead(flows: &[Flow]) -> f64 {
     let thinks = |flow: &Flow| -> f64 {
         let of = |action: &Action| match action {
-            Action::Think { longest, .. } => longest.as_secs_f64(),
+            Action::Think(think) => think.hardly_longer().as_secs_f64(),
             Action::Request(_) => 0.0,
         };
         flow.actions.iter().map(of).sum()
@@ -142,7 +142,7 @@ fn faults_of_rates(wish: &Wish, scenario: &Scenario, ceiling: &Ceiling) -> Vec<S
             wrong.push(format!("{flag} {rate}: a rate above zero is needed, such as 100/s"));
         }
         let length = Duration::from_secs(1);
-        let stage = Stage { length, from: rate, to: rate, warmup: false };
+        let stage = Stage { length, from: rate, to: rate, users: None, warmup: false };
         let refusal = ceiling.refusal(&[stage], &scenario.flows, &scenario.steps);
         wrong.extend(refusal.map(|why| format!("{flag} {rate}: {why}")));
     }
@@ -225,6 +225,7 @@ fn faults_of_time(wish: &Wish, asked: &Asked) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::scenario::read;
+    use crate::scenario::think::Think;
 
     fn scenario(load: &str, slo: &str) -> Scenario {
         let text = format!(
@@ -277,7 +278,7 @@ mod tests {
         let slow = LOAD.replace("100/s", "2/s");
         let mut scenario = scenario(&slow, SLO);
         for action in &mut scenario.flows[0].actions {
-            if let Action::Think { longest, .. } = action {
+            if let Action::Think(Think::Even { longest, .. }) = action {
                 *longest = Duration::from_secs(40);
             }
         }

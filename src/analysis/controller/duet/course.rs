@@ -169,6 +169,7 @@ mod tests {
             length: S(seconds),
             from: Rate(60.0),
             to: Rate(60.0),
+            users: None,
             warmup,
         };
         let stages = vec![stage(10, true), stage(60, false)];

@@ -353,6 +353,7 @@ mod tests {
             length: S(seconds),
             from: Rate(50.0),
             to: Rate(50.0),
+            users: None,
             warmup,
         };
         let stages = vec![stage(10, true), stage(60, false)];
@@ -387,6 +388,7 @@ mod tests {
                 seconds: stage.length.as_secs_f64(),
                 from: 50.0,
                 to: 50.0,
+                users: None,
                 warmup: stage.warmup,
             };
             run.head.load.stages = spec.load.stages.iter().map(stage).collect();

@@ -39,6 +39,7 @@ pub fn segment_load(
         length: whole_seconds(length),
         from: rate,
         to: rate,
+        users: None,
         warmup,
     };
     Ok(Load { stages: vec![stage(warmup, true), stage(judged, false)], ..load.clone() })
@@ -108,6 +109,7 @@ mod tests {
             length: Duration::from_secs(seconds),
             from: Rate(from),
             to: Rate(to),
+            users: None,
             warmup,
         };
         let stages = stages.iter().map(stage).collect();

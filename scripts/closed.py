@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""How near closed loads come to theory: users with exponential times to think, and a server of so
+many slots, whose throughput and response time are known (the machine-repairman model).
+
+    cargo build --release
+    python3 scripts/closed.py [--runs=10] [--seconds=60] [--only=exponential,fixed] [--update]
+
+The server, in Node, gives each request the slot that is free first; a slot is free again at the
+moment at which it should be by a clock that is never late. Its times are exponential, for which the
+model has a formula, or fixed, for which the same queue is played event by event, some million of
+them. Users, slots and times are such that requests wait for a slot now and then (light), mostly
+(busy), and always (full).
+
+Of each so many runs with other seeds. Printed is in how many both the throughput and the mean
+response time are within 2 %, and how far off the worst was.
+"""
+import collections
+import heapq
+import json
+import math
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import measuring
+from measuring import flag, need_loadgate, publish, table
+
+SERVER = """
+const http = require("node:http");
+const [kind, slots, time, seed] = [process.argv[2], ...process.argv.slice(3).map(Number)];
+const now = () => performance.now();
+const free = Array(slots).fill(0);
+let state = seed >>> 0;
+// mulberry32
+const unit = () => {
+  state = (state + 0x6d2b79f5) | 0;
+  let t = Math.imul(state ^ (state >>> 15), 1 | state);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+};
+const takes = () => (kind === "fixed" ? time : -Math.log(1 - unit()) * time);
+// A timer is up to a millisecond late; the last one is waited for turn by turn.
+const at = (until, act) => {
+  const left = until - now();
+  if (left <= 0) act();
+  else if (left > 2.5) setTimeout(() => at(until, act), left - 2);
+  else setImmediate(() => at(until, act));
+};
+http.createServer((request, response) => {
+  if (request.url === "/health") return response.end("{}");
+  let first = 0;
+  for (let slot = 1; slot < slots; slot++) if (free[slot] < free[first]) first = slot;
+  free[first] = Math.max(now(), free[first]) + takes();
+  at(free[first], () => response.end("{}"));
+}).listen(Number(process.env.PORT), "127.0.0.1");
+"""
+SLOTS, SERVICE, THINK = 20, .05, .1
+USERS = {"light": 30, "busy": 60, "full": 120}
+KINDS = ["exponential", "fixed"]
+WARMUP = 5
+
+
+def main():
+    need_loadgate()
+    runs, seconds = flag("runs", 10), flag("seconds", 60)
+    wanted = [name for name in flag("only", ",".join(KINDS)).split(",") if name]
+    if runs < 1 or seconds < 5 or not set(wanted) <= set(KINDS):
+        sys.exit(f"--runs is at least 1, --seconds 5, and --only some of {', '.join(KINDS)}")
+    found = collections.defaultdict(list)
+    for number in range(runs):
+        for kind in wanted:
+            for name, users in USERS.items():
+                rate, response = run(kind, users, number, seconds)
+                truth = theory(kind, users)
+                off = [rate / truth[0] - 1, response / truth[1] - 1]
+                found[kind, name].append((rate, response, off))
+                print(f"{kind} {name} {number + 1} of {runs}: {rate:.1f}/s, {response * 1e3:.1f} ms; "
+                      f"off by {off[0]:+.2%} and {off[1]:+.2%}", file=sys.stderr)
+    publish("closed", render(found))
+
+
+def run(kind, users, number, seconds):
+    """Throughput and mean response time of a run."""
+    with tempfile.TemporaryDirectory() as place:
+        place = pathlib.Path(place)
+        (place / "server.js").write_text(SERVER)
+        (place / "closed.json").write_text(json.dumps(scenario(kind, users, number, seconds)))
+        command = [measuring.LOADGATE, "run", "closed.json", "--json", "-q", "--no-step-summary"]
+        ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False,
+                             timeout=seconds + WARMUP + 60)
+        summary = json.loads(ran.stdout)
+        counts, window = summary["total"]["counts"], summary["window"]
+        answered = sum(count for _, count in counts["outcomes"])
+        if answered != sum(count for name, count in counts["outcomes"] if name == "ok"):
+            sys.exit(f"not all were answered: {counts}")
+        return answered / (window["to"] - window["from"]), summary["total"]["response"]["mean"] / 1e3
+
+
+def scenario(kind, users, number, seconds):
+    port = measuring.free_port()
+    command = ["node", "server.js", kind, str(SLOTS), str(SERVICE * 1e3), str(number + 1)]
+    return {
+        "name": "closed",
+        "target": {"url": f"http://127.0.0.1:{port}", "command": command, "ready": {"path": "/health"}},
+        "flows": [{"name": "get", "steps": [{"request": "GET /"},
+                                            {"think": f"exponential {THINK * 1e3:.0f}ms"}]}],
+        "load": {"seed": number + 1, "stages": [
+            {"for": f"{WARMUP}s", "users": users, "warmup": True},
+            {"for": f"{seconds}s", "users": users}]},
+        "slo": {"all": ["p95 < 5s", "error_rate < 1%"]},
+    }
+
+
+def theory(kind, users):
+    """Throughput and mean response time."""
+    return repairman(users) if kind == "exponential" else played(users)
+
+
+def repairman(users):
+    weights = []
+    for busy in range(users + 1):
+        weight = math.lgamma(users + 1) - math.lgamma(users - busy + 1) + busy * math.log(SERVICE / THINK)
+        served = min(busy, SLOTS)
+        weight -= math.lgamma(served + 1) + (busy - served) * math.log(SLOTS)
+        weights.append(weight)
+    most = max(weights)
+    weights = [math.exp(weight - most) for weight in weights]
+    working = sum(min(busy, SLOTS) * weight for busy, weight in enumerate(weights)) / sum(weights)
+    rate = working / SERVICE
+    return rate, users / rate - THINK
+
+
+PLAYED = {}
+
+
+def played(users, events=1_000_000):
+    """The same queue with fixed times of service, event by event."""
+    if users not in PLAYED:
+        chance = random.Random(1)
+        ready = [(chance.expovariate(1 / THINK), user) for user in range(users)]
+        heapq.heapify(ready)
+        free, waited, begun = [0.0] * SLOTS, 0.0, 0.0
+        for event in range(events + events // 10):
+            at, user = heapq.heappop(ready)
+            done = max(at, heapq.heappop(free)) + SERVICE
+            heapq.heappush(free, done)
+            heapq.heappush(ready, (done + chance.expovariate(1 / THINK), user))
+            if event < events // 10:
+                begun = at
+            else:
+                waited += done - at
+        PLAYED[users] = (events / (at - begun), waited / events)
+    return PLAYED[users]
+
+
+def render(found):
+    rows = []
+    for (kind, name), results in found.items():
+        users = USERS[name]
+        rate, response = theory(kind, users)
+        close = sum(max(map(abs, off)) <= .02 for *_, off in results)
+        worst = [max((off[place] for *_, off in results), key=abs) for place in (0, 1)]
+        rows.append([
+            f"{kind}, {users} users", f"{rate:.1f}/s", f"{statistics.median(it[0] for it in results):.1f}/s",
+            f"{response * 1e3:.1f} ms", f"{statistics.median(it[1] for it in results) * 1e3:.1f} ms",
+            f"{close} of {len(results)}", f"{worst[0]:+.1%}, {worst[1]:+.1%}",
+        ])
+    heads = ["times of service", "throughput, theory", "measured (median)", "response time, theory",
+             "measured (median)", "both within 2 %", "furthest off"]
+    return table(heads, rows)
+
+
+if __name__ == "__main__":
+    main()

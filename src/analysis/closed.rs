@@ -1,0 +1,249 @@
+//! What a closed load hides, and whether it hid enough to decide.
+//!
+//! Users who wait for answers ask for less while the target is slow, so the share of slow requests
+//! is smaller than the share of the time in which whoever came would have been served slowly: a
+//! target that stands still for two seconds in a minute slows one request of each user, and the
+//! thousands that would have come meanwhile are in no percentile. An open load sends them.
+//!
+//! They can be counted where they are many: seconds in which far fewer requests were due than in
+//! the usual one, while users waited for longer than a limit. An objective that is met by those
+//! that were sent, and would not be met if what is missing had waited as long, rules out a pass. A
+//! load that falls while nobody waits for longer than the limit is no reason: whoever had come
+//! would not have waited either.
+
+use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
+use crate::analysis::finding::finding;
+use crate::analysis::number_format::{count, counted, percent};
+use crate::analysis::run_data::RunData;
+use crate::record::phase::Phase;
+use crate::record::run::{LoadHead, MetricHead, SloHead};
+
+/// A second with less than this part of the usual is one in which the load fell.
+const FELL_BELOW: f64 = 0.75;
+/// By so many standard deviations at least, of the counts themselves and of Poisson's.
+const DEVIATIONS: f64 = 4.0;
+/// The standard deviation of a normal distribution is so many times its median deviation.
+const OF_MEDIAN_DEVIATION: f64 = 1.4826;
+/// Seconds that tell what is usual.
+const ENOUGH: usize = 5;
+
+/// Every report of a closed load says what it hides.
+pub fn hides(data: &RunData) -> Option<Finding> {
+    let load = &data.record.head.load;
+    if !load.is_closed() {
+        return None;
+    }
+    let users = load.most_users();
+    let due = data.total.counts.planned;
+    let rate = due as f64 / data.judged.length.max(1e-9);
+    let is_constant = load
+        .stages
+        .iter()
+        .filter_map(|stage| stage.users)
+        .all(|crowd| (crowd.from, crowd.to) == (users, users));
+    let most = counted(users.into(), "user");
+    let who = if is_constant { most } else { format!("up to {most}") };
+    let evidence = format!(
+        "closed load: {who} waited for each answer before asking again, so a slow target got fewer \
+         requests, and those that were not sent are in no figure"
+    );
+    let advice = format!(
+        "to see what others would have waited, send at a rate: {}/s was reached here",
+        count(rate.round() as u64)
+    );
+    Some(finding("closed_load", Severity::Note, evidence, &advice))
+}
+
+/// The load fell while users waited, by so much that it decides about an objective.
+pub fn fell(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
+    if !data.record.head.load.is_closed() {
+        return None;
+    }
+    let seconds = seconds(data);
+    let heads = &data.record.head.slos;
+    let met = heads.iter().zip(slos).filter(|(head, result)| {
+        result.status == SloStatus::Met && head.windows.is_none() && head.allowed > 0.0
+    });
+    let decided = met.filter_map(|(head, result)| {
+        let missing = missing(&seconds, limit(data, head)?);
+        let all = result.requests as f64 + missing.requests;
+        let share = (result.bad as f64 + missing.requests) / all.max(1.0);
+        (missing.seconds > 0 && share >= head.allowed).then_some((share, missing, head))
+    });
+    let (share, missing, head) =
+        decided.max_by(|a, b| (a.0 / a.2.allowed).total_cmp(&(b.0 / b.2.allowed)))?;
+    let evidence = format!(
+        "in {} the load fell while users waited: about {} requests fewer than usual were sent. With \
+         them {} would be bad, and {} allows {}",
+        counted(missing.seconds, "second"),
+        count(missing.requests.round() as u64),
+        percent(share),
+        head.text,
+        percent(head.allowed),
+    );
+    let advice = "send at a rate, which goes on while the target is slow; or find what holds the \
+                  target up";
+    Some(finding("load_fell", Severity::Withholds, evidence, advice))
+}
+
+/// A judged second.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    second: u32,
+    /// Requests due in it.
+    due: f64,
+    /// Users in its middle.
+    users: f64,
+    /// The longest wait of what was due in it, in seconds.
+    longest: f64,
+}
+
+fn seconds(data: &RunData) -> Vec<Seen> {
+    let load = &data.record.head.load;
+    let seen = |second: &u32| {
+        let found = data.record.seconds.get(*second);
+        let due = found.as_ref().map_or(0, |it| it.counts().iter().map(|step| step.planned).sum());
+        let longest = found.map_or(0.0, |it| {
+            let times = it.times();
+            times.of(Phase::Response).filter_map(|one| one.max()).fold(0.0, f64::max)
+        });
+        let users = users_at(load, f64::from(*second) + 0.5);
+        Seen { second: *second, due: due as f64, users, longest: longest / 1e6 }
+    };
+    data.judged.seconds.iter().map(seen).collect()
+}
+
+/// How many users there are at a moment.
+fn users_at(load: &LoadHead, at: f64) -> f64 {
+    let mut start = 0.0;
+    for stage in &load.stages {
+        let end = start + stage.seconds;
+        if at < end {
+            let share = (at - start) / stage.seconds.max(1e-9);
+            return stage.users.map_or(0.0, |users| {
+                let (from, to) = (f64::from(users.from), f64::from(users.to));
+                from + (to - from) * share
+            });
+        }
+        start = end;
+    }
+    0.0
+}
+
+/// From which wait on a request is bad for an objective, in seconds: its limit, or where it is
+/// about failures the shortest time limit.
+fn limit(data: &RunData, slo: &SloHead) -> Option<f64> {
+    let head = &data.record.head;
+    match slo.metric {
+        MetricHead::ResponseTime { threshold, .. } => {
+            let threshold = head.thresholds.get(usize::from(threshold))?;
+            Some(threshold.limit as f64 / 1e9)
+        }
+        MetricHead::Failures(_) => {
+            let shortest = head.steps.iter().map(|step| step.timeout_ms).min()?;
+            Some(shortest as f64 / 1e3 * 0.999)
+        }
+        MetricHead::Gauge(_) => None,
+    }
+}
+
+/// What is missing in the seconds in which the load fell.
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    seconds: u64,
+    requests: f64,
+}
+
+fn missing(seconds: &[Seen], limit: f64) -> Missing {
+    let stuck = stuck(seconds, limit);
+    let there = || seconds.iter().zip(&stuck).filter(|(seen, _)| seen.users > 0.0);
+    let per_user = |(seen, _): (&Seen, &f64)| seen.due / seen.users;
+    let calm: Vec<f64> = there().filter(|(_, stuck)| **stuck <= 0.0).map(per_user).collect();
+    let usual = if calm.len() >= ENOUGH { calm } else { there().map(per_user).collect() };
+    let center = median(usual.clone());
+    let spread = median(usual.iter().map(|rate| (rate - center).abs()).collect());
+    let mut found = Missing { seconds: 0, requests: 0.0 };
+    for (seen, stuck) in there().filter(|(_, stuck)| **stuck > 0.0) {
+        let expected = center * seen.users;
+        let deviation = (spread * OF_MEDIAN_DEVIATION * seen.users).max(expected.sqrt());
+        let short = expected - seen.due;
+        if seen.due < expected * FELL_BELOW && short > DEVIATIONS * deviation {
+            found.seconds += 1;
+            found.requests += short * stuck;
+        }
+    }
+    found
+}
+
+/// For each second the share of what is missing in it that would have waited for longer than a
+/// limit, if somebody does in it, due in it or before: of those who come while a target stands
+/// still, the last ones wait for less.
+fn stuck(seconds: &[Seen], limit: f64) -> Vec<f64> {
+    let (mut until, mut share) = (0.0_f64, 0.0_f64);
+    let mut all = Vec::with_capacity(seconds.len());
+    for seen in seconds {
+        let second = f64::from(seen.second);
+        if second >= until {
+            share = 0.0;
+        }
+        if seen.longest > limit {
+            until = until.max(second + 1.0 + seen.longest);
+            share = share.max(1.0 - limit / seen.longest);
+        }
+        all.push(share);
+    }
+    all
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fifty users for so many seconds, with some in which something else was due and waited for.
+    fn run(usual: f64, odd: &[(u32, f64, f64)]) -> Vec<Seen> {
+        let seen = |second| {
+            let found = odd.iter().find(|(at, ..)| *at == second);
+            let (due, longest) = found.map_or((usual, 0.02), |(_, due, longest)| (*due, *longest));
+            Seen { second, due, users: 50.0, longest }
+        };
+        (0..60).map(seen).collect()
+    }
+
+    #[test]
+    fn what_a_target_that_stands_still_kept_from_being_sent_is_missing() {
+        // It stands still from 20.2 to 22.1 s.
+        let found =
+            missing(&run(1_000.0, &[(20, 250.0, 1.9), (21, 0.0, 0.0), (22, 900.0, 0.02)]), 0.5);
+        assert_eq!(found.seconds, 2);
+        assert!((found.requests - 1_750.0 * (1.4 / 1.9)).abs() < 1.0, "{found:?}");
+        let none = missing(&run(1_000.0, &[(20, 250.0, 1.9), (21, 0.0, 0.0)]), 2.0);
+        assert_eq!(none.seconds, 0, "nobody waited for longer than this limit");
+    }
+
+    #[test]
+    fn single_slow_requests_and_counts_that_vary_are_no_fall_of_the_load() {
+        let odd: Vec<(u32, f64, f64)> = (0..60).map(|s| (s, 980.0, 0.9)).collect();
+        assert_eq!(missing(&run(1_000.0, &odd), 0.5).seconds, 0);
+        // Ten a second, as Poisson has them.
+        let counts = [10.0, 7.0, 14.0, 9.0, 11.0, 6.0, 12.0, 4.0, 10.0, 13.0];
+        let odd: Vec<(u32, f64, f64)> =
+            (0..60).map(|s| (s, counts[s as usize % 10], 0.9)).collect();
+        assert_eq!(missing(&run(10.0, &odd), 0.5).seconds, 0);
+    }
+
+    #[test]
+    fn the_load_of_a_ramp_is_measured_by_its_users() {
+        let mut seconds = run(1_000.0, &[]);
+        for seen in &mut seconds {
+            seen.users = f64::from(seen.second) + 1.0;
+            seen.due = seen.users * 20.0;
+            seen.longest = 0.9;
+        }
+        assert_eq!(missing(&seconds, 0.5).seconds, 0);
+    }
+}
