@@ -198,8 +198,14 @@ fn objectives(scenario: &Scenario) -> String {
 }
 
 fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
-    if let Metric::Gauge(_) = slo.metric {
-        return format!("speaks of this run only, by its values in {seconds:.0} seconds");
+    match &slo.metric {
+        Metric::Gauge(_) => {
+            return format!("speaks of this run only, by its values in {seconds:.0} seconds");
+        }
+        Metric::CertificateDays(_) => {
+            return "judged by what the target shows before the load".to_owned();
+        }
+        Metric::ResponseTime { .. } | Metric::Failures(_) => {}
     }
     if let Some(windows) = slo.windows {
         let count = (seconds / windows.length.as_secs_f64()).floor();
@@ -232,6 +238,6 @@ fn bad_ones(slo: &Slo) -> &'static str {
     match &slo.metric {
         Metric::ResponseTime { quantile, .. } if *quantile > Quantile::P50 => "slower",
         Metric::ResponseTime { .. } => "slow",
-        Metric::Failures(_) | Metric::Gauge(_) => "bad",
+        Metric::Failures(_) | Metric::Gauge(_) | Metric::CertificateDays(_) => "bad",
     }
 }

@@ -102,6 +102,7 @@ pub(crate) fn sample_head() -> run::Head {
         })],
         gauges: gauge::BEFORE_4.to_vec(),
         addresses: None,
+        certificate: None,
         resumed: Vec::new(),
     }
 }

@@ -118,9 +118,21 @@ pub struct Head {
     /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addresses: Option<AddressesHead>,
+    /// Until when the target's certificates are valid, where it showed some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateHead>,
     /// When it went on after it had been interrupted or killed, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed: Vec<Resumed>,
+}
+
+/// The first end of the certificates that a target shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CertificateHead {
+    /// When, in milliseconds since 1970.
+    pub ends_unix_ms: u64,
+    /// Whether it is the target's own, and not one that signs it.
+    pub is_own: bool,
 }
 
 /// That a run which had been interrupted or killed went on. Its schedule goes on where it had
@@ -303,6 +315,8 @@ pub enum MetricHead {
     Failures(FailureShare),
     /// A gauge of the target over the judged seconds.
     Gauge(GaugeHead),
+    /// For how many days more the target's certificates were valid.
+    CertificateDays(Bound),
 }
 
 /// A limit on a gauge, as the record knows it.

@@ -66,7 +66,9 @@ impl Sections {
         let watched = self.target.as_ref().map(|target| {
             target.metrics.as_ref().map(|page| page.watch.as_slice()).unwrap_or_default()
         });
-        Subjects { walks: &self.walks, gauges: Gauges::with(watched) }
+        let is_secured = |target: &Target| target::http(target).is_some_and(|it| it.tls.is_some());
+        let is_secured = self.target.as_ref().map(is_secured);
+        Subjects { walks: &self.walks, gauges: Gauges { is_secured, ..Gauges::with(watched) } }
     }
 
     pub(crate) fn convert(
