@@ -52,7 +52,7 @@ fn describe(scenario: &Scenario, taken: &Taken) -> String {
 
 fn target(scenario: &Scenario) -> String {
     let address = match &scenario.target.address {
-        Address::Demo => "the embedded demo API".to_owned(),
+        Address::Demo(_) => "the embedded demo API".to_owned(),
         Address::Http(address) => scenario.secrets.redact(&address.to_string()),
     };
     let start = match &scenario.target.start {

@@ -127,7 +127,8 @@ impl Writer<'_> {
     fn authority(&self) -> String {
         match &self.scenario.target.address {
             // The demo has a port only while it runs.
-            Address::Demo => "http://127.0.0.1:3000".to_owned(),
+            Address::Demo(demo) if demo.is_secured => "https://127.0.0.1:3000".to_owned(),
+            Address::Demo(_) => "http://127.0.0.1:3000".to_owned(),
             Address::Http(address) => format!("{}://{}", address.scheme(), address.authority()),
         }
     }

@@ -53,6 +53,14 @@ impl HttpAddress {
         HttpAddress { host, port, prefix, tls: None, is_http2: false, place: Place::Named }
     }
 
+    /// The same, spoken to by TLS; it shows a certificate of these, in PEM.
+    pub fn trusting(self, certificates: &[u8]) -> Result<HttpAddress, tls::Fault> {
+        let ca = Some(certificates.to_vec());
+        let client =
+            tls::Client::new(tls::Settings { ca, ..tls::Settings::default() }, &self.host)?;
+        Ok(HttpAddress { tls: Some(client), ..self })
+    }
+
     /// The same, spoken to by HTTP/2.
     #[must_use]
     pub fn by_http2(self) -> HttpAddress {

@@ -25,6 +25,7 @@ pub mod model;
 pub mod origin;
 pub mod problems;
 mod raw;
+mod raw_demo;
 mod raw_http2;
 mod raw_metrics;
 pub mod read;

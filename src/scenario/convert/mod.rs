@@ -66,8 +66,7 @@ impl Sections {
         let watched = self.target.as_ref().map(|target| {
             target.metrics.as_ref().map(|page| page.watch.as_slice()).unwrap_or_default()
         });
-        let is_secured = |target: &Target| target::http(target).is_some_and(|it| it.tls.is_some());
-        let is_secured = self.target.as_ref().map(is_secured);
+        let is_secured = self.target.as_ref().map(|target| target.address.is_secured());
         Subjects { walks: &self.walks, gauges: Gauges { is_secured, ..Gauges::with(watched) } }
     }
 

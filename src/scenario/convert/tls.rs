@@ -78,6 +78,28 @@ pub(super) fn versioned(
     address.by_http2()
 }
 
+/// Whether HTTP/2 is spoken to the demo.
+pub(super) fn demo_speaks_http2(
+    raw: Option<RawHttp2>,
+    is_secured: bool,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> bool {
+    let help = match raw {
+        None | Some(RawHttp2::Off) => return false,
+        Some(RawHttp2::Agreed) if !is_secured => {
+            format!("write \"demo\": \"tls\", or \"{PRIOR_KNOWLEDGE}\" for HTTP/2 without TLS")
+        }
+        Some(RawHttp2::PriorKnowledge) if is_secured => {
+            "write true: it is agreed upon in the TLS handshake".to_owned()
+        }
+        Some(RawHttp2::Agreed | RawHttp2::PriorKnowledge) => return true,
+    };
+    let fault = Fault::new("that is not how this demo speaks HTTP/2");
+    check.value(&at.key("http2"), fault.help(help));
+    true
+}
+
 /// The address with what sessions begin with where nothing is said of them.
 pub(super) fn by_default(address: HttpAddress) -> Result<HttpAddress, Fault> {
     let client = Client::new(Settings::default(), &address.host);
