@@ -5,6 +5,7 @@
 //! [`VariableId`], never names.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -226,6 +227,14 @@ impl Address {
     /// Whether it is the embedded demo API.
     pub fn is_demo(&self) -> bool {
         matches!(self, Address::Demo(_))
+    }
+
+    /// The same, asked by small requests from addresses of this machine.
+    pub(crate) fn coming_from(self, from: &[IpAddr]) -> Address {
+        match self {
+            Address::Demo(_) => self,
+            Address::Http(address) => Address::Http(HttpAddress { from: from.to_vec(), ..address }),
+        }
     }
 
     /// Whether it is spoken to by TLS.

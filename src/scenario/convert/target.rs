@@ -36,6 +36,7 @@ pub(super) fn target(
     let at = Pointer::default().key("target");
     let address = address(raw, (permits, origin), &at, check);
     let routing = routing::routing(raw, address.as_ref(), origin, (&at, check));
+    let address = address.map(|address| address.coming_from(&routing.from));
     let start = start(raw, origin, &at, check);
     if let Some(start) = start.as_ref().filter(|_| origin.looks) {
         program::look(start, raw.cwd.is_some(), &at, check);
