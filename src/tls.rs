@@ -99,6 +99,7 @@ impl fmt::Debug for Settings {
             .field("insecure", &self.insecure)
             .field("resumption", &self.resumption)
             .field("is_http2", &self.is_http2)
+            .field("files", &self.files)
             .field("has_ca", &self.ca.is_some())
             .field("has_identity", &self.identity.is_some())
             .finish()

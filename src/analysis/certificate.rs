@@ -37,7 +37,7 @@ pub fn judge(record: &RunRecord, bound: Bound) -> GaugeJudged {
 mod tests {
     use super::*;
     use crate::analysis::sample_records::run;
-    use crate::record::run::CertificateHead;
+    use crate::record::certificate::CertificateHead;
     use crate::scenario::gauge::Side;
 
     #[test]

@@ -8,12 +8,13 @@ use crate::engine::priority;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::poller;
 use crate::experiment::address;
+use crate::record::certificate::CertificateHead;
 use crate::record::fingerprint::Fingerprint;
 use crate::record::gauge::{self, Gauge};
 use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::run::{
-    CertificateHead, GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead,
-    StepHead, VERSION, WindowsHead,
+    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead, VERSION,
+    WindowsHead,
 };
 use crate::record::series::{self, SeriesHead};
 use crate::scenario::load::Load;

@@ -10,6 +10,7 @@ pub mod baseline;
 pub mod baseline_file;
 mod blobs;
 pub mod capacity;
+pub mod certificate;
 pub mod duet;
 mod elements;
 pub mod exchange;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::addresses::AddressesHead;
+use crate::record::certificate::CertificateHead;
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 use crate::record::generator::{Environment, GeneratorHead};
@@ -124,15 +125,6 @@ pub struct Head {
     /// When it went on after it had been interrupted or killed, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed: Vec<Resumed>,
-}
-
-/// The first end of the certificates that a target shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CertificateHead {
-    /// When, in milliseconds since 1970.
-    pub ends_unix_ms: u64,
-    /// Whether it is the target's own, and not one that signs it.
-    pub is_own: bool,
 }
 
 /// That a run which had been interrupted or killed went on. Its schedule goes on where it had

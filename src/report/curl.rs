@@ -140,7 +140,7 @@ impl Writer<'_> {
             Address::Demo(demo) if demo.is_secured => "https://127.0.0.1:3000".to_owned(),
             Address::Demo(_) => "http://127.0.0.1:3000".to_owned(),
             Address::Http(address) => {
-                let name = address.tls.as_ref().and_then(|it| it.settings().server_name.as_deref());
+                let name = address.tls_settings().and_then(|it| it.server_name.as_deref());
                 match name {
                     Some(name) => format!("{}://{name}:{}", address.scheme(), address.port),
                     None => format!("{}://{}", address.scheme(), address.authority()),
@@ -161,7 +161,7 @@ impl Writer<'_> {
         };
         let settings = match address {
             Address::Demo(_) => None,
-            Address::Http(address) => address.tls.as_ref().map(|client| client.settings()),
+            Address::Http(address) => address.tls_settings(),
         };
         // Nobody but its own scenarios trusts the demo's certificate.
         let is_demo = address.is_demo() && address.is_secured();
@@ -185,7 +185,7 @@ impl Writer<'_> {
             }
         }
         way.extend(address.from.first().map(|from| ("--interface ", from.to_string())));
-        let Some(settings) = address.tls.as_ref().map(|client| client.settings()) else {
+        let Some(settings) = address.tls_settings() else {
             return way;
         };
         if let Some(name) = &settings.server_name {
@@ -368,6 +368,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn how_the_target_is_reached_is_said() {
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(vec!["api.test".to_owned()]).unwrap();
@@ -428,7 +429,9 @@ mod tests {
             ),
         ] {
             let text = told(target, caller);
-            wanted.iter().for_each(|part| assert!(text.contains(part), "{part} is not in\n{text}"));
+            for part in wanted {
+                assert!(text.contains(part), "{part} is not in\n{text}");
+            }
             assert!(
                 target.contains("insecure") || target.contains("demo") || !text.contains("-k ")
             );

@@ -64,6 +64,11 @@ impl HttpAddress {
         Ok(HttpAddress { tls: Some(client), ..self })
     }
 
+    /// What is said of TLS, if it speaks that.
+    pub fn tls_settings(&self) -> Option<&tls::Settings> {
+        self.tls.as_ref().map(tls::Client::settings)
+    }
+
     /// The same, spoken to by HTTP/2.
     #[must_use]
     pub fn by_http2(self) -> HttpAddress {

@@ -53,7 +53,7 @@ pub(super) fn certificate_limit(
     gauges: &Gauges,
 ) -> Result<Bound, Fault> {
     if metric.trim() != CERTIFICATE_DAYS {
-        let fault = Fault::new(format!("\"{}\" is read once, before the load", CERTIFICATE_DAYS));
+        let fault = Fault::new(format!("\"{CERTIFICATE_DAYS}\" is read once, before the load"));
         return Err(fault.help(format!("write \"{CERTIFICATE_DAYS} >= 14\"")));
     }
     if gauges.is_secured == Some(false) {

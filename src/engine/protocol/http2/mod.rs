@@ -253,7 +253,9 @@ impl Http2 {
         }
         for (stream, block) in self.frames.ended.drain(..) {
             let found = self.order.binary_search_by_key(&stream, |entry| entry.id);
-            found.into_iter().for_each(|at| self.order[at].hear(block));
+            if let Ok(at) = found {
+                self.order[at].hear(block);
+            }
         }
         if self.frames.is_going_away && !was_going {
             self.is_going = true;
