@@ -165,8 +165,9 @@ impl Writer<'_> {
         };
         // Nobody but its own scenarios trusts the demo's certificate.
         let is_demo = address.is_demo() && address.is_secured();
-        let is_insecure = is_demo || settings.is_some_and(|it| it.insecure);
-        let is_new = settings.is_some_and(|it| it.is_new_only());
+        let told = settings.map(|it| (it.insecure, it.is_new_only()));
+        let (is_told, is_new) = told.unwrap_or_default();
+        let is_insecure = is_demo || is_told;
         let flags = [version, is_insecure.then_some("-k"), is_new.then_some("--tlsv1.3")];
         flags.into_iter().flatten().collect()
     }
