@@ -17,7 +17,10 @@ use std::time::{Duration, Instant};
 use loadgate::analysis::assess::assess;
 use loadgate::analysis::history::{HistorySettings, trend};
 use loadgate::analysis::stored::judge_stored;
+use loadgate::engine::protocol::http2::message::Messages;
+use loadgate::engine::protocol::reply::{Call, Event};
 use loadgate::engine::protocol::request::Prepared;
+use loadgate::engine::protocol::{Outgoing, Protocol};
 use loadgate::http1::response::{Expected, Fed, Response};
 use loadgate::http1::unreadable::Unreadable;
 use loadgate::record::baseline_file;
@@ -28,7 +31,7 @@ use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
 use loadgate::report::format::{html, json, junit, markdown, terminal};
 use loadgate::report::subject::run::{RunReport, describe};
-use loadgate::scenario::model::{Scenario, VariableId};
+use loadgate::scenario::model::{Scenario, Step, StepId, VariableId};
 use loadgate::scenario::problems::Problems;
 use loadgate::scenario::read::{self, Origin};
 use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
@@ -42,8 +45,9 @@ use loadgate::units::{self, Bytes, Quantile, Rate, Ratio};
 pub type Target = fn(&[u8]) -> u64;
 
 /// All of them, by the name of the folder of their corpus.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("response", response),
+    ("http2", http2),
     ("prometheus", exposition),
     ("interval_log", interval_log),
     ("run_record", run_record),
@@ -123,6 +127,64 @@ fn read_response(bytes: &[u8], size: usize, expected: Expected) -> Read {
         }
     }
     Read { end, status: response.status(), is_reusable: response.keeps_alive(), body }
+}
+
+/// What a server says on a connection of HTTP/2. The first byte chooses how many requests are
+/// under way, the second the size of the pieces. Each ends once at most, and well only with a
+/// status.
+pub fn http2(data: &[u8]) -> u64 {
+    let [requests, size, bytes @ ..] = data else { return 0 };
+    let requests = usize::from(requests % 4) + 1;
+    let whole = spoken(bytes, bytes.len().max(1), requests);
+    let pieces = spoken(bytes, usize::from(*size).max(1), requests);
+    figure((whole, pieces))
+}
+
+/// How the requests ended: not yet, well with this status, or not.
+fn spoken(bytes: &[u8], size: usize, requests: usize) -> Vec<Option<Result<u16, String>>> {
+    static STEPS: OnceLock<Vec<Step>> = OnceLock::new();
+    let steps = STEPS.get_or_init(|| {
+        let text = r#"{"name": "a", "target": {"demo": true},
+            "flows": [{"name": "f", "steps": [{"name": "s", "request": "GET /"}]}],
+            "load": {"stages": [{"for": "60s", "rate": "1/s"}]}}"#;
+        let no_file = |_: &Path| Err(io::ErrorKind::NotFound.into());
+        read::parse(text, &Origin::default(), &|_| None, &no_file).expect("it is one").steps
+    });
+    let mut protocol = Protocol::new(Some(10));
+    for iteration in 0..requests {
+        let expected = Expected { is_head: iteration == 1, body_limit: 4_096 };
+        let (step, keeps_body, is_shown) = (StepId(0), true, iteration == 2);
+        let call = Call { iteration, step, expected, keeps_body, keeps_head: keeps_body, is_shown };
+        let method = if iteration == 1 { "HEAD" } else { "GET" };
+        let text = format!("{method} / HTTP/1.1\r\nhost: a\r\n\r\n");
+        let message = Messages::new(&[], false).of_text(&text).expect("it is a request");
+        protocol.begin(call, Outgoing::Http2(message)).expect("nothing was said yet");
+    }
+    let mut ends = vec![None; requests];
+    for mut piece in bytes.chunks(size) {
+        while let Some((iteration, event)) = protocol.receive(&mut piece, steps) {
+            let Some(end) = end_of(event) else { continue };
+            let reply = protocol.take(iteration);
+            assert!(ends[iteration].is_none(), "two ends of one request");
+            assert!(reply.body.len() <= 4_096 + (1 << 14), "more is kept than is allowed");
+            ends[iteration] = Some(end.map(|()| reply.status.expect("well means a status")));
+        }
+        assert!(piece.is_empty(), "bytes are left over");
+        if let Some(output) = protocol.take_output() {
+            protocol.give_back_output(output);
+        }
+    }
+    assert!(ends.iter().flatten().flatten().all(|status| *status >= 200), "an interim one");
+    assert_eq!(ends.contains(&None), protocol.under_way().is_some(), "one is lost");
+    ends
+}
+
+fn end_of(event: Event) -> Option<Result<(), String>> {
+    match event {
+        Event::Head | Event::Data => None,
+        Event::End { .. } => Some(Ok(())),
+        Event::Reset(fault) => Some(Err(format!("{fault:?}"))),
+    }
 }
 
 /// Prometheus' text format.

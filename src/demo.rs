@@ -2,7 +2,10 @@
 //! nothing else.
 //!
 //! Its delays are drawn from a seeded generator and look like those of a healthy service:
-//! mostly 2 to 8 ms, one request in fifty around 20 ms. It listens on loopback only.
+//! mostly 2 to 8 ms, one request in fifty around 20 ms. It listens on loopback only, and speaks
+//! HTTP/1.1 or HTTP/2, in the clear or by TLS.
+
+pub mod secured;
 
 use std::convert::Infallible;
 use std::io;
@@ -22,12 +25,16 @@ use hyper_util::rt::TokioIo;
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
+use tokio_rustls::TlsAcceptor;
 
 /// Products in the shop.
 const PRODUCTS: u64 = 500;
+/// How long a client may take to begin a session.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The largest body that is read.
 const MAX_BODY: usize = 64 * 1024;
 
@@ -39,6 +46,17 @@ pub struct Demo {
     thread: Option<JoinHandle<()>>,
 }
 
+/// How the demo is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// By HTTP/1.1 in the clear.
+    Plain,
+    /// By HTTP/2 in the clear.
+    PlainHttp2,
+    /// By TLS, in which the version is agreed upon.
+    Secured,
+}
+
 /// What the requests share: a count that numbers orders and picks delays.
 #[derive(Debug, Default)]
 struct Shop {
@@ -48,7 +66,12 @@ struct Shop {
 
 impl Demo {
     /// Starts on a port of loopback; 0 takes a free one.
-    pub fn start(port: u16) -> io::Result<Demo> {
+    pub fn start(port: u16, manner: Manner) -> io::Result<Demo> {
+        let acceptor = match manner {
+            Manner::Plain | Manner::PlainHttp2 => None,
+            Manner::Secured => Some(secured::acceptor()?),
+        };
+        let is_http2 = manner == Manner::PlainHttp2;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -57,7 +80,7 @@ impl Demo {
         let thread = thread::Builder::new().name("demo".to_owned()).spawn(move || {
             LocalSet::new().block_on(&runtime, async {
                 tokio::select! {
-                    () = serve(listener) => {}
+                    () = serve(listener, acceptor, is_http2) => {}
                     _ = stopped => {}
                 }
             });
@@ -80,7 +103,7 @@ impl Drop for Demo {
     }
 }
 
-async fn serve(listener: std::net::TcpListener) {
+async fn serve(listener: std::net::TcpListener, acceptor: Option<TlsAcceptor>, is_http2: bool) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let shop = Arc::new(Shop::default());
     loop {
@@ -92,12 +115,45 @@ async fn serve(listener: std::net::TcpListener) {
         // Without it the client's delayed ACK holds small answers back for 40 ms.
         drop(tcp.set_nodelay(true));
         let shop = shop.clone();
-        tokio::task::spawn_local(async move {
-            let service = service_fn(move |request| answer(shop.clone(), request));
-            let http = hyper::server::conn::http1::Builder::new();
-            // A client that breaks off is no fault of the demo's.
-            drop(http.serve_connection(TokioIo::new(tcp), service).await);
-        });
+        match acceptor.clone() {
+            None => drop(tokio::task::spawn_local(talk(tcp, is_http2, shop))),
+            Some(acceptor) => drop(tokio::task::spawn_local(talk_secured(tcp, acceptor, shop))),
+        }
+    }
+}
+
+async fn talk_secured(tcp: TcpStream, acceptor: TlsAcceptor, shop: Arc<Shop>) {
+    let session = tokio::time::timeout(HANDSHAKE, acceptor.accept(tcp)).await;
+    // A client that wants no session with us is no fault of the demo's.
+    let Ok(Ok(session)) = session else { return };
+    let is_http2 = session.get_ref().1.alpn_protocol() == Some(b"h2");
+    talk(session, is_http2, shop).await;
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    is_http2: bool,
+    shop: Arc<Shop>,
+) {
+    let service = service_fn(move |request| answer(shop.clone(), request));
+    let stream = TokioIo::new(stream);
+    // A client that breaks off is no fault of the demo's.
+    if is_http2 {
+        let http = hyper::server::conn::http2::Builder::new(Here);
+        drop(http.serve_connection(stream, service).await);
+    } else {
+        let http = hyper::server::conn::http1::Builder::new();
+        drop(http.serve_connection(stream, service).await);
+    }
+}
+
+/// Streams are served on the demo's own thread.
+#[derive(Debug, Clone, Copy)]
+struct Here;
+
+impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Here {
+    fn execute(&self, stream: F) {
+        drop(tokio::task::spawn_local(stream));
     }
 }
 
@@ -209,7 +265,7 @@ mod tests {
 
     #[track_caller]
     fn check(method_and_path: &str, headers: &str, body: &str, expected: &str) {
-        let demo = Demo::start(0).unwrap();
+        let demo = Demo::start(0, Manner::Plain).unwrap();
         let length = body.len();
         let answer = ask(
             &demo,
@@ -246,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_dropped_demo_is_gone() {
-        let demo = Demo::start(0).unwrap();
+        let demo = Demo::start(0, Manner::Plain).unwrap();
         let address = demo.address();
         drop(demo);
         assert!(std::net::TcpStream::connect(address).is_err());

@@ -10,6 +10,7 @@ mod refusal;
 mod verifier;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -52,6 +53,19 @@ pub struct Settings {
     pub resumption: bool,
     /// Whether HTTP/2 is offered (ALPN), and not HTTP/1.1.
     pub is_http2: bool,
+    /// Where what is above was read, for those who show how to ask the same.
+    pub files: Files,
+}
+
+/// Where certificates and a key were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// Those that are trusted.
+    pub ca: Option<PathBuf>,
+    /// Our own.
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -64,7 +78,15 @@ impl Default for Settings {
             insecure: false,
             resumption: false,
             is_http2: false,
+            files: Files::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Whether nothing older than TLS 1.3 is spoken.
+    pub fn is_new_only(&self) -> bool {
+        self.oldest == Oldest::Tls13
     }
 }
 
@@ -77,6 +99,7 @@ impl fmt::Debug for Settings {
             .field("insecure", &self.insecure)
             .field("resumption", &self.resumption)
             .field("is_http2", &self.is_http2)
+            .field("files", &self.files)
             .field("has_ca", &self.ca.is_some())
             .field("has_identity", &self.identity.is_some())
             .finish()

@@ -103,7 +103,10 @@ fn hides_failure(record: &RunRecord, whole: &Judged, later: &Judged) -> bool {
 fn gated_quantile(record: &RunRecord) -> f64 {
     let quantiles = record.head.slos.iter().filter_map(|slo| match slo.metric {
         MetricHead::ResponseTime { quantile, .. } if quantile < 1.0 => Some(quantile),
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Gauge(_) => None,
+        MetricHead::ResponseTime { .. }
+        | MetricHead::Failures(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_) => None,
     });
     quantiles.reduce(f64::max).unwrap_or(0.99)
 }

@@ -57,7 +57,7 @@ impl<'a> Attribution<'a> {
                     Outcome::ALL.into_iter().filter(|outcome| is_excusable(*outcome, share));
                 (What::Failed(share), failed.collect(), BTreeMap::new())
             }
-            MetricHead::Gauge(_) => return None,
+            MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => return None,
         };
         let exposed = Exposed::of(data, slo.step, failures);
         Some(Attribution { data, slo, what, shadow, exposed })

@@ -143,7 +143,7 @@ fn limit(data: &RunData, slo: &SloHead) -> Option<f64> {
             let shortest = head.steps.iter().map(|step| step.timeout_ms).min()?;
             Some(shortest as f64 / 1e3 * 0.999)
         }
-        MetricHead::Gauge(_) => None,
+        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
     }
 }
 

@@ -86,7 +86,7 @@ fn ended_tally(is_cut: bool, counts: &StepCounts, slo: &SloHead) -> Tally {
             let bad = bad.map(|outcome| counts.outcome(outcome)).sum();
             Tally { all: due.max(counts.ended()), bad }
         }
-        MetricHead::Gauge(_) => Tally::default(),
+        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => Tally::default(),
     }
 }
 

@@ -148,16 +148,27 @@ fn connection_limit(data: &RunData) -> Option<Finding> {
 fn repeats(data: &RunData) -> Option<Finding> {
     let (repeats, planned) = (data.total.counts.repeats, data.total.counts.planned);
     (repeats as f64 > FEW_REPEATS * planned as f64).then(|| {
+        let is_http2 = data.record.head.limits.streams.is_some();
+        let why = if is_http2 {
+            "were refused by the target before it began with them (REFUSED_STREAM, GOAWAY) or met a \
+             connection that it had closed, and were sent once more"
+        } else {
+            "met a connection that the target had closed, and were sent once more on another one"
+        };
         let evidence = format!(
-            "{} of {} requests ({}) met a connection that the target had closed, and were sent \
-             once more on another one",
+            "{} of {} requests ({}) {why}",
             count(repeats),
             count(planned),
             percent(repeats as f64 / planned as f64)
         );
-        let advice = "let the target say \"connection: close\", or keep connections for longer \
-                      than clients do: requests that cross its close fail in clients that do not \
-                      repeat them";
+        let advice = if is_http2 {
+            "let the target allow more streams and more requests on a connection \
+             (keepalive_requests in nginx), or ask for fewer at a time with limits.streams: \
+             refused requests fail in clients that do not repeat them"
+        } else {
+            "let the target say \"connection: close\", or keep connections for longer than clients \
+             do: requests that cross its close fail in clients that do not repeat them"
+        };
         finding("repeats", Severity::Warning, evidence, advice)
     })
 }

@@ -15,6 +15,7 @@ pub mod audit;
 pub mod budget_burn;
 pub mod capacity;
 pub mod capacity_plan;
+pub mod certificate;
 pub mod closed;
 pub mod compare;
 pub mod comparison;

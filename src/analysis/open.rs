@@ -50,7 +50,7 @@ pub fn of(
         }
         MetricHead::Failures(_) if is_over => Open::default(),
         MetricHead::Failures(_) => Open::unknown(number),
-        MetricHead::Gauge(_) => Open::default(),
+        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => Open::default(),
     }
 }
 

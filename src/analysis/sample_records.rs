@@ -46,6 +46,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         generators: vec![GeneratorHead::alone(environment)],
         gauges: BEFORE_4.to_vec(),
         addresses: None,
+        certificate: None,
         resumed: Vec::new(),
     };
     let end = End {

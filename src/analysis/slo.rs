@@ -7,6 +7,7 @@
 use crate::analysis::assessment::{Measured, SloResult, SloStatus};
 use crate::analysis::attribution::Attribution;
 use crate::analysis::audit;
+use crate::analysis::certificate;
 use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::gauge_limit::{self, GaugeJudged};
@@ -28,8 +29,10 @@ const TOO_LONG: f64 = 86_400.0;
 
 /// How an objective comes out over some seconds, before any doubt.
 pub fn plain_status(record: &RunRecord, judged: &Judged, slo: &SloHead) -> SloStatus {
-    if let MetricHead::Gauge(limit) = slo.metric {
-        return gauge_limit::judge(record, judged, limit).status;
+    match slo.metric {
+        MetricHead::Gauge(limit) => return gauge_limit::judge(record, judged, limit).status,
+        MetricHead::CertificateDays(bound) => return certificate::judge(record, bound).status,
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => {}
     }
     match slo.windows {
         None => status_of(&evidence::weigh(record, &judged.seconds, slo), slo.allowed),
@@ -55,8 +58,14 @@ fn status_of(share: &Share, allowed: f64) -> SloStatus {
 
 /// Judges one objective.
 pub fn judge(data: &RunData, slo: &SloHead) -> SloResult {
-    if let MetricHead::Gauge(limit) = slo.metric {
-        return of_gauge(slo, gauge_limit::judge(data.record, data.judged, limit));
+    match slo.metric {
+        MetricHead::Gauge(limit) => {
+            return of_gauge(slo, gauge_limit::judge(data.record, data.judged, limit));
+        }
+        MetricHead::CertificateDays(bound) => {
+            return of_gauge(slo, certificate::judge(data.record, bound));
+        }
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => {}
     }
     let share = evidence::weigh(data.record, &data.judged.seconds, slo);
     let mut result = blank(data, slo, &share);
@@ -118,7 +127,9 @@ fn limit_of(record: &RunRecord, slo: &SloHead) -> f64 {
             threshold(record, slo).map_or(f64::NAN, |limit| limit.limit as f64 / 1e6)
         }
         (None, MetricHead::Failures(FailureShare::Unavailable)) => good_share(slo.allowed),
-        (None, MetricHead::Failures(_) | MetricHead::Gauge(_)) => slo.allowed,
+        (None, MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_)) => {
+            slo.allowed
+        }
     }
 }
 
@@ -132,7 +143,7 @@ fn threshold(record: &RunRecord, slo: &SloHead) -> Option<Threshold> {
         MetricHead::ResponseTime { threshold, .. } => {
             record.head.thresholds.get(usize::from(threshold)).copied()
         }
-        MetricHead::Failures(_) | MetricHead::Gauge(_) => None,
+        MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
     }
 }
 
@@ -185,7 +196,7 @@ fn measured(
             (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
         }
         MetricHead::Failures(_) => (Some(Measured::BadShare(f)), Some((share.low, share.high))),
-        MetricHead::Gauge(_) => (None, None),
+        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => (None, None),
     }
 }
 

@@ -335,7 +335,9 @@ impl Unjudged {
                     slo.step.is_none_or(|meant| usize::from(meant) == step)
                         && is_bad(outcome, share)
                 }
-                MetricHead::ResponseTime { .. } | MetricHead::Gauge(_) => false,
+                MetricHead::ResponseTime { .. }
+                | MetricHead::Gauge(_)
+                | MetricHead::CertificateDays(_) => false,
             })
         };
         let failed = Outcome::ALL.into_iter().filter(|it| *it != Outcome::Ok && !is_judged(*it));

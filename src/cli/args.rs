@@ -316,6 +316,12 @@ pub struct DemoArgs {
     /// The port; 0 takes a free one
     #[arg(short, long, default_value_t = 3000)]
     pub port: u16,
+    /// By TLS, with a test certificate whose key everybody knows (load it with --insecure)
+    #[arg(long)]
+    pub tls: bool,
+    /// HTTP/2 in the clear; by TLS it is agreed upon anyway
+    #[arg(long)]
+    pub http2: bool,
 }
 
 fn parse<T: std::str::FromStr<Err = crate::units::UnitError>>(

@@ -52,7 +52,7 @@ fn describe(scenario: &Scenario, taken: &Taken) -> String {
 
 fn target(scenario: &Scenario) -> String {
     let address = match &scenario.target.address {
-        Address::Demo => "the embedded demo API".to_owned(),
+        Address::Demo(_) => "the embedded demo API".to_owned(),
         Address::Http(address) => scenario.secrets.redact(&address.to_string()),
     };
     let start = match &scenario.target.start {
@@ -249,8 +249,14 @@ fn by_the_answers(slo: &Slo) -> String {
 }
 
 fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
-    if let Metric::Gauge(_) = slo.metric {
-        return format!("speaks of this run only, by its values in {seconds:.0} seconds");
+    match &slo.metric {
+        Metric::Gauge(_) => {
+            return format!("speaks of this run only, by its values in {seconds:.0} seconds");
+        }
+        Metric::CertificateDays(_) => {
+            return "judged by what the target shows before the load".to_owned();
+        }
+        Metric::ResponseTime { .. } | Metric::Failures(_) => {}
     }
     if let Some(windows) = slo.windows {
         let count = (seconds / windows.length.as_secs_f64()).floor();
@@ -283,6 +289,6 @@ fn bad_ones(slo: &Slo) -> &'static str {
     match &slo.metric {
         Metric::ResponseTime { quantile, .. } if *quantile > Quantile::P50 => "slower",
         Metric::ResponseTime { .. } => "slow",
-        Metric::Failures(_) | Metric::Gauge(_) => "bad",
+        Metric::Failures(_) | Metric::Gauge(_) | Metric::CertificateDays(_) => "bad",
     }
 }

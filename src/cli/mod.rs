@@ -53,7 +53,7 @@ use clap::{CommandFactory, Parser};
 use crate::cli::args::{Cli, Command, DemoArgs, ReportArgs, SchemaOf};
 use crate::cli::baseline::{Failure, read_judged_by, read_run};
 use crate::cli::exit::Exit;
-use crate::demo::Demo;
+use crate::demo::{Demo, Manner};
 use crate::experiment::control::Control;
 use crate::record::{baseline_file, run_file, soak as soak_record, store};
 use crate::report::format::json;
@@ -161,10 +161,17 @@ fn schema_of(of: SchemaOf) -> String {
 fn demo(args: &DemoArgs) -> Exit {
     let control = Control::default();
     let watching = interrupt::watch(&control);
-    let demo = Demo::start(args.port).and_then(|demo| watching.map(|()| demo));
+    let manner = match (args.tls, args.http2) {
+        (true, _) => Manner::Secured,
+        (false, true) => Manner::PlainHttp2,
+        (false, false) => Manner::Plain,
+    };
+    let demo = Demo::start(args.port, manner).and_then(|demo| watching.map(|()| demo));
     match demo {
         Ok(demo) => {
-            output::result(&format!("the demo API listens on http://{}\n", demo.address()));
+            let scheme = if args.tls { "https" } else { "http" };
+            let place = demo.address();
+            output::result(&format!("the demo API listens on {scheme}://{place}\n"));
             control.wait();
             Exit::Pass
         }

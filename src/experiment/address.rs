@@ -42,7 +42,7 @@ pub(super) struct Later(Arc<Mutex<Vec<String>>>);
 /// The target as reports show it: without what came from the environment.
 pub(super) fn shown(scenario: &Scenario) -> String {
     match &scenario.target.address {
-        Address::Demo => "the embedded demo API".to_owned(),
+        Address::Demo(_) => "the embedded demo API".to_owned(),
         Address::Http(address) => scenario.secrets.redact(&address.to_string()),
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn shown(scenario: &Scenario) -> String {
 pub(super) fn clock(scenario: &Scenario, best: ReceiveClock) -> ReceiveClock {
     match &scenario.target.address {
         Address::Http(address) if address.socket().is_some() => ReceiveClock::Generator,
-        Address::Http(_) | Address::Demo => best,
+        Address::Http(_) | Address::Demo(_) => best,
     }
 }
 

@@ -234,7 +234,7 @@ impl PreparedArm {
         }
         let own = match &target.address {
             Address::Http(address) => address.clone(),
-            Address::Demo => HttpAddress::plain("127.0.0.1", port),
+            Address::Demo(_) => HttpAddress::plain("127.0.0.1", port),
         };
         let variable = target.arms.port_variable.clone();
         let mut command = command.clone();
@@ -260,7 +260,7 @@ impl PreparedArm {
     fn running(&mut self, address: &HttpAddress) -> Result<(), ArmError> {
         let wanted = match &self.base.target.address {
             Address::Http(own) => own.prefix.clone(),
-            Address::Demo => String::new(),
+            Address::Demo(_) => String::new(),
         };
         let shown = self.base.secrets.redact(&address.to_string());
         if address.prefix != wanted {
@@ -275,7 +275,7 @@ impl PreparedArm {
     fn secured(&self, address: HttpAddress) -> HttpAddress {
         let own = match &self.base.target.address {
             Address::Http(own) => Some(own),
-            Address::Demo => None,
+            Address::Demo(_) => None,
         };
         let client = own.and_then(|own| own.tls.as_ref()?.at(&address.host).ok());
         let tls =

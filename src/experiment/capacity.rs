@@ -32,7 +32,7 @@ use crate::experiment::tryout::TriedOut;
 use crate::record::capacity::{CapacityFile, Class, Purpose, SearchEnd, Trial, Why};
 use crate::record::run::RunRecord;
 use crate::record::store::StoreError;
-use crate::scenario::model::{Address, Scenario};
+use crate::scenario::model::Scenario;
 use crate::schedule::arms::Timing;
 use crate::target::process::ExitReport;
 use crate::units::Rate;
@@ -77,7 +77,7 @@ struct Course<'a> {
 impl Search<'_> {
     /// Searches. The file has what was measured, however it ended.
     pub fn run(self) -> Result<CapacityFile, TrialError> {
-        let is_demo = self.scenario.target.address == Address::Demo;
+        let is_demo = self.scenario.target.address.is_demo();
         allow_connections(self.scenario.limits.connections, is_demo)
             .map_err(TrialError::Resources)?;
         let mut course = Course {

@@ -8,6 +8,7 @@ use crate::engine::priority;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::poller;
 use crate::experiment::address;
+use crate::record::certificate::CertificateHead;
 use crate::record::fingerprint::Fingerprint;
 use crate::record::gauge::{self, Gauge};
 use crate::record::generator::{Environment, GeneratorHead};
@@ -19,6 +20,7 @@ use crate::record::series::{self, SeriesHead};
 use crate::scenario::load::Load;
 use crate::scenario::model::{Action, Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
+use crate::target::certificate::Expiry;
 use crate::target::{gauges, host};
 
 /// The head of a run that starts now.
@@ -50,6 +52,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         generators: vec![GeneratorHead::alone(environment(workers))],
         gauges,
         addresses: None,
+        certificate: None,
         resumed: Vec::new(),
     }
 }
@@ -58,6 +61,13 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
 pub fn written(moment: SystemTime) -> String {
     let millis = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     Timestamp::from_millisecond(millis as i64).unwrap_or_default().to_string()
+}
+
+/// What the target's certificates have shown.
+pub fn certificate_head(expiry: Expiry) -> CertificateHead {
+    let since = expiry.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let ends_unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    CertificateHead { ends_unix_ms, is_own: expiry.is_own }
 }
 
 /// The day of a moment, in UTC.
@@ -164,6 +174,7 @@ fn slo(slo: &Slo, thresholds: &[Threshold], gauges: &[Gauge]) -> SloHead {
             threshold: thresholds.binary_search(threshold).expect("all are in it") as u16,
         },
         Metric::Failures(share) => MetricHead::Failures(*share),
+        Metric::CertificateDays(bound) => MetricHead::CertificateDays(*bound),
     };
     SloHead {
         text: slo.text.clone(),

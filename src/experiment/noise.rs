@@ -17,7 +17,7 @@ use crate::experiment::trial_error::TrialError;
 use crate::record::duet::{DuetEnd, DuetFile, DuetRecord, Method};
 use crate::record::noise::{NoiseFile, Rulings, VERSION};
 use crate::record::store::StoreError;
-use crate::scenario::model::{Address, Scenario};
+use crate::scenario::model::Scenario;
 
 /// The seeds of two duets' segments are never the same: a duet has far fewer.
 const SEEDS_APART: u64 = 1_000;
@@ -143,7 +143,7 @@ impl Noise<'_> {
             scenario: scenario.name.clone(),
             started: written(SystemTime::now()),
             target: self.duet.candidate.description().to_owned(),
-            starts_afresh: target.start.is_some() || target.address == Address::Demo,
+            starts_afresh: target.start.is_some() || target.address.is_demo(),
             fingerprint: fingerprint(scenario, self.duet.receive_clock),
             method: Method::Interleaved,
             settings: self.duet.settings.clone(),

@@ -119,7 +119,7 @@ fn too_few_ports(machine: Machine, scenario: &Scenario) -> Option<String> {
 /// The cores without the workers are the target's, and the collector's.
 fn too_few_cores(machine: Machine, scenario: &Scenario, workers: usize) -> Option<String> {
     let cores = machine.cores;
-    let is_here = scenario.target.start.is_some() || scenario.target.address == Address::Demo;
+    let is_here = scenario.target.start.is_some() || scenario.target.address.is_demo();
     let left = cores.saturating_sub(workers);
     (workers > cores || (is_here && left == 0)).then(|| {
         let (workers, cores) = (counted(workers, "worker"), counted(cores, "core"));

@@ -20,7 +20,7 @@ use crate::experiment::address::{self, Later, Reached, reach, shown};
 use crate::experiment::beginning;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
-use crate::experiment::head::{date, head};
+use crate::experiment::head::{certificate_head, date, head};
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::resources;
 use crate::experiment::side::Side;
@@ -263,6 +263,7 @@ impl Session<'_> {
         head.revision.clone_from(&side.revision);
         let mut warnings = resources::warnings(&side.scenario, self.workers);
         let expiry = certificate::expiry(side.target.address());
+        head.certificate = expiry.map(certificate_head);
         let ending =
             expiry.and_then(|it| resources::ends_soon(it, &date(it.at), SystemTime::now()));
         warnings.extend(ending);

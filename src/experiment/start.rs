@@ -4,16 +4,20 @@
 //! is dropped. A trial uses one, a duet two. Does not load it.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::demo::Demo;
+use crate::demo::secured::CERTIFICATE;
+use crate::demo::{Demo, Manner};
 use crate::engine::plan::Stop;
 use crate::experiment::address::shown;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
-use crate::scenario::model::{Address, AssignedPort, HttpAddress, Scenario, StartCommand};
+use crate::scenario::model::{
+    Address, AssignedPort, DemoAddress, HttpAddress, Scenario, StartCommand,
+};
 use crate::schedule::arms::Timing;
 use crate::target::monitor::Monitor;
 use crate::target::port::{self, listening};
@@ -60,7 +64,7 @@ impl Started {
     ) -> Result<Started, TrialError> {
         let address = match &scenario.target.address {
             Address::Http(address) => address.clone(),
-            Address::Demo => return demo(),
+            Address::Demo(speaks) => return demo(*speaks),
         };
         let Some(command) = &scenario.target.start else {
             return Ok(Started { running: Running::Elsewhere, address });
@@ -242,9 +246,18 @@ fn told_where(scenario: &Scenario, command: &StartCommand, address: &HttpAddress
     command
 }
 
-fn demo() -> Result<Started, TrialError> {
-    let demo = Demo::start(0).map_err(TrialError::Engine)?;
-    let address = HttpAddress::plain(&demo.address().ip().to_string(), demo.address().port());
+fn demo(speaks: DemoAddress) -> Result<Started, TrialError> {
+    let manner = match (speaks.is_secured, speaks.is_http2) {
+        (true, _) => Manner::Secured,
+        (false, true) => Manner::PlainHttp2,
+        (false, false) => Manner::Plain,
+    };
+    let demo = Demo::start(0, manner).map_err(TrialError::Engine)?;
+    let plain = HttpAddress::plain(&demo.address().ip().to_string(), demo.address().port());
+    let unusable = |fault| TrialError::Engine(io::Error::other(format!("{fault:?}")));
+    let address =
+        if speaks.is_secured { plain.trusting(CERTIFICATE).map_err(unusable)? } else { plain };
+    let address = if speaks.is_http2 { address.by_http2() } else { address };
     Ok(Started { running: Running::Demo(demo), address })
 }
 

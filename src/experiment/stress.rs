@@ -33,7 +33,7 @@ use crate::record::stress::{
 };
 use crate::record::stress_steps;
 use crate::scenario::load::{Load, Stage};
-use crate::scenario::model::{Address, Scenario};
+use crate::scenario::model::Scenario;
 use crate::schedule::arms::Timing;
 use crate::target::process::Supervisor;
 use crate::units::{Moment, Rate};
@@ -105,7 +105,7 @@ impl From<TrialError> for Failed {
 impl Stress<'_> {
     /// Runs it. The file has what was measured, however it ended.
     pub fn run(mut self) -> Result<StressFile, TrialError> {
-        let is_demo = self.scenario.target.address == Address::Demo;
+        let is_demo = self.scenario.target.address.is_demo();
         allow_connections(self.scenario.limits.connections, is_demo)
             .map_err(TrialError::Resources)?;
         let mut file = self.file();
@@ -230,8 +230,7 @@ impl Stress<'_> {
             scenario: scenario.name.clone(),
             started: written(SystemTime::now()),
             target: shown(scenario),
-            starts_afresh: scenario.target.start.is_some()
-                || scenario.target.address == Address::Demo,
+            starts_afresh: scenario.target.start.is_some() || scenario.target.address.is_demo(),
             fingerprint: fingerprint(scenario, self.receive_clock),
             plan: self.plan.clone(),
             objectives: scenario.stress.clone(),

@@ -17,7 +17,7 @@ use crate::experiment::session::{Failure, Session};
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::tryout::TriedOut;
 use crate::record::run::RunRecord;
-use crate::scenario::model::{Address, Scenario};
+use crate::scenario::model::Scenario;
 use crate::schedule::arms::Timing;
 use crate::target::process::Supervisor;
 
@@ -58,7 +58,7 @@ impl Trial<'_> {
     }
 
     fn run_after(self, earlier: Option<Earlier>) -> Result<RunRecord, TrialError> {
-        let is_demo = self.scenario.target.address == Address::Demo;
+        let is_demo = self.scenario.target.address.is_demo();
         allow_connections(self.scenario.limits.connections, is_demo)
             .map_err(TrialError::Resources)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -56,11 +56,12 @@ pub(super) const FINDINGS: &[Entry] = &[
     },
     Entry {
         names: &["repeats"],
-        meaning: "Many requests met a connection that the target had just closed, and were \
-            sent once more.",
+        meaning: "Many requests met a connection that the target had just closed, or were refused \
+            as streams of HTTP/2, and were sent once more.",
         why: "Each costs a new connection; other clients may show it as an error.",
         advice: "Let the target announce that it closes, or keep connections for longer \
-            (keepAliveTimeout in Node).",
+            (keepAliveTimeout in Node). By HTTP/2 let it allow more streams, or lower \
+            limits.streams.",
     },
     Entry {
         names: &["connection_limit"],

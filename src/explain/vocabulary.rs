@@ -271,4 +271,56 @@ pub(super) const VOCABULARY: &[Entry] = &[
             Only less load or a restart ends it.",
         advice: "Bound retries and queues, give each request a deadline, and test again.",
     },
+    Entry {
+        names: &["handshake", "TLS handshake"],
+        meaning: "What both sides of a TLS connection say before the first request: keys are agreed \
+            upon, and the target shows its certificate.",
+        why: "It is part of the time to connect, and costs a target far more than a request on a \
+            connection that is there.",
+        advice: "Compare handshake with connect in the phases; let the target keep connections.",
+    },
+    Entry {
+        names: &["resumption", "resumed handshake"],
+        meaning: "A handshake that goes on with the session of an earlier connection, and so needs \
+            no certificate.",
+        why: "A user who comes back may resume; a new one cannot. So it is off unless \"resumption\" \
+            of \"tls\" is true.",
+        advice: "run.json counts both kinds; choose what your users do.",
+    },
+    Entry {
+        names: &["ALPN"],
+        meaning: "How the version of HTTP is agreed upon in a TLS handshake. loadgate offers one: \
+            HTTP/1.1, or HTTP/2 with \"http2\": true.",
+        why: "Two protocols would be two loads in one figure.",
+        advice: "A target that speaks only the other one is told before the load; set \"http2\".",
+    },
+    Entry {
+        names: &["GOAWAY"],
+        meaning: "The word of HTTP/2 by which a target ends a connection: requests up to a number \
+            are still answered, later ones were not begun.",
+        why: "Those that were not begun are sent once more, on another connection, and counted as \
+            repeats.",
+        advice: "Many are a setting of the target (keepalive_requests in nginx); raise it.",
+    },
+    Entry {
+        names: &["stream"],
+        meaning: "One request and its answer on a connection of HTTP/2, which carries many at a \
+            time.",
+        why: "How many share a connection is decided by \"streams\" of \"limits\" and by the target.",
+        advice: "Set \"connections\" and \"streams\" as the clients or the proxy of your users do.",
+    },
+    Entry {
+        names: &["certificate"],
+        meaning: "By what a target proves in the handshake that it has the name it is asked for.",
+        why: "One that nobody trusted here has signed, that is for another name or has ended is no \
+            target (exit code 7).",
+        advice: "\"ca\" of \"tls\" says whom to trust; target.certificate_days >= 14 gates on its end.",
+    },
+    Entry {
+        names: &["prior knowledge", "h2c"],
+        meaning: "HTTP/2 in the clear from the first byte on, as it is known beforehand that the \
+            target speaks it.",
+        why: "Without TLS nothing agrees upon a version.",
+        advice: "Write \"http2\": \"prior-knowledge\" beside a url of http://.",
+    },
 ];

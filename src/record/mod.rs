@@ -10,6 +10,7 @@ pub mod baseline;
 pub mod baseline_file;
 mod blobs;
 pub mod capacity;
+pub mod certificate;
 pub mod duet;
 mod elements;
 pub mod exchange;
@@ -104,6 +105,7 @@ pub(crate) fn sample_head() -> run::Head {
         })],
         gauges: gauge::BEFORE_4.to_vec(),
         addresses: None,
+        certificate: None,
         resumed: Vec::new(),
     }
 }

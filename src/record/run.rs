@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::addresses::AddressesHead;
+use crate::record::certificate::CertificateHead;
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 use crate::record::generator::{Environment, GeneratorHead};
@@ -118,6 +119,9 @@ pub struct Head {
     /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addresses: Option<AddressesHead>,
+    /// Until when the target's certificates are valid, where it showed some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateHead>,
     /// When it went on after it had been interrupted or killed, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed: Vec<Resumed>,
@@ -309,6 +313,8 @@ pub enum MetricHead {
     Failures(FailureShare),
     /// A gauge of the target over the judged seconds.
     Gauge(GaugeHead),
+    /// For how many days more the target's certificates were valid.
+    CertificateDays(Bound),
 }
 
 /// A limit on a gauge, as the record knows it.

@@ -15,7 +15,7 @@ use crate::record::run::{
 use crate::record::series;
 use crate::record::telemetry::GeneratorSecond;
 use crate::scenario::read::recorded_objective;
-use crate::scenario::slo::{Metric, Statistic, Threshold};
+use crate::scenario::slo::{Bound, Metric, Statistic, Threshold};
 
 /// The last second that a record may have: a year.
 const MAX_SECOND: u32 = 366 * 86_400;
@@ -166,6 +166,10 @@ fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
             Some(*known.ok_or_else(|| format!("threshold {threshold} is not there"))?)
         }
         MetricHead::Failures(_) => None,
+        MetricHead::CertificateDays(bound) => {
+            check_certificate_limit(bound, slo)?;
+            None
+        }
         MetricHead::Gauge(limit) => {
             check_gauge_limit(limit, slo, head)?;
             None
@@ -199,12 +203,27 @@ fn check_gauge_limit(limit: GaugeHead, slo: &SloHead, head: &Head) -> Result<(),
     Err("a limit that is none".to_owned())
 }
 
+/// Whether the days of a certificate can be limited so.
+fn check_certificate_limit(bound: Bound, slo: &SloHead) -> Result<(), String> {
+    if slo.step.is_some() || slo.windows.is_some() {
+        return Err("a certificate of one step, or in windows".to_owned());
+    }
+    if bound.limit.is_finite() { Ok(()) } else { Err("a limit that is none".to_owned()) }
+}
+
+/// Whether two limits are the same.
+fn is_same_bound(a: Bound, b: Bound) -> bool {
+    a.side == b.side && a.inclusive == b.inclusive && is_same(a.limit, b.limit)
+}
+
 /// Whether the text of an objective and its numbers are the same. A text with a variable in
 /// it tells nothing.
 fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bool {
     let gauges = match slo.metric {
         MetricHead::Gauge(_) => head.gauges.iter().map(Gauge::named).collect(),
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => Vec::new(),
+        MetricHead::ResponseTime { .. }
+        | MetricHead::Failures(_)
+        | MetricHead::CertificateDays(_) => Vec::new(),
     };
     let Some(said) = recorded_objective(&slo.text, gauges) else { return true };
     let is_same_metric = match (said.metric, slo.metric) {
@@ -216,11 +235,18 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
         (Metric::Gauge(said), MetricHead::Gauge(limit)) => {
             head.gauges[limit.gauge.index()].name == said.gauge
                 && said.statistic == limit.statistic
-                && said.bound.side == limit.bound.side
-                && said.bound.inclusive == limit.bound.inclusive
-                && is_same(said.bound.limit, limit.bound.limit)
+                && is_same_bound(said.bound, limit.bound)
         }
-        (Metric::ResponseTime { .. } | Metric::Failures(_) | Metric::Gauge(_), _) => false,
+        (Metric::CertificateDays(said), MetricHead::CertificateDays(bound)) => {
+            is_same_bound(said, bound)
+        }
+        (
+            Metric::ResponseTime { .. }
+            | Metric::Failures(_)
+            | Metric::Gauge(_)
+            | Metric::CertificateDays(_),
+            _,
+        ) => false,
     };
     let are_same_windows = match (said.windows, slo.windows) {
         (None, None) => true,

@@ -5,10 +5,12 @@
 //! `"$name"` too, with a comment that says where it comes from.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
 
 use crate::record::redaction::{REDACTED, is_secret, masked};
 use crate::record::walk::{Known, Walk};
-use crate::scenario::model::{Action, Address, Scenario, Step};
+use crate::scenario::model::{Action, Address, Place, Scenario, Step};
 use crate::scenario::secrets::Told;
 use crate::scenario::template::{Piece, Template};
 
@@ -55,6 +57,14 @@ fn add(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
+/// As curl has it in a list.
+fn bracketed(address: &IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
 /// Fit for a comment: on one line.
 fn comment(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -91,12 +101,12 @@ impl Writer<'_> {
         }
         let mut url = self.told(&self.authority());
         url.extend(self.parts(&request.path, None));
-        let mut arguments = Vec::new();
-        if let Address::Http(address) = &self.scenario.target.address
-            && let Some(socket) = address.socket()
-        {
-            arguments.push(("--unix-socket ".to_owned(), self.told(&socket.to_string_lossy())));
-        }
+        words.extend(self.manner().iter().map(|flag| (*flag).to_owned()));
+        let mut arguments: Vec<_> = self
+            .way()
+            .into_iter()
+            .map(|(flag, text)| (flag.to_owned(), self.told(&text)))
+            .collect();
         arguments.push((String::new(), url));
         for (name, value) in &request.headers {
             let mut header = vec![ShellPart::Text(format!("{name}: "))];
@@ -141,9 +151,72 @@ impl Writer<'_> {
     fn authority(&self) -> String {
         match &self.scenario.target.address {
             // The demo has a port only while it runs.
-            Address::Demo => "http://127.0.0.1:3000".to_owned(),
-            Address::Http(address) => format!("{}://{}", address.scheme(), address.authority()),
+            Address::Demo(demo) if demo.is_secured => "https://127.0.0.1:3000".to_owned(),
+            Address::Demo(_) => "http://127.0.0.1:3000".to_owned(),
+            Address::Http(address) => {
+                let name = address.tls_settings().and_then(|it| it.server_name.as_deref());
+                match name {
+                    Some(name) => format!("{}://{name}:{}", address.scheme(), address.port),
+                    None => format!("{}://{}", address.scheme(), address.authority()),
+                }
+            }
         }
+    }
+
+    /// Which protocols are spoken. By itself curl speaks HTTP/2 where it is agreed upon.
+    fn manner(&self) -> Vec<&'static str> {
+        let address = &self.scenario.target.address;
+        let is_http2 = self.scenario.streams().is_some();
+        let version = match (address.is_secured(), is_http2) {
+            (true, true) => Some("--http2"),
+            (true, false) => Some("--http1.1"),
+            (false, true) => Some("--http2-prior-knowledge"),
+            (false, false) => None,
+        };
+        let settings = match address {
+            Address::Demo(_) => None,
+            Address::Http(address) => address.tls_settings(),
+        };
+        // Nobody but its own scenarios trusts the demo's certificate.
+        let is_demo = address.is_demo() && address.is_secured();
+        let told = settings.map(|it| (it.insecure, it.is_new_only()));
+        let (is_told, is_new) = told.unwrap_or_default();
+        let is_insecure = is_demo || is_told;
+        let flags = [version, is_insecure.then_some("-k"), is_new.then_some("--tlsv1.3")];
+        flags.into_iter().flatten().collect()
+    }
+
+    /// How the target is reached, and by what it and we prove who we are.
+    fn way(&self) -> Vec<(&'static str, String)> {
+        let Address::Http(address) = &self.scenario.target.address else { return Vec::new() };
+        let mut way = Vec::new();
+        match &address.place {
+            Place::Named => {}
+            Place::Socket(path) => way.push(("--unix-socket ", path.display().to_string())),
+            Place::Pinned(addresses) => {
+                let addresses: Vec<String> = addresses.iter().map(bracketed).collect();
+                let (host, port) = (&address.host, address.port);
+                way.push(("--resolve ", format!("{host}:{port}:{}", addresses.join(","))));
+            }
+        }
+        way.extend(address.from.first().map(|from| ("--interface ", from.to_string())));
+        let Some(settings) = address.tls_settings() else {
+            return way;
+        };
+        if let Some(name) = &settings.server_name {
+            // The name is asked for, and the connection made to the host.
+            let (host, port) = (&address.host, address.port);
+            way.push(("--connect-to ", format!("{name}:{port}:{host}:{port}")));
+            way.push(("-H ", format!("host: {}", address.authority())));
+        }
+        let files = &settings.files;
+        let files =
+            [("--cacert ", &files.ca), ("--cert ", &files.certificate), ("--key ", &files.key)];
+        let given = |(flag, path): (_, &Option<PathBuf>)| {
+            Some((flag, path.as_ref()?.display().to_string()))
+        };
+        way.extend(files.into_iter().filter_map(given));
+        way
     }
 
     /// What a step keeps of its answer.
@@ -268,6 +341,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::scenario::read::Caller;
     use crate::scenario::read::{Origin, parse};
 
     fn scenario(steps: &str) -> Scenario {
@@ -306,6 +380,77 @@ mod tests {
             r#"{"name": "say", "request": "POST /", "body": "it's"}"#,
             &["-X POST", "-H 'content-type:' \\\n  --data-raw 'it'\\''s'"],
         );
+    }
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
+    fn how_the_target_is_reached_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["api.test".to_owned()]).unwrap();
+        std::fs::write(folder.path().join("c a.pem"), made.cert.pem()).unwrap();
+        std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        let told = |target: &str, caller: Caller| {
+            let text = format!(
+                r#"{{"name": "one", "target": {target},
+                    "flows": [{{"name": "f", "steps": [{{"name": "a", "request": "GET /"}}]}}],
+                    "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}}}}"#
+            );
+            let origin = Origin { folder: folder.path().to_owned(), caller, ..Origin::default() };
+            let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+            commands(&parse(&text, &origin, &|_| None, &no_file).unwrap(), None)
+        };
+        let place = folder.path().display();
+        let ca = format!("--cacert '{place}/c a.pem'");
+        let resolved =
+            Caller { resolve: vec!["localhost:81:127.0.0.1,::1".to_owned()], ..Caller::default() };
+        let from = Caller { local: vec!["127.0.0.1".to_owned()], ..Caller::default() };
+        for (target, caller, wanted) in [
+            (
+                r#"{"demo": "tls", "http2": true}"#,
+                Caller::default(),
+                vec!["--http2 -k ", "'https://"],
+            ),
+            (r#"{"demo": true}"#, Caller::default(), vec!["max-time 10 'http://127.0.0.1"]),
+            (
+                r#"{"url": "http://localhost:81", "http2": "prior-knowledge"}"#,
+                Caller::default(),
+                vec!["--http2-prior-knowledge"],
+            ),
+            (
+                r#"{"url": "http://localhost:81"}"#,
+                resolved,
+                vec!["--resolve 'localhost:81:127.0.0.1,[::1]'"],
+            ),
+            (r#"{"url": "http://127.0.0.1:81"}"#, from, vec!["--interface '127.0.0.1'"]),
+            (
+                r#"{"url": "https://localhost:81", "tls": {"insecure": true, "min_version": "1.3"}}"#,
+                Caller::default(),
+                vec!["--http1.1 -k --tlsv1.3"],
+            ),
+            (
+                r#"{"url": "https://localhost:81", "http2": true,
+                 "tls": {"ca": "c a.pem", "cert": "c a.pem", "key": "key.pem", "server_name": "api.test"}}"#,
+                Caller::default(),
+                vec![
+                    "--http2 ",
+                    &ca,
+                    "--cert '",
+                    "--key '",
+                    "key.pem'",
+                    "'https://api.test:81/'",
+                    "--connect-to 'api.test:81:localhost:81'",
+                    "-H 'host: localhost:81'",
+                ],
+            ),
+        ] {
+            let text = told(target, caller);
+            for part in wanted {
+                assert!(text.contains(part), "{part} is not in\n{text}");
+            }
+            assert!(
+                target.contains("insecure") || target.contains("demo") || !text.contains("-k ")
+            );
+        }
     }
 
     #[test]

@@ -44,13 +44,29 @@ pub struct HttpAddress {
     pub is_http2: bool,
     /// Where it is reached.
     pub place: Place,
+    /// Addresses of this machine that small requests come from: the first of the family.
+    pub from: Vec<IpAddr>,
 }
 
 impl HttpAddress {
     /// A plain server on a port of a host.
     pub fn plain(host: &str, port: u16) -> HttpAddress {
         let (host, prefix) = (host.to_owned(), String::new());
-        HttpAddress { host, port, prefix, tls: None, is_http2: false, place: Place::Named }
+        let (place, from) = (Place::Named, Vec::new());
+        HttpAddress { host, port, prefix, tls: None, is_http2: false, place, from }
+    }
+
+    /// The same, spoken to by TLS; it shows a certificate of these, in PEM.
+    pub fn trusting(self, certificates: &[u8]) -> Result<HttpAddress, tls::Fault> {
+        let ca = Some(certificates.to_vec());
+        let client =
+            tls::Client::new(tls::Settings { ca, ..tls::Settings::default() }, &self.host)?;
+        Ok(HttpAddress { tls: Some(client), ..self })
+    }
+
+    /// What is said of TLS, if it speaks that.
+    pub fn tls_settings(&self) -> Option<&tls::Settings> {
+        self.tls.as_ref().map(tls::Client::settings)
     }
 
     /// The same, spoken to by HTTP/2.

@@ -27,6 +27,7 @@ pub mod origin;
 pub mod problems;
 mod raw;
 mod raw_check;
+mod raw_demo;
 mod raw_http2;
 mod raw_load;
 mod raw_metrics;

@@ -5,6 +5,7 @@
 //! [`VariableId`], never names.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ impl Scenario {
     /// Requests under way on one connection, if the target is spoken to by HTTP/2.
     pub fn streams(&self) -> Option<u32> {
         match &self.target.address {
-            Address::Demo => None,
+            Address::Demo(demo) => demo.is_http2.then_some(self.limits.streams),
             Address::Http(address) => address.streams(&self.limits),
         }
     }
@@ -216,11 +217,43 @@ pub struct AssignedPort {
     pub instead_of: u16,
 }
 
+/// How the demo is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DemoAddress {
+    /// By TLS.
+    pub is_secured: bool,
+    /// By HTTP/2.
+    pub is_http2: bool,
+}
+
+impl Address {
+    /// Whether it is the embedded demo API.
+    pub fn is_demo(&self) -> bool {
+        matches!(self, Address::Demo(_))
+    }
+
+    /// The same, asked by small requests from addresses of this machine.
+    pub(crate) fn coming_from(self, from: &[IpAddr]) -> Address {
+        match self {
+            Address::Demo(_) => self,
+            Address::Http(address) => Address::Http(HttpAddress { from: from.to_vec(), ..address }),
+        }
+    }
+
+    /// Whether it is spoken to by TLS.
+    pub fn is_secured(&self) -> bool {
+        match self {
+            Address::Demo(demo) => demo.is_secured,
+            Address::Http(address) => address.tls.is_some(),
+        }
+    }
+}
+
 /// Where requests go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// The embedded demo API, started in this process on a free port.
-    Demo,
+    Demo(DemoAddress),
     /// An HTTP server.
     Http(HttpAddress),
 }

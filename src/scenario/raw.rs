@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::entries::Entries;
 use super::raw_check::RawCheck;
+use super::raw_demo::RawDemo;
 use super::raw_http2::RawHttp2;
 use super::raw_load::RawLoad;
 use super::raw_metrics::{RawMetrics, RawPostgres};
@@ -57,8 +58,9 @@ pub(crate) struct RawScenario {
 #[schemars(title = "the target")]
 #[schemars(extend("oneOf" = json!([{ "required": ["demo"] }, { "required": ["url"] }])))]
 pub(crate) struct RawTarget {
-    /// Use the demo API that is built in.
-    pub(crate) demo: Option<bool>,
+    /// Use the demo API that is built in: `true`, or `"tls"` for one that is reached by `https://`
+    /// and shows a test certificate. With `http2` it speaks HTTP/2.
+    pub(crate) demo: Option<RawDemo>,
     /// Where it listens: `http://`, `https://`, or a socket file, `unix:app.sock`, relative to
     /// this file.
     #[schemars(example = "http://127.0.0.1:3000", example = "https://staging.example.com")]

@@ -56,6 +56,8 @@ pub enum Metric {
     Failures(FailureShare),
     /// A gauge of the target over the judged seconds.
     Gauge(GaugeLimit),
+    /// For how many days more the target's certificates were valid, when the run began.
+    CertificateDays(Bound),
 }
 
 /// A limit on a gauge of the target.
@@ -172,7 +174,7 @@ impl Slo {
     pub fn threshold(&self) -> Option<Threshold> {
         match self.metric {
             Metric::ResponseTime { threshold, .. } => Some(threshold),
-            Metric::Failures(_) | Metric::Gauge(_) => None,
+            Metric::Failures(_) | Metric::Gauge(_) | Metric::CertificateDays(_) => None,
         }
     }
 
@@ -180,7 +182,7 @@ impl Slo {
     pub fn quantile(&self) -> Option<Quantile> {
         match self.metric {
             Metric::ResponseTime { quantile, .. } => Some(quantile),
-            Metric::Failures(_) | Metric::Gauge(_) => None,
+            Metric::Failures(_) | Metric::Gauge(_) | Metric::CertificateDays(_) => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -156,12 +156,38 @@ pub(crate) async fn expiry(address: &HttpAddress, within: Duration) -> Option<Ex
 
 /// At the first of its addresses that accepts.
 async fn connect_by_tcp(address: &HttpAddress) -> io::Result<TcpStream> {
+    if !address.from.is_empty() {
+        return connect_from(address).await;
+    }
     match &address.place {
         Place::Pinned(_) => TcpStream::connect(address.addresses()?.as_slice()).await,
         Place::Named | Place::Socket(_) => {
             TcpStream::connect((address.host.as_str(), address.port)).await
         }
     }
+}
+
+/// The same from where the load comes from, as a target may let in nobody else.
+async fn connect_from(address: &HttpAddress) -> io::Result<TcpStream> {
+    let mut last = None;
+    let found = match &address.place {
+        Place::Pinned(_) => address.addresses()?,
+        Place::Named | Place::Socket(_) => {
+            lookup_host((address.host.as_str(), address.port)).await?.collect()
+        }
+    };
+    for to in found {
+        let from = address.from.iter().find(|from| from.is_ipv4() == to.is_ipv4());
+        let Some(from) = from else { continue };
+        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind((*from, 0).into())?;
+        match socket.connect(to).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    let none = || io::Error::other("no local address is of its family");
+    Err(last.unwrap_or_else(none))
 }
 
 /// Whether what answers at a plain address speaks TLS.

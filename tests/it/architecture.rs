@@ -57,7 +57,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["engine/", "target/", "experiment/", "init/probe.rs", "demo.rs", "cli/interrupt.rs"],
         "one runtime per thread that waits for sockets, timers or signals",
     ),
-    ("hyper", &["target/fetch.rs", "demo.rs"], "the demo's HTTP/1.1, and the names of statuses"),
+    ("hyper", &["target/fetch.rs", "demo.rs"], "the demo's HTTP, and the names of statuses"),
     (
         "httparse",
         &["http1/head.rs", "http1/odd_head.rs", "http1/upgrade.rs"],
@@ -70,7 +70,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "rustls",
-        &["tls.rs", "tls/", "engine/transport/tls.rs"],
+        &["tls.rs", "tls/", "engine/transport/tls.rs", "demo/secured.rs"],
         "TLS sessions without sockets of their own",
     ),
     ("rustls_native_certs", &["tls.rs"], "whom this machine trusts"),
@@ -78,7 +78,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("x509_parser", &["tls/expiry.rs"], "until when a certificate is valid"),
     (
         "tokio_rustls",
-        &["target/fetch.rs", "target/postgres_tls.rs"],
+        &["target/fetch.rs", "target/postgres_tls.rs", "demo.rs", "demo/secured.rs"],
         "the same sessions on tokio's sockets",
     ),
     ("slab", &["engine/"], "iterations and connections by their place"),

@@ -107,6 +107,57 @@ fn ended(record: &RunRecord) -> u64 {
 }
 
 #[test]
+fn the_demo_speaks_tls_and_http2_if_it_is_asked_to() {
+    for (demo, http2, protocol, is_secured) in [
+        (json!("tls"), Value::Null, None, true),
+        (json!("tls"), json!(true), Some(100), true),
+        (json!(true), json!("prior-knowledge"), Some(100), false),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let file = quickstart(home.path(), &steady(2, "50/s"));
+        let mut scenario: Value =
+            serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        scenario["target"] = json!({ "demo": demo });
+        if !http2.is_null() {
+            scenario["target"]["http2"] = http2.clone();
+        }
+        if is_secured {
+            let all = scenario["slo"]["all"].as_array_mut().unwrap();
+            all.push(json!("target.certificate_days >= 14"));
+        }
+        fs::write(&file, scenario.to_string()).unwrap();
+        let ran = finish(run(&file).arg("-q"));
+        assert!([0, 5, 6].contains(&ran.status.code().unwrap()), "{}", stderr(&ran));
+        let record =
+            store::read(&output(&file).join(scenario["name"].as_str().unwrap()).join("latest"));
+        let record = record.unwrap();
+        assert_eq!(record.head.limits.streams, protocol);
+        let end = record.end.as_ref().unwrap();
+        assert_eq!(end.handshakes.full > 0, is_secured, "{demo} {http2}");
+        assert_eq!(record.head.certificate.is_some(), is_secured);
+        assert!(end.iterations_completed > 0);
+    }
+    for (target, wanted) in [
+        (json!({ "demo": true, "http2": true }), "\"demo\": \"tls\""),
+        (json!({ "demo": "tls", "http2": "prior-knowledge" }), "write true"),
+        (json!({ "demo": true, "tls": {} }), "\"demo\": \"tls\""),
+        (json!({ "demo": "tsl" }), "tls"),
+        (json!({ "demo": false }), "\"url\""),
+        (json!({ "demo": "tls", "url": "http://127.0.0.1:1" }), "not both"),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let file = quickstart(home.path(), &steady(2, "50/s"));
+        let mut scenario: Value =
+            serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        scenario["target"] = target.clone();
+        fs::write(&file, scenario.to_string()).unwrap();
+        let ran = finish(&mut run(&file));
+        assert_eq!(ran.status.code(), Some(2), "{target}: {}", stderr(&ran));
+        assert!(stderr(&ran).contains(wanted), "{target}: {}", stderr(&ran));
+    }
+}
+
+#[test]
 fn the_quickstart_passes_and_leaves_a_complete_folder() {
     let folder = tempfile::tempdir().unwrap();
     let stages = json!([

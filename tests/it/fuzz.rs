@@ -153,6 +153,7 @@ macro_rules! fuzz {
 
 fuzz! {
     responses_of_http: "response",
+    servers_of_http2: "http2",
     expositions_of_prometheus: "prometheus",
     interval_logs: "interval_log",
     records_of_runs: "run_record",

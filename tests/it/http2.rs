@@ -381,6 +381,21 @@ fn bytes_that_are_no_answer_are_malformed_and_nothing_hangs() {
     all_end("a head that unfolds to 400 kB", bomb, FAILED, malformed);
 }
 
+/// The `h2` crate takes it for 200, and reads a status among trailers as nothing.
+#[test]
+fn an_answer_without_a_status_is_no_answer() {
+    let without = |wire: &mut Wire, id| {
+        wire.frame(HEADERS, END_HEADERS, id, &field("date", "today"));
+        wire.frame(DATA, END_STREAM, id, b"ok");
+    };
+    all_end("no status", without, FAILED, Some(Cause::Malformed));
+    let late = |wire: &mut Wire, id| {
+        wire.frame(HEADERS, END_HEADERS, id, &[0x08, 3, b'1', b'0', b'3']);
+        wire.frame(HEADERS, END_HEADERS | END_STREAM, id, &field("date", "today"));
+    };
+    all_end("none behind an interim one", late, FAILED, Some(Cause::Malformed));
+}
+
 #[test]
 fn odd_frames_that_mean_nothing_are_passed_over() {
     let odd = |wire: &mut Wire, id: u32| {

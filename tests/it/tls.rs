@@ -469,6 +469,24 @@ fn a_certificate_that_ends_soon_is_told_before_the_load_and_in_each_report() {
             }
         }
     }
+    // As an objective it is judged.
+    for (which, objective, code, wanted) in [
+        ("soon", "target.certificate_days >= 14", 3, "\"value\": 9.0"),
+        ("soon", "target.certificate_days >= 9", 0, "\"value\": 9.0"),
+        ("later", "target.certificate_days >= 14", 0, "\"value\": 99.0"),
+    ] {
+        let server = Server::start(&all, which, &[]);
+        let slo = json!({"slo": {"all": ["p50 < 5s", objective]}});
+        let tls = json!({"ca": "ca.pem"});
+        let ran = run(all.folder.path(), &scenario(&localhost(&server), &tls, &slo));
+        assert_eq!(ran.code(), code, "{which}: {}", ran.errors());
+        let text = fs::read_to_string(ran.folder.join("summary.json")).unwrap();
+        assert!(text.contains(wanted), "{which}: {text}");
+    }
+    let slo = json!({"slo": {"all": ["target.certificate_days >= 14"]}});
+    let ran = run(all.folder.path(), &scenario("http://127.0.0.1:1", &Value::Null, &slo));
+    assert_eq!(ran.code(), 2, "{}", ran.errors());
+    assert!(ran.errors().contains("shows no certificate"), "{}", ran.errors());
 }
 
 /// All files below a folder.

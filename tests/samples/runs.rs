@@ -340,6 +340,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             generators: vec![GeneratorHead::alone(environment())],
             gauges: gauge::BEFORE_4.to_vec(),
             addresses: None,
+            certificate: None,
             resumed: Vec::new(),
         },
         end: Some(End {

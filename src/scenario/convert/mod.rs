@@ -77,7 +77,8 @@ impl Sections {
         let watched = self.target.as_ref().map(|target| {
             target.metrics.as_ref().map(|page| page.watch.as_slice()).unwrap_or_default()
         });
-        Subjects { walks: &self.walks, gauges: Gauges::with(watched) }
+        let is_secured = self.target.as_ref().map(|target| target.address.is_secured());
+        Subjects { walks: &self.walks, gauges: Gauges { is_secured, ..Gauges::with(watched) } }
     }
 
     pub(crate) fn convert(

@@ -16,7 +16,7 @@ use super::super::stress::StressObjective;
 use super::flows::Walks;
 use super::other_objectives;
 use super::stress_objectives;
-use super::target_objectives::{self, Gauges};
+use super::target_objectives::{self, CERTIFICATE_DAYS, Gauges};
 use crate::units::{Quantile, Ratio, format_duration, parse_duration};
 
 const SHARES: [(&str, FailureShare); 8] = [
@@ -137,6 +137,7 @@ fn subject(slo: &Slo) -> String {
         Metric::ResponseTime { quantile, .. } => format!("{quantile} {windows:?}"),
         Metric::Failures(share) => format!("{share:?} {windows:?}"),
         Metric::Gauge(it) => format!("{} {:?} {:?}", it.gauge, it.statistic, it.bound.side),
+        Metric::CertificateDays(_) => CERTIFICATE_DAYS.to_owned(),
     }
 }
 
@@ -154,7 +155,7 @@ fn reachable(slo: Slo, timeout: Duration) -> Result<Slo, Fault> {
 /// An objective as a record with these gauges keeps its text; `None` where that has a variable in
 /// it.
 pub(crate) fn recorded(text: &str, gauges: Vec<Named>) -> Option<Slo> {
-    let gauges = Gauges { all: gauges, is_whole: true };
+    let gauges = Gauges { all: gauges, is_whole: true, is_secured: None };
     objective(text, text, About { scope: Scope::All, gauges: &gauges }).ok()
 }
 
@@ -213,6 +214,10 @@ fn of_target(
         return Err(fault.help("move it to \"all\""));
     }
     let side = parts.operator.side();
+    if target_objectives::is_of_certificates(metric) {
+        let bound = target_objectives::certificate_limit(metric, side, limit, about.gauges);
+        return bound.map(Metric::CertificateDays);
+    }
     target_objectives::gauge_limit(metric, side, limit, about.gauges).map(Metric::Gauge)
 }
 

@@ -24,7 +24,7 @@ pub(super) fn routing(
 ) -> Routing {
     let http = match address {
         Some(Address::Http(address)) => Some(address),
-        Some(Address::Demo) | None => None,
+        Some(Address::Demo(_)) | None => None,
     };
     let place = at.key("resolve");
     let resolve = raw.resolve.as_deref().map(|text| check.fill(text));
@@ -182,7 +182,7 @@ pub(super) fn all_are_used(
     let Some(target) = target.filter(|_| !origin.caller.has_arms) else { return };
     let own = match &target.address {
         Address::Http(address) => Some(address),
-        Address::Demo => None,
+        Address::Demo(_) => None,
     };
     let page = target.metrics.as_ref().and_then(|page| page.server.as_ref());
     let asked: Vec<&HttpAddress> = own.into_iter().chain(page).collect();

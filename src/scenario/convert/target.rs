@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::super::check::Check;
 use super::super::document::Pointer;
-use super::super::model::{Address, HttpAddress, Ready, StartCommand, Target};
+use super::super::model::{Address, DemoAddress, HttpAddress, Ready, StartCommand, Target};
 use super::super::origin::Origin;
 use super::super::problems::Fault;
 use super::super::raw::{RawReady, RawTarget};
+use super::super::raw_demo::RawDemo;
 use super::super::routing::Permits;
 use super::load::positive;
 use super::request::header_fault;
@@ -35,6 +36,7 @@ pub(super) fn target(
     let at = Pointer::default().key("target");
     let address = address(raw, (permits, origin), &at, check);
     let routing = routing::routing(raw, address.as_ref(), origin, (&at, check));
+    let address = address.map(|address| address.coming_from(&routing.from));
     let start = start(raw, origin, &at, check);
     if let Some(start) = start.as_ref().filter(|_| origin.looks) {
         program::look(start, raw.cwd.is_some(), &at, check);
@@ -76,7 +78,7 @@ pub(super) fn target(
 /// The address of a target that is not the demo.
 pub(super) fn http(target: &Target) -> Option<&HttpAddress> {
     match &target.address {
-        Address::Demo => None,
+        Address::Demo(_) => None,
         Address::Http(address) => Some(address),
     }
 }
@@ -93,17 +95,19 @@ fn address(
     check: &mut Check<'_>,
 ) -> Option<Address> {
     match (raw.demo, &raw.url) {
-        (Some(true), None) => {
+        (Some(demo @ (RawDemo::Plain | RawDemo::Secured)), None) => {
             demo_stands_alone(raw, at, check);
-            Some(Address::Demo)
+            let is_secured = demo == RawDemo::Secured;
+            let is_http2 = tls::demo_speaks_http2(raw.http2, is_secured, at, check);
+            Some(Address::Demo(DemoAddress { is_secured, is_http2 }))
         }
-        (Some(true), Some(_)) => {
+        (Some(RawDemo::Plain | RawDemo::Secured), Some(_)) => {
             let fault = Fault::new("the target is either the demo or a url, not both");
             check.key(&at.key("url"), fault.help("remove \"demo\" or \"url\""));
             None
         }
-        (Some(false), _) => {
-            let fault = Fault::new("\"demo\" is either true or left out");
+        (Some(RawDemo::Off), _) => {
+            let fault = Fault::new("\"demo\" is true, \"tls\" or left out");
             check.value(&at.key("demo"), fault.help("remove it, and give a \"url\" instead"));
             None
         }
@@ -135,7 +139,6 @@ fn demo_stands_alone(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) {
         ("env", !raw.env.0.is_empty()),
         ("ready", raw.ready.is_some()),
         ("tls", raw.tls.is_some()),
-        ("http2", raw.http2.is_some()),
         ("port_variable", raw.port_variable.is_some()),
         ("prepare", raw.prepare.is_some()),
         ("arms", raw.arms.is_some()),
@@ -143,7 +146,12 @@ fn demo_stands_alone(raw: &RawTarget, at: &Pointer, check: &mut Check<'_>) {
     ];
     for (key, _) in others.iter().filter(|(_, given)| *given) {
         let fault = Fault::new(format!("\"{key}\" means nothing for the demo"));
-        check.key(&at.key(key), fault.help("remove it, or give a \"url\" instead of \"demo\""));
+        let help = if *key == "tls" {
+            "write \"demo\": \"tls\": its certificate is trusted by itself"
+        } else {
+            "remove it, or give a \"url\" instead of \"demo\""
+        };
+        check.key(&at.key(key), fault.help(help));
     }
 }
 
@@ -154,7 +162,7 @@ fn start(
     check: &mut Check<'_>,
 ) -> Option<StartCommand> {
     for (key, given) in [("cwd", raw.cwd.is_some()), ("env", !raw.env.0.is_empty())] {
-        if given && raw.command.is_none() && raw.demo != Some(true) {
+        if given && raw.command.is_none() && raw.demo.is_none_or(|demo| demo == RawDemo::Off) {
             let fault = Fault::new(format!("\"{key}\" without \"command\""));
             check.key(&at.key(key), fault.help("add \"command\": [\"node\", \"server.js\"]"));
         }

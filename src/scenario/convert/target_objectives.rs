@@ -10,6 +10,8 @@ use crate::units::{Bytes, Quantile, Ratio, parse_duration};
 
 const TARGET: &str = "target.";
 const METRIC: &str = "metric.";
+/// What is no gauge, as it is read once.
+pub(super) const CERTIFICATE_DAYS: &str = "target.certificate_days";
 /// What the gauges of time in which something waited begin with.
 const PRESSURE: &str = "pressure_";
 const STATISTICS: [&str; 8] = ["mean", "max", "min", "p50", "p95", "p99", "growth", "per_request"];
@@ -19,19 +21,55 @@ pub(crate) struct Gauges {
     pub(crate) all: Vec<Named>,
     /// Whether it is known which metrics the scenario names.
     pub(crate) is_whole: bool,
+    /// Whether the target speaks TLS, where that is known.
+    pub(crate) is_secured: Option<bool>,
 }
 
 impl Gauges {
     /// Those that are always there, and those that a scenario names.
     pub(crate) fn with(watched: Option<&[Watched]>) -> Gauges {
         let named = watched.unwrap_or_default().iter().map(Watched::named);
-        Gauges { all: KNOWN.into_iter().chain(named).collect(), is_whole: watched.is_some() }
+        let all = KNOWN.into_iter().chain(named).collect();
+        Gauges { all, is_whole: watched.is_some(), is_secured: None }
     }
 }
 
 /// Whether an objective is about the target.
 pub(super) fn is_meant(metric: &str) -> bool {
     metric.trim_start().starts_with(TARGET)
+}
+
+/// Whether an objective is about the target's certificates.
+pub(super) fn is_of_certificates(metric: &str) -> bool {
+    let rest = metric.trim().strip_prefix(CERTIFICATE_DAYS);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// For how many days more the target's certificates are to be valid.
+pub(super) fn certificate_limit(
+    metric: &str,
+    (side, inclusive): (Side, bool),
+    limit: &str,
+    gauges: &Gauges,
+) -> Result<Bound, Fault> {
+    if metric.trim() != CERTIFICATE_DAYS {
+        let fault = Fault::new(format!("\"{CERTIFICATE_DAYS}\" is read once, before the load"));
+        return Err(fault.help(format!("write \"{CERTIFICATE_DAYS} >= 14\"")));
+    }
+    if gauges.is_secured == Some(false) {
+        let fault = Fault::new("the target shows no certificate: its \"url\" is no https://");
+        return Err(fault.help("remove this objective, or load the target by https://"));
+    }
+    if side == Side::Below {
+        let fault = Fault::new(format!("{CERTIFICATE_DAYS} must be high, not low"));
+        return Err(fault.help(format!("write \"{CERTIFICATE_DAYS} >= 14\"")));
+    }
+    let days = limit.trim().trim_end_matches("days").trim_end_matches('d').trim_end();
+    let days = number(days)?;
+    if days < 0.0 || (inclusive && days == 0.0) {
+        return Err(always(CERTIFICATE_DAYS, "at least 0 while the target can be reached"));
+    }
+    Ok(Bound { limit: days, side, inclusive })
 }
 
 /// A limit on a gauge of the target.
@@ -94,7 +132,8 @@ fn written(gauge: &str) -> String {
 
 fn unknown(gauge: &str, gauges: &Gauges) -> Fault {
     let fault = Fault::new(format!("the target has no gauge \"{}\"", written(gauge)));
-    let names: Vec<String> = gauges.all.iter().map(|known| written(&known.name)).collect();
+    let names = gauges.all.iter().map(|known| written(&known.name));
+    let names: Vec<String> = names.chain([CERTIFICATE_DAYS.to_owned()]).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let is_watched = gauge.starts_with(WATCHED);
     match nearest(&written(gauge), &names) {
@@ -266,6 +305,35 @@ mod tests {
             of("jobs_total", HowRead::Counter(Combine::Sum)),
             of("queue_wait_seconds", HowRead::Quantile(0.95)),
         ]))
+    }
+
+    #[test]
+    fn days_of_certificates_are_at_least_so_many_where_there_are_certificates() {
+        let of = |metric: &str, side, limit: &str, is_secured| {
+            let gauges = Gauges { is_secured, ..watched() };
+            assert!(is_of_certificates(metric), "{metric}");
+            certificate_limit(metric, side, limit, &gauges)
+        };
+        let name = CERTIFICATE_DAYS;
+        for limit in ["14", "14d", "14 days"] {
+            let bound = of(name, AT_LEAST, limit, Some(true)).unwrap();
+            assert_eq!(bound, Bound { limit: 14.0, side: Side::Above, inclusive: true });
+        }
+        assert!(of(name, (Side::Above, false), "0", None).is_ok());
+        for (metric, side, limit, is_secured, wanted) in [
+            (name, AT_LEAST, "14", Some(false), "https://"),
+            (name, BELOW, "14", Some(true), "high, not low"),
+            (name, AT_LEAST, "0", Some(true), "always holds"),
+            (name, (Side::Above, false), "-1", Some(true), "always holds"),
+            (name, AT_LEAST, "two weeks", Some(true), "not a number"),
+            ("target.certificate_days.min", AT_LEAST, "14", Some(true), "read once"),
+        ] {
+            let fault = of(metric, side, limit, is_secured).unwrap_err();
+            assert!(fault.message.contains(wanted), "{}", fault.message);
+        }
+        assert!(!is_of_certificates("target.certificate_daysx"));
+        let fault = gauge_limit("target.certificate_dys", AT_LEAST, "14", &watched()).unwrap_err();
+        assert!(fault.help.unwrap().contains("target.certificate_days"));
     }
 
     const BELOW: (Side, bool) = (Side::Below, false);

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::check::Check;
 use super::super::document::Pointer;
@@ -11,7 +11,7 @@ use super::super::origin::Origin;
 use super::super::problems::Fault;
 use super::super::raw::RawTls;
 use super::super::raw_http2::{PRIOR_KNOWLEDGE, RawHttp2};
-use crate::tls::{self, Client, Oldest, Settings};
+use crate::tls::{self, Client, Files, Oldest, Settings};
 
 /// A larger file is no certificate.
 const LARGEST: u64 = 1_000_000;
@@ -78,6 +78,28 @@ pub(super) fn versioned(
     address.by_http2()
 }
 
+/// Whether HTTP/2 is spoken to the demo.
+pub(super) fn demo_speaks_http2(
+    raw: Option<RawHttp2>,
+    is_secured: bool,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> bool {
+    let help = match raw {
+        None | Some(RawHttp2::Off) => return false,
+        Some(RawHttp2::Agreed) if !is_secured => {
+            format!("write \"demo\": \"tls\", or \"{PRIOR_KNOWLEDGE}\" for HTTP/2 without TLS")
+        }
+        Some(RawHttp2::PriorKnowledge) if is_secured => {
+            "write true: it is agreed upon in the TLS handshake".to_owned()
+        }
+        Some(RawHttp2::Agreed | RawHttp2::PriorKnowledge) => return true,
+    };
+    let fault = Fault::new("that is not how this demo speaks HTTP/2");
+    check.value(&at.key("http2"), fault.help(help));
+    true
+}
+
 /// The address with what sessions begin with where nothing is said of them.
 pub(super) fn by_default(address: HttpAddress) -> Result<HttpAddress, Fault> {
     let client = Client::new(Settings::default(), &address.host);
@@ -91,14 +113,17 @@ fn settings(
     at: &Pointer,
     check: &mut Check<'_>,
 ) -> Option<Settings> {
-    let mut read = |key: &str, path: Option<&String>| {
-        let path = origin.folder.join(check.fill(path?));
-        check.accept(&at.key(key), text(&path))
+    let place = |path: Option<&String>| Some(origin.folder.join(check.fill(path?)));
+    let files = Files {
+        ca: place(raw.ca.as_ref()),
+        certificate: place(raw.cert.as_ref()),
+        key: place(raw.key.as_ref()),
     };
+    let mut read = |key: &str, path: Option<&PathBuf>| check.accept(&at.key(key), text(path?));
     let given = [&raw.ca, &raw.cert, &raw.key].map(Option::is_some);
-    let ca = read("ca", raw.ca.as_ref());
-    let cert = read("cert", raw.cert.as_ref());
-    let key = read("key", raw.key.as_ref());
+    let ca = read("ca", files.ca.as_ref());
+    let cert = read("cert", files.certificate.as_ref());
+    let key = read("key", files.key.as_ref());
     let are_read = [&ca, &cert, &key].map(Option::is_some) == given;
     match given {
         [_, true, false] => {
@@ -129,6 +154,7 @@ fn settings(
         insecure: raw.insecure == Some(true),
         resumption: raw.resumption == Some(true),
         is_http2: false,
+        files,
     })
 }
 

@@ -4,7 +4,9 @@
 //! frame ended, and that is what an answer's time is made of. The frames that undo others,
 //! `RST_STREAM` and `GOAWAY`, are held back until what came before them has been read: an answer
 //! that was whole is whole. Frames that serve no exchange are counted, so that nobody can keep a
-//! worker busy with them.
+//! worker busy with them. [`blocks`](super::blocks) tells which of them are heads of answers.
+
+use crate::engine::protocol::http2::blocks::{Block, Blocks};
 
 /// Bytes of a frame's head.
 const HEAD: usize = 9;
@@ -13,6 +15,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 /// `END_STREAM` of `HEADERS` and `DATA`.
 const END_STREAM: u8 = 1;
@@ -26,7 +29,7 @@ pub(super) const MOST_IDLE: u32 = 10_000;
 pub(super) struct Touch {
     /// Which.
     pub(super) stream: u32,
-    /// Where in the bytes its latest frame ended, or they did.
+    /// Where in the bytes the latest frame of its answer ended, or they did; 0 where none came.
     pub(super) end: usize,
 }
 
@@ -35,7 +38,7 @@ pub(super) struct Touch {
 pub(super) enum Amiss {
     /// The first is not `SETTINGS`: it is not HTTP/2.
     Foreign,
-    /// Too many serve no exchange.
+    /// Too many serve no exchange, or a head has no end.
     Flood,
 }
 
@@ -84,6 +87,9 @@ pub(super) struct Frames {
     most_idle: u32,
     /// Whether the other side takes no more requests.
     pub(super) is_going_away: bool,
+    blocks: Blocks,
+    /// Blocks of open streams that have ended since this was last emptied.
+    pub(super) ended: Vec<(u32, Block)>,
 }
 
 impl Default for Frames {
@@ -98,6 +104,8 @@ impl Default for Frames {
             idle: 0,
             most_idle: MOST_IDLE,
             is_going_away: false,
+            blocks: Blocks::default(),
+            ended: Vec::new(),
         }
     }
 }
@@ -131,8 +139,10 @@ impl Frames {
                 self.begin()?;
             }
             let taken = self.left.min(bytes.len() - at);
+            let part = &bytes[at..at + taken];
             at += taken;
             self.left -= taken;
+            self.read_block(part, &is_open)?;
             self.touch(at, &is_open, touched);
             if self.left == 0 {
                 self.have = 0;
@@ -163,17 +173,34 @@ impl Frames {
         if self.idle > self.most_idle { Err(Amiss::Flood) } else { Ok(()) }
     }
 
+    /// Every block is read, also one of nobody: it may change the table of others.
+    fn read_block(&mut self, part: &[u8], is_open: impl Fn(u32) -> bool) -> Result<(), Amiss> {
+        let Head { kind, flags, stream, .. } = self.head;
+        if !matches!(kind, HEADERS | CONTINUATION) {
+            return Ok(());
+        }
+        let block = self.blocks.take(flags, kind == HEADERS, part, self.left == 0);
+        if let Some(block) = block.map_err(|_| Amiss::Flood)?
+            && is_open(stream)
+        {
+            self.ended.push((stream, block));
+        }
+        Ok(())
+    }
+
     fn touch(&mut self, end: usize, is_open: impl Fn(u32) -> bool, touched: &mut Vec<Touch>) {
         let stream = self.head.stream;
         let is_answer = matches!(self.head.kind, DATA | HEADERS | CONTINUATION | RST_STREAM);
-        if !is_answer || !is_open(stream) {
+        // A window that is no window ends the stream as well.
+        if !(is_answer || self.head.kind == WINDOW_UPDATE) || !is_open(stream) {
             return;
         }
+        let end = if is_answer { end } else { 0 };
         if self.head.serves() {
             self.idle = 0;
         }
         match touched.iter_mut().rev().find(|touch| touch.stream == stream) {
-            Some(touch) => touch.end = end,
+            Some(touch) => touch.end = touch.end.max(end),
             None => touched.push(Touch { stream, end }),
         }
     }

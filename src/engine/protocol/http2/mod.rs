@@ -10,8 +10,10 @@
 //!
 //! The `h2` crate knows the protocol. It is polled by hand on both ends of a [`pipe`], whenever
 //! something was put into it, so that nobody has to be woken. [`frames`] tells which streams some
-//! bytes touch and where their frames end; [`message`] writes the requests.
+//! bytes touch and where their frames end; [`blocks`] which of them have a status; [`message`]
+//! writes the requests.
 
+mod blocks;
 mod frames;
 pub mod message;
 mod pipe;
@@ -29,6 +31,7 @@ use h2::client::{Builder, Connection, SendRequest};
 use slab::Slab;
 
 use crate::engine::parts::keep_start;
+use crate::engine::protocol::http2::blocks::Block;
 use crate::engine::protocol::http2::frames::{Amiss, Frames, Touch};
 use crate::engine::protocol::http2::message::Message;
 use crate::engine::protocol::http2::pipe::{End, Pipe};
@@ -82,6 +85,21 @@ struct Entry {
     id: u32,
     index: usize,
     iteration: usize,
+    /// Whether the head of its answer has come.
+    has_head: bool,
+    /// Whether a head of it had no status, or something else one.
+    is_amiss: bool,
+}
+
+impl Entry {
+    /// A block of it has come.
+    fn hear(&mut self, block: Block) {
+        match (block, self.has_head) {
+            (Block::Head, false) => self.has_head = true,
+            (Block::Interim, false) | (Block::Bare, true) => {}
+            (Block::Bare, false) | (Block::Interim | Block::Head, true) => self.is_amiss = true,
+        }
+    }
 }
 
 /// A connection that turned out to take no more requests.
@@ -174,7 +192,7 @@ impl Http2 {
         let id = response.stream_id().as_u32();
         let iteration = call.iteration;
         let index = self.streams.insert(Stream::new(call, response, request));
-        self.order.push(Entry { id, index, iteration });
+        self.order.push(Entry { id, index, iteration, has_head: false, is_amiss: false });
         self.begun = self.begun.saturating_add(1);
         self.drive();
         Ok(())
@@ -233,6 +251,12 @@ impl Http2 {
             }
             Err(Amiss::Flood) => self.over = Some(Fault::Unreadable(Unreadable::Malformed)),
         }
+        for (stream, block) in self.frames.ended.drain(..) {
+            let found = self.order.binary_search_by_key(&stream, |entry| entry.id);
+            if let Ok(at) = found {
+                self.order[at].hear(block);
+            }
+        }
         if self.frames.is_going_away && !was_going {
             self.is_going = true;
         }
@@ -257,7 +281,11 @@ impl Http2 {
     /// What has become of a stream.
     fn look(&mut self, touch: Touch, steps: &[Step]) -> Option<(usize, Event, usize)> {
         let found = self.order.binary_search_by_key(&touch.stream, |entry| entry.id).ok()?;
-        let Entry { index, iteration, .. } = self.order[found];
+        let Entry { index, iteration, is_amiss, .. } = self.order[found];
+        if is_amiss {
+            let event = Event::Reset(Fault::Unreadable(Unreadable::Malformed));
+            return Some((iteration, event, touch.end));
+        }
         let event = self.streams[index].look(steps);
         // Nothing of its own came with the word that others go.
         let is_told = touch.end > 0 || matches!(event, Event::Reset(_));
@@ -304,3 +332,6 @@ impl Http2 {
         self.pipe.borrow_mut().output = written;
     }
 }
+
+#[cfg(test)]
+mod tests;
