@@ -28,7 +28,8 @@ use crate::analysis::verdict::{self, Ground};
 use crate::analysis::what_next::what_next;
 use crate::record::duet::{DuetEnd, DuetRecord, GateMetric};
 use crate::record::phase::Phase;
-use crate::record::run::{RunRecord, StepHead};
+use crate::record::run::RunRecord;
+use crate::record::step_head::StepHead;
 use crate::scenario::model::Arm;
 
 /// Requests beyond a quantile from which on both arms' curves are compared there.

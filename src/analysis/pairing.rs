@@ -11,8 +11,9 @@ use crate::record::histogram::Sparse;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
-use crate::record::run::{End, EndReason, LoadHead, RunRecord, StageHead, StepHead};
+use crate::record::run::{End, EndReason, LoadHead, RunRecord, StageHead};
 use crate::record::seconds::{PackedSecond, Seconds};
+use crate::record::step_head::StepHead;
 use crate::scenario::model::Arm;
 
 /// Which times are compared.

@@ -9,11 +9,12 @@ use crate::record::interval::{Second, StepCounts};
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
 use crate::record::run::{
-    End, EndReason, Head, LimitsHead, LoadHead, MetricHead, RunRecord, SloHead, StageHead,
-    StepHead, VERSION, WindowsHead,
+    End, EndReason, Head, LimitsHead, LoadHead, MetricHead, RunRecord, SloHead, StageHead, VERSION,
+    WindowsHead,
 };
 use crate::record::seconds::Seconds;
 use crate::record::series::{self, SeriesHead};
+use crate::record::step_head::StepHead;
 use crate::record::telemetry::GeneratorSecond;
 use crate::scenario::load::ArrivalProcess;
 use crate::scenario::slo::{DEFAULT_BUDGET_HOURS, FailureShare, Threshold};

@@ -16,7 +16,8 @@ use crate::analysis::stats::{ALPHA, share_at_least};
 use crate::record::exchange::FailedExchange;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
-use crate::record::run::{EndReason, MetricHead, RunRecord, SloHead, StepHead};
+use crate::record::run::{EndReason, MetricHead, RunRecord, SloHead};
+use crate::record::step_head::StepHead;
 use crate::units::format_duration;
 
 /// Kinds of failure in one sentence.

@@ -13,10 +13,10 @@ use crate::record::fingerprint::Fingerprint;
 use crate::record::gauge::{self, Gauge};
 use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::run::{
-    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, StepHead, VERSION,
-    WindowsHead,
+    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, VERSION, WindowsHead,
 };
 use crate::record::series::{self, SeriesHead};
+use crate::record::step_head::StepHead;
 use crate::scenario::load::Load;
 use crate::scenario::model::{Action, Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};

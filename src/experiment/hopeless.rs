@@ -11,7 +11,7 @@
 use crate::analysis::worked;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
-use crate::record::run::StepHead;
+use crate::record::step_head::StepHead;
 
 /// So many wrong answers in a row from the first one on, and none right.
 const WRONG: u64 = 20;

@@ -28,7 +28,7 @@ use crate::experiment::head;
 use crate::experiment::start::Started;
 use crate::experiment::trial_error::TrialError;
 use crate::record::exchange::FailedExchange;
-use crate::record::run::StepHead;
+use crate::record::step_head::StepHead;
 use crate::record::walk::{Extracted, Known, Walk, WalkedFlow, WalkedStep};
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
 use crate::scenario::model::{Action, Extraction, Flow, HttpAddress, Scenario, Step};

@@ -28,7 +28,8 @@ use crate::record::interval::{StepCounts, StepTimes};
 use crate::record::outcome::Outcome;
 use crate::record::packing::{PackedHistogram, PackedStep};
 use crate::record::phase::Phase;
-use crate::record::run::{EndReason, RunRecord, StepHead};
+use crate::record::run::{EndReason, RunRecord};
+use crate::record::step_head::StepHead;
 use crate::scenario::slo::Threshold;
 
 /// Where a record contradicts itself.

@@ -47,6 +47,7 @@ pub mod series;
 pub mod soak;
 pub mod spool;
 pub mod statement;
+pub mod step_head;
 pub mod store;
 pub mod stress;
 #[cfg(test)]
@@ -64,7 +65,7 @@ pub mod whole_file;
 /// A small head for tests.
 #[cfg(test)]
 pub(crate) fn sample_head() -> run::Head {
-    let step = run::StepHead {
+    let step = step_head::StepHead {
         name: "a".to_owned(),
         flow: "flow".to_owned(),
         label: "GET /a".to_owned(),

@@ -14,6 +14,7 @@ use crate::record::handshakes::Handshakes;
 use crate::record::seconds::Seconds;
 use crate::record::series::SeriesHead;
 use crate::record::statement::Statement;
+use crate::record::step_head::StepHead;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::http_address::UNIX;
 use crate::scenario::load::{ArrivalProcess, Crowd};
@@ -223,25 +224,6 @@ fn default_budget_hours() -> u32 {
 
 fn before_4() -> Vec<Gauge> {
     BEFORE_4.to_vec()
-}
-
-/// A step as the record knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct StepHead {
-    /// Unique name.
-    pub name: String,
-    /// The flow it belongs to.
-    pub flow: String,
-    /// `GET /orders/{{order}}`.
-    pub label: String,
-    /// Time limit in milliseconds.
-    pub timeout_ms: u64,
-    /// The statuses that it expects: `2xx, 404`; empty in records of older versions.
-    #[serde(default)]
-    pub expects: String,
-    /// What else must hold for its answers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub checks: Vec<String>,
 }
 
 /// The load profile as the record knows it.

@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use crate::record::outcome::Outcome;
-use crate::record::run::{RunRecord, StepHead};
+use crate::record::run::RunRecord;
+use crate::record::step_head::StepHead;
 use crate::record::stress::{PhaseKind, Repeat, StepTally};
 
 /// How the steps fared; of the fall back so many seconds count, its last ones.

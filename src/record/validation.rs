@@ -9,10 +9,10 @@ use crate::record::gauge::Gauge;
 use crate::record::generator;
 use crate::record::interval::StepCounts;
 use crate::record::run::{
-    EndReason, GaugeHead, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, StepHead,
-    VERSION,
+    EndReason, GaugeHead, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, VERSION,
 };
 use crate::record::series;
+use crate::record::step_head::StepHead;
 use crate::record::telemetry::GeneratorSecond;
 use crate::scenario::read::recorded_objective;
 use crate::scenario::slo::{Bound, Metric, Statistic, Threshold};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::record::exchange::FailedExchange;
 use crate::record::outcome::Outcome;
-use crate::record::run::StepHead;
+use crate::record::step_head::StepHead;
 
 /// What walking each flow once came to.
 #[derive(Debug, Clone)]

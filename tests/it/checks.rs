@@ -72,9 +72,9 @@ fn answers_that_are_as_the_checks_say_are_ok_and_know_what_was_extracted() {
     assert_eq!(run.head.steps[1].checks.len(), 10, "{:?}", run.head.steps[1].checks);
 }
 
-#[test]
-fn an_answer_that_says_something_else_has_failed_although_its_status_is_right() {
-    for (path, check, cause, text) in [
+/// What an answer of a path does not meet, and how that is told.
+fn unmet() -> Vec<(&'static str, Value, Cause, &'static str)> {
+    vec![
         (
             "/wrong",
             json!({ "json": { "$.error": { "exists": false } } }),
@@ -118,7 +118,12 @@ fn an_answer_that_says_something_else_has_failed_although_its_status_is_right() 
             Cause::ResponseTimeCheck,
             "response_time < 50ms",
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn an_answer_that_says_something_else_has_failed_although_its_status_is_right() {
+    for (path, check, cause, text) in unmet() {
         let server = server();
         let steps = json!([{ "name": "it", "request": format!("GET {path}"), "check": check }]);
         let (folder, output) = play(&scenario(&server, &steps), "run", &["--no-walk"]);

@@ -23,9 +23,10 @@ use crate::record::handshakes::Handshakes;
 use crate::record::outcome::Outcome;
 use crate::record::phase::{ByPhase, Phase};
 use crate::record::run::{
-    End, EndReason, Head, LimitsHead, LoadHead, Revision, RunRecord, StageHead, StepHead,
+    End, EndReason, Head, LimitsHead, LoadHead, Revision, RunRecord, StageHead,
 };
 use crate::record::seconds::Seconds;
+use crate::record::step_head::StepHead;
 use crate::report::document::Document;
 use crate::report::subject::run::{RunReport, describe};
 use crate::scenario::load::ArrivalProcess;

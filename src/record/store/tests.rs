@@ -8,9 +8,10 @@ use crate::record::histogram::Sparse;
 use crate::record::interval::{Second, StepCounts, StepTimes};
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
-use crate::record::run::{EndReason, StepHead};
+use crate::record::run::EndReason;
 use crate::record::sample_head;
 use crate::record::series::{self, SeriesId};
+use crate::record::step_head::StepHead;
 use crate::record::telemetry::GeneratorSecond;
 use crate::scenario::slots::Slots;
 

@@ -166,7 +166,7 @@ mod tests {
     fn walk() -> Walk {
         let run = runs::failing();
         let step = |name: &str, exchange: Option<FailedExchange>| WalkedStep {
-            head: crate::record::run::StepHead {
+            head: crate::record::step_head::StepHead {
                 name: name.to_owned(),
                 ..run.record.head.steps[0].clone()
             },
