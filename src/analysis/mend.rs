@@ -113,6 +113,14 @@ fn client_error(name: &str, step: &WalkedStep, exchange: &FailedExchange) -> Str
 
 fn check_failed(name: &str, step: &WalkedStep, exchange: &FailedExchange) -> String {
     let (status, expects) = (status(exchange), &step.head.expects);
+    if let (Some(check), Some(cause)) = (&exchange.check, exchange.cause) {
+        let cause = cause.name();
+        return format!(
+            "{name} is answered with {status}, but its check \"{check}\" does not hold ({cause}): \
+             correct the one or the other{}",
+            quoted(exchange)
+        );
+    }
     match exchange.cause {
         Some(Cause::UnexpectedStatus) => match location(exchange) {
             Some(to) => format!(

@@ -268,7 +268,7 @@ fn advice(counts: &StepCounts) -> &'static str {
         Some(Outcome::CheckFailed)
             if NOT_EXTRACTED.iter().any(|cause| counts.cause(*cause) > 0) =>
         {
-            "compare the paths of the step's extract with the answer's body"
+            "compare the paths of the step's check and extract with the answer's body"
         }
         Some(Outcome::CheckFailed) => {
             "compare the step's check with what the target answers; redirects are not followed"

@@ -227,7 +227,7 @@ mod tests {
 
     fn whole(status: u16, body: &[u8], took: u64) -> Answer<'_> {
         let body = Body { bytes: body, codings: Codings::default(), limit: 1_000 };
-        let seen = Seen { head: b"", size: 0, took };
+        let seen = Seen { head: b"", size: 0, took, least: took };
         Answer::Whole { status, body, seen }
     }
 

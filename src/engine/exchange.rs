@@ -154,6 +154,11 @@ impl Exchange {
         self.times = WireMoments::default();
     }
 
+    /// What was felt of the generator's lateness, in nanoseconds.
+    pub fn lag_felt(&self) -> u64 {
+        self.lag_felt
+    }
+
     /// Takes over what came of its answer; returns the body.
     pub fn takes(&mut self, reply: &mut Reply) -> Vec<u8> {
         (self.status, self.body_bytes) = (reply.status, reply.body_bytes);

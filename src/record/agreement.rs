@@ -144,8 +144,7 @@ type StepHistograms<'a> = [PackedHistogram<'a>; Phase::COUNT];
 
 fn check_histograms(counts: &StepCounts, times: &StepHistograms<'_>) -> Result<(), Fault> {
     let number = |phase: Phase| times[phase.index()].count();
-    let in_response =
-        sum(Outcome::ALL.into_iter().filter(|it| it.counts_in_response_time()), counts);
+    let in_response = counts.in_response_time();
     let (ended, service) = (ended(counts), number(Phase::Service));
     let secured = if number(Phase::Handshake) > 0 { counts.connects } else { 0 };
     let exact = [
@@ -230,6 +229,7 @@ fn check_slower(
 ) -> Result<(), Fault> {
     let thresholds = rules.thresholds;
     let (unanswered, ok) = (sum(UNANSWERED, counts), counts.outcome(Outcome::Ok));
+    let ok = ok.saturating_add(counts.right_but_slow());
     let wanted = if ended(counts) > 0 { thresholds.len() } else { 0 };
     if counts.slower.len() < wanted || counts.slower.len() > thresholds.len() {
         let (there, limits) = (counts.slower.len(), thresholds.len());

@@ -153,10 +153,10 @@ impl Recorder {
     }
 
     fn record_times(&mut self, sample: &Sample, counts: &mut StepCounts) {
-        if sample.outcome.counts_in_response_time() {
+        if sample.counts_in_response_time() {
             let response = sample.response_time();
             // What never got a full answer is slower than any limit.
-            let answered = sample.outcome == Outcome::Ok;
+            let answered = sample.outcome == Outcome::Ok || sample.is_right_but_slow();
             for (threshold, slower) in self.thresholds.iter().zip(&mut counts.slower) {
                 *slower += u64::from(!answered || threshold.is_slow(response));
             }

@@ -80,12 +80,23 @@ impl Sample {
         }
     }
 
+    /// Whether its response time is one that objectives read: that of its outcome, and a right answer that
+    /// was slower than a check allows. Without it percentiles would be the better the stricter the check.
+    pub fn counts_in_response_time(&self) -> bool {
+        self.outcome.counts_in_response_time() || self.is_right_but_slow()
+    }
+
+    /// Whether nothing is wrong with its answer but the time that it took.
+    pub fn is_right_but_slow(&self) -> bool {
+        self.cause == Some(Cause::ResponseTimeCheck)
+    }
+
     /// Hands over each time that it has, in nanoseconds. Straight on, and not phase by phase, as
     /// it runs for every request.
     #[inline]
     pub fn each_time(&self, mut record: impl FnMut(Phase, u64)) {
         let response = self.response_time();
-        if self.outcome.counts_in_response_time() {
+        if self.counts_in_response_time() {
             record(Phase::Response, response);
             // The least that it could have been with a punctual generator.
             record(Phase::Least, response.saturating_sub(self.lag_felt));

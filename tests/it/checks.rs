@@ -133,6 +133,10 @@ fn an_answer_that_says_something_else_has_failed_although_its_status_is_right() 
         let first = &run.failures.exchanges[0];
         assert_eq!((first.outcome, first.cause), (Outcome::CheckFailed, Some(cause)), "{check}");
         assert_eq!(first.check.as_deref(), Some(text));
+        if cause == Cause::ResponseTimeCheck {
+            let p50 = support::summary(&folder)["total"]["response"]["p50"].as_f64().unwrap();
+            assert!(p50 >= 60.0, "what is slow stays in the percentiles: {p50}");
+        }
         let html = fs::read_to_string(folder.join("report.html")).unwrap();
         let told = format!(
             "does not hold: {}",
@@ -151,6 +155,8 @@ fn a_check_is_held_over_the_answer_of_the_walk_and_secrets_stay_out_of_it() {
     ]);
     let (_folder, output) = play(&scenario(&server, &steps), "check", &["--once"]);
     let told = support::stdout(&output) + &support::stderr(&output);
+    let mend = "but its check \"body contains \"${SECRET_OF_TEST}\"\" does not hold";
+    assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(mend), "{told}");
     assert!(told.contains("does not hold: body contains \"${SECRET_OF_TEST}\""), "{told}");
     assert!(!told.contains("sup3rs3cr3t"), "{told}");
     assert_ne!(output.status.code(), Some(0));

@@ -151,7 +151,8 @@ impl Worker {
         let ended = exchange.last_byte();
         exchange.ends(ended, 0);
         let (took, bytes) = (ended.since(exchange.intended), exchange.takes(&mut reply));
-        let seen = Seen { head: &reply.head, size: reply.body_bytes, took };
+        let least = took.saturating_sub(exchange.lag_felt());
+        let seen = Seen { head: &reply.head, size: reply.body_bytes, took, least };
         self.release(key, is_clean, ended);
         self.serve_queue();
         let limit = self.plan.scenario.limits.body.0;
