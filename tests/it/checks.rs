@@ -175,7 +175,7 @@ fn mistakes_in_checks_are_told_with_their_place_all_at_once() {
         "body": { "containz": "a" },
         "json": { "$.a": { "matches": "(" }, "$.b": { "type": "text" }, "$.c": { "in": [] },
                   "$.d": {}, "$.e": { "f": 1 }, "$.g": "{{nope}}", "$.h": "{{uuid}}", "$[": 1,
-                  "$.i": { "<": "ten" }, "$.j": { "count": -1 }, "$.k": { "exists": "no" } },
+                  "$.i": { "<": "ten" }, "$.l": { "contains": "" }, "$.m": { "matches": "" }, "$.j": { "count": -1 }, "$.k": { "exists": "no" } },
         "size": "10kB", "response_time": "< fast" } }]);
     let (_folder, output) = play(&scenario(&server, &steps), "check", &[]);
     support::ends_with(&output, 2);
@@ -197,6 +197,7 @@ fn mistakes_in_checks_are_told_with_their_place_all_at_once() {
         "it exists or does not",
         "\"10kB\" does not say how to compare",
         "\"fast\"",
+        "this always holds",
     ] {
         assert!(told.contains(part), "{part} in:\n{told}");
     }

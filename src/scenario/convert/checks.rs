@@ -158,7 +158,13 @@ impl Checks<'_, '_, '_> {
     }
 
     fn test(&mut self, key: &str, value: &Value, at: &Pointer) -> Option<Test> {
+        let is_empty = value.as_str().is_some_and(str::is_empty);
         match key {
+            "contains" | "matches" if is_empty => {
+                let fault = Fault::new("an empty text is in every text, so this always holds");
+                self.check.value(at, fault.help("write what must be in it"));
+                None
+            }
             "is" => self.wanted(value, at).map(Test::Is),
             "not" => self.wanted(value, at).map(Test::IsNot),
             "contains" => self.wanted(value, at).map(Test::Contains),
