@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use crate::engine::extract::Content;
-use crate::engine::matching::is_same;
+use crate::engine::matching::{contains, is_same};
 use crate::record::outcome::Cause;
-use crate::scenario::checks::{AnswerCheck, Order, Subject, Test, Wanted};
+use crate::scenario::checks::{AnswerCheck, Subject, Test, Wanted};
 use crate::scenario::template::{Value, Values};
 
 /// What a virtual user knows, and who it is.
@@ -194,8 +194,7 @@ fn counted(value: &Json) -> Option<usize> {
 fn number(found: f64, test: &Test) -> bool {
     match test {
         Test::Number(order, limit) => order.holds(found, *limit),
-        Test::Count(Order::Equal, _)
-        | Test::Count(..)
+        Test::Count(..)
         | Test::Is(_)
         | Test::IsNot(_)
         | Test::IsOneOf(_)
@@ -204,10 +203,6 @@ fn number(found: f64, test: &Test) -> bool {
         | Test::Type(_)
         | Test::Exists(_) => false,
     }
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
 /// A text without its quotes, everything else as JSON.
@@ -240,7 +235,7 @@ mod tests {
     use super::*;
     use crate::engine::extract::Body;
     use crate::http1::coding::Codings;
-    use crate::scenario::checks::JsonType;
+    use crate::scenario::checks::{JsonType, Order};
     use crate::scenario::ids::VariableId;
     use crate::scenario::template::{Escape, Piece, Template};
     use serde_json::json;

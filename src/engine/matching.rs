@@ -67,7 +67,8 @@ impl Filled {
     }
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
+/// Whether a part stands somewhere in a text.
+pub fn contains(text: &[u8], part: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
