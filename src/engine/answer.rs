@@ -200,8 +200,8 @@ mod tests {
 
     use super::*;
     use crate::http1::coding::Codings;
-    use crate::scenario::model::{Extraction, Request, VariableId};
-    use crate::scenario::template::{Escape, Template, Value};
+    use crate::scenario::model::{Extraction, VariableId};
+    use crate::scenario::template::Value;
 
     const LIMIT: u64 = 1_000_000_000;
 
@@ -211,17 +211,11 @@ mod tests {
             variable: VariableId(index as u16),
             path: JsonPath::parse(path).unwrap(),
         };
-        let path = Template { pieces: Vec::new(), escape: Escape::Url };
         Step {
-            name: String::new(),
-            label: String::new(),
-            once: false,
-            request: Request { method: "GET".to_owned(), path, headers: vec![], body: None },
-            kind: crate::scenario::stream::Kind::Answer,
             timeout: Duration::from_nanos(LIMIT),
             expect: Expectation { statuses: statuses.to_vec() },
-            checks: Vec::new(),
             extract: paths.iter().enumerate().map(extraction).collect(),
+            ..Step::bare()
         }
     }
 

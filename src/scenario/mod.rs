@@ -6,6 +6,8 @@
 //! crate sees. Nothing here knows how requests are sent or judged.
 
 pub mod adhoc;
+#[cfg(test)]
+mod bare_step;
 pub mod ceiling;
 mod check;
 pub mod checks;

@@ -3,9 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,47 +18,14 @@ use crate::frame_server::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameServer, HEADERS, PING, PUSH_PROMISE,
     RST_STREAM, SETTINGS, STATUS_200, Script, WINDOW_UPDATE, Wire, field, frame,
 };
+use crate::node_server::NodeServer;
 use crate::support::{self, finish, stderr, stdout};
 use crate::tls::Certificates;
 use crate::truth_server::{TruthServer, response};
 
-/// A server of Node.
-struct Server {
-    child: Child,
-    port: u16,
-    log: PathBuf,
-}
-
-impl Server {
-    fn start(folder: &Path, env: &[(&str, &str)]) -> Server {
-        let log = folder.join("server.log");
-        fs::write(&log, "").unwrap();
-        let mut child = Command::new("node")
-            .arg(support::root().join("tests/js/http2-server.mjs"))
-            .env("LOG", &log)
-            .envs(env.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap_or_else(|_| panic!("no port in {line:?}"));
-        Server { child, port, log }
-    }
-
-    fn count(&self, beginning: &str) -> usize {
-        let log = fs::read_to_string(&self.log).unwrap();
-        log.lines().filter(|line| line.starts_with(beginning)).count()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The server of Node.
+fn serve(folder: &Path, env: &[(&str, &str)]) -> NodeServer {
+    NodeServer::start("http2-server.mjs", folder, env)
 }
 
 /// A run of a scenario.
@@ -154,7 +120,7 @@ fn steps() -> Value {
 #[test]
 fn every_kind_of_request_is_answered_on_streams_of_one_connection() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(home.path(), &[]);
+    let server = serve(home.path(), &[]);
     let more = json!({
         "target": { "ready": { "path": "/ready" }, "metrics": "/metrics" },
         "flows": steps(),
@@ -181,7 +147,7 @@ fn every_kind_of_request_is_answered_on_streams_of_one_connection() {
 #[test]
 fn a_server_that_allows_few_streams_gets_no_more_at_a_time() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(home.path(), &[("STREAMS", "3")]);
+    let server = serve(home.path(), &[("STREAMS", "3")]);
     let more = json!({
         "flows": [{ "name": "f", "steps": [{ "name": "slow", "request": "GET /slow/100" }] }],
         "load": { "stages": [{ "for": "2s", "rate": "80/s" }] },
@@ -609,7 +575,7 @@ fn it_is_agreed_upon_in_the_handshake() {
     let certificate = [all.path("server.pem"), all.path("server.key")];
     let [cert, key] = certificate.each_ref().map(|path| path.to_str().unwrap());
     let env = [("CERT", cert), ("KEY", key), ("ALLOW_HTTP1", "1")];
-    let server = Server::start(all.folder.path(), &env);
+    let server = serve(all.folder.path(), &env);
     let mut more = secured(server.port, &json!(true), &all);
     more["flows"] = steps();
     let ran = run(&scenario(0, &more), &[]);
@@ -632,9 +598,9 @@ fn a_target_that_speaks_another_version_is_told() {
     let all = Certificates::server();
     let certificate = [all.path("server.pem"), all.path("server.key")];
     let [cert, key] = certificate.each_ref().map(|path| path.to_str().unwrap());
-    let only_http2 = Server::start(all.folder.path(), &[("CERT", cert), ("KEY", key)]);
+    let only_http2 = serve(all.folder.path(), &[("CERT", cert), ("KEY", key)]);
     let plain = tempfile::tempdir().unwrap();
-    let only_h2c = Server::start(plain.path(), &[]);
+    let only_h2c = serve(plain.path(), &[]);
     let http1 = TruthServer::replying(|_| response(200, "ok"));
     let at = |url: String, http2: Value| json!({ "target": { "url": url, "http2": http2, "ready": { "path": "/" } } });
     let without_path = |mut more: Value| {
@@ -679,7 +645,7 @@ fn what_is_asked_for_where_it_means_nothing_is_a_mistake() {
 #[test]
 fn a_failing_exchange_is_kept_without_its_secrets() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(home.path(), &[]);
+    let server = serve(home.path(), &[]);
     let more = json!({ "flows": [{ "name": "f", "steps": [
         { "name": "one", "request": "GET /error", "headers": { "authorization": "Bearer abcdefghijk" } }
     ] }] });

@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -16,6 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::node_server::NodeServer;
 use crate::support::{self, finish, stderr, stdout};
 
 /// Who signs, and what was signed.
@@ -66,49 +67,12 @@ fn named(name: &str) -> DistinguishedName {
     distinguished
 }
 
-/// A server of Node.
-struct Server {
-    child: Child,
-    port: u16,
-    log: PathBuf,
-}
-
-impl Server {
-    fn start(certificates: &Certificates, which: &str, env: &[(&str, &str)]) -> Server {
-        let log = certificates.path(&format!("{which}.log"));
-        fs::write(&log, "").unwrap();
-        let mut child = Command::new("node")
-            .arg(support::root().join("tests/js/tls-server.mjs"))
-            .env("CERT", certificates.path(&format!("{which}.pem")))
-            .env("KEY", certificates.path(&format!("{which}.key")))
-            .env("LOG", &log)
-            .envs(env.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap_or_else(|_| panic!("no port in {line:?}"));
-        Server { child, port, log }
-    }
-
-    fn log(&self) -> Vec<String> {
-        let text = fs::read_to_string(&self.log).unwrap();
-        text.lines().map(str::to_owned).collect()
-    }
-
-    fn count(&self, beginning: &str) -> usize {
-        self.log().iter().filter(|line| line.starts_with(beginning)).count()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The server of Node, with one of the certificates.
+fn serve(certificates: &Certificates, which: &str, env: &[(&str, &str)]) -> NodeServer {
+    let [cert, key] = ["pem", "key"].map(|kind| certificates.path(&format!("{which}.{kind}")));
+    let both = [("CERT", cert.to_str().unwrap()), ("KEY", key.to_str().unwrap())];
+    let env: Vec<(&str, &str)> = both.iter().chain(env).copied().collect();
+    NodeServer::start("tls-server.mjs", certificates.folder.path(), &env)
 }
 
 /// A run of a scenario.
@@ -162,14 +126,14 @@ fn run(folder: &Path, scenario: &Value) -> Run {
     Run { output, folder: out.join("secured").join("latest") }
 }
 
-fn localhost(server: &Server) -> String {
+fn localhost(server: &NodeServer) -> String {
     format!("https://localhost:{}", server.port)
 }
 
 #[test]
 fn requests_by_tls_are_answered_and_handshakes_are_counted() {
     let all = Certificates::server();
-    let server = Server::start(&all, "server", &[]);
+    let server = serve(&all, "server", &[]);
     let ran = run(
         all.folder.path(),
         &scenario(&localhost(&server), &json!({"ca": "ca.pem"}), &Value::Null),
@@ -186,7 +150,7 @@ fn requests_by_tls_are_answered_and_handshakes_are_counted() {
     let (full, sessions) = (handshakes["full"].as_u64().unwrap(), server.count("session full"));
     assert!(full >= 1 && full <= sessions as u64, "{full} of {sessions}");
     assert_eq!(server.count("session resumed"), 0);
-    assert!(server.log().iter().any(|line| line == "session full TLSv1.3 localhost"), "SNI");
+    assert!(server.count("session full TLSv1.3 localhost") > 0, "SNI");
     let target = record["target"].as_str().unwrap();
     assert!(target.starts_with("https://localhost:"), "{target}");
 }
@@ -194,7 +158,7 @@ fn requests_by_tls_are_answered_and_handshakes_are_counted() {
 #[test]
 fn large_bodies_closed_connections_and_older_versions_work() {
     let all = Certificates::server();
-    let server = Server::start(&all, "server", &[("MAX_VERSION", "TLSv1.2")]);
+    let server = serve(&all, "server", &[("MAX_VERSION", "TLSv1.2")]);
     let body = "y".repeat(200_000);
     let steps = json!([{ "name": "f", "steps": [
         { "name": "large", "request": "GET /large" },
@@ -212,13 +176,13 @@ fn large_bodies_closed_connections_and_older_versions_work() {
     let (begun, completed) = (&record["end"]["iterations"], &record["end"]["iterations_completed"]);
     assert_eq!(begun, completed, "every step of every iteration worked");
     assert!(server.count("session full TLSv1.2") > 10, "a connection that was closed is made anew");
-    assert!(server.log().iter().any(|line| line.starts_with("request GET /items/1")));
+    assert!(server.count("request GET /items/1") > 0);
 }
 
 #[test]
 fn sessions_are_resumed_where_that_is_wished() {
     let all = Certificates::server();
-    let server = Server::start(&all, "server", &[]);
+    let server = serve(&all, "server", &[]);
     let steps = json!([{ "name": "f", "steps": [{ "name": "close", "request": "GET /close" }] }]);
     let tls = json!({ "ca": "ca.pem", "resumption": true });
     let ran =
@@ -236,7 +200,7 @@ fn a_target_that_demands_a_certificate_gets_ours() {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     });
     let ca = all.path("ca.pem");
-    let server = Server::start(&all, "server", &[("CLIENT_CA", ca.to_str().unwrap())]);
+    let server = serve(&all, "server", &[("CLIENT_CA", ca.to_str().unwrap())]);
     let tls = json!({ "ca": "ca.pem", "cert": "client.pem", "key": "client.key" });
     let ran = run(all.folder.path(), &scenario(&localhost(&server), &tls, &Value::Null));
     assert_eq!(ran.code(), 0, "{}", ran.errors());
@@ -257,7 +221,7 @@ fn a_target_that_demands_a_certificate_gets_ours() {
 #[test]
 fn who_cannot_be_trusted_is_named_and_insecure_is_loud() {
     let all = Certificates::server();
-    let server = Server::start(&all, "server", &[]);
+    let server = serve(&all, "server", &[]);
     let unknown =
         run(all.folder.path(), &scenario(&localhost(&server), &Value::Null, &Value::Null));
     assert_eq!(unknown.code(), 7, "{}", unknown.errors());
@@ -302,14 +266,14 @@ fn certificates_that_do_not_fit_say_so() {
             "another version",
         ),
     ] {
-        let server = Server::start(&all, which, &env);
+        let server = serve(&all, which, &env);
         let mut tls = tls;
         tls["ca"] = json!("ca.pem");
         let ran = run(all.folder.path(), &scenario(&localhost(&server), &tls, &Value::Null));
         assert_eq!(ran.code(), 7, "{which}: {}", ran.errors());
         assert!(ran.errors().contains(wanted), "{which}: {}", ran.errors());
     }
-    let server = Server::start(&all, "other", &[]);
+    let server = serve(&all, "other", &[]);
     let tls = json!({"ca": "ca.pem", "server_name": "other.example"});
     let named = run(all.folder.path(), &scenario(&localhost(&server), &tls, &Value::Null));
     assert_eq!(named.code(), 0, "{}", named.errors());
@@ -346,7 +310,7 @@ fn a_certificate_that_has_signed_itself_is_trusted_where_it_is_named() {
         ("own", "ca.pem", "localhost", 7, "signed by itself and not trusted here"),
         ("server", "own.pem", "localhost", 7, "signed by nobody who is trusted here"),
     ] {
-        let server = Server::start(&all, which, &[]);
+        let server = serve(&all, which, &[]);
         let url = format!("https://{host}:{}", server.port);
         let ran = run(all.folder.path(), &scenario(&url, &json!({ "ca": ca }), &Value::Null));
         assert_eq!(ran.code(), code, "{which} {ca}: {}", ran.errors());
@@ -357,7 +321,7 @@ fn a_certificate_that_has_signed_itself_is_trusted_where_it_is_named() {
 #[test]
 fn a_plain_server_and_one_of_tls_are_told_apart() {
     let all = Certificates::server();
-    let server = Server::start(&all, "server", &[]);
+    let server = serve(&all, "server", &[]);
     let plain = format!("http://localhost:{}", server.port);
     let ran = run(all.folder.path(), &scenario(&plain, &Value::Null, &Value::Null));
     assert_eq!(ran.code(), 7, "{}", ran.errors());
@@ -414,7 +378,7 @@ fn mistakes_in_tls_have_a_line_and_say_what_to_write() {
 #[test]
 fn a_url_is_enough_with_flags() {
     let all = Certificates::server();
-    let server = Server::start(&all, "server", &[]);
+    let server = serve(&all, "server", &[]);
     let out = all.path("out");
     let url = format!("https://127.0.0.1:{}/items", server.port);
     let command = |flags: &[&str]| {
@@ -456,7 +420,7 @@ fn a_certificate_that_ends_soon_is_told_before_the_load_and_in_each_report() {
         ("later", json!({"ca": "ca.pem"}), None),
         ("over", json!({"insecure": true}), Some("certificate was valid until 2020-01-01")),
     ] {
-        let server = Server::start(&all, which, &[]);
+        let server = serve(&all, which, &[]);
         let ran = run(all.folder.path(), &scenario(&localhost(&server), &tls, &Value::Null));
         assert_eq!(ran.code(), 0, "{which}: {}", ran.errors());
         for name in ["summary.json", "summary.md", "report.html"] {
@@ -475,7 +439,7 @@ fn a_certificate_that_ends_soon_is_told_before_the_load_and_in_each_report() {
         ("soon", "target.certificate_days >= 9", 0, "\"value\": 9.0"),
         ("later", "target.certificate_days >= 14", 0, "\"value\": 99.0"),
     ] {
-        let server = Server::start(&all, which, &[]);
+        let server = serve(&all, which, &[]);
         let slo = json!({"slo": {"all": ["p50 < 5s", objective]}});
         let tls = json!({"ca": "ca.pem"});
         let ran = run(all.folder.path(), &scenario(&localhost(&server), &tls, &slo));
@@ -512,7 +476,7 @@ fn no_key_and_no_cookie_is_in_any_file() {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     });
     let ca = all.path("ca.pem");
-    let server = Server::start(&all, "server", &[("CLIENT_CA", ca.to_str().unwrap())]);
+    let server = serve(&all, "server", &[("CLIENT_CA", ca.to_str().unwrap())]);
     let tls = json!({ "ca": "ca.pem", "cert": "client.pem", "key": "client.key" });
     // Every answer is one that is not expected, so that exchanges are kept.
     let steps = json!([{ "name": "f", "steps": [

@@ -114,23 +114,7 @@ impl Http1 {
 mod tests {
     use super::*;
     use crate::http1::unreadable::Unreadable;
-    use crate::scenario::model::{Expectation, Request, StepId};
-    use crate::scenario::template::{Escape, Template};
-
-    fn step() -> Step {
-        let path = Template { pieces: Vec::new(), escape: Escape::Url };
-        Step {
-            name: String::new(),
-            label: String::new(),
-            once: false,
-            request: Request { method: "GET".to_owned(), path, headers: vec![], body: None },
-            kind: crate::scenario::stream::Kind::Answer,
-            timeout: Duration::from_secs(1),
-            expect: Expectation::default(),
-            checks: vec![],
-            extract: vec![],
-        }
-    }
+    use crate::scenario::model::StepId;
 
     /// A connection on which an exchange of iteration 7 has begun.
     fn begun(keeps_body: bool) -> Http1 {
@@ -149,7 +133,7 @@ mod tests {
 
     /// All events of some bytes, in one piece.
     fn events(http1: &mut Http1, mut bytes: &[u8]) -> Vec<(usize, Event)> {
-        let steps = [step()];
+        let steps = [Step::bare()];
         let events = std::iter::from_fn(|| http1.receive(&mut bytes, &steps)).take(10).collect();
         assert!(bytes.is_empty());
         events
@@ -170,7 +154,7 @@ mod tests {
         let reply = http1.take(7);
         assert_eq!((reply.status, reply.body_bytes, &reply.body[..]), (Some(200), 4, &b"body"[..]));
         assert_eq!(http1.under_way(), None);
-        assert_eq!(http1.receive(&mut &b"more"[..], &[step()]), None, "nobody asked for it");
+        assert_eq!(http1.receive(&mut &b"more"[..], &[Step::bare()]), None, "nobody asked for it");
     }
 
     #[test]

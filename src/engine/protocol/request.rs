@@ -195,7 +195,7 @@ fn push_field(fields: &mut String, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::model::{Expectation, Request};
+    use crate::scenario::model::Request;
     use crate::scenario::template::{Escape, Piece, Value};
 
     fn literal(text: &str, escape: Escape) -> Template {
@@ -204,17 +204,7 @@ mod tests {
 
     fn step(method: &str, path: Template, body: Option<Template>) -> Step {
         let headers = vec![("accept".to_owned(), literal("*/*", Escape::Header))];
-        Step {
-            name: "step".to_owned(),
-            label: "label".to_owned(),
-            once: false,
-            request: Request { method: method.to_owned(), path, headers, body },
-            kind: crate::scenario::stream::Kind::Answer,
-            timeout: std::time::Duration::from_secs(1),
-            expect: Expectation::default(),
-            checks: vec![],
-            extract: vec![],
-        }
+        Step { request: Request { method: method.to_owned(), path, headers, body }, ..Step::bare() }
     }
 
     fn wire(step: &Step, variables: &[Value]) -> Result<String, Unsendable> {

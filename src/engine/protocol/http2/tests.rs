@@ -1,14 +1,11 @@
 //! A connection and another side that says whatever a test wants, without sockets: each exchange
 //! has one outcome.
 
-use std::time::Duration;
-
 use super::*;
 use crate::engine::protocol::http2::message::Messages;
 use crate::http1::coding::Codings;
 use crate::http1::response::Expected;
-use crate::scenario::model::{Expectation, Request, StepId};
-use crate::scenario::template::{Escape, Template};
+use crate::scenario::model::StepId;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -63,21 +60,6 @@ fn reset(code: u32) -> Vec<u8> {
     frame(RST_STREAM, 0, 1, &code.to_be_bytes())
 }
 
-fn step() -> Step {
-    let path = Template { pieces: Vec::new(), escape: Escape::Url };
-    Step {
-        name: String::new(),
-        label: String::new(),
-        once: false,
-        request: Request { method: "GET".to_owned(), path, headers: vec![], body: None },
-        timeout: Duration::from_secs(1),
-        expect: Expectation::default(),
-        checks: vec![],
-        kind: crate::scenario::stream::Kind::Answer,
-        extract: vec![],
-    }
-}
-
 /// A connection whose other side has greeted.
 struct Side {
     http2: Http2,
@@ -86,7 +68,7 @@ struct Side {
 
 impl Side {
     fn new(settings: &[u8]) -> Side {
-        let mut side = Side { http2: Http2::new(10), steps: [step()] };
+        let mut side = Side { http2: Http2::new(10), steps: [Step::bare()] };
         assert_eq!(side.says(&frame(SETTINGS, 0, 0, settings)), []);
         side
     }
@@ -418,7 +400,7 @@ fn what_comes_instead_of_it_is_kept_to_be_shown() {
     };
     http2.begin(call, text).unwrap();
     let mut bytes = &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..];
-    assert_eq!(http2.receive(&mut bytes, &[step()]), Some((1, MALFORMED)));
+    assert_eq!(http2.receive(&mut bytes, &[Step::bare()]), Some((1, MALFORMED)));
     assert!(http2.take(1).heard.starts_with(b"HTTP/1.1 400"));
     assert_eq!((http2.room(), http2.keeps_alive()), (0, false));
 }
