@@ -4,6 +4,7 @@ more, whatever comes, searched again and again.
 
     cargo build --release
     python3 scripts/capacity.py [--searches=10] [--within=5m] [--only=slots,stages] [--update]
+    python3 scripts/capacity.py --together --into=searches.jsonl [--searches=3] [--update]
     python3 scripts/capacity.py [--pools=4,20] [--searches=1] [--within=5m]
 
 The servers, in Node, each with an exact limit by a clock that is never late (a slot is free again
@@ -14,8 +15,10 @@ at the moment at which it should be, not when a timer noticed):
     bucket   a token bucket of 250/s and 25 tokens that answers 429 without a token: 250/s
     waiting  the same bucket, of 350/s, that lets requests wait for their token: 350/s
 
-Of each so many searches, one after the other; each is off by so much as its lower bound. Printed
-are how many are within 5 and 20 %, and how long the longest took.
+Of each so many searches, one after the other, or those of the servers beside each other with
+--together; each is off by so much as its lower bound. Printed are how many are within 5 and 20 %,
+and how long the longest took. With --into each search is a line of that file, and printed is what
+all of its lines say: ten searches of each need not be made at one go.
 
 With --pools it searches the Fastify reference API on a PostgreSQL of its own instead, once with so
 many connections in its pool and once with so many, where each query takes 40 ms: 25 a second for a
@@ -23,6 +26,7 @@ connection. Printed are the capacities, and what was full first. It needs initdb
 npm ci --prefix examples/fastify-orders.
 """
 import collections
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -94,15 +98,37 @@ def main():
     pools = flag("pools", "")
     if pools:
         return with_pools(pools, flag("searches", 1), within)
+    into = flag("into", "")
+    earlier = read(into) if into else []
+    before = collections.Counter(name for name, *_ in earlier)
+    plan = [[(name, before[name] + number) for number in range(searches)] for name in wanted]
+    if "--together" not in sys.argv:
+        plan = [[one for turn in zip(*plan) for one in turn]]
+    with concurrent.futures.ThreadPoolExecutor(len(plan)) as side_by_side:
+        each = side_by_side.map(lambda turns: [told(turn, within, into) for turn in turns], plan)
+        results = [result for results in each for result in results]
     found = collections.defaultdict(list)
-    for number in range(searches):
-        for name in wanted:
-            result = search(name, number, within)
-            found[name].append(result)
-            low, high, took, code = result
-            print(f"{name} {number + 1} of {searches}: {low} to {high} of {LIMITS[name]}, "
-                  f"{took:.0f} s, exit code {code}", file=sys.stderr)
+    for name, *result in [*earlier, *results]:
+        found[name].append(result)
     publish("capacity", render(found))
+
+
+def read(into):
+    path = pathlib.Path(into)
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def told(turn, within, into):
+    """One search, kept and said as soon as it ends."""
+    name, number = turn
+    low, high, took, code = search(name, number, within)
+    print(f"{name} {number + 1}: {low} to {high} of {LIMITS[name]}, {took:.0f} s, exit code {code}",
+          file=sys.stderr, flush=True)
+    result = [name, low, high, round(took), code]
+    if into:
+        with open(into, "a") as file:
+            file.write(json.dumps(result) + "\n")
+    return result
 
 
 def search(name, number, within):

@@ -26,6 +26,7 @@ export function faultsFrom(env) {
     freezeMs: numberFrom(env, 'FAULT_FREEZE_MS', { max: 600_000 }),
     freezeEveryS: numberFrom(env, 'FAULT_FREEZE_EVERY_S', { max: MAX_SECONDS }),
     freezeLog: env.FAULT_FREEZE_LOG || null,
+    answerLog: env.FAULT_ANSWER_LOG || null,
     failShare: numberFrom(env, 'FAULT_FAIL_SHARE', { max: 1 }),
     queryMs: numberFrom(env, 'FAULT_QUERY_MS', { max: 60_000 }),
     leakKb: numberFrom(env, 'FAULT_LEAK_KB', { max: 1_000_000 }),
@@ -54,8 +55,9 @@ function checkFreezes({ freezeMs, freezeEveryS }) {
 
 /** Adds what the requests to `scope` suffer, or those to one route of it; nothing if no fault is set. */
 export function addRequestFaults(scope, faults) {
-  const { route, cpuMs, leakKb, failShare, slowFactor, slowMs } = faults;
+  const { route, cpuMs, leakKb, failShare, slowFactor, slowMs, answerLog } = faults;
   const suffers = (request) => route === null || `${request.method} ${request.routeOptions.url}` === route;
+  if (answerLog !== null) logAnswers(scope, answerLog);
   if (cpuMs > 0) addCpu(scope, suffers, cpuMs);
   if (leakKb > 0) addLeak(scope, suffers, leakKb);
   // Before the failures: hooks added earlier also run for the requests that fail.
@@ -81,6 +83,24 @@ function addLeak(scope, suffers, kilobytes) {
   // nodejs_heap_size_used_bytes shows them; a Buffer would lie outside of it.
   scope.addHook('onRequest', async (request) => {
     if (suffers(request)) retained.push(new Array(doubles).fill(0.5));
+  });
+}
+
+/** One line per answer: when it was handed to the kernel. Written ten times a second. */
+function logAnswers(scope, path) {
+  const log = openLog('FAULT_ANSWER_LOG', path);
+  let lines = '';
+  const flush = () => {
+    if (lines !== '') writeSync(log, lines);
+    lines = '';
+  };
+  scope.addHook('onResponse', async () => {
+    lines += `${unixNanoseconds()}\n`;
+  });
+  const flushing = setInterval(flush, 100);
+  scope.addHook('onClose', async () => {
+    clearInterval(flushing);
+    flush();
   });
 }
 
@@ -120,7 +140,7 @@ function startDying(seconds) {
  * at one period after the last freeze, so that lateness does not add up.
  */
 function startFreezes({ freezeMs, freezeEveryS, freezeLog }) {
-  const log = freezeLog ? openLog(freezeLog) : null;
+  const log = freezeLog ? openLog('FAULT_FREEZE_LOG', freezeLog) : null;
   const periodMs = freezeEveryS * 1000;
   const originMs = performance.now();
   let slot = 0;
@@ -137,11 +157,11 @@ function startFreezes({ freezeMs, freezeEveryS, freezeLog }) {
   schedule();
 }
 
-function openLog(path) {
+function openLog(variable, path) {
   try {
     return openSync(path, 'a');
   } catch (error) {
-    throw new ConfigError(`FAULT_FREEZE_LOG: cannot write ${path}: ${error.message}`);
+    throw new ConfigError(`${variable}: cannot write ${path}: ${error.message}`);
   }
 }
 

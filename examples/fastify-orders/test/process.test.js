@@ -91,6 +91,23 @@ test('it freezes on a fixed grid and logs each freeze by the wall clock', async 
   }
 });
 
+test('it logs when it answered, the last answer too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'orders-'));
+  const log = join(folder, 'answers.txt');
+  try {
+    const server = startServer({ FAULT_ANSWER_LOG: log });
+    const url = await ready(server);
+    const before = Date.now();
+    for (let request = 0; request < 3; request += 1) await (await fetch(`${url}/ping`)).text();
+    await stop(server);
+    const answers = readFileSync(log, 'utf8').trimEnd().split('\n').map((line) => Number(BigInt(line) / 1_000_000n));
+    assert.equal(answers.length, 3);
+    assert.ok(answers[0] >= before - 1 && answers[2] <= Date.now() + 1 && answers[0] <= answers[2], String(answers));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 /** Half a second apart on average and 150 ms long, give or take a busy machine. */
 function checkFreezes(text, notBefore) {
   const freezes = text.trimEnd().split('\n').map((line) => JSON.parse(line));
