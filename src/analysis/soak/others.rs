@@ -3,7 +3,8 @@
 //!
 //! Of each window it is known how much of the machine neither the target nor the generator used.
 //! Where windows differ in that, a drift of times has to be there in those as well in which others
-//! used little; if it is not, nobody knows. That is never a pass, as what a target starts and does
+//! used little; if it is not, nobody knows. A drift that is there in those only is one too: where
+//! others leave, times become shorter and hide it. What nobody knows is never a pass, as what a target starts and does
 //! not own, such as its database, is among the others.
 
 use crate::analysis::soak::found::{Growth, Metric, Others, Trend};
@@ -33,11 +34,12 @@ pub(super) fn shares(record: &RunRecord, grid: Grid<'_>) -> Vec<Option<f64>> {
     grid.medians(&of_second.collect::<Vec<_>>())
 }
 
-/// The trend, or the same as one that others may explain.
+/// The trend, the same as one that others may explain, or the one that others hid: of the windows
+/// in which they used little.
 pub(super) fn explained(trend: Trend, shares: &[Option<f64>], frame: Frame<'_>) -> Trend {
     let is_time = matches!(trend.metric, Metric::EventLoopDelay | Metric::P50 | Metric::P99);
     let known: Vec<f64> = shares.iter().flatten().copied().collect();
-    if !is_time || trend.growth != Growth::Grows || known.is_empty() {
+    if !is_time || known.is_empty() {
         return trend;
     }
     let calm = calmest_quarter(known);
@@ -48,11 +50,17 @@ pub(super) fn explained(trend: Trend, shares: &[Option<f64>], frame: Frame<'_>) 
     }
     let rest = trend.values.iter().zip(shares);
     let rest = rest.map(|(value, share)| value.filter(|_| !is_disturbed(share))).collect();
-    if frame.trend(trend.metric, rest).growth == Growth::Grows {
-        return trend;
+    let rest = frame.trend(trend.metric, rest);
+    match (trend.growth, rest.growth) {
+        (Growth::Grows, Growth::Grows) => trend,
+        (Growth::Grows, _) => {
+            let most = shares.iter().flatten().copied().fold(0.0, f64::max);
+            let others = Some(Others { most, windows: disturbed });
+            Trend { growth: Growth::Disturbed, others, ..trend }
+        }
+        (_, Growth::Grows) => Trend { values: trend.values, ..rest },
+        _ => trend,
     }
-    let most = shares.iter().flatten().copied().fold(0.0, f64::max);
-    Trend { growth: Growth::Disturbed, others: Some(Others { most, windows: disturbed }), ..trend }
 }
 
 fn calmest_quarter(mut shares: Vec<f64>) -> f64 {

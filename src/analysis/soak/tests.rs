@@ -229,6 +229,21 @@ fn a_drift_that_others_may_explain_is_undecided() {
     check(&record, Verdict::SloMissed, drift);
 }
 
+/// A neighbour that leaves makes times shorter, and a target that slows down meanwhile still does.
+#[test]
+fn a_drift_that_a_neighbour_hid_is_found_in_the_hours_without_it() {
+    let stays = |second: u32| second < 2 * HOURS;
+    let delayed = |second: u32| if stays(second) { 0.030 } else { creeping(second) };
+    let mut record = healthy(0.0);
+    with(&mut record, &gauge::EVENT_LOOP_DELAY, delayed);
+    check(&record, Verdict::Pass, "no leak");
+    others_use(&mut record, |second| if stays(second) { 0.5 } else { 0.05 });
+    let found = check(&record, Verdict::SloMissed, "drift: event-loop delay grows by ");
+    let delay = trend(&found, Metric::EventLoopDelay);
+    assert!(delay.values.iter().all(Option::is_some));
+    assert_eq!(delay.windows, 24);
+}
+
 /// What the target uses itself is nobody else's.
 #[test]
 fn a_target_that_uses_more_and_more_of_the_machine_is_not_excused() {
