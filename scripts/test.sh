@@ -16,6 +16,10 @@ done
 # The same cases on every machine; a plain `cargo test` draws new ones.
 export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20261123}"
 
+# Most tests wait for something most of the time.
+processors=$(nproc)
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((processors > 4 ? processors : 4))}"
+
 echo "== cargo test"
 cargo build
 skipped="${CARGO_TARGET_DIR:-target}/skipped-tests"

@@ -266,13 +266,13 @@ fn a_target_that_is_never_ready_is_lost_with_its_last_words() {
     let _machine = shared();
     let trial = Trial::of("orders", &stages(5, 40), |scenario| {
         // Enough for the API to have said what it has to say, also on a busy machine.
-        scenario["target"]["ready"]["within"] = json!("25s");
+        scenario["target"]["ready"]["within"] = json!("40s");
     });
     let trial = trial.with("FAULT_NEVER_READY", "1");
     let output = trial.run();
     ended_with(7, &output);
     let err = stderr(&output);
-    for words in ["not ready within 25s", "503", "orders: listening, never ready on"] {
+    for words in ["not ready within 40s", "503", "orders: listening, never ready on"] {
         assert!(err.contains(words), "{words}: {err}");
     }
 }

@@ -34,6 +34,7 @@ mod plan;
 mod postgres;
 mod reach;
 mod readme;
+mod recipes;
 mod record;
 mod sabotage;
 mod saturation;

@@ -40,6 +40,7 @@ fn guides() -> Vec<Guide> {
     let paths = [
         "README.md",
         "docs/scenario.md",
+        "docs/recipes.md",
         "docs/check.md",
         "docs/verdicts.md",
         "docs/run-folder.md",
@@ -256,7 +257,7 @@ fn the_server_of_the_fastify_page_shows_what_it_should() {
     let mut scenario: serde_json::Value =
         serde_json::from_str(&blocks(&page, "json")[0]).expect("JSON");
     scenario["target"]["cwd"] = ".".into();
-    scenario["load"]["stages"] = serde_json::json!([{ "for": "3s", "rate": "50/s" }]);
+    scenario["load"]["stages"] = serde_json::json!([{ "for": "5s", "rate": "50/s" }]);
     write("api.json", &scenario.to_string());
     let output = support::loadgate()
         .args(["run", "api.json", "-q", "--inconclusive", "pass"])
@@ -268,7 +269,8 @@ fn the_server_of_the_fastify_page_shows_what_it_should() {
     let summary = support::summary(&support::latest(&place.path().join("reports"), "api"));
     let seen = &summary["saturation"];
     assert_eq!(summary["whole_run"]["statuses"][0][0].as_u64(), Some(200), "{said}");
-    assert!(seen["event_loop_series"].as_str().is_some_and(|name| name.ends_with("_max_seconds")));
+    let series = seen["event_loop_series"].as_str();
+    assert!(series.is_some_and(|name| name.ends_with("_max_seconds")), "{said}{seen:#}");
     for (name, value) in [("pool_in_use", 1.0), ("pool_waiting", 0.0)] {
         assert_eq!(seen[name]["max"].as_f64(), Some(value), "{name}: {seen:#}");
     }

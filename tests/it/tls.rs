@@ -172,9 +172,11 @@ fn large_bodies_closed_connections_and_older_versions_work() {
     let ran =
         run(all.folder.path(), &scenario(&localhost(&server), &json!({"ca": "ca.pem"}), &more));
     assert_eq!(ran.code(), 0, "{}{}", ran.errors(), stdout(&ran.output));
-    let record = ran.record();
-    let (begun, completed) = (&record["end"]["iterations"], &record["end"]["iterations_completed"]);
-    assert_eq!(begun, completed, "every step of every iteration worked");
+    // Steps that would have been due after the end are not begun, on a slow machine more of them.
+    for step in ran.summary()["steps"].as_array().unwrap() {
+        assert_eq!(step["error_rate"], 0.0, "{}", stdout(&ran.output));
+        assert!(step["goodput"].as_f64().unwrap() > 0.0, "{}", stdout(&ran.output));
+    }
     assert!(server.count("session full TLSv1.2") > 10, "a connection that was closed is made anew");
     assert!(server.count("request GET /items/1") > 0);
 }
