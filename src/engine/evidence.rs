@@ -61,6 +61,8 @@ pub struct Wires<'w> {
     pub heard: Vec<u8>,
     /// The check's place.
     pub check: Option<usize>,
+    /// The cookies of who asked, which are secrets.
+    pub cookies: Vec<String>,
 }
 
 /// Keeps the start of an answer that will not be whole and right after one read.
@@ -111,7 +113,7 @@ impl Witness {
         &mut self,
         kind: Kind,
         sample: &Sample,
-        Wires { request, heard, check }: Wires<'_>,
+        Wires { request, heard, check, cookies }: Wires<'_>,
         known: &[Value],
     ) {
         self.waiting.push(Testimony {
@@ -124,7 +126,7 @@ impl Witness {
             heard,
             check,
             body_bytes: sample.body_bytes,
-            secrets: self.clerk.values(known),
+            secrets: [self.clerk.values(known), cookies].concat(),
             known: if self.purpose.is_walk() { known.to_vec() } else { Vec::new() },
             clerk: Arc::clone(&self.clerk),
         });

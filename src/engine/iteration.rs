@@ -2,7 +2,7 @@
 //!
 //! The first request is due at the arrival, every later one as soon as the one before
 //! has ended and the thinking is done. The iteration stops at the first request that does not
-//! end ok, and at the end of the schedule.
+//! end ok, unless its step says that it goes on, and at the end of the schedule.
 //!
 //! | place | ends by | next |
 //! | --- | --- | --- |
@@ -41,6 +41,8 @@ pub struct Iteration {
     pub drawn_from: Choices,
     /// Whether its answer has to be read at once.
     pub is_hurried: bool,
+    /// Whether a request of it has failed.
+    pub has_failed: bool,
 }
 
 /// Where an iteration is.

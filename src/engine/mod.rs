@@ -5,7 +5,7 @@
 //! [`user`] for an [`iteration`] of its flow, and each step of that is an [`exchange`]: it gets a slot of the
 //! [`pool`], its request goes out on a [`connection`], and what comes back, stamped by the
 //! [`transport`], is read by a [`protocol`]. [`answer`] decides how it ended, and [`extract`]
-//! finds what later steps need of it. Of [`streams`], which are [`events`] or a [`dialogue`] over
+//! finds what later steps need of it; [`cookies`] are kept for all. Of [`streams`], which are [`events`] or a [`dialogue`] over
 //! a WebSocket, something is awaited while they come; [`matching`] knows the awaited message. [`timers`] has the moments at which an iteration must
 //! be looked at again. Once a second each worker sends its [`ledger`] to the [`collector`],
 //! which writes the record; [`evidence`] has what some requests that failed looked like.
@@ -16,6 +16,7 @@ pub mod checks;
 pub mod closed;
 pub mod collector;
 pub mod connection;
+pub mod cookies;
 pub mod demand;
 pub mod dialogue;
 pub mod events;

@@ -6,10 +6,14 @@
 
 use std::ops::{Index, IndexMut};
 
+use crate::engine::cookies::Jar;
 use crate::engine::extract::Extracted;
-use crate::scenario::model::{Scenario, StepId};
+use crate::scenario::model::{Scenario, StepId, VariableId};
 use crate::scenario::slots::Slot;
 use crate::scenario::template::Value;
+
+/// A shorter value of a cookie is none that could be guessed from a report.
+const SECRET: usize = 4;
 
 /// One virtual user.
 #[derive(Debug)]
@@ -18,8 +22,12 @@ pub struct User {
     pub number: u64,
     /// What it has extracted, by variable.
     pub variables: Vec<Value>,
+    /// Which of them it has extracted, and not forgotten since.
+    is_known: Vec<bool>,
     /// Which `once` steps it has done, by step.
     done: Vec<bool>,
+    /// Its cookies, where some flow keeps any.
+    pub jar: Option<Box<Jar>>,
 }
 
 impl User {
@@ -37,7 +45,27 @@ impl User {
     pub fn keep(&mut self, extracted: Extracted) {
         for (variable, value) in extracted.0 {
             self.variables[variable.index()] = value;
+            self.is_known[variable.index()] = true;
         }
+    }
+
+    /// Forgets what an iteration has to find anew.
+    pub fn forget(&mut self, variables: &[VariableId]) {
+        for variable in variables {
+            self.variables[variable.index()] = Value::default();
+            self.is_known[variable.index()] = false;
+        }
+    }
+
+    /// Whether one of these was not found.
+    pub fn lacks(&self, variables: &[VariableId]) -> bool {
+        variables.iter().any(|variable| !self.is_known[variable.index()])
+    }
+
+    /// Values of its cookies that are long enough to be secrets.
+    pub fn cookies(&self) -> Vec<String> {
+        let values = self.jar.iter().flat_map(|jar| jar.values());
+        values.filter(|value| value.len() >= SECRET).map(str::to_owned).collect()
     }
 }
 
@@ -53,6 +81,11 @@ pub struct Users {
     idle: Vec<UserId>,
     variables: usize,
     steps: usize,
+    /// Whether some flow keeps cookies.
+    has_cookies: bool,
+    /// Whether cookies outlive an iteration for which any idle user is taken: where somebody logs
+    /// in once and for all.
+    keeps_cookies: bool,
     next_number: u64,
     stride: u64,
     most: usize,
@@ -67,6 +100,8 @@ impl Users {
             idle: Vec::new(),
             variables: scenario.variables.len(),
             steps: scenario.steps.len(),
+            has_cookies: scenario.flows.iter().any(|flow| flow.cookies),
+            keeps_cookies: scenario.steps.iter().any(|step| step.once),
             next_number: from + u64::from(slot.index) + 1,
             stride: u64::from(slot.of),
             most,
@@ -75,7 +110,14 @@ impl Users {
 
     /// A user for an iteration; `None` when all that are allowed are busy.
     pub fn take(&mut self) -> Option<UserId> {
-        self.idle.pop().or_else(|| (self.all.len() < self.most).then(|| self.create()))
+        let idle = self.idle.pop();
+        let user = idle.or_else(|| (self.all.len() < self.most).then(|| self.create()))?;
+        if !self.keeps_cookies
+            && let Some(jar) = &mut self[user].jar
+        {
+            jar.clear();
+        }
+        Some(user)
     }
 
     /// The user at a place of a slot, busy or not; `None` where no more are allowed.
@@ -95,7 +137,9 @@ impl Users {
         self.all.push(User {
             number,
             variables: vec![Value::Text(String::new()); self.variables],
+            is_known: vec![false; self.variables],
             done: vec![false; self.steps],
+            jar: self.has_cookies.then(Box::default),
         });
         UserId(self.all.len() as u32 - 1)
     }
@@ -111,7 +155,9 @@ impl Users {
     /// At most so many, with one variable and one step: the second of three workers' users.
     pub(crate) fn for_tests(most: usize) -> Users {
         let (all, idle) = (Vec::new(), Vec::new());
-        Users { all, idle, variables: 1, steps: 1, next_number: 2, stride: 3, most }
+        let (has_cookies, keeps_cookies) = (true, false);
+        let (variables, steps, next_number, stride) = (1, 1, 2, 3);
+        Users { all, idle, variables, steps, has_cookies, keeps_cookies, next_number, stride, most }
     }
 }
 

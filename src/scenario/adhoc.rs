@@ -123,7 +123,7 @@ fn raw(spec: Adhoc) -> RawScenario {
         ..RawStep::default()
     };
     let name = name(target, path);
-    let flow = RawFlow { name: request, weight: 1, steps: vec![step] };
+    let flow = RawFlow { name: request, weight: 1, steps: vec![step], cookies: None };
     let seed = spec.seed.unwrap_or_else(first_seed);
     RawScenario {
         schema: None,
@@ -139,6 +139,7 @@ fn raw(spec: Adhoc) -> RawScenario {
         slo: RawSlo { all: spec.slos, ..RawSlo::default() },
         limits: limits(spec.drive),
         allow: Vec::new(),
+        cookies: None,
     }
 }
 

@@ -12,6 +12,7 @@ pub mod ceiling;
 mod check;
 pub mod checks;
 mod convert;
+pub mod course;
 mod document;
 mod entries;
 pub mod env_file;

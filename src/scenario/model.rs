@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
 use super::checks::AnswerCheck;
+use super::course::Course;
 pub use super::http_address::{HttpAddress, Place};
 pub use super::ids::{StepId, VariableId};
 use super::limits::Limits;
@@ -289,6 +290,11 @@ pub struct Flow {
     pub weight: u32,
     /// What is done, in order.
     pub actions: Vec<Action>,
+    /// Whether its users keep cookies.
+    pub cookies: bool,
+    /// What its iterations extract anew and have to forget at their beginning; empty where no step
+    /// may lack a value.
+    pub fleeting: Vec<VariableId>,
 }
 
 /// One thing a virtual user does.
@@ -321,6 +327,8 @@ pub struct Step {
     pub checks: Vec<AnswerCheck>,
     /// What is kept of the answer.
     pub extract: Vec<Extraction>,
+    /// What an iteration makes of it.
+    pub course: Course,
 }
 
 /// What is sent.

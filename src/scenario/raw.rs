@@ -50,6 +50,8 @@ pub(crate) struct RawScenario {
     #[serde(default)]
     #[schemars(example = ["staging.example.com"])]
     pub(crate) allow: Vec<String>,
+    /// Let virtual users keep the target's cookies, in all flows that do not say otherwise.
+    pub(crate) cookies: Option<bool>,
 }
 
 /// The system under test: `{"demo": true}` or a `url`.
@@ -201,6 +203,9 @@ pub(crate) struct RawFlow {
     /// What is done, in order.
     #[schemars(length(min = 1))]
     pub(crate) steps: Vec<RawStep>,
+    /// Let its virtual users keep the target's cookies; without it, as the scenario says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cookies: Option<bool>,
 }
 
 fn one() -> u32 {
@@ -250,6 +255,11 @@ pub(crate) struct RawStep {
     /// Do it only once per virtual user, such as a login.
     #[serde(default)]
     pub(crate) once: bool,
+    /// What the iteration does when the request has failed: `stop`, or `continue` with the next
+    /// step; without it, stop. A failure is counted either way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "continue")]
+    pub(crate) on_failure: Option<String>,
     /// The answer is a stream of server-sent events, and what is awaited of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = json!({ "count": 10 }), example = json!({ "until": "done" }))]

@@ -8,6 +8,8 @@ use crate::engine::timers::Wait;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::is_followed_at_once;
 use crate::record::outcome::Outcome;
+use crate::record::sample::Sample;
+use crate::scenario::course::OnFailure;
 use crate::scenario::model::{Action, StepId};
 use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
@@ -43,7 +45,9 @@ impl Worker {
             activity: Activity::Thinking,
             exchange: Exchange::new(StepId(0), arrival.at, 0, arrival.at),
             is_hurried: false,
+            has_failed: false,
         });
+        self.users[user].forget(&self.plan.scenario.flows[flow].fleeting);
         self.proceed(iteration);
     }
 
@@ -183,6 +187,10 @@ impl Worker {
         };
         self.limits.forget(step, is_stale);
         self.limits.set(step, Wait { at, iteration: key, ticket });
+        let needs = &self.plan.scenario.step(step).course.needs;
+        if self.users[self.iterations[key].user].lacks(needs) {
+            return self.fail(key, &Answer::ValueMissing);
+        }
         self.assign(key, begun);
     }
 
@@ -211,8 +219,7 @@ impl Worker {
         iteration.ticket = 0;
         self.ledger.ended(sample);
         if sample.outcome != Outcome::Ok {
-            self.testify(key, &sample);
-            return self.end(key, false);
+            return self.has_failed(key, &sample);
         }
         if step.once {
             self.users[iteration.user].did(sample.step);
@@ -223,10 +230,21 @@ impl Worker {
         self.proceed(key);
     }
 
+    /// A request has failed: the iteration is over, unless its step says that it goes on.
+    fn has_failed(&mut self, key: usize, sample: &Sample) {
+        self.testify(key, sample);
+        self.iterations[key].has_failed = true;
+        match self.plan.scenario.step(sample.step).course.on_failure {
+            OnFailure::Stop => self.end(key, false),
+            // In the next turn: what fails before it is sent would be called ever deeper.
+            OnFailure::Continue => self.think(key, 0),
+        }
+    }
+
     /// The iteration is over.
     fn end(&mut self, key: usize, completed: bool) {
         let mut iteration = self.iterations.remove(key);
-        self.ledger.totals.completed += u64::from(completed);
+        self.ledger.totals.completed += u64::from(completed && !iteration.has_failed);
         if !self.source.waits_for_answers() {
             return self.users.give_back(iteration.user);
         }

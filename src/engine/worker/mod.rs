@@ -29,6 +29,7 @@ mod simulation;
 mod streaming;
 mod testify;
 mod unanswered;
+mod wording;
 
 use std::io;
 use std::sync::mpsc::Sender;

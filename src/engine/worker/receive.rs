@@ -155,6 +155,7 @@ impl Worker {
         let seen = Seen { head: &reply.head, size: reply.body_bytes, took, least };
         self.release(key, is_clean, ended);
         self.serve_queue();
+        self.keep_cookies(iteration, &reply.head);
         let limit = self.plan.scenario.limits.body.0;
         let body = Body { bytes: &bytes, codings: reply.codings, limit };
         let status = reply.status.unwrap_or_default();

@@ -1,9 +1,11 @@
 //! Flows and their steps, and the variables that go from one step to the next.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::super::check::Check;
 use super::super::checks::AnswerCheck;
+use super::super::course::Course;
 use super::super::document::Pointer;
 use super::super::model::{Action, Expectation, Extraction, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
@@ -12,6 +14,7 @@ use super::super::raw_check::RawCheck;
 use super::super::template::parse::Names;
 use super::super::think::Think;
 use super::checks;
+use super::course::{self, Knowledge};
 use super::json_path::json_path;
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
@@ -38,13 +41,17 @@ struct Walker<'w, 'c> {
     check: &'w mut Check<'c>,
     walks: Walks,
     ids: HashMap<String, VariableId>,
+    /// Whether flows that do not say so themselves keep cookies.
+    cookies: bool,
+    /// What is surely known where it is.
+    knowledge: Knowledge,
 }
 
 /// Converts all flows.
 pub(super) fn flows(
     raw: &[RawFlow],
     constants: &[(String, String)],
-    (prefix, is_http2): (&str, bool),
+    (prefix, is_http2, cookies): (&str, bool, bool),
     check: &mut Check<'_>,
 ) -> Walks {
     let at = Pointer::default().key("flows");
@@ -60,7 +67,8 @@ pub(super) fn flows(
         return Walks::default();
     }
     let (walks, ids) = (Walks::default(), HashMap::new());
-    let mut walker = Walker { constants, prefix, is_http2, check, walks, ids };
+    let knowledge = Knowledge::default();
+    let mut walker = Walker { constants, prefix, is_http2, check, walks, ids, cookies, knowledge };
     let mut names = HashSet::new();
     for (index, flow) in raw.iter().enumerate() {
         let at = at.item(index);
@@ -93,12 +101,20 @@ impl Walker<'_, '_> {
             constants: self.constants,
             extracted: HashMap::new(),
             later: later.map(|(name, _)| name.clone()).collect(),
+            used: RefCell::default(),
         };
+        let cookies = raw.cookies.unwrap_or(self.cookies);
+        self.knowledge = Knowledge { cookies, ..Knowledge::default() };
         let mut actions = Vec::new();
         for (index, step) in raw.steps.iter().enumerate() {
             actions.extend(self.action(step, &at_steps.item(index), &mut names));
         }
-        self.walks.flows.push(Flow { name: raw.name.clone(), weight: raw.weight, actions });
+        let Knowledge { mut fleeting, is_needed, .. } = std::mem::take(&mut self.knowledge);
+        if !is_needed {
+            fleeting.clear();
+        }
+        let (name, weight) = (raw.name.clone(), raw.weight);
+        self.walks.flows.push(Flow { name, weight, actions, cookies, fleeting });
     }
 
     fn action(&mut self, raw: &RawStep, at: &Pointer, names: &mut Names<'_>) -> Option<Action> {
@@ -134,6 +150,7 @@ impl Walker<'_, '_> {
             ("timeout", raw.timeout.is_some()),
             ("extract", !raw.extract.0.is_empty()),
             ("once", raw.once),
+            ("on_failure", raw.on_failure.is_some()),
             ("events", raw.events.is_some()),
             ("websocket", raw.websocket.is_some()),
         ];
@@ -162,6 +179,9 @@ impl Walker<'_, '_> {
         };
         let checks = self.checks(raw, names, &at.key("check"));
         let extract = self.extractions(raw, &at.key("extract"), names);
+        let course = course::course(raw, self.knowledge.cookies, at, self.check);
+        let extracted: Vec<VariableId> = extract.iter().map(|it| it.variable).collect();
+        let needs = self.knowledge.pass(raw, course.on_failure, &extracted, names);
         let step = Step {
             name,
             label: step_text(text).split('?').next().unwrap_or_default().to_owned(),
@@ -172,6 +192,7 @@ impl Walker<'_, '_> {
             expect: expect?,
             checks,
             extract,
+            course: Course { needs, ..course },
         };
         let id = u16::try_from(self.walks.steps.len()).ok().map(StepId)?;
         self.walks.steps.push(step);

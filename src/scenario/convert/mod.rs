@@ -7,6 +7,7 @@ mod address;
 mod arms;
 mod checks;
 mod conditions;
+mod course;
 mod flows;
 mod host;
 mod json_path;
@@ -95,13 +96,14 @@ impl Sections {
         let at = Pointer::default().key("variables");
         let constants = constants(&raw.variables, &at, check);
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
+        let cookies = raw.cookies.unwrap_or(false);
         let (load, written) = load::load(&raw.load, check).unzip();
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
             hash: hash(raw, check),
             target,
-            walks: flows::flows(&raw.flows, &constants, (&prefix, is_http2), check),
+            walks: flows::flows(&raw.flows, &constants, (&prefix, is_http2, cookies), check),
             load,
             written: written.unwrap_or_default(),
             limits: limits(&raw.limits, check),
@@ -257,6 +259,9 @@ fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
     // Another protocol is another load.
     if raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off) {
         decisive.push_str("\nHTTP/2");
+    }
+    if raw.cookies == Some(true) {
+        decisive.push_str("\ncookies");
     }
     let digest = Sha256::digest(decisive);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
