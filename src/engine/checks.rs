@@ -132,6 +132,11 @@ pub(super) fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)
     })
 }
 
+/// Whether a test holds for a text.
+pub fn holds_for_text(found: &[u8], test: &Test, known: Known<'_>) -> bool {
+    text(found, test, known)
+}
+
 /// A text that is no JSON, as a header's value or a whole body.
 fn text(found: &[u8], test: &Test, known: Known<'_>) -> bool {
     let is = |wanted: &Wanted| {

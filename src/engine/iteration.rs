@@ -25,6 +25,8 @@ pub struct Iteration {
     pub flow: usize,
     /// The next action of the flow.
     pub next: usize,
+    /// How often what is repeated is still to be done, by counter.
+    pub counters: Vec<u32>,
     /// Its number, from 1.
     pub number: u64,
     /// Where its random values come from.
@@ -41,8 +43,23 @@ pub struct Iteration {
     pub drawn_from: Choices,
     /// Whether its answer has to be read at once.
     pub is_hurried: bool,
+    /// The choices that count after a step that is done only now and then.
+    pub kept: Choices,
     /// Whether a request of it has failed.
     pub has_failed: bool,
+    /// Whether the logins before the next step have been looked at.
+    pub has_looked: bool,
+    /// How often the step under way, or the next one, is asked for: twice after 401.
+    pub attempt: Attempt,
+}
+
+/// How often a step is asked for because its login was no longer valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// For the first time.
+    First,
+    /// Once more, behind a login that was done anew.
+    Second,
 }
 
 /// Where an iteration is.

@@ -11,9 +11,13 @@ use crate::engine::extract::Extracted;
 use crate::scenario::model::{Scenario, StepId, VariableId};
 use crate::scenario::slots::Slot;
 use crate::scenario::template::Value;
+use crate::units::Moment;
 
 /// A shorter value of a cookie is none that could be guessed from a report.
 const SECRET: usize = 4;
+
+/// A moment that has passed whenever somebody asks.
+const OVER: Moment = Moment(1);
 
 /// One virtual user.
 #[derive(Debug)]
@@ -24,21 +28,37 @@ pub struct User {
     pub variables: Vec<Value>,
     /// Which of them it has extracted, and not forgotten since.
     is_known: Vec<bool>,
-    /// Which `once` steps it has done, by step.
-    done: Vec<bool>,
+    /// Until when what it did in `once` steps is valid, by step; 0 where it has not done it.
+    done: Vec<Moment>,
     /// Its cookies, where some flow keeps any.
     pub jar: Option<Box<Jar>>,
 }
 
 impl User {
-    /// Whether a step that is done once per user lies behind it.
-    pub fn has_done(&self, step: StepId) -> bool {
-        self.done[step.index()]
+    /// Whether a step that is done once per user lies behind it, and is still valid.
+    pub fn has_done(&self, step: StepId, now: Moment) -> bool {
+        now < self.done[step.index()]
     }
 
-    /// Remembers that it has done a step.
-    pub fn did(&mut self, step: StepId) {
-        self.done[step.index()] = true;
+    /// Whether what it did in a step is no longer valid.
+    pub fn is_over(&self, step: StepId, now: Moment) -> bool {
+        self.done[step.index()] > Moment(0) && !self.has_done(step, now)
+    }
+
+    /// Remembers that it has done a step, and until when that is valid.
+    pub fn did(&mut self, step: StepId, until: Moment) {
+        self.done[step.index()] = until.max(OVER);
+    }
+
+    /// What it did in a step is no longer valid.
+    pub fn ends(&mut self, step: StepId) {
+        self.done[step.index()] = OVER;
+    }
+
+    /// The number that it has extracted.
+    pub fn number_of(&self, variable: VariableId) -> Option<f64> {
+        let (Value::Text(text) | Value::Json(text)) = self.variables.get(variable.index())?;
+        text.trim().parse().ok()
     }
 
     /// Remembers what was found in an answer.
@@ -79,7 +99,9 @@ pub struct UserId(u32);
 pub struct Users {
     all: Vec<User>,
     idle: Vec<UserId>,
-    variables: usize,
+    /// What a new user knows.
+    variables: Vec<Value>,
+    is_known: Vec<bool>,
     steps: usize,
     /// Whether some flow keeps cookies.
     has_cookies: bool,
@@ -98,7 +120,8 @@ impl Users {
         Users {
             all: Vec::new(),
             idle: Vec::new(),
-            variables: scenario.variables.len(),
+            variables: vec![Value::default(); scenario.variables.len()],
+            is_known: vec![false; scenario.variables.len()],
             steps: scenario.steps.len(),
             has_cookies: scenario.flows.iter().any(|flow| flow.cookies),
             keeps_cookies: scenario.steps.iter().any(|step| step.once),
@@ -106,6 +129,16 @@ impl Users {
             stride: u64::from(slot.of),
             most,
         }
+    }
+
+    /// The same, all of whom know some values from the beginning.
+    #[must_use]
+    pub fn knowing(mut self, given: &[(VariableId, Value)]) -> Users {
+        for (variable, value) in given {
+            self.variables[variable.index()] = value.clone();
+            self.is_known[variable.index()] = true;
+        }
+        self
     }
 
     /// A user for an iteration; `None` when all that are allowed are busy.
@@ -136,9 +169,9 @@ impl Users {
         self.next_number += self.stride;
         self.all.push(User {
             number,
-            variables: vec![Value::Text(String::new()); self.variables],
-            is_known: vec![false; self.variables],
-            done: vec![false; self.steps],
+            variables: self.variables.clone(),
+            is_known: self.is_known.clone(),
+            done: vec![Moment(0); self.steps],
             jar: self.has_cookies.then(Box::default),
         });
         UserId(self.all.len() as u32 - 1)
@@ -156,8 +189,20 @@ impl Users {
     pub(crate) fn for_tests(most: usize) -> Users {
         let (all, idle) = (Vec::new(), Vec::new());
         let (has_cookies, keeps_cookies) = (true, false);
-        let (variables, steps, next_number, stride) = (1, 1, 2, 3);
-        Users { all, idle, variables, steps, has_cookies, keeps_cookies, next_number, stride, most }
+        let (variables, is_known) = (vec![Value::default()], vec![false]);
+        let (steps, next_number, stride) = (1, 2, 3);
+        Users {
+            all,
+            idle,
+            variables,
+            is_known,
+            steps,
+            has_cookies,
+            keeps_cookies,
+            next_number,
+            stride,
+            most,
+        }
     }
 }
 
@@ -187,12 +232,13 @@ mod tests {
         let (first, second) = (users.take().unwrap(), users.take().unwrap());
         assert_eq!((users[first].number, users[second].number), (2, 5));
         assert_eq!(users.take(), None);
-        users[second].did(StepId(0));
+        users[second].did(StepId(0), Moment(u64::MAX));
         users.give_back(first);
         users.give_back(second);
         let again = users.take().unwrap();
         assert_eq!(again, second);
-        assert!(users[again].has_done(StepId(0)) && !users[first].has_done(StepId(0)));
+        let has_done = |user: UserId| users[user].has_done(StepId(0), Moment(7));
+        assert!(has_done(again) && !has_done(first));
     }
 
     #[test]

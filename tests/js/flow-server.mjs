@@ -48,6 +48,10 @@ const answer = (request, response, body) => {
     }
     case '/broken': // an error that repeats the cookie
       return say(response, 500, { you: cookies(request).sid ?? 'nobody' });
+    case '/leak': // an error that sets a cookie and repeats it
+      return say(response, 500, { you: 'verysecretleak' }, { 'set-cookie': 'sid=verysecretleak' });
+    case '/slow':
+      return setTimeout(() => say(response, 200, {}), 300);
     case '/to': { // /to?STATUS,LOCATION
       const [status, ...location] = query.split(',');
       return to(Number(status), decodeURIComponent(location.join(',')).replace('HOST', `${scheme}://${host}`));

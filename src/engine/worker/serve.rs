@@ -283,7 +283,9 @@ impl Worker {
             || step.kind.is_stream()
             || step.checks.iter().any(AnswerCheck::reads_body);
         let has_cookies = scenario.flows[self.iterations[iteration].flow].cookies;
-        let keeps_head = has_cookies || step.checks.iter().any(AnswerCheck::reads_head);
+        let keeps_head = has_cookies
+            || step.course.redirects > 0
+            || step.checks.iter().any(AnswerCheck::reads_head);
         let is_shown = self.plan.purpose.is_walk();
         Call { iteration, step: id, expected, keeps_body, keeps_head, is_shown }
     }

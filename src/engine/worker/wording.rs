@@ -1,11 +1,16 @@
-//! What goes out for an iteration's request: that of its step, filled in, with its user's cookies.
+//! What goes out for an iteration's request: that of its step, filled in, with its user's cookies, or
+//! what a redirect says instead.
 
 use crate::engine::cookies::{Asked, Jar};
 use crate::engine::protocol::request::{Prepared, Unsendable};
+use crate::engine::redirect::{self, is_redirect};
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker::Worker;
 use crate::engine::worker::report::unix_millis;
+use crate::record::outcome::Cause;
+use crate::record::phase::Phase;
 use crate::scenario::template::Values;
+use crate::units::Moment;
 
 /// The field that carries cookies, behind the line before it.
 const FIELD: &str = "\r\ncookie: ";
@@ -39,6 +44,10 @@ impl Worker {
     /// Fills in a request that is not always the same.
     fn fill_in(&mut self, key: usize, unix_millis: u64) -> Result<Wording, Unsendable> {
         let iteration = &mut self.iterations[key];
+        if let Some(redirected) = &iteration.exchange.redirected {
+            self.room.request.clone_from(&redirected.request);
+            return Ok(Wording::InRoom);
+        }
         let filled = match &mut self.prepared[iteration.exchange.step.index()] {
             Prepared::Fixed(fixed) => {
                 fixed.number(iteration.number);
@@ -118,6 +127,36 @@ impl Worker {
         if let Some(jar) = &mut self.users[user].jar {
             jar.take(head, asked);
         }
+    }
+
+    /// What is asked instead, if an answer is a redirect that the step follows.
+    pub(super) fn redirection(
+        &mut self,
+        key: usize,
+        status: u16,
+        head: &[u8],
+    ) -> Option<Result<String, Cause>> {
+        let exchange = &self.iterations[key].exchange;
+        let course = &self.plan.scenario.step(exchange.step).course;
+        if course.redirects == 0 || !is_redirect(status) {
+            return None;
+        }
+        if exchange.redirected.as_ref().is_some_and(|it| it.hops >= course.redirects) {
+            return Some(Err(Cause::TooManyRedirects));
+        }
+        let wording = self.fill_in(key, unix_millis()).ok()?;
+        self.put_in_room(key, wording);
+        let is_secured = matches!(self.plan.address, Endpoint::Tls(..));
+        Some(redirect::next(&self.room.request, is_secured, status, head))
+    }
+
+    /// Asks as a redirect says, which came at a moment.
+    pub(super) fn follow(&mut self, key: usize, request: String, at: Moment) {
+        let exchange = &mut self.iterations[key].exchange;
+        let took = at.since(exchange.sent().unwrap_or(at));
+        self.ledger.lap((exchange.step, exchange.intended), Phase::Redirect, took, 1);
+        exchange.follows(request);
+        self.assign(key, at);
     }
 
     /// The host that a step asks, without a port: what its own `host` says, or the target's.
