@@ -191,6 +191,7 @@ fn end() -> End {
         iterations_completed: iterations,
         handshakes: Handshakes::default(),
         later_addresses: Vec::new(),
+        teardown: None,
         faults: Vec::new(),
         statements: Vec::new(),
     }

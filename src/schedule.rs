@@ -190,6 +190,14 @@ impl Choices {
         }
     }
 
+    /// Choices of their own for a step that is done only now and then, so that the others are the
+    /// same whether it is done or not.
+    #[must_use]
+    pub fn aside(&self, step: u64) -> Choices {
+        let salt = self.clone().bits() ^ step.wrapping_add(1).wrapping_mul(0xD1B5_4A32_D192_ED03);
+        Choices { random: SplitMix64::seed_from_u64(salt) }
+    }
+
     /// The next 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.random.next_u64()

@@ -111,7 +111,13 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::BodyCheck
         | Cause::JsonCheck
         | Cause::SizeCheck
-        | Cause::ResponseTimeCheck => Outcome::CheckFailed,
+        | Cause::ResponseTimeCheck
+        | Cause::ValueMissing
+        | Cause::TooManyRedirects
+        | Cause::RedirectElsewhere
+        | Cause::BadRedirect
+        | Cause::GraphqlErrors => Outcome::CheckFailed,
+        Cause::TokenRefused => Outcome::ClientError,
         Cause::Refused
         | Cause::Reset
         | Cause::Closed

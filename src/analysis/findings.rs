@@ -41,6 +41,7 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
         rate_not_reached(data),
         repeats(data),
         faults(data),
+        teardown(data),
         steal(data),
         cpu_pressure(data),
         busy_worker(data),
@@ -197,6 +198,13 @@ fn faults(data: &RunData) -> Option<Finding> {
         let advice = "what was recorded may be incomplete; mend the cause and run again";
         finding("faults", Severity::Warning, shown + &more, advice)
     })
+}
+
+/// What is done once after the load failed.
+fn teardown(data: &RunData) -> Option<Finding> {
+    let why = data.record.end.as_ref()?.teardown.as_ref()?;
+    let advice = "what was measured is not concerned; what the run made may be left in the target";
+    Some(finding("teardown", Severity::Warning, format!("\"teardown\" failed: {why}"), advice))
 }
 
 fn steal(data: &RunData) -> Option<Finding> {

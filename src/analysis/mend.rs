@@ -125,7 +125,8 @@ fn check_failed(name: &str, step: &WalkedStep, exchange: &FailedExchange) -> Str
         Some(Cause::UnexpectedStatus) => match location(exchange) {
             Some(to) => format!(
                 "{name} is sent on to {to} ({status}), and redirects are not followed: ask for \
-                 that path, log in before, or expect {status} in its \"check\""
+                 that path, log in before, follow it by \"redirects\", or expect {status} in its \
+                 \"check\""
             ),
             None => format!(
                 "{name} is answered with {status}, and its \"check\" wants {expects}: correct the \
@@ -297,6 +298,7 @@ mod tests {
             unfilled: Vec::new(),
             extracted: Vec::new(),
             thinking: Duration::ZERO,
+            is_left_out: false,
         }
     }
 

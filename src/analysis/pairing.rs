@@ -215,6 +215,7 @@ fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {
         iterations_completed: ends().map(|end| end.iterations_completed).sum(),
         handshakes: Handshakes::default(),
         later_addresses: Vec::new(),
+        teardown: None,
         faults: ends().flat_map(|end| end.faults.clone()).collect(),
         statements: Vec::new(),
     }

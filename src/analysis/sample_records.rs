@@ -59,6 +59,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         iterations_completed: 0,
         handshakes: Handshakes::default(),
         later_addresses: Vec::new(),
+        teardown: None,
         faults: Vec::new(),
         statements: Vec::new(),
     };

@@ -136,7 +136,7 @@ fn why_untried(record: &RunRecord, step: &Step) -> (String, &'static str) {
         return (why, "raise the weight of the flow, or run longer");
     }
     let advice = "run longer, or shorten the think time before it; see whether the steps before \
-                  it work";
+                  it work, and whether its conditions can hold";
     ("was never tried: no iteration came so far".to_owned(), advice)
 }
 

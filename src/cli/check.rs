@@ -13,7 +13,7 @@ use crate::cli::{once, output};
 use crate::experiment::head;
 use crate::report::curl;
 use crate::scenario::load::{ArrivalProcess, Stage};
-use crate::scenario::model::{Action, Address, Flow, Scenario, StepId};
+use crate::scenario::model::{Address, Flow, Scenario, StepId};
 use crate::scenario::read;
 use crate::scenario::slo::{Metric, Scope, Slo};
 use crate::units::{Quantile, Ratio, format_duration, group_digits, trim_zeros};
@@ -99,11 +99,7 @@ fn load(scenario: &Scenario) -> String {
 /// What so many users do at most: as if all answers came at once.
 fn at_most(scenario: &Scenario, users: u32) -> String {
     let thinking = |flow: &Flow| -> f64 {
-        let of = |action: &Action| match action {
-            Action::Think(think) => think.mean().as_secs_f64(),
-            Action::Request(_) => 0.0,
-        };
-        flow.actions.iter().map(of).sum::<f64>() * f64::from(flow.weight)
+        flow.thinking(|think| think.mean().as_secs_f64()) * f64::from(flow.weight)
     };
     let total: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
     let round = scenario.flows.iter().map(thinking).sum::<f64>() / total.max(1.0);
@@ -136,9 +132,11 @@ fn expected_requests(scenario: &Scenario, id: StepId) -> Option<f64> {
         return None;
     }
     let total: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
-    let has_step = |flow: &&Flow| flow.actions.contains(&Action::Request(id));
-    let weight: f64 =
-        scenario.flows.iter().filter(has_step).map(|flow| f64::from(flow.weight)).sum();
+    let often = |flow: &Flow| -> f64 {
+        let actions = flow.actions.iter().zip(&flow.often);
+        actions.filter(|(action, _)| action.asks(id)).map(|(_, often)| often).sum()
+    };
+    let weight: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight) * often(flow)).sum();
     Some(judged(scenario).arrivals * weight / total)
 }
 
@@ -176,14 +174,10 @@ fn steps(scenario: &Scenario) -> String {
 
 /// Why a step may never be tried, which rules out a pass.
 fn doubt(scenario: &Scenario, id: StepId) -> Option<String> {
-    let flow = scenario.flows.iter().find(|flow| flow.actions.contains(&Action::Request(id)))?;
-    let before = flow.actions.iter().take_while(|action| **action != Action::Request(id));
-    let thinking: Duration = before
-        .map(|action| match action {
-            Action::Think(think) => think.shortest(),
-            Action::Request(_) => Duration::ZERO,
-        })
-        .sum();
+    let flow = scenario.flows.iter().find(|flow| flow.has(id))?;
+    let before = flow.actions.iter().take_while(|action| !action.asks(id));
+    let thinking: Duration =
+        before.filter_map(|action| action.think().map(|think| think.shortest())).sum();
     let length = scenario.load.length();
     if thinking >= length {
         return Some(format!(

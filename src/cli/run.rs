@@ -212,9 +212,10 @@ pub(super) fn fail_as(whose: &str, error: &TrialError) -> Exit {
     };
     output::error(&format!("{whose}{error}"), &words);
     match error {
-        TrialError::NotReady(..) | TrialError::Start(_) | TrialError::Unresolved(_) => {
-            Exit::TargetLost
-        }
+        TrialError::NotReady(..)
+        | TrialError::Start(_)
+        | TrialError::Unresolved(_)
+        | TrialError::SetUp(_) => Exit::TargetLost,
         TrialError::Interrupted(signal) => Exit::Interrupted(*signal),
         TrialError::Resources(_)
         | TrialError::NoRoom(_)

@@ -56,6 +56,10 @@ pub enum Answer<'a> {
     Unreadable(Unreadable),
     /// What was filled in made the request too large to be sent.
     Unsendable,
+    /// The answer was a redirect that is not followed, for this reason.
+    Misdirected(Cause),
+    /// What it is to be filled in with was not found before.
+    ValueMissing,
     /// All allowed connections were in use until the time limit.
     NoConnection,
     /// All allowed virtual users were busy when it was due.
@@ -97,6 +101,8 @@ pub fn conclude(step: &Step, answer: &Answer<'_>, known: Known<'_>) -> Conclusio
         Answer::Refused => (Outcome::TransportError, Some(Cause::StreamRefused)),
         Answer::Unreadable(why) => (Outcome::TransportError, Some(unreadable(*why))),
         Answer::Unsendable => (Outcome::CheckFailed, Some(Cause::RequestTooLarge)),
+        Answer::Misdirected(cause) => (Outcome::CheckFailed, Some(*cause)),
+        Answer::ValueMissing => (Outcome::CheckFailed, Some(Cause::ValueMissing)),
         Answer::NoConnection => (Outcome::Unsent, Some(Cause::ConnectionLimit)),
         Answer::NoUser => (Outcome::Unsent, Some(Cause::InFlightLimit)),
     };

@@ -108,7 +108,7 @@ fn header(name: &str, head: &[u8], test: &Test, known: Known<'_>) -> bool {
 }
 
 /// The fields of a head behind its first line; one over several lines is one (RFC 9112, 5.2).
-fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
+pub(super) fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
     let mut lines = head.split(|byte| *byte == b'\n').skip(1).peekable();
     std::iter::from_fn(move || {
         let line = lines.next()?;
@@ -130,6 +130,11 @@ fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
         };
         Some((line[..colon].trim_ascii(), value))
     })
+}
+
+/// Whether a test holds for a text.
+pub fn holds_for_text(found: &[u8], test: &Test, known: Known<'_>) -> bool {
+    text(found, test, known)
 }
 
 /// A text that is no JSON, as a header's value or a whole body.

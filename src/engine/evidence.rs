@@ -61,6 +61,8 @@ pub struct Wires<'w> {
     pub heard: Vec<u8>,
     /// The check's place.
     pub check: Option<usize>,
+    /// The cookies of who asked, which are secrets.
+    pub cookies: Vec<String>,
 }
 
 /// Keeps the start of an answer that will not be whole and right after one read.
@@ -74,7 +76,11 @@ pub fn hear(heard: &mut Vec<u8>, bytes: &[u8], step: &Step, status: Option<u16>)
 /// Whether an answer is plainly right, as its status tells if it is whole.
 pub fn is_plain(step: &Step, status: Option<u16>) -> bool {
     let is_expected = status.is_some_and(|status| step.expect.accepts(status));
-    is_expected && step.extract.is_empty() && step.checks.is_empty() && !step.kind.is_stream()
+    let is_looked_at = !step.extract.is_empty()
+        || !step.checks.is_empty()
+        || step.kind.is_stream()
+        || step.course.redirects > 0;
+    is_expected && !is_looked_at
 }
 
 impl Witness {
@@ -111,7 +117,7 @@ impl Witness {
         &mut self,
         kind: Kind,
         sample: &Sample,
-        Wires { request, heard, check }: Wires<'_>,
+        Wires { request, heard, check, cookies }: Wires<'_>,
         known: &[Value],
     ) {
         self.waiting.push(Testimony {
@@ -124,7 +130,7 @@ impl Witness {
             heard,
             check,
             body_bytes: sample.body_bytes,
-            secrets: self.clerk.values(known),
+            secrets: [self.clerk.values(known), cookies].concat(),
             known: if self.purpose.is_walk() { known.to_vec() } else { Vec::new() },
             clerk: Arc::clone(&self.clerk),
         });
@@ -188,18 +194,30 @@ fn texts(step: &Step) -> Vec<String> {
 }
 
 /// The extracted values that a text is filled in with.
-pub fn used(template: &Template) -> impl Iterator<Item = VariableId> {
-    template.pieces.iter().filter_map(|piece| match piece {
-        Piece::Variable(id) => Some(*id),
-        Piece::JsonValue(inner) => match inner.as_ref() {
-            Piece::Variable(id) => Some(*id),
-            _ => None,
-        },
-        _ => None,
-    })
+pub fn used(template: &Template) -> Vec<VariableId> {
+    template.pieces.iter().flat_map(used_in).collect()
+}
+
+fn used_in(piece: &Piece) -> Vec<VariableId> {
+    match piece {
+        Piece::Variable(id) => vec![*id],
+        Piece::JsonValue(inner) => used_in(inner),
+        Piece::Base64(inner) => used(inner),
+        Piece::Literal(_)
+        | Piece::Uuid
+        | Piece::User
+        | Piece::Iteration
+        | Piece::UnixMillis
+        | Piece::Random(..) => Vec::new(),
+    }
 }
 
 impl Testimony {
+    /// What its user knew afterwards, by variable; of a walk only. Some of it is secret.
+    pub fn known(&self) -> &[Value] {
+        &self.known
+    }
+
     /// What may be kept of it, and what may be shown of the values that its user knows.
     pub fn shown(self) -> (FailedExchange, Vec<Known>) {
         let redaction = self.redaction(&Parts::of(&self.request, false));

@@ -46,6 +46,19 @@ pub struct Exchange {
     pub failed_check: Option<usize>,
     /// The stream that its answer is, once the request has gone out.
     pub stream: Option<Box<Stream>>,
+    /// Where the target has sent it, if it has.
+    pub redirected: Option<Box<Redirected>>,
+}
+
+/// A request that the target has sent elsewhere.
+#[derive(Debug)]
+pub struct Redirected {
+    /// What is asked instead, without cookies.
+    pub request: String,
+    /// How often that has happened.
+    pub hops: u16,
+    /// When the first request went out.
+    first_sent: Option<Moment>,
 }
 
 /// The moments of an exchange on a connection.
@@ -83,7 +96,13 @@ impl Exchange {
             heard: Vec::new(),
             failed_check: None,
             stream: None,
+            redirected: None,
         }
+    }
+
+    /// The status of its answer, if there is one.
+    pub fn status(&self) -> Option<u16> {
+        self.status
     }
 
     /// When its time limit passes.
@@ -154,6 +173,19 @@ impl Exchange {
         self.times = WireMoments::default();
     }
 
+    /// Its answer was a redirect: another request is sent for it, in the same time.
+    pub fn follows(&mut self, request: String) {
+        let before = self.redirected.take();
+        let hops = before.as_ref().map_or(0, |it| it.hops) + 1;
+        let first_sent = before.and_then(|it| it.first_sent).or(self.times.sent);
+        // What the generator lost before it sent the last one is lost for the whole.
+        self.begun = Moment(self.intended.0 + self.send_lag());
+        (self.status, self.body_bytes) = (None, 0);
+        self.heard.clear();
+        self.times = WireMoments::default();
+        self.redirected = Some(Box::new(Redirected { request, hops, first_sent }));
+    }
+
     /// What was felt of the generator's lateness, in nanoseconds.
     pub fn lag_felt(&self) -> u64 {
         self.lag_felt
@@ -194,7 +226,7 @@ impl Exchange {
         Sample {
             step: self.step,
             intended: self.intended,
-            sent: self.times.sent,
+            sent: self.redirected.as_ref().and_then(|it| it.first_sent).or(self.times.sent),
             first_byte: self.times.first_byte,
             ended: if is_late { self.ended.min(self.deadline()) } else { self.ended },
             send_lag: self.send_lag(),

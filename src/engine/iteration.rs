@@ -2,7 +2,7 @@
 //!
 //! The first request is due at the arrival, every later one as soon as the one before
 //! has ended and the thinking is done. The iteration stops at the first request that does not
-//! end ok, and at the end of the schedule.
+//! end ok, unless its step says that it goes on, and at the end of the schedule.
 //!
 //! | place | ends by | next |
 //! | --- | --- | --- |
@@ -25,6 +25,8 @@ pub struct Iteration {
     pub flow: usize,
     /// The next action of the flow.
     pub next: usize,
+    /// How often what is repeated is still to be done, by counter.
+    pub counters: Vec<u32>,
     /// Its number, from 1.
     pub number: u64,
     /// Where its random values come from.
@@ -41,6 +43,23 @@ pub struct Iteration {
     pub drawn_from: Choices,
     /// Whether its answer has to be read at once.
     pub is_hurried: bool,
+    /// The choices that count after a step that is done only now and then.
+    pub kept: Choices,
+    /// Whether a request of it has failed.
+    pub has_failed: bool,
+    /// Whether the logins before the next step have been looked at.
+    pub has_looked: bool,
+    /// How often the step under way, or the next one, is asked for: twice after 401.
+    pub attempt: Attempt,
+}
+
+/// How often a step is asked for because its login was no longer valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// For the first time.
+    First,
+    /// Once more, behind a login that was done anew.
+    Second,
 }
 
 /// Where an iteration is.

@@ -120,7 +120,7 @@ const LATE: [u64; 3] = [1_000_000, 10_000_000, 100_000_000];
 pub struct Totals {
     /// Iterations started.
     pub iterations: u64,
-    /// Iterations whose last step ended well.
+    /// Iterations that came to their end, and of which no request failed.
     pub completed: u64,
     /// Requests given up without an outcome.
     pub abandoned: u64,

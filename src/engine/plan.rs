@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use crate::engine::orders::Heard;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
-use crate::scenario::model::Scenario;
+use crate::scenario::model::{Scenario, VariableId};
 use crate::scenario::slots::Slots;
+use crate::scenario::template::Value;
 use crate::schedule::arms::Timing;
 use crate::units::Moment;
 
@@ -39,11 +40,16 @@ pub struct Plan {
     pub receive_clock: ReceiveClock,
     /// What all of it is for.
     pub purpose: Purpose,
+    /// What every user knows from the beginning.
+    pub given: Given,
     /// Tells the workers to end early.
     pub stop: watch::Receiver<Stop>,
     /// Tells the workers of another rate.
     pub orders: Heard,
 }
+
+/// Values by their variables.
+pub type Given = Arc<Vec<(VariableId, Value)>>;
 
 /// When a schedule starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,6 +241,7 @@ mod tests {
             from: Moment(0),
             receive_clock: ReceiveClock::Generator,
             purpose: Purpose::Load,
+            given: Arc::default(),
             stop: watch::channel(Stop::Running).1,
             orders: Heard::nobody(),
         };

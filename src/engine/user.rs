@@ -6,10 +6,18 @@
 
 use std::ops::{Index, IndexMut};
 
+use crate::engine::cookies::Jar;
 use crate::engine::extract::Extracted;
-use crate::scenario::model::{Scenario, StepId};
+use crate::scenario::model::{Scenario, StepId, VariableId};
 use crate::scenario::slots::Slot;
 use crate::scenario::template::Value;
+use crate::units::Moment;
+
+/// A shorter value of a cookie is none that could be guessed from a report.
+const SECRET: usize = 4;
+
+/// A moment that has passed whenever somebody asks.
+const OVER: Moment = Moment(1);
 
 /// One virtual user.
 #[derive(Debug)]
@@ -18,26 +26,66 @@ pub struct User {
     pub number: u64,
     /// What it has extracted, by variable.
     pub variables: Vec<Value>,
-    /// Which `once` steps it has done, by step.
-    done: Vec<bool>,
+    /// Which of them it has extracted, and not forgotten since.
+    is_known: Vec<bool>,
+    /// Until when what it did in `once` steps is valid, by step; 0 where it has not done it.
+    done: Vec<Moment>,
+    /// Its cookies, where some flow keeps any.
+    pub jar: Option<Box<Jar>>,
 }
 
 impl User {
-    /// Whether a step that is done once per user lies behind it.
-    pub fn has_done(&self, step: StepId) -> bool {
-        self.done[step.index()]
+    /// Whether a step that is done once per user lies behind it, and is still valid.
+    pub fn has_done(&self, step: StepId, now: Moment) -> bool {
+        now < self.done[step.index()]
     }
 
-    /// Remembers that it has done a step.
-    pub fn did(&mut self, step: StepId) {
-        self.done[step.index()] = true;
+    /// Whether what it did in a step is no longer valid.
+    pub fn is_over(&self, step: StepId, now: Moment) -> bool {
+        self.done[step.index()] > Moment(0) && !self.has_done(step, now)
+    }
+
+    /// Remembers that it has done a step, and until when that is valid.
+    pub fn did(&mut self, step: StepId, until: Moment) {
+        self.done[step.index()] = until.max(OVER);
+    }
+
+    /// What it did in a step is no longer valid.
+    pub fn ends(&mut self, step: StepId) {
+        self.done[step.index()] = OVER;
+    }
+
+    /// The number that it has extracted.
+    pub fn number_of(&self, variable: VariableId) -> Option<f64> {
+        let (Value::Text(text) | Value::Json(text)) = self.variables.get(variable.index())?;
+        text.trim().parse().ok()
     }
 
     /// Remembers what was found in an answer.
     pub fn keep(&mut self, extracted: Extracted) {
         for (variable, value) in extracted.0 {
             self.variables[variable.index()] = value;
+            self.is_known[variable.index()] = true;
         }
+    }
+
+    /// Forgets what an iteration has to find anew.
+    pub fn forget(&mut self, variables: &[VariableId]) {
+        for variable in variables {
+            self.variables[variable.index()] = Value::default();
+            self.is_known[variable.index()] = false;
+        }
+    }
+
+    /// Whether one of these was not found.
+    pub fn lacks(&self, variables: &[VariableId]) -> bool {
+        variables.iter().any(|variable| !self.is_known[variable.index()])
+    }
+
+    /// Values of its cookies that are long enough to be secrets.
+    pub fn cookies(&self) -> Vec<String> {
+        let values = self.jar.iter().flat_map(|jar| jar.values());
+        values.filter(|value| value.len() >= SECRET).map(str::to_owned).collect()
     }
 }
 
@@ -51,8 +99,15 @@ pub struct UserId(u32);
 pub struct Users {
     all: Vec<User>,
     idle: Vec<UserId>,
-    variables: usize,
+    /// What a new user knows.
+    variables: Vec<Value>,
+    is_known: Vec<bool>,
     steps: usize,
+    /// Whether some flow keeps cookies.
+    has_cookies: bool,
+    /// Whether cookies outlive an iteration for which any idle user is taken: where somebody logs
+    /// in once and for all.
+    keeps_cookies: bool,
     next_number: u64,
     stride: u64,
     most: usize,
@@ -65,17 +120,37 @@ impl Users {
         Users {
             all: Vec::new(),
             idle: Vec::new(),
-            variables: scenario.variables.len(),
+            variables: vec![Value::default(); scenario.variables.len()],
+            is_known: vec![false; scenario.variables.len()],
             steps: scenario.steps.len(),
+            has_cookies: scenario.flows.iter().any(|flow| flow.cookies),
+            keeps_cookies: scenario.steps.iter().any(|step| step.once),
             next_number: from + u64::from(slot.index) + 1,
             stride: u64::from(slot.of),
             most,
         }
     }
 
+    /// The same, all of whom know some values from the beginning.
+    #[must_use]
+    pub fn knowing(mut self, given: &[(VariableId, Value)]) -> Users {
+        for (variable, value) in given {
+            self.variables[variable.index()] = value.clone();
+            self.is_known[variable.index()] = true;
+        }
+        self
+    }
+
     /// A user for an iteration; `None` when all that are allowed are busy.
     pub fn take(&mut self) -> Option<UserId> {
-        self.idle.pop().or_else(|| (self.all.len() < self.most).then(|| self.create()))
+        let idle = self.idle.pop();
+        let user = idle.or_else(|| (self.all.len() < self.most).then(|| self.create()))?;
+        if !self.keeps_cookies
+            && let Some(jar) = &mut self[user].jar
+        {
+            jar.clear();
+        }
+        Some(user)
     }
 
     /// The user at a place of a slot, busy or not; `None` where no more are allowed.
@@ -94,8 +169,10 @@ impl Users {
         self.next_number += self.stride;
         self.all.push(User {
             number,
-            variables: vec![Value::Text(String::new()); self.variables],
-            done: vec![false; self.steps],
+            variables: self.variables.clone(),
+            is_known: self.is_known.clone(),
+            done: vec![Moment(0); self.steps],
+            jar: self.has_cookies.then(Box::default),
         });
         UserId(self.all.len() as u32 - 1)
     }
@@ -111,7 +188,21 @@ impl Users {
     /// At most so many, with one variable and one step: the second of three workers' users.
     pub(crate) fn for_tests(most: usize) -> Users {
         let (all, idle) = (Vec::new(), Vec::new());
-        Users { all, idle, variables: 1, steps: 1, next_number: 2, stride: 3, most }
+        let (has_cookies, keeps_cookies) = (true, false);
+        let (variables, is_known) = (vec![Value::default()], vec![false]);
+        let (steps, next_number, stride) = (1, 2, 3);
+        Users {
+            all,
+            idle,
+            variables,
+            is_known,
+            steps,
+            has_cookies,
+            keeps_cookies,
+            next_number,
+            stride,
+            most,
+        }
     }
 }
 
@@ -141,12 +232,13 @@ mod tests {
         let (first, second) = (users.take().unwrap(), users.take().unwrap());
         assert_eq!((users[first].number, users[second].number), (2, 5));
         assert_eq!(users.take(), None);
-        users[second].did(StepId(0));
+        users[second].did(StepId(0), Moment(u64::MAX));
         users.give_back(first);
         users.give_back(second);
         let again = users.take().unwrap();
         assert_eq!(again, second);
-        assert!(users[again].has_done(StepId(0)) && !users[first].has_done(StepId(0)));
+        let has_done = |user: UserId| users[user].has_done(StepId(0), Moment(7));
+        assert!(has_done(again) && !has_done(first));
     }
 
     #[test]

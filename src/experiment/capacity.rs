@@ -147,8 +147,8 @@ impl Course<'_> {
         let control = self.search.control.next_part();
         let begun = Instant::now();
         let side = self.with_session(&control, 1, |session, watch| {
-            let side = session.start(scenario, &folder, watch)?;
-            session.wait_until_ready(&side, watch)?;
+            let mut side = session.start(scenario, &folder, watch)?;
+            session.wait_until_ready(&mut side, watch)?;
             Ok(Box::new(side))
         })?;
         self.starting = begun.elapsed();

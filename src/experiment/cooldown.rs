@@ -118,6 +118,7 @@ impl Session<'_> {
             authority: address.authority(),
             receive_clock: clock(&side.scenario, self.receive_clock),
             purpose: Purpose::Again { iterations: asking.iterations },
+            given: Arc::clone(&side.given),
             timing: Timing::Alone,
             start: Start::now(),
             orders: orders::Heard::nobody(),

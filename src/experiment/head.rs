@@ -18,7 +18,7 @@ use crate::record::run::{
 use crate::record::series::{self, SeriesHead};
 use crate::record::step_head::StepHead;
 use crate::scenario::load::Load;
-use crate::scenario::model::{Action, Scenario, StepId};
+use crate::scenario::model::{Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
 use crate::target::certificate::Expiry;
 use crate::target::{gauges, host};
@@ -115,7 +115,7 @@ pub fn load(load: &Load) -> LoadHead {
 /// The steps of a scenario, as the record knows them.
 pub fn steps(scenario: &Scenario) -> Vec<StepHead> {
     let flow_of = |id: StepId| {
-        let flow = scenario.flows.iter().find(|flow| flow.actions.contains(&Action::Request(id)));
+        let flow = scenario.flows.iter().find(|flow| flow.has(id));
         flow.map(|flow| flow.name.clone()).unwrap_or_default()
     };
     let steps = scenario.steps.iter().enumerate().map(|(index, step)| StepHead {

@@ -310,6 +310,7 @@ mod tests {
             iterations_completed: 190,
             handshakes: Handshakes::default(),
             later_addresses: Vec::new(),
+            teardown: None,
             faults: Vec::new(),
             statements: Vec::new(),
         });

@@ -95,7 +95,7 @@ impl Arena<'_> {
             let side = self.start(arm, turn, &mut |event| watch(arm, event));
             up.push((arm, side.map_err(|error| Failed::Arm(arm, error))?));
         }
-        for (arm, side) in &up {
+        for (arm, side) in &mut up {
             self.session
                 .wait_until_ready(side, &mut |event| watch(*arm, event))
                 .map_err(|error| Failed::Arm(*arm, error))?;

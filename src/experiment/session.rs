@@ -15,10 +15,10 @@ use crate::engine::collector::{self, Collector, Message};
 use crate::engine::ledger::Totals;
 use crate::engine::plan::{Plan, Purpose, Start};
 use crate::engine::transport::clock::ReceiveClock;
-use crate::engine::worker;
 use crate::experiment::address::{self, Later, Reached, reach, shown};
 use crate::experiment::beginning;
 use crate::experiment::control::Control;
+use crate::experiment::crew::{self, Crew};
 use crate::experiment::event::Event;
 use crate::experiment::head::{certificate_head, date, head};
 use crate::experiment::hopeless::Hopes;
@@ -115,9 +115,6 @@ pub(super) struct Heard {
     pub(super) ended: Duration,
 }
 
-/// The generator's threads.
-type Crew = Vec<JoinHandle<io::Result<()>>>;
-
 impl Session<'_> {
     /// Starts a target, which is not yet that it is ready. It must not be started, and loaded,
     /// for a run that nothing can be kept of.
@@ -146,16 +143,18 @@ impl Session<'_> {
         let log = folder.join(TARGET_LOG);
         let target = Started::start(&scenario, self.supervisor, &log, watch)?;
         let (folder, purpose) = (folder.to_owned(), Purpose::Load);
-        Ok(Side { scenario, target, revision, folder, purpose, ahead: None })
+        let (given, is_set_up) = (Arc::default(), false);
+        Ok(Side { scenario, target, revision, folder, purpose, ahead: None, given, is_set_up })
     }
 
-    /// Waits until a target is ready.
+    /// Waits until a target is ready, and does what is done once before a load.
     pub(super) fn wait_until_ready(
         &self,
-        side: &Side,
+        side: &mut Side,
         watch: &mut dyn FnMut(Event),
     ) -> Result<(), TrialError> {
-        side.target.wait_until_ready(&side.scenario, self.control, watch)
+        side.target.wait_until_ready(&side.scenario, self.control, watch)?;
+        self.set_up(side)
     }
 
     /// Loads one side, or two on one thread, each by its scenario and in its time. Their targets
@@ -166,6 +165,10 @@ impl Session<'_> {
         watch: Watch<'_>,
     ) -> Result<Vec<StillUp>, Failure> {
         let own = |error| Failure::Own(TrialError::Engine(error));
+        let mut sides = sides;
+        for (position, (side, _)) in sides.iter_mut().enumerate() {
+            self.set_up(side).map_err(|error| of_side(position, error))?;
+        }
         let ahead = sides.iter().find_map(|(side, _)| side.ahead.as_deref());
         let start = beginning::start(ahead);
         let ready = sides.into_iter().enumerate().map(|(position, (side, timing))| {
@@ -173,7 +176,8 @@ impl Session<'_> {
                 .map_err(|error| of_side(position, error))
         });
         let mut ready: Vec<Ready> = ready.collect::<Result<_, _>>()?;
-        let crew = crew(&ready).map_err(own)?;
+        let told = ready.iter().map(|it| (it.plan.clone(), it.out.clone())).collect::<Vec<_>>();
+        let crew = crew::begin(&told).map_err(own)?;
         let loaded = self.load(&mut ready, &crew, watch).map_err(own)?;
         for worker in crew {
             let ended = worker.join().map_err(|_| own(io::Error::other("a worker panicked")))?;
@@ -182,7 +186,7 @@ impl Session<'_> {
         watch(ready.len() - 1, Event::Stopping);
         let store = |error| Failure::Own(TrialError::Store(error));
         let ended = ready.into_iter().zip(loaded);
-        ended.map(|(ready, loaded)| ready.finish(loaded, self.control).map_err(store)).collect()
+        ended.map(|(ready, loaded)| ready.finish(loaded, self).map_err(store)).collect()
     }
 
     /// The record of a side that was not loaded, as it cannot work; stops it.
@@ -206,7 +210,7 @@ impl Session<'_> {
         let (ended, cut) = (heard.ended, Some(heard.ended));
         watch(Event::Stopping);
         let loaded = Loaded { totals, seen: Watched::default(), ended, cut };
-        ready.finish(loaded, self.control).map(StillUp::stop).map_err(TrialError::Store)
+        ready.finish(loaded, self).map(StillUp::stop).map_err(TrialError::Store)
     }
 
     /// What is known of a run that starts at a moment.
@@ -247,6 +251,7 @@ impl Session<'_> {
             streams: address.streams(&side.scenario.limits),
             receive_clock: address::clock(&side.scenario, self.receive_clock),
             purpose: side.purpose,
+            given: Arc::clone(&side.given),
             timing,
             start,
             from: Moment(u64::from(from) * 1_000_000_000),
@@ -305,21 +310,6 @@ fn of_side(position: usize, error: TrialError) -> Failure {
     }
 }
 
-/// Two sides share a thread; one has as many as its plan says.
-fn crew(ready: &[Ready]) -> io::Result<Crew> {
-    match ready {
-        [first, second] => {
-            let plans = [first.plan.clone(), second.plan.clone()];
-            worker::pair::spawn_pair(plans, [first.out.clone(), second.out.clone()])
-        }
-        one => one
-            .iter()
-            .flat_map(|it| (0..it.plan.slots.threads()).map(move |index| (it, index)))
-            .map(|(it, index)| worker::spawn(it.plan.clone(), index, it.out.clone()))
-            .collect(),
-    }
-}
-
 impl Ready {
     fn collect(
         &mut self,
@@ -351,7 +341,8 @@ impl Ready {
     }
 
     /// Closes the record.
-    fn finish(mut self, loaded: Loaded, control: &Control) -> Result<StillUp, StoreError> {
+    fn finish(mut self, loaded: Loaded, session: &Session<'_>) -> Result<StillUp, StoreError> {
+        let control = session.control;
         let Loaded { totals, seen: Watched { died, statements }, ended, cut } = loaded;
         let reason = match (&died, control.signal(), self.hopes.lost()) {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
@@ -359,6 +350,8 @@ impl Ready {
             (None, None, Some(why)) => EndReason::Hopeless { detail: why.to_owned() },
             (None, None, None) => EndReason::Finished,
         };
+        // A target that is dead cannot be cleaned up after.
+        let teardown = died.is_none().then(|| session.tear_down(&mut self.side)).flatten();
         let whole = Duration::from_nanos(self.plan.end().0);
         let cut = cut.or_else(|| control.over_after(self.plan.start.at));
         let before = self.writer.resumed().cloned().unwrap_or_default();
@@ -373,6 +366,7 @@ impl Ready {
             later_addresses: self.later.seen(),
             faults: Vec::new(),
             statements,
+            teardown,
         };
         steered::keep(&mut self.writer, &self.side.scenario.load, &control.orders);
         let record = self.writer.finish(end)?;

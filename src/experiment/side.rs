@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::engine::plan::Purpose;
+use crate::engine::plan::{Given, Purpose};
 use crate::experiment::resume::{Ahead, Earlier};
 use crate::experiment::start::Started;
 use crate::experiment::trial_error::TrialError;
@@ -23,6 +23,10 @@ pub(super) struct Side {
     pub(super) purpose: Purpose,
     /// What it goes on with, if it does.
     pub(super) ahead: Option<Box<Ahead>>,
+    /// What every user knows from the beginning.
+    pub(super) given: Given,
+    /// Whether what is done once for the next load has been done.
+    pub(super) is_set_up: bool,
 }
 
 impl Side {

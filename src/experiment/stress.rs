@@ -161,8 +161,8 @@ impl Stress<'_> {
         };
         let watch = &mut *self.watch;
         let mut told = |event| watch(StressEvent::Target(event));
-        let side = session.start(scenario, &self.folder.join(&folder), &mut told)?;
-        session.wait_until_ready(&side, &mut told)?;
+        let mut side = session.start(scenario, &self.folder.join(&folder), &mut told)?;
+        session.wait_until_ready(&mut side, &mut told)?;
         let side = if self.tries_out && number == 1 {
             fit(session.try_out(side, &mut told)?)?
         } else {
@@ -338,7 +338,10 @@ fn is_known(file: &StressFile) -> bool {
 /// Whether it is the target that could not be had.
 fn is_of_target(error: &TrialError) -> bool {
     match error {
-        TrialError::Start(_) | TrialError::NotReady(..) | TrialError::Unresolved(_) => true,
+        TrialError::Start(_)
+        | TrialError::NotReady(..)
+        | TrialError::Unresolved(_)
+        | TrialError::SetUp(_) => true,
         TrialError::Resources(_)
         | TrialError::Interrupted(_)
         | TrialError::NoRoom(_)

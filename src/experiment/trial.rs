@@ -73,7 +73,7 @@ impl Trial<'_> {
             Some(_) => session.start_in(scenario, self.folder, self.watch)?,
             None => session.start(scenario, self.folder, self.watch)?,
         };
-        session.wait_until_ready(&side, self.watch)?;
+        session.wait_until_ready(&mut side, self.watch)?;
         let watch = self.watch;
         let goes_on = earlier.is_some();
         earlier.map_or(Ok(()), |earlier| side.go_on(earlier))?;

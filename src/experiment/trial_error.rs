@@ -19,6 +19,8 @@ pub enum TrialError {
     Start(StartError),
     /// The target was not ready in time, or ended; with its last words.
     NotReady(NotReady, Vec<String>),
+    /// What is done once before the load failed.
+    SetUp(String),
     /// A signal came before the load began.
     Interrupted(i32),
     /// The run folder takes nothing.
@@ -36,6 +38,7 @@ impl fmt::Display for TrialError {
             TrialError::Unresolved(why) => f.write_str(why),
             TrialError::Start(error) => error.fmt(f),
             TrialError::NotReady(error, _) => error.fmt(f),
+            TrialError::SetUp(why) => write!(f, "\"setup\" failed, so there was no load: {why}"),
             TrialError::Interrupted(_) => f.write_str("interrupted before the load began"),
             TrialError::NoRoom(error) => {
                 write!(

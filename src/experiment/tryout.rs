@@ -131,6 +131,7 @@ impl Session<'_> {
             seed: now().as_nanos() as u64,
             numbered_from: NUMBERS + moment(),
             until: Some(Instant::now() + WALKING),
+            given: Arc::clone(&side.given),
         };
         walker.walk(&side.target)
     }
@@ -158,6 +159,7 @@ impl Session<'_> {
             streams: address.streams(&side.scenario.limits),
             receive_clock: clock(&side.scenario, self.receive_clock),
             purpose,
+            given: Arc::clone(&side.given),
             timing: Timing::Alone,
             start: Start::now(),
             from: Moment(0),

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::engine::collector::Message;
 use crate::engine::evidence::{Testimony, used};
 use crate::engine::orders;
-use crate::engine::plan::{Plan, Purpose, Start, Stop};
+use crate::engine::plan::{Given, Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
 use crate::engine::worker;
@@ -28,11 +28,16 @@ use crate::experiment::head;
 use crate::experiment::start::Started;
 use crate::experiment::trial_error::TrialError;
 use crate::record::exchange::FailedExchange;
+use crate::record::outcome::Outcome;
 use crate::record::step_head::StepHead;
 use crate::record::walk::{Extracted, Known, Walk, WalkedFlow, WalkedStep};
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
-use crate::scenario::model::{Action, Extraction, Flow, HttpAddress, Scenario, Step};
+use crate::scenario::model::{
+    Action, Errand, Extraction, Flow, HttpAddress, Scenario, Step, VariableId,
+};
 use crate::scenario::slots::Slots;
+use crate::scenario::template::Value;
+use crate::scenario::think::Think;
 use crate::schedule::arms::Timing;
 use crate::target::process::Supervisor;
 use crate::units::{Moment, Rate};
@@ -41,6 +46,8 @@ use crate::units::{Moment, Rate};
 const LOOK: Duration = Duration::from_millis(50);
 /// A walk's only arrival comes within this.
 const SOON: Duration = Duration::from_millis(1);
+/// A flow that was begun goes on for so long at most when no more are begun.
+const LATE: Duration = Duration::from_secs(60);
 /// How long a flow may take at most; each of its requests has a time limit of its own.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// How long a target that has just broken off may take to be seen as ended.
@@ -82,8 +89,9 @@ impl Look<'_> {
             seed: self.seed,
             numbered_from: 0,
             until: None,
+            given: Arc::default(),
         };
-        let walked = walker.walk(&target);
+        let walked = walker.walk_between_errands(&target);
         target.stop();
         if let Some(signal) = self.control.signal() {
             return Err(TrialError::Interrupted(signal));
@@ -93,7 +101,7 @@ impl Look<'_> {
 }
 
 /// How flows are walked through.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Walker<'a> {
     pub(super) scenario: &'a Arc<Scenario>,
     pub(super) receive_clock: ReceiveClock,
@@ -104,9 +112,32 @@ pub(super) struct Walker<'a> {
     pub(super) numbered_from: u64,
     /// No flow is begun after that.
     pub(super) until: Option<Instant>,
+    /// What every user knows from the beginning.
+    pub(super) given: Given,
 }
 
 impl Walker<'_> {
+    /// The same, with what is done once for a load before it and after it.
+    fn walk_between_errands(mut self, target: &Started) -> Result<Walk, TrialError> {
+        let scenario = Arc::clone(self.scenario);
+        let mut setup = None;
+        if let Some(errand) = &scenario.setup {
+            let (walked, known) = self.errand(target, errand)?;
+            self.given = Arc::new(given(errand, &known));
+            setup = Some(walked);
+        }
+        if let Some(walked) = setup.take_if(|walked| !walked.works()) {
+            let (name, target) = (scenario.name.clone(), shown(&scenario));
+            return Ok(Walk { scenario: name, target, flows: vec![walked], died: None });
+        }
+        let mut walk = self.walk(target)?;
+        walk.flows.splice(0..0, setup);
+        if let Some(errand) = &scenario.teardown {
+            walk.flows.push(self.errand(target, errand)?.0);
+        }
+        Ok(walk)
+    }
+
     /// Walks each flow once against a target that is ready. Nothing more is sent once somebody
     /// wants it to end, or the target has ended.
     pub(super) fn walk(&self, target: &Started) -> Result<Walk, TrialError> {
@@ -119,7 +150,8 @@ impl Walker<'_> {
             let is_late = self.until.is_some_and(|until| Instant::now() >= until);
             let goes_on = died.is_none() && self.control.ended().is_none() && !is_late;
             let seen = if goes_on {
-                self.seen(flow, (&endpoint, target.address()), from).map_err(TrialError::Engine)?
+                let once = once(self.scenario, in_short(flow), self.seed);
+                self.seen(once, (&endpoint, target.address()), from).map_err(TrialError::Engine)?
             } else {
                 Vec::new()
             };
@@ -133,22 +165,40 @@ impl Walker<'_> {
         Ok(Walk { scenario, target, flows, died })
     }
 
-    /// What was seen of a flow's steps, as far as it came.
+    /// Does what is done once for a load. What came of it, and what who did it knows then.
+    pub(super) fn errand(
+        &self,
+        target: &Started,
+        errand: &Errand,
+    ) -> Result<(WalkedFlow, Vec<Value>), TrialError> {
+        let (flow, steps) = (&errand.flow, errand.steps.clone());
+        let scenario = Scenario { steps, ..once(self.scenario, flow.clone(), self.seed) };
+        let endpoint = reach(target.address(), self.scenario)?.endpoint;
+        let on = (&endpoint, target.address());
+        let seen =
+            self.seen(scenario.clone(), on, self.numbered_from).map_err(TrialError::Engine)?;
+        let known = seen.last().map(|last| last.known().to_vec()).unwrap_or_default();
+        let heads = head::steps(&scenario);
+        Ok((walked(&scenario, flow, &heads, seen), known))
+    }
+
+    /// What was seen of the steps of a scenario's only flow, as far as it came.
     fn seen(
         &self,
-        flow: &Flow,
+        scenario: Scenario,
         (endpoint, address): (&Endpoint, &HttpAddress),
         numbered_from: u64,
     ) -> io::Result<Vec<Testimony>> {
         let (stop, stopped) = watch::channel(Stop::Running);
         let plan = Plan {
-            scenario: Arc::new(once(self.scenario, flow, self.seed)),
+            scenario: Arc::new(scenario),
             address: endpoint.clone(),
             authority: address.authority(),
             slots: Slots::all(1),
             streams: address.streams(&self.scenario.limits),
             receive_clock: clock(self.scenario, self.receive_clock),
             purpose: Purpose::Walk { numbered_from },
+            given: Arc::clone(&self.given),
             timing: Timing::Alone,
             start: Start::now(),
             from: Moment(0),
@@ -171,13 +221,20 @@ impl Walker<'_> {
                 Ok(Message::Machine(_) | Message::Target(_)) => {}
                 Err(RecvTimeoutError::Disconnected) => return seen,
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.control.ended().is_some() {
+                    let is_late = self.until.is_some_and(|until| Instant::now() > until + LATE);
+                    if self.control.ended().is_some() || is_late {
                         stop.send_replace(Stop::Drain(Instant::now()));
                     }
                 }
             }
         }
     }
+}
+
+/// What the steps extracted.
+pub(super) fn given(errand: &Errand, known: &[Value]) -> Vec<(VariableId, Value)> {
+    let extracted = errand.steps.iter().flat_map(|step| &step.extract).map(|it| it.variable);
+    extracted.filter_map(|id| Some((id, known.get(id.index())?.clone()))).collect()
 }
 
 /// How a target ended that has broken off, if it has.
@@ -192,10 +249,23 @@ fn ended(target: &Started) -> Option<String> {
     None
 }
 
-/// A scenario in which one flow is walked through once, without thinking.
-fn once(scenario: &Scenario, flow: &Flow, seed: u64) -> Scenario {
-    let asks = |action: &&Action| matches!(action, Action::Request(_));
-    let actions = flow.actions.iter().filter(asks).cloned().collect();
+/// A flow in which nobody thinks, what is repeated is done once, and every way is taken, one after
+/// the other. Places stay what they are.
+fn in_short(flow: &Flow) -> Flow {
+    const AT_ONCE: Think = Think::Even { shortest: Duration::ZERO, longest: Duration::ZERO };
+    let short = |(place, action): (usize, &Action)| match action {
+        Action::Think(_) => Action::Think(AT_ONCE),
+        Action::Repeat { counter, end, .. } => {
+            Action::Repeat { counter: *counter, least: 1, most: 1, end: *end }
+        }
+        Action::Choose(_) | Action::Leave(_) => Action::Goto(place + 1),
+        other => other.clone(),
+    };
+    Flow { actions: flow.actions.iter().enumerate().map(short).collect(), ..flow.clone() }
+}
+
+/// A scenario in which one flow is walked through once.
+fn once(scenario: &Scenario, flow: Flow, seed: u64) -> Scenario {
     let stage = |length: Duration, rate: Rate| Stage {
         length,
         from: rate,
@@ -205,7 +275,7 @@ fn once(scenario: &Scenario, flow: &Flow, seed: u64) -> Scenario {
     };
     let stages = vec![stage(SOON, Rate(1.0 / SOON.as_secs_f64())), stage(LONGEST, Rate(0.0))];
     Scenario {
-        flows: vec![Flow { actions, ..flow.clone() }],
+        flows: vec![flow],
         load: Load { arrivals: ArrivalProcess::Uniform, seed, stages },
         ..scenario.clone()
     }
@@ -220,6 +290,8 @@ fn walked(
 ) -> WalkedFlow {
     let mut seen: Vec<(FailedExchange, Vec<Known>)> =
         seen.into_iter().map(Testimony::shown).collect();
+    let is_unbegun = seen.is_empty();
+    let has_failed = seen.iter().any(|(exchange, _)| exchange.outcome != Outcome::Ok);
     let mut before = Vec::new();
     let mut steps = Vec::new();
     let mut thinking = Duration::ZERO;
@@ -230,9 +302,11 @@ fn walked(
                 continue;
             }
             Action::Request(id) => *id,
+            _ => continue,
         };
         let index = seen.iter().position(|(exchange, _)| exchange.step == id.0);
         let found = index.map(|index| seen.remove(index));
+        let is_left_out = found.is_none() && !is_unbegun;
         let (exchange, known) = found.unzip();
         let step = scenario.step(id);
         steps.push(WalkedStep {
@@ -241,6 +315,7 @@ fn walked(
             extracted: extracted(scenario, step, known.as_deref()),
             exchange,
             thinking: std::mem::take(&mut thinking),
+            is_left_out: is_left_out && step.course.is_optional && !has_failed,
         });
         before = known.unwrap_or(before);
     }

@@ -49,6 +49,13 @@ pub(super) const FINDINGS: &[Entry] = &[
         advice: "Send at a rate, which goes on while the target is slow; or find what holds it up.",
     },
     Entry {
+        names: &["teardown"],
+        meaning: "A step that is done once after the load failed.",
+        why: "What was measured is not concerned, but what the run made may still be there, and the \
+            next run may meet it.",
+        advice: "Mend the step, or clean the target up by hand.",
+    },
+    Entry {
         names: &["closed_load"],
         meaning: "The load was users who wait for answers before they ask again.",
         why: "A slow target got fewer requests, and those that were not sent are in no figure.",

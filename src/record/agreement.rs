@@ -16,7 +16,7 @@
 //! | `receive_lag` | at most as many as `service` |
 //! | `first_event` | at most as many as were sent |
 //! | `event_gap` | none without a first event |
-//! | `round_trip` | none without a request that was sent |
+//! | `round_trip`, `redirect` | none without a request that was sent |
 //!
 //! `slower` has what lies above its limit, and nothing that lies below, as far as a bucket
 //! tells; statuses, causes and requests sent are no more than there were requests.
@@ -179,13 +179,15 @@ fn check_histograms(counts: &StepCounts, times: &StepHistograms<'_>) -> Result<(
 
 /// Times within exchanges, which may still be under way.
 fn check_laps(sent: u64, number: impl Fn(Phase) -> u64) -> Result<(), Fault> {
-    let [first, gaps, trips] = [Phase::FirstEvent, Phase::EventGap, Phase::RoundTrip].map(&number);
+    let [first, gaps] = [Phase::FirstEvent, Phase::EventGap].map(&number);
+    let mut others = [Phase::RoundTrip, Phase::Redirect].into_iter();
     let what = if first > sent {
         format!("{sent} requests sent, {first} in the histogram \"first_event\"")
     } else if gaps > 0 && first == 0 {
         format!("no first event, {gaps} in the histogram \"event_gap\"")
-    } else if trips > 0 && sent == 0 {
-        format!("no request sent, {trips} in the histogram \"round_trip\"")
+    } else if let Some(phase) = others.find(|phase| number(*phase) > 0 && sent == 0) {
+        let (there, name) = (number(phase), phase.name());
+        format!("no request sent, {there} in the histogram \"{name}\"")
     } else {
         return Ok(());
     };
@@ -326,7 +328,12 @@ mod tests {
         let mut due =
             [Due { second: 0, step: StepId(0), planned, sent, missed: Missed::default() }];
         let lap = |(phase, count)| Lap { second: 0, step: StepId(0), phase, nanos: 1_000, count };
-        let laps = [(Phase::FirstEvent, sent), (Phase::EventGap, 1), (Phase::RoundTrip, 1)];
+        let laps = [
+            (Phase::FirstEvent, sent),
+            (Phase::EventGap, 1),
+            (Phase::RoundTrip, 1),
+            (Phase::Redirect, 1),
+        ];
         let mut laps = laps.map(lap);
         Recorder::new(thresholds()).fold(&mut samples, &mut due, &mut laps).next().unwrap()
     }
@@ -354,7 +361,7 @@ mod tests {
                 // A stamp of the kernel may be missing, and without TLS there is no handshake.
                 let may_lack = matches!(phase, Phase::ReceiveLag | Phase::Handshake);
                 // Of times within exchanges there may be any number.
-                let any = matches!(phase, Phase::EventGap | Phase::RoundTrip);
+                let any = matches!(phase, Phase::EventGap | Phase::RoundTrip | Phase::Redirect);
                 let may_lack = may_lack || phase == Phase::FirstEvent;
                 let is_fine = any || (may_lack && change < 0);
                 assert_eq!(found, is_fine, "{phase:?}, {change}");

@@ -168,11 +168,24 @@ pub enum Cause {
     SizeCheck,
     /// The answer took longer than the step allows, and less than its time limit.
     ResponseTimeCheck,
+    /// A value that the request is filled in with was missing: the step that extracts it had
+    /// failed, or was left out.
+    ValueMissing,
+    /// The target redirected more often than the step follows.
+    TooManyRedirects,
+    /// The target redirected to another host, port or scheme than its own.
+    RedirectElsewhere,
+    /// The target redirected without saying where to, or to no address.
+    BadRedirect,
+    /// 401 to a step behind a login that can be done anew: it was, and the step asked once more.
+    TokenRefused,
+    /// The answer to a GraphQL request had `errors`.
+    GraphqlErrors,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 42;
+    pub const COUNT: usize = 48;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -218,6 +231,12 @@ impl Cause {
         Cause::JsonCheck,
         Cause::SizeCheck,
         Cause::ResponseTimeCheck,
+        Cause::ValueMissing,
+        Cause::TooManyRedirects,
+        Cause::RedirectElsewhere,
+        Cause::BadRedirect,
+        Cause::TokenRefused,
+        Cause::GraphqlErrors,
     ];
 
     /// The place of its counter.
@@ -270,6 +289,12 @@ impl Cause {
             Cause::JsonCheck => "JSON value not as expected",
             Cause::SizeCheck => "size not as expected",
             Cause::ResponseTimeCheck => "slower than its check allows",
+            Cause::ValueMissing => "value for the request missing",
+            Cause::TooManyRedirects => "more redirects than are followed",
+            Cause::RedirectElsewhere => "redirect to another server",
+            Cause::BadRedirect => "redirect without a usable location",
+            Cause::TokenRefused => "login no longer valid",
+            Cause::GraphqlErrors => "errors in the GraphQL answer",
         }
     }
 }

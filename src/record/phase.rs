@@ -38,11 +38,13 @@ pub enum Phase {
     EventGap,
     /// From a message over a WebSocket to the one that answers it; many for each WebSocket.
     RoundTrip,
+    /// From a request to the redirect that answers it; an exchange may have several.
+    Redirect,
 }
 
 impl Phase {
     /// How many there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
 
     /// All of them, in the order of their places.
     pub const ALL: [Phase; Phase::COUNT] = [
@@ -58,6 +60,7 @@ impl Phase {
         Phase::FirstEvent,
         Phase::EventGap,
         Phase::RoundTrip,
+        Phase::Redirect,
     ];
 
     /// Its place in an array of all.
@@ -80,6 +83,7 @@ impl Phase {
             Phase::FirstEvent => "first_event",
             Phase::EventGap => "event_gap",
             Phase::RoundTrip => "round_trip",
+            Phase::Redirect => "redirect",
         }
     }
 
@@ -103,6 +107,7 @@ impl Phase {
             }
             Phase::EventGap => "From one event of a stream to the next.",
             Phase::RoundTrip => "From a message over a WebSocket to the one that answers it.",
+            Phase::Redirect => "From a request to the redirect that answers it.",
         }
     }
 

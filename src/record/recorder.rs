@@ -266,7 +266,8 @@ mod tests {
         };
         let mut samples = [vec![sample(Outcome::Ok), sample(Outcome::ServerError)]];
         let lap = |phase| Lap { second: 0, step: StepId(0), phase, nanos: MS, count: 2 };
-        let mut laps = [Phase::FirstEvent, Phase::EventGap, Phase::RoundTrip].map(lap);
+        let within = [Phase::FirstEvent, Phase::EventGap, Phase::RoundTrip, Phase::Redirect];
+        let mut laps = within.map(lap);
         let part = Recorder::new(vec![]).fold(&mut samples, &mut [], &mut laps).next().unwrap();
         for phase in Phase::ALL {
             assert!(!part.times[phase].is_empty(), "{phase:?}");

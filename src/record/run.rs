@@ -360,6 +360,9 @@ pub struct End {
     /// tell them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<Statement>,
+    /// Why what is done once after the load failed, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teardown: Option<String>,
 }
 
 /// Why a run ended.

@@ -45,6 +45,8 @@ pub struct WalkedStep {
     pub extracted: Vec<Extracted>,
     /// Thinking before it, which a walk leaves out.
     pub thinking: Duration,
+    /// Whether a condition left it out, and nothing before it failed.
+    pub is_left_out: bool,
 }
 
 /// A value that a step keeps.
@@ -94,8 +96,9 @@ impl WalkedFlow {
 }
 
 impl WalkedStep {
-    /// Whether it ended as the scenario expects.
+    /// Whether it ended as the scenario expects, or was left out as that says.
     pub fn works(&self) -> bool {
-        self.exchange.as_ref().is_some_and(|exchange| exchange.outcome == Outcome::Ok)
+        let is_ok = |exchange: &FailedExchange| exchange.outcome == Outcome::Ok;
+        self.is_left_out || self.exchange.as_ref().is_some_and(is_ok)
     }
 }

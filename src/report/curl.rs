@@ -44,6 +44,19 @@ pub fn commands(scenario: &Scenario, walk: Option<&Walk>) -> String {
                 Action::Request(id) => {
                     add(&mut text, &writer.command(scenario.step(*id), &mut needed));
                 }
+                Action::Unless(..) => add(&mut text, "# only at times, by a condition:\n"),
+                Action::Repeat { least, most, .. } if least == most => {
+                    add(&mut text, &format!("# {most} times:\n"));
+                }
+                Action::Repeat { least, most, .. } => {
+                    add(&mut text, &format!("# {least} to {most} times:\n"));
+                }
+                Action::Choose(ways) => {
+                    add(&mut text, &format!("# one of {} ways:\n", ways.len()));
+                }
+                Action::Goto(_) => add(&mut text, "# or else:\n"),
+                Action::Leave(_) => add(&mut text, "# end of this way\n"),
+                Action::Again { .. } => add(&mut text, "# end of what is repeated\n"),
             }
         }
     }
@@ -280,6 +293,7 @@ impl Writer<'_> {
                     _ => [vec![quote()], inside, vec![quote()]].concat(),
                 }
             }
+            Piece::Base64(_) => vec![ShellPart::Variable(variable(UNNAMED))],
             Piece::Uuid => vec![ShellPart::Command("uuidgen")],
             Piece::User | Piece::Iteration => vec![ShellPart::Text("1".to_owned())],
             Piece::UnixMillis => vec![ShellPart::Command("date +%s000")],

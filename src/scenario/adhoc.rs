@@ -17,7 +17,8 @@ use super::http_address::UNIX;
 use super::load::ArrivalProcess;
 use super::model::{Scenario, Secrets};
 use super::problems::Problems;
-use super::raw::{RawFlow, RawLimits, RawScenario, RawSlo, RawStep, RawTarget, RawTls};
+use super::raw::{RawFlow, RawScenario, RawSlo, RawStep, RawTarget, RawTls};
+use super::raw_limits::RawLimits;
 use super::raw_load::{RawLoad, RawStage, first_seed};
 use super::read::{Caller, Origin, finish, slos_here};
 use crate::units::Rate;
@@ -123,7 +124,7 @@ fn raw(spec: Adhoc) -> RawScenario {
         ..RawStep::default()
     };
     let name = name(target, path);
-    let flow = RawFlow { name: request, weight: 1, steps: vec![step] };
+    let flow = RawFlow { name: request, weight: 1, steps: vec![step], cookies: None, auth: None };
     let seed = spec.seed.unwrap_or_else(first_seed);
     RawScenario {
         schema: None,
@@ -135,10 +136,13 @@ fn raw(spec: Adhoc) -> RawScenario {
         },
         variables: Entries::default(),
         flows: vec![flow],
+        setup: Vec::new(),
+        teardown: Vec::new(),
         load: RawLoad { arrivals: spec.arrivals, seed, stages },
         slo: RawSlo { all: spec.slos, ..RawSlo::default() },
         limits: limits(spec.drive),
         allow: Vec::new(),
+        cookies: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::course::Course;
 use super::model::{Expectation, Request, Step};
 use super::stream::Kind;
 use super::template::{Escape, Template};
@@ -20,6 +21,7 @@ impl Step {
             expect: Expectation::default(),
             checks: vec![],
             extract: vec![],
+            course: Course::default(),
         }
     }
 }

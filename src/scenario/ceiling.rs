@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::load::Stage;
-use super::model::{Action, Flow, Step};
+use super::model::{Flow, Step, StepId};
 use super::problems::Fault;
 use crate::units::{Rate, group_digits};
 
@@ -89,12 +89,12 @@ impl Ceiling {
 /// per user do not count.
 pub fn requests_per_iteration(flows: &[Flow], steps: &[Step]) -> f64 {
     let total: f64 = flows.iter().map(|flow| f64::from(flow.weight)).sum();
-    let repeats = |action: &&Action| match action {
-        Action::Request(id) => steps.get(id.index()).is_some_and(|step| !step.once),
-        Action::Think(_) => false,
+    let is_repeated = |id: StepId| steps.get(id.index()).is_some_and(|step| !step.once);
+    let of = |flow: &Flow| {
+        let actions = flow.actions.iter().zip(&flow.often);
+        let asked = actions.filter(|(action, _)| action.step().is_some_and(is_repeated));
+        asked.map(|(_, often)| often).sum::<f64>() * f64::from(flow.weight)
     };
-    let of =
-        |flow: &Flow| flow.actions.iter().filter(repeats).count() as f64 * f64::from(flow.weight);
     flows.iter().map(of).sum::<f64>() / total.max(1.0)
 }
 

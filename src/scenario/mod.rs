@@ -8,14 +8,17 @@
 pub mod adhoc;
 #[cfg(test)]
 mod bare_step;
+pub mod branch;
 pub mod ceiling;
 mod check;
 pub mod checks;
 mod convert;
+pub mod course;
 mod document;
 mod entries;
 pub mod env_file;
 mod environment;
+pub mod flow;
 mod foreign;
 pub mod gauge;
 mod guessable;
@@ -31,7 +34,9 @@ mod raw;
 mod raw_check;
 mod raw_demo;
 mod raw_http2;
+mod raw_limits;
 mod raw_load;
+mod raw_login;
 mod raw_metrics;
 mod raw_streams;
 pub mod read;

@@ -7,13 +7,15 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json_path::JsonPath;
 
-use super::checks::AnswerCheck;
+pub use super::flow::{
+    Action, DEFAULT_TIMEOUT, Errand, Expectation, Extraction, Flow, Request, Step,
+};
 pub use super::http_address::{HttpAddress, Place};
 pub use super::ids::{StepId, VariableId};
 use super::limits::Limits;
@@ -21,10 +23,7 @@ use super::load::Load;
 use super::routing::{Permits, Routing};
 pub use super::secrets::Secrets;
 use super::slo::{Scope, Slo, Threshold};
-use super::stream::Kind;
 use super::stress::StressObjective;
-use super::template::Template;
-use super::think::Think;
 use super::watch::Watched;
 
 /// One checked, immutable description of a test.
@@ -42,6 +41,10 @@ pub struct Scenario {
     pub flows: Vec<Flow>,
     /// The steps of all flows; a [`StepId`] is an index into it.
     pub steps: Vec<Step>,
+    /// What is done once before a load.
+    pub setup: Option<Arc<Errand>>,
+    /// What is done once after it.
+    pub teardown: Option<Arc<Errand>>,
     /// The names of extracted variables; a [`VariableId`] is an index into it.
     pub variables: Vec<String>,
     /// How hard.
@@ -279,107 +282,3 @@ pub struct Ready {
     /// How long its port may refuse connections.
     pub refused_for: Duration,
 }
-
-/// A sequence of steps that one virtual user walks through.
-#[derive(Debug, Clone)]
-pub struct Flow {
-    /// Unique in the scenario.
-    pub name: String,
-    /// Its share among the flows' weights; at least 1.
-    pub weight: u32,
-    /// What is done, in order.
-    pub actions: Vec<Action>,
-}
-
-/// One thing a virtual user does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Sends a request.
-    Request(StepId),
-    /// Thinks for a time.
-    Think(Think),
-}
-
-/// One request with its checks and extractions.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// Unique in the scenario.
-    pub name: String,
-    /// Method and path as the file has them, without the query: `GET /orders/{{order}}`.
-    pub label: String,
-    /// Done once per virtual user, such as a login.
-    pub once: bool,
-    /// What is sent.
-    pub request: Request,
-    /// What its answer is, and when that is over.
-    pub kind: Kind,
-    /// From the intended moment to the end of the response.
-    pub timeout: Duration,
-    /// Which answers are right, by their status.
-    pub expect: Expectation,
-    /// What else must hold for an answer that is.
-    pub checks: Vec<AnswerCheck>,
-    /// What is kept of the answer.
-    pub extract: Vec<Extraction>,
-}
-
-/// What is sent.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// An upper-case token such as `GET`.
-    pub method: String,
-    /// Path and query, with the target's prefix; starts with `/`.
-    pub path: Template,
-    /// Names in lower case; `content-type` is added for `json` and `form`.
-    pub headers: Vec<(String, Template)>,
-    /// The body.
-    pub body: Option<Template>,
-}
-
-/// Which answers are right.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Expectation {
-    /// Inclusive ranges of statuses; empty means: anything below 400 but 101, by which a
-    /// target leaves HTTP although nobody has asked for that.
-    pub statuses: Vec<(u16, u16)>,
-}
-
-impl Expectation {
-    /// Whether a status is as expected.
-    pub fn accepts(&self, status: u16) -> bool {
-        if self.statuses.is_empty() {
-            return status < 400 && status != 101;
-        }
-        self.statuses.iter().any(|(low, high)| (*low..=*high).contains(&status))
-    }
-}
-
-/// `2xx, 404`, or `below 400`.
-impl fmt::Display for Expectation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.statuses.is_empty() {
-            return f.write_str("below 400");
-        }
-        for (index, (low, high)) in self.statuses.iter().enumerate() {
-            f.write_str(if index > 0 { ", " } else { "" })?;
-            match (low, high) {
-                (low, high) if low == high => write!(f, "{low}")?,
-                (low, high) if low % 100 == 0 && *high == low + 99 => write!(f, "{}xx", low / 100)?,
-                (low, high) => write!(f, "{low} to {high}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A value kept from a JSON answer.
-#[derive(Debug, Clone)]
-pub struct Extraction {
-    /// Where it is kept.
-    pub variable: VariableId,
-    /// Where it stands in the answer.
-    pub path: JsonPath,
-}
-
-/// The time limit of a step that names none.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);

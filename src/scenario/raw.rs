@@ -12,7 +12,9 @@ use super::entries::Entries;
 use super::raw_check::RawCheck;
 use super::raw_demo::RawDemo;
 use super::raw_http2::RawHttp2;
+use super::raw_limits::RawLimits;
 use super::raw_load::RawLoad;
+use super::raw_login::{RawAuth, RawRefresh};
 use super::raw_metrics::{RawMetrics, RawPostgres};
 use super::raw_streams::{RawAct, RawEvents};
 
@@ -37,6 +39,13 @@ pub(crate) struct RawScenario {
     /// What virtual users do. Each arrival picks a flow by weight.
     #[schemars(length(min = 1))]
     pub(crate) flows: Vec<RawFlow>,
+    /// What is done once, before the load: steps that are in no figure. What they extract is known
+    /// in all flows.
+    #[serde(default)]
+    pub(crate) setup: Vec<RawStep>,
+    /// What is done once, after the load, also after one that was interrupted.
+    #[serde(default)]
+    pub(crate) teardown: Vec<RawStep>,
     /// How hard.
     pub(crate) load: RawLoad,
     /// What is good enough; without it, p95 < 200ms, p99 < 500ms, `error_rate` < 0.1%,
@@ -50,6 +59,8 @@ pub(crate) struct RawScenario {
     #[serde(default)]
     #[schemars(example = ["staging.example.com"])]
     pub(crate) allow: Vec<String>,
+    /// Let virtual users keep the target's cookies, in all flows that do not say otherwise.
+    pub(crate) cookies: Option<bool>,
 }
 
 /// The system under test: `{"demo": true}` or a `url`.
@@ -201,17 +212,28 @@ pub(crate) struct RawFlow {
     /// What is done, in order.
     #[schemars(length(min = 1))]
     pub(crate) steps: Vec<RawStep>,
+    /// Let its virtual users keep the target's cookies; without it, as the scenario says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cookies: Option<bool>,
+    /// The credentials of all its steps but those that are done `once`, as a login is, and those
+    /// that have their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "bearer": "{{token}}" }))]
+    pub(crate) auth: Option<RawAuth>,
 }
 
 fn one() -> u32 {
     1
 }
 
-/// One request, or a time to think.
+/// One request, a time to think, or several steps.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "a step")]
-#[schemars(extend("oneOf" = json!([{ "required": ["request"] }, { "required": ["think"] }])))]
+#[schemars(extend("oneOf" = json!([
+    { "required": ["request"] }, { "required": ["think"] },
+    { "required": ["steps"] }, { "required": ["choose"] },
+])))]
 pub(crate) struct RawStep {
     /// Names the step in reports; unique in the file. Without it, the text of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -250,6 +272,24 @@ pub(crate) struct RawStep {
     /// Do it only once per virtual user, such as a login.
     #[serde(default)]
     pub(crate) once: bool,
+    /// Of a step that is done once: when it is done anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "expires_in": "{{ttl}}" }))]
+    pub(crate) refresh: Option<RawRefresh>,
+    /// The credentials; without it, those of the flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "bearer": "{{token}}" }))]
+    pub(crate) auth: Option<RawAuth>,
+    /// What the iteration does when the request has failed: `stop`, or `continue` with the next
+    /// step; without it, stop. A failure is counted either way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"continue")]
+    pub(crate) on_failure: Option<String>,
+    /// Follow so many redirects, to the target itself only; without it, they are answers like
+    /// others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 50), example = 5)]
+    pub(crate) redirects: Option<u16>,
     /// The answer is a stream of server-sent events, and what is awaited of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = json!({ "count": 10 }), example = json!({ "until": "done" }))]
@@ -260,10 +300,44 @@ pub(crate) struct RawStep {
     #[schemars(length(min = 1))]
     #[schemars(example = json!([{ "send": "ping" }, { "expect": "pong", "within": "1s" }]))]
     pub(crate) websocket: Option<Vec<RawAct>>,
+    /// Do it only if all of these hold: values, each with what it is, or with comparisons.
+    #[serde(rename = "if", skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "{{state}}": "open", "{{count}}": { ">": 3 } }))]
+    pub(crate) only_if: Option<Entries<Value>>,
+    /// Steps that are done if those do not hold.
+    #[serde(rename = "else", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub(crate) otherwise: Option<Vec<RawStep>>,
+    /// Do it so many times: `3`, or a number that is drawn for each iteration, `1..5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Value", example = 3, example = &"1..5")]
+    pub(crate) repeat: Option<Value>,
+    /// Several steps instead of a request, for `if` and `repeat`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub(crate) steps: Option<Vec<RawStep>>,
+    /// Ways of which an iteration takes one, by their weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub(crate) choose: Option<Vec<RawWay>>,
     /// A time to think instead of a request; nothing else may stand beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = "1s..3s")]
     pub(crate) think: Option<String>,
+}
+
+/// One of several ways, of which an iteration takes one.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "a way")]
+pub(crate) struct RawWay {
+    /// Its share among the weights of all ways; without it, 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) weight: u32,
+    /// What is done, in order.
+    #[schemars(length(min = 1))]
+    pub(crate) steps: Vec<RawStep>,
 }
 
 /// Tells `"json": null`, a body, from no `json` at all.
@@ -313,26 +387,4 @@ pub(crate) struct RawSloFile {
     #[serde(default)]
     #[schemars(example = json!({ "create order": ["p99 < 800ms"] }))]
     pub(crate) steps: Entries<Vec<String>>,
-}
-
-/// The generator's ceilings. Reaching one is reported, never hidden.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "the limits")]
-pub(crate) struct RawLimits {
-    /// Open connections; without it, 1000.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub(crate) connections: Option<u32>,
-    /// Iterations under way; without it, 10000.
-    #[schemars(range(min = 1, max = 10_000_000))]
-    pub(crate) in_flight: Option<u32>,
-    /// Requests under way on one connection, where it is HTTP/2; without it, 100.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub(crate) streams: Option<u32>,
-    /// The size of one response's body; without it, 10MB.
-    #[schemars(example = "10MB")]
-    pub(crate) body: Option<String>,
-    /// Threads that send; without it, as many as the load needs.
-    #[schemars(range(min = 1, max = 1024))]
-    pub(crate) workers: Option<u16>,
 }

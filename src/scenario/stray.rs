@@ -46,8 +46,9 @@ fn names(value: &Value) -> Vec<String> {
     visit(value, &Pointer::default(), &mut |at, is_key, name| {
         let path = at.names();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let is_defined =
-            is_key && matches!(path[..], ["variables", _] | ["flows", _, "steps", _, "extract", _]);
+        let is_variable = matches!(path[..], ["variables", _])
+            || matches!(within_step(&path), Some(["extract", _]));
+        let is_defined = is_key && is_variable;
         if is_defined {
             names.push(name.to_owned());
         }
@@ -59,32 +60,55 @@ fn kind_of_place(at: &Pointer, is_key: bool) -> PlaceKind {
     let path = at.names();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match (path.as_slice(), is_key) {
-        (
-            ["flows", _, "steps", _, "json" | "form", ..]
-            | ["flows", _, "steps", _, "headers", _]
-            | ["flows", _, "steps", _, "websocket", _, "send" | "send_json" | "expect", ..]
-            | ["variables", _],
-            _,
-        )
-        | (
-            ["flows", _, "steps", _, "events", "until", ..]
-            | ["flows", _, "steps", _, "check", "headers" | "json", _, ..]
-            | ["flows", _, "steps", _, "check", "body", ..]
-            | ["flows", _, "steps", _, "request" | "body"],
-            false,
-        )
-        | (["flows", _, "steps", _, "extract", _] | ["slo", "steps", _] | ["steps", _], true) => {
-            PlaceKind::Known
-        }
+        (["variables", _], _)
+        | (["slo", "steps", _] | ["steps", _], true)
+        | (["flows", _, "auth", ..], false) => PlaceKind::Known,
         (
             ["target", "command" | "env", _]
             | ["target", "prepare", "command", _]
             | ["target", "arms", _, "env", _],
             false,
         ) => PlaceKind::Foreign,
-        (["name"] | ["flows", _, "name"] | ["flows", _, "steps", _, "name"], false) | (_, true) => {
-            PlaceKind::Name
-        }
+        (["name"] | ["flows", _, "name"], false) => PlaceKind::Name,
+        (path, _) => match within_step(path) {
+            Some(within) => kind_within_step(within, is_key),
+            None if is_key => PlaceKind::Name,
+            None => PlaceKind::Fixed,
+        },
+    }
+}
+
+/// The rest of a path that leads into a step, however deep that stands within others.
+fn within_step<'p>(path: &'p [&'p str]) -> Option<&'p [&'p str]> {
+    let (["flows", _, "steps", _, rest @ ..] | ["setup" | "teardown", _, rest @ ..]) = path else {
+        return None;
+    };
+    let mut rest = rest;
+    while let ["steps" | "else", _, inner @ ..] | ["choose", _, "steps", _, inner @ ..] = rest {
+        rest = inner;
+    }
+    Some(rest)
+}
+
+fn kind_within_step(path: &[&str], is_key: bool) -> PlaceKind {
+    match (path, is_key) {
+        (
+            ["json" | "form" | "if", ..]
+            | ["headers", _]
+            | ["websocket", _, "send" | "send_json" | "expect", ..],
+            _,
+        )
+        | (
+            ["events", "until", ..]
+            | ["check", "headers" | "json", _, ..]
+            | ["check", "body", ..]
+            | ["auth", ..]
+            | ["refresh", "expires_in"]
+            | ["request" | "body"],
+            false,
+        )
+        | (["extract", _], true) => PlaceKind::Known,
+        (["name"], false) | (_, true) => PlaceKind::Name,
         (_, false) => PlaceKind::Fixed,
     }
 }

@@ -7,6 +7,9 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::ids::VariableId;
 
 pub(crate) mod parse;
@@ -36,6 +39,8 @@ pub enum Piece {
     /// A value that stands alone in a JSON document (`"{{order}}"`): it keeps the JSON
     /// type it has, so that a number stays a number. The quotes are written by it.
     JsonValue(Box<Piece>),
+    /// A text in base64, such as a name and its password.
+    Base64(Box<Template>),
     /// A random UUID (version 4), from the run's seed.
     Uuid,
     /// The number of the virtual user, from 1.
@@ -99,7 +104,16 @@ impl Template {
 
     /// Whether it is another text each time.
     pub(crate) fn has_random(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Uuid | Piece::Random(..)))
+        self.pieces.iter().any(|piece| match piece {
+            Piece::Uuid | Piece::Random(..) => true,
+            Piece::Base64(inner) => inner.has_random(),
+            Piece::Literal(_)
+            | Piece::Variable(_)
+            | Piece::JsonValue(_)
+            | Piece::User
+            | Piece::Iteration
+            | Piece::UnixMillis => false,
+        })
     }
 }
 
@@ -121,6 +135,11 @@ impl Piece {
                 None => {}
             },
             Piece::JsonValue(piece) => piece.render_json(values, out),
+            Piece::Base64(inner) => {
+                let mut text = String::new();
+                inner.render(values, &mut text);
+                STANDARD.encode_string(text, out);
+            }
             Piece::Uuid => write_uuid(values, out),
             Piece::User => write_number(values.user, out),
             Piece::Iteration => write_number(values.iteration, out),
@@ -144,6 +163,7 @@ impl Piece {
                 out.push('"');
             }
             Piece::JsonValue(_)
+            | Piece::Base64(_)
             | Piece::User
             | Piece::Iteration
             | Piece::UnixMillis

@@ -122,11 +122,14 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "base64",
         &[
             "record/interval_log.rs",
+            "scenario/convert/auth.rs",
             "scenario/convert/websocket.rs",
             "scenario/secrets.rs",
             "scenario/spellings.rs",
+            "scenario/template.rs",
         ],
-        "the interval log's encoding; secrets that are written in it, and bytes of messages",
+        "the interval log's encoding; secrets that are written in it, names with their passwords, \
+         and bytes of messages",
     ),
     (
         "flate2",
@@ -194,7 +197,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("granit_parser", &["scenario/yaml.rs"], "the same for YAML"),
     ("strsim", &["scenario/problems.rs"], "the nearest valid name"),
-    ("url", &["scenario/"], "the target's address is checked once"),
+    (
+        "url",
+        &["scenario/", "engine/redirect.rs"],
+        "the target's address is checked once; where a redirect points to",
+    ),
     ("serde_json_path", &["scenario/"], "paths are parsed when the scenario is read"),
     (
         "regex",

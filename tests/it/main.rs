@@ -20,6 +20,7 @@ mod exchange;
 mod explain;
 mod fastify;
 mod files;
+mod flow;
 mod frame_server;
 mod fuzz;
 mod http2;

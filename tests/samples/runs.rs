@@ -353,6 +353,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             iterations_completed: 4_805,
             handshakes: Handshakes::default(),
             later_addresses: Vec::new(),
+            teardown: None,
             faults: Vec::new(),
             statements: Vec::new(),
         }),

@@ -3,22 +3,17 @@
 use crate::engine::answer::{Answer, Conclusion, conclude};
 use crate::engine::checks::Known;
 use crate::engine::exchange::Exchange;
-use crate::engine::iteration::{Activity, Iteration};
+use crate::engine::iteration::{Activity, Attempt, Iteration};
 use crate::engine::timers::Wait;
+use crate::engine::way::{self, Next};
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::is_followed_at_once;
-use crate::record::outcome::Outcome;
-use crate::scenario::model::{Action, StepId};
+use crate::record::outcome::{Cause, Outcome};
+use crate::record::sample::Sample;
+use crate::scenario::course::OnFailure;
+use crate::scenario::model::{Action, Flow, Step, StepId};
 use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
-
-/// What an iteration does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Ask(StepId),
-    Think(u64),
-    End,
-}
 
 impl Worker {
     /// Starts an iteration, or records why it could not be started.
@@ -35,15 +30,21 @@ impl Worker {
             user,
             flow,
             next: 0,
+            counters: Vec::new(),
             number: self.plan.purpose.iterations_from() + arrival.index + 1,
             drawn_from: choices.clone(),
+            kept: choices.clone(),
             choices,
             due: arrival.at,
             ticket: 0,
             activity: Activity::Thinking,
             exchange: Exchange::new(StepId(0), arrival.at, 0, arrival.at),
             is_hurried: false,
+            has_failed: false,
+            has_looked: false,
+            attempt: Attempt::First,
         });
+        self.users[user].forget(&self.plan.scenario.flows[flow].fleeting);
         self.proceed(iteration);
     }
 
@@ -75,10 +76,7 @@ impl Worker {
 
     fn first_step(&self, flow: usize) -> Option<StepId> {
         let actions = &self.plan.scenario.flows[flow].actions;
-        actions.iter().find_map(|action| match action {
-            Action::Request(step) => Some(*step),
-            Action::Think(_) => None,
-        })
+        actions.iter().find_map(Action::step)
     }
 
     /// The schedule is over and an iteration was not started: its first request was due and
@@ -105,22 +103,9 @@ impl Worker {
         }
     }
 
-    /// Passes over what this user has done once and for all.
     fn next_action(&mut self, key: usize) -> Next {
-        let scenario = &self.plan.scenario;
         let iteration = &mut self.iterations[key];
-        while let Some(action) = scenario.flows[iteration.flow].actions.get(iteration.next) {
-            iteration.next += 1;
-            match action {
-                Action::Think(think) => {
-                    return Next::Think(iteration.choices.thinks_for(*think));
-                }
-                Action::Request(step)
-                    if scenario.step(*step).once && self.users[iteration.user].has_done(*step) => {}
-                Action::Request(step) => return Next::Ask(*step),
-            }
-        }
-        Next::End
+        way::next(&self.plan.scenario, &self.users[iteration.user], iteration)
     }
 
     fn think(&mut self, key: usize, length: u64) {
@@ -169,11 +154,19 @@ impl Worker {
         let at = exchange.deadline();
         let iteration = &mut self.iterations[key];
         iteration.ticket = ticket;
-        iteration.drawn_from = iteration.choices.clone();
+        iteration.kept = iteration.choices.clone();
+        iteration.drawn_from = if self.plan.scenario.step(step).once {
+            iteration.choices.aside(u64::from(step.0))
+        } else {
+            iteration.choices.clone()
+        };
         iteration.exchange = exchange;
         let flow = &self.plan.scenario.flows[iteration.flow];
         let after_the_last = self.source.waits_for_answers();
         let is_followed = is_followed_at_once(flow, iteration.next, after_the_last);
+        let is_followed = is_followed
+            || !flow.logins.is_empty()
+            || self.plan.scenario.step(step).course.redirects > 0;
         if is_followed | self.patience.asks(step) {
             self.hurry(key);
         }
@@ -183,6 +176,10 @@ impl Worker {
         };
         self.limits.forget(step, is_stale);
         self.limits.set(step, Wait { at, iteration: key, ticket });
+        let needs = &self.plan.scenario.step(step).course.needs;
+        if self.users[self.iterations[key].user].lacks(needs) {
+            return self.fail(key, &Answer::ValueMissing);
+        }
         self.assign(key, begun);
     }
 
@@ -200,7 +197,11 @@ impl Worker {
         let user = &mut self.users[iteration.user];
         let (variables, number) = (&user.variables, iteration.number);
         let known = Known { variables, user: user.number, iteration: number };
-        let Conclusion { ending, extracted, failed_check } = conclude(step, answer, known);
+        let Conclusion { mut ending, extracted, failed_check } = conclude(step, answer, known);
+        let login = refused(&self.plan.scenario.flows[iteration.flow], step, iteration, ending.0);
+        if login.is_some() {
+            ending.1 = Some(Cause::TokenRefused);
+        }
         iteration.exchange.failed_check = failed_check;
         let sample = iteration.exchange.sample(ending);
         if std::mem::take(&mut iteration.is_hurried) {
@@ -210,12 +211,22 @@ impl Worker {
         iteration.due = sample.ended.max(iteration.due);
         iteration.ticket = 0;
         self.ledger.ended(sample);
-        if sample.outcome != Outcome::Ok {
-            self.testify(key, &sample);
-            return self.end(key, false);
+        if let Some(login) = login {
+            return self.asks_again(key, login, &sample);
         }
         if step.once {
-            self.users[iteration.user].did(sample.step);
+            iteration.choices = iteration.kept.clone();
+        } else {
+            iteration.attempt = Attempt::First;
+        }
+        if sample.outcome != Outcome::Ok {
+            return self.has_failed(key, &sample);
+        }
+        if step.once {
+            let refresh = step.course.refresh;
+            let life = refresh.and_then(|it| it.due_after(|id| user.number_of(id)));
+            let until = life.map_or(u64::MAX, |life| sample.ended.0.saturating_add(life));
+            user.did(sample.step, Moment(until));
         }
         if self.plan.purpose.is_walk() {
             self.testify(key, &sample);
@@ -223,25 +234,58 @@ impl Worker {
         self.proceed(key);
     }
 
+    /// 401, as a login is no longer valid: that is done anew, and the same step asked once more.
+    fn asks_again(&mut self, key: usize, login: StepId, sample: &Sample) {
+        self.testify(key, sample);
+        let iteration = &mut self.iterations[key];
+        self.users[iteration.user].ends(login);
+        iteration.choices = iteration.drawn_from.clone();
+        iteration.next -= 1;
+        (iteration.has_failed, iteration.attempt) = (true, Attempt::Second);
+        self.proceed(key);
+    }
+
+    /// A request has failed: the iteration is over, unless its step says that it goes on.
+    fn has_failed(&mut self, key: usize, sample: &Sample) {
+        self.testify(key, sample);
+        self.iterations[key].has_failed = true;
+        match self.plan.scenario.step(sample.step).course.on_failure {
+            OnFailure::Stop => self.end(key, false),
+            // In the next turn: what fails before it is sent would be called ever deeper.
+            OnFailure::Continue => self.think(key, 0),
+        }
+    }
+
     /// The iteration is over.
     fn end(&mut self, key: usize, completed: bool) {
         let mut iteration = self.iterations.remove(key);
-        self.ledger.totals.completed += u64::from(completed);
+        self.ledger.totals.completed += u64::from(completed && !iteration.has_failed);
         if !self.source.waits_for_answers() {
             return self.users.give_back(iteration.user);
         }
         // Whoever fails thinks as if he had not: failures do not make the load larger.
-        let actions = &self.plan.scenario.flows[iteration.flow].actions;
-        let left = actions.get(iteration.next..).unwrap_or_default().iter();
-        let thinks = left.filter_map(|action| match action {
-            Action::Think(think) => Some(*think),
-            Action::Request(_) => None,
-        });
-        let length: u64 = thinks.map(|think| iteration.choices.thinks_for(think)).sum();
+        let (user, mut length) = (&self.users[iteration.user], 0_u64);
+        loop {
+            match way::next(&self.plan.scenario, user, &mut iteration) {
+                Next::Think(more) => length = length.saturating_add(more),
+                Next::Ask(_) => {}
+                Next::End => break,
+            }
+        }
         let ready = Moment(iteration.due.0.saturating_add(length));
         let index = iteration.number - self.plan.purpose.iterations_from() - 1;
         self.source.ended(index, ready);
     }
+}
+
+/// The login that 401 to a step of its flow ends, for the first time.
+fn refused(flow: &Flow, step: &Step, iteration: &Iteration, outcome: Outcome) -> Option<StepId> {
+    let is_refused = outcome == Outcome::ClientError && iteration.exchange.status() == Some(401);
+    if flow.logins.is_empty() || !is_refused || step.once || iteration.attempt == Attempt::Second {
+        return None;
+    }
+    let before = flow.logins.iter().rev().find(|it| it.on_401 && it.place + 1 < iteration.next);
+    before.map(|login| login.step)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod simulation;
 mod streaming;
 mod testify;
 mod unanswered;
+mod wording;
 
 use std::io;
 use std::sync::mpsc::Sender;
@@ -165,7 +166,8 @@ impl Worker {
             knocking: Knocking::default(),
             iterations: Slab::new(),
             queue: std::collections::VecDeque::new(),
-            users: Users::new(&scenario, slot, most, plan.purpose.users_from()),
+            users: Users::new(&scenario, slot, most, plan.purpose.users_from())
+                .knowing(&plan.given),
             ledger: Ledger::default(),
             timers: Timers::default(),
             limits: Limits::new(scenario.steps.len()),

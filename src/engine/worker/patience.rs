@@ -119,8 +119,8 @@ impl Patience {
 pub(super) fn is_followed_at_once(flow: &Flow, next: usize, after_the_last: bool) -> bool {
     match flow.actions.get(next) {
         None => after_the_last,
-        Some(Action::Request(_)) => true,
         Some(Action::Think(think)) => (think.shortest().as_nanos() as u64) < SHORT_THINKING,
+        Some(_) => true,
     }
 }
 

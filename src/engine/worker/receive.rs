@@ -155,9 +155,19 @@ impl Worker {
         let seen = Seen { head: &reply.head, size: reply.body_bytes, took, least };
         self.release(key, is_clean, ended);
         self.serve_queue();
+        self.keep_cookies(iteration, &reply.head);
+        let (status, scenario) = (reply.status.unwrap_or_default(), &self.plan.scenario);
+        let step = scenario.step(self.iterations[iteration].exchange.step);
+        // What came after the time limit is no answer, and no redirect either.
+        if step.course.redirects > 0 && took <= step.timeout.as_nanos() as u64 {
+            match self.redirection(iteration, status, &reply.head) {
+                Some(Ok(request)) => return self.follow(iteration, request, ended),
+                Some(Err(cause)) => return self.finish(iteration, &Answer::Misdirected(cause)),
+                None => {}
+            }
+        }
         let limit = self.plan.scenario.limits.body.0;
         let body = Body { bytes: &bytes, codings: reply.codings, limit };
-        let status = reply.status.unwrap_or_default();
         self.finish(iteration, &Answer::Whole { status, body, seen });
     }
 

@@ -45,6 +45,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
         from: crate::units::Moment(0),
         receive_clock: ReceiveClock::Generator,
         purpose: Purpose::Load,
+        given: Arc::default(),
         stop: watch::channel(Stop::Running).1,
         orders: Heard::nobody(),
     };

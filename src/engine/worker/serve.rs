@@ -10,16 +10,16 @@ use crate::engine::connection::{ConnectionKey, State, StreamEnd};
 use crate::engine::iteration::Activity;
 use crate::engine::pool::Slot;
 use crate::engine::protocol::reply::Call;
-use crate::engine::protocol::request::{Prepared, Unsendable};
+use crate::engine::protocol::request::Prepared;
 use crate::engine::protocol::websocket::WebSocket;
 use crate::engine::protocol::{Outgoing, Protocol};
 use crate::engine::transport::poller::Ready;
 use crate::engine::transport::socket::Socket;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::SOON;
+use crate::engine::worker::wording::Wording;
 use crate::http1::response::Expected;
 use crate::scenario::checks::AnswerCheck;
-use crate::scenario::template::Values;
 use crate::units::Moment;
 
 impl Worker {
@@ -219,21 +219,19 @@ impl Worker {
     /// Writes an iteration's request in a slot whose connection is ready for it.
     fn send(&mut self, slot: Slot, key: usize, ready: Moment) {
         self.iterations[key].activity = Activity::On(slot.on);
-        if self.render(key).is_err() {
+        let Ok(wording) = self.word(key) else {
             self.pool.give_back(slot, ready);
             return self.fail(key, &Answer::Unsendable);
-        }
+        };
         let call = self.call(key);
         let step = call.step.index();
-        let request = match (&self.prepared[step], &self.messages) {
-            (Prepared::Fixed(fixed), None) => Ok(Outgoing::Http1(fixed.bytes())),
-            (Prepared::Filled(_), None) => Ok(Outgoing::Http1(self.room.request.as_bytes())),
-            (Prepared::Fixed(fixed), Some(messages)) => {
+        let request = match (wording, &self.prepared[step], &self.messages) {
+            (Wording::Prepared, Prepared::Fixed(fixed), None) => Ok(Outgoing::Http1(fixed.bytes())),
+            (Wording::Prepared, Prepared::Fixed(fixed), Some(messages)) => {
                 messages.of_fixed(step, fixed).map(Outgoing::Http2)
             }
-            (Prepared::Filled(_), Some(messages)) => {
-                messages.of_text(&self.room.request).map(Outgoing::Http2)
-            }
+            (_, _, None) => Ok(Outgoing::Http1(self.room.request.as_bytes())),
+            (_, _, Some(messages)) => messages.of_text(&self.room.request).map(Outgoing::Http2),
         };
         let Ok(request) = request else {
             self.pool.give_back(slot, ready);
@@ -284,37 +282,12 @@ impl Worker {
         let keeps_body = !step.extract.is_empty()
             || step.kind.is_stream()
             || step.checks.iter().any(AnswerCheck::reads_body);
-        let keeps_head = step.checks.iter().any(AnswerCheck::reads_head);
+        let has_cookies = scenario.flows[self.iterations[iteration].flow].cookies;
+        let keeps_head = has_cookies
+            || step.course.redirects > 0
+            || step.checks.iter().any(AnswerCheck::reads_head);
         let is_shown = self.plan.purpose.is_walk();
         Call { iteration, step: id, expected, keeps_body, keeps_head, is_shown }
-    }
-
-    /// Fills in a request that is not always the same.
-    fn render(&mut self, key: usize) -> Result<(), Unsendable> {
-        self.render_at(key, super::report::unix_millis())
-    }
-
-    /// The same at another time.
-    pub(super) fn render_at(&mut self, key: usize, unix_millis: u64) -> Result<(), Unsendable> {
-        let iteration = &mut self.iterations[key];
-        let filled = match &mut self.prepared[iteration.exchange.step.index()] {
-            Prepared::Fixed(fixed) => {
-                fixed.number(iteration.number);
-                return Ok(());
-            }
-            Prepared::Filled(filled) => filled,
-        };
-        let user = &self.users[iteration.user];
-        iteration.choices = iteration.drawn_from.clone();
-        let choices = &mut iteration.choices;
-        let mut values = Values {
-            variables: &user.variables,
-            user: user.number,
-            iteration: iteration.number,
-            unix_millis,
-            random: &mut || choices.bits(),
-        };
-        filled.render(&mut values, &mut self.room.request, &mut self.room.body)
     }
 }
 

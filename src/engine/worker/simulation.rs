@@ -67,6 +67,7 @@ impl Simulation {
             from: Moment(0),
             receive_clock: ReceiveClock::Kernel,
             purpose: Purpose::Load,
+            given: Arc::default(),
             stop: stopped,
             orders: orders.heard(),
         };

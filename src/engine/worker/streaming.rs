@@ -124,6 +124,7 @@ impl Worker {
         exchange.ends(ended, 0);
         self.release(key, is_clean, ended);
         self.serve_queue();
+        self.keep_cookies(iteration, &reply.head);
         self.finish_stream(iteration);
     }
 
@@ -136,6 +137,7 @@ impl Worker {
         exchange.ends(ended, self.lateness.felt(ended));
         self.leave(key, ended);
         self.serve_queue();
+        self.keep_cookies(iteration, &reply.head);
         self.finish_stream(iteration);
     }
 

@@ -3,9 +3,9 @@
 
 use crate::engine::evidence::Wires;
 use crate::engine::protocol::http2::message;
-use crate::engine::protocol::request::Prepared;
 use crate::engine::worker::Worker;
 use crate::engine::worker::report::unix_millis;
+use crate::engine::worker::wording::Wording;
 use crate::record::sample::Sample;
 
 impl Worker {
@@ -17,17 +17,15 @@ impl Worker {
         let since = sample.sent.map_or(0, |sent| self.clock.now().since(sent));
         let sent_at = unix_millis().saturating_sub(since / 1_000_000);
         // What was too large to be sent is shown as far as it is kept.
-        let _ = self.render_at(key, sent_at);
-        let iteration = &mut self.iterations[key];
-        let request = match &self.prepared[iteration.exchange.step.index()] {
-            Prepared::Fixed(fixed) => fixed.bytes(),
-            Prepared::Filled(_) => self.room.request.as_bytes(),
-        };
+        let wording = self.word_at(key, sent_at).unwrap_or(Wording::InRoom);
+        self.put_in_room(key, wording);
+        let exchange = &mut self.iterations[key].exchange;
+        let (heard, check) = (std::mem::take(&mut exchange.heard), exchange.failed_check);
+        let request = self.room.request.as_bytes();
         let by_http2 = self.messages.as_ref().map(|_| message::shown(request));
         let request = by_http2.as_deref().unwrap_or(request);
-        let exchange = &mut iteration.exchange;
-        let (heard, check) = (std::mem::take(&mut exchange.heard), exchange.failed_check);
-        let known = &self.users[iteration.user].variables;
-        self.witness.keep(kind, sample, Wires { request, heard, check }, known);
+        let user = &self.users[self.iterations[key].user];
+        let (cookies, known) = (user.cookies(), &user.variables);
+        self.witness.keep(kind, sample, Wires { request, heard, check, cookies }, known);
     }
 }

@@ -64,6 +64,7 @@ fn end() -> End {
         iterations_completed: 4,
         handshakes: Handshakes::default(),
         later_addresses: Vec::new(),
+        teardown: None,
         faults: vec![],
         statements: vec![],
     }

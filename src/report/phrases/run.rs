@@ -82,9 +82,15 @@ pub(in crate::report) fn phases(record: &RunRecord, total: &Summary) -> Option<S
         let [p50, p99] = [times.p50, times.p99].map(figures::millis);
         Some(format!("{name} p50 {p50}, p99 {p99}{since}"))
     });
+    let redirects = total.times[Phase::Redirect].map(|times| {
+        let [p50, p99] = [times.p50, times.p99].map(figures::millis);
+        let count = figures::counted(times.count as usize, "redirect");
+        format!("{count} followed, each p50 {p50}, p99 {p99}")
+    });
     let lookup = record.head.lookup_ms;
     let lookup = lookup.map(|millis| format!("name look-up {}", figures::millis(millis)));
-    let parts = [first_byte, connect].into_iter().flatten().chain(streams).chain(lookup);
+    let parts =
+        [first_byte, connect].into_iter().flatten().chain(streams).chain(redirects).chain(lookup);
     let parts: Vec<String> = parts.collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }

@@ -87,10 +87,12 @@ fn step_title(number: usize, step: &WalkedStep) -> String {
     let head = &step.head;
     let label = if head.name == head.label { String::new() } else { format!(" ({})", head.label) };
     let Some(exchange) = &step.exchange else {
-        return format!(
-            "{number}. {}{label}: not sent, as the walk did not come so far",
-            head.name
-        );
+        let why = if step.is_left_out {
+            "left out, as its condition did not hold"
+        } else {
+            "not sent, as the walk did not come so far"
+        };
+        return format!("{number}. {}{label}: {why}", head.name);
     };
     let took = figures::millis(exchange.ended_us.saturating_sub(exchange.due_us) as f64 / 1e3);
     let works = if exchange.outcome == Outcome::Ok { "works" } else { exchange.outcome.name() };
@@ -185,6 +187,7 @@ mod tests {
                 },
             ],
             thinking: Duration::from_secs(2),
+            is_left_out: false,
         };
         let steps = vec![
             step("first", Some(exchange(Outcome::Ok, 200))),

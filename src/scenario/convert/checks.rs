@@ -6,6 +6,7 @@ use super::super::check::Check;
 use super::super::checks::{AnswerCheck, JsonType, Order, Subject, Test, Wanted};
 use super::super::document::Pointer;
 use super::super::problems::{Fault, nearest};
+use super::super::raw::RawStep;
 use super::super::raw_check::RawCheck;
 use super::super::template::Escape;
 use super::super::template::Piece;
@@ -61,6 +62,40 @@ pub(super) fn checks(
     let time = (Subject::ResponseTime, "response_time", "< 500ms");
     checks.limit(raw.response_time.as_deref(), time, at, nanos);
     checks.all
+}
+
+/// Those of a step. A stream is looked at while it comes: there is no whole answer to be checked.
+pub(super) fn of_step(
+    raw: &RawStep,
+    names: &Names<'_>,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> Vec<AnswerCheck> {
+    let all = checks(raw.check.as_ref(), names, at, check);
+    let stream = match (&raw.events, &raw.websocket) {
+        (Some(_), _) => "events",
+        (None, Some(_)) => "websocket",
+        (None, None) => return all,
+    };
+    if let Some(key) = raw.check.as_ref().and_then(RawCheck::besides_status) {
+        let fault = Fault::new(format!("beside \"{stream}\" only a status can be checked"));
+        let help = format!("say in \"{stream}\" what must come");
+        check.key(&at.key(key), fault.help(help));
+    }
+    Vec::new()
+}
+
+/// What must hold for a text that is not part of an answer, as far as it can be converted.
+pub(super) fn tests(
+    called: &str,
+    value: &Value,
+    names: &Names<'_>,
+    at: &Pointer,
+    check: &mut Check<'_>,
+) -> Vec<Test> {
+    let mut checks = Checks { names, check, all: Vec::new() };
+    checks.compare(&(Subject::Body, called, &OF_HEADER), value, at);
+    checks.all.into_iter().map(|check| check.test).collect()
 }
 
 /// What is compared, how it is called in reports, and the comparisons that it has.
@@ -261,6 +296,7 @@ fn changing(piece: &Piece) -> Option<&'static str> {
         Piece::UnixMillis => Some("now"),
         Piece::Random(..) => Some("random"),
         Piece::JsonValue(inner) => changing(inner),
+        Piece::Base64(inner) => inner.pieces.iter().find_map(changing),
         Piece::Literal(_) | Piece::Variable(_) | Piece::User | Piece::Iteration => None,
     }
 }

@@ -13,7 +13,7 @@ use super::super::template::parse::{Builder, Names, json_document};
 use super::super::template::{Escape, Template};
 use super::json_path::json_path;
 use super::load::positive;
-use super::request::settle;
+use super::settle::settle;
 use crate::units::format_duration;
 
 /// The key of a text, the text if it is given, and what it is a condition of.

@@ -1,17 +1,23 @@
 //! Flows and their steps, and the variables that go from one step to the next.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::super::check::Check;
-use super::super::checks::AnswerCheck;
+use super::super::course::Course;
 use super::super::document::Pointer;
-use super::super::model::{Action, Expectation, Extraction, Flow, Step, StepId, VariableId};
+use super::super::model::{
+    Action, Errand, Expectation, Extraction, Flow, Step, StepId, VariableId,
+};
 use super::super::problems::Fault;
-use super::super::raw::{RawFlow, RawStep};
-use super::super::raw_check::RawCheck;
+use super::super::raw::{RawFlow, RawScenario, RawStep};
+use super::super::raw_login::RawAuth;
 use super::super::template::parse::Names;
 use super::super::think::Think;
+use super::actions::{self, Actions};
 use super::checks;
+use super::course::{self, Knowledge};
 use super::json_path::json_path;
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
@@ -25,6 +31,8 @@ const MOST_STEPS: usize = 1_000;
 pub(crate) struct Walks {
     pub(super) flows: Vec<Flow>,
     pub(super) steps: Vec<Step>,
+    pub(super) setup: Option<Arc<Errand>>,
+    pub(super) teardown: Option<Arc<Errand>>,
     pub(super) variables: Vec<String>,
     /// Also those of steps that could not be converted.
     pub(super) step_names: HashSet<String>,
@@ -38,18 +46,25 @@ struct Walker<'w, 'c> {
     check: &'w mut Check<'c>,
     walks: Walks,
     ids: HashMap<String, VariableId>,
+    /// Whether flows that do not say so themselves keep cookies.
+    cookies: bool,
+    /// What is surely known where it is.
+    knowledge: Knowledge,
+    /// What the steps before the load extract.
+    given: HashMap<String, VariableId>,
 }
 
 /// Converts all flows.
 pub(super) fn flows(
-    raw: &[RawFlow],
+    raw: &RawScenario,
     constants: &[(String, String)],
-    (prefix, is_http2): (&str, bool),
+    (prefix, is_http2, cookies): (&str, bool, bool),
     check: &mut Check<'_>,
 ) -> Walks {
     let at = Pointer::default().key("flows");
-    let fault = match raw.iter().map(|flow| flow.steps.len()).sum() {
-        0 if raw.is_empty() => {
+    let blocks = raw.flows.iter().map(|flow| &flow.steps).chain([&raw.setup, &raw.teardown]);
+    let fault = match blocks.map(|steps| course::all_of(steps).len()).sum::<usize>() {
+        _ if raw.flows.is_empty() => {
             Some(Fault::new("no flows").help("add one with \"name\" and \"steps\""))
         }
         0..=MOST_STEPS => None,
@@ -60,17 +75,23 @@ pub(super) fn flows(
         return Walks::default();
     }
     let (walks, ids) = (Walks::default(), HashMap::new());
-    let mut walker = Walker { constants, prefix, is_http2, check, walks, ids };
+    let knowledge = Knowledge::default();
+    let given = HashMap::new();
+    let mut walker =
+        Walker { constants, prefix, is_http2, check, walks, ids, cookies, knowledge, given };
+    let setup = walker.errand(&raw.setup, "setup");
+    walker.given.clone_from(&walker.ids);
     let mut names = HashSet::new();
-    for (index, flow) in raw.iter().enumerate() {
+    for (index, flow) in raw.flows.iter().enumerate() {
         let at = at.item(index);
         walker.flow_name(&flow.name, &at.key("name"), &mut names);
         walker.flow(flow, &at);
     }
-    walker.walks
+    let teardown = walker.errand(&raw.teardown, "teardown");
+    Walks { setup, teardown, ..walker.walks }
 }
 
-impl Walker<'_, '_> {
+impl<'w, 'c: 'w> Walker<'w, 'c> {
     fn flow_name(&mut self, name: &str, at: &Pointer, names: &mut HashSet<String>) {
         if let Some(fault) = name_fault(name) {
             self.check.value(at, fault);
@@ -80,31 +101,166 @@ impl Walker<'_, '_> {
         }
     }
 
-    fn flow(&mut self, raw: &RawFlow, at: &Pointer) {
-        let at_steps = at.key("steps");
-        if !raw.steps.iter().any(|step| step.think.is_none() && !step.once) {
-            let fault = Fault::new("a flow in which nothing is sent again and again");
-            let help = "add a step with a \"request\" and without \"once\"";
-            self.check.value(&at_steps, fault.help(help));
+    /// Steps that are done once for a load.
+    fn errand(&mut self, raw: &[RawStep], key: &str) -> Option<Arc<Errand>> {
+        if raw.is_empty() {
+            return None;
         }
-        let later = raw.steps.iter().flat_map(|step| step.extract.0.iter());
-        let mut names = Names {
+        let at = Pointer::default().key(key);
+        let others = std::mem::take(&mut self.walks.steps);
+        let mut names = self.names(raw);
+        self.begin(self.cookies, None);
+        let mut actions = Actions::default();
+        self.block(raw, &at, &mut names, &mut actions);
+        let steps = std::mem::replace(&mut self.walks.steps, others);
+        // No objective is about them.
+        for step in &steps {
+            self.walks.step_names.remove(&step.name);
+        }
+        let (name, cookies) = (key.to_owned(), self.cookies);
+        let (fleeting, logins) = (Vec::new(), Vec::new());
+        let Actions { all: actions, often, .. } = actions;
+        let flow = Flow { name, weight: 1, actions, often, cookies, fleeting, logins };
+        Some(Arc::new(Errand { flow, steps }))
+    }
+
+    /// What may be used in some steps.
+    fn names(&self, raw: &[RawStep]) -> Names<'w> {
+        let later = course::all_of(raw).into_iter().flat_map(|step| step.extract.0.iter());
+        Names {
             environment: self.check.environment,
             constants: self.constants,
-            extracted: HashMap::new(),
+            extracted: self.given.clone(),
             later: later.map(|(name, _)| name.clone()).collect(),
-        };
-        let mut actions = Vec::new();
-        for (index, step) in raw.steps.iter().enumerate() {
-            actions.extend(self.action(step, &at_steps.item(index), &mut names));
+            used: RefCell::default(),
         }
-        self.walks.flows.push(Flow { name: raw.name.clone(), weight: raw.weight, actions });
+    }
+
+    /// What is surely known where some steps begin.
+    fn begin(&mut self, cookies: bool, auth: Option<RawAuth>) {
+        let certain = self.given.values().copied().collect();
+        self.knowledge = Knowledge { certain, cookies, auth, ..Knowledge::default() };
+    }
+
+    fn flow(&mut self, raw: &RawFlow, at: &Pointer) {
+        let at_steps = at.key("steps");
+        if !raw.steps.iter().any(course::surely_asks) {
+            let fault = Fault::new("a flow in which nothing is sent again and again");
+            let help = "add a step with a \"request\", without \"once\" and under no \"if\"";
+            self.check.value(&at_steps, fault.help(help));
+        }
+        let mut names = self.names(&raw.steps);
+        let cookies = raw.cookies.unwrap_or(self.cookies);
+        self.begin(cookies, raw.auth.clone());
+        let mut actions = Actions::default();
+        self.block(&raw.steps, &at_steps, &mut names, &mut actions);
+        let Actions { all: actions, often, .. } = actions;
+        let Knowledge { mut fleeting, is_needed, .. } = std::mem::take(&mut self.knowledge);
+        if !is_needed {
+            fleeting.clear();
+        }
+        let (name, weight) = (raw.name.clone(), raw.weight);
+        let logins = course::logins(&actions, &self.walks.steps);
+        self.walks.flows.push(Flow { name, weight, actions, often, cookies, fleeting, logins });
+    }
+
+    /// Steps one after the other.
+    fn block(
+        &mut self,
+        raw: &[RawStep],
+        at: &Pointer,
+        names: &mut Names<'_>,
+        actions: &mut Actions,
+    ) {
+        for (index, step) in raw.iter().enumerate() {
+            let at = at.item(index);
+            let before = self.knowledge.certain.clone();
+            let when = step
+                .only_if
+                .as_ref()
+                .map(|raw| self.knowledge.when(raw, names, &at.key("if"), self.check));
+            let begun = when.map(|when| actions.unless(when));
+            self.repeated(step, &at, names, actions);
+            if let Some(begun) = begun {
+                self.knowledge.certain.clone_from(&before);
+                let begun = match &step.otherwise {
+                    None => begun,
+                    Some(steps) => {
+                        let begun = actions.otherwise(begun);
+                        self.block(steps, &at.key("else"), names, actions);
+                        self.knowledge.certain = before;
+                        begun
+                    }
+                };
+                actions.end_condition(begun);
+            } else if step.otherwise.is_some() {
+                let fault = Fault::new("\"else\" without \"if\"");
+                self.check.key(&at.key("else"), fault.help("add the condition, or leave it out"));
+            }
+        }
+    }
+
+    /// A step as often as it says.
+    fn repeated(
+        &mut self,
+        raw: &RawStep,
+        at: &Pointer,
+        names: &mut Names<'_>,
+        actions: &mut Actions,
+    ) {
+        let Some(written) = &raw.repeat else { return self.once(raw, at, names, actions) };
+        let at_repeat = at.key("repeat");
+        let Some(times) = self.check.accept(&at_repeat, actions::times(written)) else { return };
+        let before = self.knowledge.certain.clone();
+        let begun = actions.repeat(times);
+        if let Some(begun) = self.check.accept(&at_repeat, begun) {
+            self.once(raw, at, names, actions);
+            actions.end_repeat(begun);
+        }
+        if times.0 == 0 {
+            self.knowledge.certain = before;
+        }
+    }
+
+    /// A request, a time to think, several steps, or one of several ways.
+    fn once(&mut self, raw: &RawStep, at: &Pointer, names: &mut Names<'_>, actions: &mut Actions) {
+        match (&raw.steps, &raw.choose) {
+            (Some(steps), None) => {
+                course::stands_alone(raw, "steps", at, self.check);
+                self.block(steps, &at.key("steps"), names, actions);
+            }
+            (None, Some(ways)) => {
+                course::stands_alone(raw, "choose", at, self.check);
+                let begun = actions.choose(ways.iter().map(|way| way.weight));
+                let before = self.knowledge.certain.clone();
+                let mut ends = Vec::new();
+                for (index, way) in ways.iter().enumerate() {
+                    actions.way(begun, index);
+                    let at = at.key("choose").item(index).key("steps");
+                    self.block(&way.steps, &at, names, actions);
+                    self.knowledge.certain.clone_from(&before);
+                    ends.push(actions.end_way());
+                }
+                actions.end_choice(&ends);
+            }
+            (Some(_), Some(_)) => {
+                let fault = Fault::new("\"choose\" beside \"steps\"");
+                self.check.key(&at.key("choose"), fault.help("make two steps of it"));
+            }
+            (None, None) => {
+                let raw = self.knowledge.with_auth(raw);
+                self.knowledge.is_optional = actions.is_optional();
+                if let Some(action) = self.action(&raw, at, names) {
+                    actions.push(action);
+                }
+            }
+        }
     }
 
     fn action(&mut self, raw: &RawStep, at: &Pointer, names: &mut Names<'_>) -> Option<Action> {
         match (&raw.request, &raw.think) {
             (None, Some(text)) => {
-                self.thinks_only(raw, at);
+                course::stands_alone(raw, "think", at, self.check);
                 let think = Think::parse(&self.check.fill(text));
                 self.check.accept(&at.key("think"), think).map(Action::Think)
             }
@@ -123,26 +279,6 @@ impl Walker<'_, '_> {
         }
     }
 
-    fn thinks_only(&mut self, raw: &RawStep, at: &Pointer) {
-        let others = [
-            ("name", raw.name.is_some()),
-            ("headers", !raw.headers.0.is_empty()),
-            ("json", raw.json.is_some()),
-            ("body", raw.body.is_some()),
-            ("form", raw.form.is_some()),
-            ("check", raw.check.is_some()),
-            ("timeout", raw.timeout.is_some()),
-            ("extract", !raw.extract.0.is_empty()),
-            ("once", raw.once),
-            ("events", raw.events.is_some()),
-            ("websocket", raw.websocket.is_some()),
-        ];
-        for (key, _) in others.iter().filter(|(_, given)| *given) {
-            let fault = Fault::new(format!("\"{key}\" means nothing beside \"think\""));
-            self.check.key(&at.key(key), fault.help("a time to think stands alone in its step"));
-        }
-    }
-
     fn step(
         &mut self,
         raw: &RawStep,
@@ -154,14 +290,21 @@ impl Walker<'_, '_> {
         let request = request::request(raw, self.prefix, names, at, self.check);
         let timeout = request::timeout(raw, at, self.check);
         let kind = stream::kind(raw, timeout, names, at, self.check);
-        self.no_websocket_over_http2(raw, at);
+        course::no_websocket_over_http2(raw, self.is_http2, at, self.check);
         let expect = match &raw.websocket {
             // What opens a WebSocket is no other answer.
             Some(_) => Some(Expectation { statuses: vec![(101, 101)] }),
             None => request::expectation(raw.check.as_ref(), &at.key("check"), self.check),
         };
-        let checks = self.checks(raw, names, &at.key("check"));
+        if let Some(expect) = &expect {
+            course::redirects_are_no_answers(raw, expect, at, self.check);
+        }
+        let checks = checks::of_step(raw, names, &at.key("check"), self.check);
         let extract = self.extractions(raw, &at.key("extract"), names);
+        let mut course = course::course(raw, self.knowledge.cookies, at, self.check);
+        course.refresh = course::refresh(raw, &extract, &self.walks.variables, at, self.check);
+        let extracted: Vec<VariableId> = extract.iter().map(|it| it.variable).collect();
+        let needs = self.knowledge.pass(raw, course.on_failure, &extracted, names);
         let step = Step {
             name,
             label: step_text(text).split('?').next().unwrap_or_default().to_owned(),
@@ -172,35 +315,11 @@ impl Walker<'_, '_> {
             expect: expect?,
             checks,
             extract,
+            course: Course { needs, is_optional: self.knowledge.is_optional, ..course },
         };
         let id = u16::try_from(self.walks.steps.len()).ok().map(StepId)?;
         self.walks.steps.push(step);
         Some(id)
-    }
-
-    /// A stream is looked at while it comes: there is no whole answer to be checked.
-    fn checks(&mut self, raw: &RawStep, names: &Names<'_>, at: &Pointer) -> Vec<AnswerCheck> {
-        let all = checks::checks(raw.check.as_ref(), names, at, self.check);
-        let stream = match (&raw.events, &raw.websocket) {
-            (Some(_), _) => "events",
-            (None, Some(_)) => "websocket",
-            (None, None) => return all,
-        };
-        if let Some(key) = raw.check.as_ref().and_then(RawCheck::besides_status) {
-            let fault = Fault::new(format!("beside \"{stream}\" only a status can be checked"));
-            let help = format!("say in \"{stream}\" what must come");
-            self.check.key(&at.key(key), fault.help(help));
-        }
-        Vec::new()
-    }
-
-    fn no_websocket_over_http2(&mut self, raw: &RawStep, at: &Pointer) {
-        if raw.websocket.is_some() && self.is_http2 {
-            let fault = Fault::new("a WebSocket over HTTP/2 (RFC 8441) is not supported");
-            let help =
-                "remove \"http2\" from \"target\", or test the WebSocket in a scenario of its own";
-            self.check.key(&at.key("websocket"), fault.help(help));
-        }
     }
 
     fn step_name(&mut self, raw: &RawStep, text: &str, at: &Pointer) -> String {
@@ -243,6 +362,11 @@ impl Walker<'_, '_> {
         });
         if let Some(fault) = variable_fault(name).or(taken) {
             self.check.key(at, fault);
+            return None;
+        }
+        if self.given.contains_key(name) {
+            let fault = Fault::new(format!("\"setup\" extracts \"{name}\" already"));
+            self.check.key(at, fault.help("choose another name"));
             return None;
         }
         if let Some(id) = self.ids.get(name) {

@@ -3,10 +3,13 @@
 //! Every section converts itself and reports what is wrong with it; none stops
 //! another. When anything was reported, what comes out is thrown away.
 
+mod actions;
 mod address;
 mod arms;
+mod auth;
 mod checks;
 mod conditions;
+mod course;
 mod flows;
 mod host;
 mod json_path;
@@ -20,6 +23,7 @@ mod profile;
 mod program;
 mod request;
 mod routing;
+mod settle;
 mod stream;
 mod stress_objectives;
 mod target;
@@ -43,8 +47,9 @@ use super::load::Load;
 use super::model::{Scenario, Secrets, Target};
 use super::origin::Origin;
 use super::problems::Fault;
-use super::raw::{RawFlow, RawLimits, RawScenario};
+use super::raw::{RawFlow, RawScenario};
 use super::raw_http2::RawHttp2;
+use super::raw_limits::RawLimits;
 use super::raw_load::RawLoad;
 use super::routing::Permits;
 use crate::units::Bytes;
@@ -95,13 +100,14 @@ impl Sections {
         let at = Pointer::default().key("variables");
         let constants = constants(&raw.variables, &at, check);
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
+        let cookies = raw.cookies.unwrap_or(false);
         let (load, written) = load::load(&raw.load, check).unzip();
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
             hash: hash(raw, check),
             target,
-            walks: flows::flows(&raw.flows, &constants, (&prefix, is_http2), check),
+            walks: flows::flows(raw, &constants, (&prefix, is_http2, cookies), check),
             load,
             written: written.unwrap_or_default(),
             limits: limits(&raw.limits, check),
@@ -147,6 +153,8 @@ impl Sections {
             target: self.target?,
             flows: self.walks.flows,
             steps: self.walks.steps,
+            setup: self.walks.setup,
+            teardown: self.walks.teardown,
             variables: self.walks.variables,
             load: self.load?,
             slos: objectives.slos,
@@ -257,6 +265,14 @@ fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
     // Another protocol is another load.
     if raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off) {
         decisive.push_str("\nHTTP/2");
+    }
+    for (key, steps) in [("setup", &raw.setup), ("teardown", &raw.teardown)] {
+        if !steps.is_empty() {
+            decisive.extend(["\n", key, " ", &json!(steps).to_string()]);
+        }
+    }
+    if raw.cookies == Some(true) {
+        decisive.push_str("\ncookies");
     }
     let digest = Sha256::digest(decisive);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

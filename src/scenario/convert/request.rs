@@ -14,8 +14,10 @@ use super::super::raw::RawStep;
 use super::super::raw_check::RawCheck;
 use super::super::template::parse::{Builder, Names, json_document};
 use super::super::template::{Escape, Piece, Template};
+use super::auth;
 use super::load::{AN_HOUR, positive};
 use super::opening;
+use super::settle::settle;
 
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "QUERY"];
 
@@ -37,6 +39,7 @@ pub(super) fn request(
     let method = method(line, &position, check);
     let path = path(line, prefix, names, &position, check);
     let mut headers = headers(&raw.headers, names, &at.key("headers"), check);
+    credentials(raw, names, at, &mut headers, check);
     let (body, kind) = body(raw, names, at, check);
     if raw.events.is_some() && !headers.iter().any(|(name, _)| name == "accept") {
         headers.push(("accept".to_owned(), literal("text/event-stream", Escape::Header)));
@@ -49,6 +52,24 @@ pub(super) fn request(
         headers.push(("content-type".to_owned(), literal(kind, Escape::Header)));
     }
     Some(Request { method: method?, path: path?, headers, body })
+}
+
+/// Adds the header with the credentials.
+fn credentials(
+    raw: &RawStep,
+    names: &Names<'_>,
+    at: &Pointer,
+    headers: &mut Vec<(String, Template)>,
+    check: &mut Check<'_>,
+) {
+    const NAME: &str = "authorization";
+    let Some(own) = &raw.auth else { return };
+    if headers.iter().any(|(name, _)| name == NAME) {
+        let fault = Fault::new(format!("\"auth\" beside the header \"{NAME}\""));
+        return check.key(&at.key("auth"), fault.help("keep one of them"));
+    }
+    let value = auth::authorization(own, names, &at.key("auth"), check);
+    headers.extend(value.map(|value| (NAME.to_owned(), value)));
 }
 
 fn literal(text: &str, escape: Escape) -> Template {
@@ -107,15 +128,6 @@ fn path_start(path: &str) -> Fault {
         return fault.help("write the path only; the host is the \"url\" of the target");
     }
     fault.help("write \"GET /orders\"")
-}
-
-/// The template, or `None` with its faults noted.
-pub(super) fn settle(
-    result: Result<Template, Vec<Fault>>,
-    at: &Pointer,
-    check: &mut Check<'_>,
-) -> Option<Template> {
-    result.map_err(|faults| faults.into_iter().for_each(|fault| check.value(at, fault))).ok()
 }
 
 fn headers(

@@ -14,7 +14,7 @@ use super::super::stream::{Act, Condition, Dialogue};
 use super::super::template::parse::Names;
 use super::super::template::{Escape, Template};
 use super::conditions::{Of, conditions, json_of, text_of, within};
-use super::request::settle;
+use super::settle::settle;
 use super::think::think;
 
 /// The code of a WebSocket that has served its purpose.

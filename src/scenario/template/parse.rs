@@ -4,6 +4,7 @@
 //! a request without other placeholders is one literal. Which characters a literal
 //! may have, and how a constant is escaped, depends on the place.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
@@ -27,6 +28,15 @@ pub(crate) struct Names<'n> {
     pub(crate) extracted: HashMap<String, VariableId>,
     /// What this and later steps of the flow extract: known, but too early.
     pub(crate) later: Vec<String>,
+    /// Which of what was extracted templates have used.
+    pub(crate) used: RefCell<Vec<VariableId>>,
+}
+
+impl Names<'_> {
+    /// Which of what was extracted templates have used since the last call.
+    pub(crate) fn take_used(&self) -> Vec<VariableId> {
+        self.used.take()
+    }
 }
 
 /// A template under construction.
@@ -173,6 +183,7 @@ impl<'n> Builder<'n> {
             return Ok(Found::Constant(value.clone()));
         }
         if let Some(id) = self.names.extracted.get(name) {
+            self.names.used.borrow_mut().push(*id);
             return Ok(Found::Piece(Piece::Variable(*id)));
         }
         let (word, rest) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
@@ -343,7 +354,8 @@ mod tests {
             HashMap::from([("id".to_owned(), VariableId(0)), ("list".to_owned(), VariableId(1))]);
         let environment = Environment::Lookup(&lookup);
         let later = vec!["late".to_owned()];
-        let names = Names { environment, constants: &constants, extracted, later };
+        let used = RefCell::default();
+        let names = Names { environment, constants: &constants, extracted, later, used };
         if escape != Escape::Json {
             return Template::parse(text, escape, &names);
         }

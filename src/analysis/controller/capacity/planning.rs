@@ -7,7 +7,7 @@ use crate::analysis::controller::capacity::asked::{IN_FLIGHT, SHORTEST_CONFIRMAT
 use crate::record::capacity::Asked;
 use crate::scenario::ceiling::{Ceiling, requests_per_iteration};
 use crate::scenario::load::Stage;
-use crate::scenario::model::{Action, Flow, Scenario};
+use crate::scenario::model::{Flow, Scenario};
 use crate::scenario::slo::Slo;
 use crate::units::{Quantile, Rate, format_duration};
 
@@ -123,13 +123,7 @@ fn arrivals(slos: &[Slo]) -> f64 {
 
 /// As long as the longest flow thinks: before that not all of its steps are under load.
 fn lead(flows: &[Flow]) -> f64 {
-    let thinks = |flow: &Flow| -> f64 {
-        let of = |action: &Action| match action {
-            Action::Think(think) => think.hardly_longer().as_secs_f64(),
-            Action::Request(_) => 0.0,
-        };
-        flow.actions.iter().map(of).sum()
-    };
+    let thinks = |flow: &Flow| flow.thinking(|think| think.hardly_longer().as_secs_f64());
     let longest = flows.iter().map(thinks).fold(0.0, f64::max);
     longest.ceil().max(LEAD)
 }
@@ -224,6 +218,7 @@ fn faults_of_time(wish: &Wish, asked: &Asked) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::model::Action;
     use crate::scenario::read;
     use crate::scenario::think::Think;
 
