@@ -105,6 +105,8 @@ fn gated_quantile(record: &RunRecord) -> f64 {
         MetricHead::ResponseTime { quantile, .. } if quantile < 1.0 => Some(quantile),
         MetricHead::ResponseTime { .. }
         | MetricHead::Failures(_)
+        | MetricHead::Apdex { .. }
+        | MetricHead::Throughput(_)
         | MetricHead::Gauge(_)
         | MetricHead::CertificateDays(_) => None,
     });

@@ -170,6 +170,14 @@ pub enum Measured {
     BadShare(f64),
     /// A share in [0, 1] of good requests (availability).
     GoodShare(f64),
+    /// A share in [0, 1] of answers that are as the steps' checks say.
+    ChecksHeld(f64),
+    /// A score in [0, 1] of how satisfied whoever waits is.
+    Apdex(f64),
+    /// Requests per second that end as the scenario expects.
+    Goodput(f64),
+    /// Bytes of answers' bodies per second.
+    BytesPerSecond(f64),
     /// A share in [0, 1] of windows in which the objective held.
     GoodWindows(f64),
     /// A gauge of the target.

@@ -39,6 +39,8 @@ pub struct Attribution<'a> {
 enum What {
     Slow(Threshold),
     Failed(FailureShare),
+    /// By two limits, each of which a request may be beyond.
+    Unsatisfied(Threshold, Threshold),
 }
 
 impl<'a> Attribution<'a> {
@@ -57,7 +59,17 @@ impl<'a> Attribution<'a> {
                     Outcome::ALL.into_iter().filter(|outcome| is_excusable(*outcome, share));
                 (What::Failed(share), failed.collect(), BTreeMap::new())
             }
-            MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => return None,
+            MetricHead::Apdex { satisfied, tolerable } => {
+                let of = |limit: u16| data.record.head.thresholds.get(usize::from(limit));
+                let (satisfied, tolerable) = (*of(satisfied)?, *of(tolerable)?);
+                let least = (satisfied.limit / 1_000 / STALL_OF_LIMIT).max(SHORTEST_STALL);
+                let slow = unanswered(data, satisfied);
+                let shadow = lateness::shadow(data, least);
+                (What::Unsatisfied(satisfied, tolerable), slow, shadow)
+            }
+            MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
+                return None;
+            }
         };
         let exposed = Exposed::of(data, slo.step, failures);
         Some(Attribution { data, slo, what, shadow, exposed })
@@ -70,6 +82,9 @@ impl<'a> Attribution<'a> {
         match self.what {
             What::Slow(limit) => self.slow(&calm, &dark, limit),
             What::Failed(share) => self.failed(seconds, share),
+            What::Unsatisfied(satisfied, tolerable) => {
+                self.slow(&calm, &dark, satisfied) + self.slow(&calm, &dark, tolerable)
+            }
         }
     }
 
@@ -101,6 +116,7 @@ impl<'a> Attribution<'a> {
             }
             FailureShare::ClientErrors
             | FailureShare::CheckFailures
+            | FailureShare::ChecksNotHeld
             | FailureShare::ServerErrors
             | FailureShare::Timeouts
             | FailureShare::TransportErrors
@@ -111,7 +127,7 @@ impl<'a> Attribution<'a> {
     /// What the bad requests may be, for a sentence.
     pub fn describe(&self) -> &'static str {
         match self.what {
-            What::Slow(_) => "slow requests may be slow because the generator sent late",
+            What::Slow(_) | What::Unsatisfied(..) => "slow requests may be slow because the generator sent late",
             What::Failed(_) => "bad requests may be so because the generator stood still",
         }
     }

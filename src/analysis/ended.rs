@@ -19,6 +19,7 @@ pub fn note(data: &RunData, slo: &SloHead, result: &SloResult) -> Option<String>
     let counts = &data.pool(slo.step)?.counts;
     match slo.metric {
         MetricHead::Failures(share) => named(counts, |outcome| is_bad(outcome, share)),
+        MetricHead::Apdex { .. } | MetricHead::Throughput(_) => named(counts, |_| true),
         MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
         MetricHead::ResponseTime { .. } => {
             let without: u64 = WITHOUT_ANSWER.iter().map(|it| counts.outcome(*it)).sum();

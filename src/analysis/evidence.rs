@@ -28,6 +28,8 @@ const FEWEST_BLOCKS: usize = 3;
 /// So few slow requests do not show by themselves how they cluster: one slow request is
 /// always "independent". Those beyond half the limit are asked as well.
 const FEW_SLOW: u64 = 20;
+/// A request that satisfies counts two points, one that is tolerable one.
+const POINTS: u64 = 2;
 
 /// What counts of the requests that have no outcome because the run was cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +86,41 @@ fn ended_tally(is_cut: bool, counts: &StepCounts, slo: &SloHead) -> Tally {
             let due = if is_cut { 0 } else { counts.planned };
             let bad = Outcome::ALL.into_iter().filter(|outcome| is_bad(*outcome, share));
             let bad = bad.map(|outcome| counts.outcome(outcome)).sum();
-            Tally { all: due.max(counts.ended()), bad }
+            let is_of_answers = share == FailureShare::ChecksNotHeld;
+            let all = if is_of_answers { answered(counts) } else { due.max(counts.ended()) };
+            Tally { all, bad }
         }
-        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => Tally::default(),
+        MetricHead::Apdex { satisfied, tolerable } => {
+            let slower = |limit| counts.slower.get(usize::from(limit)).copied().unwrap_or(0);
+            let due = if is_cut { 0 } else { counts.planned };
+            // Quick failures satisfy nobody.
+            let failed = counts.ended().saturating_sub(counts.in_response_time());
+            let bad = slower(satisfied).saturating_add(slower(tolerable));
+            let points = POINTS * due.max(counts.ended());
+            Tally { all: points, bad: bad.saturating_add(POINTS * failed).min(points) }
+        }
+        MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
+            Tally::default()
+        }
+    }
+}
+
+/// Requests with an answer, whatever it was.
+fn answered(counts: &StepCounts) -> u64 {
+    let without = [Outcome::Timeout, Outcome::TransportError, Outcome::Unsent];
+    counts.ended() - without.map(|outcome| counts.outcome(outcome)).iter().sum::<u64>()
+}
+
+/// What an objective counts of each request: halves of it for Apdex, else the request. The halves
+/// of one request hang together, so none weighs more than half.
+pub fn points(slo: &SloHead) -> u64 {
+    match slo.metric {
+        MetricHead::Apdex { .. } => POINTS,
+        MetricHead::ResponseTime { .. }
+        | MetricHead::Failures(_)
+        | MetricHead::Throughput(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_) => 1,
     }
 }
 
@@ -97,6 +131,13 @@ pub fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
         FailureShare::ServerErrors => outcome == Outcome::ServerError,
         FailureShare::ClientErrors => outcome == Outcome::ClientError,
         FailureShare::CheckFailures => outcome == Outcome::CheckFailed,
+        FailureShare::ChecksNotHeld => matches!(
+            outcome,
+            Outcome::CheckFailed
+                | Outcome::ClientError
+                | Outcome::ServerError
+                | Outcome::Rejected
+        ),
         FailureShare::Timeouts => outcome == Outcome::Timeout,
         FailureShare::TransportErrors => outcome == Outcome::TransportError,
         FailureShare::Rejections => outcome == Outcome::Rejected,
@@ -111,7 +152,11 @@ pub fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
 /// Requests beyond half of the limit, for the design effect when hardly any is beyond
 /// the limit itself. Nothing for objectives other than response times.
 fn tallies_beyond_half(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<Tally> {
-    let MetricHead::ResponseTime { threshold, .. } = slo.metric else { return Vec::new() };
+    let (MetricHead::ResponseTime { threshold, .. }
+    | MetricHead::Apdex { satisfied: threshold, .. }) = slo.metric
+    else {
+        return Vec::new();
+    };
     let Some(threshold) = record.head.thresholds.get(usize::from(threshold)) else {
         return Vec::new();
     };
@@ -185,14 +230,15 @@ pub fn weigh(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Share {
     let total = Tally::sum(own.iter().copied());
     let half =
         if total.bad < FEW_SLOW { tallies_beyond_half(record, seconds, slo) } else { Vec::new() };
-    let mut share = from_tallies(&own, &half);
+    let weigh = |own: &[Tally]| from_tallies(own, &half).hanging_together(points(slo));
+    let mut share = weigh(&own);
     if open::is_whole(record) {
         return share;
     }
     let worst = worst_tallies(record, seconds, slo);
     share.open = Tally::sum(worst.iter().copied()).all - total.all;
     if share.open > 0 {
-        share.high = share.high.max(from_tallies(&worst, &half).high);
+        share.high = share.high.max(weigh(&worst).high);
     }
     share
 }
@@ -211,6 +257,13 @@ pub(super) fn from_tallies(own: &[Tally], beyond_half: &[Tally]) -> Share {
 }
 
 impl Share {
+    /// The same if so many at a time surely hang together.
+    fn hanging_together(mut self, at_least: u64) -> Share {
+        self.design_effect = self.design_effect.max(at_least as f64);
+        (self.low, self.high) = self.bounds_of(self.total.share(), 1.0);
+        self
+    }
+
     /// The interval for an observed share if the run were `factor` times as long and went
     /// on as it did.
     pub fn bounds_of(&self, share: f64, factor: f64) -> (f64, f64) {

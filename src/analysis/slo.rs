@@ -16,6 +16,7 @@ use crate::analysis::number_format;
 use crate::analysis::open;
 use crate::analysis::run_data::RunData;
 use crate::analysis::stats::Tally;
+use crate::analysis::throughput;
 use crate::analysis::window::Judged;
 use crate::record::histogram::Sparse;
 use crate::record::phase::Phase;
@@ -32,7 +33,8 @@ pub fn plain_status(record: &RunRecord, judged: &Judged, slo: &SloHead) -> SloSt
     match slo.metric {
         MetricHead::Gauge(limit) => return gauge_limit::judge(record, judged, limit).status,
         MetricHead::CertificateDays(bound) => return certificate::judge(record, bound).status,
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => {}
+        MetricHead::Throughput(limit) => return throughput::status(record, judged, slo, limit),
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Apdex { .. } => {}
     }
     match slo.windows {
         None => status_of(&evidence::weigh(record, &judged.seconds, slo), slo.allowed),
@@ -65,7 +67,12 @@ pub fn judge(data: &RunData, slo: &SloHead) -> SloResult {
         MetricHead::CertificateDays(bound) => {
             return of_gauge(slo, certificate::judge(data.record, bound));
         }
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => {}
+        MetricHead::Throughput(limit) => {
+            let mut result = blank(data, slo, &evidence::weigh(data.record, &[], slo));
+            throughput::judge(data, slo, limit, &mut result);
+            return result;
+        }
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Apdex { .. } => {}
     }
     let share = evidence::weigh(data.record, &data.judged.seconds, slo);
     let mut result = blank(data, slo, &share);
@@ -103,6 +110,7 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         let known = data.record.head.steps.get(usize::from(step));
         known.map_or_else(|| format!("step {step}"), |step| step.name.clone())
     });
+    let points = evidence::points(slo);
     SloResult {
         text: slo.text.clone(),
         step,
@@ -110,10 +118,10 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         measured: None,
         interval: None,
         limit: limit_of(data.record, slo),
-        bad: share.total.bad,
-        requests: share.total.all,
+        bad: share.total.bad.div_ceil(points),
+        requests: share.total.all / points,
         bad_share: None,
-        design_effect: share.design_effect,
+        design_effect: share.design_effect / points as f64,
         generator_error: generator_error(data, slo),
         note: None,
     }
@@ -126,7 +134,12 @@ fn limit_of(record: &RunRecord, slo: &SloHead) -> f64 {
         (None, MetricHead::ResponseTime { .. }) => {
             threshold(record, slo).map_or(f64::NAN, |limit| limit.limit as f64 / 1e6)
         }
-        (None, MetricHead::Failures(FailureShare::Unavailable)) => good_share(slo.allowed),
+        (
+            None,
+            MetricHead::Failures(FailureShare::Unavailable | FailureShare::ChecksNotHeld)
+            | MetricHead::Apdex { .. },
+        ) => good_share(slo.allowed),
+        (None, MetricHead::Throughput(limit)) => limit.bound.limit,
         (None, MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_)) => {
             slo.allowed
         }
@@ -143,7 +156,11 @@ fn threshold(record: &RunRecord, slo: &SloHead) -> Option<Threshold> {
         MetricHead::ResponseTime { threshold, .. } => {
             record.head.thresholds.get(usize::from(threshold)).copied()
         }
-        MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
+        MetricHead::Failures(_)
+        | MetricHead::Apdex { .. }
+        | MetricHead::Throughput(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_) => None,
     }
 }
 
@@ -195,8 +212,16 @@ fn measured(
         MetricHead::Failures(FailureShare::Unavailable) => {
             (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
         }
+        MetricHead::Failures(FailureShare::ChecksNotHeld) => {
+            (Some(Measured::ChecksHeld(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
+        }
         MetricHead::Failures(_) => (Some(Measured::BadShare(f)), Some((share.low, share.high))),
-        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => (None, None),
+        MetricHead::Apdex { .. } => {
+            (Some(Measured::Apdex(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
+        }
+        MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
+            (None, None)
+        }
     }
 }
 
@@ -275,7 +300,7 @@ fn what_is_needed(data: &RunData, slo: &SloHead, share: &Share) -> String {
     match longer.zip(seconds).filter(|(_, seconds)| *seconds <= TOO_LONG) {
         Some((more, seconds)) => format!(
             "about {} more requests ({} more at this rate) would decide",
-            number_format::about(more * share.total.all as f64),
+            number_format::about(more * (share.total.all / evidence::points(slo)) as f64),
             number_format::seconds(seconds.ceil()),
         ),
         None => "the true share is too near to the limit to tell in reasonable time".to_owned(),

@@ -112,7 +112,11 @@ fn limits(record: &RunRecord, step: Option<u16>) -> Vec<(f64, f64)> {
                 let limit = record.head.thresholds.get(usize::from(threshold))?;
                 Some((quantile, limit.limit as f64 / 1e6))
             }
-            MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
+            MetricHead::Failures(_)
+            | MetricHead::Apdex { .. }
+            | MetricHead::Throughput(_)
+            | MetricHead::Gauge(_)
+            | MetricHead::CertificateDays(_) => None,
         })
         .collect();
     limits.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));

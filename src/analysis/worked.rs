@@ -337,6 +337,8 @@ impl Unjudged {
                         && is_bad(outcome, share)
                 }
                 MetricHead::ResponseTime { .. }
+                | MetricHead::Apdex { .. }
+                | MetricHead::Throughput(_)
                 | MetricHead::Gauge(_)
                 | MetricHead::CertificateDays(_) => false,
             })

@@ -15,8 +15,8 @@ use crate::report::curl;
 use crate::scenario::load::{ArrivalProcess, Stage};
 use crate::scenario::model::{Action, Address, Flow, Scenario, StepId};
 use crate::scenario::read;
-use crate::scenario::slo::{Metric, Scope, Slo};
-use crate::units::{Quantile, Ratio, format_duration, group_digits, trim_zeros};
+use crate::scenario::slo::{Metric, Scope, Slo, Throughput};
+use crate::units::{Quantile, Rate, Ratio, format_duration, group_digits, trim_zeros};
 
 /// With fewer expected walks of a flow, one run in a hundred may have none.
 const FEW_WALKS: f64 = 5.0;
@@ -238,6 +238,9 @@ fn objectives(scenario: &Scenario) -> String {
 
 /// What a closed load must come to.
 fn by_the_answers(slo: &Slo) -> String {
+    if matches!(slo.metric, Metric::Throughput { .. }) {
+        return "depends on how fast the target answers".to_owned();
+    }
     if slo.allowed <= 0.0 || slo.windows.is_some() || matches!(slo.metric, Metric::Gauge(_)) {
         return "speaks of this run only".to_owned();
     }
@@ -256,7 +259,8 @@ fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
         Metric::CertificateDays(_) => {
             return "judged by what the target shows before the load".to_owned();
         }
-        Metric::ResponseTime { .. } | Metric::Failures(_) => {}
+        Metric::Throughput { .. } => return by_what_comes_back(slo, requests, seconds),
+        Metric::ResponseTime { .. } | Metric::Failures(_) | Metric::Apdex { .. } => {}
     }
     if let Some(windows) = slo.windows {
         let count = (seconds / windows.length.as_secs_f64()).floor();
@@ -285,10 +289,27 @@ fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
     }
 }
 
+/// What is due is a bound on what can come back as it should.
+fn by_what_comes_back(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
+    let Metric::Throughput { of: Throughput::Goodput, bound } = &slo.metric else {
+        return "depends on what the target answers".to_owned();
+    };
+    let Some(requests) = requests else { return "depends on how many users there are".to_owned() };
+    let due = Rate(requests / seconds.max(1e-9));
+    if bound.holds(due.0) {
+        return format!("at most {due} can come back: so many are due");
+    }
+    format!("inconclusive at best: only {due} are due, plan more than the limit")
+}
+
 fn bad_ones(slo: &Slo) -> &'static str {
     match &slo.metric {
         Metric::ResponseTime { quantile, .. } if *quantile > Quantile::P50 => "slower",
         Metric::ResponseTime { .. } => "slow",
-        Metric::Failures(_) | Metric::Gauge(_) | Metric::CertificateDays(_) => "bad",
+        Metric::Apdex { .. } => "unsatisfied",
+        Metric::Failures(_)
+        | Metric::Throughput { .. }
+        | Metric::Gauge(_)
+        | Metric::CertificateDays(_) => "bad",
     }
 }

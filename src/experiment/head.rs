@@ -13,7 +13,8 @@ use crate::record::fingerprint::Fingerprint;
 use crate::record::gauge::{self, Gauge};
 use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::run::{
-    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, VERSION, WindowsHead,
+    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, ThroughputHead, VERSION,
+    WindowsHead,
 };
 use crate::record::series::{self, SeriesHead};
 use crate::record::step_head::StepHead;
@@ -163,16 +164,23 @@ fn unique_tag(name: &str, taken: &[String]) -> String {
 }
 
 fn slo(slo: &Slo, thresholds: &[Threshold], gauges: &[Gauge]) -> SloHead {
+    let place =
+        |threshold: &Threshold| thresholds.binary_search(threshold).expect("all are in it") as u16;
     let metric = match &slo.metric {
         Metric::Gauge(limit) => MetricHead::Gauge(GaugeHead {
             gauge: gauge::named(gauges, &limit.gauge).expect("objectives name what there is"),
             statistic: limit.statistic,
             bound: limit.bound,
         }),
-        Metric::ResponseTime { quantile, threshold } => MetricHead::ResponseTime {
-            quantile: quantile.share(),
-            threshold: thresholds.binary_search(threshold).expect("all are in it") as u16,
-        },
+        Metric::ResponseTime { quantile, threshold } => {
+            MetricHead::ResponseTime { quantile: quantile.share(), threshold: place(threshold) }
+        }
+        Metric::Apdex { satisfied, tolerable } => {
+            MetricHead::Apdex { satisfied: place(satisfied), tolerable: place(tolerable) }
+        }
+        Metric::Throughput { of, bound } => {
+            MetricHead::Throughput(ThroughputHead { of: *of, bound: *bound })
+        }
         Metric::Failures(share) => MetricHead::Failures(*share),
         Metric::CertificateDays(bound) => MetricHead::CertificateDays(*bound),
     };

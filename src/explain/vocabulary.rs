@@ -258,6 +258,20 @@ pub(super) const VOCABULARY: &[Entry] = &[
         advice: "Bound the queues, and refuse early with 429 or 503.",
     },
     Entry {
+        names: &["apdex", "Apdex"],
+        meaning: "How satisfied whoever waits is, from 0 to 1: an answer within T counts whole, \
+            within four times T half, a later one or a failure not at all.",
+        why: "One number for slow and for failed requests, that a service may already promise.",
+        advice: "A percentile says more; apdex(300ms) >= 0.9 gates on it where it is asked for.",
+    },
+    Entry {
+        names: &["check rate"],
+        meaning: "Of the requests that were answered, the share whose status, headers and body \
+            are as the step's check says.",
+        why: "A fast wrong answer is worse than a slow right one.",
+        advice: "check_rate >= 99.9% gates on it; error_rate counts what was not answered as well.",
+    },
+    Entry {
         names: &["recovery", "recovery time"],
         meaning: "From the end of an overload until p99 and requests in flight are as before for \
             five seconds in a row.",

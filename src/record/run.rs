@@ -18,7 +18,7 @@ use crate::record::step_head::StepHead;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::http_address::UNIX;
 use crate::scenario::load::{ArrivalProcess, Crowd};
-use crate::scenario::slo::{Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic, Threshold};
+use crate::scenario::slo::{Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic, Threshold, Throughput};
 
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
 /// no record had `least`, without which the audit cannot tell whose doing a delay was. Before
@@ -293,6 +293,15 @@ pub enum MetricHead {
     },
     /// A share of outcomes.
     Failures(FailureShare),
+    /// How satisfied whoever waits is; both are indexes into the record's thresholds.
+    Apdex {
+        /// Up to here a request counts whole.
+        satisfied: u16,
+        /// Up to here half.
+        tolerable: u16,
+    },
+    /// How much comes back per second.
+    Throughput(ThroughputHead),
     /// A gauge of the target over the judged seconds.
     Gauge(GaugeHead),
     /// For how many days more the target's certificates were valid.
@@ -307,6 +316,15 @@ pub struct GaugeHead {
     /// What of its values is limited.
     pub statistic: Statistic,
     /// Where the limit is, in the unit of the gauge.
+    pub bound: Bound,
+}
+
+/// A limit on what comes back per second, as the record knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ThroughputHead {
+    /// Of what.
+    pub of: Throughput,
+    /// Where the limit is, per second.
     pub bound: Bound,
 }
 

@@ -9,7 +9,8 @@ use crate::record::gauge::Gauge;
 use crate::record::generator;
 use crate::record::interval::StepCounts;
 use crate::record::run::{
-    EndReason, GaugeHead, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, VERSION,
+    EndReason, GaugeHead, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, ThroughputHead,
+    VERSION,
 };
 use crate::record::series;
 use crate::record::step_head::StepHead;
@@ -166,6 +167,14 @@ fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
             Some(*known.ok_or_else(|| format!("threshold {threshold} is not there"))?)
         }
         MetricHead::Failures(_) => None,
+        MetricHead::Apdex { satisfied, tolerable } => {
+            check_apdex([satisfied, tolerable], head)?;
+            None
+        }
+        MetricHead::Throughput(limit) => {
+            check_throughput(limit, slo)?;
+            None
+        }
         MetricHead::CertificateDays(bound) => {
             check_certificate_limit(bound, slo)?;
             None
@@ -203,6 +212,24 @@ fn check_gauge_limit(limit: GaugeHead, slo: &SloHead, head: &Head) -> Result<(),
     Err("a limit that is none".to_owned())
 }
 
+/// Whether both limits are there, the second one above the first.
+fn check_apdex(limits: [u16; 2], head: &Head) -> Result<(), String> {
+    let found = limits.map(|limit| head.thresholds.get(usize::from(limit)));
+    match found {
+        [Some(satisfied), Some(tolerable)] if satisfied <= tolerable => Ok(()),
+        _ => Err(format!("thresholds {} and {} are not there", limits[0], limits[1])),
+    }
+}
+
+/// Whether so much per second can be limited.
+fn check_throughput(limit: ThroughputHead, slo: &SloHead) -> Result<(), String> {
+    if slo.windows.is_some() {
+        return Err("a throughput in windows".to_owned());
+    }
+    let is_limit = limit.bound.limit.is_finite() && limit.bound.limit > 0.0;
+    if is_limit { Ok(()) } else { Err("a limit that is none".to_owned()) }
+}
+
 /// Whether the days of a certificate can be limited so.
 fn check_certificate_limit(bound: Bound, slo: &SloHead) -> Result<(), String> {
     if slo.step.is_some() || slo.windows.is_some() {
@@ -223,6 +250,8 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
         MetricHead::Gauge(_) => head.gauges.iter().map(Gauge::named).collect(),
         MetricHead::ResponseTime { .. }
         | MetricHead::Failures(_)
+        | MetricHead::Apdex { .. }
+        | MetricHead::Throughput(_)
         | MetricHead::CertificateDays(_) => Vec::new(),
     };
     let Some(said) = recorded_objective(&slo.text, gauges) else { return true };
@@ -232,6 +261,16 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
             MetricHead::ResponseTime { quantile: share, .. },
         ) => is_same(quantile.share(), share) && threshold == Some(said),
         (Metric::Failures(said), MetricHead::Failures(share)) => said == share,
+        (
+            Metric::Apdex { satisfied: said, tolerable: also },
+            MetricHead::Apdex { satisfied, tolerable },
+        ) => {
+            let known = |place: u16| head.thresholds.get(usize::from(place)).copied();
+            (known(satisfied), known(tolerable)) == (Some(said), Some(also))
+        }
+        (Metric::Throughput { of, bound }, MetricHead::Throughput(limit)) => {
+            of == limit.of && is_same_bound(bound, limit.bound)
+        }
         (Metric::Gauge(said), MetricHead::Gauge(limit)) => {
             head.gauges[limit.gauge.index()].name == said.gauge
                 && said.statistic == limit.statistic
@@ -243,6 +282,8 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
         (
             Metric::ResponseTime { .. }
             | Metric::Failures(_)
+            | Metric::Apdex { .. }
+            | Metric::Throughput { .. }
             | Metric::Gauge(_)
             | Metric::CertificateDays(_),
             _,

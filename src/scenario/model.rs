@@ -86,7 +86,7 @@ impl Scenario {
     /// All thresholds that the objectives name, each once, in ascending order. The
     /// recorder counts the requests beyond each of them.
     pub fn thresholds(&self) -> Vec<Threshold> {
-        let mut all: Vec<Threshold> = self.slos.iter().filter_map(Slo::threshold).collect();
+        let mut all: Vec<Threshold> = self.slos.iter().flat_map(Slo::thresholds).flatten().collect();
         all.sort_unstable();
         all.dedup();
         all

@@ -277,8 +277,8 @@ fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, 
 #[schemars(title = "the slo")]
 pub(crate) struct RawSlo {
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
-    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`; and
-    /// for the target, such as `target.rss.max < 500MB`.
+    /// `error_rate < 1%`, `availability >= 99.9%`, `check_rate >= 99.9%`, `apdex(300ms) >= 0.9`,
+    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,
@@ -304,8 +304,8 @@ pub(crate) struct RawSloFile {
     #[expect(dead_code, reason = "a key that editors read and nobody else")]
     pub(crate) schema: Option<String>,
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
-    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`; and
-    /// for the target, such as `target.rss.max < 500MB`.
+    /// `error_rate < 1%`, `availability >= 99.9%`, `check_rate >= 99.9%`, `apdex(300ms) >= 0.9`,
+    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,

@@ -11,6 +11,7 @@ mod flows;
 mod host;
 mod json_path;
 mod load;
+mod measures;
 mod metrics;
 mod names;
 mod objectives;

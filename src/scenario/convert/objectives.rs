@@ -14,6 +14,7 @@ use super::super::slo::{
 };
 use super::super::stress::StressObjective;
 use super::flows::Walks;
+use super::measures;
 use super::other_objectives;
 use super::stress_objectives;
 use super::target_objectives::{self, CERTIFICATE_DAYS, Gauges};
@@ -136,6 +137,8 @@ fn subject(slo: &Slo) -> String {
     match &slo.metric {
         Metric::ResponseTime { quantile, .. } => format!("{quantile} {windows:?}"),
         Metric::Failures(share) => format!("{share:?} {windows:?}"),
+        Metric::Apdex { satisfied, .. } => format!("apdex {satisfied:?} {windows:?}"),
+        Metric::Throughput { of, bound } => format!("{of:?} {:?}", bound.side),
         Metric::Gauge(it) => format!("{} {:?} {:?}", it.gauge, it.statistic, it.bound.side),
         Metric::CertificateDays(_) => CERTIFICATE_DAYS.to_owned(),
     }
@@ -193,6 +196,10 @@ fn own_objective(text: &str, written: &str, about: About<'_>) -> Result<Slo, Fau
     } else {
         measure(parts.metric, parts.operator, limit)?
     };
+    if let (Metric::Throughput { .. }, Some(_)) = (&metric, windows) {
+        let fault = Fault::new(format!("{} is not judged window by window", parts.metric));
+        return Err(fault.help("leave out \"for …\": the whole judged time is what counts"));
+    }
     let (scope, text) = (about.scope, normalised(written));
     Ok(Slo { scope, metric, allowed, windows, text, is_default: false })
 }
@@ -283,6 +290,9 @@ fn measure(metric: &str, operator: Operator, limit: &str) -> Result<(Metric, f64
         let allowed = unavailable(operator, limit)?;
         return Ok((Metric::Failures(FailureShare::Unavailable), allowed));
     }
+    if let Some(found) = measures::measure(metric, operator.side(), limit) {
+        return found;
+    }
     let quantile = quantile(metric)?;
     let threshold = threshold(metric, operator, limit)?;
     Ok((Metric::ResponseTime { quantile, threshold }, quantile.beyond()))
@@ -307,7 +317,8 @@ fn quantile(metric: &str) -> Result<Quantile, Fault> {
 fn unknown_metric(metric: &str) -> Fault {
     let shares = SHARES.iter().map(|(name, _)| *name);
     let names = shares.chain([AVAILABILITY, "p50", "p90", "p95", "p99", "p99.9", "max"]);
-    let names: Vec<&str> = names.chain(stress_objectives::NAMES).collect();
+    let names = names.chain(measures::NAMES).chain(stress_objectives::NAMES);
+    let names: Vec<&str> = names.collect();
     let other = [("avg", "p50"), ("mean", "p50"), ("median", "p50"), ("5xx", "server_error_rate")];
     let fault = Fault::new(format!("unknown metric \"{metric}\""));
     match other.iter().find(|(word, _)| *word == metric) {
