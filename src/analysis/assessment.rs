@@ -35,6 +35,9 @@ pub struct Assessment {
     pub total: Summary,
     /// The window, step by step, in the order of the record.
     pub steps: Vec<Summary>,
+    /// The window, tenant by tenant; `None` where none are told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<TenantsSeen>,
     /// The whole run, warm-up included.
     pub whole_run: Counts,
     /// What failing requests of the whole run looked like.
@@ -134,7 +137,7 @@ pub enum Steadiness {
 pub struct SloResult {
     /// `p99 < 500ms`.
     pub text: String,
-    /// The step it speaks of; `None`: all requests.
+    /// The part of the requests that it speaks of: a step, `tag:read` or `each tenant`; `None`: all.
     pub step: Option<String>,
     /// How it came out.
     pub status: SloStatus,
@@ -156,8 +159,46 @@ pub struct SloResult {
     pub design_effect: f64,
     /// How much of a quantile the generator may have added.
     pub generator_error: Option<GeneratorError>,
+    /// How it came out for each tenant, in the order of the table of them; the figures are those of
+    /// the one that decides. Empty for objectives that are not of each tenant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of_each: Vec<SloStatus>,
     /// One sentence, where the status needs one.
     pub note: Option<String>,
+}
+
+/// The tenants that are told apart, beside each other.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct TenantsSeen {
+    /// In the order of the record's table: the largest by plan first, all others together last.
+    pub all: Vec<TenantSummary>,
+    /// The place of the one whose p99 is the longest, of those with enough requests to tell.
+    pub worst: Option<u16>,
+    /// The middle one of the p99 of those, in milliseconds.
+    pub median_p99: Option<f64>,
+    /// The longest p99 ÷ the middle one.
+    pub spread: Option<f64>,
+    /// The response-time limits that each of them has: quantile and milliseconds, ascending.
+    pub limits: Vec<(f64, f64)>,
+}
+
+/// One tenant, or all others together.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct TenantSummary {
+    /// Its name, which may be anything.
+    pub name: String,
+    /// Whether it is all others together.
+    pub is_others: bool,
+    /// Requests that were due in the window.
+    pub requests: u64,
+    /// Their share of all.
+    pub share: f64,
+    /// The share of them that did not end ok.
+    pub error_rate: f64,
+    /// Response times; `None` without any.
+    pub times: Option<Times>,
+    /// The gravest that became of the objectives of each tenant for it; `None` without any.
+    pub status: Option<SloStatus>,
 }
 
 /// A measured value with its unit.

@@ -71,7 +71,7 @@ impl<'a> Attribution<'a> {
                 return None;
             }
         };
-        let exposed = Exposed::of(data, slo.step, failures);
+        let exposed = Exposed::of(data, slo.within(), failures);
         Some(Attribution { data, slo, what, shadow, exposed })
     }
 
@@ -89,15 +89,15 @@ impl<'a> Attribution<'a> {
     }
 
     fn slow(&self, calm: &[u32], dark: &[u32], limit: Threshold) -> u64 {
-        let pool = totals::of_scope(self.data.record, calm, self.slo.step);
-        let lower_bound = lateness::lower_bound(self.data, calm, self.slo.step);
+        let pool = totals::of_scope(self.data.record, calm, self.slo.within());
+        let lower_bound = lateness::lower_bound(self.data, calm, self.slo.within());
         let paired = audit::blamable(&pool.times[Phase::Response], &lower_bound, limit);
         let in_dark: u64 = dark.iter().map(|second| self.slow_in_dark(*second, limit)).sum();
         paired + in_dark + self.exposed.within(calm)
     }
 
     fn slow_in_dark(&self, second: u32, limit: Threshold) -> u64 {
-        let pool = totals::of_scope(self.data.record, &[second], self.slo.step);
+        let pool = totals::of_scope(self.data.record, &[second], self.slo.within());
         let of = |outcome| pool.counts.outcome(outcome);
         let micros = limit.limit / 1_000;
         let reach = micros + self.shadow.get(&second).copied().unwrap_or(0);
@@ -111,7 +111,7 @@ impl<'a> Attribution<'a> {
         let explained = self.exposed.within(seconds);
         match share {
             FailureShare::Errors | FailureShare::Unsent | FailureShare::Unavailable => {
-                let pool = totals::of_scope(self.data.record, seconds, self.slo.step);
+                let pool = totals::of_scope(self.data.record, seconds, self.slo.within());
                 explained + not_sent(&pool.counts)
             }
             FailureShare::ClientErrors
@@ -127,7 +127,9 @@ impl<'a> Attribution<'a> {
     /// What the bad requests may be, for a sentence.
     pub fn describe(&self) -> &'static str {
         match self.what {
-            What::Slow(_) | What::Unsatisfied(..) => "slow requests may be slow because the generator sent late",
+            What::Slow(_) | What::Unsatisfied(..) => {
+                "slow requests may be slow because the generator sent late"
+            }
             What::Failed(_) => "bad requests may be so because the generator stood still",
         }
     }

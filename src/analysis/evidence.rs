@@ -28,6 +28,8 @@ const FEWEST_BLOCKS: usize = 3;
 /// So few slow requests do not show by themselves how they cluster: one slow request is
 /// always "independent". Those beyond half the limit are asked as well.
 const FEW_SLOW: u64 = 20;
+/// The logarithm of a chance below which none is told apart.
+const UNLIKELIEST: f64 = -25.0;
 /// A request that satisfies counts two points, one that is tolerable one.
 const POINTS: u64 = 2;
 
@@ -63,7 +65,7 @@ fn in_second(case: Case, record: &RunRecord, found: &PackedSecond<'_>, slo: &Slo
     let (second, all) = (found.second(), found.counts());
     let is_cut = open::cut(record, second).is_some();
     let head = &record.head;
-    let mine = all.iter().enumerate().filter(|(index, _)| head.is_of(*index, slo.step));
+    let mine = all.iter().enumerate().filter(|(index, _)| head.is_of(*index, slo.within()));
     Tally::sum(mine.map(|(index, counts)| {
         let ended = ended_tally(is_cut, counts, slo);
         let open = open::of(record, (second, head.step_of(index)), counts, slo, is_bad);
@@ -133,10 +135,7 @@ pub fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
         FailureShare::CheckFailures => outcome == Outcome::CheckFailed,
         FailureShare::ChecksNotHeld => matches!(
             outcome,
-            Outcome::CheckFailed
-                | Outcome::ClientError
-                | Outcome::ServerError
-                | Outcome::Rejected
+            Outcome::CheckFailed | Outcome::ClientError | Outcome::ServerError | Outcome::Rejected
         ),
         FailureShare::Timeouts => outcome == Outcome::Timeout,
         FailureShare::TransportErrors => outcome == Outcome::TransportError,
@@ -161,7 +160,7 @@ fn tallies_beyond_half(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Ve
         return Vec::new();
     };
     let half = threshold.limit / 2_000;
-    let is_meant = |index: usize| record.head.is_of(index, slo.step);
+    let is_meant = |index: usize| record.head.is_of(index, slo.within());
     let in_second =
         |second: &u32| {
             let Some(found) = record.seconds.get(*second) else { return Tally::default() };
@@ -215,6 +214,14 @@ enum Level {
 }
 
 impl Level {
+    /// The same for an interval of another level than the usual one.
+    fn at(self, alpha: f64) -> f64 {
+        match self {
+            Level::Plain => alpha,
+            Level::Blocks(blocks) => alpha_for_blocks(alpha, blocks),
+        }
+    }
+
     /// The level if the run were `factor` times as long.
     fn alpha(self, factor: f64) -> f64 {
         match self {
@@ -270,6 +277,23 @@ impl Share {
         let all = self.total.all as f64 * factor / self.design_effect;
         let alpha = self.level.alpha(factor);
         (share_at_least(share * all, all, alpha), share_at_most(share * all, all, alpha))
+    }
+
+    /// How likely so many bad requests would be, at most, if no more than what is allowed were bad:
+    /// the level at which the interval would only just lie beyond it.
+    pub fn chance_within(&self, allowed: f64) -> f64 {
+        let all = self.total.all as f64 / self.design_effect;
+        let bad = self.total.share() * all;
+        let is_beyond = |level: f64| share_at_least(bad, all, self.level.at(level)) > allowed;
+        if !is_beyond(0.49) {
+            return 1.0;
+        }
+        let (mut low, mut high) = (UNLIKELIEST, 0.49_f64.ln());
+        for _ in 0..40 {
+            let middle = f64::midpoint(low, high);
+            if is_beyond(middle.exp()) { high = middle } else { low = middle }
+        }
+        high.exp()
     }
 
     /// How many times as long the run would have to be to decide, were it to go on as it

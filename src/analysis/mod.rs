@@ -73,6 +73,7 @@ pub mod stress_result;
 pub mod stress_steps;
 pub mod summary;
 pub mod tail;
+pub mod tenants;
 pub mod throughput;
 pub mod totals;
 pub mod unanswered;

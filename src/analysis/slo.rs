@@ -101,6 +101,7 @@ fn of_gauge(slo: &SloHead, found: GaugeJudged) -> SloResult {
         bad_share: None,
         design_effect: 1.0,
         generator_error: None,
+        of_each: Vec::new(),
         note: found.note,
     }
 }
@@ -110,6 +111,7 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         let known = data.record.head.steps.get(usize::from(step));
         known.map_or_else(|| format!("step {step}"), |step| step.name.clone())
     });
+    let step = step.or_else(|| slo.tag.as_ref().map(|tag| format!("tag:{tag}")));
     let points = evidence::points(slo);
     SloResult {
         text: slo.text.clone(),
@@ -123,6 +125,7 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         bad_share: None,
         design_effect: share.design_effect / points as f64,
         generator_error: generator_error(data, slo),
+        of_each: Vec::new(),
         note: None,
     }
 }
@@ -169,8 +172,9 @@ fn generator_error(
     slo: &SloHead,
 ) -> Option<crate::analysis::assessment::GeneratorError> {
     let MetricHead::ResponseTime { quantile, .. } = slo.metric else { return None };
-    let times = &data.pool(slo.step)?.times;
-    let lower_bound = lateness::lower_bound(data, &data.judged.seconds, slo.step);
+    let pool = data.pool(slo.within())?;
+    let times = &pool.times;
+    let lower_bound = lateness::lower_bound(data, &data.judged.seconds, slo.within());
     audit::generator_error(&times[Phase::Response], &lower_bound, quantile)
 }
 
@@ -203,10 +207,10 @@ fn measured(
     let f = share.total.share();
     match slo.metric {
         MetricHead::ResponseTime { quantile, .. } => {
-            let Some(pool) = data.pool(slo.step) else { return (None, None) };
+            let Some(pool) = data.pool(slo.within()) else { return (None, None) };
             let limit = threshold(data.record, slo).map_or(u64::MAX, |limit| limit.limit / 1_000);
             let seconds = &data.judged.seconds;
-            let open = open::ages_beyond(data.record, seconds, slo.step, limit);
+            let open = open::ages_beyond(data.record, seconds, slo.within(), limit);
             times_measured(&Sparse::merged([&pool.times[Phase::Response], &open]), quantile, share)
         }
         MetricHead::Failures(FailureShare::Unavailable) => {

@@ -107,6 +107,7 @@ fn limits(record: &RunRecord, step: Option<u16>) -> Vec<(f64, f64)> {
         .slos
         .iter()
         .filter(|slo| slo.step.is_none() || slo.step == step)
+        .filter(|slo| slo.tag.is_none() && !slo.each_tenant)
         .filter_map(|slo| match slo.metric {
             MetricHead::ResponseTime { quantile, threshold } => {
                 let limit = record.head.thresholds.get(usize::from(threshold))?;

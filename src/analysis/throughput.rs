@@ -120,7 +120,8 @@ fn doubt(
     }
     if is_floor && would_hold_without_the_generator(data, slo, limit, found) {
         result.status = SloStatus::Invalid;
-        result.note = Some("what is missing may be so because the generator stood still".to_owned());
+        result.note =
+            Some("what is missing may be so because the generator stood still".to_owned());
         return;
     }
     let calm = without_disturbed(data, slo, limit);
@@ -185,7 +186,7 @@ fn in_second(
 ) -> f64 {
     let Some(found) = record.seconds.get(second) else { return 0.0 };
     let all = found.counts();
-    let mine = all.iter().enumerate().filter(|(index, _)| record.head.is_of(*index, slo.step));
+    let mine = all.iter().enumerate().filter(|(index, _)| record.head.is_of(*index, slo.within()));
     let amount: f64 = mine.map(|(_, counts)| count(counts, of, seen)).sum();
     seen.amount += amount;
     amount
@@ -234,7 +235,7 @@ mod tests {
     use super::*;
     use crate::analysis::assess::assess;
     use crate::analysis::assessment::Verdict;
-    use crate::analysis::sample_records::{Requests, add, run};
+    use crate::analysis::sample_records::{self, Requests, add, run};
 
     fn with(of: Throughput, side: Side, limit: f64, failing: u64) -> RunRecord {
         let mut record = run(60, 200.0);
@@ -244,8 +245,8 @@ mod tests {
             text: "error_rate < 90%".to_owned(),
             metric: MetricHead::Failures(FailureShare::Errors),
             allowed: 0.9,
-            step: None,
             windows: None,
+            ..sample_records::p99()
         };
         record.head.slos =
             vec![SloHead { metric, text: "${GOAL}".to_owned(), allowed: 0.0, ..errors.clone() }];
@@ -268,7 +269,7 @@ mod tests {
         let goodput = |limit, failing| with(Throughput::Goodput, Side::Above, limit, failing);
         let met = check(&goodput(150.0, 40), SloStatus::Met, "");
         assert_eq!(met.measured, Some(Measured::Goodput(160.0)));
-        check(&goodput(170.0, 40), SloStatus::Missed, "500 × 2,000");
+        check(&goodput(170.0, 40), SloStatus::Missed, "server error × 2,000");
         // A plan of 200/s cannot show more.
         check(&goodput(250.0, 0), SloStatus::Inconclusive, "all of the 200/s that were due");
         assert_eq!(assess(&goodput(250.0, 0)).verdict, Verdict::Inconclusive);

@@ -75,8 +75,9 @@ pub fn of_duet(candidate: &Assessment, ruling: Ruling) -> Vec<Ground> {
 /// Whether the measured value is on the good side of the limit, however sure that is.
 fn looks_met(slo: &SloResult) -> bool {
     match slo.measured {
-        None
-        | Some(Measured::Gauge(_) | Measured::Goodput(_) | Measured::BytesPerSecond(_)) => false,
+        None | Some(Measured::Gauge(_) | Measured::Goodput(_) | Measured::BytesPerSecond(_)) => {
+            false
+        }
         Some(Measured::Millis(found) | Measured::BadShare(found)) => found <= slo.limit,
         Some(
             Measured::GoodShare(found)

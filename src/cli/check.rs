@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::analysis::plan::{self, JudgedLoad};
 use crate::cli::args::CheckArgs;
+use crate::cli::check_tenants;
 use crate::cli::exit::Exit;
 use crate::cli::progress::describe_stage;
 use crate::cli::variables::{Taken, with_variables};
@@ -16,6 +17,7 @@ use crate::scenario::load::{ArrivalProcess, Stage};
 use crate::scenario::model::{Action, Address, Flow, Scenario, StepId};
 use crate::scenario::read;
 use crate::scenario::slo::{Metric, Scope, Slo, Throughput};
+use crate::scenario::tenants::Tenancy;
 use crate::units::{Quantile, Rate, Ratio, format_duration, group_digits, trim_zeros};
 
 /// With fewer expected walks of a flow, one run in a hundred may have none.
@@ -47,7 +49,8 @@ pub fn check(args: &CheckArgs) -> Exit {
 fn describe(scenario: &Scenario, taken: &Taken) -> String {
     let from_file = taken.sentence().map(|text| format!("Env      {text}\n")).unwrap_or_default();
     let first = target(scenario);
-    [first, from_file, load(scenario), steps(scenario), objectives(scenario)].concat()
+    let tenants = check_tenants::describe(scenario, somebodys(scenario));
+    [first, from_file, load(scenario), steps(scenario), tenants, objectives(scenario)].concat()
 }
 
 fn target(scenario: &Scenario) -> String {
@@ -147,6 +150,23 @@ fn all_requests(scenario: &Scenario) -> f64 {
     ids.filter_map(|id| expected_requests(scenario, id)).sum()
 }
 
+/// Of all steps with a tag.
+fn tagged_requests(scenario: &Scenario, tag: &str) -> Option<f64> {
+    let steps = scenario.steps.iter().enumerate();
+    let tagged = steps.filter(|(_, step)| step.tags.iter().any(|known| known == tag));
+    tagged.map(|(index, _)| expected_requests(scenario, StepId(index as u16))).sum()
+}
+
+/// Of all steps whose requests are a tenant's; `None` where nobody knows how many there will be.
+fn somebodys(scenario: &Scenario) -> Option<f64> {
+    let flows = scenario.flows.iter().filter(|flow| flow.tenancy != Tenancy::None);
+    let requests = flows.flat_map(|flow| &flow.actions).filter_map(|action| match action {
+        Action::Request(id) if !scenario.step(*id).once => Some(expected_requests(scenario, *id)),
+        Action::Request(_) | Action::Think(_) => None,
+    });
+    requests.sum()
+}
+
 fn steps(scenario: &Scenario) -> String {
     let judged = judged(scenario);
     let is_closed = scenario.load.is_closed();
@@ -210,6 +230,8 @@ fn objectives(scenario: &Scenario) -> String {
     let position = |slo: &Slo| match slo.scope {
         Scope::All => "all".to_owned(),
         Scope::Step(id) => scenario.step(id).name.clone(),
+        Scope::Tag(tag) => format!("tag:{}", scenario.tag(tag)),
+        Scope::EachTenant => "each tenant".to_owned(),
     };
     let widest = |widths: &dyn Fn(&Slo) -> usize| scenario.slos.iter().map(widths).max();
     let positions = widest(&|slo| position(slo).chars().count()).unwrap_or_default();
@@ -219,6 +241,8 @@ fn objectives(scenario: &Scenario) -> String {
             Scope::All if scenario.load.is_closed() => None,
             Scope::All => Some(all_requests(scenario)),
             Scope::Step(id) => expected_requests(scenario, id),
+            Scope::Tag(tag) => tagged_requests(scenario, scenario.tag(tag)),
+            Scope::EachTenant => check_tenants::of_the_smallest(scenario, somebodys(scenario)),
         };
         let certifiable = match requests {
             None if scenario.load.is_closed() => by_the_answers(slo),

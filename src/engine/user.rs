@@ -51,6 +51,8 @@ pub struct UserId(u32);
 pub struct Users {
     all: Vec<User>,
     idle: Vec<UserId>,
+    /// The same of each pool but the first: users of other tenants.
+    pools: Vec<Vec<UserId>>,
     variables: usize,
     steps: usize,
     next_number: u64,
@@ -65,6 +67,7 @@ impl Users {
         Users {
             all: Vec::new(),
             idle: Vec::new(),
+            pools: Vec::new(),
             variables: scenario.variables.len(),
             steps: scenario.steps.len(),
             next_number: from + u64::from(slot.index) + 1,
@@ -76,6 +79,25 @@ impl Users {
     /// A user for an iteration; `None` when all that are allowed are busy.
     pub fn take(&mut self) -> Option<UserId> {
         self.idle.pop().or_else(|| (self.all.len() < self.most).then(|| self.create()))
+    }
+
+    /// A user of a pool. Where no more are allowed, one that is idle in another pool leaves that
+    /// and is somebody new in this one.
+    pub fn take_of(&mut self, pool: u32) -> Option<UserId> {
+        let idle = match pool {
+            0 => self.idle.pop(),
+            pool => self.pools.get_mut(pool as usize - 1).and_then(Vec::pop),
+        };
+        let found = idle.or_else(|| (self.all.len() < self.most).then(|| self.create()));
+        if found.is_some() || (pool == 0 && self.pools.is_empty()) {
+            return found;
+        }
+        let others = std::iter::once(&mut self.idle).chain(&mut self.pools);
+        let other = others.into_iter().find_map(Vec::pop)?;
+        let user = &mut self.all[other.0 as usize];
+        user.variables.fill(Value::default());
+        user.done.fill(false);
+        Some(other)
     }
 
     /// The user at a place of a slot, busy or not; `None` where no more are allowed.
@@ -100,6 +122,15 @@ impl Users {
         UserId(self.all.len() as u32 - 1)
     }
 
+    /// Takes a user of a pool back after its iteration.
+    pub fn give_back_of(&mut self, pool: u32, user: UserId) {
+        let Some(place) = (pool as usize).checked_sub(1) else { return self.give_back(user) };
+        if self.pools.len() <= place {
+            self.pools.resize_with(place + 1, Vec::new);
+        }
+        self.pools[place].push(user);
+    }
+
     /// Takes a user back after its iteration.
     pub fn give_back(&mut self, user: UserId) {
         self.idle.push(user);
@@ -111,7 +142,16 @@ impl Users {
     /// At most so many, with one variable and one step: the second of three workers' users.
     pub(crate) fn for_tests(most: usize) -> Users {
         let (all, idle) = (Vec::new(), Vec::new());
-        Users { all, idle, variables: 1, steps: 1, next_number: 2, stride: 3, most }
+        Users {
+            all,
+            idle,
+            pools: Vec::new(),
+            variables: 1,
+            steps: 1,
+            next_number: 2,
+            stride: 3,
+            most,
+        }
     }
 }
 
@@ -147,6 +187,22 @@ mod tests {
         let again = users.take().unwrap();
         assert_eq!(again, second);
         assert!(users[again].has_done(StepId(0)) && !users[first].has_done(StepId(0)));
+    }
+
+    #[test]
+    fn a_user_stays_in_its_pool_until_there_is_no_room_for_another_one() {
+        let mut users = Users::for_tests(2);
+        let (first, second) = (users.take_of(3).unwrap(), users.take_of(0).unwrap());
+        users[first].did(StepId(0));
+        assert_eq!(users.take_of(3), None, "both are busy");
+        users.give_back_of(3, first);
+        users.give_back_of(0, second);
+        let again = users.take_of(3).unwrap();
+        assert!(again == first && users[again].has_done(StepId(0)));
+        users.give_back_of(3, again);
+        let taken = [users.take_of(0).unwrap(), users.take_of(0).unwrap()];
+        assert_eq!(taken, [second, first]);
+        assert!(!users[first].has_done(StepId(0)), "it is somebody new");
     }
 
     #[test]

@@ -198,7 +198,7 @@ impl Session<'_> {
             // Its other end is here.
             let _ = ready.out.send(message);
         }
-        let recorder = Recorder::new(ready.side.scenario.thresholds());
+        let recorder = Recorder::of(ready.writer.head());
         let mut unwatched = |_: &collector::Heard<'_>| {};
         let mut collector = Collector::new(&mut ready.writer, recorder, 1, &mut unwatched);
         collector.run(&ready.inbox, || true);
@@ -331,7 +331,7 @@ impl Ready {
         let monitor = side.target.monitor(&side.scenario, plan.timing);
         let grid = (plan.start.at, plan.from.second());
         let mut watcher = Watcher::start(monitor, grid, control.clone(), out.clone())?;
-        let recorder = Recorder::new(side.scenario.thresholds());
+        let recorder = Recorder::of(writer.head());
         let mut progress = |heard: &collector::Heard<'_>| {
             watch(Event::Progress(heard.progress));
             if let Some(why) = hopes.look(heard.progress.second, heard.steps) {

@@ -258,6 +258,19 @@ pub(super) const VOCABULARY: &[Entry] = &[
         advice: "Bound the queues, and refuse early with 429 or 503.",
     },
     Entry {
+        names: &["tenant", "tenants"],
+        meaning: "Whom an iteration is for. The largest are told apart, all others are counted \
+            together.",
+        why: "One customer in a hundred may suffer while every figure of all looks well.",
+        advice: "Add \"tenants\" to the scenario and to its slo; see who has the longest p99.",
+    },
+    Entry {
+        names: &["spread"],
+        meaning: "Of tenants: the longest p99 divided by that of the tenant in the middle.",
+        why: "Much more than one means that somebody gets another service than the others.",
+        advice: "Look at what that tenant has more of: rows, files, requests at a time.",
+    },
+    Entry {
         names: &["apdex", "Apdex"],
         meaning: "How satisfied whoever waits is, from 0 to 1: an answer within T counts whole, \
             within four times T half, a later one or a failure not at all.",

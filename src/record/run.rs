@@ -18,14 +18,18 @@ use crate::record::step_head::StepHead;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::http_address::UNIX;
 use crate::scenario::load::{ArrivalProcess, Crowd};
-use crate::scenario::slo::{Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic, Threshold, Throughput};
+use crate::scenario::slo::{
+    Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic, Threshold, Throughput,
+};
 
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
 /// no record had `least`, without which the audit cannot tell whose doing a delay was. Before
 /// 3 the histograms of a run that had not ended were in `intervals.hlog` alone. Before 4 each
 /// gauge of the target was a field of its own. Before 5 each step was a series, and the machine
-/// that of the only generator.
-pub const VERSION: u32 = 5;
+/// that of the only generator. Before 6
+/// an objective was of a step or of all requests: a reader that does not know tenants would take
+/// one of each tenant for one of all.
+pub const VERSION: u32 = 6;
 /// The oldest version that can be read.
 pub const OLDEST_VERSION: u32 = 2;
 
@@ -99,6 +103,9 @@ pub struct Head {
     pub steps: Vec<StepHead>,
     /// What is counted together: `seconds` has its counts in this order.
     pub series: Vec<SeriesHead>,
+    /// The tenants that are told apart, where some are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<TenantsHead>,
     /// The load profile.
     pub load: LoadHead,
     /// The objectives.
@@ -196,9 +203,21 @@ impl Head {
         self.series.get(index).map_or(usize::MAX, |series| usize::from(series.step))
     }
 
-    /// Whether the series at a place is of a step, or of any if none is meant.
-    pub fn is_of(&self, index: usize, step: Option<u16>) -> bool {
-        step.is_none_or(|step| self.step_of(index) == usize::from(step))
+    /// Whether the series at a place is of what is meant.
+    pub fn is_of(&self, index: usize, within: Subset<'_>) -> bool {
+        within.step.is_none_or(|step| self.step_of(index) == usize::from(step))
+            && within.tenant.is_none_or(|tenant| self.tenant_of(index) == Some(tenant))
+            && within.tag.is_none_or(|tag| self.has_tag(index, tag))
+    }
+
+    /// Whose the series at a place is, by the place in the table of tenants.
+    pub fn tenant_of(&self, index: usize) -> Option<u16> {
+        self.series.get(index).and_then(|series| series.tenant)
+    }
+
+    fn has_tag(&self, index: usize, tag: &str) -> bool {
+        let step = self.steps.get(self.step_of(index));
+        step.is_some_and(|step| step.tags.iter().any(|known| known == tag))
     }
 
     /// What stamps the end of a response: the generator's clock where any generator's does.
@@ -265,6 +284,48 @@ impl LoadHead {
     }
 }
 
+/// The tenants that are told apart. Names may be anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TenantsHead {
+    /// Their names, by their places; those whom the plan has most of first.
+    pub names: Vec<String>,
+    /// Whether all others share the place behind them.
+    pub has_others: bool,
+}
+
+impl TenantsHead {
+    /// How many places there are.
+    pub fn places(&self) -> u16 {
+        self.names.len() as u16 + u16::from(self.has_others)
+    }
+
+    /// The name of who has a place.
+    pub fn name(&self, place: u16) -> &str {
+        self.names.get(usize::from(place)).map_or("all others", String::as_str)
+    }
+}
+
+/// Which requests are meant: those for which all that is said holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Subset<'t> {
+    /// Of this step.
+    pub step: Option<u16>,
+    /// Of the steps with this tag.
+    pub tag: Option<&'t str>,
+    /// Of this tenant.
+    pub tenant: Option<u16>,
+}
+
+impl Subset<'_> {
+    /// All requests.
+    pub const ALL: Subset<'static> = Subset { step: None, tag: None, tenant: None };
+
+    /// Those of one step, or of all.
+    pub fn step(step: Option<u16>) -> Subset<'static> {
+        Subset { step, ..Subset::ALL }
+    }
+}
+
 /// An objective as the record knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SloHead {
@@ -272,12 +333,28 @@ pub struct SloHead {
     pub text: String,
     /// The index of the step it speaks of; `None`: all requests.
     pub step: Option<u16>,
+    /// The tag of the steps that it speaks of, where that is what they have in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// Whether it must hold for each tenant by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub each_tenant: bool,
+    /// Of whom it is judged just now; in no file.
+    #[serde(skip)]
+    pub tenant: Option<u16>,
     /// What it measures.
     pub metric: MetricHead,
     /// The largest share of bad requests that meets it.
     pub allowed: f64,
     /// Judged window by window.
     pub windows: Option<WindowsHead>,
+}
+
+impl SloHead {
+    /// The requests that it speaks of.
+    pub fn within(&self) -> Subset<'_> {
+        Subset { step: self.step, tag: self.tag.as_deref(), tenant: self.tenant }
+    }
 }
 
 /// What an objective measures, as the record knows it.

@@ -9,8 +9,8 @@ use crate::record::gauge::Gauge;
 use crate::record::generator;
 use crate::record::interval::StepCounts;
 use crate::record::run::{
-    EndReason, GaugeHead, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, ThroughputHead,
-    VERSION,
+    EndReason, GaugeHead, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead,
+    ThroughputHead, VERSION,
 };
 use crate::record::series;
 use crate::record::step_head::StepHead;
@@ -27,6 +27,8 @@ const MAX_RATE: f64 = 1e12;
 const MAX_COUNT: u64 = 1 << 40;
 /// The most bytes of bodies of one series and second.
 const MAX_BYTES: u64 = 1 << 50;
+/// More tenants than a scenario may tell apart, many times over.
+const MOST_TENANTS: usize = 10_000;
 /// The most seconds times series that are judged at once: six weeks of one, a day of 48.
 const MAX_PLACES: usize = 1 << 22;
 /// The most gauges of the target.
@@ -63,6 +65,7 @@ pub(super) fn check_head(head: &Head) -> Result<(), String> {
     }
     check_steps(&head.steps)?;
     series::check(&head.series, head.steps.len())?;
+    check_tenants(head)?;
     generator::check(&head.generators)?;
     check_load(&head.load)?;
     check_thresholds(&head.thresholds)?;
@@ -72,6 +75,18 @@ pub(super) fn check_head(head: &Head) -> Result<(), String> {
         return Err("a look-up that took no possible time".to_owned());
     }
     Ok(())
+}
+
+/// Whoever has a series is known.
+fn check_tenants(head: &Head) -> Result<(), String> {
+    let places = head.tenants.as_ref().map_or(0, |tenants| tenants.places());
+    if head.tenants.as_ref().is_some_and(|tenants| tenants.names.len() > MOST_TENANTS) {
+        return Err("more tenants than can be told apart".to_owned());
+    }
+    match head.series.iter().filter_map(|series| series.tenant).find(|it| *it >= places) {
+        Some(stray) => Err(format!("a series of tenant {stray} of only {places}")),
+        None => Ok(()),
+    }
 }
 
 fn is_time(seconds: f64) -> bool {
@@ -142,6 +157,9 @@ fn check_objectives(head: &Head) -> Result<(), String> {
 
 /// Whether an objective can be meant, and means what its text says.
 fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
+    if slo.each_tenant && head.tenants.is_none() {
+        return Err("of tenants that are not there".to_owned());
+    }
     if slo.step.is_some_and(|step| usize::from(step) >= head.steps.len()) {
         return Err("of a step that is not there".to_owned());
     }

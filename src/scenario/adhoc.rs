@@ -123,7 +123,8 @@ fn raw(spec: Adhoc) -> RawScenario {
         ..RawStep::default()
     };
     let name = name(target, path);
-    let flow = RawFlow { name: request, weight: 1, steps: vec![step] };
+    let flow =
+        RawFlow { name: request, weight: 1, tenant: None, tags: Vec::new(), steps: vec![step] };
     let seed = spec.seed.unwrap_or_else(first_seed);
     RawScenario {
         schema: None,
@@ -136,6 +137,7 @@ fn raw(spec: Adhoc) -> RawScenario {
         variables: Entries::default(),
         flows: vec![flow],
         load: RawLoad { arrivals: spec.arrivals, seed, stages },
+        tenants: None,
         slo: RawSlo { all: spec.slos, ..RawSlo::default() },
         limits: limits(spec.drive),
         allow: Vec::new(),

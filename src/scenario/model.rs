@@ -15,7 +15,7 @@ use serde_json_path::JsonPath;
 
 use super::checks::AnswerCheck;
 pub use super::http_address::{HttpAddress, Place};
-pub use super::ids::{StepId, VariableId};
+pub use super::ids::{StepId, TenantId, VariableId};
 use super::limits::Limits;
 use super::load::Load;
 use super::routing::{Permits, Routing};
@@ -24,6 +24,7 @@ use super::slo::{Scope, Slo, Threshold};
 use super::stream::Kind;
 use super::stress::StressObjective;
 use super::template::Template;
+use super::tenants::{Tenancy, Tenants};
 use super::think::Think;
 use super::watch::Watched;
 
@@ -52,6 +53,10 @@ pub struct Scenario {
     pub budget_hours: u32,
     /// What is good enough under overload; only a stress test judges it.
     pub stress: Vec<StressObjective>,
+    /// Whom the iterations are for, where they are told apart by that.
+    pub tenants: Option<Tenants>,
+    /// What steps are marked with, each once; objectives name them.
+    pub tags: Vec<String>,
     /// The generator's ceilings.
     pub limits: Limits,
     /// Hosts other than loopback that may be loaded.
@@ -66,6 +71,8 @@ impl Scenario {
         let named = |slo: &Slo| match slo.scope {
             Scope::All => slo.text.clone(),
             Scope::Step(step) => format!("{}: {}", self.step(step).name, slo.text),
+            Scope::Tag(tag) => format!("tag:{}: {}", self.tag(tag), slo.text),
+            Scope::EachTenant => format!("each tenant: {}", slo.text),
         };
         self.slos.iter().map(named).collect()
     }
@@ -83,10 +90,16 @@ impl Scenario {
         &self.steps[usize::from(id.0)]
     }
 
+    /// The name of a tag.
+    pub fn tag(&self, tag: u16) -> &str {
+        self.tags.get(usize::from(tag)).map_or("", String::as_str)
+    }
+
     /// All thresholds that the objectives name, each once, in ascending order. The
     /// recorder counts the requests beyond each of them.
     pub fn thresholds(&self) -> Vec<Threshold> {
-        let mut all: Vec<Threshold> = self.slos.iter().flat_map(Slo::thresholds).flatten().collect();
+        let mut all: Vec<Threshold> =
+            self.slos.iter().flat_map(Slo::thresholds).flatten().collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -287,6 +300,8 @@ pub struct Flow {
     pub name: String,
     /// Its share among the flows' weights; at least 1.
     pub weight: u32,
+    /// Whose its iterations are.
+    pub tenancy: Tenancy,
     /// What is done, in order.
     pub actions: Vec<Action>,
 }
@@ -307,6 +322,8 @@ pub struct Step {
     pub name: String,
     /// Method and path as the file has them, without the query: `GET /orders/{{order}}`.
     pub label: String,
+    /// What objectives may name it by, besides its name.
+    pub tags: Vec<String>,
     /// Done once per virtual user, such as a login.
     pub once: bool,
     /// What is sent.

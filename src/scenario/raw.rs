@@ -15,6 +15,7 @@ use super::raw_http2::RawHttp2;
 use super::raw_load::RawLoad;
 use super::raw_metrics::{RawMetrics, RawPostgres};
 use super::raw_streams::{RawAct, RawEvents};
+use super::raw_tenants::RawTenants;
 
 /// A loadgate scenario: what to send, how hard, and what is good enough. Texts may contain
 /// `${VAR}` and `${VAR:-default}` from the environment.
@@ -43,6 +44,8 @@ pub(crate) struct RawScenario {
     /// `server_error_rate` < 0.1% and availability >= 99.9%.
     #[serde(default)]
     pub(crate) slo: RawSlo,
+    /// Whom iterations are for: a tenant is drawn for each, and `{{tenant}}` is its name.
+    pub(crate) tenants: Option<RawTenants>,
     /// Ceilings of the load generator.
     #[serde(default)]
     pub(crate) limits: RawLimits,
@@ -198,6 +201,15 @@ pub(crate) struct RawFlow {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) weight: u32,
+    /// The name of the tenant that an iteration is for, if that is not drawn from `tenants`; may
+    /// contain placeholders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"org-{{random 1..500}}")]
+    pub(crate) tenant: Option<String>,
+    /// Tags of all of its steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = ["read"])]
+    pub(crate) tags: Vec<String>,
     /// What is done, in order.
     #[schemars(length(min = 1))]
     pub(crate) steps: Vec<RawStep>,
@@ -247,6 +259,10 @@ pub(crate) struct RawStep {
     #[serde(default)]
     #[schemars(example = json!({ "order": "$.items[0].id" }))]
     pub(crate) extract: Entries<String>,
+    /// What objectives may name it by together with others: `"tag:read"` in `steps` of `slo`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = ["read"])]
+    pub(crate) tags: Vec<String>,
     /// Do it only once per virtual user, such as a login.
     #[serde(default)]
     pub(crate) once: bool,
@@ -278,14 +294,19 @@ fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, 
 pub(crate) struct RawSlo {
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
     /// `error_rate < 1%`, `availability >= 99.9%`, `check_rate >= 99.9%`, `apdex(300ms) >= 0.9`,
-    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as `target.rss.max < 500MB`.
+    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as
+    /// `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,
-    /// Objectives for single steps, by name.
+    /// Objectives for single steps, by name, or for all steps with a tag, by `tag:read`.
     #[serde(default)]
-    #[schemars(example = json!({ "create order": ["p99 < 800ms"] }))]
+    #[schemars(example = json!({ "create order": ["p99 < 800ms"], "tag:read": ["p99 < 300ms"] }))]
     pub(crate) steps: Entries<Vec<String>>,
+    /// Objectives that must hold for each tenant by itself.
+    #[serde(default)]
+    #[schemars(example = ["p99 < 800ms", "error_rate < 1%"])]
+    pub(crate) tenants: Vec<String>,
     /// A file with `all` and `steps`, relative to this one; neither may stand beside it.
     #[schemars(example = "slo.json")]
     pub(crate) file: Option<String>,
@@ -305,14 +326,19 @@ pub(crate) struct RawSloFile {
     pub(crate) schema: Option<String>,
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
     /// `error_rate < 1%`, `availability >= 99.9%`, `check_rate >= 99.9%`, `apdex(300ms) >= 0.9`,
-    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as `target.rss.max < 500MB`.
+    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as
+    /// `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,
-    /// Objectives for single steps, by name.
+    /// Objectives for single steps, by name, or for all steps with a tag, by `tag:read`.
     #[serde(default)]
-    #[schemars(example = json!({ "create order": ["p99 < 800ms"] }))]
+    #[schemars(example = json!({ "create order": ["p99 < 800ms"], "tag:read": ["p99 < 300ms"] }))]
     pub(crate) steps: Entries<Vec<String>>,
+    /// Objectives that must hold for each tenant by itself.
+    #[serde(default)]
+    #[schemars(example = ["p99 < 800ms", "error_rate < 1%"])]
+    pub(crate) tenants: Vec<String>,
 }
 
 /// The generator's ceilings. Reaching one is reported, never hidden.
@@ -329,6 +355,9 @@ pub(crate) struct RawLimits {
     /// Requests under way on one connection, where it is HTTP/2; without it, 100.
     #[schemars(range(min = 1, max = 10_000))]
     pub(crate) streams: Option<u32>,
+    /// Tenants that are told apart, the largest; all others are counted together. Without it, 20.
+    #[schemars(range(min = 1, max = 200))]
+    pub(crate) tenants: Option<u16>,
     /// The size of one response's body; without it, 10MB.
     #[schemars(example = "10MB")]
     pub(crate) body: Option<String>,

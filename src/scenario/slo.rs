@@ -40,6 +40,10 @@ pub enum Scope {
     All,
     /// The requests of one step.
     Step(StepId),
+    /// The requests of all steps with a tag, by its place in the scenario's list.
+    Tag(u16),
+    /// The requests of each tenant, one by one: all of them must hold.
+    EachTenant,
 }
 
 /// What an objective measures.

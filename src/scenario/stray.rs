@@ -70,7 +70,8 @@ fn kind_of_place(at: &Pointer, is_key: bool) -> PlaceKind {
             ["flows", _, "steps", _, "events", "until", ..]
             | ["flows", _, "steps", _, "check", "headers" | "json", _, ..]
             | ["flows", _, "steps", _, "check", "body", ..]
-            | ["flows", _, "steps", _, "request" | "body"],
+            | ["flows", _, "steps", _, "request" | "body"]
+            | ["flows", _, "tenant"],
             false,
         )
         | (["flows", _, "steps", _, "extract", _] | ["slo", "steps", _] | ["steps", _], true) => {

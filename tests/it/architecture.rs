@@ -140,7 +140,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["schedule.rs", "demo.rs", "analysis/gate/flips.rs"],
         "named generators: seeds must last",
     ),
-    ("libm", &["schedule.rs", "schedule/think.rs"], "the same logarithm on every platform"),
+    (
+        "libm",
+        &["schedule.rs", "schedule/tenants.rs", "schedule/think.rs"],
+        "the same logarithm on every platform",
+    ),
     ("statrs", &["analysis/"], "quantiles of beta, normal and Student distributions"),
     (
         "serde",

@@ -43,6 +43,7 @@ mod streamed;
 mod stress;
 mod support;
 mod target;
+mod tenants;
 mod tls;
 mod truth_server;
 mod websocket;

@@ -66,7 +66,7 @@ fn evidence(slo: &SloResult) -> Cell {
     }
 }
 
-fn status(status: SloStatus) -> Status {
+pub(super) fn status(status: SloStatus) -> Status {
     let (mark, tone) = match status {
         SloStatus::Met => ("✓", Tone::Good),
         SloStatus::Missed => ("✗", Tone::Bad),

@@ -7,15 +7,17 @@ use super::super::checks::AnswerCheck;
 use super::super::document::Pointer;
 use super::super::model::{Action, Expectation, Extraction, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
-use super::super::raw::{RawFlow, RawStep};
+use super::super::raw::{RawFlow, RawScenario, RawStep};
 use super::super::raw_check::RawCheck;
 use super::super::template::parse::Names;
+use super::super::tenants::{PLACEHOLDER, Tenancy, Tenants};
 use super::super::think::Think;
 use super::checks;
 use super::json_path::json_path;
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
 use super::stream;
+use super::tenants::{self, Population};
 
 /// More steps would make reports unreadable and records large.
 const MOST_STEPS: usize = 1_000;
@@ -26,6 +28,8 @@ pub(crate) struct Walks {
     pub(super) flows: Vec<Flow>,
     pub(super) steps: Vec<Step>,
     pub(super) variables: Vec<String>,
+    pub(super) tenants: Option<Tenants>,
+    pub(super) tags: Vec<String>,
     /// Also those of steps that could not be converted.
     pub(super) step_names: HashSet<String>,
 }
@@ -36,17 +40,19 @@ struct Walker<'w, 'c> {
     prefix: &'w str,
     is_http2: bool,
     check: &'w mut Check<'c>,
+    population: Option<Population>,
     walks: Walks,
     ids: HashMap<String, VariableId>,
 }
 
 /// Converts all flows.
 pub(super) fn flows(
-    raw: &[RawFlow],
+    scenario: &RawScenario,
     constants: &[(String, String)],
     (prefix, is_http2): (&str, bool),
     check: &mut Check<'_>,
 ) -> Walks {
+    let raw = &scenario.flows;
     let at = Pointer::default().key("flows");
     let fault = match raw.iter().map(|flow| flow.steps.len()).sum() {
         0 if raw.is_empty() => {
@@ -59,8 +65,10 @@ pub(super) fn flows(
         check.value(&at, fault);
         return Walks::default();
     }
+    let population = tenants::population(scenario, check);
     let (walks, ids) = (Walks::default(), HashMap::new());
-    let mut walker = Walker { constants, prefix, is_http2, check, walks, ids };
+    let mut walker = Walker { constants, prefix, is_http2, check, population, walks, ids };
+    walker.tenant_variable();
     let mut names = HashSet::new();
     for (index, flow) in raw.iter().enumerate() {
         let at = at.item(index);
@@ -88,17 +96,54 @@ impl Walker<'_, '_> {
             self.check.value(&at_steps, fault.help(help));
         }
         let later = raw.steps.iter().flat_map(|step| step.extract.0.iter());
+        let tenancy = tenants::tenancy(raw, at, (self.constants, &self.population), self.check);
+        let known = self.walks.tenants.as_ref().filter(|_| tenancy != Tenancy::None);
+        let known = known.map(|tenants| (PLACEHOLDER.to_owned(), tenants.variable));
         let mut names = Names {
             environment: self.check.environment,
             constants: self.constants,
-            extracted: HashMap::new(),
+            extracted: known.into_iter().collect(),
             later: later.map(|(name, _)| name.clone()).collect(),
         };
         let mut actions = Vec::new();
         for (index, step) in raw.steps.iter().enumerate() {
-            actions.extend(self.action(step, &at_steps.item(index), &mut names));
+            let action = self.action(step, &at_steps.item(index), &mut names);
+            if let Some(Action::Request(id)) = &action {
+                self.tag(*id, raw, at, &at_steps.item(index));
+            }
+            actions.extend(action);
         }
-        self.walks.flows.push(Flow { name: raw.name.clone(), weight: raw.weight, actions });
+        let (name, weight) = (raw.name.clone(), raw.weight);
+        self.walks.flows.push(Flow { name, weight, tenancy, actions });
+    }
+
+    /// The variable that has the name of an iteration's tenant is the first one.
+    fn tenant_variable(&mut self) {
+        let Some(population) = &self.population else { return };
+        self.walks.tenants = Some(population.tenants(VariableId(0)));
+        self.walks.variables.push(PLACEHOLDER.to_owned());
+        self.ids.insert(PLACEHOLDER.to_owned(), VariableId(0));
+    }
+
+    /// Marks a step with the tags of its flow, and checks its own.
+    fn tag(&mut self, id: StepId, flow: &RawFlow, at: &Pointer, at_step: &Pointer) {
+        let step = &mut self.walks.steps[id.index()];
+        let own = std::mem::take(&mut step.tags);
+        let places = (0..flow.tags.len()).map(|index| at.key("tags").item(index));
+        let own_places = (0..own.len()).map(|index| at_step.key("tags").item(index));
+        let all = flow.tags.iter().cloned().chain(own).zip(places.chain(own_places));
+        for (tag, at) in all {
+            match name_fault(&tag) {
+                Some(fault) => self.check.value(&at, fault),
+                None if step.tags.contains(&tag) => {}
+                None => {
+                    if !self.walks.tags.contains(&tag) {
+                        self.walks.tags.push(tag.clone());
+                    }
+                    step.tags.push(tag);
+                }
+            }
+        }
     }
 
     fn action(&mut self, raw: &RawStep, at: &Pointer, names: &mut Names<'_>) -> Option<Action> {
@@ -134,6 +179,7 @@ impl Walker<'_, '_> {
             ("timeout", raw.timeout.is_some()),
             ("extract", !raw.extract.0.is_empty()),
             ("once", raw.once),
+            ("tags", !raw.tags.is_empty()),
             ("events", raw.events.is_some()),
             ("websocket", raw.websocket.is_some()),
         ];
@@ -165,6 +211,7 @@ impl Walker<'_, '_> {
         let step = Step {
             name,
             label: step_text(text).split('?').next().unwrap_or_default().to_owned(),
+            tags: raw.tags.clone(),
             once: raw.once,
             request: request?,
             kind: kind?,
@@ -240,6 +287,13 @@ impl Walker<'_, '_> {
         let taken = self.constants.iter().any(|(constant, _)| constant == name).then(|| {
             let fault = Fault::new(format!("\"{name}\" is a constant already"));
             fault.help("choose another name, or remove it from \"variables\"")
+        });
+        let taken = taken.or_else(|| {
+            let is_tenant = self.population.is_some() && name == PLACEHOLDER;
+            is_tenant.then(|| {
+                let fault = Fault::new(format!("\"{name}\" is whom the iteration is for already"));
+                fault.help("choose another name")
+            })
         });
         if let Some(fault) = variable_fault(name).or(taken) {
             self.check.key(at, fault);

@@ -87,7 +87,11 @@ fn left_over(metric: &str, good: Good, limit: &str, share: f64) -> Result<f64, F
     }
 }
 
-fn throughput(of: Throughput, (side, inclusive): Good, limit: &str) -> Result<(Metric, f64), Fault> {
+fn throughput(
+    of: Throughput,
+    (side, inclusive): Good,
+    limit: &str,
+) -> Result<(Metric, f64), Fault> {
     let per_second = match of {
         Throughput::Goodput => requests_per_second(side, limit)?,
         Throughput::ReceivedBytes => bytes_per_second(limit)?,

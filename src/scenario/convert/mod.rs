@@ -25,6 +25,7 @@ mod stream;
 mod stress_objectives;
 mod target;
 mod target_objectives;
+mod tenants;
 mod think;
 mod tls;
 mod variables;
@@ -102,7 +103,7 @@ impl Sections {
             file: origin.file.clone(),
             hash: hash(raw, check),
             target,
-            walks: flows::flows(&raw.flows, &constants, (&prefix, is_http2), check),
+            walks: flows::flows(raw, &constants, (&prefix, is_http2), check),
             load,
             written: written.unwrap_or_default(),
             limits: limits(&raw.limits, check),
@@ -147,6 +148,8 @@ impl Sections {
             hash: self.hash,
             target: self.target?,
             flows: self.walks.flows,
+            tenants: self.walks.tenants,
+            tags: self.walks.tags,
             steps: self.walks.steps,
             variables: self.walks.variables,
             load: self.load?,
@@ -240,6 +243,7 @@ fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
         in_flight: raw.in_flight.unwrap_or(default.in_flight),
         streams: raw.streams.unwrap_or(default.streams),
         body,
+        tenants: raw.tenants.unwrap_or(default.tenants),
         workers: raw.workers,
     })
 }
@@ -255,6 +259,9 @@ fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
         check.numbers.iter().map(|(at, number)| format!("\n{}: {number}", at.as_str())).collect();
     digits.sort_unstable();
     decisive.extend(digits);
+    if let Some(tenants) = &raw.tenants {
+        decisive.push_str(&format!("\ntenants: {}", json!(tenants)));
+    }
     // Another protocol is another load.
     if raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off) {
         decisive.push_str("\nHTTP/2");

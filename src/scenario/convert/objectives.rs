@@ -62,8 +62,18 @@ pub(crate) fn objectives(
     let about = |scope| About { scope, gauges };
     let whole = GroupAt { about: about(Scope::All), timeout: slowest, at: at.key("all") };
     let mut found = group(&raw.all, &whole, check);
+    let each = GroupAt { about: about(Scope::EachTenant), timeout: slowest, at: at.key("tenants") };
+    if walks.tenants.is_some() {
+        found.extend(group(&raw.tenants, &each, check));
+    }
     for (name, texts) in &raw.steps.0 {
         let at = at.key("steps").key(name);
+        if let Some(tag) = name.strip_prefix("tag:") {
+            let scope = tag_named(tag.trim(), walks, &at, check);
+            let group_at = scope.map(|it| GroupAt { about: about(it), timeout: slowest, at });
+            found.extend(group_at.map(|at| group(texts, &at, check)).unwrap_or_default());
+            continue;
+        }
         match steps.iter().position(|step| step.name == *name) {
             Some(index) => {
                 let scope = Scope::Step(StepId(u16::try_from(index).unwrap_or(u16::MAX)));
@@ -98,6 +108,16 @@ fn without_step(name: &str, walks: &Walks, at: &Pointer, check: &mut Check<'_>) 
     known.sort_unstable();
     let fault = Fault::new(format!("no step is named \"{name}\""));
     check.key(at, fault.nearest(name, known.into_iter()));
+}
+
+/// The steps with a tag.
+fn tag_named(tag: &str, walks: &Walks, at: &Pointer, check: &mut Check<'_>) -> Option<Scope> {
+    let place = walks.tags.iter().position(|known| known == tag);
+    if place.is_none() {
+        let fault = Fault::new(format!("no step has the tag \"{tag}\""));
+        check.key(at, fault.nearest(tag, walks.tags.iter().map(String::as_str)));
+    }
+    Some(Scope::Tag(u16::try_from(place?).ok()?))
 }
 
 /// What an objective speaks of, and may speak of.
@@ -200,6 +220,10 @@ fn own_objective(text: &str, written: &str, about: About<'_>) -> Result<Slo, Fau
         let fault = Fault::new(format!("{} is not judged window by window", parts.metric));
         return Err(fault.help("leave out \"for …\": the whole judged time is what counts"));
     }
+    if about.scope == Scope::EachTenant && (windows.is_some() || allowed <= 0.0) {
+        let fault = Fault::new("an objective of each tenant is about a share of its requests");
+        return Err(fault.help("write it like \"p99 < 800ms\" or \"error_rate < 1%\""));
+    }
     let (scope, text) = (about.scope, normalised(written));
     Ok(Slo { scope, metric, allowed, windows, text, is_default: false })
 }
@@ -216,8 +240,14 @@ fn of_target(
         let fault = Fault::new(format!("{metric} is not judged window by window"));
         return Err(fault.help("leave out \"for …\"; limit its p95 to allow some bad seconds"));
     }
-    if let Scope::Step(_) = about.scope {
-        let fault = Fault::new(format!("{metric} is of the target, not of one step"));
+    let part = match about.scope {
+        Scope::All => None,
+        Scope::Step(_) => Some("one step"),
+        Scope::Tag(_) => Some("some steps"),
+        Scope::EachTenant => Some("one tenant"),
+    };
+    if let Some(part) = part {
+        let fault = Fault::new(format!("{metric} is of the target, not of {part}"));
         return Err(fault.help("move it to \"all\""));
     }
     let side = parts.operator.side();
