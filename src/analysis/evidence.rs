@@ -76,6 +76,11 @@ fn in_second(case: Case, record: &RunRecord, found: &PackedSecond<'_>, slo: &Slo
     }))
 }
 
+/// Bad and all of the requests that have ended.
+pub fn of_ended(counts: &StepCounts, slo: &SloHead) -> Tally {
+    ended_tally(true, counts, slo)
+}
+
 /// The requests that have ended.
 fn ended_tally(is_cut: bool, counts: &StepCounts, slo: &SloHead) -> Tally {
     match slo.metric {

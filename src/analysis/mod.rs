@@ -25,6 +25,7 @@ pub mod ended;
 pub mod error_budget;
 pub mod evidence;
 pub mod exposed;
+pub mod fail_fast;
 pub mod failures;
 pub mod filled;
 pub mod finding;

@@ -40,9 +40,6 @@ use crate::target::git;
 use crate::target::process::{ExitReport, Supervisor};
 use crate::units::Moment;
 
-/// How long requests in flight may take when a target cannot work.
-const DRAIN_HOPELESS: Duration = Duration::from_secs(1);
-
 /// What all sides have in common.
 #[derive(Clone, Copy)]
 pub(super) struct Session<'a> {
@@ -238,7 +235,7 @@ impl Session<'_> {
         };
         let writer = writer.map_err(TrialError::Store)?;
         // What goes on has worked before.
-        let hopes = Hopes::of(if from == 0 { &writer.head().steps } else { &[] });
+        let hopes = Hopes::of_run(writer.head(), from > 0, self.control.fails_fast);
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
             address: endpoint,
@@ -334,9 +331,9 @@ impl Ready {
         let recorder = Recorder::of(writer.head());
         let mut progress = |heard: &collector::Heard<'_>| {
             watch(Event::Progress(heard.progress));
-            if let Some(why) = hopes.look(heard.progress.second, heard.steps) {
+            if let Some(why) = hopes.hear(&heard.progress, heard.steps) {
                 watch(Event::Warning(format!("the run ends here: {why}")));
-                control.drain(DRAIN_HOPELESS);
+                control.drain(hopes.drain());
             }
         };
         let mut collector = Collector::new(writer, recorder, plan.slots.threads(), &mut progress);
@@ -353,10 +350,10 @@ impl Ready {
     /// Closes the record.
     fn finish(mut self, loaded: Loaded, control: &Control) -> Result<StillUp, StoreError> {
         let Loaded { totals, seen: Watched { died, statements }, ended, cut } = loaded;
-        let reason = match (&died, control.signal(), self.hopes.lost()) {
+        let reason = match (&died, control.signal(), self.hopes.reason()) {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
             (None, Some(signal), _) => EndReason::Interrupted { signal },
-            (None, None, Some(why)) => EndReason::Hopeless { detail: why.to_owned() },
+            (None, None, Some(reason)) => reason,
             (None, None, None) => EndReason::Finished,
         };
         let whole = Duration::from_nanos(self.plan.end().0);

@@ -271,7 +271,7 @@ pub(super) const VOCABULARY: &[Entry] = &[
         advice: "Look at what that tenant has more of: rows, files, requests at a time.",
     },
     Entry {
-        names: &["apdex", "Apdex"],
+        names: &["apdex"],
         meaning: "How satisfied whoever waits is, from 0 to 1: an answer within T counts whole, \
             within four times T half, a later one or a failure not at all.",
         why: "One number for slow and for failed requests, that a service may already promise.",

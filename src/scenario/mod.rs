@@ -46,6 +46,7 @@ mod stray;
 pub mod stream;
 pub mod stress;
 mod structure;
+mod tags;
 pub mod template;
 pub mod tenants;
 pub mod think;

@@ -53,7 +53,7 @@ pub struct Scenario {
     pub budget_hours: u32,
     /// What is good enough under overload; only a stress test judges it.
     pub stress: Vec<StressObjective>,
-    /// Whom the iterations are for, where they are told apart by that.
+    /// Whom iterations are for.
     pub tenants: Option<Tenants>,
     /// What steps are marked with, each once; objectives name them.
     pub tags: Vec<String>,
@@ -71,7 +71,7 @@ impl Scenario {
         let named = |slo: &Slo| match slo.scope {
             Scope::All => slo.text.clone(),
             Scope::Step(step) => format!("{}: {}", self.step(step).name, slo.text),
-            Scope::Tag(tag) => format!("tag:{}: {}", self.tag(tag), slo.text),
+            Scope::Tag(tag) => format!("tag:{}: {}", self.tags[usize::from(tag)], slo.text),
             Scope::EachTenant => format!("each tenant: {}", slo.text),
         };
         self.slos.iter().map(named).collect()
@@ -88,11 +88,6 @@ impl Scenario {
     /// The step of an index.
     pub fn step(&self, id: StepId) -> &Step {
         &self.steps[usize::from(id.0)]
-    }
-
-    /// The name of a tag.
-    pub fn tag(&self, tag: u16) -> &str {
-        self.tags.get(usize::from(tag)).map_or("", String::as_str)
     }
 
     /// All thresholds that the objectives name, each once, in ascending order. The

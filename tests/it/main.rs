@@ -18,6 +18,7 @@ mod events;
 mod evidence;
 mod exchange;
 mod explain;
+mod fail_fast;
 mod fastify;
 mod files;
 mod frame_server;

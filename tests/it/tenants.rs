@@ -163,7 +163,7 @@ fn names_may_be_anything_and_are_told_apart_by_what_a_flow_says() {
 #[test]
 fn mistakes_about_tenants_are_told_before_the_run() {
     for (change, expected) in [
-        (json!({ "tenants": { "count": 0 } }), "expected 1 to"),
+        (json!({ "tenants": { "count": 0 } }), "between 1 and 100000"),
         (json!({ "tenants": { "count": 3, "sizes": "pareto" } }), "zipf(1.1)"),
         (json!({ "tenants": { "count": 3, "names": ["a"] } }), "one of the three"),
         (json!({ "tenants": { "names": ["a", "a"] } }), "stands here twice"),

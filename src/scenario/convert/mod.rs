@@ -14,6 +14,7 @@ mod load;
 mod measures;
 mod metrics;
 mod names;
+mod objective_text;
 mod objectives;
 mod opening;
 mod other_objectives;

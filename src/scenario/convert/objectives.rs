@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::check::Check;
 use super::super::document::Pointer;
-use super::super::gauge::{Named, Side};
+use super::super::gauge::Named;
 use super::super::model::StepId;
 use super::super::problems::{Fault, nearest};
 use super::super::raw::RawSlo;
@@ -15,6 +15,7 @@ use super::super::slo::{
 use super::super::stress::StressObjective;
 use super::flows::Walks;
 use super::measures;
+use super::objective_text::{Operator, Parts, normalised};
 use super::other_objectives;
 use super::stress_objectives;
 use super::target_objectives::{self, CERTIFICATE_DAYS, Gauges};
@@ -256,59 +257,6 @@ fn of_target(
         return bound.map(Metric::CertificateDays);
     }
     target_objectives::gauge_limit(metric, side, limit, about.gauges).map(Metric::Gauge)
-}
-
-struct Parts<'t> {
-    metric: &'t str,
-    operator: Operator,
-    rest: &'t str,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    Less,
-    AtMost,
-    More,
-    AtLeast,
-}
-
-impl Operator {
-    /// Which side of a limit is good, and whether the limit is.
-    fn side(self) -> (Side, bool) {
-        match self {
-            Operator::Less => (Side::Below, false),
-            Operator::AtMost => (Side::Below, true),
-            Operator::More => (Side::Above, false),
-            Operator::AtLeast => (Side::Above, true),
-        }
-    }
-}
-
-impl<'t> Parts<'t> {
-    fn split(text: &'t str) -> Result<Parts<'t>, Fault> {
-        let Some(at) = text.find(['<', '>']) else {
-            let fault = Fault::new(format!("\"{}\" is not an objective", text.trim()));
-            return Err(fault.help("write it like \"p99 < 500ms\" or \"availability >= 99.9%\""));
-        };
-        let (metric, tail) = (text[..at].trim(), &text[at..]);
-        let (operator, length) = match tail.as_bytes() {
-            [b'<', b'=', ..] => (Operator::AtMost, 2),
-            [b'>', b'=', ..] => (Operator::AtLeast, 2),
-            [b'<', ..] => (Operator::Less, 1),
-            _ => (Operator::More, 1),
-        };
-        Ok(Parts { metric, operator, rest: tail[length..].trim() })
-    }
-}
-
-/// Blanks as a person would set them; no value from the environment.
-fn normalised(written: &str) -> String {
-    let spaced = written.find(['<', '>']).map(|at| {
-        let length = if written[at + 1..].starts_with('=') { 2 } else { 1 };
-        let (left, rest) = written.split_at(at);
-        format!("{left} {} {}", &rest[..length], &rest[length..])
-    });
-    spaced.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn measure(metric: &str, operator: Operator, limit: &str) -> Result<(Metric, f64), Fault> {
