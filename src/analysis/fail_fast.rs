@@ -1,7 +1,7 @@
 //! Whether a run that is under way has missed an objective for certain: METHODS.md, section 5.5.
 //!
 //! Whoever looks every second and stops at the first bad look calls far too many runs bad. So an
-//! always-valid, one-sided confidence sequence says it: the normal mixture of Howard, Ramdas, McAuliffe
+//! always-valid, one-sided confidence sequence says it: the normal mixture of Howard, Ramdas, `McAuliffe`
 //! and Sekhon (2021, section 3.2), with the variance as it is seen. With x = bad − allowed · all of each
 //! second, S their sum and V the sum of their squared residuals, an objective is missed at the first n from
 //! 15 on at which

@@ -49,14 +49,13 @@ pub fn of(
             Open::bad(number)
         }
         MetricHead::Failures(_) if is_over => Open::default(),
-        MetricHead::Failures(_) => Open::unknown(number),
+        MetricHead::Failures(_) | MetricHead::Throughput(_) => Open::unknown(number),
         MetricHead::Apdex { tolerable, .. } => {
             let limit = record.head.thresholds.get(usize::from(tolerable));
             let limit = limit.map_or(f64::MAX, |limit| limit.limit as f64 / 1e9);
             let points = 2 * number;
             if is_over || age > limit { Open::bad(points) } else { Open::unknown(points) }
         }
-        MetricHead::Throughput(_) => Open::unknown(number),
         MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => Open::default(),
     }
 }

@@ -12,6 +12,7 @@ use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::gauge_limit::{self, GaugeJudged};
 use crate::analysis::lateness;
+use crate::analysis::needed::{unanswered, what_is_needed};
 use crate::analysis::number_format;
 use crate::analysis::open;
 use crate::analysis::run_data::RunData;
@@ -25,8 +26,6 @@ use crate::scenario::slo::{FailureShare, Threshold};
 
 /// Disturbed seconds explain a miss only if they are few.
 const MOST_DISTURBED: f64 = 0.2;
-/// Nobody runs longer than this for one answer, in seconds: a day.
-const TOO_LONG: f64 = 86_400.0;
 
 /// How an objective comes out over some seconds, before any doubt.
 pub fn plain_status(record: &RunRecord, judged: &Judged, slo: &SloHead) -> SloStatus {
@@ -279,36 +278,6 @@ fn doubt_generator(data: &RunData, slo: &SloHead, share: &Share, result: &mut Sl
         number_format::count(share.total.bad),
         attribution.describe(),
     ));
-}
-
-/// That the end of some requests is not known, where that may decide.
-fn unanswered(data: &RunData, share: &Share) -> Option<String> {
-    let oldest = open::oldest(data.record, &data.judged.seconds).filter(|_| share.open > 0)?;
-    let age = if oldest > 0.0 {
-        format!(", some for more than {}", number_format::seconds(oldest))
-    } else {
-        String::new()
-    };
-    Some(format!(
-        "{} had no answer yet when the run was cut short{age}: bad or not, nobody knows",
-        number_format::counted(share.open, "request"),
-    ))
-}
-
-fn what_is_needed(data: &RunData, slo: &SloHead, share: &Share) -> String {
-    if let Some(note) = unanswered(data, share) {
-        return note;
-    }
-    let longer = share.factor_to_decide(slo.allowed).map(|factor| factor - 1.0);
-    let seconds = longer.map(|more| more * data.judged.length);
-    match longer.zip(seconds).filter(|(_, seconds)| *seconds <= TOO_LONG) {
-        Some((more, seconds)) => format!(
-            "about {} more requests ({} more at this rate) would decide",
-            number_format::about(more * (share.total.all / evidence::points(slo)) as f64),
-            number_format::seconds(seconds.ceil()),
-        ),
-        None => "the true share is too near to the limit to tell in reasonable time".to_owned(),
-    }
 }
 
 /// In how many complete windows an objective held.

@@ -113,18 +113,13 @@ fn note(worst: &Single, all: &[Single], tenants: &TenantsHead) -> String {
     let name = shortened(tenants.name(worst.place));
     let of = |status| all.iter().filter(|it| it.result.status == status).count();
     let count = all.len();
+    let number = of(worst.result.status);
     let said = match worst.result.status {
         SloStatus::Met => return format!("{name} is the worst of {count} tenants"),
-        SloStatus::Missed => {
-            format!("{name}, one of {} that miss it of {count} tenants", of(SloStatus::Missed))
-        }
-        SloStatus::Inconclusive => {
-            let open = of(SloStatus::Inconclusive);
-            format!("{name}, one of {open} of {count} tenants that leave it open")
-        }
-        SloStatus::Invalid => {
-            format!("{name}, one of {} of {count} tenants", of(SloStatus::Invalid))
-        }
+        SloStatus::Missed if number == 1 => format!("{name}; 1 of {count} tenants misses it"),
+        SloStatus::Missed => format!("{name}; {number} of {count} tenants miss it"),
+        SloStatus::Inconclusive => format!("{name}; it is open for {number} of {count} tenants"),
+        SloStatus::Invalid => format!("{name}; it is not judged for {number} of {count} tenants"),
     };
     match &worst.result.note {
         Some(note) => format!("{said}: {note}"),
@@ -257,7 +252,7 @@ mod tests {
         load(&mut record, 1, 500, 0);
         load(&mut record, 2, 20, 8);
         load(&mut record, 3, 30, 0);
-        let note = "t2, one of 1 that miss it of 4 tenants";
+        let note = "t2; 1 of 4 tenants misses it";
         let found = check(&record, SloStatus::Met, SloStatus::Missed, note);
         assert_eq!(found.verdict, Verdict::SloMissed);
         assert!(found.reasons[0].starts_with("each tenant: p99 < 500ms missed"), "{found:?}");
@@ -286,12 +281,17 @@ mod tests {
         let mut record = record(2);
         load(&mut record, 0, 500, 0);
         load(&mut record, 1, 2, 0);
-        let note = "t1, one of 1 of 2 tenants that leave it open: about";
+        let note = "t1; it is open for 1 of 2 tenants: about";
         let found = check(&record, SloStatus::Met, SloStatus::Inconclusive, note);
         assert_eq!(found.verdict, Verdict::Inconclusive);
         let mut without = self::record(2);
         load(&mut without, 0, 500, 0);
-        check(&without, SloStatus::Met, SloStatus::Inconclusive, "t1, one of 1 of 2 tenants");
+        check(
+            &without,
+            SloStatus::Met,
+            SloStatus::Inconclusive,
+            "t1; it is open for 1 of 2 tenants",
+        );
     }
 
     #[test]

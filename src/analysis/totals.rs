@@ -7,7 +7,7 @@ use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::{StepCounts, StepTimes};
 use crate::record::packing::PackedHistogram;
 use crate::record::phase::Phase;
-use crate::record::run::{RunRecord, Subset};
+use crate::record::run::{RunRecord, Subset, TenantsHead};
 
 /// What some seconds of one step, or of all, add up to.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,7 +25,7 @@ pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Totals> {
 
 /// Adds up some seconds of a record, per tenant.
 pub fn by_tenant(record: &RunRecord, seconds: &[u32]) -> Vec<Totals> {
-    let places = record.head.tenants.as_ref().map_or(0, |tenants| tenants.places());
+    let places = record.head.tenants.as_ref().map_or(0, TenantsHead::places);
     let of = |place: usize| record.head.tenant_of(place).map_or(usize::MAX, usize::from);
     grouped(record, seconds, places.into(), of)
 }

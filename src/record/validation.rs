@@ -9,7 +9,9 @@ use crate::record::gauge::Gauge;
 use crate::record::generator;
 use crate::record::interval::StepCounts;
 use crate::record::objective_validation::{MAX_SECOND, check_objectives};
-use crate::record::run::{EndReason, Head, LoadHead, OLDEST_VERSION, RunRecord, VERSION};
+use crate::record::run::{
+    EndReason, Head, LoadHead, OLDEST_VERSION, RunRecord, TenantsHead, VERSION,
+};
 use crate::record::series;
 use crate::record::step_head::StepHead;
 use crate::record::telemetry::GeneratorSecond;
@@ -72,7 +74,7 @@ pub(super) fn check_head(head: &Head) -> Result<(), String> {
 
 /// Whoever has a series is known.
 fn check_tenants(head: &Head) -> Result<(), String> {
-    let places = head.tenants.as_ref().map_or(0, |tenants| tenants.places());
+    let places = head.tenants.as_ref().map_or(0, TenantsHead::places);
     if head.tenants.as_ref().is_some_and(|tenants| tenants.names.len() > MOST_TENANTS) {
         return Err("more tenants than can be told apart".to_owned());
     }

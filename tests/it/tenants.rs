@@ -73,7 +73,7 @@ fn one_tenant_that_suffers_misses_its_objective_while_all_together_meet_theirs()
     assert_eq!(statuses, ["met", "met", "missed", "met"], "{:#}", summary["slos"]);
     let each = &summary["slos"][2];
     assert!(
-        each["note"].as_str().unwrap().starts_with("tenant-6, one of 1 that miss it"),
+        each["note"].as_str().unwrap().starts_with("tenant-6; 1 of 9 tenants misses it"),
         "{each}"
     );
     let tenants = summary["tenants"]["all"].as_array().unwrap();

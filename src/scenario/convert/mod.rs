@@ -261,7 +261,7 @@ fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
     digits.sort_unstable();
     decisive.extend(digits);
     if let Some(tenants) = &raw.tenants {
-        decisive.push_str(&format!("\ntenants: {}", json!(tenants)));
+        decisive.extend(["\ntenants: ".to_owned(), json!(tenants).to_string()]);
     }
     // Another protocol is another load.
     if raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off) {

@@ -80,7 +80,7 @@ fn declared(raw: &RawTenants, at: &Pointer, check: &mut Check<'_>) -> Option<(Ve
         return None;
     }
     if !raw.weights.0.is_empty() {
-        return weighted(raw, at, check);
+        return Some(weighted(raw, at, check));
     }
     let sizes = match &raw.sizes {
         None => Ok(Sizes::Equal),
@@ -88,7 +88,7 @@ fn declared(raw: &RawTenants, at: &Pointer, check: &mut Check<'_>) -> Option<(Ve
     };
     let sizes = check.accept(&at.key("sizes"), sizes)?;
     let names = match raw.count {
-        Some(0) | Some(MOST_TENANTS..) => {
+        Some(0 | MOST_TENANTS..) => {
             let fault = Fault::new(format!("expected 1 to {MOST_TENANTS} tenants"));
             check.value(&at.key("count"), fault);
             return None;
@@ -127,7 +127,7 @@ fn name_fault(name: &str) -> Option<Fault> {
 }
 
 /// Sorted by their weights; those that weigh the same by name.
-fn weighted(raw: &RawTenants, at: &Pointer, check: &mut Check<'_>) -> Option<(Vec<String>, Sizes)> {
+fn weighted(raw: &RawTenants, at: &Pointer, check: &mut Check<'_>) -> (Vec<String>, Sizes) {
     if raw.sizes.is_some() {
         let fault = Fault::new("weights are sizes already");
         check.key(&at.key("sizes"), fault.help("remove \"sizes\", or write \"names\""));
@@ -145,7 +145,7 @@ fn weighted(raw: &RawTenants, at: &Pointer, check: &mut Check<'_>) -> Option<(Ve
     }
     all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let (names, weights) = all.into_iter().unzip();
-    Some((names, Sizes::Weights(weights)))
+    (names, Sizes::Weights(weights))
 }
 
 /// `equal`, or `zipf(1.1)`.
@@ -156,13 +156,11 @@ fn sizes(text: &str) -> Result<Sizes, Fault> {
     }
     let inner = text.strip_prefix("zipf(").and_then(|rest| rest.strip_suffix(')'));
     let exponent = inner.and_then(|inner| inner.trim().parse::<f64>().ok());
-    match exponent.filter(|exponent| (0.0..=5.0).contains(exponent)) {
-        Some(exponent) => Ok(Sizes::Zipf(exponent)),
-        None => {
-            let fault = Fault::new(format!("\"{text}\" says nothing of sizes"));
-            Err(fault.help("write \"equal\", or \"zipf(1.1)\" with a number from 0 to 5"))
-        }
-    }
+    let exponent = exponent.filter(|exponent| (0.0..=5.0).contains(exponent));
+    exponent.map(Sizes::Zipf).ok_or_else(|| {
+        let fault = Fault::new(format!("\"{text}\" says nothing of sizes"));
+        fault.help("write \"equal\", or \"zipf(1.1)\" with a number from 0 to 5")
+    })
 }
 
 /// Whose the iterations of a flow are.
@@ -200,7 +198,9 @@ pub(super) fn tenancy(
             }
         },
         Err(faults) => {
-            faults.into_iter().for_each(|fault| check.value(&at, fault));
+            for fault in faults {
+                check.value(&at, fault);
+            }
             Tenancy::None
         }
     }
