@@ -41,7 +41,7 @@ use loadgate::report::chart::Figure;
 use loadgate::report::format;
 use loadgate::report::format::terminal::screen::Style;
 use loadgate::report::subject::run::{RunReport, describe};
-use loadgate::scenario::model::{Scenario, StepId, VariableId};
+use loadgate::scenario::model::{Scenario, StepId, TenantId, VariableId};
 use loadgate::scenario::read::{self, Origin};
 use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
 use loadgate::schedule::{Arrivals, Choices};
@@ -99,6 +99,7 @@ fn sample(second: u32, number: u32, random: &mut Choices) -> Sample {
     let sent = intended + 20_000 + random.bits() % 40_000;
     Sample {
         step: StepId((number % u32::from(STEPS)) as u16),
+        tenant: TenantId(0),
         intended: Moment(intended),
         sent: Some(Moment(sent)),
         first_byte: Some(Moment(sent + took)),
@@ -131,7 +132,14 @@ fn samples(second: u32, count: usize) -> Vec<Vec<Sample>> {
 
 fn due(second: u32, each: u32) -> Vec<Due> {
     let missed = Missed::default();
-    let of = |step| Due { second, step: StepId(step), planned: each, sent: each, missed };
+    let of = |step| Due {
+        second,
+        step: StepId(step),
+        tenant: TenantId(0),
+        planned: each,
+        sent: each,
+        missed,
+    };
     (0..STEPS).map(of).collect()
 }
 

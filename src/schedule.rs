@@ -14,6 +14,7 @@
 //! A closed load has no arrivals of its own; [`users`] says when its users are there.
 
 pub mod arms;
+pub mod tenants;
 pub mod think;
 pub mod users;
 

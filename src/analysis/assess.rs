@@ -9,7 +9,8 @@ use crate::analysis::run_data::RunData;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
 use crate::analysis::{
-    budget_burn, correlated, failures, filled, messages, saturation, series, slo, summary, verdict,
+    budget_burn, correlated, failures, filled, messages, saturation, series, summary, tenants,
+    verdict,
 };
 use crate::record::run::{MetricHead, RunRecord};
 
@@ -17,7 +18,7 @@ use crate::record::run::{MetricHead, RunRecord};
 pub fn assess(record: &RunRecord) -> Assessment {
     let Chosen { judged, steady, settling } = choose(record);
     let data = RunData::of(record, &judged);
-    let slos: Vec<_> = record.head.slos.iter().map(|head| slo::judge(&data, head)).collect();
+    let slos: Vec<_> = record.head.slos.iter().map(|head| tenants::judge(&data, head)).collect();
     let mut findings = findings::findings(&data, &slos);
     findings.extend(settling.finding(&data));
     findings.extend(drift_finding(steady));
@@ -33,6 +34,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
         findings,
         total: summary::total(&data),
         steps: summary::steps(&data),
+        tenants: tenants::seen(&data, &slos),
         whole_run: summary::whole_run(&data),
         failures: failures::seen(record, &data.whole),
         saturation: Saturation {
@@ -94,8 +96,8 @@ fn choose(record: &RunRecord) -> Chosen {
 /// not be trimmed away as warm-up.
 fn hides_failure(record: &RunRecord, whole: &Judged, later: &Judged) -> bool {
     record.head.slos.iter().any(|head| {
-        slo::plain_status(record, later, head) == SloStatus::Met
-            && slo::plain_status(record, whole, head) != SloStatus::Met
+        tenants::plain_status(record, later, head) == SloStatus::Met
+            && tenants::plain_status(record, whole, head) != SloStatus::Met
     })
 }
 
@@ -105,6 +107,8 @@ fn gated_quantile(record: &RunRecord) -> f64 {
         MetricHead::ResponseTime { quantile, .. } if quantile < 1.0 => Some(quantile),
         MetricHead::ResponseTime { .. }
         | MetricHead::Failures(_)
+        | MetricHead::Apdex { .. }
+        | MetricHead::Throughput(_)
         | MetricHead::Gauge(_)
         | MetricHead::CertificateDays(_) => None,
     });

@@ -8,9 +8,8 @@ use serde::Serialize;
 use crate::analysis::error_budget::ErrorBudget;
 use crate::analysis::failures::FailuresSeen;
 use crate::analysis::fullness::{Correlated, Filled};
-use crate::analysis::gauges::{
-    GaugeValue, LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen,
-};
+use crate::analysis::gauges::{LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen};
+pub use crate::analysis::slo_result::{GeneratorError, Measured, SloResult, SloStatus};
 use crate::record::outcome::Outcome;
 use crate::record::phase::ByPhase;
 
@@ -35,6 +34,9 @@ pub struct Assessment {
     pub total: Summary,
     /// The window, step by step, in the order of the record.
     pub steps: Vec<Summary>,
+    /// The window, tenant by tenant; `None` where none are told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<TenantsSeen>,
     /// The whole run, warm-up included.
     pub whole_run: Counts,
     /// What failing requests of the whole run looked like.
@@ -129,79 +131,38 @@ pub enum Steadiness {
     NotExamined,
 }
 
-/// One objective and how it came out.
+/// The tenants that are told apart, beside each other.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct SloResult {
-    /// `p99 < 500ms`.
-    pub text: String,
-    /// The step it speaks of; `None`: all requests.
-    pub step: Option<String>,
-    /// How it came out.
-    pub status: SloStatus,
-    /// The quantile (ms) or the share that was measured; `None` without requests.
-    pub measured: Option<Measured>,
-    /// The interval that the measured value is in with 90 % confidence (5 % on each side), in
-    /// the same unit as `measured`.
-    pub interval: Option<(f64, f64)>,
-    /// The limit, in the same unit.
-    pub limit: f64,
-    /// Bad requests and all requests that the objective speaks of; 0 where it is about a gauge.
-    pub bad: u64,
-    /// All requests that the objective speaks of; 0 where it is about a gauge.
+pub struct TenantsSeen {
+    /// In the order of the record's table: the largest by plan first, all others together last.
+    pub all: Vec<TenantSummary>,
+    /// The place of the one whose p99 is the longest, of those with enough requests to tell.
+    pub worst: Option<u16>,
+    /// The middle one of the p99 of those, in milliseconds.
+    pub median_p99: Option<f64>,
+    /// The longest p99 ÷ the middle one.
+    pub spread: Option<f64>,
+    /// The response-time limits that each of them has: quantile and milliseconds, ascending.
+    pub limits: Vec<(f64, f64)>,
+}
+
+/// One tenant, or all others together.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct TenantSummary {
+    /// Its name, which may be anything.
+    pub name: String,
+    /// Whether it is all others together.
+    pub is_others: bool,
+    /// Requests that were due in the window.
     pub requests: u64,
-    /// The share of bad requests is in this interval with 90 % confidence (5 % on each side);
-    /// `None` where no share was judged.
-    pub bad_share: Option<(f64, f64)>,
-    /// How many times less the evidence weighs than independent requests would.
-    pub design_effect: f64,
-    /// How much of a quantile the generator may have added.
-    pub generator_error: Option<GeneratorError>,
-    /// One sentence, where the status needs one.
-    pub note: Option<String>,
-}
-
-/// A measured value with its unit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Measured {
-    /// A time in milliseconds.
-    Millis(f64),
-    /// A share in [0, 1] of bad requests.
-    BadShare(f64),
-    /// A share in [0, 1] of good requests (availability).
-    GoodShare(f64),
-    /// A share in [0, 1] of windows in which the objective held.
-    GoodWindows(f64),
-    /// A gauge of the target.
-    Gauge(GaugeValue),
-}
-
-/// How an objective came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SloStatus {
-    /// Met, with confidence.
-    Met,
-    /// Missed, with confidence.
-    Missed,
-    /// The evidence carries neither.
-    Inconclusive,
-    /// The generator's own error covers the limit.
-    Invalid,
-}
-
-/// How much of a measured quantile the generator may have added: the target's own value
-/// lies in [low, high].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct GeneratorError {
-    /// The gated quantile, in [0, 1].
-    pub quantile: f64,
-    /// Lower end in milliseconds.
-    pub low: f64,
-    /// Upper end in milliseconds: what was measured.
-    pub high: f64,
-    /// (high − low) ÷ high.
-    pub relative: f64,
+    /// Their share of all.
+    pub share: f64,
+    /// The share of them that did not end ok.
+    pub error_rate: f64,
+    /// Response times; `None` without any.
+    pub times: Option<Times>,
+    /// The gravest that became of the objectives of each tenant for it; `None` without any.
+    pub status: Option<SloStatus>,
 }
 
 /// One doubt, with its evidence and what to do.

@@ -39,6 +39,8 @@ pub struct Attribution<'a> {
 enum What {
     Slow(Threshold),
     Failed(FailureShare),
+    /// By two limits, each of which a request may be beyond.
+    Unsatisfied(Threshold, Threshold),
 }
 
 impl<'a> Attribution<'a> {
@@ -57,9 +59,19 @@ impl<'a> Attribution<'a> {
                     Outcome::ALL.into_iter().filter(|outcome| is_excusable(*outcome, share));
                 (What::Failed(share), failed.collect(), BTreeMap::new())
             }
-            MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => return None,
+            MetricHead::Apdex { satisfied, tolerable } => {
+                let of = |limit: u16| data.record.head.thresholds.get(usize::from(limit));
+                let (satisfied, tolerable) = (*of(satisfied)?, *of(tolerable)?);
+                let least = (satisfied.limit / 1_000 / STALL_OF_LIMIT).max(SHORTEST_STALL);
+                let slow = unanswered(data, satisfied);
+                let shadow = lateness::shadow(data, least);
+                (What::Unsatisfied(satisfied, tolerable), slow, shadow)
+            }
+            MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
+                return None;
+            }
         };
-        let exposed = Exposed::of(data, slo.step, failures);
+        let exposed = Exposed::of(data, slo.within(), failures);
         Some(Attribution { data, slo, what, shadow, exposed })
     }
 
@@ -70,19 +82,22 @@ impl<'a> Attribution<'a> {
         match self.what {
             What::Slow(limit) => self.slow(&calm, &dark, limit),
             What::Failed(share) => self.failed(seconds, share),
+            What::Unsatisfied(satisfied, tolerable) => {
+                self.slow(&calm, &dark, satisfied) + self.slow(&calm, &dark, tolerable)
+            }
         }
     }
 
     fn slow(&self, calm: &[u32], dark: &[u32], limit: Threshold) -> u64 {
-        let pool = totals::of_scope(self.data.record, calm, self.slo.step);
-        let lower_bound = lateness::lower_bound(self.data, calm, self.slo.step);
+        let pool = totals::of_scope(self.data.record, calm, self.slo.within());
+        let lower_bound = lateness::lower_bound(self.data, calm, self.slo.within());
         let paired = audit::blamable(&pool.times[Phase::Response], &lower_bound, limit);
         let in_dark: u64 = dark.iter().map(|second| self.slow_in_dark(*second, limit)).sum();
         paired + in_dark + self.exposed.within(calm)
     }
 
     fn slow_in_dark(&self, second: u32, limit: Threshold) -> u64 {
-        let pool = totals::of_scope(self.data.record, &[second], self.slo.step);
+        let pool = totals::of_scope(self.data.record, &[second], self.slo.within());
         let of = |outcome| pool.counts.outcome(outcome);
         let micros = limit.limit / 1_000;
         let reach = micros + self.shadow.get(&second).copied().unwrap_or(0);
@@ -96,11 +111,12 @@ impl<'a> Attribution<'a> {
         let explained = self.exposed.within(seconds);
         match share {
             FailureShare::Errors | FailureShare::Unsent | FailureShare::Unavailable => {
-                let pool = totals::of_scope(self.data.record, seconds, self.slo.step);
+                let pool = totals::of_scope(self.data.record, seconds, self.slo.within());
                 explained + not_sent(&pool.counts)
             }
             FailureShare::ClientErrors
             | FailureShare::CheckFailures
+            | FailureShare::ChecksNotHeld
             | FailureShare::ServerErrors
             | FailureShare::Timeouts
             | FailureShare::TransportErrors
@@ -111,7 +127,9 @@ impl<'a> Attribution<'a> {
     /// What the bad requests may be, for a sentence.
     pub fn describe(&self) -> &'static str {
         match self.what {
-            What::Slow(_) => "slow requests may be slow because the generator sent late",
+            What::Slow(_) | What::Unsatisfied(..) => {
+                "slow requests may be slow because the generator sent late"
+            }
             What::Failed(_) => "bad requests may be so because the generator stood still",
         }
     }

@@ -18,7 +18,7 @@ use crate::analysis::number_format::{number, percent};
 use crate::analysis::run_data::RunData;
 use crate::analysis::totals::Totals;
 use crate::record::outcome::Outcome;
-use crate::record::run::{MetricHead, SloHead};
+use crate::record::run::{MetricHead, SloHead, Subset};
 use crate::scenario::slo::FailureShare;
 
 /// Burn rates that the workbook raises alerts at: 2 % of 30 days' budget in an hour and 5 % in
@@ -44,7 +44,8 @@ pub fn error_budget(data: &RunData, verdict: Verdict, slos: &[SloResult]) -> Opt
 /// `None` for an objective that allows nothing, counts windows, or was not judged.
 fn burn(head: &SloHead, slo: &SloResult, window_hours: f64) -> Option<Burn> {
     let (low, high) = slo.bad_share.filter(|_| slo.status != SloStatus::Invalid)?;
-    if head.allowed <= 0.0 {
+    // The figures of one for each tenant are those of one tenant.
+    if head.allowed <= 0.0 || head.each_tenant {
         return None;
     }
     let bad_share = slo.bad as f64 / slo.requests as f64;
@@ -100,13 +101,16 @@ fn down(data: &RunData) -> Option<Incident> {
 
 /// The least share of requests that failed, where that is half of them or more.
 fn failing(data: &RunData, step: Option<u16>) -> Option<f64> {
-    let pool = data.pool(step)?;
-    if seen_failing(pool) < DOWN {
+    let pool = data.pool(Subset::step(step))?;
+    if seen_failing(&pool) < DOWN {
         return None;
     }
     let errors = SloHead {
         text: String::new(),
         step,
+        tag: None,
+        each_tenant: false,
+        tenant: None,
         metric: MetricHead::Failures(FailureShare::Errors),
         allowed: DOWN,
         windows: None,

@@ -143,7 +143,11 @@ fn limit(data: &RunData, slo: &SloHead) -> Option<f64> {
             let shortest = head.steps.iter().map(|step| step.timeout_ms).min()?;
             Some(shortest as f64 / 1e3 * 0.999)
         }
-        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
+        MetricHead::Apdex { satisfied, .. } => {
+            let threshold = head.thresholds.get(usize::from(satisfied))?;
+            Some(threshold.limit as f64 / 1e9)
+        }
+        MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
     }
 }
 

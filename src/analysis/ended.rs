@@ -16,9 +16,11 @@ const MOST_KINDS: usize = 3;
 
 /// What a missed objective is made of, where it is made of failures.
 pub fn note(data: &RunData, slo: &SloHead, result: &SloResult) -> Option<String> {
-    let counts = &data.pool(slo.step)?.counts;
+    let pool = data.pool(slo.within())?;
+    let counts = &pool.counts;
     match slo.metric {
         MetricHead::Failures(share) => named(counts, |outcome| is_bad(outcome, share)),
+        MetricHead::Apdex { .. } | MetricHead::Throughput(_) => named(counts, |_| true),
         MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
         MetricHead::ResponseTime { .. } => {
             let without: u64 = WITHOUT_ANSWER.iter().map(|it| counts.outcome(*it)).sum();

@@ -28,6 +28,10 @@ const FEWEST_BLOCKS: usize = 3;
 /// So few slow requests do not show by themselves how they cluster: one slow request is
 /// always "independent". Those beyond half the limit are asked as well.
 const FEW_SLOW: u64 = 20;
+/// The logarithm of a chance below which none is told apart.
+const UNLIKELIEST: f64 = -25.0;
+/// A request that satisfies counts two points, one that is tolerable one.
+const POINTS: u64 = 2;
 
 /// What counts of the requests that have no outcome because the run was cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +65,7 @@ fn in_second(case: Case, record: &RunRecord, found: &PackedSecond<'_>, slo: &Slo
     let (second, all) = (found.second(), found.counts());
     let is_cut = open::cut(record, second).is_some();
     let head = &record.head;
-    let mine = all.iter().enumerate().filter(|(index, _)| head.is_of(*index, slo.step));
+    let mine = all.iter().enumerate().filter(|(index, _)| head.is_of(*index, slo.within()));
     Tally::sum(mine.map(|(index, counts)| {
         let ended = ended_tally(is_cut, counts, slo);
         let open = open::of(record, (second, head.step_of(index)), counts, slo, is_bad);
@@ -70,6 +74,11 @@ fn in_second(case: Case, record: &RunRecord, found: &PackedSecond<'_>, slo: &Slo
             Case::Worst => ended.and(open.bad + open.unknown),
         }
     }))
+}
+
+/// Bad and all of the requests that have ended.
+pub fn of_ended(counts: &StepCounts, slo: &SloHead) -> Tally {
+    ended_tally(true, counts, slo)
 }
 
 /// The requests that have ended.
@@ -84,9 +93,41 @@ fn ended_tally(is_cut: bool, counts: &StepCounts, slo: &SloHead) -> Tally {
             let due = if is_cut { 0 } else { counts.planned };
             let bad = Outcome::ALL.into_iter().filter(|outcome| is_bad(*outcome, share));
             let bad = bad.map(|outcome| counts.outcome(outcome)).sum();
-            Tally { all: due.max(counts.ended()), bad }
+            let is_of_answers = share == FailureShare::ChecksNotHeld;
+            let all = if is_of_answers { answered(counts) } else { due.max(counts.ended()) };
+            Tally { all, bad }
         }
-        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => Tally::default(),
+        MetricHead::Apdex { satisfied, tolerable } => {
+            let slower = |limit| counts.slower.get(usize::from(limit)).copied().unwrap_or(0);
+            let due = if is_cut { 0 } else { counts.planned };
+            // Quick failures satisfy nobody.
+            let failed = counts.ended().saturating_sub(counts.in_response_time());
+            let bad = slower(satisfied).saturating_add(slower(tolerable));
+            let points = POINTS * due.max(counts.ended());
+            Tally { all: points, bad: bad.saturating_add(POINTS * failed).min(points) }
+        }
+        MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
+            Tally::default()
+        }
+    }
+}
+
+/// Requests with an answer, whatever it was.
+fn answered(counts: &StepCounts) -> u64 {
+    let without = [Outcome::Timeout, Outcome::TransportError, Outcome::Unsent];
+    counts.ended() - without.map(|outcome| counts.outcome(outcome)).iter().sum::<u64>()
+}
+
+/// What an objective counts of each request: halves of it for Apdex, else the request. The halves
+/// of one request hang together, so none weighs more than half.
+pub fn points(slo: &SloHead) -> u64 {
+    match slo.metric {
+        MetricHead::Apdex { .. } => POINTS,
+        MetricHead::ResponseTime { .. }
+        | MetricHead::Failures(_)
+        | MetricHead::Throughput(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_) => 1,
     }
 }
 
@@ -97,6 +138,10 @@ pub fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
         FailureShare::ServerErrors => outcome == Outcome::ServerError,
         FailureShare::ClientErrors => outcome == Outcome::ClientError,
         FailureShare::CheckFailures => outcome == Outcome::CheckFailed,
+        FailureShare::ChecksNotHeld => matches!(
+            outcome,
+            Outcome::CheckFailed | Outcome::ClientError | Outcome::ServerError | Outcome::Rejected
+        ),
         FailureShare::Timeouts => outcome == Outcome::Timeout,
         FailureShare::TransportErrors => outcome == Outcome::TransportError,
         FailureShare::Rejections => outcome == Outcome::Rejected,
@@ -111,12 +156,16 @@ pub fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
 /// Requests beyond half of the limit, for the design effect when hardly any is beyond
 /// the limit itself. Nothing for objectives other than response times.
 fn tallies_beyond_half(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<Tally> {
-    let MetricHead::ResponseTime { threshold, .. } = slo.metric else { return Vec::new() };
+    let (MetricHead::ResponseTime { threshold, .. }
+    | MetricHead::Apdex { satisfied: threshold, .. }) = slo.metric
+    else {
+        return Vec::new();
+    };
     let Some(threshold) = record.head.thresholds.get(usize::from(threshold)) else {
         return Vec::new();
     };
     let half = threshold.limit / 2_000;
-    let is_meant = |index: usize| record.head.is_of(index, slo.step);
+    let is_meant = |index: usize| record.head.is_of(index, slo.within());
     let in_second =
         |second: &u32| {
             let Some(found) = record.seconds.get(*second) else { return Tally::default() };
@@ -170,6 +219,14 @@ enum Level {
 }
 
 impl Level {
+    /// The same for an interval of another level than the usual one.
+    fn at(self, alpha: f64) -> f64 {
+        match self {
+            Level::Plain => alpha,
+            Level::Blocks(blocks) => alpha_for_blocks(alpha, blocks),
+        }
+    }
+
     /// The level if the run were `factor` times as long.
     fn alpha(self, factor: f64) -> f64 {
         match self {
@@ -185,14 +242,15 @@ pub fn weigh(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Share {
     let total = Tally::sum(own.iter().copied());
     let half =
         if total.bad < FEW_SLOW { tallies_beyond_half(record, seconds, slo) } else { Vec::new() };
-    let mut share = from_tallies(&own, &half);
+    let weigh = |own: &[Tally]| from_tallies(own, &half).hanging_together(points(slo));
+    let mut share = weigh(&own);
     if open::is_whole(record) {
         return share;
     }
     let worst = worst_tallies(record, seconds, slo);
     share.open = Tally::sum(worst.iter().copied()).all - total.all;
     if share.open > 0 {
-        share.high = share.high.max(from_tallies(&worst, &half).high);
+        share.high = share.high.max(weigh(&worst).high);
     }
     share
 }
@@ -211,12 +269,36 @@ pub(super) fn from_tallies(own: &[Tally], beyond_half: &[Tally]) -> Share {
 }
 
 impl Share {
+    /// The same if so many at a time surely hang together.
+    fn hanging_together(mut self, at_least: u64) -> Share {
+        self.design_effect = self.design_effect.max(at_least as f64);
+        (self.low, self.high) = self.bounds_of(self.total.share(), 1.0);
+        self
+    }
+
     /// The interval for an observed share if the run were `factor` times as long and went
     /// on as it did.
     pub fn bounds_of(&self, share: f64, factor: f64) -> (f64, f64) {
         let all = self.total.all as f64 * factor / self.design_effect;
         let alpha = self.level.alpha(factor);
         (share_at_least(share * all, all, alpha), share_at_most(share * all, all, alpha))
+    }
+
+    /// How likely so many bad requests would be, at most, if no more than what is allowed were bad:
+    /// the level at which the interval would only just lie beyond it.
+    pub fn chance_within(&self, allowed: f64) -> f64 {
+        let all = self.total.all as f64 / self.design_effect;
+        let bad = self.total.share() * all;
+        let is_beyond = |level: f64| share_at_least(bad, all, self.level.at(level)) > allowed;
+        if !is_beyond(0.49) {
+            return 1.0;
+        }
+        let (mut low, mut high) = (UNLIKELIEST, 0.49_f64.ln());
+        for _ in 0..40 {
+            let middle = f64::midpoint(low, high);
+            if is_beyond(middle.exp()) { high = middle } else { low = middle }
+        }
+        high.exp()
     }
 
     /// How many times as long the run would have to be to decide, were it to go on as it

@@ -24,6 +24,7 @@ use crate::analysis::stats::{ALPHA, Tally, share_at_least};
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
+use crate::record::run::Subset;
 
 /// A stall from which on a whole second counts, in microseconds.
 const LONG_STALL: u64 = 100_000;
@@ -40,7 +41,7 @@ const SMALLEST_BURST: f64 = 2.0;
 #[derive(Debug)]
 pub struct Exposed<'a> {
     data: &'a RunData<'a>,
-    step: Option<u16>,
+    within: Subset<'a>,
     outcomes: Vec<Outcome>,
     dark: BTreeSet<u32>,
     /// The share of failures that the target has by itself, at least.
@@ -53,11 +54,11 @@ pub struct Exposed<'a> {
 
 impl<'a> Exposed<'a> {
     /// Looks at the failures of some outcomes.
-    pub fn of(data: &'a RunData<'a>, step: Option<u16>, outcomes: Vec<Outcome>) -> Exposed<'a> {
+    pub fn of(data: &'a RunData<'a>, within: Subset<'a>, outcomes: Vec<Outcome>) -> Exposed<'a> {
         let steps = 0..data.record.head.steps.len();
         let lags = steps.map(|step| lag_of_timeout(data, step)).collect();
         let (dark, burst) = (dark(data), burst(data));
-        let mut exposed = Exposed { data, step, outcomes, dark, own: 0.0, burst, lags };
+        let mut exposed = Exposed { data, within, outcomes, dark, own: 0.0, burst, lags };
         let (exposed_tally, all) = exposed.tallies(&data.judged.seconds);
         let (bad, free) =
             (all.bad.saturating_sub(exposed_tally.bad), all.all.saturating_sub(exposed_tally.all));
@@ -84,7 +85,7 @@ impl<'a> Exposed<'a> {
         let burst = (self.burst / due.max(1) as f64 * 1e6) as u64;
         let is_dark = self.dark.contains(&at);
         let head = &self.data.record.head;
-        let mine = counts.iter().enumerate().filter(|(index, _)| head.is_of(*index, self.step));
+        let mine = counts.iter().enumerate().filter(|(index, _)| head.is_of(*index, self.within));
         let both = mine.map(|(index, counts)| {
             let all = self.tally(|outcome| counts.outcome(outcome));
             let exposed_tally =

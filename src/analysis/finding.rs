@@ -23,7 +23,11 @@ pub fn tightest_limit(data: &RunData) -> Option<f64> {
     let head = &data.record.head;
     let limits = head.slos.iter().filter_map(|slo| match slo.metric {
         MetricHead::ResponseTime { threshold, .. } => head.thresholds.get(usize::from(threshold)),
-        MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
+        MetricHead::Apdex { satisfied, .. } => head.thresholds.get(usize::from(satisfied)),
+        MetricHead::Failures(_)
+        | MetricHead::Throughput(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_) => None,
     });
     limits.map(|limit| limit.limit as f64 / 1e6).reduce(f64::min)
 }

@@ -237,7 +237,7 @@ mod tests {
     use super::*;
     use crate::analysis::assess::assess;
     use crate::analysis::assessment::Verdict;
-    use crate::analysis::sample_records::{Requests, add, run};
+    use crate::analysis::sample_records::{self, Requests, add, run};
     use crate::analysis::window;
     use crate::record::gauge::{self, ANEW, NO_AMOUNT};
 
@@ -409,10 +409,9 @@ mod tests {
             let metric = limit(&record, &gauge::RSS, Statistic::Max, megabytes * 1e6);
             record.head.slos.push(crate::record::run::SloHead {
                 text: format!("target.rss.max < {megabytes}MB"),
-                step: None,
                 metric: crate::record::run::MetricHead::Gauge(metric),
                 allowed: 0.0,
-                windows: None,
+                ..sample_records::p99()
             });
             let assessment = assess(&record);
             (assessment.verdict, assessment.reasons[0].clone())

@@ -16,6 +16,7 @@ use crate::analysis::run_data::RunData;
 use crate::analysis::totals;
 use crate::record::histogram::Sparse;
 use crate::record::phase::Phase;
+use crate::record::run::Subset;
 use crate::record::telemetry::GeneratorSecond;
 
 /// Stamps are missing from so large a share of the responses that reads count as late.
@@ -48,7 +49,7 @@ pub fn ends_are_reads(data: &RunData) -> bool {
 /// The least that the response times of some seconds could have been: each less the lag
 /// that it felt, and where ends are reads less the lateness of the ticks of its time, or
 /// less a stall in whose shadow its second lies.
-pub fn lower_bound(data: &RunData, seconds: &[u32], step: Option<u16>) -> Sparse {
+pub fn lower_bound(data: &RunData, seconds: &[u32], within: Subset<'_>) -> Sparse {
     let shadow = shadow(data, SHORTEST_STALL);
     let are_reads = ends_are_reads(data);
     let later = |second: u32| {
@@ -58,13 +59,14 @@ pub fn lower_bound(data: &RunData, seconds: &[u32], step: Option<u16>) -> Sparse
     };
     let (held, free): (Vec<u32>, Vec<u32>) = seconds.iter().partition(|s| later(**s) > 0);
     if held.is_empty() {
-        return totals::of_scope(data.record, seconds, step).times.only(Phase::Least);
+        return totals::of_scope(data.record, seconds, within).times.only(Phase::Least);
     }
     let of =
-        |seconds: &[u32]| totals::of_scope(data.record, seconds, step).times.only(Phase::Least);
+        |seconds: &[u32]| totals::of_scope(data.record, seconds, within).times.only(Phase::Least);
     // All of a long run is put together already; each objective asks for it.
-    let whole = data.pool(step).filter(|_| seconds.len() == data.judged.seconds.len());
-    let calm = whole.map_or_else(|| of(&free), |pool| pool.times[Phase::Least].clone());
+    let is_whole = seconds.len() == data.judged.seconds.len();
+    let whole = is_whole.then(|| data.pool(within)).flatten();
+    let calm = whole.as_ref().map_or_else(|| of(&free), |pool| pool.times[Phase::Least].clone());
     let mut counts: BTreeMap<u64, u64> = calm.buckets().iter().copied().collect();
     for second in held {
         let by = later(second);

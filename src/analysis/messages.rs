@@ -32,9 +32,13 @@ fn measured(slo: &SloResult) -> String {
     let Some(measured) = slo.measured else { return "nothing measured".to_owned() };
     let (value, unit): (f64, fn(f64) -> String) = match measured {
         Measured::Millis(value) => (value, millis),
-        Measured::BadShare(value) | Measured::GoodShare(value) | Measured::GoodWindows(value) => {
-            (value, percent)
-        }
+        Measured::BadShare(value)
+        | Measured::GoodShare(value)
+        | Measured::ChecksHeld(value)
+        | Measured::GoodWindows(value) => (value, percent),
+        Measured::Apdex(value) => (value, score),
+        Measured::Goodput(value) => (value, per_second),
+        Measured::BytesPerSecond(value) => (value, bytes_per_second),
         Measured::Gauge(found) => return gauge(found),
     };
     match slo.interval {
@@ -55,6 +59,34 @@ pub fn gauge(found: GaugeValue) -> String {
         ValueUnit::PerSecond => format!("{}/s", trim_zeros(value, 2)),
         ValueUnit::Number => trim_zeros(value, 2),
     }
+}
+
+/// A score, or so much a second: `0.93`, `412/s`, `1.2 MB/s`. Nothing for what is neither.
+pub fn amount(measured: Measured) -> String {
+    match measured {
+        Measured::Apdex(value) => score(value),
+        Measured::Goodput(value) => per_second(value),
+        Measured::BytesPerSecond(value) => bytes_per_second(value),
+        Measured::Millis(_)
+        | Measured::BadShare(_)
+        | Measured::GoodShare(_)
+        | Measured::ChecksHeld(_)
+        | Measured::GoodWindows(_)
+        | Measured::Gauge(_) => String::new(),
+    }
+}
+
+fn score(value: f64) -> String {
+    trim_zeros(value, 3)
+}
+
+/// Whole ones from a hundred on.
+pub fn per_second(value: f64) -> String {
+    format!("{}/s", crate::units::amount(value, 2))
+}
+
+fn bytes_per_second(value: f64) -> String {
+    format!("{}/s", bytes(value))
 }
 
 /// What shrank is below zero.
@@ -86,6 +118,16 @@ fn figures(slo: &SloResult) -> String {
         Some(Measured::GoodWindows(value)) => {
             format!("held in {} of the windows, {} required", percent(value), percent(slo.limit))
         }
+        Some(Measured::ChecksHeld(value)) => format!(
+            "{} of {requests} answers are as the checks say, {} required; {} are not",
+            percent(value),
+            percent(slo.limit),
+            count(slo.bad)
+        ),
+        Some(Measured::Apdex(value)) => {
+            format!("{} of {requests} requests, {} required", score(value), score(slo.limit))
+        }
+        Some(measured @ (Measured::Goodput(_) | Measured::BytesPerSecond(_))) => amount(measured),
         Some(Measured::Gauge(found)) => gauge(found),
         None if slo.bad > 0 => {
             format!("{} of {requests} requests had no answer within it", count(slo.bad))

@@ -14,7 +14,7 @@
 use crate::record::histogram::Sparse;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
-use crate::record::run::{EndReason, MetricHead, RunRecord, SloHead};
+use crate::record::run::{EndReason, MetricHead, RunRecord, SloHead, Subset};
 use crate::scenario::slo::FailureShare;
 
 /// What is to be said, for one objective, of the open requests of a step in a second.
@@ -49,7 +49,13 @@ pub fn of(
             Open::bad(number)
         }
         MetricHead::Failures(_) if is_over => Open::default(),
-        MetricHead::Failures(_) => Open::unknown(number),
+        MetricHead::Failures(_) | MetricHead::Throughput(_) => Open::unknown(number),
+        MetricHead::Apdex { tolerable, .. } => {
+            let limit = record.head.thresholds.get(usize::from(tolerable));
+            let limit = limit.map_or(f64::MAX, |limit| limit.limit as f64 / 1e9);
+            let points = 2 * number;
+            if is_over || age > limit { Open::bad(points) } else { Open::unknown(points) }
+        }
         MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => Open::default(),
     }
 }
@@ -66,11 +72,11 @@ impl Open {
 
 /// Open requests that have surely waited for longer than a limit in microseconds, with the
 /// time that they have waited at least: what a response-time quantile must not leave out.
-pub fn ages_beyond(record: &RunRecord, seconds: &[u32], step: Option<u16>, limit: u64) -> Sparse {
+pub fn ages_beyond(record: &RunRecord, seconds: &[u32], within: Subset<'_>, limit: u64) -> Sparse {
     let counted = seconds.iter().filter_map(|second| {
         let age = (age(cut(record, *second)?, *second).max(0.0) * 1e6) as u64;
         let counts = record.seconds.get(*second)?.counts();
-        let mine = counts.iter().enumerate().filter(|(index, _)| record.head.is_of(*index, step));
+        let mine = counts.iter().enumerate().filter(|(index, _)| record.head.is_of(*index, within));
         let number: u64 = mine.map(|(_, counts)| open(counts)).sum();
         (number > 0 && age > limit).then_some((age, number))
     });

@@ -8,7 +8,7 @@ use crate::analysis::totals::{self, Totals};
 use crate::analysis::window::Judged;
 use crate::record::interval::StepCounts;
 use crate::record::phase::Phase;
-use crate::record::run::RunRecord;
+use crate::record::run::{RunRecord, Subset};
 use crate::record::seconds::PackedTimes;
 use crate::record::telemetry::GeneratorSecond;
 
@@ -65,10 +65,16 @@ impl<'a> RunData<'a> {
     }
 
     /// The pool of an objective's scope; `None` for a step that is not there.
-    pub fn pool(&self, step: Option<u16>) -> Option<&Totals> {
-        match step {
-            None => Some(&self.total),
-            Some(step) => self.steps.get(usize::from(step)),
+    pub fn pool(&self, within: Subset<'_>) -> Option<Cow<'_, Totals>> {
+        match within {
+            Subset { step: None, tag: None, tenant: None } => Some(Cow::Borrowed(&self.total)),
+            Subset { step: Some(step), tag: None, tenant: None } => {
+                self.steps.get(usize::from(step)).map(Cow::Borrowed)
+            }
+            within => {
+                let found = totals::of_scope(self.record, &self.judged.seconds, within);
+                Some(Cow::Owned(found))
+            }
         }
     }
 

@@ -40,6 +40,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         steps: vec![step("list")],
         series: series::table(["list".to_owned()]),
         load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages: vec![stage] },
+        tenants: None,
         slos: vec![p99()],
         budget_hours: DEFAULT_BUDGET_HOURS,
         thresholds: vec![Threshold { limit: LIMIT_MS * 1_000_000, inclusive: false }],
@@ -75,6 +76,7 @@ pub(super) fn step(name: &str) -> StepHead {
         label: "GET /".to_owned(),
         timeout_ms: 10_000,
         expects: "200".to_owned(),
+        tags: vec![],
         checks: Vec::new(),
     }
 }
@@ -83,7 +85,7 @@ pub(super) fn step(name: &str) -> StepHead {
 pub(super) fn add_step(head: &mut Head, name: &str) {
     let step = head.steps.len() as u16;
     head.steps.push(self::step(name));
-    head.series.push(SeriesHead { step, tag: format!("s{step}") });
+    head.series.push(SeriesHead { step, tenant: None, tag: format!("s{step}") });
 }
 
 fn calm(second: u32) -> GeneratorSecond {
@@ -94,6 +96,9 @@ pub(super) fn p99() -> SloHead {
     SloHead {
         text: "p99 < 500ms".to_owned(),
         step: None,
+        tag: None,
+        each_tenant: false,
+        tenant: None,
         metric: MetricHead::ResponseTime { quantile: 0.99, threshold: 0 },
         allowed: 0.01,
         windows: None,
@@ -106,12 +111,13 @@ pub(super) fn in_windows(share: f64, seconds: u32) -> SloHead {
 
 pub(super) fn failures(share: FailureShare, allowed: f64) -> SloHead {
     let metric = MetricHead::Failures(share);
-    SloHead { text: format!("{share:?} {allowed}"), step: None, metric, allowed, windows: None }
+    SloHead { text: format!("{share:?} {allowed}"), metric, allowed, ..p99() }
 }
 
 /// Requests of one kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Requests {
+    /// Which step; where tenants are told apart, which series.
     pub(super) step: usize,
     pub(super) number: u64,
     pub(super) outcome: Outcome,
@@ -152,7 +158,7 @@ pub(super) fn add(
 }
 
 fn second_of(record: &RunRecord, requests: &[Requests]) -> Second {
-    let mut second = Second::empty(record.head.steps.len());
+    let mut second = Second::empty(record.head.series.len());
     for kind in requests {
         let counts = &mut second.counts[kind.step];
         counts.planned += kind.number;

@@ -12,10 +12,12 @@ use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::gauge_limit::{self, GaugeJudged};
 use crate::analysis::lateness;
+use crate::analysis::needed::{unanswered, what_is_needed};
 use crate::analysis::number_format;
 use crate::analysis::open;
 use crate::analysis::run_data::RunData;
 use crate::analysis::stats::Tally;
+use crate::analysis::throughput;
 use crate::analysis::window::Judged;
 use crate::record::histogram::Sparse;
 use crate::record::phase::Phase;
@@ -24,15 +26,14 @@ use crate::scenario::slo::{FailureShare, Threshold};
 
 /// Disturbed seconds explain a miss only if they are few.
 const MOST_DISTURBED: f64 = 0.2;
-/// Nobody runs longer than this for one answer, in seconds: a day.
-const TOO_LONG: f64 = 86_400.0;
 
 /// How an objective comes out over some seconds, before any doubt.
 pub fn plain_status(record: &RunRecord, judged: &Judged, slo: &SloHead) -> SloStatus {
     match slo.metric {
         MetricHead::Gauge(limit) => return gauge_limit::judge(record, judged, limit).status,
         MetricHead::CertificateDays(bound) => return certificate::judge(record, bound).status,
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => {}
+        MetricHead::Throughput(limit) => return throughput::status(record, judged, slo, limit),
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Apdex { .. } => {}
     }
     match slo.windows {
         None => status_of(&evidence::weigh(record, &judged.seconds, slo), slo.allowed),
@@ -65,7 +66,12 @@ pub fn judge(data: &RunData, slo: &SloHead) -> SloResult {
         MetricHead::CertificateDays(bound) => {
             return of_gauge(slo, certificate::judge(data.record, bound));
         }
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) => {}
+        MetricHead::Throughput(limit) => {
+            let mut result = blank(data, slo, &evidence::weigh(data.record, &[], slo));
+            throughput::judge(data, slo, limit, &mut result);
+            return result;
+        }
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Apdex { .. } => {}
     }
     let share = evidence::weigh(data.record, &data.judged.seconds, slo);
     let mut result = blank(data, slo, &share);
@@ -94,6 +100,7 @@ fn of_gauge(slo: &SloHead, found: GaugeJudged) -> SloResult {
         bad_share: None,
         design_effect: 1.0,
         generator_error: None,
+        of_each: Vec::new(),
         note: found.note,
     }
 }
@@ -103,6 +110,8 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         let known = data.record.head.steps.get(usize::from(step));
         known.map_or_else(|| format!("step {step}"), |step| step.name.clone())
     });
+    let step = step.or_else(|| slo.tag.as_ref().map(|tag| format!("tag:{tag}")));
+    let points = evidence::points(slo);
     SloResult {
         text: slo.text.clone(),
         step,
@@ -110,11 +119,12 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         measured: None,
         interval: None,
         limit: limit_of(data.record, slo),
-        bad: share.total.bad,
-        requests: share.total.all,
+        bad: share.total.bad.div_ceil(points),
+        requests: share.total.all / points,
         bad_share: None,
-        design_effect: share.design_effect,
+        design_effect: share.design_effect / points as f64,
         generator_error: generator_error(data, slo),
+        of_each: Vec::new(),
         note: None,
     }
 }
@@ -126,7 +136,12 @@ fn limit_of(record: &RunRecord, slo: &SloHead) -> f64 {
         (None, MetricHead::ResponseTime { .. }) => {
             threshold(record, slo).map_or(f64::NAN, |limit| limit.limit as f64 / 1e6)
         }
-        (None, MetricHead::Failures(FailureShare::Unavailable)) => good_share(slo.allowed),
+        (
+            None,
+            MetricHead::Failures(FailureShare::Unavailable | FailureShare::ChecksNotHeld)
+            | MetricHead::Apdex { .. },
+        ) => good_share(slo.allowed),
+        (None, MetricHead::Throughput(limit)) => limit.bound.limit,
         (None, MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_)) => {
             slo.allowed
         }
@@ -143,7 +158,11 @@ fn threshold(record: &RunRecord, slo: &SloHead) -> Option<Threshold> {
         MetricHead::ResponseTime { threshold, .. } => {
             record.head.thresholds.get(usize::from(threshold)).copied()
         }
-        MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
+        MetricHead::Failures(_)
+        | MetricHead::Apdex { .. }
+        | MetricHead::Throughput(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_) => None,
     }
 }
 
@@ -152,8 +171,9 @@ fn generator_error(
     slo: &SloHead,
 ) -> Option<crate::analysis::assessment::GeneratorError> {
     let MetricHead::ResponseTime { quantile, .. } = slo.metric else { return None };
-    let times = &data.pool(slo.step)?.times;
-    let lower_bound = lateness::lower_bound(data, &data.judged.seconds, slo.step);
+    let pool = data.pool(slo.within())?;
+    let times = &pool.times;
+    let lower_bound = lateness::lower_bound(data, &data.judged.seconds, slo.within());
     audit::generator_error(&times[Phase::Response], &lower_bound, quantile)
 }
 
@@ -186,17 +206,25 @@ fn measured(
     let f = share.total.share();
     match slo.metric {
         MetricHead::ResponseTime { quantile, .. } => {
-            let Some(pool) = data.pool(slo.step) else { return (None, None) };
+            let Some(pool) = data.pool(slo.within()) else { return (None, None) };
             let limit = threshold(data.record, slo).map_or(u64::MAX, |limit| limit.limit / 1_000);
             let seconds = &data.judged.seconds;
-            let open = open::ages_beyond(data.record, seconds, slo.step, limit);
+            let open = open::ages_beyond(data.record, seconds, slo.within(), limit);
             times_measured(&Sparse::merged([&pool.times[Phase::Response], &open]), quantile, share)
         }
         MetricHead::Failures(FailureShare::Unavailable) => {
             (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
         }
+        MetricHead::Failures(FailureShare::ChecksNotHeld) => {
+            (Some(Measured::ChecksHeld(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
+        }
         MetricHead::Failures(_) => (Some(Measured::BadShare(f)), Some((share.low, share.high))),
-        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => (None, None),
+        MetricHead::Apdex { .. } => {
+            (Some(Measured::Apdex(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
+        }
+        MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
+            (None, None)
+        }
     }
 }
 
@@ -250,36 +278,6 @@ fn doubt_generator(data: &RunData, slo: &SloHead, share: &Share, result: &mut Sl
         number_format::count(share.total.bad),
         attribution.describe(),
     ));
-}
-
-/// That the end of some requests is not known, where that may decide.
-fn unanswered(data: &RunData, share: &Share) -> Option<String> {
-    let oldest = open::oldest(data.record, &data.judged.seconds).filter(|_| share.open > 0)?;
-    let age = if oldest > 0.0 {
-        format!(", some for more than {}", number_format::seconds(oldest))
-    } else {
-        String::new()
-    };
-    Some(format!(
-        "{} had no answer yet when the run was cut short{age}: bad or not, nobody knows",
-        number_format::counted(share.open, "request"),
-    ))
-}
-
-fn what_is_needed(data: &RunData, slo: &SloHead, share: &Share) -> String {
-    if let Some(note) = unanswered(data, share) {
-        return note;
-    }
-    let longer = share.factor_to_decide(slo.allowed).map(|factor| factor - 1.0);
-    let seconds = longer.map(|more| more * data.judged.length);
-    match longer.zip(seconds).filter(|(_, seconds)| *seconds <= TOO_LONG) {
-        Some((more, seconds)) => format!(
-            "about {} more requests ({} more at this rate) would decide",
-            number_format::about(more * share.total.all as f64),
-            number_format::seconds(seconds.ceil()),
-        ),
-        None => "the true share is too near to the limit to tell in reasonable time".to_owned(),
-    }
 }
 
 /// In how many complete windows an objective held.

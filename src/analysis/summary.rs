@@ -107,12 +107,17 @@ fn limits(record: &RunRecord, step: Option<u16>) -> Vec<(f64, f64)> {
         .slos
         .iter()
         .filter(|slo| slo.step.is_none() || slo.step == step)
+        .filter(|slo| slo.tag.is_none() && !slo.each_tenant)
         .filter_map(|slo| match slo.metric {
             MetricHead::ResponseTime { quantile, threshold } => {
                 let limit = record.head.thresholds.get(usize::from(threshold))?;
                 Some((quantile, limit.limit as f64 / 1e6))
             }
-            MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
+            MetricHead::Failures(_)
+            | MetricHead::Apdex { .. }
+            | MetricHead::Throughput(_)
+            | MetricHead::Gauge(_)
+            | MetricHead::CertificateDays(_) => None,
         })
         .collect();
     limits.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));

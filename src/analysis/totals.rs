@@ -7,7 +7,7 @@ use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::{StepCounts, StepTimes};
 use crate::record::packing::PackedHistogram;
 use crate::record::phase::Phase;
-use crate::record::run::RunRecord;
+use crate::record::run::{RunRecord, Subset, TenantsHead};
 
 /// What some seconds of one step, or of all, add up to.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,17 +20,34 @@ pub struct Totals {
 
 /// Adds up some seconds of a record, per step.
 pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Totals> {
-    let mut adders: Vec<Adder> = record.head.steps.iter().map(|_| Adder::default()).collect();
+    grouped(record, seconds, record.head.steps.len(), |place| record.head.step_of(place))
+}
+
+/// Adds up some seconds of a record, per tenant.
+pub fn by_tenant(record: &RunRecord, seconds: &[u32]) -> Vec<Totals> {
+    let places = record.head.tenants.as_ref().map_or(0, TenantsHead::places);
+    let of = |place: usize| record.head.tenant_of(place).map_or(usize::MAX, usize::from);
+    grouped(record, seconds, places.into(), of)
+}
+
+/// Adds up the series of so many groups; one beyond them is in none.
+fn grouped(
+    record: &RunRecord,
+    seconds: &[u32],
+    groups: usize,
+    group_of: impl Fn(usize) -> usize,
+) -> Vec<Totals> {
+    let mut adders: Vec<Adder> = (0..groups).map(|_| Adder::default()).collect();
     for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
         for (place, counts) in found.counts().iter().enumerate() {
-            if let Some(sum) = adders.get_mut(record.head.step_of(place)) {
+            if let Some(sum) = adders.get_mut(group_of(place)) {
                 sum.counts.add(counts);
             }
         }
         let times = found.times();
         for phase in Phase::ALL {
             for (place, more) in times.of(phase).enumerate() {
-                if let Some(sum) = adders.get_mut(record.head.step_of(place)) {
+                if let Some(sum) = adders.get_mut(group_of(place)) {
                     sum.add(phase, &more);
                 }
             }
@@ -40,15 +57,11 @@ pub fn by_step(record: &RunRecord, seconds: &[u32]) -> Vec<Totals> {
 }
 
 /// Adds up some seconds of one step, or of all.
-pub fn of_scope(record: &RunRecord, seconds: &[u32], step: Option<u16>) -> Totals {
-    match step {
-        None => total(&by_step(record, seconds)),
-        Some(step) => of_step(record, seconds, step),
+pub fn of_scope(record: &RunRecord, seconds: &[u32], within: Subset<'_>) -> Totals {
+    if within == Subset::ALL {
+        return total(&by_step(record, seconds));
     }
-}
-
-fn of_step(record: &RunRecord, seconds: &[u32], step: u16) -> Totals {
-    let is_meant = |place: usize| record.head.is_of(place, Some(step));
+    let is_meant = |place: usize| record.head.is_of(place, within);
     let mut sum = Adder::default();
     for found in seconds.iter().filter_map(|second| record.seconds.get(*second)) {
         let counts = found.counts();
@@ -142,9 +155,9 @@ mod tests {
             let pools = by_step(&record, &seconds);
             for (step, pool) in pools.iter().enumerate() {
                 assert_eq!(*pool, plainly(&record, &seconds, step));
-                assert_eq!(of_scope(&record, &seconds, Some(step as u16)), *pool);
+                assert_eq!(of_scope(&record, &seconds, Subset::step(Some(step as u16))), *pool);
             }
-            assert_eq!(of_scope(&record, &seconds, None), total(&pools));
+            assert_eq!(of_scope(&record, &seconds, Subset::ALL), total(&pools));
         }
         let all: Vec<u32> = (0..40).collect();
         let counts = by_step(&record, &all).into_iter().map(|pool| pool.counts);

@@ -49,7 +49,10 @@ pub fn of_run(data: &RunData, slos: &[SloResult], findings: &[Finding]) -> Vec<G
     let any = |status: SloStatus| slos.iter().any(|slo| slo.status == status);
     let has = |severity| findings.iter().any(|finding| finding.severity == severity);
     let has_nothing = slos.is_empty() || is_empty(data);
-    let is_open = any(SloStatus::Inconclusive) || has(Severity::Withholds) || has_nothing;
+    let is_open = any(SloStatus::Inconclusive)
+        || has(Severity::Withholds)
+        || has_nothing
+        || failed_fast(data).is_some();
     that_hold([
         (target_died(data).is_some(), Ground::Lost),
         (has(Severity::Invalidates), Ground::Void),
@@ -75,9 +78,16 @@ pub fn of_duet(candidate: &Assessment, ruling: Ruling) -> Vec<Ground> {
 /// Whether the measured value is on the good side of the limit, however sure that is.
 fn looks_met(slo: &SloResult) -> bool {
     match slo.measured {
-        None | Some(Measured::Gauge(_)) => false,
+        None | Some(Measured::Gauge(_) | Measured::Goodput(_) | Measured::BytesPerSecond(_)) => {
+            false
+        }
         Some(Measured::Millis(found) | Measured::BadShare(found)) => found <= slo.limit,
-        Some(Measured::GoodShare(found) | Measured::GoodWindows(found)) => found >= slo.limit,
+        Some(
+            Measured::GoodShare(found)
+            | Measured::GoodWindows(found)
+            | Measured::ChecksHeld(found)
+            | Measured::Apdex(found),
+        ) => found >= slo.limit,
     }
 }
 
@@ -124,7 +134,8 @@ pub fn reasons(data: &RunData, slos: &[SloResult], findings: &[Finding]) -> Vec<
         reasons.push("the run has no objective to be judged by".to_owned());
     }
     if reasons.is_empty() {
-        reasons.push(messages::all_met(data, slos));
+        let ended = failed_fast(data).map(|detail| format!("ended by --fail-fast: {detail}"));
+        reasons.push(ended.unwrap_or_else(|| messages::all_met(data, slos)));
     }
     reasons.extend(cut_short(data));
     reasons
@@ -149,7 +160,21 @@ fn with_severity(findings: &[Finding], severity: Severity) -> impl Iterator<Item
 fn target_died<'a>(data: &RunData<'a>) -> Option<&'a str> {
     match &data.record.end.as_ref()?.reason {
         EndReason::TargetDied { detail } => Some(detail),
-        EndReason::Finished | EndReason::Interrupted { .. } | EndReason::Hopeless { .. } => None,
+        EndReason::Finished
+        | EndReason::Interrupted { .. }
+        | EndReason::FailedFast { .. }
+        | EndReason::Hopeless { .. } => None,
+    }
+}
+
+/// Why a run was ended, if that was because an objective looked missed. It is no pass then.
+fn failed_fast<'a>(data: &RunData<'a>) -> Option<&'a str> {
+    match &data.record.end.as_ref()?.reason {
+        EndReason::FailedFast { detail } => Some(detail),
+        EndReason::Finished
+        | EndReason::Interrupted { .. }
+        | EndReason::Hopeless { .. }
+        | EndReason::TargetDied { .. } => None,
     }
 }
 
@@ -165,6 +190,7 @@ fn cut_short(data: &RunData) -> Option<String> {
         Some(EndReason::Finished) => return None,
         Some(EndReason::Interrupted { signal }) => format!("interrupted by signal {signal}"),
         Some(EndReason::Hopeless { .. }) => "ended early, as it could not work,".to_owned(),
+        Some(EndReason::FailedFast { .. }) => "ended early by --fail-fast".to_owned(),
         Some(EndReason::TargetDied { .. }) => "cut short".to_owned(),
     };
     let measured = window::measured_seconds(record).round();

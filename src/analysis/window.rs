@@ -52,6 +52,16 @@ pub fn judged(record: &RunRecord) -> Judged {
     let measured = measured_seconds(record);
     match record.end.as_ref().map(|end| &end.reason) {
         Some(EndReason::Hopeless { .. }) => whole(measured),
+        // What was warm-up by plan is so though the run ended early.
+        Some(EndReason::FailedFast { .. }) => {
+            let load = &record.head.load;
+            let judged = of_load(load, measured);
+            let planned = of_load(load, planned_seconds(load)).from;
+            if planned > judged.from && planned < judged.to {
+                return Judged { warmup: judged.warmup, ..judged.starting_at(planned) };
+            }
+            judged
+        }
         _ => of_load(&record.head.load, measured),
     }
 }
@@ -90,6 +100,7 @@ pub fn measured_seconds(record: &RunRecord) -> f64 {
         Some((
             EndReason::Interrupted { .. }
             | EndReason::Hopeless { .. }
+            | EndReason::FailedFast { .. }
             | EndReason::TargetDied { .. },
             scheduled,
         )) => scheduled.clamp(0.0, planned),

@@ -16,7 +16,7 @@ use crate::analysis::stats::{ALPHA, share_at_least};
 use crate::record::exchange::FailedExchange;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
-use crate::record::run::{EndReason, MetricHead, RunRecord, SloHead};
+use crate::record::run::{EndReason, MetricHead, RunRecord};
 use crate::record::step_head::StepHead;
 use crate::units::format_duration;
 
@@ -291,7 +291,7 @@ pub fn unjudged(data: &RunData) -> Option<Finding> {
         .steps
         .iter()
         .enumerate()
-        .map(|(index, pool)| Unjudged::of(slos, index, &pool.counts))
+        .map(|(index, pool)| Unjudged::of(data, index, &pool.counts))
         .collect();
     let all = Unjudged::sum(&steps);
     let often = |step: &Unjudged| step.failed >= FEW_OF_STEP && step.surely() > MANY_UNJUDGED;
@@ -329,14 +329,21 @@ struct Unjudged {
 }
 
 impl Unjudged {
-    fn of(slos: &[SloHead], step: usize, counts: &StepCounts) -> Unjudged {
+    fn of(data: &RunData, step: usize, counts: &StepCounts) -> Unjudged {
+        let slos = &data.record.head.slos;
         let is_judged = |outcome: Outcome| {
             slos.iter().any(|slo| match slo.metric {
                 MetricHead::Failures(share) => {
-                    slo.step.is_none_or(|meant| usize::from(meant) == step)
-                        && is_bad(outcome, share)
+                    // The first series of a step is of a tenant, if any is.
+                    let head = &data.record.head;
+                    let first = (0..head.series.len()).find(|index| head.step_of(*index) == step);
+                    let is_meant = first.is_some_and(|first| head.is_of(first, slo.within()))
+                        && first.is_some_and(|at| !slo.each_tenant || head.tenant_of(at).is_some());
+                    is_meant && is_bad(outcome, share)
                 }
                 MetricHead::ResponseTime { .. }
+                | MetricHead::Apdex { .. }
+                | MetricHead::Throughput(_)
                 | MetricHead::Gauge(_)
                 | MetricHead::CertificateDays(_) => false,
             })

@@ -187,6 +187,9 @@ pub struct RunArgs {
     /// What the gate accepts.
     #[command(flatten)]
     pub gate: GateArgs,
+    /// End with the first objective that is missed for certain; never as passed
+    #[arg(long)]
+    pub fail_fast: bool,
     /// Go on with the run of this folder, which was interrupted or killed; with its scenario
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "baseline")]
     pub resume: Option<PathBuf>,

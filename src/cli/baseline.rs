@@ -120,6 +120,7 @@ fn doubts(record: &RunRecord) -> Vec<String> {
         Some(EndReason::Interrupted { signal }) => {
             Some(format!("it is unfinished: interrupted by signal {signal}"))
         }
+        Some(EndReason::FailedFast { detail }) => Some(format!("it is unfinished: {detail}")),
         // The verdict says so.
         Some(EndReason::Finished | EndReason::Hopeless { .. } | EndReason::TargetDied { .. }) => {
             None

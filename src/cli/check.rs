@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::analysis::plan::{self, JudgedLoad};
 use crate::cli::args::CheckArgs;
+use crate::cli::check_tenants;
 use crate::cli::exit::Exit;
 use crate::cli::progress::describe_stage;
 use crate::cli::variables::{Taken, with_variables};
@@ -15,8 +16,9 @@ use crate::report::curl;
 use crate::scenario::load::{ArrivalProcess, Stage};
 use crate::scenario::model::{Address, Flow, Scenario, StepId};
 use crate::scenario::read;
-use crate::scenario::slo::{Metric, Scope, Slo};
-use crate::units::{Quantile, Ratio, format_duration, group_digits, trim_zeros};
+use crate::scenario::slo::{Metric, Scope, Slo, Throughput};
+use crate::scenario::tenants::Tenancy;
+use crate::units::{Quantile, Rate, Ratio, format_duration, group_digits, trim_zeros};
 
 /// With fewer expected walks of a flow, one run in a hundred may have none.
 const FEW_WALKS: f64 = 5.0;
@@ -47,7 +49,8 @@ pub fn check(args: &CheckArgs) -> Exit {
 fn describe(scenario: &Scenario, taken: &Taken) -> String {
     let from_file = taken.sentence().map(|text| format!("Env      {text}\n")).unwrap_or_default();
     let first = target(scenario);
-    [first, from_file, load(scenario), steps(scenario), objectives(scenario)].concat()
+    let tenants = check_tenants::describe(scenario, somebodys(scenario));
+    [first, from_file, load(scenario), steps(scenario), tenants, objectives(scenario)].concat()
 }
 
 fn target(scenario: &Scenario) -> String {
@@ -145,6 +148,23 @@ fn all_requests(scenario: &Scenario) -> f64 {
     ids.filter_map(|id| expected_requests(scenario, id)).sum()
 }
 
+/// Of all steps with a tag.
+fn tagged_requests(scenario: &Scenario, tag: &str) -> Option<f64> {
+    let steps = scenario.steps.iter().enumerate();
+    let tagged = steps.filter(|(_, step)| step.tags.iter().any(|known| known == tag));
+    tagged.map(|(index, _)| expected_requests(scenario, StepId(index as u16))).sum()
+}
+
+/// Of all steps whose requests are a tenant's; `None` where nobody knows how many there will be.
+fn somebodys(scenario: &Scenario) -> Option<f64> {
+    let is_somebodys = |id: StepId| {
+        scenario.flows.iter().any(|flow| flow.tenancy != Tenancy::None && flow.has(id))
+    };
+    let ids = (0..scenario.steps.len()).map(|index| StepId(index as u16));
+    let counted = ids.filter(|id| !scenario.step(*id).once && is_somebodys(*id));
+    counted.map(|id| expected_requests(scenario, id)).sum()
+}
+
 fn steps(scenario: &Scenario) -> String {
     let judged = judged(scenario);
     let is_closed = scenario.load.is_closed();
@@ -204,6 +224,8 @@ fn objectives(scenario: &Scenario) -> String {
     let position = |slo: &Slo| match slo.scope {
         Scope::All => "all".to_owned(),
         Scope::Step(id) => scenario.step(id).name.clone(),
+        Scope::Tag(tag) => format!("tag:{}", scenario.tag(tag)),
+        Scope::EachTenant => "each tenant".to_owned(),
     };
     let widest = |widths: &dyn Fn(&Slo) -> usize| scenario.slos.iter().map(widths).max();
     let positions = widest(&|slo| position(slo).chars().count()).unwrap_or_default();
@@ -213,6 +235,8 @@ fn objectives(scenario: &Scenario) -> String {
             Scope::All if scenario.load.is_closed() => None,
             Scope::All => Some(all_requests(scenario)),
             Scope::Step(id) => expected_requests(scenario, id),
+            Scope::Tag(tag) => tagged_requests(scenario, scenario.tag(tag)),
+            Scope::EachTenant => check_tenants::of_the_smallest(scenario, somebodys(scenario)),
         };
         let certifiable = match requests {
             None if scenario.load.is_closed() => by_the_answers(slo),
@@ -232,6 +256,9 @@ fn objectives(scenario: &Scenario) -> String {
 
 /// What a closed load must come to.
 fn by_the_answers(slo: &Slo) -> String {
+    if matches!(slo.metric, Metric::Throughput { .. }) {
+        return "depends on how fast the target answers".to_owned();
+    }
     if slo.allowed <= 0.0 || slo.windows.is_some() || matches!(slo.metric, Metric::Gauge(_)) {
         return "speaks of this run only".to_owned();
     }
@@ -250,7 +277,8 @@ fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
         Metric::CertificateDays(_) => {
             return "judged by what the target shows before the load".to_owned();
         }
-        Metric::ResponseTime { .. } | Metric::Failures(_) => {}
+        Metric::Throughput { .. } => return by_what_comes_back(slo, requests, seconds),
+        Metric::ResponseTime { .. } | Metric::Failures(_) | Metric::Apdex { .. } => {}
     }
     if let Some(windows) = slo.windows {
         let count = (seconds / windows.length.as_secs_f64()).floor();
@@ -279,10 +307,27 @@ fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
     }
 }
 
+/// What is due is a bound on what can come back as it should.
+fn by_what_comes_back(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
+    let Metric::Throughput { of: Throughput::Goodput, bound } = &slo.metric else {
+        return "depends on what the target answers".to_owned();
+    };
+    let Some(requests) = requests else { return "depends on how many users there are".to_owned() };
+    let due = Rate(requests / seconds.max(1e-9));
+    if bound.holds(due.0) {
+        return format!("at most {due} can come back: so many are due");
+    }
+    format!("inconclusive at best: only {due} are due, plan more than the limit")
+}
+
 fn bad_ones(slo: &Slo) -> &'static str {
     match &slo.metric {
         Metric::ResponseTime { quantile, .. } if *quantile > Quantile::P50 => "slower",
         Metric::ResponseTime { .. } => "slow",
-        Metric::Failures(_) | Metric::Gauge(_) | Metric::CertificateDays(_) => "bad",
+        Metric::Apdex { .. } => "unsatisfied",
+        Metric::Failures(_)
+        | Metric::Throughput { .. }
+        | Metric::Gauge(_)
+        | Metric::CertificateDays(_) => "bad",
     }
 }

@@ -16,6 +16,7 @@ pub mod baseline;
 pub mod capacity;
 pub mod capacity_progress;
 pub mod check;
+mod check_tenants;
 pub mod comparison;
 pub mod duet;
 mod duet_course;

@@ -59,10 +59,13 @@ pub fn run(args: &RunArgs) -> Exit {
         return resumed(args, &scenario, &folder).unwrap_or_else(|exit| exit);
     }
     match prepare_in(&args.loading.output, &slug(&scenario.name)) {
-        Ok((folder, control, program)) => match drive(args, &scenario, &folder, control, program) {
-            Ok(record) => conclude(args, judged_by.as_ref(), &record, &folder),
-            Err(exit) => exit,
-        },
+        Ok((folder, control, program)) => {
+            let control = control.failing_fast(args.fail_fast);
+            match drive(args, &scenario, &folder, control, program) {
+                Ok(record) => conclude(args, judged_by.as_ref(), &record, &folder),
+                Err(exit) => exit,
+            }
+        }
         Err(why) => {
             output::error(&why, &[]);
             Exit::Failed
@@ -80,6 +83,7 @@ fn resumed(args: &RunArgs, scenario: &Scenario, folder: &Path) -> Result<Exit, E
     let clock = receive_clock(args.loading.receive_clock);
     let earlier = resume::earlier(folder, scenario, clock).map_err(|failure| failure.tell())?;
     let (control, program) = resume::signals()?;
+    let control = control.failing_fast(args.fail_fast);
     let scenario = resume::going_on(&earlier, scenario, &control);
     let display = Display::new(&scenario.load, args.print.quiet, in_ci());
     let run = OneRun { scenario, folder, control, program, loading: &args.loading, display };

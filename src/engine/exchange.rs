@@ -10,7 +10,8 @@ use crate::engine::protocol::reply::Reply;
 use crate::engine::streams::Stream;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
-use crate::scenario::model::StepId;
+use crate::record::series::SeriesKey;
+use crate::scenario::model::{StepId, TenantId};
 use crate::units::Moment;
 
 /// An exchange.
@@ -18,6 +19,8 @@ use crate::units::Moment;
 pub struct Exchange {
     /// Which step is asked for.
     pub step: StepId,
+    /// Whose its request is.
+    tenant: TenantId,
     /// When its request should have been sent.
     pub intended: Moment,
     /// Its time limit, in nanoseconds.
@@ -81,6 +84,7 @@ impl Exchange {
     pub fn new(step: StepId, intended: Moment, limit: u64, begun: Moment) -> Exchange {
         Exchange {
             step,
+            tenant: TenantId(0),
             intended,
             limit,
             begun,
@@ -103,6 +107,17 @@ impl Exchange {
     /// The status of its answer, if there is one.
     pub fn status(&self) -> Option<u16> {
         self.status
+    }
+
+    /// The same of a tenant.
+    #[must_use]
+    pub fn of_tenant(self, tenant: TenantId) -> Exchange {
+        Exchange { tenant, ..self }
+    }
+
+    /// To which series it belongs.
+    pub fn key(&self) -> SeriesKey {
+        SeriesKey { step: self.step, tenant: self.tenant }
     }
 
     /// When its time limit passes.
@@ -225,6 +240,7 @@ impl Exchange {
         let is_late = outcome == Outcome::Timeout;
         Sample {
             step: self.step,
+            tenant: self.tenant,
             intended: self.intended,
             sent: self.redirected.as_ref().and_then(|it| it.first_sent).or(self.times.sent),
             first_byte: self.times.first_byte,

@@ -14,6 +14,7 @@ use crate::engine::connection::ConnectionKey;
 use crate::engine::exchange::Exchange;
 use crate::engine::user::UserId;
 use crate::schedule::Choices;
+use crate::schedule::tenants::Member;
 use crate::units::Moment;
 
 /// An iteration under way.
@@ -23,6 +24,8 @@ pub struct Iteration {
     pub user: UserId,
     /// Which flow, by its place in the scenario.
     pub flow: usize,
+    /// Whose it is.
+    pub member: Member,
     /// The next action of the flow.
     pub next: usize,
     /// How often what is repeated is still to be done, by counter.

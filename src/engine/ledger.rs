@@ -8,7 +8,7 @@ use crate::record::handshakes::Handshakes;
 use crate::record::phase::Phase;
 use crate::record::recorder::{Due, Missed};
 use crate::record::sample::{Lap, Sample};
-use crate::scenario::model::StepId;
+use crate::record::series::SeriesKey;
 use crate::units::Moment;
 
 /// One worker's second, as sent to the collector.
@@ -147,16 +147,16 @@ pub struct Ledger {
 
 impl Ledger {
     /// A request falls due.
-    pub fn planned(&mut self, step: StepId, intended: Moment) {
-        self.due(step, intended).planned += 1;
+    pub fn planned(&mut self, key: SeriesKey, intended: Moment) {
+        self.due(key, intended).planned += 1;
         self.in_flight += 1;
         self.in_flight_peak = self.in_flight_peak.max(self.in_flight);
     }
 
     /// A request fell due, and the schedule is over before the worker came to it.
-    pub fn missed(&mut self, step: StepId, intended: Moment, lag: u64, limit: u64) {
+    pub fn missed(&mut self, key: SeriesKey, intended: Moment, lag: u64, limit: u64) {
         self.send_lag_max = self.send_lag_max.max(lag);
-        let due = self.due(step, intended);
+        let due = self.due(key, intended);
         due.planned += 1;
         let missed = &mut due.missed;
         let lag = missed.lag.max(lag);
@@ -164,8 +164,8 @@ impl Ledger {
     }
 
     /// A request that fell due leaves, for the first time.
-    pub fn sent(&mut self, step: StepId, intended: Moment) {
-        self.due(step, intended).sent += 1;
+    pub fn sent(&mut self, key: SeriesKey, intended: Moment) {
+        self.due(key, intended).sent += 1;
     }
 
     /// A request that fell due has ended, one way or another.
@@ -178,13 +178,14 @@ impl Ledger {
     /// So many times within an exchange were as long, in nanoseconds.
     pub fn lap(
         &mut self,
-        (step, intended): (StepId, Moment),
+        (key, intended): (SeriesKey, Moment),
         phase: Phase,
         nanos: u64,
         count: u32,
     ) {
         if count > 0 {
-            self.laps.push(Lap { second: intended.second(), step, phase, nanos, count });
+            let SeriesKey { step, tenant } = key;
+            self.laps.push(Lap { second: intended.second(), step, tenant, phase, nanos, count });
         }
     }
 
@@ -202,11 +203,14 @@ impl Ledger {
     }
 
     /// The few seconds and steps at hand are found faster than hashed.
-    fn due(&mut self, step: StepId, intended: Moment) -> &mut Due {
+    fn due(&mut self, key: SeriesKey, intended: Moment) -> &mut Due {
         let second = intended.second();
-        let found = self.due.iter().rposition(|due| due.second == second && due.step == step);
+        let SeriesKey { step, tenant } = key;
+        let is_it = |due: &Due| (due.second, due.step, due.tenant) == (second, step, tenant);
+        let found = self.due.iter().rposition(is_it);
         let index = found.unwrap_or_else(|| {
-            self.due.push(Due { second, step, planned: 0, sent: 0, missed: Missed::default() });
+            let missed = Missed::default();
+            self.due.push(Due { second, step, tenant, planned: 0, sent: 0, missed });
             self.due.len() - 1
         });
         &mut self.due[index]
@@ -229,10 +233,12 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::model::{StepId, TenantId};
 
     fn sample() -> Sample {
         Sample {
             step: StepId(0),
+            tenant: TenantId(0),
             intended: Moment(0),
             sent: None,
             first_byte: None,

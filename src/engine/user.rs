@@ -69,6 +69,11 @@ impl User {
         }
     }
 
+    /// It is told a value, rather than finding it in an answer.
+    pub fn is_told(&mut self, variable: VariableId) {
+        self.is_known[variable.index()] = true;
+    }
+
     /// Forgets what an iteration has to find anew.
     pub fn forget(&mut self, variables: &[VariableId]) {
         for variable in variables {
@@ -99,6 +104,8 @@ pub struct UserId(u32);
 pub struct Users {
     all: Vec<User>,
     idle: Vec<UserId>,
+    /// The same of each pool but the first: users of other tenants.
+    pools: Vec<Vec<UserId>>,
     /// What a new user knows.
     variables: Vec<Value>,
     is_known: Vec<bool>,
@@ -120,6 +127,7 @@ impl Users {
         Users {
             all: Vec::new(),
             idle: Vec::new(),
+            pools: Vec::new(),
             variables: vec![Value::default(); scenario.variables.len()],
             is_known: vec![false; scenario.variables.len()],
             steps: scenario.steps.len(),
@@ -141,16 +149,40 @@ impl Users {
         self
     }
 
-    /// A user for an iteration; `None` when all that are allowed are busy.
+    /// A user of the first pool for an iteration; `None` when all that are allowed are busy.
     pub fn take(&mut self) -> Option<UserId> {
-        let idle = self.idle.pop();
-        let user = idle.or_else(|| (self.all.len() < self.most).then(|| self.create()))?;
+        self.take_of(0)
+    }
+
+    /// A user of a pool. Where no more are allowed, one that is idle in another pool leaves that
+    /// and is somebody new in this one.
+    pub fn take_of(&mut self, pool: u32) -> Option<UserId> {
+        let idle = match pool {
+            0 => self.idle.pop(),
+            pool => self.pools.get_mut(pool as usize - 1).and_then(Vec::pop),
+        };
+        let found = idle.or_else(|| (self.all.len() < self.most).then(|| self.create()));
+        let user = found.or_else(|| self.from_another())?;
         if !self.keeps_cookies
             && let Some(jar) = &mut self[user].jar
         {
             jar.clear();
         }
         Some(user)
+    }
+
+    /// One that is idle in whichever pool forgets who it was.
+    fn from_another(&mut self) -> Option<UserId> {
+        let pools = std::iter::once(&mut self.idle).chain(&mut self.pools);
+        let found = pools.into_iter().find_map(Vec::pop)?;
+        let user = &mut self.all[found.0 as usize];
+        user.variables.clone_from(&self.variables);
+        user.is_known.clone_from(&self.is_known);
+        user.done.fill(Moment(0));
+        if let Some(jar) = &mut user.jar {
+            jar.clear();
+        }
+        Some(found)
     }
 
     /// The user at a place of a slot, busy or not; `None` where no more are allowed.
@@ -177,6 +209,15 @@ impl Users {
         UserId(self.all.len() as u32 - 1)
     }
 
+    /// Takes a user of a pool back after its iteration.
+    pub fn give_back_of(&mut self, pool: u32, user: UserId) {
+        let Some(place) = (pool as usize).checked_sub(1) else { return self.give_back(user) };
+        if self.pools.len() <= place {
+            self.pools.resize_with(place + 1, Vec::new);
+        }
+        self.pools[place].push(user);
+    }
+
     /// Takes a user back after its iteration.
     pub fn give_back(&mut self, user: UserId) {
         self.idle.push(user);
@@ -187,13 +228,14 @@ impl Users {
 impl Users {
     /// At most so many, with one variable and one step: the second of three workers' users.
     pub(crate) fn for_tests(most: usize) -> Users {
-        let (all, idle) = (Vec::new(), Vec::new());
+        let (all, idle, pools) = (Vec::new(), Vec::new(), Vec::new());
         let (has_cookies, keeps_cookies) = (true, false);
         let (variables, is_known) = (vec![Value::default()], vec![false]);
         let (steps, next_number, stride) = (1, 2, 3);
         Users {
             all,
             idle,
+            pools,
             variables,
             is_known,
             steps,
@@ -239,6 +281,22 @@ mod tests {
         assert_eq!(again, second);
         let has_done = |user: UserId| users[user].has_done(StepId(0), Moment(7));
         assert!(has_done(again) && !has_done(first));
+    }
+
+    #[test]
+    fn a_user_stays_in_its_pool_until_there_is_no_room_for_another_one() {
+        let mut users = Users::for_tests(2);
+        let (first, second) = (users.take_of(3).unwrap(), users.take_of(0).unwrap());
+        users[first].did(StepId(0), Moment(9));
+        assert_eq!(users.take_of(3), None, "both are busy");
+        users.give_back_of(3, first);
+        users.give_back_of(0, second);
+        let again = users.take_of(3).unwrap();
+        assert!(again == first && users[again].has_done(StepId(0), Moment(7)));
+        users.give_back_of(3, again);
+        let taken = [users.take_of(0).unwrap(), users.take_of(0).unwrap()];
+        assert_eq!(taken, [second, first]);
+        assert!(!users[first].has_done(StepId(0), Moment(7)), "it is somebody new");
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Control {
     part: Arc<Mutex<Option<Control>>>,
     /// Other rates for the load under way.
     pub orders: Orders,
+    /// Whether a run ends with the first objective that is missed for certain.
+    pub fails_fast: bool,
 }
 
 impl Default for Control {
@@ -32,11 +34,18 @@ impl Default for Control {
             ended: Arc::default(),
             part: Arc::default(),
             orders: Orders::default(),
+            fails_fast: false,
         }
     }
 }
 
 impl Control {
+    /// The same, by which a run ends with the first objective that is missed for certain, or not.
+    #[must_use]
+    pub fn failing_fast(self, fails_fast: bool) -> Control {
+        Control { fails_fast, ..self }
+    }
+
     /// Somebody wants it to end: a signal of this number came.
     pub fn interrupt(&self, signal: i32) {
         // The first signal counts; a second one must not extend the drain.

@@ -13,13 +13,16 @@ use crate::record::fingerprint::Fingerprint;
 use crate::record::gauge::{self, Gauge};
 use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::run::{
-    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, VERSION, WindowsHead,
+    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, TenantsHead,
+    ThroughputHead, VERSION, WindowsHead,
 };
 use crate::record::series::{self, SeriesHead};
 use crate::record::step_head::StepHead;
 use crate::scenario::load::Load;
 use crate::scenario::model::{Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
+use crate::scenario::tenants::Tenancy;
+use crate::schedule::tenants::{Census, Told};
 use crate::target::certificate::Expiry;
 use crate::target::{gauges, host};
 
@@ -27,6 +30,7 @@ use crate::target::{gauges, host};
 pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTime) -> Head {
     let millis = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     let thresholds = scenario.thresholds();
+    let told = Census::of(scenario).map(|census| census.told().clone());
     let gauges = gauges::table_of(&scenario.target);
     Head {
         version: VERSION,
@@ -38,9 +42,10 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         started: written(start),
         started_unix_ms: millis as u64,
         steps: steps(scenario),
-        series: series(scenario),
+        series: series(scenario, told.as_ref()),
+        tenants: told.map(|it| TenantsHead { names: it.names, has_others: it.has_others }),
         load: load(&scenario.load),
-        slos: scenario.slos.iter().map(|it| slo(it, &thresholds, &gauges)).collect(),
+        slos: scenario.slos.iter().map(|it| slo(scenario, it, &thresholds, &gauges)).collect(),
         budget_hours: scenario.budget_hours,
         thresholds,
         limits: LimitsHead {
@@ -124,18 +129,31 @@ pub fn steps(scenario: &Scenario) -> Vec<StepHead> {
         label: step.label.clone(),
         timeout_ms: step.timeout.as_millis() as u64,
         expects: step.expect.to_string(),
+        tags: step.tags.clone(),
         checks: step.checks.iter().map(|check| check.text.clone()).collect(),
     });
     steps.collect()
 }
 
 /// What is counted together of a scenario's requests.
-fn series(scenario: &Scenario) -> Vec<SeriesHead> {
+fn series(scenario: &Scenario, told: Option<&Told>) -> Vec<SeriesHead> {
     let mut tags: Vec<String> = Vec::with_capacity(scenario.steps.len());
     for step in &scenario.steps {
         tags.push(unique_tag(&step.name, &tags));
     }
-    series::table(tags)
+    let Some(told) = told else { return series::table(tags) };
+    let is_somebodys =
+        |id: u16| scenario.flows.iter().any(|it| it.tenancy != Tenancy::None && it.has(StepId(id)));
+    // Two dashes are in no slug.
+    let of = |(step, tag): (u16, String)| -> Vec<SeriesHead> {
+        if !is_somebodys(step) {
+            return vec![SeriesHead { step, tenant: None, tag }];
+        }
+        let places = 0..told.places();
+        let series = |at| SeriesHead { step, tenant: Some(at), tag: format!("{tag}--t{at}") };
+        places.map(series).collect()
+    };
+    (0..).zip(tags).flat_map(of).collect()
 }
 
 /// Letters, digits and dashes of a name.
@@ -162,26 +180,39 @@ fn unique_tag(name: &str, taken: &[String]) -> String {
         .expect("the numbers do not end")
 }
 
-fn slo(slo: &Slo, thresholds: &[Threshold], gauges: &[Gauge]) -> SloHead {
+fn slo(scenario: &Scenario, slo: &Slo, thresholds: &[Threshold], gauges: &[Gauge]) -> SloHead {
+    let place =
+        |threshold: &Threshold| thresholds.binary_search(threshold).expect("all are in it") as u16;
     let metric = match &slo.metric {
         Metric::Gauge(limit) => MetricHead::Gauge(GaugeHead {
             gauge: gauge::named(gauges, &limit.gauge).expect("objectives name what there is"),
             statistic: limit.statistic,
             bound: limit.bound,
         }),
-        Metric::ResponseTime { quantile, threshold } => MetricHead::ResponseTime {
-            quantile: quantile.share(),
-            threshold: thresholds.binary_search(threshold).expect("all are in it") as u16,
-        },
+        Metric::ResponseTime { quantile, threshold } => {
+            MetricHead::ResponseTime { quantile: quantile.share(), threshold: place(threshold) }
+        }
+        Metric::Apdex { satisfied, tolerable } => {
+            MetricHead::Apdex { satisfied: place(satisfied), tolerable: place(tolerable) }
+        }
+        Metric::Throughput { of, bound } => {
+            MetricHead::Throughput(ThroughputHead { of: *of, bound: *bound })
+        }
         Metric::Failures(share) => MetricHead::Failures(*share),
         Metric::CertificateDays(bound) => MetricHead::CertificateDays(*bound),
     };
     SloHead {
         text: slo.text.clone(),
         step: match slo.scope {
-            Scope::All => None,
+            Scope::All | Scope::Tag(_) | Scope::EachTenant => None,
             Scope::Step(id) => Some(id.0),
         },
+        tag: match slo.scope {
+            Scope::Tag(tag) => Some(scenario.tag(tag).to_owned()),
+            Scope::All | Scope::Step(_) | Scope::EachTenant => None,
+        },
+        each_tenant: slo.scope == Scope::EachTenant,
+        tenant: None,
         metric,
         allowed: slo.allowed,
         windows: slo.windows.map(|windows| WindowsHead {

@@ -8,9 +8,15 @@
 //! something failed. A request that has not ended is no failure, however long it takes, and
 //! one that was never sent is no try.
 
+use std::time::Duration;
+
+use crate::analysis::fail_fast::FailFast;
+use crate::analysis::plan;
 use crate::analysis::worked;
+use crate::engine::collector::Progress;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
+use crate::record::run::{EndReason, Head};
 use crate::record::step_head::StepHead;
 
 /// So many wrong answers in a row from the first one on, and none right.
@@ -21,12 +27,23 @@ const PATIENCE: u32 = 5;
 const FEWEST: u64 = 5;
 /// And in so many seconds at least: during a stall of the generator nothing is tried.
 const FEWEST_SECONDS: u32 = 3;
+/// How long requests in flight may take when a target cannot work.
+const DRAIN_HOPELESS: Duration = Duration::from_secs(1);
+/// And when it has missed an objective.
+const LONGEST_DRAIN: Duration = Duration::from_secs(60);
+/// Seconds behind the warm-up in which its last requests end.
+const SETTLING: u32 = 2;
+/// A generator that stood still for so long, in nanoseconds, is no witness of that second.
+const LONG_STALL: u64 = 100_000_000;
 
 /// The steps of a run, and what hope there is for each.
 #[derive(Debug)]
 pub struct Hopes {
     steps: Vec<(StepHead, Hope)>,
     lost: Option<String>,
+    /// The objectives, where the run ends with the first that is missed for certain.
+    fast: Option<FailFast>,
+    missed: Option<String>,
 }
 
 /// How a step has fared as long as it has not succeeded.
@@ -43,7 +60,43 @@ impl Hopes {
     /// Of a run that begins.
     pub fn of(steps: &[StepHead]) -> Hopes {
         let steps = steps.iter().map(|step| (step.clone(), Hope::default()));
-        Hopes { steps: steps.collect(), lost: None }
+        Hopes { steps: steps.collect(), lost: None, fast: None, missed: None }
+    }
+
+    /// Of a run of which nothing has been before, or which goes on and so has worked.
+    pub fn of_run(head: &Head, goes_on: bool, fails_fast: bool) -> Hopes {
+        let from = plan::judged_load(&head.load).from + SETTLING;
+        let fast = fails_fast.then(|| FailFast::of(head, from));
+        Hopes { fast, ..Hopes::of(if goes_on { &[] } else { &head.steps }) }
+    }
+
+    /// The same with what is known of the generator: says, once, why the run ends here.
+    pub fn hear(&mut self, progress: &Progress, counted: &[StepCounts]) -> Option<&str> {
+        if self.lost.is_some() || self.missed.is_some() {
+            return None;
+        }
+        self.look(progress.second, counted);
+        if let Some(fast) = self.fast.as_mut().filter(|_| self.lost.is_none()) {
+            let is_sound = progress.stood_still_ns < LONG_STALL;
+            self.missed = fast.look(progress.second, counted, is_sound);
+        }
+        self.lost.as_deref().or(self.missed.as_deref())
+    }
+
+    /// How long requests in flight may take then: what cannot work has no time, and of what missed
+    /// an objective nothing is to be lost.
+    pub fn drain(&self) -> Duration {
+        let longest = self.steps.iter().map(|(step, _)| step.timeout_ms).max().unwrap_or_default();
+        match &self.missed {
+            None => DRAIN_HOPELESS,
+            Some(_) => Duration::from_millis(longest).clamp(DRAIN_HOPELESS, LONGEST_DRAIN),
+        }
+    }
+
+    /// Why the run ended, if that was what was heard.
+    pub fn reason(&self) -> Option<EndReason> {
+        let lost = self.lost.clone().map(|detail| EndReason::Hopeless { detail });
+        lost.or_else(|| Some(EndReason::FailedFast { detail: self.missed.clone()? }))
     }
 
     /// A second has passed, and so much has been counted since the beginning. Says, once,

@@ -40,9 +40,6 @@ use crate::target::git;
 use crate::target::process::{ExitReport, Supervisor};
 use crate::units::Moment;
 
-/// How long requests in flight may take when a target cannot work.
-const DRAIN_HOPELESS: Duration = Duration::from_secs(1);
-
 /// What all sides have in common.
 #[derive(Clone, Copy)]
 pub(super) struct Session<'a> {
@@ -202,7 +199,7 @@ impl Session<'_> {
             // Its other end is here.
             let _ = ready.out.send(message);
         }
-        let recorder = Recorder::new(ready.side.scenario.thresholds());
+        let recorder = Recorder::of(ready.writer.head());
         let mut unwatched = |_: &collector::Heard<'_>| {};
         let mut collector = Collector::new(&mut ready.writer, recorder, 1, &mut unwatched);
         collector.run(&ready.inbox, || true);
@@ -242,7 +239,7 @@ impl Session<'_> {
         };
         let writer = writer.map_err(TrialError::Store)?;
         // What goes on has worked before.
-        let hopes = Hopes::of(if from == 0 { &writer.head().steps } else { &[] });
+        let hopes = Hopes::of_run(writer.head(), from > 0, self.control.fails_fast);
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
             address: endpoint,
@@ -321,12 +318,12 @@ impl Ready {
         let monitor = side.target.monitor(&side.scenario, plan.timing);
         let grid = (plan.start.at, plan.from.second());
         let mut watcher = Watcher::start(monitor, grid, control.clone(), out.clone())?;
-        let recorder = Recorder::new(side.scenario.thresholds());
+        let recorder = Recorder::of(writer.head());
         let mut progress = |heard: &collector::Heard<'_>| {
             watch(Event::Progress(heard.progress));
-            if let Some(why) = hopes.look(heard.progress.second, heard.steps) {
+            if let Some(why) = hopes.hear(&heard.progress, heard.steps) {
                 watch(Event::Warning(format!("the run ends here: {why}")));
-                control.drain(DRAIN_HOPELESS);
+                control.drain(hopes.drain());
             }
         };
         let mut collector = Collector::new(writer, recorder, plan.slots.threads(), &mut progress);
@@ -344,10 +341,10 @@ impl Ready {
     fn finish(mut self, loaded: Loaded, session: &Session<'_>) -> Result<StillUp, StoreError> {
         let control = session.control;
         let Loaded { totals, seen: Watched { died, statements }, ended, cut } = loaded;
-        let reason = match (&died, control.signal(), self.hopes.lost()) {
+        let reason = match (&died, control.signal(), self.hopes.reason()) {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
             (None, Some(signal), _) => EndReason::Interrupted { signal },
-            (None, None, Some(why)) => EndReason::Hopeless { detail: why.to_owned() },
+            (None, None, Some(reason)) => reason,
             (None, None, None) => EndReason::Finished,
         };
         // A target that is dead cannot be cleaned up after.

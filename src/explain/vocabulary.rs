@@ -258,6 +258,33 @@ pub(super) const VOCABULARY: &[Entry] = &[
         advice: "Bound the queues, and refuse early with 429 or 503.",
     },
     Entry {
+        names: &["tenant", "tenants"],
+        meaning: "Whom an iteration is for. The largest are told apart, all others are counted \
+            together.",
+        why: "One customer in a hundred may suffer while every figure of all looks well.",
+        advice: "Add \"tenants\" to the scenario and to its slo; see who has the longest p99.",
+    },
+    Entry {
+        names: &["spread"],
+        meaning: "Of tenants: the longest p99 divided by that of the tenant in the middle.",
+        why: "Much more than one means that somebody gets another service than the others.",
+        advice: "Look at what that tenant has more of: rows, files, requests at a time.",
+    },
+    Entry {
+        names: &["apdex"],
+        meaning: "How satisfied whoever waits is, from 0 to 1: an answer within T counts whole, \
+            within four times T half, a later one or a failure not at all.",
+        why: "One number for slow and for failed requests, that a service may already promise.",
+        advice: "A percentile says more; apdex(300ms) >= 0.9 gates on it where it is asked for.",
+    },
+    Entry {
+        names: &["check rate"],
+        meaning: "Of the requests that were answered, the share whose status, headers and body \
+            are as the step's check says.",
+        why: "A fast wrong answer is worse than a slow right one.",
+        advice: "check_rate >= 99.9% gates on it; error_rate counts what was not answered as well.",
+    },
+    Entry {
         names: &["recovery", "recovery time"],
         meaning: "From the end of an overload until p99 and requests in flight are as before for \
             five seconds in a row.",

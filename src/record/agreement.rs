@@ -276,7 +276,7 @@ mod tests {
     use crate::record::outcome::Cause;
     use crate::record::recorder::{Due, Missed, Part, Recorder};
     use crate::record::sample::{Lap, Sample};
-    use crate::scenario::model::StepId;
+    use crate::scenario::model::{StepId, TenantId};
     use crate::units::Moment;
 
     const MS: u64 = 1_000_000;
@@ -300,6 +300,7 @@ mod tests {
             let is_answered = !UNANSWERED.contains(&outcome);
             Sample {
                 step: StepId(0),
+                tenant: TenantId(0),
                 intended: Moment(0),
                 sent: (outcome != Outcome::Unsent).then_some(Moment(1)),
                 first_byte: is_answered.then_some(Moment(2)),
@@ -325,9 +326,22 @@ mod tests {
     fn part() -> Part {
         let mut samples = [samples()];
         let (planned, sent) = (samples[0].len() as u32, samples[0].len() as u32 - 1);
-        let mut due =
-            [Due { second: 0, step: StepId(0), planned, sent, missed: Missed::default() }];
-        let lap = |(phase, count)| Lap { second: 0, step: StepId(0), phase, nanos: 1_000, count };
+        let mut due = [Due {
+            second: 0,
+            step: StepId(0),
+            tenant: TenantId(0),
+            planned,
+            sent,
+            missed: Missed::default(),
+        }];
+        let lap = |(phase, count)| Lap {
+            second: 0,
+            step: StepId(0),
+            tenant: TenantId(0),
+            phase,
+            nanos: 1_000,
+            count,
+        };
         let laps = [
             (Phase::FirstEvent, sent),
             (Phase::EventGap, 1),

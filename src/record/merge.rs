@@ -121,7 +121,7 @@ mod tests {
     use crate::record::tick::Ticks;
     use crate::record::unfinished;
     use crate::record::{sample_head, series};
-    use crate::scenario::model::StepId;
+    use crate::scenario::model::{StepId, TenantId};
     use crate::units::Moment;
 
     /// Of generators with so many threads each, and three steps.
@@ -148,6 +148,7 @@ mod tests {
             let ended = Moment(intended.0 + 1_000 * (1 + index * index % 900_000));
             Sample {
                 step: StepId((index % 3) as u16),
+                tenant: TenantId(0),
                 intended,
                 sent: (outcome != Outcome::Unsent).then_some(intended),
                 first_byte: Some(ended),
@@ -170,7 +171,7 @@ mod tests {
 
     fn due(sample: &Sample) -> Due {
         let (second, step) = (sample.intended.second(), sample.step);
-        Due { second, step, planned: 1, sent: 1, missed: Missed::default() }
+        Due { second, step, tenant: sample.tenant, planned: 1, sent: 1, missed: Missed::default() }
     }
 
     /// The ticks of each generator, which has every so-many-th request for each of its slots.

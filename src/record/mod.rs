@@ -29,6 +29,7 @@ pub mod judged_by;
 mod lines;
 mod merge;
 pub mod noise;
+mod objective_validation;
 mod older;
 mod ordered_log;
 pub mod outcome;
@@ -44,6 +45,7 @@ pub mod sample;
 pub(crate) mod sample_capacity;
 pub mod seconds;
 pub mod series;
+pub mod slo_head;
 pub mod soak;
 pub mod spool;
 pub mod statement;
@@ -71,6 +73,7 @@ pub(crate) fn sample_head() -> run::Head {
         label: "GET /a".to_owned(),
         timeout_ms: 10_000,
         expects: "200".to_owned(),
+        tags: vec![],
         checks: Vec::new(),
     };
     let stage = run::StageHead { seconds: 10.0, from: 1.0, to: 1.0, users: None, warmup: false };
@@ -86,10 +89,14 @@ pub(crate) fn sample_head() -> run::Head {
         started_unix_ms: 1_767_225_600_000,
         steps: vec![step],
         series: series::table(["a".to_owned()]),
+        tenants: None,
         load: run::LoadHead { arrivals, seed: 1, stages: vec![stage] },
         slos: vec![run::SloHead {
             text: "p50 < 1s".to_owned(),
             step: None,
+            tag: None,
+            each_tenant: false,
+            tenant: None,
             metric: run::MetricHead::ResponseTime { quantile: 0.5, threshold: 0 },
             allowed: 0.5,
             windows: None,

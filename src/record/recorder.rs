@@ -8,12 +8,13 @@ use crate::record::histogram::{Live, Sparse};
 use crate::record::interval::{StepCounts, StepTimes};
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
+use crate::record::run::Head;
 use crate::record::sample::{Lap, Sample};
-use crate::record::series::SeriesId;
-use crate::scenario::model::StepId;
+use crate::record::series::{Layout, SeriesId, SeriesKey};
+use crate::scenario::model::{StepId, TenantId};
 use crate::scenario::slo::Threshold;
 
-/// Requests of one step that fell due, or were sent, in one second. Counted when it
+/// Requests of one step and tenant that fell due, or were sent, in one second. Counted when it
 /// happens, so that requests still in flight are known too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
@@ -21,6 +22,8 @@ pub struct Due {
     pub second: u32,
     /// Which step.
     pub step: StepId,
+    /// Whose requests.
+    pub tenant: TenantId,
     /// Requests due.
     pub planned: u32,
     /// Requests sent.
@@ -58,6 +61,7 @@ pub struct Part {
 #[derive(Debug, Default)]
 pub struct Recorder {
     thresholds: Vec<Threshold>,
+    layout: Layout,
     /// By phase.
     live: [Live; Phase::COUNT],
 }
@@ -66,6 +70,17 @@ impl Recorder {
     /// A recorder that counts what is slower than each threshold.
     pub fn new(thresholds: Vec<Threshold>) -> Recorder {
         Recorder { thresholds, ..Recorder::default() }
+    }
+
+    /// That of a record.
+    pub fn of(head: &Head) -> Recorder {
+        Recorder::new(head.thresholds.clone()).with_series(Layout::of(&head.series))
+    }
+
+    /// The same, where series are told apart by more than their steps.
+    #[must_use]
+    pub fn with_series(self, layout: Layout) -> Recorder {
+        Recorder { layout, ..self }
     }
 
     /// Counts the samples, which come in pieces, what fell due, and times within exchanges; all
@@ -99,11 +114,7 @@ impl Recorder {
         })
     }
 
-    fn part<'a>(
-        &mut self,
-        (second, series): Key,
-        groups: impl Iterator<Item = &'a [Sample]>,
-    ) -> Part {
+    fn part<'a>(&mut self, (second, key): Key, groups: impl Iterator<Item = &'a [Sample]>) -> Part {
         let mut counts = StepCounts::default();
         for group in groups {
             counts.slower.resize(self.thresholds.len(), 0);
@@ -114,7 +125,7 @@ impl Recorder {
         counts.statuses.sort_unstable();
         counts.felt.sort_unstable();
         let times = StepTimes::from_all(self.live.each_mut().map(take));
-        Part { second, series, counts, times }
+        Part { second, series: self.layout.series(key), counts, times }
     }
 
     /// Unsent, slower than any limit, and nobody knows how fast with a punctual generator.
@@ -193,7 +204,7 @@ impl<'a> Groups<'a> {
 }
 
 /// A second and a series.
-type Key = (u32, SeriesId);
+type Key = (u32, SeriesKey);
 
 fn take(live: &mut Live) -> Sparse {
     let sparse = live.to_sparse();
@@ -204,15 +215,15 @@ fn take(live: &mut Live) -> Sparse {
 }
 
 fn lap_key(lap: &Lap) -> Key {
-    (lap.second, SeriesId::of(lap.step))
+    (lap.second, SeriesKey { step: lap.step, tenant: lap.tenant })
 }
 
 fn sample_key(sample: &Sample) -> Key {
-    (sample.intended.second(), SeriesId::of(sample.step))
+    (sample.intended.second(), SeriesKey { step: sample.step, tenant: sample.tenant })
 }
 
 fn due_key(due: &Due) -> Key {
-    (due.second, SeriesId::of(due.step))
+    (due.second, SeriesKey { step: due.step, tenant: due.tenant })
 }
 
 #[cfg(test)]
@@ -225,6 +236,7 @@ mod tests {
     fn sample(step: u16, intended_ms: u64, took_ms: u64, outcome: Outcome) -> Sample {
         Sample {
             step: StepId(step),
+            tenant: TenantId(0),
             intended: Moment(intended_ms * MS),
             sent: Some(Moment(intended_ms * MS)),
             first_byte: Some(Moment((intended_ms + took_ms) * MS)),
@@ -265,9 +277,16 @@ mod tests {
             ..sample(0, 0, 5, outcome)
         };
         let mut samples = [vec![sample(Outcome::Ok), sample(Outcome::ServerError)]];
-        let lap = |phase| Lap { second: 0, step: StepId(0), phase, nanos: MS, count: 2 };
-        let within = [Phase::FirstEvent, Phase::EventGap, Phase::RoundTrip, Phase::Redirect];
-        let mut laps = within.map(lap);
+        let lap = |phase| Lap {
+            second: 0,
+            step: StepId(0),
+            tenant: TenantId(0),
+            phase,
+            nanos: MS,
+            count: 2,
+        };
+        let mut laps =
+            [Phase::FirstEvent, Phase::EventGap, Phase::RoundTrip, Phase::Redirect].map(lap);
         let part = Recorder::new(vec![]).fold(&mut samples, &mut [], &mut laps).next().unwrap();
         for phase in Phase::ALL {
             assert!(!part.times[phase].is_empty(), "{phase:?}");
@@ -280,6 +299,7 @@ mod tests {
         let lap = |second, step| Lap {
             second,
             step: StepId(step),
+            tenant: TenantId(0),
             phase: Phase::EventGap,
             nanos: MS,
             count: 1,
@@ -342,6 +362,7 @@ mod tests {
     const NONE: Due = Due {
         second: 0,
         step: StepId(0),
+        tenant: TenantId(0),
         planned: 0,
         sent: 0,
         missed: Missed { count: 0, lag: 0, limit: 0 },
@@ -368,8 +389,8 @@ mod tests {
     fn what_is_due_is_known_before_it_ends() {
         let mut recorder = Recorder::new(vec![]);
         let mut due = [
-            Due { second: 3, step: StepId(1), planned: 2, sent: 0, ..NONE },
-            Due { second: 3, step: StepId(1), planned: 1, sent: 2, ..NONE },
+            Due { second: 3, step: StepId(1), tenant: TenantId(0), planned: 2, sent: 0, ..NONE },
+            Due { second: 3, step: StepId(1), tenant: TenantId(0), planned: 1, sent: 2, ..NONE },
         ];
         let mut late = [vec![sample(0, 3_000, 1, Outcome::Ok)]];
         let parts: Vec<Part> = recorder.fold(&mut late, &mut due, &mut []).collect();

@@ -13,19 +13,24 @@ use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::handshakes::Handshakes;
 use crate::record::seconds::Seconds;
 use crate::record::series::SeriesHead;
+pub use crate::record::slo_head::{
+    GaugeHead, MetricHead, SloHead, Subset, TenantsHead, ThroughputHead, WindowsHead,
+};
 use crate::record::statement::Statement;
 use crate::record::step_head::StepHead;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::http_address::UNIX;
 use crate::scenario::load::{ArrivalProcess, Crowd};
-use crate::scenario::slo::{Bound, DEFAULT_BUDGET_HOURS, FailureShare, Statistic, Threshold};
+use crate::scenario::slo::{DEFAULT_BUDGET_HOURS, Threshold};
 
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
 /// no record had `least`, without which the audit cannot tell whose doing a delay was. Before
 /// 3 the histograms of a run that had not ended were in `intervals.hlog` alone. Before 4 each
 /// gauge of the target was a field of its own. Before 5 each step was a series, and the machine
-/// that of the only generator.
-pub const VERSION: u32 = 5;
+/// that of the only generator. Before 6
+/// an objective was of a step or of all requests: a reader that does not know tenants would take
+/// one of each tenant for one of all.
+pub const VERSION: u32 = 6;
 /// The oldest version that can be read.
 pub const OLDEST_VERSION: u32 = 2;
 
@@ -99,6 +104,9 @@ pub struct Head {
     pub steps: Vec<StepHead>,
     /// What is counted together: `seconds` has its counts in this order.
     pub series: Vec<SeriesHead>,
+    /// The tenants that are told apart, where some are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<TenantsHead>,
     /// The load profile.
     pub load: LoadHead,
     /// The objectives.
@@ -196,9 +204,21 @@ impl Head {
         self.series.get(index).map_or(usize::MAX, |series| usize::from(series.step))
     }
 
-    /// Whether the series at a place is of a step, or of any if none is meant.
-    pub fn is_of(&self, index: usize, step: Option<u16>) -> bool {
-        step.is_none_or(|step| self.step_of(index) == usize::from(step))
+    /// Whether the series at a place is of what is meant.
+    pub fn is_of(&self, index: usize, within: Subset<'_>) -> bool {
+        within.step.is_none_or(|step| self.step_of(index) == usize::from(step))
+            && within.tenant.is_none_or(|tenant| self.tenant_of(index) == Some(tenant))
+            && within.tag.is_none_or(|tag| self.has_tag(index, tag))
+    }
+
+    /// Whose the series at a place is, by the place in the table of tenants.
+    pub fn tenant_of(&self, index: usize) -> Option<u16> {
+        self.series.get(index).and_then(|series| series.tenant)
+    }
+
+    fn has_tag(&self, index: usize, tag: &str) -> bool {
+        let step = self.steps.get(self.step_of(index));
+        step.is_some_and(|step| step.tags.iter().any(|known| known == tag))
     }
 
     /// What stamps the end of a response: the generator's clock where any generator's does.
@@ -265,60 +285,6 @@ impl LoadHead {
     }
 }
 
-/// An objective as the record knows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SloHead {
-    /// `p99 < 500ms`.
-    pub text: String,
-    /// The index of the step it speaks of; `None`: all requests.
-    pub step: Option<u16>,
-    /// What it measures.
-    pub metric: MetricHead,
-    /// The largest share of bad requests that meets it.
-    pub allowed: f64,
-    /// Judged window by window.
-    pub windows: Option<WindowsHead>,
-}
-
-/// What an objective measures, as the record knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MetricHead {
-    /// A quantile of the response time.
-    ResponseTime {
-        /// In [0, 1]; 1 is the maximum.
-        quantile: f64,
-        /// The index into the record's thresholds.
-        threshold: u16,
-    },
-    /// A share of outcomes.
-    Failures(FailureShare),
-    /// A gauge of the target over the judged seconds.
-    Gauge(GaugeHead),
-    /// For how many days more the target's certificates were valid.
-    CertificateDays(Bound),
-}
-
-/// A limit on a gauge, as the record knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct GaugeHead {
-    /// Its place in the record's table of gauges.
-    pub gauge: GaugeId,
-    /// What of its values is limited.
-    pub statistic: Statistic,
-    /// Where the limit is, in the unit of the gauge.
-    pub bound: Bound,
-}
-
-/// Judging window by window, as the record knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct WindowsHead {
-    /// The least share of windows in which the objective must hold.
-    pub share: f64,
-    /// Length of a window in seconds.
-    pub seconds: u32,
-}
-
 /// The ceilings as the record knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitsHead {
@@ -379,6 +345,11 @@ pub enum EndReason {
     /// It could not work: a step did not succeed once.
     Hopeless {
         /// Which step, how many tries, and how they ended.
+        detail: String,
+    },
+    /// It was to end with the first objective that is missed for certain (`--fail-fast`).
+    FailedFast {
+        /// Which objective, and by how much.
         detail: String,
     },
     /// The target that loadgate started died while it was loaded.

@@ -2,7 +2,7 @@
 
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
-use crate::scenario::model::StepId;
+use crate::scenario::model::{StepId, TenantId};
 use crate::units::Moment;
 
 /// One request as measured. Always has its intended moment; what did not happen
@@ -11,6 +11,8 @@ use crate::units::Moment;
 pub struct Sample {
     /// Which step.
     pub step: StepId,
+    /// Whose request it was.
+    pub tenant: TenantId,
     /// When it should have been sent.
     pub intended: Moment,
     /// When its bytes went to the kernel.
@@ -56,6 +58,8 @@ pub struct Lap {
     pub second: u32,
     /// Which step.
     pub step: StepId,
+    /// Whose request it was.
+    pub tenant: TenantId,
     /// Which kind of time.
     pub phase: Phase,
     /// How long, in nanoseconds.

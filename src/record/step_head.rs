@@ -17,6 +17,9 @@ pub struct StepHead {
     /// The statuses that it expects: `2xx, 404`; empty in records of older versions.
     #[serde(default)]
     pub expects: String,
+    /// What objectives may name it by, besides its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// What else must hold for its answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,

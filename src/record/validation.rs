@@ -8,17 +8,15 @@ use std::collections::BTreeSet;
 use crate::record::gauge::Gauge;
 use crate::record::generator;
 use crate::record::interval::StepCounts;
+use crate::record::objective_validation::{MAX_SECOND, check_objectives};
 use crate::record::run::{
-    EndReason, GaugeHead, Head, LoadHead, MetricHead, OLDEST_VERSION, RunRecord, SloHead, VERSION,
+    EndReason, Head, LoadHead, OLDEST_VERSION, RunRecord, TenantsHead, VERSION,
 };
 use crate::record::series;
 use crate::record::step_head::StepHead;
 use crate::record::telemetry::GeneratorSecond;
-use crate::scenario::read::recorded_objective;
-use crate::scenario::slo::{Bound, Metric, Statistic, Threshold};
+use crate::scenario::slo::Threshold;
 
-/// The last second that a record may have: a year.
-const MAX_SECOND: u32 = 366 * 86_400;
 /// The longest stage and the highest rate that can be meant.
 const MAX_SECONDS: f64 = 1e9;
 const MAX_RATE: f64 = 1e12;
@@ -26,6 +24,8 @@ const MAX_RATE: f64 = 1e12;
 const MAX_COUNT: u64 = 1 << 40;
 /// The most bytes of bodies of one series and second.
 const MAX_BYTES: u64 = 1 << 50;
+/// More tenants than a scenario may tell apart, many times over.
+const MOST_TENANTS: usize = 10_000;
 /// The most seconds times series that are judged at once: six weeks of one, a day of 48.
 const MAX_PLACES: usize = 1 << 22;
 /// The most gauges of the target.
@@ -42,8 +42,6 @@ const SECONDS_PER_RECORDED: f64 = 10.0;
 const SPARE_SECONDS: f64 = 3_600.0;
 /// So many seconds before its end a run may have told of its generator for the last time.
 const SILENCE: f64 = 5.0;
-/// So far may two numbers differ that went through a text.
-const ROUNDING: f64 = 1e-9;
 
 /// Whether such a run can have been.
 pub(super) fn check_head(head: &Head) -> Result<(), String> {
@@ -62,6 +60,7 @@ pub(super) fn check_head(head: &Head) -> Result<(), String> {
     }
     check_steps(&head.steps)?;
     series::check(&head.series, head.steps.len())?;
+    check_tenants(head)?;
     generator::check(&head.generators)?;
     check_load(&head.load)?;
     check_thresholds(&head.thresholds)?;
@@ -71,6 +70,18 @@ pub(super) fn check_head(head: &Head) -> Result<(), String> {
         return Err("a look-up that took no possible time".to_owned());
     }
     Ok(())
+}
+
+/// Whoever has a series is known.
+fn check_tenants(head: &Head) -> Result<(), String> {
+    let places = head.tenants.as_ref().map_or(0, TenantsHead::places);
+    if head.tenants.as_ref().is_some_and(|tenants| tenants.names.len() > MOST_TENANTS) {
+        return Err("more tenants than can be told apart".to_owned());
+    }
+    match head.series.iter().filter_map(|series| series.tenant).find(|it| *it >= places) {
+        Some(stray) => Err(format!("a series of tenant {stray} of only {places}")),
+        None => Ok(()),
+    }
 }
 
 fn is_time(seconds: f64) -> bool {
@@ -128,139 +139,6 @@ fn check_thresholds(thresholds: &[Threshold]) -> Result<(), String> {
         return Err("a threshold of no time".to_owned());
     }
     Ok(())
-}
-
-fn check_objectives(head: &Head) -> Result<(), String> {
-    if head.slos.is_empty() || head.slos.len() > usize::from(u16::MAX) {
-        return Err("a run has between 1 and 65535 objectives".to_owned());
-    }
-    head.slos.iter().try_for_each(|slo| {
-        check_objective(slo, head).map_err(|what| format!("the objective \"{}\": {what}", slo.text))
-    })
-}
-
-/// Whether an objective can be meant, and means what its text says.
-fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
-    if slo.step.is_some_and(|step| usize::from(step) >= head.steps.len()) {
-        return Err("of a step that is not there".to_owned());
-    }
-    if !(0.0..1.0).contains(&slo.allowed) {
-        return Err(format!("a share of {} is allowed", slo.allowed));
-    }
-    if let Some(windows) = &slo.windows
-        && !(windows.share > 0.0
-            && windows.share <= 1.0
-            && (1..=MAX_SECOND).contains(&windows.seconds))
-    {
-        return Err(format!("windows of {} s, {} of them", windows.seconds, windows.share));
-    }
-    let threshold = match slo.metric {
-        MetricHead::ResponseTime { quantile, threshold } => {
-            if !(quantile > 0.0 && quantile <= 1.0) {
-                return Err(format!("a quantile of {quantile}"));
-            }
-            if !is_same(quantile, 1.0 - slo.allowed) {
-                return Err(format!("a quantile of {quantile}, but {} are allowed", slo.allowed));
-            }
-            let known = head.thresholds.get(usize::from(threshold));
-            Some(*known.ok_or_else(|| format!("threshold {threshold} is not there"))?)
-        }
-        MetricHead::Failures(_) => None,
-        MetricHead::CertificateDays(bound) => {
-            check_certificate_limit(bound, slo)?;
-            None
-        }
-        MetricHead::Gauge(limit) => {
-            check_gauge_limit(limit, slo, head)?;
-            None
-        }
-    };
-    if says_the_same(slo, threshold, head) {
-        return Ok(());
-    }
-    Err("is not what its numbers say".to_owned())
-}
-
-/// Whether a gauge can be limited so.
-fn check_gauge_limit(limit: GaugeHead, slo: &SloHead, head: &Head) -> Result<(), String> {
-    if limit.gauge.index() >= head.gauges.len() {
-        return Err(format!("gauge {} is not there", limit.gauge.0));
-    }
-    if slo.step.is_some() || slo.windows.is_some() {
-        return Err("a gauge of one step, or in windows".to_owned());
-    }
-    let is_share = match limit.statistic {
-        Statistic::Quantile(share) => (0.0..=1.0).contains(&share),
-        Statistic::Mean
-        | Statistic::Max
-        | Statistic::Min
-        | Statistic::Growth
-        | Statistic::PerRequest => true,
-    };
-    if is_share && limit.bound.limit.is_finite() {
-        return Ok(());
-    }
-    Err("a limit that is none".to_owned())
-}
-
-/// Whether the days of a certificate can be limited so.
-fn check_certificate_limit(bound: Bound, slo: &SloHead) -> Result<(), String> {
-    if slo.step.is_some() || slo.windows.is_some() {
-        return Err("a certificate of one step, or in windows".to_owned());
-    }
-    if bound.limit.is_finite() { Ok(()) } else { Err("a limit that is none".to_owned()) }
-}
-
-/// Whether two limits are the same.
-fn is_same_bound(a: Bound, b: Bound) -> bool {
-    a.side == b.side && a.inclusive == b.inclusive && is_same(a.limit, b.limit)
-}
-
-/// Whether the text of an objective and its numbers are the same. A text with a variable in
-/// it tells nothing.
-fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bool {
-    let gauges = match slo.metric {
-        MetricHead::Gauge(_) => head.gauges.iter().map(Gauge::named).collect(),
-        MetricHead::ResponseTime { .. }
-        | MetricHead::Failures(_)
-        | MetricHead::CertificateDays(_) => Vec::new(),
-    };
-    let Some(said) = recorded_objective(&slo.text, gauges) else { return true };
-    let is_same_metric = match (said.metric, slo.metric) {
-        (
-            Metric::ResponseTime { quantile, threshold: said },
-            MetricHead::ResponseTime { quantile: share, .. },
-        ) => is_same(quantile.share(), share) && threshold == Some(said),
-        (Metric::Failures(said), MetricHead::Failures(share)) => said == share,
-        (Metric::Gauge(said), MetricHead::Gauge(limit)) => {
-            head.gauges[limit.gauge.index()].name == said.gauge
-                && said.statistic == limit.statistic
-                && is_same_bound(said.bound, limit.bound)
-        }
-        (Metric::CertificateDays(said), MetricHead::CertificateDays(bound)) => {
-            is_same_bound(said, bound)
-        }
-        (
-            Metric::ResponseTime { .. }
-            | Metric::Failures(_)
-            | Metric::Gauge(_)
-            | Metric::CertificateDays(_),
-            _,
-        ) => false,
-    };
-    let are_same_windows = match (said.windows, slo.windows) {
-        (None, None) => true,
-        (Some(said), Some(windows)) => {
-            is_same(said.share.0, windows.share)
-                && said.length.as_secs() == u64::from(windows.seconds)
-        }
-        (Some(_), None) | (None, Some(_)) => false,
-    };
-    is_same_metric && are_same_windows && is_same(said.allowed, slo.allowed)
-}
-
-fn is_same(a: f64, b: f64) -> bool {
-    (a - b).abs() <= ROUNDING
 }
 
 /// Whether so many seconds of so many series can be held in memory.
@@ -384,6 +262,7 @@ fn claimed_seconds(record: &RunRecord) -> f64 {
         EndReason::Finished => planned,
         EndReason::Interrupted { .. }
         | EndReason::Hopeless { .. }
+        | EndReason::FailedFast { .. }
         | EndReason::TargetDied { .. } => end.scheduled.min(planned),
     });
     let last = [

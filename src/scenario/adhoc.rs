@@ -124,7 +124,15 @@ fn raw(spec: Adhoc) -> RawScenario {
         ..RawStep::default()
     };
     let name = name(target, path);
-    let flow = RawFlow { name: request, weight: 1, steps: vec![step], cookies: None, auth: None };
+    let flow = RawFlow {
+        name: request,
+        weight: 1,
+        tenant: None,
+        tags: Vec::new(),
+        steps: vec![step],
+        cookies: None,
+        auth: None,
+    };
     let seed = spec.seed.unwrap_or_else(first_seed);
     RawScenario {
         schema: None,
@@ -139,6 +147,7 @@ fn raw(spec: Adhoc) -> RawScenario {
         setup: Vec::new(),
         teardown: Vec::new(),
         load: RawLoad { arrivals: spec.arrivals, seed, stages },
+        tenants: None,
         slo: RawSlo { all: spec.slos, ..RawSlo::default() },
         limits: limits(spec.drive),
         allow: Vec::new(),

@@ -14,6 +14,7 @@ impl Step {
         Step {
             name: String::new(),
             label: String::new(),
+            tags: vec![],
             once: false,
             request: Request { method: "GET".to_owned(), path, headers: vec![], body: None },
             kind: Kind::Answer,

@@ -11,6 +11,7 @@ use super::course::{Course, Login};
 use super::ids::{StepId, VariableId};
 use super::stream::Kind;
 use super::template::Template;
+use super::tenants::Tenancy;
 use super::think::Think;
 
 /// A sequence of steps that one virtual user walks through.
@@ -20,6 +21,8 @@ pub struct Flow {
     pub name: String,
     /// Its share among the flows' weights; at least 1.
     pub weight: u32,
+    /// Whose its iterations are.
+    pub tenancy: Tenancy,
     /// What is done, in order.
     pub actions: Vec<Action>,
     /// How often each of them is done in an iteration, on average. What depends on values counts as
@@ -116,6 +119,8 @@ pub struct Step {
     pub name: String,
     /// Method and path as the file has them, without the query: `GET /orders/{{order}}`.
     pub label: String,
+    /// What objectives may name it by, besides its name.
+    pub tags: Vec<String>,
     /// Done once per virtual user, such as a login.
     pub once: bool,
     /// What is sent.

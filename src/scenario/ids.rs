@@ -11,6 +11,11 @@ impl StepId {
     }
 }
 
+/// The place of a tenant among those that are told apart: the largest have places of their own, all
+/// others share the one behind them. 0 also where there are no tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct TenantId(pub u16);
+
 /// The index of a variable in `Scenario::variables`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VariableId(pub u16);

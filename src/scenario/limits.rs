@@ -1,5 +1,6 @@
 //! The generator's ceilings, checked: how much of everything at most.
 
+use super::tenants::USUAL_TOLD_APART;
 use crate::units::Bytes;
 
 /// The generator's ceilings. Reaching one is an outcome and a finding, not a crash.
@@ -13,6 +14,8 @@ pub struct Limits {
     pub streams: u32,
     /// Bytes of one response's body.
     pub body: Bytes,
+    /// Tenants that are told apart.
+    pub tenants: u16,
     /// Threads that send; `None`: as many as the load needs.
     pub workers: Option<u16>,
 }
@@ -24,6 +27,7 @@ impl Default for Limits {
             in_flight: 10_000,
             streams: 100,
             body: Bytes(10_000_000),
+            tenants: USUAL_TOLD_APART,
             workers: None,
         }
     }

@@ -17,13 +17,14 @@ pub use super::flow::{
     Action, DEFAULT_TIMEOUT, Errand, Expectation, Extraction, Flow, Request, Step,
 };
 pub use super::http_address::{HttpAddress, Place};
-pub use super::ids::{StepId, VariableId};
+pub use super::ids::{StepId, TenantId, VariableId};
 use super::limits::Limits;
 use super::load::Load;
 use super::routing::{Permits, Routing};
 pub use super::secrets::Secrets;
 use super::slo::{Scope, Slo, Threshold};
 use super::stress::StressObjective;
+use super::tenants::Tenants;
 use super::watch::Watched;
 
 /// One checked, immutable description of a test.
@@ -55,6 +56,10 @@ pub struct Scenario {
     pub budget_hours: u32,
     /// What is good enough under overload; only a stress test judges it.
     pub stress: Vec<StressObjective>,
+    /// Whom iterations are for.
+    pub tenants: Option<Tenants>,
+    /// What steps are marked with, each once; objectives name them.
+    pub tags: Vec<String>,
     /// The generator's ceilings.
     pub limits: Limits,
     /// Hosts other than loopback that may be loaded.
@@ -69,6 +74,8 @@ impl Scenario {
         let named = |slo: &Slo| match slo.scope {
             Scope::All => slo.text.clone(),
             Scope::Step(step) => format!("{}: {}", self.step(step).name, slo.text),
+            Scope::Tag(tag) => format!("tag:{}: {}", self.tags[usize::from(tag)], slo.text),
+            Scope::EachTenant => format!("each tenant: {}", slo.text),
         };
         self.slos.iter().map(named).collect()
     }
@@ -89,7 +96,8 @@ impl Scenario {
     /// All thresholds that the objectives name, each once, in ascending order. The
     /// recorder counts the requests beyond each of them.
     pub fn thresholds(&self) -> Vec<Threshold> {
-        let mut all: Vec<Threshold> = self.slos.iter().filter_map(Slo::threshold).collect();
+        let mut all: Vec<Threshold> =
+            self.slos.iter().flat_map(Slo::thresholds).flatten().collect();
         all.sort_unstable();
         all.dedup();
         all

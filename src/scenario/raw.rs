@@ -17,6 +17,7 @@ use super::raw_load::RawLoad;
 use super::raw_login::{RawAuth, RawRefresh};
 use super::raw_metrics::{RawMetrics, RawPostgres};
 use super::raw_streams::{RawAct, RawEvents};
+use super::raw_tenants::RawTenants;
 
 /// A loadgate scenario: what to send, how hard, and what is good enough. Texts may contain
 /// `${VAR}` and `${VAR:-default}` from the environment.
@@ -52,6 +53,8 @@ pub(crate) struct RawScenario {
     /// `server_error_rate` < 0.1% and availability >= 99.9%.
     #[serde(default)]
     pub(crate) slo: RawSlo,
+    /// Whom iterations are for: a tenant is drawn for each, and `{{tenant}}` is its name.
+    pub(crate) tenants: Option<RawTenants>,
     /// Ceilings of the load generator.
     #[serde(default)]
     pub(crate) limits: RawLimits,
@@ -209,6 +212,15 @@ pub(crate) struct RawFlow {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) weight: u32,
+    /// The name of the tenant that an iteration is for, if that is not drawn from `tenants`; may
+    /// contain placeholders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"org-{{random 1..500}}")]
+    pub(crate) tenant: Option<String>,
+    /// Tags of all of its steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = ["read"])]
+    pub(crate) tags: Vec<String>,
     /// What is done, in order.
     #[schemars(length(min = 1))]
     pub(crate) steps: Vec<RawStep>,
@@ -269,6 +281,10 @@ pub(crate) struct RawStep {
     #[serde(default)]
     #[schemars(example = json!({ "order": "$.items[0].id" }))]
     pub(crate) extract: Entries<String>,
+    /// What objectives may name it by together with others: `"tag:read"` in `steps` of `slo`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = ["read"])]
+    pub(crate) tags: Vec<String>,
     /// Do it only once per virtual user, such as a login.
     #[serde(default)]
     pub(crate) once: bool,
@@ -351,15 +367,20 @@ fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, 
 #[schemars(title = "the slo")]
 pub(crate) struct RawSlo {
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
-    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`; and
-    /// for the target, such as `target.rss.max < 500MB`.
+    /// `error_rate < 1%`, `availability >= 99.9%`, `check_rate >= 99.9%`, `apdex(300ms) >= 0.9`,
+    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as
+    /// `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,
-    /// Objectives for single steps, by name.
+    /// Objectives for single steps, by name, or for all steps with a tag, by `tag:read`.
     #[serde(default)]
-    #[schemars(example = json!({ "create order": ["p99 < 800ms"] }))]
+    #[schemars(example = json!({ "create order": ["p99 < 800ms"], "tag:read": ["p99 < 300ms"] }))]
     pub(crate) steps: Entries<Vec<String>>,
+    /// Objectives that must hold for each tenant by itself.
+    #[serde(default)]
+    #[schemars(example = ["p99 < 800ms", "error_rate < 1%"])]
+    pub(crate) tenants: Vec<String>,
     /// A file with `all` and `steps`, relative to this one; neither may stand beside it.
     #[schemars(example = "slo.json")]
     pub(crate) file: Option<String>,
@@ -378,13 +399,18 @@ pub(crate) struct RawSloFile {
     #[expect(dead_code, reason = "a key that editors read and nobody else")]
     pub(crate) schema: Option<String>,
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
-    /// `error_rate < 1%`, `availability >= 99.9%` or `p95 < 200ms for 95% of 10s windows`; and
-    /// for the target, such as `target.rss.max < 500MB`.
+    /// `error_rate < 1%`, `availability >= 99.9%`, `check_rate >= 99.9%`, `apdex(300ms) >= 0.9`,
+    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as
+    /// `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,
-    /// Objectives for single steps, by name.
+    /// Objectives for single steps, by name, or for all steps with a tag, by `tag:read`.
     #[serde(default)]
-    #[schemars(example = json!({ "create order": ["p99 < 800ms"] }))]
+    #[schemars(example = json!({ "create order": ["p99 < 800ms"], "tag:read": ["p99 < 300ms"] }))]
     pub(crate) steps: Entries<Vec<String>>,
+    /// Objectives that must hold for each tenant by itself.
+    #[serde(default)]
+    #[schemars(example = ["p99 < 800ms", "error_rate < 1%"])]
+    pub(crate) tenants: Vec<String>,
 }

@@ -17,6 +17,9 @@ pub(crate) struct RawLimits {
     /// Requests under way on one connection, where it is HTTP/2; without it, 100.
     #[schemars(range(min = 1, max = 10_000))]
     pub(crate) streams: Option<u32>,
+    /// Tenants that are told apart, the largest; all others are counted together. Without it, 20.
+    #[schemars(range(min = 1, max = 200))]
+    pub(crate) tenants: Option<u16>,
     /// The size of one response's body; without it, 10MB.
     #[schemars(example = "10MB")]
     pub(crate) body: Option<String>,

@@ -195,7 +195,8 @@ impl Filling<'_> {
                 return Objectives::default();
             }
         };
-        let slo = RawSlo { all: raw.all, steps: raw.steps, ..RawSlo::default() };
+        let slo =
+            RawSlo { all: raw.all, steps: raw.steps, tenants: raw.tenants, ..RawSlo::default() };
         let slos = objectives(&slo, &self.sections.subjects(), &Pointer::default(), &mut check);
         if slos.slos.is_empty() && check.is_clean() {
             let fault = Fault::new("the file has no objectives for a run");
@@ -504,8 +505,10 @@ mod tests {
         marked("\"PORT\"", "¦\"{{limit}}\"", stray);
         marked("\"name\": \"orders\"", "\"name\": \"orders-¦${NONE:-x}\"", "cannot contain ${VAR}");
         marked("\"rate\": \"100/s\"", "\"rate\": ¦\"{{limit}}/s\"", stray);
-        let tenant = "\"weight\": 8, ¦\"tenant\": \"{{user}}\"";
-        marked("\"weight\": 8", tenant, "unknown key \"tenant\"");
+        let tenant = "\"weight\": 8, \"tenant\": ¦\"{{user}}\"";
+        marked("\"weight\": 8", tenant, "nobody knows this name before");
+        let tenants = "\"weight\": 8, ¦\"tenants\": \"{{user}}\"";
+        marked("\"weight\": 8", tenants, "unknown key \"tenants\"");
     }
 
     #[test]

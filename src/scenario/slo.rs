@@ -40,6 +40,10 @@ pub enum Scope {
     All,
     /// The requests of one step.
     Step(StepId),
+    /// The requests of all steps with a tag, by its place in the scenario's list.
+    Tag(u16),
+    /// The requests of each tenant, one by one: all of them must hold.
+    EachTenant,
 }
 
 /// What an objective measures.
@@ -54,6 +58,21 @@ pub enum Metric {
     },
     /// The share of requests that ended in certain ways.
     Failures(FailureShare),
+    /// How satisfied whoever waits is, from 0 to 1: who is served within the first limit counts
+    /// whole, within the second half, everybody else not at all.
+    Apdex {
+        /// Up to here whole.
+        satisfied: Threshold,
+        /// Up to here half: four times as long.
+        tolerable: Threshold,
+    },
+    /// How much comes back per second.
+    Throughput {
+        /// Of what.
+        of: Throughput,
+        /// Where the limit is, per second.
+        bound: Bound,
+    },
     /// A gauge of the target over the judged seconds.
     Gauge(GaugeLimit),
     /// For how many days more the target's certificates were valid, when the run began.
@@ -136,6 +155,16 @@ impl Threshold {
     }
 }
 
+/// What comes back, per second of the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Throughput {
+    /// Requests that end as the scenario expects.
+    Goodput,
+    /// Bytes of the answers' bodies.
+    ReceivedBytes,
+}
+
 /// Which outcomes an objective counts as bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -148,6 +177,9 @@ pub enum FailureShare {
     ClientErrors,
     /// `check_failure_rate`: answered, but not as the scenario says.
     CheckFailures,
+    /// `1 - check_rate`, of the requests that were answered: those whose status, headers or body
+    /// are not what the step's check says.
+    ChecksNotHeld,
     /// `timeout_rate`: no full answer within the time limit.
     Timeouts,
     /// `transport_error_rate`: no answer at all.
@@ -170,11 +202,20 @@ pub struct Windows {
 }
 
 impl Slo {
-    /// The threshold of a response time objective.
+    /// From where on requests are slow for it; of several limits the first.
     pub fn threshold(&self) -> Option<Threshold> {
+        self.thresholds()[0]
+    }
+
+    /// The response times that it tells requests apart by.
+    pub fn thresholds(&self) -> [Option<Threshold>; 2] {
         match self.metric {
-            Metric::ResponseTime { threshold, .. } => Some(threshold),
-            Metric::Failures(_) | Metric::Gauge(_) | Metric::CertificateDays(_) => None,
+            Metric::ResponseTime { threshold, .. } => [Some(threshold), None],
+            Metric::Apdex { satisfied, tolerable } => [Some(satisfied), Some(tolerable)],
+            Metric::Failures(_)
+            | Metric::Throughput { .. }
+            | Metric::Gauge(_)
+            | Metric::CertificateDays(_) => [None, None],
         }
     }
 
@@ -182,7 +223,11 @@ impl Slo {
     pub fn quantile(&self) -> Option<Quantile> {
         match self.metric {
             Metric::ResponseTime { quantile, .. } => Some(quantile),
-            Metric::Failures(_) | Metric::Gauge(_) | Metric::CertificateDays(_) => None,
+            Metric::Failures(_)
+            | Metric::Apdex { .. }
+            | Metric::Throughput { .. }
+            | Metric::Gauge(_)
+            | Metric::CertificateDays(_) => None,
         }
     }
 }

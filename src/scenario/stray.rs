@@ -62,7 +62,7 @@ fn kind_of_place(at: &Pointer, is_key: bool) -> PlaceKind {
     match (path.as_slice(), is_key) {
         (["variables", _], _)
         | (["slo", "steps", _] | ["steps", _], true)
-        | (["flows", _, "auth", ..], false) => PlaceKind::Known,
+        | (["flows", _, "auth", ..] | ["flows", _, "tenant"], false) => PlaceKind::Known,
         (
             ["target", "command" | "env", _]
             | ["target", "prepare", "command", _]

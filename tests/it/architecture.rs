@@ -143,7 +143,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["schedule.rs", "demo.rs", "analysis/gate/flips.rs"],
         "named generators: seeds must last",
     ),
-    ("libm", &["schedule.rs", "schedule/think.rs"], "the same logarithm on every platform"),
+    (
+        "libm",
+        &["schedule.rs", "schedule/tenants.rs", "schedule/think.rs"],
+        "the same logarithm on every platform",
+    ),
     ("statrs", &["analysis/"], "quantiles of beta, normal and Student distributions"),
     (
         "serde",
@@ -158,6 +162,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "analysis/fullness.rs",
             "analysis/gauges.rs",
             "analysis/history.rs",
+            "analysis/slo_result.rs",
             "analysis/soak/found.rs",
             "analysis/scalability.rs",
             "analysis/stress_result.rs",
@@ -183,6 +188,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "analysis/fullness.rs",
             "analysis/gauges.rs",
             "analysis/history.rs",
+            "analysis/slo_result.rs",
             "analysis/soak/found.rs",
             "analysis/scalability.rs",
             "analysis/stress_result.rs",

@@ -126,6 +126,7 @@ fn assessment(total: Summary, steps: Vec<Summary>, seconds: u32) -> Assessment {
         saturation: saturation(),
         total,
         steps,
+        tenants: None,
     }
 }
 
@@ -210,6 +211,7 @@ fn slo(text: &str, limit: f64) -> SloResult {
         design_effect: 1.8,
         bad_share: None,
         generator_error: None,
+        of_each: vec![],
         note: None,
     }
 }
@@ -310,6 +312,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
         label: step.label.clone(),
         timeout_ms: 10_000,
         expects: "200".to_owned(),
+        tags: vec![],
         checks: Vec::new(),
     });
     RunRecord {
@@ -329,6 +332,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             steps: heads.collect(),
             series: crate::record::series::table((0..steps.len()).map(|place| format!("s{place}"))),
             load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 7, stages: stages(seconds) },
+            tenants: None,
             slos: Vec::new(),
             budget_hours: 720,
             thresholds: Vec::new(),

@@ -10,8 +10,9 @@ use crate::engine::worker::Worker;
 use crate::engine::worker::patience::is_followed_at_once;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
+use crate::record::series::SeriesKey;
 use crate::scenario::course::OnFailure;
-use crate::scenario::model::{Action, Flow, Step, StepId};
+use crate::scenario::model::{Action, Flow, Step, StepId, TenantId};
 use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
 
@@ -20,15 +21,18 @@ impl Worker {
     pub(super) fn start(&mut self, arrival: Arrival) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
         let flow = self.pick_flow(&mut choices);
+        let member = self.member(flow, arrival.index);
         let user = match self.source.user_of(arrival.index) {
-            None => self.users.take(),
+            None => self.users.take_of(member.pool),
             Some(place) => self.users.seat(place),
         };
-        let Some(user) = user else { return self.refuse(flow, arrival.at) };
+        let Some(user) = user else { return self.refuse((flow, member.tenant), arrival.at) };
+        self.name_tenant(user);
         self.ledger.totals.iterations += 1;
         let iteration = self.iterations.insert(Iteration {
             user,
             flow,
+            member,
             next: 0,
             counters: Vec::new(),
             number: self.plan.purpose.iterations_from() + arrival.index + 1,
@@ -64,11 +68,11 @@ impl Worker {
     }
 
     /// All allowed users are busy: the iteration's first request was due and is not sent.
-    fn refuse(&mut self, flow: usize, due: Moment) {
+    fn refuse(&mut self, (flow, tenant): (usize, TenantId), due: Moment) {
         let Some(step) = self.first_step(flow) else { return };
-        self.ledger.planned(step, due);
+        self.ledger.planned(SeriesKey { step, tenant }, due);
         let now = self.clock.now();
-        let mut exchange = Exchange::new(step, due, self.limit(step), now);
+        let mut exchange = Exchange::new(step, due, self.limit(step), now).of_tenant(tenant);
         exchange.ends(now, 0);
         let conclusion = conclude(self.plan.scenario.step(step), &Answer::NoUser, Known::NOTHING);
         self.ledger.ended(exchange.sample(conclusion.ending));
@@ -86,7 +90,8 @@ impl Worker {
         let flow = self.pick_flow(&mut choices);
         let Some(step) = self.first_step(flow) else { return };
         let limit = self.limit(step);
-        self.ledger.missed(step, arrival.at, now.since(arrival.at), limit);
+        let tenant = self.member(flow, arrival.index).tenant;
+        self.ledger.missed(SeriesKey { step, tenant }, arrival.at, now.since(arrival.at), limit);
     }
 
     /// A step's time limit, in nanoseconds.
@@ -148,9 +153,10 @@ impl Worker {
         if self.is_over(due) {
             return self.end(key, false);
         }
-        self.ledger.planned(step, due);
+        let tenant = self.iterations[key].member.tenant;
+        self.ledger.planned(SeriesKey { step, tenant }, due);
         let (ticket, begun) = (self.ticket(), self.seen);
-        let exchange = Exchange::new(step, due, self.limit(step), begun);
+        let exchange = Exchange::new(step, due, self.limit(step), begun).of_tenant(tenant);
         let at = exchange.deadline();
         let iteration = &mut self.iterations[key];
         iteration.ticket = ticket;
@@ -261,7 +267,7 @@ impl Worker {
         let mut iteration = self.iterations.remove(key);
         self.ledger.totals.completed += u64::from(completed && !iteration.has_failed);
         if !self.source.waits_for_answers() {
-            return self.users.give_back(iteration.user);
+            return self.users.give_back_of(iteration.member.pool, iteration.user);
         }
         // Whoever fails thinks as if he had not: failures do not make the load larger.
         let (user, mut length) = (&self.users[iteration.user], 0_u64);

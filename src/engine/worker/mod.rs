@@ -27,6 +27,7 @@ mod serve;
 #[cfg(test)]
 mod simulation;
 mod streaming;
+mod tenancy;
 mod testify;
 mod unanswered;
 mod wording;
@@ -60,6 +61,7 @@ use crate::engine::worker::knocking::Knocking;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::patience::{Patience, UNREAD};
 use crate::engine::worker::report::Reporter;
+use crate::schedule::tenants::Census;
 use crate::units::{Moment, Rate};
 
 /// Arrivals that are started before sockets get a turn.
@@ -111,6 +113,8 @@ struct Worker {
     /// Iterations that wait for a slot, with their tickets.
     queue: std::collections::VecDeque<(usize, u64)>,
     users: Users,
+    /// Whose iterations are, where that is told apart.
+    census: Option<Census>,
     ledger: Ledger,
     timers: Timers,
     limits: Limits,
@@ -168,6 +172,7 @@ impl Worker {
             queue: std::collections::VecDeque::new(),
             users: Users::new(&scenario, slot, most, plan.purpose.users_from())
                 .knowing(&plan.given),
+            census: Census::of(&scenario),
             ledger: Ledger::default(),
             timers: Timers::default(),
             limits: Limits::new(scenario.steps.len()),

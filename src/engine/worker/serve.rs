@@ -249,7 +249,7 @@ impl Worker {
         };
         let exchange = &mut self.iterations[key].exchange;
         if !std::mem::replace(&mut exchange.was_sent, true) {
-            self.ledger.sent(call.step, exchange.intended);
+            self.ledger.sent(exchange.key(), exchange.intended);
         }
         // Before the call: the kernel may deliver, and the target answer, inside it.
         self.seen = self.clock.now();

@@ -75,13 +75,13 @@ impl Worker {
         }
         let now = self.clock.now();
         let exchange = &mut self.iterations[iteration].exchange;
-        let (id, intended) = (exchange.step, exchange.intended);
+        let (id, series, intended) = (exchange.step, exchange.key(), exchange.intended);
         let times = Times { now, arrived: exchange.last_byte() };
         let kind = &self.plan.scenario.step(id).kind;
         let Some(connection) = self.pool.find(key) else { return false };
         let Some(stream) = &mut exchange.stream else { return false };
         let ledger = &mut self.ledger;
-        let told = &mut |phase, nanos, count| ledger.lap((id, intended), phase, nanos, count);
+        let told = &mut |phase, nanos, count| ledger.lap((series, intended), phase, nanos, count);
         let on = (&mut connection.protocol, iteration);
         let late = stream.go_on(kind, on, (intended, times), told);
         let is_over = stream.end().is_some();

@@ -154,7 +154,7 @@ impl Worker {
     pub(super) fn follow(&mut self, key: usize, request: String, at: Moment) {
         let exchange = &mut self.iterations[key].exchange;
         let took = at.since(exchange.sent().unwrap_or(at));
-        self.ledger.lap((exchange.step, exchange.intended), Phase::Redirect, took, 1);
+        self.ledger.lap((exchange.key(), exchange.intended), Phase::Redirect, took, 1);
         exchange.follows(request);
         self.assign(key, at);
     }

@@ -404,8 +404,8 @@ fn a_run_that_was_cut_short_claims_only_what_was_run() {
 
 /// One place of `run.json` changed, and a part of what is said of it.
 const CHANGES: [(&str, &str, &str); 49] = [
-    ("\"version\":5", "\"version\":99", "newer than this loadgate"),
-    ("\"version\":5", "\"version\":1", "older loadgate"),
+    ("\"version\":6", "\"version\":99", "newer than this loadgate"),
+    ("\"version\":6", "\"version\":1", "older loadgate"),
     ("{\"version\"", "[{\"version\"", "not a run record"),
     ("\"second\":1,\"series\"", "\"second\":4000000000,\"series\"", "beyond all reason"),
     ("\"second\":1,\"series\"", "\"second\":0,\"series\"", "seconds out of order"),

@@ -7,3 +7,4 @@
 pub(super) mod comparison;
 pub(super) mod gauges;
 pub(super) mod run;
+pub(super) mod tenants;

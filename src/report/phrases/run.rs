@@ -235,6 +235,9 @@ pub(in crate::report) fn ending(record: &RunRecord) -> String {
         EndReason::Hopeless { detail } => {
             format!("ended early, as it could not work: {detail}")
         }
+        EndReason::FailedFast { detail } => {
+            format!("ended early, as --fail-fast has it: {detail}")
+        }
         EndReason::TargetDied { detail } => format!("the target died: {detail}"),
     }
 }

@@ -21,4 +21,5 @@ pub mod run;
 pub mod soak;
 pub mod stress;
 mod stress_repeats;
+mod tenants;
 pub mod walk;

@@ -51,18 +51,22 @@ fn row(slo: &SloResult) -> Row {
 /// A gauge is of no requests.
 fn evidence(slo: &SloResult) -> Cell {
     match slo.measured {
-        Some(Measured::Gauge(_)) => Cell::Nothing,
+        Some(Measured::Gauge(_) | Measured::Goodput(_) | Measured::BytesPerSecond(_)) => {
+            Cell::Nothing
+        }
         Some(
             Measured::Millis(_)
             | Measured::BadShare(_)
             | Measured::GoodShare(_)
+            | Measured::ChecksHeld(_)
+            | Measured::Apdex(_)
             | Measured::GoodWindows(_),
         )
         | None => Cell::Bad(slo.bad, slo.requests),
     }
 }
 
-fn status(status: SloStatus) -> Status {
+pub(super) fn status(status: SloStatus) -> Status {
     let (mark, tone) = match status {
         SloStatus::Met => ("✓", Tone::Good),
         SloStatus::Missed => ("✗", Tone::Bad),
@@ -95,9 +99,13 @@ fn quantity(measured: Measured) -> fn(f64) -> Quantity {
     match measured {
         Measured::Gauge(found) => gauges::quantity(found.unit),
         Measured::Millis(_) => Quantity::Millis,
-        Measured::BadShare(_) | Measured::GoodShare(_) | Measured::GoodWindows(_) => {
-            Quantity::Share
-        }
+        Measured::Goodput(_) => Quantity::Rate,
+        Measured::BytesPerSecond(_) => Quantity::ByteRate,
+        Measured::Apdex(_) => Quantity::Number,
+        Measured::BadShare(_)
+        | Measured::GoodShare(_)
+        | Measured::ChecksHeld(_)
+        | Measured::GoodWindows(_) => Quantity::Share,
     }
 }
 
@@ -107,6 +115,10 @@ fn measured(slo: &SloResult) -> Cell {
         Measured::Millis(value)
         | Measured::BadShare(value)
         | Measured::GoodShare(value)
+        | Measured::ChecksHeld(value)
+        | Measured::Apdex(value)
+        | Measured::Goodput(value)
+        | Measured::BytesPerSecond(value)
         | Measured::GoodWindows(value) => quantity(measured)(value),
     }))
 }
@@ -125,10 +137,14 @@ fn limit(slo: &SloResult) -> Cell {
         Measured::Gauge(GaugeValue { unit: ValueUnit::Milliseconds, .. }) | Measured::Millis(_) => {
             Quantity::Limit(slo.limit)
         }
-        Measured::Gauge(_) => quantity(measured)(slo.limit),
-        Measured::BadShare(_) | Measured::GoodShare(_) | Measured::GoodWindows(_) => {
-            Quantity::Share(slo.limit)
-        }
+        Measured::Gauge(_)
+        | Measured::Goodput(_)
+        | Measured::BytesPerSecond(_)
+        | Measured::Apdex(_)
+        | Measured::BadShare(_)
+        | Measured::GoodShare(_)
+        | Measured::ChecksHeld(_)
+        | Measured::GoodWindows(_) => quantity(measured)(slo.limit),
     }))
 }
 

@@ -15,7 +15,7 @@ use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
 use crate::report::phrases::run as phrases;
-use crate::report::subject::{budget, failures, judgement, metrics, objectives};
+use crate::report::subject::{budget, failures, judgement, metrics, objectives, tenants};
 
 /// Everything that a report of a run is made of.
 #[derive(Debug, Clone, Copy)]
@@ -43,10 +43,9 @@ pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
     let mut sections =
         vec![objectives::section(assessment), budget::section(assessment.error_budget.as_ref())];
     sections.extend(report.comparison.map(metrics::section));
+    sections.extend([charts(assessment), steps(assessment), slowest_first(assessment)]);
+    sections.extend(tenants::section(assessment));
     sections.extend([
-        charts(assessment),
-        steps(assessment),
-        slowest_first(assessment),
         outcomes(&assessment.total),
         failures::section(&assessment.failures, report.has_log),
         saturation(assessment),

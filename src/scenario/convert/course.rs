@@ -38,6 +38,8 @@ pub(super) struct Knowledge {
     pub(super) cookies: bool,
     /// The credentials of its steps that have none of their own.
     pub(super) auth: Option<RawAuth>,
+    /// The tags of its steps, and where they stand; none where nothing is counted.
+    pub(super) tags: Option<Vec<(String, Pointer)>>,
     /// The step that is read may be left out.
     pub(super) is_optional: bool,
 }
@@ -153,6 +155,7 @@ pub(super) fn stands_alone(raw: &RawStep, beside: &str, at: &Pointer, check: &mu
         ("timeout", raw.timeout.is_some()),
         ("extract", !raw.extract.0.is_empty()),
         ("once", raw.once),
+        ("tags", !raw.tags.is_empty()),
         ("on_failure", raw.on_failure.is_some()),
         ("redirects", raw.redirects.is_some()),
         ("refresh", raw.refresh.is_some()),

@@ -14,6 +14,7 @@ use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawScenario, RawStep};
 use super::super::raw_login::RawAuth;
 use super::super::template::parse::Names;
+use super::super::tenants::{PLACEHOLDER, Tenancy, Tenants};
 use super::super::think::Think;
 use super::actions::{self, Actions};
 use super::checks;
@@ -22,6 +23,7 @@ use super::json_path::json_path;
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
 use super::stream;
+use super::tenants::{self, Population};
 
 /// More steps would make reports unreadable and records large.
 const MOST_STEPS: usize = 1_000;
@@ -34,6 +36,8 @@ pub(crate) struct Walks {
     pub(super) setup: Option<Arc<Errand>>,
     pub(super) teardown: Option<Arc<Errand>>,
     pub(super) variables: Vec<String>,
+    pub(super) tenants: Option<Tenants>,
+    pub(super) tags: Vec<String>,
     /// Also those of steps that could not be converted.
     pub(super) step_names: HashSet<String>,
 }
@@ -44,6 +48,7 @@ struct Walker<'w, 'c> {
     prefix: &'w str,
     is_http2: bool,
     check: &'w mut Check<'c>,
+    population: Option<Population>,
     walks: Walks,
     ids: HashMap<String, VariableId>,
     /// Whether flows that do not say so themselves keep cookies.
@@ -56,11 +61,12 @@ struct Walker<'w, 'c> {
 
 /// Converts all flows.
 pub(super) fn flows(
-    raw: &RawScenario,
+    scenario: &RawScenario,
     constants: &[(String, String)],
     (prefix, is_http2, cookies): (&str, bool, bool),
     check: &mut Check<'_>,
 ) -> Walks {
+    let raw = scenario;
     let at = Pointer::default().key("flows");
     let blocks = raw.flows.iter().map(|flow| &flow.steps).chain([&raw.setup, &raw.teardown]);
     let fault = match blocks.map(|steps| course::all_of(steps).len()).sum::<usize>() {
@@ -74,13 +80,26 @@ pub(super) fn flows(
         check.value(&at, fault);
         return Walks::default();
     }
+    let population = tenants::population(scenario, check);
     let (walks, ids) = (Walks::default(), HashMap::new());
-    let knowledge = Knowledge::default();
-    let given = HashMap::new();
-    let mut walker =
-        Walker { constants, prefix, is_http2, check, walks, ids, cookies, knowledge, given };
+    let (knowledge, given) = (Knowledge::default(), HashMap::new());
+    let mut walker = Walker {
+        constants,
+        prefix,
+        is_http2,
+        check,
+        population,
+        walks,
+        ids,
+        cookies,
+        knowledge,
+        given,
+    };
+    walker.tenant_variable();
     let setup = walker.errand(&raw.setup, "setup");
     walker.given.clone_from(&walker.ids);
+    // Whom an iteration is for is known in flows that are for somebody.
+    walker.given.remove(PLACEHOLDER);
     let mut names = HashSet::new();
     for (index, flow) in raw.flows.iter().enumerate() {
         let at = at.item(index);
@@ -101,6 +120,14 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         }
     }
 
+    /// The variable that has the name of an iteration's tenant is the first one.
+    fn tenant_variable(&mut self) {
+        let Some(population) = &self.population else { return };
+        self.walks.tenants = Some(population.tenants(VariableId(0)));
+        self.walks.variables.push(PLACEHOLDER.to_owned());
+        self.ids.insert(PLACEHOLDER.to_owned(), VariableId(0));
+    }
+
     /// Steps that are done once for a load.
     fn errand(&mut self, raw: &[RawStep], key: &str) -> Option<Arc<Errand>> {
         if raw.is_empty() {
@@ -110,6 +137,7 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         let others = std::mem::take(&mut self.walks.steps);
         let mut names = self.names(raw);
         self.begin(self.cookies, None);
+        self.knowledge.tags = None;
         let mut actions = Actions::default();
         self.block(raw, &at, &mut names, &mut actions);
         let steps = std::mem::replace(&mut self.walks.steps, others);
@@ -120,7 +148,8 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         let (name, cookies) = (key.to_owned(), self.cookies);
         let (fleeting, logins) = (Vec::new(), Vec::new());
         let Actions { all: actions, often, .. } = actions;
-        let flow = Flow { name, weight: 1, actions, often, cookies, fleeting, logins };
+        let tenancy = Tenancy::None;
+        let flow = Flow { name, weight: 1, tenancy, actions, often, cookies, fleeting, logins };
         Some(Arc::new(Errand { flow, steps }))
     }
 
@@ -149,9 +178,16 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
             let help = "add a step with a \"request\", without \"once\" and under no \"if\"";
             self.check.value(&at_steps, fault.help(help));
         }
+        let tenancy = tenants::tenancy(raw, at, (self.constants, &self.population), self.check);
         let mut names = self.names(&raw.steps);
         let cookies = raw.cookies.unwrap_or(self.cookies);
         self.begin(cookies, raw.auth.clone());
+        let places = (0..raw.tags.len()).map(|index| at.key("tags").item(index));
+        self.knowledge.tags = Some(raw.tags.iter().cloned().zip(places).collect());
+        if let Some(tenants) = self.walks.tenants.as_ref().filter(|_| tenancy != Tenancy::None) {
+            names.extracted.insert(PLACEHOLDER.to_owned(), tenants.variable);
+            self.knowledge.certain.insert(tenants.variable);
+        }
         let mut actions = Actions::default();
         self.block(&raw.steps, &at_steps, &mut names, &mut actions);
         let Actions { all: actions, often, .. } = actions;
@@ -161,7 +197,8 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         }
         let (name, weight) = (raw.name.clone(), raw.weight);
         let logins = course::logins(&actions, &self.walks.steps);
-        self.walks.flows.push(Flow { name, weight, actions, often, cookies, fleeting, logins });
+        let flow = Flow { name, weight, tenancy, actions, often, cookies, fleeting, logins };
+        self.walks.flows.push(flow);
     }
 
     /// Steps one after the other.
@@ -287,6 +324,7 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         names: &mut Names<'_>,
     ) -> Option<StepId> {
         let name = self.step_name(raw, text, at);
+        let tags = self.tags(raw, at);
         let request = request::request(raw, self.prefix, names, at, self.check);
         let timeout = request::timeout(raw, at, self.check);
         let kind = stream::kind(raw, timeout, names, at, self.check);
@@ -308,6 +346,7 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         let step = Step {
             name,
             label: step_text(text).split('?').next().unwrap_or_default().to_owned(),
+            tags,
             once: raw.once,
             request: request?,
             kind: kind?,
@@ -320,6 +359,24 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         let id = u16::try_from(self.walks.steps.len()).ok().map(StepId)?;
         self.walks.steps.push(step);
         Some(id)
+    }
+
+    /// The tags of its flow, and its own. What is done once for a load is in no figure.
+    fn tags(&mut self, raw: &RawStep, at: &Pointer) -> Vec<String> {
+        let Some(of_flow) = self.knowledge.tags.clone() else { return Vec::new() };
+        let places = (0..raw.tags.len()).map(|index| at.key("tags").item(index));
+        let mut tags = Vec::new();
+        for (tag, at) in of_flow.into_iter().chain(raw.tags.iter().cloned().zip(places)) {
+            if let Some(fault) = name_fault(&tag) {
+                self.check.value(&at, fault);
+            } else if !tags.contains(&tag) {
+                if !self.walks.tags.contains(&tag) {
+                    self.walks.tags.push(tag.clone());
+                }
+                tags.push(tag);
+            }
+        }
+        tags
     }
 
     fn step_name(&mut self, raw: &RawStep, text: &str, at: &Pointer) -> String {
@@ -359,6 +416,13 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         let taken = self.constants.iter().any(|(constant, _)| constant == name).then(|| {
             let fault = Fault::new(format!("\"{name}\" is a constant already"));
             fault.help("choose another name, or remove it from \"variables\"")
+        });
+        let taken = taken.or_else(|| {
+            let is_tenant = self.population.is_some() && name == PLACEHOLDER;
+            is_tenant.then(|| {
+                let fault = Fault::new(format!("\"{name}\" is whom the iteration is for already"));
+                fault.help("choose another name")
+            })
         });
         if let Some(fault) = variable_fault(name).or(taken) {
             self.check.key(at, fault);

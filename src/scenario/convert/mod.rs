@@ -14,8 +14,10 @@ mod flows;
 mod host;
 mod json_path;
 mod load;
+mod measures;
 mod metrics;
 mod names;
+mod objective_text;
 mod objectives;
 mod opening;
 mod other_objectives;
@@ -28,6 +30,7 @@ mod stream;
 mod stress_objectives;
 mod target;
 mod target_objectives;
+mod tenants;
 mod think;
 mod tls;
 mod variables;
@@ -152,6 +155,8 @@ impl Sections {
             hash: self.hash,
             target: self.target?,
             flows: self.walks.flows,
+            tenants: self.walks.tenants,
+            tags: self.walks.tags,
             steps: self.walks.steps,
             setup: self.walks.setup,
             teardown: self.walks.teardown,
@@ -247,6 +252,7 @@ fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
         in_flight: raw.in_flight.unwrap_or(default.in_flight),
         streams: raw.streams.unwrap_or(default.streams),
         body,
+        tenants: raw.tenants.unwrap_or(default.tenants),
         workers: raw.workers,
     })
 }
@@ -262,6 +268,9 @@ fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
         check.numbers.iter().map(|(at, number)| format!("\n{}: {number}", at.as_str())).collect();
     digits.sort_unstable();
     decisive.extend(digits);
+    if let Some(tenants) = &raw.tenants {
+        decisive.extend(["\ntenants: ".to_owned(), json!(tenants).to_string()]);
+    }
     // Another protocol is another load.
     if raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off) {
         decisive.push_str("\nHTTP/2");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::check::Check;
 use super::super::document::Pointer;
-use super::super::gauge::{Named, Side};
+use super::super::gauge::Named;
 use super::super::model::StepId;
 use super::super::problems::{Fault, nearest};
 use super::super::raw::RawSlo;
@@ -14,6 +14,8 @@ use super::super::slo::{
 };
 use super::super::stress::StressObjective;
 use super::flows::Walks;
+use super::measures;
+use super::objective_text::{Operator, Parts, normalised};
 use super::other_objectives;
 use super::stress_objectives;
 use super::target_objectives::{self, CERTIFICATE_DAYS, Gauges};
@@ -61,8 +63,18 @@ pub(crate) fn objectives(
     let about = |scope| About { scope, gauges };
     let whole = GroupAt { about: about(Scope::All), timeout: slowest, at: at.key("all") };
     let mut found = group(&raw.all, &whole, check);
+    let each = GroupAt { about: about(Scope::EachTenant), timeout: slowest, at: at.key("tenants") };
+    if walks.tenants.is_some() {
+        found.extend(group(&raw.tenants, &each, check));
+    }
     for (name, texts) in &raw.steps.0 {
         let at = at.key("steps").key(name);
+        if let Some(tag) = name.strip_prefix("tag:") {
+            let scope = tag_named(tag.trim(), walks, &at, check);
+            let group_at = scope.map(|it| GroupAt { about: about(it), timeout: slowest, at });
+            found.extend(group_at.map(|at| group(texts, &at, check)).unwrap_or_default());
+            continue;
+        }
         match steps.iter().position(|step| step.name == *name) {
             Some(index) => {
                 let scope = Scope::Step(StepId(u16::try_from(index).unwrap_or(u16::MAX)));
@@ -97,6 +109,16 @@ fn without_step(name: &str, walks: &Walks, at: &Pointer, check: &mut Check<'_>) 
     known.sort_unstable();
     let fault = Fault::new(format!("no step is named \"{name}\""));
     check.key(at, fault.nearest(name, known.into_iter()));
+}
+
+/// The steps with a tag.
+fn tag_named(tag: &str, walks: &Walks, at: &Pointer, check: &mut Check<'_>) -> Option<Scope> {
+    let place = walks.tags.iter().position(|known| known == tag);
+    if place.is_none() {
+        let fault = Fault::new(format!("no step has the tag \"{tag}\""));
+        check.key(at, fault.nearest(tag, walks.tags.iter().map(String::as_str)));
+    }
+    Some(Scope::Tag(u16::try_from(place?).ok()?))
 }
 
 /// What an objective speaks of, and may speak of.
@@ -136,6 +158,8 @@ fn subject(slo: &Slo) -> String {
     match &slo.metric {
         Metric::ResponseTime { quantile, .. } => format!("{quantile} {windows:?}"),
         Metric::Failures(share) => format!("{share:?} {windows:?}"),
+        Metric::Apdex { satisfied, .. } => format!("apdex {satisfied:?} {windows:?}"),
+        Metric::Throughput { of, bound } => format!("{of:?} {:?}", bound.side),
         Metric::Gauge(it) => format!("{} {:?} {:?}", it.gauge, it.statistic, it.bound.side),
         Metric::CertificateDays(_) => CERTIFICATE_DAYS.to_owned(),
     }
@@ -193,6 +217,14 @@ fn own_objective(text: &str, written: &str, about: About<'_>) -> Result<Slo, Fau
     } else {
         measure(parts.metric, parts.operator, limit)?
     };
+    if let (Metric::Throughput { .. }, Some(_)) = (&metric, windows) {
+        let fault = Fault::new(format!("{} is not judged window by window", parts.metric));
+        return Err(fault.help("leave out \"for …\": the whole judged time is what counts"));
+    }
+    if about.scope == Scope::EachTenant && (windows.is_some() || allowed <= 0.0) {
+        let fault = Fault::new("an objective of each tenant is about a share of its requests");
+        return Err(fault.help("write it like \"p99 < 800ms\" or \"error_rate < 1%\""));
+    }
     let (scope, text) = (about.scope, normalised(written));
     Ok(Slo { scope, metric, allowed, windows, text, is_default: false })
 }
@@ -209,8 +241,14 @@ fn of_target(
         let fault = Fault::new(format!("{metric} is not judged window by window"));
         return Err(fault.help("leave out \"for …\"; limit its p95 to allow some bad seconds"));
     }
-    if let Scope::Step(_) = about.scope {
-        let fault = Fault::new(format!("{metric} is of the target, not of one step"));
+    let part = match about.scope {
+        Scope::All => None,
+        Scope::Step(_) => Some("one step"),
+        Scope::Tag(_) => Some("some steps"),
+        Scope::EachTenant => Some("one tenant"),
+    };
+    if let Some(part) = part {
+        let fault = Fault::new(format!("{metric} is of the target, not of {part}"));
         return Err(fault.help("move it to \"all\""));
     }
     let side = parts.operator.side();
@@ -221,59 +259,6 @@ fn of_target(
     target_objectives::gauge_limit(metric, side, limit, about.gauges).map(Metric::Gauge)
 }
 
-struct Parts<'t> {
-    metric: &'t str,
-    operator: Operator,
-    rest: &'t str,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    Less,
-    AtMost,
-    More,
-    AtLeast,
-}
-
-impl Operator {
-    /// Which side of a limit is good, and whether the limit is.
-    fn side(self) -> (Side, bool) {
-        match self {
-            Operator::Less => (Side::Below, false),
-            Operator::AtMost => (Side::Below, true),
-            Operator::More => (Side::Above, false),
-            Operator::AtLeast => (Side::Above, true),
-        }
-    }
-}
-
-impl<'t> Parts<'t> {
-    fn split(text: &'t str) -> Result<Parts<'t>, Fault> {
-        let Some(at) = text.find(['<', '>']) else {
-            let fault = Fault::new(format!("\"{}\" is not an objective", text.trim()));
-            return Err(fault.help("write it like \"p99 < 500ms\" or \"availability >= 99.9%\""));
-        };
-        let (metric, tail) = (text[..at].trim(), &text[at..]);
-        let (operator, length) = match tail.as_bytes() {
-            [b'<', b'=', ..] => (Operator::AtMost, 2),
-            [b'>', b'=', ..] => (Operator::AtLeast, 2),
-            [b'<', ..] => (Operator::Less, 1),
-            _ => (Operator::More, 1),
-        };
-        Ok(Parts { metric, operator, rest: tail[length..].trim() })
-    }
-}
-
-/// Blanks as a person would set them; no value from the environment.
-fn normalised(written: &str) -> String {
-    let spaced = written.find(['<', '>']).map(|at| {
-        let length = if written[at + 1..].starts_with('=') { 2 } else { 1 };
-        let (left, rest) = written.split_at(at);
-        format!("{left} {} {}", &rest[..length], &rest[length..])
-    });
-    spaced.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn measure(metric: &str, operator: Operator, limit: &str) -> Result<(Metric, f64), Fault> {
     if let Some((_, share)) = SHARES.iter().find(|(name, _)| *name == metric) {
         let allowed = failure_limit(metric, operator, limit)?;
@@ -282,6 +267,9 @@ fn measure(metric: &str, operator: Operator, limit: &str) -> Result<(Metric, f64
     if metric == AVAILABILITY {
         let allowed = unavailable(operator, limit)?;
         return Ok((Metric::Failures(FailureShare::Unavailable), allowed));
+    }
+    if let Some(found) = measures::measure(metric, operator.side(), limit) {
+        return found;
     }
     let quantile = quantile(metric)?;
     let threshold = threshold(metric, operator, limit)?;
@@ -307,7 +295,8 @@ fn quantile(metric: &str) -> Result<Quantile, Fault> {
 fn unknown_metric(metric: &str) -> Fault {
     let shares = SHARES.iter().map(|(name, _)| *name);
     let names = shares.chain([AVAILABILITY, "p50", "p90", "p95", "p99", "p99.9", "max"]);
-    let names: Vec<&str> = names.chain(stress_objectives::NAMES).collect();
+    let names = names.chain(measures::NAMES).chain(stress_objectives::NAMES);
+    let names: Vec<&str> = names.collect();
     let other = [("avg", "p50"), ("mean", "p50"), ("median", "p50"), ("5xx", "server_error_rate")];
     let fault = Fault::new(format!("unknown metric \"{metric}\""));
     match other.iter().find(|(word, _)| *word == metric) {

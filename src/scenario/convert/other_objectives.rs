@@ -15,7 +15,12 @@ pub(super) fn meant(text: &str) -> Option<String> {
     let less = if inclusive { "<=" } else { "<" };
     if metric.contains("check") && rest.starts_with('>') {
         let share = limit.parse::<Ratio>().ok()?;
-        return Some(format!("check_failure_rate {less} {}", percent(1.0 - share.0)));
+        let more = if inclusive { ">=" } else { ">" };
+        let more = if share.0 >= 1.0 { ">=" } else { more };
+        return Some(format!("check_rate {more} {}", percent(share.0)));
+    }
+    if let Some(meant) = amount(metric, rest, limit) {
+        return Some(meant);
     }
     if let Some(quantile) = quantile(metric) {
         let is_high = quantile == "max" || quantile.starts_with("p99");
@@ -32,6 +37,19 @@ pub(super) fn meant(text: &str) -> Option<String> {
     is_time
         .then(|| if at.is_none() { "200ms".to_owned() } else { time(limit) })
         .map(|limit| format!("p95 {less} {limit}"))
+}
+
+/// `http_reqs: rate>100`, `throughput > 5`, `data_received: rate<5000`: so much a second.
+fn amount(metric: &str, rest: &str, limit: &str) -> Option<String> {
+    let number = limit.trim_end_matches("/s").trim().parse::<f64>().ok();
+    let operator = rest.split(|c| !"<>=".contains(c)).next()?;
+    let of = |words: [&str; 3]| words.iter().any(|word| metric.contains(word));
+    if of(["data_received", "bytes_in", "received"]) {
+        let bytes = number.map_or_else(|| limit.to_owned(), |number| format!("{number}B/s"));
+        return Some(format!("received_bytes {operator} {bytes}"));
+    }
+    let is_rate = of(["http_reqs", "throughput", "rps"]) && rest.starts_with('>');
+    is_rate.then(|| format!("goodput {operator} {}/s", trim_zeros(number.unwrap_or(100.0), 2)))
 }
 
 /// `p95` of `p(95)`, `p95`, `95th percentile` or `http_req_duration: p(95)`.
@@ -82,7 +100,10 @@ mod tests {
             ("http_req_failed", Some("error_rate < 1%")),
             ("http_req_failed: rate<0.001", Some("error_rate < 0.1%")),
             ("rate<0.01", Some("error_rate < 1%")),
-            ("checks: rate>0.99", Some("check_failure_rate < 1%")),
+            ("checks: rate>0.99", Some("check_rate > 99%")),
+            ("checks: rate>=1", Some("check_rate >= 100%")),
+            ("http_reqs: rate>100", Some("goodput > 100/s")),
+            ("data_received: rate<5000", Some("received_bytes < 5000B/s")),
             ("med<100", Some("p50 < 100ms")),
             ("avg < 0.2s", Some("p50 < 0.2s")),
             ("p95 < 200", Some("p95 < 200ms")),
@@ -91,7 +112,8 @@ mod tests {
             ("p(100)<5000", Some("max < 5000ms")),
             ("p9", None),
             ("p95", Some("p95 < 200ms")),
-            ("throughput > 5", None),
+            ("throughput > 5", Some("goodput > 5/s")),
+            ("vus > 5", None),
         ] {
             assert_eq!(meant(text).as_deref(), expected, "{text}");
         }

@@ -131,8 +131,15 @@ fn is_beyond(slo: &SloResult, total: &Summary) -> bool {
         // A step that did not have its turn in so short a time is another matter.
         None => slo.bad > 0 || total.goodput <= 0.0,
         Some(Measured::Millis(found) | Measured::BadShare(found)) => found > slo.limit,
-        Some(Measured::GoodShare(found) | Measured::GoodWindows(found)) => found < slo.limit,
-        Some(Measured::Gauge(_)) => slo.status == SloStatus::Missed,
+        Some(
+            Measured::GoodShare(found)
+            | Measured::GoodWindows(found)
+            | Measured::ChecksHeld(found)
+            | Measured::Apdex(found),
+        ) => found < slo.limit,
+        Some(Measured::Gauge(_) | Measured::Goodput(_) | Measured::BytesPerSecond(_)) => {
+            slo.status == SloStatus::Missed
+        }
     }
 }
 
@@ -142,8 +149,14 @@ fn missed(slo: &SloResult) -> String {
         None => "nothing was measured".to_owned(),
         Some(Measured::Millis(found)) => number_format::millis(found),
         Some(
-            Measured::BadShare(found) | Measured::GoodShare(found) | Measured::GoodWindows(found),
+            Measured::BadShare(found)
+            | Measured::GoodShare(found)
+            | Measured::ChecksHeld(found)
+            | Measured::GoodWindows(found),
         ) => number_format::percent(found),
+        Some(
+            measured @ (Measured::Apdex(_) | Measured::Goodput(_) | Measured::BytesPerSecond(_)),
+        ) => messages::amount(measured),
         Some(Measured::Gauge(found)) => messages::gauge(found),
     };
     format!("{step}{}: {found}", slo.text)

@@ -8,6 +8,7 @@ use crate::record::phase::Phase;
 use crate::report::document::medium::Shown;
 use crate::report::figures;
 use crate::report::phrases::run as phrases;
+use crate::report::phrases::tenants;
 
 /// The description with the figures of the judged seconds. May hold hostile names.
 pub(super) fn text(assessment: &Assessment, chart: Chart) -> String {
@@ -25,11 +26,14 @@ pub(super) fn text(assessment: &Assessment, chart: Chart) -> String {
         Chart::Outcomes => outcomes(total),
         Chart::Saturation => fullness(assessment),
         Chart::Steps => steps(assessment),
+        Chart::Tenants => tenants::sentence(assessment).unwrap_or_default(),
     };
     let more = match chart {
         Chart::ResponseOverTime => format!("{}{}", beside(assessment), crossings(assessment)),
         Chart::Saturation => saturation::caption(&assessment.timeline),
-        Chart::ByPercentile | Chart::Rate | Chart::Outcomes | Chart::Steps => String::new(),
+        Chart::ByPercentile | Chart::Rate | Chart::Outcomes | Chart::Steps | Chart::Tenants => {
+            String::new()
+        }
     };
     format!("{}{more} {figures}", chart.description())
 }

@@ -29,17 +29,20 @@ pub(in crate::report) enum Chart {
     Saturation,
     /// p95 and p99 of each step beside their limits.
     Steps,
+    /// The same of each tenant.
+    Tenants,
 }
 
 impl Chart {
     /// All of them, in the order of the report.
-    pub(in crate::report) const ALL: [Chart; 6] = [
+    pub(in crate::report) const ALL: [Chart; 7] = [
         Chart::ResponseOverTime,
         Chart::ByPercentile,
         Chart::Rate,
         Chart::Outcomes,
         Chart::Saturation,
         Chart::Steps,
+        Chart::Tenants,
     ];
 
     /// What its file is called, without the ending.
@@ -51,6 +54,7 @@ impl Chart {
             Chart::Outcomes => "outcomes",
             Chart::Saturation => "saturation",
             Chart::Steps => "steps",
+            Chart::Tenants => "tenants",
         }
     }
 
@@ -63,6 +67,7 @@ impl Chart {
             Chart::Outcomes => "How requests ended",
             Chart::Saturation => "Saturation",
             Chart::Steps => "Steps against their limits",
+            Chart::Tenants => "Tenants, each by itself",
         }
     }
 
@@ -82,6 +87,9 @@ impl Chart {
             Chart::Outcomes => "Requests per second by outcome, stacked.",
             Chart::Saturation => "How full target and generator were.",
             Chart::Steps => "p95 and p99 of the response time of each step beside their limits.",
+            Chart::Tenants => {
+                "p95 and p99 of the response time of each tenant beside the limits that each has."
+            }
         }
     }
 }
@@ -104,6 +112,7 @@ fn draw(assessment: &Assessment, chart: Chart, width: Width) -> Option<String> {
         Chart::Outcomes => outcomes::draw(assessment, width),
         Chart::Saturation => saturation::draw(assessment, width),
         Chart::Steps => steps::draw(assessment, width),
+        Chart::Tenants => steps::draw_tenants(assessment, width),
     }
 }
 

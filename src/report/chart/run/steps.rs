@@ -1,8 +1,8 @@
-//! p95 and p99 of each step beside their limits: two lines per step, so that nothing
-//! covers anything.
+//! p95 and p99 of each step, or of each tenant, beside their limits: two lines for each, so that
+//! nothing covers anything.
 
 use super::Chart;
-use crate::analysis::assessment::{Assessment, Summary, Times};
+use crate::analysis::assessment::{Assessment, Summary, TenantSummary, Times};
 use crate::record::phase::Phase;
 use crate::report::chart::Width;
 use crate::report::chart::axis::Axis;
@@ -46,26 +46,48 @@ impl Layout {
     }
 }
 
+/// What stands in a row.
+struct Row<'a> {
+    name: &'a str,
+    times: Option<&'a Times>,
+    limits: &'a [(f64, f64)],
+}
+
 pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
-    let rows = rows(assessment);
+    draw_rows(Chart::Steps.title(), &rows(assessment), width)
+}
+
+/// The same of tenants.
+pub(super) fn draw_tenants(assessment: &Assessment, width: Width) -> Option<String> {
+    let tenants = assessment.tenants.as_ref()?;
+    let there = tenants.all.iter().filter(|tenant| tenant.requests > 0);
+    let rows = there.map(|TenantSummary { name, times, .. }| Row {
+        name,
+        times: times.as_ref(),
+        limits: &tenants.limits,
+    });
+    draw_rows(Chart::Tenants.title(), &rows.collect::<Vec<_>>(), width)
+}
+
+fn draw_rows(title: &'static str, rows: &[Row], width: Width) -> Option<String> {
     if rows.is_empty() {
         return None;
     }
     let layout = Layout::of(width);
-    let header = Header::new(Chart::Steps.title(), keys(), width);
+    let header = Header::new(title, keys(), width);
     let tall = rows.len() > TALL;
     let top = header.height() + if tall { 24 } else { 4 };
     let bottom = top + pixels(rows.len(), layout.row);
     let frame = Frame { left: layout.left, right: width.pixels() - EDGE - 6, top, bottom };
-    let x = Axis::millis("response time", values(&rows), width.ticks() - 1);
+    let x = Axis::millis("response time", values(rows), width.ticks() - 1);
     let svg = drawn((width.pixels(), bottom + BELOW), |canvas| {
         header.draw(canvas);
         let panel = Panel { canvas, frame, x: &x, y: &x };
         panel.vertical_grid();
-        for (position, summary) in rows.iter().enumerate() {
+        for (position, row) in rows.iter().enumerate() {
             let at = top + pixels(position, layout.row);
-            draw_name(canvas, summary, at, (&layout, width));
-            draw_row(&panel, summary, at + layout.lines);
+            draw_name(canvas, row, at, (&layout, width));
+            draw_row(&panel, row, at + layout.lines);
         }
         panel.bottom_axis();
         if tall {
@@ -77,9 +99,14 @@ pub(super) fn draw(assessment: &Assessment, width: Width) -> Option<String> {
 }
 
 /// The steps; all requests first where that is not the only step again.
-fn rows(assessment: &Assessment) -> Vec<&Summary> {
+fn rows(assessment: &Assessment) -> Vec<Row<'_>> {
     let total = (assessment.steps.len() > 1).then_some(&assessment.total);
-    total.into_iter().chain(&assessment.steps).collect()
+    total.into_iter().chain(&assessment.steps).map(of_step).collect()
+}
+
+fn of_step(summary: &Summary) -> Row<'_> {
+    let times = summary.times[Phase::Response].as_ref();
+    Row { name: &summary.name, times, limits: &summary.limits }
 }
 
 fn keys() -> Vec<Key> {
@@ -117,25 +144,25 @@ const MARKED: [Marked; 2] = [
 ];
 
 impl Marked {
-    fn value(&self, summary: &Summary) -> Option<f64> {
-        summary.times[Phase::Response].as_ref().map(self.pick).filter(|value| value.is_finite())
+    fn value(&self, row: &Row) -> Option<f64> {
+        row.times.map(self.pick).filter(|value| value.is_finite())
     }
 
-    fn limit(&self, summary: &Summary) -> Option<f64> {
+    fn limit(&self, row: &Row) -> Option<f64> {
         let same = |share: f64| (share - self.share).abs() < 1e-9;
-        let found = summary.limits.iter().find(|(share, limit)| same(*share) && limit.is_finite());
+        let found = row.limits.iter().find(|(share, limit)| same(*share) && limit.is_finite());
         found.map(|(_, limit)| *limit)
     }
 }
 
-fn values(rows: &[&Summary]) -> Vec<f64> {
-    let of_row = |row: &&Summary| MARKED.map(|marked| [marked.value(row), marked.limit(row)]);
+fn values(rows: &[Row]) -> Vec<f64> {
+    let of_row = |row: &Row| MARKED.map(|marked| [marked.value(row), marked.limit(row)]);
     rows.iter().flat_map(of_row).flatten().flatten().collect()
 }
 
-fn draw_name(canvas: &Canvas, summary: &Summary, top: i32, (layout, width): (&Layout, Width)) {
+fn draw_name(canvas: &Canvas, row: &Row, top: i32, (layout, width): (&Layout, Width)) {
     let lettering = Lettering { size: 13, stroke_style: StrokeStyle::TEXT, ..Lettering::SMALL };
-    let name = lettering.fitted(&plain::line(&summary.name), layout.name_width(width));
+    let name = lettering.fitted(&plain::line(row.name), layout.name_width(width));
     let (x, align) = match width {
         Width::Wide => (layout.left - 14, Align::End),
         Width::Narrow => (layout.left, Align::Start),
@@ -143,22 +170,22 @@ fn draw_name(canvas: &Canvas, summary: &Summary, top: i32, (layout, width): (&La
     canvas.text(&name, (x, top + layout.name), lettering.aligned(align));
 }
 
-fn draw_row(panel: &Panel, summary: &Summary, middle: i32) {
+fn draw_row(panel: &Panel, row: &Row, middle: i32) {
     let Frame { left, right, .. } = panel.frame;
-    if summary.times[Phase::Response].is_none() {
+    if row.times.is_none() {
         return panel.canvas.text("no response times", (left + 8, middle), Lettering::SMALL);
     }
     let position = |value| between(left, right, panel.x.position(value));
     for marked in MARKED {
         let y = middle + marked.shift;
-        if let Some(limit) = marked.limit(summary).map(position) {
+        if let Some(limit) = marked.limit(row).map(position) {
             panel.canvas.line(
                 vec![(limit, y - HALF), (limit, y + HALF)],
                 StrokeStyle::LIMIT_TICK,
                 3,
             );
         }
-        if let Some(value) = marked.value(summary).map(position) {
+        if let Some(value) = marked.value(row).map(position) {
             panel.canvas.line(vec![(left, y), (value, y)], marked.stroke_style, 1);
             (marked.draw)(panel.canvas, (value, y), marked.stroke_style);
         }

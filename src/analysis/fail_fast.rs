@@ -1,0 +1,227 @@
+//! Whether a run that is under way has missed an objective for certain: METHODS.md, section 5.5.
+//!
+//! Whoever looks every second and stops at the first bad look calls far too many runs bad. So an
+//! always-valid, one-sided confidence sequence says it: the normal mixture of Howard, Ramdas, `McAuliffe`
+//! and Sekhon (2021, section 3.2), with the variance as it is seen. With x = bad − allowed · all of each
+//! second, S their sum and V the sum of their squared residuals, an objective is missed at the first n from
+//! 15 on at which
+//!
+//! ```text
+//! S > √( 2·(V + ρ)·ln( √((V + ρ)/ρ) / (2·α) + 1 ) ),   ρ = V/n · 10
+//! ```
+//!
+//! Bad requests come in bursts, so V is that of blocks of 5 s where these vary more than seconds do. α is
+//! 1 % for all objectives of a run together, and what the usual interval of the run so far calls
+//! missed is asked as well, as the record is judged by that. A run is never ended as passed.
+
+use crate::analysis::evidence;
+use crate::analysis::number_format::{counted, percent};
+use crate::analysis::stats::Tally;
+use crate::record::interval::StepCounts;
+use crate::record::run::{Head, MetricHead, SloHead};
+
+/// How often a run within its objectives may be ended, at most.
+const ALPHA: f64 = 0.01;
+/// No look says anything before so many seconds.
+const FEWEST: usize = 15;
+/// The number of seconds for which the sequence is tightest, about.
+const TUNED_FOR: f64 = 10.0;
+/// Seconds of a block.
+const BLOCK: usize = 5;
+
+/// What is looked at while a run goes on.
+#[derive(Debug)]
+pub struct FailFast {
+    head: Head,
+    objectives: Vec<Objective>,
+    /// Seconds before it are not judged.
+    from: u32,
+    /// What had been counted of each step at the last look.
+    before: Vec<StepCounts>,
+}
+
+#[derive(Debug)]
+struct Objective {
+    slo: SloHead,
+    seconds: Vec<Tally>,
+}
+
+impl FailFast {
+    /// Of a run that begins, whose judged part begins at a second.
+    pub fn of(head: &Head, from: u32) -> FailFast {
+        let is_share = |slo: &&SloHead| match slo.metric {
+            MetricHead::ResponseTime { .. }
+            | MetricHead::Failures(_)
+            | MetricHead::Apdex { .. } => {
+                slo.windows.is_none() && slo.allowed > 0.0 && !slo.each_tenant
+            }
+            MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
+                false
+            }
+        };
+        let shares = head.slos.iter().filter(is_share);
+        let objectives =
+            shares.map(|slo| Objective { slo: slo.clone(), seconds: Vec::new() }).collect();
+        FailFast { head: head.clone(), objectives, from, before: Vec::new() }
+    }
+
+    /// A second has passed, and so much has been counted of each step since the beginning. Says
+    /// which objective is missed for certain. Seconds of a generator that stood still are no evidence.
+    pub fn look(&mut self, second: u32, counted: &[StepCounts], is_sound: bool) -> Option<String> {
+        let before = std::mem::replace(&mut self.before, counted.to_vec());
+        if second < self.from || !is_sound || before.is_empty() {
+            return None;
+        }
+        let share = ALPHA / self.objectives.len().max(1) as f64;
+        for Objective { slo, seconds } in &mut self.objectives {
+            let steps = counted.iter().zip(&before).enumerate();
+            let mine = steps.filter(|(step, _)| is_of(&self.head, slo, *step));
+            let tally = mine.map(|(_, (now, before))| {
+                let of = |counts| evidence::of_ended(counts, slo);
+                let (now, before) = (of(now), of(before));
+                Tally {
+                    all: now.all.saturating_sub(before.all),
+                    bad: now.bad.saturating_sub(before.bad),
+                }
+            });
+            seconds.push(Tally::sum(tally));
+            if is_missed(seconds, slo.allowed, share) {
+                return Some(told(&self.head, slo, seconds));
+            }
+        }
+        None
+    }
+}
+
+fn is_of(head: &Head, slo: &SloHead, step: usize) -> bool {
+    let has_tag = |tag: &String| head.steps.get(step).is_some_and(|it| it.tags.contains(tag));
+    slo.step.is_none_or(|meant| usize::from(meant) == step) && slo.tag.as_ref().is_none_or(has_tag)
+}
+
+fn told(head: &Head, slo: &SloHead, seconds: &[Tally]) -> String {
+    let step = slo.step.and_then(|step| head.steps.get(usize::from(step)));
+    let of = step
+        .map(|step| step.name.clone())
+        .or_else(|| slo.tag.as_ref().map(|it| format!("tag:{it}")));
+    let of = of.map_or_else(String::new, |of| format!("{of}: "));
+    let total = Tally::sum(seconds.iter().copied());
+    format!(
+        "{of}{} is missed for certain: {} bad in {}, {} allowed",
+        slo.text,
+        percent(total.share()),
+        counted(seconds.len() as u64, "second"),
+        percent(slo.allowed),
+    )
+}
+
+/// Whether the share of bad requests is beyond what is allowed, however often it is asked.
+fn is_missed(seconds: &[Tally], allowed: f64, alpha: f64) -> bool {
+    if seconds.len() < FEWEST {
+        return false;
+    }
+    let excess = |tally: &Tally| tally.bad as f64 - allowed * tally.all as f64;
+    let values: Vec<f64> = seconds.iter().map(excess).collect();
+    let sum: f64 = values.iter().sum();
+    if sum <= 0.0 {
+        return false;
+    }
+    let seen = residuals(&values, 1).max(residuals(&values, BLOCK));
+    // Requests that are all bad do not vary, and are still a sample.
+    let all: u64 = seconds.iter().map(|tally| tally.all).sum();
+    let variance = seen.max(allowed * (1.0 - allowed) * all as f64);
+    let tuned = variance / values.len() as f64 * TUNED_FOR;
+    let ratio = (variance + tuned) / tuned;
+    let bound = (2.0 * (variance + tuned) * (ratio.sqrt() / (2.0 * alpha) + 1.0).ln()).sqrt();
+    sum > bound && evidence::from_tallies(seconds, &[]).low > allowed
+}
+
+/// The sum of the squared differences from the mean, of stretches of so many values.
+fn residuals(values: &[f64], width: usize) -> f64 {
+    let stretches: Vec<f64> = values.chunks_exact(width).map(|it| it.iter().sum()).collect();
+    let count = stretches.len() as f64;
+    if stretches.len() < 2 {
+        return 0.0;
+    }
+    let mean = stretches.iter().sum::<f64>() / count;
+    let squares: f64 = stretches.iter().map(|value| (value - mean).powi(2)).sum();
+    squares * count / (count - 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_xoshiro::Xoshiro256PlusPlus;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
+    use super::*;
+    use crate::analysis::sample_records;
+    use crate::record::outcome::Outcome;
+    use crate::scenario::slo::FailureShare;
+
+    /// Seconds of 200 requests, of which bursts of bad ones come in one second of so many.
+    fn bursts(
+        random: &mut Xoshiro256PlusPlus,
+        seconds: usize,
+        every: f64,
+        height: u64,
+    ) -> Vec<Tally> {
+        let mut unit = || (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let second = |_| {
+            let bad = if unit() < 1.0 / every { (unit() * 2.0 * height as f64) as u64 } else { 0 };
+            Tally { all: 200, bad: bad.min(200) }
+        };
+        (0..seconds).map(second).collect()
+    }
+
+    fn ends_at(seconds: &[Tally], allowed: f64) -> Option<usize> {
+        (1..=seconds.len()).find(|length| is_missed(&seconds[..*length], allowed, ALPHA))
+    }
+
+    #[test]
+    fn looking_every_second_at_the_limit_hardly_ever_ends_a_run() {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(5);
+        for (every, height) in [(1.0, 2), (5.0, 10), (10.0, 40)] {
+            let runs: Vec<Vec<Tally>> =
+                (0..200).map(|_| bursts(&mut random, 300, every, height)).collect();
+            let truth = Tally::sum(runs.iter().flatten().copied()).share();
+            let ended = runs.iter().filter(|run| ends_at(run, truth).is_some()).count();
+            assert!(ended <= 10, "{ended} of 200 ended, every {every} s");
+            let soon = runs.iter().filter(|run| ends_at(run, truth / 4.0).is_some()).count();
+            assert!(soon >= 120, "{soon} of 200 at four times the limit, every {every} s");
+        }
+    }
+
+    #[test]
+    fn a_run_that_fails_altogether_ends_at_the_first_look_and_one_that_does_not_never() {
+        let all = |bad| vec![Tally { all: 100, bad }; 100];
+        assert_eq!(ends_at(&all(100), 0.01), Some(FEWEST));
+        assert_eq!(ends_at(&all(1), 0.01), None);
+        assert_eq!(ends_at(&all(0), 0.01), None);
+    }
+
+    #[test]
+    fn what_is_counted_since_the_last_look_is_judged_from_the_window_on() {
+        let mut head = sample_records::run(60, 100.0).head;
+        head.slos = vec![
+            sample_records::failures(FailureShare::Errors, 0.01),
+            sample_records::failures(FailureShare::Errors, 0.0),
+        ];
+        let seen = |from: u32, is_sound: fn(u32) -> bool| {
+            let mut fast = FailFast::of(&head, from);
+            let counted = |second: u32| {
+                let mut counts = StepCounts::default();
+                counts.outcomes[Outcome::Ok.index()] = 50 * u64::from(second + 1);
+                counts.outcomes[Outcome::ServerError.index()] = 50 * u64::from(second + 1);
+                counts
+            };
+            (0..60).find_map(|second| {
+                let told = fast.look(second, &[counted(second)], is_sound(second))?;
+                assert!(told.contains("50 % bad in 15 seconds, 1 % allowed"), "{told}");
+                Some(second)
+            })
+        };
+        assert_eq!(seen(0, |_| true), Some(15));
+        assert_eq!(seen(20, |_| true), Some(34));
+        assert_eq!(seen(0, |second| second % 2 == 0), Some(30));
+        assert_eq!(seen(0, |_| false), None);
+    }
+}

@@ -1,0 +1,52 @@
+//! What `loadgate check` says of tenants: who is told apart, and how much of the load is whose.
+
+use std::fmt::Write as _;
+
+use crate::report::plain;
+use crate::scenario::model::Scenario;
+use crate::schedule::tenants::Census;
+use crate::units::{group_digits, trim_zeros};
+
+/// So many are named.
+const SHOWN: usize = 5;
+
+/// A table of the largest; nothing where nobody is told apart.
+pub(super) fn describe(scenario: &Scenario, requests: Option<f64>) -> String {
+    let Some(census) = Census::of(scenario) else { return String::new() };
+    let told = census.told();
+    let count = told.names.len();
+    let others = if told.has_others { ", all others together" } else { "" };
+    let mut text = format!("\nTenants  {count} told apart{others}\n");
+    let last = count.saturating_sub(1);
+    for (place, name) in told.names.iter().enumerate() {
+        if place >= SHOWN && place != last {
+            continue;
+        }
+        if place == last && count > SHOWN + 1 {
+            text.push_str("  …\n");
+        }
+        let share = census.share(place);
+        let said = share.map(|share| said(share, requests)).unwrap_or_default();
+        let name = plain::line(name);
+        writeln!(text, "  {name:<28} {said}").expect("a String takes everything");
+    }
+    text
+}
+
+fn said(share: f64, requests: Option<f64>) -> String {
+    let percent = trim_zeros(share * 100.0, 2);
+    match requests {
+        None => format!("{percent} %"),
+        Some(all) => {
+            let about = group_digits(&format!("{:.0}", all * share));
+            format!("{percent} %, about {about} requests")
+        }
+    }
+}
+
+/// Requests that are expected of the smallest tenant that is told apart; `None` where nobody knows.
+pub(super) fn of_the_smallest(scenario: &Scenario, requests: Option<f64>) -> Option<f64> {
+    let census = Census::of(scenario)?;
+    let last = census.told().names.len().checked_sub(1)?;
+    Some(census.share(last)? * requests?)
+}

@@ -1,0 +1,236 @@
+//! Whom iterations are for: the tenants that are declared, and those that flows name.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use super::super::check::Check;
+use super::super::document::Pointer;
+use super::super::ids::VariableId;
+use super::super::problems::Fault;
+use super::super::raw::{RawFlow, RawScenario};
+use super::super::raw_tenants::RawTenants;
+use super::super::template::parse::Names;
+use super::super::template::{Escape, Piece, Template};
+use super::super::tenants::{
+    MOST_TOLD_APART, PLACEHOLDER, Sizes, Tenancy, Tenants, USUAL_TOLD_APART,
+};
+
+/// More names than anybody has tenants.
+const MOST_TENANTS: u32 = 100_000;
+/// Letters of a name.
+const LONGEST_NAME: usize = 200;
+/// A record has room for no more.
+const MOST_SERIES: usize = 20_000;
+
+/// Who there is, as far as that is declared.
+pub(super) struct Population {
+    names: Vec<String>,
+    sizes: Sizes,
+    told_apart: u16,
+}
+
+impl Population {
+    /// The same for the model.
+    pub(super) fn tenants(&self, variable: VariableId) -> Tenants {
+        let Population { names, sizes, told_apart } = self;
+        let (names, sizes) = (names.clone(), sizes.clone());
+        Tenants { names, sizes, told_apart: *told_apart, variable }
+    }
+}
+
+/// Those of a scenario; `None` where no iteration is anybody's.
+pub(super) fn population(raw: &RawScenario, check: &mut Check<'_>) -> Option<Population> {
+    let at = Pointer::default().key("tenants");
+    let are_named = raw.flows.iter().any(|flow| flow.tenant.is_some());
+    let told_apart = raw.limits.tenants.unwrap_or(USUAL_TOLD_APART).min(MOST_TOLD_APART);
+    if raw.tenants.is_none() && !are_named {
+        has_none(raw, check);
+        return None;
+    }
+    let steps: usize = raw.flows.iter().map(|flow| flow.steps.len()).sum();
+    if steps * (usize::from(told_apart) + 1) > MOST_SERIES {
+        let fault = Fault::new(format!("{steps} steps of {told_apart} tenants are too many"));
+        let most = (MOST_SERIES / steps.max(1)).saturating_sub(1);
+        let limits = Pointer::default().key("limits");
+        check.value(&limits, fault.help(format!("write \"limits\": {{ \"tenants\": {most} }}")));
+    }
+    let (names, sizes) = match &raw.tenants {
+        None => (Vec::new(), Sizes::Equal),
+        Some(tenants) => declared(tenants, &at, check)?,
+    };
+    Some(Population { names, sizes, told_apart })
+}
+
+fn has_none(raw: &RawScenario, check: &mut Check<'_>) {
+    let help =
+        "add \"tenants\": { \"count\": 50, \"sizes\": \"zipf(1.1)\" }, or \"tenant\" to a flow";
+    let fault = || Fault::new("nobody is told apart: the scenario has no tenants").help(help);
+    if raw.limits.tenants.is_some() {
+        check.key(&Pointer::default().key("limits").key("tenants"), fault());
+    }
+    if !raw.slo.tenants.is_empty() {
+        check.key(&Pointer::default().key("slo").key("tenants"), fault());
+    }
+}
+
+fn declared(raw: &RawTenants, at: &Pointer, check: &mut Check<'_>) -> Option<(Vec<String>, Sizes)> {
+    let given = [raw.count.is_some(), !raw.names.is_empty(), !raw.weights.0.is_empty()];
+    if given.iter().filter(|given| **given).count() != 1 {
+        let fault = Fault::new("tenants have a count, names or weights: one of the three");
+        check.value(at, fault.help("write { \"count\": 50, \"sizes\": \"zipf(1.1)\" }"));
+        return None;
+    }
+    if !raw.weights.0.is_empty() {
+        return Some(weighted(raw, at, check));
+    }
+    let sizes = match &raw.sizes {
+        None => Ok(Sizes::Equal),
+        Some(text) => sizes(&check.fill(text)),
+    };
+    let sizes = check.accept(&at.key("sizes"), sizes)?;
+    let names = match raw.count {
+        Some(0 | MOST_TENANTS..) => {
+            let fault = Fault::new(format!("expected 1 to {MOST_TENANTS} tenants"));
+            check.value(&at.key("count"), fault);
+            return None;
+        }
+        Some(count) => (1..=count).map(|number| format!("tenant-{number}")).collect(),
+        None => names(&raw.names, &at.key("names"), check)?,
+    };
+    Some((names, sizes))
+}
+
+fn names(raw: &[String], at: &Pointer, check: &mut Check<'_>) -> Option<Vec<String>> {
+    let mut seen = HashSet::new();
+    let mut all = Vec::with_capacity(raw.len());
+    let mut is_sound = true;
+    for (index, text) in raw.iter().enumerate() {
+        let name = check.fill(text);
+        let fault = name_fault(&name).or_else(|| {
+            (!seen.insert(name.clone()))
+                .then(|| Fault::new(format!("\"{text}\" stands here twice")))
+        });
+        if let Some(fault) = fault {
+            check.value(&at.item(index), fault);
+            is_sound = false;
+        }
+        all.push(name);
+    }
+    is_sound.then_some(all)
+}
+
+fn name_fault(name: &str) -> Option<Fault> {
+    match name.chars().count() {
+        0 => Some(Fault::new("a tenant without a name")),
+        1..=LONGEST_NAME => None,
+        _ => Some(Fault::new(format!("a name of more than {LONGEST_NAME} letters"))),
+    }
+}
+
+/// Sorted by their weights; those that weigh the same by name.
+fn weighted(raw: &RawTenants, at: &Pointer, check: &mut Check<'_>) -> (Vec<String>, Sizes) {
+    if raw.sizes.is_some() {
+        let fault = Fault::new("weights are sizes already");
+        check.key(&at.key("sizes"), fault.help("remove \"sizes\", or write \"names\""));
+    }
+    let at = at.key("weights");
+    let mut all: Vec<(String, u32)> = raw.weights.0.clone();
+    for (name, weight) in &all {
+        if let Some(fault) = name_fault(name) {
+            check.key(&at.key(name), fault);
+        }
+        if *weight == 0 {
+            let fault = Fault::new("a tenant of no weight never comes");
+            check.value(&at.key(name), fault.help("remove it, or write 1"));
+        }
+    }
+    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let (names, weights) = all.into_iter().unzip();
+    (names, Sizes::Weights(weights))
+}
+
+/// `equal`, or `zipf(1.1)`.
+fn sizes(text: &str) -> Result<Sizes, Fault> {
+    let text = text.trim();
+    if text == "equal" {
+        return Ok(Sizes::Equal);
+    }
+    let inner = text.strip_prefix("zipf(").and_then(|rest| rest.strip_suffix(')'));
+    let exponent = inner.and_then(|inner| inner.trim().parse::<f64>().ok());
+    let exponent = exponent.filter(|exponent| (0.0..=5.0).contains(exponent));
+    exponent.map(Sizes::Zipf).ok_or_else(|| {
+        let fault = Fault::new(format!("\"{text}\" says nothing of sizes"));
+        fault.help("write \"equal\", or \"zipf(1.1)\" with a number from 0 to 5")
+    })
+}
+
+/// Whose the iterations of a flow are.
+pub(super) fn tenancy(
+    raw: &RawFlow,
+    at: &Pointer,
+    (constants, population): (&[(String, String)], &Option<Population>),
+    check: &mut Check<'_>,
+) -> Tenancy {
+    let is_declared = population.as_ref().is_some_and(|it| !it.names.is_empty());
+    let Some(text) = &raw.tenant else {
+        return if is_declared { Tenancy::Drawn } else { Tenancy::None };
+    };
+    let is_drawn = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    if is_drawn.is_some_and(|name| name.trim() == PLACEHOLDER) && is_declared {
+        return Tenancy::Drawn;
+    }
+    let names = Names {
+        environment: check.environment,
+        constants,
+        extracted: HashMap::new(),
+        later: raw
+            .steps
+            .iter()
+            .flat_map(|step| step.extract.0.iter().map(|it| it.0.clone()))
+            .collect(),
+        used: RefCell::default(),
+    };
+    let at = at.key("tenant");
+    match Template::parse(text, Escape::Verbatim, &names) {
+        Ok(template) => match unknown_beforehand(&template) {
+            None => Tenancy::Named(template),
+            Some(fault) => {
+                check.value(&at, fault);
+                Tenancy::None
+            }
+        },
+        Err(faults) => {
+            for fault in faults {
+                check.value(&at, fault);
+            }
+            Tenancy::None
+        }
+    }
+}
+
+/// Who is told apart is decided before the load begins.
+fn unknown_beforehand(template: &Template) -> Option<Fault> {
+    let is_known =
+        |piece: &Piece| matches!(piece, Piece::Literal(_) | Piece::Iteration | Piece::Random(..));
+    if template.pieces.is_empty() {
+        return Some(Fault::new("a tenant without a name"));
+    }
+    (!template.pieces.iter().all(is_known)).then(|| {
+        let fault = Fault::new("nobody knows this name before the load begins");
+        fault.help("name a tenant by constants, {{random 1..50}} or {{iteration}}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_equal_or_by_zipfs_law() {
+        assert_eq!(sizes("equal"), Ok(Sizes::Equal));
+        assert_eq!(sizes(" zipf( 1.1 ) "), Ok(Sizes::Zipf(1.1)));
+        for wrong in ["zipf", "zipf(x)", "zipf(-1)", "zipf(9)", "pareto(2)"] {
+            assert!(sizes(wrong).unwrap_err().help.unwrap().contains("zipf(1.1)"), "{wrong}");
+        }
+    }
+}

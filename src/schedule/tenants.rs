@@ -1,0 +1,279 @@
+//! Whose an iteration is: a function of the seed and of its number alone, as all choices are.
+//!
+//! The census is taken before the load begins, from the scenario and nothing else, so every worker
+//! and every machine has the same table: the place of a tenant follows from its name. Declared
+//! tenants are the largest by their sizes; of those that a template names, so many iterations are
+//! looked at beforehand, and who comes most often is told apart.
+
+use std::collections::HashMap;
+
+use crate::scenario::model::{Scenario, TenantId};
+use crate::scenario::template::{Template, Values};
+use crate::scenario::tenants::{Sizes, Tenancy, Tenants};
+use crate::schedule::Choices;
+
+/// Iterations that are looked at to see who comes most often.
+const LOOKED_AT: u64 = 20_000;
+/// Letters of a name in a table.
+const LONGEST: usize = 60;
+/// Apart from the choices that iterations have without tenants.
+const SALT: u64 = 0x7465_6e61_6e74_7321;
+
+/// Whose an iteration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Member {
+    /// To whom its requests are counted.
+    pub tenant: TenantId,
+    /// Which virtual users may do it: those of a drawn tenant do nothing for others.
+    pub pool: u32,
+}
+
+/// Who is told apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Told {
+    /// The names, by their places.
+    pub names: Vec<String>,
+    /// Whether there may be others, who share the place behind them.
+    pub has_others: bool,
+}
+
+impl Told {
+    /// How many places there are.
+    pub fn places(&self) -> u16 {
+        self.names.len() as u16 + u16::from(self.has_others)
+    }
+}
+
+/// All tenants, and who is told apart.
+#[derive(Debug)]
+pub struct Census {
+    names: Vec<String>,
+    /// The share of all iterations that the drawn tenants up to each of them have.
+    up_to: Vec<f64>,
+    /// Those that are told apart, by name.
+    places: HashMap<String, u16>,
+    told: Told,
+    /// The name of the member that was asked for last.
+    last: Last,
+    rendered: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Last {
+    Drawn(usize),
+    Rendered,
+}
+
+impl Census {
+    /// That of a scenario; `None` where nobody is told apart.
+    pub fn of(scenario: &Scenario) -> Option<Census> {
+        let tenants = scenario.tenants.as_ref()?;
+        let mut census = Census {
+            names: tenants.names.clone(),
+            up_to: up_to(tenants),
+            places: HashMap::new(),
+            told: Told::default(),
+            last: Last::Rendered,
+            rendered: String::new(),
+        };
+        let most = usize::from(tenants.told_apart);
+        census.told = if tenants.names.is_empty() {
+            census.most_frequent(scenario, most)
+        } else {
+            let names: Vec<String> = tenants.names.iter().take(most).cloned().collect();
+            let is_named =
+                scenario.flows.iter().any(|flow| matches!(flow.tenancy, Tenancy::Named(_)));
+            Told { has_others: is_named || tenants.names.len() > most, names }
+        };
+        census.places =
+            (0..).zip(&census.told.names).map(|(at, name)| (name.clone(), at)).collect();
+        let shown = |name: &String| scenario.secrets.redact(name).chars().take(LONGEST).collect();
+        census.told.names = census.told.names.iter().map(shown).collect();
+        Some(census)
+    }
+
+    /// Who is told apart.
+    pub fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// The share of all iterations that a drawn tenant has.
+    pub fn share(&self, place: usize) -> Option<f64> {
+        let before = place.checked_sub(1).and_then(|before| self.up_to.get(before)).copied();
+        Some(self.up_to.get(place)? - before.unwrap_or(0.0))
+    }
+
+    /// Whose an iteration of a flow is.
+    pub fn member(&mut self, tenancy: &Tenancy, seed: u64, index: u64) -> Member {
+        let mut choices = Choices::new(seed ^ SALT, index);
+        match tenancy {
+            Tenancy::None => {
+                self.rendered.clear();
+                self.last = Last::Rendered;
+                Member::default()
+            }
+            Tenancy::Drawn => {
+                let unit = choices.unit();
+                let rank = self.up_to.partition_point(|up_to| *up_to <= unit);
+                let rank = rank.min(self.names.len().saturating_sub(1));
+                self.last = Last::Drawn(rank);
+                let place = rank.min(self.told.names.len()) as u16;
+                Member { tenant: TenantId(place), pool: rank as u32 }
+            }
+            Tenancy::Named(template) => {
+                self.render(template, index, &mut choices);
+                let others = self.told.names.len() as u16;
+                let place = self.places.get(&self.rendered).copied().unwrap_or(others);
+                Member { tenant: TenantId(place), pool: 0 }
+            }
+        }
+    }
+
+    /// The name of the member that was asked for last; empty where it is nobody.
+    pub fn name(&self) -> &str {
+        match self.last {
+            Last::Drawn(rank) => self.names.get(rank).map_or("", String::as_str),
+            Last::Rendered => &self.rendered,
+        }
+    }
+
+    fn render(&mut self, template: &Template, index: u64, choices: &mut Choices) {
+        self.rendered.clear();
+        self.last = Last::Rendered;
+        let mut values = Values {
+            variables: &[],
+            user: 0,
+            iteration: index + 1,
+            unix_millis: 0,
+            random: &mut || choices.bits(),
+        };
+        template.render(&mut values, &mut self.rendered);
+    }
+
+    /// Who comes most often, among the first iterations of each flow that names its tenant.
+    fn most_frequent(&mut self, scenario: &Scenario, most: usize) -> Told {
+        let mut seen: HashMap<String, u64> = HashMap::new();
+        for flow in &scenario.flows {
+            let Tenancy::Named(template) = &flow.tenancy else { continue };
+            for index in 0..LOOKED_AT {
+                let mut choices = Choices::new(scenario.load.seed ^ SALT, index);
+                self.render(template, index, &mut choices);
+                match seen.get_mut(&self.rendered) {
+                    Some(times) => *times += u64::from(flow.weight),
+                    None => drop(seen.insert(self.rendered.clone(), flow.weight.into())),
+                }
+            }
+        }
+        let mut all: Vec<(String, u64)> = seen.into_iter().collect();
+        all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        // Whoever did not come among the first may come later.
+        let names = all.into_iter().take(most).map(|(name, _)| name).collect();
+        Told { names, has_others: true }
+    }
+}
+
+/// Sums of the shares, which end at one.
+fn up_to(tenants: &Tenants) -> Vec<f64> {
+    let weight = |index: usize| match &tenants.sizes {
+        Sizes::Equal => 1.0,
+        // Not `f64::powf`, whose last bit is the platform's affair.
+        Sizes::Zipf(exponent) => libm::pow((index + 1) as f64, -exponent),
+        Sizes::Weights(weights) => weights.get(index).copied().unwrap_or_default().into(),
+    };
+    let weights: Vec<f64> = (0..tenants.names.len()).map(weight).collect();
+    let total: f64 = weights.iter().sum();
+    let mut sum = 0.0;
+    let next = |weight: f64| {
+        sum += weight;
+        sum / total
+    };
+    weights.into_iter().map(next).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::scenario::read::{Origin, parse};
+
+    fn scenario(tenants: &str, flow: &str) -> Scenario {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, {tenants}
+            "flows": [{{"name": "flow", {flow} "steps": [{{"name": "step", "request": "GET /{{{{tenant}}}}"}}]}}],
+            "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}}}}"#
+        );
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(&text, &Origin::default(), &|_| None, &no_file).unwrap()
+    }
+
+    /// How often each tenant comes in so many iterations, and to whom it is counted.
+    fn seen(scenario: &Scenario, number: u64) -> BTreeMap<(u16, String), u64> {
+        let mut census = Census::of(scenario).unwrap();
+        let mut seen = BTreeMap::new();
+        for index in 0..number {
+            let member = census.member(&scenario.flows[0].tenancy, 1, index);
+            let name = census.name().to_owned();
+            *seen.entry((member.tenant.0, name)).or_default() += 1;
+        }
+        seen
+    }
+
+    #[test]
+    fn declared_tenants_come_by_their_sizes() {
+        let tenants =
+            r#""tenants": {"count": 50, "sizes": "zipf(1.1)"}, "limits": {"tenants": 3},"#;
+        let scenario = scenario(tenants, "");
+        let census = Census::of(&scenario).unwrap();
+        assert_eq!(census.told().names, ["tenant-1", "tenant-2", "tenant-3"]);
+        assert!(census.told().has_others && census.told().places() == 4);
+        let found = seen(&scenario, 100_000);
+        assert_eq!(found.len(), 50);
+        let of = |place: u16, name: &str| found[&(place, name.to_owned())] as f64 / 100_000.0;
+        for place in 0..3_u16 {
+            let share = of(place, &format!("tenant-{}", place + 1));
+            let expected = census.share(usize::from(place)).unwrap();
+            assert!((share - expected).abs() < 0.006, "{place}: {share} of {expected}");
+        }
+        assert!((of(0, "tenant-1") / of(1, "tenant-2") - 2.0_f64.powf(1.1)).abs() < 0.1);
+        let others = found.keys().filter(|(place, _)| *place == 3).count();
+        assert_eq!(others, 47);
+    }
+
+    #[test]
+    fn weights_are_sorted_and_whoever_is_small_is_among_the_others() {
+        let tenants = r#""tenants": {"weights": {"small": 1, "big": 7, "middle": 2}}, "limits": {"tenants": 2},"#;
+        let found = seen(&scenario(tenants, ""), 10_000);
+        let places: Vec<(u16, &str)> =
+            found.keys().map(|(at, name)| (*at, name.as_str())).collect();
+        assert_eq!(places, [(0, "big"), (1, "middle"), (2, "small")]);
+        assert!(found[&(0, "big".to_owned())].abs_diff(7_000) < 200);
+    }
+
+    #[test]
+    fn of_names_that_a_template_makes_the_most_frequent_are_told_apart() {
+        let flow = r#""tenant": "t{{random 1..1000}}","#;
+        let text = r#""limits": {"tenants": 5},"#;
+        let scenario = scenario(text, flow);
+        let told = Census::of(&scenario).unwrap().told().clone();
+        assert!(told.names.len() == 5 && told.has_others);
+        assert_eq!(Census::of(&scenario).unwrap().told(), &told, "every worker has the same");
+        let found = seen(&scenario, 5_000);
+        let others = found.iter().filter(|((place, _), _)| *place == 5);
+        assert!(others.map(|(_, times)| times).sum::<u64>() > 4_800);
+        for (place, name) in found.keys().filter(|(place, _)| *place < 5) {
+            assert_eq!(&told.names[usize::from(*place)], name);
+        }
+    }
+
+    #[test]
+    fn who_an_iteration_is_for_depends_on_its_number_alone() {
+        let scenario = scenario(r#""tenants": {"count": 9},"#, "");
+        let (mut one, mut other) = (Census::of(&scenario).unwrap(), Census::of(&scenario).unwrap());
+        let tenancy = &scenario.flows[0].tenancy;
+        let forwards: Vec<Member> = (0..100).map(|index| one.member(tenancy, 7, index)).collect();
+        let backwards: Vec<Member> =
+            (0..100).rev().map(|index| other.member(tenancy, 7, index)).collect();
+        assert!(forwards.iter().eq(backwards.iter().rev()));
+    }
+}
