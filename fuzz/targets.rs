@@ -31,6 +31,7 @@ use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
 use loadgate::report::format::{html, json, junit, markdown, terminal};
 use loadgate::report::subject::run::{RunReport, describe};
+use loadgate::scenario::data::Rows;
 use loadgate::scenario::model::{Scenario, Step, StepId, VariableId};
 use loadgate::scenario::problems::Problems;
 use loadgate::scenario::read::{self, Origin};
@@ -348,6 +349,7 @@ pub fn template(data: &[u8]) -> u64 {
             user: 1,
             iteration: 1,
             unix_millis: 1,
+            rows: Rows::NONE,
             random: &mut random,
         };
         let mut out = String::new();

@@ -149,7 +149,10 @@ fn with_severity(findings: &[Finding], severity: Severity) -> impl Iterator<Item
 fn target_died<'a>(data: &RunData<'a>) -> Option<&'a str> {
     match &data.record.end.as_ref()?.reason {
         EndReason::TargetDied { detail } => Some(detail),
-        EndReason::Finished | EndReason::Interrupted { .. } | EndReason::Hopeless { .. } => None,
+        EndReason::Finished
+        | EndReason::RowsUsed { .. }
+        | EndReason::Interrupted { .. }
+        | EndReason::Hopeless { .. } => None,
     }
 }
 
@@ -163,6 +166,7 @@ fn cut_short(data: &RunData) -> Option<String> {
     let why = match record.end.as_ref().map(|end| &end.reason) {
         None => "the generator was killed".to_owned(),
         Some(EndReason::Finished) => return None,
+        Some(EndReason::RowsUsed { data }) => format!("each row of \"{data}\" was used"),
         Some(EndReason::Interrupted { signal }) => format!("interrupted by signal {signal}"),
         Some(EndReason::Hopeless { .. }) => "ended early, as it could not work,".to_owned(),
         Some(EndReason::TargetDied { .. }) => "cut short".to_owned(),

@@ -60,6 +60,8 @@ pub enum Answer<'a> {
     NoConnection,
     /// All allowed virtual users were busy when it was due.
     NoUser,
+    /// Each row of data that is taken once was taken before.
+    NoRow,
 }
 
 /// What an exchange of a step comes to.
@@ -99,6 +101,7 @@ pub fn conclude(step: &Step, answer: &Answer<'_>, known: Known<'_>) -> Conclusio
         Answer::Unsendable => (Outcome::CheckFailed, Some(Cause::RequestTooLarge)),
         Answer::NoConnection => (Outcome::Unsent, Some(Cause::ConnectionLimit)),
         Answer::NoUser => (Outcome::Unsent, Some(Cause::InFlightLimit)),
+        Answer::NoRow => (Outcome::Unsent, Some(Cause::NoRow)),
     };
     Conclusion::new(ending)
 }
@@ -315,6 +318,7 @@ mod tests {
             (Answer::Unsendable, (Outcome::CheckFailed, Some(Cause::RequestTooLarge))),
             (Answer::NoConnection, (Outcome::Unsent, Some(Cause::ConnectionLimit))),
             (Answer::NoUser, (Outcome::Unsent, Some(Cause::InFlightLimit))),
+            (Answer::NoRow, (Outcome::Unsent, Some(Cause::NoRow))),
         ] {
             assert_eq!(of(&step(&[], &["$.id"]), &answer), (ending, vec![]), "{answer:?}");
         }

@@ -9,6 +9,7 @@ use crate::engine::extract::Content;
 use crate::engine::matching::{contains, is_same};
 use crate::record::outcome::Cause;
 use crate::scenario::checks::{AnswerCheck, Subject, Test, Wanted};
+use crate::scenario::data::Rows;
 use crate::scenario::template::{Value, Values};
 
 /// What a virtual user knows, and who it is.
@@ -20,11 +21,14 @@ pub struct Known<'k> {
     pub user: u64,
     /// The number of the iteration, from 1.
     pub iteration: u64,
+    /// The rows that it has.
+    pub rows: Rows<'k>,
 }
 
 impl Known<'_> {
     /// Nobody.
-    pub const NOTHING: Known<'static> = Known { variables: &[], user: 0, iteration: 0 };
+    pub const NOTHING: Known<'static> = 
+        Known { variables: &[], user: 0, iteration: 0, rows: Rows::NONE };
 }
 
 /// What is looked at besides the body.
@@ -221,8 +225,9 @@ impl Wanted {
             Wanted::Filled(template) => template,
         };
         let mut text = String::new();
-        let Known { variables, user, iteration } = known;
-        let mut values = Values { variables, user, iteration, unix_millis: 0, random: &mut || 0 };
+        let Known { variables, user, iteration, rows } = known;
+        let mut values =
+            Values { variables, user, iteration, unix_millis: 0, rows, random: &mut || 0 };
         template.render(&mut values, &mut text);
         serde_json::from_str(&text).ok().map(Cow::Owned)
     }
@@ -253,7 +258,7 @@ mod tests {
         let body = Body { bytes: body.as_bytes(), codings: Codings::default(), limit: 10_000 };
         let seen = Seen { head: HEAD, size: 100, took: 9_000_000, least: 5_000_000 };
         let variables = [Value::Json("3".to_owned()), Value::Text("open".to_owned())];
-        let known = Known { variables: &variables, user: 7, iteration: 9 };
+        let known = Known { variables: &variables, user: 7, iteration: 9, rows: Rows::NONE };
         let check = AnswerCheck { subject, test, text: String::new() };
         judge(&[check], seen, &mut Content::of(body), known)
     }

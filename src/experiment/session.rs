@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use crate::engine::collector::{self, Collector, Message};
-use crate::engine::ledger::Totals;
+use crate::engine::ledger::{Totals, UsedUp};
 use crate::engine::plan::{Plan, Purpose, Start};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::worker;
@@ -357,10 +357,18 @@ impl Ready {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
             (None, Some(signal), _) => EndReason::Interrupted { signal },
             (None, None, Some(why)) => EndReason::Hopeless { detail: why.to_owned() },
-            (None, None, None) => EndReason::Finished,
+            (None, None, None) => match totals.used_up {
+                Some(UsedUp { source, .. }) => EndReason::RowsUsed {
+                    data: self.side.scenario.data.sources[source.index()].name.clone(),
+                },
+                None => EndReason::Finished,
+            },
         };
         let whole = Duration::from_nanos(self.plan.end().0);
         let cut = cut.or_else(|| control.over_after(self.plan.start.at));
+        let all = self.plan.slots.threads();
+        let used_up = totals.used_up.filter(|it| it.workers == all);
+        let cut = cut.or(used_up.map(|it| Duration::from_nanos(it.at.0)));
         let before = self.writer.resumed().cloned().unwrap_or_default();
         let end = End {
             reason,

@@ -168,11 +168,13 @@ pub enum Cause {
     SizeCheck,
     /// The answer took longer than the step allows, and less than its time limit.
     ResponseTimeCheck,
+    /// Each row of data that the scenario takes once was taken before.
+    NoRow,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 42;
+    pub const COUNT: usize = 43;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -218,6 +220,7 @@ impl Cause {
         Cause::JsonCheck,
         Cause::SizeCheck,
         Cause::ResponseTimeCheck,
+        Cause::NoRow,
     ];
 
     /// The place of its counter.
@@ -270,6 +273,7 @@ impl Cause {
             Cause::JsonCheck => "JSON value not as expected",
             Cause::SizeCheck => "size not as expected",
             Cause::ResponseTimeCheck => "slower than its check allows",
+            Cause::NoRow => "no row of data left",
         }
     }
 }

@@ -134,6 +134,7 @@ fn raw(spec: Adhoc) -> RawScenario {
             ..RawTarget::default()
         },
         variables: Entries::default(),
+        data: Entries::default(),
         flows: vec![flow],
         load: RawLoad { arrivals: spec.arrivals, seed, stages },
         slo: RawSlo { all: spec.slos, ..RawSlo::default() },

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -14,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
 use super::checks::AnswerCheck;
+use super::data::Data;
 pub use super::http_address::{HttpAddress, Place};
-pub use super::ids::{StepId, VariableId};
+pub use super::ids::{SourceId, StepId, VariableId};
 use super::limits::Limits;
 use super::load::Load;
 use super::routing::{Permits, Routing};
@@ -44,6 +46,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// The names of extracted variables; a [`VariableId`] is an index into it.
     pub variables: Vec<String>,
+    /// Rows for its requests.
+    pub data: Arc<Data>,
     /// How hard.
     pub load: Load,
     /// What is good enough; never empty.
@@ -289,6 +293,8 @@ pub struct Flow {
     pub weight: u32,
     /// What is done, in order.
     pub actions: Vec<Action>,
+    /// The sources of data that its steps name, ascending.
+    pub sources: Vec<SourceId>,
 }
 
 /// One thing a virtual user does.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::entries::Entries;
 use super::raw_check::RawCheck;
+use super::raw_data::RawSource;
 use super::raw_demo::RawDemo;
 use super::raw_http2::RawHttp2;
 use super::raw_load::RawLoad;
@@ -34,6 +35,11 @@ pub(crate) struct RawScenario {
     /// Constants for `{{placeholders}}`.
     #[serde(default)]
     pub(crate) variables: Entries<String>,
+    /// Rows from files by the names of their sources: `{{users.email}}` in a template is a value of
+    /// the row that an iteration or a user has.
+    #[serde(default)]
+    #[schemars(example = json!({ "users": { "file": "users.csv", "order": "shuffled" } }))]
+    pub(crate) data: Entries<RawSource>,
     /// What virtual users do. Each arrival picks a flow by weight.
     #[schemars(length(min = 1))]
     pub(crate) flows: Vec<RawFlow>,

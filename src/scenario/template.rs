@@ -7,7 +7,9 @@
 
 use std::fmt::Write as _;
 
-use super::ids::VariableId;
+use super::data::table::Cell;
+use super::data::{Rows, Taker};
+use super::ids::{CellId, VariableId};
 
 pub(crate) mod parse;
 
@@ -33,6 +35,8 @@ pub enum Piece {
     Literal(Box<str>),
     /// A value that an earlier step extracted.
     Variable(VariableId),
+    /// A value of a row.
+    Cell(CellId),
     /// A value that stands alone in a JSON document (`"{{order}}"`): it keeps the JSON
     /// type it has, so that a number stays a number. The quotes are written by it.
     JsonValue(Box<Piece>),
@@ -83,8 +87,17 @@ pub struct Values<'v> {
     pub iteration: u64,
     /// The time now, in milliseconds since 1970.
     pub unix_millis: u64,
+    /// The rows that it has.
+    pub rows: Rows<'v>,
     /// The next 64 random bits of the run's seed.
     pub random: &'v mut dyn FnMut() -> u64,
+}
+
+impl<'v> Values<'v> {
+    /// A cell of a row that is theirs.
+    fn cell(&self, id: CellId) -> Option<Cell<'v>> {
+        self.rows.cell(id, Taker { user: self.user, iteration: self.iteration })
+    }
 }
 
 impl Template {
@@ -95,6 +108,14 @@ impl Template {
             [Piece::Literal(text)] => Some(text),
             _ => None,
         }
+    }
+
+    /// All pieces, those within others too.
+    pub(crate) fn all_pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::JsonValue(inner) => inner.as_ref(),
+            piece => piece,
+        })
     }
 
     /// Whether it is another text each time.
@@ -120,6 +141,10 @@ impl Piece {
                 Some(Value::Text(text) | Value::Json(text)) => escape.write(text, out),
                 None => {}
             },
+            Piece::Cell(id) => match values.cell(*id) {
+                Some(Cell::Text(text) | Cell::Json(text)) => escape.write(text, out),
+                None => {}
+            },
             Piece::JsonValue(piece) => piece.render_json(values, out),
             Piece::Uuid => write_uuid(values, out),
             Piece::User => write_number(values.user, out),
@@ -135,6 +160,11 @@ impl Piece {
             Piece::Variable(id) => match values.variables.get(id.index()) {
                 Some(Value::Json(json)) => out.push_str(json),
                 Some(Value::Text(text)) => write_json_text(text, out),
+                None => out.push_str("null"),
+            },
+            Piece::Cell(id) => match values.cell(*id) {
+                Some(Cell::Json(json)) => out.push_str(json),
+                Some(Cell::Text(text)) => write_json_text(text, out),
                 None => out.push_str("null"),
             },
             Piece::Literal(text) => write_json_text(text, out),

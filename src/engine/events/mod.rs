@@ -197,6 +197,7 @@ fn is_awaited(until: &Until, wanted: &Filled, seen: u64, event: Event<'_>) -> bo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::data::Rows;
     use crate::http1::coding::Codings;
 
     const MS: u64 = 1_000_000;
@@ -208,7 +209,7 @@ mod tests {
     fn stream(events: &Awaited) -> Events {
         let mut random = || 0;
         let mut values =
-            Values { variables: &[], user: 0, iteration: 0, unix_millis: 0, random: &mut random };
+            Values { variables: &[], user: 0, iteration: 0, unix_millis: 0, rows: Rows::NONE, random: &mut random };
         Events::new(events, &mut values)
     }
 

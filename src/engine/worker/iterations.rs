@@ -29,13 +29,16 @@ impl Worker {
             None => self.users.take(),
             Some(place) => self.users.seat(place),
         };
-        let Some(user) = user else { return self.refuse(flow, arrival.at) };
+        let Some(user) = user else { return self.refuse(flow, arrival.at, &Answer::NoUser) };
+        if let Some(missing) = self.missing_row(flow, user, arrival) {
+            return self.without_row(missing, user, arrival);
+        }
         self.ledger.totals.iterations += 1;
         let iteration = self.iterations.insert(Iteration {
             user,
             flow,
             next: 0,
-            number: self.plan.purpose.iterations_from() + arrival.index + 1,
+            number: self.number(arrival),
             drawn_from: choices.clone(),
             choices,
             due: arrival.at,
@@ -62,14 +65,20 @@ impl Worker {
         flows.len() - 1
     }
 
-    /// All allowed users are busy: the iteration's first request was due and is not sent.
-    fn refuse(&mut self, flow: usize, due: Moment) {
+    /// The number of an arrival's iteration.
+    pub(super) fn number(&self, arrival: Arrival) -> u64 {
+        self.plan.purpose.iterations_from() + arrival.index + 1
+    }
+
+    /// All allowed users are busy, or there is no row of data: the iteration's first request was due
+    /// and is not sent.
+    pub(super) fn refuse(&mut self, flow: usize, due: Moment, why: &Answer<'_>) {
         let Some(step) = self.first_step(flow) else { return };
         self.ledger.planned(step, due);
         let now = self.clock.now();
         let mut exchange = Exchange::new(step, due, self.limit(step), now);
         exchange.ends(now, 0);
-        let conclusion = conclude(self.plan.scenario.step(step), &Answer::NoUser, Known::NOTHING);
+        let conclusion = conclude(self.plan.scenario.step(step), why, Known::NOTHING);
         self.ledger.ended(exchange.sample(conclusion.ending));
     }
 
@@ -86,6 +95,9 @@ impl Worker {
     pub(super) fn miss(&mut self, arrival: Arrival, now: Moment) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
         let flow = self.pick_flow(&mut choices);
+        if self.ends_before(flow, arrival) {
+            return;
+        }
         let Some(step) = self.first_step(flow) else { return };
         let limit = self.limit(step);
         self.ledger.missed(step, arrival.at, now.since(arrival.at), limit);
@@ -199,7 +211,8 @@ impl Worker {
         let step = self.plan.scenario.step(iteration.exchange.step);
         let user = &mut self.users[iteration.user];
         let (variables, number) = (&user.variables, iteration.number);
-        let known = Known { variables, user: user.number, iteration: number };
+        let rows = self.plan.rows();
+        let known = Known { variables, user: user.number, iteration: number, rows };
         let Conclusion { ending, extracted, failed_check } = conclude(step, answer, known);
         iteration.exchange.failed_check = failed_check;
         let sample = iteration.exchange.sample(ending);

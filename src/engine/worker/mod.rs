@@ -21,6 +21,7 @@ pub mod pair;
 mod patience;
 mod receive;
 mod report;
+mod rows;
 #[cfg(test)]
 mod scene;
 mod serve;
@@ -42,7 +43,7 @@ use crate::engine::demand::Demand;
 use crate::engine::evidence::Witness;
 use crate::engine::iteration::Iteration;
 use crate::engine::lateness::Lateness;
-use crate::engine::ledger::Ledger;
+use crate::engine::ledger::{Ledger, UsedUp};
 use crate::engine::orders::Order;
 use crate::engine::plan::{Plan, Stop};
 use crate::engine::pool::Pool;
@@ -59,6 +60,7 @@ use crate::engine::worker::knocking::Knocking;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::patience::{Patience, UNREAD};
 use crate::engine::worker::report::Reporter;
+use crate::scenario::ids::SourceId;
 use crate::units::{Moment, Rate};
 
 /// Arrivals that are started before sockets get a turn.
@@ -123,6 +125,8 @@ struct Worker {
     turns: [Moment; 2],
     pace: Pace,
     patience: Patience,
+    /// Rows of data that ended the load, as each was taken.
+    used_up: Option<SourceId>,
     /// The order to stop has come, as the last tick saw it.
     is_stopped: bool,
     closing: bool,
@@ -179,6 +183,7 @@ impl Worker {
                 plan.receive_clock == ReceiveClock::Kernel,
                 scenario.steps.len(),
             ),
+            used_up: None,
             is_stopped: false,
             closing: false,
             room: Room {
@@ -258,7 +263,8 @@ impl Worker {
             self.look_round(now);
         }
         let is_behind = started == BURST;
-        let arrival = self.source.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
+        let may_come = !self.closing && self.used_up.is_none();
+        let arrival = self.source.peek().map(|arrival| arrival.at).filter(|_| may_come);
         let next = [arrival, self.timers.next(), self.knocking.next(), Some(self.tick)];
         (started, next.into_iter().flatten().min().filter(|_| !is_behind))
     }
@@ -279,6 +285,7 @@ impl Worker {
         let mut started = 0;
         while started < BURST
             && !self.closing
+            && self.used_up.is_none()
             && let Some(arrival) = self.source.take_due(now)
         {
             self.start(arrival);
@@ -338,12 +345,17 @@ impl Worker {
     fn should_close(&self) -> bool {
         let grace = if self.source.peek().is_some() { GRACE } else { 0 };
         let is_over = self.clock.now().0 >= self.end.0.saturating_add(grace);
-        is_over || self.is_stopped || self.has_walked()
+        is_over || self.is_stopped || self.has_walked() || self.has_used_up()
     }
 
     /// Nothing more is due of a walk, and all that was has ended.
     fn has_walked(&self) -> bool {
         self.plan.purpose.is_walk() && self.source.peek().is_none() && self.iterations.is_empty()
+    }
+
+    /// No row of data is left, and all iterations that had one have ended.
+    fn has_used_up(&self) -> bool {
+        self.used_up.is_some() && self.iterations.is_empty()
     }
 
     /// Lets what is in flight come to its end, then sends the last batch.
@@ -363,7 +375,12 @@ impl Worker {
         if *self.plan.stop.borrow() != Stop::Running {
             self.start_due(now);
         }
-        while let Some(arrival) = self.source.take_due(now) {
+        if let Some(source) = self.used_up {
+            self.ledger.totals.used_up = Some(UsedUp { source, at: now.min(self.end), workers: 1 });
+        }
+        while self.used_up.is_none()
+            && let Some(arrival) = self.source.take_due(now)
+        {
             self.miss(arrival, now);
         }
         self.closing = true;

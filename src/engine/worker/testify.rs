@@ -1,6 +1,7 @@
 //! What a worker keeps of exchanges, which are mostly failures: their requests are written once
 //! more.
 
+use crate::engine::checks::Known;
 use crate::engine::evidence::Wires;
 use crate::engine::protocol::http2::message;
 use crate::engine::protocol::request::Prepared;
@@ -27,7 +28,9 @@ impl Worker {
         let request = by_http2.as_deref().unwrap_or(request);
         let exchange = &mut iteration.exchange;
         let (heard, check) = (std::mem::take(&mut exchange.heard), exchange.failed_check);
-        let known = &self.users[iteration.user].variables;
+        let user = &self.users[iteration.user];
+        let (variables, rows) = (&*user.variables, self.plan.rows());
+        let known = Known { variables, user: user.number, iteration: iteration.number, rows };
         self.witness.keep(kind, sample, Wires { request, heard, check }, known);
     }
 }

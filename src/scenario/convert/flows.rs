@@ -1,9 +1,11 @@
 //! Flows and their steps, and the variables that go from one step to the next.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use super::super::check::Check;
 use super::super::checks::AnswerCheck;
+use super::super::data::Data;
 use super::super::document::Pointer;
 use super::super::model::{Action, Expectation, Extraction, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
@@ -33,6 +35,7 @@ pub(crate) struct Walks {
 /// What is known while flows are converted one after the other.
 struct Walker<'w, 'c> {
     constants: &'w [(String, String)],
+    data: &'w Data,
     prefix: &'w str,
     is_http2: bool,
     check: &'w mut Check<'c>,
@@ -43,7 +46,7 @@ struct Walker<'w, 'c> {
 /// Converts all flows.
 pub(super) fn flows(
     raw: &[RawFlow],
-    constants: &[(String, String)],
+    (constants, data): (&[(String, String)], &Data),
     (prefix, is_http2): (&str, bool),
     check: &mut Check<'_>,
 ) -> Walks {
@@ -60,7 +63,7 @@ pub(super) fn flows(
         return Walks::default();
     }
     let (walks, ids) = (Walks::default(), HashMap::new());
-    let mut walker = Walker { constants, prefix, is_http2, check, walks, ids };
+    let mut walker = Walker { constants, data, prefix, is_http2, check, walks, ids };
     let mut names = HashSet::new();
     for (index, flow) in raw.iter().enumerate() {
         let at = at.item(index);
@@ -91,6 +94,8 @@ impl Walker<'_, '_> {
         let mut names = Names {
             environment: self.check.environment,
             constants: self.constants,
+            data: self.data,
+            used: Cell::default(),
             extracted: HashMap::new(),
             later: later.map(|(name, _)| name.clone()).collect(),
         };
@@ -98,7 +103,9 @@ impl Walker<'_, '_> {
         for (index, step) in raw.steps.iter().enumerate() {
             actions.extend(self.action(step, &at_steps.item(index), &mut names));
         }
-        self.walks.flows.push(Flow { name: raw.name.clone(), weight: raw.weight, actions });
+        let sources = names.sources();
+        let name = raw.name.clone();
+        self.walks.flows.push(Flow { name, weight: raw.weight, actions, sources });
     }
 
     fn action(&mut self, raw: &RawStep, at: &Pointer, names: &mut Names<'_>) -> Option<Action> {
@@ -241,6 +248,7 @@ impl Walker<'_, '_> {
             let fault = Fault::new(format!("\"{name}\" is a constant already"));
             fault.help("choose another name, or remove it from \"variables\"")
         });
+        let taken = taken.or_else(|| self.column_fault(name));
         if let Some(fault) = variable_fault(name).or(taken) {
             self.check.key(at, fault);
             return None;
@@ -255,5 +263,15 @@ impl Walker<'_, '_> {
         self.walks.variables.push(name.to_owned());
         self.ids.insert(name.to_owned(), id);
         Some(id)
+    }
+
+    /// A name that would hide a column of data.
+    fn column_fault(&self, name: &str) -> Option<Fault> {
+        let (source, _) = name.split_once('.')?;
+        let is_taken = self.data.sources.iter().any(|known| known.name == source);
+        is_taken.then(|| {
+            let fault = Fault::new(format!("\"{name}\" looks like a column of the data \"{source}\""));
+            fault.help("choose a name without that dot")
+        })
     }
 }

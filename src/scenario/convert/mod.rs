@@ -7,6 +7,7 @@ mod address;
 mod arms;
 mod checks;
 mod conditions;
+mod data;
 mod flows;
 mod host;
 mod json_path;
@@ -30,12 +31,14 @@ mod variables;
 mod websocket;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::ceiling::{Ceiling, requests_per_iteration};
 use super::check::Check;
+use super::data::Data;
 use super::document::Pointer;
 use super::entries::Entries;
 use super::limits::Limits;
@@ -63,6 +66,7 @@ pub(crate) struct Sections {
     hash: String,
     target: Option<Target>,
     walks: Walks,
+    data: Arc<Data>,
     load: Option<Load>,
     /// For each stage of the load its place in the file, where a staircase is one.
     written: Vec<usize>,
@@ -94,14 +98,16 @@ impl Sections {
         let prefix = target.as_ref().map(target::prefix).unwrap_or_default();
         let at = Pointer::default().key("variables");
         let constants = constants(&raw.variables, &at, check);
+        let data = Arc::new(data::data(&raw.data, origin, check));
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let (load, written) = load::load(&raw.load, check).unzip();
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
-            hash: hash(raw, check),
+            hash: hash(raw, &data, check),
             target,
-            walks: flows::flows(&raw.flows, &constants, (&prefix, is_http2), check),
+            walks: flows::flows(&raw.flows, (&constants, &data), (&prefix, is_http2), check),
+            data,
             load,
             written: written.unwrap_or_default(),
             limits: limits(&raw.limits, check),
@@ -110,6 +116,9 @@ impl Sections {
         };
         sections.is_within_reach(origin, check);
         sections.has_room_for_users(raw, check);
+        if let Some(load) = &sections.load {
+            data::lasts(&sections.data, load, &sections.walks.flows, check);
+        }
         sections
     }
 
@@ -148,6 +157,7 @@ impl Sections {
             flows: self.walks.flows,
             steps: self.walks.steps,
             variables: self.walks.variables,
+            data: self.data,
             load: self.load?,
             slos: objectives.slos,
             stress: objectives.stress,
@@ -245,7 +255,7 @@ fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
 
 /// SHA-256 of what decides the requests and their load, as written: values from the
 /// environment have no part in it, nor have the target's place and the objectives.
-fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
+fn hash(raw: &RawScenario, data: &Data, check: &Check<'_>) -> String {
     let flows: &[RawFlow] = &raw.flows;
     let load: &RawLoad = &raw.load;
     let decisive = json!({ "flows": flows, "load": load, "variables": raw.variables });
@@ -258,6 +268,14 @@ fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
     if raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off) {
         decisive.push_str("\nHTTP/2");
     }
-    let digest = Sha256::digest(decisive);
+    let mut digest = Sha256::new_with_prefix(decisive);
+    if !raw.data.is_empty() {
+        digest.update(format!("\n{}", json!(raw.data)));
+    }
+    for source in &data.sources {
+        source.table.contents().for_each(|piece| digest.update(piece));
+        source.table.ends().iter().for_each(|end| digest.update(end.to_le_bytes()));
+    }
+    let digest = digest.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,62 @@
+//! Iterations that find no row of data, as each was taken: not sent, or the end of the load.
+
+use crate::engine::answer::Answer;
+use crate::engine::user::UserId;
+use crate::engine::worker::Worker;
+use crate::scenario::data::Taker;
+use crate::scenario::data::order::AtEnd;
+use crate::scenario::ids::SourceId;
+use crate::schedule::Arrival;
+
+/// A source of which each row was taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MissingRow {
+    source: SourceId,
+    at_end: AtEnd,
+    flow: usize,
+}
+
+impl Worker {
+    /// The first source of a flow that has no row for an iteration.
+    pub(super) fn missing_row(
+        &self,
+        flow: usize,
+        user: UserId,
+        arrival: Arrival,
+    ) -> Option<MissingRow> {
+        let sources = &self.plan.scenario.flows[flow].sources;
+        if sources.is_empty() {
+            return None;
+        }
+        let taker = Taker { user: self.users[user].number, iteration: self.number(arrival) };
+        self.missing(flow, taker)
+    }
+
+    fn missing(&self, flow: usize, taker: Taker) -> Option<MissingRow> {
+        let (scenario, rows) = (&self.plan.scenario, self.plan.rows());
+        scenario.flows[flow].sources.iter().find_map(|source| {
+            let at_end = scenario.data.sources[source.index()].at_end()?;
+            let is_missing = rows.row(*source, taker).is_none();
+            is_missing.then_some(MissingRow { source: *source, at_end, flow })
+        })
+    }
+
+    /// An iteration is not begun. In a closed load its user is gone with it, or he would try again
+    /// at once and for ever.
+    pub(super) fn without_row(&mut self, missing: MissingRow, user: UserId, arrival: Arrival) {
+        if !self.source.waits_for_answers() {
+            self.users.give_back(user);
+        }
+        match missing.at_end {
+            AtEnd::Stop => self.used_up = Some(missing.source),
+            AtEnd::Fail | AtEnd::Wrap => self.refuse(missing.flow, arrival.at, &Answer::NoRow),
+        }
+    }
+
+    /// Whether the load had ended, for lack of rows, before an arrival that nobody came to. Which
+    /// user would have had it is not known.
+    pub(super) fn ends_before(&self, flow: usize, arrival: Arrival) -> bool {
+        let taker = Taker { user: 1, iteration: self.number(arrival) };
+        self.missing(flow, taker).is_some_and(|missing| missing.at_end == AtEnd::Stop)
+    }
+}
