@@ -140,7 +140,12 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["schedule.rs", "demo.rs", "analysis/gate/flips.rs"],
         "named generators: seeds must last",
     ),
-    ("libm", &["schedule.rs", "schedule/think.rs"], "the same logarithm on every platform"),
+    (
+        "libm",
+        &["schedule.rs", "schedule/think.rs", "scenario/data/zipf.rs"],
+        "the same logarithm on every platform",
+    ),
+    ("csv", &["scenario/data/delimited.rs"], "rows of data from CSV"),
     ("statrs", &["analysis/"], "quantiles of beta, normal and Student distributions"),
     (
         "serde",

@@ -247,7 +247,7 @@ mod tests {
             (b"{}\n", "no columns"),
             (b"{\"a\":1}\n\n[1]\n", "row 2 (line 3): no object in JSON: invalid type"),
             (b"{\"a\":1}\n{\"a\":\n", "row 2 (line 2): no object in JSON: EOF"),
-            (b"{\"a\":1} 2\n", "row 2 (line 1): no object in JSON: trailing"),
+            (b"{\"a\":1} 2\n", "row 1 (line 1): no object in JSON: trailing"),
             (b"{\"a\":\"\xe9\"}\n", "row 1 (line 1): is not UTF-8"),
             (b"{\"a\":\"\\ud800\"}\n", "row 1: the value of \"a\""),
         ] {
