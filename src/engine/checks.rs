@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use crate::engine::extract::Content;
+use crate::engine::head_fields::named;
 use crate::engine::matching::{contains, is_same};
 use crate::record::outcome::Cause;
 use crate::scenario::checks::{AnswerCheck, Subject, Test, Wanted};
@@ -104,36 +105,8 @@ fn all<T>(
 }
 
 fn header(name: &str, head: &[u8], test: &Test, known: Known<'_>) -> bool {
-    let values: Vec<Cow<'_, [u8]>> = fields(head)
-        .filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| value)
-        .collect();
+    let values: Vec<Cow<'_, [u8]>> = named(head, name).collect();
     all(values.iter(), test, |value| text(value, test, known))
-}
-
-/// The fields of a head behind its first line; one over several lines is one (RFC 9112, 5.2).
-fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
-    let mut lines = head.split(|byte| *byte == b'\n').skip(1).peekable();
-    std::iter::from_fn(move || {
-        let line = lines.next()?;
-        let mut value = Cow::Borrowed(line.trim_ascii_end());
-        while let Some(more) =
-            lines.next_if(|line| line.starts_with(b" ") || line.starts_with(b"\t"))
-        {
-            let value = value.to_mut();
-            value.push(b' ');
-            value.extend_from_slice(more.trim_ascii());
-        }
-        Some((line, value))
-    })
-    .filter_map(|(line, value)| {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let value = match value {
-            Cow::Borrowed(line) => Cow::Borrowed(line[colon + 1..].trim_ascii()),
-            Cow::Owned(line) => Cow::Owned(line[colon + 1..].trim_ascii().to_vec()),
-        };
-        Some((line[..colon].trim_ascii(), value))
-    })
 }
 
 /// A text that is no JSON, as a header's value or a whole body.

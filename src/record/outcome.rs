@@ -96,7 +96,7 @@ pub enum Cause {
     Malformed,
     /// The response's body was larger than the ceiling.
     TooLarge,
-    /// The response was JSON, and a value to be extracted was not in it.
+    /// The response could be read, and a value to be extracted was not in it.
     ExtractionMissing,
     /// A status that the step does not expect.
     UnexpectedStatus,

@@ -228,7 +228,7 @@ impl Writer<'_> {
         let mut text = String::new();
         for extraction in &step.extract {
             let name = &self.scenario.variables[extraction.variable.index()];
-            let (shell, path) = (variable(name), &extraction.path);
+            let (shell, path) = (variable(name), extraction);
             let _ = match self.known(step, name) {
                 Some(Known::Value(value)) => {
                     writeln!(text, "{shell}={}  # {path} of the answer", quoted(value))

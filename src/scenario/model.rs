@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json_path::JsonPath;
 
 use super::checks::AnswerCheck;
 use super::data::Data;
+use super::extraction::Extraction;
 pub use super::http_address::{HttpAddress, Place};
 pub use super::ids::{SourceId, StepId, VariableId};
 use super::limits::Limits;
@@ -376,15 +376,6 @@ impl fmt::Display for Expectation {
         }
         Ok(())
     }
-}
-
-/// A value kept from a JSON answer.
-#[derive(Debug, Clone)]
-pub struct Extraction {
-    /// Where it is kept.
-    pub variable: VariableId,
-    /// Where it stands in the answer.
-    pub path: JsonPath,
 }
 
 /// The time limit of a step that names none.

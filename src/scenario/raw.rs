@@ -12,6 +12,7 @@ use super::entries::Entries;
 use super::raw_check::RawCheck;
 use super::raw_data::RawSource;
 use super::raw_demo::RawDemo;
+use super::raw_extract::extractions;
 use super::raw_http2::RawHttp2;
 use super::raw_load::RawLoad;
 use super::raw_metrics::{RawMetrics, RawPostgres};
@@ -249,10 +250,12 @@ pub(crate) struct RawStep {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = "10s")]
     pub(crate) timeout: Option<String>,
-    /// Variables to keep from the JSON answer, each with its `JSONPath`.
+    /// Variables to keep from the answer, each with its `JSONPath` in a JSON body, or an object that
+    /// says where else: `{"header": "location"}`, `{"cookie": "sid"}` or `{"regex": "id=(\\d+)"}`.
     #[serde(default)]
-    #[schemars(example = json!({ "order": "$.items[0].id" }))]
-    pub(crate) extract: Entries<String>,
+    #[schemars(schema_with = "extractions")]
+    #[schemars(example = json!({ "order": "$.items[0].id", "sid": { "cookie": "sid" } }))]
+    pub(crate) extract: Entries<Value>,
     /// Do it only once per virtual user, such as a login.
     #[serde(default)]
     pub(crate) once: bool,

@@ -7,14 +7,15 @@ use super::super::check::Check;
 use super::super::checks::AnswerCheck;
 use super::super::data::Data;
 use super::super::document::Pointer;
-use super::super::model::{Action, Expectation, Extraction, Flow, Step, StepId, VariableId};
+use super::super::extraction::Extraction;
+use super::super::model::{Action, Expectation, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawStep};
 use super::super::raw_check::RawCheck;
 use super::super::template::parse::Names;
 use super::super::think::Think;
 use super::checks;
-use super::json_path::json_path;
+use super::extraction::{Found, extraction};
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
 use super::stream;
@@ -231,14 +232,20 @@ impl Walker<'_, '_> {
         names: &mut Names<'_>,
     ) -> Vec<Extraction> {
         let mut all = Vec::new();
-        for (name, text) in &raw.extract.0 {
+        let stream = raw.events.as_ref().map(|_| "events");
+        let stream = stream.or(raw.websocket.as_ref().map(|_| "websocket"));
+        for (name, value) in &raw.extract.0 {
             let at = at.key(name);
             let id = self.variable(name, &at);
-            let path = json_path(&self.check.fill(text));
-            let path = self.check.accept(&at, path);
+            let found = extraction(value, stream, &at, self.check);
             let Some(variable) = id else { continue };
             names.extracted.insert(name.clone(), variable);
-            all.extend(path.map(|path| Extraction { variable, path }));
+            all.extend(found.map(|Found { from, take, default }| Extraction {
+                variable,
+                from,
+                take,
+                default,
+            }));
         }
         all
     }
