@@ -255,7 +255,8 @@ fn fold(bencher: Bencher<'_, '_>) {
 
 mod render {
     use super::{
-        Bencher, Choices, Escape, Piece, Prepared, Rows, Template, Value, Values, VariableId, scenario,
+        Bencher, Choices, Escape, Piece, Prepared, Rows, Template, Value, Values, VariableId,
+        scenario,
     };
 
     fn values<'v>(variables: &'v [Value], random: &'v mut dyn FnMut() -> u64) -> Values<'v> {

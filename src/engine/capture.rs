@@ -15,9 +15,8 @@ const MOST_BYTES: usize = 64 << 20;
 /// The first group of the match that is meant, or all of it where there is no group.
 pub fn captured<'b>(bytes: &'b [u8], pattern: &Regex, take: Take, bits: u64) -> Option<&'b [u8]> {
     let fits = (MOST_BYTES / bytes.len().max(1)).clamp(1, MOST_MATCHES);
-    let matches = || {
-        pattern.captures_iter(bytes).filter_map(|found| found.get(found.len().min(2) - 1))
-    };
+    let matches =
+        || pattern.captures_iter(bytes).filter_map(|found| found.get(found.len().min(2) - 1));
     let found = match take {
         Take::Nth(place) => matches().nth(place as usize),
         Take::Last => matches().take(fits).last(),

@@ -28,7 +28,7 @@ pub struct Known<'k> {
 
 impl Known<'_> {
     /// Nobody.
-    pub const NOTHING: Known<'static> = 
+    pub const NOTHING: Known<'static> =
         Known { variables: &[], user: 0, iteration: 0, rows: Rows::NONE };
 }
 

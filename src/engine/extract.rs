@@ -70,9 +70,9 @@ pub fn extract(
             From::Cookie(name) => {
                 head_fields::take(head_fields::cookies(around.head, name), one.take, bits)
             }
-            From::Pattern(pattern) => content.bytes().map(|bytes| {
-                captured(bytes, pattern, one.take, bits).map(<[u8]>::to_vec)
-            })?,
+            From::Pattern(pattern) => content
+                .bytes()
+                .map(|bytes| captured(bytes, pattern, one.take, bits).map(<[u8]>::to_vec))?,
         };
         let value = found.ok_or(Cause::ExtractionMissing).and_then(text);
         extracted.0.push((one.variable, or_default(value, one)?));
@@ -226,7 +226,8 @@ impl Document {
             Json::Number(number) if !number.is_f64() => Value::Json(found.to_string()),
             Json::Number(_) | Json::Array(_) | Json::Object(_) => {
                 let located = path.query_located(&self.value);
-                let pointer = located.iter().nth(place).map(|node| node.location().to_json_pointer());
+                let pointer =
+                    located.iter().nth(place).map(|node| node.location().to_json_pointer());
                 let found = pointer.and_then(|pointer| json_text::find(text, &pointer));
                 Value::Json(json_text::compact(found.ok_or(Cause::ExtractionMissing)?))
             }
@@ -264,7 +265,8 @@ mod tests {
         Extraction { variable: VariableId(0), from, take, default }
     }
 
-    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nlocation: /a\r\nx: 1\r\nx: \xe9\r\nset-cookie: sid=c1\r\n\r\n";
+    const HEAD: &[u8] =
+        b"HTTP/1.1 200 OK\r\nlocation: /a\r\nx: 1\r\nx: \xe9\r\nset-cookie: sid=c1\r\n\r\n";
 
     /// What is found of an answer with some head and body.
     fn taken(from: From, take: Take, body: &[u8], bits: u64) -> Result<Value, Cause> {
@@ -291,7 +293,10 @@ mod tests {
         assert_eq!(first(pattern("id=([0-9])?$"), body), Err(Cause::ExtractionMissing));
         assert_eq!(first(pattern("(?-u)8 (.)"), body), Err(Cause::NotUtf8));
         assert_eq!(taken(pattern("id=([0-9])"), Take::Nth(2), body, 0), text("9"));
-        assert_eq!(taken(pattern("id=([0-9])"), Take::Nth(3), body, 0), Err(Cause::ExtractionMissing));
+        assert_eq!(
+            taken(pattern("id=([0-9])"), Take::Nth(3), body, 0),
+            Err(Cause::ExtractionMissing)
+        );
         assert_eq!(taken(pattern("id=([0-9])"), Take::Last, body, 0), text("9"));
     }
 
@@ -313,7 +318,8 @@ mod tests {
         let of = |body: &[u8]| {
             let mut extracted = Extracted::default();
             let body = Body { bytes: body, codings: Codings::default(), limit: LIMIT };
-            let wanted = one(From::Json(JsonPath::parse("$.id").unwrap()), Take::Nth(0), default.clone());
+            let wanted =
+                one(From::Json(JsonPath::parse("$.id").unwrap()), Take::Nth(0), default.clone());
             let around = Around { head: HEAD, bits: 0 };
             extract(&[wanted], &mut Content::of(body), around, &mut extracted)?;
             Ok(extracted.0.remove(0).1)

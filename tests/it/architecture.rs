@@ -203,7 +203,12 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("serde_json_path", &["scenario/"], "paths are parsed when the scenario is read"),
     (
         "regex",
-        &["scenario/checks.rs", "scenario/extraction.rs", "scenario/convert/pattern.rs", "engine/capture.rs"],
+        &[
+            "scenario/checks.rs",
+            "scenario/extraction.rs",
+            "scenario/convert/pattern.rs",
+            "engine/capture.rs",
+        ],
         "patterns of checks and extractions, in linear time",
     ),
     ("sha2", &["scenario/convert/mod.rs"], "the scenario's hash"),

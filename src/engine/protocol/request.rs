@@ -92,8 +92,14 @@ impl Prepared {
             return Prepared::Filled(Box::new(filled));
         }
         let mut random = || 0;
-        let mut values =
-            Values { variables: &[], user: 0, iteration: 0, unix_millis: 0, rows: Rows::NONE, random: &mut random };
+        let mut values = Values {
+            variables: &[],
+            user: 0,
+            iteration: 0,
+            unix_millis: 0,
+            rows: Rows::NONE,
+            random: &mut random,
+        };
         let (mut text, mut body) = (String::new(), String::new());
         // A literal of any length was the user's own choice.
         let _ = filled.render(&mut values, &mut text, &mut body);

@@ -260,7 +260,11 @@ fn changing(piece: &Piece) -> Option<&'static str> {
         Piece::UnixMillis => Some("now"),
         Piece::Random(..) => Some("random"),
         Piece::JsonValue(inner) => changing(inner),
-        Piece::Literal(_) | Piece::Variable(_) | Piece::Cell(_) | Piece::User | Piece::Iteration => None,
+        Piece::Literal(_)
+        | Piece::Variable(_)
+        | Piece::Cell(_)
+        | Piece::User
+        | Piece::Iteration => None,
     }
 }
 

@@ -53,7 +53,9 @@ fn name_fault(name: &str) -> Option<Fault> {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     (!starts || !name.chars().all(valid)).then(|| {
         let fault = Fault::new(format!("\"{name}\" is not the name of a source"));
-        fault.help("letters, digits, _ and - only, with a letter first; a dot stands before the column")
+        fault.help(
+            "letters, digits, _ and - only, with a letter first; a dot stands before the column",
+        )
     })
 }
 

@@ -50,8 +50,12 @@ fn place<'r>(
     at: &Pointer,
     check: &mut Check<'_>,
 ) -> Option<(&'static str, &'r str)> {
-    let all =
-        [("json", &raw.json), ("header", &raw.header), ("cookie", &raw.cookie), ("regex", &raw.regex)];
+    let all = [
+        ("json", &raw.json),
+        ("header", &raw.header),
+        ("cookie", &raw.cookie),
+        ("regex", &raw.regex),
+    ];
     let given: Vec<(&'static str, &str)> =
         all.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?))).collect();
     match given[..] {

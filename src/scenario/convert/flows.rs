@@ -277,7 +277,8 @@ impl Walker<'_, '_> {
         let (source, _) = name.split_once('.')?;
         let is_taken = self.data.sources.iter().any(|known| known.name == source);
         is_taken.then(|| {
-            let fault = Fault::new(format!("\"{name}\" looks like a column of the data \"{source}\""));
+            let fault =
+                Fault::new(format!("\"{name}\" looks like a column of the data \"{source}\""));
             fault.help("choose a name without that dot")
         })
     }

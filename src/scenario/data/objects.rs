@@ -242,7 +242,10 @@ mod tests {
             (&b""[..], "no rows"),
             (b"\n \n", "no rows"),
             (b"{\"a\":1}\n\n{\"b\":1}\n", "row 2: \"a\" is missing"),
-            (b"{\"a\":1}\n{\"a\":1,\"a\":2}\n", "row 2 (line 2): no object in JSON: \"a\" stands twice"),
+            (
+                b"{\"a\":1}\n{\"a\":1,\"a\":2}\n",
+                "row 2 (line 2): no object in JSON: \"a\" stands twice",
+            ),
             (b"{\"a\":1,\"a\":2}\n", "two columns named \"a\""),
             (b"{}\n", "no columns"),
             (b"{\"a\":1}\n\n[1]\n", "row 2 (line 3): no object in JSON: invalid type"),

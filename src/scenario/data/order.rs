@@ -109,15 +109,14 @@ mod tests {
         assert_ne!(rounds[0], rounds[1]);
         assert_ne!(rounds[0], (0..100).map(Some).collect::<Vec<_>>());
         let other = Draw { salt: 1, ..DRAW };
-        let other: Vec<_> = (0..100).map(|number| Order::Shuffled.row(number, 100, other)).collect();
+        let other: Vec<_> =
+            (0..100).map(|number| Order::Shuffled.row(number, 100, other)).collect();
         assert_ne!(other, rounds[0], "two sources of the same length do not go together");
     }
 
     #[test]
     fn unique_rows_end() {
-        for (at_end, fourth) in
-            [(AtEnd::Stop, None), (AtEnd::Fail, None), (AtEnd::Wrap, Some(0))]
-        {
+        for (at_end, fourth) in [(AtEnd::Stop, None), (AtEnd::Fail, None), (AtEnd::Wrap, Some(0))] {
             let found = rows(Order::Unique(at_end), 0..4, 3);
             assert_eq!(found, [Some(0), Some(1), Some(2), fourth], "{at_end:?}");
         }

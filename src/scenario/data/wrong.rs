@@ -66,7 +66,10 @@ pub(crate) fn columns_fault(columns: &[String]) -> Result<(), Wrong> {
     }
     for (index, name) in columns.iter().enumerate() {
         if name.is_empty() {
-            return Err(Wrong::whole(format!("is wrong at its head: column {} has no name", index + 1)));
+            return Err(Wrong::whole(format!(
+                "is wrong at its head: column {} has no name",
+                index + 1
+            )));
         }
         if !seen.insert(name) {
             return Err(Wrong::whole(format!("has two columns named \"{name}\"")));
