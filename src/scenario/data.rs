@@ -12,6 +12,10 @@ pub mod table;
 pub(crate) mod wrong;
 pub mod zipf;
 
+use std::path::Path;
+
+use delimited::Form;
+use file::{Format, read_from};
 use order::{AtEnd, Draw, Order, Taking};
 use table::{Cell, Table};
 
@@ -71,6 +75,14 @@ static NOTHING: Data = Data { sources: Vec::new() };
 impl Rows<'static> {
     /// Those of a scenario without data.
     pub const NONE: Rows<'static> = Rows { data: &NOTHING, seed: 0, taking: Taking::Load };
+}
+
+/// The rows of a file of this name with these contents, or what is wrong with it.
+pub fn rows_of(name: &Path, contents: &[u8]) -> Result<Table, String> {
+    let format = Format::of(name).ok_or("the end of its name says nothing")?;
+    let is_tabs = name.extension().is_some_and(|end| end == "tsv");
+    let form = Form { separator: if is_tabs { b'\t' } else { b',' }, columns: None };
+    read_from(contents, format, form).map_err(|wrong| wrong.told())
 }
 
 impl Source {
