@@ -29,5 +29,6 @@ pub mod trial;
 pub mod trial_error;
 mod trial_load;
 mod tryout;
+mod used_up;
 pub mod walk;
 mod watcher;

@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use crate::engine::collector::{self, Collector, Message};
-use crate::engine::ledger::{Totals, UsedUp};
+use crate::engine::ledger::Totals;
 use crate::engine::plan::{Plan, Purpose, Start};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::worker;
@@ -27,6 +27,7 @@ use crate::experiment::side::Side;
 use crate::experiment::start::Started;
 use crate::experiment::steered;
 use crate::experiment::trial_error::TrialError;
+use crate::experiment::used_up;
 use crate::experiment::watcher::{Watched, Watcher};
 use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, Head, RunRecord};
@@ -357,18 +358,11 @@ impl Ready {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
             (None, Some(signal), _) => EndReason::Interrupted { signal },
             (None, None, Some(why)) => EndReason::Hopeless { detail: why.to_owned() },
-            (None, None, None) => match totals.used_up {
-                Some(UsedUp { source, .. }) => EndReason::RowsUsed {
-                    data: self.side.scenario.data.sources[source.index()].name.clone(),
-                },
-                None => EndReason::Finished,
-            },
+            (None, None, None) => used_up::reason(&totals, &self.side.scenario),
         };
         let whole = Duration::from_nanos(self.plan.end().0);
         let cut = cut.or_else(|| control.over_after(self.plan.start.at));
-        let all = self.plan.slots.threads();
-        let used_up = totals.used_up.filter(|it| it.workers == all);
-        let cut = cut.or(used_up.map(|it| Duration::from_nanos(it.at.0)));
+        let cut = cut.or(used_up::cut(&totals, self.plan.slots.threads()));
         let before = self.writer.resumed().cloned().unwrap_or_default();
         let end = End {
             reason,

@@ -25,6 +25,7 @@ pub(crate) struct RawExtraction {
     pub(crate) regex: Option<String>,
     /// Which of several values: `first`, `last`, `random`, or a number from 1; without it, the
     /// first.
+    #[serde(default)]
     #[schemars(schema_with = "take")]
     pub(crate) take: Option<Value>,
     /// What is kept where there is no such value; without it, the request has failed.

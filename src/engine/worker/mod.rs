@@ -43,7 +43,7 @@ use crate::engine::demand::Demand;
 use crate::engine::evidence::Witness;
 use crate::engine::iteration::Iteration;
 use crate::engine::lateness::Lateness;
-use crate::engine::ledger::{Ledger, UsedUp};
+use crate::engine::ledger::Ledger;
 use crate::engine::orders::Order;
 use crate::engine::plan::{Plan, Stop};
 use crate::engine::pool::Pool;
@@ -353,11 +353,6 @@ impl Worker {
         self.plan.purpose.is_walk() && self.source.peek().is_none() && self.iterations.is_empty()
     }
 
-    /// No row of data is left, and all iterations that had one have ended.
-    fn has_used_up(&self) -> bool {
-        self.used_up.is_some() && self.iterations.is_empty()
-    }
-
     /// Lets what is in flight come to its end, then sends the last batch.
     fn close(&mut self) -> io::Result<()> {
         self.start_closing();
@@ -375,9 +370,7 @@ impl Worker {
         if *self.plan.stop.borrow() != Stop::Running {
             self.start_due(now);
         }
-        if let Some(source) = self.used_up {
-            self.ledger.totals.used_up = Some(UsedUp { source, at: now.min(self.end), workers: 1 });
-        }
+        self.note_used_up(now);
         while self.used_up.is_none()
             && let Some(arrival) = self.source.take_due(now)
         {

@@ -1,12 +1,14 @@
 //! Iterations that find no row of data, as each was taken: not sent, or the end of the load.
 
 use crate::engine::answer::Answer;
+use crate::engine::ledger::UsedUp;
 use crate::engine::user::UserId;
 use crate::engine::worker::Worker;
 use crate::scenario::data::Taker;
 use crate::scenario::data::order::AtEnd;
 use crate::scenario::ids::SourceId;
 use crate::schedule::Arrival;
+use crate::units::Moment;
 
 /// A source of which each row was taken.
 #[derive(Debug, Clone, Copy)]
@@ -58,5 +60,16 @@ impl Worker {
     pub(super) fn ends_before(&self, flow: usize, arrival: Arrival) -> bool {
         let taker = Taker { user: 1, iteration: self.number(arrival) };
         self.missing(flow, taker).is_some_and(|missing| missing.at_end == AtEnd::Stop)
+    }
+
+    /// No row of data is left, and all iterations that had one have ended.
+    pub(super) fn has_used_up(&self) -> bool {
+        self.used_up.is_some() && self.iterations.is_empty()
+    }
+
+    /// Tells that this is why nothing more is due.
+    pub(super) fn note_used_up(&mut self, now: Moment) {
+        let at = now.min(self.end);
+        self.ledger.totals.used_up = self.used_up.map(|source| UsedUp { source, at, workers: 1 });
     }
 }
