@@ -51,7 +51,7 @@ mod tests {
         let body = b"id=1 id=2 ".repeat(400);
         let pattern = Regex::new("id=(\\d)").unwrap();
         let ones = (0..2_000_u64)
-            .map(|bits| crate::scenario::data::mixing::mixed(bits))
+            .map(crate::scenario::data::mixing::mixed)
             .filter(|bits| captured(&body, &pattern, Take::Random, *bits) == Some(b"1"));
         let ones = ones.count();
         assert!((850..1_150).contains(&ones), "{ones}");

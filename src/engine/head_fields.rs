@@ -38,7 +38,7 @@ pub fn named<'h>(head: &'h [u8], name: &str) -> impl Iterator<Item = Cow<'h, [u8
 }
 
 /// The values of the cookies of a name that an answer sets, in their order.
-pub fn cookies<'h>(head: &'h [u8], name: &str) -> impl Iterator<Item = Vec<u8>> {
+pub fn cookies(head: &[u8], name: &str) -> impl Iterator<Item = Vec<u8>> {
     named(head, "set-cookie").filter_map(move |field| {
         let pair = field.split(|byte| *byte == b';').next()?;
         let equals = pair.iter().position(|byte| *byte == b'=')?;

@@ -27,7 +27,6 @@ use crate::experiment::side::Side;
 use crate::experiment::start::Started;
 use crate::experiment::steered;
 use crate::experiment::trial_error::TrialError;
-use crate::experiment::used_up;
 use crate::experiment::watcher::{Watched, Watcher};
 use crate::record::recorder::Recorder;
 use crate::record::run::{End, EndReason, Head, RunRecord};
@@ -358,11 +357,11 @@ impl Ready {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
             (None, Some(signal), _) => EndReason::Interrupted { signal },
             (None, None, Some(why)) => EndReason::Hopeless { detail: why.to_owned() },
-            (None, None, None) => used_up::reason(&totals, &self.side.scenario),
+            (None, None, None) => super::used_up::reason(&totals, &self.side.scenario),
         };
         let whole = Duration::from_nanos(self.plan.end().0);
         let cut = cut.or_else(|| control.over_after(self.plan.start.at));
-        let cut = cut.or(used_up::cut(&totals, self.plan.slots.threads()));
+        let cut = cut.or(super::used_up::cut(&totals, self.plan.slots.threads()));
         let before = self.writer.resumed().cloned().unwrap_or_default();
         let end = End {
             reason,

@@ -56,7 +56,7 @@ fn record(folder: &Path) -> RunRecord {
 /// How many requests have a cause.
 fn counts(record: &RunRecord, cause: Cause) -> u64 {
     let seconds = record.seconds.iter();
-    seconds.flat_map(|second| second.counts().to_vec()).map(|step| step.cause(cause)).sum()
+    seconds.flat_map(|second| second.counts()).map(|step| step.cause(cause)).sum()
 }
 
 /// The paths that were asked for, sorted.

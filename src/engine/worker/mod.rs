@@ -370,12 +370,7 @@ impl Worker {
         if *self.plan.stop.borrow() != Stop::Running {
             self.start_due(now);
         }
-        self.note_used_up(now);
-        while self.used_up.is_none()
-            && let Some(arrival) = self.source.take_due(now)
-        {
-            self.miss(arrival, now);
-        }
+        self.miss_the_rest(now);
         self.closing = true;
         self.wake_all_but_streams();
     }

@@ -67,8 +67,13 @@ impl Worker {
         self.used_up.is_some() && self.iterations.is_empty()
     }
 
-    /// Tells that this is why nothing more is due.
-    pub(super) fn note_used_up(&mut self, now: Moment) {
+    /// What was due and is not begun any more is unsent, unless no row was left: then nothing was.
+    pub(super) fn miss_the_rest(&mut self, now: Moment) {
+        while self.used_up.is_none()
+            && let Some(arrival) = self.source.take_due(now)
+        {
+            self.miss(arrival, now);
+        }
         let at = now.min(self.end);
         self.ledger.totals.used_up = self.used_up.map(|source| UsedUp { source, at, workers: 1 });
     }

@@ -68,7 +68,6 @@ impl Order {
             Taking::Aside => rows - 1 - number % rows.min(ASIDE.max(rows / 10)),
         };
         match self {
-            Order::Sequential => Some(place % rows),
             Order::Shuffled => {
                 let round = key.wrapping_add(mixed(place / rows));
                 Some(permuted(place % rows, rows, round))
@@ -76,7 +75,7 @@ impl Order {
             Order::Random => Some(below(rows, mixed(key ^ mixed(number)))),
             Order::Zipf(zipf) => Some(zipf.draw(key ^ mixed(number))),
             Order::Unique(_) if place < rows => Some(place),
-            Order::Unique(AtEnd::Wrap) => Some(place % rows),
+            Order::Sequential | Order::Unique(AtEnd::Wrap) => Some(place % rows),
             Order::Unique(AtEnd::Stop | AtEnd::Fail) => None,
         }
     }
