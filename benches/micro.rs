@@ -41,6 +41,7 @@ use loadgate::report::chart::Figure;
 use loadgate::report::format;
 use loadgate::report::format::terminal::screen::Style;
 use loadgate::report::subject::run::{RunReport, describe};
+use loadgate::scenario::data::Rows;
 use loadgate::scenario::model::{Scenario, StepId, TenantId, VariableId};
 use loadgate::scenario::read::{self, Origin};
 use loadgate::scenario::template::{Escape, Piece, Template, Value, Values};
@@ -263,11 +264,13 @@ fn fold(bencher: Bencher<'_, '_>) {
 
 mod render {
     use super::{
-        Bencher, Choices, Escape, Piece, Prepared, Template, Value, Values, VariableId, scenario,
+        Bencher, Choices, Escape, Piece, Prepared, Rows, Template, Value, Values, VariableId,
+        scenario,
     };
 
     fn values<'v>(variables: &'v [Value], random: &'v mut dyn FnMut() -> u64) -> Values<'v> {
-        Values { variables, user: 17, iteration: 4_711, unix_millis: 1_767_225_600_000, random }
+        let (unix_millis, rows) = (1_767_225_600_000, Rows::NONE);
+        Values { variables, user: 17, iteration: 4_711, unix_millis, rows, random }
     }
 
     fn token() -> Vec<Value> {

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use loadgate::analysis::assess::assess;
 use loadgate::analysis::history::{HistorySettings, trend};
 use loadgate::analysis::stored::judge_stored;
+use loadgate::engine::capture::captured;
 use loadgate::engine::protocol::http2::message::Messages;
 use loadgate::engine::protocol::reply::{Call, Event};
 use loadgate::engine::protocol::request::Prepared;
@@ -31,6 +32,8 @@ use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
 use loadgate::report::format::{html, json, junit, markdown, terminal};
 use loadgate::report::subject::run::{RunReport, describe};
+use loadgate::scenario::data::Rows;
+use loadgate::scenario::extraction::Take;
 use loadgate::scenario::model::{Scenario, Step, StepId, VariableId};
 use loadgate::scenario::problems::Problems;
 use loadgate::scenario::read::{self, Origin};
@@ -45,7 +48,9 @@ use loadgate::units::{self, Bytes, Quantile, Rate, Ratio};
 pub type Target = fn(&[u8]) -> u64;
 
 /// All of them, by the name of the folder of their corpus.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
+    ("rows", rows),
+    ("pattern", pattern),
     ("response", response),
     ("http2", http2),
     ("prometheus", exposition),
@@ -337,6 +342,36 @@ pub fn slo(data: &[u8]) -> u64 {
     figure_of_scenario(&read_scenario(scenario, &String::from_utf8_lossy(data)))
 }
 
+/// Files of rows: the first byte says how they are written.
+pub fn rows(data: &[u8]) -> u64 {
+    let (form, rest) = data.split_first().map_or((0, data), |(form, rest)| (*form, rest));
+    let name = ["a.csv", "a.tsv", "a.json", "a.ndjson"][usize::from(form) % 4];
+    let Ok(table) = loadgate::scenario::data::rows_of(std::path::Path::new(name), rest) else {
+        return figure((form % 4, 0));
+    };
+    let columns = table.columns().len() as u16;
+    assert!(table.rows() > 0 && columns > 0);
+    for row in 0..table.rows() {
+        assert!((0..columns).all(|column| table.cell(row, column).is_some()));
+        assert_eq!(table.cell(row, columns), None);
+    }
+    figure((form % 4, table.rows().min(8), columns.min(8)))
+}
+
+/// Regular expressions on hostile bodies.
+pub fn pattern(data: &[u8]) -> u64 {
+    let expressions =
+        ["id=([0-9]+)", ".*[^A-Z]|[A-Z]", "(a*)*b", "(?s)<([^>]*)>.*</\\1?", "^$|(?-u)(.)"];
+    let mut found = 0;
+    for text in expressions {
+        let Ok(expression) = regex::bytes::Regex::new(text) else { continue };
+        for take in [Take::Nth(0), Take::Nth(3), Take::Last, Take::Random] {
+            found = found * 2 + u64::from(captured(data, &expression, take, 7).is_some());
+        }
+    }
+    figure(found)
+}
+
 /// Hostile values in every place of a request.
 pub fn template(data: &[u8]) -> u64 {
     let text = String::from_utf8_lossy(data).into_owned();
@@ -348,6 +383,7 @@ pub fn template(data: &[u8]) -> u64 {
             user: 1,
             iteration: 1,
             unix_millis: 1,
+            rows: Rows::NONE,
             random: &mut random,
         };
         let mut out = String::new();

@@ -90,6 +90,7 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::ConnectionLimit
         | Cause::Descriptors
         | Cause::Ports
+        | Cause::NoRow
         | Cause::Late => Outcome::Unsent,
         Cause::ExtractionMissing
         | Cause::UnexpectedStatus

@@ -35,6 +35,7 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
         worked::never_worked(data),
         worked::never_tried(data),
         worked::unjudged(data),
+        rows_used_up(data),
         unsent(data),
         in_flight_limit(data),
         connection_limit(data),
@@ -65,6 +66,20 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
     }
     all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     all
+}
+
+/// Iterations for which there was no row, in the whole run: the load was not the one that the
+/// scenario describes.
+fn rows_used_up(data: &RunData) -> Option<Finding> {
+    let missing: u64 = data.whole.iter().map(|step| step.cause(Cause::NoRow)).sum();
+    (missing > 0).then(|| {
+        let evidence = format!(
+            "{} were not begun, as each row of the scenario's data had been used",
+            counted(missing, "iteration")
+        );
+        let advice = "add rows, or say what comes then: \"at_end\": \"wrap\" or \"stop\"";
+        finding("rows_used_up", Severity::Invalidates, evidence, advice)
+    })
 }
 
 /// Requests that were due and not sent because the generator had no descriptors or

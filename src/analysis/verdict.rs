@@ -161,6 +161,7 @@ fn target_died<'a>(data: &RunData<'a>) -> Option<&'a str> {
     match &data.record.end.as_ref()?.reason {
         EndReason::TargetDied { detail } => Some(detail),
         EndReason::Finished
+        | EndReason::RowsUsed { .. }
         | EndReason::Interrupted { .. }
         | EndReason::FailedFast { .. }
         | EndReason::Hopeless { .. } => None,
@@ -172,6 +173,7 @@ fn failed_fast<'a>(data: &RunData<'a>) -> Option<&'a str> {
     match &data.record.end.as_ref()?.reason {
         EndReason::FailedFast { detail } => Some(detail),
         EndReason::Finished
+        | EndReason::RowsUsed { .. }
         | EndReason::Interrupted { .. }
         | EndReason::Hopeless { .. }
         | EndReason::TargetDied { .. } => None,
@@ -188,6 +190,7 @@ fn cut_short(data: &RunData) -> Option<String> {
     let why = match record.end.as_ref().map(|end| &end.reason) {
         None => "the generator was killed".to_owned(),
         Some(EndReason::Finished) => return None,
+        Some(EndReason::RowsUsed { data }) => format!("each row of \"{data}\" was used"),
         Some(EndReason::Interrupted { signal }) => format!("interrupted by signal {signal}"),
         Some(EndReason::Hopeless { .. }) => "ended early, as it could not work,".to_owned(),
         Some(EndReason::FailedFast { .. }) => "ended early by --fail-fast".to_owned(),

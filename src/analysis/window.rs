@@ -98,7 +98,8 @@ pub fn measured_seconds(record: &RunRecord) -> f64 {
     match record.end.as_ref().map(|end| (&end.reason, end.scheduled)) {
         Some((EndReason::Finished, _)) => planned,
         Some((
-            EndReason::Interrupted { .. }
+            EndReason::RowsUsed { .. }
+            | EndReason::Interrupted { .. }
             | EndReason::Hopeless { .. }
             | EndReason::FailedFast { .. }
             | EndReason::TargetDied { .. },

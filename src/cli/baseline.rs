@@ -122,9 +122,12 @@ fn doubts(record: &RunRecord) -> Vec<String> {
         }
         Some(EndReason::FailedFast { detail }) => Some(format!("it is unfinished: {detail}")),
         // The verdict says so.
-        Some(EndReason::Finished | EndReason::Hopeless { .. } | EndReason::TargetDied { .. }) => {
-            None
-        }
+        Some(
+            EndReason::Finished
+            | EndReason::RowsUsed { .. }
+            | EndReason::Hopeless { .. }
+            | EndReason::TargetDied { .. },
+        ) => None,
     };
     let assessment = assess(record);
     let of_verdict = match assessment.verdict {

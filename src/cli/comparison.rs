@@ -105,7 +105,10 @@ pub fn conclude(
 
 /// A run beside its baseline; `None` for one that is judged by itself.
 pub fn judged_by(by: Option<&JudgedBy>, record: &RunRecord) -> Result<Option<Comparison>, Failure> {
-    let is_whole = matches!(record.end.as_ref().map(|end| &end.reason), Some(EndReason::Finished));
+    let is_whole = matches!(
+        record.end.as_ref().map(|end| &end.reason),
+        Some(EndReason::Finished | EndReason::RowsUsed { .. })
+    );
     let Some(by) = by.filter(|_| is_whole) else { return Ok(None) };
     judge(&by.baseline, record, assess(record), &by.settings).map(Some)
 }

@@ -67,6 +67,7 @@ impl Exit {
             Some(EndReason::Interrupted { signal }) => Exit::Interrupted(*signal),
             Some(
                 EndReason::Finished
+                | EndReason::RowsUsed { .. }
                 | EndReason::Hopeless { .. }
                 | EndReason::FailedFast { .. }
                 | EndReason::TargetDied { .. },

@@ -115,7 +115,7 @@ fn candidate(folder: &Path, shown: &str) -> Result<Candidate, String> {
 
 fn unfit(record: &RunRecord) -> Option<String> {
     match record.end.as_ref().map(|end| &end.reason) {
-        Some(EndReason::Finished) => {}
+        Some(EndReason::Finished | EndReason::RowsUsed { .. }) => {}
         Some(
             EndReason::Interrupted { .. }
             | EndReason::Hopeless { .. }

@@ -6,9 +6,10 @@
 use std::io;
 
 use crate::engine::checks::{Known, Seen, judge};
-use crate::engine::extract::{Body, Content, Extracted, extract};
+use crate::engine::extract::{Around, Body, Content, Extracted, extract};
 use crate::http1::unreadable::Unreadable;
 use crate::record::outcome::{Cause, Outcome};
+use crate::scenario::data::mixing::mixed;
 use crate::scenario::model::{Expectation, Step};
 use crate::tls::Refusal;
 
@@ -64,6 +65,8 @@ pub enum Answer<'a> {
     NoConnection,
     /// All allowed virtual users were busy when it was due.
     NoUser,
+    /// Each row of data that is taken once was taken before.
+    NoRow,
 }
 
 /// What an exchange of a step comes to.
@@ -90,7 +93,9 @@ pub fn conclude(step: &Step, answer: &Answer<'_>, known: Known<'_>) -> Conclusio
         Answer::Whole { status, body, seen } => {
             return conclude_whole(step, (*status, *body, *seen), known);
         }
-        Answer::Streamed { end, data, took } => return conclude_streamed(step, *end, *data, *took),
+        Answer::Streamed { end, data, took } => {
+            return conclude_streamed(step, *end, (*data, *took), known);
+        }
         Answer::NotInTime => (Outcome::Timeout, None),
         Answer::NotConnectedInTime => (Outcome::Timeout, Some(Cause::Unreachable)),
         Answer::NotConnected(error) => not_connected(error),
@@ -105,6 +110,7 @@ pub fn conclude(step: &Step, answer: &Answer<'_>, known: Known<'_>) -> Conclusio
         Answer::ValueMissing => (Outcome::CheckFailed, Some(Cause::ValueMissing)),
         Answer::NoConnection => (Outcome::Unsent, Some(Cause::ConnectionLimit)),
         Answer::NoUser => (Outcome::Unsent, Some(Cause::InFlightLimit)),
+        Answer::NoRow => (Outcome::Unsent, Some(Cause::NoRow)),
     };
     Conclusion::new(ending)
 }
@@ -126,26 +132,41 @@ fn conclude_whole(
     if let Err(failed) = judge(&step.checks, seen, &mut content, known) {
         conclusion.ending = (Outcome::CheckFailed, Some(failed.cause));
         conclusion.failed_check = Some(failed.check);
-    } else if let Err(cause) = extract(&step.extract, &mut content, &mut conclusion.extracted) {
+    } else if let Err(cause) =
+        extract(&step.extract, &mut content, around(seen.head, known), &mut conclusion.extracted)
+    {
         conclusion.ending = (Outcome::CheckFailed, Some(cause));
     }
     conclusion
 }
 
 /// What came after the time limit is none.
-fn conclude_streamed(step: &Step, end: Result<(), Cause>, data: Body<'_>, took: u64) -> Conclusion {
+fn conclude_streamed(
+    step: &Step,
+    end: Result<(), Cause>,
+    (data, took): (Body<'_>, u64),
+    known: Known<'_>,
+) -> Conclusion {
     let mut conclusion = Conclusion::new((Outcome::Timeout, None));
     if took > step.timeout.as_nanos() as u64 {
         return conclusion;
     }
     let (mut content, extracted) = (Content::of(data), &mut conclusion.extracted);
-    conclusion.ending = match end.and_then(|()| extract(&step.extract, &mut content, extracted)) {
+    let around = around(b"", known);
+    let extracted = |()| extract(&step.extract, &mut content, around, extracted);
+    conclusion.ending = match end.and_then(extracted) {
         Ok(()) => (Outcome::Ok, None),
         // What came is no stream at all.
         Err(cause @ (Cause::BadFrame | Cause::TooLarge)) => (Outcome::TransportError, Some(cause)),
         Err(cause) => (Outcome::CheckFailed, Some(cause)),
     };
     conclusion
+}
+
+/// What an extraction looks at besides the body. Which of several values is taken, the iteration
+/// decides, and not what has been drawn for its requests.
+fn around<'h>(head: &'h [u8], known: Known<'_>) -> Around<'h> {
+    Around { head, bits: mixed(known.rows.seed ^ mixed(known.iteration)) }
 }
 
 fn answered(expect: &Expectation, status: u16) -> Ending {
@@ -206,7 +227,8 @@ mod tests {
 
     use super::*;
     use crate::http1::coding::Codings;
-    use crate::scenario::model::{Extraction, VariableId};
+    use crate::scenario::extraction::{Extraction, From, Take};
+    use crate::scenario::model::VariableId;
     use crate::scenario::template::Value;
 
     const LIMIT: u64 = 1_000_000_000;
@@ -215,7 +237,9 @@ mod tests {
     fn step(statuses: &[(u16, u16)], paths: &[&str]) -> Step {
         let extraction = |(index, path): (usize, &&str)| Extraction {
             variable: VariableId(index as u16),
-            path: JsonPath::parse(path).unwrap(),
+            from: From::Json(JsonPath::parse(path).unwrap()),
+            take: Take::Nth(0),
+            default: None,
         };
         Step {
             timeout: Duration::from_nanos(LIMIT),
@@ -321,6 +345,7 @@ mod tests {
             (Answer::Unsendable, (Outcome::CheckFailed, Some(Cause::RequestTooLarge))),
             (Answer::NoConnection, (Outcome::Unsent, Some(Cause::ConnectionLimit))),
             (Answer::NoUser, (Outcome::Unsent, Some(Cause::InFlightLimit))),
+            (Answer::NoRow, (Outcome::Unsent, Some(Cause::NoRow))),
         ] {
             assert_eq!(of(&step(&[], &["$.id"]), &answer), (ending, vec![]), "{answer:?}");
         }

@@ -6,9 +6,11 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use crate::engine::extract::Content;
+use crate::engine::head_fields::named;
 use crate::engine::matching::{contains, is_same};
 use crate::record::outcome::Cause;
 use crate::scenario::checks::{AnswerCheck, Subject, Test, Wanted};
+use crate::scenario::data::Rows;
 use crate::scenario::template::{Value, Values};
 
 /// What a virtual user knows, and who it is.
@@ -20,11 +22,14 @@ pub struct Known<'k> {
     pub user: u64,
     /// The number of the iteration, from 1.
     pub iteration: u64,
+    /// The rows that it has.
+    pub rows: Rows<'k>,
 }
 
 impl Known<'_> {
     /// Nobody.
-    pub const NOTHING: Known<'static> = Known { variables: &[], user: 0, iteration: 0 };
+    pub const NOTHING: Known<'static> =
+        Known { variables: &[], user: 0, iteration: 0, rows: Rows::NONE };
 }
 
 /// What is looked at besides the body.
@@ -100,36 +105,8 @@ fn all<T>(
 }
 
 fn header(name: &str, head: &[u8], test: &Test, known: Known<'_>) -> bool {
-    let values: Vec<Cow<'_, [u8]>> = fields(head)
-        .filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| value)
-        .collect();
+    let values: Vec<Cow<'_, [u8]>> = named(head, name).collect();
     all(values.iter(), test, |value| text(value, test, known))
-}
-
-/// The fields of a head behind its first line; one over several lines is one (RFC 9112, 5.2).
-pub(super) fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
-    let mut lines = head.split(|byte| *byte == b'\n').skip(1).peekable();
-    std::iter::from_fn(move || {
-        let line = lines.next()?;
-        let mut value = Cow::Borrowed(line.trim_ascii_end());
-        while let Some(more) =
-            lines.next_if(|line| line.starts_with(b" ") || line.starts_with(b"\t"))
-        {
-            let value = value.to_mut();
-            value.push(b' ');
-            value.extend_from_slice(more.trim_ascii());
-        }
-        Some((line, value))
-    })
-    .filter_map(|(line, value)| {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let value = match value {
-            Cow::Borrowed(line) => Cow::Borrowed(line[colon + 1..].trim_ascii()),
-            Cow::Owned(line) => Cow::Owned(line[colon + 1..].trim_ascii().to_vec()),
-        };
-        Some((line[..colon].trim_ascii(), value))
-    })
 }
 
 /// Whether a test holds for a text.
@@ -226,8 +203,9 @@ impl Wanted {
             Wanted::Filled(template) => template,
         };
         let mut text = String::new();
-        let Known { variables, user, iteration } = known;
-        let mut values = Values { variables, user, iteration, unix_millis: 0, random: &mut || 0 };
+        let Known { variables, user, iteration, rows } = known;
+        let mut values =
+            Values { variables, user, iteration, unix_millis: 0, rows, random: &mut || 0 };
         template.render(&mut values, &mut text);
         serde_json::from_str(&text).ok().map(Cow::Owned)
     }
@@ -258,7 +236,7 @@ mod tests {
         let body = Body { bytes: body.as_bytes(), codings: Codings::default(), limit: 10_000 };
         let seen = Seen { head: HEAD, size: 100, took: 9_000_000, least: 5_000_000 };
         let variables = [Value::Json("3".to_owned()), Value::Text("open".to_owned())];
-        let known = Known { variables: &variables, user: 7, iteration: 9 };
+        let known = Known { variables: &variables, user: 7, iteration: 9, rows: Rows::NONE };
         let check = AnswerCheck { subject, test, text: String::new() };
         judge(&[check], seen, &mut Content::of(body), known)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::engine::ledger::{Batch, Gauges, Totals};
+use crate::engine::ledger::{Batch, Gauges, Totals, UsedUp};
 use crate::engine::usage::thread_cpu;
 use crate::record::gauge::{self, BEFORE_4};
 use crate::record::histogram::Live;
@@ -214,6 +214,7 @@ impl<'a> Collector<'a> {
             self.totals.iterations += totals.iterations;
             self.totals.completed += totals.completed;
             self.totals.abandoned += totals.abandoned;
+            self.totals.used_up = UsedUp::together(self.totals.used_up, totals.used_up);
             self.totals.handshakes = self.totals.handshakes.and(totals.handshakes);
         }
         self.write_seconds(batch.second.saturating_sub(PATIENCE));
@@ -300,7 +301,7 @@ impl Passing {
         let unavailable = part.counts.statuses.iter().filter(|(status, _)| *status == 503);
         self.unavailable += unavailable.map(|(_, times)| times).sum::<u64>();
         self.refused += part.counts.cause(Cause::Refused);
-        let ours = [Cause::Late, Cause::Descriptors, Cause::Ports];
+        let ours = [Cause::Late, Cause::Descriptors, Cause::Ports, Cause::NoRow];
         self.unsent_by_us += ours.map(|cause| part.counts.cause(cause)).iter().sum::<u64>();
         self.response.add_sparse(&part.times[Phase::Response]);
     }

@@ -10,7 +10,7 @@ mod date;
 
 use std::fmt;
 
-use crate::engine::checks::fields;
+use crate::engine::head_fields::fields;
 
 /// The field that sets a cookie.
 const SETS: &[u8] = b"set-cookie";

@@ -10,13 +10,17 @@
 use std::mem;
 use std::sync::Arc;
 
+use crate::engine::checks::Known;
 use crate::engine::parts::{Parts, RAW_BYTES, harmless, keep_start, readable};
 use crate::engine::plan::Purpose;
 use crate::record::exchange::{Admission, FailedExchange, Kind, VERSION};
 use crate::record::outcome::Outcome;
 use crate::record::redaction::{Redaction, is_secret};
 use crate::record::sample::Sample;
-use crate::record::walk::Known;
+use crate::record::walk;
+use crate::scenario::data::Taker;
+use crate::scenario::data::table::Cell;
+use crate::scenario::ids::{CellId, SourceId};
 use crate::scenario::model::{Scenario, Step, VariableId};
 use crate::scenario::template::{Piece, Template, Value};
 use crate::units::Moment;
@@ -118,7 +122,7 @@ impl Witness {
         kind: Kind,
         sample: &Sample,
         Wires { request, heard, check, cookies }: Wires<'_>,
-        known: &[Value],
+        known: Known<'_>,
     ) {
         self.waiting.push(Testimony {
             kind,
@@ -131,7 +135,7 @@ impl Witness {
             check,
             body_bytes: sample.body_bytes,
             secrets: [self.clerk.values(known), cookies].concat(),
-            known: if self.purpose.is_walk() { known.to_vec() } else { Vec::new() },
+            known: if self.purpose.is_walk() { known.variables.to_vec() } else { Vec::new() },
             clerk: Arc::clone(&self.clerk),
         });
     }
@@ -148,6 +152,8 @@ pub struct Clerk {
     redaction: Redaction,
     /// Extracted values that are secrets, by their name or by where they are sent.
     variables: Vec<VariableId>,
+    /// The same of values of rows.
+    cells: Vec<CellId>,
     /// The field with the request's id.
     id_field: String,
     /// The checks of each step, as people read them.
@@ -156,18 +162,21 @@ pub struct Clerk {
 
 impl Clerk {
     fn new(scenario: &Scenario) -> Clerk {
-        let mut variables: Vec<VariableId> = scenario
-            .steps
-            .iter()
-            .flat_map(|step| &step.request.headers)
-            .filter(|(name, _)| is_secret(name))
-            .flat_map(|(_, template)| used(template))
-            .collect();
+        let headers = scenario.steps.iter().flat_map(|step| &step.request.headers);
+        let secret = || headers.clone().filter(|(name, _)| is_secret(name));
+        let mut variables: Vec<VariableId> =
+            secret().flat_map(|(_, template)| used(template)).collect();
         let named = scenario.variables.iter().enumerate().filter(|(_, name)| is_secret(name));
         variables.extend(named.map(|(index, _)| VariableId(index as u16)));
+        let mut cells: Vec<CellId> =
+            secret().flat_map(|(_, template)| used_cells(template)).collect();
+        cells.extend(secret_columns(scenario));
+        cells.sort_unstable();
+        cells.dedup();
         Clerk {
             redaction: Redaction::new(&scenario.secrets),
             variables,
+            cells,
             checks: scenario.steps.iter().map(texts).collect(),
             id_field: scenario.target.request_id.clone().unwrap_or_else(|| "x-request-id".into()),
         }
@@ -177,9 +186,13 @@ impl Clerk {
         self.checks.get(usize::from(step))?.get(place).map(String::as_str)
     }
 
-    fn values(&self, known: &[Value]) -> Vec<String> {
-        let values = self.variables.iter().filter_map(|id| known.get(id.index()));
-        values.map(|(Value::Text(text) | Value::Json(text))| text.clone()).collect()
+    fn values(&self, known: Known<'_>) -> Vec<String> {
+        let values = self.variables.iter().filter_map(|id| known.variables.get(id.index()));
+        let values = values.map(|(Value::Text(text) | Value::Json(text))| text.as_str());
+        let taker = Taker { user: known.user, iteration: known.iteration };
+        let cells = self.cells.iter().filter_map(|id| known.rows.cell(*id, taker));
+        let cells = cells.map(|(Cell::Text(text) | Cell::Json(text))| text);
+        values.chain(cells).map(str::to_owned).collect()
     }
 }
 
@@ -194,22 +207,31 @@ fn texts(step: &Step) -> Vec<String> {
 }
 
 /// The extracted values that a text is filled in with.
-pub fn used(template: &Template) -> Vec<VariableId> {
-    template.pieces.iter().flat_map(used_in).collect()
+pub fn used(template: &Template) -> impl Iterator<Item = VariableId> {
+    template.all_pieces().filter_map(|piece| match piece {
+        Piece::Variable(id) => Some(*id),
+        _ => None,
+    })
 }
 
-fn used_in(piece: &Piece) -> Vec<VariableId> {
-    match piece {
-        Piece::Variable(id) => vec![*id],
-        Piece::JsonValue(inner) => used_in(inner),
-        Piece::Base64(inner) => used(inner),
-        Piece::Literal(_)
-        | Piece::Uuid
-        | Piece::User
-        | Piece::Iteration
-        | Piece::UnixMillis
-        | Piece::Random(..) => Vec::new(),
-    }
+/// The values of rows that a text is filled in with.
+fn used_cells(template: &Template) -> impl Iterator<Item = CellId> {
+    template.all_pieces().filter_map(|piece| match piece {
+        Piece::Cell(id) => Some(*id),
+        _ => None,
+    })
+}
+
+/// The columns whose names say that their values are secrets.
+fn secret_columns(scenario: &Scenario) -> impl Iterator<Item = CellId> {
+    scenario.data.sources.iter().enumerate().flat_map(|(source, found)| {
+        let columns = found.table.columns().iter().enumerate();
+        let secret = columns.filter(|(_, name)| is_secret(name));
+        secret.map(move |(column, _)| CellId {
+            source: SourceId(source as u8),
+            column: column as u16,
+        })
+    })
 }
 
 impl Testimony {
@@ -219,17 +241,17 @@ impl Testimony {
     }
 
     /// What may be kept of it, and what may be shown of the values that its user knows.
-    pub fn shown(self) -> (FailedExchange, Vec<Known>) {
+    pub fn shown(self) -> (FailedExchange, Vec<walk::Known>) {
         let redaction = self.redaction(&Parts::of(&self.request, false));
         let known = self.known.iter().enumerate().map(|(index, value)| {
             let (Value::Text(text) | Value::Json(text)) = value;
             if text.is_empty() || *value == Value::Json("null".to_owned()) {
-                return Known::Nothing;
+                return walk::Known::Nothing;
             }
             if self.clerk.variables.contains(&VariableId(index as u16)) {
-                return Known::Secret(text.chars().count());
+                return walk::Known::Secret(text.chars().count());
             }
-            Known::Value(harmless(&redaction.text(text), VALUE_BYTES))
+            walk::Known::Value(harmless(&redaction.text(text), VALUE_BYTES))
         });
         let known = known.collect();
         (self.written(), known)

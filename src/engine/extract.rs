@@ -12,10 +12,14 @@ use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
+use crate::engine::capture::captured;
+use crate::engine::head_fields;
 use crate::engine::json_text;
 use crate::http1::coding::{Codings, Undecodable};
 use crate::record::outcome::Cause;
-use crate::scenario::model::{Extraction, VariableId};
+use crate::scenario::data::mixing::mixed;
+use crate::scenario::extraction::{Extraction, From};
+use crate::scenario::ids::VariableId;
 use crate::scenario::template::Value;
 
 /// Extracted values longer than this are not kept.
@@ -36,21 +40,85 @@ pub struct Body<'b> {
 #[derive(Debug, Default)]
 pub struct Extracted(pub Vec<(VariableId, Value)>);
 
+/// What is looked at besides the body.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'h> {
+    /// The head as it came, where an extraction reads it.
+    pub head: &'h [u8],
+    /// Decides where any of several values will do.
+    pub bits: u64,
+}
+
 /// Finds every value, or says why one could not be; those before it are found.
 pub fn extract(
     wanted: &[Extraction],
     content: &mut Content<'_>,
+    around: Around<'_>,
     extracted: &mut Extracted,
 ) -> Result<(), Cause> {
-    if wanted.is_empty() {
-        return Ok(());
+    if wanted.iter().any(|one| matches!(one.from, From::Json(_))) {
+        of_document(wanted, content, around.bits, extracted)?;
     }
-    let (document, text) = content.read()?;
-    let is_changed = matches!(text, Cow::Owned(_));
-    for extraction in wanted {
-        extracted.0.push((extraction.variable, document.find((&text, is_changed), extraction)?));
+    for one in wanted {
+        let bits = choice(around.bits, one);
+        let found = match &one.from {
+            From::Json(_) => continue,
+            From::Header(name) => {
+                head_fields::take(head_fields::named(around.head, name), one.take, bits)
+                    .map(Cow::into_owned)
+            }
+            From::Cookie(name) => {
+                head_fields::take(head_fields::cookies(around.head, name), one.take, bits)
+            }
+            From::Pattern(pattern) => content
+                .bytes()
+                .map(|bytes| captured(bytes, pattern, one.take, bits).map(<[u8]>::to_vec))?,
+        };
+        let value = found.ok_or(Cause::ExtractionMissing).and_then(text);
+        extracted.0.push((one.variable, or_default(value, one)?));
     }
     Ok(())
+}
+
+/// Those that stand in a JSON body.
+fn of_document(
+    wanted: &[Extraction],
+    content: &mut Content<'_>,
+    bits: u64,
+    extracted: &mut Extracted,
+) -> Result<(), Cause> {
+    let read = content.read();
+    for one in wanted {
+        if !matches!(one.from, From::Json(_)) {
+            continue;
+        }
+        let found = read.as_ref().map_err(|cause| *cause).and_then(|(document, text)| {
+            let is_changed = matches!(text, Cow::Owned(_));
+            document.find((text, is_changed), one, choice(bits, one))
+        });
+        extracted.0.push((one.variable, or_default(found, one)?));
+    }
+    Ok(())
+}
+
+/// Each extraction chooses for itself.
+fn choice(bits: u64, one: &Extraction) -> u64 {
+    mixed(bits ^ u64::from(one.variable.0))
+}
+
+/// A default stands in for what is not there, and not for what cannot be read.
+fn or_default(found: Result<Value, Cause>, one: &Extraction) -> Result<Value, Cause> {
+    match (found, &one.default) {
+        (Err(Cause::ExtractionMissing | Cause::EmptyBody), Some(value)) => Ok(value.clone()),
+        (found, _) => found,
+    }
+}
+
+fn text(bytes: Vec<u8>) -> Result<Value, Cause> {
+    if bytes.len() > MAX_VALUE {
+        return Err(Cause::ValueTooLong);
+    }
+    String::from_utf8(bytes).map(Value::Text).map_err(|_| Cause::NotUtf8)
 }
 
 /// What is in a body, decoded and read when it is first asked for, and once.
@@ -142,15 +210,24 @@ impl Document {
         }
     }
 
-    fn find(&self, (text, is_changed): (&str, bool), wanted: &Extraction) -> Result<Value, Cause> {
-        let found = wanted.path.query(&self.value).first().ok_or(Cause::ExtractionMissing)?;
+    fn find(
+        &self,
+        (text, is_changed): (&str, bool),
+        wanted: &Extraction,
+        bits: u64,
+    ) -> Result<Value, Cause> {
+        let From::Json(path) = &wanted.from else { return Err(Cause::ExtractionMissing) };
+        let nodes = path.query(&self.value);
+        let place = wanted.take.of(nodes.len(), bits).ok_or(Cause::ExtractionMissing)?;
+        let found = nodes.iter().nth(place).ok_or(Cause::ExtractionMissing)?;
         let value = match found {
             Json::String(text) => Value::Text(text.clone()),
             Json::Null | Json::Bool(_) => Value::Json(found.to_string()),
             Json::Number(number) if !number.is_f64() => Value::Json(found.to_string()),
             Json::Number(_) | Json::Array(_) | Json::Object(_) => {
-                let located = wanted.path.query_located(&self.value);
-                let pointer = located.first().map(|node| node.location().to_json_pointer());
+                let located = path.query_located(&self.value);
+                let pointer =
+                    located.iter().nth(place).map(|node| node.location().to_json_pointer());
                 let found = pointer.and_then(|pointer| json_text::find(text, &pointer));
                 Value::Json(json_text::compact(found.ok_or(Cause::ExtractionMissing)?))
             }
@@ -180,14 +257,86 @@ mod tests {
     use serde_json_path::JsonPath;
 
     use super::*;
+    use crate::scenario::extraction::Take;
 
     const LIMIT: u64 = 1_000_000;
 
+    fn one(from: From, take: Take, default: Option<Value>) -> Extraction {
+        Extraction { variable: VariableId(0), from, take, default }
+    }
+
+    const HEAD: &[u8] =
+        b"HTTP/1.1 200 OK\r\nlocation: /a\r\nx: 1\r\nx: \xe9\r\nset-cookie: sid=c1\r\n\r\n";
+
+    /// What is found of an answer with some head and body.
+    fn taken(from: From, take: Take, body: &[u8], bits: u64) -> Result<Value, Cause> {
+        let mut extracted = Extracted::default();
+        let body = Body { bytes: body, codings: Codings::default(), limit: LIMIT };
+        let around = Around { head: HEAD, bits };
+        extract(&[one(from, take, None)], &mut Content::of(body), around, &mut extracted)?;
+        Ok(extracted.0.remove(0).1)
+    }
+
+    #[test]
+    fn values_of_heads_and_of_texts_are_found() {
+        let header = |name: &str| From::Header(name.to_owned());
+        let pattern = |text: &str| From::Pattern(regex::bytes::Regex::new(text).unwrap());
+        let first = |from, body: &[u8]| taken(from, Take::Nth(0), body, 0);
+        assert_eq!(first(header("location"), b""), text("/a"));
+        assert_eq!(first(header("none"), b""), Err(Cause::ExtractionMissing));
+        assert_eq!(taken(header("x"), Take::Last, b"", 0), Err(Cause::NotUtf8));
+        assert_eq!(first(From::Cookie("sid".to_owned()), b""), text("c1"));
+        let body = b"id=7 id=8 \xff id=9 id=";
+        assert_eq!(first(pattern("id=([0-9])"), body), text("7"));
+        assert_eq!(first(pattern("id=[0-9]"), body), text("id=7"));
+        assert_eq!(first(pattern("id=x"), body), Err(Cause::ExtractionMissing));
+        assert_eq!(first(pattern("id=([0-9])?$"), body), Err(Cause::ExtractionMissing));
+        assert_eq!(first(pattern("(?-u)8 (.)"), body), Err(Cause::NotUtf8));
+        assert_eq!(taken(pattern("id=([0-9])"), Take::Nth(2), body, 0), text("9"));
+        assert_eq!(
+            taken(pattern("id=([0-9])"), Take::Nth(3), body, 0),
+            Err(Cause::ExtractionMissing)
+        );
+        assert_eq!(taken(pattern("id=([0-9])"), Take::Last, body, 0), text("9"));
+    }
+
+    #[test]
+    fn any_of_several_is_decided_by_the_bits() {
+        let json = |bits| {
+            let path = From::Json(JsonPath::parse("$[*]").unwrap());
+            taken(path, Take::Random, b"[1.0, 2.0, 3.0]", bits)
+        };
+        let found: std::collections::BTreeSet<String> =
+            (0..100).map(|bits| format!("{:?}", json(bits))).collect();
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(json(5), json(5));
+    }
+
+    #[test]
+    fn a_default_stands_in_for_what_is_not_there_and_not_for_what_cannot_be_read() {
+        let default = Some(Value::Json("7".to_owned()));
+        let of = |body: &[u8]| {
+            let mut extracted = Extracted::default();
+            let body = Body { bytes: body, codings: Codings::default(), limit: LIMIT };
+            let wanted =
+                one(From::Json(JsonPath::parse("$.id").unwrap()), Take::Nth(0), default.clone());
+            let around = Around { head: HEAD, bits: 0 };
+            extract(&[wanted], &mut Content::of(body), around, &mut extracted)?;
+            Ok(extracted.0.remove(0).1)
+        };
+        assert_eq!(of(b"{\"id\": 1}"), json("1"));
+        assert_eq!(of(b"{}"), json("7"));
+        assert_eq!(of(b""), json("7"));
+        assert_eq!(of(b"<html>"), Err(Cause::NotJson));
+    }
+
     fn found(path: &str, body: &[u8]) -> Result<Value, Cause> {
         let mut extracted = Extracted::default();
-        let wanted = [Extraction { variable: VariableId(0), path: JsonPath::parse(path).unwrap() }];
+        let path = From::Json(JsonPath::parse(path).unwrap());
+        let wanted = [one(path, Take::Nth(0), None)];
         let body = Body { bytes: body, codings: Codings::default(), limit: LIMIT };
-        extract(&wanted, &mut Content::of(body), &mut extracted)?;
+        let around = Around { head: b"", bits: 0 };
+        extract(&wanted, &mut Content::of(body), around, &mut extracted)?;
         Ok(extracted.0.remove(0).1)
     }
 

@@ -9,6 +9,7 @@ use crate::record::phase::Phase;
 use crate::record::recorder::{Due, Missed};
 use crate::record::sample::{Lap, Sample};
 use crate::record::series::SeriesKey;
+use crate::scenario::model::SourceId;
 use crate::units::Moment;
 
 /// One worker's second, as sent to the collector.
@@ -126,6 +127,28 @@ pub struct Totals {
     pub abandoned: u64,
     /// TLS handshakes that succeeded.
     pub handshakes: Handshakes,
+    /// What ended the load early, if each row of data was taken.
+    pub used_up: Option<UsedUp>,
+}
+
+/// Rows of which each was taken, and which end the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsedUp {
+    /// Of which source.
+    pub source: SourceId,
+    /// When the last iteration that had one ended.
+    pub at: Moment,
+    /// How many workers met that.
+    pub workers: usize,
+}
+
+impl UsedUp {
+    /// What two workers, or groups of them, met.
+    pub fn together(one: Option<UsedUp>, other: Option<UsedUp>) -> Option<UsedUp> {
+        let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
+        let workers = one.workers + other.workers;
+        Some(UsedUp { source: one.source, at: one.at.max(other.at), workers })
+    }
 }
 
 /// The counts of one worker.

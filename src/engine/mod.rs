@@ -12,6 +12,7 @@
 //! [`orders`] tell running workers of another rate. Workers share nothing else.
 
 pub mod answer;
+pub mod capture;
 pub mod checks;
 pub mod closed;
 pub mod collector;
@@ -23,6 +24,7 @@ pub mod events;
 pub mod evidence;
 pub mod exchange;
 pub mod extract;
+pub mod head_fields;
 pub mod iteration;
 mod json_text;
 pub mod lateness;

@@ -11,6 +11,8 @@ use tokio::sync::watch;
 use crate::engine::orders::Heard;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
+use crate::scenario::data::Rows;
+use crate::scenario::data::order::Taking;
 use crate::scenario::model::{Scenario, VariableId};
 use crate::scenario::slots::Slots;
 use crate::scenario::template::Value;
@@ -125,6 +127,15 @@ impl Purpose {
         }
     }
 
+    /// What rows of data are taken for.
+    pub fn taking(self) -> Taking {
+        match self {
+            Purpose::Load | Purpose::Again { .. } => Taking::Load,
+            Purpose::Walk { numbered_from: 0 } => Taking::Look,
+            Purpose::Try { .. } | Purpose::Walk { .. } => Taking::Aside,
+        }
+    }
+
     /// The number behind which those of users begin.
     pub fn users_from(self) -> u64 {
         match self {
@@ -167,6 +178,12 @@ impl Plan {
     /// The end of the schedule.
     pub fn end(&self) -> Moment {
         Moment(self.timing.length(self.scenario.load.length()).as_nanos() as u64)
+    }
+
+    /// The rows of data that iterations and users have.
+    pub fn rows(&self) -> Rows<'_> {
+        let (data, seed) = (&*self.scenario.data, self.scenario.load.seed);
+        Rows { data, seed, taking: self.purpose.taking() }
     }
 
     /// A number that tells this run's requests from those of others: the second in which it

@@ -7,7 +7,7 @@
 
 use url::Url;
 
-use crate::engine::checks::fields;
+use crate::engine::head_fields::fields;
 use crate::record::outcome::Cause;
 
 /// The longest address that is followed.

@@ -6,6 +6,7 @@ use crate::engine::iteration::Iteration;
 use crate::engine::user::User;
 use crate::scenario::branch::When;
 use crate::scenario::checks::Test;
+use crate::scenario::data::Rows;
 use crate::scenario::model::{Action, Flow, Scenario, StepId};
 use crate::scenario::template::{Value, Values};
 use crate::units::Moment;
@@ -23,7 +24,11 @@ pub enum Next {
 
 /// The next action. Passes over what the user has done once and for all, and comes back to what is
 /// to be done anew before.
-pub fn next(scenario: &Scenario, user: &User, iteration: &mut Iteration) -> Next {
+pub fn next(
+    scenario: &Scenario,
+    (user, rows): (&User, Rows<'_>),
+    iteration: &mut Iteration,
+) -> Next {
     let flow = &scenario.flows[iteration.flow];
     while let Some(action) = flow.actions.get(iteration.next) {
         match action {
@@ -43,7 +48,7 @@ pub fn next(scenario: &Scenario, user: &User, iteration: &mut Iteration) -> Next
                 iteration.next += 1;
                 return Next::Think(iteration.choices.thinks_for(*think));
             }
-            other => iteration.next = place_after(other, user, iteration),
+            other => iteration.next = place_after(other, (user, rows), iteration),
         }
     }
     Next::End
@@ -56,12 +61,12 @@ fn overdue(flow: &Flow, place: usize, user: &User, now: Moment) -> Option<StepId
 }
 
 /// Where an iteration goes on that has come to what decides that.
-fn place_after(action: &Action, user: &User, iteration: &mut Iteration) -> usize {
+fn place_after(action: &Action, known: (&User, Rows<'_>), iteration: &mut Iteration) -> usize {
     let on = iteration.next + 1;
     match action {
         Action::Request(_) | Action::Think(_) => on,
         Action::Unless(all, to) => {
-            if all.iter().all(|when| holds(when, user, iteration)) {
+            if all.iter().all(|when| holds(when, known, iteration)) {
                 on
             } else {
                 *to
@@ -103,7 +108,7 @@ fn drawn(least: u32, most: u32, iteration: &mut Iteration) -> u32 {
 
 /// Whether a condition holds. What is not there, or is null, is as no condition wants it but the
 /// one that asks for that.
-fn holds(when: &When, user: &User, iteration: &mut Iteration) -> bool {
+fn holds(when: &When, (user, rows): (&User, Rows<'_>), iteration: &mut Iteration) -> bool {
     let is_null = |value: &Value| matches!(value, Value::Json(text) if text == "null");
     let variables = when.needs.iter().filter_map(|id| user.variables.get(id.index()));
     let is_there = !user.lacks(&when.needs) && !variables.into_iter().any(is_null);
@@ -117,10 +122,11 @@ fn holds(when: &When, user: &User, iteration: &mut Iteration) -> bool {
         user: user.number,
         iteration: iteration.number,
         unix_millis: 0,
+        rows,
         random: &mut || choices.bits(),
     };
     when.value.render(&mut values, &mut text);
     let variables = &user.variables;
-    let known = Known { variables, user: user.number, iteration: iteration.number };
+    let known = Known { variables, user: user.number, iteration: iteration.number, rows };
     is_there && holds_for_text(text.as_bytes(), &when.test, known)
 }

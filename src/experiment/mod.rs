@@ -31,5 +31,6 @@ pub mod trial;
 pub mod trial_error;
 mod trial_load;
 mod tryout;
+mod used_up;
 pub mod walk;
 mod watcher;

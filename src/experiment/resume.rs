@@ -192,7 +192,7 @@ const LONGEST_LEAD: Duration = Duration::from_secs(60);
 fn check_ended(record: &RunRecord) -> Result<(), Unfit> {
     match record.end.as_ref().map(|end| &end.reason) {
         None | Some(EndReason::Interrupted { .. }) => Ok(()),
-        Some(EndReason::Finished) => Err(Unfit::Finished),
+        Some(EndReason::Finished | EndReason::RowsUsed { .. }) => Err(Unfit::Finished),
         Some(EndReason::Hopeless { detail } | EndReason::FailedFast { detail }) => {
             Err(Unfit::Ended(detail.clone()))
         }

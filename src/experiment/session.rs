@@ -345,12 +345,13 @@ impl Ready {
             (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
             (None, Some(signal), _) => EndReason::Interrupted { signal },
             (None, None, Some(reason)) => reason,
-            (None, None, None) => EndReason::Finished,
+            (None, None, None) => super::used_up::reason(&totals, &self.side.scenario),
         };
         // A target that is dead cannot be cleaned up after.
         let teardown = died.is_none().then(|| session.tear_down(&mut self.side)).flatten();
         let whole = Duration::from_nanos(self.plan.end().0);
         let cut = cut.or_else(|| control.over_after(self.plan.start.at));
+        let cut = cut.or(super::used_up::cut(&totals, self.plan.slots.threads()));
         let before = self.writer.resumed().cloned().unwrap_or_default();
         let end = End {
             reason,

@@ -31,10 +31,9 @@ use crate::record::exchange::FailedExchange;
 use crate::record::outcome::Outcome;
 use crate::record::step_head::StepHead;
 use crate::record::walk::{Extracted, Known, Walk, WalkedFlow, WalkedStep};
+use crate::scenario::extraction::Extraction;
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
-use crate::scenario::model::{
-    Action, Errand, Extraction, Flow, HttpAddress, Scenario, Step, VariableId,
-};
+use crate::scenario::model::{Action, Errand, Flow, HttpAddress, Scenario, Step, VariableId};
 use crate::scenario::slots::Slots;
 use crate::scenario::template::Value;
 use crate::scenario::think::Think;
@@ -342,7 +341,7 @@ fn unfilled(scenario: &Scenario, step: &Step, before: Option<&[Known]>) -> Vec<S
 fn extracted(scenario: &Scenario, step: &Step, known: Option<&[Known]>) -> Vec<Extracted> {
     let one = |extraction: &Extraction| Extracted {
         name: scenario.variables[extraction.variable.index()].clone(),
-        path: extraction.path.to_string(),
+        path: extraction.to_string(),
         known: known
             .and_then(|known| known.get(extraction.variable.index()))
             .cloned()

@@ -27,6 +27,13 @@ pub(super) const FINDINGS: &[Entry] = &[
         advice: "Raise the limits, lower the rate, or use a machine of its own.",
     },
     Entry {
+        names: &["rows_used_up"],
+        meaning: "Each row of data that the scenario takes once (\"order\": \"unique\") had been \
+            taken, and iterations that needed one were not begun.",
+        why: "The target met less load than the scenario says. The run is invalid.",
+        advice: "Add rows, or say what comes then: \"at_end\": \"wrap\" or \"stop\".",
+    },
+    Entry {
         names: &["in_flight_limit"],
         meaning: "The ceiling on iterations under way was reached while the generator was \
             on time.",

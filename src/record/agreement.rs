@@ -110,7 +110,9 @@ impl Rules<'_> {
     fn of<'a>(record: &'a RunRecord, step: &StepHead) -> Rules<'a> {
         // Also when it went on later.
         let is_whole = record.head.resumed.is_empty()
-            && record.end.as_ref().is_some_and(|end| end.reason == EndReason::Finished);
+            && record.end.as_ref().is_some_and(|end| {
+                matches!(end.reason, EndReason::Finished | EndReason::RowsUsed { .. })
+            });
         // What was under way when a run was cut short need not have had its time.
         let unanswered_from = if is_whole { step.timeout_ms.saturating_mul(1_000_000) } else { 0 };
         Rules { thresholds: &record.head.thresholds, unanswered_from }

@@ -96,7 +96,7 @@ pub enum Cause {
     Malformed,
     /// The response's body was larger than the ceiling.
     TooLarge,
-    /// The response was JSON, and a value to be extracted was not in it.
+    /// The response could be read, and a value to be extracted was not in it.
     ExtractionMissing,
     /// A status that the step does not expect.
     UnexpectedStatus,
@@ -181,11 +181,13 @@ pub enum Cause {
     TokenRefused,
     /// The answer to a GraphQL request had `errors`.
     GraphqlErrors,
+    /// Each row of data that the scenario takes once was taken before.
+    NoRow,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 48;
+    pub const COUNT: usize = 49;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -237,6 +239,7 @@ impl Cause {
         Cause::BadRedirect,
         Cause::TokenRefused,
         Cause::GraphqlErrors,
+        Cause::NoRow,
     ];
 
     /// The place of its counter.
@@ -295,6 +298,7 @@ impl Cause {
             Cause::BadRedirect => "redirect without a usable location",
             Cause::TokenRefused => "login no longer valid",
             Cause::GraphqlErrors => "errors in the GraphQL answer",
+            Cause::NoRow => "no row of data left",
         }
     }
 }

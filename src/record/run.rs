@@ -337,6 +337,11 @@ pub struct End {
 pub enum EndReason {
     /// The schedule was done.
     Finished,
+    /// Each row of data that the scenario takes once was taken, and it says that the load ends then.
+    RowsUsed {
+        /// The name of the source.
+        data: String,
+    },
     /// A signal: 2 for an interrupt, 15 for a termination.
     Interrupted {
         /// Its number.

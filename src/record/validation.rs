@@ -260,7 +260,8 @@ fn claimed_seconds(record: &RunRecord) -> f64 {
     let planned = record.head.load.seconds();
     let scheduled = record.end.as_ref().map_or(0.0, |end| match end.reason {
         EndReason::Finished => planned,
-        EndReason::Interrupted { .. }
+        EndReason::RowsUsed { .. }
+        | EndReason::Interrupted { .. }
         | EndReason::Hopeless { .. }
         | EndReason::FailedFast { .. }
         | EndReason::TargetDied { .. } => end.scheduled.min(planned),

@@ -10,6 +10,10 @@ use std::path::PathBuf;
 
 use crate::record::redaction::{REDACTED, is_secret, masked};
 use crate::record::walk::{Known, Walk};
+use crate::scenario::data::order::Taking;
+use crate::scenario::data::table::Cell;
+use crate::scenario::data::{Rows, Taker};
+use crate::scenario::ids::CellId;
 use crate::scenario::model::{Action, Address, Place, Scenario, Step};
 use crate::scenario::secrets::Told;
 use crate::scenario::template::{Piece, Template};
@@ -237,7 +241,7 @@ impl Writer<'_> {
         let mut text = String::new();
         for extraction in &step.extract {
             let name = &self.scenario.variables[extraction.variable.index()];
-            let (shell, path) = (variable(name), &extraction.path);
+            let (shell, path) = (variable(name), extraction);
             let _ = match self.known(step, name) {
                 Some(Known::Value(value)) => {
                     writeln!(text, "{shell}={}  # {path} of the answer", quoted(value))
@@ -283,6 +287,7 @@ impl Writer<'_> {
             Piece::Variable(id) => {
                 vec![ShellPart::Variable(variable(&self.scenario.variables[id.index()]))]
             }
+            Piece::Cell(id) => self.cell(*id),
             Piece::JsonValue(inner) => {
                 let quote = || ShellPart::Text("\"".to_owned());
                 let inside = self.piece(inner);
@@ -290,6 +295,7 @@ impl Writer<'_> {
                     Piece::User | Piece::Iteration | Piece::UnixMillis | Piece::Random(..) => {
                         inside
                     }
+                    Piece::Cell(id) if matches!(self.first(*id), Some(Cell::Json(_))) => inside,
                     _ => [vec![quote()], inside, vec![quote()]].concat(),
                 }
             }
@@ -299,6 +305,24 @@ impl Writer<'_> {
             Piece::UnixMillis => vec![ShellPart::Command("date +%s000")],
             Piece::Random(low, _) => vec![ShellPart::Text(low.to_string())],
         }
+    }
+}
+
+impl Writer<'_> {
+    /// A value of the row that the first iteration has, unless its column says that it is a secret.
+    fn cell(&self, id: CellId) -> Vec<ShellPart> {
+        let source = &self.scenario.data.sources[id.source.index()];
+        let column = &source.table.columns()[usize::from(id.column)];
+        match self.first(id) {
+            Some(Cell::Text(text) | Cell::Json(text)) if !is_secret(column) => self.told(text),
+            _ => vec![ShellPart::Variable(variable(&format!("{}_{column}", source.name)))],
+        }
+    }
+
+    fn first(&self, id: CellId) -> Option<Cell<'_>> {
+        let (data, seed) = (&*self.scenario.data, self.scenario.load.seed);
+        let rows = Rows { data, seed, taking: Taking::Look };
+        rows.cell(id, Taker { user: 1, iteration: 1 })
     }
 }
 

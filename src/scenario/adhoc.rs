@@ -143,6 +143,7 @@ fn raw(spec: Adhoc) -> RawScenario {
             ..RawTarget::default()
         },
         variables: Entries::default(),
+        data: Entries::default(),
         flows: vec![flow],
         setup: Vec::new(),
         teardown: Vec::new(),

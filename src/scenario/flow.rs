@@ -3,12 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json_path::JsonPath;
-
 use super::branch::When;
 use super::checks::AnswerCheck;
 use super::course::{Course, Login};
-use super::ids::{StepId, VariableId};
+use super::extraction::Extraction;
+use super::ids::{SourceId, StepId, VariableId};
 use super::stream::Kind;
 use super::template::Template;
 use super::tenants::Tenancy;
@@ -35,6 +34,8 @@ pub struct Flow {
     pub fleeting: Vec<VariableId>,
     /// Steps that are done once and that may have to be done anew, in their order.
     pub logins: Vec<Login>,
+    /// The sources of data that its steps name, ascending.
+    pub sources: Vec<SourceId>,
 }
 
 /// What is done once for a load, and is in no figure.
@@ -192,15 +193,5 @@ impl fmt::Display for Expectation {
         Ok(())
     }
 }
-
-/// A value kept from a JSON answer.
-#[derive(Debug, Clone)]
-pub struct Extraction {
-    /// Where it is kept.
-    pub variable: VariableId,
-    /// Where it stands in the answer.
-    pub path: JsonPath,
-}
-
 /// The time limit of a step that names none.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -26,3 +26,23 @@ impl VariableId {
         usize::from(self.0)
     }
 }
+
+/// The index of a source in `Data::sources`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u8);
+
+impl SourceId {
+    /// The index for a slice.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A column of a source: with a row it is a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CellId {
+    /// Which source.
+    pub source: SourceId,
+    /// Which of its columns, from 0.
+    pub column: u16,
+}

@@ -13,11 +13,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use super::flow::{
-    Action, DEFAULT_TIMEOUT, Errand, Expectation, Extraction, Flow, Request, Step,
-};
+use super::data::Data;
+pub use super::flow::{Action, DEFAULT_TIMEOUT, Errand, Expectation, Flow, Request, Step};
 pub use super::http_address::{HttpAddress, Place};
-pub use super::ids::{StepId, TenantId, VariableId};
+pub use super::ids::{SourceId, StepId, TenantId, VariableId};
 use super::limits::Limits;
 use super::load::Load;
 use super::routing::{Permits, Routing};
@@ -48,6 +47,8 @@ pub struct Scenario {
     pub teardown: Option<Arc<Errand>>,
     /// The names of extracted variables; a [`VariableId`] is an index into it.
     pub variables: Vec<String>,
+    /// Rows for its requests.
+    pub data: Arc<Data>,
     /// How hard.
     pub load: Load,
     /// What is good enough; never empty.

@@ -17,4 +17,6 @@ pub struct Origin {
     pub cores: Option<usize>,
     /// Whether the target's program, folder and script are looked for.
     pub looks: bool,
+    /// Whether files of data are read; without that a scenario with some is none.
+    pub reads_data: bool,
 }

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 
 use super::entries::Entries;
 use super::raw_check::RawCheck;
+use super::raw_data::RawSource;
 use super::raw_demo::RawDemo;
+use super::raw_extract::extractions;
 use super::raw_http2::RawHttp2;
 use super::raw_limits::RawLimits;
 use super::raw_load::RawLoad;
@@ -37,6 +39,11 @@ pub(crate) struct RawScenario {
     /// Constants for `{{placeholders}}`.
     #[serde(default)]
     pub(crate) variables: Entries<String>,
+    /// Rows from files by the names of their sources: `{{users.email}}` in a template is a value of
+    /// the row that an iteration or a user has.
+    #[serde(default)]
+    #[schemars(example = json!({ "users": { "file": "users.csv", "order": "shuffled" } }))]
+    pub(crate) data: Entries<RawSource>,
     /// What virtual users do. Each arrival picks a flow by weight.
     #[schemars(length(min = 1))]
     pub(crate) flows: Vec<RawFlow>,
@@ -277,10 +284,12 @@ pub(crate) struct RawStep {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = "10s")]
     pub(crate) timeout: Option<String>,
-    /// Variables to keep from the JSON answer, each with its `JSONPath`.
+    /// Variables to keep from the answer, each with its `JSONPath` in a JSON body, or an object that
+    /// says where else: `{"header": "location"}`, `{"cookie": "sid"}` or `{"regex": "id=(\\d+)"}`.
     #[serde(default)]
-    #[schemars(example = json!({ "order": "$.items[0].id" }))]
-    pub(crate) extract: Entries<String>,
+    #[schemars(schema_with = "extractions")]
+    #[schemars(example = json!({ "order": "$.items[0].id", "sid": { "cookie": "sid" } }))]
+    pub(crate) extract: Entries<Value>,
     /// What objectives may name it by together with others: `"tag:read"` in `steps` of `slo`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(example = ["read"])]

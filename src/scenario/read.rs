@@ -56,7 +56,7 @@ fn load_from(path: &Path, origin: Origin, env: Lookup<'_>) -> Result<Scenario, P
         Some(_) | None => PathBuf::from("."),
     };
     let (file, cores) = (Some(path.to_path_buf()), Some(ceiling::cores()));
-    parse(&text, &Origin { file, folder, cores, ..origin }, env, &read_text)
+    parse(&text, &Origin { file, folder, cores, reads_data: true, ..origin }, env, &read_text)
 }
 
 /// Reads the text of a scenario file.

@@ -10,7 +10,9 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::ids::VariableId;
+use super::data::table::Cell;
+use super::data::{Rows, Taker};
+use super::ids::{CellId, VariableId};
 
 pub(crate) mod parse;
 
@@ -36,6 +38,8 @@ pub enum Piece {
     Literal(Box<str>),
     /// A value that an earlier step extracted.
     Variable(VariableId),
+    /// A value of a row.
+    Cell(CellId),
     /// A value that stands alone in a JSON document (`"{{order}}"`): it keeps the JSON
     /// type it has, so that a number stays a number. The quotes are written by it.
     JsonValue(Box<Piece>),
@@ -88,8 +92,17 @@ pub struct Values<'v> {
     pub iteration: u64,
     /// The time now, in milliseconds since 1970.
     pub unix_millis: u64,
+    /// The rows that it has.
+    pub rows: Rows<'v>,
     /// The next 64 random bits of the run's seed.
     pub random: &'v mut dyn FnMut() -> u64,
+}
+
+impl<'v> Values<'v> {
+    /// A cell of a row that is theirs.
+    fn cell(&self, id: CellId) -> Option<Cell<'v>> {
+        self.rows.cell(id, Taker { user: self.user, iteration: self.iteration })
+    }
 }
 
 impl Template {
@@ -102,18 +115,23 @@ impl Template {
         }
     }
 
+    /// All pieces that are filled in or stand as they are, those within others too.
+    pub(crate) fn all_pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().flat_map(|piece| {
+            let piece = match piece {
+                Piece::JsonValue(inner) => inner.as_ref(),
+                piece => piece,
+            };
+            match piece {
+                Piece::Base64(inner) => inner.pieces.as_slice(),
+                piece => std::slice::from_ref(piece),
+            }
+        })
+    }
+
     /// Whether it is another text each time.
     pub(crate) fn has_random(&self) -> bool {
-        self.pieces.iter().any(|piece| match piece {
-            Piece::Uuid | Piece::Random(..) => true,
-            Piece::Base64(inner) => inner.has_random(),
-            Piece::Literal(_)
-            | Piece::Variable(_)
-            | Piece::JsonValue(_)
-            | Piece::User
-            | Piece::Iteration
-            | Piece::UnixMillis => false,
-        })
+        self.all_pieces().any(|piece| matches!(piece, Piece::Uuid | Piece::Random(..)))
     }
 }
 
@@ -132,6 +150,10 @@ impl Piece {
             Piece::Literal(text) => out.push_str(text),
             Piece::Variable(id) => match values.variables.get(id.index()) {
                 Some(Value::Text(text) | Value::Json(text)) => escape.write(text, out),
+                None => {}
+            },
+            Piece::Cell(id) => match values.cell(*id) {
+                Some(Cell::Text(text) | Cell::Json(text)) => escape.write(text, out),
                 None => {}
             },
             Piece::JsonValue(piece) => piece.render_json(values, out),
@@ -154,6 +176,11 @@ impl Piece {
             Piece::Variable(id) => match values.variables.get(id.index()) {
                 Some(Value::Json(json)) => out.push_str(json),
                 Some(Value::Text(text)) => write_json_text(text, out),
+                None => out.push_str("null"),
+            },
+            Piece::Cell(id) => match values.cell(*id) {
+                Some(Cell::Json(json)) => out.push_str(json),
+                Some(Cell::Text(text)) => write_json_text(text, out),
                 None => out.push_str("null"),
             },
             Piece::Literal(text) => write_json_text(text, out),

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use crate::scenario::data::Rows;
 use crate::scenario::model::{Scenario, TenantId};
 use crate::scenario::template::{Template, Values};
 use crate::scenario::tenants::{Sizes, Tenancy, Tenants};
@@ -145,6 +146,7 @@ impl Census {
             user: 0,
             iteration: index + 1,
             unix_millis: 0,
+            rows: Rows::NONE,
             random: &mut || choices.bits(),
         };
         template.render(&mut values, &mut self.rendered);

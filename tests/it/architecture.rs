@@ -145,9 +145,10 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "libm",
-        &["schedule.rs", "schedule/tenants.rs", "schedule/think.rs"],
+        &["schedule.rs", "schedule/tenants.rs", "schedule/think.rs", "scenario/data/zipf.rs"],
         "the same logarithm on every platform",
     ),
+    ("csv", &["scenario/data/delimited.rs"], "rows of data from CSV"),
     ("statrs", &["analysis/"], "quantiles of beta, normal and Student distributions"),
     (
         "serde",
@@ -211,8 +212,13 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("serde_json_path", &["scenario/"], "paths are parsed when the scenario is read"),
     (
         "regex",
-        &["scenario/checks.rs", "scenario/convert/checks.rs"],
-        "patterns of checks, in linear time",
+        &[
+            "scenario/checks.rs",
+            "scenario/extraction.rs",
+            "scenario/convert/pattern.rs",
+            "engine/capture.rs",
+        ],
+        "patterns of checks and extractions, in linear time",
     ),
     ("sha2", &["scenario/convert/mod.rs"], "the scenario's hash"),
     ("uuid", &["scenario/template.rs"], "`{{uuid}}`"),

@@ -152,6 +152,8 @@ macro_rules! fuzz {
 }
 
 fuzz! {
+    files_of_rows: "rows",
+    expressions_on_bodies: "pattern",
     responses_of_http: "response",
     servers_of_http2: "http2",
     expositions_of_prometheus: "prometheus",

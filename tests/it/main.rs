@@ -12,6 +12,7 @@ mod circles;
 mod cli;
 mod closed;
 mod cut_short;
+mod data;
 mod demo_run;
 mod duet;
 mod events;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::scenario::data::Rows;
 use crate::scenario::model::{Scenario, Step};
 use crate::scenario::template::{Template, Values};
 
@@ -91,8 +92,14 @@ impl Prepared {
             return Prepared::Filled(Box::new(filled));
         }
         let mut random = || 0;
-        let mut values =
-            Values { variables: &[], user: 0, iteration: 0, unix_millis: 0, random: &mut random };
+        let mut values = Values {
+            variables: &[],
+            user: 0,
+            iteration: 0,
+            unix_millis: 0,
+            rows: Rows::NONE,
+            random: &mut random,
+        };
         let (mut text, mut body) = (String::new(), String::new());
         // A literal of any length was the user's own choice.
         let _ = filled.render(&mut values, &mut text, &mut body);
@@ -217,6 +224,7 @@ mod tests {
             Prepared::Filled(filled) => {
                 let mut random = || 0;
                 let mut values = Values {
+                    rows: Rows::NONE,
                     variables,
                     user: 1,
                     iteration: 2,

@@ -26,7 +26,11 @@ impl Worker {
             None => self.users.take_of(member.pool),
             Some(place) => self.users.seat(place),
         };
-        let Some(user) = user else { return self.refuse((flow, member.tenant), arrival.at) };
+        let refused = (flow, member.tenant);
+        let Some(user) = user else { return self.refuse(refused, arrival.at, &Answer::NoUser) };
+        if let Some(missing) = self.missing_row(flow, user, arrival) {
+            return self.without_row(missing, (user, member), arrival);
+        }
         self.name_tenant(user);
         self.ledger.totals.iterations += 1;
         let iteration = self.iterations.insert(Iteration {
@@ -35,7 +39,7 @@ impl Worker {
             member,
             next: 0,
             counters: Vec::new(),
-            number: self.plan.purpose.iterations_from() + arrival.index + 1,
+            number: self.number(arrival),
             drawn_from: choices.clone(),
             kept: choices.clone(),
             choices,
@@ -67,14 +71,25 @@ impl Worker {
         flows.len() - 1
     }
 
-    /// All allowed users are busy: the iteration's first request was due and is not sent.
-    fn refuse(&mut self, (flow, tenant): (usize, TenantId), due: Moment) {
+    /// The number of an arrival's iteration.
+    pub(super) fn number(&self, arrival: Arrival) -> u64 {
+        self.plan.purpose.iterations_from() + arrival.index + 1
+    }
+
+    /// All allowed users are busy, or there is no row of data: the iteration's first request was due
+    /// and is not sent.
+    pub(super) fn refuse(
+        &mut self,
+        (flow, tenant): (usize, TenantId),
+        due: Moment,
+        why: &Answer<'_>,
+    ) {
         let Some(step) = self.first_step(flow) else { return };
         self.ledger.planned(SeriesKey { step, tenant }, due);
         let now = self.clock.now();
         let mut exchange = Exchange::new(step, due, self.limit(step), now).of_tenant(tenant);
         exchange.ends(now, 0);
-        let conclusion = conclude(self.plan.scenario.step(step), &Answer::NoUser, Known::NOTHING);
+        let conclusion = conclude(self.plan.scenario.step(step), why, Known::NOTHING);
         self.ledger.ended(exchange.sample(conclusion.ending));
     }
 
@@ -88,6 +103,9 @@ impl Worker {
     pub(super) fn miss(&mut self, arrival: Arrival, now: Moment) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
         let flow = self.pick_flow(&mut choices);
+        if self.ends_before(flow, arrival) {
+            return;
+        }
         let Some(step) = self.first_step(flow) else { return };
         let limit = self.limit(step);
         let tenant = self.member(flow, arrival.index).tenant;
@@ -110,7 +128,8 @@ impl Worker {
 
     fn next_action(&mut self, key: usize) -> Next {
         let iteration = &mut self.iterations[key];
-        way::next(&self.plan.scenario, &self.users[iteration.user], iteration)
+        let known = (&self.users[iteration.user], self.plan.rows());
+        way::next(&self.plan.scenario, known, iteration)
     }
 
     fn think(&mut self, key: usize, length: u64) {
@@ -202,7 +221,8 @@ impl Worker {
         let step = self.plan.scenario.step(iteration.exchange.step);
         let user = &mut self.users[iteration.user];
         let (variables, number) = (&user.variables, iteration.number);
-        let known = Known { variables, user: user.number, iteration: number };
+        let rows = self.plan.rows();
+        let known = Known { variables, user: user.number, iteration: number, rows };
         let Conclusion { mut ending, extracted, failed_check } = conclude(step, answer, known);
         let login = refused(&self.plan.scenario.flows[iteration.flow], step, iteration, ending.0);
         if login.is_some() {
@@ -272,7 +292,7 @@ impl Worker {
         // Whoever fails thinks as if he had not: failures do not make the load larger.
         let (user, mut length) = (&self.users[iteration.user], 0_u64);
         loop {
-            match way::next(&self.plan.scenario, user, &mut iteration) {
+            match way::next(&self.plan.scenario, (user, self.plan.rows()), &mut iteration) {
                 Next::Think(more) => length = length.saturating_add(more),
                 Next::Ask(_) => {}
                 Next::End => break,

@@ -21,6 +21,7 @@ pub mod pair;
 mod patience;
 mod receive;
 mod report;
+mod rows;
 #[cfg(test)]
 mod scene;
 mod serve;
@@ -61,6 +62,7 @@ use crate::engine::worker::knocking::Knocking;
 use crate::engine::worker::pace::Pace;
 use crate::engine::worker::patience::{Patience, UNREAD};
 use crate::engine::worker::report::Reporter;
+use crate::scenario::ids::SourceId;
 use crate::schedule::tenants::Census;
 use crate::units::{Moment, Rate};
 
@@ -128,6 +130,8 @@ struct Worker {
     turns: [Moment; 2],
     pace: Pace,
     patience: Patience,
+    /// Rows of data that ended the load, as each was taken.
+    used_up: Option<SourceId>,
     /// The order to stop has come, as the last tick saw it.
     is_stopped: bool,
     closing: bool,
@@ -186,6 +190,7 @@ impl Worker {
                 plan.receive_clock == ReceiveClock::Kernel,
                 scenario.steps.len(),
             ),
+            used_up: None,
             is_stopped: false,
             closing: false,
             room: Room {
@@ -265,7 +270,8 @@ impl Worker {
             self.look_round(now);
         }
         let is_behind = started == BURST;
-        let arrival = self.source.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
+        let may_come = !self.closing && self.used_up.is_none();
+        let arrival = self.source.peek().map(|arrival| arrival.at).filter(|_| may_come);
         let next = [arrival, self.timers.next(), self.knocking.next(), Some(self.tick)];
         (started, next.into_iter().flatten().min().filter(|_| !is_behind))
     }
@@ -286,6 +292,7 @@ impl Worker {
         let mut started = 0;
         while started < BURST
             && !self.closing
+            && self.used_up.is_none()
             && let Some(arrival) = self.source.take_due(now)
         {
             self.start(arrival);
@@ -345,7 +352,7 @@ impl Worker {
     fn should_close(&self) -> bool {
         let grace = if self.source.peek().is_some() { GRACE } else { 0 };
         let is_over = self.clock.now().0 >= self.end.0.saturating_add(grace);
-        is_over || self.is_stopped || self.has_walked()
+        is_over || self.is_stopped || self.has_walked() || self.has_used_up()
     }
 
     /// Nothing more is due of a walk, and all that was has ended.
@@ -370,9 +377,7 @@ impl Worker {
         if *self.plan.stop.borrow() != Stop::Running {
             self.start_due(now);
         }
-        while let Some(arrival) = self.source.take_due(now) {
-            self.miss(arrival, now);
-        }
+        self.miss_the_rest(now);
         self.closing = true;
         self.wake_all_but_streams();
     }

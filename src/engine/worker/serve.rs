@@ -20,6 +20,7 @@ use crate::engine::worker::patience::SOON;
 use crate::engine::worker::wording::Wording;
 use crate::http1::response::Expected;
 use crate::scenario::checks::AnswerCheck;
+use crate::scenario::extraction::Extraction;
 use crate::units::Moment;
 
 impl Worker {
@@ -279,13 +280,14 @@ impl Worker {
         let step = scenario.step(id);
         let is_head = step.request.method == "HEAD";
         let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
-        let keeps_body = !step.extract.is_empty()
+        let keeps_body = step.extract.iter().any(Extraction::reads_body)
             || step.kind.is_stream()
             || step.checks.iter().any(AnswerCheck::reads_body);
         let has_cookies = scenario.flows[self.iterations[iteration].flow].cookies;
         let keeps_head = has_cookies
             || step.course.redirects > 0
-            || step.checks.iter().any(AnswerCheck::reads_head);
+            || step.checks.iter().any(AnswerCheck::reads_head)
+            || step.extract.iter().any(Extraction::reads_head);
         let is_shown = self.plan.purpose.is_walk();
         Call { iteration, step: id, expected, keeps_body, keeps_head, is_shown }
     }

@@ -40,6 +40,7 @@ impl Worker {
             user: user.number,
             iteration: iteration.number,
             unix_millis: unix_millis(),
+            rows: self.plan.rows(),
             random: &mut || choices.bits(),
         };
         iteration.exchange.stream = Stream::new(&step.kind, &mut values).map(Box::new);

@@ -1,6 +1,7 @@
 //! What a worker keeps of exchanges, which are mostly failures: their requests are written once
 //! more.
 
+use crate::engine::checks::Known;
 use crate::engine::evidence::Wires;
 use crate::engine::protocol::http2::message;
 use crate::engine::worker::Worker;
@@ -24,8 +25,11 @@ impl Worker {
         let request = self.room.request.as_bytes();
         let by_http2 = self.messages.as_ref().map(|_| message::shown(request));
         let request = by_http2.as_deref().unwrap_or(request);
-        let user = &self.users[self.iterations[key].user];
-        let (cookies, known) = (user.cookies(), &user.variables);
+        let iteration = &self.iterations[key];
+        let user = &self.users[iteration.user];
+        let (variables, rows) = (&*user.variables, self.plan.rows());
+        let known = Known { variables, user: user.number, iteration: iteration.number, rows };
+        let cookies = user.cookies();
         self.witness.keep(kind, sample, Wires { request, heard, check, cookies }, known);
     }
 }

@@ -63,6 +63,7 @@ impl Worker {
             user: user.number,
             iteration: iteration.number,
             unix_millis,
+            rows: self.plan.rows(),
             random: &mut || choices.bits(),
         };
         filled.render(&mut values, &mut self.room.request, &mut self.room.body)?;

@@ -231,6 +231,9 @@ pub(in crate::report) fn ending(record: &RunRecord) -> String {
     };
     match reason {
         EndReason::Finished => "the schedule was done".to_owned(),
+        EndReason::RowsUsed { data } => {
+            format!("each row of \"{data}\" was used, and the scenario says to stop then")
+        }
         EndReason::Interrupted { signal } => format!("interrupted by signal {signal}"),
         EndReason::Hopeless { detail } => {
             format!("ended early, as it could not work: {detail}")

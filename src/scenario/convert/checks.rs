@@ -12,10 +12,9 @@ use super::super::template::Escape;
 use super::super::template::Piece;
 use super::super::template::parse::{Builder, Names, json_document};
 use super::json_path::json_path;
+use super::pattern::pattern;
 use crate::units::{Bytes, parse_duration};
 
-/// More bytes of a compiled regular expression would be one that nobody writes by hand.
-const REGEX_BYTES: usize = 1 << 20;
 /// Characters of a value in a check's text.
 const SHOWN: usize = 60;
 
@@ -214,7 +213,7 @@ impl Checks<'_, '_, '_> {
     /// A comparison in which nothing is filled in but what the environment has.
     fn fixed(&self, key: &str, value: &Value) -> Result<Test, Fault> {
         match (key, value) {
-            ("matches", Value::String(text)) => regex(&self.check.fill(text)),
+            ("matches", Value::String(text)) => pattern(&self.check.fill(text)).map(Test::Matches),
             ("matches", _) => Err(Fault::new("a regular expression is a text")
                 .help("write it like {\"matches\": \"^[a-f0-9]+$\"}")),
             ("type", value) => json_type(value),
@@ -297,18 +296,12 @@ fn changing(piece: &Piece) -> Option<&'static str> {
         Piece::Random(..) => Some("random"),
         Piece::JsonValue(inner) => changing(inner),
         Piece::Base64(inner) => inner.pieces.iter().find_map(changing),
-        Piece::Literal(_) | Piece::Variable(_) | Piece::User | Piece::Iteration => None,
+        Piece::Literal(_)
+        | Piece::Variable(_)
+        | Piece::Cell(_)
+        | Piece::User
+        | Piece::Iteration => None,
     }
-}
-
-fn regex(text: &str) -> Result<Test, Fault> {
-    let built = regex::bytes::RegexBuilder::new(text).size_limit(REGEX_BYTES).build();
-    built.map(Test::Matches).map_err(|error| {
-        let text = error.to_string();
-        let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        let fault = Fault::new(format!("this is no regular expression: {last}"));
-        fault.help("the syntax is that of Rust's regex crate: no look-around, no back-references")
-    })
 }
 
 fn json_type(value: &Value) -> Result<Test, Fault> {

@@ -1,15 +1,15 @@
 //! Flows and their steps, and the variables that go from one step to the next.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::check::Check;
 use super::super::course::Course;
+use super::super::data::Data;
 use super::super::document::Pointer;
-use super::super::model::{
-    Action, Errand, Expectation, Extraction, Flow, Step, StepId, VariableId,
-};
+use super::super::extraction::Extraction;
+use super::super::model::{Action, Errand, Expectation, Flow, Step, StepId, VariableId};
 use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawScenario, RawStep};
 use super::super::raw_login::RawAuth;
@@ -19,7 +19,7 @@ use super::super::think::Think;
 use super::actions::{self, Actions};
 use super::checks;
 use super::course::{self, Knowledge};
-use super::json_path::json_path;
+use super::extraction::{Found, extraction};
 use super::names::{name_fault, variable_fault};
 use super::request::{self, step_text};
 use super::stream;
@@ -45,6 +45,7 @@ pub(crate) struct Walks {
 /// What is known while flows are converted one after the other.
 struct Walker<'w, 'c> {
     constants: &'w [(String, String)],
+    data: &'w Data,
     prefix: &'w str,
     is_http2: bool,
     check: &'w mut Check<'c>,
@@ -62,7 +63,7 @@ struct Walker<'w, 'c> {
 /// Converts all flows.
 pub(super) fn flows(
     scenario: &RawScenario,
-    constants: &[(String, String)],
+    (constants, data): (&[(String, String)], &Data),
     (prefix, is_http2, cookies): (&str, bool, bool),
     check: &mut Check<'_>,
 ) -> Walks {
@@ -85,6 +86,7 @@ pub(super) fn flows(
     let (knowledge, given) = (Knowledge::default(), HashMap::new());
     let mut walker = Walker {
         constants,
+        data,
         prefix,
         is_http2,
         check,
@@ -149,7 +151,9 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         let (fleeting, logins) = (Vec::new(), Vec::new());
         let Actions { all: actions, often, .. } = actions;
         let tenancy = Tenancy::None;
-        let flow = Flow { name, weight: 1, tenancy, actions, often, cookies, fleeting, logins };
+        let sources = names.sources();
+        let flow =
+            Flow { name, weight: 1, tenancy, actions, often, cookies, fleeting, logins, sources };
         Some(Arc::new(Errand { flow, steps }))
     }
 
@@ -159,6 +163,8 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         Names {
             environment: self.check.environment,
             constants: self.constants,
+            data: self.data,
+            used_sources: Cell::default(),
             extracted: self.given.clone(),
             later: later.map(|(name, _)| name.clone()).collect(),
             used: RefCell::default(),
@@ -197,7 +203,9 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         }
         let (name, weight) = (raw.name.clone(), raw.weight);
         let logins = course::logins(&actions, &self.walks.steps);
-        let flow = Flow { name, weight, tenancy, actions, often, cookies, fleeting, logins };
+        let sources = names.sources();
+        let flow =
+            Flow { name, weight, tenancy, actions, often, cookies, fleeting, logins, sources };
         self.walks.flows.push(flow);
     }
 
@@ -400,14 +408,20 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         names: &mut Names<'_>,
     ) -> Vec<Extraction> {
         let mut all = Vec::new();
-        for (name, text) in &raw.extract.0 {
+        let stream = raw.events.as_ref().map(|_| "events");
+        let stream = stream.or(raw.websocket.as_ref().map(|_| "websocket"));
+        for (name, value) in &raw.extract.0 {
             let at = at.key(name);
             let id = self.variable(name, &at);
-            let path = json_path(&self.check.fill(text));
-            let path = self.check.accept(&at, path);
+            let found = extraction(value, stream, &at, self.check);
             let Some(variable) = id else { continue };
             names.extracted.insert(name.clone(), variable);
-            all.extend(path.map(|path| Extraction { variable, path }));
+            all.extend(found.map(|Found { from, take, default }| Extraction {
+                variable,
+                from,
+                take,
+                default,
+            }));
         }
         all
     }
@@ -424,6 +438,7 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
                 fault.help("choose another name")
             })
         });
+        let taken = taken.or_else(|| self.column_fault(name));
         if let Some(fault) = variable_fault(name).or(taken) {
             self.check.key(at, fault);
             return None;
@@ -443,5 +458,16 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         self.walks.variables.push(name.to_owned());
         self.ids.insert(name.to_owned(), id);
         Some(id)
+    }
+
+    /// A name that would hide a column of data.
+    fn column_fault(&self, name: &str) -> Option<Fault> {
+        let (source, _) = name.split_once('.')?;
+        let is_taken = self.data.sources.iter().any(|known| known.name == source);
+        is_taken.then(|| {
+            let fault =
+                Fault::new(format!("\"{name}\" looks like a column of the data \"{source}\""));
+            fault.help("choose a name without that dot")
+        })
     }
 }

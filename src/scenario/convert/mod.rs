@@ -10,6 +10,8 @@ mod auth;
 mod checks;
 mod conditions;
 mod course;
+mod data;
+mod extraction;
 mod flows;
 mod host;
 mod json_path;
@@ -21,6 +23,7 @@ mod objective_text;
 mod objectives;
 mod opening;
 mod other_objectives;
+mod pattern;
 mod profile;
 mod program;
 mod request;
@@ -37,12 +40,14 @@ mod variables;
 mod websocket;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::ceiling::{Ceiling, requests_per_iteration};
 use super::check::Check;
+use super::data::Data;
 use super::document::Pointer;
 use super::entries::Entries;
 use super::limits::Limits;
@@ -71,6 +76,7 @@ pub(crate) struct Sections {
     hash: String,
     target: Option<Target>,
     walks: Walks,
+    data: Arc<Data>,
     load: Option<Load>,
     /// For each stage of the load its place in the file, where a staircase is one.
     written: Vec<usize>,
@@ -102,15 +108,17 @@ impl Sections {
         let prefix = target.as_ref().map(target::prefix).unwrap_or_default();
         let at = Pointer::default().key("variables");
         let constants = constants(&raw.variables, &at, check);
+        let data = Arc::new(data::data(&raw.data, origin, check));
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let cookies = raw.cookies.unwrap_or(false);
         let (load, written) = load::load(&raw.load, check).unzip();
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
-            hash: hash(raw, check),
+            hash: hash(raw, &data, check),
             target,
-            walks: flows::flows(raw, &constants, (&prefix, is_http2, cookies), check),
+            walks: flows::flows(raw, (&constants, &data), (&prefix, is_http2, cookies), check),
+            data,
             load,
             written: written.unwrap_or_default(),
             limits: limits(&raw.limits, check),
@@ -119,6 +127,9 @@ impl Sections {
         };
         sections.is_within_reach(origin, check);
         sections.has_room_for_users(raw, check);
+        if let Some(load) = &sections.load {
+            data::lasts(&sections.data, load, &sections.walks.flows, check);
+        }
         sections
     }
 
@@ -161,6 +172,7 @@ impl Sections {
             setup: self.walks.setup,
             teardown: self.walks.teardown,
             variables: self.walks.variables,
+            data: self.data,
             load: self.load?,
             slos: objectives.slos,
             stress: objectives.stress,
@@ -259,7 +271,7 @@ fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
 
 /// SHA-256 of what decides the requests and their load, as written: values from the
 /// environment have no part in it, nor have the target's place and the objectives.
-fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
+fn hash(raw: &RawScenario, data: &Data, check: &Check<'_>) -> String {
     let flows: &[RawFlow] = &raw.flows;
     let load: &RawLoad = &raw.load;
     let decisive = json!({ "flows": flows, "load": load, "variables": raw.variables });
@@ -283,6 +295,14 @@ fn hash(raw: &RawScenario, check: &Check<'_>) -> String {
     if raw.cookies == Some(true) {
         decisive.push_str("\ncookies");
     }
-    let digest = Sha256::digest(decisive);
+    let mut digest = Sha256::new_with_prefix(decisive);
+    if !raw.data.is_empty() {
+        digest.update(format!("\n{}", json!(raw.data)));
+    }
+    for source in &data.sources {
+        source.table.contents().for_each(|piece| digest.update(piece));
+        source.table.ends().iter().for_each(|end| digest.update(end.to_le_bytes()));
+    }
+    let digest = digest.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,9 +1,10 @@
 //! Whom iterations are for: the tenants that are declared, and those that flows name.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use super::super::check::Check;
+use super::super::data::Data;
 use super::super::document::Pointer;
 use super::super::ids::VariableId;
 use super::super::problems::Fault;
@@ -182,6 +183,8 @@ pub(super) fn tenancy(
     let names = Names {
         environment: check.environment,
         constants,
+        data: &Data::default(),
+        used_sources: Cell::default(),
         extracted: HashMap::new(),
         later: raw
             .steps

@@ -4,14 +4,16 @@
 //! a request without other placeholders is one literal. Which characters a literal
 //! may have, and how a constant is escaped, depends on the place.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
 
 use super::super::check::Check;
+use super::super::data::Data;
 use super::super::document::Pointer;
 use super::super::environment::Environment;
+use super::super::ids::{CellId, SourceId};
 use super::super::model::VariableId;
 use super::super::problems::Fault;
 use super::{Escape, Piece, Template, write_json_text};
@@ -19,11 +21,18 @@ use super::{Escape, Piece, Template, write_json_text};
 /// The placeholders that are always there.
 pub(crate) const BUILT_IN: [&str; 5] = ["uuid", "user", "iteration", "now", "random"];
 
+/// Columns of data that a mistyped name is compared with.
+const MOST_SUGGESTED: usize = 1_000;
+
 /// The names that a template may use.
 pub(crate) struct Names<'n> {
     pub(crate) environment: Environment<'n>,
     /// Constants of the scenario, filled in.
     pub(crate) constants: &'n [(String, String)],
+    /// Rows from files.
+    pub(crate) data: &'n Data,
+    /// Which of the sources have been named: a bit for each.
+    pub(crate) used_sources: Cell<u64>,
     /// What earlier steps of the flow extract.
     pub(crate) extracted: HashMap<String, VariableId>,
     /// What this and later steps of the flow extract: known, but too early.
@@ -36,6 +45,32 @@ impl Names<'_> {
     /// Which of what was extracted templates have used since the last call.
     pub(crate) fn take_used(&self) -> Vec<VariableId> {
         self.used.take()
+    }
+}
+
+impl Names<'_> {
+    /// The sources of data that have been named, ascending.
+    pub(crate) fn sources(&self) -> Vec<SourceId> {
+        let used = self.used_sources.get();
+        (0..64).filter(|place| used >> place & 1 == 1).map(SourceId).collect()
+    }
+
+    /// What `users.email` is; `None` where there is no such source.
+    fn cell(&self, name: &str) -> Option<Result<CellId, Fault>> {
+        let (source, column) = name.split_once('.')?;
+        let (source, column) = (source.trim_end(), column.trim_start());
+        let place = self.data.sources.iter().position(|known| known.name == source)?;
+        let columns = self.data.sources[place].table.columns();
+        self.used_sources.set(self.used_sources.get() | 1 << place);
+        if columns.is_empty() {
+            // Its file has a mistake, which is told.
+            return Some(Ok(CellId { source: SourceId(place as u8), column: 0 }));
+        }
+        let Some(found) = columns.iter().position(|known| known == column) else {
+            let fault = Fault::new(format!("the data \"{source}\" has no column \"{column}\""));
+            return Some(Err(fault.nearest(column, columns.iter().map(String::as_str))));
+        };
+        Some(Ok(CellId { source: SourceId(place as u8), column: found as u16 }))
     }
 }
 
@@ -186,6 +221,9 @@ impl<'n> Builder<'n> {
             self.names.used.borrow_mut().push(*id);
             return Ok(Found::Piece(Piece::Variable(*id)));
         }
+        if let Some(cell) = self.names.cell(name) {
+            return cell.map(|cell| Found::Piece(Piece::Cell(cell)));
+        }
         let (word, rest) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
         let piece = match (word, rest.trim()) {
             ("uuid", "") => Piece::Uuid,
@@ -206,7 +244,12 @@ impl<'n> Builder<'n> {
         }
         let constants = self.names.constants.iter().map(|(name, _)| name.as_str());
         let known = self.names.extracted.keys().map(String::as_str).chain(constants);
-        let mut known: Vec<&str> = known.chain(BUILT_IN).collect();
+        let columns = self.names.data.sources.iter().flat_map(|source| {
+            source.table.columns().iter().map(|column| format!("{}.{column}", source.name))
+        });
+        let columns: Vec<String> = columns.take(MOST_SUGGESTED).collect();
+        let columns = columns.iter().map(String::as_str);
+        let mut known: Vec<&str> = known.chain(columns).chain(BUILT_IN).collect();
         known.sort_unstable();
         Fault::new(format!("unknown placeholder {{{{{name}}}}}")).nearest(name, known.into_iter())
     }
@@ -340,6 +383,7 @@ impl Keys {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::data::Rows;
     use super::super::{Value, Values};
     use super::*;
 
@@ -354,8 +398,16 @@ mod tests {
             HashMap::from([("id".to_owned(), VariableId(0)), ("list".to_owned(), VariableId(1))]);
         let environment = Environment::Lookup(&lookup);
         let later = vec!["late".to_owned()];
-        let used = RefCell::default();
-        let names = Names { environment, constants: &constants, extracted, later, used };
+        let (data, used_sources, used) = (&Data::default(), Cell::default(), RefCell::default());
+        let names = Names {
+            environment,
+            constants: &constants,
+            data,
+            used_sources,
+            used,
+            extracted,
+            later,
+        };
         if escape != Escape::Json {
             return Template::parse(text, escape, &names);
         }
@@ -382,6 +434,7 @@ mod tests {
                 user,
                 iteration,
                 unix_millis,
+                rows: Rows::NONE,
                 random: &mut random,
             },
             &mut out,
