@@ -23,6 +23,7 @@ mod receive;
 mod report;
 #[cfg(test)]
 mod scene;
+mod sending;
 mod serve;
 #[cfg(test)]
 mod simulation;
@@ -102,6 +103,8 @@ struct Worker {
     poller: Poller,
     pool: Pool,
     demand: Demand,
+    /// Connections with requests that are written together.
+    outbox: Vec<ConnectionKey>,
     /// Connections of which the other side has ended, with a request that may have reached
     /// it or not.
     doubtful: Vec<ConnectionKey>,
@@ -161,6 +164,7 @@ impl Worker {
             poller: Poller::new(&plan.address, plan.start.at)?,
             pool: Pool::new(slot.share(scenario.limits.connections), streams),
             demand: Demand::beginning_with(opening_rate(&plan) * TICK as f64 / 1e9),
+            outbox: Vec::new(),
             doubtful: Vec::new(),
             knocking: Knocking::default(),
             iterations: Slab::new(),
@@ -253,9 +257,11 @@ impl Worker {
             self.wake(wait);
         }
         let started = self.start_due(now);
+        self.write_all();
         self.knock(now);
         if now >= self.tick {
             self.look_round(now);
+            self.write_all();
         }
         let is_behind = started == BURST;
         let arrival = self.source.peek().map(|arrival| arrival.at).filter(|_| !self.closing);
@@ -296,6 +302,7 @@ impl Worker {
                 self.serve(ConnectionKey::from_bits(ready.key), ready);
             }
         }
+        self.write_all();
         position
     }
 

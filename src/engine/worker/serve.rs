@@ -1,4 +1,4 @@
-//! A worker's connections: finds a slot for each request, and writes it.
+//! A worker's connections: finds a slot for each request, where `sending` writes it.
 //!
 //! What comes back is read in `receive`; what met the end of its connection instead of an
 //! answer is settled in `unanswered`.
@@ -8,18 +8,10 @@ use std::io;
 use crate::engine::answer::Answer;
 use crate::engine::connection::{ConnectionKey, State, StreamEnd};
 use crate::engine::iteration::Activity;
-use crate::engine::pool::Slot;
-use crate::engine::protocol::reply::Call;
-use crate::engine::protocol::request::{Prepared, Unsendable};
-use crate::engine::protocol::websocket::WebSocket;
-use crate::engine::protocol::{Outgoing, Protocol};
 use crate::engine::transport::poller::Ready;
 use crate::engine::transport::socket::Socket;
 use crate::engine::worker::Worker;
 use crate::engine::worker::patience::SOON;
-use crate::http1::response::Expected;
-use crate::scenario::checks::AnswerCheck;
-use crate::scenario::template::Values;
 use crate::units::Moment;
 
 impl Worker {
@@ -214,107 +206,6 @@ impl Worker {
                 return self.queue.push_front((iteration, ticket));
             }
         }
-    }
-
-    /// Writes an iteration's request in a slot whose connection is ready for it.
-    fn send(&mut self, slot: Slot, key: usize, ready: Moment) {
-        self.iterations[key].activity = Activity::On(slot.on);
-        if self.render(key).is_err() {
-            self.pool.give_back(slot, ready);
-            return self.fail(key, &Answer::Unsendable);
-        }
-        let call = self.call(key);
-        let step = call.step.index();
-        let request = match (&self.prepared[step], &self.messages) {
-            (Prepared::Fixed(fixed), None) => Ok(Outgoing::Http1(fixed.bytes())),
-            (Prepared::Filled(_), None) => Ok(Outgoing::Http1(self.room.request.as_bytes())),
-            (Prepared::Fixed(fixed), Some(messages)) => {
-                messages.of_fixed(step, fixed).map(Outgoing::Http2)
-            }
-            (Prepared::Filled(_), Some(messages)) => {
-                messages.of_text(&self.room.request).map(Outgoing::Http2)
-            }
-        };
-        let Ok(request) = request else {
-            self.pool.give_back(slot, ready);
-            return self.fail(key, &Answer::Unsendable);
-        };
-        let Some(connection) = self.pool.find(slot.on) else { return };
-        let has_others = connection.is_busy();
-        if self.plan.scenario.step(call.step).kind.is_websocket() {
-            connection.protocol =
-                Protocol::WebSocket(Box::new(WebSocket::asked_by(&self.room.request)));
-        }
-        let Ok(bytes) = connection.begin(call, request, ready) else {
-            self.leave(slot.on, ready);
-            return self.assign(key, ready);
-        };
-        let exchange = &mut self.iterations[key].exchange;
-        if !std::mem::replace(&mut exchange.was_sent, true) {
-            self.ledger.sent(call.step, exchange.intended);
-        }
-        // Before the call: the kernel may deliver, and the target answer, inside it.
-        self.seen = self.clock.now();
-        let lag = exchange.goes_out(ready, self.seen);
-        // With one request in flight there is no queue ahead of it.
-        if self.plan.slots.of == 1 && self.ledger.in_flight() == 1 {
-            self.lateness.is_worked_off();
-        }
-        exchange.feels(self.lateness.feel(lag, self.seen));
-        connection.write(bytes);
-        if self.plan.scenario.step(call.step).kind.is_stream() {
-            return self.stream_begins(key);
-        }
-        // The stamp of what is read at once is that of the last of several answers.
-        if !connection.is_written() || has_others {
-            self.hurry(key);
-        }
-        if self.plan.streams.is_some() && self.pool.nears_its_end(slot.on) && !self.closing {
-            self.open_ahead();
-        }
-    }
-
-    /// What a protocol must know of an iteration's request.
-    fn call(&self, iteration: usize) -> Call {
-        let id = self.iterations[iteration].exchange.step;
-        let scenario = &self.plan.scenario;
-        let step = scenario.step(id);
-        let is_head = step.request.method == "HEAD";
-        let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
-        let keeps_body = !step.extract.is_empty()
-            || step.kind.is_stream()
-            || step.checks.iter().any(AnswerCheck::reads_body);
-        let keeps_head = step.checks.iter().any(AnswerCheck::reads_head);
-        let is_shown = self.plan.purpose.is_walk();
-        Call { iteration, step: id, expected, keeps_body, keeps_head, is_shown }
-    }
-
-    /// Fills in a request that is not always the same.
-    fn render(&mut self, key: usize) -> Result<(), Unsendable> {
-        self.render_at(key, super::report::unix_millis())
-    }
-
-    /// The same at another time.
-    pub(super) fn render_at(&mut self, key: usize, unix_millis: u64) -> Result<(), Unsendable> {
-        let iteration = &mut self.iterations[key];
-        let filled = match &mut self.prepared[iteration.exchange.step.index()] {
-            Prepared::Fixed(fixed) => {
-                fixed.number(iteration.number);
-                return Ok(());
-            }
-            Prepared::Filled(filled) => filled,
-        };
-        let user = &self.users[iteration.user];
-        iteration.choices = iteration.drawn_from.clone();
-        let choices = &mut iteration.choices;
-        let mut values = Values {
-            variables: &user.variables,
-            user: user.number,
-            iteration: iteration.number,
-            unix_millis,
-            random: &mut || choices.bits(),
-        };
-        filled.render(&mut values, &mut self.room.request, &mut self.room.body)
     }
 }
 

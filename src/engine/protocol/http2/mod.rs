@@ -67,6 +67,9 @@ pub struct Http2 {
     streams: Slab<Stream>,
     /// Those under way, by their numbers, which only grow.
     order: Vec<Entry>,
+    /// Whether the crate has something to do that it was not asked for yet: to write a request, or
+    /// that one was given up.
+    is_behind: bool,
     /// At most so many at a time.
     most: usize,
     /// How many have begun.
@@ -135,6 +138,7 @@ impl Http2 {
             is_followed: false,
             streams: Slab::new(),
             order: Vec::new(),
+            is_behind: false,
             most,
             begun: 0,
             is_going: false,
@@ -176,7 +180,7 @@ impl Http2 {
         self.is_going = true;
     }
 
-    /// Begins an exchange. What is to be written then waits in the output.
+    /// Begins an exchange. It is written with the output that is taken next.
     pub(super) fn begin(&mut self, call: Call, message: Message) -> Result<(), NotTaken> {
         let Message { head, body } = message;
         self.frames.expects_windows(body.len());
@@ -194,13 +198,18 @@ impl Http2 {
         let index = self.streams.insert(Stream::new(call, response, request));
         self.order.push(Entry { id, index, iteration, has_head: false, is_amiss: false });
         self.begun = self.begun.saturating_add(1);
-        self.drive();
+        self.is_behind = true;
         Ok(())
     }
 
     /// The first iteration whose exchange is under way.
     pub(super) fn under_way(&self) -> Option<usize> {
         self.order.first().map(|entry| entry.iteration)
+    }
+
+    /// Whether several are.
+    pub(super) fn has_several(&self) -> bool {
+        self.order.len() > 1
     }
 
     /// Whether an iteration's exchange is.
@@ -232,6 +241,8 @@ impl Http2 {
 
     /// Hands the next bytes over, and notes whom they touch.
     fn feed(&mut self, bytes: &mut &[u8]) {
+        // The crate must have opened a stream before it reads of it.
+        self.encode();
         self.touched.clear();
         self.looked_at = 0;
         let order = &self.order;
@@ -266,8 +277,9 @@ impl Http2 {
         }
     }
 
-    /// Lets the crate do what can be done now.
+    /// Lets the crate do what can be done now. It costs as much for many exchanges as for one.
     fn drive(&mut self) {
+        self.is_behind = false;
         if self.over.is_some() {
             return;
         }
@@ -312,7 +324,7 @@ impl Http2 {
         if reply.heard.is_empty() && !self.foreign.is_empty() {
             reply.heard.clone_from(&self.foreign);
         }
-        self.drive();
+        self.is_behind = true;
         reply
     }
 
@@ -321,8 +333,16 @@ impl Http2 {
         !self.is_going && self.over.is_none()
     }
 
+    /// Makes frames of the exchanges that have begun since, and of those that were given up.
+    pub(super) fn encode(&mut self) {
+        if self.is_behind {
+            self.drive();
+        }
+    }
+
     /// What is to be written, to be given back when it has been.
     pub(super) fn take_output(&mut self) -> Vec<u8> {
+        self.encode();
         mem::take(&mut self.pipe.borrow_mut().output)
     }
 

@@ -1,0 +1,200 @@
+//! Requests on their way out.
+//!
+//! | connection | a request is written |
+//! | --- | --- |
+//! | one exchange at a time | at once |
+//! | several | with the others of its turn: when no more is due, or before something is read from it |
+//!
+//! A call of the kernel costs more than all else of a request by HTTP/2, and one takes as many
+//! requests as there are. `sent` is the moment of that call: what waited for others left later by
+//! that, and the audit sees it.
+
+use std::mem;
+
+use crate::engine::answer::Answer;
+use crate::engine::connection::{ConnectionKey, Unsent};
+use crate::engine::iteration::Activity;
+use crate::engine::pool::Slot;
+use crate::engine::protocol::http2::message::Messages;
+use crate::engine::protocol::reply::Call;
+use crate::engine::protocol::request::{Prepared, Unsendable};
+use crate::engine::protocol::websocket::WebSocket;
+use crate::engine::protocol::{Outgoing, Protocol};
+use crate::engine::worker::Worker;
+use crate::http1::response::Expected;
+use crate::scenario::checks::AnswerCheck;
+use crate::scenario::template::Values;
+use crate::units::Moment;
+
+impl Worker {
+    /// Begins an iteration's request in a slot whose connection is ready for it.
+    pub(super) fn send(&mut self, slot: Slot, key: usize, ready: Moment) {
+        let on = slot.on;
+        self.iterations[key].activity = Activity::On(on);
+        if self.render(key).is_err() {
+            self.pool.give_back(slot, ready);
+            return self.fail(key, &Answer::Unsendable);
+        }
+        let call = self.call(key);
+        let step = call.step.index();
+        let Ok(request) = outgoing(&self.prepared[step], &self.messages, step, &self.room.request)
+        else {
+            self.pool.give_back(slot, ready);
+            return self.fail(key, &Answer::Unsendable);
+        };
+        let Some(connection) = self.pool.find(on) else { return };
+        let kind = &self.plan.scenario.step(call.step).kind;
+        let is_stream = kind.is_stream();
+        if kind.is_websocket() {
+            connection.protocol =
+                Protocol::WebSocket(Box::new(WebSocket::asked_by(&self.room.request)));
+        }
+        let Ok(bytes) = connection.begin(call, request, ready) else {
+            self.leave(on, ready);
+            return self.assign(key, ready);
+        };
+        if connection.protocol.is_multiplexed() {
+            let ticket = self.iterations[key].ticket;
+            if connection.unsent.is_empty() {
+                self.outbox.push(on);
+            }
+            connection.unsent.push(Unsent { iteration: key, ticket, ready });
+            return self.sends_with_others(on, key, is_stream);
+        }
+        // Before the call: the kernel may deliver, and the target answer, inside it.
+        self.seen = self.clock.now();
+        let lag = self.iterations[key].exchange.goes_out(ready, self.seen);
+        connection.write(bytes);
+        let is_written = connection.is_written();
+        self.has_gone_out(key, lag);
+        if is_stream {
+            self.stream_begins(key);
+        } else if !is_written {
+            self.hurry(key);
+        }
+    }
+
+    /// A request has begun that is written with others of its connection.
+    fn sends_with_others(&mut self, on: ConnectionKey, key: usize, is_stream: bool) {
+        if is_stream {
+            self.write(on);
+            self.stream_begins(key);
+        }
+        if self.pool.nears_its_end(on) && !self.closing {
+            self.open_ahead();
+        }
+    }
+
+    /// Writes what waits to be written together.
+    pub(super) fn write_all(&mut self) {
+        while let Some(on) = self.outbox.pop() {
+            self.write(on);
+        }
+    }
+
+    /// Writes the requests of a connection that wait, and what its protocol has to say.
+    pub(super) fn write(&mut self, on: ConnectionKey) {
+        let Some(connection) = self.pool.find(on) else { return };
+        if connection.unsent.is_empty() {
+            return connection.write(&[]);
+        }
+        let mut unsent = mem::take(&mut connection.unsent);
+        connection.protocol.encode();
+        // Before the call, as above; all that was to be done for it has been done.
+        self.seen = self.clock.now();
+        unsent.retain(|one| self.goes_out(*one));
+        let Some(connection) = self.pool.find(on) else { return };
+        connection.write(&[]);
+        // The stamp of what is read at once is that of the last of several answers.
+        let is_read_at_once = !connection.is_written() || connection.protocol.has_several();
+        for one in unsent.drain(..).filter(|_| is_read_at_once) {
+            self.hurry(one.iteration);
+        }
+        if let Some(connection) = self.pool.find(on) {
+            connection.unsent = unsent;
+        }
+    }
+
+    /// A request that waited goes out now, unless it was given up.
+    fn goes_out(&mut self, one: Unsent) -> bool {
+        let found = self.iterations.get_mut(one.iteration);
+        let found = found.filter(|found| found.ticket == one.ticket);
+        let Some(iteration) = found else { return false };
+        let lag = iteration.exchange.goes_out(one.ready, self.seen);
+        self.has_gone_out(one.iteration, lag);
+        true
+    }
+
+    /// A request has gone out at the moment that was seen last, so much later than it was ready.
+    fn has_gone_out(&mut self, key: usize, lag: u64) {
+        let exchange = &mut self.iterations[key].exchange;
+        if !mem::replace(&mut exchange.was_sent, true) {
+            self.ledger.sent(exchange.step, exchange.intended);
+        }
+        // With one request in flight there is no queue ahead of it.
+        if self.plan.slots.of == 1 && self.ledger.in_flight() == 1 {
+            self.lateness.is_worked_off();
+        }
+        exchange.feels(self.lateness.feel(lag, self.seen));
+    }
+
+    /// What a protocol must know of an iteration's request.
+    fn call(&self, iteration: usize) -> Call {
+        let id = self.iterations[iteration].exchange.step;
+        let scenario = &self.plan.scenario;
+        let step = scenario.step(id);
+        let is_head = step.request.method == "HEAD";
+        let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
+        let keeps_body = !step.extract.is_empty()
+            || step.kind.is_stream()
+            || step.checks.iter().any(AnswerCheck::reads_body);
+        let keeps_head = step.checks.iter().any(AnswerCheck::reads_head);
+        let is_shown = self.plan.purpose.is_walk();
+        Call { iteration, step: id, expected, keeps_body, keeps_head, is_shown }
+    }
+
+    /// Fills in a request that is not always the same.
+    fn render(&mut self, key: usize) -> Result<(), Unsendable> {
+        self.render_at(key, super::report::unix_millis())
+    }
+
+    /// The same at another time.
+    pub(super) fn render_at(&mut self, key: usize, unix_millis: u64) -> Result<(), Unsendable> {
+        let iteration = &mut self.iterations[key];
+        let filled = match &mut self.prepared[iteration.exchange.step.index()] {
+            Prepared::Fixed(fixed) => {
+                fixed.number(iteration.number);
+                return Ok(());
+            }
+            Prepared::Filled(filled) => filled,
+        };
+        let user = &self.users[iteration.user];
+        iteration.choices = iteration.drawn_from.clone();
+        let choices = &mut iteration.choices;
+        let mut values = Values {
+            variables: &user.variables,
+            user: user.number,
+            iteration: iteration.number,
+            unix_millis,
+            random: &mut || choices.bits(),
+        };
+        filled.render(&mut values, &mut self.room.request, &mut self.room.body)
+    }
+}
+
+/// A step's request as its protocol sends it.
+fn outgoing<'r>(
+    prepared: &'r Prepared,
+    messages: &Option<Messages>,
+    step: usize,
+    text: &'r str,
+) -> Result<Outgoing<'r>, Unsendable> {
+    match (prepared, messages) {
+        (Prepared::Fixed(fixed), None) => Ok(Outgoing::Http1(fixed.bytes())),
+        (Prepared::Filled(_), None) => Ok(Outgoing::Http1(text.as_bytes())),
+        (Prepared::Fixed(fixed), Some(messages)) => {
+            messages.of_fixed(step, fixed).map(Outgoing::Http2)
+        }
+        (Prepared::Filled(_), Some(messages)) => messages.of_text(text).map(Outgoing::Http2),
+    }
+}
