@@ -9,12 +9,10 @@
 //! | any | take | a stream less; one that was not whole is reset |
 //!
 //! The `h2` crate knows the protocol. It is polled by hand on both ends of a [`pipe`], whenever
-//! something was put into it, so that nobody has to be woken. [`frames`] tells which streams some
-//! bytes touch and where their frames end; [`blocks`] which of them have a status; [`message`]
+//! something was put into it, so that nobody has to be woken. [`frames`](crate::http2::frames) tells which streams some
+//! bytes touch and where their frames end; [`blocks`](crate::http2::blocks) which of them have a status; [`message`]
 //! writes the requests.
 
-mod blocks;
-mod frames;
 pub mod message;
 mod pipe;
 mod stream;
@@ -31,21 +29,21 @@ use h2::client::{Builder, Connection, SendRequest};
 use slab::Slab;
 
 use crate::engine::parts::keep_start;
-use crate::engine::protocol::http2::blocks::Block;
-use crate::engine::protocol::http2::frames::{Amiss, Frames, Touch};
 use crate::engine::protocol::http2::message::Message;
 use crate::engine::protocol::http2::pipe::{End, Pipe};
 use crate::engine::protocol::http2::stream::{Stream, nobody};
 use crate::engine::protocol::reply::{Call, Event, Fault, Reply, SoFar};
 use crate::http1::response::MAX_HEAD;
 use crate::http1::unreadable::Unreadable;
+use crate::http2::blocks::Heads;
+use crate::http2::frames::{Amiss, Frames, Touch};
 use crate::scenario::model::Step;
 
 /// What the other side may send unasked, of one stream and of all. Everything is read at once,
 /// so the target never waits for a window.
 const WINDOW: u32 = (1 << 30) - 1;
 /// What pieces of bodies may cost beside their bytes until they are read, which is at once; what
-/// bounds their number is that of [`frames`].
+/// bounds their number is that of [`frames`](crate::http2::frames).
 const PIECES: usize = 1 << 40;
 /// Streams that were given up and whose last frames are still awaited.
 const GIVEN_UP: usize = 1_000;
@@ -88,21 +86,8 @@ struct Entry {
     id: u32,
     index: usize,
     iteration: usize,
-    /// Whether the head of its answer has come.
-    has_head: bool,
-    /// Whether a head of it had no status, or something else one.
-    is_amiss: bool,
-}
-
-impl Entry {
-    /// A block of it has come.
-    fn hear(&mut self, block: Block) {
-        match (block, self.has_head) {
-            (Block::Head, false) => self.has_head = true,
-            (Block::Interim, false) | (Block::Bare, true) => {}
-            (Block::Bare, false) | (Block::Interim | Block::Head, true) => self.is_amiss = true,
-        }
-    }
+    /// The heads of its answer.
+    heads: Heads,
 }
 
 /// A connection that turned out to take no more requests.
@@ -196,7 +181,7 @@ impl Http2 {
         let id = response.stream_id().as_u32();
         let iteration = call.iteration;
         let index = self.streams.insert(Stream::new(call, response, request));
-        self.order.push(Entry { id, index, iteration, has_head: false, is_amiss: false });
+        self.order.push(Entry { id, index, iteration, heads: Heads::default() });
         self.begun = self.begun.saturating_add(1);
         self.is_behind = true;
         Ok(())
@@ -265,7 +250,7 @@ impl Http2 {
         for (stream, block) in self.frames.ended.drain(..) {
             let found = self.order.binary_search_by_key(&stream, |entry| entry.id);
             if let Ok(at) = found {
-                self.order[at].hear(block);
+                self.order[at].heads.hear(block);
             }
         }
         if self.frames.is_going_away && !was_going {
@@ -293,8 +278,8 @@ impl Http2 {
     /// What has become of a stream.
     fn look(&mut self, touch: Touch, steps: &[Step]) -> Option<(usize, Event, usize)> {
         let found = self.order.binary_search_by_key(&touch.stream, |entry| entry.id).ok()?;
-        let Entry { index, iteration, is_amiss, .. } = self.order[found];
-        if is_amiss {
+        let Entry { index, iteration, heads, .. } = self.order[found];
+        if heads.is_amiss {
             let event = Event::Reset(Fault::Unreadable(Unreadable::Malformed));
             return Some((iteration, event, touch.end));
         }
