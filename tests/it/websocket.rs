@@ -198,7 +198,15 @@ fn at_their_own_pace() -> Vec<Case> {
     let said = || json!([{ "send": "x" }, { "expect": "hello" }]);
     let (close, refusal) = (frame(0x88, &[0x03, 0xe8]), frame(0x88, &[0x03, 0xf0]));
     let (of_ours, broken) = (frame(0x88, &[0x0f, 0xa1]), frame(0x88, &[0x03, 0xf3]));
-    all.push(acts("/takes-nothing", send(), Box::new(|_| {}), CLOSED));
+    all.push(acts(
+        "/takes-nothing",
+        send(),
+        Box::new(|stream| {
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            until_end(stream);
+        }),
+        CLOSED,
+    ));
     all.push(acts("/closes", send(), having_heard(close.clone()), "ok"));
     all.push(acts("/refuses", send(), having_heard(refusal), CLOSED));
     all.push(acts("/refuses-by-4001", send(), having_heard(of_ours), CLOSED));

@@ -72,11 +72,6 @@ const TICK: u64 = 10_000_000;
 const STALL: u64 = 1_000_000;
 /// Bytes that are read at once.
 const BUFFER: usize = 64 * 1024;
-/// Connections opened before the first arrival, by the rate: what a target that takes 10 ms
-/// would occupy.
-const WARM_SECONDS: f64 = 0.01;
-/// How far ahead of the first arrival they are opened at most, in nanoseconds.
-const WARM_AHEAD: u64 = 100_000_000;
 /// How long after the end of the schedule what was due before is still sent, in nanoseconds.
 const GRACE: u64 = 1_000_000_000;
 
@@ -208,18 +203,6 @@ impl Worker {
             self.turn()?;
         }
         self.close()
-    }
-
-    /// Opens connections ahead of need, if a load that needs them is about to begin.
-    fn warm_up(&mut self) {
-        if self.source.peek().is_none_or(|first| first.at.since(self.plan.from) > WARM_AHEAD) {
-            return;
-        }
-        let wanted = (opening_rate(&self.plan) * WARM_SECONDS) as usize;
-        let each = self.plan.streams.map_or(1, |streams| streams as usize);
-        for _ in 0..wanted.div_ceil(each).min(64) {
-            self.open_ahead();
-        }
     }
 
     /// Does what is due, waits for what comes next, and serves the sockets.

@@ -198,3 +198,113 @@ fn outgoing<'r>(
         (Prepared::Filled(_), Some(messages)) => messages.of_text(text).map(Outgoing::Http2),
     }
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use crate::engine::worker::scene::Scene;
+    use crate::record::outcome::Outcome;
+
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const HEADERS: u8 = 1;
+
+    /// A head with `:status: 200` that ends its stream.
+    fn answer(stream: u8) -> [u8; 10] {
+        [0, 0, 1, HEADERS, 5, 0, 0, 0, stream, 0x88]
+    }
+
+    /// What has come by now, until there is nothing more.
+    fn read(other: &mut TcpStream) -> Vec<u8> {
+        let (mut bytes, mut buffer) = (Vec::new(), [0; 4_096]);
+        while let Ok(read) = other.read(&mut buffer) {
+            bytes.extend_from_slice(&buffer[..read]);
+        }
+        bytes
+    }
+
+    /// The streams of the heads among some whole frames.
+    fn heads(bytes: &[u8]) -> Vec<u8> {
+        let mut rest = bytes.strip_prefix(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap_or(bytes);
+        let mut streams = Vec::new();
+        while let [_, high, low, kind, _, _, _, _, stream, more @ ..] = rest {
+            if *kind == HEADERS {
+                streams.push(*stream);
+            }
+            rest = &more[usize::from(*high) << 8 | usize::from(*low)..];
+        }
+        streams
+    }
+
+    /// A connection over which one exchange has gone, and the other end.
+    fn used() -> (Scene, TcpStream) {
+        let mut scene = Scene::of_streams("GET /", 10);
+        scene.arrive();
+        let mut other = scene.accept();
+        other.set_nonblocking(true).unwrap();
+        let mut came = Vec::new();
+        scene.until(|_| {
+            came.extend(read(&mut other));
+            heads(&came) == [1]
+        });
+        other.write_all(&[SETTINGS, &answer(1)].concat()).unwrap();
+        scene.until(|worker| worker.iterations.is_empty());
+        assert_eq!(scene.ended().len(), 1);
+        read(&mut other);
+        (scene, other)
+    }
+
+    #[test]
+    fn requests_of_a_turn_leave_in_one_call_and_that_is_when_they_were_sent() {
+        let (mut scene, mut other) = used();
+        (0..3).for_each(|_| scene.arrive());
+        assert_eq!(read(&mut other), [0; 0], "nothing has left before the turn is over");
+        assert!(scene.worker.iterations.iter().all(|(_, one)| one.exchange.sent().is_none()));
+        let before = scene.worker.clock.now();
+        scene.worker.write_all();
+        let after = scene.worker.clock.now();
+        let mut came = Vec::new();
+        scene.until(|_| {
+            came.extend(read(&mut other));
+            heads(&came).len() == 3
+        });
+        let sent: Vec<_> =
+            scene.worker.iterations.iter().map(|(_, one)| one.exchange.sent().unwrap()).collect();
+        assert!(sent.iter().all(|at| *at == sent[0] && before <= *at && *at <= after), "{sent:?}");
+        other.write_all(&[answer(3), answer(5), answer(7)].concat()).unwrap();
+        scene.until(|worker| worker.iterations.is_empty());
+        let ended = scene.ended();
+        assert_eq!(ended.len(), 3);
+        for sample in ended {
+            assert_eq!(sample.outcome, Outcome::Ok);
+            let late = sample.sent.unwrap().since(sample.intended);
+            assert_eq!(sample.send_lag, late, "what waited for the others left later by that");
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_before_what_waits_has_left() {
+        let (mut scene, mut other) = used();
+        scene.arrive();
+        // An answer to what nobody has asked yet, and the end.
+        other.write_all(&answer(3)).unwrap();
+        drop(other);
+        scene.until(|worker| worker.iterations.is_empty());
+        let ended = scene.ended();
+        assert!(ended.iter().all(|sample| sample.sent.is_some()), "{ended:?}");
+        assert_eq!(ended.len(), 1);
+    }
+
+    #[test]
+    fn one_that_was_given_up_while_it_waited_is_not_counted_as_sent() {
+        let (mut scene, _other) = used();
+        scene.arrive();
+        let (key, ticket) =
+            scene.worker.iterations.iter().map(|(key, one)| (key, one.ticket)).next().unwrap();
+        scene.worker.iterations[key].ticket = ticket + 1;
+        scene.worker.write_all();
+        assert!(scene.worker.iterations[key].exchange.sent().is_none());
+    }
+}

@@ -10,11 +10,29 @@ use crate::engine::connection::{ConnectionKey, State, StreamEnd};
 use crate::engine::iteration::Activity;
 use crate::engine::transport::poller::Ready;
 use crate::engine::transport::socket::Socket;
-use crate::engine::worker::Worker;
 use crate::engine::worker::patience::SOON;
+use crate::engine::worker::{Worker, opening_rate};
 use crate::units::Moment;
 
+/// Connections opened before the first arrival, by the rate: what a target that takes 10 ms
+/// would occupy.
+const WARM_SECONDS: f64 = 0.01;
+/// How far ahead of the first arrival they are opened at most, in nanoseconds.
+const WARM_AHEAD: u64 = 100_000_000;
+
 impl Worker {
+    /// Opens connections ahead of need, if a load that needs them is about to begin.
+    pub(super) fn warm_up(&mut self) {
+        if self.source.peek().is_none_or(|first| first.at.since(self.plan.from) > WARM_AHEAD) {
+            return;
+        }
+        let wanted = (opening_rate(&self.plan) * WARM_SECONDS) as usize;
+        let each = self.plan.streams.map_or(1, |streams| streams as usize);
+        for _ in 0..wanted.div_ceil(each).min(64) {
+            self.open_ahead();
+        }
+    }
+
     /// Finds a slot for an iteration's request: a free one, that of a new connection, or a
     /// place in the queue.
     pub(super) fn assign(&mut self, iteration: usize, since: Moment) {
