@@ -76,7 +76,8 @@ fn serve(mut stream: TcpStream, cases: &[Case]) {
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
              sec-websocket-accept: {accept}\r\n\r\n"
         );
-        let _ = stream.write_all(answer.as_bytes());
+        let behind = if path == "/closed-before" { frame(0x88, &[0x03, 0xe8]) } else { vec![] };
+        let _ = stream.write_all(&[answer.as_bytes(), &behind].concat());
     }
     (case.deed)(&mut stream);
 }
@@ -146,6 +147,7 @@ fn cases() -> Vec<Case> {
     ];
     all.extend(otherwise());
     all.extend(at_their_own_pace());
+    all.extend(behind_the_last_message());
     all
 }
 
@@ -183,8 +185,8 @@ fn having_heard(bytes: Vec<u8>) -> Deed {
     })
 }
 
-/// Those that wait, or go, in the middle.
-fn at_their_own_pace() -> Vec<Case> {
+/// What the target says, or does not, behind the last message.
+fn behind_the_last_message() -> Vec<Case> {
     let mut all = Vec::new();
     let acts = |path, acts: Value, deed: Deed, ending| Case {
         path,
@@ -192,8 +194,6 @@ fn at_their_own_pace() -> Vec<Case> {
         deed,
         ending,
     };
-    all.push(acts("/silent", hello(), Box::new(until_end), "timeout"));
-    all.push(acts("/no-answer", hello(), Box::new(until_end), "timeout"));
     let send = || json!([{ "send": "x" }]);
     let said = || json!([{ "send": "x" }, { "expect": "hello" }]);
     let (close, refusal) = (frame(0x88, &[0x03, 0xe8]), frame(0x88, &[0x03, 0xf0]));
@@ -207,23 +207,29 @@ fn at_their_own_pace() -> Vec<Case> {
         }),
         CLOSED,
     ));
-    all.push(acts("/closes", send(), having_heard(close.clone()), "ok"));
+    all.push(acts("/closes", send(), having_heard(close), "ok"));
     all.push(acts("/refuses", send(), having_heard(refusal), CLOSED));
     all.push(acts("/refuses-by-4001", send(), having_heard(of_ours), CLOSED));
     all.push(acts("/garbles", send(), having_heard(frame(0xc1, b"y")), BAD));
     all.push(acts("/answers", said(), having_heard(text("hello")), "ok"));
     let fails = [text("hello"), broken].concat();
     all.push(acts("/fails-behind-its-answer", said(), having_heard(fails), CLOSED));
-    // It closes at once, before anything can have been heard.
-    all.push(acts(
-        "/closed-before",
-        send(),
-        Box::new(move |stream| {
-            let _ = stream.write_all(&close);
-            until_end(stream);
-        }),
-        CLOSED,
-    ));
+    // It closes with its answer, before anything can have been heard.
+    all.push(acts("/closed-before", send(), Box::new(until_end), CLOSED));
+    all
+}
+
+/// Those that wait, or go, in the middle.
+fn at_their_own_pace() -> Vec<Case> {
+    let mut all = Vec::new();
+    let acts = |path, acts: Value, deed: Deed, ending| Case {
+        path,
+        step: json!({ "websocket": acts, "timeout": "500ms" }),
+        deed,
+        ending,
+    };
+    all.push(acts("/silent", hello(), Box::new(until_end), "timeout"));
+    all.push(acts("/no-answer", hello(), Box::new(until_end), "timeout"));
     all.push(acts("/cut", hello(), Box::new(|_| {}), "closed before the end of the response"));
     all.push(acts(
         "/reset",

@@ -77,7 +77,7 @@ impl Scene {
 
     /// A request is due now.
     pub(super) fn arrive(&mut self) {
-        let at = self.worker.clock.now();
+        let at = self.worker.look_at_clock();
         self.worker.start(Arrival { index: self.arrivals, at });
         self.arrivals += 1;
     }

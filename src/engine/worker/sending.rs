@@ -37,7 +37,8 @@ impl Worker {
         }
         let call = self.call(key);
         let step = call.step.index();
-        let Ok(request) = outgoing(&self.prepared[step], &self.messages, step, &self.room.request)
+        let Ok(request) =
+            outgoing(&self.prepared[step], self.messages.as_ref(), step, &self.room.request)
         else {
             self.pool.give_back(slot, ready);
             return self.fail(key, &Answer::Unsendable);
@@ -185,7 +186,7 @@ impl Worker {
 /// A step's request as its protocol sends it.
 fn outgoing<'r>(
     prepared: &'r Prepared,
-    messages: &Option<Messages>,
+    messages: Option<&Messages>,
     step: usize,
     text: &'r str,
 ) -> Result<Outgoing<'r>, Unsendable> {
