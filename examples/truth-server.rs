@@ -154,7 +154,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             continue;
         };
         let shared = shared.clone();
-        let thread = thread::Builder::new().stack_size(128 * 1024);
+        let thread = thread::Builder::new().stack_size(2 * 1024 * 1024);
         // A broken connection is its client's affair.
         let _ = thread.spawn(move || converse(tcp, &shared));
     }
