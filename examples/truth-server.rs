@@ -1,7 +1,7 @@
 //! A server that knows the truth about its own times, for `scripts/truth.py`.
 //!
-//! `truth-server BEHAVIOUR LOG` listens on a free port of loopback, prints the port, and
-//! answers every GET with a small JSON body until its standard input ends. Then it writes
+//! `truth-server BEHAVIOUR LOG [PROTOCOL]` listens on a free port of loopback, prints the port,
+//! and answers every GET with a small JSON body until its standard input ends. Then it writes
 //! to LOG when it started, and one line per request: when it arrived (the kernel's receive
 //! timestamp) and when its answer was about to be written, all in nanoseconds since 1970.
 //!
@@ -11,24 +11,35 @@
 //! | `lognormal` | each request waits by itself: median 10 ms, sigma 0.6 |
 //! | `quick` | each request waits by itself: evenly between 0.1 and 0.6 ms |
 //!
+//! The protocol is `plain`, `tls` (the demo's certificate) or `http2` (in TLS as well). Of requests
+//! by HTTP/2 that arrive together the kernel's timestamp is that of the last.
+//!
 //! `truth-server plan RATE SECONDS SEED` prints when the requests of such a run of loadgate
 //! are due, in nanoseconds from its start.
 //!
-//! One blocking thread per connection, so that no request waits for another one. The delays
-//! depend on the number of the request alone. Ends by itself after ten minutes.
+//! One blocking thread per connection, or per request by HTTP/2, so that no request waits for
+//! another one. The delays depend on the number of the request alone. Ends by itself after ten minutes.
 #![allow(clippy::print_stdout, reason = "it is a program whose result is text")]
 
+use std::cell::Cell;
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
+use loadgate::demo::secured;
 use loadgate::scenario::load::{ArrivalProcess, Load, Stage};
 use loadgate::schedule::{Arrivals, Choices};
 use loadgate::units::Rate;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::TlsAcceptor;
 
 const LIFETIME: Duration = Duration::from_secs(600);
 const FREEZE: Duration = Duration::from_millis(500);
@@ -45,9 +56,18 @@ enum Behaviour {
     Quick,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Plain,
+    Tls,
+    Http2,
+}
+
 /// What all connections share.
 struct Shared {
     behaviour: Behaviour,
+    protocol: Protocol,
+    acceptor: TlsAcceptor,
     start: SystemTime,
     next: AtomicU64,
     /// When each request arrived and when its answer was about to be written.
@@ -61,10 +81,9 @@ fn main() -> io::Result<()> {
         ["plan", rate, seconds, seed] => {
             plan(number(rate)?, number(seconds)?, number(seed)? as u64)
         }
-        ["freeze", log] => serve(Behaviour::Freeze, log),
-        ["lognormal", log] => serve(Behaviour::LogNormal, log),
-        ["quick", log] => serve(Behaviour::Quick, log),
-        _ => Err(io::Error::other("usage: truth-server freeze|lognormal|quick LOG")),
+        [behaviour, log] => serve(behaviour, log, "plain"),
+        [behaviour, log, protocol] => serve(behaviour, log, protocol),
+        _ => Err(io::Error::other("usage: truth-server BEHAVIOUR LOG [PROTOCOL]")),
     }
 }
 
@@ -83,11 +102,25 @@ fn plan(rate: f64, seconds: f64, seed: u64) -> io::Result<()> {
     io::stdout().write_all(text.as_bytes())
 }
 
-fn serve(behaviour: Behaviour, log: &str) -> io::Result<()> {
+fn serve(behaviour: &str, log: &str, protocol: &str) -> io::Result<()> {
+    let behaviour = match behaviour {
+        "freeze" => Behaviour::Freeze,
+        "lognormal" => Behaviour::LogNormal,
+        "quick" => Behaviour::Quick,
+        other => return Err(io::Error::other(format!("no behaviour: {other}"))),
+    };
+    let protocol = match protocol {
+        "plain" => Protocol::Plain,
+        "tls" => Protocol::Tls,
+        "http2" => Protocol::Http2,
+        other => return Err(io::Error::other(format!("no protocol: {other}"))),
+    };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("{}", listener.local_addr()?.port());
     let shared = Arc::new(Shared {
         behaviour,
+        protocol,
+        acceptor: secured::acceptor()?,
         start: SystemTime::now(),
         next: AtomicU64::new(0),
         log: Mutex::new(Vec::new()),
@@ -121,45 +154,175 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             continue;
         };
         let shared = shared.clone();
-        let thread = thread::Builder::new().stack_size(128 * 1024);
+        let thread = thread::Builder::new().stack_size(2 * 1024 * 1024);
         // A broken connection is its client's affair.
         let _ = thread.spawn(move || converse(tcp, &shared));
     }
 }
 
-/// Answers the requests of one connection, one after the other.
-fn converse(mut tcp: TcpStream, shared: &Shared) -> io::Result<()> {
+/// Answers the requests of one connection.
+fn converse(tcp: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     ask_for_stamps(&tcp)?;
+    let arrived = Rc::new(Cell::new(SystemTime::now()));
+    let stamped = Stamped { tcp, arrived: arrived.clone() };
+    match shared.protocol {
+        Protocol::Plain => by_http1(stamped, &arrived, shared),
+        Protocol::Tls => {
+            let session = rustls::ServerConnection::new(shared.acceptor.config().clone());
+            let session = session.map_err(io::Error::other)?;
+            by_http1(rustls::StreamOwned::new(session, stamped), &arrived, shared)
+        }
+        Protocol::Http2 => {
+            stamped.tcp.set_nonblocking(true)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+            tokio::task::LocalSet::new().block_on(&runtime, by_http2(stamped, arrived, shared))
+        }
+    }
+}
+
+/// A socket that tells when what was read last has arrived.
+struct Stamped {
+    tcp: TcpStream,
+    arrived: Rc<Cell<SystemTime>>,
+}
+
+impl Read for Stamped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (bytes, arrived) = receive(&mut self.tcp, buffer)?;
+        self.arrived.set(arrived);
+        Ok(bytes)
+    }
+}
+
+impl Write for Stamped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tcp.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+/// One request after the other.
+fn by_http1(
+    mut stream: impl Read + Write,
+    arrived: &Cell<SystemTime>,
+    shared: &Shared,
+) -> io::Result<()> {
     let length = BODY.len();
     let answer = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{BODY}"
     );
-    while let Some(arrived) = next_request(&mut tcp)? {
+    while next_request(&mut stream)? {
+        let arrived = arrived.get();
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         thread::sleep(shared.delay(number, arrived));
         let replied = SystemTime::now();
-        tcp.write_all(answer.as_bytes())?;
+        stream.write_all(answer.as_bytes())?;
         shared.log.lock().expect("no thread panics with the log").push((arrived, replied));
     }
     Ok(())
 }
 
-/// Reads a request without a body; when its last bytes arrived, or `None` at the end.
-fn next_request(tcp: &mut TcpStream) -> io::Result<Option<SystemTime>> {
+/// Reads a request without a body; whether there was one.
+fn next_request(stream: &mut impl Read) -> io::Result<bool> {
     let mut head = Vec::new();
     let mut buffer = [0; 4_096];
     while head.len() < MAX_HEAD {
-        let (bytes, arrived) = receive(tcp, &mut buffer)?;
+        let bytes = stream.read(&mut buffer)?;
         head.extend_from_slice(&buffer[..bytes]);
         if head.ends_with(b"\r\n\r\n") {
-            return Ok(Some(arrived));
+            return Ok(true);
         }
         if bytes == 0 {
-            return Ok(None);
+            return Ok(false);
         }
     }
     Err(io::Error::other("a request that does not end"))
+}
+
+/// The same socket for those who do not wait.
+struct Waiting {
+    socket: tokio::net::TcpStream,
+    stamped: Stamped,
+}
+
+/// Requests on streams, each by itself.
+async fn by_http2(
+    stamped: Stamped,
+    arrived: Rc<Cell<SystemTime>>,
+    shared: &Arc<Shared>,
+) -> io::Result<()> {
+    let socket = tokio::net::TcpStream::from_std(stamped.tcp.try_clone()?)?;
+    let session = shared.acceptor.accept(Waiting { socket, stamped }).await?;
+    let mut connection = h2::server::handshake(session).await.map_err(io::Error::other)?;
+    while let Some(asked) = connection.accept().await {
+        let (_, respond) = asked.map_err(io::Error::other)?;
+        let answering = answer(respond, arrived.get(), shared.clone());
+        tokio::task::spawn_local(answering);
+    }
+    Ok(())
+}
+
+async fn answer(
+    mut respond: h2::server::SendResponse<Bytes>,
+    arrived: SystemTime,
+    shared: Arc<Shared>,
+) -> Option<()> {
+    let number = shared.next.fetch_add(1, Ordering::Relaxed);
+    let delay = shared.delay(number, arrived);
+    // The runtime's own sleep wakes every millisecond only.
+    tokio::task::spawn_blocking(move || thread::sleep(delay)).await.ok()?;
+    let head = http::Response::builder().header("content-type", "application/json");
+    let head = head.header("content-length", BODY.len()).body(()).ok()?;
+    let replied = SystemTime::now();
+    let mut body = respond.send_response(head, false).ok()?;
+    body.send_data(Bytes::from_static(BODY.as_bytes()), true).ok()?;
+    shared.log.lock().expect("no thread panics with the log").push((arrived, replied));
+    Some(())
+}
+
+impl AsyncRead for Waiting {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Waiting { socket, stamped } = self.get_mut();
+        loop {
+            ready!(socket.poll_read_ready(context))?;
+            let read = socket
+                .try_io(tokio::io::Interest::READABLE, || stamped.read(room.initialize_unfilled()));
+            match read {
+                Ok(bytes) => {
+                    room.advance(bytes);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Waiting {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
 }
 
 /// Reads, and says when the kernel received what it read.

@@ -2,8 +2,8 @@
 """What loadgate and other tools say of a server that logs the truth about itself.
 
     cargo build --release --bin loadgate --example truth-server && bash scripts/install-tools.sh
-    python3 scripts/truth.py [--update] [--only=freeze|lognormal|quick] [--neighbour=no]
-                                                               (about eight minutes)
+    python3 scripts/truth.py [--update] [--only=freeze|lognormal|quick] [--neighbour=no] [--protocol=plain|tls|http2]
+                                                               (about eleven minutes)
 
 The server (examples/truth-server.rs) answers each request on a thread of its own and logs
 when it arrived and when its answer was written. Three behaviours, each with and without a
@@ -15,16 +15,18 @@ neighbour that spins on the generator's core:
 
 The truth about service time is the server's log. The truth about response time is that log
 for requests that are due while the server answers; what is due in a freeze waits from its
-intended moment, known from loadgate's plan, until its answer was written. The other tools
+intended moment, known from loadgate's plan, until its answer was written. The same by TLS, and by
+HTTP/2 in TLS with 10 streams on a connection; there the other tools are left out. The other tools
 run at the same rate with 64 connections, except wrk, which knows no rate.
 """
+import json
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
 
-from measuring import (GENERATOR_CORE, GENERATORS, QUANTILES, SERVER_CORE, TARGET, flag, installed, loadgate,
+from measuring import (GENERATOR_CORE, GENERATORS, LOADGATE, QUANTILES, SERVER_CORE, TARGET, flag, installed, loadgate,
                        measure, need_loadgate, pinned, publish, quantiles, table)
 
 # Behaviour: requests per second, seconds with the warm-up. The freezes of three whole periods.
@@ -32,7 +34,8 @@ CASES = {"freeze": (500, 17), "lognormal": (1_000, 10), "quick": (1_000, 10)}
 # Of examples/truth-server.rs, in milliseconds.
 FREEZE, PERIOD = 500, 5_000
 WARMUP = 2
-CONNECTIONS = 64
+CONNECTIONS, STREAMS = 64, 10
+PROTOCOLS = ("plain", "tls", "http2")
 SEED = 7
 SERVER = TARGET / "release" / "examples" / "truth-server"
 # What the bracket may be wide, and service time off: a share or so many milliseconds.
@@ -46,20 +49,22 @@ def main():
         sys.exit(f"{SERVER} is missing; run: cargo build --release --example truth-server")
     tools = installed(GENERATORS)
     only, neighbours = flag("only", ""), [False, True][:1 if flag("neighbour", "yes") == "no" else 2]
-    parts = [part(name, tools, busy) for name in CASES if only in ("", name) for busy in neighbours]
+    protocols = [name for name in PROTOCOLS if flag("protocol", name) == name]
+    parts = [part(name, tools, busy, protocol) for protocol in protocols
+             for name in CASES if only in ("", name) for busy in neighbours]
     publish("truth", "\n\n".join(parts))
 
 
 class Server:
     """A truth server; its log is there after the end."""
 
-    def __init__(self, behaviour):
-        self.behaviour = behaviour
+    def __init__(self, behaviour, protocol="plain"):
+        self.behaviour, self.protocol = behaviour, protocol
         self.folder = tempfile.mkdtemp(prefix="truth-")
         self.file = pathlib.Path(self.folder, "log")
-        command = pinned(SERVER_CORE, [SERVER, behaviour, self.file])
+        command = pinned(SERVER_CORE, [SERVER, behaviour, self.file, protocol])
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/"
+        self.url = f"http{'' if protocol == 'plain' else 's'}://127.0.0.1:{int(self.process.stdout.readline())}/"
 
     def __enter__(self):
         return self
@@ -98,21 +103,25 @@ class Neighbour:
             self.process.wait()
 
 
-def part(name, tools, busy):
+def part(name, tools, busy, protocol):
     """One table: the truth, loadgate, the other tools."""
     rate, seconds = CASES[name]
-    rows = by_loadgate(name, rate, seconds, busy)
-    for tool, path in tools.items():
+    rows = by_loadgate(name, rate, seconds, busy, protocol)
+    for tool, path in tools.items() if protocol == "plain" else ():
         rows.append(by_tool(name, tool, path, rate, seconds - WARMUP, busy))
         print(f"{name}, {tool}, neighbour: {busy}", file=sys.stderr)
-    title = f"**{name}**, {rate:,} requests per second" + (", with a busy neighbour" if busy else "")
+    spoken = {"plain": "", "tls": " by TLS", "http2": f" by HTTP/2 in TLS, {STREAMS} streams on a connection"}[protocol]
+    title = f"**{name}**{spoken}, {rate:,} requests per second" + (", with a busy neighbour" if busy else "")
     return f"{title}\n\n{table(['ms', 'p50', 'p95', 'p99', 'p99.9'], rows)}"
 
 
-def by_loadgate(name, rate, seconds, busy):
-    with Server(name) as server, Neighbour(busy):
-        more = ["--warmup", f"{WARMUP}s", "--seed", str(SEED), *SLOS]
-        _, record, summary = loadgate(server.url, rate, seconds, more)
+def by_loadgate(name, rate, seconds, busy, protocol):
+    with Server(name, protocol) as server, Neighbour(busy):
+        if protocol == "plain":
+            more = ["--warmup", f"{WARMUP}s", "--seed", str(SEED), *SLOS]
+            _, record, summary = loadgate(server.url, rate, seconds, more)
+        else:
+            record, summary = secured(server, rate, seconds)
     true_response, true_service = truths(server, record, summary, rate, seconds)
     total = summary["total"]
     bracket = {mark: slo["generator_error"] for mark, slo in zip(QUANTILES, summary["slos"])}
@@ -125,6 +134,26 @@ def by_loadgate(name, rate, seconds, busy):
         ["loadgate's service time", *cells(total["service"])],
         ["within 2 % or 50 µs", *(close(true_service[mark], total["service"][mark]) for mark in QUANTILES)],
     ]
+
+
+def secured(server, rate, seconds):
+    """The same load by a scenario, as a URL alone cannot ask for HTTP/2; the record and the summary."""
+    target = {"url": server.url, "tls": {"insecure": True}, "http2": server.protocol == "http2"}
+    stages = [{"for": f"{WARMUP}s", "rate": f"{rate}/s", "warmup": True},
+              {"for": f"{seconds - WARMUP}s", "rate": f"{rate}/s"}]
+    limits = {"connections": 1_000, **({"streams": STREAMS} if server.protocol == "http2" else {})}
+    words = {"name": "truth", "target": target, "load": {"seed": SEED, "stages": stages}, "limits": limits,
+             "flows": [{"name": "f", "steps": [{"name": "s", "request": "GET /"}]}],
+             "slo": {"all": [word for word in SLOS if word != "--slo"]}}
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "truth.json")
+        file.write_text(json.dumps(words))
+        command = [LOADGATE, "run", file, "--no-walk", "-q", "-o", folder]
+        ran = subprocess.run(pinned(GENERATOR_CORE, command), capture_output=True, text=True, timeout=seconds + 60)
+        latest = pathlib.Path(folder, "truth", "latest")
+        if not (latest / "summary.json").exists():
+            raise ValueError(f"loadgate left no run:\n{(ran.stdout + ran.stderr)[-2000:]}")
+        return [json.loads((latest / name).read_text()) for name in ("run.json", "summary.json")]
 
 
 def truths(server, record, summary, rate, seconds):

@@ -46,6 +46,7 @@
 //! | [`schedule`] | load profile → the moments at which iterations are due; pure |
 //! | [`record`] | the waist: outcomes, histograms, seconds, the run, and its files |
 //! | [`http1`] | bytes of a target → one HTTP/1.1 response; no sockets |
+//! | [`http2`] | bytes of a target → whose frames they are, and which have a status; no sockets |
 //! | [`engine`] | scenario → seconds, over the wire |
 //! | [`target`] | the system under test: started, awaited, watched, stopped |
 //! | [`analysis`] | record → assessment; pure |
@@ -108,6 +109,7 @@ pub mod engine;
 pub mod experiment;
 pub mod explain;
 pub mod http1;
+pub mod http2;
 pub mod init;
 pub mod record;
 pub mod report;

@@ -16,7 +16,11 @@ pub const CERTIFICATE: &[u8] = include_bytes!("localhost.pem");
 const KEY: &[u8] = include_bytes!("localhost.key");
 
 /// Takes sessions; HTTP/2 is agreed upon where it is offered.
-pub(super) fn acceptor() -> io::Result<TlsAcceptor> {
+///
+/// # Errors
+///
+/// The certificate or its key cannot be used, which does not happen.
+pub fn acceptor() -> io::Result<TlsAcceptor> {
     let unusable = |error: &dyn std::error::Error| io::Error::other(error.to_string());
     let certificate = CertificateDer::from_pem_slice(CERTIFICATE).map_err(|it| unusable(&it))?;
     let key = PrivateKeyDer::from_pem_slice(KEY).map_err(|it| unusable(&it))?;

@@ -71,6 +71,17 @@ pub enum StreamEnd {
     Reset,
 }
 
+/// A request that has begun on a connection and is not written yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Unsent {
+    /// Whose.
+    pub iteration: usize,
+    /// Tells that from others that were in its place.
+    pub ticket: u64,
+    /// When the connection was there for it.
+    pub ready: Moment,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -86,6 +97,8 @@ pub struct Connection {
     pub unwritten: Vec<u8>,
     /// Bytes of the request under way that the socket took.
     pub written: usize,
+    /// Requests that have begun and are written together, where it serves several at a time.
+    pub unsent: Vec<Unsent>,
     /// Whether it has served a request: the target may close it at any time.
     pub has_served: bool,
     /// What is known of the other side's end.
@@ -106,6 +119,7 @@ impl Connection {
             protocol: Protocol::new(streams),
             unwritten: Vec::new(),
             written: 0,
+            unsent: Vec::new(),
             has_served: false,
             end: StreamEnd::Open,
             is_offered: false,

@@ -8,7 +8,12 @@
 //! | at `expect` | its time has passed | over, as a failed check |
 //! | at `think` | its time has passed | the next act |
 //! | at any act | the target's close, no frame | over, as a failure |
-//! | behind the last act | the target's close, or a second without it | over, as it should be |
+//! | behind the last act, its message heard | the target's close, or a second without it | over, as it should be |
+//! | behind the last act, a message unanswered | the target's close | over, as it should be |
+//! | behind the last act | a close that says that something was wrong | over, as a failure |
+//!
+//! Frames are taken in their order, so that a close answers the messages before it: where nothing
+//! else does, it is what tells that somebody has taken them.
 //!
 //! Neither sockets nor clocks are known here.
 
@@ -101,9 +106,10 @@ impl Dialogue {
         self.end
     }
 
-    /// Whether all has been said.
+    /// Whether all has been said, and the latest message was answered: only the target's close is
+    /// missing, which tells nothing more.
     pub fn only_closes(&self) -> bool {
-        self.closed.is_some()
+        self.closed.is_some() && self.asked.is_none()
     }
 
     /// The latest message that was expected.
@@ -132,9 +138,14 @@ impl Dialogue {
                 Ok(Some(Said::Message(message))) => {
                     self.hear(script, &message, times.arrived, &mut trip);
                 }
-                // Behind the last act nothing can go wrong any more.
-                Ok(Some(Said::Close)) | Err(_) if self.closed.is_some() => self.end = Some(Ok(())),
-                Ok(Some(Said::Close)) => self.end = Some(Err(Cause::WebSocketClosed)),
+                Ok(Some(Said::Close(code))) => {
+                    // One that came before the latest message is no answer to it.
+                    let is_answer = self.asked.is_none_or(|asked| asked <= times.arrived);
+                    let is_well = self.closed.is_some() && is_answer && !refuses(script, code);
+                    self.end = Some(if is_well { Ok(()) } else { Err(Cause::WebSocketClosed) });
+                }
+                // All that was to be heard has been.
+                Err(_) if self.only_closes() => self.end = Some(Ok(())),
                 Err(Garbled::BadFrame) => self.end = Some(Err(Cause::BadFrame)),
                 Err(Garbled::TooLarge) => self.end = Some(Err(Cause::TooLarge)),
             }
@@ -180,7 +191,7 @@ impl Dialogue {
             self.end = Some(Err(Cause::MessageLate));
         } else if filled.are_met(conditions, Message { name: b"", text: message }) {
             // What came before the question is no answer to it, whatever it says.
-            if let Some(asked) = self.asked.take().filter(|asked| *asked <= arrived) {
+            if let Some(asked) = self.asked.take_if(|asked| *asked <= arrived) {
                 trip(arrived.since(asked));
             }
             self.data.clear();
@@ -194,7 +205,10 @@ impl Dialogue {
     fn awaits(&self, script: &Script) -> Option<(Moment, Awaits)> {
         let after = |since: Moment, nanos: u64| Moment(since.0.saturating_add(nanos));
         if let Some(closed) = self.closed {
-            return Some((after(closed, CLOSING), Awaits::Close));
+            // Without its close nobody knows whether the last message was taken: that has the
+            // step's own time.
+            let may_miss = self.asked.is_none();
+            return may_miss.then(|| (after(closed, CLOSING), Awaits::Close));
         }
         let since = self.since?;
         match (self.acts.get(self.next)?, script.acts.get(self.next)?) {
@@ -223,7 +237,15 @@ impl Dialogue {
 
     /// The target has ended the connection in good order.
     pub fn is_ended(&mut self) {
-        let end = if self.closed.is_some() { Ok(()) } else { Err(Cause::WebSocketClosed) };
+        let end = if self.only_closes() { Ok(()) } else { Err(Cause::WebSocketClosed) };
         self.end.get_or_insert(end);
     }
+}
+
+/// Whether the target's close, behind ours, says that something was wrong: with what was sent, or
+/// with the target. Where all is well it repeats our code, says that it is done (1000) or goes
+/// (1001), or says nothing.
+fn refuses(script: &Script, code: Option<u16>) -> bool {
+    const WELL: [u16; 2] = [1000, 1001];
+    code.is_some_and(|code| code != script.close && !WELL.contains(&code))
 }

@@ -1,15 +1,26 @@
 //! One small GET by HTTP/2, on a connection that is there.
+//!
+//! The `h2` crate takes an answer without a status for one with 200. So what comes is looked at on
+//! its way, and such an answer is none.
 
 use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::client::{self, Connection, SendRequest};
 use http::header::{CONTENT_ENCODING, USER_AGENT};
 use http::{Request, StatusCode};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::pin;
 
 use crate::http1::coding::Codings;
+use crate::http2::blocks::Heads;
+use crate::http2::frames::Frames;
+
+/// The only stream.
+const STREAM: u32 = 1;
 
 /// What was answered: the status, and a body as it came.
 #[derive(Debug)]
@@ -37,11 +48,73 @@ pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
     limit: usize,
 ) -> Result<Answered, Unanswered> {
     let mut builder = client::Builder::new();
+    let heads = Arc::new(Mutex::new(Heads::default()));
+    let stream = Watched { stream, frames: Frames::default(), heads: Arc::clone(&heads) };
     let handshake = builder.enable_push(false).handshake(stream);
     let (sender, connection) = handshake.await.map_err(|error| broken(&error))?;
     let request = Request::get(uri).header(USER_AGENT, "loadgate").body(());
     let request = request.map_err(|_| Unanswered::Broken("its address is none"))?;
-    drive(connection, ask(sender, request, limit)).await
+    let answered = drive(connection, ask(sender, request, limit)).await?;
+    let heads = *heads.lock().map_err(|_| Unanswered::Broken("it was not read to its end"))?;
+    if heads.has_head && !heads.is_amiss {
+        return Ok(answered);
+    }
+    Err(Unanswered::Broken("its answer has no status"))
+}
+
+/// A connection of which the heads are looked at as they come.
+struct Watched<S> {
+    stream: S,
+    frames: Frames,
+    heads: Arc<Mutex<Heads>>,
+}
+
+impl<S> Watched<S> {
+    fn look(&mut self, mut bytes: &[u8]) {
+        let Ok(mut heads) = self.heads.lock() else { return };
+        let mut touched = Vec::new();
+        while !bytes.is_empty() {
+            // What cannot be read has no head either.
+            let Ok(taken) = self.frames.look(bytes, |id| id == STREAM, &mut touched) else {
+                heads.is_amiss = true;
+                return;
+            };
+            bytes = &bytes[taken..];
+            touched.clear();
+            self.frames.ended.drain(..).for_each(|(_, block)| heads.hear(block));
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = room.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, room))?;
+        self.look(&room.filled()[before..]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 /// What is asked for goes on as the connection does.

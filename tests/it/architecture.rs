@@ -15,13 +15,14 @@ use super::support;
 const MODULES: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("http1", &["units"]),
+    ("http2", &["http1"]),
     ("demo", &["units"]),
     ("tls", &[]),
     ("scenario", &["tls", "units"]),
     ("record", &["scenario", "units"]),
     ("schedule", &["scenario", "units"]),
-    ("engine", &["http1", "schedule", "record", "scenario", "tls", "units"]),
-    ("target", &["http1", "record", "scenario", "tls", "units"]),
+    ("engine", &["http1", "http2", "schedule", "record", "scenario", "tls", "units"]),
+    ("target", &["http1", "http2", "record", "scenario", "tls", "units"]),
     ("init", &["target", "scenario", "units"]),
     ("analysis", &["record", "scenario", "units"]),
     // `demo` because a trial starts its target, and the demo is one.

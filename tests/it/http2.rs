@@ -362,6 +362,20 @@ fn an_answer_without_a_status_is_no_answer() {
     all_end("none behind an interim one", late, FAILED, Some(Cause::Malformed));
 }
 
+/// The `h2` crate takes such an answer for one with 200.
+#[test]
+fn readiness_that_answers_without_a_status_is_none() {
+    let server = FrameServer::start(|wire: &mut Wire, stream: u32| {
+        wire.frame(HEADERS, END_HEADERS | END_STREAM, stream, &field("date", "b"));
+    });
+    let port = server.port;
+    let ready = json!({ "target": { "url": format!("http://127.0.0.1:{port}"),
+        "http2": "prior-knowledge", "ready": { "path": "/", "within": "1s" } } });
+    let run = run(&scenario(port, &ready), &["--no-walk"]);
+    assert_eq!(run.code(), 7, "{}", run.said());
+    assert!(run.said().contains("no status"), "{}", run.said());
+}
+
 #[test]
 fn odd_frames_that_mean_nothing_are_passed_over() {
     let odd = |wire: &mut Wire, id: u32| {

@@ -76,7 +76,8 @@ fn serve(mut stream: TcpStream, cases: &[Case]) {
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
              sec-websocket-accept: {accept}\r\n\r\n"
         );
-        let _ = stream.write_all(answer.as_bytes());
+        let behind = if path == "/closed-before" { frame(0x88, &[0x03, 0xe8]) } else { vec![] };
+        let _ = stream.write_all(&[answer.as_bytes(), &behind].concat());
     }
     (case.deed)(&mut stream);
 }
@@ -146,6 +147,7 @@ fn cases() -> Vec<Case> {
     ];
     all.extend(otherwise());
     all.extend(at_their_own_pace());
+    all.extend(behind_the_last_message());
     all
 }
 
@@ -158,7 +160,8 @@ fn otherwise() -> Vec<Case> {
             text("never"),
             "expected message later than within",
         ),
-        case("/never-closes", &json!([{ "send": "x" }]), vec![], "ok"),
+        // Behind a message that nothing answers the close is what tells that it was taken.
+        case("/never-closes", &json!([{ "send": "x" }]), vec![], "timeout"),
         case("/no-200", &hello(), b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_vec(), "unexpected status"),
         case("/no-404", &hello(), b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n".to_vec(), "client error"),
         case(
@@ -169,6 +172,51 @@ fn otherwise() -> Vec<Case> {
         ),
         case("/no-http", &hello(), b"SSH-2.0-x\r\n\r\n".to_vec(), "not a valid HTTP response"),
     ]
+}
+
+/// Says something once the first bytes of what the client says have come.
+fn having_heard(bytes: Vec<u8>) -> Deed {
+    Box::new(move |stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        if stream.read(&mut [0; 4_096]).is_ok_and(|read| read > 0) {
+            let _ = stream.write_all(&bytes);
+            until_end(stream);
+        }
+    })
+}
+
+/// What the target says, or does not, behind the last message.
+fn behind_the_last_message() -> Vec<Case> {
+    let mut all = Vec::new();
+    let acts = |path, acts: Value, deed: Deed, ending| Case {
+        path,
+        step: json!({ "websocket": acts, "timeout": "500ms" }),
+        deed,
+        ending,
+    };
+    let send = || json!([{ "send": "x" }]);
+    let said = || json!([{ "send": "x" }, { "expect": "hello" }]);
+    let (close, refusal) = (frame(0x88, &[0x03, 0xe8]), frame(0x88, &[0x03, 0xf0]));
+    let (of_ours, broken) = (frame(0x88, &[0x0f, 0xa1]), frame(0x88, &[0x03, 0xf3]));
+    all.push(acts(
+        "/takes-nothing",
+        send(),
+        Box::new(|stream| {
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            until_end(stream);
+        }),
+        CLOSED,
+    ));
+    all.push(acts("/closes", send(), having_heard(close), "ok"));
+    all.push(acts("/refuses", send(), having_heard(refusal), CLOSED));
+    all.push(acts("/refuses-by-4001", send(), having_heard(of_ours), CLOSED));
+    all.push(acts("/garbles", send(), having_heard(frame(0xc1, b"y")), BAD));
+    all.push(acts("/answers", said(), having_heard(text("hello")), "ok"));
+    let fails = [text("hello"), broken].concat();
+    all.push(acts("/fails-behind-its-answer", said(), having_heard(fails), CLOSED));
+    // It closes with its answer, before anything can have been heard.
+    all.push(acts("/closed-before", send(), Box::new(until_end), CLOSED));
+    all
 }
 
 /// Those that wait, or go, in the middle.

@@ -74,6 +74,14 @@ impl Protocol {
         }
     }
 
+    /// Whether several exchanges are under way.
+    pub fn has_several(&self) -> bool {
+        match self {
+            Protocol::Http1(_) | Protocol::WebSocket(_) => false,
+            Protocol::Http2(http2) => http2.has_several(),
+        }
+    }
+
     /// Whether the other side allows fewer exchanges than the scenario does.
     pub fn is_held_back(&self) -> bool {
         match self {
@@ -123,6 +131,14 @@ impl Protocol {
             }
             (Protocol::Http1(_) | Protocol::WebSocket(_), Outgoing::Http2(_))
             | (Protocol::Http2(_), Outgoing::Http1(_)) => Err(NotTaken),
+        }
+    }
+
+    /// Writes the exchanges that have begun into the output, where several are written at once.
+    pub fn encode(&mut self) {
+        match self {
+            Protocol::Http1(_) | Protocol::WebSocket(_) => {}
+            Protocol::Http2(http2) => http2.encode(),
         }
     }
 

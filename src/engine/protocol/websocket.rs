@@ -69,8 +69,8 @@ struct Open {
 pub enum Said {
     /// A message.
     Message(Bytes),
-    /// It closes the WebSocket.
-    Close,
+    /// It closes the WebSocket; the code, if it says one.
+    Close(Option<u16>),
 }
 
 /// Why nothing more can be understood.
@@ -284,7 +284,7 @@ impl Open {
                     return Ok(None);
                 }
                 Err(Error::ConnectionClosed | Error::AlreadyClosed) => {
-                    return Ok(Some(Said::Close));
+                    return Ok(Some(Said::Close(None)));
                 }
                 Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
                     return Err(Garbled::TooLarge);
@@ -294,11 +294,11 @@ impl Open {
             match message {
                 Message::Text(text) => return Ok(Some(Said::Message(text.into()))),
                 Message::Binary(bytes) => return Ok(Some(Said::Message(bytes))),
-                Message::Close(_) => {
+                Message::Close(frame) => {
                     self.is_closing = true;
                     // The answer to it waits in the crate until it is told to write.
                     let _ = self.context.flush(&mut self.pipe);
-                    return Ok(Some(Said::Close));
+                    return Ok(Some(Said::Close(frame.map(|frame| frame.code.into()))));
                 }
                 Message::Ping(_) => {
                     self.pings += 1;
@@ -349,8 +349,8 @@ mod tests {
             assert!(piece.is_empty() && !websocket.is_refused());
             loop {
                 match websocket.listen() {
-                    Ok(Some(Said::Close)) => {
-                        all.push(Said::Close);
+                    Ok(Some(Said::Close(code))) => {
+                        all.push(Said::Close(code));
                         return (all, None);
                     }
                     Ok(Some(said)) => all.push(said),
@@ -409,8 +409,8 @@ mod tests {
         let binary = Said::Message(Bytes::from_static(&[0, 255]));
         check(&fragments, &[message("hello"), binary], None);
         check(&frame(0x81, b""), &[message("")], None);
-        check(&frame(0x88, b""), &[Said::Close], None);
-        check(&frame(0x88, &[0x0f, 0xa1, b'x']), &[Said::Close], None);
+        check(&frame(0x88, b""), &[Said::Close(None)], None);
+        check(&frame(0x88, &[0x0f, 0xa1, b'x']), &[Said::Close(Some(4001))], None);
     }
 
     #[test]
@@ -458,7 +458,7 @@ mod tests {
         assert_eq!(websocket.take_output().len(), 2 + 4 + 2);
         assert_eq!(websocket.end_of_stream(), Some((7, Event::End { is_clean: false })));
         websocket.receive(&mut &frame(0x88, &[3, 232])[..]);
-        assert_eq!(websocket.listen(), Ok(Some(Said::Close)));
+        assert_eq!(websocket.listen(), Ok(Some(Said::Close(Some(1000)))));
         let mut left = begun();
         left.receive(&mut &ANSWER[..]);
         assert_eq!(left.end_of_stream(), Some((7, Event::Reset(Fault::CutOff))));

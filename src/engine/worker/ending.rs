@@ -49,8 +49,8 @@ impl Worker {
     /// An exchange has left its connection otherwise than by a whole answer. Whether the
     /// connection has to go with it is its protocol's affair.
     pub(super) fn leave(&mut self, key: ConnectionKey, now: Moment) {
+        self.write(key);
         let Some(connection) = self.pool.find(key) else { return };
-        connection.write(&[]);
         let serves_on = connection.protocol.outlives_giving_up() && connection.may_go_on();
         if serves_on {
             self.pool.give_back(Slot { on: key }, now);

@@ -24,6 +24,7 @@ mod report;
 mod rows;
 #[cfg(test)]
 mod scene;
+mod sending;
 mod serve;
 #[cfg(test)]
 mod simulation;
@@ -76,11 +77,6 @@ const TICK: u64 = 10_000_000;
 const STALL: u64 = 1_000_000;
 /// Bytes that are read at once.
 const BUFFER: usize = 64 * 1024;
-/// Connections opened before the first arrival, by the rate: what a target that takes 10 ms
-/// would occupy.
-const WARM_SECONDS: f64 = 0.01;
-/// How far ahead of the first arrival they are opened at most, in nanoseconds.
-const WARM_AHEAD: u64 = 100_000_000;
 /// How long after the end of the schedule what was due before is still sent, in nanoseconds.
 const GRACE: u64 = 1_000_000_000;
 
@@ -107,6 +103,8 @@ struct Worker {
     poller: Poller,
     pool: Pool,
     demand: Demand,
+    /// Connections with requests that are written together.
+    outbox: Vec<ConnectionKey>,
     /// Connections of which the other side has ended, with a request that may have reached
     /// it or not.
     doubtful: Vec<ConnectionKey>,
@@ -170,6 +168,7 @@ impl Worker {
             poller: Poller::new(&plan.address, plan.start.at)?,
             pool: Pool::new(slot.share(scenario.limits.connections), streams),
             demand: Demand::beginning_with(opening_rate(&plan) * TICK as f64 / 1e9),
+            outbox: Vec::new(),
             doubtful: Vec::new(),
             knocking: Knocking::default(),
             iterations: Slab::new(),
@@ -218,18 +217,6 @@ impl Worker {
         self.close()
     }
 
-    /// Opens connections ahead of need, if a load that needs them is about to begin.
-    fn warm_up(&mut self) {
-        if self.source.peek().is_none_or(|first| first.at.since(self.plan.from) > WARM_AHEAD) {
-            return;
-        }
-        let wanted = (opening_rate(&self.plan) * WARM_SECONDS) as usize;
-        let each = self.plan.streams.map_or(1, |streams| streams as usize);
-        for _ in 0..wanted.div_ceil(each).min(64) {
-            self.open_ahead();
-        }
-    }
-
     /// Does what is due, waits for what comes next, and serves the sockets.
     fn turn(&mut self) -> io::Result<()> {
         let now = self.begin_turn();
@@ -265,9 +252,11 @@ impl Worker {
             self.wake(wait);
         }
         let started = self.start_due(now);
+        self.write_all();
         self.knock(now);
         if now >= self.tick {
             self.look_round(now);
+            self.write_all();
         }
         let is_behind = started == BURST;
         let may_come = !self.closing && self.used_up.is_none();
@@ -310,6 +299,7 @@ impl Worker {
                 self.serve(ConnectionKey::from_bits(ready.key), ready);
             }
         }
+        self.write_all();
         position
     }
 

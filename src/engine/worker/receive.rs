@@ -15,6 +15,10 @@ use crate::units::Moment;
 impl Worker {
     /// Reads what a connection has, until an answer is whole or nothing more is there.
     pub(super) fn read(&mut self, key: ConnectionKey, is_closed: bool) {
+        if !self.outbox.is_empty() {
+            // No answer is read before its request has gone out.
+            self.write(key);
+        }
         loop {
             let Some(connection) = self.pool.find(key) else { return };
             match connection.read(&mut self.room.input, &mut self.room.control) {
@@ -73,8 +77,8 @@ impl Worker {
     /// Writes what a protocol has to say to what it received, and goes on with what that changed
     /// for others.
     fn answer_back(&mut self, key: ConnectionKey) {
+        self.write(key);
         let Some(connection) = self.pool.find(key) else { return };
-        connection.write(&[]);
         if !connection.may_go_on() {
             let is_busy = connection.is_busy();
             self.pool.goes(key);

@@ -21,11 +21,11 @@ use crate::schedule::arms::Timing;
 
 /// A worker that sends `GET /` to an address, once somebody starts an arrival.
 pub(super) fn worker(address: SocketAddr) -> Worker {
-    asking(address, "GET /")
+    asking(address, "GET /", None)
 }
 
-/// A worker that sends a request without a body.
-pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
+/// A worker that sends a request without a body, by HTTP/2 with so many streams at a time.
+fn asking(address: SocketAddr, request: &str, streams: Option<u32>) -> Worker {
     let text = format!(
         r#"{{"name": "one", "target": {{"url": "http://{address}"}},
             "flows": [{{"name": "flow", "steps": [{{"name": "step", "request": "{request}"}}]}}],
@@ -39,7 +39,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
         address: Endpoint::Tcp(address.into()),
         authority: address.to_string(),
         slots: Slots::all(1),
-        streams: None,
+        streams,
         timing: Timing::Alone,
         start: Start::now(),
         from: crate::units::Moment(0),
@@ -61,15 +61,24 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn asking(request: &str) -> Scene {
+        Scene::by(request, None)
+    }
+
+    /// The same by HTTP/2, with so many streams at a time.
+    pub(super) fn of_streams(request: &str, streams: u32) -> Scene {
+        Scene::by(request, Some(streams))
+    }
+
+    fn by(request: &str, streams: Option<u32>) -> Scene {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
-        let worker = asking(listener.local_addr().unwrap(), request);
+        let worker = asking(listener.local_addr().unwrap(), request, streams);
         Scene { worker, listener, arrivals: 0 }
     }
 
     /// A request is due now.
     pub(super) fn arrive(&mut self) {
-        let at = self.worker.clock.now();
+        let at = self.worker.look_at_clock();
         self.worker.start(Arrival { index: self.arrivals, at });
         self.arrivals += 1;
     }

@@ -1,4 +1,4 @@
-//! A worker's connections: finds a slot for each request, and writes it.
+//! A worker's connections: finds a slot for each request, where `sending` writes it.
 //!
 //! What comes back is read in `receive`; what met the end of its connection instead of an
 //! answer is settled in `unanswered`.
@@ -8,22 +8,31 @@ use std::io;
 use crate::engine::answer::Answer;
 use crate::engine::connection::{ConnectionKey, State, StreamEnd};
 use crate::engine::iteration::Activity;
-use crate::engine::pool::Slot;
-use crate::engine::protocol::reply::Call;
-use crate::engine::protocol::request::Prepared;
-use crate::engine::protocol::websocket::WebSocket;
-use crate::engine::protocol::{Outgoing, Protocol};
 use crate::engine::transport::poller::Ready;
 use crate::engine::transport::socket::Socket;
-use crate::engine::worker::Worker;
 use crate::engine::worker::patience::SOON;
-use crate::engine::worker::wording::Wording;
-use crate::http1::response::Expected;
-use crate::scenario::checks::AnswerCheck;
-use crate::scenario::extraction::Extraction;
+use crate::engine::worker::{Worker, opening_rate};
 use crate::units::Moment;
 
+/// Connections opened before the first arrival, by the rate: what a target that takes 10 ms
+/// would occupy.
+const WARM_SECONDS: f64 = 0.01;
+/// How far ahead of the first arrival they are opened at most, in nanoseconds.
+const WARM_AHEAD: u64 = 100_000_000;
+
 impl Worker {
+    /// Opens connections ahead of need, if a load that needs them is about to begin.
+    pub(super) fn warm_up(&mut self) {
+        if self.source.peek().is_none_or(|first| first.at.since(self.plan.from) > WARM_AHEAD) {
+            return;
+        }
+        let wanted = (opening_rate(&self.plan) * WARM_SECONDS) as usize;
+        let each = self.plan.streams.map_or(1, |streams| streams as usize);
+        for _ in 0..wanted.div_ceil(each).min(64) {
+            self.open_ahead();
+        }
+    }
+
     /// Finds a slot for an iteration's request: a free one, that of a new connection, or a
     /// place in the queue.
     pub(super) fn assign(&mut self, iteration: usize, since: Moment) {
@@ -215,81 +224,6 @@ impl Worker {
                 return self.queue.push_front((iteration, ticket));
             }
         }
-    }
-
-    /// Writes an iteration's request in a slot whose connection is ready for it.
-    fn send(&mut self, slot: Slot, key: usize, ready: Moment) {
-        self.iterations[key].activity = Activity::On(slot.on);
-        let Ok(wording) = self.word(key) else {
-            self.pool.give_back(slot, ready);
-            return self.fail(key, &Answer::Unsendable);
-        };
-        let call = self.call(key);
-        let step = call.step.index();
-        let request = match (wording, &self.prepared[step], &self.messages) {
-            (Wording::Prepared, Prepared::Fixed(fixed), None) => Ok(Outgoing::Http1(fixed.bytes())),
-            (Wording::Prepared, Prepared::Fixed(fixed), Some(messages)) => {
-                messages.of_fixed(step, fixed).map(Outgoing::Http2)
-            }
-            (_, _, None) => Ok(Outgoing::Http1(self.room.request.as_bytes())),
-            (_, _, Some(messages)) => messages.of_text(&self.room.request).map(Outgoing::Http2),
-        };
-        let Ok(request) = request else {
-            self.pool.give_back(slot, ready);
-            return self.fail(key, &Answer::Unsendable);
-        };
-        let Some(connection) = self.pool.find(slot.on) else { return };
-        let has_others = connection.is_busy();
-        if self.plan.scenario.step(call.step).kind.is_websocket() {
-            connection.protocol =
-                Protocol::WebSocket(Box::new(WebSocket::asked_by(&self.room.request)));
-        }
-        let Ok(bytes) = connection.begin(call, request, ready) else {
-            self.leave(slot.on, ready);
-            return self.assign(key, ready);
-        };
-        let exchange = &mut self.iterations[key].exchange;
-        if !std::mem::replace(&mut exchange.was_sent, true) {
-            self.ledger.sent(exchange.key(), exchange.intended);
-        }
-        // Before the call: the kernel may deliver, and the target answer, inside it.
-        self.seen = self.clock.now();
-        let lag = exchange.goes_out(ready, self.seen);
-        // With one request in flight there is no queue ahead of it.
-        if self.plan.slots.of == 1 && self.ledger.in_flight() == 1 {
-            self.lateness.is_worked_off();
-        }
-        exchange.feels(self.lateness.feel(lag, self.seen));
-        connection.write(bytes);
-        if self.plan.scenario.step(call.step).kind.is_stream() {
-            return self.stream_begins(key);
-        }
-        // The stamp of what is read at once is that of the last of several answers.
-        if !connection.is_written() || has_others {
-            self.hurry(key);
-        }
-        if self.plan.streams.is_some() && self.pool.nears_its_end(slot.on) && !self.closing {
-            self.open_ahead();
-        }
-    }
-
-    /// What a protocol must know of an iteration's request.
-    fn call(&self, iteration: usize) -> Call {
-        let id = self.iterations[iteration].exchange.step;
-        let scenario = &self.plan.scenario;
-        let step = scenario.step(id);
-        let is_head = step.request.method == "HEAD";
-        let expected = Expected { is_head, body_limit: scenario.limits.body.0 };
-        let keeps_body = step.extract.iter().any(Extraction::reads_body)
-            || step.kind.is_stream()
-            || step.checks.iter().any(AnswerCheck::reads_body);
-        let has_cookies = scenario.flows[self.iterations[iteration].flow].cookies;
-        let keeps_head = has_cookies
-            || step.course.redirects > 0
-            || step.checks.iter().any(AnswerCheck::reads_head)
-            || step.extract.iter().any(Extraction::reads_head);
-        let is_shown = self.plan.purpose.is_walk();
-        Call { iteration, step: id, expected, keeps_body, keeps_head, is_shown }
     }
 }
 

@@ -9,12 +9,10 @@
 //! | any | take | a stream less; one that was not whole is reset |
 //!
 //! The `h2` crate knows the protocol. It is polled by hand on both ends of a [`pipe`], whenever
-//! something was put into it, so that nobody has to be woken. [`frames`] tells which streams some
-//! bytes touch and where their frames end; [`blocks`] which of them have a status; [`message`]
+//! something was put into it, so that nobody has to be woken. [`frames`](crate::http2::frames) tells which streams some
+//! bytes touch and where their frames end; [`blocks`](crate::http2::blocks) which of them have a status; [`message`]
 //! writes the requests.
 
-mod blocks;
-mod frames;
 pub mod message;
 mod pipe;
 mod stream;
@@ -31,21 +29,21 @@ use h2::client::{Builder, Connection, SendRequest};
 use slab::Slab;
 
 use crate::engine::parts::keep_start;
-use crate::engine::protocol::http2::blocks::Block;
-use crate::engine::protocol::http2::frames::{Amiss, Frames, Touch};
 use crate::engine::protocol::http2::message::Message;
 use crate::engine::protocol::http2::pipe::{End, Pipe};
 use crate::engine::protocol::http2::stream::{Stream, nobody};
 use crate::engine::protocol::reply::{Call, Event, Fault, Reply, SoFar};
 use crate::http1::response::MAX_HEAD;
 use crate::http1::unreadable::Unreadable;
+use crate::http2::blocks::Heads;
+use crate::http2::frames::{Amiss, Frames, Touch};
 use crate::scenario::model::Step;
 
 /// What the other side may send unasked, of one stream and of all. Everything is read at once,
 /// so the target never waits for a window.
 const WINDOW: u32 = (1 << 30) - 1;
 /// What pieces of bodies may cost beside their bytes until they are read, which is at once; what
-/// bounds their number is that of [`frames`].
+/// bounds their number is that of [`frames`](crate::http2::frames).
 const PIECES: usize = 1 << 40;
 /// Streams that were given up and whose last frames are still awaited.
 const GIVEN_UP: usize = 1_000;
@@ -67,6 +65,9 @@ pub struct Http2 {
     streams: Slab<Stream>,
     /// Those under way, by their numbers, which only grow.
     order: Vec<Entry>,
+    /// Whether the crate has something to do that it was not asked for yet: to write a request, or
+    /// that one was given up.
+    is_behind: bool,
     /// At most so many at a time.
     most: usize,
     /// How many have begun.
@@ -85,21 +86,8 @@ struct Entry {
     id: u32,
     index: usize,
     iteration: usize,
-    /// Whether the head of its answer has come.
-    has_head: bool,
-    /// Whether a head of it had no status, or something else one.
-    is_amiss: bool,
-}
-
-impl Entry {
-    /// A block of it has come.
-    fn hear(&mut self, block: Block) {
-        match (block, self.has_head) {
-            (Block::Head, false) => self.has_head = true,
-            (Block::Interim, false) | (Block::Bare, true) => {}
-            (Block::Bare, false) | (Block::Interim | Block::Head, true) => self.is_amiss = true,
-        }
-    }
+    /// The heads of its answer.
+    heads: Heads,
 }
 
 /// A connection that turned out to take no more requests.
@@ -135,6 +123,7 @@ impl Http2 {
             is_followed: false,
             streams: Slab::new(),
             order: Vec::new(),
+            is_behind: false,
             most,
             begun: 0,
             is_going: false,
@@ -176,7 +165,7 @@ impl Http2 {
         self.is_going = true;
     }
 
-    /// Begins an exchange. What is to be written then waits in the output.
+    /// Begins an exchange. It is written with the output that is taken next.
     pub(super) fn begin(&mut self, call: Call, message: Message) -> Result<(), NotTaken> {
         let Message { head, body } = message;
         self.frames.expects_windows(body.len());
@@ -192,15 +181,20 @@ impl Http2 {
         let id = response.stream_id().as_u32();
         let iteration = call.iteration;
         let index = self.streams.insert(Stream::new(call, response, request));
-        self.order.push(Entry { id, index, iteration, has_head: false, is_amiss: false });
+        self.order.push(Entry { id, index, iteration, heads: Heads::default() });
         self.begun = self.begun.saturating_add(1);
-        self.drive();
+        self.is_behind = true;
         Ok(())
     }
 
     /// The first iteration whose exchange is under way.
     pub(super) fn under_way(&self) -> Option<usize> {
         self.order.first().map(|entry| entry.iteration)
+    }
+
+    /// Whether several are.
+    pub(super) fn has_several(&self) -> bool {
+        self.order.len() > 1
     }
 
     /// Whether an iteration's exchange is.
@@ -232,6 +226,8 @@ impl Http2 {
 
     /// Hands the next bytes over, and notes whom they touch.
     fn feed(&mut self, bytes: &mut &[u8]) {
+        // The crate must have opened a stream before it reads of it.
+        self.encode();
         self.touched.clear();
         self.looked_at = 0;
         let order = &self.order;
@@ -254,7 +250,7 @@ impl Http2 {
         for (stream, block) in self.frames.ended.drain(..) {
             let found = self.order.binary_search_by_key(&stream, |entry| entry.id);
             if let Ok(at) = found {
-                self.order[at].hear(block);
+                self.order[at].heads.hear(block);
             }
         }
         if self.frames.is_going_away && !was_going {
@@ -266,8 +262,9 @@ impl Http2 {
         }
     }
 
-    /// Lets the crate do what can be done now.
+    /// Lets the crate do what can be done now. It costs as much for many exchanges as for one.
     fn drive(&mut self) {
+        self.is_behind = false;
         if self.over.is_some() {
             return;
         }
@@ -281,8 +278,8 @@ impl Http2 {
     /// What has become of a stream.
     fn look(&mut self, touch: Touch, steps: &[Step]) -> Option<(usize, Event, usize)> {
         let found = self.order.binary_search_by_key(&touch.stream, |entry| entry.id).ok()?;
-        let Entry { index, iteration, is_amiss, .. } = self.order[found];
-        if is_amiss {
+        let Entry { index, iteration, heads, .. } = self.order[found];
+        if heads.is_amiss {
             let event = Event::Reset(Fault::Unreadable(Unreadable::Malformed));
             return Some((iteration, event, touch.end));
         }
@@ -312,7 +309,7 @@ impl Http2 {
         if reply.heard.is_empty() && !self.foreign.is_empty() {
             reply.heard.clone_from(&self.foreign);
         }
-        self.drive();
+        self.is_behind = true;
         reply
     }
 
@@ -321,8 +318,16 @@ impl Http2 {
         !self.is_going && self.over.is_none()
     }
 
+    /// Makes frames of the exchanges that have begun since, and of those that were given up.
+    pub(super) fn encode(&mut self) {
+        if self.is_behind {
+            self.drive();
+        }
+    }
+
     /// What is to be written, to be given back when it has been.
     pub(super) fn take_output(&mut self) -> Vec<u8> {
+        self.encode();
         mem::take(&mut self.pipe.borrow_mut().output)
     }
 

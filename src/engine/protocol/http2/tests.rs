@@ -185,7 +185,7 @@ fn interim_answers_are_passed_over_and_are_no_end() {
     check("body", &[head(b"\x08\x03100"), last_data(b"ok")], Some(MALFORMED));
     let many = head(b"\x08\x03103").repeat(50);
     check("many", &[many, last_head(OK)], Some(END));
-    let flood = head(b"\x08\x03103").repeat(frames::MOST_IDLE as usize + 1);
+    let flood = head(b"\x08\x03103").repeat(crate::http2::frames::MOST_IDLE as usize + 1);
     let mut side = Side::new(&[]);
     side.asks(7, GET).unwrap();
     assert_eq!(side.says(&flood), [(7, MALFORMED)]);

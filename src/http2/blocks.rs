@@ -25,7 +25,7 @@ const CODED_NAME: &[u8] = &[0xb8, 0x84, 0x8d, 0x36, 0xa3];
 
 /// What a block is to an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Block {
+pub enum Block {
     /// It has no status: trailers.
     Bare,
     /// Its status is 1xx: an answer will follow.
@@ -34,13 +34,33 @@ pub(super) enum Block {
     Head,
 }
 
+/// The blocks of one answer, in their order: interim ones, the head, and trailers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Heads {
+    /// Whether the head has come.
+    pub has_head: bool,
+    /// Whether a head had no status, or something else one.
+    pub is_amiss: bool,
+}
+
+impl Heads {
+    /// One more has come.
+    pub fn hear(&mut self, block: Block) {
+        match (block, self.has_head) {
+            (Block::Head, false) => self.has_head = true,
+            (Block::Interim, false) | (Block::Bare, true) => {}
+            (Block::Bare, false) | (Block::Interim | Block::Head, true) => self.is_amiss = true,
+        }
+    }
+}
+
 /// A block that is longer than any that is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub struct TooLong;
 
 /// The blocks of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Blocks {
+pub struct Blocks {
     /// The start of a frame's payload.
     payload: Vec<u8>,
     /// The start of a block, of frames before.
@@ -51,7 +71,7 @@ pub(super) struct Blocks {
 impl Blocks {
     /// Takes a part of a frame of a block, its last where the frame `is_whole` with it. What the
     /// block is, where it ends here.
-    pub(super) fn take(
+    pub fn take(
         &mut self,
         flags: u8,
         is_first: bool,

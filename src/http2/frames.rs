@@ -6,7 +6,7 @@
 //! that was whole is whole. Frames that serve no exchange are counted, so that nobody can keep a
 //! worker busy with them. [`blocks`](super::blocks) tells which of them are heads of answers.
 
-use crate::engine::protocol::http2::blocks::{Block, Blocks};
+use crate::http2::blocks::{Block, Blocks};
 
 /// Bytes of a frame's head.
 const HEAD: usize = 9;
@@ -22,20 +22,20 @@ const END_STREAM: u8 = 1;
 /// The smallest pieces in which a window is opened by one who means well.
 const WINDOW: usize = 512;
 /// Frames in a row that serve no exchange.
-pub(super) const MOST_IDLE: u32 = 10_000;
+pub const MOST_IDLE: u32 = 10_000;
 
 /// That bytes touched a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Touch {
+pub struct Touch {
     /// Which.
-    pub(super) stream: u32,
+    pub stream: u32,
     /// Where in the bytes the latest frame of its answer ended, or they did; 0 where none came.
-    pub(super) end: usize,
+    pub end: usize,
 }
 
 /// What is wrong with some frames by their heads alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Amiss {
+pub enum Amiss {
     /// The first is not `SETTINGS`: it is not HTTP/2.
     Foreign,
     /// Too many serve no exchange, or a head has no end.
@@ -70,7 +70,7 @@ impl Head {
 
 /// How far the frames of a connection have come.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub struct Frames {
     partial: [u8; HEAD],
     /// Bytes of the head that are there.
     have: usize,
@@ -80,16 +80,16 @@ pub(super) struct Frames {
     /// Whether the first one was seen.
     has_begun: bool,
     /// Whether the first one was whole: the other side has said how many streams it allows.
-    pub(super) has_greeted: bool,
+    pub has_greeted: bool,
     /// How many in a row have served no exchange.
     idle: u32,
     /// At most so many may.
     most_idle: u32,
     /// Whether the other side takes no more requests.
-    pub(super) is_going_away: bool,
+    pub is_going_away: bool,
     blocks: Blocks,
     /// Blocks of open streams that have ended since this was last emptied.
-    pub(super) ended: Vec<(u32, Block)>,
+    pub ended: Vec<(u32, Block)>,
 }
 
 impl Default for Frames {
@@ -112,14 +112,14 @@ impl Default for Frames {
 
 impl Frames {
     /// A body of so many bytes is sent, for which the other side opens its windows in small pieces.
-    pub(super) fn expects_windows(&mut self, bytes: usize) {
+    pub fn expects_windows(&mut self, bytes: usize) {
         let windows = u32::try_from(bytes / WINDOW).unwrap_or(u32::MAX);
         self.most_idle = self.most_idle.max(MOST_IDLE.saturating_add(windows));
     }
 
     /// Looks at bytes, up to the next frame that undoes others, and notes which of the open
     /// streams they touch. Returns how many bytes may be read now.
-    pub(super) fn look(
+    pub fn look(
         &mut self,
         bytes: &[u8],
         is_open: impl Fn(u32) -> bool,
