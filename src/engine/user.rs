@@ -162,7 +162,7 @@ impl Users {
             pool => self.pools.get_mut(pool as usize - 1).and_then(Vec::pop),
         };
         let found = idle.or_else(|| (self.all.len() < self.most).then(|| self.create()));
-        let user = found.or_else(|| self.from_another())?;
+        let user = found.or_else(|| self.one_of_another())?;
         if !self.keeps_cookies
             && let Some(jar) = &mut self[user].jar
         {
@@ -172,7 +172,7 @@ impl Users {
     }
 
     /// One that is idle in whichever pool forgets who it was.
-    fn from_another(&mut self) -> Option<UserId> {
+    fn one_of_another(&mut self) -> Option<UserId> {
         let pools = std::iter::once(&mut self.idle).chain(&mut self.pools);
         let found = pools.into_iter().find_map(Vec::pop)?;
         let user = &mut self.all[found.0 as usize];

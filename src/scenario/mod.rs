@@ -42,6 +42,7 @@ mod raw_limits;
 mod raw_load;
 mod raw_login;
 mod raw_metrics;
+mod raw_slo;
 mod raw_streams;
 mod raw_tenants;
 pub mod read;

@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::raw::{RawScenario, RawSloFile};
+use super::raw::RawScenario;
+use super::raw_slo::RawSloFile;
 
 /// The JSON Schema of the scenario file.
 pub fn schema() -> Value {

@@ -8,7 +8,7 @@ use super::super::document::Pointer;
 use super::super::gauge::Named;
 use super::super::model::StepId;
 use super::super::problems::{Fault, nearest};
-use super::super::raw::RawSlo;
+use super::super::raw_slo::RawSlo;
 use super::super::slo::{
     DEFAULT_BUDGET_HOURS, FailureShare, Metric, Scope, Slo, Threshold, Windows,
 };

@@ -7,7 +7,7 @@
 use super::super::check::Check;
 use super::super::document::Pointer;
 use super::super::problems::Fault;
-use super::super::raw::RawSlo;
+use super::super::raw_slo::RawSlo;
 use super::super::stress::{StressMetric, StressObjective};
 use crate::units::{Rate, Ratio, parse_duration, trim_zeros};
 
