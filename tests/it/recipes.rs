@@ -72,12 +72,12 @@ impl Recipe {
         let files = self.files.clone();
         Recipe { heading: self.heading.clone(), scenario, files }
     }
+}
 
-    fn run(&self, words: &[&str], place: &Path) -> Output {
-        let mut command = loadgate();
-        command.args(words).arg("recipe.json").current_dir(place).env_remove("CI");
-        command.output().expect("loadgate starts")
-    }
+fn play(words: &[&str], place: &Path) -> Output {
+    let mut command = loadgate();
+    command.args(words).arg("recipe.json").current_dir(place).env_remove("CI");
+    command.output().expect("loadgate starts")
 }
 
 /// Some seconds are too few to decide about rare failures, and a busy machine makes times longer: what is
@@ -85,7 +85,7 @@ impl Recipe {
 fn works(recipe: &Recipe) {
     let short = recipe.shortened();
     let place = short.laid_out();
-    let ran = short.run(&["run"], place.path());
+    let ran = play(&["run"], place.path());
     let said = format!("{}\n{}{}", recipe.heading, stdout(&ran), stderr(&ran));
     assert!(matches!(ran.status.code(), Some(0 | 3 | 5)), "{}: {said}", ran.status);
     let name = recipe.scenario["name"].as_str().expect("a name");
@@ -102,7 +102,7 @@ fn each_recipe_is_a_scenario_as_it_stands() {
     assert!(recipes.len() >= 10, "{}", recipes.len());
     for recipe in &recipes {
         let place = recipe.laid_out();
-        let checked = recipe.run(&["check"], place.path());
+        let checked = play(&["check"], place.path());
         let said = format!("{}{}", stdout(&checked), stderr(&checked));
         assert!(checked.status.success(), "{}: {said}", recipe.heading);
     }
