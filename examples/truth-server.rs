@@ -21,7 +21,7 @@
 //! another one. The delays depend on the number of the request alone. Ends by itself after ten minutes.
 #![allow(clippy::print_stdout, reason = "it is a program whose result is text")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -247,6 +247,24 @@ fn next_request(stream: &mut impl Read) -> io::Result<bool> {
 struct Waiting {
     socket: tokio::net::TcpStream,
     stamped: Stamped,
+    answers: Rc<Answers>,
+}
+
+/// When the requests arrived whose answers are about to be written: the next write is theirs.
+struct Answers {
+    waiting: RefCell<Vec<SystemTime>>,
+    shared: Arc<Shared>,
+}
+
+impl Answers {
+    fn are_written(&self) {
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.is_empty() {
+            let replied = SystemTime::now();
+            let mut log = self.shared.log.lock().expect("no thread panics with the log");
+            log.extend(waiting.drain(..).map(|arrived| (arrived, replied)));
+        }
+    }
 }
 
 /// Requests on streams, each by itself.
@@ -256,11 +274,14 @@ async fn by_http2(
     shared: &Arc<Shared>,
 ) -> io::Result<()> {
     let socket = tokio::net::TcpStream::from_std(stamped.tcp.try_clone()?)?;
-    let session = shared.acceptor.accept(Waiting { socket, stamped }).await?;
+    let answers = Answers { waiting: RefCell::default(), shared: shared.clone() };
+    let answers = Rc::new(answers);
+    let waiting = Waiting { socket, stamped, answers: answers.clone() };
+    let session = shared.acceptor.accept(waiting).await?;
     let mut connection = h2::server::handshake(session).await.map_err(io::Error::other)?;
     while let Some(asked) = connection.accept().await {
         let (_, respond) = asked.map_err(io::Error::other)?;
-        let answering = answer(respond, arrived.get(), shared.clone());
+        let answering = answer(respond, arrived.get(), answers.clone());
         tokio::task::spawn_local(answering);
     }
     Ok(())
@@ -269,18 +290,17 @@ async fn by_http2(
 async fn answer(
     mut respond: h2::server::SendResponse<Bytes>,
     arrived: SystemTime,
-    shared: Arc<Shared>,
+    answers: Rc<Answers>,
 ) -> Option<()> {
-    let number = shared.next.fetch_add(1, Ordering::Relaxed);
-    let delay = shared.delay(number, arrived);
+    let number = answers.shared.next.fetch_add(1, Ordering::Relaxed);
+    let delay = answers.shared.delay(number, arrived);
     // The runtime's own sleep wakes every millisecond only.
     tokio::task::spawn_blocking(move || thread::sleep(delay)).await.ok()?;
     let head = http::Response::builder().header("content-type", "application/json");
     let head = head.header("content-length", BODY.len()).body(()).ok()?;
-    let replied = SystemTime::now();
     let mut body = respond.send_response(head, false).ok()?;
     body.send_data(Bytes::from_static(BODY.as_bytes()), true).ok()?;
-    shared.log.lock().expect("no thread panics with the log").push((arrived, replied));
+    answers.waiting.borrow_mut().push(arrived);
     Some(())
 }
 
@@ -290,7 +310,7 @@ impl AsyncRead for Waiting {
         context: &mut Context<'_>,
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Waiting { socket, stamped } = self.get_mut();
+        let Waiting { socket, stamped, .. } = self.get_mut();
         loop {
             ready!(socket.poll_read_ready(context))?;
             let read = socket
@@ -313,6 +333,7 @@ impl AsyncWrite for Waiting {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.answers.are_written();
         Pin::new(&mut self.socket).poll_write(context, bytes)
     }
 

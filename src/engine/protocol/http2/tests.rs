@@ -434,3 +434,12 @@ fn what_an_answer_was_is_given_out() {
     let heard = String::from_utf8_lossy(&reply.heard).into_owned();
     assert!(heard.starts_with("HTTP/2 404\r\ncontent-encoding: gzip\r\n\r\nno"), "{heard}");
 }
+
+#[test]
+fn one_that_is_retired_takes_nothing_more_and_serves_those_under_way() {
+    let mut side = Side::new(&[]);
+    side.asks(1, GET).unwrap();
+    side.http2.retire();
+    assert_eq!((side.http2.room(), side.http2.keeps_alive()), (0, false));
+    assert_eq!(side.says(&last_head(OK)), [(1, END)]);
+}
