@@ -27,15 +27,15 @@ const MOST_STEPS: usize = 1_000;
 /// Everything that virtual users do.
 #[derive(Default)]
 pub(crate) struct Walks {
-    pub(in crate::scenario::convert) flows: Vec<Flow>,
-    pub(in crate::scenario::convert) steps: Vec<Step>,
-    pub(in crate::scenario::convert) setup: Option<Arc<Errand>>,
-    pub(in crate::scenario::convert) teardown: Option<Arc<Errand>>,
-    pub(in crate::scenario::convert) variables: Vec<String>,
-    pub(in crate::scenario::convert) tenants: Option<Tenants>,
-    pub(in crate::scenario::convert) tags: Vec<String>,
+    pub(crate) flows: Vec<Flow>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) setup: Option<Arc<Errand>>,
+    pub(crate) teardown: Option<Arc<Errand>>,
+    pub(crate) variables: Vec<String>,
+    pub(crate) tenants: Option<Tenants>,
+    pub(crate) tags: Vec<String>,
     /// Also those of steps that could not be converted.
-    pub(in crate::scenario::convert) step_names: HashSet<String>,
+    pub(crate) step_names: HashSet<String>,
 }
 
 /// What is known while flows are converted one after the other.
@@ -57,7 +57,7 @@ struct Walker<'w, 'c> {
 }
 
 /// Converts all flows.
-pub(in crate::scenario::convert) fn flows(
+pub(crate) fn flows(
     scenario: &RawScenario,
     (constants, data): (&[(String, String)], &Data),
     (prefix, is_http2, cookies): (&str, bool, bool),
