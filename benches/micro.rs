@@ -192,6 +192,7 @@ fn end() -> End {
         handshakes: Handshakes::default(),
         later_addresses: Vec::new(),
         faults: Vec::new(),
+        lost: Vec::new(),
         statements: Vec::new(),
     }
 }

@@ -107,6 +107,8 @@ pub mod demo;
 pub mod engine;
 pub mod experiment;
 pub mod explain;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 pub mod http1;
 pub mod init;
 pub mod record;

@@ -59,6 +59,7 @@ pub mod saturation;
 pub mod scalability;
 pub mod series;
 pub mod settle;
+mod shared;
 mod shuffle;
 pub mod slo;
 pub mod soak;

@@ -216,6 +216,7 @@ fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {
         handshakes: Handshakes::default(),
         later_addresses: Vec::new(),
         faults: ends().flat_map(|end| end.faults.clone()).collect(),
+        lost: Vec::new(),
         statements: Vec::new(),
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         handshakes: Handshakes::default(),
         later_addresses: Vec::new(),
         faults: Vec::new(),
+        lost: Vec::new(),
         statements: Vec::new(),
     };
     let generator = (0..seconds).map(calm).collect();

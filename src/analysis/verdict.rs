@@ -149,7 +149,10 @@ fn with_severity(findings: &[Finding], severity: Severity) -> impl Iterator<Item
 fn target_died<'a>(data: &RunData<'a>) -> Option<&'a str> {
     match &data.record.end.as_ref()?.reason {
         EndReason::TargetDied { detail } => Some(detail),
-        EndReason::Finished | EndReason::Interrupted { .. } | EndReason::Hopeless { .. } => None,
+        EndReason::Finished
+        | EndReason::Interrupted { .. }
+        | EndReason::Hopeless { .. }
+        | EndReason::GeneratorLost { .. } => None,
     }
 }
 
@@ -165,7 +168,7 @@ fn cut_short(data: &RunData) -> Option<String> {
         Some(EndReason::Finished) => return None,
         Some(EndReason::Interrupted { signal }) => format!("interrupted by signal {signal}"),
         Some(EndReason::Hopeless { .. }) => "ended early, as it could not work,".to_owned(),
-        Some(EndReason::TargetDied { .. }) => "cut short".to_owned(),
+        Some(EndReason::GeneratorLost { .. } | EndReason::TargetDied { .. }) => "cut short".to_owned(),
     };
     let measured = window::measured_seconds(record).round();
     let planned = window::planned_seconds(&record.head.load).round();

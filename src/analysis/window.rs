@@ -90,6 +90,7 @@ pub fn measured_seconds(record: &RunRecord) -> f64 {
         Some((
             EndReason::Interrupted { .. }
             | EndReason::Hopeless { .. }
+            | EndReason::GeneratorLost { .. }
             | EndReason::TargetDied { .. },
             scheduled,
         )) => scheduled.clamp(0.0, planned),

@@ -121,9 +121,12 @@ fn doubts(record: &RunRecord) -> Vec<String> {
             Some(format!("it is unfinished: interrupted by signal {signal}"))
         }
         // The verdict says so.
-        Some(EndReason::Finished | EndReason::Hopeless { .. } | EndReason::TargetDied { .. }) => {
-            None
-        }
+        Some(
+            EndReason::Finished
+            | EndReason::Hopeless { .. }
+            | EndReason::GeneratorLost { .. }
+            | EndReason::TargetDied { .. },
+        ) => None,
     };
     let assessment = assess(record);
     let of_verdict = match assessment.verdict {

@@ -66,7 +66,10 @@ impl Exit {
         match end.map(|end| &end.reason) {
             Some(EndReason::Interrupted { signal }) => Exit::Interrupted(*signal),
             Some(
-                EndReason::Finished | EndReason::Hopeless { .. } | EndReason::TargetDied { .. },
+                EndReason::Finished
+                | EndReason::Hopeless { .. }
+                | EndReason::GeneratorLost { .. }
+                | EndReason::TargetDied { .. },
             )
             | None => Exit::of(verdict, inconclusive),
         }

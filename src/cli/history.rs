@@ -119,6 +119,7 @@ fn unfit(record: &RunRecord) -> Option<String> {
         Some(
             EndReason::Interrupted { .. }
             | EndReason::Hopeless { .. }
+            | EndReason::GeneratorLost { .. }
             | EndReason::TargetDied { .. },
         )
         | None => return Some("it was cut short".to_owned()),

@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::progress::Display;
 use crate::cli::variables::with_variables;
-use crate::cli::{comparison, folder, interrupt, output, resume};
+use crate::cli::{comparison, fleet, folder, interrupt, output, resume};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::tcp;
 use crate::experiment::control::Control;
@@ -40,6 +40,10 @@ const DURATION: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Exit {
+    if let Some(why) = fleet::objection(args) {
+        output::error(why, &[]);
+        return Exit::Usage;
+    }
     let scenario = match scenario(args) {
         Ok(scenario) => Arc::new(scenario),
         Err(wrong) => {
@@ -133,6 +137,9 @@ fn drive(
     control: Control,
     program: PathBuf,
 ) -> Result<RunRecord, Exit> {
+    if args.fleet.generators.is_some() {
+        return fleet::drive(args, (scenario, folder), &control, program);
+    }
     let display = Display::new(&scenario.load, args.print.quiet, in_ci());
     let (scenario, loading) = (Arc::clone(scenario), &args.loading);
     let run = OneRun { scenario, folder, control, program, loading, display };

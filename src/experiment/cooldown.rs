@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::engine::collector::Message;
 use crate::engine::ledger::Batch;
+use crate::engine::lease::Lease;
 use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::worker;
@@ -121,6 +122,7 @@ impl Session<'_> {
             timing: Timing::Alone,
             start: Start::now(),
             orders: orders::Heard::nobody(),
+            lease: Lease::endless(),
             from: Moment(0),
             stop: stopped,
         };

@@ -190,10 +190,13 @@ const NANOS_PER_ARRIVAL: f64 = 100.0;
 const LONGEST_LEAD: Duration = Duration::from_secs(60);
 
 fn check_ended(record: &RunRecord) -> Result<(), Unfit> {
+    if record.head.generators.len() > 1 {
+        return Err(Unfit::Ended("several generators shared its load".to_owned()));
+    }
     match record.end.as_ref().map(|end| &end.reason) {
         None | Some(EndReason::Interrupted { .. }) => Ok(()),
         Some(EndReason::Finished) => Err(Unfit::Finished),
-        Some(EndReason::Hopeless { detail }) => Err(Unfit::Ended(detail.clone())),
+        Some(EndReason::Hopeless { detail } | EndReason::GeneratorLost { detail }) => Err(Unfit::Ended(detail.clone())),
         Some(EndReason::TargetDied { detail }) => {
             Err(Unfit::Ended(format!("the target died: {detail}")))
         }
@@ -311,6 +314,7 @@ mod tests {
             handshakes: Handshakes::default(),
             later_addresses: Vec::new(),
             faults: Vec::new(),
+            lost: Vec::new(),
             statements: Vec::new(),
         });
         RunRecord {

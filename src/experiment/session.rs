@@ -13,16 +13,18 @@ use std::time::{Duration, SystemTime};
 
 use crate::engine::collector::{self, Collector, Message};
 use crate::engine::ledger::Totals;
+use crate::engine::lease::Lease;
 use crate::engine::plan::{Plan, Purpose, Start};
 use crate::engine::transport::clock::ReceiveClock;
-use crate::engine::worker;
 use crate::experiment::address::{self, Later, Reached, reach, shown};
 use crate::experiment::beginning;
 use crate::experiment::control::Control;
+use crate::experiment::crew::{self, Crew};
 use crate::experiment::event::Event;
 use crate::experiment::head::{certificate_head, date, head};
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::resources;
+use crate::experiment::share::Share;
 use crate::experiment::side::Side;
 use crate::experiment::start::Started;
 use crate::experiment::steered;
@@ -54,6 +56,8 @@ pub(super) struct Session<'a> {
     pub(super) control: &'a Control,
     /// Threads of the generator for each side.
     pub(super) workers: usize,
+    /// Which part of the load they carry out, where others have the rest.
+    pub(super) share: Option<&'a Share>,
 }
 
 /// What became of a side that was loaded; its target is still up.
@@ -115,9 +119,6 @@ pub(super) struct Heard {
     pub(super) ended: Duration,
 }
 
-/// The generator's threads.
-type Crew = Vec<JoinHandle<io::Result<()>>>;
-
 impl Session<'_> {
     /// Starts a target, which is not yet that it is ready. It must not be started, and loaded,
     /// for a run that nothing can be kept of.
@@ -167,13 +168,13 @@ impl Session<'_> {
     ) -> Result<Vec<StillUp>, Failure> {
         let own = |error| Failure::Own(TrialError::Engine(error));
         let ahead = sides.iter().find_map(|(side, _)| side.ahead.as_deref());
-        let start = beginning::start(ahead);
+        let start = self.share.map_or_else(|| beginning::start(ahead), |share| share.start);
         let ready = sides.into_iter().enumerate().map(|(position, (side, timing))| {
             self.ready(side, timing, start, &mut |event| watch(position, event))
                 .map_err(|error| of_side(position, error))
         });
         let mut ready: Vec<Ready> = ready.collect::<Result<_, _>>()?;
-        let crew = crew(&ready).map_err(own)?;
+        let crew = crew::spawn(ready.iter().map(|it| (&it.plan, &it.out)).collect()).map_err(own)?;
         let loaded = self.load(&mut ready, &crew, watch).map_err(own)?;
         for worker in crew {
             let ended = worker.join().map_err(|_| own(io::Error::other("a worker panicked")))?;
@@ -210,11 +211,16 @@ impl Session<'_> {
     }
 
     /// What is known of a run that starts at a moment.
-    fn head(&self, scenario: &Scenario, start: SystemTime) -> Head {
+    pub(super) fn head(&self, scenario: &Scenario, start: SystemTime) -> Head {
         let mut head = head(scenario, shown(scenario), self.workers, start);
         let clock = address::clock(scenario, self.receive_clock);
         clock.name().clone_into(&mut head.generators[0].environment.receive_clock);
+        head.generators[0].slots = self.slots();
         head
+    }
+
+    fn slots(&self) -> Slots {
+        self.share.map_or_else(|| Slots::all(self.workers), |share| share.slots)
     }
 
     fn ready(
@@ -236,14 +242,18 @@ impl Session<'_> {
             (head.lookup_ms, head.addresses) = (lookup_ms, addresses);
             RunWriter::create(&side.folder, head)
         };
-        let writer = writer.map_err(TrialError::Store)?;
-        // What goes on has worked before.
-        let hopes = Hopes::of(if from == 0 { &writer.head().steps } else { &[] });
+        let mut writer = writer.map_err(TrialError::Store)?;
+        if let Some(share) = self.share {
+            writer.tell(share.tell.clone());
+        }
+        // What goes on has worked before; of a part whoever has the whole decides.
+        let is_new = from == 0 && self.share.is_none();
+        let hopes = Hopes::of(if is_new { &writer.head().steps } else { &[] });
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
             address: endpoint,
             authority: address.authority(),
-            slots: Slots::all(self.workers),
+            slots: self.slots(),
             streams: address.streams(&side.scenario.limits),
             receive_clock: address::clock(&side.scenario, self.receive_clock),
             purpose: side.purpose,
@@ -252,6 +262,7 @@ impl Session<'_> {
             from: Moment(u64::from(from) * 1_000_000_000),
             stop: self.control.subscribe(),
             orders: self.control.orders.heard(),
+            lease: self.share.map_or_else(Lease::endless, |share| share.lease.clone()),
         };
         let (out, inbox) = mpsc::channel();
         Ok(Ready { side, plan, hopes, writer, later, out, inbox })
@@ -302,21 +313,6 @@ fn of_side(position: usize, error: TrialError) -> Failure {
     match error {
         TrialError::Store(_) => Failure::Own(error),
         error => Failure::Side(position, error),
-    }
-}
-
-/// Two sides share a thread; one has as many as its plan says.
-fn crew(ready: &[Ready]) -> io::Result<Crew> {
-    match ready {
-        [first, second] => {
-            let plans = [first.plan.clone(), second.plan.clone()];
-            worker::pair::spawn_pair(plans, [first.out.clone(), second.out.clone()])
-        }
-        one => one
-            .iter()
-            .flat_map(|it| (0..it.plan.slots.threads()).map(move |index| (it, index)))
-            .map(|(it, index)| worker::spawn(it.plan.clone(), index, it.out.clone()))
-            .collect(),
     }
 }
 
@@ -372,6 +368,7 @@ impl Ready {
             handshakes: before.handshakes.and(totals.handshakes),
             later_addresses: self.later.seen(),
             faults: Vec::new(),
+            lost: Vec::new(),
             statements,
         };
         steered::keep(&mut self.writer, &self.side.scenario.load, &control.orders);

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::analysis::mend;
 use crate::engine::collector::Message;
 use crate::engine::ledger::Batch;
+use crate::engine::lease::Lease;
 use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::worker;
@@ -163,6 +164,7 @@ impl Session<'_> {
             from: Moment(0),
             stop: stopped,
             orders: orders::Heard::nobody(),
+            lease: Lease::endless(),
         };
         let mut tries = Tries::of(&side.scenario, walk, plan.start);
         let (out, inbox) = mpsc::channel();

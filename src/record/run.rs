@@ -9,7 +9,7 @@ use crate::record::addresses::AddressesHead;
 use crate::record::certificate::CertificateHead;
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
-use crate::record::generator::{Environment, GeneratorHead};
+use crate::record::generator::{Environment, GeneratorHead, GeneratorId};
 use crate::record::handshakes::Handshakes;
 use crate::record::seconds::Seconds;
 use crate::record::series::SeriesHead;
@@ -356,10 +356,22 @@ pub struct End {
     pub later_addresses: Vec<String>,
     /// What the generator itself could not do, such as writing to a full disk.
     pub faults: Vec<String>,
+    /// Generators that did not carry out their part, where several shared the load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
     /// The statements that took most of the database's time during the run, if its statistics
     /// tell them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<Statement>,
+}
+
+/// A generator that did not carry out its part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lost {
+    /// Which one.
+    pub generator: GeneratorId,
+    /// What became of it.
+    pub detail: String,
 }
 
 /// Why a run ended.
@@ -376,6 +388,11 @@ pub enum EndReason {
     /// It could not work: a step did not succeed once.
     Hopeless {
         /// Which step, how many tries, and how they ended.
+        detail: String,
+    },
+    /// One of several generators was lost, and the others were stopped.
+    GeneratorLost {
+        /// Which one, and what became of it.
         detail: String,
     },
     /// The target that loadgate started died while it was loaded.

@@ -335,6 +335,10 @@ pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
         let scheduled = end.scheduled;
         return Err(format!("finished after {scheduled} s of a schedule of {planned} s"));
     }
+    if let Some(lost) = end.lost.iter().find(|it| it.generator.index() >= record.head.generators.len())
+    {
+        return Err(format!("generator {} was lost and is not there", lost.generator.0));
+    }
     if end.iterations_completed > end.iterations {
         return Err(format!(
             "{} of {} iterations completed",
@@ -342,7 +346,7 @@ pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
         ));
     }
     let seen = record.generator.last().map_or(0.0, |second| f64::from(second.second) + 1.0);
-    if end.faults.is_empty() && seen + SILENCE < end.seconds {
+    if end.faults.is_empty() && end.lost.is_empty() && seen + SILENCE < end.seconds {
         let ended = end.seconds;
         return Err(format!("nothing is known of the generator after second {seen} of {ended:.1}"));
     }
@@ -384,6 +388,7 @@ fn claimed_seconds(record: &RunRecord) -> f64 {
         EndReason::Finished => planned,
         EndReason::Interrupted { .. }
         | EndReason::Hopeless { .. }
+        | EndReason::GeneratorLost { .. }
         | EndReason::TargetDied { .. } => end.scheduled.min(planned),
     });
     let last = [

@@ -354,6 +354,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             handshakes: Handshakes::default(),
             later_addresses: Vec::new(),
             faults: Vec::new(),
+            lost: Vec::new(),
             statements: Vec::new(),
         }),
         seconds: Seconds::default(),

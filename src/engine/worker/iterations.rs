@@ -2,6 +2,7 @@
 
 use crate::engine::answer::{Answer, Conclusion, conclude};
 use crate::engine::checks::Known;
+use crate::engine::drawn;
 use crate::engine::exchange::Exchange;
 use crate::engine::iteration::{Activity, Iteration};
 use crate::engine::timers::Wait;
@@ -24,7 +25,7 @@ impl Worker {
     /// Starts an iteration, or records why it could not be started.
     pub(super) fn start(&mut self, arrival: Arrival) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = self.pick_flow(&mut choices);
+        let flow = drawn::flow(&self.plan.scenario, &mut choices);
         let user = match self.source.user_of(arrival.index) {
             None => self.users.take(),
             Some(place) => self.users.seat(place),
@@ -47,24 +48,9 @@ impl Worker {
         self.proceed(iteration);
     }
 
-    /// The flow that an iteration walks through, by its weight.
-    fn pick_flow(&self, choices: &mut Choices) -> usize {
-        let flows = &self.plan.scenario.flows;
-        let total: u64 = flows.iter().map(|flow| u64::from(flow.weight)).sum();
-        let mut rest = (choices.unit() * total as f64) as u64;
-        for (index, flow) in flows.iter().enumerate() {
-            let weight = u64::from(flow.weight);
-            if rest < weight {
-                return index;
-            }
-            rest -= weight;
-        }
-        flows.len() - 1
-    }
-
     /// All allowed users are busy: the iteration's first request was due and is not sent.
     fn refuse(&mut self, flow: usize, due: Moment) {
-        let Some(step) = self.first_step(flow) else { return };
+        let Some(step) = drawn::first_step(&self.plan.scenario, flow) else { return };
         self.ledger.planned(step, due);
         let now = self.clock.now();
         let mut exchange = Exchange::new(step, due, self.limit(step), now);
@@ -73,20 +59,12 @@ impl Worker {
         self.ledger.ended(exchange.sample(conclusion.ending));
     }
 
-    fn first_step(&self, flow: usize) -> Option<StepId> {
-        let actions = &self.plan.scenario.flows[flow].actions;
-        actions.iter().find_map(|action| match action {
-            Action::Request(step) => Some(*step),
-            Action::Think(_) => None,
-        })
-    }
-
     /// The schedule is over and an iteration was not started: its first request was due and
     /// is not sent.
     pub(super) fn miss(&mut self, arrival: Arrival, now: Moment) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = self.pick_flow(&mut choices);
-        let Some(step) = self.first_step(flow) else { return };
+        let flow = drawn::flow(&self.plan.scenario, &mut choices);
+        let Some(step) = drawn::first_step(&self.plan.scenario, flow) else { return };
         let limit = self.limit(step);
         self.ledger.missed(step, arrival.at, now.since(arrival.at), limit);
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::engine::ledger::Batch;
+use crate::engine::lease::Lease;
 use crate::engine::orders::Heard;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;
@@ -47,6 +48,7 @@ pub(super) fn asking(address: SocketAddr, request: &str) -> Worker {
         purpose: Purpose::Load,
         stop: watch::channel(Stop::Running).1,
         orders: Heard::nobody(),
+        lease: Lease::endless(),
     };
     Worker::new(plan, 0, mpsc::channel().0).unwrap()
 }

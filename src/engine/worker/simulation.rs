@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::engine::collector::Message;
 use crate::engine::ledger::{Batch, Totals};
+use crate::engine::lease::Lease;
 use crate::engine::orders::Orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;
@@ -63,12 +64,13 @@ impl Simulation {
             slots: Slots::all(1),
             streams: None,
             timing: Timing::Alone,
-            start: Start { on_the_wall: std::time::UNIX_EPOCH, at: world.zero() },
+            start: Start { on_the_wall: std::time::UNIX_EPOCH, at: world.zero(), process: 0 },
             from: Moment(0),
             receive_clock: ReceiveClock::Kernel,
             purpose: Purpose::Load,
             stop: stopped,
             orders: orders.heard(),
+            lease: Lease::endless(),
         };
         Simulation { world, plan, orders, stop }
     }

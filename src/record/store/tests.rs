@@ -64,7 +64,7 @@ fn end() -> End {
         iterations_completed: 4,
         handshakes: Handshakes::default(),
         later_addresses: Vec::new(),
-        faults: vec![],
+        faults: vec![], lost: vec![],
         statements: vec![],
     }
 }

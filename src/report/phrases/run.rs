@@ -229,6 +229,7 @@ pub(in crate::report) fn ending(record: &RunRecord) -> String {
         EndReason::Hopeless { detail } => {
             format!("ended early, as it could not work: {detail}")
         }
+        EndReason::GeneratorLost { detail } => format!("ended early: {detail}"),
         EndReason::TargetDied { detail } => format!("the target died: {detail}"),
     }
 }

@@ -1,0 +1,37 @@
+//! What a loadgate says of several generators that was built without them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cli::args::RunArgs;
+use crate::cli::args_fleet::AgentArgs;
+use crate::cli::exit::Exit;
+use crate::cli::output;
+use crate::experiment::control::Control;
+use crate::record::run::RunRecord;
+use crate::scenario::model::Scenario;
+
+const WITHOUT: &str =
+    "this loadgate was built without several generators: build it with the feature \"fleet\"";
+
+/// A run whose load several generators share.
+pub(super) fn drive(
+    _: &RunArgs,
+    _: (&Arc<Scenario>, &Path),
+    _: &Control,
+    _: PathBuf,
+) -> Result<RunRecord, Exit> {
+    output::error(WITHOUT, &[]);
+    Err(Exit::Usage)
+}
+
+/// Why a load cannot be shared.
+pub(super) fn objection(args: &RunArgs) -> Option<&'static str> {
+    args.fleet.generators.map(|_| WITHOUT)
+}
+
+/// `loadgate agent`.
+pub(super) fn agent(_: &AgentArgs) -> Exit {
+    output::error(WITHOUT, &[]);
+    Exit::Usage
+}
