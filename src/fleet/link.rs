@@ -95,7 +95,11 @@ impl Link {
         };
         let connecting = async { options(via, name)?.connect(via.url.as_str()).await.map_err(|error| error.to_string()) };
         let client = handle.block_on(connecting).map_err(unreachable)?;
-        let mut context = jetstream::new(client.clone());
+        // It starts a task of its own.
+        let mut context = {
+            let _inside = handle.enter();
+            jetstream::new(client.clone())
+        };
         context.set_timeout(ANSWER);
         Ok(Link { handle, client, context, _ends: ends })
     }
