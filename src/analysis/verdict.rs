@@ -168,7 +168,9 @@ fn cut_short(data: &RunData) -> Option<String> {
         Some(EndReason::Finished) => return None,
         Some(EndReason::Interrupted { signal }) => format!("interrupted by signal {signal}"),
         Some(EndReason::Hopeless { .. }) => "ended early, as it could not work,".to_owned(),
-        Some(EndReason::GeneratorLost { .. } | EndReason::TargetDied { .. }) => "cut short".to_owned(),
+        Some(EndReason::GeneratorLost { .. } | EndReason::TargetDied { .. }) => {
+            "cut short".to_owned()
+        }
     };
     let measured = window::measured_seconds(record).round();
     let planned = window::planned_seconds(&record.head.load).round();

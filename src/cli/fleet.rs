@@ -86,7 +86,9 @@ pub(super) fn objection(args: &RunArgs) -> Option<&'static str> {
         return Some("a run that several generators shared cannot go on: run it again");
     }
     if !way.resolve.is_empty() || !way.local_addresses.is_empty() {
-        return Some("--resolve and --local-addr hold for this machine, and --generators have their own");
+        return Some(
+            "--resolve and --local-addr hold for this machine, and --generators have their own",
+        );
     }
     if args.loading.env_file.is_some() {
         return Some("--env-file is not sent to generators: each has its own environment");

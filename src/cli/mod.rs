@@ -27,15 +27,15 @@ pub mod exit;
 mod explain;
 #[cfg(feature = "fleet")]
 mod fleet;
+#[cfg(not(feature = "fleet"))]
+#[path = "no_fleet.rs"]
+mod fleet;
 pub mod folder;
 pub mod history;
 mod init;
 mod init_ask;
 mod init_told;
 pub mod interrupt;
-#[cfg(not(feature = "fleet"))]
-#[path = "no_fleet.rs"]
-mod fleet;
 pub mod noise;
 mod once;
 mod open_only;

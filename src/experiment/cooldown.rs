@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::engine::collector::Message;
-use crate::engine::ledger::Batch;
 use crate::engine::lease::Lease;
+use crate::engine::ledger::Batch;
 use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::worker;

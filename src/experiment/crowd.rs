@@ -222,7 +222,11 @@ impl Crowd {
     }
 
     /// Closes the record and stops the target.
-    pub fn finish(self, carried: Carried, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, TrialError> {
+    pub fn finish(
+        self,
+        carried: Carried,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<RunRecord, TrialError> {
         watch(Event::Stopping);
         let Crowd { side, start, control, writer, watcher, hopes, steps, later, .. } = self;
         let ended = start.at.elapsed();

@@ -196,7 +196,9 @@ fn check_ended(record: &RunRecord) -> Result<(), Unfit> {
     match record.end.as_ref().map(|end| &end.reason) {
         None | Some(EndReason::Interrupted { .. }) => Ok(()),
         Some(EndReason::Finished) => Err(Unfit::Finished),
-        Some(EndReason::Hopeless { detail } | EndReason::GeneratorLost { detail }) => Err(Unfit::Ended(detail.clone())),
+        Some(EndReason::Hopeless { detail } | EndReason::GeneratorLost { detail }) => {
+            Err(Unfit::Ended(detail.clone()))
+        }
         Some(EndReason::TargetDied { detail }) => {
             Err(Unfit::Ended(format!("the target died: {detail}")))
         }

@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use crate::engine::collector::{self, Collector, Message};
-use crate::engine::ledger::Totals;
 use crate::engine::lease::Lease;
+use crate::engine::ledger::Totals;
 use crate::engine::plan::{Plan, Purpose, Start};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::address::{self, Later, Reached, reach, shown};
@@ -174,7 +174,8 @@ impl Session<'_> {
                 .map_err(|error| of_side(position, error))
         });
         let mut ready: Vec<Ready> = ready.collect::<Result<_, _>>()?;
-        let crew = crew::spawn(ready.iter().map(|it| (&it.plan, &it.out)).collect()).map_err(own)?;
+        let crew =
+            crew::spawn(ready.iter().map(|it| (&it.plan, &it.out)).collect()).map_err(own)?;
         let loaded = self.load(&mut ready, &crew, watch).map_err(own)?;
         for worker in crew {
             let ended = worker.join().map_err(|_| own(io::Error::other("a worker panicked")))?;

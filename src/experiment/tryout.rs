@@ -20,8 +20,8 @@ use tokio::sync::watch;
 
 use crate::analysis::mend;
 use crate::engine::collector::Message;
-use crate::engine::ledger::Batch;
 use crate::engine::lease::Lease;
+use crate::engine::ledger::Batch;
 use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::worker;

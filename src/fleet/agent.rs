@@ -81,7 +81,12 @@ impl Agent {
         let word = identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))?;
         let calls = link.listen(wire::call(&self.pool))?;
         let offers = link.listen(wire::offer(&word))?;
-        tell(&format!("{} waits for work in the pool \"{}\" at {}", self.name, self.pool, self.via.shown()));
+        tell(&format!(
+            "{} waits for work in the pool \"{}\" at {}",
+            self.name,
+            self.pool,
+            self.via.shown()
+        ));
         let mut wanted = Instant::now();
         while control.ended().is_none() {
             match calls.recv_timeout(LOOK) {
@@ -134,7 +139,8 @@ impl Agent {
     }
 
     fn say_hello(&self, link: &Link, word: &str, heard: &Heard) {
-        let Some(call) = wire::read::<Call>(&heard.said).filter(|call| wire::is_name(&call.run)) else {
+        let Some(call) = wire::read::<Call>(&heard.said).filter(|call| wire::is_name(&call.run))
+        else {
             return;
         };
         let hello = Hello {

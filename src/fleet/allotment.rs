@@ -57,7 +57,11 @@ mod tests {
             assert_eq!(all.len(), agents as usize);
             let mut free = 0;
             for slots in &all {
-                assert_eq!((slots.first, slots.count, slots.of), (free, each, each * agents), "{rate}");
+                assert_eq!(
+                    (slots.first, slots.count, slots.of),
+                    (free, each, each * agents),
+                    "{rate}"
+                );
                 free += each;
             }
         }

@@ -74,7 +74,8 @@ impl Comparison {
     /// An exchange has taken place. One that cannot have been is not believed.
     pub fn see(&mut self, exchange: Exchange) {
         let Exchange { asked, received, answered, heard } = exchange;
-        let ahead = |theirs: u64, ours: u64| theirs.cast_signed().saturating_sub(ours.cast_signed());
+        let ahead =
+            |theirs: u64, ours: u64| theirs.cast_signed().saturating_sub(ours.cast_signed());
         let (least, most) = (ahead(answered, heard), ahead(received, asked));
         if heard < asked || answered < received || least > most {
             return;
@@ -99,8 +100,7 @@ impl Comparison {
         let all = self.seen.iter().map(at);
         let (least, most) = all.reduce(|a, b| (a.0.max(b.0), a.1.min(b.1)))?;
         // Clocks that drift faster than that, or jump, agree with the latest exchange only.
-        let (least, most) =
-            if least <= most { (least, most) } else { self.seen.back().map(at)? };
+        let (least, most) = if least <= most { (least, most) } else { self.seen.back().map(at)? };
         let middle = least + (most - least) / 2;
         Some(Offset { nanos: middle, bound: most.abs_diff(least).div_ceil(2) })
     }

@@ -40,7 +40,12 @@ pub struct Course<'c> {
 
 impl<'c> Course<'c> {
     /// One that was told when to start.
-    pub fn new(desk: &'c Desk, control: &'c Control, crowd: Crowd, members: Vec<Member>) -> Course<'c> {
+    pub fn new(
+        desk: &'c Desk,
+        control: &'c Control,
+        crowd: Crowd,
+        members: Vec<Member>,
+    ) -> Course<'c> {
         let scenario = crowd.scenario();
         let longest = scenario.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
         let until = scenario.load.length() + longest + PATIENCE;
@@ -218,7 +223,8 @@ impl<'c> Course<'c> {
             let lost = Lost { generator: member.id, detail: detail.clone() };
             carried.lost.push(lost);
             let span = (member.told_until(), end);
-            for tick in unsent::ticks(self.crowd.scenario(), member.head.slots, span, &member.told) {
+            for tick in unsent::ticks(self.crowd.scenario(), member.head.slots, span, &member.told)
+            {
                 debug_assert_eq!(tick.claim, NOBODY);
                 self.crowd.take(&tick);
             }

@@ -180,7 +180,8 @@ impl Duty<'_> {
     fn begin(&self, go: Go, trouble: &Trouble) -> Result<AtWork, Cause> {
         let failed = |why: &str| Cause::Failed(why.to_owned());
         let (offset, _) = self.clocks.offset().ok_or_else(|| failed("its clock is not known"))?;
-        let at = go.at.checked_add_signed(-offset).ok_or_else(|| failed("its clock is not known"))?;
+        let at =
+            go.at.checked_add_signed(-offset).ok_or_else(|| failed("its clock is not known"))?;
         let at = self.clocks.own.instant(at);
         let ahead = at.saturating_duration_since(Instant::now());
         if ahead < LATEST {
@@ -213,8 +214,9 @@ impl Duty<'_> {
         let subject = wire::ticks(&self.offer.run, self.agent);
         let agent = self.agent.to_owned();
         thread::spawn(move || {
-            let mut put = |number: u32, line: &[u8]| link.put(&subject, &format!("{agent}:{number}"), line);
-            let told = publisher::publish(&lines, Room::default(), &trouble, &|| false, &mut put);
+            let mut put =
+                |number: u32, line: &[u8]| link.put(&subject, &format!("{agent}:{number}"), line);
+            let told = publisher::publish(&lines, Room::default(), &trouble, &mut put);
             if told.is_err() {
                 control.drain(Duration::ZERO);
             }
@@ -235,7 +237,10 @@ impl Duty<'_> {
                 }
             }
             let now = Moment(work.start.elapsed().as_nanos() as u64);
-            if work.lease.has_run_out(now) && Instant::now() > work.start && cause != Some(Cause::LeaseOver) {
+            if work.lease.has_run_out(now)
+                && Instant::now() > work.start
+                && cause != Some(Cause::LeaseOver)
+            {
                 cause = Some(Cause::LeaseOver);
                 self.control.drain(Duration::ZERO);
             }
@@ -261,9 +266,15 @@ impl Duty<'_> {
         cause: Option<Cause>,
         trouble: &Trouble,
     ) -> Done {
-        let mut said = Instant::now();
+        let (mut said, mut heard) = (Instant::now(), Instant::now());
         while !telling.is_finished() {
-            thread::sleep(LOOK);
+            let beat = self.next_beat();
+            if beat.is_some() {
+                heard = Instant::now();
+            }
+            if beat.is_some_and(|beat| beat.over) || heard.elapsed() > FORGOTTEN {
+                trouble.is_in_vain();
+            }
             if said.elapsed() >= ALIVE {
                 said = Instant::now();
                 self.say_alive(true, None, trouble.now());

@@ -34,6 +34,8 @@ const BEAT: Duration = Duration::from_millis(250);
 const STREAM_BYTES: i64 = 256 * 1024 * 1024;
 /// The same in messages.
 const STREAM_MESSAGES: i64 = 1_000_000;
+/// What a coordinator that was killed leaves on the server is gone after so long.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3_600);
 /// A message that comes again within so long is known.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
 
@@ -122,6 +124,7 @@ impl Desk {
             max_bytes: STREAM_BYTES,
             max_messages: STREAM_MESSAGES,
             duplicate_window: KNOWN_FOR,
+            max_age: FORGOTTEN,
             ..Config::default()
         };
         let consumer = pull::Config {

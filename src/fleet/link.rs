@@ -76,10 +76,8 @@ impl Link {
     /// Connects.
     pub fn connect(via: &Via, name: &str) -> Result<Link, FleetFault> {
         let unusable = |error: io::Error| FleetFault::Unreachable(error.to_string());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(unusable)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
         let handle = runtime.handle().clone();
         let (ends, ended) = oneshot::channel::<()>();
         thread::Builder::new()
@@ -93,7 +91,9 @@ impl Link {
         let unreachable = |why: String| {
             FleetFault::Unreachable(format!("{} cannot be reached: {why}", via.shown()))
         };
-        let connecting = async { options(via, name)?.connect(via.url.as_str()).await.map_err(|error| error.to_string()) };
+        let connecting = async {
+            options(via, name)?.connect(via.url.as_str()).await.map_err(|error| error.to_string())
+        };
         let client = handle.block_on(connecting).map_err(unreachable)?;
         // It starts a task of its own.
         let mut context = {
@@ -187,7 +187,11 @@ impl Link {
             let message = PublishMessage::build().message_id(id).payload(said.to_vec().into());
             let asked = self.context.send_publish(subject.to_owned(), message);
             let putting = async {
-                asked.await.map_err(|error| error.to_string())?.await.map_err(|error| error.to_string())
+                asked
+                    .await
+                    .map_err(|error| error.to_string())?
+                    .await
+                    .map_err(|error| error.to_string())
             };
             match tokio::time::timeout(ANSWER, putting).await {
                 Ok(put) => put.map(drop),

@@ -5,6 +5,7 @@
 //! record is lacking is worth nothing.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -21,16 +22,24 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// What keeps a generator from telling what it learns, if anything does.
 #[derive(Debug, Clone, Default)]
-pub struct Trouble(Arc<Mutex<Option<String>>>);
+pub struct Trouble {
+    what: Arc<Mutex<Option<String>>>,
+    is_in_vain: Arc<AtomicBool>,
+}
 
 impl Trouble {
     /// What it is.
     pub fn now(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.what.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Nobody wants to know any more: what is refused is not tried again.
+    pub fn is_in_vain(&self) {
+        self.is_in_vain.store(true, Ordering::Relaxed);
     }
 
     fn is(&self, what: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = what;
+        *self.what.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }
 }
 
@@ -54,7 +63,6 @@ pub fn publish(
     lines: &Receiver<Vec<u8>>,
     room: Room,
     trouble: &Trouble,
-    is_given_up: &dyn Fn() -> bool,
     put: &mut dyn FnMut(u32, &[u8]) -> Result<(), String>,
 ) -> Result<u32, String> {
     let (mut waiting, mut number) = (VecDeque::new(), 0);
@@ -72,8 +80,11 @@ pub fn publish(
             trouble.is(Some(why.clone()));
             take_up(lines, &mut waiting);
             let bytes: usize = waiting.iter().map(Vec::len).sum();
-            if since.elapsed() >= room.longest || bytes > room.most || is_given_up() {
-                return Err(format!("its {number}th tick could not be told: {why}"));
+            if since.elapsed() >= room.longest
+                || bytes > room.most
+                || trouble.is_in_vain.load(Ordering::Relaxed)
+            {
+                return Err(format!("tick {number} could not be told: {why}"));
             }
             thread::sleep(room.again);
         }
@@ -109,7 +120,7 @@ mod tests {
         (0..5).for_each(|byte| out.send(vec![byte; size]).unwrap());
         drop(out);
         let (mut put, mut tries, trouble) = (Vec::new(), 0, Trouble::default());
-        let told = publish(&lines, SMALL, &trouble, &|| false, &mut |number, line| {
+        let told = publish(&lines, SMALL, &trouble, &mut |number, line| {
             tries += 1;
             if refuses(tries) {
                 return Err("full".to_owned());
@@ -130,7 +141,7 @@ mod tests {
     #[test]
     fn what_is_refused_for_too_long_or_grows_too_large_is_given_up_by_name() {
         let (told, put, trouble) = publish_five(1, |tries| tries > 2);
-        assert_eq!(told, Err("its 2th tick could not be told: full".to_owned()));
+        assert_eq!(told, Err("tick 2 could not be told: full".to_owned()));
         assert_eq!((put.len(), trouble.now()), (2, Some("full".to_owned())));
         let mut tries = 0;
         let (told, ..) = publish_five(60, |_| {

@@ -56,7 +56,12 @@ pub struct Member {
 
 impl Member {
     /// One that was just heard.
-    pub fn new((agent, name): (String, String), id: GeneratorId, head: GeneratorHead, now: Instant) -> Member {
+    pub fn new(
+        (agent, name): (String, String),
+        id: GeneratorId,
+        head: GeneratorHead,
+        now: Instant,
+    ) -> Member {
         Member {
             agent,
             name,
@@ -120,11 +125,13 @@ impl Member {
             return None;
         }
         let why = match &self.last {
-            None if now.saturating_duration_since(self.heard) > LEASE + MARGIN => Some(
-                "was not heard of for 3 s: it was killed, frozen or cut off".to_owned(),
-            ),
+            None if now.saturating_duration_since(self.heard) > LEASE + MARGIN => {
+                Some("was not heard of for 3 s: it was killed, frozen or cut off".to_owned())
+            }
             None => None,
-            Some((last, _)) if last.cause.fault(is_ordered).is_some() => last.cause.fault(is_ordered),
+            Some((last, _)) if last.cause.fault(is_ordered).is_some() => {
+                last.cause.fault(is_ordered)
+            }
             Some((last, _)) if ticks == Some(last.ticks) => {
                 self.is_whole = true;
                 None

@@ -30,7 +30,7 @@ pub const VIA: &str = "LOADGATE_VIA";
 pub const TOKEN: &str = "LOADGATE_NATS_TOKEN";
 
 const HOW: &str = "several generators talk over nats-server 2.10 or newer, which is not on the PATH: \
-                   get it by `go install github.com/nats-io/nats-server/v2@v2.12.1` or from \
+                   get it by `go install github.com/nats-io/nats-server/v2@v2.15.3` or from \
                    https://github.com/nats-io/nats-server/releases, or name a server with --via";
 
 /// What it takes to have generators on this machine.
@@ -63,11 +63,11 @@ impl Local {
         let (token, name) = (identity::word().map_err(failed)?, identity::word().map_err(failed)?);
         let folder = here.temporary.join(format!("loadgate-{name}"));
         DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
-        let mut local =
-            Local { agents: Vec::new(), server: None, folder, via: Via::default() };
+        let mut local = Local { agents: Vec::new(), server: None, folder, via: Via::default() };
         let config = local.folder.join("server.conf");
         write_private(&config, &configuration(&local.folder, &token)).map_err(failed)?;
-        let command = vec![program.display().to_string(), "-c".into(), config.display().to_string()];
+        let command =
+            vec![program.display().to_string(), "-c".into(), config.display().to_string()];
         local.server = Some(local.run(command, Vec::new(), supervisor, &token)?);
         let url = local.url().map_err(FleetFault::NoServer)?;
         local.via = Via { url, token: Some(token), ca: None };

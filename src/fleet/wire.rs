@@ -262,9 +262,14 @@ mod tests {
 
     #[test]
     fn names_are_one_part_of_a_subject() {
-        for (name, is_good) in
-            [("eu-west_1", true), ("", false), ("a.b", false), ("*", false), (">", false), ("a b", false)]
-        {
+        for (name, is_good) in [
+            ("eu-west_1", true),
+            ("", false),
+            ("a.b", false),
+            ("*", false),
+            (">", false),
+            ("a b", false),
+        ] {
             assert_eq!(is_name(name), is_good, "{name}");
         }
     }

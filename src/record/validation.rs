@@ -335,7 +335,8 @@ pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
         let scheduled = end.scheduled;
         return Err(format!("finished after {scheduled} s of a schedule of {planned} s"));
     }
-    if let Some(lost) = end.lost.iter().find(|it| it.generator.index() >= record.head.generators.len())
+    if let Some(lost) =
+        end.lost.iter().find(|it| it.generator.index() >= record.head.generators.len())
     {
         return Err(format!("generator {} was lost and is not there", lost.generator.0));
     }

@@ -20,10 +20,13 @@ mod exchange;
 mod explain;
 mod fastify;
 mod files;
+mod fleet;
 mod frame_server;
 mod fuzz;
 mod http2;
 mod init;
+#[cfg(all(target_os = "linux", feature = "fleet"))]
+mod nats;
 mod never_worked;
 mod node_server;
 mod noise;

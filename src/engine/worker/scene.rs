@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::engine::ledger::Batch;
 use crate::engine::lease::Lease;
+use crate::engine::ledger::Batch;
 use crate::engine::orders::Heard;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::engine::collector::Message;
-use crate::engine::ledger::{Batch, Totals};
 use crate::engine::lease::Lease;
+use crate::engine::ledger::{Batch, Totals};
 use crate::engine::orders::Orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;

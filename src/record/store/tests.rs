@@ -64,7 +64,8 @@ fn end() -> End {
         iterations_completed: 4,
         handshakes: Handshakes::default(),
         later_addresses: Vec::new(),
-        faults: vec![], lost: vec![],
+        faults: vec![],
+        lost: vec![],
         statements: vec![],
     }
 }
