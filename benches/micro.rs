@@ -416,7 +416,9 @@ mod hour {
                 .collect();
             writer.take(&ticks.parts(parts));
         }
-        RECORD.generator.iter().for_each(|second| writer.take(&ticks.generator(second.clone())));
+        RECORD.generator.iter().for_each(|second| {
+            writer.take(&ticks.generator(second.clone()));
+        });
         writer.finish(end())
     }
 

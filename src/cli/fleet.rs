@@ -8,11 +8,12 @@ use crate::cli::args_fleet::AgentArgs;
 use crate::cli::args_shared::Clock;
 use crate::cli::exit::Exit;
 use crate::cli::progress::Display;
-use crate::cli::run::{SUPERVISE, fail_as, in_ci, receive_clock};
 use crate::cli::{folder, interrupt, output};
+use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
 use crate::experiment::crowd::Hosting;
 use crate::experiment::event::Event;
+use crate::experiment::trial_error::TrialError;
 use crate::fleet::agent::{Agent, host_name};
 use crate::fleet::coordinator::{Place, Shared, server_in};
 use crate::fleet::fault::FleetFault;
@@ -24,13 +25,15 @@ use crate::record::run::RunRecord;
 use crate::scenario::model::Scenario;
 use crate::target::process::Supervisor;
 
-/// A run whose load several generators share.
+/// A run whose load several generators share; an exit where something else than a trial's own
+/// troubles was told.
 pub(super) fn drive(
     args: &RunArgs,
     (scenario, run_folder): (&Arc<Scenario>, &Path),
-    control: &Control,
-    program: PathBuf,
-) -> Result<RunRecord, Exit> {
+    (control, supervisor): (&Control, &Supervisor),
+    receive_clock: ReceiveClock,
+    display: &mut Display,
+) -> Result<Result<RunRecord, TrialError>, Exit> {
     let usage = |why: &str| {
         output::error(why, &[]);
         Exit::Usage
@@ -42,22 +45,15 @@ pub(super) fn drive(
     let text = std::fs::read_to_string(&path)
         .map_err(|error| usage(&format!("{}: {error}", path.display())))?;
     let own_clock = args.loading.receive_clock == Some(Clock::Generator);
-    let supervisor = Supervisor { program: program.clone(), argument: SUPERVISE };
-    let mut display = Display::new(&scenario.load, args.print.quiet, in_ci());
+    let scenario = Arc::clone(scenario);
     let shared = Shared {
-        hosting: Hosting {
-            scenario: Arc::clone(scenario),
-            folder: run_folder,
-            supervisor: &supervisor,
-            receive_clock: receive_clock(args.loading.receive_clock),
-            control,
-        },
+        hosting: Hosting { scenario, folder: run_folder, supervisor, receive_clock, control },
         told: Told { file: path, text, own_clock },
         wanted: Wanted {
             generators: args.fleet.generators.unwrap_or(1),
             pool: args.fleet.pool.clone(),
         },
-        place: place(args, program),
+        place: place(args, supervisor.program.clone()),
         tries_out: !args.loading.no_walk,
     };
     let record = shared.run(&mut |event| {
@@ -68,11 +64,11 @@ pub(super) fn drive(
         display.show(event);
     });
     display.stop();
-    record.map_err(|fault| {
-        // An empty folder says nothing; the target's own output does.
-        let _ = std::fs::remove_dir(run_folder);
-        fail(&fault)
-    })
+    match record {
+        Ok(record) => Ok(Ok(record)),
+        Err(FleetFault::Trial(error)) => Ok(Err(error)),
+        Err(fault) => Err(fail(&fault)),
+    }
 }
 
 /// Why a load cannot be shared as it was asked for.
@@ -97,24 +93,16 @@ pub(super) fn objection(args: &RunArgs) -> Option<&'static str> {
 }
 
 fn place(args: &RunArgs, program: PathBuf) -> Place {
-    match &args.fleet.via {
-        Some(url) => Place::Via(Via {
-            url: url.clone(),
-            token: std::env::var(TOKEN).ok(),
-            ca: args.fleet.via_ca.clone(),
-        }),
-        None => {
-            let paths = std::env::var_os("PATH").unwrap_or_default();
-            let server = server_in(std::env::split_paths(&paths));
-            Place::Here(Here { program, server, temporary: std::env::temp_dir() })
-        }
+    if let Some(url) = &args.fleet.via {
+        let (token, ca) = (std::env::var(TOKEN).ok(), args.fleet.via_ca.clone());
+        return Place::Via(Via { url: url.clone(), token, ca });
     }
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let server = server_in(std::env::split_paths(&paths));
+    Place::Here(Here { program, server, temporary: std::env::temp_dir() })
 }
 
 fn fail(fault: &FleetFault) -> Exit {
-    if let FleetFault::Trial(error) = fault {
-        return fail_as("", error);
-    }
     output::error(&fault.to_string(), &[]);
     match fault {
         FleetFault::Unlike(_) | FleetFault::Unshareable(_) => Exit::Usage,

@@ -1,15 +1,19 @@
 //! What a loadgate says of several generators that was built without them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::cli::args::RunArgs;
 use crate::cli::args_fleet::AgentArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output;
+use crate::cli::progress::Display;
+use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
+use crate::experiment::trial_error::TrialError;
 use crate::record::run::RunRecord;
 use crate::scenario::model::Scenario;
+use crate::target::process::Supervisor;
 
 const WITHOUT: &str =
     "this loadgate was built without several generators: build it with the feature \"fleet\"";
@@ -18,9 +22,10 @@ const WITHOUT: &str =
 pub(super) fn drive(
     _: &RunArgs,
     _: (&Arc<Scenario>, &Path),
-    _: &Control,
-    _: PathBuf,
-) -> Result<RunRecord, Exit> {
+    _: (&Control, &Supervisor),
+    _: ReceiveClock,
+    _: &mut Display,
+) -> Result<Result<RunRecord, TrialError>, Exit> {
     output::error(WITHOUT, &[]);
     Err(Exit::Usage)
 }

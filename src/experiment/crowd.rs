@@ -22,10 +22,10 @@ use crate::experiment::side::Side;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::tryout::TriedOut;
 use crate::experiment::watcher::Watcher;
-use crate::record::generator::GeneratorHead;
+use crate::record::generator::{GeneratorHead, Lost};
 use crate::record::handshakes::Handshakes;
 use crate::record::interval::StepCounts;
-use crate::record::run::{End, EndReason, Head, Lost, RunRecord};
+use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::RunWriter;
 use crate::record::tick::Tick;
 use crate::scenario::model::{HttpAddress, Scenario};
@@ -60,7 +60,7 @@ pub struct Hosted<'a> {
 /// Whether a target that is up may be loaded.
 pub enum Tried<'a> {
     /// It may.
-    Fit(Hosted<'a>),
+    Fit(Box<Hosted<'a>>),
     /// It cannot work: the record of the tries.
     Unfit(Box<RunRecord>),
 }
@@ -91,7 +91,7 @@ impl<'a> Hosted<'a> {
     pub fn try_out(self, watch: &mut dyn FnMut(Event)) -> Result<Tried<'a>, TrialError> {
         let Hosted { session, side } = self;
         Ok(match session.try_out(side, watch)? {
-            TriedOut::Fit(side) => Tried::Fit(Hosted { session, side: *side }),
+            TriedOut::Fit(side) => Tried::Fit(Box::new(Hosted { session, side: *side })),
             TriedOut::Unfit(measured) => Tried::Unfit(Box::new(measured.record)),
         })
     }
@@ -207,7 +207,9 @@ impl Crowd {
     pub fn keep_failures(&mut self, lines: &[u8]) {
         let steps = self.writer.head().steps.len();
         let found = crate::record::exchange::read(lines, steps).unwrap_or_default();
-        found.into_iter().for_each(|exchange| self.writer.failures.append(exchange));
+        for exchange in found {
+            self.writer.failures.append(exchange);
+        }
     }
 
     /// A second has passed, at the end of which so many requests were in flight.

@@ -79,8 +79,8 @@ impl Agent {
         let Some(link) = self.connect(control, tell)? else { return Ok(()) };
         let link = Arc::new(link);
         let word = identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))?;
-        let calls = link.listen(wire::call(&self.pool))?;
-        let offers = link.listen(wire::offer(&word))?;
+        let calls = link.listen(&wire::call(&self.pool))?;
+        let offers = link.listen(&wire::offer(&word))?;
         tell(&format!(
             "{} waits for work in the pool \"{}\" at {}",
             self.name,
@@ -103,7 +103,7 @@ impl Agent {
                 }
                 continue;
             };
-            let done = self.serve((&link, &word), &heard, control, env, tell);
+            let done = self.serve((&link, &word), &heard, (control, env), tell);
             // What was offered meanwhile was for somebody who was free.
             while offers.try_recv().is_ok() {}
             while calls.try_recv().is_ok() {}
@@ -159,8 +159,7 @@ impl Agent {
         &self,
         (link, word): (&Arc<Link>, &str),
         heard: &Heard,
-        control: &Control,
-        env: Lookup<'_>,
+        (control, env): (&Control, Lookup<'_>),
         tell: &mut dyn FnMut(&str),
     ) -> Option<Done> {
         let reply = heard.reply.clone()?;
@@ -211,7 +210,7 @@ impl Agent {
             .map_err(|error| Refusal::unready(error.to_string()))?;
         // Beats are heard before the coordinator knows that we are ready.
         let unheard = |error: FleetFault| Refusal::unready(error.to_string());
-        let beats = link.listen(wire::beats(&offer.run)).map_err(unheard)?;
+        let beats = link.listen(&wire::beats(&offer.run)).map_err(unheard)?;
         let clocks = Clocks::new();
         clocks.compare(link, &offer.run, COMPARISONS);
         let (_, bound_ns) = clocks

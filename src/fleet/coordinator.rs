@@ -93,7 +93,7 @@ impl Shared<'_> {
         watch(Event::Told(format!("ready: {}", names.join(", "))));
         let hosted = if self.tries_out {
             match hosted.try_out(watch)? {
-                Tried::Fit(hosted) => hosted,
+                Tried::Fit(hosted) => *hosted,
                 Tried::Unfit(record) => return Ok(*record),
             }
         } else {

@@ -12,8 +12,9 @@ use crate::fleet::gathering::{Desk, Said};
 use crate::fleet::roster::Member;
 use crate::fleet::unsent::{self, NOBODY};
 use crate::fleet::wire::{self, Alive, Last};
+use crate::record::generator::Lost;
 use crate::record::journal;
-use crate::record::run::{Lost, RunRecord};
+use crate::record::run::RunRecord;
 use crate::units::Moment;
 
 /// How often everything is looked at.
@@ -51,7 +52,9 @@ impl<'c> Course<'c> {
         let until = scenario.load.length() + longest + PATIENCE;
         let (passed, is_ordered, troubles) = (0, false, 0);
         let mut members = members;
-        members.iter_mut().for_each(|member| member.begin(Instant::now()));
+        for member in &mut members {
+            member.begin(Instant::now());
+        }
         Course { desk, control, crowd, members, passed, until, is_ordered, troubles }
     }
 

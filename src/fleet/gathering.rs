@@ -101,8 +101,8 @@ impl Desk {
         let (link, clock) = (Arc::new(link), Clock::start());
         let beat = Beat { epoch: epoch.clone(), ..Beat::default() };
         let desk = Desk { link, run, epoch, clock, beat: Arc::new(Mutex::new(beat)), inbox };
-        desk.link.listen_into(wire::hello(&desk.run), out.clone(), Said::Hello)?;
-        desk.link.listen_into(wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
+        desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
+        desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
         desk.open_stream(out)?;
         desk.answer_clocks()?;
         desk.keep_beating();

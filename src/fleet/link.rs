@@ -143,7 +143,7 @@ impl Link {
     }
 
     /// Hears everything under a subject.
-    pub fn listen(&self, subject: String) -> Result<Receiver<Heard>, FleetFault> {
+    pub fn listen(&self, subject: &str) -> Result<Receiver<Heard>, FleetFault> {
         let (out, heard) = channel();
         self.listen_into(subject, out, |heard| heard)?;
         Ok(heard)
@@ -152,14 +152,14 @@ impl Link {
     /// The same, into a channel that hears other things too.
     pub fn listen_into<T: Send + 'static>(
         &self,
-        subject: String,
+        subject: &str,
         out: Sender<T>,
         as_what: impl Fn(Heard) -> T + Send + 'static,
     ) -> Result<(), FleetFault> {
         let unreachable = |why: String| FleetFault::Unreachable(format!("{subject}: {why}"));
         let mut messages = self
             .wait(async {
-                let messages = self.client.subscribe(subject.clone()).await;
+                let messages = self.client.subscribe(subject.to_owned()).await;
                 let messages = messages.map_err(|error| error.to_string())?;
                 // What is said from now on is heard.
                 self.client.flush().await.map_err(|error| error.to_string())?;

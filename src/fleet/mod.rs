@@ -4,7 +4,7 @@
 //! What they say goes over NATS. Control is messages that nobody keeps: a call for agents, an offer
 //! to each, its answer, and then a *beat* of the coordinator four times a second that says all that
 //! holds at the moment, so that a beat which is lost is no matter. What agents learn is a stream of
-//! JetStream: each tick of a generator once, as a line of the journal, kept until the coordinator
+//! `JetStream`: each tick of a generator once, as a line of the journal, kept until the coordinator
 //! has it.
 //!
 //! An agent sends only under a lease that beats renew ([`crate::engine::lease`]). The coordinator

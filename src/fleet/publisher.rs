@@ -57,13 +57,16 @@ impl Default for Room {
     }
 }
 
+/// Puts the tick of a number, once however often it is tried.
+pub type Put<'p> = &'p mut dyn FnMut(u32, &[u8]) -> Result<(), String>;
+
 /// Puts all that comes, numbered from 0, until whoever sends it is gone. Returns how many there were;
 /// or why they cannot be put.
 pub fn publish(
     lines: &Receiver<Vec<u8>>,
     room: Room,
     trouble: &Trouble,
-    put: &mut dyn FnMut(u32, &[u8]) -> Result<(), String>,
+    put: Put<'_>,
 ) -> Result<u32, String> {
     let (mut waiting, mut number) = (VecDeque::new(), 0);
     loop {

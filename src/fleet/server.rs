@@ -68,7 +68,7 @@ impl Local {
         write_private(&config, &configuration(&local.folder, &token)).map_err(failed)?;
         let command =
             vec![program.display().to_string(), "-c".into(), config.display().to_string()];
-        local.server = Some(local.run(command, Vec::new(), supervisor, &token)?);
+        local.server = Some(Local::run(command, Vec::new(), supervisor, &token)?);
         let url = local.url().map_err(FleetFault::NoServer)?;
         local.via = Via { url, token: Some(token), ca: None };
         Ok(local)
@@ -89,7 +89,7 @@ impl Local {
             command.push(format!("local-{index}"));
             let env =
                 vec![(VIA.to_owned(), self.via.url.clone()), (TOKEN.to_owned(), token.clone())];
-            let agent = self.run(command, env, supervisor, &token)?;
+            let agent = Local::run(command, env, supervisor, &token)?;
             self.agents.push(agent);
         }
         Ok(())
@@ -107,7 +107,6 @@ impl Local {
     }
 
     fn run(
-        &self,
         command: Vec<String>,
         env: Vec<(String, String)>,
         supervisor: &Supervisor,

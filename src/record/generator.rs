@@ -39,6 +39,15 @@ impl GeneratorHead {
     }
 }
 
+/// A generator that did not carry out its part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lost {
+    /// Which one.
+    pub generator: GeneratorId,
+    /// What became of it.
+    pub detail: String,
+}
+
 /// The machine and how it measures.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
@@ -66,6 +75,16 @@ pub struct Environment {
     /// What was found wanting before the first request.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// Whether these can have been lost of so many.
+pub(super) fn check_lost(lost: &[Lost], generators: usize) -> Result<(), String> {
+    match lost.iter().find(|it| it.generator.index() >= generators) {
+        Some(Lost { generator, .. }) => {
+            Err(format!("generator {} was lost and is not there", generator.0))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The most generators that share a load.

@@ -9,7 +9,7 @@ use crate::record::addresses::AddressesHead;
 use crate::record::certificate::CertificateHead;
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
-use crate::record::generator::{Environment, GeneratorHead, GeneratorId};
+use crate::record::generator::{Environment, GeneratorHead, Lost};
 use crate::record::handshakes::Handshakes;
 use crate::record::seconds::Seconds;
 use crate::record::series::SeriesHead;
@@ -363,15 +363,6 @@ pub struct End {
     /// tell them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<Statement>,
-}
-
-/// A generator that did not carry out its part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Lost {
-    /// Which one.
-    pub generator: GeneratorId,
-    /// What became of it.
-    pub detail: String,
 }
 
 /// Why a run ended.

@@ -335,11 +335,7 @@ pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
         let scheduled = end.scheduled;
         return Err(format!("finished after {scheduled} s of a schedule of {planned} s"));
     }
-    if let Some(lost) =
-        end.lost.iter().find(|it| it.generator.index() >= record.head.generators.len())
-    {
-        return Err(format!("generator {} was lost and is not there", lost.generator.0));
-    }
+    generator::check_lost(&end.lost, record.head.generators.len())?;
     if end.iterations_completed > end.iterations {
         return Err(format!(
             "{} of {} iterations completed",

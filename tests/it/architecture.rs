@@ -29,11 +29,13 @@ const MODULES: &[(&str, &[&str])] = &[
         "experiment",
         &["engine", "target", "analysis", "demo", "schedule", "record", "scenario", "units"],
     ),
+    ("fleet", &["experiment", "engine", "target", "schedule", "record", "scenario", "units"]),
     ("report", &["analysis", "record", "scenario", "units"]),
     ("explain", &["scenario"]),
     (
         "cli",
         &[
+            "fleet",
             "experiment",
             "report",
             "explain",
@@ -54,7 +56,15 @@ const MODULES: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str], &str)] = &[
     (
         "tokio",
-        &["engine/", "target/", "experiment/", "init/probe.rs", "demo.rs", "cli/interrupt.rs"],
+        &[
+            "engine/",
+            "target/",
+            "experiment/",
+            "fleet/",
+            "init/probe.rs",
+            "demo.rs",
+            "cli/interrupt.rs",
+        ],
         "one runtime per thread that waits for sockets, timers or signals",
     ),
     ("hyper", &["target/fetch.rs", "demo.rs"], "the demo's HTTP, and the names of statuses"),
@@ -117,6 +127,12 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["target/postgres.rs", "target/postgres_tls.rs"],
         "what PostgreSQL says of itself, over TCP, TLS and unix sockets",
     ),
+    (
+        "async_nats",
+        &["fleet/link.rs", "fleet/gathering.rs"],
+        "what coordinator and agents of a shared load say to each other, by NATS",
+    ),
+    ("futures_util", &["fleet/link.rs", "fleet/gathering.rs"], "messages one after the other"),
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     (
         "base64",
@@ -147,6 +163,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &[
             "scenario/",
             "record/",
+            "fleet/wire.rs",
             "analysis/assessment.rs",
             "analysis/capacity_plan.rs",
             "analysis/comparison.rs",
@@ -164,8 +181,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "serde_json",
-        &["scenario/", "record/", "engine/", "report/format/json/", "init/", "demo.rs"],
-        "files, JSON bodies and values extracted from responses",
+        &["scenario/", "record/", "engine/", "fleet/", "report/format/json/", "init/", "demo.rs"],
+        "files, messages, JSON bodies and values extracted from responses",
     ),
     (
         "schemars",
@@ -201,7 +218,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["scenario/checks.rs", "scenario/convert/checks.rs"],
         "patterns of checks, in linear time",
     ),
-    ("sha2", &["scenario/convert/mod.rs"], "the scenario's hash"),
+    (
+        "sha2",
+        &["scenario/convert/mod.rs", "fleet/understood.rs"],
+        "the scenario's hash, and whether two generators understood it alike",
+    ),
     ("uuid", &["scenario/template.rs"], "`{{uuid}}`"),
     (
         "jiff",

@@ -365,8 +365,7 @@ impl Worker {
     /// is mostly noticed on waking for a request: to that one it comes too late.
     fn start_closing(&mut self) {
         let now = self.look_at_clock();
-        let may_send = !self.plan.lease.has_run_out(now);
-        if may_send && *self.plan.stop.borrow() != Stop::Running {
+        if *self.plan.stop.borrow() != Stop::Running && !self.plan.lease.has_run_out(now) {
             self.start_due(now);
         }
         while let Some(arrival) = self.source.take_due(now) {
