@@ -11,6 +11,7 @@ use crate::analysis::fullness::{Correlated, Filled};
 use crate::analysis::gauges::{
     GaugeValue, LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen,
 };
+use crate::analysis::generator_seen::GeneratorSeen;
 use crate::record::outcome::Outcome;
 use crate::record::phase::ByPhase;
 
@@ -41,6 +42,10 @@ pub struct Assessment {
     pub failures: FailuresSeen,
     /// The generator and the target over the window.
     pub saturation: Saturation,
+    /// Each generator, where several shared the load.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub generators: Vec<GeneratorSeen>,
     /// Series over time, for charts.
     pub timeline: Timeline,
     /// Percentile curves of the window, for charts.

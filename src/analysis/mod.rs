@@ -35,6 +35,7 @@ pub mod gate;
 pub mod gauge_limit;
 pub mod gauges;
 pub mod generator_health;
+pub mod generator_seen;
 pub mod hints;
 pub mod history;
 pub mod holm;

@@ -43,7 +43,7 @@ pub fn head_of(
     let clock = address::clock(scenario, receive_clock);
     clock.name().clone_into(&mut environment.receive_clock);
     environment.warnings = warnings(scenario, workers);
-    Ok(GeneratorHead { slots, environment })
+    Ok(GeneratorHead { name: String::new(), slots, environment })
 }
 
 /// Carries out a share, in a folder of its own.

@@ -19,7 +19,7 @@ use crate::fleet::link::{Heard, Link};
 use crate::fleet::roster::Member;
 use crate::fleet::wire::{self, Answer, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
 use crate::fleet::{identity, understood};
-use crate::record::generator::GeneratorId;
+use crate::record::generator::{GeneratorHead, GeneratorId};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 
 /// How long agents may take to say that they are there.
@@ -354,7 +354,8 @@ fn members(
         match answer.map(|answer| wire::read::<Answer>(&answer)) {
             Ok(Some(Answer::Ready { digest: theirs, head, .. })) if theirs == digest => {
                 let (who, id) = ((hello.agent.clone(), name.clone()), GeneratorId(index as u16));
-                members.push(Member::new(who, id, *head, Instant::now()));
+                let head = GeneratorHead { name: name.clone(), ..*head };
+                members.push(Member::new(who, id, head, Instant::now()));
             }
             Ok(Some(Answer::Ready { .. })) => unlike.push(format!(
                 "{name} understood the scenario otherwise: its variables, the files that the \

@@ -90,7 +90,7 @@ mod tests {
                         {{"name": "a2", "request": "GET /"}}]}},
                     {{"name": "b", "steps": [{{"think": "1s"}}, {{"name": "b1", "request": "GET /"}}]}}],
                 "load": {{"seed": {seed}, "stages": [{{"for": "5s", "rate": "{rate}/s"}},
-                    {{"for": "5s", "from": "{rate}/s", "to": "1/s"}}]}}}}"#
+                    {{"for": "5s", "rate": "{rate}/s -> 1/s"}}]}}}}"#
         );
         let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
         parse(&text, &Origin::default(), &|_| None, &no_file).unwrap()

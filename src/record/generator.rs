@@ -26,6 +26,9 @@ impl GeneratorId {
 /// A generator as the record knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratorHead {
+    /// What it is called, where several shared the load.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// Which part of the load it carried out.
     pub slots: Slots,
     /// Its machine and how it measures.
@@ -35,7 +38,8 @@ pub struct GeneratorHead {
 impl GeneratorHead {
     /// One that has the load to itself.
     pub fn alone(environment: Environment) -> GeneratorHead {
-        GeneratorHead { slots: Slots::all(environment.workers as usize), environment }
+        let slots = Slots::all(environment.workers as usize);
+        GeneratorHead { name: String::new(), slots, environment }
     }
 }
 

@@ -124,6 +124,7 @@ fn assessment(total: Summary, steps: Vec<Summary>, seconds: u32) -> Assessment {
         timeline: series::timeline(&shape),
         failures: FailuresSeen::default(),
         saturation: saturation(),
+        generators: Vec::new(),
         total,
         steps,
     }
