@@ -21,6 +21,7 @@ use crate::fleet::wire::{self, Answer, Beat, Call, DemoPlace, Hello, LOADGATE, O
 use crate::fleet::{identity, understood};
 use crate::record::generator::{GeneratorHead, GeneratorId};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
+use crate::scenario::slots::Slots;
 
 /// How long agents may take to say that they are there.
 const CALLING: Duration = Duration::from_secs(10);
@@ -283,12 +284,12 @@ impl Desk {
             let lost = |_| Err("the question was lost".to_owned());
             asked.into_iter().map(|asked| asked.join().unwrap_or_else(lost)).collect()
         });
-        members(hellos, answers, &own)
+        members(hellos, &slots, answers, &own)
     }
 
     fn offer_of(
         &self,
-        slots: crate::scenario::slots::Slots,
+        slots: Slots,
         scenario: &Scenario,
         told: &Told,
         address: &HttpAddress,
@@ -341,6 +342,7 @@ fn check_place(hellos: &[Hello], address: &HttpAddress) -> Result<(), FleetFault
 /// Who is ready, if all are and understood the same.
 fn members(
     hellos: &[Hello],
+    slots: &[Slots],
     answers: Vec<Result<Vec<u8>, String>>,
     digest: &str,
 ) -> Result<Vec<Member>, FleetFault> {
@@ -354,7 +356,8 @@ fn members(
         match answer.map(|answer| wire::read::<Answer>(&answer)) {
             Ok(Some(Answer::Ready { digest: theirs, head, .. })) if theirs == digest => {
                 let (who, id) = ((hello.agent.clone(), name.clone()), GeneratorId(index as u16));
-                let head = GeneratorHead { name: name.clone(), ..*head };
+                // What it was offered counts, not what it says that it has.
+                let head = GeneratorHead { name: name.clone(), slots: slots[index], ..*head };
                 members.push(Member::new(who, id, head, Instant::now()));
             }
             Ok(Some(Answer::Ready { .. })) => unlike.push(format!(
