@@ -81,3 +81,85 @@ pub(super) fn skewed(data: &RunData) -> Option<Finding> {
         finding("clock_skew", severity, evidence, advice)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::assess::assess;
+    use crate::analysis::assessment::{Assessment, Severity, Verdict};
+    use crate::analysis::sample_records::{self, Requests, add};
+    use crate::record::generator::{GeneratorHead, GeneratorId, Lost};
+    use crate::record::run::RunRecord;
+    use crate::record::telemetry::GeneratorSecond;
+    use crate::scenario::slots::Slots;
+
+    /// A calm run of two generators, in which nothing is wrong.
+    fn calm() -> RunRecord {
+        let mut record = sample_records::run(60, 100.0);
+        add(&mut record, 0..60, &[Requests::ok(100, 20_000)]);
+        let alone = record.head.generators[0].clone();
+        let of = |(first, name): (u32, &str)| {
+            let slots = Slots { first, count: 1, of: 2 };
+            GeneratorHead { name: name.to_owned(), slots, ..alone.clone() }
+        };
+        record.head.generators = [(0, "eu"), (1, "us")].map(of).to_vec();
+        let both = |second: GeneratorSecond| {
+            [0, 1].map(|id| GeneratorSecond { generator: GeneratorId(id), ..second.clone() })
+        };
+        record.generator = record.generator.into_iter().flat_map(both).collect();
+        record
+    }
+
+    fn severity(assessment: &Assessment, kind: &str) -> Option<Severity> {
+        assessment.findings.iter().find(|it| it.kind == kind).map(|it| it.severity)
+    }
+
+    #[test]
+    fn a_lost_generator_voids_whatever_else_was_seen() {
+        assert_eq!(assess(&calm()).verdict, Verdict::Pass);
+        let mut record = calm();
+        let detail = "us was killed".to_owned();
+        record.end.as_mut().unwrap().lost = vec![Lost { generator: GeneratorId(1), detail }];
+        let assessment = assess(&record);
+        assert_eq!(assessment.verdict, Verdict::Invalid);
+        assert!(assessment.reasons[0].contains("generator 2: us was killed"));
+        assert_eq!(assessment.generators[0].lost, None);
+        assert_eq!(assessment.generators[1].lost.as_deref(), Some("us was killed"));
+    }
+
+    #[test]
+    fn a_killed_coordinator_voids_what_is_there() {
+        let mut record = calm();
+        record.end = None;
+        assert_eq!(assess(&record).verdict, Verdict::Invalid);
+        record.head.generators.truncate(1);
+        record.generator.retain(|second| second.generator.is_first());
+        assert_eq!(severity(&assess(&record), "generator_lost"), None);
+    }
+
+    #[test]
+    fn clocks_that_differ_are_told_and_void_from_a_quarter_of_a_second_on() {
+        for (skew_ms, bound_ms, expected) in [
+            (1, 1, None),
+            (-4, 2, Some(Severity::Warning)),
+            (0, 249, Some(Severity::Warning)),
+            (-200, 60, Some(Severity::Invalidates)),
+        ] {
+            let mut record = calm();
+            let second = &mut record.generator[61];
+            second.skew_ns = Some(skew_ms * 1_000_000);
+            second.skew_bound_ns = Some(bound_ms * 1_000_000);
+            let assessment = assess(&record);
+            assert_eq!(severity(&assessment, "clock_skew"), expected, "{skew_ms} {bound_ms}");
+            let is_void = expected == Some(Severity::Invalidates);
+            assert_eq!(assessment.verdict == Verdict::Invalid, is_void);
+        }
+    }
+
+    #[test]
+    fn skew_widens_the_bracket_as_a_stall_does() {
+        let mut record = calm();
+        record.generator.iter_mut().for_each(|second| second.skew_bound_ns = Some(4_000_000));
+        let [calm, skewed] = [assess(&calm()), assess(&record)].map(|it| it.slos[0].clone());
+        assert_ne!(calm, skewed, "the bracket is wider");
+    }
+}
