@@ -474,7 +474,7 @@ mod tests {
         // Frozen in the middle of the fifth request's answer, and for 5 s.
         for between in ["", r#"{"name": "second", "request": "GET /b"},"#] {
             let steps = format!(r#"{between} {{"name": "get", "request": "GET /"}}"#);
-            let world = answering(3 * MS).stall(Moment(477 * MS), 5_000 * MS);
+            let world = answering(40 * MS).stall(Moment(477 * MS), 5_000 * MS);
             let simulation =
                 Simulation::new(world.clone(), &steps, "{}", r#"{"for": "20s", "rate": "10/s"}"#);
             let (mut worker, inbox) = simulation.worker();
