@@ -96,8 +96,10 @@ pub(crate) fn flows(
     walker.tenant_variable();
     let setup = walker.errand(&raw.setup, "setup");
     walker.given.clone_from(&walker.ids);
-    // Whom an iteration is for is known in flows that are for somebody.
-    walker.given.remove(PLACEHOLDER);
+    if walker.population.is_some() {
+        // Whom an iteration is for is known in flows that are for somebody.
+        walker.given.remove(PLACEHOLDER);
+    }
     let mut names = HashSet::new();
     for (index, flow) in raw.flows.iter().enumerate() {
         let at = at.item(index);
