@@ -118,8 +118,7 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::ValueMissing
         | Cause::TooManyRedirects
         | Cause::RedirectElsewhere
-        | Cause::BadRedirect
-        | Cause::GraphqlErrors => Outcome::CheckFailed,
+        | Cause::BadRedirect => Outcome::CheckFailed,
         Cause::TokenRefused => Outcome::ClientError,
         Cause::Refused
         | Cause::Reset

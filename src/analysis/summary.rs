@@ -7,7 +7,7 @@ use crate::record::histogram::Sparse;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::{ByPhase, Phase};
-use crate::record::run::{MetricHead, RunRecord};
+use crate::record::run::{MetricHead, RunRecord, SloHead};
 
 /// All requests of the window.
 pub fn total(data: &RunData) -> Summary {
@@ -99,15 +99,17 @@ pub fn times(micros: &Sparse) -> Option<Times> {
     })
 }
 
-/// The tightest response-time limit for each quantile, of the objectives for all
-/// requests and for this step: (quantile, ms), ascending.
+/// The limits of the objectives for all requests and for this step.
 fn limits(record: &RunRecord, step: Option<u16>) -> Vec<(f64, f64)> {
-    let mut limits: Vec<(f64, f64)> = record
-        .head
-        .slos
-        .iter()
-        .filter(|slo| slo.step.is_none() || slo.step == step)
-        .filter(|slo| slo.tag.is_none() && !slo.each_tenant)
+    limits_of(record, |slo| {
+        (slo.step.is_none() || slo.step == step) && slo.tag.is_none() && !slo.each_tenant
+    })
+}
+
+/// The tightest response-time limit for each quantile, of some objectives: (quantile, ms), ascending.
+pub(super) fn limits_of(record: &RunRecord, is_one: impl Fn(&SloHead) -> bool) -> Vec<(f64, f64)> {
+    let asked = record.head.slos.iter().filter(|slo| is_one(slo));
+    let mut limits: Vec<(f64, f64)> = asked
         .filter_map(|slo| match slo.metric {
             MetricHead::ResponseTime { quantile, threshold } => {
                 let limit = record.head.thresholds.get(usize::from(threshold))?;

@@ -16,7 +16,7 @@ use crate::analysis::window::Judged;
 use crate::analysis::{slo, summary};
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
-use crate::record::run::{MetricHead, RunRecord, SloHead, TenantsHead};
+use crate::record::run::{RunRecord, SloHead, TenantsHead};
 
 /// With fewer requests a p99 is the slowest of them.
 const ENOUGH_FOR_P99: u64 = 100;
@@ -150,25 +150,8 @@ pub fn seen(data: &RunData, slos: &[SloResult]) -> Option<TenantsSeen> {
     });
     let all: Vec<TenantSummary> = all.collect();
     let (worst, median_p99, spread) = apart(&all);
-    Some(TenantsSeen { all, worst, median_p99, spread, limits: limits(data.record) })
-}
-
-fn limits(record: &RunRecord) -> Vec<(f64, f64)> {
-    let each = record.head.slos.iter().filter(|slo| slo.each_tenant);
-    let limits = each.filter_map(|slo| match slo.metric {
-        MetricHead::ResponseTime { quantile, threshold } => {
-            let limit = record.head.thresholds.get(usize::from(threshold))?;
-            Some((quantile, limit.limit as f64 / 1e6))
-        }
-        MetricHead::Failures(_)
-        | MetricHead::Apdex { .. }
-        | MetricHead::Throughput(_)
-        | MetricHead::Gauge(_)
-        | MetricHead::CertificateDays(_) => None,
-    });
-    let mut limits: Vec<(f64, f64)> = limits.collect();
-    limits.sort_by(|a, b| a.0.total_cmp(&b.0));
-    limits
+    let limits = summary::limits_of(data.record, |slo| slo.each_tenant);
+    Some(TenantsSeen { all, worst, median_p99, spread, limits })
 }
 
 fn figures(pool: &Totals, due: u64) -> TenantSummary {

@@ -88,7 +88,6 @@ mod tests {
     use serde_json_path::JsonPath;
 
     use super::*;
-    use crate::scenario::data::Rows;
     use crate::scenario::template::{Escape, Piece, Template};
 
     fn text(text: &str) -> Template {
@@ -102,14 +101,7 @@ mod tests {
     #[track_caller]
     fn check(conditions: &[Condition], (name, data): (&str, &str), is_met: bool) {
         let mut random = || 0;
-        let mut values = Values {
-            variables: &[],
-            user: 0,
-            iteration: 0,
-            unix_millis: 0,
-            rows: Rows::NONE,
-            random: &mut random,
-        };
+        let mut values = Values::nobodys(&mut random);
         let filled = Filled::new(conditions, &mut values);
         let message = Message { name: name.as_bytes(), text: data.as_bytes() };
         assert_eq!(filled.are_met(conditions, message), is_met, "{conditions:?} {name} {data}");

@@ -179,15 +179,13 @@ pub enum Cause {
     BadRedirect,
     /// 401 to a step behind a login that can be done anew: it was, and the step asked once more.
     TokenRefused,
-    /// The answer to a GraphQL request had `errors`.
-    GraphqlErrors,
     /// Each row of data that the scenario takes once was taken before.
     NoRow,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 49;
+    pub const COUNT: usize = 48;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -238,7 +236,6 @@ impl Cause {
         Cause::RedirectElsewhere,
         Cause::BadRedirect,
         Cause::TokenRefused,
-        Cause::GraphqlErrors,
         Cause::NoRow,
     ];
 
@@ -297,7 +294,6 @@ impl Cause {
             Cause::RedirectElsewhere => "redirect to another server",
             Cause::BadRedirect => "redirect without a usable location",
             Cause::TokenRefused => "login no longer valid",
-            Cause::GraphqlErrors => "errors in the GraphQL answer",
             Cause::NoRow => "no row of data left",
         }
     }

@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 
-use crate::scenario::data::Rows;
 use crate::scenario::model::{Scenario, TenantId};
 use crate::scenario::template::{Template, Values};
 use crate::scenario::tenants::{Sizes, Tenancy, Tenants};
@@ -141,14 +140,8 @@ impl Census {
     fn render(&mut self, template: &Template, index: u64, choices: &mut Choices) {
         self.rendered.clear();
         self.last = Last::Rendered;
-        let mut values = Values {
-            variables: &[],
-            user: 0,
-            iteration: index + 1,
-            unix_millis: 0,
-            rows: Rows::NONE,
-            random: &mut || choices.bits(),
-        };
+        let mut random = || choices.bits();
+        let mut values = Values { iteration: index + 1, ..Values::nobodys(&mut random) };
         template.render(&mut values, &mut self.rendered);
     }
 

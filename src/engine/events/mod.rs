@@ -198,7 +198,6 @@ fn is_awaited(until: &Until, wanted: &Filled, seen: u64, event: Event<'_>) -> bo
 mod tests {
     use super::*;
     use crate::http1::coding::Codings;
-    use crate::scenario::data::Rows;
 
     const MS: u64 = 1_000_000;
 
@@ -208,14 +207,7 @@ mod tests {
 
     fn stream(events: &Awaited) -> Events {
         let mut random = || 0;
-        let mut values = Values {
-            variables: &[],
-            user: 0,
-            iteration: 0,
-            unix_millis: 0,
-            rows: Rows::NONE,
-            random: &mut random,
-        };
+        let mut values = Values::nobodys(&mut random);
         Events::new(events, &mut values)
     }
 

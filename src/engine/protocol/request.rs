@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use crate::scenario::data::Rows;
 use crate::scenario::model::{Scenario, Step};
 use crate::scenario::template::{Template, Values};
 
@@ -92,14 +91,7 @@ impl Prepared {
             return Prepared::Filled(Box::new(filled));
         }
         let mut random = || 0;
-        let mut values = Values {
-            variables: &[],
-            user: 0,
-            iteration: 0,
-            unix_millis: 0,
-            rows: Rows::NONE,
-            random: &mut random,
-        };
+        let mut values = Values::nobodys(&mut random);
         let (mut text, mut body) = (String::new(), String::new());
         // A literal of any length was the user's own choice.
         let _ = filled.render(&mut values, &mut text, &mut body);
@@ -202,6 +194,7 @@ fn push_field(fields: &mut String, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::data::Rows;
     use crate::scenario::model::Request;
     use crate::scenario::template::{Escape, Piece, Value};
 
