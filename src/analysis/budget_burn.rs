@@ -141,7 +141,8 @@ fn burning(slos: &[SloResult], burns: &[Burn]) -> Option<Incident> {
         return Some(Incident { class, reason });
     }
     let slo = missed().next()?;
-    let reason = format!("{} is missed", slo.text);
+    let whose = slo.step.as_ref().map_or_else(String::new, |step| format!("{step}: "));
+    let reason = format!("{whose}{} is missed", slo.text);
     Some(Incident { class: IncidentClass::P3, reason })
 }
 

@@ -76,6 +76,8 @@ fn one_tenant_that_suffers_misses_its_objective_while_all_together_meet_theirs()
         each["note"].as_str().unwrap().starts_with("tenant-6; 1 of 9 tenants misses it"),
         "{each}"
     );
+    let incident = summary["error_budget"]["incident"]["reason"].as_str().unwrap();
+    assert!(incident.starts_with("each tenant: "), "all together met theirs: {incident}");
     let tenants = summary["tenants"]["all"].as_array().unwrap();
     assert_eq!(tenants.len(), 9, "eight and all others");
     assert_eq!(summary["tenants"]["worst"], 5);
