@@ -4,7 +4,7 @@ more, whatever comes, searched again and again.
 
     cargo build --release
     python3 scripts/capacity.py [--searches=10] [--within=5m] [--only=slots,stages] [--update]
-    python3 scripts/capacity.py --together --into=searches.jsonl [--searches=3] [--update]
+    python3 scripts/capacity.py [--together] [--into=searches.jsonl] [--searches=3] [--update]
     python3 scripts/capacity.py [--pools=4,20] [--searches=1] [--within=5m]
 
 The servers, in Node, each with an exact limit by a clock that is never late (a slot is free again

@@ -391,11 +391,17 @@ fn a_script_that_measures_for_hours_begins_with_nothing_that_it_does_not_know() 
         if !text.contains("measuring import") && !text.contains("import measuring") {
             continue;
         }
-        let ask = |flag: &str| finish(Command::new("python3").arg(&path).arg(flag));
-        let help = ask("--help");
+        let ask = |flags: &[&str]| finish(Command::new("python3").arg(&path).args(flags));
+        let help = ask(&["--help"]);
         assert_eq!(help.status.code(), Some(0), "{}", stderr(&help));
         assert!(stdout(&help).lines().count() > 2, "{}", path.display());
-        says(&ask("--nonsense"), 2, &["--nonsense: not an argument of this script"]);
+        // What its own usage names comes before it, so that a refusal of that would be the first.
+        let help = stdout(&help);
+        let usage = help.lines().filter(|line| line.trim_start().starts_with("python3 scripts/"));
+        let named = usage.flat_map(str::split_whitespace).map(|word| word.trim_matches(['[', ']']));
+        let mut flags: Vec<&str> = named.filter(|word| word.starts_with("--")).collect();
+        flags.push("--nonsense");
+        says(&ask(&flags), 2, &["--nonsense: not an argument of this script"]);
         seen += 1;
     }
     assert!(seen > 5);
