@@ -9,6 +9,7 @@ use crate::analysis::assessment::Verdict;
 use crate::analysis::overview::{Overview, overview};
 use crate::cli::args_baseline::{AcceptArgs, BaselineCommand, RemoveArgs};
 use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::{folder, output};
 use crate::experiment::head::slug;
 use crate::record::baseline::{Baseline, Refused};
@@ -24,32 +25,6 @@ use crate::report::subject;
 const FOLDER: &str = "baselines";
 /// The most files of a folder that are listed.
 const MOST_LISTED: usize = 1_000;
-
-/// Why a command has no result: what failed, and what to do about it.
-pub struct Failure {
-    exit: Exit,
-    message: String,
-    details: Vec<String>,
-}
-
-impl Failure {
-    /// What the user gave cannot be used.
-    pub fn usage(message: impl Into<String>, details: Vec<String>) -> Failure {
-        Failure { exit: Exit::Usage, message: message.into(), details }
-    }
-
-    /// The tool could not do its job.
-    pub fn tool(message: impl Into<String>) -> Failure {
-        Failure { exit: Exit::Failed, message: message.into(), details: Vec::new() }
-    }
-
-    /// Prints it. It may quote a hostile file.
-    pub fn tell(&self) -> Exit {
-        let details: Vec<String> = self.details.iter().map(|text| plain::line(text)).collect();
-        output::error(&plain::line(&self.message), &details);
-        self.exit
-    }
-}
 
 /// Runs the command.
 pub fn baseline(command: &BaselineCommand) -> Exit {
@@ -70,10 +45,7 @@ pub fn baseline(command: &BaselineCommand) -> Exit {
 
 /// Reads a run that the user named.
 pub fn read_run(path: &Path) -> Result<RunRecord, Failure> {
-    store::read(path).map_err(|error| {
-        let advice = error.advice().to_owned();
-        Failure::usage(error.to_string(), vec![advice])
-    })
+    Ok(store::read(path)?)
 }
 
 /// Reads a baseline that the user named.

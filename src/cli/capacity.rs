@@ -12,6 +12,7 @@ use crate::cli::args_capacity::CapacityArgs;
 use crate::cli::args_shared::{Inconclusive, PrintArgs};
 use crate::cli::capacity_progress::Telling;
 use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::folder::Latest;
 use crate::cli::open_only::needs_rate;
 use crate::cli::run::{self, SUPERVISE};
@@ -153,28 +154,16 @@ pub fn is_capacity(path: &Path) -> bool {
 }
 
 /// Judges and renders a stored search again.
-pub fn report(args: &ReportArgs) -> Exit {
-    let mut file = match capacity_record::read(&args.run) {
-        Ok(file) => file,
-        Err(error) => {
-            output::plain_error(&error.to_string(), &[]);
-            return Exit::Usage;
-        }
-    };
+pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let mut file = capacity_record::read(&args.run)?;
     let found = file.found;
     meaning::fill(&mut file, found);
-    let own = if args.run.is_dir() { Some(args.run.as_path()) } else { args.run.parent() };
-    let folder = args.output.as_deref().or(own).unwrap_or(Path::new("."));
-    if let Err(error) = fs::create_dir_all(folder) {
-        output::error(&format!("{}: {error}", folder.display()), &[]);
-        return Exit::Failed;
-    }
+    let folder = folder::of_reports(args)?;
     // Somewhere else the report would name a file that is not there.
-    if let Some(Err(error)) = args.output.as_ref().map(|folder| file.write(folder)) {
-        output::error(&error.to_string(), &[]);
-        return Exit::Failed;
+    if args.output.is_some() {
+        file.write(&folder).map_err(|error| Failure::tool(error.to_string()))?;
     }
-    conclude(&file, folder, args.print, args.inconclusive)
+    Ok(conclude(&file, &folder, args.print, args.inconclusive))
 }
 
 fn conclude(

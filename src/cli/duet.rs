@@ -1,6 +1,5 @@
 //! `loadgate duet`: make both arms ready, measure them side by side, judge, report.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::analysis::compare::compare;
@@ -11,12 +10,12 @@ use crate::cli::args_shared::{Inconclusive, PrintArgs};
 use crate::cli::duet_course::{Course, scenario, settings};
 use crate::cli::duet_time::{SEGMENTS, can_gate, is_started, time_of};
 use crate::cli::exit::Exit;
-use crate::cli::folder::Latest;
+use crate::cli::failure::Failure;
+use crate::cli::folder::{self, Latest};
 use crate::cli::output;
 use crate::experiment::arm::ArmSource;
 use crate::experiment::duet::{Duet, DuetError};
 use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord};
-use crate::report::plain;
 use crate::scenario::http_address::is_url;
 use crate::scenario::model::{HttpAddress, Prepare, Scenario};
 
@@ -124,21 +123,10 @@ pub fn is_duet(path: &Path) -> bool {
 }
 
 /// Judges and renders a stored duet again.
-pub fn report(args: &ReportArgs) -> Exit {
-    let record = match duet_record::read(&args.run) {
-        Ok(record) => record,
-        Err(error) => {
-            output::error(&plain::line(&error.to_string()), &[error.advice().to_owned()]);
-            return Exit::Usage;
-        }
-    };
-    let own = if args.run.is_dir() { Some(args.run.as_path()) } else { args.run.parent() };
-    let folder = args.output.as_deref().or(own).unwrap_or(Path::new("."));
-    if let Err(error) = fs::create_dir_all(folder) {
-        output::error(&format!("{}: {error}", folder.display()), &[]);
-        return Exit::Failed;
-    }
-    conclude(&record, folder, args.print, args.inconclusive)
+pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let record = duet_record::read(&args.run)?;
+    let folder = folder::of_reports(args)?;
+    Ok(conclude(&record, &folder, args.print, args.inconclusive))
 }
 
 /// Judges, writes the reports, prints the result.

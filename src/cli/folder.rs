@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::cli::args::ReportArgs;
+use crate::cli::failure::Failure;
 use crate::record::soak::SOAK_FILE;
 use crate::record::store::RUN_FILE;
 
@@ -20,6 +22,15 @@ const LATEST: &str = "latest";
 /// The time, RFC 3339 in UTC, to the second.
 pub fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Where the reports of a stored record go, made if need be: where asked, or beside the record.
+pub fn of_reports(args: &ReportArgs) -> Result<PathBuf, Failure> {
+    let own = if args.run.is_dir() { Some(args.run.as_path()) } else { args.run.parent() };
+    let folder = args.output.as_deref().or(own).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)
+        .map_err(|error| Failure::tool(format!("{}: {error}", folder.display())))?;
+    Ok(folder.to_owned())
 }
 
 /// Makes the folder of a run that starts now.

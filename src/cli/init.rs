@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args_init::{CiService, InitArgs};
-use crate::cli::baseline::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::init_ask::{asked, can_ask};
 use crate::cli::init_told::{self, Found};
 use crate::cli::output;

@@ -25,6 +25,7 @@ mod duet_time;
 mod ending;
 pub mod exit;
 mod explain;
+mod failure;
 pub mod folder;
 pub mod history;
 mod init;
@@ -46,14 +47,14 @@ pub mod stress_progress;
 mod team_page;
 pub mod variables;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
 use crate::cli::args::{Cli, Command, DemoArgs, ReportArgs, SchemaOf};
-use crate::cli::baseline::{Failure, read_judged_by, read_run};
+use crate::cli::baseline::{read_judged_by, read_run};
 use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::demo::{Demo, Manner};
 use crate::experiment::control::Control;
 use crate::record::{baseline_file, run_file, soak as soak_record, store};
@@ -92,8 +93,13 @@ pub fn main() -> ExitCode {
 
 /// Renders a stored run again.
 fn report(args: &ReportArgs) -> Exit {
+    report_kind(args).unwrap_or_else(|failure| failure.tell())
+}
+
+/// By what it is the record of.
+fn report_kind(args: &ReportArgs) -> Result<Exit, Failure> {
     if let Some(template) = &args.template {
-        return team_page::report(args, template).unwrap_or_else(|failure| failure.tell());
+        return team_page::report(args, template);
     }
     if duet::is_duet(&args.run) {
         return duet::report(args);
@@ -107,7 +113,7 @@ fn report(args: &ReportArgs) -> Exit {
     if capacity::is_capacity(&args.run) {
         return capacity::report(args);
     }
-    report_run(args).unwrap_or_else(|failure| failure.tell())
+    report_run(args)
 }
 
 /// By what it was judged at its end.
@@ -118,13 +124,7 @@ fn report_run(args: &ReportArgs) -> Result<Exit, Failure> {
     let asked = soak_record::read(&args.run)
         .map_err(|error| Failure::usage(error.to_string(), Vec::new()))?;
     let judged_by = read_judged_by(&args.run)?;
-    let folder = match (&args.output, args.run.is_dir()) {
-        (Some(output), _) => output.clone(),
-        (None, true) => args.run.clone(),
-        (None, false) => args.run.parent().unwrap_or(Path::new(".")).to_owned(),
-    };
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Failure::tool(format!("{}: {error}", folder.display())))?;
+    let folder = folder::of_reports(args)?;
     if let Some(asked) = asked {
         let how = (args.print, args.inconclusive);
         return Ok(output::conclude_soak(&record, &asked, &folder, how));

@@ -1,7 +1,6 @@
 //! `loadgate noise`: duets of the target against itself, and what they say of this machine;
 //! and how a later duet takes `σ_p` from that.
 
-use std::fs;
 use std::path::Path;
 
 use crate::analysis::controller::duet::segment_load::describe;
@@ -11,7 +10,8 @@ use crate::cli::args_shared::PrintArgs;
 use crate::cli::duet_course::{Course, scenario, settings};
 use crate::cli::duet_time::{SEGMENTS, time_of};
 use crate::cli::exit::Exit;
-use crate::cli::folder::Latest;
+use crate::cli::failure::Failure;
+use crate::cli::folder::{self, Latest};
 use crate::cli::output;
 use crate::experiment::arm::ArmSource;
 use crate::experiment::noise::Noise;
@@ -59,26 +59,14 @@ pub fn is_noise(path: &Path) -> bool {
 }
 
 /// Renders a stored measurement again.
-pub fn report(args: &ReportArgs) -> Exit {
-    let noise = match noise_record::read(&args.run) {
-        Ok(noise) => noise,
-        Err(error) => {
-            output::plain_error(&error.to_string(), &[]);
-            return Exit::Usage;
-        }
-    };
-    let own = if args.run.is_dir() { Some(args.run.as_path()) } else { args.run.parent() };
-    let folder = args.output.as_deref().or(own).unwrap_or(Path::new("."));
-    if let Err(error) = fs::create_dir_all(folder) {
-        output::error(&format!("{}: {error}", folder.display()), &[]);
-        return Exit::Failed;
-    }
+pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let noise = noise_record::read(&args.run)?;
+    let folder = folder::of_reports(args)?;
     // Somewhere else the report would name a file that is not there.
-    if let Some(Err(error)) = args.output.as_ref().map(|folder| noise.write(folder)) {
-        output::error(&error.to_string(), &[]);
-        return Exit::Failed;
+    if args.output.is_some() {
+        noise.write(&folder).map_err(|error| Failure::tool(error.to_string()))?;
     }
-    conclude(&noise, folder, args.print)
+    Ok(conclude(&noise, &folder, args.print))
 }
 
 /// Writes the summary, prints the result.

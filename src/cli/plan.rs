@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 
 use crate::analysis::capacity_plan::{Asked, Bounds, Plan, Price, State};
 use crate::cli::args_plan::{self, PlanArgs};
-use crate::cli::baseline::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::record::capacity::{self as search, CAPACITY_FILE};
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cli::baseline::{Failure, read_run};
+use crate::cli::baseline::read_run;
 use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::{interrupt, output};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::cli::args::RunArgs;
 use crate::cli::args_shared::{Clock, LoadingArgs};
-use crate::cli::baseline::{Failure, read_baseline, read_judged_by};
+use crate::cli::baseline::{read_baseline, read_judged_by};
 use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::folder::Latest;
 use crate::cli::progress::Display;
 use crate::cli::variables::with_variables;

@@ -10,6 +10,7 @@ use crate::cli::args::ReportArgs;
 use crate::cli::args_shared::{Inconclusive, PrintArgs};
 use crate::cli::args_stress::StressArgs;
 use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::folder::Latest;
 use crate::cli::open_only::needs_rate;
 use crate::cli::run::{self, SUPERVISE};
@@ -99,21 +100,10 @@ pub fn is_stress(path: &Path) -> bool {
 }
 
 /// Renders a stored stress test again.
-pub fn report(args: &ReportArgs) -> Exit {
-    let file = match stress_record::read(&args.run) {
-        Ok(file) => file,
-        Err(error) => {
-            output::plain_error(&error.to_string(), &[]);
-            return Exit::Usage;
-        }
-    };
-    let own = if args.run.is_dir() { Some(args.run.as_path()) } else { args.run.parent() };
-    let folder = args.output.as_deref().or(own).unwrap_or(Path::new("."));
-    if let Err(error) = fs::create_dir_all(folder) {
-        output::error(&format!("{}: {error}", folder.display()), &[]);
-        return Exit::Failed;
-    }
-    conclude(&file, folder, args.print, args.inconclusive)
+pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let file = stress_record::read(&args.run)?;
+    let folder = folder::of_reports(args)?;
+    Ok(conclude(&file, &folder, args.print, args.inconclusive))
 }
 
 /// Reads the record, writes the reports, prints the result.

@@ -385,9 +385,8 @@ fn check(file: &CapacityFile) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
+    use crate::record::json_file::tests::refuses;
     use crate::record::sample_capacity::sample;
 
     #[test]
@@ -396,20 +395,13 @@ mod tests {
         sample().write(folder.path()).unwrap();
         assert_eq!(read(folder.path()).unwrap(), sample());
         assert_eq!(read(&folder.path().join(CAPACITY_FILE)).unwrap(), sample());
-        for (from, to, expected) in [
+        let changes = [
             ("\"version\": 1", "\"version\": 9", "version 9"),
             ("\"low\": 396.0", "\"low\": 496.0", "bounds that no search has"),
             ("\"low\": 396.0", "\"low\": -1.0", "bounds that no search has"),
             ("\"asked\"", "\"ask\"", "not a search for capacity"),
-        ] {
-            let text = sample().text();
-            assert!(text.contains(from), "{text}");
-            let path = folder.path().join("other.json");
-            fs::write(&path, text.replacen(from, to, 1)).unwrap();
-            let error = read(&path).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-        assert!(read(&folder.path().join("nowhere.json")).is_err());
+        ];
+        refuses(&sample().text(), &changes, read);
     }
 
     #[test]

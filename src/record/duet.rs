@@ -375,6 +375,7 @@ pub(crate) mod tests {
     use std::fs;
 
     use super::*;
+    use crate::record::json_file::tests::refuses;
 
     /// Without a segment, of 5 s of warm-up and 10 s that are judged.
     pub(crate) fn file(method: Method) -> DuetFile {
@@ -422,7 +423,7 @@ pub(crate) mod tests {
         let duet = file(Method::Interleaved);
         duet.write(folder.path()).unwrap();
         assert_eq!(read(folder.path()).unwrap().file, duet);
-        for (from, to, expected) in [
+        let changes = [
             ("\"version\": 1", "\"version\": 9", "version 9"),
             ("\"looks\": 5", "\"looks\": 5000", "beyond all reason"),
             (
@@ -430,13 +431,7 @@ pub(crate) mod tests {
                 "\"segments\": [{\"folder\": \"../x\", \"first\": \"baseline\"}]",
                 "../x",
             ),
-        ] {
-            let text = fs::read_to_string(folder.path().join(DUET_FILE)).unwrap();
-            let path = folder.path().join("other.json");
-            assert!(text.contains(from), "{text}");
-            fs::write(&path, text.replace(from, to)).unwrap();
-            let error = read(&path).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
+        ];
+        refuses(&fs::read_to_string(folder.path().join(DUET_FILE)).unwrap(), &changes, read);
     }
 }

@@ -65,3 +65,29 @@ pub fn check_version(found: u32, known: u32) -> Result<(), String> {
     }
     Err(format!("version {found} is not {known}, which is all that is read"))
 }
+
+/// What the tests of these files share.
+#[cfg(test)]
+pub mod tests {
+    use std::fmt::Debug;
+    use std::fs;
+
+    use super::*;
+
+    /// Each change of a file's text, from, to, is refused, and what is said has the third.
+    pub fn refuses<T: Debug>(
+        text: &str,
+        changes: &[(&str, &str, &str)],
+        read: fn(&Path) -> Result<T, StoreError>,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.json");
+        for (from, to, expected) in changes {
+            assert!(text.contains(from), "{from}: {text}");
+            fs::write(&path, text.replacen(from, to, 1)).unwrap();
+            let error = read(&path).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        assert!(read(&folder.path().join("nowhere.json")).is_err());
+    }
+}

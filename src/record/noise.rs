@@ -360,9 +360,8 @@ fn sample_metrics() -> Vec<MetricNoise> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
+    use crate::record::json_file::tests::refuses;
 
     /// What a duet with a changed plan would be told.
     #[track_caller]
@@ -419,18 +418,11 @@ mod tests {
         sample().write(folder.path()).unwrap();
         assert_eq!(read(folder.path()).unwrap(), sample());
         assert_eq!(read(&folder.path().join(NOISE_FILE)).unwrap(), sample());
-        for (from, to, expected) in [
+        let changes = [
             ("\"version\": 1", "\"version\": 9", "version 9"),
             ("\"value\": 0.008", "\"value\": 8.0", "beyond all reason"),
             ("\"planned\"", "\"plan\"", "not a measurement of noise"),
-        ] {
-            let text = sample().text();
-            assert!(text.contains(from), "{text}");
-            let path = folder.path().join("other.json");
-            fs::write(&path, text.replacen(from, to, 1)).unwrap();
-            let error = read(&path).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-        assert!(read(&folder.path().join("nowhere.json")).is_err());
+        ];
+        refuses(&sample().text(), &changes, read);
     }
 }

@@ -56,7 +56,9 @@ impl StoreError {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
-            StoreError::Io(..) | StoreError::Malformed(..) => "name a run folder, or its run.json",
+            StoreError::Io(..) | StoreError::Malformed(..) => {
+                "name the folder that loadgate wrote, or the record in it"
+            }
             StoreError::Damaged(..) => {
                 "a file was shortened, changed or lost after the run, and no verdict can be \
                  trusted: take the whole folder from where it was written, or run the scenario \

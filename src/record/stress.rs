@@ -398,9 +398,8 @@ fn is_rate(rate: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
+    use crate::record::json_file::tests::refuses;
     use crate::record::stress_sample::sample;
 
     #[test]
@@ -409,22 +408,15 @@ mod tests {
         sample().write(folder.path()).unwrap();
         assert_eq!(read(folder.path()).unwrap(), sample());
         assert_eq!(read(&folder.path().join(STRESS_FILE)).unwrap(), sample());
-        for (from, to, expected) in [
+        let changes = [
             ("\"version\":1", "\"version\":9", "version 9"),
             ("\"second\":11,", "\"second\":3,", "out of order"),
             ("\"rate\":60.5", "\"rate\":-1.0", "beyond all reason"),
             ("\"offered\":110,", "\"offered\":18446744073709551615,", "beyond all reason"),
             ("\"timeouts\":5,", "\"timeouts\":18446744073709551615,", "beyond all reason"),
             ("\"phases\"", "\"parts\"", "not the record of a stress test"),
-        ] {
-            let text = sample().text();
-            assert!(text.contains(from), "{from}: {text}");
-            let path = folder.path().join("other.json");
-            fs::write(&path, text.replacen(from, to, 1)).unwrap();
-            let error = read(&path).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-        assert!(read(&folder.path().join("nowhere.json")).is_err());
+        ];
+        refuses(&sample().text(), &changes, read);
     }
 
     #[test]
