@@ -37,6 +37,8 @@ node_is_new() {
   has node && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
 }
 
+has_nats() { has nats-server || [ -x target/tools/bin/nats-server ]; }
+
 has_postgres() { # the servers of Debian and Ubuntu are not in PATH
   has postgres && has initdb && has psql && return
   local found=(/usr/lib/postgresql/*/bin/postgres)
@@ -81,12 +83,19 @@ if has npm && ! node_is_new; then
   export PATH="$node_place/node_modules/.bin:$PATH"
 fi
 
+if ! has_nats && has go; then
+  echo "== installing nats-server into target/tools/bin: tests of several generators need one"
+  mkdir -p target/tools/bin
+  GOBIN="$PWD/target/tools/bin" go install github.com/nats-io/nats-server/v2@v2.15.3 >&2 || true
+fi
+
 lacking=0
 lacks() { # lacks WHAT HOW-TO-GET-IT
   echo "missing: $1; $2" >&2
   lacking=1
 }
 has cargo || lacks cargo "install Rust 1.89 or newer: https://rustup.rs"
+has_nats || lacks nats-server "go install github.com/nats-io/nats-server/v2@v2.15.3 into target/tools/bin or the PATH (https://github.com/nats-io/nats-server/releases)"
 while IFS='|' read -r command package how; do
   has "$command" || lacks "$command" "apt-get install $package ($how)"
 done < <(needs)

@@ -12,6 +12,7 @@ use crate::cli::args_baseline::{
 };
 use crate::cli::args_capacity::{CAPACITY_EXAMPLES, CapacityArgs};
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
+use crate::cli::args_fleet::{AGENT_EXAMPLES, AgentArgs, FleetArgs};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
@@ -59,6 +60,9 @@ pub enum Command {
     /// Ramp the target up until it breaks; say how it fails and whether it comes back
     #[command(after_help = STRESS_EXAMPLES)]
     Stress(Box<StressArgs>),
+    /// Wait for work of a coordinator, and carry out a share of its load
+    #[command(after_help = AGENT_EXAMPLES)]
+    Agent(AgentArgs),
     /// Validate a scenario and print what a run of it would do and could certify
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
@@ -193,6 +197,9 @@ pub struct RunArgs {
     /// Go on with the run of this folder, which was interrupted or killed; with its scenario
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "baseline")]
     pub resume: Option<PathBuf>,
+    /// Who shares the load.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
     /// Where it loads and leaves what it finds.
     #[command(flatten)]
     pub loading: LoadingArgs,

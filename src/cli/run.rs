@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
 use crate::cli::progress::Display;
 use crate::cli::variables::with_variables;
-use crate::cli::{comparison, folder, interrupt, output, resume};
+use crate::cli::{comparison, fleet, folder, interrupt, output, resume};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::tcp;
 use crate::experiment::control::Control;
@@ -40,6 +40,10 @@ const DURATION: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Exit {
+    if let Some(why) = fleet::objection(args) {
+        output::error(why, &[]);
+        return Exit::Usage;
+    }
     let scenario = match scenario(args) {
         Ok(scenario) => Arc::new(scenario),
         Err(wrong) => {
@@ -137,11 +141,35 @@ fn drive(
     control: Control,
     program: PathBuf,
 ) -> Result<RunRecord, Exit> {
+    if args.fleet.generators.is_some() {
+        return shared(args, scenario, folder, &control, program);
+    }
     let display = Display::new(&scenario.load, args.print.quiet, in_ci());
     let (scenario, loading) = (Arc::clone(scenario), &args.loading);
     let run = OneRun { scenario, folder, control, program, loading, display };
     // Without the link everything else still works.
     run.play(None, &mut || drop(folder::point_latest(folder, Latest::Run)))
+}
+
+/// A run whose load several generators share.
+fn shared(
+    args: &RunArgs,
+    scenario: &Arc<Scenario>,
+    folder: &Path,
+    control: &Control,
+    program: PathBuf,
+) -> Result<RunRecord, Exit> {
+    let supervisor = Supervisor { program, argument: SUPERVISE };
+    let mut display = Display::new(&scenario.load, args.print.quiet, in_ci());
+    let clock = receive_clock(args.loading.receive_clock);
+    let record =
+        fleet::drive(args, (scenario, folder), (control, &supervisor), clock, &mut display);
+    let record = record.and_then(|record| record.map_err(|error| fail_as("", &error)));
+    if record.is_err() {
+        // An empty folder says nothing; the target's own output does.
+        let _ = fs::remove_dir(folder);
+    }
+    record
 }
 
 /// A run, or a soak, that is about to be played.
