@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 
 use crate::nats::{self, Nats};
 use crate::support::{self, all_are_gone, ends_with, eventually, finish, stderr, stdout};
-use crate::truth_server::{TruthServer, response};
+use crate::truth_server::{Act, Request, TruthServer, response};
 
-const RATE: u64 = 90;
+pub(crate) const RATE: u64 = 90;
 
 /// A server that answers everything at once.
-struct Truth {
+pub(crate) struct Truth {
     server: TruthServer,
     /// When its clock began, or a little later.
     start: Instant,
@@ -37,12 +37,15 @@ impl std::ops::Deref for Truth {
     }
 }
 
-fn truth() -> Truth {
-    let server = TruthServer::replying(|_| response(200, "{}"));
-    Truth { server, start: Instant::now() }
+pub(crate) fn truth() -> Truth {
+    truth_of(|_| response(200, "{}"))
 }
 
-fn scenario(server: &Truth, seconds: u64) -> Value {
+pub(crate) fn truth_of(reply: impl Fn(&Request) -> Vec<Act> + Send + Sync + 'static) -> Truth {
+    Truth { server: TruthServer::replying(reply), start: Instant::now() }
+}
+
+pub(crate) fn scenario(server: &Truth, seconds: u64) -> Value {
     json!({
         "name": "shared",
         "target": { "url": server.url() },
@@ -56,14 +59,14 @@ fn scenario(server: &Truth, seconds: u64) -> Value {
     })
 }
 
-fn write(folder: &Path, scenario: &Value) -> PathBuf {
+pub(crate) fn write(folder: &Path, scenario: &Value) -> PathBuf {
     let path = folder.join("shared.json");
     fs::write(&path, scenario.to_string()).unwrap();
     path
 }
 
 /// The numbers of the load's iterations that came, and when; those of the walk before lie far above.
-fn came(server: &Truth) -> Vec<(u64, Instant)> {
+pub(crate) fn came(server: &Truth) -> Vec<(u64, Instant)> {
     let number = |path: &str| path.strip_prefix("/s/")?.parse::<u64>().ok();
     let log = server.log().into_iter();
     let came = log.filter_map(|seen| {
@@ -79,11 +82,11 @@ fn numbers(server: &Truth) -> BTreeSet<u64> {
     numbers
 }
 
-fn record(folder: &Path) -> RunRecord {
+pub(crate) fn record(folder: &Path) -> RunRecord {
     store::read(&support::latest(&folder.join("out"), "shared")).unwrap()
 }
 
-fn sum(record: &RunRecord) -> [u64; 3] {
+pub(crate) fn sum(record: &RunRecord) -> [u64; 3] {
     let mut sum = [0; 3];
     for second in record.seconds.range(..) {
         for counts in second.counts() {
@@ -320,7 +323,7 @@ fn a_secret_is_in_no_file_of_the_server() {
 }
 
 /// Adds the files below a folder that have some bytes; returns how many were read.
-fn look(folder: &Path, wanted: &[u8], seen: &mut Vec<PathBuf>) -> usize {
+pub(crate) fn look(folder: &Path, wanted: &[u8], seen: &mut Vec<PathBuf>) -> usize {
     let mut sum = 0;
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

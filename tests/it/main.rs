@@ -23,6 +23,7 @@ mod fail_fast;
 mod fastify;
 mod files;
 mod fleet;
+mod fleet_scenarios;
 mod flow;
 mod frame_server;
 mod fuzz;
