@@ -43,7 +43,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
             moved: correlated::with_response_time(&timeline, &judged),
             ..saturation::saturation(&data)
         },
-        generators: shared::each(&data),
+        generators: shared::each(&data, &timeline),
         timeline,
         curves: series::curves(&data.total),
         slos,

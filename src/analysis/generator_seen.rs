@@ -23,4 +23,10 @@ pub struct GeneratorSeen {
     pub off_schedule_max_ms: Option<f64>,
     /// What became of it, if it was lost.
     pub lost: Option<String>,
+    /// Requests that it sent per second in each bin of the timeline. Drawn, and in no file.
+    #[serde(skip)]
+    pub sent: Vec<Option<f64>>,
+    /// The longest send lag in each of them, in milliseconds.
+    #[serde(skip)]
+    pub send_lag_ms: Vec<Option<f64>>,
 }

@@ -1,6 +1,6 @@
 //! Doubts about a load that several generators share: one that was lost, and clocks that differ.
 
-use crate::analysis::assessment::{Finding, Severity};
+use crate::analysis::assessment::{Finding, Severity, Timeline};
 use crate::analysis::finding::{finding, named};
 use crate::analysis::generator_seen::GeneratorSeen;
 use crate::analysis::number_format::millis;
@@ -36,16 +36,18 @@ pub(super) fn lost(data: &RunData) -> Option<Finding> {
 }
 
 /// What was seen of each generator, where several shared the load.
-pub(super) fn each(data: &RunData) -> Vec<GeneratorSeen> {
+pub(super) fn each(data: &RunData, timeline: &Timeline) -> Vec<GeneratorSeen> {
     let heads = &data.record.head.generators;
     if heads.len() <= 1 {
         return Vec::new();
     }
+    let mut lines = lines(data, timeline).into_iter();
     let lost = data.record.end.as_ref().map(|end| end.lost.as_slice()).unwrap_or_default();
     let seen = |(index, head): (usize, &GeneratorHead)| {
         let own = || data.record.generator.iter().filter(|it| it.generator.index() == index);
         let most = |of: fn(&GeneratorSecond) -> u64| own().map(of).max().map(|ns| ns as f64 / 1e6);
         let seconds = own().count();
+        let (sent, send_lag_ms) = lines.next().unwrap_or_default();
         GeneratorSeen {
             name: head.name.clone(),
             slots: head.slots.count,
@@ -56,9 +58,31 @@ pub(super) fn each(data: &RunData) -> Vec<GeneratorSeen> {
             stood_still_max_ms: most(|second| second.canary_late_max_ns),
             off_schedule_max_ms: most(GeneratorSecond::off_schedule_ns),
             lost: lost.iter().find(|it| it.generator.index() == index).map(|it| it.detail.clone()),
+            sent,
+            send_lag_ms,
         }
     };
     heads.iter().enumerate().map(seen).collect()
+}
+
+/// A value for each bin of the timeline.
+type Line = Vec<Option<f64>>;
+
+/// What each sent per second, and its longest send lag, by the bins of the timeline.
+fn lines(data: &RunData, timeline: &Timeline) -> Vec<(Line, Line)> {
+    let none = || vec![None; timeline.starts.len()];
+    let mut lines = vec![(none(), none()); data.record.head.generators.len()];
+    for second in &data.record.generator {
+        let bin = (second.second / timeline.bin_seconds.max(1)) as usize;
+        let Some((sent, lag)) = lines.get_mut(second.generator.index()) else { continue };
+        let (Some(sent), Some(lag)) = (sent.get_mut(bin), lag.get_mut(bin)) else { continue };
+        if let (Some(more), Some(covered)) = (second.sent, timeline.covered.get(bin)) {
+            *sent = Some(sent.unwrap_or(0.0) + more as f64 / covered);
+        }
+        let millis = second.send_lag_max_ns as f64 / 1e6;
+        *lag = Some(lag.map_or(millis, |lag: f64| lag.max(millis)));
+    }
+    lines
 }
 
 /// A generator whose arrivals lay off the schedule of the whole run.
@@ -107,6 +131,21 @@ mod tests {
         };
         record.generator = record.generator.into_iter().flat_map(both).collect();
         record
+    }
+
+    #[test]
+    fn what_each_sent_is_told_by_bins() {
+        let mut record = calm();
+        for second in &mut record.generator {
+            let is_first = second.generator.is_first();
+            second.sent = Some(if is_first { 70 } else { 30 });
+            second.send_lag_max_ns = if is_first { 2_000_000 } else { 5_000_000 };
+        }
+        let seen = assess(&record).generators;
+        let line = |values: &[Option<f64>]| (values.len(), values[7], values[59]);
+        assert_eq!(line(&seen[0].sent), (60, Some(70.0), Some(70.0)));
+        assert_eq!(line(&seen[1].sent), (60, Some(30.0), Some(30.0)));
+        assert_eq!(line(&seen[1].send_lag_ms), (60, Some(5.0), Some(5.0)));
     }
 
     fn severity(assessment: &Assessment, kind: &str) -> Option<Severity> {

@@ -1,6 +1,6 @@
 //! What the user typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -12,7 +12,7 @@ use crate::cli::args_baseline::{
 };
 use crate::cli::args_capacity::{CAPACITY_EXAMPLES, CapacityArgs};
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
-use crate::cli::args_fleet::{AGENT_EXAMPLES, AgentArgs, FleetArgs};
+use crate::cli::args_fleet::{AGENT_EXAMPLES, AgentArgs, Asked, FleetArgs};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
@@ -212,6 +212,14 @@ const URL: &str = "Without a scenario file";
 const BASELINE: &str = "With a baseline";
 
 /// What the gate accepts means nothing without a baseline.
+impl RunArgs {
+    /// What of it concerns several generators.
+    pub fn asked(&self) -> Asked<'_> {
+        let (file, fleet, loading) = (Path::new(&self.scenario), &self.fleet, &self.loading);
+        Asked { file, fleet, loading, lasting: None }
+    }
+}
+
 fn with_baseline(flag: Arg) -> Arg {
     match flag.get_id().as_str() {
         "tolerance" | "metrics" => flag.requires("baseline").help_heading(BASELINE),

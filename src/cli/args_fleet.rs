@@ -1,9 +1,11 @@
 //! What the user typed of several generators.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use crate::cli::args_shared::LoadingArgs;
 use crate::units::Rate;
 
 const HEADING: &str = "With several generators";
@@ -25,6 +27,43 @@ pub struct FleetArgs {
     /// Trust the certificates of this file besides the system's when connecting to --via
     #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
     pub via_ca: Option<PathBuf>,
+}
+
+/// A load that several generators are to share.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The scenario's file.
+    pub file: &'a Path,
+    /// How many, and where.
+    pub fleet: &'a FleetArgs,
+    /// What else was said of the load.
+    pub loading: &'a LoadingArgs,
+    /// How long it is played, if that is not what the scenario says.
+    pub lasting: Option<Duration>,
+}
+
+/// Flags of several generators, where they are refused with a reason.
+#[derive(Debug, Clone, Args)]
+pub struct AloneArgs {
+    /// Not possible here
+    #[arg(long, value_name = "N", hide = true)]
+    pub generators: Option<u32>,
+    /// Not possible here
+    #[arg(long, value_name = "URL", hide = true)]
+    pub via: Option<String>,
+}
+
+impl AloneArgs {
+    /// Why a load of this kind cannot be shared, if it is to be.
+    pub fn objection(&self, command: &str, why: &str) -> Option<String> {
+        let is_asked = self.generators.is_some() || self.via.is_some();
+        is_asked.then(|| {
+            format!(
+                "several generators cannot share the load of {command}: {why}; \
+                     run and soak take --generators"
+            )
+        })
+    }
 }
 
 /// Examples of `loadgate agent`.

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::args::RunArgs;
-use crate::cli::args_fleet::AgentArgs;
+use crate::cli::args_fleet::{AgentArgs, Asked, FleetArgs};
 use crate::cli::args_shared::Clock;
 use crate::cli::exit::Exit;
 use crate::cli::progress::Display;
-use crate::cli::{folder, interrupt, output};
+use crate::cli::{interrupt, output};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
 use crate::experiment::crowd::Hosting;
@@ -27,41 +26,38 @@ use crate::scenario::model::Scenario;
 use crate::target::process::Supervisor;
 
 /// A run whose load several generators share; an exit where something else than a trial's own
-/// troubles was told.
+/// troubles was told. `begun` is called once there is a record.
 pub(super) fn drive(
-    args: &RunArgs,
+    asked: &Asked<'_>,
     (scenario, run_folder): (&Arc<Scenario>, &Path),
     (control, supervisor): (&Control, &Supervisor),
     receive_clock: ReceiveClock,
-    display: &mut Display,
+    (display, begun): (&mut Display, &mut dyn FnMut()),
 ) -> Result<Result<RunRecord, TrialError>, Exit> {
     let usage = |why: &str| {
         output::error(why, &[]);
         Exit::Usage
     };
-    if !wire::is_name(&args.fleet.pool) {
+    let Asked { fleet, loading, .. } = *asked;
+    if !wire::is_name(&fleet.pool) {
         return Err(usage("--pool: letters, digits, - and _ only"));
     }
-    let path = PathBuf::from(&args.scenario);
+    let path = asked.file.to_owned();
     let text = std::fs::read_to_string(&path)
         .map_err(|error| usage(&format!("{}: {error}", path.display())))?;
     let files = Files::of(scenario).map_err(|fault| fail(&fault))?;
-    let own_clock = args.loading.receive_clock == Some(Clock::Generator);
+    let own_clock = loading.receive_clock == Some(Clock::Generator);
     let scenario = Arc::clone(scenario);
     let shared = Shared {
         hosting: Hosting { scenario, folder: run_folder, supervisor, receive_clock, control },
-        told: Told { file: path, text, files, own_clock },
-        wanted: Wanted {
-            generators: args.fleet.generators.unwrap_or(1),
-            pool: args.fleet.pool.clone(),
-        },
-        place: place(args, supervisor.program.clone()),
-        tries_out: !args.loading.no_walk,
+        told: Told { file: path, text, lasting: asked.lasting, files, own_clock },
+        wanted: Wanted { generators: fleet.generators.unwrap_or(1), pool: fleet.pool.clone() },
+        place: place(fleet, supervisor.program.clone()),
+        tries_out: !loading.no_walk,
     };
     let record = shared.run(&mut |event| {
         if matches!(event, Event::Loading(_)) {
-            // Without the link everything else still works.
-            let _ = folder::point_latest(run_folder, folder::Latest::Run);
+            begun();
         }
         display.show(event);
     });
@@ -74,13 +70,13 @@ pub(super) fn drive(
 }
 
 /// Why a load cannot be shared as it was asked for.
-pub(super) fn objection(args: &RunArgs) -> Option<&'static str> {
-    args.fleet.generators?;
-    let way = &args.loading.way;
-    if crate::scenario::http_address::is_url(&args.scenario) {
+pub(super) fn objection(asked: &Asked<'_>, resumes: bool) -> Option<&'static str> {
+    asked.fleet.generators?;
+    let way = &asked.loading.way;
+    if asked.file.to_str().is_some_and(crate::scenario::http_address::is_url) {
         return Some("--generators needs a scenario file: agents are told its text");
     }
-    if args.resume.is_some() {
+    if resumes {
         return Some("a run that several generators shared cannot go on: run it again");
     }
     if !way.resolve.is_empty() || !way.local_addresses.is_empty() {
@@ -88,15 +84,15 @@ pub(super) fn objection(args: &RunArgs) -> Option<&'static str> {
             "--resolve and --local-addr hold for this machine, and --generators have their own",
         );
     }
-    if args.loading.env_file.is_some() {
+    if asked.loading.env_file.is_some() {
         return Some("--env-file is not sent to generators: each has its own environment");
     }
     None
 }
 
-fn place(args: &RunArgs, program: PathBuf) -> Place {
-    if let Some(url) = &args.fleet.via {
-        let (token, ca) = (std::env::var(TOKEN).ok(), args.fleet.via_ca.clone());
+fn place(fleet: &FleetArgs, program: PathBuf) -> Place {
+    if let Some(url) = &fleet.via {
+        let (token, ca) = (std::env::var(TOKEN).ok(), fleet.via_ca.clone());
         return Place::Via(Via { url: url.clone(), token, ca });
     }
     let paths = std::env::var_os("PATH").unwrap_or_default();

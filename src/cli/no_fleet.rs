@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::args::RunArgs;
-use crate::cli::args_fleet::AgentArgs;
+use crate::cli::args_fleet::{AgentArgs, Asked};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::progress::Display;
@@ -20,19 +19,19 @@ const WITHOUT: &str =
 
 /// A run whose load several generators share.
 pub(super) fn drive(
-    _: &RunArgs,
+    _: &Asked<'_>,
     _: (&Arc<Scenario>, &Path),
     _: (&Control, &Supervisor),
     _: ReceiveClock,
-    _: &mut Display,
+    _: (&mut Display, &mut dyn FnMut()),
 ) -> Result<Result<RunRecord, TrialError>, Exit> {
     output::error(WITHOUT, &[]);
     Err(Exit::Usage)
 }
 
 /// Why a load cannot be shared.
-pub(super) fn objection(args: &RunArgs) -> Option<&'static str> {
-    args.fleet.generators.map(|_| WITHOUT)
+pub(super) fn objection(asked: &Asked<'_>, _: bool) -> Option<&'static str> {
+    asked.fleet.generators.map(|_| WITHOUT)
 }
 
 /// `loadgate agent`.

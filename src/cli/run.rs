@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::RunArgs;
+use crate::cli::args_fleet::Asked;
 use crate::cli::args_shared::{Clock, LoadingArgs};
 use crate::cli::baseline::{Failure, read_baseline, read_judged_by};
 use crate::cli::exit::Exit;
@@ -40,7 +41,7 @@ const DURATION: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Exit {
-    if let Some(why) = fleet::objection(args) {
+    if let Some(why) = fleet::objection(&args.asked(), args.resume.is_some()) {
         output::error(why, &[]);
         return Exit::Usage;
     }
@@ -142,7 +143,9 @@ fn drive(
     program: PathBuf,
 ) -> Result<RunRecord, Exit> {
     if args.fleet.generators.is_some() {
-        return shared(args, scenario, folder, &control, program);
+        let display = Display::new(&scenario.load, args.print.quiet, in_ci());
+        let begun = &mut || drop(folder::point_latest(folder, Latest::Run));
+        return shared(&args.asked(), scenario, folder, (&control, program), (display, begun));
     }
     let display = Display::new(&scenario.load, args.print.quiet, in_ci());
     let (scenario, loading) = (Arc::clone(scenario), &args.loading);
@@ -151,19 +154,18 @@ fn drive(
     run.play(None, &mut || drop(folder::point_latest(folder, Latest::Run)))
 }
 
-/// A run whose load several generators share.
-fn shared(
-    args: &RunArgs,
+/// A run, or a soak, whose load several generators share.
+pub(super) fn shared(
+    asked: &Asked<'_>,
     scenario: &Arc<Scenario>,
     folder: &Path,
-    control: &Control,
-    program: PathBuf,
+    (control, program): (&Control, PathBuf),
+    (display, begun): (Display, &mut dyn FnMut()),
 ) -> Result<RunRecord, Exit> {
     let supervisor = Supervisor { program, argument: SUPERVISE };
-    let mut display = Display::new(&scenario.load, args.print.quiet, in_ci());
-    let clock = receive_clock(args.loading.receive_clock);
-    let record =
-        fleet::drive(args, (scenario, folder), (control, &supervisor), clock, &mut display);
+    let clock = receive_clock(asked.loading.receive_clock);
+    let (on, shown) = ((control, &supervisor), (&mut { display }, begun));
+    let record = fleet::drive(asked, (scenario, folder), on, clock, shown);
     let record = record.and_then(|record| record.map_err(|error| fail_as("", &error)));
     if record.is_err() {
         // An empty folder says nothing; the target's own output does.

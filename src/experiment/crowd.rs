@@ -23,6 +23,7 @@ use crate::experiment::side::Side;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::tryout::TriedOut;
 use crate::experiment::watcher::Watcher;
+use crate::record::gauge::{self, BEFORE_4};
 use crate::record::generator::{GeneratorHead, Lost};
 use crate::record::handshakes::Handshakes;
 use crate::record::interval::StepCounts;
@@ -160,6 +161,7 @@ impl<'a> Hosted<'a> {
             steps,
             later,
             passing,
+            target_memory: None,
             stood_still,
             counted,
         })
@@ -181,6 +183,8 @@ pub struct Crowd<'a> {
     later: Later,
     /// What came since the last look at the progress.
     passing: Passing,
+    /// Resident memory of the target, as it was seen last.
+    target_memory: Option<f64>,
     /// The longest that any generator stood still in a second.
     stood_still: BTreeMap<u32, u64>,
     /// Seconds that have passed and have not been looked at, with what was counted until then.
@@ -238,6 +242,9 @@ impl Crowd<'_> {
         self.watcher.look();
         while let Ok(message) = self.inbox.try_recv() {
             if let Message::Target(second) = message {
+                self.target_memory = gauge::find(&BEFORE_4, &gauge::RSS)
+                    .and_then(|id| second.value(id))
+                    .or(self.target_memory);
                 self.writer.append_target(second);
             }
         }
@@ -279,7 +286,8 @@ impl Crowd<'_> {
     /// A second has passed, at the end of which so many requests were in flight.
     pub fn pass(&mut self, second: u32, in_flight: u64, watch: &mut dyn FnMut(Event)) {
         let passing = std::mem::take(&mut self.passing);
-        let progress = Progress { in_flight, ..passing.progress(second) };
+        let target_memory = self.target_memory;
+        let progress = Progress { in_flight, target_memory, ..passing.progress(second) };
         watch(Event::Progress(progress));
         if let Some(why) = self.look_for_hope(progress) {
             watch(Event::Warning(format!("the run ends here: {why}")));

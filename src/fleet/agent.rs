@@ -13,6 +13,7 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::tcp;
 use crate::experiment::carry;
 use crate::experiment::control::Control;
+use crate::experiment::soak::lasting;
 use crate::fleet::duty::{Clocks, Done, Duty};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Handed;
@@ -255,8 +256,13 @@ impl Agent {
             ..Origin::default()
         };
         let read_file = |path: &std::path::Path| handed.text(path);
-        parse(&offer.text, &origin, env, &read_file)
-            .map_err(|problems| Refusal::unlike(problems.to_string()))
+        let mut scenario = parse(&offer.text, &origin, env, &read_file)
+            .map_err(|problems| Refusal::unlike(problems.to_string()))?;
+        if let Some(nanos) = offer.lasting_ns {
+            scenario.load = lasting(&scenario.load, Duration::from_nanos(nanos))
+                .map_err(|why| Refusal::unlike(why.to_string()))?;
+        }
+        Ok(scenario)
     }
 
     /// Whether it may do that: what its owner allows holds, whatever the scenario says.
@@ -342,6 +348,7 @@ mod tests {
             file: None,
             folder: ".".to_owned(),
             text: text.to_owned(),
+            lasting_ns: None,
             files: Vec::new(),
             demo: None,
             process: 1,

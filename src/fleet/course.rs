@@ -9,7 +9,7 @@ use crate::experiment::crowd::{Carried, Crowd, UsedUp};
 use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
 use crate::fleet::gathering::{Desk, Said};
-use crate::fleet::roster::Member;
+use crate::fleet::roster::{self, Member};
 use crate::fleet::unsent::{self, NOBODY};
 use crate::fleet::wire::{self, Alive, Last};
 use crate::record::generator::Lost;
@@ -21,6 +21,8 @@ use crate::units::Moment;
 const LOOK: Duration = Duration::from_millis(20);
 /// How long requests in flight may take when a generator is lost.
 const DRAIN_LOST: Duration = Duration::from_secs(1);
+/// Seconds between two words on how generators fare.
+const TELL_EVERY: u32 = 10;
 /// By then whoever has started has said so.
 const STARTED: Duration = Duration::from_secs(2);
 /// How long agents may take beyond the schedule and the longest time limit.
@@ -129,6 +131,7 @@ impl<'c> Course<'c> {
         for second in &mut tick.generator {
             second.skew_ns = member.alive.as_ref().map(|alive| alive.skew_ns);
             second.skew_bound_ns = member.alive.as_ref().map(|alive| alive.bound_ns);
+            second.sent = Some(member.sent.get(&second.second).copied().unwrap_or(0));
         }
         if self.crowd.take(&tick) {
             self.members[index].learn(&tick);
@@ -222,6 +225,10 @@ impl<'c> Course<'c> {
         while self.passed + 2 <= elapsed {
             let in_flight = self.members.iter().map(|member| member.in_flight).sum();
             self.crowd.pass(self.passed, in_flight, watch);
+            if (self.passed + 1).is_multiple_of(TELL_EVERY) {
+                let second = self.passed.saturating_sub(1);
+                watch(Event::Told(roster::described(&self.members, second)));
+            }
             self.passed += 1;
         }
     }

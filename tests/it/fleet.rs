@@ -82,8 +82,12 @@ fn numbers(server: &Truth) -> BTreeSet<u64> {
     numbers
 }
 
+fn run_folder(folder: &Path) -> PathBuf {
+    support::latest(&folder.join("out"), "shared")
+}
+
 pub(crate) fn record(folder: &Path) -> RunRecord {
-    store::read(&support::latest(&folder.join("out"), "shared")).unwrap()
+    store::read(&run_folder(folder)).unwrap()
 }
 
 pub(crate) fn sum(record: &RunRecord) -> [u64; 3] {
@@ -157,6 +161,11 @@ fn several_generators_send_what_one_machine_sends_and_leave_no_process() {
     let known =
         merged.generator.iter().all(|it| it.skew_bound_ns.is_some_and(|ns| ns < 50_000_000));
     assert!(known, "{:?}", merged.generator);
+    let page = fs::read_to_string(run_folder(folder.path()).join("report.html")).unwrap();
+    assert!(page.contains("Requests per second and send lag of each generator"));
+    assert!(run_folder(folder.path()).join("generators.svg").is_file());
+    let told = stderr(&output);
+    assert!(told.contains("ready: local-1, local-2, local-3, local-4"), "{told}");
     all_are_gone(folder.path());
 }
 

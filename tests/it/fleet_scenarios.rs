@@ -166,8 +166,8 @@ fn what_a_lost_generator_owed_is_counted_to_its_tenants() {
     }
     let path = write(nats.folder.path(), &asked);
     let printed = fs::File::create(nats.folder.path().join("printed")).unwrap();
-    let mut run = nats.run(&path, 2).stdout(printed.try_clone().unwrap()).stderr(printed);
-    let mut run = run.spawn().unwrap();
+    let also = printed.try_clone().unwrap();
+    let mut run = nats.run(&path, 2).stdout(also).stderr(printed).spawn().unwrap();
     eventually("the load has begun", || came(&server).len() as u64 > 2 * RATE);
     nats.signal("two", Signal::SIGKILL);
     assert_eq!(support::wait(&mut run).code(), Some(6));
@@ -216,4 +216,43 @@ fn asked_alone(asked: &Value) -> Value {
     let mut asked = asked.clone();
     asked["slo"] = json!({ "all": ["p50 < 500ms"] });
     asked
+}
+
+#[test]
+fn a_soak_is_shared_for_as_long_as_it_is_asked_to_last() {
+    let server = truth();
+    let mut nats = Nats::start();
+    for name in ["one", "two"] {
+        nats.agent(name, &[], &[]);
+    }
+    let path = write(nats.folder.path(), &scenario(&server, 2));
+    let mut command = support::loadgate();
+    command.arg("soak").arg(&path).args(["-d", "6s", "--window", "1s", "--generators", "2"]);
+    command.args(["--via", &nats.url(), "-o"]).arg(nats.folder.path().join("out"));
+    // Too short for a verdict about leaks.
+    ends_with(&finish(&mut command), 5);
+    let folder = nats.folder.path().join("out/shared/latest-soak");
+    let record = loadgate::record::store::read(&folder).unwrap();
+    assert_eq!((record.head.load.seconds(), record.head.generators.len()), (6.0, 2));
+    let [planned, sent, unsent] = sum(&record);
+    assert_eq!((sent, unsent, came(&server).len() as u64), (planned, 0, planned));
+}
+
+#[test]
+fn what_cannot_be_shared_yet_says_why() {
+    for (command, why) in [
+        ("stress", "changes the rate"),
+        ("capacity", "depends on the one before"),
+        ("duet", "one thread of one machine"),
+    ] {
+        let mut asked = support::loadgate();
+        asked.args([command, "x.json", "--generators", "2"]);
+        if command == "duet" {
+            asked.args(["--baseline", "http://127.0.0.1:1"]);
+        }
+        let output = finish(&mut asked);
+        ends_with(&output, 2);
+        let said = support::stderr(&output);
+        assert!(said.contains(why) && said.contains("run and soak take"), "{said}");
+    }
 }

@@ -13,7 +13,7 @@ use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
 use crate::record::series::SeriesKey;
 use crate::scenario::course::OnFailure;
-use crate::scenario::model::{Action, Flow, Step, StepId, TenantId};
+use crate::scenario::model::{Flow, Step, StepId, TenantId};
 use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
 

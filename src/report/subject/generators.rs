@@ -1,13 +1,19 @@
 //! Each of several generators that shared a load.
 
+use crate::analysis::assessment::Assessment;
 use crate::analysis::generator_seen::GeneratorSeen;
+use crate::report::chart;
 use crate::report::document::cell::Cell;
+use crate::report::document::medium::{Medium, Shown};
 use crate::report::document::quantity::Quantity;
 use crate::report::document::table::{Column, Kind, Row, Table};
 use crate::report::document::{Block, Section};
 
-/// A row for each; nothing where there is only one.
-pub(super) fn section(generators: &[GeneratorSeen]) -> Section<'static> {
+const ON_PAGES: Shown = Shown::Only(Medium::Page);
+
+/// A row for each, and what each sent over time; nothing where there is only one.
+pub(super) fn section(assessment: &Assessment) -> Section<'_> {
+    let generators = &assessment.generators;
     if generators.is_empty() {
         return Section::new("");
     }
@@ -31,6 +37,7 @@ pub(super) fn section(generators: &[GeneratorSeen]) -> Section<'static> {
             rows: generators.iter().map(row).collect(),
         }))
         .with(Block::Note(note.into()))
+        .with_shown(Block::Figures(vec![chart::generators::figure(assessment)]), ON_PAGES)
 }
 
 fn row(seen: &GeneratorSeen) -> Row {

@@ -53,7 +53,7 @@ pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
         saturation(assessment),
         statements(report.record),
         generator(report),
-        generators::section(&assessment.generators),
+        generators::section(assessment),
         judgement::findings(&assessment.findings),
         judgement::unknowns(&assessment.limits_of_knowledge),
     ]);
