@@ -202,6 +202,7 @@ fn end() -> End {
         later_addresses: Vec::new(),
         teardown: None,
         faults: Vec::new(),
+        lost: Vec::new(),
         statements: Vec::new(),
     }
 }
@@ -427,7 +428,9 @@ mod hour {
                 .collect();
             writer.take(&ticks.parts(parts));
         }
-        RECORD.generator.iter().for_each(|second| writer.take(&ticks.generator(second.clone())));
+        RECORD.generator.iter().for_each(|second| {
+            writer.take(&ticks.generator(second.clone()));
+        });
         writer.finish(end())
     }
 

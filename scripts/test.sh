@@ -33,6 +33,9 @@ fi
 echo "== the action for GitHub, the workflows, and these scripts"
 LOADGATE_BIN="${CARGO_TARGET_DIR:-target}/debug/loadgate" node --test action/test/action.test.mjs tests/js/*.test.mjs
 
+echo "== the manifests for Kubernetes"
+bash scripts/manifests.sh
+
 echo "== the npm package"
 npm test --prefix npm
 

@@ -36,6 +36,10 @@
 //! as [`engine::orders`], and everything into [`record::stress`] →
 //! [`analysis::stress::assess`] → [`analysis::stress_result::StressResult`] → [`report`].
 //!
+//! **Several generators.** `fleet`: a coordinator has the target and the record, agents have a
+//! share of the slots each and send under a lease; what they tell each second goes over NATS, and
+//! is added up as the ticks of threads are.
+//!
 //! # Code map
 //!
 //! | module | owns |
@@ -51,6 +55,7 @@
 //! | [`target`] | the system under test: started, awaited, watched, stopped |
 //! | [`analysis`] | record → assessment; pure |
 //! | [`experiment`] | a trial, a duet of two arms, a stress test: target and engine brought together |
+//! | `fleet` | one load shared by generators on several machines, and one record of it |
 //! | [`report`] | (record, analysis) → a document for each subject → terminal, Markdown, `JUnit`, HTML; JSON, SVG |
 //! | [`init`] | a Node project → a first scenario, and what belongs beside it |
 //! | [`explain`] | what the words of a report mean |
@@ -108,6 +113,8 @@ pub mod demo;
 pub mod engine;
 pub mod experiment;
 pub mod explain;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 pub mod http1;
 pub mod http2;
 pub mod init;

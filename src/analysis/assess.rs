@@ -9,8 +9,8 @@ use crate::analysis::run_data::RunData;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
 use crate::analysis::{
-    budget_burn, correlated, failures, filled, messages, saturation, series, summary, tenants,
-    verdict,
+    budget_burn, correlated, failures, filled, messages, saturation, series, shared, summary,
+    tenants, verdict,
 };
 use crate::record::run::{MetricHead, RunRecord};
 
@@ -43,6 +43,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
             moved: correlated::with_response_time(&timeline, &judged),
             ..saturation::saturation(&data)
         },
+        generators: shared::each(&data, &timeline),
         timeline,
         curves: series::curves(&data.total),
         slos,

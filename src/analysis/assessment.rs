@@ -9,6 +9,7 @@ use crate::analysis::error_budget::ErrorBudget;
 use crate::analysis::failures::FailuresSeen;
 use crate::analysis::fullness::{Correlated, Filled};
 use crate::analysis::gauges::{LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen};
+use crate::analysis::generator_seen::GeneratorSeen;
 pub use crate::analysis::slo_result::{GeneratorError, Measured, SloResult, SloStatus};
 use crate::record::outcome::Outcome;
 use crate::record::phase::ByPhase;
@@ -43,6 +44,10 @@ pub struct Assessment {
     pub failures: FailuresSeen,
     /// The generator and the target over the window.
     pub saturation: Saturation,
+    /// Each generator, where several shared the load.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub generators: Vec<GeneratorSeen>,
     /// Series over time, for charts.
     pub timeline: Timeline,
     /// Percentile curves of the window, for charts.

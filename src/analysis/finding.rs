@@ -15,7 +15,11 @@ pub fn named(data: &RunData, generator: GeneratorId) -> String {
     if data.record.head.generators.len() <= 1 {
         return String::new();
     }
-    format!(" (generator {})", generator.index() + 1)
+    let number = generator.index() + 1;
+    match data.record.head.generators.get(generator.index()) {
+        Some(head) if !head.name.is_empty() => format!(" (generator {number}, {})", head.name),
+        Some(_) | None => format!(" (generator {number})"),
+    }
 }
 
 /// The tightest response-time limit of all objectives, in milliseconds.

@@ -8,7 +8,7 @@ use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::finding::{finding, named, tightest_limit};
 use crate::analysis::number_format::{count, counted, millis, percent};
 use crate::analysis::run_data::{self, BUSY_SPAN, MUCH_PRESSURE, MUCH_STEAL, RunData};
-use crate::analysis::{attribution, closed, generator_health, memory, still, worked};
+use crate::analysis::{attribution, closed, generator_health, memory, shared, still, worked};
 use crate::record::gauge::{self, GaugeId, Source};
 use crate::record::generator::GeneratorId;
 use crate::record::interval::StepCounts;
@@ -50,6 +50,8 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
         send_lag(data),
         generator_health::stall(data),
         generator_health::clock_jump(data),
+        shared::lost(data),
+        shared::skewed(data),
         generator_health::receive_lag(data),
         generator_health::preparations(data),
         metrics_unread(data),

@@ -1,12 +1,15 @@
 //! How late the generator was, second by second, and for how long that is felt.
 //!
-//! A request that fell due while the generator stood still carries its own send lag. Two
+//! A request that fell due while the generator stood still carries its own send lag. Three
 //! things no request carries:
 //!
 //! * What was held back leaves at once, and requests that were sent in time wait in the
 //!   target behind it. If the target serves in order, nothing ends later than it would
 //!   have without the stall by more than the stall's length. So in the *shadow* of a stall
 //!   any request may have that much lag.
+//! * Where several generators share a load, the clock of each lies off that of the others by its
+//!   skew, known within a bound. Response times are of one clock each and have nothing of it; but
+//!   requests may have met in the target that were to come apart, as after a stall of that length.
 //! * Without the kernel's stamps a response ends when it was read. The lateness of the
 //!   worker's tick bounds by how much that was later than it came.
 
@@ -29,6 +32,9 @@ const SHORTEST_STALL: u64 = 20_000;
 /// A tick sees at most its own distance of 10 ms less of a stall than a request does, and
 /// both are found late by as much again; in microseconds.
 const SAME_STALL: u64 = 20_000;
+
+/// Clocks that agree within so much, in microseconds, are as good as one.
+const SMALL_SKEW: u64 = 200;
 
 /// Responses of the judged seconds, and how many of them the kernel did not stamp.
 pub fn unstamped(data: &RunData) -> (u64, u64) {
@@ -55,7 +61,7 @@ pub fn lower_bound(data: &RunData, seconds: &[u32], within: Subset<'_>) -> Spars
     let later = |second: u32| {
         let stall = shadow.get(&second).copied().unwrap_or(0);
         let late = if are_reads { late_reads(data, second) } else { 0 };
-        stall.max(late)
+        stall.max(late) + off_schedule(data, second)
     };
     let (held, free): (Vec<u32>, Vec<u32>) = seconds.iter().partition(|s| later(**s) > 0);
     if held.is_empty() {
@@ -86,6 +92,13 @@ pub fn lower_bound(data: &RunData, seconds: &[u32], within: Subset<'_>) -> Spars
 fn late_reads(data: &RunData, second: u32) -> u64 {
     let ticks = [second, second.saturating_add(1)].map(|second| of_generator(data, second));
     ticks.into_iter().flatten().map(|s| s.canary_late_max_ns).max().unwrap_or(0) / 1_000
+}
+
+/// By how much arrivals of a second may have come nearer to each other than the schedule says, in
+/// microseconds, if that is worth a look.
+fn off_schedule(data: &RunData, second: u32) -> u64 {
+    let micros = of_generator(data, second).map_or(0, |it| it.off_schedule_ns() / 1_000);
+    if micros < SMALL_SKEW { 0 } else { micros }
 }
 
 fn of_generator<'f>(data: &'f RunData, second: u32) -> Option<&'f GeneratorSecond> {

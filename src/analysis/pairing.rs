@@ -217,6 +217,7 @@ fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {
         later_addresses: Vec::new(),
         teardown: None,
         faults: ends().flat_map(|end| end.faults.clone()).collect(),
+        lost: Vec::new(),
         statements: Vec::new(),
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         later_addresses: Vec::new(),
         teardown: None,
         faults: Vec::new(),
+        lost: Vec::new(),
         statements: Vec::new(),
     };
     let generator = (0..seconds).map(calm).collect();

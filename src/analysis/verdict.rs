@@ -164,7 +164,8 @@ fn target_died<'a>(data: &RunData<'a>) -> Option<&'a str> {
         | EndReason::RowsUsed { .. }
         | EndReason::Interrupted { .. }
         | EndReason::FailedFast { .. }
-        | EndReason::Hopeless { .. } => None,
+        | EndReason::Hopeless { .. }
+        | EndReason::GeneratorLost { .. } => None,
     }
 }
 
@@ -176,6 +177,7 @@ fn failed_fast<'a>(data: &RunData<'a>) -> Option<&'a str> {
         | EndReason::RowsUsed { .. }
         | EndReason::Interrupted { .. }
         | EndReason::Hopeless { .. }
+        | EndReason::GeneratorLost { .. }
         | EndReason::TargetDied { .. } => None,
     }
 }
@@ -194,7 +196,9 @@ fn cut_short(data: &RunData) -> Option<String> {
         Some(EndReason::Interrupted { signal }) => format!("interrupted by signal {signal}"),
         Some(EndReason::Hopeless { .. }) => "ended early, as it could not work,".to_owned(),
         Some(EndReason::FailedFast { .. }) => "ended early by --fail-fast".to_owned(),
-        Some(EndReason::TargetDied { .. }) => "cut short".to_owned(),
+        Some(EndReason::GeneratorLost { .. } | EndReason::TargetDied { .. }) => {
+            "cut short".to_owned()
+        }
     };
     let measured = window::measured_seconds(record).round();
     let planned = window::planned_seconds(&record.head.load).round();

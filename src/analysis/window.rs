@@ -102,6 +102,7 @@ pub fn measured_seconds(record: &RunRecord) -> f64 {
             | EndReason::Interrupted { .. }
             | EndReason::Hopeless { .. }
             | EndReason::FailedFast { .. }
+            | EndReason::GeneratorLost { .. }
             | EndReason::TargetDied { .. },
             scheduled,
         )) => scheduled.clamp(0.0, planned),

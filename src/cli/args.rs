@@ -1,6 +1,6 @@
 //! What the user typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -12,6 +12,7 @@ use crate::cli::args_baseline::{
 };
 use crate::cli::args_capacity::{CAPACITY_EXAMPLES, CapacityArgs};
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
+use crate::cli::args_fleet::{AGENT_EXAMPLES, AgentArgs, Asked, FleetArgs};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
@@ -59,6 +60,9 @@ pub enum Command {
     /// Ramp the target up until it breaks; say how it fails and whether it comes back
     #[command(after_help = STRESS_EXAMPLES)]
     Stress(Box<StressArgs>),
+    /// Wait for work of a coordinator, and carry out a share of its load
+    #[command(after_help = AGENT_EXAMPLES)]
+    Agent(AgentArgs),
     /// Validate a scenario and print what a run of it would do and could certify
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
@@ -193,6 +197,9 @@ pub struct RunArgs {
     /// Go on with the run of this folder, which was interrupted or killed; with its scenario
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "baseline")]
     pub resume: Option<PathBuf>,
+    /// Who shares the load.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
     /// Where it loads and leaves what it finds.
     #[command(flatten)]
     pub loading: LoadingArgs,
@@ -205,6 +212,14 @@ const URL: &str = "Without a scenario file";
 const BASELINE: &str = "With a baseline";
 
 /// What the gate accepts means nothing without a baseline.
+impl RunArgs {
+    /// What of it concerns several generators.
+    pub fn asked(&self) -> Asked<'_> {
+        let (file, fleet, loading) = (Path::new(&self.scenario), &self.fleet, &self.loading);
+        Asked { file, fleet, loading, lasting: None }
+    }
+}
+
 fn with_baseline(flag: Arg) -> Arg {
     match flag.get_id().as_str() {
         "tolerance" | "metrics" => flag.requires("baseline").help_heading(BASELINE),

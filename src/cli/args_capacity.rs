@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use crate::cli::args_fleet::AloneArgs;
 use crate::cli::args_gate::tolerance;
 use crate::cli::args_shared::{LoadingArgs, PrintArgs};
 use crate::units::{Rate, Ratio, parse_duration};
@@ -29,6 +30,9 @@ pub struct CapacityArgs {
     /// A scenario file with objectives
     #[arg(value_hint = ValueHint::FilePath)]
     pub scenario: PathBuf,
+    /// Refused with a reason.
+    #[command(flatten)]
+    pub alone: AloneArgs,
     /// How long it may take, from the start of the target on; it ends as soon as it is known
     #[arg(long, value_name = "LENGTH", default_value = "10m", value_parser = parse_duration)]
     pub within: Duration,

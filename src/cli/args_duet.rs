@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use crate::cli::args_fleet::AloneArgs;
 use crate::cli::args_gate::{GateArgs, tolerance};
 use crate::cli::args_shared::{Clock, Inconclusive, PrintArgs, WayArgs};
 use crate::units::{Rate, Ratio, parse_duration};
@@ -30,6 +31,9 @@ pub struct DuetArgs {
     /// A scenario file
     #[arg(value_hint = ValueHint::FilePath)]
     pub scenario: PathBuf,
+    /// Refused with a reason.
+    #[command(flatten)]
+    pub alone: AloneArgs,
     /// What is compared with: a URL where it runs, a folder to start the scenario's command
     /// in, or a command
     #[arg(

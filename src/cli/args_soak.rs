@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use crate::cli::args_fleet::FleetArgs;
 use crate::cli::args_shared::{LoadingArgs, PrintArgs};
 use crate::record::soak::GrowthLimit;
 use crate::units::{Bytes, parse_duration};
@@ -50,6 +51,9 @@ pub struct SoakArgs {
     /// Where it loads and leaves what it finds.
     #[command(flatten)]
     pub loading: LoadingArgs,
+    /// Several generators.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use crate::cli::args_fleet::AloneArgs;
 use crate::cli::args_shared::{LoadingArgs, PrintArgs};
 use crate::units::{Rate, Ratio, parse_duration};
 
@@ -26,6 +27,9 @@ pub struct StressArgs {
     /// A scenario file
     #[arg(value_hint = ValueHint::FilePath)]
     pub scenario: PathBuf,
+    /// Refused with a reason.
+    #[command(flatten)]
+    pub alone: AloneArgs,
     /// Arrivals per second to begin with [default: the scenario's highest rate]
     #[arg(long, value_name = "RATE")]
     pub from: Option<Rate>,

@@ -98,6 +98,7 @@ fn doubts(record: &RunRecord) -> Vec<String> {
             EndReason::Finished
             | EndReason::RowsUsed { .. }
             | EndReason::Hopeless { .. }
+            | EndReason::GeneratorLost { .. }
             | EndReason::TargetDied { .. },
         ) => None,
     };

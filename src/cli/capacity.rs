@@ -38,6 +38,12 @@ struct Plan {
 
 /// Runs the command.
 pub fn capacity(args: &CapacityArgs) -> Exit {
+    let why =
+        "each of its trials depends on the one before, and generators are gathered for one load";
+    if let Some(why) = args.alone.objection("capacity", why) {
+        output::error(&why, &[]);
+        return Exit::Usage;
+    }
     match plan(args).and_then(|plan| search(args, plan)) {
         Ok(exit) | Err(exit) => exit,
     }

@@ -78,7 +78,7 @@ impl Telling {
                     bar.set_position(u64::from(progress.second) + 1);
                 }
             }
-            Event::Waiting(_) | Event::Loading(_) | Event::Stopping => {}
+            Event::Told(_) | Event::Waiting(_) | Event::Loading(_) | Event::Stopping => {}
         }
     }
 

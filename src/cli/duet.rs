@@ -24,6 +24,11 @@ const PREPARE_WITHIN: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Runs the command.
 pub fn duet(args: &DuetArgs) -> Exit {
+    let why = "both arms are compared on one thread of one machine, at the same moments";
+    if let Some(why) = args.alone.objection("duet", why) {
+        output::error(&why, &[]);
+        return Exit::Usage;
+    }
     let scenario = match scenario(&args.scenario, &args.course, "duet", args.print.quiet) {
         Ok(scenario) => scenario,
         Err(exit) => return exit,

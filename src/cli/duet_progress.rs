@@ -67,6 +67,7 @@ impl Telling {
                 | Event::Waiting(_)
                 | Event::Loading(_)
                 | Event::Trying
+                | Event::Told(_)
                 | Event::CannotWork(_)
                 | Event::Stopping => {}
             },

@@ -70,6 +70,7 @@ impl Exit {
                 | EndReason::RowsUsed { .. }
                 | EndReason::Hopeless { .. }
                 | EndReason::FailedFast { .. }
+                | EndReason::GeneratorLost { .. }
                 | EndReason::TargetDied { .. },
             )
             | None => Exit::of(verdict, inconclusive),

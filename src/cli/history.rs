@@ -120,6 +120,7 @@ fn unfit(record: &RunRecord) -> Option<String> {
             EndReason::Interrupted { .. }
             | EndReason::Hopeless { .. }
             | EndReason::FailedFast { .. }
+            | EndReason::GeneratorLost { .. }
             | EndReason::TargetDied { .. },
         )
         | None => return Some("it was cut short".to_owned()),

@@ -5,6 +5,7 @@ pub mod args;
 pub mod args_baseline;
 pub mod args_capacity;
 pub mod args_duet;
+pub mod args_fleet;
 pub mod args_gate;
 pub mod args_init;
 pub mod args_noise;
@@ -26,6 +27,11 @@ mod ending;
 pub mod exit;
 mod explain;
 mod failure;
+#[cfg(feature = "fleet")]
+mod fleet;
+#[cfg(not(feature = "fleet"))]
+#[path = "no_fleet.rs"]
+mod fleet;
 pub mod folder;
 pub mod history;
 mod init;
@@ -75,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Noise(args) => noise::noise(&args),
         Command::Soak(args) => soak::soak(&args),
         Command::Stress(args) => stress::stress(&args),
+        Command::Agent(args) => fleet::agent(&args),
         Command::Check(args) => check::check(&args),
         Command::Init(args) => init::init(&args),
         Command::Report(args) => report(&args),

@@ -150,6 +150,7 @@ impl Display {
                 let (ready, length) = (format_ready(after), format_duration(self.load.length()));
                 self.say(&format!("ready after {ready}; load for {length}"));
             }
+            Event::Told(what) => self.say(&what),
             Event::Trying => self.say("a first walk failed; trying again for some seconds"),
             Event::CannotWork(mend) => {
                 self.stop();

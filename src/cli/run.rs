@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::RunArgs;
+use crate::cli::args_fleet::Asked;
 use crate::cli::args_shared::{Clock, LoadingArgs};
 use crate::cli::baseline::{read_baseline, read_judged_by};
 use crate::cli::exit::Exit;
@@ -13,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::folder::Latest;
 use crate::cli::progress::Display;
 use crate::cli::variables::with_variables;
-use crate::cli::{comparison, folder, interrupt, output, resume};
+use crate::cli::{comparison, fleet, folder, interrupt, output, resume};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::tcp;
 use crate::experiment::control::Control;
@@ -41,6 +42,10 @@ const DURATION: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Exit {
+    if let Some(why) = fleet::objection(&args.asked(), args.resume.is_some()) {
+        output::error(why, &[]);
+        return Exit::Usage;
+    }
     let scenario = match scenario(args) {
         Ok(scenario) => Arc::new(scenario),
         Err(wrong) => {
@@ -138,11 +143,36 @@ fn drive(
     control: Control,
     program: PathBuf,
 ) -> Result<RunRecord, Exit> {
+    if args.fleet.generators.is_some() {
+        let display = Display::new(&scenario.load, args.print.quiet, in_ci());
+        let begun = &mut || drop(folder::point_latest(folder, Latest::Run));
+        return shared(&args.asked(), scenario, folder, (&control, program), (display, begun));
+    }
     let display = Display::new(&scenario.load, args.print.quiet, in_ci());
     let (scenario, loading) = (Arc::clone(scenario), &args.loading);
     let run = OneRun { scenario, folder, control, program, loading, display };
     // Without the link everything else still works.
     run.play(None, &mut || drop(folder::point_latest(folder, Latest::Run)))
+}
+
+/// A run, or a soak, whose load several generators share.
+pub(super) fn shared(
+    asked: &Asked<'_>,
+    scenario: &Arc<Scenario>,
+    folder: &Path,
+    (control, program): (&Control, PathBuf),
+    (display, begun): (Display, &mut dyn FnMut()),
+) -> Result<RunRecord, Exit> {
+    let supervisor = Supervisor { program, argument: SUPERVISE };
+    let clock = receive_clock(asked.loading.receive_clock);
+    let (on, shown) = ((control, &supervisor), (&mut { display }, begun));
+    let record = fleet::drive(asked, (scenario, folder), on, clock, shown);
+    let record = record.and_then(|record| record.map_err(|error| fail_as("", &error)));
+    if record.is_err() {
+        // An empty folder says nothing; the target's own output does.
+        let _ = fs::remove_dir(folder);
+    }
+    record
 }
 
 /// A run, or a soak, that is about to be played.

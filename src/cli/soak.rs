@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::analysis::soak::seconds_needed;
+use crate::cli::args_fleet::Asked;
 use crate::cli::args_soak::SoakArgs;
 use crate::cli::exit::Exit;
 use crate::cli::folder::{self, Latest};
 use crate::cli::open_only::needs_rate;
 use crate::cli::progress::Display;
-use crate::cli::run::{OneRun, in_ci, prepare_in, receive_clock};
+use crate::cli::run::{self, OneRun, in_ci, prepare_in, receive_clock};
 use crate::cli::variables::with_variables;
-use crate::cli::{output, resume};
+use crate::cli::{fleet, output, resume};
 use crate::experiment::control::Control;
 use crate::experiment::head::slug;
 use crate::experiment::resume::Earlier;
@@ -33,11 +34,22 @@ const DURATION: Duration = Duration::from_secs(8 * 3_600);
 
 /// Runs the command.
 pub fn soak(args: &SoakArgs) -> Exit {
+    let nothing = PathBuf::new();
+    let file = args.scenario.as_deref().unwrap_or(&nothing);
+    if let Some(why) = fleet::objection(&shared_as(args, file), args.resume.is_some()) {
+        return usage(why);
+    }
     let done = match &args.resume {
         Some(folder) => resumed(args, &resume::folder_of(folder)),
         None => begun(args),
     };
     done.unwrap_or_else(|exit| exit)
+}
+
+/// What of it concerns several generators.
+fn shared_as<'a>(args: &'a SoakArgs, file: &'a Path) -> Asked<'a> {
+    let lasting = Some(args.duration.unwrap_or(DURATION));
+    Asked { file, fleet: &args.fleet, loading: &args.loading, lasting }
 }
 
 /// A soak from its beginning.
@@ -165,6 +177,10 @@ impl Course<'_> {
         let Course { args, folder, control, program, window } = self;
         let display = Display::for_hours(&scenario.load, window, (args.print.quiet, in_ci()));
         let loading = &args.loading;
+        if let Some(file) = args.scenario.as_deref().filter(|_| args.fleet.generators.is_some()) {
+            let (asked, on) = (shared_as(args, file), (&control, program));
+            return run::shared(&asked, &scenario, folder, on, (display, begun));
+        }
         OneRun { scenario, folder, control, program, loading, display }.play(earlier, begun)
     }
 }

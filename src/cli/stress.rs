@@ -28,6 +28,11 @@ use crate::target::process::Supervisor;
 
 /// Runs the command.
 pub fn stress(args: &StressArgs) -> Exit {
+    let why = "it changes the rate as the target answers, within a second, which other machines would hear at different moments";
+    if let Some(why) = args.alone.objection("stress", why) {
+        output::error(&why, &[]);
+        return Exit::Usage;
+    }
     match measured(args) {
         Ok((file, folder)) => conclude(&file, &folder, args.print, args.loading.inconclusive),
         Err(exit) => exit,

@@ -74,6 +74,7 @@ impl Telling {
             }
             Event::CannotWork(_)
             | Event::Warning(_)
+            | Event::Told(_)
             | Event::Waiting(_)
             | Event::Loading(_)
             | Event::Progress(_)

@@ -91,7 +91,7 @@ pub struct Heard<'a> {
 
 /// What was learnt in one second of wall-clock time, until all workers have reported it.
 #[derive(Debug, Default)]
-struct Passing {
+pub struct Passing {
     workers: usize,
     offered: u64,
     answered: u64,
@@ -289,7 +289,8 @@ impl Collector<'_> {
 }
 
 impl Passing {
-    fn count(&mut self, part: &Part) {
+    /// Adds what was learnt.
+    pub fn count(&mut self, part: &Part) {
         self.offered += part.counts.planned;
         let of = |outcome| part.counts.outcome(outcome);
         let unanswered = of(Outcome::Timeout) + of(Outcome::TransportError) + of(Outcome::Unsent);
@@ -322,7 +323,8 @@ impl Passing {
         generator.send_lag_max_ns = generator.send_lag_max_ns.max(gauges.send_lag_max);
     }
 
-    fn progress(&self, second: u32) -> Progress {
+    /// As it is told.
+    pub fn progress(&self, second: u32) -> Progress {
         let times = self.response.to_sparse();
         let quantile = |share| times.quantile(share).map(|micros| micros / 1e3);
         Progress {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use crate::engine::lease::Lease;
 use crate::engine::orders::Heard;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::endpoint::Endpoint;
@@ -48,6 +49,8 @@ pub struct Plan {
     pub stop: watch::Receiver<Stop>,
     /// Tells the workers of another rate.
     pub orders: Heard,
+    /// Until when they may send.
+    pub lease: Lease,
 }
 
 /// Values by their variables.
@@ -60,6 +63,8 @@ pub struct Start {
     pub on_the_wall: SystemTime,
     /// By the clock that never goes back, on this machine.
     pub at: Instant,
+    /// The process that says when: it tells runs apart that start in the same second.
+    pub process: u32,
 }
 
 /// The two clocks cannot be read at once: of so many pairs of readings the closest one counts.
@@ -80,12 +85,13 @@ impl Start {
             // The clock may go back no further than to the machine's own start.
             Err(passed) => now.checked_sub(passed.duration()).unwrap_or(now),
         };
-        Start { on_the_wall, at }
+        Start { on_the_wall, at, process: std::process::id() }
     }
 
     /// At once.
     pub fn now() -> Start {
-        Start { on_the_wall: SystemTime::now(), at: Instant::now() }
+        let (on_the_wall, at) = (SystemTime::now(), Instant::now());
+        Start { on_the_wall, at, process: std::process::id() }
     }
 }
 
@@ -187,10 +193,11 @@ impl Plan {
     }
 
     /// A number that tells this run's requests from those of others: the second in which it
-    /// starts and the process, so that all workers and both arms of a duet have the same.
+    /// starts and the process that said so, so that all workers, both arms of a duet and all
+    /// generators have the same.
     pub fn run(&self) -> u32 {
         let since = self.start.on_the_wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        (since.as_secs() as u32) ^ std::process::id().rotate_left(16)
+        (since.as_secs() as u32) ^ self.start.process.rotate_left(16)
     }
 }
 
@@ -261,6 +268,7 @@ mod tests {
             given: Arc::default(),
             stop: watch::channel(Stop::Running).1,
             orders: Heard::nobody(),
+            lease: Lease::endless(),
         };
         // Just before a second ends: however late its workers are asked.
         let wall = UNIX_EPOCH + Duration::from_nanos(1_700_000_000_999_999_999);

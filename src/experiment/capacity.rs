@@ -358,8 +358,8 @@ impl Course<'_> {
         workers: usize,
         run: impl FnOnce(Session<'_>, &mut dyn FnMut(Event)) -> Result<T, TrialError>,
     ) -> Result<T, TrialError> {
-        let Search { supervisor, receive_clock, watch, .. } = &mut self.search;
-        let session = Session { supervisor, receive_clock: *receive_clock, control, workers };
+        let Search { supervisor, receive_clock: clock, watch, .. } = &mut self.search;
+        let session = Session { supervisor, receive_clock: *clock, control, workers, share: None };
         run(session, &mut |event| watch(SearchEvent::Target(event)))
     }
 

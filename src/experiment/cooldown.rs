@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::engine::collector::Message;
+use crate::engine::lease::Lease;
 use crate::engine::ledger::Batch;
 use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
@@ -122,6 +123,7 @@ impl Session<'_> {
             timing: Timing::Alone,
             start: Start::now(),
             orders: orders::Heard::nobody(),
+            lease: Lease::endless(),
             from: Moment(0),
             stop: stopped,
         };

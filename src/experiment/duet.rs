@@ -183,6 +183,7 @@ impl Duet<'_> {
                     .fold(self.receive_clock, |best, arm| clock(&arm.scenario(0), best)),
                 control: &control,
                 workers: 1,
+                share: None,
             },
         };
         let watch = &mut *self.watch;

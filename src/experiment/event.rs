@@ -19,6 +19,8 @@ pub enum Event {
     CannotWork(String),
     /// A second of the load has passed.
     Progress(Progress),
+    /// Something happened to the generators that share the load.
+    Told(String),
     /// The machine may be too small for the plan.
     Warning(String),
     /// The load is over, the target is being stopped.

@@ -190,12 +190,17 @@ const NANOS_PER_ARRIVAL: f64 = 100.0;
 const LONGEST_LEAD: Duration = Duration::from_secs(60);
 
 fn check_ended(record: &RunRecord) -> Result<(), Unfit> {
+    if record.head.generators.len() > 1 {
+        return Err(Unfit::Ended("several generators shared its load".to_owned()));
+    }
     match record.end.as_ref().map(|end| &end.reason) {
         None | Some(EndReason::Interrupted { .. }) => Ok(()),
         Some(EndReason::Finished | EndReason::RowsUsed { .. }) => Err(Unfit::Finished),
-        Some(EndReason::Hopeless { detail } | EndReason::FailedFast { detail }) => {
-            Err(Unfit::Ended(detail.clone()))
-        }
+        Some(
+            EndReason::Hopeless { detail }
+            | EndReason::FailedFast { detail }
+            | EndReason::GeneratorLost { detail },
+        ) => Err(Unfit::Ended(detail.clone())),
         Some(EndReason::TargetDied { detail }) => {
             Err(Unfit::Ended(format!("the target died: {detail}")))
         }
@@ -314,6 +319,7 @@ mod tests {
             later_addresses: Vec::new(),
             teardown: None,
             faults: Vec::new(),
+            lost: Vec::new(),
             statements: Vec::new(),
         });
         RunRecord {

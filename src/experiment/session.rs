@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use crate::engine::collector::{self, Collector, Message};
+use crate::engine::lease::Lease;
 use crate::engine::ledger::Totals;
 use crate::engine::plan::{Plan, Purpose, Start};
 use crate::engine::transport::clock::ReceiveClock;
@@ -23,6 +24,7 @@ use crate::experiment::event::Event;
 use crate::experiment::head::{certificate_head, date, head};
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::resources;
+use crate::experiment::share::Share;
 use crate::experiment::side::Side;
 use crate::experiment::start::Started;
 use crate::experiment::steered;
@@ -51,6 +53,8 @@ pub(super) struct Session<'a> {
     pub(super) control: &'a Control,
     /// Threads of the generator for each side.
     pub(super) workers: usize,
+    /// Which part of the load they carry out, where others have the rest.
+    pub(super) share: Option<&'a Share>,
 }
 
 /// What became of a side that was loaded; its target is still up.
@@ -167,7 +171,7 @@ impl Session<'_> {
             self.set_up(side).map_err(|error| of_side(position, error))?;
         }
         let ahead = sides.iter().find_map(|(side, _)| side.ahead.as_deref());
-        let start = beginning::start(ahead);
+        let start = self.share.map_or_else(|| beginning::start(ahead), |share| share.start);
         let ready = sides.into_iter().enumerate().map(|(position, (side, timing))| {
             self.ready(side, timing, start, &mut |event| watch(position, event))
                 .map_err(|error| of_side(position, error))
@@ -211,11 +215,16 @@ impl Session<'_> {
     }
 
     /// What is known of a run that starts at a moment.
-    fn head(&self, scenario: &Scenario, start: SystemTime) -> Head {
+    pub(super) fn head(&self, scenario: &Scenario, start: SystemTime) -> Head {
         let mut head = head(scenario, shown(scenario), self.workers, start);
         let clock = address::clock(scenario, self.receive_clock);
         clock.name().clone_into(&mut head.generators[0].environment.receive_clock);
+        head.generators[0].slots = self.slots();
         head
+    }
+
+    fn slots(&self) -> Slots {
+        self.share.map_or_else(|| Slots::all(self.workers), |share| share.slots)
     }
 
     fn ready(
@@ -237,14 +246,18 @@ impl Session<'_> {
             (head.lookup_ms, head.addresses) = (lookup_ms, addresses);
             RunWriter::create(&side.folder, head)
         };
-        let writer = writer.map_err(TrialError::Store)?;
-        // What goes on has worked before.
-        let hopes = Hopes::of_run(writer.head(), from > 0, self.control.fails_fast);
+        let mut writer = writer.map_err(TrialError::Store)?;
+        if let Some(share) = self.share {
+            writer.tell(share.tell.clone());
+        }
+        // What goes on has worked before; of a part whoever has the whole decides.
+        let hopes =
+            Hopes::of_run(writer.head(), from > 0 || self.share.is_some(), self.control.fails_fast);
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
             address: endpoint,
             authority: address.authority(),
-            slots: Slots::all(self.workers),
+            slots: self.slots(),
             streams: address.streams(&side.scenario.limits),
             receive_clock: address::clock(&side.scenario, self.receive_clock),
             purpose: side.purpose,
@@ -254,6 +267,7 @@ impl Session<'_> {
             from: Moment(u64::from(from) * 1_000_000_000),
             stop: self.control.subscribe(),
             orders: self.control.orders.heard(),
+            lease: self.share.map_or_else(Lease::endless, |share| share.lease.clone()),
         };
         let (out, inbox) = mpsc::channel();
         Ok(Ready { side, plan, hopes, writer, later, out, inbox })
@@ -363,6 +377,7 @@ impl Ready {
             handshakes: before.handshakes.and(totals.handshakes),
             later_addresses: self.later.seen(),
             faults: Vec::new(),
+            lost: Vec::new(),
             statements,
             teardown,
         };

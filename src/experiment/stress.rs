@@ -158,6 +158,7 @@ impl Stress<'_> {
             receive_clock: self.receive_clock,
             control: &control,
             workers: self.workers(),
+            share: None,
         };
         let watch = &mut *self.watch;
         let mut told = |event| watch(StressEvent::Target(event));

@@ -67,6 +67,7 @@ impl Trial<'_> {
             receive_clock: self.receive_clock,
             control: &self.control,
             workers: workers_for(&self.scenario, cores),
+            share: None,
         };
         let scenario = Arc::clone(&self.scenario);
         let mut side = match &earlier {

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::analysis::mend;
 use crate::engine::collector::Message;
+use crate::engine::lease::Lease;
 use crate::engine::ledger::Batch;
 use crate::engine::orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
@@ -165,6 +166,7 @@ impl Session<'_> {
             from: Moment(0),
             stop: stopped,
             orders: orders::Heard::nobody(),
+            lease: Lease::endless(),
         };
         let mut tries = Tries::of(&side.scenario, walk, plan.start);
         let (out, inbox) = mpsc::channel();

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::engine::collector::Message;
 use crate::engine::evidence::{Testimony, used};
+use crate::engine::lease::Lease;
 use crate::engine::orders;
 use crate::engine::plan::{Given, Plan, Purpose, Start, Stop};
 use crate::engine::transport::clock::ReceiveClock;
@@ -203,6 +204,7 @@ impl Walker<'_> {
             from: Moment(0),
             stop: stopped,
             orders: orders::Heard::nobody(),
+            lease: Lease::endless(),
         };
         let (out, inbox) = mpsc::channel();
         let thread = worker::spawn(plan, 0, out)?;

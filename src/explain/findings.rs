@@ -96,6 +96,19 @@ pub(super) const FINDINGS: &[Entry] = &[
         advice: "Mend it and run again.",
     },
     Entry {
+        names: &["generator_lost"],
+        meaning: "One of several generators did not carry out its part: it was killed, cut off, \
+            stopped, came too late, or a part of what it saw is lacking.",
+        why: "The target met less than the whole load, and nobody knows how it would have fared.",
+        advice: "See why it was lost, then run again.",
+    },
+    Entry {
+        names: &["clock_skew"],
+        meaning: "The clocks of several generators differ, or nobody knows by how much.",
+        why: "Their arrivals lie off the common schedule; response times contain nothing of it.",
+        advice: "Bring generators and coordinator nearer to each other.",
+    },
+    Entry {
         names: &["steal"],
         meaning: "The hypervisor took more than 5 % of a second's CPU.",
         why: "Neither generator nor target had the machine that they seem to have.",

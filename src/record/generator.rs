@@ -26,6 +26,9 @@ impl GeneratorId {
 /// A generator as the record knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratorHead {
+    /// What it is called, where several shared the load.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// Which part of the load it carried out.
     pub slots: Slots,
     /// Its machine and how it measures.
@@ -35,8 +38,18 @@ pub struct GeneratorHead {
 impl GeneratorHead {
     /// One that has the load to itself.
     pub fn alone(environment: Environment) -> GeneratorHead {
-        GeneratorHead { slots: Slots::all(environment.workers as usize), environment }
+        let slots = Slots::all(environment.workers as usize);
+        GeneratorHead { name: String::new(), slots, environment }
     }
+}
+
+/// A generator that did not carry out its part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lost {
+    /// Which one.
+    pub generator: GeneratorId,
+    /// What became of it.
+    pub detail: String,
 }
 
 /// The machine and how it measures.
@@ -66,6 +79,16 @@ pub struct Environment {
     /// What was found wanting before the first request.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// Whether these can have been lost of so many.
+pub(super) fn check_lost(lost: &[Lost], generators: usize) -> Result<(), String> {
+    match lost.iter().find(|it| it.generator.index() >= generators) {
+        Some(Lost { generator, .. }) => {
+            Err(format!("generator {} was lost and is not there", generator.0))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The most generators that share a load.

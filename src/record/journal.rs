@@ -157,6 +157,17 @@ pub(super) fn read(
     lines::read(source, reader, add).map(drop)
 }
 
+/// The tick of one line that came from elsewhere.
+pub fn tick_of(line: &[u8], series: &[SeriesHead]) -> Result<Tick, String> {
+    let mut reader = JournalReader { series, decoder: LogDecoder::default() };
+    let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
+    match reader.line(text.trim_end()) {
+        Some(Ok(Found::Tick(tick))) => Ok(*tick),
+        Some(Ok(_)) | None => Err("a line that is no tick".to_owned()),
+        Some(Err(why)) => Err(why),
+    }
+}
+
 struct JournalReader<'s> {
     series: &'s [SeriesHead],
     decoder: LogDecoder,

@@ -60,6 +60,14 @@ impl Merge {
     }
 }
 
+impl Merge {
+    /// How many ticks of a generator and claim are known, if none is lacking between them.
+    pub(super) fn whole(&self, generator: GeneratorId, claim: u32) -> Option<u32> {
+        let known = self.known.get(&(generator.0, claim));
+        known.map_or(Some(0), |known| known.ahead.is_empty().then_some(known.before))
+    }
+}
+
 impl Known {
     fn is_new(&mut self, number: u32) -> Result<bool, String> {
         if number < self.before || !self.ahead.insert(number) {

@@ -23,7 +23,7 @@ pub mod handshakes;
 pub mod histogram;
 pub mod interval;
 pub mod interval_log;
-mod journal;
+pub mod journal;
 pub mod json_file;
 pub mod judged_by;
 mod lines;

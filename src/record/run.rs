@@ -9,7 +9,7 @@ use crate::record::addresses::AddressesHead;
 use crate::record::certificate::CertificateHead;
 use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
-use crate::record::generator::{Environment, GeneratorHead};
+use crate::record::generator::{Environment, GeneratorHead, Lost};
 use crate::record::handshakes::Handshakes;
 use crate::record::seconds::Seconds;
 use crate::record::series::SeriesHead;
@@ -322,6 +322,9 @@ pub struct End {
     pub later_addresses: Vec<String>,
     /// What the generator itself could not do, such as writing to a full disk.
     pub faults: Vec<String>,
+    /// Generators that did not carry out their part, where several shared the load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
     /// The statements that took most of the database's time during the run, if its statistics
     /// tell them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -355,6 +358,11 @@ pub enum EndReason {
     /// It was to end with the first objective that is missed for certain (`--fail-fast`).
     FailedFast {
         /// Which objective, and by how much.
+        detail: String,
+    },
+    /// One of several generators was lost, and the others were stopped.
+    GeneratorLost {
+        /// Which one, and what became of it.
         detail: String,
     },
     /// The target that loadgate started died while it was loaded.

@@ -13,10 +13,12 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
 
 use crate::record::agreement;
 use crate::record::failures::{Failures, FailuresWriter};
 use crate::record::gatherer::Gatherer;
+use crate::record::generator::GeneratorId;
 use crate::record::interval_log::LogEncoder;
 use crate::record::journal::{Entry, TickEntry};
 use crate::record::merge::{self, Merge};
@@ -92,6 +94,8 @@ pub struct RunWriter {
     head: Head,
     encoder: LogEncoder,
     merge: Merge,
+    /// Hears each line of a tick.
+    told: Option<Sender<Vec<u8>>>,
     /// Why something was not taken, at first.
     refused: Option<String>,
     log: OrderedLog,
@@ -127,6 +131,7 @@ impl RunWriter {
             head,
             encoder,
             merge,
+            told: None,
             refused: None,
             log,
             journal,
@@ -145,24 +150,47 @@ impl RunWriter {
         self.head.resumed.last()
     }
 
+    /// From now on somebody else hears of all ticks, each as the journal has it.
+    pub fn tell(&mut self, told: Sender<Vec<u8>>) {
+        self.told = Some(told);
+    }
+
     /// The load that was wanted, where it was not the planned one.
     pub fn wanted(&mut self, load: LoadHead) {
         self.head.load = load;
     }
 
-    /// Adds what a generator has learnt, if it is new. What cannot be is not taken, and is a fault
-    /// of the run.
-    pub fn take(&mut self, tick: &Tick) {
+    /// Adds what a generator has learnt, if it is new, and says whether it is. What cannot be is not
+    /// taken, and is a fault of the run.
+    pub fn take(&mut self, tick: &Tick) -> bool {
         match self.merge.admit(tick) {
             Ok(Some(_)) => self.append(tick),
-            Ok(None) => {}
-            Err(why) => self.refused = self.refused.take().or(Some(why)),
+            Ok(None) => return false,
+            Err(why) => {
+                self.refused = self.refused.take().or(Some(why));
+                return false;
+            }
         }
+        true
+    }
+
+    /// So many ticks of a generator are there, one after the other, and none behind them.
+    pub fn whole(&self, generator: GeneratorId, claim: u32) -> Option<u32> {
+        self.merge.whole(generator, claim)
+    }
+
+    /// Why something was not taken, at first.
+    pub fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
     }
 
     fn append(&mut self, tick: &Tick) {
         let logs: Vec<String> = tick.parts.iter().map(|part| self.log_of(part)).collect();
         let line = Entry::Tick(TickEntry::of(tick, &logs)).line();
+        if let Some(told) = &self.told {
+            // Whoever does not listen any more has its reasons.
+            let _ = told.send(line.clone());
+        }
         // What the journal could not take must not be in the log.
         if self.journal.append(&line) {
             for (part, log) in tick.parts.iter().zip(&logs) {

@@ -43,6 +43,16 @@ pub struct GeneratorSecond {
     /// How far the wall clock moved against the monotonic clock, or how long the machine
     /// was suspended, in nanoseconds; whichever is more.
     pub clock_jump_ns: u64,
+    /// How far the generator's schedule lay off that of the whole run, in nanoseconds, where
+    /// several shared the load; positive if it was behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skew_ns: Option<i64>,
+    /// By how much that may be wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skew_bound_ns: Option<u64>,
+    /// Requests due in it that it has sent, where several shared the load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<u64>,
     /// Times that the kernel took the CPU away from a worker.
     pub involuntary_switches: u64,
     /// Share of the machine's CPU time that was in use by anybody, in [0, 1].
@@ -63,6 +73,7 @@ impl GeneratorSecond {
         *steal = worse(*steal, other.steal);
         *cpu_pressure = worse(*cpu_pressure, other.cpu_pressure);
         self.cpu += other.cpu;
+        self.sent = self.sent.map(|sent| sent + other.sent.unwrap_or(0)).or(other.sent);
         self.busiest_worker = self.busiest_worker.max(other.busiest_worker);
         self.rss = self.rss.saturating_add(other.rss);
         self.in_flight = self.in_flight.saturating_add(other.in_flight);
@@ -73,9 +84,20 @@ impl GeneratorSecond {
         self.send_lag_max_ns = self.send_lag_max_ns.max(other.send_lag_max_ns);
         self.canary_late_max_ns = self.canary_late_max_ns.max(other.canary_late_max_ns);
         self.clock_jump_ns = self.clock_jump_ns.max(other.clock_jump_ns);
+        if other.off_schedule_ns() > self.off_schedule_ns() {
+            (self.skew_ns, self.skew_bound_ns) = (other.skew_ns, other.skew_bound_ns);
+        }
         for (sum, more) in self.late_ticks.iter_mut().zip(other.late_ticks) {
             *sum = sum.saturating_add(more);
         }
+    }
+}
+
+impl GeneratorSecond {
+    /// How far its arrivals may have lain off those of the other generators, in nanoseconds.
+    pub fn off_schedule_ns(&self) -> u64 {
+        let skew = self.skew_ns.map_or(0, i64::unsigned_abs);
+        skew.saturating_add(self.skew_bound_ns.unwrap_or(0))
     }
 }
 

@@ -213,6 +213,7 @@ pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
         let scheduled = end.scheduled;
         return Err(format!("finished after {scheduled} s of a schedule of {planned} s"));
     }
+    generator::check_lost(&end.lost, record.head.generators.len())?;
     if end.iterations_completed > end.iterations {
         return Err(format!(
             "{} of {} iterations completed",
@@ -220,7 +221,7 @@ pub(super) fn check_end(record: &RunRecord) -> Result<(), String> {
         ));
     }
     let seen = record.generator.last().map_or(0.0, |second| f64::from(second.second) + 1.0);
-    if end.faults.is_empty() && seen + SILENCE < end.seconds {
+    if end.faults.is_empty() && end.lost.is_empty() && seen + SILENCE < end.seconds {
         let ended = end.seconds;
         return Err(format!("nothing is known of the generator after second {seen} of {ended:.1}"));
     }
@@ -264,6 +265,7 @@ fn claimed_seconds(record: &RunRecord) -> f64 {
         | EndReason::Interrupted { .. }
         | EndReason::Hopeless { .. }
         | EndReason::FailedFast { .. }
+        | EndReason::GeneratorLost { .. }
         | EndReason::TargetDied { .. } => end.scheduled.min(planned),
     });
     let last = [

@@ -12,7 +12,7 @@ pub mod table;
 pub(crate) mod wrong;
 pub mod zipf;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use delimited::Form;
 use file::{Format, read_from};
@@ -33,6 +33,8 @@ pub struct Data {
 pub struct Source {
     /// As templates name it.
     pub name: String,
+    /// Where its rows are read from.
+    pub file: PathBuf,
     /// Its rows, at least one.
     pub table: Table,
     /// In which order they are taken.

@@ -69,6 +69,13 @@ impl HttpAddress {
         self.tls.as_ref().map(tls::Client::settings)
     }
 
+    /// Whether only this machine reaches it.
+    pub fn is_loopback(&self) -> bool {
+        let address = self.host.parse::<IpAddr>();
+        let is_here = address.is_ok_and(|address| address.to_canonical().is_loopback());
+        self.socket().is_some() || self.host == "localhost" || is_here
+    }
+
     /// The same, spoken to by HTTP/2.
     #[must_use]
     pub fn by_http2(self) -> HttpAddress {

@@ -1,7 +1,12 @@
 //! Where the text of a scenario comes from, and what that decides.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use super::data::delimited::Form;
+use super::data::file::{Format, read};
+use super::data::table::Table;
+use super::data::wrong::Wrong;
 use super::routing::Caller;
 
 /// Where a text comes from.
@@ -17,6 +22,37 @@ pub struct Origin {
     pub cores: Option<usize>,
     /// Whether the target's program, folder and script are looked for.
     pub looks: bool,
-    /// Whether files of data are read; without that a scenario with some is none.
-    pub reads_data: bool,
+    /// Where files of data are; without them a scenario with some is none.
+    pub data: DataFiles,
+}
+
+/// Where files of data are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum DataFiles {
+    /// They are not read.
+    #[default]
+    Unread,
+    /// At their own paths.
+    Here,
+    /// Each in the place where it was put; no other one is read.
+    Handed(BTreeMap<PathBuf, PathBuf>),
+}
+
+impl Origin {
+    /// Reads the rows of a file.
+    pub(crate) fn read_rows(
+        &self,
+        path: &Path,
+        format: Format,
+        form: Form<'_>,
+    ) -> Result<Table, Wrong> {
+        match &self.data {
+            DataFiles::Here => read(path, format, form),
+            DataFiles::Handed(places) => match places.get(path) {
+                Some(place) => read(place, format, form),
+                None => Err(Wrong::whole("was not handed over")),
+            },
+            DataFiles::Unread => Err(Wrong::whole("is not read here")),
+        }
+    }
 }

@@ -16,7 +16,7 @@ use super::document::{Document, Pointer, positions};
 use super::environment::{Environment, Reviewed};
 use super::gauge::Named;
 use super::model::{Scenario, Secrets};
-pub use super::origin::Origin;
+pub use super::origin::{DataFiles, Origin};
 use super::problems::{Fault, Problem, Problems};
 use super::raw::RawScenario;
 use super::raw_slo::{RawSlo, RawSloFile};
@@ -57,7 +57,7 @@ fn load_from(path: &Path, origin: Origin, env: Lookup<'_>) -> Result<Scenario, P
         Some(_) | None => PathBuf::from("."),
     };
     let (file, cores) = (Some(path.to_path_buf()), Some(ceiling::cores()));
-    parse(&text, &Origin { file, folder, cores, reads_data: true, ..origin }, env, &read_text)
+    parse(&text, &Origin { file, folder, cores, data: DataFiles::Here, ..origin }, env, &read_text)
 }
 
 /// Reads the text of a scenario file.
@@ -173,7 +173,7 @@ impl Filling<'_> {
         }
         let path = origin.folder.join(check.fill(file));
         match read_file(&path) {
-            Ok(text) => self.shared(&text, &path),
+            Ok(text) => Objectives { file: Some(path.clone()), ..self.shared(&text, &path) },
             Err(error) => {
                 let mut fault = unreadable(&error);
                 fault.message = format!("the slo file {} {}", path.display(), fault.message);

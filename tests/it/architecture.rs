@@ -30,11 +30,13 @@ const MODULES: &[(&str, &[&str])] = &[
         "experiment",
         &["engine", "target", "analysis", "demo", "schedule", "record", "scenario", "units"],
     ),
+    ("fleet", &["experiment", "engine", "target", "schedule", "record", "scenario", "units"]),
     ("report", &["analysis", "record", "scenario", "units"]),
     ("explain", &["scenario"]),
     (
         "cli",
         &[
+            "fleet",
             "experiment",
             "report",
             "explain",
@@ -55,7 +57,15 @@ const MODULES: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str], &str)] = &[
     (
         "tokio",
-        &["engine/", "target/", "experiment/", "init/probe.rs", "demo.rs", "cli/interrupt.rs"],
+        &[
+            "engine/",
+            "target/",
+            "experiment/",
+            "fleet/",
+            "init/probe.rs",
+            "demo.rs",
+            "cli/interrupt.rs",
+        ],
         "one runtime per thread that waits for sockets, timers or signals",
     ),
     ("hyper", &["target/fetch.rs", "demo.rs"], "the demo's HTTP, and the names of statuses"),
@@ -118,6 +128,12 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["target/postgres.rs", "target/postgres_tls.rs"],
         "what PostgreSQL says of itself, over TCP, TLS and unix sockets",
     ),
+    (
+        "async_nats",
+        &["fleet/link.rs", "fleet/gathering.rs"],
+        "what coordinator and agents of a shared load say to each other, by NATS",
+    ),
+    ("futures_util", &["fleet/link.rs", "fleet/gathering.rs"], "messages one after the other"),
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     (
         "base64",
@@ -156,6 +172,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &[
             "scenario/",
             "record/",
+            "fleet/wire.rs",
             "analysis/assessment.rs",
             "analysis/capacity_plan.rs",
             "analysis/comparison.rs",
@@ -163,6 +180,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "analysis/failures.rs",
             "analysis/fullness.rs",
             "analysis/gauges.rs",
+            "analysis/generator_seen.rs",
             "analysis/history.rs",
             "analysis/slo_result.rs",
             "analysis/soak/found.rs",
@@ -174,8 +192,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "serde_json",
-        &["scenario/", "record/", "engine/", "report/format/json/", "init/", "demo.rs"],
-        "files, JSON bodies and values extracted from responses",
+        &["scenario/", "record/", "engine/", "fleet/", "report/format/json/", "init/", "demo.rs"],
+        "files, messages, JSON bodies and values extracted from responses",
     ),
     (
         "schemars",
@@ -189,6 +207,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "analysis/failures.rs",
             "analysis/fullness.rs",
             "analysis/gauges.rs",
+            "analysis/generator_seen.rs",
             "analysis/history.rs",
             "analysis/slo_result.rs",
             "analysis/soak/found.rs",
@@ -221,7 +240,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         ],
         "patterns of checks and extractions, in linear time",
     ),
-    ("sha2", &["scenario/convert/mod.rs"], "the scenario's hash"),
+    (
+        "sha2",
+        &["scenario/convert/mod.rs", "fleet/understood.rs", "fleet/files.rs"],
+        "hashes of a scenario and of its files, and whether two generators understood it alike",
+    ),
     ("uuid", &["scenario/template.rs"], "`{{uuid}}`"),
     (
         "jiff",

@@ -79,7 +79,9 @@ fn made(folder: &Path, minute: usize, scale: f64, change: impl Fn(&mut RunRecord
             writer.take(&ticks.parts(vec![part]));
         }
     }
-    record.generator.iter().for_each(|second| writer.take(&ticks.generator(second.clone())));
+    record.generator.iter().for_each(|second| {
+        writer.take(&ticks.generator(second.clone()));
+    });
     match record.end {
         Some(end) => drop(writer.finish(end).unwrap()),
         None => drop(writer),

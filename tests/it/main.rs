@@ -22,11 +22,15 @@ mod explain;
 mod fail_fast;
 mod fastify;
 mod files;
+mod fleet;
+mod fleet_scenarios;
 mod flow;
 mod frame_server;
 mod fuzz;
 mod http2;
 mod init;
+#[cfg(all(target_os = "linux", feature = "fleet"))]
+mod nats;
 mod never_worked;
 mod node_server;
 mod noise;

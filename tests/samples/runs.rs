@@ -124,6 +124,7 @@ fn assessment(total: Summary, steps: Vec<Summary>, seconds: u32) -> Assessment {
         timeline: series::timeline(&shape),
         failures: FailuresSeen::default(),
         saturation: saturation(),
+        generators: Vec::new(),
         total,
         steps,
         tenants: None,
@@ -348,23 +349,28 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             certificate: None,
             resumed: Vec::new(),
         },
-        end: Some(End {
-            reason: EndReason::Finished,
-            scheduled: seconds + 10.0,
-            seconds: seconds + 10.2,
-            abandoned: 0,
-            iterations: 4_808,
-            iterations_completed: 4_805,
-            handshakes: Handshakes::default(),
-            later_addresses: Vec::new(),
-            teardown: None,
-            faults: Vec::new(),
-            statements: Vec::new(),
-        }),
+        end: Some(ended(seconds)),
         seconds: Seconds::default(),
         generator: Vec::new(),
         target: Vec::new(),
         failures: Failures::default(),
+    }
+}
+
+fn ended(seconds: f64) -> End {
+    End {
+        reason: EndReason::Finished,
+        scheduled: seconds + 10.0,
+        seconds: seconds + 10.2,
+        abandoned: 0,
+        iterations: 4_808,
+        iterations_completed: 4_805,
+        handshakes: Handshakes::default(),
+        later_addresses: Vec::new(),
+        teardown: None,
+        faults: Vec::new(),
+        lost: Vec::new(),
+        statements: Vec::new(),
     }
 }
 

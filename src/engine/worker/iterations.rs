@@ -2,6 +2,7 @@
 
 use crate::engine::answer::{Answer, Conclusion, conclude};
 use crate::engine::checks::Known;
+use crate::engine::drawn;
 use crate::engine::exchange::Exchange;
 use crate::engine::iteration::{Activity, Attempt, Iteration};
 use crate::engine::timers::Wait;
@@ -12,7 +13,7 @@ use crate::record::outcome::{Cause, Outcome};
 use crate::record::sample::Sample;
 use crate::record::series::SeriesKey;
 use crate::scenario::course::OnFailure;
-use crate::scenario::model::{Action, Flow, Step, StepId, TenantId};
+use crate::scenario::model::{Flow, Step, StepId, TenantId};
 use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
 
@@ -20,7 +21,7 @@ impl Worker {
     /// Starts an iteration, or records why it could not be started.
     pub(super) fn start(&mut self, arrival: Arrival) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = self.pick_flow(&mut choices);
+        let flow = drawn::flow(&self.plan.scenario, &mut choices);
         let member = self.member(flow, arrival.index);
         let user = match self.source.user_of(arrival.index) {
             None => self.users.take_of(member.pool),
@@ -56,21 +57,6 @@ impl Worker {
         self.proceed(iteration);
     }
 
-    /// The flow that an iteration walks through, by its weight.
-    fn pick_flow(&self, choices: &mut Choices) -> usize {
-        let flows = &self.plan.scenario.flows;
-        let total: u64 = flows.iter().map(|flow| u64::from(flow.weight)).sum();
-        let mut rest = (choices.unit() * total as f64) as u64;
-        for (index, flow) in flows.iter().enumerate() {
-            let weight = u64::from(flow.weight);
-            if rest < weight {
-                return index;
-            }
-            rest -= weight;
-        }
-        flows.len() - 1
-    }
-
     /// The number of an arrival's iteration.
     pub(super) fn number(&self, arrival: Arrival) -> u64 {
         self.plan.purpose.iterations_from() + arrival.index + 1
@@ -84,7 +70,7 @@ impl Worker {
         due: Moment,
         why: &Answer<'_>,
     ) {
-        let Some(step) = self.first_step(flow) else { return };
+        let Some(step) = drawn::first_step(&self.plan.scenario, flow) else { return };
         self.ledger.planned(SeriesKey { step, tenant }, due);
         let now = self.clock.now();
         let mut exchange = Exchange::new(step, due, self.limit(step), now).of_tenant(tenant);
@@ -93,20 +79,15 @@ impl Worker {
         self.ledger.ended(exchange.sample(conclusion.ending));
     }
 
-    fn first_step(&self, flow: usize) -> Option<StepId> {
-        let actions = &self.plan.scenario.flows[flow].actions;
-        actions.iter().find_map(Action::step)
-    }
-
     /// The schedule is over and an iteration was not started: its first request was due and
     /// is not sent.
     pub(super) fn miss(&mut self, arrival: Arrival, now: Moment) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = self.pick_flow(&mut choices);
+        let flow = drawn::flow(&self.plan.scenario, &mut choices);
         if self.ends_before(flow, arrival) {
             return;
         }
-        let Some(step) = self.first_step(flow) else { return };
+        let Some(step) = drawn::first_step(&self.plan.scenario, flow) else { return };
         let limit = self.limit(step);
         let tenant = self.member(flow, arrival.index).tenant;
         self.ledger.missed(SeriesKey { step, tenant }, arrival.at, now.since(arrival.at), limit);

@@ -16,6 +16,7 @@ mod closed_loads;
 mod ending;
 mod iterations;
 mod knocking;
+mod leased;
 mod pace;
 pub mod pair;
 mod patience;
@@ -226,6 +227,9 @@ impl Worker {
             next = None;
         }
         self.poller.wait(next)?;
+        if self.is_out_of_lease() {
+            return Ok(());
+        }
         let served = self.serve_all();
         self.pace.did(started + served, now);
         Ok(())
@@ -341,7 +345,8 @@ impl Worker {
     /// that is later ends at its time.
     fn should_close(&self) -> bool {
         let grace = if self.source.peek().is_some() { GRACE } else { 0 };
-        let is_over = self.clock.now().0 >= self.end.0.saturating_add(grace);
+        let now = self.clock.now();
+        let is_over = now.0 >= self.end.0.saturating_add(grace) || self.plan.lease.has_run_out(now);
         is_over || self.is_stopped || self.has_walked() || self.has_used_up()
     }
 
@@ -364,7 +369,7 @@ impl Worker {
     /// is mostly noticed on waking for a request: to that one it comes too late.
     fn start_closing(&mut self) {
         let now = self.look_at_clock();
-        if *self.plan.stop.borrow() != Stop::Running {
+        if *self.plan.stop.borrow() != Stop::Running && !self.plan.lease.has_run_out(now) {
             self.start_due(now);
         }
         self.miss_the_rest(now);
@@ -374,7 +379,7 @@ impl Worker {
 
     /// Whether all that was in flight has ended, or has had its time.
     fn is_done(&self) -> bool {
-        self.iterations.is_empty() || self.is_drained()
+        self.iterations.is_empty() || self.is_drained() || self.plan.lease.has_run_out(self.seen)
     }
 
     fn report_last(&mut self) {
@@ -399,6 +404,8 @@ fn opening_rate(plan: &Plan) -> f64 {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use crate::engine::lease::Lease;
 
     use super::simulation::{MS, Played, Simulation, answer, answering, from_due};
     use super::*;
@@ -462,6 +469,38 @@ mod tests {
             let played = simulation.play();
             assert_eq!((played.samples.len(), played.totals.abandoned), (answered, abandoned));
         }
+    }
+
+    #[test]
+    fn who_has_stood_still_for_longer_than_its_lease_sends_nothing_late() {
+        // Frozen in the middle of the fifth request's answer, and for 5 s.
+        for between in ["", r#"{"name": "second", "request": "GET /b"},"#] {
+            let steps = format!(r#"{between} {{"name": "get", "request": "GET /"}}"#);
+            let world = answering(40 * MS).stall(Moment(477 * MS), 5_000 * MS);
+            let simulation =
+                Simulation::new(world.clone(), &steps, "{}", r#"{"for": "20s", "rate": "10/s"}"#);
+            let (mut worker, inbox) = simulation.worker();
+            worker.plan.lease = Lease::until(Moment(3_000 * MS));
+            worker.run().unwrap();
+            let late = world.requests().iter().filter(|it| it.at > Moment(480 * MS)).count();
+            assert_eq!(late, 0, "{between}");
+            let [planned, sent, missed] = Played::of(&inbox).counts;
+            assert!(missed >= 49 && planned - sent >= 49, "{planned} {sent} {missed}");
+        }
+    }
+
+    #[test]
+    fn a_lease_that_is_renewed_changes_nothing() {
+        let simulation = Simulation::of_gets(answering(3 * MS), "{}", 20);
+        let (mut worker, inbox) = simulation.worker();
+        worker.plan.lease = Lease::until(Moment(300 * MS));
+        let lease = worker.plan.lease.clone();
+        while worker.clock.now() < Moment(250 * MS) {
+            worker.turn().unwrap();
+        }
+        lease.renew(worker.clock.now(), Moment(60_000 * MS));
+        worker.run().unwrap();
+        assert_eq!(Played::of(&inbox).counts, [20, 20, 0]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Iterations that find no row of data, as each was taken: not sent, or the end of the load.
 
 use crate::engine::answer::Answer;
+use crate::engine::drawn;
 use crate::engine::ledger::UsedUp;
 use crate::engine::user::UserId;
 use crate::engine::worker::Worker;
@@ -36,12 +37,8 @@ impl Worker {
     }
 
     fn missing(&self, flow: usize, taker: Taker) -> Option<MissingRow> {
-        let (scenario, rows) = (&self.plan.scenario, self.plan.rows());
-        scenario.flows[flow].sources.iter().find_map(|source| {
-            let at_end = scenario.data.sources[source.index()].at_end()?;
-            let is_missing = rows.row(*source, taker).is_none();
-            is_missing.then_some(MissingRow { source: *source, at_end, flow })
-        })
+        let missing = drawn::missing_row(self.plan.rows(), &self.plan.scenario.flows[flow], taker);
+        missing.map(|(source, at_end)| MissingRow { source, at_end, flow })
     }
 
     /// An iteration is not begun. In a closed load its user is gone with it, or he would try again
@@ -66,8 +63,8 @@ impl Worker {
     /// Whether the load had ended, for lack of rows, before an arrival that nobody came to. Which
     /// user would have had it is not known.
     pub(super) fn ends_before(&self, flow: usize, arrival: Arrival) -> bool {
-        let taker = Taker { user: 1, iteration: self.number(arrival) };
-        self.missing(flow, taker).is_some_and(|missing| missing.at_end == AtEnd::Stop)
+        let flow = &self.plan.scenario.flows[flow];
+        drawn::ends_before(self.plan.rows(), flow, self.number(arrival))
     }
 
     /// No row of data is left, and all iterations that had one have ended.

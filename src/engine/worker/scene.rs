@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::engine::lease::Lease;
 use crate::engine::ledger::Batch;
 use crate::engine::orders::Heard;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
@@ -48,6 +49,7 @@ fn asking(address: SocketAddr, request: &str, streams: Option<u32>) -> Worker {
         given: Arc::default(),
         stop: watch::channel(Stop::Running).1,
         orders: Heard::nobody(),
+        lease: Lease::endless(),
     };
     Worker::new(plan, 0, mpsc::channel().0).unwrap()
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::engine::collector::Message;
+use crate::engine::lease::Lease;
 use crate::engine::ledger::{Batch, Totals};
 use crate::engine::orders::Orders;
 use crate::engine::plan::{Plan, Purpose, Start, Stop};
@@ -63,13 +64,14 @@ impl Simulation {
             slots: Slots::all(1),
             streams: None,
             timing: Timing::Alone,
-            start: Start { on_the_wall: std::time::UNIX_EPOCH, at: world.zero() },
+            start: Start { on_the_wall: std::time::UNIX_EPOCH, at: world.zero(), process: 0 },
             from: Moment(0),
             receive_clock: ReceiveClock::Kernel,
             purpose: Purpose::Load,
             given: Arc::default(),
             stop: stopped,
             orders: orders.heard(),
+            lease: Lease::endless(),
         };
         Simulation { world, plan, orders, stop }
     }

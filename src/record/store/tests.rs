@@ -66,6 +66,7 @@ fn end() -> End {
         later_addresses: Vec::new(),
         teardown: None,
         faults: vec![],
+        lost: vec![],
         statements: vec![],
     }
 }

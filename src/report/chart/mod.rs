@@ -15,6 +15,7 @@ mod checks;
 pub(super) mod comparison;
 mod curves;
 pub(super) mod demand;
+pub(super) mod generators;
 mod hatch;
 mod header;
 mod palette;

@@ -241,6 +241,7 @@ pub(in crate::report) fn ending(record: &RunRecord) -> String {
         EndReason::FailedFast { detail } => {
             format!("ended early, as --fail-fast has it: {detail}")
         }
+        EndReason::GeneratorLost { detail } => format!("ended early: {detail}"),
         EndReason::TargetDied { detail } => format!("the target died: {detail}"),
     }
 }

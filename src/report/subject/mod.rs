@@ -10,6 +10,7 @@ mod budget;
 pub mod capacity;
 pub mod comparison;
 mod failures;
+mod generators;
 pub mod history;
 mod judgement;
 mod metrics;

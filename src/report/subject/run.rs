@@ -15,7 +15,9 @@ use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
 use crate::report::phrases::run as phrases;
-use crate::report::subject::{budget, failures, judgement, metrics, objectives, tenants};
+use crate::report::subject::{
+    budget, failures, generators, judgement, metrics, objectives, tenants,
+};
 
 /// Everything that a report of a run is made of.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +53,7 @@ pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
         saturation(assessment),
         statements(report.record),
         generator(report),
+        generators::section(assessment),
         judgement::findings(&assessment.findings),
         judgement::unknowns(&assessment.limits_of_knowledge),
     ]);

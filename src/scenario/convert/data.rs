@@ -1,10 +1,10 @@
 //! Sources of data: files are read here, and what is wrong with them told at the name of the file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::check::Check;
 use super::super::data::delimited::Form;
-use super::super::data::file::{Format, read};
+use super::super::data::file::Format;
 use super::super::data::order::{AtEnd, Order};
 use super::super::data::table::Table;
 use super::super::data::wrong::columns_fault;
@@ -14,7 +14,7 @@ use super::super::document::Pointer;
 use super::super::entries::Entries;
 use super::super::load::{Load, Stage};
 use super::super::model::Flow;
-use super::super::origin::Origin;
+use super::super::origin::{DataFiles, Origin};
 use super::super::problems::Fault;
 use super::super::raw_data::{RawAtEnd, RawFormat, RawOrder, RawPer, RawSource};
 
@@ -45,7 +45,7 @@ pub(super) fn data(raw: &Entries<RawSource>, origin: &Origin, check: &mut Check<
 /// Stands for a source with a mistake.
 fn unread(name: &str) -> Source {
     let (table, order) = (Table::default(), Order::Sequential);
-    Source { name: name.to_owned(), table, order, per: Per::Iteration }
+    Source { name: name.to_owned(), file: PathBuf::new(), table, order, per: Per::Iteration }
 }
 
 fn name_fault(name: &str) -> Option<Fault> {
@@ -74,12 +74,12 @@ fn source(
         check.value(&at.key("columns"), Fault::new(format!("the file {}", fault.told())));
         return None;
     }
-    if !origin.reads_data {
+    if origin.data == DataFiles::Unread {
         check.value(&at.key("file"), Fault::new("no files of data are read here"));
         return None;
     }
     let form = Form { separator, columns: raw.columns.as_deref() };
-    let table = match read(&path, format, form) {
+    let table = match origin.read_rows(&path, format, form) {
         Ok(table) => table,
         Err(wrong) => {
             let fault = Fault::new(format!("the data file {} {}", path.display(), wrong.told()));
@@ -92,7 +92,7 @@ fn source(
         RawPer::Iteration => Per::Iteration,
         RawPer::User => Per::User,
     };
-    Some(Source { name: name.to_owned(), table, order, per })
+    Some(Source { name: name.to_owned(), file: path, table, order, per })
 }
 
 /// Keys that have a meaning beside others only.

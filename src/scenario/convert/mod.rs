@@ -175,6 +175,7 @@ impl Sections {
             data: self.data,
             load: self.load?,
             slos: objectives.slos,
+            objectives_file: objectives.file,
             stress: objectives.stress,
             budget_hours: self.budget_hours,
             limits: self.limits?,

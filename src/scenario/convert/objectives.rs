@@ -1,6 +1,7 @@
 //! Reads service level objectives: `<metric> <op> <limit> [for 95% of 10s windows]`.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::check::Check;
@@ -48,6 +49,8 @@ pub(crate) struct Objectives {
     pub(crate) slos: Vec<Slo>,
     /// For a stress test alone.
     pub(crate) stress: Vec<StressObjective>,
+    /// The file that they are from, if that is another one than the scenario's.
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// The objectives for all steps together and for single ones.
@@ -84,7 +87,7 @@ pub(crate) fn objectives(
             None => without_step(name, walks, &at, check),
         }
     }
-    Objectives { slos: found, stress: stress_objectives::of_all(raw, at, check) }
+    Objectives { slos: found, stress: stress_objectives::of_all(raw, at, check), file: None }
 }
 
 /// The time that an error budget is for, in whole hours.

@@ -1,0 +1,204 @@
+//! Doubts about a load that several generators share: one that was lost, and clocks that differ.
+
+use crate::analysis::assessment::{Finding, Severity, Timeline};
+use crate::analysis::finding::{finding, named};
+use crate::analysis::generator_seen::GeneratorSeen;
+use crate::analysis::number_format::millis;
+use crate::analysis::run_data::RunData;
+use crate::record::generator::GeneratorHead;
+use crate::record::telemetry::GeneratorSecond;
+
+/// A generator so far off the schedule of the others is worth a word, in milliseconds.
+const VISIBLE_SKEW: f64 = 5.0;
+/// Seconds of the one are no seconds of the others any more.
+const GRAVE_SKEW: f64 = 250.0;
+
+/// Generators that did not carry out their part. What the target would have done under the whole
+/// load nobody knows.
+pub(super) fn lost(data: &RunData) -> Option<Finding> {
+    let advice = "see why it was lost: its machine, its network, or its own output; then run again";
+    let record = data.record;
+    if record.head.generators.len() <= 1 {
+        return None;
+    }
+    let Some(end) = &record.end else {
+        let evidence = "the run was shared by several generators and its coordinator was killed: \
+                        nobody knows whether all that they sent is here";
+        return Some(finding("generator_lost", Severity::Invalidates, evidence.to_owned(), advice));
+    };
+    let said: Vec<String> = end
+        .lost
+        .iter()
+        .map(|lost| format!("generator {}: {}", lost.generator.index() + 1, lost.detail))
+        .collect();
+    (!said.is_empty())
+        .then(|| finding("generator_lost", Severity::Invalidates, said.join("; "), advice))
+}
+
+/// What was seen of each generator, where several shared the load.
+pub(super) fn each(data: &RunData, timeline: &Timeline) -> Vec<GeneratorSeen> {
+    let heads = &data.record.head.generators;
+    if heads.len() <= 1 {
+        return Vec::new();
+    }
+    let mut lines = lines(data, timeline).into_iter();
+    let lost = data.record.end.as_ref().map(|end| end.lost.as_slice()).unwrap_or_default();
+    let seen = |(index, head): (usize, &GeneratorHead)| {
+        let own = || data.record.generator.iter().filter(|it| it.generator.index() == index);
+        let most = |of: fn(&GeneratorSecond) -> u64| own().map(of).max().map(|ns| ns as f64 / 1e6);
+        let seconds = own().count();
+        let (sent, send_lag_ms) = lines.next().unwrap_or_default();
+        GeneratorSeen {
+            name: head.name.clone(),
+            slots: head.slots.count,
+            seconds: seconds as u32,
+            cpu: (seconds > 0)
+                .then(|| own().map(|second| second.cpu).sum::<f64>() / seconds as f64),
+            send_lag_max_ms: most(|second| second.send_lag_max_ns),
+            stood_still_max_ms: most(|second| second.canary_late_max_ns),
+            off_schedule_max_ms: most(GeneratorSecond::off_schedule_ns),
+            lost: lost.iter().find(|it| it.generator.index() == index).map(|it| it.detail.clone()),
+            sent,
+            send_lag_ms,
+        }
+    };
+    heads.iter().enumerate().map(seen).collect()
+}
+
+/// A value for each bin of the timeline.
+type Line = Vec<Option<f64>>;
+
+/// What each sent per second, and its longest send lag, by the bins of the timeline.
+fn lines(data: &RunData, timeline: &Timeline) -> Vec<(Line, Line)> {
+    let none = || vec![None; timeline.starts.len()];
+    let mut lines = vec![(none(), none()); data.record.head.generators.len()];
+    for second in &data.record.generator {
+        let bin = (second.second / timeline.bin_seconds.max(1)) as usize;
+        let Some((sent, lag)) = lines.get_mut(second.generator.index()) else { continue };
+        let (Some(sent), Some(lag)) = (sent.get_mut(bin), lag.get_mut(bin)) else { continue };
+        if let (Some(more), Some(covered)) = (second.sent, timeline.covered.get(bin)) {
+            *sent = Some(sent.unwrap_or(0.0) + more as f64 / covered);
+        }
+        let millis = second.send_lag_max_ns as f64 / 1e6;
+        *lag = Some(lag.map_or(millis, |lag: f64| lag.max(millis)));
+    }
+    lines
+}
+
+/// A generator whose arrivals lay off the schedule of the whole run.
+pub(super) fn skewed(data: &RunData) -> Option<Finding> {
+    let worst = data.of_each().max_by_key(|second| second.off_schedule_ns())?;
+    let off = worst.off_schedule_ns() as f64 / 1e6;
+    (off >= VISIBLE_SKEW).then(|| {
+        let severity = if off >= GRAVE_SKEW { Severity::Invalidates } else { Severity::Warning };
+        let evidence = format!(
+            "arrivals may have lain up to {} off the common schedule in second {}{}: skew {}, known \
+             within {}",
+            millis(off),
+            worst.second,
+            named(data, worst.generator),
+            millis(worst.skew_ns.unwrap_or(0) as f64 / 1e6),
+            millis(worst.skew_bound_ns.unwrap_or(0) as f64 / 1e6),
+        );
+        let advice = "bring generators and coordinator nearer to each other, or let their clocks run \
+                      at the same speed; response times contain nothing of it";
+        finding("clock_skew", severity, evidence, advice)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::assess::assess;
+    use crate::analysis::assessment::{Assessment, Severity, Verdict};
+    use crate::analysis::sample_records::{self, Requests, add};
+    use crate::record::generator::{GeneratorHead, GeneratorId, Lost};
+    use crate::record::run::RunRecord;
+    use crate::record::telemetry::GeneratorSecond;
+    use crate::scenario::slots::Slots;
+
+    /// A calm run of two generators, in which nothing is wrong.
+    fn calm() -> RunRecord {
+        let mut record = sample_records::run(60, 100.0);
+        add(&mut record, 0..60, &[Requests::ok(100, 20_000)]);
+        let alone = record.head.generators[0].clone();
+        let of = |(first, name): (u32, &str)| {
+            let slots = Slots { first, count: 1, of: 2 };
+            GeneratorHead { name: name.to_owned(), slots, ..alone.clone() }
+        };
+        record.head.generators = [(0, "eu"), (1, "us")].map(of).to_vec();
+        let both = |second: GeneratorSecond| {
+            [0, 1].map(|id| GeneratorSecond { generator: GeneratorId(id), ..second.clone() })
+        };
+        record.generator = record.generator.into_iter().flat_map(both).collect();
+        record
+    }
+
+    #[test]
+    fn what_each_sent_is_told_by_bins() {
+        let mut record = calm();
+        for second in &mut record.generator {
+            let is_first = second.generator.is_first();
+            second.sent = Some(if is_first { 70 } else { 30 });
+            second.send_lag_max_ns = if is_first { 2_000_000 } else { 5_000_000 };
+        }
+        let seen = assess(&record).generators;
+        let line = |values: &[Option<f64>]| (values.len(), values[7], values[59]);
+        assert_eq!(line(&seen[0].sent), (60, Some(70.0), Some(70.0)));
+        assert_eq!(line(&seen[1].sent), (60, Some(30.0), Some(30.0)));
+        assert_eq!(line(&seen[1].send_lag_ms), (60, Some(5.0), Some(5.0)));
+    }
+
+    fn severity(assessment: &Assessment, kind: &str) -> Option<Severity> {
+        assessment.findings.iter().find(|it| it.kind == kind).map(|it| it.severity)
+    }
+
+    #[test]
+    fn a_lost_generator_voids_whatever_else_was_seen() {
+        assert_eq!(assess(&calm()).verdict, Verdict::Pass);
+        let mut record = calm();
+        let detail = "us was killed".to_owned();
+        record.end.as_mut().unwrap().lost = vec![Lost { generator: GeneratorId(1), detail }];
+        let assessment = assess(&record);
+        assert_eq!(assessment.verdict, Verdict::Invalid);
+        assert!(assessment.reasons[0].contains("generator 2: us was killed"));
+        assert_eq!(assessment.generators[0].lost, None);
+        assert_eq!(assessment.generators[1].lost.as_deref(), Some("us was killed"));
+    }
+
+    #[test]
+    fn a_killed_coordinator_voids_what_is_there() {
+        let mut record = calm();
+        record.end = None;
+        assert_eq!(assess(&record).verdict, Verdict::Invalid);
+        record.head.generators.truncate(1);
+        record.generator.retain(|second| second.generator.is_first());
+        assert_eq!(severity(&assess(&record), "generator_lost"), None);
+    }
+
+    #[test]
+    fn clocks_that_differ_are_told_and_void_from_a_quarter_of_a_second_on() {
+        for (skew_ms, bound_ms, expected) in [
+            (1, 1, None),
+            (-4, 2, Some(Severity::Warning)),
+            (0, 249, Some(Severity::Warning)),
+            (-200, 60, Some(Severity::Invalidates)),
+        ] {
+            let mut record = calm();
+            let second = &mut record.generator[61];
+            second.skew_ns = Some(skew_ms * 1_000_000);
+            second.skew_bound_ns = Some(bound_ms * 1_000_000);
+            let assessment = assess(&record);
+            assert_eq!(severity(&assessment, "clock_skew"), expected, "{skew_ms} {bound_ms}");
+            let is_void = expected == Some(Severity::Invalidates);
+            assert_eq!(assessment.verdict == Verdict::Invalid, is_void);
+        }
+    }
+
+    #[test]
+    fn skew_widens_the_bracket_as_a_stall_does() {
+        let mut record = calm();
+        record.generator.iter_mut().for_each(|second| second.skew_bound_ns = Some(4_000_000));
+        let [calm, skewed] = [assess(&calm()), assess(&record)].map(|it| it.slos[0].clone());
+        assert_ne!(calm, skewed, "the bracket is wider");
+    }
+}

@@ -1,0 +1,106 @@
+//! What the user typed of several generators.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use crate::cli::args_shared::LoadingArgs;
+use crate::units::Rate;
+
+const HEADING: &str = "With several generators";
+
+/// Several generators share the load.
+#[derive(Debug, Clone, Args)]
+pub struct FleetArgs {
+    /// So many generators share the load of a scenario file; without --via they and a nats-server
+    /// are started on this machine
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = HEADING)]
+    pub generators: Option<u32>,
+    /// The server at which agents wait: nats://HOST:PORT or tls://HOST:PORT; a token comes from
+    /// `LOADGATE_NATS_TOKEN`
+    #[arg(long, value_name = "URL", requires = "generators", help_heading = HEADING)]
+    pub via: Option<String>,
+    /// The pool of agents
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "generators", help_heading = HEADING)]
+    pub pool: String,
+    /// Trust the certificates of this file besides the system's when connecting to --via
+    #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
+    pub via_ca: Option<PathBuf>,
+}
+
+/// A load that several generators are to share.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The scenario's file.
+    pub file: &'a Path,
+    /// How many, and where.
+    pub fleet: &'a FleetArgs,
+    /// What else was said of the load.
+    pub loading: &'a LoadingArgs,
+    /// How long it is played, if that is not what the scenario says.
+    pub lasting: Option<Duration>,
+}
+
+/// Flags of several generators, where they are refused with a reason.
+#[derive(Debug, Clone, Args)]
+pub struct AloneArgs {
+    /// Not possible here
+    #[arg(long, value_name = "N", hide = true)]
+    pub generators: Option<u32>,
+    /// Not possible here
+    #[arg(long, value_name = "URL", hide = true)]
+    pub via: Option<String>,
+}
+
+impl AloneArgs {
+    /// Why a load of this kind cannot be shared, if it is to be.
+    pub fn objection(&self, command: &str, why: &str) -> Option<String> {
+        let is_asked = self.generators.is_some() || self.via.is_some();
+        is_asked.then(|| {
+            format!(
+                "several generators cannot share the load of {command}: {why}; \
+                     run and soak take --generators"
+            )
+        })
+    }
+}
+
+/// Examples of `loadgate agent`.
+pub const AGENT_EXAMPLES: &str = "\
+Examples:
+  loadgate agent --via nats://nats.example:4222 --allow-host staging.example.com
+  loadgate agent --via tls://nats.example:4222 --pool eu --max-rate 5000
+
+It ends on SIGINT or SIGTERM; a run that it takes part in then has no verdict.";
+
+/// `loadgate agent`
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// The server at which it waits: nats://HOST:PORT or tls://HOST:PORT [default: `LOADGATE_VIA`];
+    /// a token comes from `LOADGATE_NATS_TOKEN`
+    #[arg(long, value_name = "URL")]
+    pub via: Option<String>,
+    /// Trust the certificates of this file besides the system's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub via_ca: Option<PathBuf>,
+    /// The pool that it belongs to
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub pool: String,
+    /// What it is called in reports [default: the machine's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// A host other than loopback that it may load, whatever a scenario says; may be given several
+    /// times
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+    /// How many iterations it begins per second at most: more is refused
+    #[arg(long, value_name = "RATE")]
+    pub max_rate: Option<Rate>,
+    /// End after one run
+    #[arg(long)]
+    pub once: bool,
+    /// Say nothing
+    #[arg(short, long)]
+    pub quiet: bool,
+}

@@ -1,0 +1,153 @@
+//! `loadgate agent`, and `loadgate run --generators`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cli::args_fleet::{AgentArgs, Asked, FleetArgs};
+use crate::cli::args_shared::Clock;
+use crate::cli::exit::Exit;
+use crate::cli::progress::Display;
+use crate::cli::{interrupt, output};
+use crate::engine::transport::clock::ReceiveClock;
+use crate::experiment::control::Control;
+use crate::experiment::crowd::Hosting;
+use crate::experiment::event::Event;
+use crate::experiment::trial_error::TrialError;
+use crate::fleet::agent::{Agent, host_name};
+use crate::fleet::coordinator::{Place, Shared, server_in};
+use crate::fleet::fault::FleetFault;
+use crate::fleet::files::Files;
+use crate::fleet::gathering::{Told, Wanted};
+use crate::fleet::link::Via;
+use crate::fleet::server::{Here, TOKEN, VIA};
+use crate::fleet::wire;
+use crate::record::run::RunRecord;
+use crate::scenario::model::Scenario;
+use crate::target::process::Supervisor;
+
+/// A run whose load several generators share; an exit where something else than a trial's own
+/// troubles was told. `begun` is called once there is a record.
+pub(super) fn drive(
+    asked: &Asked<'_>,
+    (scenario, run_folder): (&Arc<Scenario>, &Path),
+    (control, supervisor): (&Control, &Supervisor),
+    receive_clock: ReceiveClock,
+    (display, begun): (&mut Display, &mut dyn FnMut()),
+) -> Result<Result<RunRecord, TrialError>, Exit> {
+    let usage = |why: &str| {
+        output::error(why, &[]);
+        Exit::Usage
+    };
+    let Asked { fleet, loading, .. } = *asked;
+    if !wire::is_name(&fleet.pool) {
+        return Err(usage("--pool: letters, digits, - and _ only"));
+    }
+    let path = asked.file.to_owned();
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| usage(&format!("{}: {error}", path.display())))?;
+    let files = Files::of(scenario).map_err(|fault| fail(&fault))?;
+    let own_clock = loading.receive_clock == Some(Clock::Generator);
+    let scenario = Arc::clone(scenario);
+    let shared = Shared {
+        hosting: Hosting { scenario, folder: run_folder, supervisor, receive_clock, control },
+        told: Told { file: path, text, lasting: asked.lasting, files, own_clock },
+        wanted: Wanted { generators: fleet.generators.unwrap_or(1), pool: fleet.pool.clone() },
+        place: place(fleet, supervisor.program.clone()),
+        tries_out: !loading.no_walk,
+    };
+    let record = shared.run(&mut |event| {
+        if matches!(event, Event::Loading(_)) {
+            begun();
+        }
+        display.show(event);
+    });
+    display.stop();
+    match record {
+        Ok(record) => Ok(Ok(record)),
+        Err(FleetFault::Trial(error)) => Ok(Err(error)),
+        Err(fault) => Err(fail(&fault)),
+    }
+}
+
+/// Why a load cannot be shared as it was asked for.
+pub(super) fn objection(asked: &Asked<'_>, resumes: bool) -> Option<&'static str> {
+    asked.fleet.generators?;
+    let way = &asked.loading.way;
+    if asked.file.to_str().is_some_and(crate::scenario::http_address::is_url) {
+        return Some("--generators needs a scenario file: agents are told its text");
+    }
+    if resumes {
+        return Some("a run that several generators shared cannot go on: run it again");
+    }
+    if !way.resolve.is_empty() || !way.local_addresses.is_empty() {
+        return Some(
+            "--resolve and --local-addr hold for this machine, and --generators have their own",
+        );
+    }
+    if asked.loading.env_file.is_some() {
+        return Some("--env-file is not sent to generators: each has its own environment");
+    }
+    None
+}
+
+fn place(fleet: &FleetArgs, program: PathBuf) -> Place {
+    if let Some(url) = &fleet.via {
+        let (token, ca) = (std::env::var(TOKEN).ok(), fleet.via_ca.clone());
+        return Place::Via(Via { url: url.clone(), token, ca });
+    }
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let server = server_in(std::env::split_paths(&paths));
+    Place::Here(Here { program, server, temporary: std::env::temp_dir() })
+}
+
+fn fail(fault: &FleetFault) -> Exit {
+    output::error(&fault.to_string(), &[]);
+    match fault {
+        FleetFault::Unlike(_) | FleetFault::Unshareable(_) => Exit::Usage,
+        FleetFault::NoServer(_)
+        | FleetFault::Unreachable(_)
+        | FleetFault::TooFew { .. }
+        | FleetFault::Unready(_)
+        | FleetFault::Trial(_) => Exit::Failed,
+    }
+}
+
+/// `loadgate agent`.
+pub(super) fn agent(args: &AgentArgs) -> Exit {
+    let Some(url) = args.via.clone().or_else(|| std::env::var(VIA).ok()) else {
+        output::error("--via is missing: the server at which to wait for work", &[]);
+        return Exit::Usage;
+    };
+    let name = args.name.clone().unwrap_or_else(host_name);
+    for (flag, value) in [("--pool", &args.pool), ("--name", &name)] {
+        if !wire::is_name(value) {
+            output::error(&format!("{flag} {value}: letters, digits, - and _ only"), &[]);
+            return Exit::Usage;
+        }
+    }
+    let control = Control::default();
+    if let Err(error) = interrupt::watch(&control) {
+        output::error(&format!("signals cannot be watched: {error}"), &[]);
+        return Exit::Failed;
+    }
+    let agent = Agent {
+        via: Via { url, token: std::env::var(TOKEN).ok(), ca: args.via_ca.clone() },
+        pool: args.pool.clone(),
+        name,
+        allow: args.allow_hosts.clone(),
+        max_rate: args.max_rate,
+        once: args.once,
+        temporary: std::env::temp_dir(),
+    };
+    let env = |name: &str| std::env::var(name).ok();
+    let mut tell = |what: &str| {
+        if !args.quiet {
+            output::note(what);
+        }
+    };
+    match (agent.work(&control, &env, &mut tell), control.signal()) {
+        (Err(fault), _) => fail(&fault),
+        (Ok(()), Some(signal)) => Exit::Interrupted(signal),
+        (Ok(()), None) => Exit::Pass,
+    }
+}

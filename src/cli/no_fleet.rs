@@ -1,0 +1,41 @@
+//! What a loadgate says of several generators that was built without them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::args_fleet::{AgentArgs, Asked};
+use crate::cli::exit::Exit;
+use crate::cli::output;
+use crate::cli::progress::Display;
+use crate::engine::transport::clock::ReceiveClock;
+use crate::experiment::control::Control;
+use crate::experiment::trial_error::TrialError;
+use crate::record::run::RunRecord;
+use crate::scenario::model::Scenario;
+use crate::target::process::Supervisor;
+
+const WITHOUT: &str =
+    "this loadgate was built without several generators: build it with the feature \"fleet\"";
+
+/// A run whose load several generators share.
+pub(super) fn drive(
+    _: &Asked<'_>,
+    _: (&Arc<Scenario>, &Path),
+    _: (&Control, &Supervisor),
+    _: ReceiveClock,
+    _: (&mut Display, &mut dyn FnMut()),
+) -> Result<Result<RunRecord, TrialError>, Exit> {
+    output::error(WITHOUT, &[]);
+    Err(Exit::Usage)
+}
+
+/// Why a load cannot be shared.
+pub(super) fn objection(asked: &Asked<'_>, _: bool) -> Option<&'static str> {
+    asked.fleet.generators.map(|_| WITHOUT)
+}
+
+/// `loadgate agent`.
+pub(super) fn agent(_: &AgentArgs) -> Exit {
+    output::error(WITHOUT, &[]);
+    Exit::Usage
+}

@@ -1,0 +1,367 @@
+//! A target that several generators load, none of which is here: it is started, awaited, tried out
+//! and watched, and what they tell becomes the record of one run.
+//!
+//! Who they are, and what became of each, comes from outside.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::engine::collector::{Message, Passing, Progress};
+use crate::engine::plan::{Given, Start};
+use crate::engine::transport::clock::ReceiveClock;
+use crate::experiment::address::{Later, reach, shown};
+use crate::experiment::control::Control;
+use crate::experiment::event::Event;
+use crate::experiment::head::{certificate_head, date};
+use crate::experiment::hopeless::Hopes;
+use crate::experiment::resources;
+use crate::experiment::session::Session;
+use crate::experiment::side::Side;
+use crate::experiment::trial_error::TrialError;
+use crate::experiment::tryout::TriedOut;
+use crate::experiment::watcher::Watcher;
+use crate::record::gauge::{self, BEFORE_4};
+use crate::record::generator::{GeneratorHead, Lost};
+use crate::record::handshakes::Handshakes;
+use crate::record::interval::StepCounts;
+use crate::record::run::{End, EndReason, Head, RunRecord};
+use crate::record::store::RunWriter;
+use crate::record::tick::Tick;
+use crate::scenario::model::{HttpAddress, Scenario};
+use crate::schedule::arms::Timing;
+use crate::target::certificate;
+use crate::target::process::Supervisor;
+
+/// So many seconds after what was counted in one it is known of all generators whether they stood
+/// still in it.
+const HEARD_LATER: usize = 4;
+
+/// What it takes to have a target.
+#[derive(Debug)]
+pub struct Hosting<'a> {
+    /// What to do.
+    pub scenario: Arc<Scenario>,
+    /// The run folder.
+    pub folder: &'a Path,
+    /// How targets are started.
+    pub supervisor: &'a Supervisor,
+    /// What stamps the arrival of bytes.
+    pub receive_clock: ReceiveClock,
+    /// Ends it early.
+    pub control: &'a Control,
+}
+
+/// A target that is up.
+pub struct Hosted<'a> {
+    session: Session<'a>,
+    side: Side,
+}
+
+/// Whether a target that is up may be loaded.
+pub enum Tried<'a> {
+    /// It may.
+    Fit(Box<Hosted<'a>>),
+    /// It cannot work: the record of the tries.
+    Unfit(Box<RunRecord>),
+}
+
+impl<'a> Hosting<'a> {
+    /// Starts the target and waits until it is ready.
+    pub fn start(&self, watch: &mut dyn FnMut(Event)) -> Result<Hosted<'a>, TrialError> {
+        let session = Session {
+            supervisor: self.supervisor,
+            receive_clock: self.receive_clock,
+            control: self.control,
+            workers: 1,
+            share: None,
+        };
+        let side = session.start(Arc::clone(&self.scenario), self.folder, watch)?;
+        side.target.wait_until_ready(&side.scenario, self.control, watch)?;
+        Ok(Hosted { session, side })
+    }
+}
+
+impl<'a> Hosted<'a> {
+    /// Where it listens.
+    pub fn address(&self) -> &HttpAddress {
+        self.side.target.address()
+    }
+
+    /// Does what is done once before the load.
+    pub fn set_up(&mut self) -> Result<(), TrialError> {
+        self.session.set_up(&mut self.side)
+    }
+
+    /// What every user knows by that.
+    pub fn given(&self) -> &Given {
+        &self.side.given
+    }
+
+    /// There will be no load: does what is done once after it, if there is anything to clean up after.
+    /// Why that failed, if it has.
+    pub fn give_up(mut self) -> Option<String> {
+        self.side.is_set_up.then(|| self.session.tear_down(&mut self.side)).flatten()
+    }
+
+    /// Walks through each flow once before the load.
+    pub fn try_out(self, watch: &mut dyn FnMut(Event)) -> Result<Tried<'a>, TrialError> {
+        let Hosted { session, side } = self;
+        Ok(match session.try_out(side, watch)? {
+            TriedOut::Fit(side) => Tried::Fit(Box::new(Hosted { session, side: *side })),
+            TriedOut::Unfit(measured) => Tried::Unfit(Box::new(measured.record)),
+        })
+    }
+
+    /// Begins the record of a load whose schedule starts at a moment.
+    pub fn begin(
+        self,
+        start: Start,
+        generators: Vec<GeneratorHead>,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<Crowd<'a>, TrialError> {
+        let Hosted { session, side } = self;
+        let scenario = Arc::clone(&side.scenario);
+        let reached = reach(side.target.address(), &scenario)?;
+        let mut head = session.head(&scenario, start.on_the_wall);
+        head.target = shown(&scenario);
+        head.revision.clone_from(&side.revision);
+        head.lookup_ms = reached.lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
+        head.addresses = reached.addresses;
+        head.generators = generators;
+        let expiry = certificate::expiry(side.target.address());
+        head.certificate = expiry.map(certificate_head);
+        let ending =
+            expiry.and_then(|it| resources::ends_soon(it, &date(it.at), SystemTime::now()));
+        head.generators[0].environment.warnings.extend(ending);
+        for warning in head.generators.iter().flat_map(|it| &it.environment.warnings) {
+            watch(Event::Warning(warning.clone()));
+        }
+        let writer = RunWriter::create(&side.folder, head).map_err(TrialError::Store)?;
+        let control = session.control.clone();
+        let (out, inbox) = mpsc::channel();
+        let monitor = side.target.monitor(&scenario, Timing::Alone);
+        let watcher = Watcher::start(monitor, (start.at, 0), control.clone(), out)
+            .map_err(TrialError::Engine)?;
+        let hopes = Hopes::of_run(writer.head(), false, control.fails_fast);
+        let steps = vec![StepCounts::default(); writer.head().steps.len()];
+        let (later, passing) = (reached.later, Passing::default());
+        let (stood_still, counted) = (BTreeMap::new(), VecDeque::new());
+        Ok(Crowd {
+            session,
+            side,
+            start,
+            control,
+            writer,
+            watcher,
+            inbox,
+            hopes,
+            steps,
+            later,
+            passing,
+            target_memory: None,
+            stood_still,
+            counted,
+        })
+    }
+}
+
+/// A target under the load of others, and its record.
+pub struct Crowd<'a> {
+    session: Session<'a>,
+    side: Side,
+    start: Start,
+    control: Control,
+    writer: RunWriter,
+    watcher: Watcher,
+    inbox: Receiver<Message>,
+    hopes: Hopes,
+    /// The whole run, step by step.
+    steps: Vec<StepCounts>,
+    later: Later,
+    /// What came since the last look at the progress.
+    passing: Passing,
+    /// Resident memory of the target, as it was seen last.
+    target_memory: Option<f64>,
+    /// The longest that any generator stood still in a second.
+    stood_still: BTreeMap<u32, u64>,
+    /// Seconds that have passed and have not been looked at, with what was counted until then.
+    counted: VecDeque<(Progress, Vec<StepCounts>)>,
+}
+
+/// What became of those who loaded.
+#[derive(Debug, Default)]
+pub struct Carried {
+    /// Iterations that they have started.
+    pub iterations: u64,
+    /// Those of them whose last step ended well.
+    pub completed: u64,
+    /// TLS handshakes.
+    pub handshakes: Handshakes,
+    /// Who did not carry out a part, and why.
+    pub lost: Vec<Lost>,
+    /// Each row of a source was used, if that ended it for anybody.
+    pub used_up: Option<UsedUp>,
+}
+
+impl Carried {
+    /// Why a load ended that nobody has ended.
+    fn reason(&self) -> EndReason {
+        match (self.lost.first(), &self.used_up) {
+            (Some(lost), _) => EndReason::GeneratorLost { detail: lost.detail.clone() },
+            (None, Some(used)) => EndReason::RowsUsed { data: used.data.clone() },
+            (None, None) => EndReason::Finished,
+        }
+    }
+}
+
+/// Each row of a source of data was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedUp {
+    /// The source.
+    pub data: String,
+    /// When the last one met that, if all did.
+    pub cut: Option<Duration>,
+}
+
+impl Crowd<'_> {
+    /// What was known before the first request.
+    pub fn head(&self) -> &Head {
+        self.writer.head()
+    }
+
+    /// The scenario that they carry out.
+    pub fn scenario(&self) -> &Scenario {
+        &self.side.scenario
+    }
+
+    /// Looks at the target; to be called often.
+    pub fn look(&mut self) {
+        self.watcher.look();
+        while let Ok(message) = self.inbox.try_recv() {
+            if let Message::Target(second) = message {
+                self.target_memory = gauge::find(&BEFORE_4, &gauge::RSS)
+                    .and_then(|id| second.value(id))
+                    .or(self.target_memory);
+                self.writer.append_target(second);
+            }
+        }
+    }
+
+    /// Adds what a generator has learnt, if it is new, and says whether it is.
+    pub fn take(&mut self, tick: &Tick) -> bool {
+        let is_new = self.writer.take(tick);
+        if is_new {
+            for part in &tick.parts {
+                let step = self.writer.head().step_of(part.series.index());
+                if let Some(step) = self.steps.get_mut(step) {
+                    step.add(&part.counts);
+                }
+                self.passing.count(part);
+            }
+            for second in &tick.generator {
+                let longest = self.stood_still.entry(second.second).or_default();
+                *longest = (*longest).max(second.canary_late_max_ns);
+            }
+        }
+        is_new
+    }
+
+    /// The record, which may be asked what it has.
+    pub fn record(&self) -> &RunWriter {
+        &self.writer
+    }
+
+    /// Adds exchanges that failed.
+    pub fn keep_failures(&mut self, lines: &[u8]) {
+        let steps = self.writer.head().steps.len();
+        let found = crate::record::exchange::read(lines, steps).unwrap_or_default();
+        for exchange in found {
+            self.writer.failures.append(exchange);
+        }
+    }
+
+    /// A second has passed, at the end of which so many requests were in flight.
+    pub fn pass(&mut self, second: u32, in_flight: u64, watch: &mut dyn FnMut(Event)) {
+        let passing = std::mem::take(&mut self.passing);
+        let target_memory = self.target_memory;
+        let progress = Progress { in_flight, target_memory, ..passing.progress(second) };
+        watch(Event::Progress(progress));
+        if let Some(why) = self.look_for_hope(progress) {
+            watch(Event::Warning(format!("the run ends here: {why}")));
+            self.control.drain(self.hopes.drain());
+        }
+    }
+
+    /// Why the run ends here, if it does. What was counted while a generator stood still is no sign
+    /// of a miss, and that it did is heard a little later than what was counted.
+    fn look_for_hope(&mut self, progress: Progress) -> Option<String> {
+        self.counted.push_back((progress, self.steps.clone()));
+        let later = if self.control.fails_fast { HEARD_LATER } else { 0 };
+        if self.counted.len() <= later {
+            return None;
+        }
+        let (progress, steps) = self.counted.pop_front()?;
+        self.stood_still = self.stood_still.split_off(&progress.second);
+        let stood_still_ns = self.stood_still.values().copied().max().unwrap_or_default();
+        let progress = Progress { stood_still_ns, ..progress };
+        self.hopes.hear(&progress, &steps).map(str::to_owned)
+    }
+
+    /// Closes the record and stops the target.
+    pub fn finish(
+        self,
+        carried: Carried,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<RunRecord, TrialError> {
+        watch(Event::Stopping);
+        let Crowd { session, side, start, control, writer, watcher, hopes, steps, later, .. } =
+            self;
+        let mut side = side;
+        let ended = start.at.elapsed();
+        let seen = watcher.end(|| side.target.exited());
+        let reason = match (&seen.died, control.signal(), hopes.reason()) {
+            (Some(exit), ..) => EndReason::TargetDied { detail: exit.to_string() },
+            (None, Some(signal), _) => EndReason::Interrupted { signal },
+            (None, None, Some(reason)) => reason,
+            (None, None, None) => carried.reason(),
+        };
+        // A target that is dead cannot be cleaned up after.
+        let teardown = seen.died.is_none().then(|| session.tear_down(&mut side)).flatten();
+        let whole = side.scenario.load.length();
+        let cut = control.over_after(start.at);
+        let cut = cut.or(carried.used_up.and_then(|it| it.cut));
+        let unended = |step: &StepCounts| step.planned.saturating_sub(step.ended());
+        let end = End {
+            reason,
+            scheduled: cut.map_or(whole, |cut| cut.min(whole)).as_secs_f64(),
+            seconds: ended.as_secs_f64(),
+            abandoned: steps.iter().map(unended).sum(),
+            iterations: carried.iterations,
+            iterations_completed: carried.completed,
+            handshakes: carried.handshakes,
+            later_addresses: later.seen(),
+            faults: Vec::new(),
+            lost: carried.lost,
+            statements: seen.statements,
+            teardown,
+        };
+        let mut record = writer.finish(end).map_err(TrialError::Store)?;
+        side.target.stop();
+        let head = &record.head;
+        record.failures.read_log(&side.folder, &|at| head.unix_millis(at));
+        Ok(record)
+    }
+
+    /// How much of the schedule was due until somebody ended it; all that has passed if nobody did.
+    pub fn until(&self) -> Duration {
+        self.control.over_after(self.start.at).unwrap_or_else(|| self.elapsed())
+    }
+
+    /// How long the schedule has been going on; nothing before it begins.
+    pub fn elapsed(&self) -> Duration {
+        Instant::now().saturating_duration_since(self.start.at)
+    }
+}

@@ -1,0 +1,399 @@
+//! An agent: waits for work, looks at it, carries it out.
+//!
+//! It dials out only. Whom it may load and how hard is its own affair, whatever a coordinator asks.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::engine::transport::clock::ReceiveClock;
+use crate::engine::transport::tcp;
+use crate::experiment::carry;
+use crate::experiment::control::Control;
+use crate::experiment::soak::lasting;
+use crate::fleet::duty::{Clocks, Done, Duty};
+use crate::fleet::fault::FleetFault;
+use crate::fleet::files::Handed;
+use crate::fleet::link::{Heard, Link, Via};
+use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
+use crate::fleet::{files, identity, understood};
+use crate::scenario::model::{Address, HttpAddress, Scenario};
+use crate::scenario::read::{Caller, DataFiles, Lookup, Origin, parse};
+use crate::scenario::slots::Slots;
+use crate::units::Rate;
+
+/// How often clocks are compared before the start.
+const COMPARISONS: usize = 64;
+/// Between two tries to reach the server.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether there is something to do.
+const LOOK: Duration = Duration::from_millis(100);
+/// Whoever is here for one run goes when nobody wants it for so long.
+const UNWANTED: Duration = Duration::from_secs(30);
+
+/// An agent.
+#[derive(Debug, Clone)]
+pub struct Agent {
+    /// The server.
+    pub via: Via,
+    /// Whom it works for.
+    pub pool: String,
+    /// What people call it.
+    pub name: String,
+    /// Hosts other than loopback that it may load.
+    pub allow: Vec<String>,
+    /// How many iterations per second it begins at most.
+    pub max_rate: Option<Rate>,
+    /// Whether it ends after one run.
+    pub once: bool,
+    /// Where records may be until they are told.
+    pub temporary: PathBuf,
+}
+
+/// Why an offer is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Refusal {
+    detail: String,
+    is_unlike: bool,
+}
+
+impl Refusal {
+    fn unready(detail: impl Into<String>) -> Refusal {
+        Refusal { detail: detail.into(), is_unlike: false }
+    }
+
+    fn unlike(detail: impl Into<String>) -> Refusal {
+        Refusal { detail: detail.into(), is_unlike: true }
+    }
+}
+
+impl Agent {
+    /// Works until `control` ends it; `tell` hears what happens.
+    pub fn work(
+        &self,
+        control: &Control,
+        env: Lookup<'_>,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<(), FleetFault> {
+        let Some(link) = self.connect(control, tell)? else { return Ok(()) };
+        let link = Arc::new(link);
+        let word = identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))?;
+        let calls = link.listen(&wire::call(&self.pool))?;
+        let offers = link.listen(&wire::offer(&word))?;
+        tell(&format!(
+            "{} waits for work in the pool \"{}\" at {}",
+            self.name,
+            self.pool,
+            self.via.shown()
+        ));
+        let mut wanted = Instant::now();
+        while control.ended().is_none() {
+            match calls.recv_timeout(LOOK) {
+                Ok(heard) => {
+                    wanted = Instant::now();
+                    self.say_hello(&link, &word, &heard);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(LOOK),
+            }
+            let Ok(heard) = offers.try_recv() else {
+                if self.once && wanted.elapsed() > UNWANTED {
+                    return Ok(());
+                }
+                continue;
+            };
+            let done = self.serve((&link, &word), &heard, (control, env), tell);
+            // What was offered meanwhile was for somebody who was free.
+            while offers.try_recv().is_ok() {}
+            while calls.try_recv().is_ok() {}
+            if self.once && done.is_some() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn connect(
+        &self,
+        control: &Control,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Option<Link>, FleetFault> {
+        let mut is_told = false;
+        loop {
+            match Link::connect(&self.via, &format!("loadgate agent {}", self.name)) {
+                Ok(link) => return Ok(Some(link)),
+                Err(error) if self.once => return Err(error),
+                Err(error) if !is_told => tell(&format!("{error}; trying on")),
+                Err(_) => {}
+            }
+            is_told = true;
+            let until = Instant::now() + AGAIN;
+            while Instant::now() < until {
+                if control.ended().is_some() {
+                    return Ok(None);
+                }
+                thread::sleep(LOOK);
+            }
+        }
+    }
+
+    fn say_hello(&self, link: &Link, word: &str, heard: &Heard) {
+        let Some(call) = wire::read::<Call>(&heard.said).filter(|call| wire::is_name(&call.run))
+        else {
+            return;
+        };
+        let hello = Hello {
+            agent: word.to_owned(),
+            name: self.name.clone(),
+            protocol: PROTOCOL,
+            loadgate: LOADGATE.to_owned(),
+            cores: thread::available_parallelism().map_or(1, usize::from) as u32,
+            place: identity::place(),
+        };
+        link.say(wire::hello(&call.run), wire::bytes(&hello));
+    }
+
+    /// Carries out what is offered; `None` if it was refused.
+    fn serve(
+        &self,
+        (link, word): (&Arc<Link>, &str),
+        heard: &Heard,
+        (control, env): (&Control, Lookup<'_>),
+        tell: &mut dyn FnMut(&str),
+    ) -> Option<Done> {
+        let reply = heard.reply.clone()?;
+        let offer = wire::read::<Offer>(&heard.said);
+        let prepared = offer
+            .filter(|offer| wire::is_name(&offer.run))
+            .ok_or_else(|| Refusal::unlike("the offer is of another version of loadgate"))
+            .and_then(|offer| self.prepare((link, word), offer, control, env));
+        match prepared {
+            Ok((duty, answer)) => {
+                link.say(reply, wire::bytes(&answer));
+                tell(&format!("works for run {}", duty.offer.run));
+                let done = duty.run();
+                tell(match done {
+                    Done::Confirmed => "done",
+                    Done::Forgotten => "given back",
+                });
+                Some(done)
+            }
+            Err(Refusal { detail, is_unlike }) => {
+                tell(&format!("refused: {detail}"));
+                link.say(reply, wire::bytes(&Answer::Refused { detail, is_unlike }));
+                link.flush();
+                None
+            }
+        }
+    }
+
+    fn prepare<'d>(
+        &self,
+        (link, word): (&'d Arc<Link>, &'d str),
+        offer: Offer,
+        control: &Control,
+        env: Lookup<'_>,
+    ) -> Result<(Duty<'d>, Answer), Refusal> {
+        if (offer.protocol, offer.loadgate.as_str()) != (PROTOCOL, LOADGATE) {
+            let found = format!("it is loadgate {LOADGATE}, the coordinator {}", offer.loadgate);
+            return Err(Refusal::unlike(found));
+        }
+        let scenario =
+            self.understand(&offer, env, &mut |piece| files::ask(link, &offer.run, piece))?;
+        let digest = understood::digest(&scenario, &offer.epoch);
+        let address = address_of(&scenario, &offer)?;
+        self.check(&scenario, &address, offer.slots)?;
+        let receive_clock =
+            if offer.own_clock { ReceiveClock::Generator } else { tcp::best_clock() };
+        let scenario = Arc::new(carry::shared(scenario, address));
+        let head = carry::head_of(&scenario, offer.slots, receive_clock)
+            .map_err(|error| Refusal::unready(error.to_string()))?;
+        // Beats are heard before the coordinator knows that we are ready.
+        let unheard = |error: FleetFault| Refusal::unready(error.to_string());
+        let beats = link.listen(&wire::beats(&offer.run)).map_err(unheard)?;
+        let clocks = Clocks::new();
+        clocks.compare(link, &offer.run, COMPARISONS);
+        let (_, bound_ns) = clocks
+            .offset()
+            .ok_or_else(|| Refusal::unready("the coordinator's clock could not be asked"))?;
+        let folder = self.temporary.join(format!("loadgate-{}-{word}", offer.run));
+        fs::create_dir_all(&folder)
+            .map_err(|error| Refusal::unready(format!("{}: {error}", folder.display())))?;
+        let control = control.next_part();
+        let answer = Answer::Ready { digest, head: Box::new(head), bound_ns };
+        let duty = Duty {
+            link,
+            agent: word,
+            offer,
+            scenario,
+            receive_clock,
+            folder,
+            beats,
+            control,
+            clocks,
+        };
+        Ok((duty, answer))
+    }
+
+    fn understand(
+        &self,
+        offer: &Offer,
+        env: Lookup<'_>,
+        ask: &mut dyn FnMut(&Piece) -> Result<Vec<u8>, String>,
+    ) -> Result<Scenario, Refusal> {
+        let word = identity::word().map_err(|error| Refusal::unready(error.to_string()))?;
+        let folder = self.temporary.join(format!("loadgate-{word}"));
+        let handed = Handed::fetch(&offer.files, folder, ask).map_err(Refusal::unready)?;
+        let caller = Caller { allow: self.allow.clone(), ..Caller::default() };
+        let origin = Origin {
+            file: offer.file.clone().map(PathBuf::from),
+            folder: PathBuf::from(&offer.folder),
+            caller,
+            data: DataFiles::Handed(handed.places.clone()),
+            ..Origin::default()
+        };
+        let read_file = |path: &std::path::Path| handed.text(path);
+        let mut scenario = parse(&offer.text, &origin, env, &read_file)
+            .map_err(|problems| Refusal::unlike(problems.to_string()))?;
+        if let Some(nanos) = offer.lasting_ns {
+            scenario.load = lasting(&scenario.load, Duration::from_nanos(nanos))
+                .map_err(|why| Refusal::unlike(why.to_string()))?;
+        }
+        Ok(scenario)
+    }
+
+    /// Whether it may do that: what its owner allows holds, whatever the scenario says.
+    fn check(
+        &self,
+        scenario: &Scenario,
+        address: &HttpAddress,
+        slots: Slots,
+    ) -> Result<(), Refusal> {
+        let host = scenario.secrets.redact(&address.host);
+        let is_allowed = address.is_loopback()
+            || self.allow.iter().any(|allowed| allowed.eq_ignore_ascii_case(&address.host));
+        if !is_allowed {
+            return Err(Refusal::unready(format!(
+                "this agent may not load {host}; start it with --allow-host {host}"
+            )));
+        }
+        let share = f64::from(slots.count) / f64::from(slots.of.max(1));
+        let own = scenario.load.peak().0 * share;
+        match self.max_rate {
+            Some(most) if own > most.0 => Err(Refusal::unready(format!(
+                "its share is up to {}, and it may begin {most} at most (--max-rate)",
+                Rate(own)
+            ))),
+            Some(_) if scenario.load.is_closed() => Err(Refusal::unready(
+                "users who wait for answers have no rate that could be kept under --max-rate",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// What this machine is called, as far as it may be part of a subject.
+pub fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain: String = name
+        .trim()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(63)
+        .collect();
+    if wire::is_name(&plain) { plain } else { "agent".to_owned() }
+}
+
+/// Where the target listens: as the scenario says, or where the demo API was started.
+fn address_of(scenario: &Scenario, offer: &Offer) -> Result<HttpAddress, Refusal> {
+    match (&scenario.target.address, &offer.demo) {
+        (Address::Http(address), None) => Ok(address.clone()),
+        (Address::Demo(_), Some(demo)) => {
+            let address = HttpAddress::plain(&demo.host, demo.port);
+            Ok(if demo.is_http2 { address.by_http2() } else { address })
+        }
+        (Address::Http(_), Some(_)) | (Address::Demo(_), None) => {
+            Err(Refusal::unlike("the offer names another target than its scenario"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::http_address::HttpAddress;
+
+    fn agent(allow: &[&str], max_rate: Option<f64>) -> Agent {
+        Agent {
+            via: Via::default(),
+            pool: "default".to_owned(),
+            name: "one".to_owned(),
+            allow: allow.iter().map(|&host| host.to_owned()).collect(),
+            max_rate: max_rate.map(Rate),
+            once: true,
+            temporary: std::env::temp_dir(),
+        }
+    }
+
+    fn offer(text: &str) -> Offer {
+        Offer {
+            protocol: PROTOCOL,
+            loadgate: LOADGATE.to_owned(),
+            run: "run".to_owned(),
+            epoch: "epoch".to_owned(),
+            slots: Slots { first: 0, count: 1, of: 4 },
+            file: None,
+            folder: ".".to_owned(),
+            text: text.to_owned(),
+            lasting_ns: None,
+            files: Vec::new(),
+            demo: None,
+            process: 1,
+            own_clock: false,
+        }
+    }
+
+    const TEXT: &str = r#"{"name": "one", "target": {"url": "http://other.example:1"},
+        "allow": ["other.example"],
+        "flows": [{"name": "flow", "steps": [{"name": "a", "request": "GET /?k=${KEY}"}]}],
+        "load": {"stages": [{"for": "60s", "rate": "400/s"}]}}"#;
+
+    fn check(agent: &Agent, text: &str) -> Result<(), Refusal> {
+        let offer = offer(text);
+        let key = |name: &str| (name == "KEY").then(|| "k".to_owned());
+        let scenario = agent.understand(&offer, &key, &mut |_| panic!("there is no file"))?;
+        let address = address_of(&scenario, &offer)?;
+        agent.check(&scenario, &address, offer.slots)
+    }
+
+    #[test]
+    fn an_agent_loads_only_whom_its_owner_allows() {
+        let refused = check(&agent(&[], None), TEXT).unwrap_err();
+        assert!(refused.detail.contains("may not load other.example"), "{refused:?}");
+        assert!(!refused.is_unlike);
+        assert!(check(&agent(&["third.example"], None), TEXT).is_err());
+        assert_eq!(check(&agent(&["other.example"], None), TEXT), Ok(()));
+        let here = TEXT.replace("other.example:1", "127.0.0.1:1");
+        assert_eq!(check(&agent(&[], None), &here), Ok(()));
+        assert!(HttpAddress::plain("::1", 1).is_loopback());
+        assert!(!HttpAddress::plain("10.0.0.1", 1).is_loopback());
+    }
+
+    #[test]
+    fn an_agent_begins_no_more_than_its_owner_allows() {
+        let here = TEXT.replace("other.example:1", "127.0.0.1:1");
+        assert_eq!(check(&agent(&[], Some(100.0)), &here), Ok(()));
+        let refused = check(&agent(&[], Some(99.0)), &here).unwrap_err();
+        assert!(refused.detail.contains("100/s") && refused.detail.contains("99/s"), "{refused:?}");
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_a_difference() {
+        let nothing = &mut |_: &Piece| panic!("there is no file");
+        let refused = agent(&[], None).understand(&offer(TEXT), &|_| None, nothing).unwrap_err();
+        assert!(refused.is_unlike && refused.detail.contains("KEY"), "{refused:?}");
+    }
+}

@@ -1,0 +1,71 @@
+//! What agents say to an offer: who takes part, and why somebody does not.
+
+use std::time::Instant;
+
+use crate::fleet::fault::FleetFault;
+use crate::fleet::identity;
+use crate::fleet::roster::Member;
+use crate::fleet::wire::{self, Answer, Hello, LOADGATE, PROTOCOL};
+use crate::record::generator::{GeneratorHead, GeneratorId};
+use crate::scenario::model::HttpAddress;
+use crate::scenario::slots::Slots;
+
+/// Who has another loopback than we have reaches another target there.
+pub(super) fn check_place(hellos: &[Hello], address: &HttpAddress) -> Result<(), FleetFault> {
+    if !address.is_loopback() {
+        return Ok(());
+    }
+    let own = identity::place();
+    let elsewhere = hellos.iter().filter(|hello| hello.place != own);
+    let elsewhere: Vec<&str> = elsewhere.map(|hello| hello.name.as_str()).collect();
+    if elsewhere.is_empty() {
+        return Ok(());
+    }
+    Err(FleetFault::Unshareable(format!(
+        "the target is at the loopback of this machine, {address}, and {} would load their own: name \
+         the target by an address that all generators reach",
+        elsewhere.join(", ")
+    )))
+}
+
+/// Who is ready, if all are and understood the same.
+pub(super) fn members(
+    hellos: &[Hello],
+    slots: &[Slots],
+    answers: Vec<Result<Vec<u8>, String>>,
+    digest: &str,
+) -> Result<Vec<Member>, FleetFault> {
+    let (mut members, mut unready, mut unlike) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, (hello, answer)) in hellos.iter().zip(answers).enumerate() {
+        let name = &hello.name;
+        if (hello.protocol, hello.loadgate.as_str()) != (PROTOCOL, LOADGATE) {
+            unlike.push(format!("{name} is loadgate {}, this is {LOADGATE}", hello.loadgate));
+            continue;
+        }
+        match answer.map(|answer| wire::read::<Answer>(&answer)) {
+            Ok(Some(Answer::Ready { digest: theirs, head, .. })) if theirs == digest => {
+                let (who, id) = ((hello.agent.clone(), name.clone()), GeneratorId(index as u16));
+                // What it was offered counts, not what it says that it has.
+                let head = GeneratorHead { name: name.clone(), slots: slots[index], ..*head };
+                members.push(Member::new(who, id, head, Instant::now()));
+            }
+            Ok(Some(Answer::Ready { .. })) => unlike.push(format!(
+                "{name} understood the scenario otherwise: its variables, the files that the \
+                 scenario names, or its arrivals differ from ours"
+            )),
+            Ok(Some(Answer::Refused { detail, is_unlike: true })) => {
+                unlike.push(format!("{name}: {detail}"));
+            }
+            Ok(Some(Answer::Refused { detail, is_unlike: false })) => {
+                unready.push(format!("{name}: {detail}"));
+            }
+            Ok(None) => unready.push(format!("{name} said what cannot be understood")),
+            Err(why) => unready.push(format!("{name} did not answer: {why}")),
+        }
+    }
+    match (unlike.is_empty(), unready.is_empty()) {
+        (false, _) => Err(FleetFault::Unlike(unlike)),
+        (true, false) => Err(FleetFault::Unready(unready)),
+        (true, true) => Ok(members),
+    }
+}

@@ -1,0 +1,159 @@
+//! One load that several generators carry out: who they are, the target, the start, the record.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::engine::plan::Start;
+use crate::experiment::crowd::{Hosted, Hosting, Tried};
+use crate::experiment::event::Event;
+use crate::experiment::trial_error::TrialError;
+use crate::fleet::course::Course;
+use crate::fleet::fault::FleetFault;
+use crate::fleet::gathering::{Desk, Told, Wanted};
+use crate::fleet::link::{Link, Via};
+use crate::fleet::roster::Member;
+use crate::fleet::server::{Here, Local};
+use crate::fleet::wire::{Go, Known};
+use crate::record::generator::GeneratorHead;
+use crate::record::run::RunRecord;
+use crate::scenario::model::{Address, Scenario};
+
+/// From the word to start to the start: so many beats say it, and threads come up.
+const LEAD: Duration = Duration::from_millis(1_500);
+/// What the steps before a load extract goes into one message.
+const MOST_GIVEN: usize = 128 * 1024;
+
+/// Where generators are.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// On this machine, started for this run.
+    Here(Here),
+    /// Wherever they have connected to a server.
+    Via(Via),
+}
+
+/// A load to be shared.
+#[derive(Debug)]
+pub struct Shared<'a> {
+    /// The target.
+    pub hosting: Hosting<'a>,
+    /// The scenario's text.
+    pub told: Told,
+    /// How many, of which pool.
+    pub wanted: Wanted,
+    /// Where.
+    pub place: Place,
+    /// Whether each flow is walked through once before the load.
+    pub tries_out: bool,
+}
+
+impl Shared<'_> {
+    /// Carries it out.
+    pub fn run(self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
+        check(&self.hosting.scenario)?;
+        let mut local = None;
+        let via = match &self.place {
+            Place::Via(via) => via.clone(),
+            Place::Here(here) => {
+                let server = local.insert(Local::start(here, self.hosting.supervisor)?);
+                let wanted = (self.wanted.generators, self.wanted.pool.as_str());
+                server.start_agents(wanted, &here.program, self.hosting.supervisor)?;
+                server.via.clone()
+            }
+        };
+        watch(Event::Told(format!(
+            "waiting for {} generators at {}",
+            self.wanted.generators,
+            via.shown()
+        )));
+        let desk = Desk::open(Link::connect(&via, "loadgate coordinator")?)?;
+        let done = self.load(&desk, watch);
+        desk.close();
+        // Agents of our own have something to say of why they are not there.
+        let ended = local.as_ref().map(Local::ended).unwrap_or_default();
+        match done {
+            Err(FleetFault::TooFew { wanted, pool, found }) if !ended.is_empty() => {
+                let found: Vec<String> = found.into_iter().chain(ended).collect();
+                Err(FleetFault::TooFew { wanted, pool, found })
+            }
+            done => done,
+        }
+    }
+
+    fn load(&self, desk: &Desk, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
+        let control = self.hosting.control;
+        let interrupted = || control.signal().map(TrialError::Interrupted);
+        let hellos = match desk.call(&self.wanted, || control.ended().is_some()) {
+            Err(_) if interrupted().is_some() => return Err(interrupted().expect("it is").into()),
+            hellos => hellos?,
+        };
+        let hosted = self.hosting.start(watch)?;
+        let told = (self.hosting.scenario.as_ref(), &self.told);
+        let members = desk.offer(&hellos, told, hosted.address())?;
+        let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+        watch(Event::Told(format!("ready: {}", names.join(", "))));
+        // Nothing is sent before all are ready, what is done once before the load neither.
+        let mut hosted = hosted;
+        hosted.set_up()?;
+        let hosted = if self.tries_out {
+            match hosted.try_out(watch)? {
+                Tried::Fit(hosted) => *hosted,
+                Tried::Unfit(record) => return Ok(*record),
+            }
+        } else {
+            hosted
+        };
+        if let Some(error) = interrupted() {
+            if let Some(why) = hosted.give_up() {
+                watch(Event::Warning(format!("teardown failed: {why}")));
+            }
+            return Err(error.into());
+        }
+        self.course(desk, hosted, members, watch)
+    }
+
+    fn course(
+        &self,
+        desk: &Desk,
+        hosted: Hosted<'_>,
+        members: Vec<Member>,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<RunRecord, FleetFault> {
+        let generators: Vec<GeneratorHead> =
+            members.iter().map(|member| member.head.clone()).collect();
+        let given = hosted.given().iter().map(Known::of).collect::<Vec<_>>();
+        let size: usize = given.iter().map(|known| known.text.len()).sum();
+        if size > MOST_GIVEN {
+            hosted.give_up();
+            return Err(FleetFault::Unshareable(format!(
+                "\"setup\" extracts {size} bytes, and {MOST_GIVEN} at most can be handed to generators"
+            )));
+        }
+        let start = Start::at(SystemTime::now() + LEAD);
+        let crowd = hosted.begin(start, generators, watch)?;
+        let since = start.on_the_wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let go = Go { at: desk.clock.at(start.at), wall_ns: since.as_nanos() as u64, given };
+        desk.change(|beat| beat.go = Some(go));
+        desk.beat_now();
+        let course = Course::new(desk, self.hosting.control, crowd, members);
+        Ok(course.run(watch)?)
+    }
+}
+
+/// Whether several can carry a scenario out.
+fn check(scenario: &Arc<Scenario>) -> Result<(), FleetFault> {
+    let why = match &scenario.target.address {
+        Address::Demo(demo) if demo.is_secured => {
+            "the demo API by TLS has a certificate that only its own process trusts; load it without \
+             TLS"
+        }
+        Address::Demo(_) | Address::Http(_) => return Ok(()),
+    };
+    Err(FleetFault::Unshareable(why.to_owned()))
+}
+
+/// The server's binary among some folders.
+pub fn server_in(folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    folders.map(|folder| folder.join("nats-server")).find(|path| path.is_file())
+}

@@ -1,0 +1,270 @@
+//! The course of a load that several carry out: from the word to start to the record.
+
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use crate::engine::plan::Stop;
+use crate::experiment::control::Control;
+use crate::experiment::crowd::{Carried, Crowd, UsedUp};
+use crate::experiment::event::Event;
+use crate::experiment::trial_error::TrialError;
+use crate::fleet::gathering::{Desk, Said};
+use crate::fleet::roster::{self, Member};
+use crate::fleet::unsent::{self, NOBODY};
+use crate::fleet::wire::{self, Alive, Last};
+use crate::record::generator::Lost;
+use crate::record::journal;
+use crate::record::run::RunRecord;
+use crate::units::Moment;
+
+/// How often everything is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long requests in flight may take when a generator is lost.
+const DRAIN_LOST: Duration = Duration::from_secs(1);
+/// Seconds between two words on how generators fare.
+const TELL_EVERY: u32 = 10;
+/// By then whoever has started has said so.
+const STARTED: Duration = Duration::from_secs(2);
+/// How long agents may take beyond the schedule and the longest time limit.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A load under way.
+pub struct Course<'c> {
+    desk: &'c Desk,
+    control: &'c Control,
+    crowd: Crowd<'c>,
+    members: Vec<Member>,
+    /// Seconds that were told.
+    passed: u32,
+    until: Duration,
+    is_ordered: bool,
+    /// Whether all have what they were given.
+    is_given: bool,
+    troubles: usize,
+}
+
+impl<'c> Course<'c> {
+    /// One that was told when to start.
+    pub fn new(
+        desk: &'c Desk,
+        control: &'c Control,
+        crowd: Crowd<'c>,
+        members: Vec<Member>,
+    ) -> Course<'c> {
+        let scenario = crowd.scenario();
+        let longest = scenario.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
+        let until = scenario.load.length() + longest + PATIENCE;
+        let (passed, is_ordered, is_given, troubles) = (0, false, false, 0);
+        let mut members = members;
+        for member in &mut members {
+            member.begin(Instant::now());
+        }
+        Course { desk, control, crowd, members, passed, until, is_ordered, is_given, troubles }
+    }
+
+    /// Listens until there is nothing to wait for; closes the record.
+    pub fn run(mut self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, TrialError> {
+        while !self.members.iter().all(Member::is_done) {
+            self.hear();
+            self.crowd.look();
+            self.pass_on_stop();
+            self.look_at_members(watch);
+            self.tell(watch);
+        }
+        self.finish(watch)
+    }
+
+    fn hear(&mut self) {
+        let until = Instant::now() + LOOK;
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            match self.desk.inbox.recv_timeout(left) {
+                Ok(said) => self.take(said),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn take(&mut self, said: Said) {
+        match said {
+            Said::Hello(_) => {}
+            Said::Alive(heard) => {
+                let alive = wire::read::<Alive>(&heard.said);
+                let alive = alive.filter(|alive| alive.epoch == self.desk.epoch);
+                if let (Some(index), Some(alive)) = (self.member_of(&heard.subject), alive) {
+                    self.members[index].hear(alive, Instant::now());
+                }
+            }
+            Said::Learnt { subject, said } => {
+                let Some(index) = self.member_of(&subject) else { return };
+                if subject == wire::end(&self.desk.run, &self.members[index].agent) {
+                    self.take_last(index, &said);
+                } else {
+                    self.take_tick(index, &said);
+                }
+            }
+        }
+    }
+
+    /// Whose subject it is: the last word of it names the agent.
+    fn member_of(&self, subject: &str) -> Option<usize> {
+        let (_, agent) = subject.rsplit_once('.')?;
+        self.members.iter().position(|member| member.agent == agent)
+    }
+
+    /// What an agent tells of other slots than its own is not taken.
+    fn take_tick(&mut self, index: usize, line: &[u8]) {
+        let member = &mut self.members[index];
+        let head = self.crowd.head();
+        let read = journal::tick_of(line, &head.series);
+        let read = read.and_then(|tick| match (tick.slots == member.head.slots, tick.claim) {
+            (true, 0) => Ok(tick),
+            _ => Err("a tick of slots that it does not have".to_owned()),
+        });
+        let mut tick = match read {
+            Ok(tick) => tick,
+            Err(why) => {
+                let why = format!("{} told what cannot be: {why}", member.name);
+                member.lost.get_or_insert(why);
+                return;
+            }
+        };
+        for second in &mut tick.generator {
+            second.skew_ns = member.alive.as_ref().map(|alive| alive.skew_ns);
+            second.skew_bound_ns = member.alive.as_ref().map(|alive| alive.bound_ns);
+            second.sent = Some(member.sent.get(&second.second).copied().unwrap_or(0));
+        }
+        if self.crowd.take(&tick) {
+            self.members[index].learn(&tick);
+        } else if let Some(why) = self.crowd.record().refused() {
+            let why = format!("{} told what cannot be: {why}", self.members[index].name);
+            self.members[index].lost.get_or_insert(why);
+        }
+    }
+
+    fn take_last(&mut self, index: usize, said: &[u8]) {
+        let last = wire::read::<Last>(said).filter(|last| last.epoch == self.desk.epoch);
+        let Some(last) = last else { return };
+        let member = &mut self.members[index];
+        if member.last.is_none() {
+            self.crowd.keep_failures(last.failures.as_bytes());
+            member.last = Some((last, Instant::now()));
+        }
+    }
+
+    /// Whoever ends this load ends it for all.
+    fn pass_on_stop(&mut self) {
+        if self.is_ordered {
+            return;
+        }
+        if let Stop::Drain(until) = *self.control.subscribe().borrow() {
+            let left = until.saturating_duration_since(Instant::now()).as_millis() as u64;
+            self.desk.change(|beat| beat.stop = Some(left));
+            self.desk.beat_now();
+            self.is_ordered = true;
+        }
+    }
+
+    fn look_at_members(&mut self, watch: &mut dyn FnMut(Event)) {
+        let now = Instant::now();
+        let elapsed = self.crowd.elapsed();
+        let is_too_late = elapsed > self.until;
+        for index in 0..self.members.len() {
+            let was_done = self.members[index].is_done();
+            let member = &mut self.members[index];
+            let ticks = self.crowd.record().whole(member.id, 0);
+            member.look(now, ticks, self.is_ordered);
+            if is_too_late && !member.is_done() {
+                member.lost = Some(format!("{} did not come to an end", member.name));
+            }
+            if elapsed > STARTED && !member.has_started() && !member.is_done() {
+                member.lost = Some(format!("{} did not start", member.name));
+            }
+            if !was_done && member.is_done() {
+                let agent = member.agent.clone();
+                self.desk.change(|beat| beat.done.push(agent));
+            }
+        }
+        self.forget_given();
+        self.tell_troubles(watch);
+        let lost = self.members.iter().find_map(|member| member.lost.clone());
+        if let Some(why) = lost.filter(|_| !self.is_ordered) {
+            watch(Event::Warning(format!("the run ends here, without a verdict: {why}")));
+            self.control.drain(DRAIN_LOST);
+            self.pass_on_stop();
+        }
+    }
+
+    /// What was given to all who began is said no longer than they need it.
+    fn forget_given(&mut self) {
+        let all_know = self.members.iter().all(|it| it.has_started() || it.is_done());
+        if all_know && !self.is_given {
+            self.is_given = true;
+            self.desk.change(|beat| {
+                if let Some(go) = &mut beat.go {
+                    go.given.clear();
+                }
+            });
+        }
+    }
+
+    fn tell_troubles(&mut self, watch: &mut dyn FnMut(Event)) {
+        let troubled = self.members.iter().filter_map(|member| {
+            let trouble = member.alive.as_ref()?.trouble.as_ref()?;
+            Some(format!("{} cannot tell what it learns: {trouble}", member.name))
+        });
+        let troubled: Vec<String> = troubled.collect();
+        if troubled.len() > self.troubles {
+            watch(Event::Warning(troubled.join("; ")));
+        }
+        self.troubles = troubled.len();
+    }
+
+    fn tell(&mut self, watch: &mut dyn FnMut(Event)) {
+        let elapsed = self.crowd.elapsed().as_secs() as u32;
+        // What fell due in a second is told a little later.
+        while self.passed + 2 <= elapsed {
+            let in_flight = self.members.iter().map(|member| member.in_flight).sum();
+            self.crowd.pass(self.passed, in_flight, watch);
+            if (self.passed + 1).is_multiple_of(TELL_EVERY) {
+                let second = self.passed.saturating_sub(1);
+                watch(Event::Told(roster::described(&self.members, second)));
+            }
+            self.passed += 1;
+        }
+    }
+
+    /// Whether rows of data ended it for anybody, and since when for all.
+    fn used_up(&self) -> Option<UsedUp> {
+        let lasts = || self.members.iter().filter_map(|member| Some(&member.last.as_ref()?.0));
+        let data = lasts().find_map(|last| last.used_up.as_ref())?.data.clone();
+        let cuts = lasts().filter_map(|last| last.used_up.as_ref()?.cut_ns);
+        let cuts: Vec<u64> = cuts.collect();
+        let is_all = cuts.len() == self.members.len();
+        let cut = cuts.into_iter().max().filter(|_| is_all).map(Duration::from_nanos);
+        Some(UsedUp { data, cut })
+    }
+
+    fn finish(mut self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, TrialError> {
+        let mut carried = Carried { used_up: self.used_up(), ..Carried::default() };
+        let over = self.control.ended().map(|_| self.crowd.until());
+        let end = self.crowd.scenario().load.length();
+        let end = Moment(over.map_or(end, |over| over.min(end)).as_nanos() as u64);
+        for member in &self.members {
+            if let Some((last, _)) = &member.last {
+                carried.iterations += last.iterations;
+                carried.completed += last.completed;
+                carried.handshakes = carried.handshakes.and(last.handshakes);
+            }
+            let Some(detail) = &member.lost else { continue };
+            let lost = Lost { generator: member.id, detail: detail.clone() };
+            carried.lost.push(lost);
+            let span = (member.told_until(), end);
+            let of = (self.crowd.scenario(), self.crowd.head());
+            for tick in unsent::ticks(of, member.head.slots, span, &member.told) {
+                debug_assert_eq!(tick.claim, NOBODY);
+                self.crowd.take(&tick);
+            }
+        }
+        self.crowd.finish(carried, watch)
+    }
+}

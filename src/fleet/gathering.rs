@@ -1,0 +1,331 @@
+//! From the call for agents to their answers: who takes part, with which slots.
+//!
+//! Nothing is sent to a target before all are ready.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use futures_util::StreamExt;
+
+use crate::fleet::allotment;
+use crate::fleet::answers::{check_place, members};
+use crate::fleet::clock::Clock;
+use crate::fleet::fault::FleetFault;
+use crate::fleet::files::Files;
+use crate::fleet::link::{Heard, Link};
+use crate::fleet::roster::Member;
+use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
+use crate::fleet::{identity, understood};
+use crate::scenario::model::{Address, HttpAddress, Scenario};
+use crate::scenario::slots::Slots;
+
+/// How long agents may take to say that they are there.
+const CALLING: Duration = Duration::from_secs(10);
+/// How often they are called.
+const CALL_EVERY: Duration = Duration::from_millis(250);
+/// How long they may take to be ready.
+const READYING: Duration = Duration::from_secs(30);
+/// How often the coordinator says what holds.
+const BEAT: Duration = Duration::from_millis(250);
+/// What the stream of a run holds at most, of what the coordinator has not heard yet.
+const STREAM_BYTES: i64 = 256 * 1024 * 1024;
+/// The same in messages.
+const STREAM_MESSAGES: i64 = 1_000_000;
+/// What a coordinator that was killed leaves on the server is gone after so long.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3_600);
+/// A message that comes again within so long is known.
+const KNOWN_FOR: Duration = Duration::from_secs(300);
+
+/// Whom to gather.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// How many.
+    pub generators: u32,
+    /// Of which pool.
+    pub pool: String,
+}
+
+/// The text of a scenario, as agents are told it.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Its file.
+    pub file: PathBuf,
+    /// Its text, variables unfilled.
+    pub text: String,
+    /// How long its load is played, if that is not what it says itself.
+    pub lasting: Option<Duration>,
+    /// Files that it names.
+    pub files: Files,
+    /// Whether the generator's own clock stamps the arrival of bytes.
+    pub own_clock: bool,
+}
+
+/// What the coordinator hears.
+#[derive(Debug)]
+pub enum Said {
+    /// An agent is there.
+    Hello(Heard),
+    /// An agent lives.
+    Alive(Heard),
+    /// Something of the stream.
+    Learnt {
+        /// Under which subject.
+        subject: String,
+        /// What.
+        said: Vec<u8>,
+    },
+}
+
+/// The coordinator's connection, and what it says at the moment.
+pub struct Desk {
+    /// The connection.
+    pub link: Arc<Link>,
+    /// Names the run.
+    pub run: String,
+    /// Of this coordinator.
+    pub epoch: String,
+    /// What beats are stamped with.
+    pub clock: Clock,
+    /// What holds at the moment.
+    pub beat: Arc<Mutex<Beat>>,
+    /// What is heard.
+    pub inbox: Receiver<Said>,
+}
+
+impl Desk {
+    /// Makes the run's stream, and begins to listen and to beat.
+    pub fn open(link: Link) -> Result<Desk, FleetFault> {
+        let unusable = |error: std::io::Error| FleetFault::Unreachable(error.to_string());
+        let run = identity::word().map_err(unusable)?;
+        let epoch = identity::word().map_err(unusable)?;
+        let (out, inbox) = channel();
+        let (link, clock) = (Arc::new(link), Clock::start());
+        let beat = Beat { epoch: epoch.clone(), ..Beat::default() };
+        let desk = Desk { link, run, epoch, clock, beat: Arc::new(Mutex::new(beat)), inbox };
+        desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
+        desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
+        desk.open_stream(out)?;
+        desk.answer_clocks()?;
+        desk.keep_beating();
+        Ok(desk)
+    }
+
+    /// Changes what holds; the next beat says it.
+    pub fn change(&self, change: impl FnOnce(&mut Beat)) {
+        change(&mut self.beat.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn open_stream(&self, out: Sender<Said>) -> Result<(), FleetFault> {
+        let config = Config {
+            name: wire::stream(&self.run),
+            subjects: vec![wire::ticks(&self.run, "*"), wire::end(&self.run, "*")],
+            retention: RetentionPolicy::WorkQueue,
+            discard: DiscardPolicy::New,
+            storage: StorageType::File,
+            max_bytes: STREAM_BYTES,
+            max_messages: STREAM_MESSAGES,
+            duplicate_window: KNOWN_FOR,
+            max_age: FORGOTTEN,
+            ..Config::default()
+        };
+        let consumer = pull::Config {
+            durable_name: Some("coordinator".to_owned()),
+            ack_policy: AckPolicy::Explicit,
+            ..pull::Config::default()
+        };
+        let opening = async {
+            let stream = self.link.context().create_stream(config).await;
+            let stream = stream.map_err(|error| error.to_string())?;
+            let consumer = stream.create_consumer(consumer).await;
+            consumer.map_err(|error| error.to_string())
+        };
+        let consumer = self.link.wait(opening).map_err(|why| {
+            FleetFault::Unreachable(format!("the server keeps no streams (JetStream): {why}"))
+        })?;
+        self.link.spawn(async move {
+            loop {
+                let Ok(mut messages) = consumer.messages().await else {
+                    tokio::time::sleep(CALL_EVERY).await;
+                    continue;
+                };
+                while let Some(message) = messages.next().await {
+                    // A connection that broke is made again, and what was not confirmed comes again.
+                    let Ok(message) = message else { break };
+                    let (subject, said) = (message.subject.to_string(), message.payload.to_vec());
+                    if out.send(Said::Learnt { subject, said }).is_err() {
+                        return;
+                    }
+                    let _ = message.ack().await;
+                }
+                tokio::time::sleep(CALL_EVERY).await;
+            }
+        });
+        Ok(())
+    }
+
+    /// Says to whoever asks what the clock shows.
+    fn answer_clocks(&self) -> Result<(), FleetFault> {
+        let (client, clock) = (self.link.client().clone(), self.clock);
+        let subject = wire::clock(&self.run);
+        let mut questions = self
+            .link
+            .wait(async {
+                let questions = client.subscribe(subject).await.map_err(|it| it.to_string())?;
+                client.flush().await.map_err(|it| it.to_string())?;
+                Ok(questions)
+            })
+            .map_err(FleetFault::Unreachable)?;
+        self.link.spawn(async move {
+            while let Some(question) = questions.next().await {
+                let received = clock.now();
+                let Some(reply) = question.reply else { continue };
+                let stamps = [received.to_le_bytes(), clock.now().to_le_bytes()].concat();
+                let _ = client.publish(reply, stamps.into()).await;
+            }
+        });
+        Ok(())
+    }
+
+    fn keep_beating(&self) {
+        let (client, clock) = (self.link.client().clone(), self.clock);
+        let (beat, subject) = (Arc::clone(&self.beat), wire::beats(&self.run));
+        self.link.spawn(async move {
+            let mut every = tokio::time::interval(BEAT);
+            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            loop {
+                every.tick().await;
+                let said = {
+                    let beat = beat.lock().unwrap_or_else(PoisonError::into_inner);
+                    wire::bytes(&Beat { at: clock.now(), ..beat.clone() })
+                };
+                if client.publish(subject.clone(), said.into()).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Says at once what holds.
+    pub fn beat_now(&self) {
+        let beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.link.say(wire::beats(&self.run), wire::bytes(&Beat { at: self.clock.now(), ..beat }));
+        self.link.flush();
+    }
+
+    /// The run is over: lets all go, and the server forget it.
+    pub fn close(&self) {
+        self.change(|beat| beat.over = true);
+        self.beat_now();
+        let name = wire::stream(&self.run);
+        let _ = self.link.wait(async {
+            tokio::time::timeout(READYING / 10, self.link.context().delete_stream(name)).await
+        });
+    }
+
+    /// Calls until so many are there.
+    pub fn call(
+        &self,
+        wanted: &Wanted,
+        is_over: impl Fn() -> bool,
+    ) -> Result<Vec<Hello>, FleetFault> {
+        let call = wire::bytes(&Call { protocol: PROTOCOL, run: self.run.clone() });
+        let until = Instant::now() + CALLING;
+        let mut found: Vec<Hello> = Vec::new();
+        while found.len() < wanted.generators as usize && Instant::now() < until && !is_over() {
+            self.link.say(wire::call(&wanted.pool), call.clone());
+            let next = Instant::now() + CALL_EVERY;
+            while let Some(left) = next.checked_duration_since(Instant::now()) {
+                match self.inbox.recv_timeout(left) {
+                    Ok(Said::Hello(heard)) => {
+                        let hello = wire::read::<Hello>(&heard.said).filter(is_sane);
+                        let is_new = |it: &Hello| !found.iter().any(|one| one.agent == it.agent);
+                        found.extend(hello.filter(is_new));
+                    }
+                    Ok(_) => {}
+                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                }
+                if found.len() >= wanted.generators as usize {
+                    break;
+                }
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name).then(a.agent.cmp(&b.agent)));
+        if found.len() >= wanted.generators as usize {
+            found.truncate(wanted.generators as usize);
+            return Ok(found);
+        }
+        let found = found.into_iter().map(|hello| hello.name).collect();
+        Err(FleetFault::TooFew { wanted: wanted.generators, pool: wanted.pool.clone(), found })
+    }
+
+    /// Offers each its slots, and waits until all are ready.
+    pub fn offer(
+        &self,
+        hellos: &[Hello],
+        (scenario, told): (&Scenario, &Told),
+        address: &HttpAddress,
+    ) -> Result<Vec<Member>, FleetFault> {
+        check_place(hellos, address)?;
+        let cores = hellos.iter().map(|hello| hello.cores).min().unwrap_or(1);
+        let slots = allotment::slots(scenario, hellos.len() as u32, cores)
+            .map_err(FleetFault::Unshareable)?;
+        let own = understood::digest(scenario, &self.epoch);
+        told.files.clone().serve(&self.link, &self.run)?;
+        let patience = READYING + told.files.patience();
+        let answers: Vec<Result<Vec<u8>, String>> = thread::scope(|scope| {
+            let asked: Vec<_> = hellos
+                .iter()
+                .zip(&slots)
+                .map(|(hello, slots)| {
+                    let offer = self.offer_of(*slots, scenario, told, address);
+                    let subject = wire::offer(&hello.agent);
+                    let link = &self.link;
+                    scope.spawn(move || link.ask(subject, wire::bytes(&offer), patience))
+                })
+                .collect();
+            let lost = |_| Err("the question was lost".to_owned());
+            asked.into_iter().map(|asked| asked.join().unwrap_or_else(lost)).collect()
+        });
+        members(hellos, &slots, answers, &own)
+    }
+
+    fn offer_of(
+        &self,
+        slots: Slots,
+        scenario: &Scenario,
+        told: &Told,
+        address: &HttpAddress,
+    ) -> Offer {
+        let folder = told.file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let folder = folder.map_or_else(|| ".".to_owned(), |parent| parent.display().to_string());
+        let is_demo = matches!(scenario.target.address, Address::Demo(_));
+        Offer {
+            protocol: PROTOCOL,
+            loadgate: LOADGATE.to_owned(),
+            run: self.run.clone(),
+            epoch: self.epoch.clone(),
+            slots,
+            file: Some(told.file.display().to_string()),
+            folder,
+            text: told.text.clone(),
+            lasting_ns: told.lasting.map(|lasting| lasting.as_nanos() as u64),
+            files: told.files.heads.clone(),
+            demo: is_demo.then(|| DemoPlace {
+                host: address.host.clone(),
+                port: address.port,
+                is_http2: address.is_http2,
+            }),
+            process: std::process::id(),
+            own_clock: told.own_clock,
+        }
+    }
+}
+
+fn is_sane(hello: &Hello) -> bool {
+    wire::is_name(&hello.agent) && wire::is_name(&hello.name)
+}

@@ -1,0 +1,246 @@
+//! The connection to the server of NATS: its own thread, from which others hear by channels.
+//!
+//! It is made again whenever it breaks, five times a second. What is said meanwhile is said when it
+//! is there again; whoever needs to know that it arrived asks for an answer.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, Context};
+use async_nats::{Client, ConnectOptions, ServerAddr};
+use futures_util::StreamExt;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::fleet::fault::FleetFault;
+
+/// How long one try to connect may take.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// Between two tries.
+const AGAIN: Duration = Duration::from_millis(200);
+/// How often it is looked whether the other side lives.
+const PING: Duration = Duration::from_secs(2);
+/// How long the server's answer to what a stream takes may take.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// Where the server is, and who we are to it.
+#[derive(Debug, Clone, Default)]
+pub struct Via {
+    /// `nats://host:port`, or `tls://host:port`; a token or a user and a password may be in it.
+    pub url: String,
+    /// A token.
+    pub token: Option<String>,
+    /// A certificate to trust besides those of the system.
+    pub ca: Option<PathBuf>,
+}
+
+impl Via {
+    /// The server as it may be shown.
+    pub fn shown(&self) -> String {
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        rest.rsplit_once('@').map_or(rest, |(_, host)| host).to_owned()
+    }
+}
+
+/// What was heard.
+#[derive(Debug)]
+pub struct Heard {
+    /// Under which subject.
+    pub subject: String,
+    /// Where an answer goes, if one is awaited.
+    pub reply: Option<String>,
+    /// What.
+    pub said: Vec<u8>,
+}
+
+/// A connection.
+pub struct Link {
+    handle: Handle,
+    client: Client,
+    context: Context,
+    _ends: oneshot::Sender<()>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// Connects.
+    pub fn connect(via: &Via, name: &str) -> Result<Link, FleetFault> {
+        let unusable = |error: io::Error| FleetFault::Unreachable(error.to_string());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
+        let handle = runtime.handle().clone();
+        let (ends, ended) = oneshot::channel::<()>();
+        thread::Builder::new()
+            .name("nats".to_owned())
+            .spawn(move || {
+                // It ends with the link.
+                let _ = runtime.block_on(ended);
+                runtime.shutdown_background();
+            })
+            .map_err(unusable)?;
+        let unreachable = |why: String| {
+            FleetFault::Unreachable(format!("{} cannot be reached: {why}", via.shown()))
+        };
+        let connecting = async {
+            options(via, name)?.connect(via.url.as_str()).await.map_err(|error| error.to_string())
+        };
+        let client = handle.block_on(connecting).map_err(unreachable)?;
+        // It starts a task of its own.
+        let mut context = {
+            let _inside = handle.enter();
+            jetstream::new(client.clone())
+        };
+        context.set_timeout(ANSWER);
+        Ok(Link { handle, client, context, _ends: ends })
+    }
+
+    /// Waits for something that happens on the link's thread.
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.handle.block_on(work)
+    }
+
+    /// Does something on the link's thread.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(work);
+    }
+
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Its streams.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Says something to whoever hears it.
+    pub fn say(&self, subject: String, said: Vec<u8>) {
+        // A connection that was given up for good is noticed by what is not heard.
+        let _ = self.wait(self.client.publish(subject, said.into()));
+    }
+
+    /// Asks somebody.
+    pub fn ask(&self, subject: String, said: Vec<u8>, within: Duration) -> Result<Vec<u8>, String> {
+        self.wait(async {
+            let asked = self.client.request(subject, said.into());
+            match tokio::time::timeout(within, asked).await {
+                Ok(Ok(answer)) => Ok(answer.payload.to_vec()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err(format!("no answer within {within:?}")),
+            }
+        })
+    }
+
+    /// Hears everything under a subject.
+    pub fn listen(&self, subject: &str) -> Result<Receiver<Heard>, FleetFault> {
+        let (out, heard) = channel();
+        self.listen_into(subject, out, |heard| heard)?;
+        Ok(heard)
+    }
+
+    /// The same, into a channel that hears other things too.
+    pub fn listen_into<T: Send + 'static>(
+        &self,
+        subject: &str,
+        out: Sender<T>,
+        as_what: impl Fn(Heard) -> T + Send + 'static,
+    ) -> Result<(), FleetFault> {
+        let unreachable = |why: String| FleetFault::Unreachable(format!("{subject}: {why}"));
+        let mut messages = self
+            .wait(async {
+                let messages = self.client.subscribe(subject.to_owned()).await;
+                let messages = messages.map_err(|error| error.to_string())?;
+                // What is said from now on is heard.
+                self.client.flush().await.map_err(|error| error.to_string())?;
+                Ok(messages)
+            })
+            .map_err(unreachable)?;
+        self.spawn(async move {
+            while let Some(message) = messages.next().await {
+                let heard = Heard {
+                    subject: message.subject.to_string(),
+                    reply: message.reply.map(|reply| reply.to_string()),
+                    said: message.payload.to_vec(),
+                };
+                if out.send(as_what(heard)).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Puts something into a stream, once however often it is tried; the server has it then.
+    pub fn put(&self, subject: &str, id: &str, said: &[u8]) -> Result<(), String> {
+        self.wait(async {
+            let message = PublishMessage::build().message_id(id).payload(said.to_vec().into());
+            let asked = self.context.send_publish(subject.to_owned(), message);
+            let putting = async {
+                asked
+                    .await
+                    .map_err(|error| error.to_string())?
+                    .await
+                    .map_err(|error| error.to_string())
+            };
+            match tokio::time::timeout(ANSWER, putting).await {
+                Ok(put) => put.map(drop),
+                Err(_) => Err("the server does not answer".to_owned()),
+            }
+        })
+    }
+
+    /// Waits until everything that was said has left.
+    pub fn flush(&self) {
+        let _ = self.wait(async { tokio::time::timeout(ANSWER, self.client.flush()).await });
+    }
+}
+
+fn options(via: &Via, name: &str) -> Result<ConnectOptions, String> {
+    let mut options = ConnectOptions::new()
+        .name(name)
+        .connection_timeout(CONNECTING)
+        .ping_interval(PING)
+        .request_timeout(Some(CONNECTING))
+        .reconnect_delay_callback(|_| AGAIN);
+    let address: ServerAddr = via.url.parse().map_err(|error: io::Error| error.to_string())?;
+    if let Some(token) = &via.token {
+        options = options.token(token.clone());
+    } else if let Some(user) = address.username() {
+        options = match address.password() {
+            Some(password) => options.user_and_password(user.to_owned(), password.to_owned()),
+            None => options.token(user.to_owned()),
+        };
+    }
+    if let Some(ca) = &via.ca {
+        options = options.add_root_certificates(ca.clone());
+    }
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_server_has_no_secret() {
+        for (url, shown) in [
+            ("nats://127.0.0.1:4222", "127.0.0.1:4222"),
+            ("tls://secret@nats.example:4222", "nats.example:4222"),
+            ("nats://user:p@ss@nats.example", "nats.example"),
+        ] {
+            let via = Via { url: url.to_owned(), ..Via::default() };
+            assert_eq!(via.shown(), shown);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Several generators, one load: a coordinator has the target, the schedule's start and the record;
+//! agents have a share of the slots each, and send.
+//!
+//! What they say goes over NATS. Control is messages that nobody keeps: a call for agents, an offer
+//! to each, its answer, and then a *beat* of the coordinator four times a second that says all that
+//! holds at the moment, so that a beat which is lost is no matter. What agents learn is a stream of
+//! `JetStream`: each tick of a generator once, as a line of the journal, kept until the coordinator
+//! has it.
+//!
+//! An agent sends only under a lease that beats renew ([`crate::engine::lease`]). The coordinator
+//! calls an agent lost that has not been heard of for as long, so both know it at the same time.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | [`wire`] | what is said, and under which subjects |
+//! | [`clock`] | how far two clocks are apart, from four stamps of an exchange; pure |
+//! | [`understood`] | whether two understood a scenario alike; pure |
+//! | [`allotment`] | which agent has which slots; pure |
+//! | [`unsent`] | what was due of a share and never begun; pure |
+//! | [`roster`] | what is known of each agent, and when it is lost; pure |
+//! | [`files`] | rows and objectives that a scenario names, from the coordinator to agents |
+//! | [`answers`] | who is ready, and who understood otherwise |
+//! | [`identity`] | words that nobody else has, and where we are |
+//! | [`link`] | the connection to the server |
+//! | [`server`] | a server and agents of our own, on this machine |
+//! | [`coordinator`], [`gathering`], [`course`] | from the call to the record |
+//! | [`agent`], [`duty`], [`publisher`] | from the offer to the last tick |
+
+pub mod agent;
+pub mod allotment;
+mod answers;
+pub mod clock;
+pub mod coordinator;
+pub mod course;
+pub mod duty;
+pub mod fault;
+pub mod files;
+pub mod gathering;
+mod identity;
+pub mod link;
+pub mod publisher;
+pub mod roster;
+pub mod server;
+pub mod understood;
+pub mod unsent;
+pub mod wire;

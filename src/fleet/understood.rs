@@ -1,0 +1,103 @@
+//! Whether two understood a scenario alike: a digest of all that it came to.
+//!
+//! That is the checked scenario with what variables and other files gave, and the arrivals that
+//! this platform computes. What each may have of its own, such as whom it may load, is left out.
+//! Salted with a word of the run, as values from the environment have part in it.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::scenario::data::table::Table;
+use crate::scenario::data::{Data, Source};
+use crate::scenario::model::Scenario;
+use crate::scenario::routing::Permits;
+use crate::schedule::Arrivals;
+
+/// So many arrivals are computed: later ones are sums of these and of more of the kind.
+const ARRIVALS: usize = 200_000;
+
+/// The digest, in hexadecimal.
+pub fn digest(scenario: &Scenario, salt: &str) -> String {
+    let mut bare = scenario.clone();
+    bare.allow = Permits::default();
+    // Rows have too many digits to be written out; they are hashed as they are.
+    bare.data = Arc::new(without_rows(&scenario.data));
+    let mut hash = Sha256::new();
+    hash.update(format!("{salt}\n{bare:?}"));
+    for source in &scenario.data.sources {
+        rows(&source.table, &mut hash);
+    }
+    if !scenario.load.is_closed() {
+        for arrival in Arrivals::new(&scenario.load).take(ARRIVALS) {
+            hash.update(arrival.at.0.to_le_bytes());
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn without_rows(data: &Data) -> Data {
+    let bare = |source: &Source| Source {
+        name: source.name.clone(),
+        file: source.file.clone(),
+        table: Table::with(source.table.columns().to_vec()),
+        order: source.order,
+        per: source.per,
+    };
+    Data { sources: data.sources.iter().map(bare).collect() }
+}
+
+fn rows(table: &Table, hash: &mut Sha256) {
+    hash.update(table.rows().to_le_bytes());
+    table.contents().for_each(|piece| hash.update(piece));
+    for ends in table.ends().chunks(1_024) {
+        let bytes: Vec<u8> = ends.iter().flat_map(|end| end.to_le_bytes()).collect();
+        hash.update(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::read::{Caller, Origin, parse};
+
+    const TEXT: &str = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"},
+        "flows": [{"name": "flow", "steps": [{"name": "a", "request": "GET /?k=${KEY}",
+            "headers": {"authorization": "Bearer ${TOKEN:-none}"}}]}],
+        "slo": {"file": "slo.json"},
+        "load": {"seed": 3, "stages": [{"for": "60s", "rate": "50/s"}]}}"#;
+
+    fn of(text: &str, (key, token): (&str, &str), objective: &str, allow: &str) -> String {
+        let caller = Caller { allow: vec![allow.to_owned()], ..Caller::default() };
+        let origin = Origin { caller, ..Origin::default() };
+        let env = |name: &str| match name {
+            "KEY" => Some(key.to_owned()),
+            "TOKEN" => Some(token.to_owned()),
+            _ => None,
+        };
+        let files = |_: &std::path::Path| Ok(format!(r#"{{"all": ["{objective}"]}}"#));
+        digest(&parse(text, &origin, &env, &files).unwrap(), "salt")
+    }
+
+    #[test]
+    fn whatever_decides_the_requests_or_the_verdict_decides_the_digest() {
+        let whole = of(TEXT, ("k", "t-0123456789"), "p99 < 1s", "a.example");
+        assert_eq!(whole, of(TEXT, ("k", "t-0123456789"), "p99 < 1s", "b.example"));
+        let seed = TEXT.replace("\"seed\": 3", "\"seed\": 4");
+        for (text, values, objective) in [
+            (TEXT, ("l", "t-0123456789"), "p99 < 1s"),
+            (TEXT, ("k", "t-012345678X"), "p99 < 1s"),
+            (TEXT, ("k", "t-0123456789"), "p99 < 2s"),
+            (&seed, ("k", "t-0123456789"), "p99 < 1s"),
+        ] {
+            assert_ne!(whole, of(text, values, objective, "a.example"), "{values:?} {objective}");
+        }
+        let scenario = |salt: &str| {
+            let text = TEXT.replace("\"file\": \"slo.json\"", "\"all\": [\"p99 < 1s\"]");
+            let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+            let env = |_: &str| Some("k".to_owned());
+            digest(&parse(&text, &Origin::default(), &env, &no_file).unwrap(), salt)
+        };
+        assert_ne!(scenario("one"), scenario("other"));
+    }
+}

@@ -1,0 +1,207 @@
+//! What was due of a share and never begun: the arrivals of a generator that was lost.
+//!
+//! A generator tells each second what fell due in it. What its slots have after the last second that
+//! it told whole, less what it told of later ones, was never begun, and is unsent. Users of a closed
+//! load who are gone ask for nothing; nobody knows what they would have asked for.
+
+use std::collections::BTreeMap;
+
+use crate::engine::drawn;
+use crate::record::recorder::{Due, Missed, Recorder};
+use crate::record::run::Head;
+use crate::record::series::{Layout, SeriesId, SeriesKey};
+use crate::record::tick::{MOST_PARTS, Tick, Ticks};
+use crate::scenario::data::Rows;
+use crate::scenario::data::order::Taking;
+use crate::scenario::model::{Scenario, StepId, TenantId};
+use crate::scenario::slots::Slots;
+use crate::schedule::tenants::{Census, Member};
+use crate::schedule::{Arrivals, Choices};
+use crate::units::Moment;
+
+/// What fell due, by second and series.
+pub type Planned = BTreeMap<(u32, SeriesId), u64>;
+
+/// The claim of ticks that nobody sent: no run goes on so often.
+pub const NOBODY: u32 = u32::MAX;
+
+/// Ticks of what was due of some slots from a second on, until a moment, and is not in `told`.
+pub fn ticks(
+    (scenario, head): (&Scenario, &Head),
+    slots: Slots,
+    span: (u32, Moment),
+    told: &Planned,
+) -> Vec<Tick> {
+    let mut due: Vec<Due> = lacking((scenario, head), slots, span, told)
+        .into_iter()
+        .filter_map(|((second, series), count)| of((scenario, head), second, series, count))
+        .collect();
+    let mut recorder = Recorder::of(head);
+    let parts: Vec<_> = recorder.fold(&mut [], &mut due, &mut []).collect();
+    let mut ticks = Ticks::of(slots, NOBODY);
+    parts.chunks(MOST_PARTS).map(|parts| ticks.parts(parts.to_vec())).collect()
+}
+
+fn lacking(
+    (scenario, head): (&Scenario, &Head),
+    slots: Slots,
+    (from, until): (u32, Moment),
+    told: &Planned,
+) -> Planned {
+    let mut lacking = Planned::new();
+    if scenario.load.is_closed() {
+        return lacking;
+    }
+    let (layout, mut census) = (Layout::of(&head.series), Census::of(scenario));
+    let mine = slots.first..slots.first + slots.count;
+    let is_mine = |index: u64| mine.contains(&((index % u64::from(slots.of)) as u32));
+    for arrival in Arrivals::new(&scenario.load).take_while(|arrival| arrival.at < until) {
+        if arrival.at.second() < from || !is_mine(arrival.index) {
+            continue;
+        }
+        if let Some(key) = first_of(scenario, census.as_mut(), arrival.index) {
+            *lacking.entry((arrival.at.second(), layout.series(key))).or_default() += 1;
+        }
+    }
+    for (at, count) in &mut lacking {
+        *count = count.saturating_sub(told.get(at).copied().unwrap_or(0));
+    }
+    lacking.retain(|_, count| *count > 0);
+    lacking
+}
+
+/// What an arrival begins with, and whose it is; nothing where there is no row for it any more.
+fn first_of(scenario: &Scenario, census: Option<&mut Census>, index: u64) -> Option<SeriesKey> {
+    let seed = scenario.load.seed;
+    let flow = drawn::flow(scenario, &mut Choices::new(seed, index));
+    let rows = Rows { data: &scenario.data, seed, taking: Taking::Load };
+    if drawn::ends_before(rows, &scenario.flows[flow], index + 1) {
+        return None;
+    }
+    let step = drawn::first_step(scenario, flow)?;
+    let member = |census: &mut Census| census.member(&scenario.flows[flow].tenancy, seed, index);
+    let Member { tenant, .. } = census.map(member).unwrap_or_default();
+    Some(SeriesKey { step, tenant })
+}
+
+fn of(
+    (scenario, head): (&Scenario, &Head),
+    second: u32,
+    series: SeriesId,
+    count: u64,
+) -> Option<Due> {
+    let series = head.series.get(series.index())?;
+    let (step, tenant) = (StepId(series.step), TenantId(series.tenant.unwrap_or(0)));
+    let limit = scenario.step(step).timeout.as_nanos() as u64;
+    let count = count as u32;
+    let missed = Missed { count, lag: limit, limit };
+    Some(Due { second, step, tenant, planned: count, sent: 0, missed })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::experiment::head::head;
+    use crate::record::outcome::{Cause, Outcome};
+    use crate::scenario::read::{Origin, parse};
+
+    /// Of two flows and five tenants, of whom two are told apart.
+    fn scenario(seed: u64, rate: f64) -> Scenario {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}},
+                "tenants": {{"count": 5, "sizes": "zipf(1.1)"}}, "limits": {{"tenants": 2}},
+                "flows": [
+                    {{"name": "a", "weight": 3, "steps": [{{"name": "a1", "request": "GET /"}},
+                        {{"name": "a2", "request": "GET /"}}]}},
+                    {{"name": "b", "steps": [{{"think": "1s"}},
+                        {{"name": "b1", "request": "GET /{{{{tenant}}}}"}}]}}],
+                "load": {{"seed": {seed}, "stages": [{{"for": "5s", "rate": "{rate}/s"}},
+                    {{"for": "5s", "rate": "{rate}/s -> 1/s"}}]}}}}"#
+        );
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(&text, &Origin::default(), &|_| None, &no_file).unwrap()
+    }
+
+    fn head_of(scenario: &Scenario) -> Head {
+        head(scenario, String::new(), 1, SystemTime::UNIX_EPOCH)
+    }
+
+    const END: Moment = Moment(10_000_000_000);
+
+    fn planned(ticks: &[Tick]) -> u64 {
+        ticks.iter().flat_map(|tick| &tick.parts).map(|part| part.counts.planned).sum()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        /// Any number of generators, of slots of each: all that each lacks is all that is due.
+        #[test]
+        fn what_all_shares_lack_is_the_whole_schedule(
+            threads in prop::collection::vec(1_u32..5, 1..6),
+            seed in 0_u64..1_000_000,
+            rate in 1_u32..200,
+        ) {
+            let scenario = scenario(seed, f64::from(rate));
+            let head = head_of(&scenario);
+            let of_run = (&scenario, &head);
+            let whole = Arrivals::new(&scenario.load).count() as u64;
+            let of = threads.iter().sum();
+            let (mut first, mut sum) = (0, Planned::new());
+            for count in threads {
+                let slots = Slots { first, count, of };
+                for (at, count) in lacking(of_run, slots, (0, END), &Planned::new()) {
+                    *sum.entry(at).or_default() += count;
+                }
+                first += count;
+            }
+            prop_assert_eq!(sum.values().sum::<u64>(), whole);
+            prop_assert_eq!(sum, lacking(of_run, Slots::all(1), (0, END), &Planned::new()));
+        }
+    }
+
+    #[test]
+    fn what_was_told_is_not_lacking_and_what_is_due_after_the_end_neither() {
+        let scenario = scenario(7, 100.0);
+        let head = head_of(&scenario);
+        let of_run = (&scenario, &head);
+        let slots = Slots { first: 1, count: 1, of: 2 };
+        let span = (3, Moment(6_000_000_000));
+        let all = lacking(of_run, slots, span, &Planned::new());
+        assert!(all.keys().all(|(second, _)| (3..6).contains(second)));
+        let steps: Vec<usize> =
+            all.keys().map(|(_, series)| head.step_of(series.index())).collect();
+        assert!(steps.iter().all(|step| [0, 2].contains(step)), "the first step of each flow");
+        assert_eq!(ticks(of_run, slots, span, &all), Vec::new());
+        let (mut told, at) = (all.clone(), *all.keys().find(|(second, _)| *second == 4).unwrap());
+        *told.get_mut(&at).unwrap() -= 2;
+        told.insert((4, SeriesId(1)), 50);
+        let rest = ticks(of_run, slots, span, &told);
+        let [tick] = &rest[..] else { panic!("{rest:?}") };
+        let counts = &tick.parts[0].counts;
+        assert_eq!((planned(&rest), counts.outcome(Outcome::Unsent), counts.sent), (2, 2, 0));
+        assert_eq!(counts.cause(Cause::Late), 2);
+        assert_eq!((tick.claim, tick.slots, tick.parts[0].second), (NOBODY, slots, 4));
+    }
+
+    #[test]
+    fn what_a_lost_generator_owed_is_owed_to_whose_it_was() {
+        let scenario = scenario(11, 150.0);
+        let head = head_of(&scenario);
+        let slots = Slots { first: 0, count: 1, of: 2 };
+        let parts: Vec<_> = ticks((&scenario, &head), slots, (0, END), &Planned::new())
+            .into_iter()
+            .flat_map(|tick| tick.parts)
+            .collect();
+        let of_tenant = |tenant| -> u64 {
+            let is_of = |series: SeriesId| head.tenant_of(series.index()) == tenant;
+            parts.iter().filter(|part| is_of(part.series)).map(|it| it.counts.planned).sum()
+        };
+        let [first, second, others] = [Some(0), Some(1), Some(2)].map(of_tenant);
+        assert!(first > second && second > 20 && others > 20, "{first} {second} {others}");
+        assert_eq!(of_tenant(None), 0);
+    }
+}

@@ -1,0 +1,128 @@
+//! A real nats-server for the tests, on loopback, with agents that wait at it.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::support::{self, eventually, free_port};
+
+/// The folder of the server's binary. One that is not there is a failure: it has to be had.
+pub(crate) fn folder() -> PathBuf {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let tools = support::root().join("target/tools/bin");
+    let mut folders = std::iter::once(tools).chain(std::env::split_paths(&paths));
+    let found = folders.find(|folder| folder.join("nats-server").is_file());
+    found.expect("nats-server is there: bash scripts/needs.sh installs it")
+}
+
+/// The PATH with the server's folder first.
+pub(crate) fn path() -> std::ffi::OsString {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(folder()).chain(std::env::split_paths(&paths))).unwrap()
+}
+
+/// A server, agents, and a folder for all of it.
+pub(crate) struct Nats {
+    pub(crate) folder: TempDir,
+    pub(crate) port: u16,
+    server: Child,
+    agents: Vec<(String, Child)>,
+}
+
+impl Nats {
+    pub(crate) fn start() -> Nats {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let server = serve(folder.path(), port);
+        let nats = Nats { folder, port, server, agents: Vec::new() };
+        nats.listens();
+        nats
+    }
+
+    fn listens(&self) {
+        eventually("the server listens", || {
+            std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        });
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the server by force.
+    pub(crate) fn kill_server(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+    }
+
+    /// Starts it again, with what it had on its disk.
+    pub(crate) fn start_again(&mut self) {
+        self.server = serve(self.folder.path(), self.port);
+        self.listens();
+    }
+
+    /// What the server keeps.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// Starts an agent.
+    pub(crate) fn agent(&mut self, name: &str, more: &[&str], env: &[(&str, &str)]) {
+        let log = fs::File::create(self.folder.path().join(format!("{name}.log"))).unwrap();
+        let child = support::loadgate()
+            .args(["agent", "--via", &self.url(), "--name", name])
+            .args(more)
+            .envs(env.iter().copied())
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.agents.push((name.to_owned(), child));
+    }
+
+    /// Sends an agent a signal.
+    pub(crate) fn signal(&self, name: &str, signal: Signal) {
+        let (_, agent) = self.agents.iter().find(|(other, _)| other == name).unwrap();
+        kill(Pid::from_raw(agent.id().cast_signed()), signal).unwrap();
+    }
+
+    /// A run of a scenario that so many agents share.
+    pub(crate) fn run(&self, scenario: &Path, generators: u32) -> Command {
+        let mut command = support::loadgate();
+        command
+            .args(["run", scenario.to_str().unwrap(), "--generators", &generators.to_string()])
+            .args(["--via", &self.url(), "-o", self.folder.path().join("out").to_str().unwrap()]);
+        command
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        for (_, agent) in &mut self.agents {
+            let _ = agent.kill();
+            let _ = agent.wait();
+        }
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn serve(folder: &Path, port: u16) -> Child {
+    let config = folder.join("server.conf");
+    let text = format!(
+        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n",
+        folder.join("store").display()
+    );
+    fs::write(&config, text).unwrap();
+    Command::new(self::folder().join("nats-server"))
+        .arg("-c")
+        .arg(config)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
