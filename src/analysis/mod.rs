@@ -39,6 +39,7 @@ pub mod generator_health;
 pub mod hints;
 pub mod history;
 pub mod holm;
+pub mod laps;
 pub mod lateness;
 pub mod memory;
 pub mod mend;

@@ -11,6 +11,7 @@ use crate::analysis::certificate;
 use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::gauge_limit::{self, GaugeJudged};
+use crate::analysis::laps;
 use crate::analysis::lateness;
 use crate::analysis::needed::{unanswered, what_is_needed};
 use crate::analysis::number_format;
@@ -33,7 +34,10 @@ pub fn plain_status(record: &RunRecord, judged: &Judged, slo: &SloHead) -> SloSt
         MetricHead::Gauge(limit) => return gauge_limit::judge(record, judged, limit).status,
         MetricHead::CertificateDays(bound) => return certificate::judge(record, bound).status,
         MetricHead::Throughput(limit) => return throughput::status(record, judged, slo, limit),
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Apdex { .. } => {}
+        MetricHead::ResponseTime { .. }
+        | MetricHead::Failures(_)
+        | MetricHead::Apdex { .. }
+        | MetricHead::Lap { .. } => {}
     }
     match slo.windows {
         None => status_of(&evidence::weigh(record, &judged.seconds, slo), slo.allowed),
@@ -71,7 +75,10 @@ pub fn judge(data: &RunData, slo: &SloHead) -> SloResult {
             throughput::judge(data, slo, limit, &mut result);
             return result;
         }
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Apdex { .. } => {}
+        MetricHead::ResponseTime { .. }
+        | MetricHead::Failures(_)
+        | MetricHead::Apdex { .. }
+        | MetricHead::Lap { .. } => {}
     }
     let share = evidence::weigh(data.record, &data.judged.seconds, slo);
     let mut result = blank(data, slo, &share);
@@ -142,6 +149,7 @@ fn limit_of(record: &RunRecord, slo: &SloHead) -> f64 {
             | MetricHead::Apdex { .. },
         ) => good_share(slo.allowed),
         (None, MetricHead::Throughput(limit)) => limit.bound.limit,
+        (None, MetricHead::Lap { limit, .. }) => limit.limit as f64 / 1e6,
         (None, MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_)) => {
             slo.allowed
         }
@@ -162,7 +170,8 @@ fn threshold(record: &RunRecord, slo: &SloHead) -> Option<Threshold> {
         | MetricHead::Apdex { .. }
         | MetricHead::Throughput(_)
         | MetricHead::Gauge(_)
-        | MetricHead::CertificateDays(_) => None,
+        | MetricHead::CertificateDays(_)
+        | MetricHead::Lap { .. } => None,
     }
 }
 
@@ -210,7 +219,15 @@ fn measured(
             let limit = threshold(data.record, slo).map_or(u64::MAX, |limit| limit.limit / 1_000);
             let seconds = &data.judged.seconds;
             let open = open::ages_beyond(data.record, seconds, slo.within(), limit);
-            times_measured(&Sparse::merged([&pool.times[Phase::Response], &open]), quantile, share)
+            let times = Sparse::merged([&pool.times[Phase::Response], &open]);
+            times_measured(&times, quantile, share, Measured::Millis)
+        }
+        MetricHead::Lap { of, quantile, .. } => {
+            let Some(pool) = data.pool(slo.within()) else { return (None, None) };
+            let came = &pool.times[Phase::from(of)];
+            let missing = share.total.all.saturating_sub(came.count());
+            let times = Sparse::merged([came, &laps::never_came(data.record, slo, missing)]);
+            times_measured(&times, quantile, share, Measured::LapMillis)
         }
         MetricHead::Failures(FailureShare::Unavailable) => {
             (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
@@ -234,9 +251,10 @@ fn times_measured(
     response: &Sparse,
     quantile: f64,
     share: &Share,
+    of: fn(f64) -> Measured,
 ) -> (Option<Measured>, Option<(f64, f64)>) {
     let millis = |q: f64| response.quantile(q).map(|micros| micros / 1e3);
-    let measured = millis(quantile).map(Measured::Millis);
+    let measured = millis(quantile).map(of);
     if quantile >= 1.0 {
         return (measured, None);
     }

@@ -40,12 +40,7 @@ fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
     }
     let threshold = match slo.metric {
         MetricHead::ResponseTime { quantile, threshold } => {
-            if !(quantile > 0.0 && quantile <= 1.0) {
-                return Err(format!("a quantile of {quantile}"));
-            }
-            if !is_same(quantile, 1.0 - slo.allowed) {
-                return Err(format!("a quantile of {quantile}, but {} are allowed", slo.allowed));
-            }
+            check_quantile(quantile, slo)?;
             let known = head.thresholds.get(usize::from(threshold));
             Some(*known.ok_or_else(|| format!("threshold {threshold} is not there"))?)
         }
@@ -66,11 +61,29 @@ fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
             check_gauge_limit(limit, slo, head)?;
             None
         }
+        MetricHead::Lap { quantile, limit, .. } => {
+            check_quantile(quantile, slo)?;
+            if limit.limit == 0 {
+                return Err("a limit of no time".to_owned());
+            }
+            Some(limit)
+        }
     };
     if says_the_same(slo, threshold, head) {
         return Ok(());
     }
     Err("is not what its numbers say".to_owned())
+}
+
+/// Whether a quantile is one, and leaves what is allowed.
+fn check_quantile(quantile: f64, slo: &SloHead) -> Result<(), String> {
+    if !(quantile > 0.0 && quantile <= 1.0) {
+        return Err(format!("a quantile of {quantile}"));
+    }
+    if !is_same(quantile, 1.0 - slo.allowed) {
+        return Err(format!("a quantile of {quantile}, but {} are allowed", slo.allowed));
+    }
+    Ok(())
 }
 
 /// Whether a gauge can be limited so.
@@ -135,7 +148,8 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
         | MetricHead::Failures(_)
         | MetricHead::Apdex { .. }
         | MetricHead::Throughput(_)
-        | MetricHead::CertificateDays(_) => Vec::new(),
+        | MetricHead::CertificateDays(_)
+        | MetricHead::Lap { .. } => Vec::new(),
     };
     let Some(said) = recorded_objective(&slo.text, gauges) else { return true };
     let is_same_metric = match (said.metric, slo.metric) {
@@ -163,12 +177,17 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
             is_same_bound(said, bound)
         }
         (
+            Metric::Lap { of: said, quantile, limit },
+            MetricHead::Lap { of, quantile: share, .. },
+        ) => said == of && is_same(quantile.share(), share) && threshold == Some(limit),
+        (
             Metric::ResponseTime { .. }
             | Metric::Failures(_)
             | Metric::Apdex { .. }
             | Metric::Throughput { .. }
             | Metric::Gauge(_)
-            | Metric::CertificateDays(_),
+            | Metric::CertificateDays(_)
+            | Metric::Lap { .. },
             _,
         ) => false,
     };

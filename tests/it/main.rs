@@ -49,5 +49,7 @@ mod support;
 mod target;
 mod tenants;
 mod tls;
+mod tls_hostile;
+mod tls_wire;
 mod truth_server;
 mod websocket;

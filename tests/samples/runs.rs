@@ -314,6 +314,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
         expects: "200".to_owned(),
         tags: vec![],
         checks: Vec::new(),
+        stream: None,
     });
     RunRecord {
         head: Head {

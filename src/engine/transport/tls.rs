@@ -35,6 +35,8 @@ pub struct Tls {
     written: usize,
     /// The stream ended without the word that it would.
     is_cut_off: bool,
+    /// The other side has said that nothing comes any more.
+    is_over: bool,
 }
 
 /// A handshake.
@@ -65,6 +67,7 @@ impl Tls {
             has_more: false,
             written: 0,
             is_cut_off: false,
+            is_over: false,
         })
     }
 
@@ -147,9 +150,9 @@ impl Tls {
         self.session.wants_write()
     }
 
-    /// Whether more may be there than was read.
+    /// Whether more may be there than was read: the end is something, too.
     pub fn has_more(&self) -> bool {
-        self.has_more || self.unread > 0
+        self.has_more || self.unread > 0 || self.is_over
     }
 
     /// Whether the stream ended without the word that it would.
@@ -210,7 +213,8 @@ impl Tls {
             Ok(state) => {
                 self.unread = state.plaintext_bytes_to_read();
                 // The word that the stream ends: nothing comes behind it.
-                Ok(if state.peer_has_closed() && self.unread == 0 { 0 } else { read })
+                self.is_over = state.peer_has_closed();
+                Ok(if self.is_over && self.unread == 0 { 0 } else { read })
             }
             Err(error) => {
                 // The other side is told why.

@@ -1,0 +1,59 @@
+//! Objectives on times within streams: `first_event.p95 < 500ms`, `event_gap.max < 5s`,
+//! `round_trip.p99 < 100ms`.
+
+use super::super::flow::Step;
+use super::super::problems::Fault;
+use super::super::slo::{LapKind, Metric, Scope, Slo};
+use super::super::stream::Kind;
+
+/// As somebody may mistype them.
+pub(super) const NAMES: [&str; 3] = ["first_event.p95", "event_gap.p95", "round_trip.p95"];
+
+/// Which time a metric is of, and what of it is limited; `None` for other metrics.
+pub(super) fn parts(metric: &str) -> Option<Result<(LapKind, &str), Fault>> {
+    let (name, statistic) = match metric.split_once('.') {
+        Some((name, statistic)) => (name, Some(statistic)),
+        None => (metric, None),
+    };
+    let of = LapKind::ALL.into_iter().find(|of| of.name() == name)?;
+    Some(match statistic {
+        Some(statistic) => Ok((of, statistic)),
+        None => {
+            let fault = Fault::new(format!("\"{name}\" does not say which of its values"));
+            Err(fault.help(format!("write \"{name}.p95\", \"{name}.p99\" or \"{name}.max\"")))
+        }
+    })
+}
+
+/// The same, if there are streams that have such times.
+pub(super) fn with_streams(slo: Slo, steps: &[Step]) -> Result<Slo, Fault> {
+    let Metric::Lap { of, .. } = slo.metric else { return Ok(slo) };
+    let is_meant = |index: usize, step: &Step| match slo.scope {
+        Scope::All | Scope::EachTenant => true,
+        Scope::Step(id) => usize::from(id.0) == index,
+        // A step that could not be converted may have the tag.
+        Scope::Tag(_) => !step.tags.is_empty(),
+    };
+    let mut meant = steps.iter().enumerate().filter(|(index, step)| is_meant(*index, step));
+    if meant.any(|(_, step)| due_of(of, &step.kind) > 0) {
+        return Ok(slo);
+    }
+    let (what, key) = match of {
+        LapKind::FirstEvent | LapKind::EventGap => ("stream of events", "\"events\""),
+        LapKind::RoundTrip => (
+            "WebSocket on which a message is sent and one expected",
+            "\"websocket\", in which an \"expect\" follows a \"send\"",
+        ),
+    };
+    let fault = Fault::new(format!("{} is of a {what}, and there is none here", of.name()));
+    Err(fault.help(format!("name a step with {key}, or remove this objective")))
+}
+
+/// How many such times each request of a step is due.
+pub(crate) fn due_of(of: LapKind, kind: &Kind) -> u32 {
+    match (of, kind) {
+        (LapKind::FirstEvent | LapKind::EventGap, Kind::Events(_)) => 1,
+        (LapKind::RoundTrip, Kind::WebSocket(dialogue)) => dialogue.round_trips(),
+        _ => 0,
+    }
+}
