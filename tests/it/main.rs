@@ -35,6 +35,7 @@ mod oracle;
 mod plan;
 #[cfg(target_os = "linux")]
 mod postgres;
+mod proxies;
 mod reach;
 mod readme;
 mod recipes;
