@@ -453,7 +453,9 @@ fn what_breaks_the_connection_costs_it_and_every_request_has_one_end() {
     let (record, _) = against(resets, &Value::Null);
     let all: u64 = outcomes(&record).iter().map(|(_, count)| count).sum();
     let fine = outcomes(&record).iter().find(|it| it.0 == Outcome::Ok).map_or(0, |it| it.1);
-    assert!(all == 100 && fine >= 90, "{:?}", outcomes(&record));
+    // Who asks while the flood is on its way loses the connection with it.
+    assert!(all == 100 && fine >= 20, "{:?}", outcomes(&record));
+    assert!(causes(&record).iter().all(|it| *it == Cause::Malformed), "{:?}", causes(&record));
     for (name, bytes) in [
         ("a reset of a stream that nobody opened", frame(RST_STREAM, 0, 4_001, &[0; 4])),
         ("too large a first window", frame(SETTINGS, 0, 0, &[0, 4, 0x80, 0, 0, 0])),

@@ -44,6 +44,7 @@ mod sabotage;
 mod saturation;
 mod short_stops;
 mod soak;
+mod stream_objectives;
 mod streamed;
 mod stress;
 mod support;

@@ -171,7 +171,7 @@ fn scenario(target: &Value) -> Value {
                 "user": "ann", "note": "x".repeat(30_000)
             } })),
             flow(json!({ "name": "nothing", "request": "GET /nowhere", "check": { "status": 404 } })),
-            flow(json!({ "name": "head", "request": "HEAD /products" })),
+            flow(json!({ "name": "head", "request": "HEAD /products", "check": { "status": 404 } })),
         ],
         "load": { "arrivals": "uniform", "stages": [{ "for": "3s", "rate": "150/s" }] },
         "limits": { "connections": 4 },

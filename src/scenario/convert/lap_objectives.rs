@@ -1,10 +1,10 @@
 //! Objectives on times within streams: `first_event.p95 < 500ms`, `event_gap.max < 5s`,
 //! `round_trip.p99 < 100ms`.
 
-use super::super::flow::Step;
 use super::super::problems::Fault;
 use super::super::slo::{LapKind, Metric, Scope, Slo};
 use super::super::stream::Kind;
+use super::flows::Walks;
 
 /// As somebody may mistype them.
 pub(super) const NAMES: [&str; 3] = ["first_event.p95", "event_gap.p95", "round_trip.p95"];
@@ -26,16 +26,20 @@ pub(super) fn parts(metric: &str) -> Option<Result<(LapKind, &str), Fault>> {
 }
 
 /// The same, if there are streams that have such times.
-pub(super) fn with_streams(slo: Slo, steps: &[Step]) -> Result<Slo, Fault> {
+pub(super) fn with_streams(slo: Slo, walks: &Walks) -> Result<Slo, Fault> {
     let Metric::Lap { of, .. } = slo.metric else { return Ok(slo) };
-    let is_meant = |index: usize, step: &Step| match slo.scope {
-        Scope::All | Scope::EachTenant => true,
-        Scope::Step(id) => usize::from(id.0) == index,
-        // A step that could not be converted may have the tag.
-        Scope::Tag(_) => !step.tags.is_empty(),
-    };
-    let mut meant = steps.iter().enumerate().filter(|(index, step)| is_meant(*index, step));
-    if meant.any(|(_, step)| due_of(of, &step.kind) > 0) {
+    let has_one = walks.steps.iter().enumerate().any(|(index, step)| {
+        let is_meant = match slo.scope {
+            Scope::All | Scope::EachTenant => true,
+            Scope::Step(id) => usize::from(id.0) == index,
+            Scope::Tag(tag) => {
+                walks.tags.get(usize::from(tag)).is_some_and(|tag| step.tags.contains(tag))
+            }
+        };
+        is_meant && has(of, &step.kind)
+    });
+    // A step that has mistakes of its own may be one.
+    if has_one || walks.steps.len() < walks.step_names.len() {
         return Ok(slo);
     }
     let (what, key) = match of {
@@ -49,11 +53,11 @@ pub(super) fn with_streams(slo: Slo, steps: &[Step]) -> Result<Slo, Fault> {
     Err(fault.help(format!("name a step with {key}, or remove this objective")))
 }
 
-/// How many such times each request of a step is due.
-pub(crate) fn due_of(of: LapKind, kind: &Kind) -> u32 {
+/// Whether each request of a step has such times.
+fn has(of: LapKind, kind: &Kind) -> bool {
     match (of, kind) {
-        (LapKind::FirstEvent | LapKind::EventGap, Kind::Events(_)) => 1,
-        (LapKind::RoundTrip, Kind::WebSocket(dialogue)) => dialogue.round_trips(),
-        _ => 0,
+        (LapKind::FirstEvent | LapKind::EventGap, Kind::Events(_)) => true,
+        (LapKind::RoundTrip, Kind::WebSocket(dialogue)) => dialogue.round_trips() > 0,
+        (_, Kind::Answer | Kind::Events(_) | Kind::WebSocket(_)) => false,
     }
 }

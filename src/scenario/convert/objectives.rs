@@ -145,7 +145,7 @@ fn group(texts: &[String], group_at: &GroupAt<'_>, check: &mut Check<'_>) -> Vec
         let at = group_at.at.item(index);
         let slo = objective(&check.fill(text), text, group_at.about)
             .and_then(|slo| reachable(slo, group_at.timeout))
-            .and_then(|slo| lap_objectives::with_streams(slo, &group_at.walks.steps));
+            .and_then(|slo| lap_objectives::with_streams(slo, group_at.walks));
         let Some(slo) = check.accept(&at, slo) else { continue };
         if !seen.insert(subject(&slo)) {
             let fault = Fault::new(format!("\"{}\" is the second limit for the same", slo.text));
