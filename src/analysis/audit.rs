@@ -91,6 +91,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_lag_explains_an_excess_that_it_is_longer_than_and_only_one() {
+        let limit = Threshold { limit: 100_000_000, inclusive: false };
+        let paired = |times: &[(u64, u64)], lags: &[(u64, u64)]| {
+            let of = |counts: &[(u64, u64)]| Sparse::from_counts(counts.iter().copied());
+            pairs_beyond(&of(times), &of(lags), limit)
+        };
+        assert_eq!(paired(&[(50_000, 9), (150_000, 4)], &[(80_000, 3)]), 3);
+        assert_eq!(paired(&[(50_000, 9), (150_000, 4)], &[(80_000, 9)]), 4);
+        assert_eq!(paired(&[(150_000, 4)], &[(40_000, 9)]), 0, "too short a lag");
+        assert_eq!(paired(&[(120_000, 2), (400_000, 2)], &[(30_000, 1), (500_000, 2)]), 3);
+        assert_eq!(paired(&[(50_000, 9)], &[(80_000, 9)]), 0, "nothing is slow");
+        assert_eq!(paired(&[(150_000, 4)], &[]), 0);
+    }
+
     use crate::analysis::evidence::from_tallies;
     use crate::analysis::stats::Tally;
 

@@ -212,6 +212,25 @@ mod tests {
     }
 
     #[test]
+    fn what_the_generator_sent_late_is_not_called_missed() {
+        let well = [Requests::ok(10, 2_000_000)];
+        for (of, expected) in [
+            (LapKind::FirstEvent, SloStatus::Invalid),
+            // They begin when something was really said.
+            (LapKind::RoundTrip, SloStatus::Missed),
+        ] {
+            let mut record = streams(of, &well, &[(20 * MS, 5), (150 * MS, 5)]);
+            assert_eq!(judged(&record).status, SloStatus::Missed, "{of:?}");
+            record.seconds.edit(0.., |_, second| {
+                let lags = [(100, 5), (80 * MS, 5)];
+                second.times[0][Phase::SendLag] = Sparse::from_counts(lags);
+            });
+            let found = judged(&record);
+            assert_eq!(found.status, expected, "{of:?} {found:?}");
+        }
+    }
+
+    #[test]
     fn times_of_one_stream_weigh_as_one() {
         let slo = objective(LapKind::RoundTrip, 0.95, 100);
         let well = [Requests::ok(10, 2_000_000)];

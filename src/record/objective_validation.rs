@@ -205,3 +205,37 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
 fn is_same(a: f64, b: f64) -> bool {
     (a - b).abs() <= ROUNDING
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::sample_head;
+    use crate::scenario::slo::LapKind;
+
+    fn checked(text: &str, quantile: f64, millis: u64, allowed: f64) -> Result<(), String> {
+        let mut head = sample_head();
+        let limit = Threshold { limit: millis * 1_000_000, inclusive: false };
+        let metric = MetricHead::Lap { of: LapKind::RoundTrip, quantile, limit };
+        let slo = &mut head.slos[0];
+        (slo.text, slo.metric, slo.allowed) = (text.to_owned(), metric, allowed);
+        check_objectives(&head)
+    }
+
+    #[test]
+    fn a_time_within_streams_means_what_its_text_says() {
+        assert_eq!(checked("round_trip.p95 < 100ms", 0.95, 100, 0.05), Ok(()));
+        for (text, quantile, millis, allowed) in [
+            ("round_trip.p95 < 100ms", 0.95, 200, 0.05),
+            ("round_trip.p95 < 100ms", 0.95, 0, 0.05),
+            ("round_trip.p95 < 100ms", 0.5, 100, 0.5),
+            ("round_trip.p95 < 100ms", 0.95, 100, 0.5),
+            ("round_trip.p95 < 100ms", f64::NAN, 100, 0.05),
+            ("round_trip.p95 <= 100ms", 0.95, 100, 0.05),
+            ("first_event.p95 < 100ms", 0.95, 100, 0.05),
+            ("p95 < 100ms", 0.95, 100, 0.05),
+        ] {
+            let found = checked(text, quantile, millis, allowed);
+            assert!(found.is_err(), "{text} {quantile} {millis} {allowed}");
+        }
+    }
+}
