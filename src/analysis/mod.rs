@@ -64,6 +64,7 @@ pub mod series;
 pub mod settle;
 mod shuffle;
 pub mod slo;
+pub mod slo_limit;
 pub mod slo_result;
 pub mod soak;
 pub mod stats;

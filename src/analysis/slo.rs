@@ -17,13 +17,14 @@ use crate::analysis::needed::{unanswered, what_is_needed};
 use crate::analysis::number_format;
 use crate::analysis::open;
 use crate::analysis::run_data::RunData;
+use crate::analysis::slo_limit;
 use crate::analysis::stats::Tally;
 use crate::analysis::throughput;
 use crate::analysis::window::Judged;
 use crate::record::histogram::Sparse;
 use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, RunRecord, SloHead, WindowsHead};
-use crate::scenario::slo::{FailureShare, Threshold};
+use crate::scenario::slo::FailureShare;
 
 /// Disturbed seconds explain a miss only if they are few.
 const MOST_DISTURBED: f64 = 0.2;
@@ -125,7 +126,7 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         status: SloStatus::Inconclusive,
         measured: None,
         interval: None,
-        limit: limit_of(data.record, slo),
+        limit: slo_limit::of(data.record, slo),
         bad: share.total.bad.div_ceil(points),
         requests: share.total.all / points,
         bad_share: None,
@@ -133,45 +134,6 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         generator_error: generator_error(data, slo),
         of_each: Vec::new(),
         note: None,
-    }
-}
-
-/// The limit in the unit of what is measured.
-fn limit_of(record: &RunRecord, slo: &SloHead) -> f64 {
-    match (slo.windows, slo.metric) {
-        (Some(windows), _) => windows.share,
-        (None, MetricHead::ResponseTime { .. }) => {
-            threshold(record, slo).map_or(f64::NAN, |limit| limit.limit as f64 / 1e6)
-        }
-        (
-            None,
-            MetricHead::Failures(FailureShare::Unavailable | FailureShare::ChecksNotHeld)
-            | MetricHead::Apdex { .. },
-        ) => good_share(slo.allowed),
-        (None, MetricHead::Throughput(limit)) => limit.bound.limit,
-        (None, MetricHead::Lap { limit, .. }) => limit.limit as f64 / 1e6,
-        (None, MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_)) => {
-            slo.allowed
-        }
-    }
-}
-
-/// `1 − share`, rounded to 12 digits, so that an objective reads as it was written.
-fn good_share(share: f64) -> f64 {
-    ((1.0 - share) * 1e12).round() / 1e12
-}
-
-fn threshold(record: &RunRecord, slo: &SloHead) -> Option<Threshold> {
-    match slo.metric {
-        MetricHead::ResponseTime { threshold, .. } => {
-            record.head.thresholds.get(usize::from(threshold)).copied()
-        }
-        MetricHead::Failures(_)
-        | MetricHead::Apdex { .. }
-        | MetricHead::Throughput(_)
-        | MetricHead::Gauge(_)
-        | MetricHead::CertificateDays(_)
-        | MetricHead::Lap { .. } => None,
     }
 }
 
@@ -216,7 +178,8 @@ fn measured(
     match slo.metric {
         MetricHead::ResponseTime { quantile, .. } => {
             let Some(pool) = data.pool(slo.within()) else { return (None, None) };
-            let limit = threshold(data.record, slo).map_or(u64::MAX, |limit| limit.limit / 1_000);
+            let limit = slo_limit::threshold(data.record, slo)
+                .map_or(u64::MAX, |limit| limit.limit / 1_000);
             let seconds = &data.judged.seconds;
             let open = open::ages_beyond(data.record, seconds, slo.within(), limit);
             let times = Sparse::merged([&pool.times[Phase::Response], &open]);
