@@ -97,7 +97,9 @@ fn hear(context: &mut WebSocketContext, pipe: &mut Pipe) -> bool {
     loop {
         match context.read(pipe) {
             Ok(Message::Text(text)) => {
-                answers(&text).iter().for_each(|answer| say(context, pipe, answer));
+                for answer in answers(&text) {
+                    say(context, pipe, &answer);
+                }
             }
             Ok(Message::Close(_)) => {
                 // Our close waits in the crate until it is told to write.

@@ -16,13 +16,11 @@ pub(super) fn parts(metric: &str) -> Option<Result<(LapKind, &str), Fault>> {
         None => (metric, None),
     };
     let of = LapKind::ALL.into_iter().find(|of| of.name() == name)?;
-    Some(match statistic {
-        Some(statistic) => Ok((of, statistic)),
-        None => {
-            let fault = Fault::new(format!("\"{name}\" does not say which of its values"));
-            Err(fault.help(format!("write \"{name}.p95\", \"{name}.p99\" or \"{name}.max\"")))
-        }
-    })
+    let unsaid = || {
+        let fault = Fault::new(format!("\"{name}\" does not say which of its values"));
+        fault.help(format!("write \"{name}.p95\", \"{name}.p99\" or \"{name}.max\""))
+    };
+    Some(statistic.map(|statistic| (of, statistic)).ok_or_else(unsaid))
 }
 
 /// The same, if there are streams that have such times.
