@@ -138,7 +138,9 @@ fn websockets_are_judged_by_their_round_trips() {
     let step = json!({ "websocket": acts, "timeout": "3s" });
     let judged = Judged::of(&url, &step, &["round_trip.p90 < 1s"], 3, 50);
     assert_ne!(judged.output.status.code(), Some(0), "{}", judged.said());
-    assert_eq!(judged.found(), [("missed".to_owned(), 150, 300)], "{}", judged.said());
+    let found = judged.found();
+    let (status, bad, all) = &found[0];
+    assert!(status == "missed" && *bad >= 50 && bad * 2 == *all, "{found:?} {}", judged.said());
 }
 
 #[test]
