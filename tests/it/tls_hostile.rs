@@ -198,6 +198,22 @@ fn a_new_key_on_an_idle_connection_is_taken_and_the_connection_stays() {
     assert!(UPDATES.load(Ordering::SeqCst) >= 24);
 }
 
+/// At this rate connections are opened before the first request is due: tickets come while nothing
+/// has been asked on them.
+#[test]
+fn tickets_on_a_connection_that_was_opened_ahead_of_need_do_not_disturb_it() {
+    let all = Certificates::server();
+    let mut config = usual(&all);
+    config.send_tls13_tickets = 8;
+    let server = TlsServer::start(config, |wire, _| wire.answer());
+    let mut whole = of_paths(server.port, &all, &["/"], 2);
+    whole["load"]["stages"][0]["rate"] = json!("300/s");
+    let (said, record) = record(&whole, &[]);
+    assert_eq!(endings(&record, 0), [("ok", 600)], "{said}");
+    let handshakes = record.end.as_ref().map_or(0, |end| end.handshakes.full);
+    assert!((3..=10).contains(&handshakes), "{handshakes}\n{said}");
+}
+
 /// The answer and the word that it was the last one come together; the socket stays open.
 #[test]
 fn a_connection_whose_end_was_announced_is_not_asked_again() {
