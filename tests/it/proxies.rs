@@ -49,14 +49,15 @@ struct Ways<'w> {
     app: u16,
 }
 
-/// Ends a connection after so many requests.
+/// nginx ends a connection after so many requests.
 const REQUESTS: u32 = 50;
 
+/// One process, so that nothing of it is left over when that is ended.
 fn nginx(ways: &Ways<'_>) -> (String, Vec<String>) {
     let Ways { folder, all, tls, clear, app } = ways;
     let (folder, cert, key) = (folder.display(), all.path("server.pem"), all.path("server.key"));
     let text = format!(
-        "worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; daemon off;
+        "master_process off; pid {folder}/pid; error_log {folder}/error.log; daemon off;
         events {{ worker_connections 512; }}
         http {{
           access_log off; keepalive_requests {REQUESTS}; client_body_temp_path {folder}/a;
