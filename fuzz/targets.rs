@@ -21,6 +21,7 @@ use loadgate::engine::capture::captured;
 use loadgate::engine::protocol::http2::message::Messages;
 use loadgate::engine::protocol::reply::{Call, Event};
 use loadgate::engine::protocol::request::Prepared;
+use loadgate::engine::protocol::websocket::{Garbled, MAX_MESSAGE, Said, WebSocket};
 use loadgate::engine::protocol::{Outgoing, Protocol};
 use loadgate::http1::response::{Expected, Fed, Response};
 use loadgate::http1::unreadable::Unreadable;
@@ -48,11 +49,12 @@ use loadgate::units::{self, Bytes, Quantile, Rate, Ratio};
 pub type Target = fn(&[u8]) -> u64;
 
 /// All of them, by the name of the folder of their corpus.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("rows", rows),
     ("pattern", pattern),
     ("response", response),
     ("http2", http2),
+    ("websocket", websocket),
     ("prometheus", exposition),
     ("interval_log", interval_log),
     ("run_record", run_record),
@@ -190,6 +192,58 @@ fn end_of(event: Event) -> Option<Result<(), String>> {
         Event::End { .. } => Some(Ok(())),
         Event::Reset(fault) => Some(Err(format!("{fault:?}"))),
     }
+}
+
+/// What a server says behind the answer that opens a WebSocket. The first byte chooses the size of
+/// the pieces; they make no difference.
+pub fn websocket(data: &[u8]) -> u64 {
+    let [size, bytes @ ..] = data else { return 0 };
+    let whole = said(bytes, bytes.len().max(1));
+    assert_eq!(whole, said(bytes, usize::from(*size).max(1)), "the pieces make a difference");
+    let kinds: Vec<Option<usize>> = whole.0.iter().map(|it| it.as_ref().map(Vec::len)).collect();
+    figure((kinds.len().min(9), kinds.last().copied().flatten().map(|it| it.min(9)), whole.1))
+}
+
+/// Messages, and nothing for a close; and why it ended, if it is garbled.
+fn said(bytes: &[u8], size: usize) -> (Vec<Option<Vec<u8>>>, Option<String>) {
+    let request = "GET / HTTP/1.1\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let mut protocol = Protocol::WebSocket(Box::new(WebSocket::asked_by(request)));
+    let expected = Expected { is_head: false, body_limit: 4_096 };
+    let (iteration, step) = (0, StepId(0));
+    let (keeps_body, keeps_head, is_shown) = (true, false, false);
+    let call = Call { iteration, step, expected, keeps_body, keeps_head, is_shown };
+    protocol.begin(call, Outgoing::Http1(request.as_bytes())).expect("it is a request");
+    let mut answer = &b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
+        connection: Upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"[..];
+    let _ = protocol.receive(&mut answer, &[]);
+    let mut all = Vec::new();
+    for mut piece in bytes.chunks(size) {
+        let _ = protocol.receive(&mut piece, &[]);
+        assert!(piece.is_empty(), "bytes are left over");
+        let websocket = protocol.websocket().expect("it is one");
+        assert!(!websocket.is_refused(), "the answer opens it");
+        loop {
+            match websocket.listen() {
+                Ok(Some(Said::Message(message))) => {
+                    assert!(message.len() <= MAX_MESSAGE.min(bytes.len()), "out of nothing");
+                    all.push(Some(message.to_vec()));
+                }
+                Ok(Some(Said::Close(_))) => {
+                    all.push(None);
+                    return (all, None);
+                }
+                Ok(None) => break,
+                Err(garbled @ (Garbled::BadFrame | Garbled::TooLarge)) => {
+                    return (all, Some(format!("{garbled:?}")));
+                }
+            }
+        }
+        if let Some(output) = protocol.take_output() {
+            assert!(output.len() <= 16 + 3 * bytes.len(), "more is said than was heard");
+            protocol.give_back_output(output);
+        }
+    }
+    (all, None)
 }
 
 /// Prometheus' text format.

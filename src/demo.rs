@@ -3,8 +3,11 @@
 //!
 //! Its delays are drawn from a seeded generator and look like those of a healthy service:
 //! mostly 2 to 8 ms, one request in fifty around 20 ms. It listens on loopback only, and speaks
-//! HTTP/1.1 or HTTP/2, in the clear or by TLS.
+//! HTTP/1.1 or HTTP/2, in the clear or by TLS. Orders are told as events, and over a WebSocket by
+//! HTTP/1.1.
 
+mod events;
+mod live;
 pub mod secured;
 
 use std::convert::Infallible;
@@ -30,6 +33,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 use tokio_rustls::TlsAcceptor;
+
+use events::{Events, Told};
 
 /// Products in the shop.
 const PRODUCTS: u64 = 500;
@@ -131,7 +136,7 @@ async fn talk_secured(tcp: TcpStream, acceptor: TlsAcceptor, shop: Arc<Shop>) {
 }
 
 async fn talk(
-    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     is_http2: bool,
     shop: Arc<Shop>,
 ) {
@@ -143,7 +148,7 @@ async fn talk(
         drop(http.serve_connection(stream, service).await);
     } else {
         let http = hyper::server::conn::http1::Builder::new();
-        drop(http.serve_connection(stream, service).await);
+        drop(http.serve_connection(stream, service).with_upgrades().await);
     }
 }
 
@@ -157,19 +162,47 @@ impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Here {
     }
 }
 
-async fn answer(
-    shop: Arc<Shop>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(shop: Arc<Shop>, request: Request<Incoming>) -> Result<Response<Told>, Infallible> {
     let number = shop.requests.fetch_add(1, Ordering::Relaxed);
     if request.uri().path() != "/health" {
         tokio::time::sleep(delay(number)).await;
     }
+    match request.uri().path() {
+        "/orders/events" if request.method() == Method::GET => return Ok(events(&request)),
+        "/orders/live" if request.method() == Method::GET => return Ok(live(request)),
+        _ => {}
+    }
     let (status, body) = route(&shop, request).await;
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    Ok(whole(status, &body))
+}
+
+fn whole(status: StatusCode, body: &Value) -> Response<Told> {
+    let body = Full::new(Bytes::from(body.to_string()));
+    let mut response = Response::new(Told::Whole(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(response)
+    response
+}
+
+/// Orders as events: `count` of them, or until the client goes.
+fn events(request: &Request<Incoming>) -> Response<Told> {
+    let most = number_of(request.uri().query(), "count=").unwrap_or(u64::MAX);
+    let mut response = Response::new(Told::Events(Events::up_to(most)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
+}
+
+/// Opens a WebSocket, and talks over it beside all else.
+fn live(mut request: Request<Incoming>) -> Response<Told> {
+    let Some(fields) = live::accepted(&request) else {
+        let (status, body) = refusal(StatusCode::UPGRADE_REQUIRED, "open a WebSocket here");
+        return whole(status, &body);
+    };
+    drop(tokio::task::spawn_local(live::talk(hyper::upgrade::on(&mut request))));
+    let mut response = Response::new(Told::Whole(Full::default()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = fields;
+    response
 }
 
 /// Log-normal around 3 ms; one in fifty five times as long.
@@ -199,12 +232,14 @@ fn refusal(status: StatusCode, message: &str) -> (StatusCode, Value) {
 }
 
 fn products(query: Option<&str>) -> Value {
-    let limit = query
-        .and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("limit=")))
-        .and_then(|limit| limit.parse().ok())
-        .unwrap_or(20_u64)
-        .clamp(1, 100);
+    let limit = number_of(query, "limit=").unwrap_or(20).clamp(1, 100);
     json!({ "items": (1..=limit).map(describe).collect::<Vec<_>>(), "total": PRODUCTS })
+}
+
+/// A number of the query.
+fn number_of(query: Option<&str>, name: &str) -> Option<u64> {
+    let value = query?.split('&').find_map(|pair| pair.strip_prefix(name))?;
+    value.parse().ok()
 }
 
 fn describe(id: u64) -> Value {
@@ -289,6 +324,8 @@ mod tests {
         check("POST /orders", token, r#"{"product":1}"#, "422 Unprocessable");
         check("POST /orders", token, "not json", "400 Bad Request");
         check("GET /nowhere", "", "", "404 Not Found");
+        check("GET /orders/events?count=2", "", "", "data: {\"id\":2}");
+        check("GET /orders/live", "", "", "426 Upgrade Required");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 // listens, on loopback only.
 
 import { createServer } from 'node:http';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 
 const TOKEN_SECONDS = 600;
 const tokens = new Map();
@@ -107,6 +107,42 @@ function routed(request) {
 const server = createServer((request, response) => {
   const [route, id] = routed(request);
   Promise.resolve(route(request, response, id)).catch(() => response.destroy());
+});
+// A WebSocket for short texts, as far as the recipes need one; for anything else take a package.
+const frame = (first, payload) => Buffer.concat([Buffer.from([first, payload.length]), payload]);
+const answers = {
+  hello: ({ user }) => ({ type: 'welcome', user }),
+  price: ({ product }) => ({ type: 'price', product, price: 8.5 + product }),
+};
+
+function unframed(bytes) {
+  const [first, length] = [bytes[0], (bytes[1] ?? 0) & 127];
+  if (bytes.length < 6 + length) return null;
+  const payload = Buffer.from(bytes.subarray(6, 6 + length).map((byte, at) => byte ^ bytes[2 + (at % 4)]));
+  return { first, payload, rest: bytes.subarray(6 + length) };
+}
+
+function hear(socket, { first, payload }) {
+  if (first === 0x88) return socket.end(frame(0x88, payload));
+  if (first !== 0x81) return;
+  const message = JSON.parse(payload.toString());
+  const answer = answers[message.type]?.(message) ?? { type: 'error' };
+  socket.write(frame(0x81, Buffer.from(JSON.stringify(answer))));
+}
+
+server.on('upgrade', (request, socket) => {
+  const key = `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+    + `Sec-WebSocket-Accept: ${createHash('sha1').update(key).digest('base64')}\r\n\r\n`);
+  let bytes = Buffer.alloc(0);
+  socket.on('data', (more) => {
+    bytes = Buffer.concat([bytes, more]);
+    for (let found = unframed(bytes); found; found = unframed(bytes)) {
+      bytes = found.rest;
+      hear(socket, found);
+    }
+  });
+  socket.on('error', () => socket.destroy());
 });
 server.keepAliveTimeout = 60_000;
 server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1');

@@ -111,7 +111,8 @@ fn gated_quantile(record: &RunRecord) -> f64 {
         | MetricHead::Apdex { .. }
         | MetricHead::Throughput(_)
         | MetricHead::Gauge(_)
-        | MetricHead::CertificateDays(_) => None,
+        | MetricHead::CertificateDays(_)
+        | MetricHead::Lap { .. } => None,
     });
     quantiles.reduce(f64::max).unwrap_or(0.99)
 }

@@ -17,7 +17,7 @@ use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, SloHead};
-use crate::scenario::slo::{FailureShare, Threshold};
+use crate::scenario::slo::{FailureShare, LapKind, Threshold};
 
 /// A lag counts as a stall from this part of the limit on.
 const STALL_OF_LIMIT: u64 = 5;
@@ -39,6 +39,8 @@ pub struct Attribution<'a> {
 enum What {
     Slow(Threshold),
     Failed(FailureShare),
+    /// Times within streams that were late, or never came.
+    Lap(LapKind, Threshold),
     /// By two limits, each of which a request may be beyond.
     Unsatisfied(Threshold, Threshold),
 }
@@ -67,6 +69,9 @@ impl<'a> Attribution<'a> {
                 let shadow = lateness::shadow(data, least);
                 (What::Unsatisfied(satisfied, tolerable), slow, shadow)
             }
+            MetricHead::Lap { of, limit, .. } => {
+                (What::Lap(of, limit), Vec::new(), BTreeMap::new())
+            }
             MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
                 return None;
             }
@@ -82,6 +87,7 @@ impl<'a> Attribution<'a> {
         match self.what {
             What::Slow(limit) => self.slow(&calm, &dark, limit),
             What::Failed(share) => self.failed(seconds, share),
+            What::Lap(of, limit) => self.lap(seconds, of, limit),
             What::Unsatisfied(satisfied, tolerable) => {
                 self.slow(&calm, &dark, satisfied) + self.slow(&calm, &dark, tolerable)
             }
@@ -105,6 +111,21 @@ impl<'a> Attribution<'a> {
         of(Outcome::TransportError)
             + of(Outcome::Unsent)
             + audit::count_between(&pool.times[Phase::Response], micros, reach)
+    }
+
+    /// A first event is late by what its request was sent late; of the others each begins when
+    /// something came, or was really sent.
+    fn lap(&self, seconds: &[u32], of: LapKind, limit: Threshold) -> u64 {
+        let pool = totals::of_scope(self.data.record, seconds, self.slo.within());
+        let late = match of {
+            LapKind::FirstEvent => audit::pairs_beyond(
+                &pool.times[Phase::FirstEvent],
+                &pool.times[Phase::SendLag],
+                limit,
+            ),
+            LapKind::EventGap | LapKind::RoundTrip => 0,
+        };
+        late + not_sent(&pool.counts)
     }
 
     fn failed(&self, seconds: &[u32], share: FailureShare) -> u64 {
@@ -131,6 +152,7 @@ impl<'a> Attribution<'a> {
                 "slow requests may be slow because the generator sent late"
             }
             What::Failed(_) => "bad requests may be so because the generator stood still",
+            What::Lap(..) => "slow ones may be slow because the generator sent late, or not at all",
         }
     }
 }

@@ -15,7 +15,7 @@
 use crate::analysis::assessment::GeneratorError;
 use crate::analysis::evidence::Share;
 use crate::analysis::stats::{ALPHA, share_at_most};
-use crate::record::histogram::Sparse;
+use crate::record::histogram::{Sparse, bucket_top};
 use crate::scenario::slo::Threshold;
 
 /// The bracket of the target's own quantile.
@@ -38,6 +38,26 @@ pub fn count_between(histogram: &Sparse, from: u64, to: u64) -> u64 {
     let beyond = histogram.buckets().partition_point(|(low, _)| *low <= to);
     let after: u64 = histogram.buckets()[beyond..].iter().map(|(_, count)| count).sum();
     histogram.count_from(from).saturating_sub(after)
+}
+
+/// How many times beyond a limit would be within it without a lag of theirs, at most: whose lag
+/// is whose is not known, so each lag explains the smallest excess that is left.
+pub fn pairs_beyond(times: &Sparse, lags: &Sparse, limit: Threshold) -> u64 {
+    let limit = limit.limit / 1_000;
+    let beyond = times.buckets().iter().filter(|(value, _)| bucket_top(*value) >= limit);
+    let excesses: Vec<(u64, u64)> =
+        beyond.map(|(value, count)| (value.saturating_sub(limit), *count)).collect();
+    let (mut paired, mut excesses) = (0_u64, excesses.into_iter());
+    let mut open = excesses.next();
+    for &(lag, count) in lags.buckets() {
+        let (lag, mut left) = (bucket_top(lag), count);
+        while let Some((excess, number)) = open.filter(|(excess, _)| *excess <= lag && left > 0) {
+            let taken = number.min(left);
+            (paired, left) = (paired.saturating_add(taken), left - taken);
+            open = if taken < number { Some((excess, number - taken)) } else { excesses.next() };
+        }
+    }
+    paired
 }
 
 /// Whether the generator's lag, and not the target or too little evidence, may be why an
@@ -71,6 +91,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_lag_explains_an_excess_that_it_is_longer_than_and_only_one() {
+        let limit = Threshold { limit: 100_000_000, inclusive: false };
+        let paired = |times: &[(u64, u64)], lags: &[(u64, u64)]| {
+            let of = |counts: &[(u64, u64)]| Sparse::from_counts(counts.iter().copied());
+            pairs_beyond(&of(times), &of(lags), limit)
+        };
+        assert_eq!(paired(&[(50_000, 9), (150_000, 4)], &[(80_000, 3)]), 3);
+        assert_eq!(paired(&[(50_000, 9), (150_000, 4)], &[(80_000, 9)]), 4);
+        assert_eq!(paired(&[(150_000, 4)], &[(40_000, 9)]), 0, "too short a lag");
+        assert_eq!(paired(&[(120_000, 2), (400_000, 2)], &[(30_000, 1), (500_000, 2)]), 3);
+        assert_eq!(paired(&[(50_000, 9)], &[(80_000, 9)]), 0, "nothing is slow");
+        assert_eq!(paired(&[(150_000, 4)], &[]), 0);
+    }
+
     use crate::analysis::evidence::from_tallies;
     use crate::analysis::stats::Tally;
 

@@ -147,6 +147,7 @@ fn limit(data: &RunData, slo: &SloHead) -> Option<f64> {
             let threshold = head.thresholds.get(usize::from(satisfied))?;
             Some(threshold.limit as f64 / 1e9)
         }
+        MetricHead::Lap { limit, .. } => Some(limit.limit as f64 / 1e9),
         MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
     }
 }

@@ -9,6 +9,7 @@ use crate::analysis::number_format::{count, counted};
 use crate::analysis::run_data::RunData;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
+use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, SloHead};
 
 /// Kinds in one sentence.
@@ -22,6 +23,13 @@ pub fn note(data: &RunData, slo: &SloHead, result: &SloResult) -> Option<String>
         MetricHead::Failures(share) => named(counts, |outcome| is_bad(outcome, share)),
         MetricHead::Apdex { .. } | MetricHead::Throughput(_) => named(counts, |_| true),
         MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => None,
+        MetricHead::Lap { of, .. } => {
+            let came = pool.times[Phase::from(of)].count();
+            let lacking = result.requests.saturating_sub(came).min(result.bad);
+            let kinds = named(counts, |_| true)?;
+            (lacking * 2 >= result.bad)
+                .then(|| format!("{} of them never came ({kinds})", count(lacking)))
+        }
         MetricHead::ResponseTime { .. } => {
             let without: u64 = WITHOUT_ANSWER.iter().map(|it| counts.outcome(*it)).sum();
             let without = without.min(result.bad);
@@ -34,7 +42,8 @@ pub fn note(data: &RunData, slo: &SloHead, result: &SloResult) -> Option<String>
 
 /// Whether a missed objective of the response time is about failures rather than slowness.
 pub fn is_about_failures(slo: &SloResult) -> bool {
-    matches!(slo.measured, Some(Measured::Millis(_)) | None) && slo.note.is_some()
+    matches!(slo.measured, Some(Measured::Millis(_) | Measured::LapMillis(_)) | None)
+        && slo.note.is_some()
 }
 
 /// What counts at its time limit.

@@ -9,6 +9,7 @@
 //! are better than the long-term mean; at 1.25 times the limit (`ci`), or 3 times
 //! (`harsh`), hardly ever.
 
+use crate::analysis::laps;
 use crate::analysis::open;
 use crate::analysis::stats::{
     ALPHA, Tally, alpha_for_blocks, design_effect, share_at_least, share_at_most,
@@ -62,6 +63,9 @@ fn tallies_in(case: Case, record: &RunRecord, seconds: &[u32], slo: &SloHead) ->
 }
 
 fn in_second(case: Case, record: &RunRecord, found: &PackedSecond<'_>, slo: &SloHead) -> Tally {
+    if matches!(slo.metric, MetricHead::Lap { .. }) {
+        return laps::in_second(case == Case::Certain, record, found, slo);
+    }
     let (second, all) = (found.second(), found.counts());
     let is_cut = open::cut(record, second).is_some();
     let head = &record.head;
@@ -106,9 +110,10 @@ fn ended_tally(is_cut: bool, counts: &StepCounts, slo: &SloHead) -> Tally {
             let points = POINTS * due.max(counts.ended());
             Tally { all: points, bad: bad.saturating_add(POINTS * failed).min(points) }
         }
-        MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
-            Tally::default()
-        }
+        MetricHead::Throughput(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_)
+        | MetricHead::Lap { .. } => Tally::default(),
     }
 }
 
@@ -127,7 +132,8 @@ pub fn points(slo: &SloHead) -> u64 {
         | MetricHead::Failures(_)
         | MetricHead::Throughput(_)
         | MetricHead::Gauge(_)
-        | MetricHead::CertificateDays(_) => 1,
+        | MetricHead::CertificateDays(_)
+        | MetricHead::Lap { .. } => 1,
     }
 }
 
@@ -156,21 +162,25 @@ pub fn is_bad(outcome: Outcome, share: FailureShare) -> bool {
 /// Requests beyond half of the limit, for the design effect when hardly any is beyond
 /// the limit itself. Nothing for objectives other than response times.
 fn tallies_beyond_half(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Vec<Tally> {
-    let (MetricHead::ResponseTime { threshold, .. }
-    | MetricHead::Apdex { satisfied: threshold, .. }) = slo.metric
-    else {
-        return Vec::new();
+    let (limit, phase) = match slo.metric {
+        MetricHead::ResponseTime { threshold: place, .. }
+        | MetricHead::Apdex { satisfied: place, .. } => {
+            let limit = record.head.thresholds.get(usize::from(place)).copied();
+            (limit, Phase::Response)
+        }
+        MetricHead::Lap { of, limit, .. } => (Some(limit), Phase::from(of)),
+        MetricHead::Failures(_)
+        | MetricHead::Throughput(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_) => return Vec::new(),
     };
-    let Some(threshold) = record.head.thresholds.get(usize::from(threshold)) else {
-        return Vec::new();
-    };
-    let half = threshold.limit / 2_000;
+    let Some(half) = limit.map(|limit| limit.limit / 2_000) else { return Vec::new() };
     let is_meant = |index: usize| record.head.is_of(index, slo.within());
     let in_second =
         |second: &u32| {
             let Some(found) = record.seconds.get(*second) else { return Tally::default() };
             let times = found.times();
-            let mine = times.of(Phase::Response).enumerate().filter(|(it, _)| is_meant(*it));
+            let mine = times.of(phase).enumerate().filter(|(it, _)| is_meant(*it));
             Tally::sum(mine.map(|(_, response)| Tally {
                 all: response.count(),
                 bad: response.count_from(half),
@@ -242,7 +252,8 @@ pub fn weigh(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Share {
     let total = Tally::sum(own.iter().copied());
     let half =
         if total.bad < FEW_SLOW { tallies_beyond_half(record, seconds, slo) } else { Vec::new() };
-    let weigh = |own: &[Tally]| from_tallies(own, &half).hanging_together(points(slo));
+    let together = points(slo).max(laps::together(record, seconds, slo));
+    let weigh = |own: &[Tally]| from_tallies(own, &half).hanging_together(together);
     let mut share = weigh(&own);
     if open::is_whole(record) {
         return share;

@@ -55,9 +55,10 @@ impl FailFast {
             | MetricHead::Apdex { .. } => {
                 slo.windows.is_none() && slo.allowed > 0.0 && !slo.each_tenant
             }
-            MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
-                false
-            }
+            MetricHead::Throughput(_)
+            | MetricHead::Gauge(_)
+            | MetricHead::CertificateDays(_)
+            | MetricHead::Lap { .. } => false,
         };
         let shares = head.slos.iter().filter(is_share);
         let objectives =

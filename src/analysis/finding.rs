@@ -26,8 +26,11 @@ pub fn named(data: &RunData, generator: GeneratorId) -> String {
 pub fn tightest_limit(data: &RunData) -> Option<f64> {
     let head = &data.record.head;
     let limits = head.slos.iter().filter_map(|slo| match slo.metric {
-        MetricHead::ResponseTime { threshold, .. } => head.thresholds.get(usize::from(threshold)),
-        MetricHead::Apdex { satisfied, .. } => head.thresholds.get(usize::from(satisfied)),
+        MetricHead::ResponseTime { threshold: place, .. }
+        | MetricHead::Apdex { satisfied: place, .. } => {
+            head.thresholds.get(usize::from(place)).copied()
+        }
+        MetricHead::Lap { limit, .. } => Some(limit),
         MetricHead::Failures(_)
         | MetricHead::Throughput(_)
         | MetricHead::Gauge(_)

@@ -31,7 +31,7 @@ fn noted(slo: &SloResult) -> String {
 fn measured(slo: &SloResult) -> String {
     let Some(measured) = slo.measured else { return "nothing measured".to_owned() };
     let (value, unit): (f64, fn(f64) -> String) = match measured {
-        Measured::Millis(value) => (value, millis),
+        Measured::Millis(value) | Measured::LapMillis(value) => (value, millis),
         Measured::BadShare(value)
         | Measured::GoodShare(value)
         | Measured::ChecksHeld(value)
@@ -68,6 +68,7 @@ pub fn amount(measured: Measured) -> String {
         Measured::Goodput(value) => per_second(value),
         Measured::BytesPerSecond(value) => bytes_per_second(value),
         Measured::Millis(_)
+        | Measured::LapMillis(_)
         | Measured::BadShare(_)
         | Measured::GoodShare(_)
         | Measured::ChecksHeld(_)
@@ -106,6 +107,12 @@ fn figures(slo: &SloResult) -> String {
             millis(slo.limit),
             bursts(slo),
             allowed(slo)
+        ),
+        Some(Measured::LapMillis(value)) => format!(
+            "{}; {share} of {requests} were slower than {} or never came{}",
+            millis(value),
+            millis(slo.limit),
+            bursts(slo),
         ),
         Some(Measured::BadShare(_)) => format!(
             "{share} of {requests} requests ({}), {} allowed",

@@ -56,7 +56,10 @@ pub fn of(
             let points = 2 * number;
             if is_over || age > limit { Open::bad(points) } else { Open::unknown(points) }
         }
-        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => Open::default(),
+        // Times within streams have a count of their own.
+        MetricHead::Gauge(_) | MetricHead::CertificateDays(_) | MetricHead::Lap { .. } => {
+            Open::default()
+        }
     }
 }
 

@@ -79,6 +79,7 @@ pub(super) fn step(name: &str) -> StepHead {
         expects: "200".to_owned(),
         tags: vec![],
         checks: Vec::new(),
+        stream: None,
     }
 }
 

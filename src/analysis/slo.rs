@@ -11,18 +11,20 @@ use crate::analysis::certificate;
 use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::gauge_limit::{self, GaugeJudged};
+use crate::analysis::laps;
 use crate::analysis::lateness;
 use crate::analysis::needed::{unanswered, what_is_needed};
 use crate::analysis::number_format;
 use crate::analysis::open;
 use crate::analysis::run_data::RunData;
+use crate::analysis::slo_limit;
 use crate::analysis::stats::Tally;
 use crate::analysis::throughput;
 use crate::analysis::window::Judged;
 use crate::record::histogram::Sparse;
 use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, RunRecord, SloHead, WindowsHead};
-use crate::scenario::slo::{FailureShare, Threshold};
+use crate::scenario::slo::FailureShare;
 
 /// Disturbed seconds explain a miss only if they are few.
 const MOST_DISTURBED: f64 = 0.2;
@@ -33,7 +35,10 @@ pub fn plain_status(record: &RunRecord, judged: &Judged, slo: &SloHead) -> SloSt
         MetricHead::Gauge(limit) => return gauge_limit::judge(record, judged, limit).status,
         MetricHead::CertificateDays(bound) => return certificate::judge(record, bound).status,
         MetricHead::Throughput(limit) => return throughput::status(record, judged, slo, limit),
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Apdex { .. } => {}
+        MetricHead::ResponseTime { .. }
+        | MetricHead::Failures(_)
+        | MetricHead::Apdex { .. }
+        | MetricHead::Lap { .. } => {}
     }
     match slo.windows {
         None => status_of(&evidence::weigh(record, &judged.seconds, slo), slo.allowed),
@@ -71,7 +76,10 @@ pub fn judge(data: &RunData, slo: &SloHead) -> SloResult {
             throughput::judge(data, slo, limit, &mut result);
             return result;
         }
-        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Apdex { .. } => {}
+        MetricHead::ResponseTime { .. }
+        | MetricHead::Failures(_)
+        | MetricHead::Apdex { .. }
+        | MetricHead::Lap { .. } => {}
     }
     let share = evidence::weigh(data.record, &data.judged.seconds, slo);
     let mut result = blank(data, slo, &share);
@@ -118,7 +126,7 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         status: SloStatus::Inconclusive,
         measured: None,
         interval: None,
-        limit: limit_of(data.record, slo),
+        limit: slo_limit::of(data.record, slo),
         bad: share.total.bad.div_ceil(points),
         requests: share.total.all / points,
         bad_share: None,
@@ -126,43 +134,6 @@ fn blank(data: &RunData, slo: &SloHead, share: &Share) -> SloResult {
         generator_error: generator_error(data, slo),
         of_each: Vec::new(),
         note: None,
-    }
-}
-
-/// The limit in the unit of what is measured.
-fn limit_of(record: &RunRecord, slo: &SloHead) -> f64 {
-    match (slo.windows, slo.metric) {
-        (Some(windows), _) => windows.share,
-        (None, MetricHead::ResponseTime { .. }) => {
-            threshold(record, slo).map_or(f64::NAN, |limit| limit.limit as f64 / 1e6)
-        }
-        (
-            None,
-            MetricHead::Failures(FailureShare::Unavailable | FailureShare::ChecksNotHeld)
-            | MetricHead::Apdex { .. },
-        ) => good_share(slo.allowed),
-        (None, MetricHead::Throughput(limit)) => limit.bound.limit,
-        (None, MetricHead::Failures(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_)) => {
-            slo.allowed
-        }
-    }
-}
-
-/// `1 − share`, rounded to 12 digits, so that an objective reads as it was written.
-fn good_share(share: f64) -> f64 {
-    ((1.0 - share) * 1e12).round() / 1e12
-}
-
-fn threshold(record: &RunRecord, slo: &SloHead) -> Option<Threshold> {
-    match slo.metric {
-        MetricHead::ResponseTime { threshold, .. } => {
-            record.head.thresholds.get(usize::from(threshold)).copied()
-        }
-        MetricHead::Failures(_)
-        | MetricHead::Apdex { .. }
-        | MetricHead::Throughput(_)
-        | MetricHead::Gauge(_)
-        | MetricHead::CertificateDays(_) => None,
     }
 }
 
@@ -207,10 +178,19 @@ fn measured(
     match slo.metric {
         MetricHead::ResponseTime { quantile, .. } => {
             let Some(pool) = data.pool(slo.within()) else { return (None, None) };
-            let limit = threshold(data.record, slo).map_or(u64::MAX, |limit| limit.limit / 1_000);
+            let limit = slo_limit::threshold(data.record, slo)
+                .map_or(u64::MAX, |limit| limit.limit / 1_000);
             let seconds = &data.judged.seconds;
             let open = open::ages_beyond(data.record, seconds, slo.within(), limit);
-            times_measured(&Sparse::merged([&pool.times[Phase::Response], &open]), quantile, share)
+            let times = Sparse::merged([&pool.times[Phase::Response], &open]);
+            times_measured(&times, quantile, share, Measured::Millis)
+        }
+        MetricHead::Lap { of, quantile, .. } => {
+            let Some(pool) = data.pool(slo.within()) else { return (None, None) };
+            let came = &pool.times[Phase::from(of)];
+            let missing = share.total.all.saturating_sub(came.count());
+            let times = Sparse::merged([came, &laps::never_came(data.record, slo, missing)]);
+            times_measured(&times, quantile, share, Measured::LapMillis)
         }
         MetricHead::Failures(FailureShare::Unavailable) => {
             (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
@@ -234,9 +214,10 @@ fn times_measured(
     response: &Sparse,
     quantile: f64,
     share: &Share,
+    of: fn(f64) -> Measured,
 ) -> (Option<Measured>, Option<(f64, f64)>) {
     let millis = |q: f64| response.quantile(q).map(|micros| micros / 1e3);
-    let measured = millis(quantile).map(Measured::Millis);
+    let measured = millis(quantile).map(of);
     if quantile >= 1.0 {
         return (measured, None);
     }

@@ -46,6 +46,8 @@ pub struct SloResult {
 pub enum Measured {
     /// A time in milliseconds.
     Millis(f64),
+    /// A time within streams, in milliseconds.
+    LapMillis(f64),
     /// A share in [0, 1] of bad requests.
     BadShare(f64),
     /// A share in [0, 1] of good requests (availability).

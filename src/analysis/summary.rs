@@ -119,7 +119,8 @@ pub(super) fn limits_of(record: &RunRecord, is_one: impl Fn(&SloHead) -> bool) -
             | MetricHead::Apdex { .. }
             | MetricHead::Throughput(_)
             | MetricHead::Gauge(_)
-            | MetricHead::CertificateDays(_) => None,
+            | MetricHead::CertificateDays(_)
+            | MetricHead::Lap { .. } => None,
         })
         .collect();
     limits.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));

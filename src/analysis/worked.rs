@@ -345,7 +345,8 @@ impl Unjudged {
                 | MetricHead::Apdex { .. }
                 | MetricHead::Throughput(_)
                 | MetricHead::Gauge(_)
-                | MetricHead::CertificateDays(_) => false,
+                | MetricHead::CertificateDays(_)
+                | MetricHead::Lap { .. } => false,
             })
         };
         let failed = Outcome::ALL.into_iter().filter(|it| *it != Outcome::Ok && !is_judged(*it));

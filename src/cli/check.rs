@@ -278,6 +278,7 @@ fn certifiable(slo: &Slo, requests: Option<f64>, seconds: f64) -> String {
             return "judged by what the target shows before the load".to_owned();
         }
         Metric::Throughput { .. } => return by_what_comes_back(slo, requests, seconds),
+        Metric::Lap { .. } => return "depends on how many streams there are".to_owned(),
         Metric::ResponseTime { .. } | Metric::Failures(_) | Metric::Apdex { .. } => {}
     }
     if let Some(windows) = slo.windows {
@@ -328,6 +329,7 @@ fn bad_ones(slo: &Slo) -> &'static str {
         Metric::Failures(_)
         | Metric::Throughput { .. }
         | Metric::Gauge(_)
-        | Metric::CertificateDays(_) => "bad",
+        | Metric::CertificateDays(_)
+        | Metric::Lap { .. } => "bad",
     }
 }

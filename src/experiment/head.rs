@@ -17,10 +17,11 @@ use crate::record::run::{
     ThroughputHead, VERSION, WindowsHead,
 };
 use crate::record::series::{self, SeriesHead};
-use crate::record::step_head::StepHead;
+use crate::record::step_head::{StepHead, StreamHead};
 use crate::scenario::load::Load;
 use crate::scenario::model::{Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
+use crate::scenario::stream::Kind;
 use crate::scenario::tenants::Tenancy;
 use crate::schedule::tenants::{Census, Told};
 use crate::target::certificate::Expiry;
@@ -131,8 +132,20 @@ pub fn steps(scenario: &Scenario) -> Vec<StepHead> {
         expects: step.expect.to_string(),
         tags: step.tags.clone(),
         checks: step.checks.iter().map(|check| check.text.clone()).collect(),
+        stream: stream(&step.kind),
     });
     steps.collect()
+}
+
+/// What an answer is, as far as the times within it are judged.
+fn stream(kind: &Kind) -> Option<StreamHead> {
+    match kind {
+        Kind::Answer => None,
+        Kind::Events(_) => Some(StreamHead::Events),
+        Kind::WebSocket(dialogue) => {
+            Some(StreamHead::WebSocket { round_trips: dialogue.round_trips() })
+        }
+    }
 }
 
 /// What is counted together of a scenario's requests.
@@ -200,6 +213,9 @@ fn slo(scenario: &Scenario, slo: &Slo, thresholds: &[Threshold], gauges: &[Gauge
         }
         Metric::Failures(share) => MetricHead::Failures(*share),
         Metric::CertificateDays(bound) => MetricHead::CertificateDays(*bound),
+        Metric::Lap { of, quantile, limit } => {
+            MetricHead::Lap { of: *of, quantile: quantile.share(), limit: *limit }
+        }
     };
     SloHead {
         text: slo.text.clone(),

@@ -337,6 +337,21 @@ pub(super) const VOCABULARY: &[Entry] = &[
         advice: "Set \"connections\" and \"streams\" as the clients or the proxy of your users do.",
     },
     Entry {
+        names: &["first event", "event gap"],
+        meaning: "The time from the moment at which a stream of server-sent events was due to its \
+            first event, and the times from one event to the next.",
+        why: "The response time of a stream is how long it was watched, which says nothing of how \
+            quick it is.",
+        advice: "first_event.p95 < 500ms and event_gap.p99 < 2s are objectives; a stream that breaks \
+            counts as too late.",
+    },
+    Entry {
+        names: &["round trip"],
+        meaning: "The time from a message over a WebSocket to the one that was expected next.",
+        why: "The response time of a WebSocket is that of the whole conversation, pauses included.",
+        advice: "round_trip.p95 < 100ms is an objective; one that never came is too late.",
+    },
+    Entry {
         names: &["certificate"],
         meaning: "By what a target proves in the handshake that it has the name it is asked for.",
         why: "One that nobody trusted here has signed, that is for another name or has ended is no \

@@ -40,12 +40,7 @@ fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
     }
     let threshold = match slo.metric {
         MetricHead::ResponseTime { quantile, threshold } => {
-            if !(quantile > 0.0 && quantile <= 1.0) {
-                return Err(format!("a quantile of {quantile}"));
-            }
-            if !is_same(quantile, 1.0 - slo.allowed) {
-                return Err(format!("a quantile of {quantile}, but {} are allowed", slo.allowed));
-            }
+            check_quantile(quantile, slo)?;
             let known = head.thresholds.get(usize::from(threshold));
             Some(*known.ok_or_else(|| format!("threshold {threshold} is not there"))?)
         }
@@ -66,11 +61,29 @@ fn check_objective(slo: &SloHead, head: &Head) -> Result<(), String> {
             check_gauge_limit(limit, slo, head)?;
             None
         }
+        MetricHead::Lap { quantile, limit, .. } => {
+            check_quantile(quantile, slo)?;
+            if limit.limit == 0 {
+                return Err("a limit of no time".to_owned());
+            }
+            Some(limit)
+        }
     };
     if says_the_same(slo, threshold, head) {
         return Ok(());
     }
     Err("is not what its numbers say".to_owned())
+}
+
+/// Whether a quantile is one, and leaves what is allowed.
+fn check_quantile(quantile: f64, slo: &SloHead) -> Result<(), String> {
+    if !(quantile > 0.0 && quantile <= 1.0) {
+        return Err(format!("a quantile of {quantile}"));
+    }
+    if !is_same(quantile, 1.0 - slo.allowed) {
+        return Err(format!("a quantile of {quantile}, but {} are allowed", slo.allowed));
+    }
+    Ok(())
 }
 
 /// Whether a gauge can be limited so.
@@ -135,7 +148,8 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
         | MetricHead::Failures(_)
         | MetricHead::Apdex { .. }
         | MetricHead::Throughput(_)
-        | MetricHead::CertificateDays(_) => Vec::new(),
+        | MetricHead::CertificateDays(_)
+        | MetricHead::Lap { .. } => Vec::new(),
     };
     let Some(said) = recorded_objective(&slo.text, gauges) else { return true };
     let is_same_metric = match (said.metric, slo.metric) {
@@ -163,12 +177,17 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
             is_same_bound(said, bound)
         }
         (
+            Metric::Lap { of: said, quantile, limit },
+            MetricHead::Lap { of, quantile: share, .. },
+        ) => said == of && is_same(quantile.share(), share) && threshold == Some(limit),
+        (
             Metric::ResponseTime { .. }
             | Metric::Failures(_)
             | Metric::Apdex { .. }
             | Metric::Throughput { .. }
             | Metric::Gauge(_)
-            | Metric::CertificateDays(_),
+            | Metric::CertificateDays(_)
+            | Metric::Lap { .. },
             _,
         ) => false,
     };
@@ -185,4 +204,38 @@ fn says_the_same(slo: &SloHead, threshold: Option<Threshold>, head: &Head) -> bo
 
 fn is_same(a: f64, b: f64) -> bool {
     (a - b).abs() <= ROUNDING
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::sample_head;
+    use crate::scenario::slo::LapKind;
+
+    fn checked(text: &str, quantile: f64, millis: u64, allowed: f64) -> Result<(), String> {
+        let mut head = sample_head();
+        let limit = Threshold { limit: millis * 1_000_000, inclusive: false };
+        let metric = MetricHead::Lap { of: LapKind::RoundTrip, quantile, limit };
+        let slo = &mut head.slos[0];
+        (slo.text, slo.metric, slo.allowed) = (text.to_owned(), metric, allowed);
+        check_objectives(&head)
+    }
+
+    #[test]
+    fn a_time_within_streams_means_what_its_text_says() {
+        assert_eq!(checked("round_trip.p95 < 100ms", 0.95, 100, 0.05), Ok(()));
+        for (text, quantile, millis, allowed) in [
+            ("round_trip.p95 < 100ms", 0.95, 200, 0.05),
+            ("round_trip.p95 < 100ms", 0.95, 0, 0.05),
+            ("round_trip.p95 < 100ms", 0.5, 100, 0.5),
+            ("round_trip.p95 < 100ms", 0.95, 100, 0.5),
+            ("round_trip.p95 < 100ms", f64::NAN, 100, 0.05),
+            ("round_trip.p95 <= 100ms", 0.95, 100, 0.05),
+            ("first_event.p95 < 100ms", 0.95, 100, 0.05),
+            ("p95 < 100ms", 0.95, 100, 0.05),
+        ] {
+            let found = checked(text, quantile, millis, allowed);
+            assert!(found.is_err(), "{text} {quantile} {millis} {allowed}");
+        }
+    }
 }

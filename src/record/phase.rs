@@ -10,6 +10,8 @@ use std::ops::{Index, IndexMut};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
+use crate::scenario::slo::LapKind;
+
 /// A kind of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -120,6 +122,16 @@ impl Phase {
     /// The one of a name.
     pub fn named(name: &str) -> Option<Phase> {
         Phase::ALL.into_iter().find(|phase| phase.name() == name)
+    }
+}
+
+impl From<LapKind> for Phase {
+    fn from(of: LapKind) -> Phase {
+        match of {
+            LapKind::FirstEvent => Phase::FirstEvent,
+            LapKind::EventGap => Phase::EventGap,
+            LapKind::RoundTrip => Phase::RoundTrip,
+        }
     }
 }
 

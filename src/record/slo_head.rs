@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::gauge::GaugeId;
-use crate::scenario::slo::{Bound, FailureShare, Statistic, Throughput};
+use crate::scenario::slo::{Bound, FailureShare, LapKind, Statistic, Threshold, Throughput};
 
 /// The tenants that are told apart. Names may be anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -105,6 +105,15 @@ pub enum MetricHead {
     Gauge(GaugeHead),
     /// For how many days more the target's certificates were valid.
     CertificateDays(Bound),
+    /// A quantile of a time within streams. What was due and never came is beyond any limit.
+    Lap {
+        /// Which time.
+        of: LapKind,
+        /// In [0, 1]; 1 is the maximum.
+        quantile: f64,
+        /// Which of them are too slow.
+        limit: Threshold,
+    },
 }
 
 /// A limit on a gauge, as the record knows it.

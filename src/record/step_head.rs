@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::slo::LapKind;
+
 /// A step as the record knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepHead {
@@ -23,4 +25,31 @@ pub struct StepHead {
     /// What else must hold for its answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
+    /// What its stream is, if its answer is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamHead>,
+}
+
+/// A stream, as far as the times within it are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamHead {
+    /// Of events.
+    Events,
+    /// A WebSocket, with so many messages that are answered by one that is expected.
+    WebSocket {
+        /// How many.
+        round_trips: u32,
+    },
+}
+
+impl StepHead {
+    /// How many times of a kind each of its requests is due; nothing where it has none.
+    pub fn laps_due(&self, of: LapKind) -> u64 {
+        match (of, self.stream) {
+            (LapKind::FirstEvent | LapKind::EventGap, Some(StreamHead::Events)) => 1,
+            (LapKind::RoundTrip, Some(StreamHead::WebSocket { round_trips })) => round_trips.into(),
+            (_, Some(_) | None) => 0,
+        }
+    }
 }

@@ -13,8 +13,8 @@ use super::entries::Entries;
 pub(crate) struct RawSlo {
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
     /// `error_rate < 1%`, `availability >= 99.9%`, `check_rate >= 99.9%`, `apdex(300ms) >= 0.9`,
-    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as
-    /// `target.rss.max < 500MB`.
+    /// `goodput >= 400/s`, `first_event.p95 < 500ms` or `p95 < 200ms for 95% of 10s windows`; and for
+    /// the target, such as `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,
@@ -45,8 +45,8 @@ pub(crate) struct RawSloFile {
     pub(crate) schema: Option<String>,
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
     /// `error_rate < 1%`, `availability >= 99.9%`, `check_rate >= 99.9%`, `apdex(300ms) >= 0.9`,
-    /// `goodput >= 400/s` or `p95 < 200ms for 95% of 10s windows`; and for the target, such as
-    /// `target.rss.max < 500MB`.
+    /// `goodput >= 400/s`, `first_event.p95 < 500ms` or `p95 < 200ms for 95% of 10s windows`; and for
+    /// the target, such as `target.rss.max < 500MB`.
     #[serde(default)]
     #[schemars(example = ["p95 < 200ms", "server_error_rate < 0.1%"])]
     pub(crate) all: Vec<String>,

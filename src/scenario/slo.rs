@@ -77,6 +77,41 @@ pub enum Metric {
     Gauge(GaugeLimit),
     /// For how many days more the target's certificates were valid, when the run began.
     CertificateDays(Bound),
+    /// A quantile of a time within streams; `max` is the quantile 1.
+    Lap {
+        /// Which time.
+        of: LapKind,
+        /// The gated quantile.
+        quantile: Quantile,
+        /// Which of them are too slow.
+        limit: Threshold,
+    },
+}
+
+/// A time within a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LapKind {
+    /// From the moment at which a stream of events was due to its first event.
+    FirstEvent,
+    /// From one event to the next.
+    EventGap,
+    /// From a message over a WebSocket to the one that answers it.
+    RoundTrip,
+}
+
+impl LapKind {
+    /// All of them.
+    pub const ALL: [LapKind; 3] = [LapKind::FirstEvent, LapKind::EventGap, LapKind::RoundTrip];
+
+    /// As objectives name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LapKind::FirstEvent => "first_event",
+            LapKind::EventGap => "event_gap",
+            LapKind::RoundTrip => "round_trip",
+        }
+    }
 }
 
 /// A limit on a gauge of the target.
@@ -215,14 +250,15 @@ impl Slo {
             Metric::Failures(_)
             | Metric::Throughput { .. }
             | Metric::Gauge(_)
-            | Metric::CertificateDays(_) => [None, None],
+            | Metric::CertificateDays(_)
+            | Metric::Lap { .. } => [None, None],
         }
     }
 
     /// The gated quantile of a response time objective.
     pub fn quantile(&self) -> Option<Quantile> {
         match self.metric {
-            Metric::ResponseTime { quantile, .. } => Some(quantile),
+            Metric::ResponseTime { quantile, .. } | Metric::Lap { quantile, .. } => Some(quantile),
             Metric::Failures(_)
             | Metric::Apdex { .. }
             | Metric::Throughput { .. }

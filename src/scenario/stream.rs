@@ -91,6 +91,22 @@ pub enum Condition {
     Json(JsonPath, Template),
 }
 
+impl Dialogue {
+    /// How many messages are answered by one that is expected: of several that are sent before it,
+    /// the last.
+    pub fn round_trips(&self) -> u32 {
+        let (mut trips, mut is_asked) = (0, false);
+        for act in &self.acts {
+            match act {
+                Act::Text(_) | Act::Binary(_) => is_asked = true,
+                Act::Expect { .. } => trips += u32::from(std::mem::take(&mut is_asked)),
+                Act::Think { .. } => {}
+            }
+        }
+        trips
+    }
+}
+
 impl Condition {
     /// What is filled in.
     pub fn template(&self) -> &Template {

@@ -64,11 +64,16 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "fleet/",
             "init/probe.rs",
             "demo.rs",
+            "demo/",
             "cli/interrupt.rs",
         ],
         "one runtime per thread that waits for sockets, timers or signals",
     ),
-    ("hyper", &["target/fetch.rs", "demo.rs"], "the demo's HTTP, and the names of statuses"),
+    (
+        "hyper",
+        &["target/fetch.rs", "demo.rs", "demo/"],
+        "the demo's HTTP, and the names of statuses",
+    ),
     (
         "httparse",
         &["http1/head.rs", "http1/odd_head.rs", "http1/upgrade.rs"],
@@ -93,8 +98,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "the same sessions on tokio's sockets",
     ),
     ("slab", &["engine/"], "iterations and connections by their place"),
-    ("hyper_util", &["demo.rs"], "hyper on tokio's sockets"),
-    ("http_body_util", &["demo.rs"], "bodies of hyper"),
+    ("hyper_util", &["demo.rs", "demo/"], "hyper on tokio's sockets"),
+    ("http_body_util", &["demo.rs", "demo/"], "bodies of hyper"),
     (
         "h2",
         &["engine/protocol/http2/", "target/fetch_http2.rs"],
@@ -108,12 +113,13 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "engine/protocol/websocket.rs",
             "target/fetch_http2.rs",
             "demo.rs",
+            "demo/events.rs",
         ],
         "buffers of hyper, h2 and tungstenite",
     ),
     (
         "tungstenite",
-        &["engine/protocol/websocket.rs"],
+        &["engine/protocol/websocket.rs", "demo/live.rs"],
         "the frames of WebSocket, over bytes in memory",
     ),
     (
@@ -192,7 +198,16 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "serde_json",
-        &["scenario/", "record/", "engine/", "fleet/", "report/format/json/", "init/", "demo.rs"],
+        &[
+            "scenario/",
+            "record/",
+            "engine/",
+            "fleet/",
+            "report/format/json/",
+            "init/",
+            "demo.rs",
+            "demo/",
+        ],
         "files, messages, JSON bodies and values extracted from responses",
     ),
     (

@@ -156,6 +156,7 @@ fuzz! {
     expressions_on_bodies: "pattern",
     responses_of_http: "response",
     servers_of_http2: "http2",
+    frames_of_websockets: "websocket",
     expositions_of_prometheus: "prometheus",
     interval_logs: "interval_log",
     records_of_runs: "run_record",

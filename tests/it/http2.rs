@@ -442,6 +442,91 @@ fn floods_are_answered_up_to_a_bound_and_cost_the_connection_beyond_it() {
     all_end("a head without an end", endless_head, FAILED, Some(Cause::Malformed));
 }
 
+/// Bytes that break the rules of the connection, beside each request.
+#[test]
+fn what_breaks_the_connection_costs_it_and_every_request_has_one_end() {
+    let malformed = Some(Cause::Malformed);
+    let resets = |wire: &mut Wire, id: u32| {
+        wire.answer(id);
+        wire.raw(&frame(RST_STREAM, 0, id, &[0, 0, 0, 8]).repeat(20_000));
+    };
+    let (record, _) = against(resets, &Value::Null);
+    let all: u64 = outcomes(&record).iter().map(|(_, count)| count).sum();
+    let fine = outcomes(&record).iter().find(|it| it.0 == Outcome::Ok).map_or(0, |it| it.1);
+    // Who asks while the flood is on its way loses the connection with it.
+    assert!(all == 100 && fine >= 20, "{:?}", outcomes(&record));
+    assert!(causes(&record).iter().all(|it| *it == Cause::Malformed), "{:?}", causes(&record));
+    for (name, bytes) in [
+        ("a reset of a stream that nobody opened", frame(RST_STREAM, 0, 4_001, &[0; 4])),
+        ("too large a first window", frame(SETTINGS, 0, 0, &[0, 4, 0x80, 0, 0, 0])),
+        ("too small a largest frame", frame(SETTINGS, 0, 0, &[0, 5, 0, 0, 0, 1])),
+        ("settings of a stream", frame(SETTINGS, 0, 1, &[])),
+        ("half a setting", frame(SETTINGS, 0, 0, &[0, 4, 0])),
+        ("a window that opens by nothing", frame(WINDOW_UPDATE, 0, 0, &[0; 4])),
+        (
+            "a window beyond its bound",
+            frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff]).repeat(3),
+        ),
+        ("a short ping", frame(PING, 0, 0, &[0; 7])),
+        ("data of no stream", frame(DATA, 0, 0, b"ok")),
+    ] {
+        let script = move |wire: &mut Wire, _: u32| wire.raw(&bytes);
+        all_end(name, script, FAILED, malformed);
+    }
+    let table = |wire: &mut Wire, id: u32| {
+        // A dynamic table of more than was allowed.
+        let head = [&[0x3f, 0xe1, 0xff, 0x7f][..], STATUS_200].concat();
+        wire.frame(HEADERS, END_HEADERS | END_STREAM, id, &head);
+    };
+    all_end("a table of headers that is too large", table, FAILED, malformed);
+}
+
+/// What a server allows may shrink while it is loaded.
+#[test]
+fn fewer_streams_and_other_settings_while_it_is_loaded_cost_nothing() {
+    let shrinking = |wire: &mut Wire, id: u32| {
+        if wire.requests == 5 {
+            // Streams, the table of headers, the largest frame.
+            let settings = [[0, 3, 0, 0, 0, 1], [0, 1, 0, 0, 0, 0], [0, 5, 0, 0, 0x80, 0]];
+            wire.frame(SETTINGS, 0, 0, &settings.concat());
+        }
+        wire.answer(id);
+    };
+    let one = json!({ "limits": { "connections": 1, "streams": 20 } });
+    let (record, server) = against(shrinking, &one);
+    assert_eq!(outcomes(&record), [(Outcome::Ok, 100)]);
+    assert_eq!(server.connections(), READINESS + 1);
+}
+
+#[test]
+fn a_body_goes_out_as_the_windows_open_bit_by_bit() {
+    struct Slow;
+    impl Script for Slow {
+        fn begins(&self, wire: &mut Wire) {
+            wire.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0x03, 0xe8]);
+        }
+        fn asked(&self, wire: &mut Wire, stream: u32) {
+            let mut wire = wire.another();
+            std::thread::spawn(move || {
+                for _ in 0..20 {
+                    let more = [0, 0, 0x03, 0xe8];
+                    let both =
+                        [frame(WINDOW_UPDATE, 0, stream, &more), frame(WINDOW_UPDATE, 0, 0, &more)];
+                    wire.raw(&both.concat());
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                wire.answer(stream);
+            });
+        }
+    }
+    let post = json!([{ "name": "f", "steps": [
+        { "name": "one", "request": "POST /", "body": "y".repeat(20_000), "timeout": "5s" }
+    ] }]);
+    let (record, server) = against(Slow, &json!({ "flows": post }));
+    assert_eq!(outcomes(&record), [(Outcome::Ok, 100)]);
+    assert!(server.seen(DATA) >= 1_500, "in pieces: {}", server.seen(DATA));
+}
+
 #[test]
 fn a_body_beyond_its_ceiling_ends_its_exchange_alone() {
     let large = |wire: &mut Wire, id| {

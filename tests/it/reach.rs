@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -467,6 +467,76 @@ fn a_host_is_found_where_the_caller_says_and_all_its_addresses_are_used_if_wishe
     let (output, latest) = play_with(folder.path(), &target, &[]);
     support::ends_with(&output, 0);
     assert_eq!(record(&latest)["addresses"]["used"], json!([here.to_string()]));
+}
+
+/// loadgate with a table of names of its own in place of the machine's; `None` where nobody may
+/// have one.
+#[cfg(target_os = "linux")]
+fn with_names(hosts: &Path) -> Option<Command> {
+    let bind = format!("mount --bind '{}' /etc/hosts", hosts.display());
+    let unshare = |kind: &str, what: &str| {
+        let mut command = Command::new("unshare");
+        command.args([kind, "--", "sh", "-c", what]);
+        command
+    };
+    let can = |kind: &&str| {
+        let mut command = unshare(kind, &bind);
+        command.stderr(std::process::Stdio::null()).status().is_ok_and(|it| it.success())
+    };
+    // Root has mounts of its own; others need to be root of something for that.
+    let kind = ["-m", "-rm"].into_iter().find(can)?;
+    let mut command = unshare(kind, &format!(r#"{bind} && exec "$0" "$@""#));
+    command.arg(support::loadgate().get_program());
+    Some(command)
+}
+
+/// A table of names in which one name has these addresses.
+#[cfg(target_os = "linux")]
+fn names(file: &Path, addresses: &[&str]) {
+    let lines: Vec<String> =
+        addresses.iter().map(|address| format!("{address} moving.example\n")).collect();
+    // In place: it is this file that lies over the machine's.
+    fs::write(file, format!("127.0.0.1 localhost\n{}", lines.concat())).unwrap();
+}
+
+/// The name of a target moves to another address while it is loaded.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_moves_is_followed_where_that_is_wished_and_only_there() {
+    for (resolve, moves) in [("each-connection", true), ("once", false), ("all", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = folder.path().join("hosts");
+        names(&hosts, &["127.0.0.2"]);
+        let Some(mut command) = with_names(&hosts) else {
+            return support::skip("this machine lets nobody have mounts of their own");
+        };
+        let (server, first) = one_by_one("127.0.0.2", 0);
+        let port = server.port();
+        let (_, second) = one_by_one("127.0.0.3", port);
+        let target = json!({ "url": format!("http://moving.example:{port}"), "resolve": resolve });
+        let load = json!({ "load": {
+            "arrivals": "uniform", "stages": [{ "for": "5s", "rate": "50/s" }]
+        } });
+        let file = folder.path().join("moving.json");
+        fs::write(&file, scenario(&target, &load).to_string()).unwrap();
+        let seen = Arc::clone(&first);
+        let mover = thread::spawn(move || {
+            support::eventually("it is loaded", || seen.lock().unwrap().len() >= 50);
+            names(&hosts, &["127.0.0.3"]);
+        });
+        let out = folder.path().join("out");
+        command.args(["run", "-q", "--no-walk", "--allow-host", "moving.example"]).arg(&file);
+        let output = finish(command.arg("-o").arg(&out));
+        mover.join().unwrap();
+        support::ends_with(&output, 0);
+        let (before, after) = (first.lock().unwrap().len(), second.lock().unwrap().len());
+        assert_eq!(after > 50, moves, "{resolve}: {before} and {after}");
+        assert_eq!(before + after, 250, "{resolve}: each once, nobody asked twice");
+        let record = record(&out.join("reached").join("latest"));
+        let later = record["end"]["later_addresses"].clone();
+        let moved = json!([format!("127.0.0.3:{port}")]);
+        assert_eq!(later == moved, moves, "{resolve}: {later}");
+    }
 }
 
 #[test]

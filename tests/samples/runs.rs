@@ -306,8 +306,8 @@ fn saturation() -> Saturation {
     }
 }
 
-fn record(steps: &[Summary], seconds: f64) -> RunRecord {
-    let heads = steps.iter().map(|step| StepHead {
+fn head_of(step: &Summary) -> StepHead {
+    StepHead {
         name: step.name.clone(),
         flow: "browse".to_owned(),
         label: step.label.clone(),
@@ -315,7 +315,12 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
         expects: "200".to_owned(),
         tags: vec![],
         checks: Vec::new(),
-    });
+        stream: None,
+    }
+}
+
+fn record(steps: &[Summary], seconds: f64) -> RunRecord {
+    let heads = steps.iter().map(head_of);
     RunRecord {
         head: Head {
             version: 1,

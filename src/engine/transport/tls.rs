@@ -33,8 +33,19 @@ pub struct Tls {
     has_more: bool,
     /// Encrypted bytes of the exchange under way that the socket took.
     written: usize,
-    /// The stream ended without the word that it would.
-    is_cut_off: bool,
+    /// How far the other side's stream is from its end.
+    end: End,
+}
+
+/// The end of the other side's stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It has not come.
+    Open,
+    /// The other side has said that nothing comes any more.
+    Announced,
+    /// It came without the word that it would.
+    CutOff,
 }
 
 /// A handshake.
@@ -64,7 +75,7 @@ impl Tls {
             unread: 0,
             has_more: false,
             written: 0,
-            is_cut_off: false,
+            end: End::Open,
         })
     }
 
@@ -147,14 +158,14 @@ impl Tls {
         self.session.wants_write()
     }
 
-    /// Whether more may be there than was read.
+    /// Whether more may be there than was read: the end is something, too.
     pub fn has_more(&self) -> bool {
-        self.has_more || self.unread > 0
+        self.has_more || self.unread > 0 || self.end == End::Announced
     }
 
     /// Whether the stream ended without the word that it would.
     pub fn is_cut_off(&self) -> bool {
-        self.is_cut_off
+        self.end == End::CutOff
     }
 
     /// Reads plain bytes that are there; does not wait.
@@ -166,7 +177,7 @@ impl Tls {
                     return Ok(Received { bytes, ..self.arrived });
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.is_cut_off = true;
+                    self.end = End::CutOff;
                     return Ok(Received { bytes: 0, ..self.arrived });
                 }
                 Err(error) if is_not_yet(&error) => {}
@@ -210,7 +221,10 @@ impl Tls {
             Ok(state) => {
                 self.unread = state.plaintext_bytes_to_read();
                 // The word that the stream ends: nothing comes behind it.
-                Ok(if state.peer_has_closed() && self.unread == 0 { 0 } else { read })
+                if state.peer_has_closed() {
+                    self.end = End::Announced;
+                }
+                Ok(if self.end == End::Announced && self.unread == 0 { 0 } else { read })
             }
             Err(error) => {
                 // The other side is told why.

@@ -56,6 +56,7 @@ fn evidence(slo: &SloResult) -> Cell {
         }
         Some(
             Measured::Millis(_)
+            | Measured::LapMillis(_)
             | Measured::BadShare(_)
             | Measured::GoodShare(_)
             | Measured::ChecksHeld(_)
@@ -98,7 +99,7 @@ fn name(slo: &SloResult) -> Text {
 fn quantity(measured: Measured) -> fn(f64) -> Quantity {
     match measured {
         Measured::Gauge(found) => gauges::quantity(found.unit),
-        Measured::Millis(_) => Quantity::Millis,
+        Measured::Millis(_) | Measured::LapMillis(_) => Quantity::Millis,
         Measured::Goodput(_) => Quantity::Rate,
         Measured::BytesPerSecond(_) => Quantity::ByteRate,
         Measured::Apdex(_) => Quantity::Number,
@@ -113,6 +114,7 @@ fn measured(slo: &SloResult) -> Cell {
     Cell::maybe(slo.measured.map(|measured| match measured {
         Measured::Gauge(found) => quantity(measured)(found.value),
         Measured::Millis(value)
+        | Measured::LapMillis(value)
         | Measured::BadShare(value)
         | Measured::GoodShare(value)
         | Measured::ChecksHeld(value)
@@ -134,9 +136,9 @@ fn interval(slo: &SloResult) -> Cell {
 /// The limit in the unit of what was measured.
 fn limit(slo: &SloResult) -> Cell {
     Cell::maybe(slo.measured.map(|measured| match measured {
-        Measured::Gauge(GaugeValue { unit: ValueUnit::Milliseconds, .. }) | Measured::Millis(_) => {
-            Quantity::Limit(slo.limit)
-        }
+        Measured::Gauge(GaugeValue { unit: ValueUnit::Milliseconds, .. })
+        | Measured::Millis(_)
+        | Measured::LapMillis(_) => Quantity::Limit(slo.limit),
         Measured::Gauge(_)
         | Measured::Goodput(_)
         | Measured::BytesPerSecond(_)

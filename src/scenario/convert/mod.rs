@@ -15,6 +15,7 @@ mod extraction;
 mod flows;
 mod host;
 mod json_path;
+mod lap_objectives;
 mod load;
 mod measures;
 mod metrics;

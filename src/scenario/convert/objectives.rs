@@ -15,6 +15,7 @@ use super::super::slo::{
 };
 use super::super::stress::StressObjective;
 use super::flows::Walks;
+use super::lap_objectives;
 use super::measures;
 use super::objective_text::{Operator, Parts, normalised};
 use super::other_objectives;
@@ -64,9 +65,10 @@ pub(crate) fn objectives(
     let steps = &walks.steps;
     let slowest = steps.iter().map(|step| step.timeout).max().unwrap_or(Duration::MAX);
     let about = |scope| About { scope, gauges };
-    let whole = GroupAt { about: about(Scope::All), timeout: slowest, at: at.key("all") };
+    let at_of = |scope, timeout, at| GroupAt { about: about(scope), timeout, walks, at };
+    let whole = at_of(Scope::All, slowest, at.key("all"));
     let mut found = group(&raw.all, &whole, check);
-    let each = GroupAt { about: about(Scope::EachTenant), timeout: slowest, at: at.key("tenants") };
+    let each = at_of(Scope::EachTenant, slowest, at.key("tenants"));
     if walks.tenants.is_some() {
         found.extend(group(&raw.tenants, &each, check));
     }
@@ -74,14 +76,14 @@ pub(crate) fn objectives(
         let at = at.key("steps").key(name);
         if let Some(tag) = name.strip_prefix("tag:") {
             let scope = tag_named(tag.trim(), walks, &at, check);
-            let group_at = scope.map(|it| GroupAt { about: about(it), timeout: slowest, at });
+            let group_at = scope.map(|it| at_of(it, slowest, at));
             found.extend(group_at.map(|at| group(texts, &at, check)).unwrap_or_default());
             continue;
         }
         match steps.iter().position(|step| step.name == *name) {
             Some(index) => {
                 let scope = Scope::Step(StepId(u16::try_from(index).unwrap_or(u16::MAX)));
-                let group_at = GroupAt { about: about(scope), timeout: steps[index].timeout, at };
+                let group_at = at_of(scope, steps[index].timeout, at);
                 found.extend(group(texts, &group_at, check));
             }
             None => without_step(name, walks, &at, check),
@@ -135,6 +137,7 @@ struct About<'g> {
 struct GroupAt<'g> {
     about: About<'g>,
     timeout: Duration,
+    walks: &'g Walks,
     at: Pointer,
 }
 
@@ -144,7 +147,8 @@ fn group(texts: &[String], group_at: &GroupAt<'_>, check: &mut Check<'_>) -> Vec
     for (index, text) in texts {
         let at = group_at.at.item(index);
         let slo = objective(&check.fill(text), text, group_at.about)
-            .and_then(|slo| reachable(slo, group_at.timeout));
+            .and_then(|slo| reachable(slo, group_at.timeout))
+            .and_then(|slo| lap_objectives::with_streams(slo, group_at.walks));
         let Some(slo) = check.accept(&at, slo) else { continue };
         if !seen.insert(subject(&slo)) {
             let fault = Fault::new(format!("\"{}\" is the second limit for the same", slo.text));
@@ -165,12 +169,17 @@ fn subject(slo: &Slo) -> String {
         Metric::Throughput { of, bound } => format!("{of:?} {:?}", bound.side),
         Metric::Gauge(it) => format!("{} {:?} {:?}", it.gauge, it.statistic, it.bound.side),
         Metric::CertificateDays(_) => CERTIFICATE_DAYS.to_owned(),
+        Metric::Lap { of, quantile, .. } => format!("{of:?} {quantile} {windows:?}"),
     }
 }
 
 /// A response is never slower than the time limit of its step.
 fn reachable(slo: Slo, timeout: Duration) -> Result<Slo, Fault> {
-    let limit = slo.threshold().map(Threshold::duration);
+    let limit = match slo.metric {
+        Metric::Lap { limit, .. } => Some(limit),
+        _ => slo.threshold(),
+    };
+    let limit = limit.map(Threshold::duration);
     if limit.is_none_or(|limit| limit <= timeout) {
         return Ok(slo);
     }
@@ -274,6 +283,12 @@ fn measure(metric: &str, operator: Operator, limit: &str) -> Result<(Metric, f64
     if let Some(found) = measures::measure(metric, operator.side(), limit) {
         return found;
     }
+    if let Some(lap) = lap_objectives::parts(metric) {
+        let (of, statistic) = lap?;
+        let quantile = quantile(statistic)?;
+        let limit = threshold(metric, operator, limit)?;
+        return Ok((Metric::Lap { of, quantile, limit }, quantile.beyond()));
+    }
     let quantile = quantile(metric)?;
     let threshold = threshold(metric, operator, limit)?;
     Ok((Metric::ResponseTime { quantile, threshold }, quantile.beyond()))
@@ -299,6 +314,7 @@ fn unknown_metric(metric: &str) -> Fault {
     let shares = SHARES.iter().map(|(name, _)| *name);
     let names = shares.chain([AVAILABILITY, "p50", "p90", "p95", "p99", "p99.9", "max"]);
     let names = names.chain(measures::NAMES).chain(stress_objectives::NAMES);
+    let names = names.chain(lap_objectives::NAMES);
     let names: Vec<&str> = names.collect();
     let other = [("avg", "p50"), ("mean", "p50"), ("median", "p50"), ("5xx", "server_error_rate")];
     let fault = Fault::new(format!("unknown metric \"{metric}\""));

@@ -130,7 +130,9 @@ fn is_beyond(slo: &SloResult, total: &Summary) -> bool {
     match slo.measured {
         // A step that did not have its turn in so short a time is another matter.
         None => slo.bad > 0 || total.goodput <= 0.0,
-        Some(Measured::Millis(found) | Measured::BadShare(found)) => found > slo.limit,
+        Some(Measured::Millis(found) | Measured::LapMillis(found) | Measured::BadShare(found)) => {
+            found > slo.limit
+        }
         Some(
             Measured::GoodShare(found)
             | Measured::GoodWindows(found)
@@ -147,7 +149,7 @@ fn missed(slo: &SloResult) -> String {
     let step = slo.step.as_ref().map_or_else(String::new, |step| format!("{step}: "));
     let found = match slo.measured {
         None => "nothing was measured".to_owned(),
-        Some(Measured::Millis(found)) => number_format::millis(found),
+        Some(Measured::Millis(found) | Measured::LapMillis(found)) => number_format::millis(found),
         Some(
             Measured::BadShare(found)
             | Measured::GoodShare(found)
