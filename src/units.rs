@@ -4,6 +4,7 @@
 //! person would have written. Knows nothing of scenarios or reports.
 
 pub mod growth;
+pub mod load_size;
 pub mod meant;
 
 use std::fmt;
