@@ -6,6 +6,7 @@
 pub mod growth;
 pub mod load_size;
 pub mod meant;
+pub mod order;
 
 use std::fmt;
 use std::str::FromStr;

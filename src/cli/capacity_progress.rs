@@ -55,7 +55,10 @@ impl Telling {
             SearchEvent::Measuring { number, spec, length, found, at_most } => {
                 self.stop();
                 if self.wants_bar {
-                    self.bar = Some(bar(&under_way((number, &spec), &found, (at_most, self.unit)), length));
+                    self.bar = Some(bar(
+                        &under_way((number, &spec), &found, (at_most, self.unit)),
+                        length,
+                    ));
                 }
             }
             SearchEvent::Measured(trial) => {
@@ -193,8 +196,9 @@ mod tests {
     #[test]
     fn what_is_under_way_says_what_is_known_and_how_long_it_can_take() {
         let spec = Spec { purpose: Purpose::Trial, rate: 404.0, length: Duration::from_secs(5) };
-        let told =
-            |found: &FoundCapacity| under_way((12, &spec), found, (Duration::from_millis(250_900), LoadUnit::Rate));
+        let told = |found: &FoundCapacity| {
+            under_way((12, &spec), found, (Duration::from_millis(250_900), LoadUnit::Rate))
+        };
         assert_eq!(
             told(&sample().found),
             "trial 12 at 404/s; so far between 396/s and 404/s; 4m10s at most"

@@ -41,7 +41,9 @@ pub(super) fn load_of(
     let first = usual.seed.wrapping_add(u64::from(number).wrapping_mul(SEEDS_APART));
     let load = Load { arrivals: usual.arrivals, seed: first, stages };
     match purpose {
-        Purpose::Trial if unit == LoadUnit::Rate => nearest(load, lead, rate.0 * length.as_secs_f64()),
+        Purpose::Trial if unit == LoadUnit::Rate => {
+            nearest(load, lead, rate.0 * length.as_secs_f64())
+        }
         Purpose::WarmUp | Purpose::Trial | Purpose::Confirmation => load,
     }
 }

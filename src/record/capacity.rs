@@ -62,9 +62,7 @@ pub struct CapacityFile {
 }
 
 /// In what a load is counted, and with it everything that is called a rate in a search.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoadUnit {
     /// Arrivals per second.
@@ -405,8 +403,8 @@ impl CapacityFile {
 
 /// The JSON Schema of `capacity.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../schemas/capacity.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(CapacityFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/capacity.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(CapacityFile).to_value())
 }
 
 /// Reads `capacity.json`, or that of a folder.

@@ -1,8 +1,8 @@
 //! A made-up search for capacity, for tests.
 
 use super::capacity::{
-    Asked, CapacityFile, Class, FoundCapacity, GaugeSeen, LoadUnit, Purpose, SearchEnd, Seen, Trial, VERSION,
-    Verdict, Why,
+    Asked, CapacityFile, Class, FoundCapacity, GaugeSeen, LoadUnit, Purpose, SearchEnd, Seen,
+    Trial, VERSION, Verdict, Why,
 };
 use super::fingerprint::Fingerprint;
 use super::gauge::{Kind, Unit};

@@ -121,7 +121,8 @@ fn the_users_that_a_known_limit_serves_are_found_and_what_they_hide_is_told() {
     let trials = record["trials"].as_array().unwrap();
     assert!(trials.iter().all(|it| it["rate"].as_f64().unwrap().fract() == 0.0), "{trials:#?}");
     let folder = place.folder().canonicalize().unwrap();
-    let plan = ["plan", "--capacity", folder.to_str().unwrap(), "--peak", "9/s", "--growth", "1%/month"];
+    let plan =
+        ["plan", "--capacity", folder.to_str().unwrap(), "--peak", "9/s", "--growth", "1%/month"];
     let refused = support::run(&plan);
     ends_with(&refused, 2);
     assert!(stderr(&refused).contains("found a number of users"), "{}", stderr(&refused));

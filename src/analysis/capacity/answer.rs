@@ -12,9 +12,10 @@ use crate::analysis::capacity::messages::{interval, load, noun};
 use crate::analysis::capacity::points::trials;
 use crate::analysis::number_format;
 use crate::record::capacity::{
-    Asked, CapacityFile, Class, FoundCapacity, LoadUnit, Purpose, SearchEnd, Stored, Trial, Verdict,
-    Why,
+    Asked, CapacityFile, Class, FoundCapacity, LoadUnit, Purpose, SearchEnd, Stored, Trial,
+    Verdict, Why,
 };
+use crate::units::order;
 
 /// One thing that a verdict stands on.
 type Ground = (Verdict, String);
@@ -28,7 +29,7 @@ pub fn judge(file: &CapacityFile) -> (Verdict, Vec<String>) {
     grounds.extend(baseline.map(|baseline| compared(baseline, found, asked)));
     grounds.push(of_itself(file));
     // Stable: what was asked for stands before what was found.
-    grounds.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+    order::by_key(&mut grounds, |(verdict, _)| std::cmp::Reverse(*verdict));
     let verdict = grounds[0].0;
     let reasons = grounds.into_iter().map(|(_, reason)| reason);
     let mut reasons: Vec<String> = reasons.filter(|reason| !reason.is_empty()).collect();
@@ -63,7 +64,10 @@ fn nothing(file: &CapacityFile) -> Option<Ground> {
         return None;
     }
     let why = judged[0].why.clone().unwrap_or_default();
-    Some((Verdict::Invalid, format!("no trial worked, at whatever {}: {why}", noun(file.asked.unit))))
+    Some((
+        Verdict::Invalid,
+        format!("no trial worked, at whatever {}: {why}", noun(file.asked.unit)),
+    ))
 }
 
 fn at_least(wanted: f64, found: &FoundCapacity, unit: LoadUnit) -> Ground {
@@ -74,8 +78,10 @@ fn at_least(wanted: f64, found: &FoundCapacity, unit: LoadUnit) -> Ground {
     }
     let is_within = found.low.is_some_and(|low| low >= wanted);
     if let Some(held) = found.confirmed.filter(|held| is_within && *held >= wanted) {
-        let reason =
-            format!("at least {asked}: a longer run at {} kept to all objectives", load(held, unit));
+        let reason = format!(
+            "at least {asked}: a longer run at {} kept to all objectives",
+            load(held, unit)
+        );
         return (Verdict::Pass, reason);
     }
     let reason = if is_within {
@@ -126,7 +132,8 @@ fn without_end(
     let is_all_that_was_tried = found.why == Some(Why::AboveHighest) && found.high.is_none();
     let is_within = found.low.is_some_and(|low| low >= baseline.low);
     if is_all_that_was_tried && is_within && found.confirmed.is_some() {
-        let reason = format!("{now}, as the baseline's: no {} was tried that is too much", noun(unit));
+        let reason =
+            format!("{now}, as the baseline's: no {} was tried that is too much", noun(unit));
         return (Verdict::Pass, reason);
     }
     let reason = format!(

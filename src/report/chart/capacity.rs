@@ -12,8 +12,8 @@ use super::header::{Header, Key, Sign};
 use super::palette::StrokeStyle;
 use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 use super::{Figure, Width};
-use crate::analysis::capacity::points::{Point, curve};
 use crate::analysis::capacity::messages::load;
+use crate::analysis::capacity::points::{Point, curve};
 use crate::record::capacity::{CapacityFile, FoundCapacity, LoadUnit};
 use crate::report::figures;
 

@@ -46,8 +46,7 @@ impl Asked {
     pub fn of(asked: &capacity::Asked) -> Asked {
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
         // How much users ask for is not known beforehand.
-        let arrivals =
-            if asked.unit.is_users() { f64::INFINITY } else { asked.trial_arrivals };
+        let arrivals = if asked.unit.is_users() { f64::INFINITY } else { asked.trial_arrivals };
         Asked {
             is_whole: asked.unit.is_users(),
             start: asked.start,

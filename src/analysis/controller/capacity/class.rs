@@ -64,10 +64,8 @@ pub fn of_confirmation(record: &RunRecord, assessment: &Assessment, rate: f64) -
         Verdict::SloMissed | Verdict::TargetLost | Verdict::Regressed => {
             Judged::new(Class::Bad, reason())
         }
-        Verdict::Inconclusive => {
-            withheld(assessment, &[FAILURES_NOBODY_JUDGES])
-                .unwrap_or_else(|| Judged::new(Class::Undecided, reason()))
-        }
+        Verdict::Inconclusive => withheld(assessment, &[FAILURES_NOBODY_JUDGES])
+            .unwrap_or_else(|| Judged::new(Class::Undecided, reason())),
         Verdict::Invalid => {
             generators(assessment).unwrap_or_else(|| Judged::new(Class::Bad, reason()))
         }
@@ -105,8 +103,7 @@ fn beyond(record: &RunRecord, assessment: &Assessment, rate: f64) -> Option<Judg
 
 /// What no objective is about, and no pass can stand on.
 fn withheld(assessment: &Assessment, kinds: &[&str]) -> Option<Judged> {
-    let withholds =
-        |it: &&Finding| it.severity == Severity::Withholds && kinds.contains(&it.kind);
+    let withholds = |it: &&Finding| it.severity == Severity::Withholds && kinds.contains(&it.kind);
     let finding = assessment.findings.iter().find(withholds)?;
     Some(Judged::new(Class::Bad, finding.evidence.clone()))
 }

@@ -367,8 +367,7 @@ mod tests {
 
     #[test]
     fn a_range_and_a_length_are_as_they_were_given() {
-        let (from, to) =
-            (Some(LoadSize::Rate(Rate(20.0))), Some(LoadSize::Rate(Rate(80.0))));
+        let (from, to) = (Some(LoadSize::Rate(Rate(20.0))), Some(LoadSize::Rate(Rate(80.0))));
         let trial = Some(Duration::from_secs(4));
         let asked = asked(&Wish { from, to, trial, ..wish() }, &scenario(LOAD, SLO), 4).unwrap();
         assert_eq!((asked.start, asked.lowest, asked.highest), (20.0, 20.0, 80.0));
@@ -392,7 +391,11 @@ mod tests {
             (Wish { at_least: size("40users"), ..wish() }, LOAD, "write --at-least 400/s"),
             (Wish { to: size("1001"), ..wish() }, USERS, "lets 1000 users wait"),
             (Wish { from: size("0users"), ..wish() }, USERS, "at least one user"),
-            (Wish { from: size("9"), to: size("9"), ..wish() }, USERS, "the lowest number of users"),
+            (
+                Wish { from: size("9"), to: size("9"), ..wish() },
+                USERS,
+                "the lowest number of users",
+            ),
         ] {
             let told = super::asked(&wish, &scenario(load, SLO), 4).unwrap_err().join("\n");
             assert!(told.contains(part), "{part}: {told}");
