@@ -4,7 +4,9 @@
 //! person would have written. Knows nothing of scenarios or reports.
 
 pub mod growth;
+pub mod load_size;
 pub mod meant;
+pub mod order;
 
 use std::fmt;
 use std::str::FromStr;

@@ -13,6 +13,7 @@ use crate::analysis::{
     tenants, verdict,
 };
 use crate::record::run::{MetricHead, RunRecord};
+use crate::units::order;
 
 /// Assesses one run. Pure: the same record always has the same assessment.
 pub fn assess(record: &RunRecord) -> Assessment {
@@ -22,7 +23,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
     let mut findings = findings::findings(&data, &slos);
     findings.extend(settling.finding(&data));
     findings.extend(drift_finding(steady));
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    order::by_key(&mut findings, |finding| std::cmp::Reverse(finding.severity));
     let answer = verdict::decide(verdict::of_run(&data, &slos, &findings));
     let timeline = series::timeline(record);
     Assessment {

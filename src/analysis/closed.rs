@@ -62,7 +62,10 @@ pub fn fell(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
     let seconds = seconds(data);
     let heads = &data.record.head.slos;
     let met = heads.iter().zip(slos).filter(|(head, result)| {
-        result.status == SloStatus::Met && head.windows.is_none() && head.allowed > 0.0
+        // What is not decided may be for the same reason.
+        matches!(result.status, SloStatus::Met | SloStatus::Inconclusive)
+            && head.windows.is_none()
+            && head.allowed > 0.0
     });
     let decided = met.filter_map(|(head, result)| {
         let missing = missing(&seconds, limit(data, head)?);

@@ -31,6 +31,7 @@ use crate::record::phase::Phase;
 use crate::record::run::RunRecord;
 use crate::record::step_head::StepHead;
 use crate::scenario::model::Arm;
+use crate::units::order;
 
 /// Requests beyond a quantile from which on both arms' curves are compared there.
 const BEYOND: f64 = 20.0;
@@ -362,7 +363,7 @@ fn steps(arms: &Arms, sees_from: &[Option<f64>]) -> Vec<StepChange> {
     };
     let mut steps: Vec<StepChange> = heads.iter().zip(both).enumerate().map(of).collect();
     let key = |step: &StepChange| step.change.unwrap_or(0.0);
-    steps.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    order::by(&mut steps, |a, b| key(b).total_cmp(&key(a)));
     steps
 }
 

@@ -13,6 +13,7 @@ use crate::analysis::assessment::Timeline;
 use crate::analysis::fullness::Correlated;
 use crate::analysis::window::Judged;
 use crate::record::gauge::{self, Gauge};
+use crate::units::order;
 
 /// The most bins by which one may be before the other, of few bins and of many.
 const MOST_SHIFT: [usize; 2] = [3, 5];
@@ -71,7 +72,7 @@ pub fn with_response_time(timeline: &Timeline, judged: &Judged) -> Vec<Correlate
         })
     });
     let mut moved: Vec<Correlated> = moved.collect();
-    moved.sort_by(|a, b| {
+    order::by(&mut moved, |a, b| {
         let first = b.correlation.total_cmp(&a.correlation);
         first.then(b.seconds_before.total_cmp(&a.seconds_before))
     });
@@ -179,7 +180,7 @@ fn filled(line: &[Option<f64>]) -> Option<Vec<f64>> {
 /// Equal values share the mean of their ranks.
 fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    order::by(&mut order, |a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];
     let mut start = 0;
     for group in order.chunk_by(|a, b| values[*a].total_cmp(&values[*b]).is_eq()) {

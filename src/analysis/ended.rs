@@ -11,6 +11,7 @@ use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, SloHead};
+use crate::units::order;
 
 /// Kinds in one sentence.
 const MOST_KINDS: usize = 3;
@@ -53,7 +54,7 @@ fn named(counts: &StepCounts, wanted: impl Fn(Outcome) -> bool) -> Option<String
     let outcomes = Outcome::ALL.into_iter().filter(|it| *it != Outcome::Ok && wanted(*it));
     let mut kinds: Vec<(String, u64)> =
         outcomes.flat_map(|outcome| kinds(counts, outcome)).collect();
-    kinds.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    order::by_key(&mut kinds, |(_, number)| std::cmp::Reverse(*number));
     let shown: Vec<String> = kinds
         .iter()
         .take(MOST_KINDS)

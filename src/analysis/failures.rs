@@ -9,6 +9,7 @@ use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::run::RunRecord;
 use crate::record::target_log::Quote;
+use crate::units::order;
 
 /// What failing requests of the whole run looked like.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
@@ -63,7 +64,7 @@ pub fn seen(record: &RunRecord, whole: &[StepCounts]) -> FailuresSeen {
     }
     let kinds = kinds.into_iter().map(|(key, indexes)| kind(record, whole, key, &indexes));
     let mut kinds: Vec<FailedKind> = kinds.collect();
-    kinds.sort_by_key(|kind| std::cmp::Reverse(kind.requests));
+    order::by_key(&mut kinds, |kind| std::cmp::Reverse(kind.requests));
     let log = record.failures.log.as_ref();
     let others = log.into_iter().flat_map(|log| &log.quotes).filter(|q| q.exchange.is_none());
     FailuresSeen { kinds, log_errors: log.map(|log| log.errors), log: others.cloned().collect() }
@@ -119,7 +120,7 @@ fn kind(record: &RunRecord, counts: &[StepCounts], key: Key, indexes: &[usize]) 
         Example { exchange, log: quotes(index) }
     };
     let mut examples: Vec<Example> = indexes.iter().map(|index| example(*index)).collect();
-    examples.sort_by_key(|example| (example.exchange.warmup, example.exchange.due_us));
+    order::by_key(&mut examples, |example| (example.exchange.warmup, example.exchange.due_us));
     examples.truncate(EXAMPLES);
     FailedKind {
         step: record.head.steps.get(step).map(|step| step.name.clone()).unwrap_or_default(),

@@ -10,6 +10,7 @@ use crate::analysis::number_format::{number, percent};
 use crate::analysis::run_data::RunData;
 use crate::record::gauge::{self, Gauge, GaugeId};
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
+use crate::units::order;
 
 /// From this share on something counts as full.
 const FULL: f64 = 0.95;
@@ -36,7 +37,7 @@ pub fn filled(data: &RunData) -> Vec<Filled> {
         connections(&seen),
     ];
     let mut filled: Vec<Filled> = all.into_iter().flatten().collect();
-    filled.sort_by(|a, b| a.since.cmp(&b.since).then(b.share.total_cmp(&a.share)));
+    order::by(&mut filled, |a, b| a.since.cmp(&b.since).then(b.share.total_cmp(&a.share)));
     filled
 }
 

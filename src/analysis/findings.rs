@@ -15,6 +15,7 @@ use crate::record::interval::StepCounts;
 use crate::record::outcome::Cause;
 use crate::record::phase::Phase;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
+use crate::units::order;
 
 /// Unsent requests of the whole run for which the generator may be to blame.
 const MOST_UNSENT: f64 = 0.001;
@@ -66,7 +67,7 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
     if slos.iter().any(|slo| slo.status == SloStatus::Missed) {
         all.extend(crate::analysis::hints::saturated(data));
     }
-    all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    order::by_key(&mut all, |finding| std::cmp::Reverse(finding.severity));
     all
 }
 

@@ -5,6 +5,8 @@
 //! it; a duet's gives its metrics weights (Holm 1979, section 4), so that many that only
 //! watch take little from those that gate. Checked against numpy (`tests/golden/gate.json`, `tests/golden/stored.json`).
 
+use crate::units::order;
+
 /// What Holm's rule says of one metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HolmTest {
@@ -26,7 +28,7 @@ pub fn holm(p: &[f64], alpha: f64) -> Vec<HolmTest> {
 pub fn holm_weighted(weighted: &[(f64, f64)], alpha: f64) -> Vec<HolmTest> {
     let mut order: Vec<usize> = (0..weighted.len()).collect();
     let key = |index: usize| weighted[index].0 / weighted[index].1;
-    order.sort_by(|a, b| key(*a).total_cmp(&key(*b)));
+    order::by(&mut order, |a, b| key(*a).total_cmp(&key(*b)));
     let mut tested = vec![HolmTest { level: alpha, rejected: false }; weighted.len()];
     let mut left: f64 = weighted.iter().map(|(_, weight)| weight).sum();
     let mut failed = false;

@@ -36,6 +36,7 @@ use crate::analysis::stats::median;
 use crate::record::baseline::{AcceptedRun, Baseline, StepFigures};
 use crate::record::duet::{Dropped, GateMetric, GateSettings};
 use crate::record::fingerprint::{Difference, Fingerprint};
+use crate::units::order;
 
 /// So many runs decide.
 pub const RUNS_TO_DECIDE: usize = 10;
@@ -336,7 +337,7 @@ fn steps(baseline: &Baseline, candidate: &AcceptedRun) -> Vec<StepChange> {
     let mut steps: Vec<StepChange> =
         candidate.steps.iter().filter_map(|step| step_change(baseline, step)).collect();
     // Steps without a ratio come last.
-    steps.sort_by(|a, b| b.change.unwrap_or(0.0).total_cmp(&a.change.unwrap_or(0.0)));
+    order::by(&mut steps, |a, b| b.change.unwrap_or(0.0).total_cmp(&a.change.unwrap_or(0.0)));
     steps
 }
 

@@ -11,6 +11,7 @@ use crate::analysis::stress_result::{
 };
 use crate::analysis::stress_steps;
 use crate::record::stress::{PhaseKind, Plan, Profile, Repeat, RepeatEnd, SAME, StressSecond};
+use crate::units::order;
 
 /// Reads one repeat.
 pub fn result(plan: &Plan, repeat: &Repeat) -> RepeatResult {
@@ -146,7 +147,7 @@ fn manners(plan: &Plan, repeat: &Repeat, recovered_at: Option<u32>) -> Vec<Manne
         |(manner, count): (Manner, u64)| MannerShare { manner, share: count as f64 / ended };
     let mut found: Vec<MannerShare> =
         counts.into_iter().filter(|(_, count)| *count > 0).map(share).collect();
-    found.sort_by(|a, b| b.share.total_cmp(&a.share));
+    order::by(&mut found, |a, b| b.share.total_cmp(&a.share));
     if matches!(repeat.end, Some(RepeatEnd::Died { .. })) {
         found.insert(0, MannerShare { manner: Manner::Death, share: 1.0 });
     } else if failure_share(seconds) <= breaking::FAILING && has_queued(repeat, seconds) {

@@ -8,6 +8,7 @@ use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::{ByPhase, Phase};
 use crate::record::run::{MetricHead, RunRecord, SloHead};
+use crate::units::order;
 
 /// All requests of the window.
 pub fn total(data: &RunData) -> Summary {
@@ -69,7 +70,7 @@ fn counts(sum: &StepCounts) -> Counts {
     let mut causes: Vec<_> =
         Cause::ALL.map(|cause| (cause.name(), sum.cause(cause))).into_iter().collect();
     causes.retain(|(_, count)| *count > 0);
-    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    order::by_key(&mut causes, |(_, count)| std::cmp::Reverse(*count));
     let mut statuses = sum.statuses.clone();
     statuses.sort_unstable();
     Counts {
@@ -123,7 +124,7 @@ pub(super) fn limits_of(record: &RunRecord, is_one: impl Fn(&SloHead) -> bool) -
             | MetricHead::Lap { .. } => None,
         })
         .collect();
-    limits.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    order::by(&mut limits, |a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     limits.dedup_by(|later, first| later.0.to_bits() == first.0.to_bits());
     limits
 }

@@ -19,6 +19,7 @@ use crate::record::outcome::{Cause, Outcome};
 use crate::record::run::{EndReason, MetricHead, RunRecord};
 use crate::record::step_head::StepHead;
 use crate::units::format_duration;
+use crate::units::order;
 
 /// Kinds of failure in one sentence.
 const MOST_KINDS: usize = 4;
@@ -220,7 +221,7 @@ fn kinds(step: &StepHead, counts: &StepCounts) -> Vec<(String, u64)> {
             .filter(|(_, number)| *number > 0)
             .collect();
     }
-    kinds.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    order::by_key(&mut kinds, |(_, number)| std::cmp::Reverse(*number));
     kinds
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::analysis::capacity as meaning;
+use crate::analysis::capacity::messages::load;
 use crate::analysis::controller::capacity::planning::{self, Wish};
 use crate::cli::args::ReportArgs;
 use crate::cli::args_capacity::CapacityArgs;
@@ -14,20 +15,19 @@ use crate::cli::capacity_progress::Telling;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::folder::Latest;
-use crate::cli::open_only::needs_rate;
 use crate::cli::run::{self, SUPERVISE};
 use crate::cli::variables::with_variables;
 use crate::cli::{folder, output};
 use crate::experiment::head::{fingerprint, slug};
 use crate::experiment::search::Search;
 use crate::record::capacity::{
-    self as capacity_record, Asked, CAPACITY_FILE, CapacityFile, SearchEnd, Stored, Verdict,
+    self as capacity_record, Asked, CAPACITY_FILE, CapacityFile, LoadUnit, SearchEnd, Stored,
+    Verdict,
 };
 use crate::scenario::ceiling;
 use crate::scenario::model::Scenario;
 use crate::scenario::read;
 use crate::target::process::Supervisor;
-use crate::units::Rate;
 
 /// What a search is about, once everything that the user gave was found right.
 struct Plan {
@@ -59,7 +59,6 @@ fn plan(args: &CapacityArgs) -> Result<Plan, Exit> {
     })?;
     taken.tell(args.print.quiet);
     output::note_unjudged(&scenario);
-    needs_rate(&scenario.load, "capacity")?;
     scenario.load.seed = args.seed.unwrap_or(scenario.load.seed);
     let asked = planning::asked(&wish(args), &scenario, ceiling::cores());
     let baseline = args.baseline.as_deref().map(|path| baseline(args, path, &scenario));
@@ -101,7 +100,8 @@ fn baseline(args: &CapacityArgs, path: &Path, scenario: &Scenario) -> Result<Sto
     let file = capacity_record::read(path).map_err(|error| vec![error.to_string()])?;
     let planned = fingerprint(scenario, run::receive_clock(args.loading.receive_clock));
     let objectives = scenario.objectives();
-    let differences = file.differences(&planned, &objectives);
+    let unit = if scenario.load.is_closed() { LoadUnit::Users } else { LoadUnit::Rate };
+    let differences = file.differences(&planned, &objectives, unit);
     if !differences.is_empty() {
         let heading = format!("{}: unlike the search to come", path.display());
         let lines = differences.iter().map(ToString::to_string);
@@ -117,10 +117,10 @@ fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
             output::error(&why, &[]);
             Exit::Failed
         })?;
-    let mut telling = Telling::new(args.print.quiet, run::in_ci());
+    let mut telling = Telling::new(args.print.quiet, run::in_ci(), plan.asked.unit);
     telling.begin(&plan.asked);
     if let Some(stored) = plan.baseline.as_ref().filter(|it| it.high.is_none()) {
-        warn_of_no_end(stored);
+        warn_of_no_end(stored, plan.asked.unit);
     }
     let _ = folder::point_latest(&folder, Latest::Capacity);
     let search = Search {
@@ -145,12 +145,12 @@ fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
 }
 
 /// A baseline that cannot be met is known before the time is taken.
-fn warn_of_no_end(stored: &Stored) {
+fn warn_of_no_end(stored: &Stored, unit: LoadUnit) {
     output::note(&format!(
         "warning: {}: the baseline's capacity has no upper end, so a pass needs that this search \
          too holds at the highest rate that it tries (--to {})",
         stored.path,
-        Rate(stored.low)
+        load(stored.low, unit)
     ));
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::analysis::capacity::messages::{interval, rate};
+use crate::analysis::capacity::messages::{interval, load, noun};
 use crate::analysis::controller::capacity::asked::Spec;
 use crate::cli::output;
 use crate::experiment::event::Event;
 use crate::experiment::search::SearchEvent;
-use crate::record::capacity::{Asked, Class, FoundCapacity, Purpose, Trial};
+use crate::record::capacity::{Asked, Class, FoundCapacity, LoadUnit, Purpose, Trial};
 use crate::report::plain;
 use crate::units::format_duration;
 
@@ -26,21 +26,25 @@ pub struct Telling {
     bar: Option<ProgressBar>,
     /// What each trial finds again, and is said once.
     said: Vec<String>,
+    /// In what the loads are counted.
+    unit: LoadUnit,
 }
 
 impl Telling {
     /// Bars on a terminal only.
-    pub fn new(is_quiet: bool, in_ci: bool) -> Telling {
+    pub fn new(is_quiet: bool, in_ci: bool, unit: LoadUnit) -> Telling {
         let wants_bar = !is_quiet && !in_ci && io::stderr().is_terminal();
-        Telling { is_quiet, wants_bar, bar: None, said: Vec::new() }
+        Telling { is_quiet, wants_bar, bar: None, said: Vec::new(), unit }
     }
 
     /// What is going to happen.
     pub fn begin(&self, asked: &Asked) {
         let within = format_duration(Duration::from_secs_f64(asked.within));
-        let [start, lowest, highest] = [asked.start, asked.lowest, asked.highest].map(rate);
+        let told = |at: f64| load(at, asked.unit);
+        let [start, lowest, highest] = [asked.start, asked.lowest, asked.highest].map(told);
+        let noun = noun(asked.unit);
         self.say(&format!(
-            "looks for the highest rate within the objectives, from {start} on, between {lowest} \
+            "looks for the highest {noun} within the objectives, from {start} on, between {lowest} \
              and {highest}; {within} at most"
         ));
     }
@@ -51,12 +55,15 @@ impl Telling {
             SearchEvent::Measuring { number, spec, length, found, at_most } => {
                 self.stop();
                 if self.wants_bar {
-                    self.bar = Some(bar(&under_way(number, &spec, &found, at_most), length));
+                    self.bar = Some(bar(
+                        &under_way((number, &spec), &found, (at_most, self.unit)),
+                        length,
+                    ));
                 }
             }
             SearchEvent::Measured(trial) => {
                 self.stop();
-                self.say(&line(&trial));
+                self.say(&line(&trial, self.unit));
             }
             SearchEvent::Note(text) => self.say(&text),
             SearchEvent::Target(event) => self.target(event),
@@ -118,13 +125,17 @@ fn bar(text: &str, length: Duration) -> ProgressBar {
 }
 
 /// `trial 12 at 404/s; so far between 396/s and 412/s; 4m10s at most`.
-fn under_way(number: u32, spec: &Spec, found: &FoundCapacity, at_most: Duration) -> String {
+fn under_way(
+    (number, spec): (u32, &Spec),
+    found: &FoundCapacity,
+    (at_most, unit): (Duration, LoadUnit),
+) -> String {
     let at_most = format_duration(Duration::from_secs(at_most.as_secs()));
-    let what = format!("{} at {}", name(spec.purpose, number), rate(spec.rate));
+    let what = format!("{} at {}", name(spec.purpose, number), load(spec.rate, unit));
     match (found.low, found.high) {
         (None, None) => format!("{what}; {at_most} at most"),
         (Some(_), _) | (_, Some(_)) => {
-            format!("{what}; so far {}; {at_most} at most", interval(found))
+            format!("{what}; so far {}; {at_most} at most", interval(found, unit))
         }
     }
 }
@@ -138,8 +149,8 @@ fn name(purpose: Purpose, number: u32) -> String {
 }
 
 /// `trial 12 at 404/s: beyond, p99 < 200ms: 412 ms`.
-fn line(trial: &Trial) -> String {
-    let what = format!("{} at {}", name(trial.purpose, trial.number), rate(trial.rate));
+fn line(trial: &Trial, unit: LoadUnit) -> String {
+    let what = format!("{} at {}", name(trial.purpose, trial.number), load(trial.rate, unit));
     let times = || {
         let times = [("p50", trial.seen.p50), ("p95", trial.seen.p95), ("p99", trial.seen.p99)];
         let times = times.iter().filter_map(|(name, ms)| Some(format!("{name} {:.1} ms", (*ms)?)));
@@ -176,7 +187,7 @@ mod tests {
     #[test]
     fn each_trial_is_a_line_that_says_why() {
         let trials = sample().trials;
-        let lines: Vec<String> = trials.iter().map(line).collect();
+        let lines: Vec<String> = trials.iter().map(|it| line(it, LoadUnit::Rate)).collect();
         assert_eq!(lines[0], "trial 1 at 100/s: good, p50 6.0 ms, p95 12.0 ms, p99 16.8 ms");
         assert_eq!(lines[2], "trial 3 at 400/s: beyond, p95 < 80ms: 90 ms");
         assert!(lines[5].starts_with("confirmation at 356/s: good"), "{}", lines[5]);
@@ -185,8 +196,9 @@ mod tests {
     #[test]
     fn what_is_under_way_says_what_is_known_and_how_long_it_can_take() {
         let spec = Spec { purpose: Purpose::Trial, rate: 404.0, length: Duration::from_secs(5) };
-        let told =
-            |found: &FoundCapacity| under_way(12, &spec, found, Duration::from_millis(250_900));
+        let told = |found: &FoundCapacity| {
+            under_way((12, &spec), found, (Duration::from_millis(250_900), LoadUnit::Rate))
+        };
         assert_eq!(
             told(&sample().found),
             "trial 12 at 404/s; so far between 396/s and 404/s; 4m10s at most"

@@ -17,6 +17,7 @@ use crate::record::store;
 use crate::record::whole_file;
 use crate::report::format::json;
 use crate::report::subject;
+use crate::units::order;
 
 /// Runs the command.
 pub fn history(args: &HistoryArgs) -> Exit {
@@ -57,7 +58,7 @@ fn read(indexes: &[PathBuf]) -> Result<History, Failure> {
             Err(reason) => left_out.push(LeftOut { folder: shown, reason }),
         }
     }
-    candidates.sort_by_key(|candidate| candidate.started);
+    order::by_key(&mut candidates, |candidate| candidate.started);
     candidates.dedup_by(|later, first| {
         later.run.started == first.run.started && later.fingerprint == first.fingerprint
     });

@@ -5,8 +5,7 @@ use crate::cli::output;
 use crate::scenario::load::Load;
 
 /// What a command would get wrong.
-const WHY: [(&str, &str); 5] = [
-    ("capacity", "it searches for a rate, and users who wait for answers have none of their own"),
+const WHY: [(&str, &str); 4] = [
     ("stress", "it overloads a target, and users who wait for answers cannot: they ask for less"),
     ("soak", "what leaks or drifts with the load would grow less as the target becomes slower"),
     ("duet", "the slower arm would get less load, and look better for it"),

@@ -83,6 +83,11 @@ fn measured(path: &Path) -> Result<(String, Bounds), Failure> {
     let advice =
         || vec![format!("name the folder of a search for capacity, or its {CAPACITY_FILE}")];
     let file = search::read(path).map_err(|error| Failure::usage(error.to_string(), advice()))?;
+    if file.asked.unit.is_users() {
+        let why = "it found a number of users, and demand is a rate";
+        let advice = "search with a scenario whose stages have a \"rate\"";
+        return Err(Failure::usage(format!("{}: {why}", path.display()), vec![advice.to_owned()]));
+    }
     let Some(low) = file.found.low else {
         let why = "no rate was within the objectives, so that there is no capacity to plan with";
         let advice = "raise what the target can serve, or the limits of its objectives, and \

@@ -35,7 +35,6 @@ use crate::record::store::StoreError;
 use crate::scenario::model::Scenario;
 use crate::schedule::arms::Timing;
 use crate::target::process::ExitReport;
-use crate::units::Rate;
 
 /// A target may take so long to be itself again.
 const COOLING: Duration = Duration::from_secs(20);
@@ -296,7 +295,10 @@ impl Course<'_> {
         self.save()?;
         (self.search.watch)(SearchEvent::Measured(Box::new(trial)));
         match died {
-            Some(exit) => self.start_after(side, &exit, &format!("at {}", Rate(spec.rate))),
+            Some(exit) => {
+                let at = meaning::messages::load(spec.rate, self.search.asked.unit);
+                self.start_after(side, &exit, &format!("at {at}"))
+            }
             None => Ok(Step::Goes(Box::new(side))),
         }
     }
@@ -348,7 +350,8 @@ impl Course<'_> {
         let scenario = &self.search.scenario;
         let lead = Duration::from_secs_f64(self.search.asked.lead);
         let what = (spec.purpose, number);
-        let load = load_of(&scenario.load, what, Rate(spec.rate), lead, spec.length);
+        let amount = (spec.rate, self.search.asked.unit);
+        let load = load_of(&scenario.load, what, amount, lead, spec.length);
         Scenario { load, ..Scenario::clone(scenario) }
     }
 

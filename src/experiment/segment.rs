@@ -20,6 +20,7 @@ use crate::scenario::model::{Arm, Scenario};
 use crate::schedule::arms::Timing;
 use crate::target::port::free_port;
 use crate::target::process::ExitReport;
+use crate::units::order;
 
 /// Baseline before candidate, wherever there are two.
 const ARMS: [Arm; 2] = [Arm::Baseline, Arm::Candidate];
@@ -100,7 +101,7 @@ impl Arena<'_> {
                 .wait_until_ready(side, &mut |event| watch(*arm, event))
                 .map_err(|error| Failed::Arm(*arm, error))?;
         }
-        up.sort_by_key(|(arm, _)| *arm != Arm::Baseline);
+        order::by_key(&mut up, |(arm, _)| *arm != Arm::Baseline);
         let sides: Vec<Side> = up.into_iter().map(|(_, side)| side).collect();
         let sides = <[Side; 2]>::try_from(sides).ok().expect("both arms were started");
         Ok(BothUp { sides, took: begun.elapsed() })

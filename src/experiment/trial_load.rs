@@ -1,4 +1,5 @@
-//! The load of one measurement of a search: a rate, before which comes what is not judged.
+//! The load of one measurement of a search: a rate, or a number of users, before which comes what is
+//! not judged.
 //!
 //! In a few seconds chance alone makes the number of arrivals differ from what the rate means: by
 //! 3 % where there are a thousand. A trial is to tell of its rate and not of such a draw, so of
@@ -7,8 +8,8 @@
 
 use std::time::Duration;
 
-use crate::record::capacity::Purpose;
-use crate::scenario::load::{Load, Stage};
+use crate::record::capacity::{LoadUnit, Purpose};
+use crate::scenario::load::{Crowd, Load, Stage};
 use crate::schedule::Arrivals;
 use crate::units::Rate;
 
@@ -23,11 +24,16 @@ const SEEDS_APART: u64 = 1_000;
 pub(super) fn load_of(
     usual: &Load,
     (purpose, number): (Purpose, u32),
-    rate: Rate,
+    (load, unit): (f64, LoadUnit),
     lead: Duration,
     length: Duration,
 ) -> Load {
-    let stage = |length, warmup| Stage { length, from: rate, to: rate, users: None, warmup };
+    let (rate, users) = match unit {
+        LoadUnit::Rate => (Rate(load), None),
+        LoadUnit::Users => (Rate::ZERO, Some(load.round() as u32)),
+    };
+    let users = users.map(|users| Crowd { from: users, to: users });
+    let stage = |length, warmup| Stage { length, from: rate, to: rate, users, warmup };
     let stages = match purpose {
         Purpose::WarmUp => vec![stage(length, false)],
         Purpose::Trial | Purpose::Confirmation => vec![stage(lead, true), stage(length, false)],
@@ -35,8 +41,10 @@ pub(super) fn load_of(
     let first = usual.seed.wrapping_add(u64::from(number).wrapping_mul(SEEDS_APART));
     let load = Load { arrivals: usual.arrivals, seed: first, stages };
     match purpose {
-        Purpose::Trial => nearest(load, lead, rate.0 * length.as_secs_f64()),
-        Purpose::WarmUp | Purpose::Confirmation => load,
+        Purpose::Trial if unit == LoadUnit::Rate => {
+            nearest(load, lead, rate.0 * length.as_secs_f64())
+        }
+        Purpose::WarmUp | Purpose::Trial | Purpose::Confirmation => load,
     }
 }
 
@@ -70,7 +78,7 @@ mod tests {
 
     fn trial(number: u32, rate: f64) -> Load {
         let usual = Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages: Vec::new() };
-        load_of(&usual, (Purpose::Trial, number), Rate(rate), S(1), S(4))
+        load_of(&usual, (Purpose::Trial, number), (rate, LoadUnit::Rate), S(1), S(4))
     }
 
     #[test]
@@ -88,11 +96,19 @@ mod tests {
     }
 
     #[test]
+    fn a_trial_of_users_has_as_many_of_them_throughout() {
+        let usual = Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages: Vec::new() };
+        let load = load_of(&usual, (Purpose::Trial, 2), (40.0, LoadUnit::Users), S(1), S(4));
+        assert!(load.is_closed() && load.stages[0].warmup);
+        assert!(load.stages.iter().all(|it| it.users == Some(Crowd { from: 40, to: 40 })));
+    }
+
+    #[test]
     fn what_is_judged_comes_after_the_lead() {
         let load = trial(1, 100.0);
         assert!(load.stages[0].warmup && load.warmup() == S(1) && load.length() == S(5));
         let usual = Load { arrivals: ArrivalProcess::Uniform, seed: 7, stages: Vec::new() };
-        let warmup = load_of(&usual, (Purpose::WarmUp, 1), Rate(9.0), S(1), S(4));
+        let warmup = load_of(&usual, (Purpose::WarmUp, 1), (9.0, LoadUnit::Rate), S(1), S(4));
         assert_eq!((warmup.stages.len(), warmup.length()), (1, S(4)));
     }
 }

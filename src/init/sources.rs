@@ -10,6 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::manager::LOCKFILES;
+use crate::units::order;
 
 /// Larger sources are generated.
 const LARGEST_SOURCE: u64 = 256 * 1024;
@@ -102,7 +103,7 @@ pub struct Git {
 pub fn read(folder: &Path) -> Sources {
     let documents = DOCUMENTS.iter().filter_map(|path| document(folder, path));
     let mut documents: Vec<SourceFile> = documents.collect();
-    documents.sort_by_key(|document| !is_json(&document.path));
+    order::by_key(&mut documents, |document| !is_json(&document.path));
     let absolute = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let above: Vec<&Path> = absolute.ancestors().take(ABOVE).collect();
     let repository = above.iter().find(|folder| folder.join(".git").exists());
@@ -159,7 +160,7 @@ fn walk(folder: &Path) -> Vec<SourceFile> {
     while let Some((folder, prefix, depth)) = waiting.pop() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
         let mut entries: Vec<_> = entries.take(MOST_ENTRIES).filter_map(Result::ok).collect();
-        entries.sort_by_key(fs::DirEntry::file_name);
+        order::by_key(&mut entries, fs::DirEntry::file_name);
         seen += entries.len();
         for entry in entries {
             let Ok(name) = entry.file_name().into_string() else { continue };
@@ -176,7 +177,7 @@ fn walk(folder: &Path) -> Vec<SourceFile> {
             break;
         }
     }
-    found.sort_by(|one, other| one.path.cmp(&other.path));
+    order::by(&mut found, |one, other| one.path.cmp(&other.path));
     found
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::package_json::PackageJson;
 use super::sources::bounded;
+use crate::units::order;
 
 /// More packages are not told.
 const MOST: usize = 200;
@@ -40,7 +41,7 @@ pub fn members(root: &Path, package: &PackageJson) -> Option<Vec<Member>> {
     folders.dedup();
     let mut members: Vec<Member> =
         folders.into_iter().take(MOST).filter_map(|folder| member(root, folder)).collect();
-    members.sort_by_key(|member| !member.starts);
+    order::by_key(&mut members, |member| !member.starts);
     Some(members)
 }
 

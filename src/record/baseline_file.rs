@@ -82,8 +82,8 @@ struct Versioned {
 
 /// The JSON Schema of a baseline.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../schemas/baseline.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(BaselineFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/baseline.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(BaselineFile).to_value())
 }
 
 /// The text of a baseline's file.

@@ -61,16 +61,32 @@ pub struct CapacityFile {
     pub took: f64,
 }
 
-/// What was asked for. Rates are arrivals per second, times are seconds.
+/// In what a load is counted, and with it everything that is called a rate in a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadUnit {
+    /// Arrivals per second.
+    #[default]
+    Rate,
+    /// Users who wait for answers, a whole number of them.
+    Users,
+}
+
+/// What was asked for. Rates are arrivals per second, or users where `unit` says so; times are
+/// seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
+    /// In what the load is counted.
+    #[serde(default)]
+    pub unit: LoadUnit,
     /// Where the search begins.
     pub start: f64,
     /// The lowest rate that is tried.
     pub lowest: f64,
     /// The highest rate that is tried.
     pub highest: f64,
-    /// Whether the highest rate is what this machine can send at most, and nobody's wish.
+    /// Whether the highest rate is what this machine can send at most, or as many users as the
+    /// scenario's limits have room for, and nobody's wish.
     pub highest_is_machines: bool,
     /// Arrivals that a trial should have; its length follows from them.
     pub trial_arrivals: f64,
@@ -163,7 +179,7 @@ pub struct Trial {
     pub folder: String,
     /// What for.
     pub purpose: Purpose,
-    /// Arrivals per second.
+    /// Arrivals per second, or users.
     pub rate: f64,
     /// Judged seconds.
     pub seconds: f64,
@@ -310,6 +326,21 @@ pub enum SearchEnd {
     },
 }
 
+impl LoadUnit {
+    /// Whether users wait for answers.
+    pub fn is_users(self) -> bool {
+        self == LoadUnit::Users
+    }
+
+    /// What a load of it is: `rate`, `users`.
+    pub fn name(self) -> &'static str {
+        match self {
+            LoadUnit::Rate => "rate",
+            LoadUnit::Users => "users",
+        }
+    }
+}
+
 impl Trial {
     /// Whether it is of this rate, which was given out once and never computed again.
     pub fn is_at(&self, rate: f64) -> bool {
@@ -320,12 +351,21 @@ impl Trial {
 impl CapacityFile {
     /// Everything in which an earlier search is unlike one that is planned; rates, lengths and
     /// seed do not count, as both look for a rate.
-    pub fn differences(&self, planned: &Fingerprint, objectives: &[String]) -> Vec<Difference> {
+    pub fn differences(
+        &self,
+        planned: &Fingerprint,
+        objectives: &[String],
+        unit: LoadUnit,
+    ) -> Vec<Difference> {
         let kept = |it: &Fingerprint| Fingerprint { seed: 0, stages: Vec::new(), ..it.clone() };
         let mut found = kept(&self.fingerprint).differences(&kept(planned));
         if self.objectives != objectives {
             let [baseline, candidate] = [&self.objectives, objectives].map(|it| it.join(", "));
             found.push(Difference { what: "objectives".to_owned(), baseline, candidate });
+        }
+        if self.asked.unit != unit {
+            let [baseline, candidate] = [self.asked.unit, unit].map(|it| it.name().to_owned());
+            found.push(Difference { what: "load".to_owned(), baseline, candidate });
         }
         found
     }
@@ -363,8 +403,8 @@ impl CapacityFile {
 
 /// The JSON Schema of `capacity.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../schemas/capacity.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(CapacityFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/capacity.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(CapacityFile).to_value())
 }
 
 /// Reads `capacity.json`, or that of a folder.
@@ -435,11 +475,13 @@ mod tests {
             let mut planned = file.fingerprint.clone();
             change(&mut planned);
             let objectives: Vec<String> = objectives.iter().map(|it| (*it).to_owned()).collect();
-            let found = file.differences(&planned, &objectives);
+            let found = file.differences(&planned, &objectives, LoadUnit::Rate);
             found.into_iter().map(|it| it.what).collect::<Vec<_>>()
         };
         assert_eq!(unlike(|it| it.cpu = "Z80".into(), &["p95 < 80ms"]), ["CPU model"]);
         assert_eq!(unlike(|it| it.seed = 9, &["p95 < 80ms"]), Vec::<String>::new());
         assert_eq!(unlike(|it| it.stages.clear(), &["p95 < 90ms"]), ["objectives"]);
+        let users = file.differences(&file.fingerprint, &file.objectives, LoadUnit::Users);
+        assert_eq!(users[0].what, "load");
     }
 }

@@ -301,8 +301,8 @@ impl DuetFile {
 
 /// The JSON Schema of `duet.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../schemas/duet.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(DuetFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/duet.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(DuetFile).to_value())
 }
 
 /// Reads a duet's folder, or its `duet.json`.

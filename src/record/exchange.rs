@@ -209,8 +209,8 @@ pub fn shorten(text: &mut String, most: usize) {
 
 /// The JSON Schema of a line.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../schemas/exchange.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(FailedExchange).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/exchange.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(FailedExchange).to_value())
 }
 
 #[cfg(test)]

@@ -264,8 +264,8 @@ fn written(rates: &[f64]) -> String {
 
 /// The JSON Schema of `noise.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../schemas/noise.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(NoiseFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/noise.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(NoiseFile).to_value())
 }
 
 /// Reads `noise.json`, or that of a folder.

@@ -19,6 +19,7 @@ use crate::record::journal::Entry;
 use crate::record::run::Head;
 use crate::record::spool::Spool;
 use crate::record::whole_file::{self, Durable};
+use crate::units::order;
 
 /// Seconds behind the newest one in which other workers may still report something due.
 const BEHIND: u32 = 2;
@@ -181,6 +182,6 @@ fn extents(journal: &File) -> io::Result<Vec<Extent>> {
         }
         offset += length as u64;
     }
-    extents.sort_by_key(|extent| extent.second);
+    order::by_key(&mut extents, |extent| extent.second);
     Ok(extents)
 }

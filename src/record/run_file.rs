@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::record::elements::{Elements, Long};
@@ -19,7 +20,7 @@ use crate::record::validation::{check_counts, check_head, check_place, check_siz
 use crate::record::whole_file::{self, Durable};
 
 /// `run.json` as it is written.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RunFile {
     /// What was known before the first request.
     #[serde(flatten)]
@@ -34,6 +35,17 @@ pub struct RunFile {
     pub target_seconds: Vec<TargetSecond>,
 }
 
+/// What stands in `run.json` behind the head. Both are read of the same text, one after the other:
+/// together, by `flatten`, all of the head would be read into values first, by code of its own. The
+/// elements of the long lists are elsewhere by then.
+#[derive(Debug, Deserialize)]
+struct Tail {
+    end: Option<End>,
+    seconds: [IgnoredAny; 0],
+    generator_seconds: [IgnoredAny; 0],
+    target_seconds: [IgnoredAny; 0],
+}
+
 /// One second of `run.json`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SecondFile {
@@ -46,8 +58,8 @@ pub struct SecondFile {
 
 /// The JSON Schema of `run.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../schemas/run.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(RunFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/run.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(RunFile).to_value())
 }
 
 /// [`RunFile`] of a record whose seconds are not all in memory.
@@ -120,10 +132,12 @@ pub(super) fn read(source: File, room: Seconds) -> Result<RunRecord, Unfit> {
     if let Some(what) = torn.map_err(not_a_record)? {
         return Err(not_a_record(what));
     }
-    let file: RunFile =
-        older::read(&elements.rest).map_err(|error| not_a_record(error.to_string()))?;
-    check_head(&file.head).map_err(Unfit::Damaged)?;
-    found.record(file).map_err(Unfit::Damaged)
+    let wrong = |error: serde_json::Error| not_a_record(error.to_string());
+    let head: Head = older::read(&elements.rest).map_err(wrong)?;
+    let Tail { end, seconds: [], generator_seconds: [], target_seconds: [] } =
+        serde_json::from_slice(&elements.rest).map_err(wrong)?;
+    check_head(&head).map_err(Unfit::Damaged)?;
+    found.record(head, end).map_err(Unfit::Damaged)
 }
 
 /// An element of a long list.
@@ -187,8 +201,8 @@ impl Found {
         Ok(())
     }
 
-    fn record(mut self, file: RunFile) -> Result<RunRecord, String> {
-        let series = file.head.series.len();
+    fn record(mut self, head: Head, end: Option<End>) -> Result<RunRecord, String> {
+        let series = head.series.len();
         check_size(self.seconds.len(), series)?;
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -202,8 +216,8 @@ impl Found {
             });
         }
         Ok(RunRecord {
-            head: file.head,
-            end: file.end,
+            head,
+            end,
             seconds: self.seconds,
             generator: self.generator,
             target: self.target,

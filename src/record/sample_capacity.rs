@@ -1,8 +1,8 @@
 //! A made-up search for capacity, for tests.
 
 use super::capacity::{
-    Asked, CapacityFile, Class, FoundCapacity, GaugeSeen, Purpose, SearchEnd, Seen, Trial, VERSION,
-    Verdict, Why,
+    Asked, CapacityFile, Class, FoundCapacity, GaugeSeen, LoadUnit, Purpose, SearchEnd, Seen,
+    Trial, VERSION, Verdict, Why,
 };
 use super::fingerprint::Fingerprint;
 use super::gauge::{Kind, Unit};
@@ -22,6 +22,7 @@ pub(crate) fn sample() -> CapacityFile {
         objectives: vec!["p95 < 80ms".to_owned()],
         fingerprint: Fingerprint::of(&crate::record::sample_head()),
         asked: Asked {
+            unit: LoadUnit::Rate,
             start: 100.0,
             lowest: 1.0,
             highest: 250_000.0,

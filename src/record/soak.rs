@@ -111,8 +111,8 @@ impl SoakFile {
 
 /// The JSON Schema of `soak.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../schemas/soak.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(SoakFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/soak.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(SoakFile).to_value())
 }
 
 /// What the run of a folder, or of a `run.json`, was asked as a soak; `None` for a run that is

@@ -347,8 +347,8 @@ impl StressFile {
 
 /// The JSON Schema of `stress.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../schemas/stress.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(StressFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/stress.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(StressFile).to_value())
 }
 
 /// Reads `stress.json`, or that of a folder.

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::record::exchange::{FailedExchange, shorten};
 use crate::record::redaction::masked;
+use crate::units::order;
 
 /// The target's own output, in the run folder.
 pub const TARGET_LOG: &str = "target.log";
@@ -205,7 +206,7 @@ impl Search {
                 quotes.push(other);
             }
         }
-        quotes.sort_by_key(|quote| (quote.line, quote.exchange));
+        order::by_key(&mut quotes, |quote| (quote.line, quote.exchange));
         LogExcerpt { errors: self.errors, quotes }
     }
 }

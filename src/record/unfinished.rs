@@ -24,6 +24,7 @@ use crate::record::run::RunRecord;
 use crate::record::telemetry::GeneratorSecond;
 use crate::record::tick::Tick;
 use crate::record::validation::check_counts;
+use crate::units::order;
 
 /// Times by kind, of a second and a series.
 type TimesBySecond = BTreeMap<(u32, usize), [u64; Phase::COUNT]>;
@@ -57,7 +58,7 @@ pub(super) fn read_journal(source: impl Read, record: &mut RunRecord) -> Result<
         Ok(())
     });
     record.seconds = gatherer.finish();
-    record.generator.sort_by_key(|second| (second.second, second.generator));
+    order::by_key(&mut record.generator, |second| (second.second, second.generator));
     read.map(|()| journal)
 }
 

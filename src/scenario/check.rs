@@ -10,6 +10,7 @@ use super::document::{Document, Pointer, positions};
 use super::environment::Environment;
 use super::model::Secrets;
 use super::problems::{Fault, Problem};
+use crate::units::order;
 
 /// What a problem's place is looked up in.
 pub(crate) enum Source<'s> {
@@ -132,7 +133,7 @@ fn located(
         KeyOrValue::Text => found.fault.offset,
     };
     let mut all: Vec<(usize, Fault)> = found.map(|found| (offset(&found), found.fault)).collect();
-    all.sort_by_key(|(offset, _)| *offset);
+    order::by_key(&mut all, |(offset, _)| *offset);
     all.dedup();
     let offsets: Vec<usize> = all.iter().map(|(offset, _)| *offset).collect();
     let indexes = positions(text, &offsets);

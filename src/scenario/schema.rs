@@ -3,9 +3,12 @@
 //!
 //! They are checked in beside the example scenarios for editors, and they are what
 //! `structure` checks files against. All schemas, those of records and reports too, are carried
-//! along as they are checked in: what makes them of the types is for tests only, which keep both
+//! along as they are checked in, deflated: what makes them of the types is for tests only, which keep both
 //! the same, and is a megabyte that the program can do without.
 
+use std::io::Read as _;
+
+use flate2::read::DeflateDecoder;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -15,22 +18,25 @@ use super::raw_slo::RawSloFile;
 
 /// The JSON Schema of the scenario file.
 pub fn schema() -> Value {
-    let text = include_str!("../../scenarios/scenario.schema.json");
-    checked_in(text, generate::<RawScenario>)
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/scenario.schema.json.deflate"));
+    checked_in(packed, generate::<RawScenario>)
 }
 
 /// The JSON Schema of a shared slo file.
 pub fn slo_schema() -> Value {
-    let text = include_str!("../../scenarios/slo.schema.json");
-    checked_in(text, generate::<RawSloFile>)
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/slo.schema.json.deflate"));
+    checked_in(packed, generate::<RawSloFile>)
 }
 
-/// A schema as its file has it; in tests of this crate, as it is made of the type.
-pub fn checked_in(text: &str, generated: impl FnOnce() -> Value) -> Value {
+/// A schema as its file has it, which `build.rs` has deflated; in tests of this crate, as it is made
+/// of the type.
+pub fn checked_in(packed: &[u8], generated: impl FnOnce() -> Value) -> Value {
     if cfg!(test) {
         return generated();
     }
-    serde_json::from_str(text).expect("a test compares the file with what is generated")
+    let mut text = Vec::new();
+    DeflateDecoder::new(packed).read_to_end(&mut text).expect("a file that build.rs has packed");
+    serde_json::from_slice(&text).expect("a test compares the file with what is generated")
 }
 
 fn generate<T: JsonSchema>() -> Value {

@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::guessable::{is_guessable, is_word, names_secret};
 use super::spellings::{in_base64, in_html, in_json, in_url, lower_escapes, without_controls};
+use crate::units::order;
 
 /// What stands for a hidden value.
 const HIDDEN: &str = "[redacted]";
@@ -99,7 +100,7 @@ impl Secrets {
             let found = self.indexes(&plain).into_iter();
             hidden.extend(found.map(|range| at[range.start]..at[range.end]));
         }
-        hidden.sort_by_key(|range| range.start);
+        order::by_key(&mut hidden, |range| range.start);
         let mut shown = String::with_capacity(text.len());
         let mut done = 0;
         for range in hidden {
@@ -121,7 +122,7 @@ impl Secrets {
             hidden.extend(indexes.map(|range| (range, secret)));
         }
         // Of several in one place the longest counts.
-        hidden.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        order::by_key(&mut hidden, |(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let (mut parts, mut done) = (Vec::new(), 0);
         for (range, secret) in hidden {
             if range.end <= done {

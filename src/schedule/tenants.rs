@@ -11,6 +11,7 @@ use crate::scenario::model::{Scenario, TenantId};
 use crate::scenario::template::{Template, Values};
 use crate::scenario::tenants::{Sizes, Tenancy, Tenants};
 use crate::schedule::Choices;
+use crate::units::order;
 
 /// Iterations that are looked at to see who comes most often.
 const LOOKED_AT: u64 = 20_000;
@@ -160,7 +161,7 @@ impl Census {
             }
         }
         let mut all: Vec<(String, u64)> = seen.into_iter().collect();
-        all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        order::by(&mut all, |a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         // Whoever did not come among the first may come later.
         let names = all.into_iter().take(most).map(|(name, _)| name).collect();
         Told { names, has_others: true }

@@ -1,5 +1,7 @@
 //! The buckets of a histogram as Prometheus counts them, and a quantile of what was added to them.
 
+use crate::units::order;
+
 /// Upper bounds and how many observations are at or below each, ascending; the last bound is
 /// infinite.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +20,7 @@ impl Buckets {
     /// Of bounds and counts in any order; those of one bound are added up. `None` where they are
     /// no histogram.
     pub fn of(mut counts: Vec<(f64, f64)>) -> Option<Buckets> {
-        counts.sort_by(|a, b| a.0.total_cmp(&b.0));
+        order::by(&mut counts, |a, b| a.0.total_cmp(&b.0));
         let mut buckets: Vec<(f64, f64)> = Vec::with_capacity(counts.len());
         for (bound, count) in counts {
             match buckets.last_mut() {

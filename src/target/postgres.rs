@@ -25,6 +25,7 @@ use super::postgres_tls::{Encryption, encryption};
 use super::statement;
 use crate::record::statement::Statement;
 use crate::scenario::model::Connection;
+use crate::units::order;
 
 /// How long connecting and a question may take: over before the next.
 const WITHIN: Duration = Duration::from_millis(900);
@@ -363,7 +364,7 @@ impl Entries {
             Some((id.clone(), Spent { calls, total_ms: (now.total_ms - then.total_ms).max(0.0) }))
         });
         let mut added: Vec<(EntryId, Spent)> = added.collect();
-        added.sort_by(|a, b| {
+        order::by(&mut added, |a, b| {
             b.1.total_ms.total_cmp(&a.1.total_ms).then(a.0.queryid.cmp(&b.0.queryid))
         });
         added.truncate(MOST_STATEMENTS + OWN);

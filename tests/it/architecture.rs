@@ -156,8 +156,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "flate2",
-        &["record/interval_log.rs", "http1/coding.rs"],
-        "the interval log's compression, and bodies in gzip or deflate",
+        &["record/interval_log.rs", "http1/coding.rs", "scenario/schema.rs"],
+        "the interval log's compression, bodies in gzip or deflate, and the schemas that build.rs packs",
     ),
     ("brotli_decompressor", &["http1/coding.rs"], "bodies in brotli"),
     ("ruzstd", &["http1/coding.rs"], "bodies in zstd"),

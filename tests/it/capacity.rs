@@ -99,6 +99,36 @@ impl Place {
     }
 }
 
+/// `n` users of two slots of 25 ms wait `n · 12.5` ms for each answer: 15 of them less than 200 ms.
+#[test]
+fn the_users_that_a_known_limit_serves_are_found_and_what_they_hide_is_told() {
+    let place = Place::new("/", SLO);
+    let text = fs::read_to_string(place.path("scenario.json")).unwrap();
+    place.write("scenario.json", &text.replace(r#""rate": "40/s""#, r#""users": 6"#));
+    let users = ["--to", "200users", "--at-least", "40users"];
+    let output = finish(&mut place.search(&users));
+    ends_with(&output, 3);
+    let (said, told) = (stdout(&output), stderr(&output));
+    for part in ["less than 40 users", "By users", "do not wait for each other"] {
+        assert!(said.contains(part), "{part:?} is missing:\n{said}");
+    }
+    assert!(told.contains("trial 2 at 6 users: good, p50 "), "{told}");
+    let record = place.record();
+    is_as_its_schema_says(&record);
+    let bound = |name: &str| record["found"][name].as_f64().unwrap();
+    assert!((13.0..=16.0).contains(&bound("low")), "{}", record["found"]);
+    assert!((14.0..=18.0).contains(&bound("high")), "{}", record["found"]);
+    let trials = record["trials"].as_array().unwrap();
+    assert!(trials.iter().all(|it| it["rate"].as_f64().unwrap().fract() == 0.0), "{trials:#?}");
+    let folder = place.folder().canonicalize().unwrap();
+    let plan =
+        ["plan", "--capacity", folder.to_str().unwrap(), "--peak", "9/s", "--growth", "1%/month"];
+    let refused = support::run(&plan);
+    ends_with(&refused, 2);
+    assert!(stderr(&refused).contains("found a number of users"), "{}", stderr(&refused));
+    place.is_clean();
+}
+
 #[test]
 fn a_known_limit_is_found_told_and_compared() {
     let place = Place::new("/", SLO);

@@ -257,7 +257,7 @@ fn an_interrupted_run_keeps_what_was_under_way() {
 fn what_needs_a_rate_refuses_users() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), &scenario("http://127.0.0.1:1", &get(), &json!(4), 60));
-    for command in ["capacity", "stress", "soak", "duet", "noise"] {
+    for command in ["stress", "soak", "duet", "noise"] {
         let mut asked = support::loadgate();
         asked.arg(command).arg(&file).arg("-o").arg(folder.path().join("out"));
         if command == "soak" {

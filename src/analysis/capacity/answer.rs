@@ -8,12 +8,14 @@
 //!
 //! A search in which nothing ever worked says nothing of the target, whatever was asked.
 
-use crate::analysis::capacity::messages::{interval, rate};
+use crate::analysis::capacity::messages::{interval, load, noun};
 use crate::analysis::capacity::points::trials;
 use crate::analysis::number_format;
 use crate::record::capacity::{
-    Asked, CapacityFile, Class, FoundCapacity, Purpose, SearchEnd, Stored, Trial, Verdict, Why,
+    Asked, CapacityFile, Class, FoundCapacity, LoadUnit, Purpose, SearchEnd, Stored, Trial,
+    Verdict, Why,
 };
+use crate::units::order;
 
 /// One thing that a verdict stands on.
 type Ground = (Verdict, String);
@@ -22,12 +24,12 @@ type Ground = (Verdict, String);
 pub fn judge(file: &CapacityFile) -> (Verdict, Vec<String>) {
     let CapacityFile { found, asked, .. } = file;
     let mut grounds: Vec<Ground> = cut_short(file).into_iter().chain(nothing(file)).collect();
-    grounds.extend(asked.at_least.map(|wanted| at_least(wanted, found)));
+    grounds.extend(asked.at_least.map(|wanted| at_least(wanted, found, asked.unit)));
     let baseline = file.baseline.as_ref();
-    grounds.extend(baseline.map(|baseline| compared(baseline, found, asked.tolerance)));
+    grounds.extend(baseline.map(|baseline| compared(baseline, found, asked)));
     grounds.push(of_itself(file));
     // Stable: what was asked for stands before what was found.
-    grounds.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+    order::by_key(&mut grounds, |(verdict, _)| std::cmp::Reverse(*verdict));
     let verdict = grounds[0].0;
     let reasons = grounds.into_iter().map(|(_, reason)| reason);
     let mut reasons: Vec<String> = reasons.filter(|reason| !reason.is_empty()).collect();
@@ -54,26 +56,32 @@ fn nothing(file: &CapacityFile) -> Option<Ground> {
     let is_void = |it: &&Trial| it.class == Class::Void && it.purpose == Purpose::Trial;
     if let (true, Some(void)) = (judged.is_empty(), file.trials.iter().find(is_void)) {
         let why = void.why.clone().unwrap_or_default();
-        let reason = format!("the generator was the limit at every rate that was tried: {why}");
+        let noun = noun(file.asked.unit);
+        let reason = format!("the generator was the limit at every {noun} that was tried: {why}");
         return Some((Verdict::Invalid, reason));
     }
     if judged.is_empty() || judged.iter().any(|it| it.worked && it.seen.goodput > 0.0) {
         return None;
     }
     let why = judged[0].why.clone().unwrap_or_default();
-    Some((Verdict::Invalid, format!("no trial worked, at whatever rate: {why}")))
+    Some((
+        Verdict::Invalid,
+        format!("no trial worked, at whatever {}: {why}", noun(file.asked.unit)),
+    ))
 }
 
-fn at_least(wanted: f64, found: &FoundCapacity) -> Ground {
-    let asked = rate(wanted);
+fn at_least(wanted: f64, found: &FoundCapacity, unit: LoadUnit) -> Ground {
+    let asked = load(wanted, unit);
     if let Some(high) = found.high.filter(|high| *high <= wanted) {
-        let reason = format!("less than {asked}: {} is beyond the objectives", rate(high));
+        let reason = format!("less than {asked}: {} is beyond the objectives", load(high, unit));
         return (Verdict::Missed, reason);
     }
     let is_within = found.low.is_some_and(|low| low >= wanted);
     if let Some(held) = found.confirmed.filter(|held| is_within && *held >= wanted) {
-        let reason =
-            format!("at least {asked}: a longer run at {} kept to all objectives", rate(held));
+        let reason = format!(
+            "at least {asked}: a longer run at {} kept to all objectives",
+            load(held, unit)
+        );
         return (Verdict::Pass, reason);
     }
     let reason = if is_within {
@@ -81,15 +89,16 @@ fn at_least(wanted: f64, found: &FoundCapacity) -> Ground {
             "{asked} was within the objectives in short trials, but is not confirmed by a longer run"
         )
     } else {
-        format!("whether it is at least {asked} is not decided: it is {}", interval(found))
+        format!("whether it is at least {asked} is not decided: it is {}", interval(found, unit))
     };
     (Verdict::Inconclusive, reason)
 }
 
-fn compared(baseline: &Stored, found: &FoundCapacity, tolerance: f64) -> Ground {
+fn compared(baseline: &Stored, found: &FoundCapacity, asked: &Asked) -> Ground {
+    let Asked { tolerance, unit, .. } = *asked;
     let before =
         FoundCapacity { low: Some(baseline.low), high: baseline.high, ..FoundCapacity::default() };
-    let (now, before) = (interval(found), interval(&before));
+    let (now, before) = (interval(found, unit), interval(&before, unit));
     let accepted = 1.0 - tolerance;
     let told = number_format::percent(tolerance);
     if found.high.is_some_and(|high| high < baseline.low * accepted) {
@@ -97,7 +106,7 @@ fn compared(baseline: &Stored, found: &FoundCapacity, tolerance: f64) -> Ground 
         return (Verdict::Regressed, reason);
     }
     let Some(most) = baseline.high.map(|high| high * accepted) else {
-        return without_end(baseline, found, (&now, &before));
+        return without_end((baseline, unit), found, (&now, &before));
     };
     let is_within = found.low.is_some_and(|low| low >= most);
     if is_within && found.confirmed.is_some() {
@@ -115,11 +124,16 @@ fn compared(baseline: &Stored, found: &FoundCapacity, tolerance: f64) -> Ground 
 }
 
 /// Compared with a baseline whose upper end nobody knows: only what was tried by both counts.
-fn without_end(baseline: &Stored, found: &FoundCapacity, (now, before): (&str, &str)) -> Ground {
+fn without_end(
+    (baseline, unit): (&Stored, LoadUnit),
+    found: &FoundCapacity,
+    (now, before): (&str, &str),
+) -> Ground {
     let is_all_that_was_tried = found.why == Some(Why::AboveHighest) && found.high.is_none();
     let is_within = found.low.is_some_and(|low| low >= baseline.low);
     if is_all_that_was_tried && is_within && found.confirmed.is_some() {
-        let reason = format!("{now}, as the baseline's: no rate was tried that is too much");
+        let reason =
+            format!("{now}, as the baseline's: no {} was tried that is too much", noun(unit));
         return (Verdict::Pass, reason);
     }
     let reason = format!(
@@ -132,7 +146,8 @@ fn without_end(baseline: &Stored, found: &FoundCapacity, (now, before): (&str, &
 /// What was found, whatever was asked.
 fn of_itself(file: &CapacityFile) -> Ground {
     let CapacityFile { found, asked, .. } = file;
-    let told = format!("the capacity is {}", interval(found));
+    let (unit, noun) = (asked.unit, noun(asked.unit));
+    let told = format!("the capacity is {}", interval(found, unit));
     // Nobody wanted it confirmed, or it was.
     let has_lasted = asked.confirmation <= 0.0 || found.confirmed.is_some();
     let is_known = match found.low {
@@ -144,7 +159,7 @@ fn of_itself(file: &CapacityFile) -> Ground {
         Some(Why::Found) => (is_known, String::new()),
         Some(Why::AboveHighest) => (is_known, format!("{told}, {}", highest(asked))),
         Some(Why::GeneratorLimit) => {
-            let limit = found.generator_limit.map(|at| format!(" at {}", rate(at)));
+            let limit = found.generator_limit.map(|at| format!(" at {}", load(at, unit)));
             let limit = limit.unwrap_or_default();
             (is_known, format!("{told}: the generator, not the target, was the limit{limit}"))
         }
@@ -156,8 +171,9 @@ fn of_itself(file: &CapacityFile) -> Ground {
             format!("{told}; it is not known more closely, as overloads keep the target down"),
         ),
         Some(Why::BelowLowest) => {
-            let lowest = rate(found.high.unwrap_or(asked.lowest));
-            let reason = format!("the objectives are missed at {lowest} already, the lowest rate");
+            let lowest = load(found.high.unwrap_or(asked.lowest), unit);
+            let reason =
+                format!("the objectives are missed at {lowest} already, the lowest {noun}");
             // What was asked for has a ground of its own.
             let is_asked = asked.at_least.is_some();
             (if is_asked { Verdict::Inconclusive } else { Verdict::Missed }, reason)
@@ -170,10 +186,11 @@ fn of_itself(file: &CapacityFile) -> Ground {
 }
 
 fn highest(asked: &Asked) -> &'static str {
-    if asked.highest_is_machines {
-        "which is all that this machine can send"
-    } else {
-        "the highest rate that was to be tried"
+    match (asked.unit, asked.highest_is_machines) {
+        (LoadUnit::Rate, true) => "which is all that this machine can send",
+        (LoadUnit::Rate, false) => "the highest rate that was to be tried",
+        (LoadUnit::Users, true) => "as many as \"limits\" has connections for",
+        (LoadUnit::Users, false) => "the highest number that was to be tried",
     }
 }
 
@@ -181,7 +198,8 @@ fn highest(asked: &Asked) -> &'static str {
 fn confirmation(file: &CapacityFile) -> Vec<String> {
     let runs = file.trials.iter().filter(|it| it.purpose == Purpose::Confirmation);
     let of = |it: &Trial| {
-        let run = format!("a run of {} at {}", number_format::seconds(it.seconds), rate(it.rate));
+        let (length, at) = (number_format::seconds(it.seconds), load(it.rate, file.asked.unit));
+        let run = format!("a run of {length} at {at}");
         let why = it.why.as_deref().unwrap_or_default();
         match it.class {
             Class::Good => format!("{run} kept to all objectives"),

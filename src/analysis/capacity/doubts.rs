@@ -1,7 +1,9 @@
 //! What a search for capacity cannot say.
 
+use crate::analysis::capacity::messages;
 use crate::analysis::capacity::points::trials;
 use crate::analysis::number_format;
+use crate::analysis::stats::median;
 use crate::record::capacity::{CapacityFile, FoundCapacity, Trial};
 
 /// Fewer requests beyond a quantile than this leave it to chance in one trial.
@@ -23,6 +25,7 @@ pub fn doubts(file: &CapacityFile) -> Vec<String> {
     )];
     let near: Vec<&Trial> = trials(&file.trials).filter(|it| is_near(it, &file.found)).collect();
     doubts.extend(few_requests(&near));
+    doubts.extend(asked.unit.is_users().then(|| of_users(file, &near)));
     let with = |kinds: &[&str]| {
         let has = |it: &&&Trial| it.findings.iter().any(|kind| kinds.contains(&kind.as_str()));
         near.iter().filter(has).count()
@@ -44,6 +47,19 @@ pub fn doubts(file: &CapacityFile) -> Vec<String> {
         ));
     }
     doubts
+}
+
+/// What users who wait for answers hide, and the rate that they reached.
+fn of_users(file: &CapacityFile, near: &[&Trial]) -> String {
+    let good = near.iter().filter(|it| file.found.low.is_some_and(|low| it.is_at(low)));
+    let rates: Vec<f64> = good.map(|it| it.seen.offered).collect();
+    let reached = median(&rates).map_or_else(String::new, |rate| {
+        format!(": those of the lower bound asked for {}", messages::rate(rate))
+    });
+    format!(
+        "how many arrivals it can take from people who do not wait for each other: users ask for \
+         less while the target is slow{reached}; a scenario with a \"rate\" finds that"
+    )
 }
 
 fn few_requests(near: &[&Trial]) -> Option<String> {

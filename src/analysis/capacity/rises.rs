@@ -10,6 +10,7 @@ use crate::analysis::stats::median;
 use crate::record::capacity::{GaugeSeen, Purpose, Rise, Trial};
 use crate::record::gauge::{self, Gauge, Kind, Unit};
 use crate::scenario::gauge::WATCHED;
+use crate::units::order;
 
 /// Fewer rates show no movement.
 const FEWEST_RATES: usize = 3;
@@ -73,14 +74,14 @@ pub fn filled(all: &[Trial]) -> Vec<(String, f64)> {
             }
         }
     }
-    found.sort_by(|a, b| a.1.total_cmp(&b.1));
+    order::by(&mut found, |a, b| a.1.total_cmp(&b.1));
     found
 }
 
 /// What rose, the first one first.
 pub fn moved(all: &[Trial]) -> Vec<Rise> {
     let mut moved: Vec<Rise> = lines(all).iter().filter_map(Line::moved).collect();
-    moved.sort_by(|a, b| a.from.total_cmp(&b.from));
+    order::by(&mut moved, |a, b| a.from.total_cmp(&b.from));
     moved
 }
 

@@ -26,6 +26,7 @@ use crate::analysis::verdict::{Ground, decide};
 use crate::analysis::window::measured_seconds;
 use crate::record::run::RunRecord;
 use crate::record::soak::SoakFile;
+use crate::units::order;
 
 /// More windows than these are put together, so that their pairs take no minutes.
 const MOST_WINDOWS: u32 = 600;
@@ -64,7 +65,7 @@ pub fn with_run(run: Assessment, soak: &SoakAssessment) -> Assessment {
     // It says that a run this short cannot tell; a soak does.
     findings.retain(|finding| finding.kind != "memory_grows");
     findings.extend(soak.findings.iter().cloned());
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    order::by_key(&mut findings, |finding| std::cmp::Reverse(finding.severity));
     Assessment { verdict: soak.verdict, reasons: soak.reasons.clone(), findings, ..run }
 }
 

@@ -12,11 +12,11 @@ use super::header::{Header, Key, Sign};
 use super::palette::StrokeStyle;
 use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 use super::{Figure, Width};
+use crate::analysis::capacity::messages::load;
 use crate::analysis::capacity::points::{Point, curve};
-use crate::record::capacity::{CapacityFile, FoundCapacity};
+use crate::record::capacity::{CapacityFile, FoundCapacity, LoadUnit};
 use crate::report::figures;
 
-const TITLE: &str = "Response time and goodput by rate";
 const TIMES: i32 = 240;
 const GOODPUT: i32 = 150;
 /// Rates that are beyond the capacity by more are left out: they would press the rest together.
@@ -24,6 +24,14 @@ const FAR: f64 = 2.2;
 /// p50, p95, p99: ink and weight.
 const SERIES: [(&str, StrokeStyle, u32); 3] =
     [("p50", StrokeStyle::P50, 2), ("p95", StrokeStyle::P95, 2), ("p99", StrokeStyle::P99, 4)];
+
+/// What is drawn, and in what its loads are counted.
+#[derive(Debug, Clone, Copy)]
+struct Course<'a> {
+    points: &'a [Point],
+    found: &'a FoundCapacity,
+    unit: LoadUnit,
+}
 
 /// How the trials of a rate came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +44,18 @@ enum Mark {
 /// The chart, to be drawn when it is needed.
 pub(in crate::report) fn figure(file: &CapacityFile) -> Figure<'_> {
     let points = shown(file);
-    let text = description(&points, &file.found);
-    Figure::new(("capacity", TITLE), &text, move |width| draw(&points, &file.found, width))
+    let unit = file.asked.unit;
+    let text = description(&Course { points: &points, found: &file.found, unit });
+    Figure::new(("capacity", title(unit)), &text, move |width| {
+        draw(&Course { points: &points, found: &file.found, unit }, width)
+    })
+}
+
+fn title(unit: LoadUnit) -> &'static str {
+    match unit {
+        LoadUnit::Rate => "Response time and goodput by rate",
+        LoadUnit::Users => "Response time and goodput by users",
+    }
 }
 
 fn shown(file: &CapacityFile) -> Vec<Point> {
@@ -46,17 +64,19 @@ fn shown(file: &CapacityFile) -> Vec<Point> {
     curve(&file.trials).into_iter().filter(|point| point.rate <= far).collect()
 }
 
-fn draw(points: &[Point], found: &FoundCapacity, width: Width) -> Option<String> {
+fn draw(course: &Course<'_>, width: Width) -> Option<String> {
+    let Course { points, found, unit } = *course;
     if points.is_empty() {
         return None;
     }
     let rates = points.iter().map(|point| point.rate).chain(found.high);
-    let x = Axis::amount("arrivals per second", rates, width.ticks());
+    let x = Axis::amount(axis_title(unit), rates, width.ticks());
     let times = points.iter().flat_map(|point| point.times).flatten();
     let time = Axis::millis("response time", times, 6);
-    let served = points.iter().flat_map(|point| [point.goodput, point.rate]);
+    let offered = |point: &Point| (!unit.is_users()).then_some(point.rate);
+    let served = points.iter().flat_map(|it| offered(it).into_iter().chain([it.goodput]));
     let goodput = Axis::amount("per second", served, 5);
-    let header = Header::new(TITLE, keys(points, found), width);
+    let header = Header::new(title(unit), keys(course), width);
     let (left, right) = (BESIDE, width.pixels() - EDGE);
     let top = header.height() + ABOVE;
     let upper = Frame { left, right, top, bottom: top + TIMES };
@@ -65,7 +85,7 @@ fn draw(points: &[Point], found: &FoundCapacity, width: Width) -> Option<String>
     let svg = drawn((width.pixels(), lower.bottom + BELOW), |canvas| {
         header.draw(canvas);
         draw_times(&Panel { canvas, frame: upper, x: &x, y: &time }, points, found);
-        draw_goodput(&Panel { canvas, frame: lower, x: &x, y: &goodput }, points, found);
+        draw_goodput(&Panel { canvas, frame: lower, x: &x, y: &goodput }, course);
     });
     Some(svg)
 }
@@ -84,12 +104,15 @@ fn draw_times(panel: &Panel, points: &[Point], found: &FoundCapacity) {
     panel.bottom_axis();
 }
 
-fn draw_goodput(panel: &Panel, points: &[Point], found: &FoundCapacity) {
+fn draw_goodput(panel: &Panel, course: &Course<'_>) {
+    let Course { points, found, unit } = *course;
     draw_bounds(panel, found);
     panel.left_axis();
-    let offered = points.iter().map(|point| (point.rate, Some(point.rate))).collect::<Vec<_>>();
-    let path = offered.iter().map(|(rate, _)| panel.at(*rate, *rate)).collect();
-    panel.canvas.line(path, StrokeStyle::OFFERED, 2);
+    // What users ask for depends on the answers.
+    if !unit.is_users() {
+        let path = points.iter().map(|point| panel.at(point.rate, point.rate)).collect();
+        panel.canvas.line(path, StrokeStyle::OFFERED, 2);
+    }
     let path = points.iter().map(|point| panel.at(point.rate, point.goodput)).collect();
     panel.canvas.line(path, StrokeStyle::COMPLETED, 2);
     for point in points {
@@ -152,7 +175,8 @@ fn mark(canvas: &Canvas, (x, y): Spot, mark: Mark) {
     }
 }
 
-fn keys(points: &[Point], found: &FoundCapacity) -> Vec<Key> {
+fn keys(course: &Course<'_>) -> Vec<Key> {
+    let Course { points, found, unit } = *course;
     let lines = SERIES.into_iter();
     let mut keys: Vec<Key> = lines
         .map(|(name, stroke_style, weight)| Key {
@@ -161,13 +185,18 @@ fn keys(points: &[Point], found: &FoundCapacity) -> Vec<Key> {
         })
         .collect();
     if knee(points, found).is_some() {
-        let text = "the knee: the highest rate within the objectives";
+        let text = match unit {
+            LoadUnit::Rate => "the knee: the highest rate within the objectives",
+            LoadUnit::Users => "the most users within the objectives",
+        };
         keys.push(Key { sign: Sign::Diamond(StrokeStyle::LIMIT_TICK), text: text.into() });
     }
     if found.low.is_some() && found.high.is_some() {
         keys.push(Key { sign: Sign::Area(StrokeStyle::SHADE), text: "capacity".into() });
     }
-    keys.push(Key { sign: Sign::Line(StrokeStyle::OFFERED, 2), text: "offered".into() });
+    if !unit.is_users() {
+        keys.push(Key { sign: Sign::Line(StrokeStyle::OFFERED, 2), text: "offered".into() });
+    }
     keys.push(Key {
         sign: Sign::Line(StrokeStyle::COMPLETED, 2),
         text: "answered as expected".into(),
@@ -178,14 +207,25 @@ fn keys(points: &[Point], found: &FoundCapacity) -> Vec<Key> {
     keys
 }
 
-fn description(points: &[Point], found: &FoundCapacity) -> String {
-    let rates = figures::counted(points.len(), "rate");
+fn axis_title(unit: LoadUnit) -> &'static str {
+    match unit {
+        LoadUnit::Rate => "arrivals per second",
+        LoadUnit::Users => "users who wait for answers",
+    }
+}
+
+fn description(course: &Course<'_>) -> String {
+    let Course { points, found, unit } = *course;
+    let rates = match unit {
+        LoadUnit::Rate => figures::counted(points.len(), "rate"),
+        LoadUnit::Users => format!("{} of users", figures::counted(points.len(), "number")),
+    };
     let mut text = format!("p50, p95 and p99 and what was answered as expected at {rates}.");
     if let Some(low) = found.low {
-        let _ = write!(text, " Within the objectives up to {}.", figures::rate(low));
+        let _ = write!(text, " Within the objectives up to {}.", load(low, unit));
     }
     if let Some(high) = found.high {
-        let _ = write!(text, " Beyond them from {} on.", figures::rate(high));
+        let _ = write!(text, " Beyond them from {} on.", load(high, unit));
     }
     if let Some((_, p99)) = knee(points, found) {
         let _ = write!(text, " p99 at the knee is {}.", figures::millis(p99));
@@ -209,6 +249,15 @@ mod tests {
         let without = CapacityFile { found: FoundCapacity::default(), ..file };
         let svg = figure(&without).svg(Width::Narrow, Theme::Dark).unwrap();
         assert!(!svg.contains("the knee") && !svg.contains("NaN"), "{svg}");
+    }
+
+    #[test]
+    fn of_users_nobody_knows_what_was_offered() {
+        let mut file = sample();
+        file.asked.unit = LoadUnit::Users;
+        let svg = figure(&file).svg(Width::Wide, Theme::System).unwrap();
+        assert!(svg.contains("users who wait for answers"), "{svg}");
+        assert!(!svg.contains(">offered<") && !svg.contains("396/s"), "{svg}");
     }
 
     #[test]

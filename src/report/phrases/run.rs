@@ -11,6 +11,7 @@ use crate::report::document::quantity::Quantity;
 use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
 use crate::scenario::load::{ArrivalProcess, Crowd};
+use crate::units::order;
 
 /// `60 s at 100/s`.
 pub(in crate::report) fn load(assessment: &Assessment) -> String {
@@ -34,7 +35,7 @@ pub(in crate::report) fn audit(assessment: &Assessment) -> Option<String> {
             None => widest.push((error.quantile, error.relative)),
         }
     }
-    widest.sort_by(|a, b| a.0.total_cmp(&b.0));
+    order::by(&mut widest, |a, b| a.0.total_cmp(&b.0));
     let parts = widest.iter().map(|(quantile, relative)| {
         format!("{} ≤ {}", figures::quantile(*quantile), figures::share(*relative))
     });

@@ -4,11 +4,13 @@
 use std::path::Path;
 
 use crate::analysis::capacity::doubts::doubts;
-use crate::analysis::capacity::messages::interval;
+use crate::analysis::capacity::messages::{interval, load};
 use crate::analysis::capacity::points::{Point, curve};
 use crate::analysis::capacity::rises::filled;
 use crate::analysis::capacity::scaling::scaling;
-use crate::record::capacity::{CapacityFile, Class, Purpose, Rise, SearchEnd, Trial, Verdict};
+use crate::record::capacity::{
+    CapacityFile, Class, LoadUnit, Purpose, Rise, SearchEnd, Trial, Verdict,
+};
 use crate::record::gauge::{self, Unit};
 use crate::report::chart;
 use crate::report::document::cell::{Cell, Status};
@@ -39,10 +41,10 @@ pub struct CapacityReport<'a> {
 /// A terminal shows the rates that are no farther from the capacity.
 const NEAR: f64 = 1.6;
 
-const MOVED_MEANS: &str = "What of the target rose with the rate, what did so first above: seen \
-     together, which is no claim of cause. \"from\" is the rate from which on it was near its \
+const MOVED_MEANS: &str = "What of the target rose with the load, what did so first above: seen \
+     together, which is no claim of cause. \"from\" is the load from which on it was near its \
      highest or, for what waits, had left where it was; \"full\": it rose no further, however far \
-     the rate did. The correlation is that of ranks, with p95.";
+     the load did. The correlation is that of ranks, with p95.";
 
 /// The search for every format.
 pub fn describe<'a>(report: &CapacityReport<'a>) -> Document<'a> {
@@ -52,9 +54,9 @@ pub fn describe<'a>(report: &CapacityReport<'a>) -> Document<'a> {
         details: details(file),
         sections: vec![
             by_rate(file),
-            moved(&file.moved),
+            moved(&file.moved, file.asked.unit),
             scales(file),
-            every_trial(&file.trials),
+            every_trial(file),
             Section::new("What happened besides").with(Block::List(Text::all(&file.notes))),
             judgement::unknowns(&doubts(file)),
         ],
@@ -107,7 +109,7 @@ fn answer(file: &CapacityFile) -> String {
         many if many.len() > MOST_OBJECTIVES => format!("all {} objectives", many.len()),
         few => few.join(", "),
     };
-    format!("capacity {} within {within}", interval(&file.found))
+    format!("capacity {} within {within}", interval(&file.found, file.asked.unit))
 }
 
 fn details(file: &CapacityFile) -> Vec<Detail> {
@@ -145,12 +147,13 @@ fn searched(file: &CapacityFile) -> String {
 /// What was full at the lowest rate, and what then.
 fn first_full(file: &CapacityFile) -> Option<String> {
     let all = filled(&file.trials);
+    let told = |at: f64| load(at, file.asked.unit);
     let mut each: Vec<String> =
-        all.iter().map(|(what, rate)| format!("{what} from {} on", figures::rate(*rate))).collect();
+        all.iter().map(|(what, at)| format!("{what} from {} on", told(*at))).collect();
     if each.is_empty() {
         let first = file.moved.iter().find(|it| it.is_flat)?;
         let most = amount((first.unit, first.kind), first.full);
-        each.push(format!("{} ({most}) from {} on", first.label, figures::rate(first.from)));
+        each.push(format!("{} ({most}) from {} on", first.label, told(first.from)));
     }
     Some(format!("{}; seen together, which is no claim of cause", each.join(", then ")))
 }
@@ -184,8 +187,13 @@ fn ending(file: &CapacityFile) -> Option<String> {
 /// The chart and the rates.
 fn by_rate(file: &CapacityFile) -> Section<'_> {
     let points = curve(&file.trials);
+    let unit = file.asked.unit;
+    let title = match unit {
+        LoadUnit::Rate => "By rate",
+        LoadUnit::Users => "By users",
+    };
     if points.is_empty() {
-        return Section::new("By rate");
+        return Section::new(title);
     }
     let near = |point: &Point| {
         let low = file.found.low.or(file.found.high).unwrap_or(0.0) / NEAR;
@@ -194,10 +202,10 @@ fn by_rate(file: &CapacityFile) -> Section<'_> {
     };
     let rows = points.iter().map(|point| {
         let shown = if near(point) { Shown::Everywhere } else { Shown::Only(Medium::Page) };
-        Row { shown, ..point_row(point) }
+        Row { shown, ..point_row(point, unit) }
     });
     let columns = vec![
-        Column::number("rate"),
+        Column::number(unit.name()),
         Column::new(Kind::Status, "trials"),
         Column::number("good").dropped(0),
         Column::number("p50").dropped(1),
@@ -205,13 +213,22 @@ fn by_rate(file: &CapacityFile) -> Section<'_> {
         Column::number("p99"),
         Column::number("goodput"),
     ];
-    let table = Table { of: "rates", columns, rows: rows.collect() };
-    Section::new("By rate")
+    let of = if unit.is_users() { "numbers of users" } else { "rates" };
+    let table = Table { of, columns, rows: rows.collect() };
+    Section::new(title)
         .with_shown(Block::Figures(vec![chart::capacity::figure(file)]), Shown::Only(Medium::Page))
         .with(Block::Table(table))
 }
 
-fn point_row(point: &Point) -> Row {
+/// A load, in a column that says of what.
+fn amount_of(load: f64, unit: LoadUnit) -> Cell {
+    Cell::Quantity(match unit {
+        LoadUnit::Rate => Quantity::Rate(load),
+        LoadUnit::Users => Quantity::Count(load.round() as u64),
+    })
+}
+
+fn point_row(point: &Point, unit: LoadUnit) -> Row {
     let [p50, p95, p99] = point.times.map(|ms| Cell::maybe(ms.map(Quantity::Millis)));
     let status = match point.good {
         0 => BEYOND,
@@ -219,7 +236,7 @@ fn point_row(point: &Point) -> Row {
         _ => Status { mark: "?", word: "both", tone: Tone::Doubt },
     };
     Row::new(vec![
-        Cell::Quantity(Quantity::Rate(point.rate)),
+        amount_of(point.rate, unit),
         Cell::Status(status),
         Cell::text(format!("{} of {}", point.good, point.trials)),
         p50,
@@ -232,8 +249,11 @@ fn point_row(point: &Point) -> Row {
 const WITHIN: Status = Status { mark: "✓", word: "within", tone: Tone::Good };
 const BEYOND: Status = Status { mark: "✗", word: "beyond", tone: Tone::Bad };
 
-fn moved(moved: &[Rise]) -> Section<'static> {
-    let title = "What moved with the rate";
+fn moved(moved: &[Rise], unit: LoadUnit) -> Section<'static> {
+    let (title, lowest) = match unit {
+        LoadUnit::Rate => ("What moved with the rate", "lowest rate"),
+        LoadUnit::Users => ("What moved with the users", "fewest users"),
+    };
     if moved.is_empty() {
         return Section::new(title);
     }
@@ -242,14 +262,14 @@ fn moved(moved: &[Rise]) -> Section<'static> {
             Cell::name(it.label.as_str()),
             Cell::Quantity(amount((it.unit, it.kind), it.calm)),
             Cell::Quantity(amount((it.unit, it.kind), it.full)),
-            Cell::Quantity(Quantity::Rate(it.from)),
+            amount_of(it.from, unit),
             if it.is_flat { Cell::text("full") } else { Cell::Blank },
             Cell::maybe(it.correlation.map(Quantity::Correlation)),
         ])
     };
     let columns = vec![
         Column::new(Kind::Name, "of the target"),
-        Column::number("lowest rate"),
+        Column::number(lowest),
         Column::number("highest"),
         Column::number("from"),
         Column::new(Kind::Words, "state"),
@@ -269,12 +289,13 @@ fn scales(file: &CapacityFile) -> Section<'static> {
 }
 
 /// Everything that was measured, in order.
-fn every_trial(trials: &[Trial]) -> Section<'static> {
+fn every_trial(file: &CapacityFile) -> Section<'static> {
+    let unit = file.asked.unit;
     let title = "Every trial";
     let columns = vec![
         Column::number("#"),
         Column::new(Kind::Words, "for"),
-        Column::number("rate"),
+        Column::number(unit.name()),
         Column::number("length"),
         Column::new(Kind::Status, "class"),
         Column::number("p50"),
@@ -284,12 +305,13 @@ fn every_trial(trials: &[Trial]) -> Section<'static> {
         Column::number("cooled").on_pages(),
         Column::new(Kind::LongWords, "why"),
     ];
-    let table = Table { of: "trials", columns, rows: trials.iter().map(trial_row).collect() };
+    let rows = file.trials.iter().map(|it| trial_row(it, unit));
+    let table = Table { of: "trials", columns, rows: rows.collect() };
     let section = Section::new(title).folded(title);
     section.with_shown(Block::Table(table), Shown::NotOn(Medium::Screen))
 }
 
-fn trial_row(trial: &Trial) -> Row {
+fn trial_row(trial: &Trial, unit: LoadUnit) -> Row {
     let purpose = match trial.purpose {
         Purpose::WarmUp => "warm-up",
         Purpose::Trial => "trial",
@@ -308,7 +330,7 @@ fn trial_row(trial: &Trial) -> Row {
     Row::new(vec![
         Cell::Quantity(Quantity::Count(u64::from(trial.number))),
         Cell::text(purpose),
-        Cell::Quantity(Quantity::Rate(trial.rate)),
+        amount_of(trial.rate, unit),
         Cell::Quantity(Quantity::Seconds(trial.seconds)),
         Cell::Status(class),
         time(seen.p50),
@@ -329,7 +351,7 @@ fn case(file: &CapacityFile) -> Case {
         Verdict::Invalid | Verdict::TargetLost => CaseResult::Error(name(file.verdict), reasons()),
     };
     let what = match (file.asked.at_least, &file.baseline) {
-        (Some(wanted), _) => format!("capacity is at least {}", figures::rate(wanted)),
+        (Some(wanted), _) => format!("capacity is at least {}", load(wanted, file.asked.unit)),
         (None, Some(_)) => "capacity is not below the baseline's".to_owned(),
         (None, None) => "capacity is known".to_owned(),
     };
@@ -377,6 +399,19 @@ mod tests {
         };
         assert!(next(&file));
         assert!(!next(&CapacityFile { verdict: Verdict::Inconclusive, ..file }));
+    }
+
+    #[test]
+    fn a_search_over_users_says_users_everywhere_and_what_they_hide() {
+        let mut file = sample();
+        file.asked.unit = LoadUnit::Users;
+        crate::analysis::capacity::fill(&mut file, sample().found);
+        let described = describe(&CapacityReport { file: &file, exit_code: 0, folder: None });
+        let answer = described.headline.answer.as_ref().unwrap().to_string();
+        assert!(answer.starts_with("capacity between 396 and 404 users within"), "{answer}");
+        let doubts = doubts(&file).join("\n");
+        assert!(doubts.contains("those of the lower bound asked for 396/s"), "{doubts}");
+        assert!(!format!("{:?}", described.headline).contains("/s"), "{:?}", described.headline);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::report::phrases::run as phrases;
 use crate::report::subject::{
     budget, failures, generators, judgement, metrics, objectives, tenants,
 };
+use crate::units::order;
 
 /// Everything that a report of a run is made of.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +109,7 @@ fn slowest_first(assessment: &Assessment) -> Section<'static> {
     let p95 = |step: &Summary| {
         step.times[Phase::Response].as_ref().map_or(f64::INFINITY, |times| times.p95)
     };
-    steps.sort_by(|a, b| p95(b).total_cmp(&p95(a)));
+    order::by(&mut steps, |a, b| p95(b).total_cmp(&p95(a)));
     let rows = steps.into_iter().map(step).collect();
     let table = Table { of: "steps, the slowest first", columns: step_columns(), rows };
     let section = Section::new("").folded("The slowest steps first, by p95");

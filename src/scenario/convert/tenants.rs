@@ -15,6 +15,7 @@ use super::super::template::{Escape, Piece, Template};
 use super::super::tenants::{
     MOST_TOLD_APART, PLACEHOLDER, Sizes, Tenancy, Tenants, USUAL_TOLD_APART,
 };
+use crate::units::order;
 
 /// More names than anybody has tenants.
 const MOST_TENANTS: u32 = 100_000;
@@ -145,7 +146,7 @@ fn weighted(raw: &RawTenants, at: &Pointer, check: &mut Check<'_>) -> (Vec<Strin
             check.value(&at.key(name), fault.help("remove it, or write 1"));
         }
     }
-    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    order::by(&mut all, |a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let (names, weights) = all.into_iter().unzip();
     (names, Sizes::Weights(weights))
 }

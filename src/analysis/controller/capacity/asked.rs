@@ -17,7 +17,9 @@ pub const SHORTEST_CONFIRMATION: Duration = Duration::from_secs(10);
 /// What is known before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Asked {
-    /// Where the search begins, in arrivals per second.
+    /// Whether a load is a whole number, as that of users is.
+    pub is_whole: bool,
+    /// Where the search begins, in arrivals per second, or users.
     pub start: f64,
     /// The lowest rate that is of interest.
     pub lowest: f64,
@@ -43,12 +45,15 @@ impl Asked {
     /// As the record has it.
     pub fn of(asked: &capacity::Asked) -> Asked {
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
+        // How much users ask for is not known beforehand.
+        let arrivals = if asked.unit.is_users() { f64::INFINITY } else { asked.trial_arrivals };
         Asked {
+            is_whole: asked.unit.is_users(),
             start: asked.start,
             lowest: asked.lowest,
             highest: asked.highest,
             trial: TrialLength {
-                arrivals: asked.trial_arrivals,
+                arrivals,
                 shortest: seconds(asked.shortest_trial),
                 longest: seconds(asked.longest_trial),
             },
@@ -86,7 +91,7 @@ impl TrialLength {
 pub struct Spec {
     /// What for.
     pub purpose: Purpose,
-    /// Arrivals per second.
+    /// Arrivals per second, or users.
     pub rate: f64,
     /// How long they last.
     pub length: Duration,

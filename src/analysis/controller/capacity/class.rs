@@ -21,8 +21,10 @@ const CHANCE: f64 = 4.0;
 const FEW: f64 = 10.0;
 /// Share of requests that were due and not sent, beyond which a load is not what it should be.
 const UNSENT: f64 = 0.01;
-/// A finding about failures that no objective judges.
+/// A finding about failures that no objective judges: nobody is served by them.
 const FAILURES_NOBODY_JUDGES: &str = "unjudged_failures";
+/// A finding about what users did not ask for while they waited, where it would decide.
+const LOAD_FELL: &str = "load_fell";
 /// Findings that void a run for what the generator did.
 const GENERATORS: [&str; 2] = ["unsent", "clock_jump"];
 
@@ -62,9 +64,8 @@ pub fn of_confirmation(record: &RunRecord, assessment: &Assessment, rate: f64) -
         Verdict::SloMissed | Verdict::TargetLost | Verdict::Regressed => {
             Judged::new(Class::Bad, reason())
         }
-        Verdict::Inconclusive => {
-            failing(assessment).unwrap_or_else(|| Judged::new(Class::Undecided, reason()))
-        }
+        Verdict::Inconclusive => withheld(assessment, &[FAILURES_NOBODY_JUDGES])
+            .unwrap_or_else(|| Judged::new(Class::Undecided, reason())),
         Verdict::Invalid => {
             generators(assessment).unwrap_or_else(|| Judged::new(Class::Bad, reason()))
         }
@@ -96,13 +97,13 @@ fn beyond(record: &RunRecord, assessment: &Assessment, rate: f64) -> Option<Judg
         // Such as a step that never worked.
         return Some(Judged::new(Class::Bad, finding.evidence.clone()));
     }
-    failing(assessment).or_else(|| lasting(record, assessment, rate))
+    withheld(assessment, &[FAILURES_NOBODY_JUDGES, LOAD_FELL])
+        .or_else(|| lasting(record, assessment, rate))
 }
 
-/// Many failures that no objective is about: nobody is served by them.
-fn failing(assessment: &Assessment) -> Option<Judged> {
-    let withholds =
-        |it: &&Finding| it.severity == Severity::Withholds && it.kind == FAILURES_NOBODY_JUDGES;
+/// What no objective is about, and no pass can stand on.
+fn withheld(assessment: &Assessment, kinds: &[&str]) -> Option<Judged> {
+    let withholds = |it: &&Finding| it.severity == Severity::Withholds && kinds.contains(&it.kind);
     let finding = assessment.findings.iter().find(withholds)?;
     Some(Judged::new(Class::Bad, finding.evidence.clone()))
 }
@@ -119,6 +120,10 @@ fn lasting(record: &RunRecord, assessment: &Assessment, rate: f64) -> Option<Jud
     if unsent > UNSENT {
         let why = format!("{} of the requests could not be sent", number_format::percent(unsent));
         return Some(Judged::new(Class::Bad, why));
+    }
+    if record.head.load.is_closed() {
+        // No more can be in flight than there are users.
+        return None;
     }
     let growth = growth(record, assessment, rate)?;
     Some(Judged::new(Class::Bad, format!("requests in flight grow by {growth:.0} a second")))
@@ -248,6 +253,25 @@ mod tests {
         is(&trial(20_000, 0, |second| 8 + u64::from(second) * 5), Class::Good, "");
         is(&trial(20_000, 0, |second| if second == 3 { 300 } else { 8 }), Class::Good, "");
         is(&trial(20_000, 0, |second| 200 - u64::from(second) * 30), Class::Good, "");
+    }
+
+    #[test]
+    fn users_in_flight_are_no_queue_and_what_they_did_not_ask_for_while_they_waited_is_beyond() {
+        use crate::scenario::load::Crowd;
+        let closed = |mut record: RunRecord| {
+            for stage in &mut record.head.load.stages {
+                (stage.from, stage.to) = (0.0, 0.0);
+                stage.users = Some(Crowd { from: 50, to: 50 });
+            }
+            record
+        };
+        is(&closed(trial(20_000, 0, |second| 8 + u64::from(second) * 20)), Class::Good, "");
+        let mut stands = sample_records::run(12, RATE);
+        stands.head.slos = vec![sample_records::p99()];
+        sample_records::add(&mut stands, 0..5, &[Requests::ok(400, 20_000)]);
+        sample_records::add(&mut stands, 5..6, &[Requests::ok(5, 2_900_000)]);
+        sample_records::add(&mut stands, 8..12, &[Requests::ok(400, 20_000)]);
+        is(&closed(stands), Class::Bad, "the load fell while users waited");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub enum Known {
 /// A load and its trials.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tried {
-    /// Arrivals per second.
+    /// Arrivals per second, or users.
     pub rate: f64,
     /// How many were within the objectives.
     pub good: u32,

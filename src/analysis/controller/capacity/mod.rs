@@ -1,4 +1,5 @@
-//! The controller of a search for capacity: which rate is tried next, or that it is known.
+//! The controller of a search for capacity: which rate is tried next, or that it is known. A rate
+//! is one of arrivals, or a number of users: a search has the one or the other throughout.
 //!
 //! | phase | ends by | next |
 //! | --- | --- | --- |
@@ -245,8 +246,10 @@ impl Controller {
         let at = |rate| Phase::Goal { index, rate, step };
         let wider = |rate| Phase::Goal { index, rate, step: step * 2.0 };
         match self.loads.bounds(trials) {
-            (Some(low), Some(high)) if high / low - 1.0 <= width => next(),
-            (Some(low), Some(high)) => at((low * high).sqrt()),
+            (Some(low), Some(high)) => match self.between(low, high, width) {
+                Some(rate) => at(rate),
+                None => next(),
+            },
             (Some(low), None) => match self.up(low, 1.0 + step) {
                 Some(rate) => wider(self.open_above(low, trials).unwrap_or(rate)),
                 None if self.ceiling.is_some() => self.end(Why::GeneratorLimit),
@@ -277,13 +280,26 @@ impl Controller {
         self.loads.all().iter().rfind(below).map(|it| it.rate)
     }
 
+    /// The middle between two bounds, as long as they are farther from each other than that; of
+    /// users there may be none in between.
+    fn between(&self, low: f64, high: f64, width: f64) -> Option<f64> {
+        let middle = self.whole((low * high).sqrt(), f64::round);
+        let middle = if middle <= low { self.whole(low + 1.0, f64::floor) } else { middle };
+        (high / low - 1.0 > width && middle < high).then_some(middle)
+    }
+
+    /// A load, as a whole number where it is one of users.
+    fn whole(&self, load: f64, rounded: fn(f64) -> f64) -> f64 {
+        if self.asked.is_whole { rounded(load) } else { load }
+    }
+
     /// A higher rate, as far as there is one.
     fn up(&self, rate: f64, factor: f64) -> Option<f64> {
         let wanted = (rate * factor).min(self.asked.highest);
         let wanted = match self.ceiling {
             // Between the two there may be room for a trial.
-            Some(ceiling) if wanted >= ceiling => (rate * ceiling).sqrt(),
-            _ => wanted,
+            Some(ceiling) if wanted >= ceiling => self.whole((rate * ceiling).sqrt(), f64::floor),
+            _ => self.whole(wanted, f64::ceil).min(self.asked.highest),
         };
         let is_near = self.ceiling.is_some_and(|ceiling| ceiling / rate - 1.0 <= GOALS[0].width);
         (wanted > rate && !is_near).then_some(wanted)
@@ -291,7 +307,7 @@ impl Controller {
 
     /// A lower rate, as far as there is one.
     fn down(&self, rate: f64, factor: f64) -> Option<f64> {
-        let wanted = (rate / factor).max(self.asked.lowest);
+        let wanted = self.whole(rate / factor, f64::floor).max(self.asked.lowest);
         (wanted < rate).then_some(wanted)
     }
 
@@ -309,7 +325,7 @@ impl Controller {
     /// Below the bound, as trials are short; what is wanted is not called reached without a run
     /// at that rate.
     fn confirmed_at(&self, low: f64) -> f64 {
-        let usual = low * CONFIRMED_AT;
+        let usual = self.whole(low * CONFIRMED_AT, f64::floor).max(self.asked.lowest.min(low));
         self.asked.wanted.filter(|wanted| (usual..=low).contains(wanted)).unwrap_or(usual)
     }
 

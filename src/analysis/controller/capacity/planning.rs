@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use crate::analysis::capacity::messages;
 use crate::analysis::controller::capacity::asked::{IN_FLIGHT, SHORTEST_CONFIRMATION};
-use crate::record::capacity::Asked;
+use crate::record::capacity::{Asked, LoadUnit};
 use crate::scenario::ceiling::{Ceiling, requests_per_iteration};
-use crate::scenario::load::Stage;
+use crate::scenario::load::{Crowd, Stage};
 use crate::scenario::model::{Flow, Scenario};
 use crate::scenario::slo::Slo;
-use crate::units::{Quantile, Rate, format_duration};
+use crate::units::load_size::LoadSize;
+use crate::units::{Quantile, format_duration};
 
 /// About so many trials does a search take.
 const TRIALS: f64 = 45.0;
@@ -37,10 +39,10 @@ const LONGEST_SEARCH: Duration = Duration::from_secs(12 * 3_600);
 /// What the user wishes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Wish {
-    /// The lowest rate, where the search begins.
-    pub from: Option<Rate>,
-    /// The highest rate.
-    pub to: Option<Rate>,
+    /// The lowest load, where the search begins.
+    pub from: Option<LoadSize>,
+    /// The highest load.
+    pub to: Option<LoadSize>,
     /// How long it may take.
     pub within: Duration,
     /// The length of a trial.
@@ -52,7 +54,7 @@ pub struct Wish {
     /// Whether each trial has a target of its own.
     pub restarts: bool,
     /// The capacity that is wanted.
-    pub at_least: Option<Rate>,
+    pub at_least: Option<LoadSize>,
     /// Whether it is compared with an earlier search.
     pub compares: bool,
     /// By how much less than the baseline's is accepted.
@@ -63,7 +65,11 @@ pub struct Wish {
 pub fn asked(wish: &Wish, scenario: &Scenario, cores: usize) -> Result<Asked, Vec<String>> {
     let mut wrong: Vec<String> = Vec::new();
     let ceiling = Ceiling::of_run(cores, scenario.limits.workers);
-    wrong.extend(faults_of_rates(wish, scenario, &ceiling));
+    match unit(scenario) {
+        LoadUnit::Rate => wrong.extend(faults_of_rates(wish, scenario, &ceiling)),
+        LoadUnit::Users => wrong.extend(faults_of_users(wish, scenario)),
+    }
+    wrong.extend(faults_of_range(wish, unit(scenario)));
     wrong.extend(faults_of_scenario(wish, scenario));
     let asked = planned(wish, scenario, &ceiling);
     wrong.extend(faults_of_time(wish, &asked));
@@ -84,14 +90,24 @@ fn planned(wish: &Wish, scenario: &Scenario, ceiling: &Ceiling) -> Asked {
     let shortest = seconds(wish.trial).map_or(SHORTEST, f64::ceil).max(window);
     let longest =
         if wish.trial.is_some() { shortest } else { room.floor().clamp(SHORTEST, LONGEST) };
-    let per_iteration = requests_per_iteration(&scenario.flows, &scenario.steps);
-    let machines = ceiling.requests().0 / per_iteration.max(1e-9);
-    let start = wish.from.map_or_else(|| usual_rate(scenario), |rate| rate.0);
-    let highest = wish.to.map_or(machines, |rate| rate.0);
-    let start = start.min(highest);
+    let unit = unit(scenario);
+    let given = |size: Option<LoadSize>| size.and_then(|size| amount(size, unit));
+    let highest = given(wish.to).unwrap_or_else(|| match unit {
+        LoadUnit::Rate => {
+            let per_iteration = requests_per_iteration(&scenario.flows, &scenario.steps);
+            ceiling.requests().0 / per_iteration.max(1e-9)
+        }
+        LoadUnit::Users => most_users(scenario) as f64,
+    });
+    let start = given(wish.from).unwrap_or_else(|| usual_load(scenario)).min(highest);
+    let lowest = match unit {
+        LoadUnit::Rate => start / DOWN,
+        LoadUnit::Users => (start / DOWN).floor().max(1.0),
+    };
     Asked {
+        unit,
         start,
-        lowest: wish.from.map_or(start / DOWN, |rate| rate.0),
+        lowest: given(wish.from).unwrap_or(lowest),
         highest,
         highest_is_machines: wish.to.is_none(),
         trial_arrivals: arrivals(&scenario.slos),
@@ -102,15 +118,38 @@ fn planned(wish: &Wish, scenario: &Scenario, ceiling: &Ceiling) -> Asked {
         confirmation,
         within,
         restarts: wish.restarts,
-        at_least: wish.at_least.map(|rate| rate.0),
+        at_least: given(wish.at_least),
         tolerance: wish.tolerance,
     }
 }
 
-/// The rate that a run of the scenario has at most: people think that it works.
-fn usual_rate(scenario: &Scenario) -> f64 {
-    let judged = scenario.load.stages.iter().filter(|stage| !stage.warmup);
-    let highest = judged.map(|stage| stage.from.0.max(stage.to.0)).fold(0.0, f64::max);
+/// In what the loads of a search are counted.
+fn unit(scenario: &Scenario) -> LoadUnit {
+    if scenario.load.is_closed() { LoadUnit::Users } else { LoadUnit::Rate }
+}
+
+fn amount(size: LoadSize, unit: LoadUnit) -> Option<f64> {
+    match unit {
+        LoadUnit::Rate => size.as_rate().map(|rate| rate.0),
+        LoadUnit::Users => size.as_users().map(f64::from),
+    }
+}
+
+/// As many users as may wait for an answer at once.
+fn most_users(scenario: &Scenario) -> u64 {
+    let limits = &scenario.limits;
+    let served = u64::from(limits.connections) * u64::from(scenario.streams().unwrap_or(1));
+    served.min(limits.in_flight.into())
+}
+
+/// The load that a run of the scenario has at most: people think that it works.
+fn usual_load(scenario: &Scenario) -> f64 {
+    let judged = || scenario.load.stages.iter().filter(|stage| !stage.warmup);
+    if scenario.load.is_closed() {
+        let users = judged().filter_map(|stage| stage.users).map(Crowd::most).max();
+        return f64::from(users.unwrap_or(0).max(1));
+    }
+    let highest = judged().map(|stage| stage.from.0.max(stage.to.0)).fold(0.0, f64::max);
     if highest > 0.0 { highest } else { scenario.load.peak().0.max(1.0) }
 }
 
@@ -130,8 +169,14 @@ fn lead(flows: &[Flow]) -> f64 {
 
 fn faults_of_rates(wish: &Wish, scenario: &Scenario, ceiling: &Ceiling) -> Vec<String> {
     let mut wrong = Vec::new();
-    let flags = [("--from", wish.from), ("--to", wish.to), ("--at-least", wish.at_least)];
-    for (flag, rate) in flags.into_iter().filter_map(|(flag, rate)| Some((flag, rate?))) {
+    for (flag, size) in flags(wish) {
+        let Some(rate) = size.as_rate() else {
+            wrong.push(format!(
+                "{flag} {size}: the load of this scenario is a rate; write {flag} 400/s, or give its \
+                 stages \"users\""
+            ));
+            continue;
+        };
         if rate.0 <= 0.0 {
             wrong.push(format!("{flag} {rate}: a rate above zero is needed, such as 100/s"));
         }
@@ -140,15 +185,47 @@ fn faults_of_rates(wish: &Wish, scenario: &Scenario, ceiling: &Ceiling) -> Vec<S
         let refusal = ceiling.refusal(&[stage], &scenario.flows, &scenario.steps);
         wrong.extend(refusal.map(|why| format!("{flag} {rate}: {why}")));
     }
-    if let (Some(from), Some(to)) = (wish.from, wish.to)
-        && from.0 >= to.0
+    wrong
+}
+
+/// What was given of the loads, with its flag.
+fn flags(wish: &Wish) -> impl Iterator<Item = (&'static str, LoadSize)> {
+    let flags = [("--from", wish.from), ("--to", wish.to), ("--at-least", wish.at_least)];
+    flags.into_iter().filter_map(|(flag, size)| Some((flag, size?)))
+}
+
+fn faults_of_users(wish: &Wish, scenario: &Scenario) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let most = most_users(scenario);
+    for (flag, size) in flags(wish) {
+        match size.as_users() {
+            None => wrong.push(format!(
+                "{flag} {size}: the load of this scenario is a number of users; write {flag} 40users"
+            )),
+            Some(0) => wrong.push(format!("{flag} {size}: at least one user is needed")),
+            Some(users) if u64::from(users) > most => wrong.push(format!(
+                "{flag} {size}: \"limits\" lets {most} users wait for answers at once; raise its \
+                 \"connections\", and \"in_flight\" beyond 10,000"
+            )),
+            Some(_) => {}
+        }
+    }
+    wrong
+}
+
+fn faults_of_range(wish: &Wish, unit: LoadUnit) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let given = |size: Option<LoadSize>| size.and_then(|size| Some((size, amount(size, unit)?)));
+    if let (Some((from, lowest)), Some((to, highest))) = (given(wish.from), given(wish.to))
+        && lowest >= highest
     {
+        let noun = messages::noun(unit);
         wrong.push(format!(
-            "--from {from} --to {to}: the lowest rate comes first, and below the highest"
+            "--from {from} --to {to}: the lowest {noun} comes first, and below the highest"
         ));
     }
-    if let (Some(wanted), Some(to)) = (wish.at_least, wish.to)
-        && wanted.0 > to.0
+    if let (Some((wanted, least)), Some((to, highest))) = (given(wish.at_least), given(wish.to))
+        && least > highest
     {
         wrong.push(format!(
             "--at-least {wanted} --to {to}: what is not tried is not found; raise --to"
@@ -161,8 +238,8 @@ fn faults_of_scenario(wish: &Wish, scenario: &Scenario) -> Vec<String> {
     let mut wrong = Vec::new();
     if scenario.slos.iter().all(|slo| slo.is_default) {
         wrong.push(
-            "the scenario has no objectives, so no rate is too much for it: capacity is the \
-             highest rate within them; add \"slo\": { \"all\": [\"p99 < 500ms\", \"error_rate < \
+            "the scenario has no objectives, so no load is too much for it: capacity is the \
+             highest one within them; add \"slo\": { \"all\": [\"p99 < 500ms\", \"error_rate < \
              0.1%\"] } with limits of your own"
                 .to_owned(),
         );
@@ -221,6 +298,7 @@ mod tests {
     use crate::scenario::model::Action;
     use crate::scenario::read;
     use crate::scenario::think::Think;
+    use crate::units::Rate;
 
     fn scenario(load: &str, slo: &str) -> Scenario {
         let text = format!(
@@ -289,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_range_and_a_length_are_as_they_were_given() {
-        let (from, to) = (Some(Rate(20.0)), Some(Rate(80.0)));
+        let (from, to) = (Some(LoadSize::Rate(Rate(20.0))), Some(LoadSize::Rate(Rate(80.0))));
         let trial = Some(Duration::from_secs(4));
         let asked = asked(&Wish { from, to, trial, ..wish() }, &scenario(LOAD, SLO), 4).unwrap();
         assert_eq!((asked.start, asked.lowest, asked.highest), (20.0, 20.0, 80.0));
@@ -297,9 +375,36 @@ mod tests {
         assert!(!asked.highest_is_machines);
     }
 
+    const USERS: &str = r#"{ "for": "9s", "users": 100 }"#;
+
+    #[test]
+    fn users_are_whole_and_no_more_than_there_are_connections() {
+        let asked = asked(&wish(), &scenario(USERS, SLO), 4).unwrap();
+        assert_eq!((asked.unit, asked.start, asked.lowest), (LoadUnit::Users, 100.0, 1.0));
+        assert_eq!((asked.highest, asked.highest_is_machines), (1_000.0, true));
+        let size = |text: &str| Some(text.parse().unwrap());
+        let range = Wish { from: size("20"), to: size("80 users"), ..wish() };
+        let asked = super::asked(&range, &scenario(USERS, SLO), 4).unwrap();
+        assert_eq!((asked.start, asked.lowest, asked.highest), (20.0, 20.0, 80.0));
+        for (wish, load, part) in [
+            (Wish { at_least: size("40/s"), ..wish() }, USERS, "write --at-least 40users"),
+            (Wish { at_least: size("40users"), ..wish() }, LOAD, "write --at-least 400/s"),
+            (Wish { to: size("1001"), ..wish() }, USERS, "lets 1000 users wait"),
+            (Wish { from: size("0users"), ..wish() }, USERS, "at least one user"),
+            (
+                Wish { from: size("9"), to: size("9"), ..wish() },
+                USERS,
+                "the lowest number of users",
+            ),
+        ] {
+            let told = super::asked(&wish, &scenario(load, SLO), 4).unwrap_err().join("\n");
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+
     #[test]
     fn every_mistake_is_told_at_once() {
-        let rate = |rate: f64| Some(Rate(rate));
+        let rate = |rate: f64| Some(LoadSize::Rate(Rate(rate)));
         let wrong =
             |wish: Wish, slo: &str| asked(&wish, &scenario(LOAD, slo), 2).unwrap_err().join("\n");
         for (wish, slo, parts) in [

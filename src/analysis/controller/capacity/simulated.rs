@@ -59,6 +59,7 @@ const S: fn(u64) -> Duration = Duration::from_secs;
 
 fn asked() -> Asked {
     Asked {
+        is_whole: false,
         start: 500.0,
         lowest: 1.0,
         highest: 1e6,
@@ -302,4 +303,55 @@ fn a_trial_lasts_until_it_has_requests_enough_within_limits() {
     let length = TrialLength { arrivals: 1_000.0, shortest: S(3), longest: S(5) };
     let at = |rate| length.at(rate).as_secs();
     assert_eq!((at(1.0), at(250.0), at(300.0), at(1e6)), (5, 4, 4, 3));
+}
+
+/// A target of `slots` that each take a time answers so many users after that many times it.
+fn is_kept(users: f64, slots: f64, (time, limit): (f64, f64)) -> Class {
+    let response = time * (users / slots).max(1.0);
+    if response < limit { Class::Good } else { Class::Bad }
+}
+
+#[test]
+fn users_are_whole_numbers_and_the_most_that_keep_to_the_objectives_are_found_exactly() {
+    for (slots, limit, most) in
+        [(2.0, 200.0, 15.0), (1.0, 26.0, 1.0), (4.0, 1_000.0, 159.0), (40.0, 990.0, 1_583.0)]
+    {
+        for start in [1.0, 7.0, 100.0] {
+            let asked = Asked {
+                is_whole: true,
+                start,
+                lowest: 1.0,
+                highest: 5_000.0,
+                confirmation: S(30),
+                within: S(3_600),
+                ..asked()
+            };
+            let mut controller = Controller::new(asked);
+            let mut spent = Duration::ZERO;
+            while let Next::Measure(spec) = controller.next() {
+                assert!(spec.rate.fract() == 0.0 && spec.rate >= 1.0, "{spec:?}");
+                spent += spec.length + S(1);
+                controller.measured(is_kept(spec.rate, slots, (25.0, limit)), spent);
+            }
+            let found = controller.found();
+            let (low, high) = (found.low.unwrap(), found.high.unwrap());
+            assert!(low <= most && most < high, "{start}: {found:?}, {most}");
+            assert!(high - low <= (low * 0.02).max(1.0), "{start}: {found:?}");
+            assert_eq!(found.why, Some(Why::Found), "{found:?}");
+            assert!(found.confirmed.is_some());
+        }
+    }
+}
+
+#[test]
+fn one_user_who_is_too_many_is_below_the_lowest() {
+    let asked = Asked { is_whole: true, start: 8.0, lowest: 1.0, highest: 100.0, ..asked() };
+    let mut controller = Controller::new(Asked { within: S(3_600), ..asked });
+    let mut spent = Duration::ZERO;
+    while let Next::Measure(spec) = controller.next() {
+        spent += spec.length;
+        controller.measured(Class::Bad, spent);
+    }
+    let found = controller.found();
+    assert_eq!((found.why, found.low, found.high), (Some(Why::BelowLowest), None, Some(1.0)));
 }

@@ -5,6 +5,7 @@ use crate::report::chart::canvas::Lettering;
 use crate::report::chart::palette::StrokeStyle;
 use crate::report::chart::panel::{Frame, Panel};
 use crate::report::figures;
+use crate::units::order;
 
 /// Room for `p99.9 500 ms` to the right of a frame.
 pub(super) const LABELS: i32 = 100;
@@ -37,7 +38,7 @@ pub(super) fn draw(panel: &Panel, limits: &[Limit], from: impl Fn(&Limit) -> i32
     let Frame { right, top, bottom, .. } = panel.frame;
     let height = |limit: &Limit| panel.at(0.0, limit.millis).1;
     let mut ordered: Vec<&Limit> = limits.iter().collect();
-    ordered.sort_by_key(|limit| height(limit));
+    order::by_key(&mut ordered, |limit| height(limit));
     let lines: Vec<i32> = ordered.iter().map(|limit| height(limit)).collect();
     let lettering = Lettering::SMALL.inked(StrokeStyle::LIMIT);
     for ((label, line), limit) in spread(&lines, top, bottom).into_iter().zip(&lines).zip(ordered) {

@@ -59,8 +59,8 @@ pub fn render(report: &ComparisonReport) -> String {
 
 /// The JSON Schema of `comparison.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../../../schemas/comparison.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(ComparisonFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/comparison.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(ComparisonFile).to_value())
 }
 
 #[cfg(test)]

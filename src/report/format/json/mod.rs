@@ -95,8 +95,8 @@ pub fn plan(plan: &Plan) -> String {
 
 /// The JSON Schema of `plan.json`.
 pub fn plan_schema() -> serde_json::Value {
-    let text = include_str!("../../../../schemas/plan.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(Plan).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/plan.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(Plan).to_value())
 }
 
 /// The text of `summary.json`.
@@ -142,8 +142,8 @@ fn written(report: &RunReport, soak: Option<&SoakAssessment>) -> String {
 
 /// The JSON Schema of `summary.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../../../schemas/summary.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(SummaryFile).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/summary.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(SummaryFile).to_value())
 }
 
 #[cfg(test)]

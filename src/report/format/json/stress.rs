@@ -52,8 +52,8 @@ pub fn render(report: &StressReport) -> String {
 
 /// The JSON Schema of `summary.json`.
 pub fn schema() -> serde_json::Value {
-    let text = include_str!("../../../../schemas/stress-summary.schema.json");
-    crate::scenario::schema::checked_in(text, || schemars::schema_for!(StressSummary).to_value())
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/stress-summary.schema.json.deflate"));
+    crate::scenario::schema::checked_in(packed, || schemars::schema_for!(StressSummary).to_value())
 }
 
 #[cfg(test)]
