@@ -4,7 +4,9 @@
 //! each iteration; a flow may also name its tenant by a template. Only the largest are told apart
 //! in a record, all others together, so that memory has a bound whatever names there are.
 
-use super::ids::VariableId;
+use std::sync::Arc;
+
+use super::ids::{SourceId, VariableId};
 use super::template::Template;
 
 /// The placeholder that is filled in with the name of an iteration's tenant.
@@ -48,4 +50,22 @@ pub enum Tenancy {
     Drawn,
     /// Those of the tenant of this name.
     Named(Template),
+    /// Those of the tenant that the row of the iteration, or of its user, names.
+    OfRow(Arc<RowTenants>),
+}
+
+/// The tenants that the rows of a source name, found once when the scenario is read: whose an
+/// iteration is, is then looked up by its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowTenants {
+    /// The place of the flow whose iterations they are.
+    pub flow: usize,
+    /// Where the rows are.
+    pub source: SourceId,
+    /// Their names, each once, in the order of the rows.
+    pub names: Vec<String>,
+    /// The place among the names, for each row.
+    pub of_rows: Vec<u32>,
+    /// How often each comes among the rows that the load begins with.
+    pub times: Vec<u64>,
 }

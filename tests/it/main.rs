@@ -47,6 +47,7 @@ mod streamed;
 mod stress;
 mod support;
 mod target;
+mod tenant_rows;
 mod tenants;
 mod tls;
 mod truth_server;

@@ -21,13 +21,14 @@ impl Worker {
     pub(super) fn start(&mut self, arrival: Arrival) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
         let flow = self.pick_flow(&mut choices);
-        let member = self.member(flow, arrival.index);
+        let member = self.member(flow, arrival);
         let user = match self.source.user_of(arrival.index) {
             None => self.users.take_of(member.pool),
             Some(place) => self.users.seat(place),
         };
         let refused = (flow, member.tenant);
         let Some(user) = user else { return self.refuse(refused, arrival.at, &Answer::NoUser) };
+        let member = self.member_with(flow, user, member);
         if let Some(missing) = self.missing_row(flow, user, arrival) {
             return self.without_row(missing, (user, member), arrival);
         }
@@ -108,7 +109,7 @@ impl Worker {
         }
         let Some(step) = self.first_step(flow) else { return };
         let limit = self.limit(step);
-        let tenant = self.member(flow, arrival.index).tenant;
+        let tenant = self.member(flow, arrival).tenant;
         self.ledger.missed(SeriesKey { step, tenant }, arrival.at, now.since(arrival.at), limit);
     }
 

@@ -2,18 +2,59 @@
 
 use crate::engine::user::UserId;
 use crate::engine::worker::Worker;
+use crate::scenario::data::{Per, Taker};
+use crate::scenario::ids::SourceId;
 use crate::scenario::template::Value;
+use crate::scenario::tenants::Tenancy;
+use crate::schedule::Arrival;
 use crate::schedule::tenants::Member;
 
 impl Worker {
     /// Whose the iteration of an arrival is. Costs nothing where nobody is told apart.
-    pub(super) fn member(&mut self, flow: usize, index: u64) -> Member {
-        let Some(census) = &mut self.census else { return Member::default() };
+    pub(super) fn member(&mut self, flow: usize, arrival: Arrival) -> Member {
+        if self.census.is_none() {
+            return Member::default();
+        }
         let load = &self.plan.scenario.load;
         // A user who comes again is the same tenant's.
-        let who =
-            if load.is_closed() { index % u64::from(load.most_users().max(1)) } else { index };
-        census.member(&self.plan.scenario.flows[flow].tenancy, load.seed, who)
+        let who = if load.is_closed() {
+            arrival.index % u64::from(load.most_users().max(1))
+        } else {
+            arrival.index
+        };
+        let user = self.plan.purpose.users_from() + who + 1;
+        let taker = Taker { user, iteration: self.number(arrival) };
+        let (plan, Some(census)) = (&self.plan, &mut self.census) else { return Member::default() };
+        match &plan.scenario.flows[flow].tenancy {
+            Tenancy::OfRow(tenants) => {
+                let member = census.of_row(flow, plan.rows().row(tenants.source, taker));
+                // Who has a row of his own is somebody's from the beginning.
+                if self.is_of_users(tenants.source) { Member { pool: 0, ..member } } else { member }
+            }
+            tenancy @ (Tenancy::None | Tenancy::Drawn | Tenancy::Named(_)) => {
+                census.member(tenancy, plan.scenario.load.seed, who)
+            }
+        }
+    }
+
+    /// The same, now that it is known who does it: where each user has a row of his own, that says
+    /// whose he is.
+    pub(super) fn member_with(&mut self, flow: usize, user: UserId, member: Member) -> Member {
+        let Tenancy::OfRow(tenants) = &self.plan.scenario.flows[flow].tenancy else {
+            return member;
+        };
+        if !self.is_of_users(tenants.source) {
+            return member;
+        }
+        let taker = Taker { user: self.users[user].number, iteration: 0 };
+        let row = self.plan.rows().row(tenants.source, taker);
+        let found = self.census.as_mut().map(|census| census.of_row(flow, row));
+        found.map_or(member, |found| Member { pool: 0, ..found })
+    }
+
+    fn is_of_users(&self, source: SourceId) -> bool {
+        let source = self.plan.scenario.data.sources.get(source.index());
+        source.is_some_and(|source| source.per == Per::User)
     }
 
     /// What requests say is the name of the member that was looked up last.

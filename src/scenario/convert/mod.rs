@@ -34,6 +34,7 @@ mod stress_objectives;
 mod target;
 mod target_objectives;
 mod tenants;
+mod tenants_of_rows;
 mod think;
 mod tls;
 mod variables;
@@ -112,12 +113,17 @@ impl Sections {
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let cookies = raw.cookies.unwrap_or(false);
         let (load, written) = load::load(&raw.load, check).unzip();
+        let known = (&*constants, &*data);
+        let mut walks = flows::flows(raw, known, (&prefix, is_http2, cookies), check);
+        if let Some(load) = &load {
+            tenants_of_rows::count(&mut walks.flows, &data, load, check);
+        }
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
             hash: hash(raw, &data, check),
             target,
-            walks: flows::flows(raw, (&constants, &data), (&prefix, is_http2, cookies), check),
+            walks,
             data,
             load,
             written: written.unwrap_or_default(),

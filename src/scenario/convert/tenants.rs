@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::super::check::Check;
 use super::super::data::Data;
@@ -15,11 +16,12 @@ use super::super::template::{Escape, Piece, Template};
 use super::super::tenants::{
     MOST_TOLD_APART, PLACEHOLDER, Sizes, Tenancy, Tenants, USUAL_TOLD_APART,
 };
+use super::tenants_of_rows;
 
 /// More names than anybody has tenants.
-const MOST_TENANTS: u32 = 100_000;
+pub(super) const MOST_TENANTS: u32 = 100_000;
 /// Letters of a name.
-const LONGEST_NAME: usize = 200;
+pub(super) const LONGEST_NAME: usize = 200;
 /// A record has room for no more.
 const MOST_SERIES: usize = 20_000;
 
@@ -165,13 +167,24 @@ fn sizes(text: &str) -> Result<Sizes, Fault> {
     })
 }
 
+/// What the name of a tenant may be made of.
+pub(super) struct Known<'k> {
+    /// Constants of the scenario.
+    pub(super) constants: &'k [(String, String)],
+    /// Rows from files.
+    pub(super) data: &'k Data,
+    /// Those that are declared.
+    pub(super) population: &'k Option<Population>,
+}
+
 /// Whose the iterations of a flow are.
 pub(super) fn tenancy(
     raw: &RawFlow,
-    at: &Pointer,
-    (constants, population): (&[(String, String)], &Option<Population>),
+    (flow, at): (usize, &Pointer),
+    known: &Known<'_>,
     check: &mut Check<'_>,
 ) -> Tenancy {
+    let Known { constants, data, population } = known;
     let is_declared = population.as_ref().is_some_and(|it| !it.names.is_empty());
     let Some(text) = &raw.tenant else {
         return if is_declared { Tenancy::Drawn } else { Tenancy::None };
@@ -183,7 +196,7 @@ pub(super) fn tenancy(
     let names = Names {
         environment: check.environment,
         constants,
-        data: &Data::default(),
+        data,
         used_sources: Cell::default(),
         extracted: HashMap::new(),
         later: raw
@@ -195,13 +208,16 @@ pub(super) fn tenancy(
     };
     let at = at.key("tenant");
     match Template::parse(text, Escape::Verbatim, &names) {
-        Ok(template) => match unknown_beforehand(&template) {
-            None => Tenancy::Named(template),
-            Some(fault) => {
-                check.value(&at, fault);
-                Tenancy::None
-            }
-        },
+        Ok(template) => {
+            let tenancy = match tenants_of_rows::of(&template, flow, data) {
+                Some(found) => found.map(|it| Tenancy::OfRow(Arc::new(it))),
+                None => match unknown_beforehand(&template) {
+                    None => Ok(Tenancy::Named(template)),
+                    Some(fault) => Err(fault),
+                },
+            };
+            check.accept(&at, tenancy).unwrap_or_default()
+        }
         Err(faults) => {
             for fault in faults {
                 check.value(&at, fault);
@@ -220,7 +236,10 @@ fn unknown_beforehand(template: &Template) -> Option<Fault> {
     }
     (!template.pieces.iter().all(is_known)).then(|| {
         let fault = Fault::new("nobody knows this name before the load begins");
-        fault.help("name a tenant by constants, {{random 1..50}} or {{iteration}}")
+        fault.help(
+            "name a tenant by constants, {{random 1..50}} and {{iteration}}, or by columns of one \
+             source of \"data\"",
+        )
     })
 }
 
