@@ -9,6 +9,7 @@ use crate::analysis::error_budget::ErrorBudget;
 use crate::analysis::failures::FailuresSeen;
 use crate::analysis::fullness::{Correlated, Filled};
 use crate::analysis::gauges::{LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen};
+use crate::analysis::neighbours_seen::NeighboursSeen;
 pub use crate::analysis::slo_result::{GeneratorError, Measured, SloResult, SloStatus};
 use crate::record::outcome::Outcome;
 use crate::record::phase::ByPhase;
@@ -37,6 +38,8 @@ pub struct Assessment {
     /// The window, tenant by tenant; `None` where none are told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<TenantsSeen>,
+    /// What the others noticed of a noisy tenant, where one was.
+    pub neighbours: Option<NeighboursSeen>,
     /// The whole run, warm-up included.
     pub whole_run: Counts,
     /// What failing requests of the whole run looked like.

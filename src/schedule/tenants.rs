@@ -12,8 +12,8 @@ use std::sync::Arc;
 use crate::scenario::data::order::AtEnd;
 use crate::scenario::model::{Scenario, TenantId};
 use crate::scenario::template::{Template, Values};
-use crate::scenario::tenants::{RowTenants, Sizes, Tenancy, Tenants};
-use crate::schedule::Choices;
+use crate::scenario::tenants::{Noisy, RowTenants, Tenancy, Tenants};
+use crate::schedule::{Arrival, Choices};
 
 /// Iterations that are looked at to see who comes most often.
 const LOOKED_AT: u64 = 20_000;
@@ -25,6 +25,35 @@ const MOST_POOLS: usize = 200_000;
 pub const STRANGERS: u32 = MOST_POOLS as u32 + 1;
 /// Apart from the choices that iterations have without tenants.
 const SALT: u64 = 0x7465_6e61_6e74_7321;
+
+/// Apart from those.
+const NOISE_SALT: u64 = 0x6e6f_6973_7920_6f6e;
+
+/// Which iterations one tenant does more than his size says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Noise {
+    when: Noisy,
+    more: f64,
+    seed: u64,
+    /// Who it is, by his place among the drawn tenants.
+    pub rank: usize,
+}
+
+impl Noise {
+    /// That of a scenario; `None` where nobody is noisy in its load.
+    pub fn of(scenario: &Scenario) -> Option<Noise> {
+        let noise = scenario.tenants.as_ref()?.noise.as_ref()?;
+        let when = noise.within(&scenario.load)?;
+        let seed = scenario.load.seed ^ NOISE_SALT;
+        Some(Noise { when, more: noise.more, seed, rank: noise.tenant })
+    }
+
+    /// Whether an arrival is one of them: by the seed, its number and its moment alone.
+    pub fn has(&self, arrival: Arrival) -> bool {
+        (self.when.from..self.when.until).contains(&arrival.at)
+            && Choices::new(self.seed, arrival.index).unit() < self.more
+    }
+}
 
 /// Whose an iteration is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -178,10 +207,7 @@ impl Census {
             Tenancy::Drawn => {
                 let unit = choices.unit();
                 let rank = self.up_to.partition_point(|up_to| *up_to <= unit);
-                let rank = rank.min(self.names.len().saturating_sub(1));
-                self.last = Last::Drawn(rank);
-                let place = rank.min(self.told.names.len()) as u16;
-                Member { tenant: TenantId(place), pool: rank as u32 }
+                self.drawn(rank.min(self.names.len().saturating_sub(1)))
             }
             Tenancy::Named(template) => {
                 self.render(template, index, &mut choices);
@@ -192,6 +218,13 @@ impl Census {
             // Rows are looked up by whoever has them.
             Tenancy::OfRow(_) => self.of_row(usize::MAX, None),
         }
+    }
+
+    /// A certain one of the drawn tenants.
+    pub fn drawn(&mut self, rank: usize) -> Member {
+        self.last = Last::Drawn(rank);
+        let place = rank.min(self.told.names.len()) as u16;
+        Member { tenant: TenantId(place), pool: rank as u32 }
     }
 
     /// The name of the member that was asked for last; empty where it is nobody.
@@ -295,13 +328,8 @@ fn pool_of(pools: &mut Option<HashMap<String, u32>>, name: &str) -> u32 {
 
 /// Sums of the shares, which end at one.
 fn up_to(tenants: &Tenants) -> Vec<f64> {
-    let weight = |index: usize| match &tenants.sizes {
-        Sizes::Equal => 1.0,
-        // Not `f64::powf`, whose last bit is the platform's affair.
-        Sizes::Zipf(exponent) => libm::pow((index + 1) as f64, -exponent),
-        Sizes::Weights(weights) => weights.get(index).copied().unwrap_or_default().into(),
-    };
-    let weights: Vec<f64> = (0..tenants.names.len()).map(weight).collect();
+    let weights: Vec<f64> =
+        (0..tenants.names.len()).map(|place| tenants.sizes.weight(place)).collect();
     let total: f64 = weights.iter().sum();
     let mut sum = 0.0;
     let next = |weight: f64| {

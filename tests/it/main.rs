@@ -30,6 +30,7 @@ mod init;
 mod never_worked;
 mod node_server;
 mod noise;
+mod noisy;
 mod odd_answers;
 mod oracle;
 mod plan;

@@ -127,6 +127,7 @@ fn assessment(total: Summary, steps: Vec<Summary>, seconds: u32) -> Assessment {
         total,
         steps,
         tenants: None,
+        neighbours: None,
     }
 }
 
@@ -347,6 +348,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             addresses: None,
             certificate: None,
             resumed: Vec::new(),
+            noisy: None,
         },
         end: Some(End {
             reason: EndReason::Finished,

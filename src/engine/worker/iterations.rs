@@ -13,6 +13,7 @@ use crate::record::sample::Sample;
 use crate::record::series::SeriesKey;
 use crate::scenario::course::OnFailure;
 use crate::scenario::model::{Action, Flow, Step, StepId, TenantId};
+use crate::scenario::tenants::Tenancy;
 use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
 
@@ -20,7 +21,7 @@ impl Worker {
     /// Starts an iteration, or records why it could not be started.
     pub(super) fn start(&mut self, arrival: Arrival) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = self.pick_flow(&mut choices);
+        let flow = self.pick_flow(&mut choices, arrival);
         let member = self.member(flow, arrival);
         let user = match self.source.user_of(arrival.index) {
             None => self.users.take_of(member.pool),
@@ -57,13 +58,19 @@ impl Worker {
         self.proceed(iteration);
     }
 
-    /// The flow that an iteration walks through, by its weight.
-    fn pick_flow(&self, choices: &mut Choices) -> usize {
+    /// The flow that an iteration walks through, by its weight: what a noisy tenant does more is done
+    /// in flows of drawn tenants alone.
+    fn pick_flow(&self, choices: &mut Choices, arrival: Arrival) -> usize {
         let flows = &self.plan.scenario.flows;
-        let total: u64 = flows.iter().map(|flow| u64::from(flow.weight)).sum();
+        let is_noise = self.noisy(arrival).is_some();
+        let weight = |flow: &Flow| {
+            let is_one = !is_noise || flow.tenancy == Tenancy::Drawn;
+            if is_one { u64::from(flow.weight) } else { 0 }
+        };
+        let total: u64 = flows.iter().map(weight).sum();
         let mut rest = (choices.unit() * total as f64) as u64;
         for (index, flow) in flows.iter().enumerate() {
-            let weight = u64::from(flow.weight);
+            let weight = weight(flow);
             if rest < weight {
                 return index;
             }
@@ -103,7 +110,7 @@ impl Worker {
     /// is not sent.
     pub(super) fn miss(&mut self, arrival: Arrival, now: Moment) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = self.pick_flow(&mut choices);
+        let flow = self.pick_flow(&mut choices, arrival);
         if self.ends_before(flow, arrival) {
             return;
         }

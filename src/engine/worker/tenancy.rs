@@ -15,6 +15,9 @@ impl Worker {
         if self.census.is_none() {
             return Member::default();
         }
+        if let Some(rank) = self.noisy(arrival) {
+            return self.census.as_mut().map_or_else(Member::default, |it| it.drawn(rank));
+        }
         let load = &self.plan.scenario.load;
         // A user who comes again is the same tenant's.
         let who = if load.is_closed() {
@@ -35,6 +38,11 @@ impl Worker {
                 census.member(tenancy, plan.scenario.load.seed, who)
             }
         }
+    }
+
+    /// Who is noisy, where an arrival is one of those that he does more.
+    pub(super) fn noisy(&self, arrival: Arrival) -> Option<usize> {
+        self.noise.as_ref().filter(|noise| noise.has(arrival)).map(|noise| noise.rank)
     }
 
     /// The same, now that it is known who does it: where each user has a row of his own, that says

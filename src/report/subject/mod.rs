@@ -13,6 +13,7 @@ mod failures;
 pub mod history;
 mod judgement;
 mod metrics;
+mod neighbours;
 pub mod noise;
 mod objectives;
 mod past_runs;

@@ -15,7 +15,9 @@ use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
 use crate::report::phrases::run as phrases;
-use crate::report::subject::{budget, failures, judgement, metrics, objectives, tenants};
+use crate::report::subject::{
+    budget, failures, judgement, metrics, neighbours, objectives, tenants,
+};
 
 /// Everything that a report of a run is made of.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +47,7 @@ pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
     sections.extend(report.comparison.map(metrics::section));
     sections.extend([charts(assessment), steps(assessment), slowest_first(assessment)]);
     sections.extend(tenants::section(assessment));
+    sections.extend(neighbours::section(assessment));
     sections.extend([
         outcomes(&assessment.total),
         failures::section(&assessment.failures, report.has_log),

@@ -19,6 +19,8 @@ mod load;
 mod measures;
 mod metrics;
 mod names;
+mod neighbours;
+mod noisy;
 mod objective_text;
 mod objectives;
 mod opening;
@@ -112,11 +114,14 @@ impl Sections {
         let data = Arc::new(data::data(&raw.data, origin, check));
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let cookies = raw.cookies.unwrap_or(false);
-        let (load, written) = load::load(&raw.load, check).unzip();
+        let (mut load, written) = load::load(&raw.load, check).unzip();
         let known = (&*constants, &*data);
         let mut walks = flows::flows(raw, known, (&prefix, is_http2, cookies), check);
         if let Some(load) = &load {
             tenants_of_rows::count(&mut walks.flows, &data, load, check);
+        }
+        if let (Some(load), Some(written)) = (&mut load, &written) {
+            noisy::noise(&raw.load, (load, written), &mut walks, check);
         }
         let sections = Sections {
             name: name(raw, origin, check),
@@ -182,6 +187,7 @@ impl Sections {
             load: self.load?,
             slos: objectives.slos,
             stress: objectives.stress,
+            neighbours: objectives.neighbours,
             budget_hours: self.budget_hours,
             limits: self.limits?,
             allow: self.allow,

@@ -10,11 +10,12 @@ use super::super::model::StepId;
 use super::super::problems::{Fault, nearest};
 use super::super::raw_slo::RawSlo;
 use super::super::slo::{
-    DEFAULT_BUDGET_HOURS, FailureShare, Metric, Scope, Slo, Threshold, Windows,
+    DEFAULT_BUDGET_HOURS, FailureShare, Metric, Neighbours, Scope, Slo, Threshold, Windows,
 };
 use super::super::stress::StressObjective;
 use super::flows::Walks;
 use super::measures;
+use super::neighbours;
 use super::objective_text::{Operator, Parts, normalised};
 use super::other_objectives;
 use super::stress_objectives;
@@ -48,6 +49,8 @@ pub(crate) struct Objectives {
     pub(crate) slos: Vec<Slo>,
     /// For a stress test alone.
     pub(crate) stress: Vec<StressObjective>,
+    /// For all tenants but a noisy one.
+    pub(crate) neighbours: Neighbours,
 }
 
 /// The objectives for all steps together and for single ones.
@@ -84,7 +87,11 @@ pub(crate) fn objectives(
             None => without_step(name, walks, &at, check),
         }
     }
-    Objectives { slos: found, stress: stress_objectives::of_all(raw, at, check) }
+    let (mut neighbours, rest) = neighbours::split(raw, walks, at, check);
+    let (about, at_rest) = (about(Scope::EachTenant), at.key("neighbours"));
+    let group_at = GroupAt { about, timeout: slowest, at: at_rest };
+    neighbours.slos = of_neighbours(&rest, &group_at, check);
+    Objectives { slos: found, stress: stress_objectives::of_all(raw, at, check), neighbours }
 }
 
 /// The time that an error budget is for, in whole hours.
@@ -135,9 +142,28 @@ struct GroupAt<'g> {
     at: Pointer,
 }
 
+/// What holds for each tenant may be asked of all of them but one together.
+fn of_neighbours(
+    texts: &[(usize, String)],
+    group_at: &GroupAt<'_>,
+    check: &mut Check<'_>,
+) -> Vec<Slo> {
+    let texts = texts.iter().map(|(index, text)| (*index, text));
+    let found = group_of(texts, group_at, check).into_iter();
+    found.map(|slo| Slo { scope: Scope::All, ..slo }).collect()
+}
+
 fn group(texts: &[String], group_at: &GroupAt<'_>, check: &mut Check<'_>) -> Vec<Slo> {
-    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let texts = texts.iter().enumerate().filter(|(_, text)| !stress_objectives::is_one(text));
+    group_of(texts, group_at, check)
+}
+
+fn group_of<'t>(
+    texts: impl Iterator<Item = (usize, &'t String)>,
+    group_at: &GroupAt<'_>,
+    check: &mut Check<'_>,
+) -> Vec<Slo> {
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for (index, text) in texts {
         let at = group_at.at.item(index);
         let slo = objective(&check.fill(text), text, group_at.about)

@@ -37,7 +37,7 @@ impl Population {
     pub(super) fn tenants(&self, variable: VariableId) -> Tenants {
         let Population { names, sizes, told_apart } = self;
         let (names, sizes) = (names.clone(), sizes.clone());
-        Tenants { names, sizes, told_apart: *told_apart, variable }
+        Tenants { names, sizes, told_apart: *told_apart, variable, noise: None }
     }
 }
 
