@@ -11,6 +11,7 @@ use crate::analysis::fullness::{Correlated, Filled};
 use crate::analysis::gauges::{LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen};
 use crate::analysis::neighbours_seen::NeighboursSeen;
 pub use crate::analysis::slo_result::{GeneratorError, Measured, SloResult, SloStatus};
+pub use crate::analysis::times::Times;
 use crate::record::outcome::Outcome;
 use crate::record::phase::ByPhase;
 
@@ -250,27 +251,6 @@ pub struct Summary {
     pub times: ByPhase<Option<Times>>,
     /// The tightest response-time limits that hold for it: (quantile, limit in ms).
     pub limits: Vec<(f64, f64)>,
-}
-
-/// A distribution of times in figures, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct Times {
-    /// How many.
-    pub count: u64,
-    /// Mean.
-    pub mean: f64,
-    /// Median.
-    pub p50: f64,
-    /// 90 of 100 are at or below.
-    pub p90: f64,
-    /// 95 of 100 are at or below.
-    pub p95: f64,
-    /// 99 of 100 are at or below.
-    pub p99: f64,
-    /// 999 of 1,000 are at or below.
-    pub p999: f64,
-    /// The longest.
-    pub max: f64,
 }
 
 /// How full the generator and the target were, over the window.

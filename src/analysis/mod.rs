@@ -81,6 +81,7 @@ pub mod summary;
 pub mod tail;
 pub mod tenants;
 pub mod throughput;
+pub mod times;
 pub mod totals;
 pub mod unanswered;
 pub mod verdict;

@@ -57,7 +57,9 @@ pub fn seen(data: &RunData) -> Option<NeighboursSeen> {
     let (before, during) = sides.both();
     let effects = TOLD.map(|quantile| {
         let found = ratio_of(&before, &during, quantile);
-        let finite = |pick: fn(Ratio) -> f64| found.map(pick).filter(|value| value.is_finite());
+        let finite = |pick: fn(Ratio) -> f64| {
+            found.map(pick).filter(|value| value.is_finite() && *value > 0.0)
+        };
         let (ratio, low, high) =
             (finite(|it| it.middle), finite(|it| it.low), finite(|it| it.high));
         EffectSeen { quantile, ratio, low, high }

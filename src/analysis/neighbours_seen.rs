@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::analysis::assessment::Times;
+use crate::analysis::times::Times;
 
 /// A noisy tenant and the others, before and while he is noisy.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -42,7 +42,7 @@ pub struct EffectSeen {
     pub quantile: f64,
     /// As it was measured; `None` where so many have failed that it is endless, or nobody can know.
     pub ratio: Option<f64>,
-    /// At least, with 5 % beyond.
+    /// At least, with 5 % beyond; `None` where nobody can know.
     pub low: Option<f64>,
     /// At most, with 5 % beyond; `None` where nobody can know.
     pub high: Option<f64>,

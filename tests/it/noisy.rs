@@ -57,7 +57,7 @@ fn who_is_slow_because_of_a_noisy_neighbour_misses_what_he_may_notice() {
     let output = play(folder.path(), &scenario(server.port), "run");
     support::ends_with(&output, 3);
     let run = support::latest(&folder.path().join("out"), "noisy");
-    assert_eq!(statuses(&run)[2], "missed", "{}", support::stdout(&output));
+    assert_eq!(statuses(&run)[3], "missed", "{}", support::stdout(&output));
     assert!(
         support::stdout(&output).contains("neighbours: p50 < 3x"),
         "{}",

@@ -28,7 +28,13 @@ fn effect(effect: &EffectSeen) -> String {
         (Some(ratio), Some(low), None) => {
             format!("{quantile} {} (at least {})", times(ratio), times(low))
         }
+        (Some(ratio), None, Some(high)) => {
+            format!("{quantile} {} (at most {})", times(ratio), times(high))
+        }
+        (Some(ratio), None, None) => {
+            format!("{quantile} {} (too few requests to tell more)", times(ratio))
+        }
         (None, Some(low), _) => format!("{quantile} at least {}", times(low)),
-        (_, None, _) => format!("{quantile} unknown"),
+        (None, None, _) => format!("{quantile} unknown"),
     }
 }

@@ -20,7 +20,7 @@ use super::objective_text::{Operator, Parts, normalised};
 use super::other_objectives;
 use super::stress_objectives;
 use super::target_objectives::{self, CERTIFICATE_DAYS, Gauges};
-use crate::units::{Quantile, Ratio, format_duration, parse_duration};
+use crate::units::{Quantile, Ratio, parse_duration};
 
 const SHARES: [(&str, FailureShare); 8] = [
     ("error_rate", FailureShare::Errors),
@@ -90,7 +90,10 @@ pub(crate) fn objectives(
     let (mut neighbours, rest) = neighbours::split(raw, walks, at, check);
     let (about, at_rest) = (about(Scope::EachTenant), at.key("neighbours"));
     let group_at = GroupAt { about, timeout: slowest, at: at_rest };
-    neighbours.slos = of_neighbours(&rest, &group_at, check);
+    let rest = rest.iter().map(|(index, text)| (*index, text));
+    neighbours.slos = group_of(rest, &group_at, check);
+    // What holds for each tenant may be asked of all of them but one together.
+    neighbours.slos.iter_mut().for_each(|slo| slo.scope = Scope::All);
     Objectives { slos: found, stress: stress_objectives::of_all(raw, at, check), neighbours }
 }
 
@@ -142,17 +145,6 @@ struct GroupAt<'g> {
     at: Pointer,
 }
 
-/// What holds for each tenant may be asked of all of them but one together.
-fn of_neighbours(
-    texts: &[(usize, String)],
-    group_at: &GroupAt<'_>,
-    check: &mut Check<'_>,
-) -> Vec<Slo> {
-    let texts = texts.iter().map(|(index, text)| (*index, text));
-    let found = group_of(texts, group_at, check).into_iter();
-    found.map(|slo| Slo { scope: Scope::All, ..slo }).collect()
-}
-
 fn group(texts: &[String], group_at: &GroupAt<'_>, check: &mut Check<'_>) -> Vec<Slo> {
     let texts = texts.iter().enumerate().filter(|(_, text)| !stress_objectives::is_one(text));
     group_of(texts, group_at, check)
@@ -167,7 +159,7 @@ fn group_of<'t>(
     for (index, text) in texts {
         let at = group_at.at.item(index);
         let slo = objective(&check.fill(text), text, group_at.about)
-            .and_then(|slo| reachable(slo, group_at.timeout));
+            .and_then(|slo| measures::reachable(slo, group_at.timeout));
         let Some(slo) = check.accept(&at, slo) else { continue };
         if !seen.insert(subject(&slo)) {
             let fault = Fault::new(format!("\"{}\" is the second limit for the same", slo.text));
@@ -189,17 +181,6 @@ fn subject(slo: &Slo) -> String {
         Metric::Gauge(it) => format!("{} {:?} {:?}", it.gauge, it.statistic, it.bound.side),
         Metric::CertificateDays(_) => CERTIFICATE_DAYS.to_owned(),
     }
-}
-
-/// A response is never slower than the time limit of its step.
-fn reachable(slo: Slo, timeout: Duration) -> Result<Slo, Fault> {
-    let limit = slo.threshold().map(Threshold::duration);
-    if limit.is_none_or(|limit| limit <= timeout) {
-        return Ok(slo);
-    }
-    let timeout = format_duration(timeout);
-    let fault = Fault::new(format!("no answer can take longer than the timeout of {timeout}"));
-    Err(fault.help("lower the limit, or raise the \"timeout\" of the step"))
 }
 
 /// An objective as a record with these gauges keeps its text; `None` where that has a variable in

@@ -16,12 +16,8 @@ use super::super::template::{Escape, Piece, Template};
 use super::super::tenants::{
     MOST_TOLD_APART, PLACEHOLDER, Sizes, Tenancy, Tenants, USUAL_TOLD_APART,
 };
-use super::tenants_of_rows;
+use super::tenants_of_rows::{self, LONGEST_NAME, MOST_TENANTS};
 
-/// More names than anybody has tenants.
-pub(super) const MOST_TENANTS: u32 = 100_000;
-/// Letters of a name.
-pub(super) const LONGEST_NAME: usize = 200;
 /// A record has room for no more.
 const MOST_SERIES: usize = 20_000;
 

@@ -18,8 +18,11 @@ use super::super::model::Flow;
 use super::super::problems::Fault;
 use super::super::template::{Piece, Template};
 use super::super::tenants::{RowTenants, Tenancy};
-use super::tenants::{LONGEST_NAME, MOST_TENANTS};
 
+/// More names than anybody has tenants.
+pub(super) const MOST_TENANTS: u32 = 100_000;
+/// Letters of a name.
+pub(super) const LONGEST_NAME: usize = 200;
 /// So many rows are looked at to see who comes most often, where there are fewer.
 const LOOKED_AT: u64 = 20_000;
 
