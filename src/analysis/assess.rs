@@ -9,8 +9,8 @@ use crate::analysis::run_data::RunData;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
 use crate::analysis::{
-    budget_burn, correlated, failures, filled, messages, saturation, series, shared, summary,
-    tenants, verdict,
+    budget_burn, correlated, failures, filled, messages, neighbours, saturation, series, shared,
+    summary, tenants, verdict,
 };
 use crate::record::run::{MetricHead, RunRecord};
 use crate::units::order;
@@ -19,7 +19,9 @@ use crate::units::order;
 pub fn assess(record: &RunRecord) -> Assessment {
     let Chosen { judged, steady, settling } = choose(record);
     let data = RunData::of(record, &judged);
-    let slos: Vec<_> = record.head.slos.iter().map(|head| tenants::judge(&data, head)).collect();
+    let mut slos: Vec<_> =
+        record.head.slos.iter().map(|head| tenants::judge(&data, head)).collect();
+    slos.extend(neighbours::judge(&data));
     let mut findings = findings::findings(&data, &slos);
     findings.extend(settling.finding(&data));
     findings.extend(drift_finding(steady));
@@ -36,6 +38,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
         total: summary::total(&data),
         steps: summary::steps(&data),
         tenants: tenants::seen(&data, &slos),
+        neighbours: neighbours::seen(&data),
         whole_run: summary::whole_run(&data),
         failures: failures::seen(record, &data.whole),
         saturation: Saturation {

@@ -10,7 +10,9 @@ use crate::analysis::failures::FailuresSeen;
 use crate::analysis::fullness::{Correlated, Filled};
 use crate::analysis::gauges::{LinesJson, MeanMax, PerRequest, SeenJson, TargetLines, TargetSeen};
 use crate::analysis::generator_seen::GeneratorSeen;
+use crate::analysis::neighbours_seen::NeighboursSeen;
 pub use crate::analysis::slo_result::{GeneratorError, Measured, SloResult, SloStatus};
+pub use crate::analysis::times::Times;
 use crate::record::outcome::Outcome;
 use crate::record::phase::ByPhase;
 
@@ -38,6 +40,8 @@ pub struct Assessment {
     /// The window, tenant by tenant; `None` where none are told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<TenantsSeen>,
+    /// What the others noticed of a noisy tenant, where one was.
+    pub neighbours: Option<NeighboursSeen>,
     /// The whole run, warm-up included.
     pub whole_run: Counts,
     /// What failing requests of the whole run looked like.
@@ -252,27 +256,6 @@ pub struct Summary {
     pub times: ByPhase<Option<Times>>,
     /// The tightest response-time limits that hold for it: (quantile, limit in ms).
     pub limits: Vec<(f64, f64)>,
-}
-
-/// A distribution of times in figures, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct Times {
-    /// How many.
-    pub count: u64,
-    /// Mean.
-    pub mean: f64,
-    /// Median.
-    pub p50: f64,
-    /// 90 of 100 are at or below.
-    pub p90: f64,
-    /// 95 of 100 are at or below.
-    pub p95: f64,
-    /// 99 of 100 are at or below.
-    pub p99: f64,
-    /// 999 of 1,000 are at or below.
-    pub p999: f64,
-    /// The longest.
-    pub max: f64,
 }
 
 /// How full the generator and the target were, over the window.

@@ -110,6 +110,7 @@ fn failing(data: &RunData, step: Option<u16>) -> Option<f64> {
         step,
         tag: None,
         each_tenant: false,
+        but: None,
         tenant: None,
         metric: MetricHead::Failures(FailureShare::Errors),
         allowed: DOWN,

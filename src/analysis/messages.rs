@@ -39,6 +39,7 @@ fn measured(slo: &SloResult) -> String {
         Measured::Apdex(value) => (value, score),
         Measured::Goodput(value) => (value, per_second),
         Measured::BytesPerSecond(value) => (value, bytes_per_second),
+        Measured::Effect(value) => (value, times),
         Measured::Gauge(found) => return gauge(found),
     };
     match slo.interval {
@@ -67,6 +68,7 @@ pub fn amount(measured: Measured) -> String {
         Measured::Apdex(value) => score(value),
         Measured::Goodput(value) => per_second(value),
         Measured::BytesPerSecond(value) => bytes_per_second(value),
+        Measured::Effect(value) => times(value),
         Measured::Millis(_)
         | Measured::LapMillis(_)
         | Measured::BadShare(_)
@@ -75,6 +77,11 @@ pub fn amount(measured: Measured) -> String {
         | Measured::GoodWindows(_)
         | Measured::Gauge(_) => String::new(),
     }
+}
+
+/// `3.2×`.
+fn times(value: f64) -> String {
+    format!("{}×", trim_zeros(value, 2))
 }
 
 fn score(value: f64) -> String {
@@ -114,6 +121,16 @@ fn figures(slo: &SloResult) -> String {
             millis(slo.limit),
             bursts(slo),
         ),
+        Some(Measured::Effect(value)) => {
+            let span =
+                slo.interval.map(|(low, high)| format!(" ({} to {})", times(low), times(high)));
+            format!(
+                "{}{} of what it was before, {} allowed",
+                times(value),
+                span.unwrap_or_default(),
+                times(slo.limit)
+            )
+        }
         Some(Measured::BadShare(_)) => format!(
             "{share} of {requests} requests ({}), {} allowed",
             count(slo.bad),

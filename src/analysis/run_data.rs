@@ -67,8 +67,10 @@ impl<'a> RunData<'a> {
     /// The pool of an objective's scope; `None` for a step that is not there.
     pub fn pool(&self, within: Subset<'_>) -> Option<Cow<'_, Totals>> {
         match within {
-            Subset { step: None, tag: None, tenant: None } => Some(Cow::Borrowed(&self.total)),
-            Subset { step: Some(step), tag: None, tenant: None } => {
+            Subset { step: None, tag: None, tenant: None, but: None } => {
+                Some(Cow::Borrowed(&self.total))
+            }
+            Subset { step: Some(step), tag: None, tenant: None, but: None } => {
                 self.steps.get(usize::from(step)).map(Cow::Borrowed)
             }
             within => {

@@ -50,6 +50,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         addresses: None,
         certificate: None,
         resumed: Vec::new(),
+        noisy: None,
     };
     let end = End {
         reason: EndReason::Finished,
@@ -100,6 +101,7 @@ pub(super) fn p99() -> SloHead {
         step: None,
         tag: None,
         each_tenant: false,
+        but: None,
         tenant: None,
         metric: MetricHead::ResponseTime { quantile: 0.99, threshold: 0 },
         allowed: 0.01,

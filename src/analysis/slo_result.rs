@@ -62,6 +62,8 @@ pub enum Measured {
     BytesPerSecond(f64),
     /// A share in [0, 1] of windows in which the objective held.
     GoodWindows(f64),
+    /// How many times as long it takes as in the stage before.
+    Effect(f64),
     /// A gauge of the target.
     Gauge(GaugeValue),
 }

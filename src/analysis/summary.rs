@@ -109,7 +109,14 @@ fn limits(record: &RunRecord, step: Option<u16>) -> Vec<(f64, f64)> {
 
 /// The tightest response-time limit for each quantile, of some objectives: (quantile, ms), ascending.
 pub(super) fn limits_of(record: &RunRecord, is_one: impl Fn(&SloHead) -> bool) -> Vec<(f64, f64)> {
-    let asked = record.head.slos.iter().filter(|slo| is_one(slo));
+    limits_among(record, record.head.slos.iter().filter(|slo| is_one(slo)))
+}
+
+/// The same of any objectives.
+pub(super) fn limits_among<'s>(
+    record: &RunRecord,
+    asked: impl Iterator<Item = &'s SloHead>,
+) -> Vec<(f64, f64)> {
     let mut limits: Vec<(f64, f64)> = asked
         .filter_map(|slo| match slo.metric {
             MetricHead::ResponseTime { quantile, threshold } => {

@@ -81,9 +81,12 @@ fn looks_met(slo: &SloResult) -> bool {
         None | Some(Measured::Gauge(_) | Measured::Goodput(_) | Measured::BytesPerSecond(_)) => {
             false
         }
-        Some(Measured::Millis(found) | Measured::LapMillis(found) | Measured::BadShare(found)) => {
-            found <= slo.limit
-        }
+        Some(
+            Measured::Millis(found)
+            | Measured::LapMillis(found)
+            | Measured::BadShare(found)
+            | Measured::Effect(found),
+        ) => found <= slo.limit,
         Some(
             Measured::GoodShare(found)
             | Measured::GoodWindows(found)

@@ -1,23 +1,79 @@
 //! What an arrival is drawn to do: which flow, what that begins with, and whether there is a row for it.
 
+use crate::engine::plan::Purpose;
 use crate::scenario::data::order::AtEnd;
-use crate::scenario::data::{Rows, Taker};
+use crate::scenario::data::{Per, Rows, Taker};
 use crate::scenario::model::{Action, Flow, Scenario, SourceId, StepId};
-use crate::schedule::Choices;
+use crate::scenario::tenants::Tenancy;
+use crate::schedule::tenants::{Census, Member, Noise};
+use crate::schedule::{Arrival, Choices};
 
-/// The flow that an iteration walks through, by its weight.
-pub fn flow(scenario: &Scenario, choices: &mut Choices) -> usize {
+/// The flow that the iteration of an arrival walks through, by its weight: what a noisy tenant does
+/// more is done in flows of drawn tenants alone.
+pub fn flow(
+    scenario: &Scenario,
+    noise: Option<&Noise>,
+    arrival: Arrival,
+    choices: &mut Choices,
+) -> usize {
     let flows = &scenario.flows;
-    let total: u64 = flows.iter().map(|flow| u64::from(flow.weight)).sum();
+    let is_noise = noise.is_some_and(|noise| noise.has(arrival));
+    let weight = |flow: &Flow| {
+        let is_one = !is_noise || flow.tenancy == Tenancy::Drawn;
+        if is_one { u64::from(flow.weight) } else { 0 }
+    };
+    let total: u64 = flows.iter().map(weight).sum();
     let mut rest = (choices.unit() * total as f64) as u64;
     for (index, flow) in flows.iter().enumerate() {
-        let weight = u64::from(flow.weight);
+        let weight = weight(flow);
         if rest < weight {
             return index;
         }
         rest -= weight;
     }
     flows.len() - 1
+}
+
+/// Whose the iteration of an arrival is, as far as that is known before somebody does it.
+pub fn member(
+    scenario: &Scenario,
+    purpose: Purpose,
+    (census, noise): (&mut Census, Option<&Noise>),
+    (flow, arrival): (usize, Arrival),
+) -> Member {
+    if let Some(noise) = noise.filter(|noise| noise.has(arrival)) {
+        return census.drawn(noise.rank);
+    }
+    let load = &scenario.load;
+    // A user who comes again is the same tenant's.
+    let who = if load.is_closed() {
+        arrival.index % u64::from(load.most_users().max(1))
+    } else {
+        arrival.index
+    };
+    match &scenario.flows[flow].tenancy {
+        Tenancy::OfRow(tenants) => {
+            let user = purpose.users_from() + who + 1;
+            let taker = Taker { user, iteration: purpose.iterations_from() + arrival.index + 1 };
+            let rows = Rows { data: &scenario.data, seed: load.seed, taking: purpose.taking() };
+            let member = census.of_row(flow, rows.row(tenants.source, taker));
+            // Who has a row of his own is somebody's from the beginning.
+            if is_of_users(scenario, tenants.source) {
+                Member { pool: 0, ..member }
+            } else {
+                member
+            }
+        }
+        tenancy @ (Tenancy::None | Tenancy::Drawn | Tenancy::Named(_)) => {
+            census.member(tenancy, load.seed, who)
+        }
+    }
+}
+
+/// Whether each user has a row of a source for himself.
+pub fn is_of_users(scenario: &Scenario, source: SourceId) -> bool {
+    let source = scenario.data.sources.get(source.index());
+    source.is_some_and(|source| source.per == Per::User)
 }
 
 /// The first request of a flow, if it has one.

@@ -11,6 +11,7 @@ use crate::engine::extract::Extracted;
 use crate::scenario::model::{Scenario, StepId, VariableId};
 use crate::scenario::slots::Slot;
 use crate::scenario::template::Value;
+use crate::schedule::tenants::STRANGERS;
 use crate::units::Moment;
 
 /// A shorter value of a cookie is none that could be guessed from a report.
@@ -159,6 +160,7 @@ impl Users {
     pub fn take_of(&mut self, pool: u32) -> Option<UserId> {
         let idle = match pool {
             0 => self.idle.pop(),
+            STRANGERS => None,
             pool => self.pools.get_mut(pool as usize - 1).and_then(Vec::pop),
         };
         let found = idle.or_else(|| (self.all.len() < self.most).then(|| self.create()));

@@ -12,6 +12,7 @@ use crate::record::certificate::CertificateHead;
 use crate::record::fingerprint::Fingerprint;
 use crate::record::gauge::{self, Gauge};
 use crate::record::generator::{Environment, GeneratorHead};
+use crate::record::noisy::{EffectHead, NoisyHead};
 use crate::record::run::{
     GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, TenantsHead,
     ThroughputHead, VERSION, WindowsHead,
@@ -26,6 +27,7 @@ use crate::scenario::tenants::Tenancy;
 use crate::schedule::tenants::{Census, Told};
 use crate::target::certificate::Expiry;
 use crate::target::{gauges, host};
+use crate::units::Moment;
 
 /// The head of a run that starts now.
 pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTime) -> Head {
@@ -56,11 +58,36 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
             body_bytes: scenario.limits.body.0,
         },
         generators: vec![GeneratorHead::alone(environment(workers))],
+        noisy: noisy(scenario, &gauges),
         gauges,
         addresses: None,
         certificate: None,
         resumed: Vec::new(),
     }
+}
+
+/// That a tenant is noisy in the load of a scenario.
+fn noisy(scenario: &Scenario, gauges: &[Gauge]) -> Option<NoisyHead> {
+    let noise = scenario.tenants.as_ref()?.noise.as_ref()?;
+    let when = noise.within(&scenario.load)?;
+    let thresholds = scenario.thresholds();
+    let seconds = |moment: Moment| moment.0 as f64 / 1e9;
+    let slos = &scenario.neighbours.slos;
+    let effects = scenario.neighbours.effects.iter().map(|effect| EffectHead {
+        text: effect.text.clone(),
+        quantile: effect.quantile.share(),
+        limit: effect.limit,
+        inclusive: effect.inclusive,
+    });
+    Some(NoisyHead {
+        tenant: noise.tenant as u16,
+        times: noise.times,
+        before: seconds(when.before),
+        from: seconds(when.from),
+        until: seconds(when.until),
+        slos: slos.iter().map(|it| slo(scenario, it, &thresholds, gauges)).collect(),
+        effects: effects.collect(),
+    })
 }
 
 /// A moment as RFC 3339 in UTC, to the millisecond.
@@ -229,6 +256,7 @@ fn slo(scenario: &Scenario, slo: &Slo, thresholds: &[Threshold], gauges: &[Gauge
         },
         each_tenant: slo.scope == Scope::EachTenant,
         tenant: None,
+        but: None,
         metric,
         allowed: slo.allowed,
         windows: slo.windows.map(|windows| WindowsHead {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::drawn;
+use crate::engine::plan::Purpose;
 use crate::record::recorder::{Due, Missed, Recorder};
 use crate::record::run::Head;
 use crate::record::series::{Layout, SeriesId, SeriesKey};
@@ -15,8 +16,8 @@ use crate::scenario::data::Rows;
 use crate::scenario::data::order::Taking;
 use crate::scenario::model::{Scenario, StepId, TenantId};
 use crate::scenario::slots::Slots;
-use crate::schedule::tenants::{Census, Member};
-use crate::schedule::{Arrivals, Choices};
+use crate::schedule::tenants::{Census, Member, Noise};
+use crate::schedule::{Arrival, Arrivals, Choices};
 use crate::units::Moment;
 
 /// What fell due, by second and series.
@@ -52,14 +53,15 @@ fn lacking(
     if scenario.load.is_closed() {
         return lacking;
     }
-    let (layout, mut census) = (Layout::of(&head.series), Census::of(scenario));
+    let (layout, noise) = (Layout::of(&head.series), Noise::of(scenario));
+    let mut census = Census::of(scenario);
     let mine = slots.first..slots.first + slots.count;
     let is_mine = |index: u64| mine.contains(&((index % u64::from(slots.of)) as u32));
     for arrival in Arrivals::new(&scenario.load).take_while(|arrival| arrival.at < until) {
         if arrival.at.second() < from || !is_mine(arrival.index) {
             continue;
         }
-        if let Some(key) = first_of(scenario, census.as_mut(), arrival.index) {
+        if let Some(key) = first_of(scenario, (census.as_mut(), noise.as_ref()), arrival) {
             *lacking.entry((arrival.at.second(), layout.series(key))).or_default() += 1;
         }
     }
@@ -71,15 +73,21 @@ fn lacking(
 }
 
 /// What an arrival begins with, and whose it is; nothing where there is no row for it any more.
-fn first_of(scenario: &Scenario, census: Option<&mut Census>, index: u64) -> Option<SeriesKey> {
+fn first_of(
+    scenario: &Scenario,
+    (census, noise): (Option<&mut Census>, Option<&Noise>),
+    arrival: Arrival,
+) -> Option<SeriesKey> {
     let seed = scenario.load.seed;
-    let flow = drawn::flow(scenario, &mut Choices::new(seed, index));
+    let flow = drawn::flow(scenario, noise, arrival, &mut Choices::new(seed, arrival.index));
     let rows = Rows { data: &scenario.data, seed, taking: Taking::Load };
-    if drawn::ends_before(rows, &scenario.flows[flow], index + 1) {
+    if drawn::ends_before(rows, &scenario.flows[flow], arrival.index + 1) {
         return None;
     }
     let step = drawn::first_step(scenario, flow)?;
-    let member = |census: &mut Census| census.member(&scenario.flows[flow].tenancy, seed, index);
+    let member = |census: &mut Census| {
+        drawn::member(scenario, Purpose::Load, (census, noise), (flow, arrival))
+    };
     let Member { tenant, .. } = census.map(member).unwrap_or_default();
     Some(SeriesKey { step, tenant })
 }

@@ -29,6 +29,7 @@ pub mod judged_by;
 mod lines;
 mod merge;
 pub mod noise;
+pub mod noisy;
 mod objective_validation;
 mod older;
 mod ordered_log;
@@ -97,6 +98,7 @@ pub(crate) fn sample_head() -> run::Head {
             step: None,
             tag: None,
             each_tenant: false,
+            but: None,
             tenant: None,
             metric: run::MetricHead::ResponseTime { quantile: 0.5, threshold: 0 },
             allowed: 0.5,
@@ -116,5 +118,6 @@ pub(crate) fn sample_head() -> run::Head {
         addresses: None,
         certificate: None,
         resumed: Vec::new(),
+        noisy: None,
     }
 }

@@ -15,9 +15,11 @@ pub(super) fn check_objectives(head: &Head) -> Result<(), String> {
     if head.slos.is_empty() || head.slos.len() > usize::from(u16::MAX) {
         return Err("a run has between 1 and 65535 objectives".to_owned());
     }
-    head.slos.iter().try_for_each(|slo| {
+    let of_neighbours = head.noisy.iter().flat_map(|noisy| &noisy.slos);
+    head.slos.iter().chain(of_neighbours).try_for_each(|slo| {
         check_objective(slo, head).map_err(|what| format!("the objective \"{}\": {what}", slo.text))
-    })
+    })?;
+    head.noisy.as_ref().map_or(Ok(()), |noisy| noisy.check(head.tenants.as_ref()))
 }
 
 /// Whether an objective can be meant, and means what its text says.

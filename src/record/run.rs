@@ -11,6 +11,7 @@ use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 use crate::record::generator::{Environment, GeneratorHead, Lost};
 use crate::record::handshakes::Handshakes;
+use crate::record::noisy::NoisyHead;
 use crate::record::seconds::Seconds;
 use crate::record::series::SeriesHead;
 pub use crate::record::slo_head::{
@@ -111,6 +112,9 @@ pub struct Head {
     pub load: LoadHead,
     /// The objectives.
     pub slos: Vec<SloHead>,
+    /// The tenant who was noisy for a stage, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noisy: Option<NoisyHead>,
     /// The time that an error budget is for, in hours.
     #[serde(default = "default_budget_hours")]
     pub budget_hours: u32,
@@ -208,6 +212,7 @@ impl Head {
     pub fn is_of(&self, index: usize, within: Subset<'_>) -> bool {
         within.step.is_none_or(|step| self.step_of(index) == usize::from(step))
             && within.tenant.is_none_or(|tenant| self.tenant_of(index) == Some(tenant))
+            && within.but.is_none_or(|but| self.tenant_of(index).is_some_and(|it| it != but))
             && within.tag.is_none_or(|tag| self.has_tag(index, tag))
     }
 

@@ -36,11 +36,13 @@ pub struct Subset<'t> {
     pub tag: Option<&'t str>,
     /// Of this tenant.
     pub tenant: Option<u16>,
+    /// Of any tenant but this one.
+    pub but: Option<u16>,
 }
 
 impl Subset<'_> {
     /// All requests.
-    pub const ALL: Subset<'static> = Subset { step: None, tag: None, tenant: None };
+    pub const ALL: Subset<'static> = Subset { step: None, tag: None, tenant: None, but: None };
 
     /// Those of one step, or of all.
     pub fn step(step: Option<u16>) -> Subset<'static> {
@@ -64,6 +66,9 @@ pub struct SloHead {
     /// Of whom it is judged just now; in no file.
     #[serde(skip)]
     pub tenant: Option<u16>,
+    /// Of all tenants but which it is judged just now; in no file.
+    #[serde(skip)]
+    pub but: Option<u16>,
     /// What it measures.
     pub metric: MetricHead,
     /// The largest share of bad requests that meets it.
@@ -75,7 +80,8 @@ pub struct SloHead {
 impl SloHead {
     /// The requests that it speaks of.
     pub fn within(&self) -> Subset<'_> {
-        Subset { step: self.step, tag: self.tag.as_deref(), tenant: self.tenant }
+        let SloHead { step, tenant, but, .. } = *self;
+        Subset { step, tag: self.tag.as_deref(), tenant, but }
     }
 }
 

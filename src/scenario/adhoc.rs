@@ -207,6 +207,7 @@ fn stages(spec: &Adhoc) -> Vec<RawStage> {
         users: users.clone(),
         warmup,
         pause: false,
+        noisy: None,
     };
     let steady = stage(spec.duration.saturating_sub(warmup), false);
     if warmup.is_zero() { vec![steady] } else { vec![stage(warmup, true), steady] }

@@ -21,7 +21,7 @@ use super::limits::Limits;
 use super::load::Load;
 use super::routing::{Permits, Routing};
 pub use super::secrets::Secrets;
-use super::slo::{Scope, Slo, Threshold};
+use super::slo::{Neighbours, Scope, Slo, Threshold};
 use super::stress::StressObjective;
 use super::tenants::Tenants;
 use super::watch::Watched;
@@ -61,6 +61,8 @@ pub struct Scenario {
     pub stress: Vec<StressObjective>,
     /// Whom iterations are for.
     pub tenants: Option<Tenants>,
+    /// What all but a noisy tenant may notice of him.
+    pub neighbours: Neighbours,
     /// What steps are marked with, each once; objectives name them.
     pub tags: Vec<String>,
     /// The generator's ceilings.
@@ -99,8 +101,13 @@ impl Scenario {
     /// All thresholds that the objectives name, each once, in ascending order. The
     /// recorder counts the requests beyond each of them.
     pub fn thresholds(&self) -> Vec<Threshold> {
-        let mut all: Vec<Threshold> =
-            self.slos.iter().flat_map(Slo::thresholds).flatten().collect();
+        let mut all: Vec<Threshold> = self
+            .slos
+            .iter()
+            .chain(&self.neighbours.slos)
+            .flat_map(Slo::thresholds)
+            .flatten()
+            .collect();
         all.sort_unstable();
         all.dedup();
         all

@@ -54,6 +54,23 @@ pub(crate) struct RawStage {
     /// Send nothing.
     #[serde(default)]
     pub(crate) pause: bool,
+    /// One tenant is so many times as busy as before, on top of the rate: what the others notice
+    /// of it is judged by `neighbours` of `slo`, against the stage before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) noisy: Option<RawNoisy>,
+}
+
+/// One tenant is busier than the plan says.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "a noisy tenant")]
+pub(crate) struct RawNoisy {
+    /// Who: one of the tenants that are told apart.
+    #[schemars(example = "tenant-1")]
+    pub(crate) tenant: String,
+    /// How many times as much he does as in the stage before.
+    #[schemars(range(min = 1, max = 1000), example = 10)]
+    pub(crate) times: f64,
 }
 
 fn users(_: &mut SchemaGenerator) -> Schema {

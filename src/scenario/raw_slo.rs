@@ -26,6 +26,11 @@ pub(crate) struct RawSlo {
     #[serde(default)]
     #[schemars(example = ["p99 < 800ms", "error_rate < 1%"])]
     pub(crate) tenants: Vec<String>,
+    /// Objectives for all tenants but the noisy one, while he is noisy: `p99 < 300ms`,
+    /// `error_rate < 1%`, or, against the stage before, `p99 < 1.5x`.
+    #[serde(default)]
+    #[schemars(example = ["p99 < 300ms", "p95 < 1.5x", "error_rate < 1%"])]
+    pub(crate) neighbours: Vec<String>,
     /// A file with `all` and `steps`, relative to this one; neither may stand beside it.
     #[schemars(example = "slo.json")]
     pub(crate) file: Option<String>,
@@ -58,4 +63,9 @@ pub(crate) struct RawSloFile {
     #[serde(default)]
     #[schemars(example = ["p99 < 800ms", "error_rate < 1%"])]
     pub(crate) tenants: Vec<String>,
+    /// Objectives for all tenants but the noisy one, while he is noisy: `p99 < 300ms`,
+    /// `error_rate < 1%`, or, against the stage before, `p99 < 1.5x`.
+    #[serde(default)]
+    #[schemars(example = ["p99 < 300ms", "p95 < 1.5x", "error_rate < 1%"])]
+    pub(crate) neighbours: Vec<String>,
 }

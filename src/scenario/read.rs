@@ -166,9 +166,10 @@ impl Filling<'_> {
         let Some(file) = &raw.file else {
             return slos_here(raw, self.sections, check);
         };
-        if !raw.all.is_empty() || !raw.steps.0.is_empty() {
+        let groups = [&raw.all, &raw.tenants, &raw.neighbours];
+        if groups.iter().any(|group| !group.is_empty()) || !raw.steps.0.is_empty() {
             let fault = Fault::new("objectives both here and in a file");
-            let help = "keep either \"file\" or \"all\" and \"steps\"";
+            let help = "keep either \"file\" or the objectives here";
             check.key(&at.key("file"), fault.help(help));
         }
         let path = origin.folder.join(check.fill(file));
@@ -196,8 +197,8 @@ impl Filling<'_> {
                 return Objectives::default();
             }
         };
-        let slo =
-            RawSlo { all: raw.all, steps: raw.steps, tenants: raw.tenants, ..RawSlo::default() };
+        let RawSloFile { all, steps, tenants, neighbours, .. } = raw;
+        let slo = RawSlo { all, steps, tenants, neighbours, ..RawSlo::default() };
         let slos = objectives(&slo, &self.sections.subjects(), &Pointer::default(), &mut check);
         if slos.slos.is_empty() && check.is_clean() {
             let fault = Fault::new("the file has no objectives for a run");
@@ -219,7 +220,8 @@ pub fn recorded_objective(text: &str, gauges: Vec<Named>) -> Option<Slo> {
 pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>) -> Objectives {
     let at = Pointer::default().key("slo");
     let here = objectives(raw, &sections.subjects(), &at, check);
-    let mut texts = raw.all.iter().chain(raw.steps.0.iter().flat_map(|(_, texts)| texts));
+    let of_steps = raw.steps.0.iter().flat_map(|(_, texts)| texts);
+    let mut texts = raw.all.iter().chain(&raw.tenants).chain(of_steps);
     if texts.any(|text| !is_of_a_stress_test(text)) {
         return here;
     }

@@ -227,6 +227,28 @@ pub enum FailureShare {
     Unavailable,
 }
 
+/// What all tenants but a noisy one may notice of him.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Neighbours {
+    /// Objectives over their requests while he is noisy.
+    pub slos: Vec<Slo>,
+    /// Limits against the stage before.
+    pub effects: Vec<Effect>,
+}
+
+/// `p99 < 1.5x`: how many times as long a quantile of the response time may be as in the stage before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// As it stood in the file, blanks normalised.
+    pub text: String,
+    /// The quantile.
+    pub quantile: Quantile,
+    /// The limit.
+    pub limit: f64,
+    /// Whether the limit itself is still good.
+    pub inclusive: bool,
+}
+
 /// `for 95% of 10s windows`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Windows {

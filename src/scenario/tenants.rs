@@ -4,8 +4,13 @@
 //! each iteration; a flow may also name its tenant by a template. Only the largest are told apart
 //! in a record, all others together, so that memory has a bound whatever names there are.
 
-use super::ids::VariableId;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ids::{SourceId, VariableId};
+use super::load::{Load, Stage};
 use super::template::Template;
+use crate::units::Moment;
 
 /// The placeholder that is filled in with the name of an iteration's tenant.
 pub const PLACEHOLDER: &str = "tenant";
@@ -25,6 +30,64 @@ pub struct Tenants {
     pub told_apart: u16,
     /// Where the name of an iteration's tenant is filled in from.
     pub variable: VariableId,
+    /// Who is busier than that for a stage.
+    pub noise: Option<Noise>,
+}
+
+/// A stage in which one tenant is busier than his size says. What he does more comes on top: all
+/// others are as busy as in the stage before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Noise {
+    /// His place among the names.
+    pub tenant: usize,
+    /// How many times as much he does.
+    pub times: f64,
+    /// The share of the stage's iterations that he does more.
+    pub more: f64,
+    /// The stages before the next to the last: that is the one he is compared with, the last is
+    /// the one in which he is noisy. Each with its rate.
+    pub stages: Vec<Stage>,
+}
+
+/// From when to when somebody is noisy, and since when he was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noisy {
+    /// The beginning of the stage before.
+    pub before: Moment,
+    /// When it begins.
+    pub from: Moment,
+    /// When it is over.
+    pub until: Moment,
+}
+
+impl Noise {
+    /// When it is, in a load that begins as the scenario's own does. Nobody is noisy in another load,
+    /// as that of a search for capacity is.
+    pub fn within(&self, load: &Load) -> Option<Noisy> {
+        let stages = load.stages.get(..self.stages.len())?;
+        if stages != self.stages {
+            return None;
+        }
+        let until = |count: usize| -> Moment {
+            let length: Duration = stages[..count].iter().map(|stage| stage.length).sum();
+            Moment(length.as_nanos() as u64)
+        };
+        let last = stages.len().checked_sub(1)?;
+        let before = until(last.checked_sub(1)?);
+        Some(Noisy { before, from: until(last), until: until(last + 1) })
+    }
+}
+
+impl Sizes {
+    /// How large the tenant at a place is, against the others.
+    pub fn weight(&self, place: usize) -> f64 {
+        match self {
+            Sizes::Equal => 1.0,
+            // Not `f64::powf`, whose last bit is the platform's affair.
+            Sizes::Zipf(exponent) => libm::pow((place + 1) as f64, -exponent),
+            Sizes::Weights(weights) => weights.get(place).copied().unwrap_or_default().into(),
+        }
+    }
 }
 
 /// How large tenants are against each other, in the order of their names.
@@ -48,4 +111,22 @@ pub enum Tenancy {
     Drawn,
     /// Those of the tenant of this name.
     Named(Template),
+    /// Those of the tenant that the row of the iteration, or of its user, names.
+    OfRow(Arc<RowTenants>),
+}
+
+/// The tenants that the rows of a source name, found once when the scenario is read: whose an
+/// iteration is, is then looked up by its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowTenants {
+    /// The place of the flow whose iterations they are.
+    pub flow: usize,
+    /// Where the rows are.
+    pub source: SourceId,
+    /// Their names, each once, in the order of the rows.
+    pub names: Vec<String>,
+    /// The place among the names, for each row.
+    pub of_rows: Vec<u32>,
+    /// How often each comes among the rows that the load begins with.
+    pub times: Vec<u64>,
 }

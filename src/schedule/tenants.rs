@@ -3,22 +3,58 @@
 //! The census is taken before the load begins, from the scenario and nothing else, so every worker
 //! and every machine has the same table: the place of a tenant follows from its name. Declared
 //! tenants are the largest by their sizes; of those that a template names, so many iterations are
-//! looked at beforehand, and who comes most often is told apart.
+//! looked at beforehand, and who comes most often is told apart; so are those whom the rows of the load
+//! name most often.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use crate::scenario::data::order::AtEnd;
 use crate::scenario::model::{Scenario, TenantId};
 use crate::scenario::template::{Template, Values};
-use crate::scenario::tenants::{Sizes, Tenancy, Tenants};
-use crate::schedule::Choices;
+use crate::scenario::tenants::{Noisy, RowTenants, Tenancy, Tenants};
+use crate::schedule::{Arrival, Choices};
 use crate::units::order;
 
 /// Iterations that are looked at to see who comes most often.
 const LOOKED_AT: u64 = 20_000;
 /// Letters of a name in a table.
 const LONGEST: usize = 60;
+/// So many names have users of their own who come again.
+const MOST_POOLS: usize = 200_000;
+/// The pool of all others, of whose users none comes again as the same.
+pub const STRANGERS: u32 = MOST_POOLS as u32 + 1;
 /// Apart from the choices that iterations have without tenants.
 const SALT: u64 = 0x7465_6e61_6e74_7321;
+
+/// Apart from those.
+const NOISE_SALT: u64 = 0x6e6f_6973_7920_6f6e;
+
+/// Which iterations one tenant does more than his size says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Noise {
+    when: Noisy,
+    more: f64,
+    seed: u64,
+    /// Who it is, by his place among the drawn tenants.
+    pub rank: usize,
+}
+
+impl Noise {
+    /// That of a scenario; `None` where nobody is noisy in its load.
+    pub fn of(scenario: &Scenario) -> Option<Noise> {
+        let noise = scenario.tenants.as_ref()?.noise.as_ref()?;
+        let when = noise.within(&scenario.load)?;
+        let seed = scenario.load.seed ^ NOISE_SALT;
+        Some(Noise { when, more: noise.more, seed, rank: noise.tenant })
+    }
+
+    /// Whether an arrival is one of them: by the seed, its number and its moment alone.
+    pub fn has(&self, arrival: Arrival) -> bool {
+        (self.when.from..self.when.until).contains(&arrival.at)
+            && Choices::new(self.seed, arrival.index).unit() < self.more
+    }
+}
 
 /// Whose an iteration is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +90,12 @@ pub struct Census {
     /// Those that are told apart, by name.
     places: HashMap<String, u16>,
     told: Told,
+    /// The shares of those that are told apart, where rows name them.
+    shares: Vec<f64>,
+    /// Those of rows, by flow.
+    of_rows: Vec<Option<OfRows>>,
+    /// The pools of names, where it matters whose a user is.
+    pools: Option<HashMap<String, u32>>,
     /// The name of the member that was asked for last.
     last: Last,
     rendered: String,
@@ -62,7 +104,16 @@ pub struct Census {
 #[derive(Debug, Clone, Copy)]
 enum Last {
     Drawn(usize),
+    OfRow { flow: usize, name: u32 },
     Rendered,
+}
+
+/// The tenants of the rows that a flow has.
+#[derive(Debug)]
+struct OfRows {
+    tenants: Arc<RowTenants>,
+    /// Who each of its names is.
+    members: Vec<Member>,
 }
 
 impl Census {
@@ -74,6 +125,9 @@ impl Census {
             up_to: up_to(tenants),
             places: HashMap::new(),
             told: Told::default(),
+            shares: Vec::new(),
+            of_rows: Vec::new(),
+            pools: scenario.steps.iter().any(|step| step.once).then(HashMap::new),
             last: Last::Rendered,
             rendered: String::new(),
         };
@@ -82,12 +136,19 @@ impl Census {
             census.most_frequent(scenario, most)
         } else {
             let names: Vec<String> = tenants.names.iter().take(most).cloned().collect();
-            let is_named =
-                scenario.flows.iter().any(|flow| matches!(flow.tenancy, Tenancy::Named(_)));
-            Told { has_others: is_named || tenants.names.len() > most, names }
+            let is_named = |tenancy: &Tenancy| match tenancy {
+                Tenancy::Named(_) | Tenancy::OfRow(_) => true,
+                Tenancy::None | Tenancy::Drawn => false,
+            };
+            let has_named = scenario.flows.iter().any(|flow| is_named(&flow.tenancy));
+            Told { has_others: has_named || tenants.names.len() > most, names }
         };
         census.places =
             (0..).zip(&census.told.names).map(|(at, name)| (name.clone(), at)).collect();
+        if let Some(pools) = &mut census.pools {
+            pools.extend((0..).zip(&census.names).map(|(pool, name)| (name.clone(), pool)));
+        }
+        census.of_rows = scenario.flows.iter().map(|it| census.rows_of(&it.tenancy)).collect();
         let shown = |name: &String| scenario.secrets.redact(name).chars().take(LONGEST).collect();
         census.told.names = census.told.names.iter().map(shown).collect();
         Some(census)
@@ -98,8 +159,39 @@ impl Census {
         &self.told
     }
 
-    /// The share of all iterations that a drawn tenant has.
+    /// Who the names of the rows of a flow are.
+    fn rows_of(&mut self, tenancy: &Tenancy) -> Option<OfRows> {
+        let Tenancy::OfRow(tenants) = tenancy else { return None };
+        let others = self.told.names.len() as u16;
+        let member = |name: &String| {
+            let tenant = TenantId(self.places.get(name).copied().unwrap_or(others));
+            Member { tenant, pool: pool_of(&mut self.pools, name) }
+        };
+        let members = tenants.names.iter().map(member).collect();
+        Some(OfRows { tenants: Arc::clone(tenants), members })
+    }
+
+    /// Whose an iteration with a row of data is; of one that has none nobody knows it.
+    pub fn of_row(&mut self, flow: usize, row: Option<u64>) -> Member {
+        let nobody = Member { tenant: TenantId(self.told.names.len() as u16), pool: 0 };
+        let found = self.of_rows.get(flow).and_then(Option::as_ref).and_then(|it| {
+            let name = *it.tenants.of_rows.get(usize::try_from(row?).ok()?)?;
+            Some((name, *it.members.get(name as usize)?))
+        });
+        let Some((name, member)) = found else {
+            self.rendered.clear();
+            self.last = Last::Rendered;
+            return nobody;
+        };
+        self.last = Last::OfRow { flow, name };
+        member
+    }
+
+    /// The share of all iterations that a tenant has, where that is known beforehand.
     pub fn share(&self, place: usize) -> Option<f64> {
+        if let Some(share) = self.shares.get(place) {
+            return Some(*share);
+        }
         let before = place.checked_sub(1).and_then(|before| self.up_to.get(before)).copied();
         Some(self.up_to.get(place)? - before.unwrap_or(0.0))
     }
@@ -116,24 +208,35 @@ impl Census {
             Tenancy::Drawn => {
                 let unit = choices.unit();
                 let rank = self.up_to.partition_point(|up_to| *up_to <= unit);
-                let rank = rank.min(self.names.len().saturating_sub(1));
-                self.last = Last::Drawn(rank);
-                let place = rank.min(self.told.names.len()) as u16;
-                Member { tenant: TenantId(place), pool: rank as u32 }
+                self.drawn(rank.min(self.names.len().saturating_sub(1)))
             }
             Tenancy::Named(template) => {
                 self.render(template, index, &mut choices);
                 let others = self.told.names.len() as u16;
                 let place = self.places.get(&self.rendered).copied().unwrap_or(others);
-                Member { tenant: TenantId(place), pool: 0 }
+                Member { tenant: TenantId(place), pool: pool_of(&mut self.pools, &self.rendered) }
             }
+            // Rows are looked up by whoever has them.
+            Tenancy::OfRow(_) => self.of_row(usize::MAX, None),
         }
+    }
+
+    /// A certain one of the drawn tenants.
+    pub fn drawn(&mut self, rank: usize) -> Member {
+        self.last = Last::Drawn(rank);
+        let place = rank.min(self.told.names.len()) as u16;
+        Member { tenant: TenantId(place), pool: rank as u32 }
     }
 
     /// The name of the member that was asked for last; empty where it is nobody.
     pub fn name(&self) -> &str {
         match self.last {
             Last::Drawn(rank) => self.names.get(rank).map_or("", String::as_str),
+            Last::OfRow { flow, name } => {
+                let found = self.of_rows.get(flow).and_then(Option::as_ref);
+                let name = found.and_then(|it| it.tenants.names.get(name as usize));
+                name.map_or("", String::as_str)
+            }
             Last::Rendered => &self.rendered,
         }
     }
@@ -148,35 +251,86 @@ impl Census {
 
     /// Who comes most often, among the first iterations of each flow that names its tenant.
     fn most_frequent(&mut self, scenario: &Scenario, most: usize) -> Told {
-        let mut seen: HashMap<String, u64> = HashMap::new();
+        let mut seen: HashMap<String, f64> = HashMap::new();
+        let mut has_others = false;
         for flow in &scenario.flows {
-            let Tenancy::Named(template) = &flow.tenancy else { continue };
-            for index in 0..LOOKED_AT {
-                let mut choices = Choices::new(scenario.load.seed ^ SALT, index);
-                self.render(template, index, &mut choices);
-                match seen.get_mut(&self.rendered) {
-                    Some(times) => *times += u64::from(flow.weight),
-                    None => drop(seen.insert(self.rendered.clone(), flow.weight.into())),
+            match &flow.tenancy {
+                Tenancy::None | Tenancy::Drawn => {}
+                // Whoever did not come among the first may come later.
+                Tenancy::Named(template) => {
+                    has_others = true;
+                    self.count_named(template, (scenario.load.seed, flow.weight), &mut seen);
+                }
+                Tenancy::OfRow(tenants) => {
+                    has_others |= may_end(scenario, tenants);
+                    count_rows(tenants, flow.weight, &mut seen);
                 }
             }
         }
-        let mut all: Vec<(String, u64)> = seen.into_iter().collect();
-        order::by(&mut all, |a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        // Whoever did not come among the first may come later.
-        let names = all.into_iter().take(most).map(|(name, _)| name).collect();
-        Told { names, has_others: true }
+        let total: f64 = seen.values().sum();
+        let is_of_rows = scenario.flows.iter().all(|it| !matches!(it.tenancy, Tenancy::Named(_)));
+        let mut all: Vec<(String, f64)> = seen.into_iter().collect();
+        order::by(&mut all, |a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        has_others |= all.len() > most;
+        all.truncate(most);
+        if is_of_rows && total > 0.0 {
+            self.shares = all.iter().map(|(_, times)| times / total).collect();
+        }
+        Told { names: all.into_iter().map(|(name, _)| name).collect(), has_others }
     }
+
+    fn count_named(
+        &mut self,
+        template: &Template,
+        (seed, weight): (u64, u32),
+        seen: &mut HashMap<String, f64>,
+    ) {
+        let part = f64::from(weight) / LOOKED_AT as f64;
+        for index in 0..LOOKED_AT {
+            let mut choices = Choices::new(seed ^ SALT, index);
+            self.render(template, index, &mut choices);
+            match seen.get_mut(&self.rendered) {
+                Some(times) => *times += part,
+                None => drop(seen.insert(self.rendered.clone(), part)),
+            }
+        }
+    }
+}
+
+/// How often each of them comes, each flow by its weight.
+fn count_rows(tenants: &RowTenants, weight: u32, seen: &mut HashMap<String, f64>) {
+    let all = tenants.times.iter().sum::<u64>().max(1) as f64;
+    for (name, times) in tenants.names.iter().zip(&tenants.times) {
+        *seen.entry(name.clone()).or_default() += f64::from(weight) * *times as f64 / all;
+    }
+}
+
+/// Whether some iteration may find no row, so that nobody knows whose it is.
+fn may_end(scenario: &Scenario, tenants: &RowTenants) -> bool {
+    let source = scenario.data.sources.get(tenants.source.index());
+    source.and_then(|it| it.at_end()).is_some_and(|at_end| at_end != AtEnd::Wrap)
+}
+
+/// The pool of users that a name has: what one of them knows is used for no other tenant. Names
+/// beyond what can be remembered have users of their own each time.
+fn pool_of(pools: &mut Option<HashMap<String, u32>>, name: &str) -> u32 {
+    let Some(pools) = pools else { return 0 };
+    if let Some(pool) = pools.get(name) {
+        return *pool;
+    }
+    if pools.len() >= MOST_POOLS {
+        return STRANGERS;
+    }
+    // The first pool is that of users who are nobody's.
+    let pool = pools.len() as u32 + 1;
+    pools.insert(name.to_owned(), pool);
+    pool
 }
 
 /// Sums of the shares, which end at one.
 fn up_to(tenants: &Tenants) -> Vec<f64> {
-    let weight = |index: usize| match &tenants.sizes {
-        Sizes::Equal => 1.0,
-        // Not `f64::powf`, whose last bit is the platform's affair.
-        Sizes::Zipf(exponent) => libm::pow((index + 1) as f64, -exponent),
-        Sizes::Weights(weights) => weights.get(index).copied().unwrap_or_default().into(),
-    };
-    let weights: Vec<f64> = (0..tenants.names.len()).map(weight).collect();
+    let weights: Vec<f64> =
+        (0..tenants.names.len()).map(|place| tenants.sizes.weight(place)).collect();
     let total: f64 = weights.iter().sum();
     let mut sum = 0.0;
     let next = |weight: f64| {

@@ -128,6 +128,7 @@ fn assessment(total: Summary, steps: Vec<Summary>, seconds: u32) -> Assessment {
         total,
         steps,
         tenants: None,
+        neighbours: None,
     }
 }
 
@@ -353,6 +354,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             addresses: None,
             certificate: None,
             resumed: Vec::new(),
+            noisy: None,
         },
         end: Some(ended(seconds)),
         seconds: Seconds::default(),

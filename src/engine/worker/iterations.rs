@@ -21,14 +21,15 @@ impl Worker {
     /// Starts an iteration, or records why it could not be started.
     pub(super) fn start(&mut self, arrival: Arrival) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = drawn::flow(&self.plan.scenario, &mut choices);
-        let member = self.member(flow, arrival.index);
+        let flow = self.pick_flow(&mut choices, arrival);
+        let member = self.member(flow, arrival);
         let user = match self.source.user_of(arrival.index) {
             None => self.users.take_of(member.pool),
             Some(place) => self.users.seat(place),
         };
         let refused = (flow, member.tenant);
         let Some(user) = user else { return self.refuse(refused, arrival.at, &Answer::NoUser) };
+        let member = self.member_with(flow, user, member);
         if let Some(missing) = self.missing_row(flow, user, arrival) {
             return self.without_row(missing, (user, member), arrival);
         }
@@ -57,6 +58,11 @@ impl Worker {
         self.proceed(iteration);
     }
 
+    /// The flow that the iteration of an arrival walks through.
+    fn pick_flow(&self, choices: &mut Choices, arrival: Arrival) -> usize {
+        drawn::flow(&self.plan.scenario, self.noise.as_ref(), arrival, choices)
+    }
+
     /// The number of an arrival's iteration.
     pub(super) fn number(&self, arrival: Arrival) -> u64 {
         self.plan.purpose.iterations_from() + arrival.index + 1
@@ -83,13 +89,13 @@ impl Worker {
     /// is not sent.
     pub(super) fn miss(&mut self, arrival: Arrival, now: Moment) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = drawn::flow(&self.plan.scenario, &mut choices);
+        let flow = self.pick_flow(&mut choices, arrival);
         if self.ends_before(flow, arrival) {
             return;
         }
         let Some(step) = drawn::first_step(&self.plan.scenario, flow) else { return };
         let limit = self.limit(step);
-        let tenant = self.member(flow, arrival.index).tenant;
+        let tenant = self.member(flow, arrival).tenant;
         self.ledger.missed(SeriesKey { step, tenant }, arrival.at, now.since(arrival.at), limit);
     }
 

@@ -65,7 +65,7 @@ use crate::engine::worker::pace::Pace;
 use crate::engine::worker::patience::{Patience, UNREAD};
 use crate::engine::worker::report::Reporter;
 use crate::scenario::ids::SourceId;
-use crate::schedule::tenants::Census;
+use crate::schedule::tenants::{Census, Noise};
 use crate::units::{Moment, Rate};
 
 /// Arrivals that are started before sockets get a turn.
@@ -116,6 +116,8 @@ struct Worker {
     users: Users,
     /// Whose iterations are, where that is told apart.
     census: Option<Census>,
+    /// Which iterations are a noisy tenant's, beyond those of his size.
+    noise: Option<Noise>,
     ledger: Ledger,
     timers: Timers,
     limits: Limits,
@@ -177,6 +179,7 @@ impl Worker {
             users: Users::new(&scenario, slot, most, plan.purpose.users_from())
                 .knowing(&plan.given),
             census: Census::of(&scenario),
+            noise: Noise::of(&scenario),
             ledger: Ledger::default(),
             timers: Timers::default(),
             limits: Limits::new(scenario.steps.len()),

@@ -14,6 +14,7 @@ mod generators;
 pub mod history;
 mod judgement;
 mod metrics;
+mod neighbours;
 pub mod noise;
 mod objectives;
 mod past_runs;

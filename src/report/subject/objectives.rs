@@ -64,6 +64,7 @@ fn evidence(slo: &SloResult) -> Cell {
             | Measured::GoodWindows(_),
         )
         | None => Cell::Bad(slo.bad, slo.requests),
+        Some(Measured::Effect(_)) => Cell::Quantity(Quantity::Count(slo.requests)),
     }
 }
 
@@ -103,6 +104,7 @@ fn quantity(measured: Measured) -> fn(f64) -> Quantity {
         Measured::Goodput(_) => Quantity::Rate,
         Measured::BytesPerSecond(_) => Quantity::ByteRate,
         Measured::Apdex(_) => Quantity::Number,
+        Measured::Effect(_) => Quantity::Times,
         Measured::BadShare(_)
         | Measured::GoodShare(_)
         | Measured::ChecksHeld(_)
@@ -121,6 +123,7 @@ fn measured(slo: &SloResult) -> Cell {
         | Measured::Apdex(value)
         | Measured::Goodput(value)
         | Measured::BytesPerSecond(value)
+        | Measured::Effect(value)
         | Measured::GoodWindows(value) => quantity(measured)(value),
     }))
 }
@@ -143,6 +146,7 @@ fn limit(slo: &SloResult) -> Cell {
         | Measured::Goodput(_)
         | Measured::BytesPerSecond(_)
         | Measured::Apdex(_)
+        | Measured::Effect(_)
         | Measured::BadShare(_)
         | Measured::GoodShare(_)
         | Measured::ChecksHeld(_)

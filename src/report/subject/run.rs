@@ -16,7 +16,7 @@ use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
 use crate::report::phrases::run as phrases;
 use crate::report::subject::{
-    budget, failures, generators, judgement, metrics, objectives, tenants,
+    budget, failures, generators, judgement, metrics, neighbours, objectives, tenants,
 };
 use crate::units::order;
 
@@ -48,6 +48,7 @@ pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
     sections.extend(report.comparison.map(metrics::section));
     sections.extend([charts(assessment), steps(assessment), slowest_first(assessment)]);
     sections.extend(tenants::section(assessment));
+    sections.extend(neighbours::section(assessment));
     sections.extend([
         outcomes(&assessment.total),
         failures::section(&assessment.failures, report.has_log),

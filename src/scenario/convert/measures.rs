@@ -4,10 +4,12 @@
 //! A metric, the side of its limit that is good, and the limit come in; what is measured and the
 //! share of bad requests that is allowed go out.
 
+use std::time::Duration;
+
 use super::super::gauge::Side;
 use super::super::problems::Fault;
-use super::super::slo::{Bound, FailureShare, Metric, Threshold, Throughput};
-use crate::units::{Bytes, Rate, Ratio, parse_duration};
+use super::super::slo::{Bound, FailureShare, Metric, Slo, Threshold, Throughput};
+use crate::units::{Bytes, Rate, Ratio, format_duration, parse_duration};
 
 /// Their names, as somebody may mistype them.
 pub(super) const NAMES: [&str; 4] = ["apdex(300ms)", "check_rate", "goodput", "received_bytes"];
@@ -121,6 +123,21 @@ fn bytes_per_second(limit: &str) -> Result<f64, Fault> {
         }
     };
     Ok(amount.trim().parse::<Bytes>()?.0 as f64 / seconds)
+}
+
+/// A response is never slower than the time limit of its step.
+pub(super) fn reachable(slo: Slo, timeout: Duration) -> Result<Slo, Fault> {
+    let limit = match slo.metric {
+        Metric::Lap { limit, .. } => Some(limit),
+        _ => slo.threshold(),
+    };
+    let limit = limit.map(Threshold::duration);
+    if limit.is_none_or(|limit| limit <= timeout) {
+        return Ok(slo);
+    }
+    let timeout = format_duration(timeout);
+    let fault = Fault::new(format!("no answer can take longer than the timeout of {timeout}"));
+    Err(fault.help("lower the limit, or raise the \"timeout\" of the step"))
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ mod load;
 mod measures;
 mod metrics;
 mod names;
+mod neighbours;
+mod noisy;
 mod objective_text;
 mod objectives;
 mod opening;
@@ -35,6 +37,7 @@ mod stress_objectives;
 mod target;
 mod target_objectives;
 mod tenants;
+mod tenants_of_rows;
 mod think;
 mod tls;
 mod variables;
@@ -112,13 +115,21 @@ impl Sections {
         let data = Arc::new(data::data(&raw.data, origin, check));
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let cookies = raw.cookies.unwrap_or(false);
-        let (load, written) = load::load(&raw.load, check).unzip();
+        let (mut load, written) = load::load(&raw.load, check).unzip();
+        let known = (&*constants, &*data);
+        let mut walks = flows::flows(raw, known, (&prefix, is_http2, cookies), check);
+        if let Some(load) = &load {
+            tenants_of_rows::count(&mut walks.flows, &data, load, check);
+        }
+        if let (Some(load), Some(written)) = (&mut load, &written) {
+            noisy::noise(&raw.load, (load, written), &mut walks, check);
+        }
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
             hash: hash(raw, &data, check),
             target,
-            walks: flows::flows(raw, (&constants, &data), (&prefix, is_http2, cookies), check),
+            walks,
             data,
             load,
             written: written.unwrap_or_default(),
@@ -178,6 +189,7 @@ impl Sections {
             slos: objectives.slos,
             objectives_file: objectives.file,
             stress: objectives.stress,
+            neighbours: objectives.neighbours,
             budget_hours: self.budget_hours,
             limits: self.limits?,
             allow: self.allow,

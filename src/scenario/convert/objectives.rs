@@ -11,17 +11,18 @@ use super::super::model::StepId;
 use super::super::problems::{Fault, nearest};
 use super::super::raw_slo::RawSlo;
 use super::super::slo::{
-    DEFAULT_BUDGET_HOURS, FailureShare, Metric, Scope, Slo, Threshold, Windows,
+    DEFAULT_BUDGET_HOURS, FailureShare, Metric, Neighbours, Scope, Slo, Threshold, Windows,
 };
 use super::super::stress::StressObjective;
 use super::flows::Walks;
 use super::lap_objectives;
 use super::measures;
+use super::neighbours;
 use super::objective_text::{Operator, Parts, normalised};
 use super::other_objectives;
 use super::stress_objectives;
 use super::target_objectives::{self, CERTIFICATE_DAYS, Gauges};
-use crate::units::{Quantile, Ratio, format_duration, parse_duration};
+use crate::units::{Quantile, Ratio, parse_duration};
 
 const SHARES: [(&str, FailureShare); 8] = [
     ("error_rate", FailureShare::Errors),
@@ -52,6 +53,8 @@ pub(crate) struct Objectives {
     pub(crate) stress: Vec<StressObjective>,
     /// The file that they are from, if that is another one than the scenario's.
     pub(crate) file: Option<PathBuf>,
+    /// For all tenants but a noisy one.
+    pub(crate) neighbours: Neighbours,
 }
 
 /// The objectives for all steps together and for single ones.
@@ -89,7 +92,14 @@ pub(crate) fn objectives(
             None => without_step(name, walks, &at, check),
         }
     }
-    Objectives { slos: found, stress: stress_objectives::of_all(raw, at, check), file: None }
+    let (mut neighbours, rest) = neighbours::split(raw, walks, at, check);
+    let group_at = at_of(Scope::EachTenant, slowest, at.key("neighbours"));
+    let rest = rest.iter().map(|(index, text)| (*index, text));
+    neighbours.slos = group_of(rest, &group_at, check);
+    // What holds for each tenant may be asked of all of them but one together.
+    neighbours.slos.iter_mut().for_each(|slo| slo.scope = Scope::All);
+    let stress = stress_objectives::of_all(raw, at, check);
+    Objectives { slos: found, stress, neighbours, file: None }
 }
 
 /// The time that an error budget is for, in whole hours.
@@ -142,12 +152,20 @@ struct GroupAt<'g> {
 }
 
 fn group(texts: &[String], group_at: &GroupAt<'_>, check: &mut Check<'_>) -> Vec<Slo> {
-    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let texts = texts.iter().enumerate().filter(|(_, text)| !stress_objectives::is_one(text));
+    group_of(texts, group_at, check)
+}
+
+fn group_of<'t>(
+    texts: impl Iterator<Item = (usize, &'t String)>,
+    group_at: &GroupAt<'_>,
+    check: &mut Check<'_>,
+) -> Vec<Slo> {
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for (index, text) in texts {
         let at = group_at.at.item(index);
         let slo = objective(&check.fill(text), text, group_at.about)
-            .and_then(|slo| reachable(slo, group_at.timeout))
+            .and_then(|slo| measures::reachable(slo, group_at.timeout))
             .and_then(|slo| lap_objectives::with_streams(slo, group_at.walks));
         let Some(slo) = check.accept(&at, slo) else { continue };
         if !seen.insert(subject(&slo)) {
@@ -171,21 +189,6 @@ fn subject(slo: &Slo) -> String {
         Metric::CertificateDays(_) => CERTIFICATE_DAYS.to_owned(),
         Metric::Lap { of, quantile, .. } => format!("{of:?} {quantile} {windows:?}"),
     }
-}
-
-/// A response is never slower than the time limit of its step.
-fn reachable(slo: Slo, timeout: Duration) -> Result<Slo, Fault> {
-    let limit = match slo.metric {
-        Metric::Lap { limit, .. } => Some(limit),
-        _ => slo.threshold(),
-    };
-    let limit = limit.map(Threshold::duration);
-    if limit.is_none_or(|limit| limit <= timeout) {
-        return Ok(slo);
-    }
-    let timeout = format_duration(timeout);
-    let fault = Fault::new(format!("no answer can take longer than the timeout of {timeout}"));
-    Err(fault.help("lower the limit, or raise the \"timeout\" of the step"))
 }
 
 /// An objective as a record with these gauges keeps its text; `None` where that has a variable in

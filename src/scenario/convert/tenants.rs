@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::super::check::Check;
 use super::super::data::Data;
@@ -15,12 +16,9 @@ use super::super::template::{Escape, Piece, Template};
 use super::super::tenants::{
     MOST_TOLD_APART, PLACEHOLDER, Sizes, Tenancy, Tenants, USUAL_TOLD_APART,
 };
+use super::tenants_of_rows::{self, LONGEST_NAME, MOST_TENANTS};
 use crate::units::order;
 
-/// More names than anybody has tenants.
-const MOST_TENANTS: u32 = 100_000;
-/// Letters of a name.
-const LONGEST_NAME: usize = 200;
 /// A record has room for no more.
 const MOST_SERIES: usize = 20_000;
 
@@ -36,7 +34,7 @@ impl Population {
     pub(super) fn tenants(&self, variable: VariableId) -> Tenants {
         let Population { names, sizes, told_apart } = self;
         let (names, sizes) = (names.clone(), sizes.clone());
-        Tenants { names, sizes, told_apart: *told_apart, variable }
+        Tenants { names, sizes, told_apart: *told_apart, variable, noise: None }
     }
 }
 
@@ -166,13 +164,24 @@ fn sizes(text: &str) -> Result<Sizes, Fault> {
     })
 }
 
+/// What the name of a tenant may be made of.
+pub(super) struct Known<'k> {
+    /// Constants of the scenario.
+    pub(super) constants: &'k [(String, String)],
+    /// Rows from files.
+    pub(super) data: &'k Data,
+    /// Those that are declared.
+    pub(super) population: &'k Option<Population>,
+}
+
 /// Whose the iterations of a flow are.
 pub(super) fn tenancy(
     raw: &RawFlow,
-    at: &Pointer,
-    (constants, population): (&[(String, String)], &Option<Population>),
+    (flow, at): (usize, &Pointer),
+    known: &Known<'_>,
     check: &mut Check<'_>,
 ) -> Tenancy {
+    let Known { constants, data, population } = known;
     let is_declared = population.as_ref().is_some_and(|it| !it.names.is_empty());
     let Some(text) = &raw.tenant else {
         return if is_declared { Tenancy::Drawn } else { Tenancy::None };
@@ -184,7 +193,7 @@ pub(super) fn tenancy(
     let names = Names {
         environment: check.environment,
         constants,
-        data: &Data::default(),
+        data,
         used_sources: Cell::default(),
         extracted: HashMap::new(),
         later: raw
@@ -196,13 +205,16 @@ pub(super) fn tenancy(
     };
     let at = at.key("tenant");
     match Template::parse(text, Escape::Verbatim, &names) {
-        Ok(template) => match unknown_beforehand(&template) {
-            None => Tenancy::Named(template),
-            Some(fault) => {
-                check.value(&at, fault);
-                Tenancy::None
-            }
-        },
+        Ok(template) => {
+            let tenancy = match tenants_of_rows::of(&template, flow, data) {
+                Some(found) => found.map(|it| Tenancy::OfRow(Arc::new(it))),
+                None => match unknown_beforehand(&template) {
+                    None => Ok(Tenancy::Named(template)),
+                    Some(fault) => Err(fault),
+                },
+            };
+            check.accept(&at, tenancy).unwrap_or_default()
+        }
         Err(faults) => {
             for fault in faults {
                 check.value(&at, fault);
@@ -221,7 +233,10 @@ fn unknown_beforehand(template: &Template) -> Option<Fault> {
     }
     (!template.pieces.iter().all(is_known)).then(|| {
         let fault = Fault::new("nobody knows this name before the load begins");
-        fault.help("name a tenant by constants, {{random 1..50}} or {{iteration}}")
+        fault.help(
+            "name a tenant by constants, {{random 1..50}} and {{iteration}}, or by columns of one \
+             source of \"data\"",
+        )
     })
 }
 

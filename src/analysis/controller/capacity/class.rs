@@ -135,9 +135,12 @@ fn is_beyond(slo: &SloResult, total: &Summary) -> bool {
     match slo.measured {
         // A step that did not have its turn in so short a time is another matter.
         None => slo.bad > 0 || total.goodput <= 0.0,
-        Some(Measured::Millis(found) | Measured::LapMillis(found) | Measured::BadShare(found)) => {
-            found > slo.limit
-        }
+        Some(
+            Measured::Millis(found)
+            | Measured::LapMillis(found)
+            | Measured::BadShare(found)
+            | Measured::Effect(found),
+        ) => found > slo.limit,
         Some(
             Measured::GoodShare(found)
             | Measured::GoodWindows(found)
@@ -162,7 +165,10 @@ fn missed(slo: &SloResult) -> String {
             | Measured::GoodWindows(found),
         ) => number_format::percent(found),
         Some(
-            measured @ (Measured::Apdex(_) | Measured::Goodput(_) | Measured::BytesPerSecond(_)),
+            measured @ (Measured::Apdex(_)
+            | Measured::Goodput(_)
+            | Measured::BytesPerSecond(_)
+            | Measured::Effect(_)),
         ) => messages::amount(measured),
         Some(Measured::Gauge(found)) => messages::gauge(found),
     };

@@ -8,7 +8,7 @@ use crate::record::phase::Phase;
 use crate::report::document::medium::Shown;
 use crate::report::figures;
 use crate::report::phrases::run as phrases;
-use crate::report::phrases::tenants;
+use crate::report::phrases::{neighbours, tenants};
 
 /// The description with the figures of the judged seconds. May hold hostile names.
 pub(super) fn text(assessment: &Assessment, chart: Chart) -> String {
@@ -27,13 +27,19 @@ pub(super) fn text(assessment: &Assessment, chart: Chart) -> String {
         Chart::Saturation => fullness(assessment),
         Chart::Steps => steps(assessment),
         Chart::Tenants => tenants::sentence(assessment).unwrap_or_default(),
+        Chart::Neighbours => {
+            assessment.neighbours.as_ref().map(neighbours::sentence).unwrap_or_default()
+        }
     };
     let more = match chart {
         Chart::ResponseOverTime => format!("{}{}", beside(assessment), crossings(assessment)),
         Chart::Saturation => saturation::caption(&assessment.timeline),
-        Chart::ByPercentile | Chart::Rate | Chart::Outcomes | Chart::Steps | Chart::Tenants => {
-            String::new()
-        }
+        Chart::ByPercentile
+        | Chart::Rate
+        | Chart::Outcomes
+        | Chart::Steps
+        | Chart::Tenants
+        | Chart::Neighbours => String::new(),
     };
     format!("{}{more} {figures}", chart.description())
 }

@@ -31,11 +31,13 @@ pub(in crate::report) enum Chart {
     Steps,
     /// The same of each tenant.
     Tenants,
+    /// The same of a noisy tenant and the others, before and then.
+    Neighbours,
 }
 
 impl Chart {
     /// All of them, in the order of the report.
-    pub(in crate::report) const ALL: [Chart; 7] = [
+    pub(in crate::report) const ALL: [Chart; 8] = [
         Chart::ResponseOverTime,
         Chart::ByPercentile,
         Chart::Rate,
@@ -43,6 +45,7 @@ impl Chart {
         Chart::Saturation,
         Chart::Steps,
         Chart::Tenants,
+        Chart::Neighbours,
     ];
 
     /// What its file is called, without the ending.
@@ -55,6 +58,7 @@ impl Chart {
             Chart::Saturation => "saturation",
             Chart::Steps => "steps",
             Chart::Tenants => "tenants",
+            Chart::Neighbours => "noisy-neighbour",
         }
     }
 
@@ -68,6 +72,7 @@ impl Chart {
             Chart::Saturation => "Saturation",
             Chart::Steps => "Steps against their limits",
             Chart::Tenants => "Tenants, each by itself",
+            Chart::Neighbours => "Noisy neighbour",
         }
     }
 
@@ -89,6 +94,10 @@ impl Chart {
             Chart::Steps => "p95 and p99 of the response time of each step beside their limits.",
             Chart::Tenants => {
                 "p95 and p99 of the response time of each tenant beside the limits that each has."
+            }
+            Chart::Neighbours => {
+                "p95 and p99 of the response time of a noisy tenant and of all others, before and \
+                 while it is noisy."
             }
         }
     }
@@ -113,6 +122,7 @@ fn draw(assessment: &Assessment, chart: Chart, width: Width) -> Option<String> {
         Chart::Saturation => saturation::draw(assessment, width),
         Chart::Steps => steps::draw(assessment, width),
         Chart::Tenants => steps::draw_tenants(assessment, width),
+        Chart::Neighbours => steps::draw_neighbours(assessment, width),
     }
 }
 

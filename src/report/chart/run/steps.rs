@@ -69,6 +69,18 @@ pub(super) fn draw_tenants(assessment: &Assessment, width: Width) -> Option<Stri
     draw_rows(Chart::Tenants.title(), &rows.collect::<Vec<_>>(), width)
 }
 
+/// The same of a noisy tenant and the others.
+pub(super) fn draw_neighbours(assessment: &Assessment, width: Width) -> Option<String> {
+    let seen = assessment.neighbours.as_ref()?;
+    let rows = seen.stretches.iter().enumerate().map(|(place, stretch)| Row {
+        name: &stretch.name,
+        times: stretch.times.as_ref(),
+        // The limits are those of the others, while somebody is noisy.
+        limits: if place == 1 { &seen.limits } else { &[] },
+    });
+    draw_rows(Chart::Neighbours.title(), &rows.collect::<Vec<_>>(), width)
+}
+
 fn draw_rows(title: &'static str, rows: &[Row], width: Width) -> Option<String> {
     if rows.is_empty() {
         return None;

@@ -19,6 +19,7 @@ use crate::analysis::comparison::Comparison;
 use crate::analysis::error_budget::ErrorBudget;
 use crate::analysis::failures::FailuresSeen;
 use crate::analysis::history::History;
+use crate::analysis::neighbours_seen::NeighboursSeen;
 use crate::analysis::soak::found::SoakAssessment;
 use crate::report::subject::run::RunReport;
 use crate::report::subject::soak::SoakReport;
@@ -63,6 +64,9 @@ struct SummaryFile<'a> {
     /// The window, tenant by tenant, where some are told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenants: Option<&'a TenantsSeen>,
+    /// What the others noticed of a noisy tenant, where one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    noisy_neighbour: Option<&'a NeighboursSeen>,
     /// The whole run, warm-up included.
     whole_run: &'a Counts,
     /// What failing requests of the whole run looked like, without secrets.
@@ -127,6 +131,7 @@ fn written(report: &RunReport, soak: Option<&SoakAssessment>) -> String {
         total: &assessment.total,
         steps: &assessment.steps,
         tenants: assessment.tenants.as_ref(),
+        noisy_neighbour: assessment.neighbours.as_ref(),
         whole_run: &assessment.whole_run,
         failures: &assessment.failures,
         findings: &assessment.findings,

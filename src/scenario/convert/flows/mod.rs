@@ -10,7 +10,7 @@ use crate::scenario::check::Check;
 use crate::scenario::convert::actions::{self, Actions};
 use crate::scenario::convert::course::{self, Knowledge};
 use crate::scenario::convert::names::name_fault;
-use crate::scenario::convert::tenants::{self, Population};
+use crate::scenario::convert::tenants::{self, Known, Population};
 use crate::scenario::data::Data;
 use crate::scenario::document::Pointer;
 use crate::scenario::model::{Action, Errand, Flow, Step, VariableId};
@@ -104,7 +104,7 @@ pub(crate) fn flows(
     for (index, flow) in raw.flows.iter().enumerate() {
         let at = at.item(index);
         walker.flow_name(&flow.name, &at.key("name"), &mut names);
-        walker.flow(flow, &at);
+        walker.flow(flow, (index, &at));
     }
     let teardown = walker.errand(&raw.teardown, "teardown");
     Walks { setup, teardown, ..walker.walks }
@@ -175,15 +175,20 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         self.knowledge = Knowledge { certain, cookies, auth, ..Knowledge::default() };
     }
 
-    fn flow(&mut self, raw: &RawFlow, at: &Pointer) {
+    fn flow(&mut self, raw: &RawFlow, (index, at): (usize, &Pointer)) {
         let at_steps = at.key("steps");
         if !raw.steps.iter().any(course::surely_asks) {
             let fault = Fault::new("a flow in which nothing is sent again and again");
             let help = "add a step with a \"request\", without \"once\" and under no \"if\"";
             self.check.value(&at_steps, fault.help(help));
         }
-        let tenancy = tenants::tenancy(raw, at, (self.constants, &self.population), self.check);
+        let (constants, data) = (self.constants, self.data);
+        let known = Known { constants, data, population: &self.population };
+        let tenancy = tenants::tenancy(raw, (index, at), &known, self.check);
         let mut names = self.names(&raw.steps);
+        if let Tenancy::OfRow(rows) = &tenancy {
+            names.used_sources.set(1 << rows.source.index());
+        }
         let cookies = raw.cookies.unwrap_or(self.cookies);
         self.begin(cookies, raw.auth.clone());
         let places = (0..raw.tags.len()).map(|index| at.key("tags").item(index));
