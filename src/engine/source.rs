@@ -149,7 +149,7 @@ mod tests {
     fn load(rate: f64) -> Load {
         let (from, length) = (Rate(rate), Duration::from_secs(10));
         let stages = vec![Stage { length, from, to: from, users: None, warmup: false }];
-        Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages }
+        Load::new(ArrivalProcess::Poisson, 7, stages)
     }
 
     fn source(load: &Load, slot: Slot) -> Source {

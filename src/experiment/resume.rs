@@ -265,7 +265,7 @@ fn load(head: &LoadHead) -> Load {
         users: stage.users,
         warmup: stage.warmup,
     });
-    Load { arrivals: head.arrivals, seed: head.seed, stages: stages.collect() }
+    Load::new(head.arrivals, head.seed, stages.collect())
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ mod tests {
             warmup,
         };
         let stages = stages.iter().map(stage).collect();
-        Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages }
+        Load::new(ArrivalProcess::Poisson, 1, stages)
     }
 
     fn hours(hours: u64) -> Duration {

@@ -72,7 +72,7 @@ mod tests {
     fn a_steered_load_is_what_was_ordered_up_to_its_end() {
         let second = |second: u64| Moment(second * 1_000_000_000);
         let stages = vec![Stage { warmup: true, ..stage(5, 10.0, 10.0) }, stage(95, 10.0, 200.0)];
-        let planned = Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages };
+        let planned = Load::new(ArrivalProcess::Poisson, 1, stages);
         assert_eq!(wanted(&planned, &[]), None);
         let orders = [
             Order::Rate { from: second(24), rate: Rate(11.0) },

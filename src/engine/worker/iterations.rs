@@ -20,7 +20,7 @@ impl Worker {
     /// Starts an iteration, or records why it could not be started.
     pub(super) fn start(&mut self, arrival: Arrival) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = self.pick_flow(&mut choices);
+        let flow = self.pick_flow(arrival.part, &mut choices);
         let member = self.member(flow, arrival.index);
         let user = match self.source.user_of(arrival.index) {
             None => self.users.take_of(member.pool),
@@ -56,19 +56,22 @@ impl Worker {
         self.proceed(iteration);
     }
 
-    /// The flow that an iteration walks through, by its weight.
-    fn pick_flow(&self, choices: &mut Choices) -> usize {
+    /// The flow that an iteration of a part of the load walks through, by its weight.
+    fn pick_flow(&self, part: u16, choices: &mut Choices) -> usize {
         let flows = &self.plan.scenario.flows;
-        let total: u64 = flows.iter().map(|flow| u64::from(flow.weight)).sum();
-        let mut rest = (choices.unit() * total as f64) as u64;
-        for (index, flow) in flows.iter().enumerate() {
-            let weight = u64::from(flow.weight);
-            if rest < weight {
-                return index;
+        match self.plan.scenario.load.parts.get(usize::from(part)).map(|part| &*part.flows) {
+            None => {}
+            Some([only]) => {
+                // As many draws as among several.
+                choices.unit();
+                return *only;
             }
-            rest -= weight;
+            Some(own) => {
+                let weights = own.iter().map(|flow| flows[*flow].weight);
+                return own[chosen(weights, choices)];
+            }
         }
-        flows.len() - 1
+        chosen(flows.iter().map(|flow| flow.weight), choices)
     }
 
     /// The number of an arrival's iteration.
@@ -102,7 +105,7 @@ impl Worker {
     /// is not sent.
     pub(super) fn miss(&mut self, arrival: Arrival, now: Moment) {
         let mut choices = Choices::new(self.plan.scenario.load.seed, arrival.index);
-        let flow = self.pick_flow(&mut choices);
+        let flow = self.pick_flow(arrival.part, &mut choices);
         if self.ends_before(flow, arrival) {
             return;
         }
@@ -312,6 +315,21 @@ fn refused(flow: &Flow, step: &Step, iteration: &Iteration, outcome: Outcome) ->
     }
     let before = flow.logins.iter().rev().find(|it| it.on_401 && it.place + 1 < iteration.next);
     before.map(|login| login.step)
+}
+
+/// One of some, by their weights.
+fn chosen(weights: impl Iterator<Item = u32> + Clone, choices: &mut Choices) -> usize {
+    let total: u64 = weights.clone().map(u64::from).sum();
+    let mut rest = (choices.unit() * total as f64) as u64;
+    let mut last = 0;
+    for (index, weight) in weights.map(u64::from).enumerate() {
+        if rest < weight {
+            return index;
+        }
+        rest -= weight;
+        last = index;
+    }
+    last
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod actions;
 mod address;
 mod arms;
+mod asks;
 mod auth;
 mod checks;
 mod conditions;
@@ -15,6 +16,7 @@ mod extraction;
 mod flows;
 mod host;
 mod json_path;
+mod lengths;
 mod load;
 mod measures;
 mod metrics;
@@ -26,11 +28,14 @@ mod other_objectives;
 mod pattern;
 mod profile;
 mod program;
+mod replay;
 mod request;
 mod routing;
 mod settle;
+mod stages;
 mod stream;
 mod stress_objectives;
+mod sum;
 mod target;
 mod target_objectives;
 mod tenants;
@@ -51,17 +56,17 @@ use super::data::Data;
 use super::document::Pointer;
 use super::entries::Entries;
 use super::limits::Limits;
-use super::load::Load;
+use super::load::Recorded;
 use super::model::{Scenario, Secrets, Target};
 use super::origin::Origin;
 use super::problems::Fault;
 use super::raw::{RawFlow, RawScenario};
 use super::raw_http2::RawHttp2;
 use super::raw_limits::RawLimits;
-use super::raw_load::RawLoad;
 use super::routing::Permits;
 use crate::units::Bytes;
 use flows::Walks;
+use load::Written;
 use names::{name_fault, variable_fault};
 
 pub(crate) use objectives::{Objectives, Subjects, objectives, recorded};
@@ -77,9 +82,7 @@ pub(crate) struct Sections {
     target: Option<Target>,
     walks: Walks,
     data: Arc<Data>,
-    load: Option<Load>,
-    /// For each stage of the load its place in the file, where a staircase is one.
-    written: Vec<usize>,
+    load: Option<Written>,
     limits: Option<Limits>,
     allow: Permits,
     budget_hours: u32,
@@ -111,23 +114,24 @@ impl Sections {
         let data = Arc::new(data::data(&raw.data, origin, check));
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let cookies = raw.cookies.unwrap_or(false);
-        let (load, written) = load::load(&raw.load, check).unzip();
+        let walks = flows::flows(raw, (&constants, &data), (&prefix, is_http2, cookies), check);
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
-            hash: hash(raw, &data, check),
+            load: load::load(raw, &walks, origin, check),
+            hash: String::new(),
             target,
-            walks: flows::flows(raw, (&constants, &data), (&prefix, is_http2, cookies), check),
+            walks,
             data,
-            load,
-            written: written.unwrap_or_default(),
             limits: limits(&raw.limits, check),
             allow,
             budget_hours: objectives::budget_hours(&raw.slo, check),
         };
+        let hash = hash(raw, &sections, check);
+        let sections = Sections { hash, ..sections };
         sections.is_within_reach(origin, check);
         sections.has_room_for_users(raw, check);
-        if let Some(load) = &sections.load {
+        if let Some(Written { load, .. }) = &sections.load {
             data::lasts(&sections.data, load, &sections.walks.flows, check);
         }
         sections
@@ -139,13 +143,19 @@ impl Sections {
         else {
             return;
         };
-        let per_iteration = requests_per_iteration(&self.walks.flows, &self.walks.steps);
         let ceiling = Ceiling::of_run(cores, limits.workers);
-        let at = Pointer::default().key("load").key("stages");
-        for (index, stage) in load.stages.iter().enumerate() {
+        let Written { load, stages, at, asks } = load;
+        if !load.parts.is_empty() {
+            let whole = sum::of(&load.parts, |part| asks[part]);
+            if let Some(fault) = whole.iter().find_map(|stage| ceiling.fault(stage, 1.0)) {
+                check.value(at, fault);
+            }
+            return;
+        }
+        let per_iteration = requests_per_iteration(&self.walks.flows, &self.walks.steps);
+        for (stage, place) in load.stages.iter().zip(stages) {
             if let Some(fault) = ceiling.fault(stage, per_iteration) {
-                let written = self.written.get(index).copied().unwrap_or_default();
-                check.value(&at.item(written).key("rate"), fault);
+                check.value(place, fault);
             }
         }
     }
@@ -154,7 +164,7 @@ impl Sections {
     fn has_room_for_users(&self, raw: &RawScenario, check: &mut Check<'_>) {
         if let (Some(load), Some(limits)) = (&self.load, &self.limits) {
             let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
-            load::users_fit(load, limits, is_http2, check);
+            load::users_fit(&load.load, &load.at, (limits, is_http2), check);
         }
     }
 
@@ -173,7 +183,7 @@ impl Sections {
             teardown: self.walks.teardown,
             variables: self.walks.variables,
             data: self.data,
-            load: self.load?,
+            load: self.load?.load,
             slos: objectives.slos,
             stress: objectives.stress,
             budget_hours: self.budget_hours,
@@ -271,10 +281,10 @@ fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
 
 /// SHA-256 of what decides the requests and their load, as written: values from the
 /// environment have no part in it, nor have the target's place and the objectives.
-fn hash(raw: &RawScenario, data: &Data, check: &Check<'_>) -> String {
+fn hash(raw: &RawScenario, sections: &Sections, check: &Check<'_>) -> String {
     let flows: &[RawFlow] = &raw.flows;
-    let load: &RawLoad = &raw.load;
-    let decisive = json!({ "flows": flows, "load": load, "variables": raw.variables });
+    let data = &sections.data;
+    let decisive = json!({ "flows": flows, "load": raw.load, "variables": raw.variables });
     let mut decisive = format!("loadgate scenario 1\n{decisive}");
     let mut digits: Vec<_> =
         check.numbers.iter().map(|(at, number)| format!("\n{}: {number}", at.as_str())).collect();
@@ -302,6 +312,10 @@ fn hash(raw: &RawScenario, data: &Data, check: &Check<'_>) -> String {
     for source in &data.sources {
         source.table.contents().for_each(|piece| digest.update(piece));
         source.table.ends().iter().for_each(|end| digest.update(end.to_le_bytes()));
+    }
+    let parts = sections.load.iter().flat_map(|written| &written.load.parts);
+    for Recorded(all) in parts.filter_map(|part| part.recorded.as_ref()) {
+        all.iter().for_each(|at| digest.update(at.to_le_bytes()));
     }
     let digest = digest.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -113,7 +113,7 @@ mod tests {
             warmup,
         };
         let stages = stages.iter().map(stage).collect();
-        Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages }
+        Load::new(ArrivalProcess::Poisson, 1, stages)
     }
 
     fn lengths(load: &Load) -> Vec<(u64, f64)> {
