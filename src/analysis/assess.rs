@@ -9,7 +9,7 @@ use crate::analysis::run_data::RunData;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
 use crate::analysis::{
-    budget_burn, correlated, failures, filled, messages, saturation, series, summary, tenants,
+    budget_burn, correlated, failures, filled, loads, messages, saturation, series, summary, tenants,
     verdict,
 };
 use crate::record::run::{MetricHead, RunRecord};
@@ -34,6 +34,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
         findings,
         total: summary::total(&data),
         steps: summary::steps(&data),
+        loads: loads::seen(&data),
         tenants: tenants::seen(&data, &slos),
         whole_run: summary::whole_run(&data),
         failures: failures::seen(record, &data.whole),

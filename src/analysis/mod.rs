@@ -40,6 +40,7 @@ pub mod hints;
 pub mod history;
 pub mod holm;
 pub mod lateness;
+pub mod loads;
 pub mod memory;
 pub mod mend;
 pub mod messages;

@@ -7,12 +7,13 @@ use crate::engine::orders::{Order, Orders};
 use crate::experiment::head;
 use crate::record::store::RunWriter;
 use crate::scenario::load::{Load, Stage};
+use crate::scenario::model::Scenario;
 use crate::units::{Moment, Rate};
 
 /// Keeps the load that was wanted, where it was not the planned one.
-pub(super) fn keep(writer: &mut RunWriter, planned: &Load, orders: &Orders) {
-    if let Some(wanted) = wanted(planned, &orders.all()) {
-        writer.wanted(head::load(&wanted));
+pub(super) fn keep(writer: &mut RunWriter, scenario: &Scenario, orders: &Orders) {
+    if let Some(wanted) = wanted(&scenario.load, &orders.all()) {
+        writer.wanted(head::load(&wanted, &scenario.flows));
     }
 }
 

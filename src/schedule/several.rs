@@ -8,11 +8,8 @@
 
 use std::sync::Arc;
 
-use rand_xoshiro::SplitMix64;
-use rand_xoshiro::rand_core::{Rng, SeedableRng};
-
 use crate::scenario::load::{Load, Part};
-use crate::schedule::{Arrival, Arrivals};
+use crate::schedule::{Arrival, Arrivals, Choices};
 use crate::units::Moment;
 
 /// The arrivals of a load, whether it has parts or not.
@@ -64,8 +61,7 @@ fn seed_of(seed: u64, place: usize) -> u64 {
     if place == 0 {
         return seed;
     }
-    let mut mixed = SplitMix64::seed_from_u64(seed ^ 0x10AD_5EED_0000_0000);
-    (0..place).fold(0, |_, _| mixed.next_u64())
+    Choices::new(seed ^ 0x10AD_5EED_0000_0000, place as u64).bits()
 }
 
 impl Lane {

@@ -331,7 +331,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             started_unix_ms: 1_772_360_100_000,
             steps: heads.collect(),
             series: crate::record::series::table((0..steps.len()).map(|place| format!("s{place}"))),
-            load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 7, stages: stages(seconds) },
+            load: LoadHead::new(ArrivalProcess::Poisson, 7, stages(seconds)),
             tenants: None,
             slos: Vec::new(),
             budget_hours: 720,

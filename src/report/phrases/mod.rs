@@ -6,5 +6,6 @@
 
 pub(super) mod comparison;
 pub(super) mod gauges;
+pub(super) mod load;
 pub(super) mod run;
 pub(super) mod tenants;

@@ -12,6 +12,7 @@ pub mod comparison;
 mod failures;
 pub mod history;
 mod judgement;
+mod loads;
 mod metrics;
 pub mod noise;
 mod objectives;
