@@ -9,8 +9,8 @@ use crate::analysis::run_data::RunData;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
 use crate::analysis::{
-    budget_burn, correlated, failures, filled, loads, messages, saturation, series, summary, tenants,
-    verdict,
+    budget_burn, correlated, failures, filled, loads, messages, saturation, series, summary,
+    tenants, verdict,
 };
 use crate::record::run::{MetricHead, RunRecord};
 

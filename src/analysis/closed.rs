@@ -132,11 +132,7 @@ struct Seen {
     longest: f64,
 }
 
-fn seconds(
-    data: &RunData,
-    stages: &[StageHead],
-    is_its: &dyn Fn(usize) -> bool,
-) -> Vec<Seen> {
+fn seconds(data: &RunData, stages: &[StageHead], is_its: &dyn Fn(usize) -> bool) -> Vec<Seen> {
     let seen = |second: &u32| {
         let found = data.record.seconds.get(*second);
         let due: u64 = found.as_ref().map_or(0, |it| {

@@ -108,12 +108,7 @@ mod tests {
         let constant = judged_load(&load(vec![stage(60.0, 100.0, 100.0, false)]));
         assert_eq!(
             constant,
-            JudgedLoad {
-                from: 10,
-                seconds: 50.0,
-                arrivals: 5_000.0,
-                parts: Vec::new()
-            }
+            JudgedLoad { from: 10, seconds: 50.0, arrivals: 5_000.0, parts: Vec::new() }
         );
         let ramp = judged_load(&load(vec![stage(40.0, 0.0, 40.0, false)]));
         assert!((ramp.arrivals - 750.0).abs() < 1e-9, "{ramp:?}");

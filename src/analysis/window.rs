@@ -152,8 +152,7 @@ fn parts_are_constant(load: &LoadHead) -> bool {
             start += stage.seconds;
             (start, stage)
         });
-        let rest: Vec<(f64, &StageHead)> =
-            stages.filter(|(end, _)| *end > warmup + 1e-6).collect();
+        let rest: Vec<(f64, &StageHead)> = stages.filter(|(end, _)| *end > warmup + 1e-6).collect();
         let is_whole = rest.last().is_some_and(|(end, _)| *end >= whole - 1e-6);
         let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
         let is_same = |it: &StageHead, first: &StageHead| {

@@ -50,7 +50,15 @@ fn describe(scenario: &Scenario, taken: &Taken) -> String {
     let from_file = taken.sentence().map(|text| format!("Env      {text}\n")).unwrap_or_default();
     let first = target(scenario);
     let tenants = check_tenants::describe(scenario, somebodys(scenario));
-    [first, from_file, check_load::describe(scenario), steps(scenario), tenants, objectives(scenario)].concat()
+    [
+        first,
+        from_file,
+        check_load::describe(scenario),
+        steps(scenario),
+        tenants,
+        objectives(scenario),
+    ]
+    .concat()
 }
 
 fn target(scenario: &Scenario) -> String {

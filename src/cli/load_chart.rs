@@ -44,7 +44,8 @@ pub(super) fn draw(load: &Load) -> String {
         writeln!(text, "{label:>MARGIN$} │{}", line.trim_end()).expect("a String");
     }
     let end = format_duration(load.length());
-    let warm = if levels.iter().any(|level| level.is_warm) { "░ warm-up, not judged" } else { "" };
+    let warm =
+        if levels.iter().any(|level| level.is_warm) { "░ warm-up, not judged" } else { "" };
     let rule = "─".repeat(COLUMNS);
     writeln!(text, "{:>MARGIN$} └{rule}", written(0.0)).expect("a String");
     let room = COLUMNS.saturating_sub(2 + end.len());
@@ -65,7 +66,13 @@ impl Level {
         let least = if row == 0 && self.height > 0.0 { 1.0 } else { 0.0 };
         let filled = eighths.clamp(least, 8.0).round() as usize;
         match filled {
-            0..=3 if self.is_warm => if row == 0 && filled > 0 { WARM } else { ' ' },
+            0..=3 if self.is_warm => {
+                if row == 0 && filled > 0 {
+                    WARM
+                } else {
+                    ' '
+                }
+            }
             _ if self.is_warm => WARM,
             filled => EIGHTHS[filled.min(8)],
         }
@@ -76,8 +83,7 @@ impl Level {
 fn levels(stages: &[Stage]) -> Vec<Level> {
     let length: f64 = stages.iter().map(|stage| stage.length.as_secs_f64()).sum();
     let width = length / COLUMNS as f64;
-    let mut all: Vec<Level> =
-        (0..COLUMNS).map(|_| Level { height: 0.0, is_warm: false }).collect();
+    let mut all: Vec<Level> = (0..COLUMNS).map(|_| Level { height: 0.0, is_warm: false }).collect();
     let mut start = 0.0;
     for stage in stages {
         let end = start + stage.length.as_secs_f64();
@@ -135,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_short_spike_and_a_low_rate_are_seen() {
-        let text = draw(&load(&[(300, 1.0, 1.0, false), (1, 900.0, 900.0, false), (300, 1.0, 1.0, false)]));
+        let calm = |seconds| (seconds, 1.0, 1.0, false);
+        let text = draw(&load(&[calm(300), (1, 900.0, 900.0, false), calm(339)]));
         let lines: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(lines[0].chars().filter(|c| *c == '█').count(), 1, "{text}");
         assert_eq!(lines[ROWS - 1].chars().filter(|c| *c == '▁').count(), 63, "{text}");

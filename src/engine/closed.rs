@@ -85,7 +85,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::scenario::load::{ArrivalProcess, Crowd, Stage};
+    use crate::scenario::load::{ArrivalProcess, Crowd, Part, Stage};
     use crate::schedule::Choices;
     use crate::units::Rate;
 
@@ -126,6 +126,30 @@ mod tests {
         for workers in 2..=9 {
             assert_eq!(played(&load, workers), whole, "{workers} workers");
         }
+    }
+
+    #[test]
+    fn users_of_several_loads_stay_in_their_own_whatever_the_number_of_workers() {
+        let part = |users| Part {
+            flows: vec![0],
+            arrivals: ArrivalProcess::Poisson,
+            stages: load(users).stages,
+            recorded: None,
+        };
+        let both = Load { parts: vec![part(3), part(4)], ..load(7) };
+        let whole = played(&both, 1);
+        assert!((800..1_000).contains(&whole.len()), "{}", whole.len());
+        for workers in 2..=4 {
+            assert!(played(&both, workers) == whole, "{workers} workers");
+        }
+        let mut closed = Closed::new(&both, Slot { index: 0, of: 1 }, Moment(0));
+        let mut parts = Vec::new();
+        while let Some(next) = closed.take_due(Moment(999 * MS)) {
+            parts.push((next.index, next.part));
+        }
+        parts.sort_unstable();
+        let expected: Vec<(u64, u16)> = (0..7).map(|user| (user, u16::from(user > 2))).collect();
+        assert_eq!(parts, expected);
     }
 
     #[test]

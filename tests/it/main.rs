@@ -27,6 +27,7 @@ mod frame_server;
 mod fuzz;
 mod http2;
 mod init;
+mod loads;
 mod never_worked;
 mod node_server;
 mod noise;

@@ -126,6 +126,7 @@ fn assessment(total: Summary, steps: Vec<Summary>, seconds: u32) -> Assessment {
         saturation: saturation(),
         total,
         steps,
+        loads: Vec::new(),
         tenants: None,
     }
 }

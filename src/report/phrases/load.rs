@@ -21,11 +21,7 @@ fn part(part: &PartHead) -> String {
         None => of_all(&part.stages),
         Some(moments) => {
             let seconds: f64 = part.stages.iter().map(|stage| stage.seconds).sum();
-            format!(
-                "{} recorded moments in {}",
-                figures::count(moments),
-                figures::seconds(seconds)
-            )
+            format!("{} recorded moments in {}", figures::count(moments), figures::seconds(seconds))
         }
     };
     format!("{}: {stages}", part.name())
@@ -42,14 +38,10 @@ fn of_all(stages: &[StageHead]) -> String {
     let length = figures::seconds(seconds);
     let count = figures::counted(stages.len(), "stage");
     if stages.iter().any(|stage| stage.users.is_some()) {
-        let users: fn(&StageHead) -> [f64; 2] = |stage| {
-            stage.users.map_or([0.0; 2], |users| [users.from, users.to].map(f64::from))
-        };
-        let [low, high] = [
-            ends(f64::min, f64::INFINITY, users),
-            ends(f64::max, 0.0, users),
-        ]
-        .map(|users| figures::count(users as u64));
+        let users: fn(&StageHead) -> [f64; 2] =
+            |stage| stage.users.map_or([0.0; 2], |users| [users.from, users.to].map(f64::from));
+        let [low, high] = [ends(f64::min, f64::INFINITY, users), ends(f64::max, 0.0, users)]
+            .map(|users| figures::count(users as u64));
         return format!("{length} with {low} to {high} users, in {count}");
     }
     let rates: fn(&StageHead) -> [f64; 2] = |stage| [stage.from, stage.to];

@@ -15,9 +15,7 @@ use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
 use crate::report::phrases::{load as plan, run as phrases};
-use crate::report::subject::{
-    budget, failures, judgement, loads, metrics, objectives, tenants,
-};
+use crate::report::subject::{budget, failures, judgement, loads, metrics, objectives, tenants};
 
 /// Everything that a report of a run is made of.
 #[derive(Debug, Clone, Copy)]

@@ -15,9 +15,8 @@ pub(super) struct Asks {
 
 impl Asks {
     pub(super) fn of(flows: &[&Flow], steps: &[Step]) -> Asks {
-        let decides = |flow: &&&Flow| {
-            flow.actions.iter().any(|action| matches!(action, Action::Unless(..)))
-        };
+        let decides =
+            |flow: &&&Flow| flow.actions.iter().any(|action| matches!(action, Action::Unless(..)));
         Asks {
             requests: requests_of(flows.iter().copied(), steps),
             undecided: flows.iter().find(decides).map(|flow| flow.name.clone()),

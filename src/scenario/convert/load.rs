@@ -186,8 +186,7 @@ fn checked(
 
 /// All of them have rates, or all have users.
 fn is_one_model(all: &[Checked], sources: &[Source<'_>], check: &mut Check<'_>) -> Option<()> {
-    let is_closed =
-        |one: &Checked| one.part.stages.iter().any(|stage| stage.users.is_some());
+    let is_closed = |one: &Checked| one.part.stages.iter().any(|stage| stage.users.is_some());
     let first = is_closed(all.first()?);
     let other = all.iter().position(|one| is_closed(one) != first);
     let Some(other) = other else { return Some(()) };
@@ -210,8 +209,8 @@ fn cap(raw: &RawLoad, all: &[Checked], check: &mut Check<'_>) -> Option<(Duratio
     let by_duration =
         longest.filter(|longest| *longest < planned).map(|longest| (longest, CapBy::Duration));
     let by_iterations = most_iterations.and_then(|most| {
-        let parts: Vec<&Part> = all.iter().map(|one| &one.part).collect();
-        let ends = sum::moment_of(&parts, most as f64)?;
+        let parts: Vec<Part> = all.iter().map(|one| one.part.clone()).collect();
+        let ends = sum::moment_of(&parts, |_| 1.0, most as f64)?;
         Some((ends, CapBy::Iterations(most)))
     });
     [by_duration, by_iterations].into_iter().flatten().min_by_key(|(ends, _)| *ends)
@@ -239,8 +238,7 @@ fn most_iterations(
             return None;
         }
     };
-    let is_closed =
-        all.iter().any(|one| one.part.stages.iter().any(|stage| stage.users.is_some()));
+    let is_closed = all.iter().any(|one| one.part.stages.iter().any(|stage| stage.users.is_some()));
     if is_closed {
         let fault = Fault::new(format!("\"{key}\" for a load with users"));
         let help = "how long they take for so much depends on the target, and what is judged must \
@@ -253,14 +251,11 @@ fn most_iterations(
     }
     let all_asks = all.iter().map(|one| one.asks.per_iteration());
     let each: Vec<f64> = check.accept(&at.key(key), all_asks.collect::<Result<_, Fault>>())?;
-    let areas = all.iter().map(|one| one.part.stages.iter().map(|it| it.area()).sum::<f64>());
-    let areas: Vec<f64> = areas.collect();
-    let requests: f64 = areas.iter().zip(&each).map(|(area, each)| area * each).sum();
-    let mean = requests / areas.iter().sum::<f64>().max(1e-9);
-    let iterations = (most as f64 / mean.max(1e-9)).floor() as u64;
+    let parts: Vec<Part> = all.iter().map(|one| one.part.clone()).collect();
+    let iterations = sum::iterations_of(parts, &each, most as f64)?;
     if iterations == 0 {
-        let fault = format!("an iteration leads to about {mean:.1} requests, so not one is begun");
-        check.value(&at.key(key), Fault::new(fault).help("allow more, or remove it"));
+        let fault = Fault::new("so few requests are less than an iteration: not one is begun");
+        check.value(&at.key(key), fault.help("allow more, or remove it"));
         return None;
     }
     Some(iterations)
@@ -354,5 +349,138 @@ pub(super) fn users_fit(
                 )),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::scenario::load::CapBy;
+    use crate::scenario::model::Scenario;
+    use crate::scenario::read::{Origin, parse};
+    use crate::units::Rate;
+
+    /// Two flows of two requests and one, the second perhaps with a load of its own, and the load.
+    fn read(own: &str, load: &str) -> Result<Scenario, String> {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, "flows": [
+                {{"name": "a", "steps": [{{"request": "GET /a"}}, {{"request": "GET /b"}}]}},
+                {{"name": "b", {own} "steps": [{{"request": "GET /c"}}]}}]{load}}}"#
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("all.csv"), "time\n5\n6\n6.5\n9\n").unwrap();
+        let origin =
+            Origin { reads_data: true, folder: folder.path().to_owned(), ..Origin::default() };
+        let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(&text, &origin, &|_| None, &no_file).map_err(|problems| problems.to_string())
+    }
+
+    const OWN: &str = r#""load": {"stages": [{"for": "20s", "rate": "4/s"}]},"#;
+    const MAIN: &str = r#", "load": {"seed": 3, "stages": [{"for": "60s", "rate": "10/s"}]}"#;
+
+    #[test]
+    fn a_flow_with_a_load_of_its_own_is_beside_the_others() {
+        let one = read("", MAIN).unwrap().load;
+        assert!(one.parts.is_empty() && one.seed == 3);
+        let two = read(OWN, MAIN).unwrap().load;
+        let flows: Vec<&[usize]> = two.parts.iter().map(|part| &*part.flows).collect();
+        assert_eq!(flows, [&[0][..], &[1]]);
+        let rates: Vec<f64> = two.stages.iter().map(|stage| stage.from.0).collect();
+        assert_eq!(rates, [14.0, 10.0]);
+        assert_ne!(read(OWN, MAIN).unwrap().hash, read("", MAIN).unwrap().hash);
+    }
+
+    #[test]
+    fn requests_are_counted_by_the_steps_of_the_flows() {
+        let load = |rate: &str| {
+            let load = format!(r#", "load": {{"stages": [{{"for": "60s", "rate": "{rate}"}}]}}"#);
+            read("", &load).map(|scenario| scenario.load.stages[0].clone())
+        };
+        let stage = load("300 requests/s -> 600 requests/s").unwrap();
+        assert_eq!((stage.from, stage.to), (Rate(200.0), Rate(400.0)), "1.5 each");
+        assert_eq!(load("30 iterations/s").unwrap().from, Rate(30.0));
+        assert!(load("300 requests/s -> 600/s").unwrap_err().contains("the other of iterations"));
+    }
+
+    #[test]
+    fn a_sine_is_as_long_as_its_stage() {
+        let load = r#", "load": {"stages": [{"for": "60s", "rate": "10/s <-> 30/s every 20s"}]}"#;
+        let load = read("", load).unwrap().load;
+        assert_eq!((load.stages.len(), load.length().as_secs()), (96, 60));
+        let area: f64 = load.stages.iter().map(|stage| stage.area()).sum();
+        assert!((area - 1_200.0).abs() < 1e-6, "{area}");
+        assert_eq!(load.peak(), Rate(30.0));
+    }
+
+    #[test]
+    fn a_cap_ends_the_plan_itself() {
+        let with = |cap: &str| {
+            read(OWN, &MAIN.replace("\"seed\": 3", &format!("\"seed\": 3, {cap}")))
+                .map(|scenario| scenario.load)
+        };
+        let cut = with(r#""max_duration": "30s""#).unwrap();
+        assert_eq!((cut.length().as_secs(), cut.cap.unwrap().planned_seconds), (30, 60.0));
+        assert_eq!(with(r#""max_duration": "2m""#).unwrap().cap, None, "it cuts nothing");
+        let counted = with(r#""max_iterations": 280"#).unwrap();
+        assert_eq!((counted.length().as_secs(), counted.most_iterations()), (20, Some(280)));
+        // 20 and 4 requests a second for 20 s, then 20.
+        let requests = with(r#""max_requests": 480"#).unwrap();
+        let Some(CapBy::Iterations(most)) = requests.cap.map(|cap| cap.by) else { panic!() };
+        assert!((275..=285).contains(&most), "{most}");
+        for (cap, told) in [
+            (r#""max_requests": 1"#, "not one is begun"),
+            (r#""max_requests": 9, "max_iterations": 9"#, "beside \"max_iterations\""),
+            (r#""max_duration": "0s""#, "more than zero"),
+        ] {
+            let found = with(cap).unwrap_err();
+            assert!(found.contains(told), "{cap}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_recording_is_a_load() {
+        let load = r#", "load": {"replay": {"file": "all.csv", "speed": 0.5}}"#;
+        let load = read("", load).unwrap().load;
+        let moments = &load.parts[0].recorded.as_ref().unwrap().0;
+        assert_eq!(moments.to_vec(), [0, 2, 3, 8].map(|s| s * 1_000_000_000));
+        assert_eq!((load.length().as_secs(), &*load.parts[0].flows), (9, &[0, 1][..]));
+        for (replay, told) in [
+            (r#"{"file": "none.csv"}"#, "does not exist"),
+            (r#"{"file": "all.csv", "column": "at"}"#, "no column \"at\""),
+            (r#"{"file": "all.csv", "warmup": "9s"}"#, "no stage is judged"),
+            (r#"{"file": "all.xml"}"#, "does not say what it is"),
+        ] {
+            let found = read("", &format!(r#", "load": {{"replay": {replay}}}"#)).unwrap_err();
+            assert!(found.contains(told), "{replay}: {found}");
+        }
+    }
+
+    #[test]
+    fn loads_that_would_prove_nothing_are_mistakes() {
+        let users = r#", "load": {"stages": [{"for": "60s", "users": 3}]}"#;
+        let warm = r#", "load": {"stages": [{"for": "30s", "rate": "1/s", "warmup": true},
+            {"for": "30s", "rate": "1/s"}]}"#;
+        let weighted = OWN.replace("\"load\"", "\"weight\": 2, \"load\"");
+        let capped = MAIN.replace("\"seed\": 3", "\"max_iterations\": 9");
+        let capped_users = users.replace("{\"stages\"", "{\"max_iterations\": 9, \"stages\"");
+        for (own, load, told) in [
+            ("", "", "\"load\" is missing in the scenario"),
+            ("", r#", "load": {}"#, "\"stages\" is missing in the load"),
+            (OWN, "", "\"load\" is missing in the scenario"),
+            (OWN, users, "one load has a rate and another one users"),
+            (OWN, warm, "this load is never judged"),
+            (&weighted, MAIN, "means nothing"),
+            (r#""load": {},"#, MAIN, "\"stages\" is missing in the load"),
+            ("", &capped_users, "\"max_iterations\" for a load with users"),
+        ] {
+            let found = read(own, load).unwrap_err();
+            assert!(found.contains(told), "{own} {load}: {found}");
+        }
+        let late =
+            r#""load": {"stages": [{"for": "20s", "pause": true}, {"for": "9s", "rate": "1/s"}]},"#;
+        let found = read(late, &capped).unwrap_err();
+        assert!(found.contains("this load is never judged"), "{found}");
+        assert!(read(late, MAIN).is_ok());
     }
 }

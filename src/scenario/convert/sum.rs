@@ -30,12 +30,7 @@ fn ends(stages: &[Stage]) -> impl Iterator<Item = Duration> {
     })
 }
 
-fn between(
-    parts: &[Part],
-    weight: &impl Fn(usize) -> f64,
-    from: Duration,
-    to: Duration,
-) -> Stage {
+fn between(parts: &[Part], weight: &impl Fn(usize) -> f64, from: Duration, to: Duration) -> Stage {
     let mut whole =
         Stage { length: to - from, from: Rate::ZERO, to: Rate::ZERO, users: None, warmup: false };
     for (place, part) in parts.iter().enumerate() {
@@ -96,12 +91,24 @@ fn shorten(stage: &mut Stage, length: Duration) {
     stage.length = length;
 }
 
-/// When so many iterations of all parts are expected to have begun; `None` where it is not before
-/// their end.
-pub(super) fn moment_of(parts: &[&Part], iterations: f64) -> Option<Duration> {
-    let all: Vec<Part> = parts.iter().map(|part| (*part).clone()).collect();
+/// How many iterations of all parts are expected until they have led to so many requests, by those
+/// of an iteration of each; `None` where all of them lead to fewer.
+pub(super) fn iterations_of(mut parts: Vec<Part>, each: &[f64], requests: f64) -> Option<u64> {
+    let end = moment_of(&parts, |part| each[part], requests)?;
+    parts.iter_mut().for_each(|part| cut(part, end));
+    let all: f64 = parts.iter().flat_map(|part| &part.stages).map(Stage::area).sum();
+    Some((all + 1e-6).floor() as u64)
+}
+
+/// When so many iterations of all parts, each times its weight, are expected to have begun; `None`
+/// where it is not before their end.
+pub(super) fn moment_of(
+    parts: &[Part],
+    weight: impl Fn(usize) -> f64,
+    iterations: f64,
+) -> Option<Duration> {
     let (mut start, mut left) = (Duration::ZERO, iterations);
-    for stage in of(&all, |_| 1.0) {
+    for stage in of(parts, weight) {
         let area = stage.area();
         if left < area {
             return Some(start + time_of(&stage, left));
@@ -138,7 +145,8 @@ pub(super) fn is_judged(part: &Part, whole: &[Stage]) -> bool {
             borders.iter().copied().filter(|at| *at > begin && *at <= end).collect();
         inside.push(begin);
         inside.sort_unstable();
-        stage.is_loaded() && inside.windows(2).any(|two| two[0] < two[1] && !is_warm(two[0], two[1]))
+        stage.is_loaded()
+            && inside.windows(2).any(|two| two[0] < two[1] && !is_warm(two[0], two[1]))
     })
 }
 
@@ -187,10 +195,11 @@ mod tests {
     #[test]
     fn a_load_is_cut_where_so_many_have_begun() {
         let parts = [part(&[(10, 10.0, 10.0, false), (10, 10.0, 30.0, false)])];
-        let all = [&parts[0]];
-        assert_eq!(moment_of(&all, 50.0), Some(S(5)));
-        assert_eq!(moment_of(&all, 100.0 + 75.0), Some(S(15)));
-        assert_eq!(moment_of(&all, 300.0), None, "all of it");
+        let moment = |iterations| moment_of(&parts, |_| 1.0, iterations);
+        assert_eq!(moment(50.0), Some(S(5)));
+        assert_eq!(moment(100.0 + 75.0), Some(S(15)));
+        assert_eq!(moment(300.0), None, "all of it");
+        assert_eq!(iterations_of(parts.to_vec(), &[3.0], 150.0), Some(50));
         let mut cut_off = parts[0].clone();
         cut(&mut cut_off, S(15));
         assert_eq!(told(&cut_off.stages), [(10, 10.0, 10.0, false), (5, 10.0, 20.0, false)]);

@@ -61,8 +61,8 @@ struct SummaryFile<'a> {
     /// The window, step by step.
     steps: &'a [Summary],
     /// The window, load by load, where there are several at once.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    loads: &'a [LoadSummary],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loads: Option<&'a [LoadSummary]>,
     /// The window, tenant by tenant, where some are told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenants: Option<&'a TenantsSeen>,
@@ -129,7 +129,7 @@ fn written(report: &RunReport, soak: Option<&SoakAssessment>) -> String {
         error_budget: assessment.error_budget.as_ref(),
         total: &assessment.total,
         steps: &assessment.steps,
-        loads: &assessment.loads,
+        loads: Some(&*assessment.loads).filter(|loads| !loads.is_empty()),
         tenants: assessment.tenants.as_ref(),
         whole_run: &assessment.whole_run,
         failures: &assessment.failures,
