@@ -8,6 +8,7 @@ use crate::analysis::totals::{self, Totals};
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
 use crate::record::run::PartHead;
+use crate::scenario::load::Crowd;
 
 /// The window, load by load; nothing where there is one.
 pub fn seen(data: &RunData) -> Vec<LoadSummary> {
@@ -26,7 +27,7 @@ fn one(data: &RunData, part: &PartHead) -> LoadSummary {
     let ended = whole.counts.ended();
     let failed = ended - whole.counts.outcome(Outcome::Ok);
     let per_second = |count: f64| count / data.judged.length.max(1e-9);
-    let users = part.stages.iter().filter_map(|stage| stage.users).map(|it| it.most()).max();
+    let users = part.stages.iter().filter_map(|stage| stage.users).map(Crowd::most).max();
     let planned = || per_second(arrivals_in(&part.stages, &data.judged.seconds));
     LoadSummary {
         name: part.name(),
@@ -70,7 +71,7 @@ mod tests {
         let found = assess(&record).loads;
         assert_eq!((found[0].requests, found[0].offered_rate), (5_000, 100.0));
         assert!((found[0].error_rate - 0.05).abs() < 1e-9, "{found:?}");
-        assert_eq!((found[1].requests, found[1].times.clone()), (0, None));
+        assert_eq!((found[1].requests, found[1].times), (0, None));
         assert_eq!(found[1].planned_rate, Some(7.0));
     }
 }

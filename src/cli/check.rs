@@ -18,7 +18,7 @@ use crate::scenario::model::{Address, Flow, Scenario, StepId};
 use crate::scenario::read;
 use crate::scenario::slo::{Metric, Scope, Slo, Throughput};
 use crate::scenario::tenants::Tenancy;
-use crate::units::{Quantile, Rate, Ratio, format_duration, group_digits, trim_zeros};
+use crate::units::{Quantile, Rate, Ratio, format_duration, group_digits};
 
 /// With fewer expected walks of a flow, one run in a hundred may have none.
 const FEW_WALKS: f64 = 5.0;

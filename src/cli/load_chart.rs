@@ -94,7 +94,7 @@ fn levels(stages: &[Stage]) -> Vec<Level> {
             let to = ((column + 1) as f64 * width).clamp(start, end);
             let height = value(stage, from - start).max(value(stage, to - start));
             level.height = level.height.max(height);
-            level.is_warm |= stage.warmup && (from + to) / 2.0 <= end;
+            level.is_warm |= stage.warmup;
         }
         start = end;
     }

@@ -63,7 +63,8 @@ pub fn lasting(load: &Load, length: Duration) -> Result<Load, Unplayable> {
         }
         None => stages.extend(again(profile, rest)?),
     }
-    Ok(Load { stages, ..load.clone() })
+    // Its length is another one, whatever has limited it before.
+    Ok(Load { stages, cap: None, ..load.clone() })
 }
 
 /// The one rate of a profile, if there is one.

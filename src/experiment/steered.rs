@@ -35,7 +35,7 @@ fn wanted(planned: &Load, orders: &[Order]) -> Option<Load> {
             |rate: Rate| Stage { length: left, from: rate, to: rate, users: None, warmup: false };
         stages.extend(rate.filter(|_| !left.is_zero()).map(flat));
     }
-    Some(Load { stages, ..planned.clone() })
+    Some(Load { stages, cap: None, ..planned.clone() })
 }
 
 fn length(until: Moment) -> Duration {

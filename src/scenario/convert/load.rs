@@ -88,7 +88,17 @@ fn sources<'r>(raw: &'r RawScenario, check: &mut Check<'_>) -> Option<Vec<Source
         (0..raw.flows.len()).partition(|index| raw.flows[*index].load.is_some());
     let usual = raw.load.as_ref().map_or_else(ArrivalProcess::default, |load| load.arrivals);
     let mut sources = Vec::new();
-    sources.extend(shared_load(raw, shared, check)?);
+    let shared_is_needed = !shared.is_empty() || raw.flows.is_empty();
+    shared_load(raw, shared_is_needed, check)?;
+    if let Some(load) = raw.load.as_ref().filter(|_| shared_is_needed) {
+        sources.push(Source {
+            at: Pointer::default().key("load"),
+            flows: shared,
+            arrivals: load.arrivals,
+            stages: &load.stages,
+            replay: load.replay.as_ref(),
+        });
+    }
     for index in own {
         let (flow, at) = (&raw.flows[index], at_flows.item(index));
         if flow.weight != 1 {
@@ -113,36 +123,26 @@ fn sources<'r>(raw: &'r RawScenario, check: &mut Check<'_>) -> Option<Vec<Source
     Some(sources)
 }
 
-/// The scenario's load, if a flow has no other.
-fn shared_load<'r>(
-    raw: &'r RawScenario,
-    flows: Vec<usize>,
-    check: &mut Check<'_>,
-) -> Option<Option<Source<'r>>> {
+/// The scenario's load is there where a flow has no other, and has no stages where each has one.
+fn shared_load(raw: &RawScenario, is_needed: bool, check: &mut Check<'_>) -> Option<()> {
     let at = Pointer::default().key("load");
-    let is_needed = !flows.is_empty() || raw.flows.is_empty();
-    match &raw.load {
-        None if is_needed => {
-            let fault = Fault::new("\"load\" is missing in the scenario");
-            let help = "add \"load\": { \"stages\": [{ \"for\": \"60s\", \"rate\": \"100/s\" }] }";
-            check.value(&at, fault.help(help));
-            None
+    let Some(load) = &raw.load else {
+        if !is_needed {
+            return Some(());
         }
-        Some(load) if !is_needed && !(load.stages.is_empty() && load.replay.is_none()) => {
-            let fault = Fault::new("nothing has this load: each flow has one of its own");
-            let key = if load.replay.is_some() { "replay" } else { "stages" };
-            check.key(&at.key(key), fault.help("remove it, or the \"load\" of a flow"));
-            None
-        }
-        Some(load) if is_needed => Some(Some(Source {
-            at,
-            flows,
-            arrivals: load.arrivals,
-            stages: &load.stages,
-            replay: load.replay.as_ref(),
-        })),
-        _ => Some(None),
+        let fault = Fault::new("\"load\" is missing in the scenario");
+        let help = "add \"load\": { \"stages\": [{ \"for\": \"60s\", \"rate\": \"100/s\" }] }";
+        check.value(&at, fault.help(help));
+        return None;
+    };
+    let is_empty = load.stages.is_empty() && load.replay.is_none();
+    if is_needed || is_empty {
+        return Some(());
     }
+    let fault = Fault::new("nothing has this load: each flow has one of its own");
+    let key = if load.replay.is_some() { "replay" } else { "stages" };
+    check.key(&at.key(key), fault.help("remove it, or the \"load\" of a flow"));
+    None
 }
 
 fn checked(
@@ -277,7 +277,9 @@ fn joined(
     let (mut parts, places): (Vec<Part>, Vec<Vec<Pointer>>) =
         all.into_iter().map(|one| (one.part, one.places)).unzip();
     if let Some((ends, _)) = cap {
-        parts.iter_mut().for_each(|part| sum::cut(part, ends));
+        for part in &mut parts {
+            sum::cut(part, ends);
+        }
     }
     let is_plain = |part: &Part| part.recorded.is_none();
     let counts = cap.is_some_and(|(_, by)| by != CapBy::Duration);
@@ -356,7 +358,7 @@ pub(super) fn users_fit(
 mod tests {
     use std::path::Path;
 
-    use crate::scenario::load::CapBy;
+    use crate::scenario::load::{CapBy, Stage};
     use crate::scenario::model::Scenario;
     use crate::scenario::read::{Origin, parse};
     use crate::units::Rate;
@@ -408,7 +410,7 @@ mod tests {
         let load = r#", "load": {"stages": [{"for": "60s", "rate": "10/s <-> 30/s every 20s"}]}"#;
         let load = read("", load).unwrap().load;
         assert_eq!((load.stages.len(), load.length().as_secs()), (96, 60));
-        let area: f64 = load.stages.iter().map(|stage| stage.area()).sum();
+        let area: f64 = load.stages.iter().map(Stage::area).sum();
         assert!((area - 1_200.0).abs() < 1e-6, "{area}");
         assert_eq!(load.peak(), Rate(30.0));
     }

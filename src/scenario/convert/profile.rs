@@ -117,7 +117,7 @@ impl<T: Copy> Profile<T> {
             let until = (period * whole + part_of(period, rest, PIECES)).min(length);
             // A period of a few nanoseconds has pieces of none.
             if until > at {
-                pieces.push((until - at, value(at), value(until)));
+                pieces.push((until.saturating_sub(at), value(at), value(until)));
             }
             at = until;
         }

@@ -124,7 +124,7 @@ fn nanos(text: &str, seconds: f64) -> Option<i128> {
     }
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let (Ok(whole), false) = (whole.parse::<i128>(), text.starts_with('-')) else { return about() };
-    let digits: String = part.chars().chain("000000000".chars()).take(9).collect();
+    let digits: String = part.chars().chain(std::iter::repeat('0')).take(9).collect();
     digits.parse::<i128>().map_or_else(|_| about(), |part| Some(whole * 1_000_000_000 + part))
 }
 

@@ -151,7 +151,7 @@ fn rates(text: &str, asks: &Asks) -> Result<Profile<Rate>, Fault> {
     let one = |text: &str| {
         let (bare, is_of_requests) = without_unit(text);
         let [iterations, requests] = units.get();
-        units.set([iterations | !is_of_requests, requests | is_of_requests]);
+        units.set([iterations || !is_of_requests, requests || is_of_requests]);
         rate(&bare)
     };
     let profile = Profile::parse(text, one)?;

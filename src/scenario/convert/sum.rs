@@ -31,12 +31,17 @@ fn ends(stages: &[Stage]) -> impl Iterator<Item = Duration> {
 }
 
 fn between(parts: &[Part], weight: &impl Fn(usize) -> f64, from: Duration, to: Duration) -> Stage {
-    let mut whole =
-        Stage { length: to - from, from: Rate::ZERO, to: Rate::ZERO, users: None, warmup: false };
+    let mut whole = Stage {
+        length: to.saturating_sub(from),
+        from: Rate::ZERO,
+        to: Rate::ZERO,
+        users: None,
+        warmup: false,
+    };
     for (place, part) in parts.iter().enumerate() {
         let Some((stage, start)) = at(&part.stages, from) else { continue };
         let share = |moment: Duration| {
-            (moment - start).as_secs_f64() / stage.length.as_secs_f64().max(1e-12)
+            moment.saturating_sub(start).as_secs_f64() / stage.length.as_secs_f64().max(1e-12)
         };
         let rate = |moment| stage.from.0 + (stage.to.0 - stage.from.0) * share(moment);
         whole.from.0 += rate(from) * weight(place);
@@ -58,7 +63,7 @@ fn between(parts: &[Part], weight: &impl Fn(usize) -> f64, from: Duration, to: D
 /// The stage at a moment, and when it begins.
 fn at(stages: &[Stage], moment: Duration) -> Option<(&Stage, Duration)> {
     let found = stages.iter().zip(ends(stages)).find(|(_, end)| moment < *end);
-    found.map(|(stage, end)| (stage, end - stage.length))
+    found.map(|(stage, end)| (stage, end.saturating_sub(stage.length)))
 }
 
 /// Leaves out what comes from a moment on.
@@ -71,7 +76,7 @@ pub(super) fn cut(part: &mut Part, end: Duration) {
             return false;
         }
         if start > end {
-            shorten(stage, end - begins);
+            shorten(stage, end.saturating_sub(begins));
         }
         true
     });
@@ -95,7 +100,9 @@ fn shorten(stage: &mut Stage, length: Duration) {
 /// of an iteration of each; `None` where all of them lead to fewer.
 pub(super) fn iterations_of(mut parts: Vec<Part>, each: &[f64], requests: f64) -> Option<u64> {
     let end = moment_of(&parts, |part| each[part], requests)?;
-    parts.iter_mut().for_each(|part| cut(part, end));
+    for part in &mut parts {
+        cut(part, end);
+    }
     let all: f64 = parts.iter().flat_map(|part| &part.stages).map(Stage::area).sum();
     Some((all + 1e-6).floor() as u64)
 }
@@ -131,7 +138,7 @@ fn time_of(stage: &Stage, area: f64) -> Duration {
 pub(super) fn is_judged(part: &Part, whole: &[Stage]) -> bool {
     let warm = whole.iter().zip(ends(whole)).filter(|(stage, _)| stage.warmup);
     let warm: Vec<(Duration, Duration)> =
-        warm.map(|(stage, end)| (end - stage.length, end)).collect();
+        warm.map(|(stage, end)| (end.saturating_sub(stage.length), end)).collect();
     let is_warm =
         |from: Duration, to: Duration| warm.iter().any(|(begin, end)| *begin <= from && to <= *end);
     if let Some(Recorded(all)) = &part.recorded {
@@ -140,7 +147,7 @@ pub(super) fn is_judged(part: &Part, whole: &[Stage]) -> bool {
     }
     let borders = [&part.stages[..], whole].map(|stages| ends(stages).collect::<Vec<_>>()).concat();
     part.stages.iter().zip(ends(&part.stages)).any(|(stage, end)| {
-        let begin = end - stage.length;
+        let begin = end.saturating_sub(stage.length);
         let mut inside: Vec<Duration> =
             borders.iter().copied().filter(|at| *at > begin && *at <= end).collect();
         inside.push(begin);

@@ -42,7 +42,8 @@ pub fn segment_load(
         users: None,
         warmup,
     };
-    Ok(Load { stages: vec![stage(warmup, true), stage(judged, false)], ..load.clone() })
+    let stages = vec![stage(warmup, true), stage(judged, false)];
+    Ok(Load { stages, cap: None, ..load.clone() })
 }
 
 /// The one rate of all judged stages, if there is one.
