@@ -32,7 +32,7 @@ fn load(rate: f64, seconds: f64) -> Load {
     let rate = Rate(rate);
     let length = Duration::from_secs_f64(seconds);
     let stages = vec![Stage { length, from: rate, to: rate, users: None, warmup: false }];
-    Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages }
+    Load::new(ArrivalProcess::Poisson, 7, stages)
 }
 
 async fn lateness(load: &Load) -> Live {

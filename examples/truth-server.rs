@@ -94,7 +94,7 @@ fn number(text: &str) -> io::Result<f64> {
 fn plan(rate: f64, seconds: f64, seed: u64) -> io::Result<()> {
     let length = Duration::from_secs_f64(seconds);
     let stage = Stage { length, from: Rate(rate), to: Rate(rate), users: None, warmup: false };
-    let load = Load { arrivals: ArrivalProcess::Poisson, seed, stages: vec![stage] };
+    let load = Load::new(ArrivalProcess::Poisson, seed, vec![stage]);
     let mut text = String::new();
     for arrival in Arrivals::new(&load) {
         writeln!(text, "{}", arrival.at.0).expect("a String takes everything");

@@ -11,9 +11,11 @@
 //! taking every so-many-th arrival. A stream may be given another rate from a moment on
 //! ([`Arrivals::retarget`]): the same running sums then meet another profile.
 //!
-//! A closed load has no arrivals of its own; [`users`] says when its users are there.
+//! A closed load has no arrivals of its own; [`users`] says when its users are there. Of several
+//! loads at once each has a stream of its own, and [`several`] makes one of them.
 
 pub mod arms;
+pub mod several;
 pub mod tenants;
 pub mod think;
 pub mod users;
@@ -31,6 +33,8 @@ pub struct Arrival {
     pub index: u64,
     /// When it is due.
     pub at: Moment,
+    /// Of which part of the load it is; 0 where that has none.
+    pub part: u16,
 }
 
 /// The arrivals of a load profile, in order.
@@ -100,19 +104,24 @@ impl Slope {
 impl Arrivals {
     /// The arrivals of a load profile.
     pub fn new(load: &Load) -> Arrivals {
+        Arrivals::of(&load.stages, load.arrivals, load.seed)
+    }
+
+    /// The arrivals of some stages.
+    pub fn of(written: &[Stage], process: ArrivalProcess, seed: u64) -> Arrivals {
         let mut start_ns = 0;
-        let mut stages = Vec::with_capacity(load.stages.len());
-        for stage in &load.stages {
+        let mut stages = Vec::with_capacity(written.len());
+        for stage in written {
             let slope = Slope::new(stage, start_ns);
             start_ns += slope.length_ns;
             stages.push(slope);
         }
-        let random = Xoshiro256PlusPlus::seed_from_u64(load.seed);
-        let count = match load.arrivals {
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let count = match process {
             ArrivalProcess::Uniform => -0.5,
             ArrivalProcess::Poisson => 0.0,
         };
-        Arrivals { stages, stage: 0, process: load.arrivals, random, count, drawn: 0 }
+        Arrivals { stages, stage: 0, process, random, count, drawn: 0 }
     }
 
     /// From a moment on so many arrivals come per second, to the end of the profile. Returns
@@ -166,7 +175,7 @@ impl Arrivals {
             self.stage += 1;
         }
         let at = self.stages[self.stage].time_of(self.count);
-        Some(Arrival { index: self.drawn - 1, at })
+        Some(Arrival { index: self.drawn - 1, at, part: 0 })
     }
 }
 
@@ -228,7 +237,7 @@ mod tests {
     }
 
     fn load(arrivals: ArrivalProcess, seed: u64, stages: Vec<Stage>) -> Load {
-        Load { arrivals, seed, stages }
+        Load::new(arrivals, seed, stages)
     }
 
     fn uniform(stages: Vec<Stage>) -> Vec<f64> {
@@ -328,14 +337,14 @@ mod tests {
         let second = |s: f64| Moment((s * 1e9) as u64);
         assert_eq!(arrivals.nth(1).map(|arrival| arrival.at), Some(second(1.5)));
         let unmoved = arrivals.retarget(second(2.0), Rate(4.0));
-        assert_eq!(unmoved, Some(Arrival { index: 1, at: second(1.5) }));
+        assert_eq!(unmoved, Some(Arrival { index: 1, at: second(1.5), part: 0 }));
         // Half an arrival is left over from before.
         let next = arrivals.next();
-        assert_eq!(next, Some(Arrival { index: 2, at: second(2.125) }));
+        assert_eq!(next, Some(Arrival { index: 2, at: second(2.125), part: 0 }));
         let moved = arrivals.retarget(second(2.1), Rate(0.0));
         assert_eq!((moved, arrivals.retarget(second(3.0), Rate(0.0))), (None, None));
         let again = arrivals.retarget(second(3.5), Rate(10.0));
-        assert_eq!(again, Some(Arrival { index: 2, at: second(3.51) }));
+        assert_eq!(again, Some(Arrival { index: 2, at: second(3.51), part: 0 }));
         assert_eq!(arrivals.count(), 4, "until the end of the schedule");
     }
 

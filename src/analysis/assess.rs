@@ -9,8 +9,8 @@ use crate::analysis::run_data::RunData;
 use crate::analysis::settle::{self, Settling};
 use crate::analysis::window::{self, Judged};
 use crate::analysis::{
-    budget_burn, correlated, failures, filled, messages, neighbours, saturation, series, shared,
-    summary, tenants, verdict,
+    budget_burn, correlated, failures, filled, loads, messages, neighbours, saturation, series,
+    shared, summary, tenants, verdict,
 };
 use crate::record::run::{MetricHead, RunRecord};
 use crate::units::order;
@@ -37,6 +37,7 @@ pub fn assess(record: &RunRecord) -> Assessment {
         findings,
         total: summary::total(&data),
         steps: summary::steps(&data),
+        loads: loads::seen(&data),
         tenants: tenants::seen(&data, &slos),
         neighbours: neighbours::seen(&data),
         whole_run: summary::whole_run(&data),

@@ -37,6 +37,9 @@ pub struct Assessment {
     pub total: Summary,
     /// The window, step by step, in the order of the record.
     pub steps: Vec<Summary>,
+    /// The window, load by load, in the order of the record; empty where there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loads: Vec<LoadSummary>,
     /// The window, tenant by tenant; `None` where none are told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<TenantsSeen>,
@@ -172,6 +175,26 @@ pub struct TenantSummary {
     pub times: Option<Times>,
     /// The gravest that became of the objectives of each tenant for it; `None` without any.
     pub status: Option<SloStatus>,
+}
+
+/// One of several loads at once.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct LoadSummary {
+    /// The flows whose load it is.
+    pub name: String,
+    /// Iterations per second that its stages or its recording have in the window; `None` where
+    /// users wait for answers.
+    pub planned_rate: Option<f64>,
+    /// Its users at most, where they do.
+    pub users: Option<u32>,
+    /// Requests that were due in the window.
+    pub requests: u64,
+    /// The same per second.
+    pub offered_rate: f64,
+    /// The share of them that did not end ok.
+    pub error_rate: f64,
+    /// Response times; `None` without any.
+    pub times: Option<Times>,
 }
 
 /// One doubt, with its evidence and what to do.

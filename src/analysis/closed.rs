@@ -16,7 +16,7 @@ use crate::analysis::finding::finding;
 use crate::analysis::number_format::{count, counted, percent};
 use crate::analysis::run_data::RunData;
 use crate::record::phase::Phase;
-use crate::record::run::{LoadHead, MetricHead, SloHead};
+use crate::record::run::{MetricHead, PartHead, SloHead, StageHead};
 
 /// A second with less than this part of the usual is one in which the load fell.
 const FELL_BELOW: f64 = 0.75;
@@ -59,7 +59,7 @@ pub fn fell(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
     if !data.record.head.load.is_closed() {
         return None;
     }
-    let seconds = seconds(data);
+    let crowds = crowds(data);
     let heads = &data.record.head.slos;
     let met = heads.iter().zip(slos).filter(|(head, result)| {
         // What is not decided may be for the same reason.
@@ -68,7 +68,10 @@ pub fn fell(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
             && head.allowed > 0.0
     });
     let decided = met.filter_map(|(head, result)| {
-        let missing = missing(&seconds, limit(data, head)?);
+        let limit = limit(data, head)?;
+        let mine = crowds.iter().filter(|crowd| crowd.concerns(head));
+        let missing =
+            mine.map(|crowd| missing(&crowd.seconds, limit)).fold(Missing::default(), Missing::and);
         let all = result.requests as f64 + missing.requests;
         let share = (result.bad as f64 + missing.requests) / all.max(1.0);
         (missing.seconds > 0 && share >= head.allowed).then_some((share, missing, head))
@@ -89,6 +92,37 @@ pub fn fell(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
     Some(finding("load_fell", Severity::Withholds, evidence, advice))
 }
 
+/// Users of one load, and what became of what they asked for.
+struct Crowd {
+    /// The steps of their flows; `None`: all steps.
+    steps: Option<Vec<bool>>,
+    seconds: Vec<Seen>,
+}
+
+impl Crowd {
+    /// Whether an objective is about what they ask for, perhaps among others.
+    fn concerns(&self, slo: &SloHead) -> bool {
+        let (Some(steps), Some(step)) = (&self.steps, slo.step) else { return true };
+        steps.get(usize::from(step)).copied().unwrap_or(false)
+    }
+}
+
+/// The users of each of several loads: where those of one have to wait, it is not for those of
+/// another to make up for that.
+fn crowds(data: &RunData) -> Vec<Crowd> {
+    let head = &data.record.head;
+    if head.load.parts.is_empty() {
+        return vec![Crowd { steps: None, seconds: seconds(data, &head.load.stages, &|_| true) }];
+    }
+    let crowd = |part: &PartHead| {
+        let steps: Vec<bool> = head.steps.iter().map(|step| part.has(&step.flow)).collect();
+        let is_its = |series: usize| steps.get(head.step_of(series)).copied().unwrap_or(false);
+        let seconds = seconds(data, &part.stages, &is_its);
+        Crowd { steps: Some(steps), seconds }
+    };
+    head.load.parts.iter().map(crowd).collect()
+}
+
 /// A judged second.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
@@ -101,25 +135,29 @@ struct Seen {
     longest: f64,
 }
 
-fn seconds(data: &RunData) -> Vec<Seen> {
-    let load = &data.record.head.load;
+fn seconds(data: &RunData, stages: &[StageHead], is_its: &dyn Fn(usize) -> bool) -> Vec<Seen> {
     let seen = |second: &u32| {
         let found = data.record.seconds.get(*second);
-        let due = found.as_ref().map_or(0, |it| it.counts().iter().map(|step| step.planned).sum());
+        let due: u64 = found.as_ref().map_or(0, |it| {
+            let counts = it.counts();
+            let its = counts.iter().enumerate().filter(|(series, _)| is_its(*series));
+            its.map(|(_, step)| step.planned).sum()
+        });
         let longest = found.map_or(0.0, |it| {
             let times = it.times();
-            times.of(Phase::Response).filter_map(|one| one.max()).fold(0.0, f64::max)
+            let its = times.of(Phase::Response).enumerate().filter(|(series, _)| is_its(*series));
+            its.filter_map(|(_, one)| one.max()).fold(0.0, f64::max)
         });
-        let users = users_at(load, f64::from(*second) + 0.5);
+        let users = users_at(stages, f64::from(*second) + 0.5);
         Seen { second: *second, due: due as f64, users, longest: longest / 1e6 }
     };
     data.judged.seconds.iter().map(seen).collect()
 }
 
 /// How many users there are at a moment.
-fn users_at(load: &LoadHead, at: f64) -> f64 {
+fn users_at(stages: &[StageHead], at: f64) -> f64 {
     let mut start = 0.0;
-    for stage in &load.stages {
+    for stage in stages {
         let end = start + stage.seconds;
         if at < end {
             let share = (at - start) / stage.seconds.max(1e-9);
@@ -156,10 +194,20 @@ fn limit(data: &RunData, slo: &SloHead) -> Option<f64> {
 }
 
 /// What is missing in the seconds in which the load fell.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Missing {
     seconds: u64,
     requests: f64,
+}
+
+impl Missing {
+    /// Also what is missing of others.
+    fn and(self, other: Missing) -> Missing {
+        Missing {
+            seconds: self.seconds.max(other.seconds),
+            requests: self.requests + other.requests,
+        }
+    }
 }
 
 fn missing(seconds: &[Seen], limit: f64) -> Missing {

@@ -42,6 +42,7 @@ pub mod history;
 pub mod holm;
 pub mod laps;
 pub mod lateness;
+pub mod loads;
 pub mod memory;
 pub mod mend;
 pub mod messages;

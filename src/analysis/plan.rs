@@ -2,10 +2,10 @@
 
 use crate::analysis::stats::{ALPHA, share_at_most};
 use crate::analysis::window;
-use crate::record::run::LoadHead;
+use crate::record::run::{LoadHead, StageHead};
 
 /// The part of a load profile that will be judged.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct JudgedLoad {
     /// The first second that is judged.
     pub from: u32,
@@ -13,31 +13,44 @@ pub struct JudgedLoad {
     pub seconds: f64,
     /// Expected arrivals of iterations in them.
     pub arrivals: f64,
+    /// The same of each part of the load.
+    pub parts: Vec<f64>,
 }
 
 /// The part of a load profile that will be judged, if its series settles in time.
 pub fn judged_load(load: &LoadHead) -> JudgedLoad {
     let judged = window::of_load(load, window::planned_seconds(load));
-    let mut start = 0.0;
-    let mut arrivals = 0.0;
-    for stage in &load.stages {
-        let end = start + stage.seconds;
-        if !stage.warmup {
-            arrivals += area(stage.from, stage.to, stage.seconds, f64::from(judged.from) - start);
-        }
-        start = end;
-    }
-    JudgedLoad { from: judged.from, seconds: judged.length, arrivals }
+    let arrivals = arrivals_in(&load.stages, &judged.seconds);
+    let parts = load.parts.iter().map(|part| arrivals_in(&part.stages, &judged.seconds)).collect();
+    JudgedLoad { from: judged.from, seconds: judged.length, arrivals, parts }
 }
 
-/// The area under a stage's rate without its first `skipped` seconds.
-fn area(from: f64, to: f64, seconds: f64, skipped: f64) -> f64 {
-    let skipped = skipped.clamp(0.0, seconds);
-    if seconds <= 0.0 {
+/// Expected arrivals of some stages in some seconds, which ascend.
+pub fn arrivals_in(stages: &[StageHead], seconds: &[u32]) -> f64 {
+    let (mut stages, mut start, mut sum) = (stages.iter().peekable(), 0.0, 0.0);
+    for second in seconds {
+        let (from, to) = (f64::from(*second), f64::from(*second) + 1.0);
+        while let Some(passed) = stages.next_if(|stage| start + stage.seconds <= from) {
+            start += passed.seconds;
+        }
+        // A second may have parts of several stages, which the next one may have as well.
+        let (mut ahead, mut begins) = (stages.clone(), start);
+        while let Some(stage) = ahead.next().filter(|_| begins < to) {
+            sum += area(stage, (from - begins).max(0.0), to - begins);
+            begins += stage.seconds;
+        }
+    }
+    sum
+}
+
+/// The area under a stage's rate between two of its moments, in seconds from its beginning.
+fn area(stage: &StageHead, from: f64, to: f64) -> f64 {
+    let to = to.min(stage.seconds);
+    if stage.seconds <= 0.0 || from >= to {
         return 0.0;
     }
-    let then = from + (to - from) * skipped / seconds;
-    f64::midpoint(then, to) * (seconds - skipped)
+    let rate = |at: f64| stage.from + (stage.to - stage.from) * at / stage.seconds;
+    f64::midpoint(rate(from), rate(to)) * (to - from)
 }
 
 /// How many requests without a single bad one certify at 95 % that the share of bad ones
@@ -91,10 +104,22 @@ mod tests {
     fn the_default_warmup_is_not_counted() {
         let stage =
             |seconds, from, to, warmup| StageHead { seconds, from, to, users: None, warmup };
-        let load = |stages| LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages };
+        let load = |stages| LoadHead::new(ArrivalProcess::Poisson, 1, stages);
         let constant = judged_load(&load(vec![stage(60.0, 100.0, 100.0, false)]));
-        assert_eq!(constant, JudgedLoad { from: 10, seconds: 50.0, arrivals: 5_000.0 });
+        assert_eq!(
+            constant,
+            JudgedLoad { from: 10, seconds: 50.0, arrivals: 5_000.0, parts: Vec::new() }
+        );
         let ramp = judged_load(&load(vec![stage(40.0, 0.0, 40.0, false)]));
         assert!((ramp.arrivals - 750.0).abs() < 1e-9, "{ramp:?}");
+        let steps = vec![
+            stage(4.5, 10.0, 10.0, true),
+            stage(0.25, 40.0, 40.0, false),
+            stage(0.25, 0.0, 0.0, false),
+            stage(5.5, 2.0, 2.0, false),
+        ];
+        let cut = judged_load(&load(steps));
+        // Second 4 has a part of the warm-up, and the last one is a half.
+        assert!((cut.arrivals - 11.0).abs() < 1e-9 && (cut.seconds - 5.5).abs() < 1e-9, "{cut:?}");
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         started_unix_ms: 0,
         steps: vec![step("list")],
         series: series::table(["list".to_owned()]),
-        load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages: vec![stage] },
+        load: LoadHead::new(ArrivalProcess::Poisson, 1, vec![stage]),
         tenants: None,
         slos: vec![p99()],
         budget_hours: DEFAULT_BUDGET_HOURS,

@@ -141,7 +141,29 @@ pub fn is_constant(load: &LoadHead) -> bool {
     let is_same = |stage: &StageHead| {
         !stage.warmup && holds(stage.from, stage.to) && stage.users == first.users
     };
-    flat && holds(first.from, first.to) && rest.all(is_same)
+    flat && holds(first.from, first.to) && rest.all(is_same) && parts_are_constant(load)
+}
+
+/// Whether none of several loads changes while their sum stays as it is.
+fn parts_are_constant(load: &LoadHead) -> bool {
+    let (warmup, whole) = (load.warmup_seconds(), load.seconds());
+    load.parts.iter().all(|part| {
+        let mut start = 0.0;
+        let stages = part.stages.iter().map(|stage| {
+            start += stage.seconds;
+            (start, stage)
+        });
+        let rest: Vec<(f64, &StageHead)> = stages.filter(|(end, _)| *end > warmup + 1e-6).collect();
+        let is_whole = rest.last().is_some_and(|(end, _)| *end >= whole - 1e-6);
+        let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+        let is_same = |it: &StageHead, first: &StageHead| {
+            same(it.from, it.to)
+                && same(it.from, first.from)
+                && it.users == first.users
+                && it.users.is_none_or(|users| users.from == users.to)
+        };
+        is_whole && part.recorded.is_none() && rest.iter().all(|(_, it)| is_same(it, rest[0].1))
+    })
 }
 
 /// The warm-up stages as stretches of time in seconds.
@@ -176,7 +198,7 @@ fn first_whole_second(seconds: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::run::StageHead;
+    use crate::record::run::PartHead;
     use crate::scenario::load::ArrivalProcess;
 
     fn load(stages: &[(f64, f64, f64, bool)]) -> LoadHead {
@@ -190,7 +212,7 @@ mod tests {
                 warmup,
             })
             .collect();
-        LoadHead { arrivals: ArrivalProcess::Poisson, seed: 1, stages }
+        LoadHead::new(ArrivalProcess::Poisson, 1, stages)
     }
 
     #[track_caller]
@@ -251,6 +273,27 @@ mod tests {
             (vec![(30.0, 9.0, 9.0, true)], false),
         ] {
             assert_eq!(is_constant(&load(&stages)), constant, "{stages:?}");
+        }
+    }
+
+    #[test]
+    fn a_sum_of_loads_is_constant_only_where_each_of_them_is() {
+        let part = |stages: &[(f64, f64, f64, bool)]| PartHead {
+            flows: vec!["a".to_owned()],
+            arrivals: ArrivalProcess::Poisson,
+            stages: load(stages).stages,
+            recorded: None,
+        };
+        let whole = load(&[(10.0, 9.0, 9.0, true), (60.0, 9.0, 9.0, false)]);
+        let flat = |rate| part(&[(5.0, rate, rate, true), (65.0, rate, rate, false)]);
+        for (parts, constant) in [
+            (vec![flat(4.0), flat(5.0)], true),
+            (vec![part(&[(70.0, 0.0, 9.0, false)]), part(&[(70.0, 9.0, 0.0, false)])], false),
+            (vec![flat(9.0), part(&[(40.0, 0.0, 0.0, false)])], false),
+            (vec![PartHead { recorded: Some(7), ..flat(9.0) }], false),
+        ] {
+            let whole = LoadHead { parts, ..whole.clone() };
+            assert_eq!(is_constant(&whole), constant, "{whole:?}");
         }
     }
 }

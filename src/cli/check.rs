@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use crate::analysis::plan::{self, JudgedLoad};
 use crate::cli::args::CheckArgs;
+use crate::cli::check_load::{self, whole};
 use crate::cli::check_tenants;
 use crate::cli::exit::Exit;
-use crate::cli::progress::describe_stage;
 use crate::cli::variables::{Taken, with_variables};
 use crate::cli::{once, output};
 use crate::experiment::head;
 use crate::report::curl;
-use crate::scenario::load::{ArrivalProcess, Stage};
+use crate::scenario::load::Stage;
 use crate::scenario::model::{Address, Flow, Scenario, StepId};
 use crate::scenario::read;
 use crate::scenario::slo::{Metric, Scope, Slo, Throughput};
 use crate::scenario::tenants::Tenancy;
-use crate::units::{Quantile, Rate, Ratio, format_duration, group_digits, trim_zeros};
+use crate::units::{Quantile, Rate, Ratio, format_duration, group_digits};
 
 /// With fewer expected walks of a flow, one run in a hundred may have none.
 const FEW_WALKS: f64 = 5.0;
@@ -50,7 +50,15 @@ fn describe(scenario: &Scenario, taken: &Taken) -> String {
     let from_file = taken.sentence().map(|text| format!("Env      {text}\n")).unwrap_or_default();
     let first = target(scenario);
     let tenants = check_tenants::describe(scenario, somebodys(scenario));
-    [first, from_file, load(scenario), steps(scenario), tenants, objectives(scenario)].concat()
+    [
+        first,
+        from_file,
+        check_load::describe(scenario),
+        steps(scenario),
+        tenants,
+        objectives(scenario),
+    ]
+    .concat()
 }
 
 fn target(scenario: &Scenario) -> String {
@@ -67,64 +75,13 @@ fn target(scenario: &Scenario) -> String {
     format!("{}: valid\n\nTarget   {address}{start}\n", scenario.name)
 }
 
-fn load(scenario: &Scenario) -> String {
-    let load = &scenario.load;
-    let arrivals = match load.arrivals {
-        _ if load.is_closed() => "closed: users wait for answers",
-        ArrivalProcess::Poisson => "Poisson arrivals",
-        ArrivalProcess::Uniform => "uniform arrivals",
-    };
-    let mut text = format!(
-        "Load     {arrivals}, seed {}, {} in all\n",
-        load.seed,
-        format_duration(load.length())
-    );
-    for (number, stage) in load.stages.iter().enumerate() {
-        let (length, what) = (format_duration(stage.length), describe_stage(stage));
-        let arrivals = match stage.users {
-            None => format!("about {} iterations", whole(stage.area())),
-            Some(users) => at_most(scenario, users.most()),
-        };
-        add(
-            &mut text,
-            format_args!("  stage {}  {length:>8}  {what:<28} {arrivals}\n", number + 1),
-        );
-    }
-    if load.is_closed() {
-        text.push_str(
-            "  a target that answers slowly gets fewer requests, and those that were not sent are in \
-             no figure; stages with a \"rate\" go on\n",
-        );
-    }
-    text
-}
-
-/// What so many users do at most: as if all answers came at once.
-fn at_most(scenario: &Scenario, users: u32) -> String {
-    let thinking = |flow: &Flow| -> f64 {
-        flow.thinking(|think| think.mean().as_secs_f64()) * f64::from(flow.weight)
-    };
-    let total: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
-    let round = scenario.flows.iter().map(thinking).sum::<f64>() / total.max(1.0);
-    if round <= 0.0 {
-        return "as many iterations as the answers allow".to_owned();
-    }
-    let most = trim_zeros(f64::from(users) / round, 2);
-    format!("at most {most} iterations a second, by the times to think")
-}
-
-/// `13,125`.
-fn whole(number: f64) -> String {
-    group_digits(&format!("{number:.0}"))
-}
-
 fn add(text: &mut String, line: fmt::Arguments<'_>) {
     text.write_fmt(line).expect("a String takes everything");
 }
 
 /// What will be judged, if the response times settle in time.
 fn judged(scenario: &Scenario) -> JudgedLoad {
-    plan::judged_load(&head::load(&scenario.load))
+    plan::judged_load(&head::load(&scenario.load, &scenario.flows))
 }
 
 /// Requests that are judged and that a step is expected to get if all goes well; `None` for
@@ -134,13 +91,13 @@ fn expected_requests(scenario: &Scenario, id: StepId) -> Option<f64> {
     if scenario.step(id).once || scenario.load.is_closed() {
         return None;
     }
-    let total: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
-    let often = |flow: &Flow| -> f64 {
-        let actions = flow.actions.iter().zip(&flow.often);
-        actions.filter(|(action, _)| action.asks(id)).map(|(_, often)| often).sum()
+    let judged = judged(scenario);
+    let flows = scenario.flows.iter().enumerate();
+    let of = |(place, flow): (usize, &Flow)| {
+        check_load::share_of(scenario, place, (judged.arrivals, &judged.parts))
+            * check_load::often(flow, id)
     };
-    let weight: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight) * often(flow)).sum();
-    Some(judged(scenario).arrivals * weight / total)
+    Some(flows.map(of).sum())
 }
 
 fn all_requests(scenario: &Scenario) -> f64 {
@@ -194,7 +151,8 @@ fn steps(scenario: &Scenario) -> String {
 
 /// Why a step may never be tried, which rules out a pass.
 fn doubt(scenario: &Scenario, id: StepId) -> Option<String> {
-    let flow = scenario.flows.iter().find(|flow| flow.has(id))?;
+    let place = scenario.flows.iter().position(|flow| flow.has(id))?;
+    let flow = &scenario.flows[place];
     let before = flow.actions.iter().take_while(|action| !action.asks(id));
     let thinking: Duration =
         before.filter_map(|action| action.think().map(|think| think.shortest())).sum();
@@ -209,9 +167,9 @@ fn doubt(scenario: &Scenario, id: StepId) -> Option<String> {
     if scenario.load.is_closed() {
         return None;
     }
-    let weights: f64 = scenario.flows.iter().map(|flow| f64::from(flow.weight)).sum();
-    let arrivals: f64 = scenario.load.stages.iter().map(Stage::area).sum();
-    let walks = arrivals * f64::from(flow.weight) / weights;
+    let area = |stages: &[Stage]| stages.iter().map(Stage::area).sum::<f64>();
+    let parts: Vec<f64> = scenario.load.parts.iter().map(|part| area(&part.stages)).collect();
+    let walks = check_load::share_of(scenario, place, (area(&scenario.load.stages), &parts));
     (walks < FEW_WALKS).then(|| {
         let advice = "raise the weight of its flow, or run longer";
         format!("perhaps never tried, and then the run cannot pass: {advice}")
@@ -242,10 +200,12 @@ fn objectives(scenario: &Scenario) -> String {
             None if scenario.load.is_closed() => by_the_answers(slo),
             _ => certifiable(slo, requests, judged(scenario).seconds),
         };
+        let is_open = certifiable.starts_with("inconclusive");
+        let why = if is_open && scenario.load.cap.is_some() { "; the load is capped" } else { "" };
         let position = position(slo);
         add(
             &mut text,
-            format_args!("  {position:<positions$}  {:<texts$}  {certifiable}\n", slo.text),
+            format_args!("  {position:<positions$}  {:<texts$}  {certifiable}{why}\n", slo.text),
         );
     }
     for objective in &scenario.stress {

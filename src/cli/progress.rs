@@ -318,7 +318,7 @@ mod tests {
             stage(10, 10.0, 20.0, false),
             stage(5, 0.0, 0.0, false),
         ];
-        let load = Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages };
+        let load = Load::new(ArrivalProcess::Poisson, 1, stages);
         for (second, expected) in [
             (0, "stage 1 of 3 (warm-up at 10/s)"),
             (5, "stage 2 of 3 (10/s -> 20/s)"),

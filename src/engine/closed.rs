@@ -10,13 +10,13 @@ use std::collections::BinaryHeap;
 use crate::scenario::load::Load;
 use crate::scenario::slots::Slot;
 use crate::schedule::Arrival;
-use crate::schedule::users::Presence;
+use crate::schedule::users::Crowds;
 use crate::units::Moment;
 
 /// The users of one slot.
 #[derive(Debug)]
 pub struct Closed {
-    presence: Presence,
+    crowds: Crowds,
     slot: Slot,
     /// Those that do nothing just now: when they are ready, and their place in the slot.
     ready: BinaryHeap<Reverse<(Moment, u32)>>,
@@ -28,18 +28,20 @@ impl Closed {
     /// The users of a slot, from a moment on. Where that is not the beginning, another run of the
     /// same load has been: iterations have numbers that nobody can have come to.
     pub fn new(load: &Load, slot: Slot, from: Moment) -> Closed {
-        let presence = Presence::new(load);
-        let count = presence.most().saturating_sub(slot.index).div_ceil(slot.of);
+        let crowds = Crowds::new(load);
+        let count = crowds.most().saturating_sub(slot.index).div_ceil(slot.of);
         // Nobody does more than one iteration in a microsecond.
         let begun = vec![from.0 / 1_000; count as usize];
-        let mut closed = Closed { presence, slot, ready: BinaryHeap::new(), begun };
+        let mut closed = Closed { crowds, slot, ready: BinaryHeap::new(), begun };
         (0..count).for_each(|place| closed.waits(place, from));
         closed
     }
 
     /// Who is ready first. Nobody who is busy counts.
     pub fn peek(&self) -> Option<Arrival> {
-        self.ready.peek().map(|Reverse((at, place))| Arrival { index: self.index(*place), at: *at })
+        let Reverse((at, place)) = *self.ready.peek()?;
+        let part = self.crowds.part_of(self.user(place));
+        Some(Arrival { index: self.index(place), at, part })
     }
 
     /// Lets who is ready first begin, if that is by now.
@@ -57,12 +59,12 @@ impl Closed {
 
     /// The place in the slot of who does an iteration.
     pub fn user_of(&self, index: u64) -> u32 {
-        (index % u64::from(self.presence.most().max(1))) as u32 / self.slot.of
+        (index % u64::from(self.crowds.most().max(1))) as u32 / self.slot.of
     }
 
     /// A user waits for the first moment at which he is there.
     fn waits(&mut self, place: u32, at: Moment) {
-        if let Some(at) = self.presence.from(self.user(place), at) {
+        if let Some(at) = self.crowds.from(self.user(place), at) {
             self.ready.push(Reverse((at, place)));
         }
     }
@@ -73,7 +75,7 @@ impl Closed {
     }
 
     fn index(&self, place: u32) -> u64 {
-        self.begun[place as usize] * u64::from(self.presence.most()) + u64::from(self.user(place))
+        self.begun[place as usize] * u64::from(self.crowds.most()) + u64::from(self.user(place))
     }
 }
 
@@ -83,7 +85,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::scenario::load::{ArrivalProcess, Crowd, Stage};
+    use crate::scenario::load::{ArrivalProcess, Crowd, Part, Stage};
     use crate::schedule::Choices;
     use crate::units::Rate;
 
@@ -97,7 +99,7 @@ mod tests {
             users: Some(Crowd { from: users, to: users }),
             warmup: false,
         };
-        Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages: vec![stage] }
+        Load::new(ArrivalProcess::Poisson, 7, vec![stage])
     }
 
     /// Plays a load against a target whose answer takes a time that the iteration decides.
@@ -127,12 +129,36 @@ mod tests {
     }
 
     #[test]
+    fn users_of_several_loads_stay_in_their_own_whatever_the_number_of_workers() {
+        let part = |users| Part {
+            flows: vec![0],
+            arrivals: ArrivalProcess::Poisson,
+            stages: load(users).stages,
+            recorded: None,
+        };
+        let both = Load { parts: vec![part(3), part(4)], ..load(7) };
+        let whole = played(&both, 1);
+        assert!((800..1_000).contains(&whole.len()), "{}", whole.len());
+        for workers in 2..=4 {
+            assert!(played(&both, workers) == whole, "{workers} workers");
+        }
+        let mut closed = Closed::new(&both, Slot { index: 0, of: 1 }, Moment(0));
+        let mut parts = Vec::new();
+        while let Some(next) = closed.take_due(Moment(999 * MS)) {
+            parts.push((next.index, next.part));
+        }
+        parts.sort_unstable();
+        let expected: Vec<(u64, u16)> = (0..7).map(|user| (user, u16::from(user > 2))).collect();
+        assert_eq!(parts, expected);
+    }
+
+    #[test]
     fn a_user_that_is_busy_begins_nothing() {
         let mut closed = Closed::new(&load(1), Slot { index: 0, of: 1 }, Moment(0));
         let first = closed.take_due(Moment(0)).unwrap();
         assert_eq!((closed.peek(), closed.take_due(Moment(u64::MAX))), (None, None));
         closed.ended(first.index, Moment(30 * MS));
-        assert_eq!(closed.peek(), Some(Arrival { index: 1, at: Moment(30 * MS) }));
+        assert_eq!(closed.peek(), Some(Arrival { index: 1, at: Moment(30 * MS), part: 0 }));
         closed.take_due(Moment(30 * MS));
         closed.ended(1, Moment(1_000 * MS));
         assert_eq!(closed.peek(), None, "the load is over");

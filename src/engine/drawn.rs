@@ -8,8 +8,8 @@ use crate::scenario::tenants::Tenancy;
 use crate::schedule::tenants::{Census, Member, Noise};
 use crate::schedule::{Arrival, Choices};
 
-/// The flow that the iteration of an arrival walks through, by its weight: what a noisy tenant does
-/// more is done in flows of drawn tenants alone.
+/// The flow that the iteration of an arrival walks through, by its weight: one of those of its load,
+/// where there are several, and what a noisy tenant does more is done in flows of drawn tenants alone.
 pub fn flow(
     scenario: &Scenario,
     noise: Option<&Noise>,
@@ -17,21 +17,26 @@ pub fn flow(
     choices: &mut Choices,
 ) -> usize {
     let flows = &scenario.flows;
-    let is_noise = noise.is_some_and(|noise| noise.has(arrival));
-    let weight = |flow: &Flow| {
-        let is_one = !is_noise || flow.tenancy == Tenancy::Drawn;
-        if is_one { u64::from(flow.weight) } else { 0 }
-    };
-    let total: u64 = flows.iter().map(weight).sum();
-    let mut rest = (choices.unit() * total as f64) as u64;
-    for (index, flow) in flows.iter().enumerate() {
-        let weight = weight(flow);
-        if rest < weight {
-            return index;
-        }
-        rest -= weight;
+    if let Some(part) = scenario.load.parts.get(usize::from(arrival.part)) {
+        return part.flows[chosen(part.flows.iter().map(|flow| flows[*flow].weight), choices)];
     }
-    flows.len() - 1
+    let is_noise = noise.is_some_and(|noise| noise.has(arrival));
+    let is_one = |flow: &Flow| !is_noise || flow.tenancy == Tenancy::Drawn;
+    chosen(flows.iter().map(|flow| if is_one(flow) { flow.weight } else { 0 }), choices)
+}
+
+/// The place of one of several, by their weights.
+fn chosen(weights: impl Iterator<Item = u32> + Clone, choices: &mut Choices) -> usize {
+    let total: u64 = weights.clone().map(u64::from).sum();
+    let mut rest = (choices.unit() * total as f64) as u64;
+    let mut last = 0;
+    for (place, weight) in weights.map(u64::from).enumerate() {
+        if rest < weight {
+            return place;
+        }
+        (rest, last) = (rest - weight, place);
+    }
+    last
 }
 
 /// Whose the iteration of an arrival is, as far as that is known before somebody does it.

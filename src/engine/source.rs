@@ -4,6 +4,9 @@
 //! given another rate while it runs; all slots that are given it for the same moment share
 //! the new stream as they did the old one.
 //!
+//! Several loads at once are one source: their arrivals are one stream, in which each has its own
+//! ([`crate::schedule::several`]).
+//!
 //! A closed source has users, each of whom is ready again when what he did has ended: it waits
 //! for answers, and a slow target gets less load.
 
@@ -138,7 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scenario::load::{ArrivalProcess, Load, Stage};
+    use crate::scenario::load::{ArrivalProcess, Cap, CapBy, Load, Part, Recorded, Stage};
     use crate::scenario::model::Arm;
     use crate::scenario::slots::Slots;
     use crate::schedule::Arrivals;
@@ -149,7 +152,7 @@ mod tests {
     fn load(rate: f64) -> Load {
         let (from, length) = (Rate(rate), Duration::from_secs(10));
         let stages = vec![Stage { length, from, to: from, users: None, warmup: false }];
-        Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages }
+        Load::new(ArrivalProcess::Poisson, 7, stages)
     }
 
     fn source(load: &Load, slot: Slot) -> Source {
@@ -238,6 +241,87 @@ mod tests {
         let before = whole.iter().filter(|arrival| arrival.at < change).count();
         assert!((150..250).contains(&before), "{before}");
         assert!((1_100..1_300).contains(&(whole.len() - before)), "{}", whole.len());
+    }
+
+    /// Two loads that are drawn, one that was recorded, and perhaps a cap.
+    fn several(rate: f64, most: Option<u64>) -> Load {
+        let part = |flow: usize, rate: f64, arrivals| Part {
+            flows: vec![flow],
+            arrivals,
+            stages: load(rate).stages,
+            recorded: None,
+        };
+        let recorded: Vec<u64> = (0..500).map(|n: u64| n * n * 40_000).collect();
+        let parts = vec![
+            part(0, rate, ArrivalProcess::Poisson),
+            part(1, rate / 3.0, ArrivalProcess::Uniform),
+            Part {
+                recorded: Some(Recorded(recorded.into())),
+                ..part(2, 1.0, ArrivalProcess::Poisson)
+            },
+        ];
+        let cap = most.map(|most| Cap { planned_seconds: 10.0, by: CapBy::Iterations(most) });
+        Load { parts, cap, ..load(rate) }
+    }
+
+    fn rest(load: &Load, slot: Slot) -> Vec<Arrival> {
+        let mut source = Source::Open(Open::new(Timed::new(load, Timing::Alone), slot));
+        until(&mut source, Moment(u64::MAX))
+    }
+
+    #[test]
+    fn several_loads_are_shared_as_one_is_whatever_ends_them() {
+        for most in [None, Some(0), Some(1), Some(777)] {
+            let load = several(60.0, most);
+            let whole = rest(&load, ALL);
+            assert!(most.is_none_or(|most| whole.len() as u64 == most), "{most:?}");
+            for workers in [&[1][..], &[2], &[3], &[4], &[3, 1], &[1, 4]] {
+                let of = |slot| rest(&load, slot);
+                let mut shared: Vec<Arrival> = slots(workers).into_iter().flat_map(of).collect();
+                shared.sort_by_key(|arrival| arrival.index);
+                assert_eq!(shared, whole, "{workers:?} workers, {most:?}");
+            }
+        }
+    }
+
+    /// Each number once, so that each row of unique data is taken once.
+    #[track_caller]
+    fn has_each_number_once(rate: f64, least: usize) {
+        let load = several(rate, None);
+        let mut seen = vec![0_u64; (rate * 20.0) as usize / 64 + 64];
+        let mut count = 0;
+        for slot in slots(&[2, 1]) {
+            for arrival in rest(&load, slot) {
+                let (word, bit) = (arrival.index as usize / 64, 1 << (arrival.index % 64));
+                assert_eq!(seen[word] & bit, 0, "{} comes twice", arrival.index);
+                seen[word] |= bit;
+                count += 1;
+            }
+        }
+        assert!(count >= least, "{count}");
+        let found: u32 = seen.iter().map(|word| word.count_ones()).sum();
+        let gap = seen.iter().flat_map(|word| (0..64).map(move |bit| word >> bit & 1)).take(count);
+        assert!(found as usize == count && gap.min() == Some(1), "numbers have no gaps");
+    }
+
+    #[test]
+    fn a_hundred_thousand_arrivals_of_several_loads_have_each_number_once() {
+        has_each_number_once(7_500.0, 99_000);
+    }
+
+    #[test]
+    #[ignore = "ten million take a minute without optimization"]
+    fn ten_million_arrivals_of_several_loads_have_each_number_once() {
+        has_each_number_once(750_000.0, 9_990_000);
+    }
+
+    #[test]
+    fn several_loads_have_no_one_rate() {
+        let load = several(50.0, None);
+        let mut source = Source::Open(Open::new(Timed::new(&load, Timing::Alone), ALL));
+        let next = source.peek();
+        assert_eq!(source.retarget(Moment(SECOND), Rate(1.0)), Err(Fixed));
+        assert_eq!(source.peek(), next);
     }
 
     #[test]

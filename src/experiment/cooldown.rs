@@ -187,7 +187,7 @@ fn few(scenario: &Scenario, rate: f64) -> Scenario {
     let rate = Rate(rate);
     let stage = Stage { length: ASKING, from: rate, to: rate, users: None, warmup: false };
     let seed = scenario.load.seed;
-    let load = Load { arrivals: ArrivalProcess::Uniform, seed, stages: vec![stage] };
+    let load = Load::new(ArrivalProcess::Uniform, seed, vec![stage]);
     Scenario { load, ..scenario.clone() }
 }
 

@@ -14,13 +14,13 @@ use crate::record::gauge::{self, Gauge};
 use crate::record::generator::{Environment, GeneratorHead};
 use crate::record::noisy::{EffectHead, NoisyHead};
 use crate::record::run::{
-    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, SloHead, StageHead, TenantsHead,
+    GaugeHead, Head, LimitsHead, LoadHead, MetricHead, PartHead, SloHead, StageHead, TenantsHead,
     ThroughputHead, VERSION, WindowsHead,
 };
 use crate::record::series::{self, SeriesHead};
 use crate::record::step_head::{StepHead, StreamHead};
-use crate::scenario::load::Load;
-use crate::scenario::model::{Scenario, StepId};
+use crate::scenario::load::{Load, Part, Stage};
+use crate::scenario::model::{Flow, Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
 use crate::scenario::stream::Kind;
 use crate::scenario::tenants::Tenancy;
@@ -47,7 +47,7 @@ pub fn head(scenario: &Scenario, target: String, workers: usize, start: SystemTi
         steps: steps(scenario),
         series: series(scenario, told.as_ref()),
         tenants: told.map(|it| TenantsHead { names: it.names, has_others: it.has_others }),
-        load: load(&scenario.load),
+        load: load(&scenario.load, &scenario.flows),
         slos: scenario.slos.iter().map(|it| slo(scenario, it, &thresholds, &gauges)).collect(),
         budget_hours: scenario.budget_hours,
         thresholds,
@@ -134,15 +134,30 @@ fn environment(workers: usize) -> Environment {
 }
 
 /// The load profile as the record knows it.
-pub fn load(load: &Load) -> LoadHead {
-    let stages = load.stages.iter().map(|stage| StageHead {
+pub fn load(load: &Load, flows: &[Flow]) -> LoadHead {
+    let name = |flow: &usize| flows.get(*flow).map(|flow| flow.name.clone());
+    let part = |part: &Part| PartHead {
+        flows: part.flows.iter().filter_map(name).collect(),
+        arrivals: part.arrivals,
+        stages: stages(&part.stages),
+        recorded: part.recorded.as_ref().map(|recorded| recorded.0.len() as u64),
+    };
+    LoadHead {
+        parts: load.parts.iter().map(part).collect(),
+        cap: load.cap,
+        ..LoadHead::new(load.arrivals, load.seed, stages(&load.stages))
+    }
+}
+
+fn stages(all: &[Stage]) -> Vec<StageHead> {
+    let stage = |stage: &Stage| StageHead {
         seconds: stage.length.as_secs_f64(),
         from: stage.from.0,
         to: stage.to.0,
         users: stage.users,
         warmup: stage.warmup,
-    });
-    LoadHead { arrivals: load.arrivals, seed: load.seed, stages: stages.collect() }
+    };
+    all.iter().map(stage).collect()
 }
 
 /// The steps of a scenario, as the record knows them.

@@ -128,6 +128,10 @@ impl Earlier {
 
     /// The scenario with the load that the run began with.
     pub fn scenario(&self, scenario: &Scenario) -> Scenario {
+        // Of several loads the record has no moments; whoever has them is never of another length.
+        if !scenario.load.parts.is_empty() {
+            return scenario.clone();
+        }
         Scenario { load: load(&self.record.head.load), ..scenario.clone() }
     }
 
@@ -270,7 +274,7 @@ fn load(head: &LoadHead) -> Load {
         users: stage.users,
         warmup: stage.warmup,
     });
-    Load { arrivals: head.arrivals, seed: head.seed, stages: stages.collect() }
+    Load::new(head.arrivals, head.seed, stages.collect())
 }
 
 #[cfg(test)]

@@ -381,7 +381,7 @@ impl Ready {
             statements,
             teardown,
         };
-        steered::keep(&mut self.writer, &self.side.scenario.load, &control.orders);
+        steered::keep(&mut self.writer, &self.side.scenario, &control.orders);
         let record = self.writer.finish(end)?;
         let hopeless = self.hopes.lost().map(str::to_owned);
         Ok(StillUp { side: self.side, measured: Measured { record, died, hopeless } })

@@ -63,7 +63,8 @@ pub fn lasting(load: &Load, length: Duration) -> Result<Load, Unplayable> {
         }
         None => stages.extend(again(profile, rest)?),
     }
-    Ok(Load { stages, ..load.clone() })
+    // Its length is another one, whatever has limited it before.
+    Ok(Load { stages, cap: None, ..load.clone() })
 }
 
 /// The one rate of a profile, if there is one.
@@ -116,7 +117,7 @@ mod tests {
             warmup,
         };
         let stages = stages.iter().map(stage).collect();
-        Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages }
+        Load::new(ArrivalProcess::Poisson, 1, stages)
     }
 
     fn hours(hours: u64) -> Duration {

@@ -7,12 +7,13 @@ use crate::engine::orders::{Order, Orders};
 use crate::experiment::head;
 use crate::record::store::RunWriter;
 use crate::scenario::load::{Load, Stage};
+use crate::scenario::model::Scenario;
 use crate::units::{Moment, Rate};
 
 /// Keeps the load that was wanted, where it was not the planned one.
-pub(super) fn keep(writer: &mut RunWriter, planned: &Load, orders: &Orders) {
-    if let Some(wanted) = wanted(planned, &orders.all()) {
-        writer.wanted(head::load(&wanted));
+pub(super) fn keep(writer: &mut RunWriter, scenario: &Scenario, orders: &Orders) {
+    if let Some(wanted) = wanted(&scenario.load, &orders.all()) {
+        writer.wanted(head::load(&wanted, &scenario.flows));
     }
 }
 
@@ -34,7 +35,7 @@ fn wanted(planned: &Load, orders: &[Order]) -> Option<Load> {
             |rate: Rate| Stage { length: left, from: rate, to: rate, users: None, warmup: false };
         stages.extend(rate.filter(|_| !left.is_zero()).map(flat));
     }
-    Some(Load { stages, ..planned.clone() })
+    Some(Load { stages, cap: None, ..planned.clone() })
 }
 
 fn length(until: Moment) -> Duration {
@@ -72,7 +73,7 @@ mod tests {
     fn a_steered_load_is_what_was_ordered_up_to_its_end() {
         let second = |second: u64| Moment(second * 1_000_000_000);
         let stages = vec![Stage { warmup: true, ..stage(5, 10.0, 10.0) }, stage(95, 10.0, 200.0)];
-        let planned = Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages };
+        let planned = Load::new(ArrivalProcess::Poisson, 1, stages);
         assert_eq!(wanted(&planned, &[]), None);
         let orders = [
             Order::Rate { from: second(24), rate: Rate(11.0) },

@@ -211,7 +211,7 @@ impl Stress<'_> {
         let stages = vec![stage(warmup, true), stage(seconds.saturating_sub(warmup).max(1), false)];
         let apart = u64::from(number - 1).wrapping_mul(SEEDS_APART);
         let seed = self.scenario.load.seed.wrapping_add(apart);
-        let load = Load { seed, stages, ..self.scenario.load.clone() };
+        let load = Load { seed, stages, cap: None, ..self.scenario.load.clone() };
         Scenario { load, ..Scenario::clone(&self.scenario) }
     }
 

@@ -39,7 +39,7 @@ pub(super) fn load_of(
         Purpose::Trial | Purpose::Confirmation => vec![stage(lead, true), stage(length, false)],
     };
     let first = usual.seed.wrapping_add(u64::from(number).wrapping_mul(SEEDS_APART));
-    let load = Load { arrivals: usual.arrivals, seed: first, stages };
+    let load = Load::new(usual.arrivals, first, stages);
     match purpose {
         Purpose::Trial if unit == LoadUnit::Rate => {
             nearest(load, lead, rate.0 * length.as_secs_f64())
@@ -77,7 +77,7 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     fn trial(number: u32, rate: f64) -> Load {
-        let usual = Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages: Vec::new() };
+        let usual = Load::new(ArrivalProcess::Poisson, 7, Vec::new());
         load_of(&usual, (Purpose::Trial, number), (rate, LoadUnit::Rate), S(1), S(4))
     }
 
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_trial_of_users_has_as_many_of_them_throughout() {
-        let usual = Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages: Vec::new() };
+        let usual = Load::new(ArrivalProcess::Poisson, 7, Vec::new());
         let load = load_of(&usual, (Purpose::Trial, 2), (40.0, LoadUnit::Users), S(1), S(4));
         assert!(load.is_closed() && load.stages[0].warmup);
         assert!(load.stages.iter().all(|it| it.users == Some(Crowd { from: 40, to: 40 })));
@@ -107,7 +107,7 @@ mod tests {
     fn what_is_judged_comes_after_the_lead() {
         let load = trial(1, 100.0);
         assert!(load.stages[0].warmup && load.warmup() == S(1) && load.length() == S(5));
-        let usual = Load { arrivals: ArrivalProcess::Uniform, seed: 7, stages: Vec::new() };
+        let usual = Load::new(ArrivalProcess::Uniform, 7, Vec::new());
         let warmup = load_of(&usual, (Purpose::WarmUp, 1), (9.0, LoadUnit::Rate), S(1), S(4));
         assert_eq!((warmup.stages.len(), warmup.length()), (1, S(4)));
     }

@@ -289,6 +289,6 @@ fn again(scenario: &Scenario, flows: Vec<Flow>, seed: u64) -> Scenario {
     let rate = Rate((TRIES * flows.len() as f64).min(MOST_TRIES));
     let flows = flows.into_iter().map(|flow| Flow { weight: 1, ..flow }).collect();
     let stage = Stage { length: TRYING, from: rate, to: rate, users: None, warmup: false };
-    let load = Load { arrivals: ArrivalProcess::Uniform, seed, stages: vec![stage] };
+    let load = Load::new(ArrivalProcess::Uniform, seed, vec![stage]);
     Scenario { flows, load, ..scenario.clone() }
 }

@@ -277,7 +277,7 @@ fn once(scenario: &Scenario, flow: Flow, seed: u64) -> Scenario {
     let stages = vec![stage(SOON, Rate(1.0 / SOON.as_secs_f64())), stage(LONGEST, Rate(0.0))];
     Scenario {
         flows: vec![flow],
-        load: Load { arrivals: ArrivalProcess::Uniform, seed, stages },
+        load: Load::new(ArrivalProcess::Uniform, seed, stages),
         ..scenario.clone()
     }
 }

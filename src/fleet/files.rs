@@ -40,8 +40,7 @@ pub struct Files {
 impl Files {
     /// Those of a scenario.
     pub fn of(scenario: &Scenario) -> Result<Files, FleetFault> {
-        let rows = scenario.data.sources.iter().map(|source| source.file.clone());
-        let mut paths: Vec<PathBuf> = rows.chain(scenario.objectives_file.clone()).collect();
+        let mut paths = scenario.files.clone();
         paths.sort();
         paths.dedup();
         let mut heads = Vec::new();

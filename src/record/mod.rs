@@ -27,6 +27,7 @@ pub mod journal;
 pub mod json_file;
 pub mod judged_by;
 mod lines;
+pub mod load_head;
 mod merge;
 pub mod noise;
 pub mod noisy;
@@ -60,7 +61,6 @@ pub mod target_log;
 pub mod telemetry;
 pub mod tick;
 mod unfinished;
-mod users;
 mod validation;
 pub mod walk;
 pub mod whole_file;
@@ -92,7 +92,7 @@ pub(crate) fn sample_head() -> run::Head {
         steps: vec![step],
         series: series::table(["a".to_owned()]),
         tenants: None,
-        load: run::LoadHead { arrivals, seed: 1, stages: vec![stage] },
+        load: run::LoadHead::new(arrivals, 1, vec![stage]),
         slos: vec![run::SloHead {
             text: "p50 < 1s".to_owned(),
             step: None,

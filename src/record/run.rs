@@ -11,6 +11,7 @@ use crate::record::failures::Failures;
 use crate::record::gauge::{self, BEFORE_4, Gauge, GaugeId};
 use crate::record::generator::{Environment, GeneratorHead, Lost};
 use crate::record::handshakes::Handshakes;
+pub use crate::record::load_head::{LoadHead, PartHead, StageHead};
 use crate::record::noisy::NoisyHead;
 use crate::record::seconds::Seconds;
 use crate::record::series::SeriesHead;
@@ -21,7 +22,6 @@ use crate::record::statement::Statement;
 use crate::record::step_head::StepHead;
 use crate::record::telemetry::{GeneratorSecond, TargetSecond};
 use crate::scenario::http_address::UNIX;
-use crate::scenario::load::{ArrivalProcess, Crowd};
 use crate::scenario::slo::{DEFAULT_BUDGET_HOURS, Threshold};
 
 /// The version of `run.json`. Grows when a reader of the old form would be wrong. Before 2
@@ -249,45 +249,6 @@ fn default_budget_hours() -> u32 {
 
 fn before_4() -> Vec<Gauge> {
     BEFORE_4.to_vec()
-}
-
-/// The load profile as the record knows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LoadHead {
-    /// How arrivals are spread.
-    pub arrivals: ArrivalProcess,
-    /// The seed.
-    pub seed: u64,
-    /// The stages.
-    pub stages: Vec<StageHead>,
-}
-
-/// A stage as the record knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct StageHead {
-    /// Length in seconds.
-    pub seconds: f64,
-    /// Arrivals per second at its start.
-    pub from: f64,
-    /// Arrivals per second at its end.
-    pub to: f64,
-    /// The users of a closed stage, whose arrivals nobody knows beforehand: the rates are zero.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub users: Option<Crowd>,
-    /// Whether it stays outside the verdict.
-    pub warmup: bool,
-}
-
-impl LoadHead {
-    /// The planned length in seconds.
-    pub fn seconds(&self) -> f64 {
-        self.stages.iter().map(|stage| stage.seconds).sum()
-    }
-
-    /// The planned length of the warm-up at the beginning, in seconds.
-    pub fn warmup_seconds(&self) -> f64 {
-        self.stages.iter().take_while(|stage| stage.warmup).map(|stage| stage.seconds).sum()
-    }
 }
 
 /// The ceilings as the record knows them.

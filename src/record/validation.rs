@@ -19,6 +19,8 @@ use crate::scenario::slo::Threshold;
 
 /// The longest stage and the highest rate that can be meant.
 const MAX_SECONDS: f64 = 1e9;
+/// More loads at once than a scenario may have.
+const MAX_PARTS: usize = 64;
 const MAX_RATE: f64 = 1e12;
 /// The largest count of one series and second: sums of many must not overflow.
 const MAX_COUNT: u64 = 1 << 40;
@@ -113,7 +115,13 @@ fn check_load(load: &LoadHead) -> Result<(), String> {
     if load.stages.is_empty() {
         return Err("a run without stages".to_owned());
     }
-    for stage in &load.stages {
+    if load.parts.len() > MAX_PARTS {
+        return Err(format!("{} loads at once", load.parts.len()));
+    }
+    if load.cap.is_some_and(|cap| !is_time(cap.planned_seconds)) {
+        return Err("a cap on no time that there is".to_owned());
+    }
+    for stage in load.stages.iter().chain(load.parts.iter().flat_map(|part| &part.stages)) {
         if stage.seconds.is_nan() || stage.seconds < 0.0 {
             return Err("a stage of less than no time".to_owned());
         }

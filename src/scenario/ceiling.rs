@@ -88,14 +88,22 @@ impl Ceiling {
 /// Requests that an iteration leads to in the long run, if all goes well: steps done once
 /// per user do not count.
 pub fn requests_per_iteration(flows: &[Flow], steps: &[Step]) -> f64 {
-    let total: f64 = flows.iter().map(|flow| f64::from(flow.weight)).sum();
+    requests_of(flows.iter(), steps)
+}
+
+/// The same of some of the flows.
+pub(crate) fn requests_of<'f>(
+    flows: impl Iterator<Item = &'f Flow> + Clone,
+    steps: &[Step],
+) -> f64 {
+    let total: f64 = flows.clone().map(|flow| f64::from(flow.weight)).sum();
     let is_repeated = |id: StepId| steps.get(id.index()).is_some_and(|step| !step.once);
     let of = |flow: &Flow| {
         let actions = flow.actions.iter().zip(&flow.often);
         let asked = actions.filter(|(action, _)| action.step().is_some_and(is_repeated));
         asked.map(|(_, often)| often).sum::<f64>() * f64::from(flow.weight)
     };
-    flows.iter().map(of).sum::<f64>() / total.max(1.0)
+    flows.map(of).sum::<f64>() / total.max(1.0)
 }
 
 /// What is wrong with a load that lasts too long.

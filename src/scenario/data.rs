@@ -79,6 +79,14 @@ impl Rows<'static> {
     pub const NONE: Rows<'static> = Rows { data: &NOTHING, seed: 0, taking: Taking::Load };
 }
 
+/// The rows of a file, which its name says how to read, wherever it was put.
+pub(crate) fn rows_in(path: &Path, place: &Path) -> Result<Table, String> {
+    let format = Format::of(path).ok_or("has a name whose end does not say what it is")?;
+    let is_tabs = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("tsv"));
+    let form = Form { separator: if is_tabs { b'\t' } else { b',' }, columns: None };
+    file::read(place, format, form).map_err(|wrong| wrong.told())
+}
+
 /// The rows of a file of this name with these contents, or what is wrong with it.
 pub fn rows_of(name: &Path, contents: &[u8]) -> Result<Table, String> {
     let format = Format::of(name).ok_or("the end of its name says nothing")?;

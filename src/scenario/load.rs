@@ -1,5 +1,10 @@
 //! How hard: the load profile of a scenario, stage by stage.
+//!
+//! Several loads at once are the parts of one: each has flows and stages of its own, and the
+//! stages of the whole are their sum, so that whoever asks how long or how high a load is need not
+//! know of parts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -57,11 +62,65 @@ pub struct Load {
     pub arrivals: ArrivalProcess,
     /// Decides every arrival and every choice of the run.
     pub seed: u64,
-    /// One after the other, at least one.
+    /// One after the other, at least one; the sum of its parts where it has some.
     pub stages: Vec<Stage>,
+    /// What it is made of, where it is more than one profile for all flows; else empty.
+    pub parts: Vec<Part>,
+    /// What made it shorter than its stages as written.
+    pub cap: Option<Cap>,
+}
+
+/// One of several loads at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The flows that its iterations walk through, by weight: their places in the scenario.
+    pub flows: Vec<usize>,
+    /// How its arrivals are spread.
+    pub arrivals: ArrivalProcess,
+    /// One after the other.
+    pub stages: Vec<Stage>,
+    /// When its iterations are due, where that was recorded; its stages then say about how many
+    /// there are.
+    pub recorded: Option<Recorded>,
+}
+
+/// Moments of a load that was recorded: nanoseconds from its beginning, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded(pub Arc<[u64]>);
+
+/// What made a load shorter than it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cap {
+    /// How many seconds its stages would have lasted.
+    pub planned_seconds: f64,
+    /// What ends it.
+    pub by: CapBy,
+}
+
+/// What ends a load before its stages do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CapBy {
+    /// `max_duration`.
+    Duration,
+    /// `max_iterations`, or `max_requests` as so many iterations: none is due behind these.
+    Iterations(u64),
 }
 
 impl Load {
+    /// One profile for all flows.
+    pub fn new(arrivals: ArrivalProcess, seed: u64, stages: Vec<Stage>) -> Load {
+        Load { arrivals, seed, stages, parts: Vec::new(), cap: None }
+    }
+
+    /// The most iterations, where that is limited.
+    pub fn most_iterations(&self) -> Option<u64> {
+        match self.cap?.by {
+            CapBy::Iterations(most) => Some(most),
+            CapBy::Duration => None,
+        }
+    }
+
     /// The length of all stages together.
     pub fn length(&self) -> Duration {
         self.stages.iter().map(|stage| stage.length).sum()
@@ -77,9 +136,13 @@ impl Load {
         self.stages.iter().any(|stage| stage.users.is_some())
     }
 
-    /// The most users that a closed load has at any time; zero in an open one.
+    /// The most users that a closed load has at any time; zero in an open one. Users of a part are
+    /// of no other part, so each part's most count.
     pub fn most_users(&self) -> u32 {
-        self.stages.iter().filter_map(|stage| stage.users).map(Crowd::most).max().unwrap_or(0)
+        if self.parts.is_empty() {
+            return most_users(&self.stages);
+        }
+        self.parts.iter().map(|part| most_users(&part.stages)).sum()
     }
 
     /// The highest rate that the profile reaches; zero in a closed load.
@@ -87,6 +150,11 @@ impl Load {
         let rates = self.stages.iter().flat_map(|stage| [stage.from.0, stage.to.0]);
         Rate(rates.fold(0.0, f64::max))
     }
+}
+
+/// The most users of some stages at any time.
+pub fn most_users(stages: &[Stage]) -> u32 {
+    stages.iter().filter_map(|stage| stage.users).map(Crowd::most).max().unwrap_or(0)
 }
 
 impl Stage {

@@ -53,8 +53,8 @@ pub struct Scenario {
     pub load: Load,
     /// What is good enough; never empty.
     pub slos: Vec<Slo>,
-    /// The file that objectives are from, if that is another one.
-    pub objectives_file: Option<PathBuf>,
+    /// The files that it is made of besides its own: rows, recordings, objectives.
+    pub files: Vec<PathBuf>,
     /// The time that an error budget is for, in hours.
     pub budget_hours: u32,
     /// What is good enough under overload; only a stress test judges it.

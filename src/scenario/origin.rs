@@ -3,10 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::data::delimited::Form;
-use super::data::file::{Format, read};
-use super::data::table::Table;
-use super::data::wrong::Wrong;
 use super::routing::Caller;
 
 /// Where a text comes from.
@@ -38,21 +34,15 @@ pub enum DataFiles {
     Handed(BTreeMap<PathBuf, PathBuf>),
 }
 
-impl Origin {
-    /// Reads the rows of a file.
-    pub(crate) fn read_rows(
-        &self,
-        path: &Path,
-        format: Format,
-        form: Form<'_>,
-    ) -> Result<Table, Wrong> {
-        match &self.data {
-            DataFiles::Here => read(path, format, form),
-            DataFiles::Handed(places) => match places.get(path) {
-                Some(place) => read(place, format, form),
-                None => Err(Wrong::whole("was not handed over")),
-            },
-            DataFiles::Unread => Err(Wrong::whole("is not read here")),
+impl DataFiles {
+    /// Where a file is read from, or why it is not: `is not read here`.
+    pub(crate) fn place<'p>(&'p self, path: &'p Path) -> Result<&'p Path, &'static str> {
+        match self {
+            DataFiles::Here => Ok(path),
+            DataFiles::Handed(places) => {
+                places.get(path).map(PathBuf::as_path).ok_or("was not handed over")
+            }
+            DataFiles::Unread => Err("is not read here"),
         }
     }
 }

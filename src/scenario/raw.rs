@@ -15,7 +15,7 @@ use super::raw_demo::RawDemo;
 use super::raw_extract::extractions;
 use super::raw_http2::RawHttp2;
 use super::raw_limits::RawLimits;
-use super::raw_load::RawLoad;
+use super::raw_load::{RawFlowLoad, RawLoad};
 use super::raw_login::{RawAuth, RawRefresh};
 use super::raw_metrics::{RawMetrics, RawPostgres};
 use super::raw_slo::RawSlo;
@@ -55,8 +55,9 @@ pub(crate) struct RawScenario {
     /// What is done once, after the load, also after one that was interrupted.
     #[serde(default)]
     pub(crate) teardown: Vec<RawStep>,
-    /// How hard.
-    pub(crate) load: RawLoad,
+    /// How hard. It is that of all flows but those with a load of their own, which run at the same
+    /// time; where each has its own it may be left out.
+    pub(crate) load: Option<RawLoad>,
     /// What is good enough; without it, p95 < 200ms, p99 < 500ms, `error_rate` < 0.1%,
     /// `server_error_rate` < 0.1% and availability >= 99.9%.
     #[serde(default)]
@@ -229,6 +230,11 @@ pub(crate) struct RawFlow {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(example = ["read"])]
     pub(crate) tags: Vec<String>,
+    /// A load of its own, beside that of the other flows and at the same time; `weight` then means
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "stages": [{ "for": "60s", "rate": "5/s" }] }))]
+    pub(crate) load: Option<RawFlowLoad>,
     /// What is done, in order.
     #[schemars(length(min = 1))]
     pub(crate) steps: Vec<RawStep>,

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use crate::scenario::load::Load;
 use crate::scenario::model::Arm;
-use crate::schedule::{Arrival, Arrivals, Choices};
+use crate::schedule::several::Stream;
+use crate::schedule::{Arrival, Choices};
 use crate::units::{Moment, Rate};
 
 /// When a worker's arrivals come.
@@ -74,25 +75,25 @@ impl Timing {
 /// The arrivals of one arm, in order.
 #[derive(Debug)]
 pub struct Timed {
-    arrivals: Arrivals,
+    arrivals: Stream,
     timing: Timing,
     seed: u64,
     /// No arrival is moved to or beyond it.
     end: u64,
     /// Moved ones that others may still overtake: by moment, then number.
-    moved: BinaryHeap<Reverse<(u64, u64)>>,
+    moved: BinaryHeap<Reverse<(u64, u64, u16)>>,
     /// Of those that may overtake each other, the next one of the schedule.
     next: Option<Arrival>,
 }
 
-/// Arrivals that two arms share are fixed beforehand.
+/// Arrivals that two arms share, and those of several loads, are fixed beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fixed;
 
 impl Timed {
     /// The arrivals of a load profile in an arm's timing.
     pub fn new(load: &Load, timing: Timing) -> Timed {
-        let mut arrivals = Arrivals::new(load);
+        let mut arrivals = Stream::new(load);
         let next = match timing {
             Timing::Interleaved { .. } => arrivals.next(),
             Timing::Alone | Timing::Alternating { .. } => None,
@@ -101,10 +102,14 @@ impl Timed {
         Timed { arrivals, timing, seed: load.seed, end, moved: BinaryHeap::new(), next }
     }
 
-    /// From a moment on so many arrivals come per second, as [`Arrivals::retarget`] has it.
+    /// From a moment on so many arrivals come per second, as
+    /// [`crate::schedule::Arrivals::retarget`] has it. Several loads at once have no one rate.
     pub fn retarget(&mut self, at: Moment, rate: Rate) -> Result<Option<Arrival>, Fixed> {
         match self.timing {
-            Timing::Alone => Ok(self.arrivals.retarget(at, rate)),
+            Timing::Alone => match &mut self.arrivals {
+                Stream::One(arrivals) => Ok(arrivals.retarget(at, rate)),
+                Stream::Several(_) => Err(Fixed),
+            },
             Timing::Interleaved { .. } | Timing::Alternating { .. } => Err(Fixed),
         }
     }
@@ -119,15 +124,15 @@ impl Timed {
     fn overtaking(&mut self, arm: Arm, later: Duration) -> Option<Arrival> {
         let later = later.as_nanos() as u64;
         while let Some(next) = self.next
-            && self.moved.peek().is_none_or(|Reverse((at, _))| *at >= next.at.0)
+            && self.moved.peek().is_none_or(|Reverse((at, ..))| *at >= next.at.0)
         {
             let by = if toss(self.seed, next.index) == arm { later } else { 0 };
             let at = (next.at.0 + by).min(self.end.saturating_sub(1));
-            self.moved.push(Reverse((at, next.index)));
+            self.moved.push(Reverse((at, next.index, next.part)));
             self.take();
         }
-        let Reverse((at, index)) = self.moved.pop()?;
-        Some(Arrival { index, at: Moment(at) })
+        let Reverse((at, index, part)) = self.moved.pop()?;
+        Some(Arrival { index, at: Moment(at), part })
     }
 }
 
@@ -159,11 +164,12 @@ impl Iterator for Timed {
 mod tests {
     use super::*;
     use crate::scenario::load::{ArrivalProcess, Stage};
+    use crate::schedule::Arrivals;
 
     fn load(rate: f64, seconds: u64) -> Load {
         let length = Duration::from_secs(seconds);
         let stage = Stage { length, from: Rate(rate), to: Rate(rate), users: None, warmup: false };
-        Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages: vec![stage] }
+        Load::new(ArrivalProcess::Poisson, 7, vec![stage])
     }
 
     fn interleaved(arm: Arm, load: &Load) -> Vec<Arrival> {

@@ -268,7 +268,9 @@ impl Census {
             }
         }
         let total: f64 = seen.values().sum();
-        let is_of_rows = scenario.flows.iter().all(|it| !matches!(it.tenancy, Tenancy::Named(_)));
+        // Loads of their own say how often flows are done, not their weights.
+        let is_of_rows = scenario.load.parts.is_empty()
+            && scenario.flows.iter().all(|it| !matches!(it.tenancy, Tenancy::Named(_)));
         let mut all: Vec<(String, f64)> = seen.into_iter().collect();
         order::by(&mut all, |a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         has_others |= all.len() > most;

@@ -5,8 +5,11 @@
 //! ramp from `a` to `b` user `u` comes (or goes) when the ramp passes `u + ½`. Where a stage
 //! begins with more users than there were, they come one after another over its beginning:
 //! nobody opens a thousand connections in the same instant.
+//!
+//! Of several loads at once each has users of its own, who are numbered behind those of the loads
+//! before it.
 
-use crate::scenario::load::{Crowd, Load};
+use crate::scenario::load::{Crowd, Load, Stage, most_users};
 use crate::units::Moment;
 
 /// Over how much of a stage new users come at most, in nanoseconds, and as what part of it.
@@ -31,16 +34,16 @@ struct Stretch {
 }
 
 impl Presence {
-    /// Of the users of a closed load.
-    pub fn new(load: &Load) -> Presence {
+    /// Of the users of some stages.
+    pub fn new(written: &[Stage]) -> Presence {
         let (mut start, mut before, mut stages) = (0, 0, Vec::new());
-        for stage in &load.stages {
+        for stage in written {
             let end = start + stage.length.as_nanos() as u64;
             let crowd = stage.users.unwrap_or(Crowd { from: 0, to: 0 });
             stages.push(Stretch { start, end, before, crowd });
             (start, before) = (end, crowd.to);
         }
-        Presence { stages, most: load.most_users() }
+        Presence { stages, most: most_users(written) }
     }
 
     /// The most users at any time.
@@ -55,6 +58,52 @@ impl Presence {
             let from = comes.max(at.0);
             (from < goes).then_some(Moment(from))
         })
+    }
+}
+
+/// All users of a closed load: those of each of its parts.
+#[derive(Debug, Clone)]
+pub struct Crowds {
+    parts: Vec<Presence>,
+    most: u32,
+}
+
+impl Crowds {
+    /// Of a closed load.
+    pub fn new(load: &Load) -> Crowds {
+        let parts = match load.parts.as_slice() {
+            [] => vec![Presence::new(&load.stages)],
+            parts => parts.iter().map(|part| Presence::new(&part.stages)).collect(),
+        };
+        Crowds { parts, most: load.most_users() }
+    }
+
+    /// The most users of all.
+    pub fn most(&self) -> u32 {
+        self.most
+    }
+
+    /// Of which part of the load a user is.
+    pub fn part_of(&self, user: u32) -> u16 {
+        self.place(user).0 as u16
+    }
+
+    /// The first moment, at or after one, at which a user is there.
+    pub fn from(&self, user: u32, at: Moment) -> Option<Moment> {
+        let (part, own) = self.place(user);
+        self.parts.get(part)?.from(own, at)
+    }
+
+    /// Whose user it is, and which of these.
+    fn place(&self, user: u32) -> (usize, u32) {
+        let mut own = user;
+        for (place, part) in self.parts.iter().enumerate() {
+            if own < part.most() {
+                return (place, own);
+            }
+            own -= part.most();
+        }
+        (self.parts.len(), own)
     }
 }
 
@@ -91,21 +140,25 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::scenario::load::{ArrivalProcess, Stage};
+    use crate::scenario::load::{ArrivalProcess, Part, Stage};
     use crate::units::Rate;
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn presence(stages: &[(u64, u32, u32)]) -> Presence {
-        let stage = |&(seconds, from, to): &(u64, u32, u32)| Stage {
+    fn stage(seconds: u64, from: u32, to: u32) -> Stage {
+        Stage {
             length: Duration::from_secs(seconds),
             from: Rate::ZERO,
             to: Rate::ZERO,
             users: (from + to > 0).then_some(Crowd { from, to }),
             warmup: false,
-        };
-        let stages = stages.iter().map(stage).collect();
-        Presence::new(&Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages })
+        }
+    }
+
+    fn presence(stages: &[(u64, u32, u32)]) -> Presence {
+        let stages: Vec<Stage> =
+            stages.iter().map(|&(seconds, from, to)| stage(seconds, from, to)).collect();
+        Presence::new(&stages)
     }
 
     /// How many are there at a moment.
@@ -145,5 +198,24 @@ mod tests {
         assert_eq!(count(&more, 22.0), 0);
         assert_eq!(more.from(1, Moment(21 * SECOND)), Some(Moment(25 * SECOND + SECOND / 5)));
         assert_eq!(more.from(7, Moment(21 * SECOND)), None);
+    }
+
+    #[test]
+    fn users_of_several_loads_are_numbered_one_behind_the_other() {
+        let part = |users: u32, seconds| Part {
+            flows: vec![0],
+            arrivals: ArrivalProcess::Poisson,
+            stages: vec![stage(seconds, users, users)],
+            recorded: None,
+        };
+        let parts = vec![part(3, 10), part(2, 20)];
+        let load = Load { parts, ..Load::new(ArrivalProcess::Poisson, 1, vec![stage(20, 5, 5)]) };
+        let crowds = Crowds::new(&load);
+        assert_eq!(crowds.most(), 5);
+        let parts: Vec<u16> = (0..5).map(|user| crowds.part_of(user)).collect();
+        assert_eq!(parts, [0, 0, 0, 1, 1]);
+        let late = Moment(15 * SECOND);
+        let there: Vec<u32> = (0..6).filter(|user| crowds.from(*user, late).is_some()).collect();
+        assert_eq!(there, [3, 4]);
     }
 }

@@ -29,6 +29,7 @@ mod frame_server;
 mod fuzz;
 mod http2;
 mod init;
+mod loads;
 #[cfg(all(target_os = "linux", feature = "fleet"))]
 mod nats;
 mod never_worked;

@@ -63,13 +63,25 @@ impl Recipe {
         if scenario["target"].get("demo").is_none() {
             scenario["target"]["url"] = address.into();
         }
-        let mut loads = vec![&mut scenario["load"]];
-        while let Some(load) = loads.pop() {
+        let object = scenario.as_object_mut().expect("a scenario");
+        let mut loads: Vec<Value> = object.get("load").into_iter().cloned().collect();
+        let flows = object["flows"].as_array().into_iter().flatten();
+        loads.extend(flows.filter_map(|flow| flow.get("load")).cloned());
+        for load in &mut loads {
             if let Some(stages) = load.get_mut("stages").and_then(Value::as_array_mut) {
                 for stage in stages {
                     let is_warmup = stage["warmup"] == json!(true);
                     stage["for"] = json!(if is_warmup { "1s" } else { "2s" });
                 }
+            }
+        }
+        let mut loads = loads.into_iter();
+        if let Some(load) = object.get_mut("load") {
+            *load = loads.next().expect("as many as before");
+        }
+        for flow in object["flows"].as_array_mut().into_iter().flatten() {
+            if let Some(load) = flow.get_mut("load") {
+                *load = loads.next().expect("as many as before");
             }
         }
         let files = self.files.clone();

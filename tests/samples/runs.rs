@@ -127,6 +127,7 @@ fn assessment(total: Summary, steps: Vec<Summary>, seconds: u32) -> Assessment {
         generators: Vec::new(),
         total,
         steps,
+        loads: Vec::new(),
         tenants: None,
         neighbours: None,
     }
@@ -338,7 +339,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             started_unix_ms: 1_772_360_100_000,
             steps: heads.collect(),
             series: crate::record::series::table((0..steps.len()).map(|place| format!("s{place}"))),
-            load: LoadHead { arrivals: ArrivalProcess::Poisson, seed: 7, stages: stages(seconds) },
+            load: LoadHead::new(ArrivalProcess::Poisson, 7, stages(seconds)),
             tenants: None,
             slos: Vec::new(),
             budget_hours: 720,

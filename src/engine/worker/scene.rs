@@ -81,7 +81,7 @@ impl Scene {
     /// A request is due now.
     pub(super) fn arrive(&mut self) {
         let at = self.worker.look_at_clock();
-        self.worker.start(Arrival { index: self.arrivals, at });
+        self.worker.start(Arrival { index: self.arrivals, at, part: 0 });
         self.arrivals += 1;
     }
 

@@ -244,7 +244,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut worker = worker(listener.local_addr().unwrap());
         let due = worker.clock.now();
-        worker.start(Arrival { index: 0, at: due });
+        worker.start(Arrival { index: 0, at: due, part: 0 });
         let Activity::On(key) = worker.iterations[0].activity else { panic!("it connects") };
         // The target has answered long ago when the worker gets round to it.
         let standing = Moment(worker.tick.max(worker.clock.now()).0 + 10 * TICK);

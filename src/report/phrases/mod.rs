@@ -6,6 +6,7 @@
 
 pub(super) mod comparison;
 pub(super) mod gauges;
+pub(super) mod load;
 pub(super) mod neighbours;
 pub(super) mod run;
 pub(super) mod tenants;

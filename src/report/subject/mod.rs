@@ -13,6 +13,7 @@ mod failures;
 mod generators;
 pub mod history;
 mod judgement;
+mod loads;
 mod metrics;
 mod neighbours;
 pub mod noise;

@@ -14,9 +14,9 @@ use crate::report::document::text::Text;
 use crate::report::document::{Block, Detail, Document, Headline, Section};
 use crate::report::figures;
 use crate::report::phrases::gauges::{self, Level};
-use crate::report::phrases::run as phrases;
+use crate::report::phrases::{load as plan, run as phrases};
 use crate::report::subject::{
-    budget, failures, generators, judgement, metrics, neighbours, objectives, tenants,
+    budget, failures, generators, judgement, loads, metrics, neighbours, objectives, tenants,
 };
 use crate::units::order;
 
@@ -47,6 +47,7 @@ pub fn describe<'a>(report: &RunReport<'a>) -> Document<'a> {
         vec![objectives::section(assessment), budget::section(assessment.error_budget.as_ref())];
     sections.extend(report.comparison.map(metrics::section));
     sections.extend([charts(assessment), steps(assessment), slowest_first(assessment)]);
+    sections.extend(loads::section(assessment));
     sections.extend(tenants::section(assessment));
     sections.extend(neighbours::section(assessment));
     sections.extend([
@@ -259,11 +260,10 @@ fn details(report: &RunReport) -> Vec<Detail> {
         ("judged", Some(phrases::window(window)), ON_PAGES),
         ("stability", Some(phrases::steadiness(window.steady)), ON_PAGES),
     ]);
-    of_run.into_iter().chain(plan(head)).chain(machine(head)).collect()
+    of_run.into_iter().chain(of_plan(head)).chain(machine(head)).collect()
 }
 
-fn plan(head: &Head) -> Vec<Detail> {
-    let stages: Vec<String> = head.load.stages.iter().map(phrases::stage).collect();
+fn of_plan(head: &Head) -> Vec<Detail> {
     let limits = head.limits;
     let ceilings = format!(
         "{} connections, {} iterations under way, {} per body",
@@ -272,7 +272,8 @@ fn plan(head: &Head) -> Vec<Detail> {
         figures::bytes(limits.body_bytes as f64),
     );
     known([
-        ("load stages", Some(stages.join("; ")), ON_PAGES),
+        ("load stages", Some(plan::stages(&head.load)), ON_PAGES),
+        ("ended early", plan::cap(&head.load), Shown::Everywhere),
         ("arrivals", Some(phrases::arrivals(head.load.arrivals).to_owned()), ON_PAGES),
         ("seed", Some(head.load.seed.to_string()), ON_PAGES),
         ("scenario hash", Some(head.scenario_hash.clone()), ON_PAGES),

@@ -6,7 +6,7 @@ use super::super::document::Pointer;
 use super::super::model::{Arms, Prepare};
 use super::super::problems::Fault;
 use super::super::raw::{RawArm, RawPrepare, RawTarget};
-use super::load::positive;
+use super::lengths::positive;
 use super::variables::{variable_fault, variables};
 
 /// What most servers read their port from.

@@ -12,7 +12,7 @@ use super::super::stream::Condition;
 use super::super::template::parse::{Builder, Names, json_document};
 use super::super::template::{Escape, Template};
 use super::json_path::json_path;
-use super::load::positive;
+use super::lengths::positive;
 use super::settle::settle;
 use crate::units::format_duration;
 

@@ -18,7 +18,7 @@ use super::super::raw::RawStep;
 use super::super::raw_login::RawAuth;
 use super::super::template::parse::Names;
 use super::super::template::{Escape, Template};
-use super::load::positive;
+use super::lengths::positive;
 use super::settle::settle_key;
 use super::{actions, checks};
 use crate::units::parse_duration;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::super::check::Check;
 use super::super::data::delimited::Form;
-use super::super::data::file::Format;
+use super::super::data::file::{Format, read};
 use super::super::data::order::{AtEnd, Order};
 use super::super::data::table::Table;
-use super::super::data::wrong::columns_fault;
+use super::super::data::wrong::{Wrong, columns_fault};
 use super::super::data::zipf::Zipf;
 use super::super::data::{Data, Per, Source};
 use super::super::document::Pointer;
@@ -79,7 +79,12 @@ fn source(
         return None;
     }
     let form = Form { separator, columns: raw.columns.as_deref() };
-    let table = match origin.read_rows(&path, format, form) {
+    let table = match origin
+        .data
+        .place(&path)
+        .map_err(Wrong::whole)
+        .and_then(|place| read(place, format, form))
+    {
         Ok(table) => table,
         Err(wrong) => {
             let fault = Fault::new(format!("the data file {} {}", path.display(), wrong.told()));

@@ -6,6 +6,7 @@
 mod actions;
 mod address;
 mod arms;
+mod asks;
 mod auth;
 mod checks;
 mod conditions;
@@ -16,6 +17,7 @@ mod flows;
 mod host;
 mod json_path;
 mod lap_objectives;
+mod lengths;
 mod load;
 mod measures;
 mod metrics;
@@ -29,11 +31,14 @@ mod other_objectives;
 mod pattern;
 mod profile;
 mod program;
+mod replay;
 mod request;
 mod routing;
 mod settle;
+mod stages;
 mod stream;
 mod stress_objectives;
+mod sum;
 mod target;
 mod target_objectives;
 mod tenants;
@@ -55,17 +60,17 @@ use super::data::Data;
 use super::document::Pointer;
 use super::entries::Entries;
 use super::limits::Limits;
-use super::load::Load;
+use super::load::Recorded;
 use super::model::{Scenario, Secrets, Target};
 use super::origin::Origin;
 use super::problems::Fault;
 use super::raw::{RawFlow, RawScenario};
 use super::raw_http2::RawHttp2;
 use super::raw_limits::RawLimits;
-use super::raw_load::RawLoad;
 use super::routing::Permits;
 use crate::units::Bytes;
 use flows::Walks;
+use load::Written;
 use names::{name_fault, variable_fault};
 
 pub(crate) use objectives::{Objectives, Subjects, objectives, recorded};
@@ -77,13 +82,12 @@ use target_objectives::Gauges;
 pub(crate) struct Sections {
     name: String,
     file: Option<PathBuf>,
+    files: Vec<PathBuf>,
     hash: String,
     target: Option<Target>,
     walks: Walks,
     data: Arc<Data>,
-    load: Option<Load>,
-    /// For each stage of the load its place in the file, where a staircase is one.
-    written: Vec<usize>,
+    load: Option<Written>,
     limits: Option<Limits>,
     allow: Permits,
     budget_hours: u32,
@@ -115,31 +119,31 @@ impl Sections {
         let data = Arc::new(data::data(&raw.data, origin, check));
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let cookies = raw.cookies.unwrap_or(false);
-        let (mut load, written) = load::load(&raw.load, check).unzip();
         let known = (&*constants, &*data);
         let mut walks = flows::flows(raw, known, (&prefix, is_http2, cookies), check);
-        if let Some(load) = &load {
-            tenants_of_rows::count(&mut walks.flows, &data, load, check);
-        }
-        if let (Some(load), Some(written)) = (&mut load, &written) {
-            noisy::noise(&raw.load, (load, written), &mut walks, check);
+        let mut load = load::load(raw, &walks, origin, check);
+        if let Some(written) = &mut load {
+            tenants_of_rows::count(&mut walks.flows, &data, &written.load, check);
+            noisy::noise(raw, written, &mut walks, check);
         }
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
-            hash: hash(raw, &data, check),
+            files: files(raw, &data, origin, check),
+            load,
+            hash: String::new(),
             target,
             walks,
             data,
-            load,
-            written: written.unwrap_or_default(),
             limits: limits(&raw.limits, check),
             allow,
             budget_hours: objectives::budget_hours(&raw.slo, check),
         };
+        let hash = hash(raw, &sections, check);
+        let sections = Sections { hash, ..sections };
         sections.is_within_reach(origin, check);
         sections.has_room_for_users(raw, check);
-        if let Some(load) = &sections.load {
+        if let Some(Written { load, .. }) = &sections.load {
             data::lasts(&sections.data, load, &sections.walks.flows, check);
         }
         sections
@@ -151,13 +155,19 @@ impl Sections {
         else {
             return;
         };
-        let per_iteration = requests_per_iteration(&self.walks.flows, &self.walks.steps);
         let ceiling = Ceiling::of_run(cores, limits.workers);
-        let at = Pointer::default().key("load").key("stages");
-        for (index, stage) in load.stages.iter().enumerate() {
+        let Written { load, stages, at, asks } = load;
+        if !load.parts.is_empty() {
+            let whole = sum::of(&load.parts, |part| asks[part]);
+            if let Some(fault) = whole.iter().find_map(|stage| ceiling.fault(stage, 1.0)) {
+                check.value(at, fault);
+            }
+            return;
+        }
+        let per_iteration = requests_per_iteration(&self.walks.flows, &self.walks.steps);
+        for (stage, place) in load.stages.iter().zip(stages) {
             if let Some(fault) = ceiling.fault(stage, per_iteration) {
-                let written = self.written.get(index).copied().unwrap_or_default();
-                check.value(&at.item(written).key("rate"), fault);
+                check.value(place, fault);
             }
         }
     }
@@ -166,15 +176,17 @@ impl Sections {
     fn has_room_for_users(&self, raw: &RawScenario, check: &mut Check<'_>) {
         if let (Some(load), Some(limits)) = (&self.load, &self.limits) {
             let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
-            load::users_fit(load, limits, is_http2, check);
+            load::users_fit(&load.load, &load.at, (limits, is_http2), check);
         }
     }
 
     /// `None` when a section could not be converted.
     pub(crate) fn finish(self, objectives: Objectives, secrets: Secrets) -> Option<Scenario> {
+        let files = self.files.into_iter().chain(objectives.file).collect();
         Some(Scenario {
             name: self.name,
             file: self.file,
+            files,
             hash: self.hash,
             target: self.target?,
             flows: self.walks.flows,
@@ -185,9 +197,8 @@ impl Sections {
             teardown: self.walks.teardown,
             variables: self.walks.variables,
             data: self.data,
-            load: self.load?,
+            load: self.load?.load,
             slos: objectives.slos,
-            objectives_file: objectives.file,
             stress: objectives.stress,
             neighbours: objectives.neighbours,
             budget_hours: self.budget_hours,
@@ -283,12 +294,20 @@ fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
     })
 }
 
+/// The files that a scenario is made of, besides its own and that of objectives.
+fn files(raw: &RawScenario, data: &Data, origin: &Origin, check: &Check<'_>) -> Vec<PathBuf> {
+    let whole = raw.load.iter().filter_map(|load| load.replay.as_ref());
+    let own = raw.flows.iter().filter_map(|flow| flow.load.as_ref()?.replay.as_ref());
+    let recordings = whole.chain(own).map(|replay| origin.folder.join(check.fill(&replay.file)));
+    data.sources.iter().map(|source| source.file.clone()).chain(recordings).collect()
+}
+
 /// SHA-256 of what decides the requests and their load, as written: values from the
 /// environment have no part in it, nor have the target's place and the objectives.
-fn hash(raw: &RawScenario, data: &Data, check: &Check<'_>) -> String {
+fn hash(raw: &RawScenario, sections: &Sections, check: &Check<'_>) -> String {
     let flows: &[RawFlow] = &raw.flows;
-    let load: &RawLoad = &raw.load;
-    let decisive = json!({ "flows": flows, "load": load, "variables": raw.variables });
+    let data = &sections.data;
+    let decisive = json!({ "flows": flows, "load": raw.load, "variables": raw.variables });
     let mut decisive = format!("loadgate scenario 1\n{decisive}");
     let mut digits: Vec<_> =
         check.numbers.iter().map(|(at, number)| format!("\n{}: {number}", at.as_str())).collect();
@@ -316,6 +335,10 @@ fn hash(raw: &RawScenario, data: &Data, check: &Check<'_>) -> String {
     for source in &data.sources {
         source.table.contents().for_each(|piece| digest.update(piece));
         source.table.ends().iter().for_each(|end| digest.update(end.to_le_bytes()));
+    }
+    let parts = sections.load.iter().flat_map(|written| &written.load.parts);
+    for Recorded(all) in parts.filter_map(|part| part.recorded.as_ref()) {
+        all.iter().for_each(|at| digest.update(at.to_le_bytes()));
     }
     let digest = digest.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -7,9 +7,11 @@ use super::super::check::Check;
 use super::super::document::Pointer;
 use super::super::load::{Load, Stage};
 use super::super::problems::Fault;
-use super::super::raw_load::{RawLoad, RawNoisy};
+use super::super::raw::RawScenario;
+use super::super::raw_load::RawNoisy;
 use super::super::tenants::{Noise, Tenancy, Tenants};
 use super::flows::Walks;
+use super::load::Written;
 use crate::units::Rate;
 
 /// In less nobody could tell a difference.
@@ -19,25 +21,42 @@ const MOST_TIMES: f64 = 1_000.0;
 
 /// Adds what a noisy tenant does more to the rate of his stage.
 pub(super) fn noise(
-    raw: &RawLoad,
-    (load, written): (&mut Load, &[usize]),
+    raw: &RawScenario,
+    written: &mut Written,
     walks: &mut Walks,
     check: &mut Check<'_>,
 ) {
-    let named = |place: &usize| raw.stages.get(*place).and_then(|stage| stage.noisy.as_ref());
-    let stages = written.iter().enumerate();
-    let mut noisy = stages.filter_map(|(index, place)| Some((index, *place, named(place)?)));
-    let Some((index, place, first)) = noisy.next() else { return };
-    let at = |place| Pointer::default().key("load").key("stages").item(place).key("noisy");
-    if let Some((_, other, _)) = noisy.find(|(_, other, _)| *other != place) {
+    let named = named(raw);
+    let Some((at, noisy)) = named.first() else { return };
+    if let Some((other, _)) = named.get(1) {
         let fault = Fault::new("a second stage in which somebody is noisy");
-        check
-            .value(&at(other), fault.help("one can be judged; play the other in a run of its own"));
+        check.value(other, fault.help("one can be judged; play the other in a run of its own"));
     }
-    if let Some(fault) = incomparable(load, index, written) {
-        return check.value(&at(place), fault);
-    }
-    let Some(found) = check.accept(&at(place), of_tenant(first, walks, check)) else { return };
+    let own: Vec<usize> = (0..written.stages.len())
+        .filter(|index| written.stages[*index].key("noisy") == *at)
+        .collect();
+    let Some(fault) = incomparable(&written.load, &own) else {
+        let Some(found) = check.accept(at, of_tenant(noisy, walks, check)) else { return };
+        return add(found, own[0], &mut written.load, walks);
+    };
+    check.value(at, fault);
+}
+
+/// Where somebody is noisy, in any load of the scenario.
+fn named(raw: &RawScenario) -> Vec<(Pointer, &RawNoisy)> {
+    let whole = raw.load.as_ref().map(|load| (Pointer::default().key("load"), &load.stages));
+    let flows = raw.flows.iter().enumerate().filter_map(|(index, flow)| {
+        let at = Pointer::default().key("flows").item(index).key("load");
+        flow.load.as_ref().map(|load| (at, &load.stages))
+    });
+    let stages = whole.into_iter().chain(flows).flat_map(|(at, stages)| {
+        let at = at.key("stages");
+        stages.iter().enumerate().map(move |(place, stage)| (at.item(place).key("noisy"), stage))
+    });
+    stages.filter_map(|(at, stage)| Some((at, stage.noisy.as_ref()?))).collect()
+}
+
+fn add(found: Noise, index: usize, load: &mut Load, walks: &mut Walks) {
     let stage = &mut load.stages[index];
     let more = found.more;
     // Of so many arrivals, so many are the noisy tenant's on top of what there would be.
@@ -48,14 +67,23 @@ pub(super) fn noise(
 }
 
 /// Why nothing could be said of what such a stage does.
-fn incomparable(load: &Load, index: usize, written: &[usize]) -> Option<Fault> {
+fn incomparable(load: &Load, own: &[usize]) -> Option<Fault> {
     let help =
         "write { \"for\": \"60s\", \"rate\": \"100/s\" } before it, and the same with \"noisy\"";
-    let stage = load.stages.get(index)?;
     let fault = |what: &str| Some(Fault::new(what).help(help));
+    if !load.parts.is_empty() {
+        return fault("a noisy tenant needs a load that is one for all flows");
+    }
+    if load.cap.is_some() {
+        return fault("a noisy tenant needs a load that nothing ends before its stages do");
+    }
     if load.is_closed() {
         return fault("a noisy tenant needs a load with rates: users who wait would hide him");
     }
+    let &[index] = own else {
+        return fault("the stage before it has to be judged and to have the same constant rate");
+    };
+    let stage = load.stages.get(index)?;
     if stage.warmup || !stage.is_loaded() {
         return fault("nothing is judged in a warm-up or a pause");
     }
@@ -63,13 +91,7 @@ fn incomparable(load: &Load, index: usize, written: &[usize]) -> Option<Fault> {
         return fault("there is no stage before it to compare with");
     };
     let is_flat = |stage: &Stage| stage.from == stage.to;
-    let is_staircase = written.iter().filter(|place| **place == written[index]).count() > 1;
-    if before.warmup
-        || is_staircase
-        || !is_flat(stage)
-        || !is_flat(before)
-        || before.from != stage.from
-    {
+    if before.warmup || !is_flat(stage) || !is_flat(before) || before.from != stage.from {
         return fault("the stage before it has to be judged and to have the same constant rate");
     }
     if stage.length < SHORTEST || before.length < SHORTEST {

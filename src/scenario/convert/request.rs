@@ -15,7 +15,7 @@ use super::super::raw_check::RawCheck;
 use super::super::template::parse::{Builder, Names, json_document};
 use super::super::template::{Escape, Piece, Template};
 use super::auth;
-use super::load::{AN_HOUR, positive};
+use super::lengths::{AN_HOUR, positive};
 use super::opening;
 use super::settle::settle;
 

@@ -10,7 +10,7 @@ use super::super::problems::Fault;
 use super::super::raw::{RawReady, RawTarget};
 use super::super::raw_demo::RawDemo;
 use super::super::routing::Permits;
-use super::load::positive;
+use super::lengths::positive;
 use super::request::header_fault;
 use super::variables::variables;
 use super::{address, arms, metrics, program, routing, tls};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::problems::Fault;
-use super::load::{AN_HOUR, positive};
+use super::lengths::{AN_HOUR, positive};
 use crate::units::parse_duration;
 
 /// `1s`, or `1s..3s`: the shortest and the longest.

@@ -173,7 +173,7 @@ mod tests {
             warmup,
         };
         let stages = vec![stage(10, true), stage(60, false)];
-        Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages }
+        Load::new(ArrivalProcess::Poisson, 1, stages)
     }
 
     fn within(seconds: u64) -> Within {

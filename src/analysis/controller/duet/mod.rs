@@ -357,7 +357,7 @@ mod tests {
             warmup,
         };
         let stages = vec![stage(10, true), stage(60, false)];
-        Load { arrivals: ArrivalProcess::Poisson, seed: 7, stages }
+        Load::new(ArrivalProcess::Poisson, 7, stages)
     }
 
     fn asked(course: Course) -> Asked {

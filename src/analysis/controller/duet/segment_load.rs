@@ -42,7 +42,8 @@ pub fn segment_load(
         users: None,
         warmup,
     };
-    Ok(Load { stages: vec![stage(warmup, true), stage(judged, false)], ..load.clone() })
+    let stages = vec![stage(warmup, true), stage(judged, false)];
+    Ok(Load { stages, cap: None, ..load.clone() })
 }
 
 /// The one rate of all judged stages, if there is one.
@@ -113,7 +114,7 @@ mod tests {
             warmup,
         };
         let stages = stages.iter().map(stage).collect();
-        Load { arrivals: ArrivalProcess::Poisson, seed: 1, stages }
+        Load::new(ArrivalProcess::Poisson, 1, stages)
     }
 
     fn lengths(load: &Load) -> Vec<(u64, f64)> {

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::analysis::assessment::{
-    Counts, Finding, Saturation, SloResult, Summary, TenantsSeen, Verdict, Window,
+    Counts, Finding, LoadSummary, Saturation, SloResult, Summary, TenantsSeen, Verdict, Window,
 };
 use crate::analysis::capacity_plan::Plan;
 use crate::analysis::comparison::Comparison;
@@ -61,6 +61,9 @@ struct SummaryFile<'a> {
     total: &'a Summary,
     /// The window, step by step.
     steps: &'a [Summary],
+    /// The window, load by load, where there are several at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loads: Option<&'a [LoadSummary]>,
     /// The window, tenant by tenant, where some are told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenants: Option<&'a TenantsSeen>,
@@ -130,6 +133,7 @@ fn written(report: &RunReport, soak: Option<&SoakAssessment>) -> String {
         error_budget: assessment.error_budget.as_ref(),
         total: &assessment.total,
         steps: &assessment.steps,
+        loads: Some(&*assessment.loads).filter(|loads| !loads.is_empty()),
         tenants: assessment.tenants.as_ref(),
         noisy_neighbour: assessment.neighbours.as_ref(),
         whole_run: &assessment.whole_run,
