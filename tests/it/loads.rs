@@ -186,9 +186,6 @@ fn commands_that_choose_the_rate_refuse_several_loads() {
     for command in ["capacity", "stress", "soak"] {
         let mut loadgate = support::loadgate();
         loadgate.arg(command).arg(folder.path().join("loads.json")).current_dir(folder.path());
-        if command == "soak" {
-            loadgate.args(["--for", "1h"]);
-        }
         let refused = finish(&mut loadgate);
         ends_with(&refused, 2);
         assert!(stderr(&refused).contains("several loads at once"), "{}", stderr(&refused));
