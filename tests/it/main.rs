@@ -49,6 +49,7 @@ mod stress;
 mod support;
 mod target;
 mod tenant_rows;
+mod tenant_show;
 mod tenants;
 mod tls;
 mod truth_server;

@@ -306,6 +306,11 @@ fn saturation() -> Saturation {
     }
 }
 
+fn ceilings() -> LimitsHead {
+    let (connections, in_flight, body_bytes) = (1_000, 10_000, 10_000_000);
+    LimitsHead { connections, in_flight, streams: None, body_bytes }
+}
+
 fn record(steps: &[Summary], seconds: f64) -> RunRecord {
     let heads = steps.iter().map(|step| StepHead {
         name: step.name.clone(),
@@ -337,12 +342,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             slos: Vec::new(),
             budget_hours: 720,
             thresholds: Vec::new(),
-            limits: LimitsHead {
-                connections: 1_000,
-                in_flight: 10_000,
-                streams: None,
-                body_bytes: 10_000_000,
-            },
+            limits: ceilings(),
             generators: vec![GeneratorHead::alone(environment())],
             gauges: gauge::BEFORE_4.to_vec(),
             addresses: None,
