@@ -141,7 +141,7 @@ fn a_customer_of_whom_the_others_suffer_is_caught() {
             { "name": "list", "request": "GET /orders?limit=5", "check": { "status": 200 } },
         ] }],
         "load": { "stages": [warm, stage("7s"), noisy] },
-        "slo": { "all": ["p50 < 20s", "error_rate < 10%"], "neighbours": ["p50 < 3x"] },
+        "slo": { "all": ["p50 < 9s", "error_rate < 10%"], "neighbours": ["p50 < 3x"] },
     });
     let (output, summary) = run(folder.path(), &scenario);
     support::ends_with(&output, 3);
