@@ -28,7 +28,7 @@ export function buildApp({ db, config, faults }) {
   app.addHook('onClose', () => db.close());
   addHealth(app, readiness, faults);
   app.get('/metrics', async (request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
-  app.register(async (scope) => addApi(scope, db, faults, readiness));
+  app.register(async (scope) => addApi(scope, { db, config, faults, readiness }));
   return app;
 }
 
@@ -45,13 +45,13 @@ function addHealth(app, readiness, faults) {
 }
 
 /** The routes that faults apply to, in a scope of their own so that no other route has them. */
-function addApi(scope, db, faults, readiness) {
+function addApi(scope, { db, config, faults, readiness }) {
   scope.addHook('onRequest', async (request, reply) => {
     if (readiness.seeded) return;
     return reply.code(503).send({ statusCode: 503, error: 'Service Unavailable', message: 'still starting' });
   });
   addRequestFaults(scope, faults);
   addPing(scope);
-  addLogin(scope, db);
+  addLogin(scope, db, config.tokenSeconds);
   scope.register(async (orders) => addOrders(orders, db));
 }

@@ -63,6 +63,7 @@ export function serviceConfig(env) {
     // A default so that the example runs without setup; a real service would
     // refuse to start without a secret.
     jwtSecret: env.JWT_SECRET || 'demo-secret-not-for-production',
+    tokenSeconds: numberFrom(env, 'TOKEN_SECONDS', { fallback: 3600, min: 1, max: 31_536_000, integer: true }),
     databaseUrl: env.DATABASE_URL || null,
     poolMax: numberFrom(env, 'DB_POOL_MAX', { fallback: 10, min: 1, max: 1000, integer: true }),
     // Request logs would otherwise be a good part of what a load test measures.

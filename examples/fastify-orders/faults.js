@@ -20,6 +20,7 @@ const MAX_SECONDS = 2_000_000;
 export function faultsFrom(env) {
   const faults = {
     route: routeFrom(env),
+    tenant: numberFrom(env, 'FAULT_TENANT', { fallback: null, min: 1, max: 1_000_000, integer: true }),
     slowFactor: numberFrom(env, 'FAULT_SLOW_FACTOR', { fallback: 1, min: 1, max: 1000 }),
     slowMs: numberFrom(env, 'FAULT_SLOW_MS', { max: 600_000 }),
     cpuMs: numberFrom(env, 'FAULT_CPU_MS', { max: 60_000 }),
@@ -55,8 +56,11 @@ function checkFreezes({ freezeMs, freezeEveryS }) {
 
 /** Adds what the requests to `scope` suffer, or those to one route of it; nothing if no fault is set. */
 export function addRequestFaults(scope, faults) {
-  const { route, cpuMs, leakKb, failShare, slowFactor, slowMs, answerLog } = faults;
-  const suffers = (request) => route === null || `${request.method} ${request.routeOptions.url}` === route;
+  const { route, tenant, cpuMs, leakKb, failShare, slowFactor, slowMs, answerLog } = faults;
+  const isOfRoute = (request) => route === null || `${request.method} ${request.routeOptions.url}` === route;
+  // Whose a request is, is known when its token has been read: in time for slowness only.
+  const isOfTenant = (request) => tenant == null || request.user?.tenantId === tenant;
+  const suffers = (request) => isOfRoute(request) && isOfTenant(request);
   if (answerLog !== null) logAnswers(scope, answerLog);
   if (cpuMs > 0) addCpu(scope, suffers, cpuMs);
   if (leakKb > 0) addLeak(scope, suffers, leakKb);

@@ -7,7 +7,6 @@ import { passwordMatches, UNMATCHABLE_HASH } from './passwords.js';
 /** Every route of this file that has an answer, as FAULT_ROUTE names them. */
 export const ROUTES = ['GET /ping', 'POST /login', 'GET /orders', 'GET /orders/:id', 'POST /orders'];
 
-const TOKEN_LIFETIME = '1h';
 const MAX_INT = 2 ** 31 - 1;
 const ORDER_FIELDS = 'id, sku, quantity, status, created_at AS "createdAt"';
 
@@ -41,7 +40,7 @@ const LOGIN_SCHEMA = {
       password: { type: 'string', minLength: 1, maxLength: 200 },
     },
   },
-  response: { 200: object({ token: { type: 'string' } }), '4xx': ERROR },
+  response: { 200: object({ token: { type: 'string' }, expiresIn: { type: 'integer' } }), '4xx': ERROR },
 };
 
 const LIST_SCHEMA = {
@@ -75,15 +74,15 @@ export function addPing(scope) {
   scope.get('/ping', { schema }, async () => ({ ok: true }));
 }
 
-/** POST /login: an e-mail address and a password for a token. */
-export function addLogin(scope, db) {
+/** POST /login: an e-mail address and a password for a token, which is valid for so many seconds. */
+export function addLogin(scope, db, expiresIn) {
   scope.post('/login', { schema: LOGIN_SCHEMA }, async (request, reply) => {
     const { email, password } = request.body;
     const [user] = await db.query('SELECT id, tenant_id, password_hash FROM users WHERE email = $1', [email]);
     const matches = await passwordMatches(password, user?.password_hash ?? UNMATCHABLE_HASH);
     if (!matches) return refuse(reply, 401, 'Unauthorized', 'wrong e-mail address or password');
     const claims = { userId: user.id, tenantId: user.tenant_id };
-    return { token: await reply.jwtSign(claims, { expiresIn: TOKEN_LIFETIME }) };
+    return { token: await reply.jwtSign(claims, { expiresIn }), expiresIn };
   });
 }
 

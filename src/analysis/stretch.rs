@@ -206,7 +206,9 @@ mod tests {
         assert!(found.low.is_infinite() && found.high.is_infinite(), "{found:?}");
         assert_eq!(ratio(now, before), None, "before it was endless");
         let mut open = flat(20, 50, 0);
-        open.iter_mut().for_each(|second| second.open = 10);
+        for second in &mut open {
+            second.open = 10;
+        }
         let worst = quantile(&at_worst(&open), 0.95).unwrap();
         assert!(worst.high.is_infinite());
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::report::plain;
 use crate::scenario::model::Scenario;
 use crate::schedule::tenants::Census;
-use crate::units::{group_digits, trim_zeros};
+use crate::units::{Moment, group_digits, trim_zeros};
 
 /// So many are named.
 const SHOWN: usize = 5;
@@ -30,7 +30,26 @@ pub(super) fn describe(scenario: &Scenario, requests: Option<f64>) -> String {
         let name = plain::line(name);
         writeln!(text, "  {name:<28} {said}").expect("a String takes everything");
     }
+    text.push_str(&noisy(scenario));
     text
+}
+
+/// Who does more than his size says, and how much that adds.
+fn noisy(scenario: &Scenario) -> String {
+    let noise = scenario.tenants.as_ref().and_then(|tenants| {
+        let noise = tenants.noise.as_ref()?;
+        Some((noise, noise.within(&scenario.load)?, tenants.names.get(noise.tenant)?))
+    });
+    let Some((noise, when, name)) = noise else { return String::new() };
+    let seconds = |moment: Moment| trim_zeros(moment.0 as f64 / 1e9, 1);
+    format!(
+        "  noisy: {} does {} times as much from {} s to {} s, {} % of the iterations are that\n",
+        plain::line(&scenario.secrets.redact(name)),
+        trim_zeros(noise.times, 2),
+        seconds(when.from),
+        seconds(when.until),
+        trim_zeros(noise.more * 100.0, 1),
+    )
 }
 
 fn said(share: f64, requests: Option<f64>) -> String {

@@ -27,6 +27,7 @@ use crate::scenario::ceiling::{self, Ceiling};
 use crate::scenario::model::{Arm, Scenario};
 use crate::scenario::read;
 use crate::scenario::routing::Caller;
+use crate::scenario::tenants::Tenants;
 use crate::target::process::Supervisor;
 
 /// The scenario with the load of one segment.
@@ -46,6 +47,10 @@ pub(super) fn scenario(
     taken.tell(is_quiet);
     output::note_unjudged(&scenario);
     needs_rate(&scenario.load, command)?;
+    if let Some(refusal) = scenario.tenants.as_ref().and_then(Tenants::noise_refusal) {
+        output::error(refusal, &[]);
+        return Err(Exit::Usage);
+    }
     scenario.load.seed = course.seed.unwrap_or(scenario.load.seed);
     let load = segment_load(&scenario.load, course.rate, course.warmup, course.segment);
     scenario.load = load.map_err(|error| {

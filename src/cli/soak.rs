@@ -26,6 +26,7 @@ use crate::record::soak::{
 use crate::scenario::ceiling;
 use crate::scenario::model::Scenario;
 use crate::scenario::read;
+use crate::scenario::tenants::Tenants;
 use crate::target::cgroup;
 use crate::units::format_duration;
 
@@ -56,6 +57,9 @@ fn shared_as<'a>(args: &'a SoakArgs, file: &'a Path) -> Asked<'a> {
 fn begun(args: &SoakArgs) -> Result<Exit, Exit> {
     let file = args.scenario.clone().unwrap_or_default();
     let mut scenario = scenario(args, &file)?;
+    if let Some(refusal) = scenario.tenants.as_ref().and_then(Tenants::noise_refusal) {
+        return Err(usage(refusal));
+    }
     let length = args.duration.unwrap_or(DURATION);
     scenario.load = lasting(&scenario.load, length).map_err(|why| usage(&why.to_string()))?;
     if let Some(refusal) = ceiling::length_refusal(scenario.load.length()) {

@@ -170,7 +170,18 @@ pub(super) struct Ahead {
     pub(super) resumed: Resumed,
 }
 
+/// Of so many seconds before it was killed nothing may be written.
+const UNWRITTEN: f64 = 3.0;
+
 impl Ahead {
+    /// How many iterations may have been begun of which nothing is written, each time that it went
+    /// on: at most, as iterations behind them have numbers of their own.
+    pub(super) fn unwritten(&self, load: &Load) -> u64 {
+        let each = load.peak().0 * UNWRITTEN;
+        let times = self.head.resumed.len() as u64 + 1;
+        times * (each + 6.0 * each.sqrt()).ceil() as u64
+    }
+
     /// Begins, with a schedule that started, or would have started, at a moment.
     pub(super) fn begin(self, start: SystemTime) -> Result<RunWriter, StoreError> {
         let Ahead { mut head, files, resumed } = self;

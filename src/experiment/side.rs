@@ -10,6 +10,7 @@ use crate::experiment::resume::{Ahead, Earlier};
 use crate::experiment::start::Started;
 use crate::experiment::trial_error::TrialError;
 use crate::record::run::Revision;
+use crate::scenario::data::Per;
 use crate::scenario::model::{Address, Scenario};
 
 /// A target that is up, or on its way, and where its record goes.
@@ -35,6 +36,10 @@ impl Side {
         let restarts =
             !matches!(self.scenario.target.address, Address::Http(_)) || self.target.is_ours();
         let ahead = earlier.reopen(&self.folder, restarts).map_err(TrialError::Store)?;
+        if takes_unique_rows(&self.scenario) {
+            // Rows that were taken in the last moments, of which nothing is written, are not taken again.
+            self.purpose = Purpose::Again { iterations: ahead.unwritten(&self.scenario.load) };
+        }
         self.ahead = Some(Box::new(ahead));
         Ok(())
     }
@@ -43,4 +48,10 @@ impl Side {
     pub(super) fn from(&self) -> u32 {
         self.ahead.as_ref().map_or(0, |ahead| ahead.resumed.from)
     }
+}
+
+/// Whether each iteration takes a row that no other may have.
+fn takes_unique_rows(scenario: &Scenario) -> bool {
+    let mut sources = scenario.data.sources.iter();
+    sources.any(|source| source.at_end().is_some() && source.per == Per::Iteration)
 }

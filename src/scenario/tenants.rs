@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::ids::{SourceId, VariableId};
 use super::load::{Load, Stage};
 use super::template::Template;
-use crate::units::Moment;
+use crate::units::{Moment, Rate};
 
 /// The placeholder that is filled in with the name of an iteration's tenant.
 pub const PLACEHOLDER: &str = "tenant";
@@ -60,12 +60,22 @@ pub struct Noisy {
     pub until: Moment,
 }
 
+impl Tenants {
+    /// Why a load that is made of the scenario's own cannot be played, if somebody is noisy in it.
+    pub fn noise_refusal(&self) -> Option<&'static str> {
+        self.noise.is_some().then_some(
+            "what others notice of a noisy tenant is judged by \"run\" alone; leave out \"noisy\" and the \
+             \"neighbours\" of \"slo\"",
+        )
+    }
+}
+
 impl Noise {
     /// When it is, in a load that begins as the scenario's own does. Nobody is noisy in another load,
     /// as that of a search for capacity is.
     pub fn within(&self, load: &Load) -> Option<Noisy> {
         let stages = load.stages.get(..self.stages.len())?;
-        if stages != self.stages {
+        if !stages.iter().zip(&self.stages).all(|(one, other)| is_same(one, other)) {
             return None;
         }
         let until = |count: usize| -> Moment {
@@ -76,6 +86,13 @@ impl Noise {
         let before = until(last.checked_sub(1)?);
         Some(Noisy { before, from: until(last), until: until(last + 1) })
     }
+}
+
+/// Whether two stages are the same but for what a number loses in a file.
+fn is_same(one: &Stage, other: &Stage) -> bool {
+    let near = |one: Rate, other: Rate| (one.0 - other.0).abs() <= 1e-9 * one.0.abs();
+    let is_as_long = one.length.abs_diff(other.length) < Duration::from_micros(1);
+    is_as_long && near(one.from, other.from) && near(one.to, other.to) && one.users == other.users
 }
 
 impl Sizes {

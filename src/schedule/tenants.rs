@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::scenario::data::Source;
 use crate::scenario::data::order::AtEnd;
 use crate::scenario::model::{Scenario, TenantId};
 use crate::scenario::template::{Template, Values};
@@ -310,7 +311,7 @@ fn count_rows(tenants: &RowTenants, weight: u32, seen: &mut HashMap<String, f64>
 /// Whether some iteration may find no row, so that nobody knows whose it is.
 fn may_end(scenario: &Scenario, tenants: &RowTenants) -> bool {
     let source = scenario.data.sources.get(tenants.source.index());
-    source.and_then(|it| it.at_end()).is_some_and(|at_end| at_end != AtEnd::Wrap)
+    source.and_then(Source::at_end).is_some_and(|at_end| at_end != AtEnd::Wrap)
 }
 
 /// The pool of users that a name has: what one of them knows is used for no other tenant. Names
@@ -427,5 +428,53 @@ mod tests {
         let backwards: Vec<Member> =
             (0..100).rev().map(|index| other.member(tenancy, 7, index)).collect();
         assert!(forwards.iter().eq(backwards.iter().rev()));
+    }
+
+    #[test]
+    fn users_of_one_name_are_used_for_no_other() {
+        let text = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"}, "limits": {"tenants": 2},
+            "flows": [{"name": "flow", "tenant": "t{{random 1..9}}", "steps": [
+                {"name": "login", "request": "GET /login", "once": true},
+                {"name": "step", "request": "GET /{{tenant}}"}]}],
+            "load": {"stages": [{"for": "60s", "rate": "1/s"}]}}"#;
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let scenario = parse(text, &Origin::default(), &|_| None, &no_file).unwrap();
+        let mut census = Census::of(&scenario).unwrap();
+        let mut pools: BTreeMap<u32, String> = BTreeMap::new();
+        for index in 0..2_000 {
+            let pool = census.member(&scenario.flows[0].tenancy, 1, index).pool;
+            assert!(pool > 0, "those of the first pool are nobody's");
+            assert_eq!(pools.entry(pool).or_insert(census.name().to_owned()), census.name());
+        }
+        assert_eq!(pools.len(), 9);
+    }
+
+    #[test]
+    fn a_noisy_tenant_does_so_much_more_and_the_others_as_much_as_before() {
+        let text = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"},
+            "tenants": {"names": ["a", "b"], "sizes": "zipf(1)"},
+            "flows": [{"name": "flow", "steps": [{"name": "step", "request": "GET /"}]}],
+            "load": {"stages": [{"for": "100s", "rate": "100/s"},
+                {"for": "100s", "rate": "100/s", "noisy": {"tenant": "b", "times": 5}}]},
+            "slo": {"neighbours": ["p99 < 2x"]}}"#;
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let scenario = parse(text, &Origin::default(), &|_| None, &no_file).unwrap();
+        let (mut census, noise) = (Census::of(&scenario).unwrap(), Noise::of(&scenario).unwrap());
+        let mut counts = [[0_u32; 2]; 2];
+        for arrival in crate::schedule::Arrivals::new(&scenario.load) {
+            let member = if noise.has(arrival) {
+                census.drawn(noise.rank)
+            } else {
+                census.member(&scenario.flows[0].tenancy, 1, arrival.index)
+            };
+            let stage = usize::from(arrival.at.0 >= 100_000_000_000);
+            counts[stage][usize::from(member.tenant.0)] += 1;
+        }
+        let near = |found: u32, expected: f64| (f64::from(found) / expected - 1.0).abs() < 0.05;
+        assert!(near(counts[0][0], 6_667.0) && near(counts[0][1], 3_333.0), "{counts:?}");
+        assert!(near(counts[1][0], 6_667.0) && near(counts[1][1], 16_667.0), "{counts:?}");
+        let mut other = scenario.clone();
+        other.load.stages.remove(0);
+        assert!(Noise::of(&other).is_none(), "another load has no noise");
     }
 }

@@ -56,6 +56,7 @@ mod stress;
 mod support;
 mod target;
 mod tenant_rows;
+mod tenant_show;
 mod tenants;
 mod tls;
 mod tls_hostile;

@@ -76,6 +76,18 @@ fn who_is_slow_because_of_a_noisy_neighbour_misses_what_he_may_notice() {
 }
 
 #[test]
+fn check_says_who_is_noisy() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = support::stdout(&play(folder.path(), &scenario(1), "check"));
+    assert!(said.contains("noisy: loud does 9 times as much from 12 s to 22 s, 72.7 %"), "{said}");
+    for command in ["soak", "noise"] {
+        let refused = play(folder.path(), &scenario(1), command);
+        support::ends_with(&refused, 2);
+        assert!(support::stderr(&refused).contains("judged by \"run\" alone"), "{command}");
+    }
+}
+
+#[test]
 fn where_each_has_his_own_queue_nobody_is_accused() {
     let folder = tempfile::tempdir().unwrap();
     let server = NodeServer::start("noisy-server.mjs", folder.path(), &[("FAIR", "1")]);

@@ -109,6 +109,38 @@ fn each_request_is_of_the_tenant_of_its_row_and_no_token_is_used_for_another() {
 }
 
 #[test]
+fn a_run_that_was_killed_goes_on_with_rows_that_nobody_has_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = NodeServer::start("tenants-server.mjs", folder.path(), &[]);
+    let rows: String = (0..2_000).map(|row| format!("u{row},t{}\n", row % 7)).collect();
+    fs::write(folder.path().join("users.csv"), format!("email,tenant\n{rows}")).unwrap();
+    let mut scenario = scenario(server.port, &json!({ "for": "9s", "rate": "80/s" }), "iteration");
+    scenario["data"]["users"]["order"] = "unique".into();
+    scenario["flows"][0]["steps"].as_array_mut().unwrap().remove(0);
+    scenario["flows"][0]["steps"][0]["headers"].as_object_mut().unwrap().remove("authorization");
+    let file = folder.path().join("rows.json");
+    fs::write(&file, scenario.to_string()).unwrap();
+    let out = folder.path().join("out");
+    let mut command = support::loadgate();
+    command.arg("run").arg(&file).arg("-o").arg(&out).arg("--no-walk");
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    support::eventually("some requests were sent", || server.count("/orders") > 320);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = support::latest(&out, "rows");
+    let again =
+        support::finish(support::loadgate().arg("run").arg(&file).arg("--resume").arg(&run));
+    support::ends_with(&again, 0);
+    let log = fs::read_to_string(folder.path().join("server.log")).unwrap();
+    let mut rows: Vec<&str> = log.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+    let all = rows.len();
+    rows.sort_unstable();
+    rows.dedup();
+    assert!(all > 650 && rows.len() == all, "{} of {all} rows are sent once", rows.len());
+}
+
+#[test]
 fn check_says_how_much_of_the_load_is_whose() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("users.csv"), users()).unwrap();

@@ -308,6 +308,11 @@ fn saturation() -> Saturation {
     }
 }
 
+fn ceilings() -> LimitsHead {
+    let (connections, in_flight, body_bytes) = (1_000, 10_000, 10_000_000);
+    LimitsHead { connections, in_flight, streams: None, body_bytes }
+}
+
 fn head_of(step: &Summary) -> StepHead {
     StepHead {
         name: step.name.clone(),
@@ -344,12 +349,7 @@ fn record(steps: &[Summary], seconds: f64) -> RunRecord {
             slos: Vec::new(),
             budget_hours: 720,
             thresholds: Vec::new(),
-            limits: LimitsHead {
-                connections: 1_000,
-                in_flight: 10_000,
-                streams: None,
-                body_bytes: 10_000_000,
-            },
+            limits: ceilings(),
             generators: vec![GeneratorHead::alone(environment())],
             gauges: gauge::BEFORE_4.to_vec(),
             addresses: None,

@@ -70,7 +70,7 @@ fn checked(parts: &Parts<'_>, limit: f64, text: String) -> Result<Effect, Fault>
         let fault = Fault::new(format!("{} is not compared with the stage before", parts.metric));
         return Err(fault.help("write it like \"p99 < 1.5x\" or \"p95 < 1.2x\""));
     };
-    if !(limit >= 1.0 && limit <= LARGEST) {
+    if !(1.0..=LARGEST).contains(&limit) {
         let fault = Fault::new(format!("{limit} times as long is no limit"));
         return Err(fault.help("write a number from 1 to 1000, such as \"p99 < 1.5x\""));
     }

@@ -67,24 +67,18 @@ fn names(template: &Template, source: &Source) -> Result<(Vec<String>, Vec<u32>)
     for row in 0..source.table.rows() {
         name.clear();
         write(template, (source, row), &mut name)?;
-        let place = match places.get(name.as_str()) {
-            Some(place) => *place,
-            None => {
-                if names.len() >= MOST_TENANTS as usize {
-                    let fault = format!(
-                        "the rows of \"{}\" name more than {MOST_TENANTS} tenants",
-                        source.name
-                    );
-                    return Err(
-                        Fault::new(fault).help("name the tenant, not the user or the order")
-                    );
-                }
-                let place = names.len() as u32;
-                places.insert(name.clone(), place);
-                names.push(name.clone());
-                place
-            }
-        };
+        if let Some(place) = places.get(name.as_str()) {
+            of_rows.push(*place);
+            continue;
+        }
+        if names.len() >= MOST_TENANTS as usize {
+            let rows = &source.name;
+            let fault = format!("the rows of \"{rows}\" name more than {MOST_TENANTS} tenants");
+            return Err(Fault::new(fault).help("name the tenant, not the user or the order"));
+        }
+        let place = names.len() as u32;
+        places.insert(name.clone(), place);
+        names.push(name.clone());
         of_rows.push(place);
     }
     Ok((names, of_rows))
