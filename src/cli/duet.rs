@@ -25,8 +25,7 @@ const PREPARE_WITHIN: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Runs the command.
 pub fn duet(args: &DuetArgs) -> Exit {
-    let why = "both arms are compared on one thread of one machine, at the same moments";
-    if let Some(why) = args.alone.objection("duet", why) {
+    if let Some(why) = args.alone.objection(args_fleet::DUET) {
         output::error(&why, &[]);
         return Exit::Usage;
     }

@@ -71,7 +71,7 @@ impl Local {
             vec![program.display().to_string(), "-c".into(), config.display().to_string()];
         local.server = Some(Local::run(command, Vec::new(), supervisor, &token)?);
         let url = local.url().map_err(FleetFault::NoServer)?;
-        local.via = Via { url, token: Some(token), ca: None };
+        local.via = Via { url, token: Some(token), ..Via::default() };
         Ok(local)
     }
 
