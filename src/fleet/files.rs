@@ -41,7 +41,11 @@ impl Files {
     /// Those of a scenario.
     pub fn of(scenario: &Scenario) -> Result<Files, FleetFault> {
         let rows = scenario.data.sources.iter().map(|source| source.file.clone());
-        let mut paths: Vec<PathBuf> = rows.chain(scenario.objectives_file.clone()).collect();
+        Files::of_paths(rows.chain(scenario.objectives_file.clone()).collect())
+    }
+
+    /// Those at some paths.
+    pub(super) fn of_paths(mut paths: Vec<PathBuf>) -> Result<Files, FleetFault> {
         paths.sort();
         paths.dedup();
         let mut heads = Vec::new();
