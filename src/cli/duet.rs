@@ -12,7 +12,7 @@ use crate::cli::duet_course::{Course, scenario, settings};
 use crate::cli::duet_time::{SEGMENTS, can_gate, is_started, time_of};
 use crate::cli::exit::Exit;
 use crate::cli::folder::Latest;
-use crate::cli::output;
+use crate::cli::{args_fleet, output};
 use crate::experiment::arm::ArmSource;
 use crate::experiment::duet::{Duet, DuetError};
 use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord};

@@ -32,7 +32,7 @@ use crate::experiment::steered;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::watcher::{Watched, Watcher};
 use crate::record::recorder::Recorder;
-use crate::record::run::{End, EndReason, Head, RunRecord};
+use crate::record::run::{End, EndReason, Head};
 use crate::record::store::{self, RunWriter, StoreError};
 use crate::record::target_log::TARGET_LOG;
 use crate::scenario::model::Scenario;
