@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ use crate::support::{ends_with, finish, stderr};
 
 /// Two agents and a run, by these flags, which are taken; and a run without the last of them, which
 /// is not.
-fn only_by(nats: &mut Nats, flag: &str, file: &PathBuf) {
+fn only_by(nats: &mut Nats, flag: &str, file: &Path) {
     let server = truth();
     let flags = [flag, file.to_str().unwrap()];
     for name in ["one", "two"] {

@@ -12,6 +12,7 @@ use async_nats::Client;
 use async_nats::jetstream;
 use futures_util::StreamExt;
 use loadgate::record::run::EndReason;
+use loadgate::record::telemetry::GeneratorSecond;
 use loadgate::scenario::read::load;
 use loadgate::schedule::Arrivals;
 use serde_json::json;
@@ -56,7 +57,7 @@ fn clocks_that_are_a_thousand_seconds_apart_send_what_one_machine_sends_at_the_s
     let apart = medians.iter().max().unwrap() - medians.iter().min().unwrap();
     assert!(apart < 2_000_000, "medians are {apart} ns apart: {medians:?}");
     let record = record(nats.folder.path());
-    let off = record.generator.iter().map(|it| it.off_schedule_ns()).max().unwrap();
+    let off = record.generator.iter().map(GeneratorSecond::off_schedule_ns).max().unwrap();
     assert!(off < 250_000_000, "{off}");
 }
 

@@ -148,7 +148,9 @@ fn users_who_wait_for_answers_are_numbered_over_all_generators() {
     let mut nats = Nats::start();
     ends_with(&share(&mut nats, &asked, &["--no-walk"]), 0);
     let mut each: BTreeMap<String, u32> = BTreeMap::new();
-    said(&server, "/u/").into_iter().for_each(|user| *each.entry(user).or_default() += 1);
+    for user in said(&server, "/u/") {
+        *each.entry(user).or_default() += 1;
+    }
     let users: BTreeSet<u32> = each.keys().map(|user| user.parse().unwrap()).collect();
     assert_eq!(users, (1..=7).collect());
     assert!(each.values().all(|times| *times > 20), "{each:?}");
