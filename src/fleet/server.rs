@@ -155,7 +155,8 @@ fn configuration(folder: &Path, token: &str) -> String {
     let folder = folder.display();
     format!(
         "listen: \"127.0.0.1:-1\"\nauthorization {{ token: \"{token}\" }}\nports_file_dir: \"{folder}\"\n\
-         jetstream {{ store_dir: \"{folder}/store\", max_file_store: 1GB, max_memory_store: 64MB }}\n"
+         jetstream {{ store_dir: \"{folder}/store\", max_file_store: 1GB, max_memory_store: 64MB }}\n\
+         max_payload: 8MB\n"
     )
 }
 
