@@ -27,6 +27,9 @@ pub struct FleetArgs {
     /// Trust the certificates of this file besides the system's when connecting to --via
     #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
     pub via_ca: Option<PathBuf>,
+    /// The credentials (.creds) that --via wants, in place of a token
+    #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
+    pub via_creds: Option<PathBuf>,
 }
 
 /// A load that several generators are to share.
@@ -42,6 +45,21 @@ pub struct Asked<'a> {
     pub lasting: Option<Duration>,
 }
 
+/// Why a stress test has one generator.
+pub const STRESS: (&str, &str) = (
+    "stress",
+    "it changes the rate as the target answers, within a second, which other machines would hear at \
+     different moments",
+);
+/// Why a search for capacity has.
+pub const CAPACITY: (&str, &str) = (
+    "capacity",
+    "each of its trials depends on the one before, and generators are gathered for one load",
+);
+/// Why a duet has.
+pub const DUET: (&str, &str) =
+    ("duet", "both arms are compared on one thread of one machine, at the same moments");
+
 /// Flags of several generators, where they are refused with a reason.
 #[derive(Debug, Clone, Args)]
 pub struct AloneArgs {
@@ -55,7 +73,7 @@ pub struct AloneArgs {
 
 impl AloneArgs {
     /// Why a load of this kind cannot be shared, if it is to be.
-    pub fn objection(&self, command: &str, why: &str) -> Option<String> {
+    pub fn objection(&self, (command, why): (&str, &str)) -> Option<String> {
         let is_asked = self.generators.is_some() || self.via.is_some();
         is_asked.then(|| {
             format!(
@@ -84,6 +102,9 @@ pub struct AgentArgs {
     /// Trust the certificates of this file besides the system's
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub via_ca: Option<PathBuf>,
+    /// The credentials (.creds) that the server wants, in place of a token
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub via_creds: Option<PathBuf>,
     /// The pool that it belongs to
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub pool: String,

@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::cli::folder::Latest;
 use crate::cli::run::{self, SUPERVISE};
 use crate::cli::variables::with_variables;
-use crate::cli::{folder, output};
+use crate::cli::{args_fleet, folder, output};
 use crate::experiment::head::{fingerprint, slug};
 use crate::experiment::search::Search;
 use crate::record::capacity::{
@@ -38,9 +38,7 @@ struct Plan {
 
 /// Runs the command.
 pub fn capacity(args: &CapacityArgs) -> Exit {
-    let why =
-        "each of its trials depends on the one before, and generators are gathered for one load";
-    if let Some(why) = args.alone.objection("capacity", why) {
+    if let Some(why) = args.alone.objection(args_fleet::CAPACITY) {
         output::error(&why, &[]);
         return Exit::Usage;
     }

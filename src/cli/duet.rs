@@ -12,7 +12,7 @@ use crate::cli::duet_time::{SEGMENTS, can_gate, is_started, time_of};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::folder::{self, Latest};
-use crate::cli::output;
+use crate::cli::{args_fleet, output};
 use crate::experiment::arm::ArmSource;
 use crate::experiment::duet::{Duet, DuetError};
 use crate::record::duet::{self as duet_record, DUET_FILE, DuetEnd, DuetRecord};
@@ -24,8 +24,7 @@ const PREPARE_WITHIN: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Runs the command.
 pub fn duet(args: &DuetArgs) -> Exit {
-    let why = "both arms are compared on one thread of one machine, at the same moments";
-    if let Some(why) = args.alone.objection("duet", why) {
+    if let Some(why) = args.alone.objection(args_fleet::DUET) {
         output::error(&why, &[]);
         return Exit::Usage;
     }

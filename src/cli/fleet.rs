@@ -93,7 +93,8 @@ pub(super) fn objection(asked: &Asked<'_>, resumes: bool) -> Option<&'static str
 fn place(fleet: &FleetArgs, program: PathBuf) -> Place {
     if let Some(url) = &fleet.via {
         let (token, ca) = (std::env::var(TOKEN).ok(), fleet.via_ca.clone());
-        return Place::Via(Via { url: url.clone(), token, ca });
+        let creds = fleet.via_creds.clone();
+        return Place::Via(Via { url: url.clone(), token, ca, creds });
     }
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let server = server_in(std::env::split_paths(&paths));
@@ -131,7 +132,12 @@ pub(super) fn agent(args: &AgentArgs) -> Exit {
         return Exit::Failed;
     }
     let agent = Agent {
-        via: Via { url, token: std::env::var(TOKEN).ok(), ca: args.via_ca.clone() },
+        via: Via {
+            url,
+            token: std::env::var(TOKEN).ok(),
+            ca: args.via_ca.clone(),
+            creds: args.via_creds.clone(),
+        },
         pool: args.pool.clone(),
         name,
         allow: args.allow_hosts.clone(),

@@ -17,7 +17,7 @@ use crate::cli::run::{self, SUPERVISE};
 use crate::cli::stress_plan;
 use crate::cli::stress_progress::Telling;
 use crate::cli::variables::with_variables;
-use crate::cli::{folder, output};
+use crate::cli::{args_fleet, folder, output};
 use crate::experiment::control::Control;
 use crate::experiment::head::slug;
 use crate::experiment::stress::{Stress, StressEvent};
@@ -28,8 +28,7 @@ use crate::target::process::Supervisor;
 
 /// Runs the command.
 pub fn stress(args: &StressArgs) -> Exit {
-    let why = "it changes the rate as the target answers, within a second, which other machines would hear at different moments";
-    if let Some(why) = args.alone.objection("stress", why) {
+    if let Some(why) = args.alone.objection(args_fleet::STRESS) {
         output::error(&why, &[]);
         return Exit::Usage;
     }

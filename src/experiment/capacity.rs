@@ -22,9 +22,10 @@ use crate::engine::plan::{self, workers_for};
 use crate::experiment::control::Control;
 use crate::experiment::cooldown::{Asking, Calm, Cooled};
 use crate::experiment::event::Event;
+use crate::experiment::measured::Measured;
 use crate::experiment::resources::allow_connections;
 use crate::experiment::search::{Search, SearchEvent};
-use crate::experiment::session::{Failure, Measured, Session};
+use crate::experiment::session::{Failure, Session};
 use crate::experiment::side::Side;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::trial_load::load_of;
@@ -304,12 +305,7 @@ impl Course<'_> {
     }
 
     /// Another start after the target has died, if it has ever worked.
-    fn start_after(
-        &mut self,
-        side: Side,
-        exit: &ExitReport,
-        when: &str,
-    ) -> Result<Step, TrialError> {
+    fn start_after(&mut self, side: Side, exit: &ExitReport, at: &str) -> Result<Step, TrialError> {
         // It has ended; what it started may not.
         side.target.stop();
         self.deaths += 1;
@@ -317,7 +313,7 @@ impl Course<'_> {
         if !has_worked || self.deaths >= MOST_DEATHS {
             return Ok(Step::Ends(SearchEnd::TargetLost { detail: exit.to_string() }));
         }
-        self.note(format!("the target died {when} ({}); it was started again", exit.in_short()));
+        self.note(format!("the target died {at} ({}); it was started again", exit.in_short()));
         self.start_again()
     }
 

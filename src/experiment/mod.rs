@@ -17,6 +17,7 @@ pub mod event;
 pub mod head;
 pub mod hopeless;
 mod idle;
+mod measured;
 pub mod noise;
 mod relocation;
 pub mod resources;

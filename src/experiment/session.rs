@@ -23,6 +23,7 @@ use crate::experiment::crew::{self, Crew};
 use crate::experiment::event::Event;
 use crate::experiment::head::{certificate_head, date, head};
 use crate::experiment::hopeless::Hopes;
+use crate::experiment::measured::{Measured, StillUp};
 use crate::experiment::resources;
 use crate::experiment::share::Share;
 use crate::experiment::side::Side;
@@ -31,7 +32,7 @@ use crate::experiment::steered;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::watcher::{Watched, Watcher};
 use crate::record::recorder::Recorder;
-use crate::record::run::{End, EndReason, Head, RunRecord};
+use crate::record::run::{End, EndReason, Head};
 use crate::record::store::{self, RunWriter, StoreError};
 use crate::record::target_log::TARGET_LOG;
 use crate::scenario::model::Scenario;
@@ -39,7 +40,7 @@ use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
 use crate::target::certificate;
 use crate::target::git;
-use crate::target::process::{ExitReport, Supervisor};
+use crate::target::process::Supervisor;
 use crate::units::Moment;
 
 /// What all sides have in common.
@@ -55,21 +56,6 @@ pub(super) struct Session<'a> {
     pub(super) workers: usize,
     /// Which part of the load they carry out, where others have the rest.
     pub(super) share: Option<&'a Share>,
-}
-
-/// What became of a side that was loaded; its target is still up.
-pub(super) struct StillUp {
-    side: Side,
-    measured: Measured,
-}
-
-/// What became of a side.
-pub(super) struct Measured {
-    pub(super) record: RunRecord,
-    /// How its target died under load, if it did.
-    pub(super) died: Option<ExitReport>,
-    /// Why it cannot work, if it cannot.
-    pub(super) hopeless: Option<String>,
 }
 
 /// A side could not be had, or the generator failed.
@@ -385,22 +371,5 @@ impl Ready {
         let record = self.writer.finish(end)?;
         let hopeless = self.hopes.lost().map(str::to_owned);
         Ok(StillUp { side: self.side, measured: Measured { record, died, hopeless } })
-    }
-}
-
-impl StillUp {
-    /// Stops the target, whose log may have said more until then.
-    pub(super) fn stop(self) -> Measured {
-        let StillUp { side, mut measured } = self;
-        side.target.stop();
-        let record = &mut measured.record;
-        let head = &record.head;
-        record.failures.read_log(&side.folder, &|at| head.unix_millis(at));
-        measured
-    }
-
-    /// Leaves the target up, to be loaded again.
-    pub(super) fn keep(self) -> (Side, Measured) {
-        (self.side, self.measured)
     }
 }

@@ -391,6 +391,26 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_reads_no_file_of_its_own_for_a_coordinator() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = folder.path().join("rows.csv");
+        fs::write(&rows, "name\nown\n").unwrap();
+        let data = format!(r#"{{"rows": {{"file": "{}"}}}}"#, rows.display());
+        let text = TEXT.replace("\"load\":", &format!("\"data\": {data}, \"load\":"));
+        let key = |name: &str| (name == "KEY").then(|| "k".to_owned());
+        let agent = Agent { temporary: folder.path().to_owned(), ..agent(&[], None) };
+        let nothing = &mut |_: &Piece| panic!("there is no file");
+        let refused = agent.understand(&offer(&text), &key, nothing).unwrap_err();
+        assert!(refused.detail.contains("was not handed over"), "{refused:?}");
+        // The same path, with what the coordinator has there.
+        let file = files::Files::of_paths(vec![rows.clone()]).unwrap().heads.remove(0);
+        let offer = Offer { files: vec![file], ..offer(&text) };
+        let scenario = agent.understand(&offer, &key, &mut |_| Ok(b"name\nown\n".to_vec()));
+        assert_eq!(scenario.unwrap().data.sources[0].table.rows(), 1);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is kept");
+    }
+
+    #[test]
     fn a_variable_that_is_not_set_is_a_difference() {
         let nothing = &mut |_: &Piece| panic!("there is no file");
         let refused = agent(&[], None).understand(&offer(TEXT), &|_| None, nothing).unwrap_err();

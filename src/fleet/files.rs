@@ -40,7 +40,11 @@ pub struct Files {
 impl Files {
     /// Those of a scenario.
     pub fn of(scenario: &Scenario) -> Result<Files, FleetFault> {
-        let mut paths = scenario.files.clone();
+        Files::of_paths(scenario.files.clone())
+    }
+
+    /// Those at some paths.
+    pub(super) fn of_paths(mut paths: Vec<PathBuf>) -> Result<Files, FleetFault> {
         paths.sort();
         paths.dedup();
         let mut heads = Vec::new();

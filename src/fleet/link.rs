@@ -37,6 +37,8 @@ pub struct Via {
     pub token: Option<String>,
     /// A certificate to trust besides those of the system.
     pub ca: Option<PathBuf>,
+    /// A file of credentials: a user's JWT and the seed of its key.
+    pub creds: Option<PathBuf>,
 }
 
 impl Via {
@@ -214,7 +216,11 @@ fn options(via: &Via, name: &str) -> Result<ConnectOptions, String> {
         .request_timeout(Some(CONNECTING))
         .reconnect_delay_callback(|_| AGAIN);
     let address: ServerAddr = via.url.parse().map_err(|error: io::Error| error.to_string())?;
-    if let Some(token) = &via.token {
+    if let Some(path) = &via.creds {
+        let unusable = |error: io::Error| format!("{}: {error}", path.display());
+        let creds = std::fs::read_to_string(path).map_err(unusable)?;
+        options = options.credentials(&creds).map_err(unusable)?;
+    } else if let Some(token) = &via.token {
         options = options.token(token.clone());
     } else if let Some(user) = address.username() {
         options = match address.password() {

@@ -71,7 +71,7 @@ impl Local {
             vec![program.display().to_string(), "-c".into(), config.display().to_string()];
         local.server = Some(Local::run(command, Vec::new(), supervisor, &token)?);
         let url = local.url().map_err(FleetFault::NoServer)?;
-        local.via = Via { url, token: Some(token), ca: None };
+        local.via = Via { url, token: Some(token), ..Via::default() };
         Ok(local)
     }
 
@@ -155,7 +155,8 @@ fn configuration(folder: &Path, token: &str) -> String {
     let folder = folder.display();
     format!(
         "listen: \"127.0.0.1:-1\"\nauthorization {{ token: \"{token}\" }}\nports_file_dir: \"{folder}\"\n\
-         jetstream {{ store_dir: \"{folder}/store\", max_file_store: 1GB, max_memory_store: 64MB }}\n"
+         jetstream {{ store_dir: \"{folder}/store\", max_file_store: 1GB, max_memory_store: 64MB }}\n\
+         max_payload: 8MB\n"
     )
 }
 

@@ -59,7 +59,7 @@ fn rows(table: &Table, hash: &mut Sha256) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::read::{Caller, Origin, parse};
+    use crate::scenario::read::{Caller, DataFiles, Origin, parse};
 
     const TEXT: &str = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"},
         "flows": [{"name": "flow", "steps": [{"name": "a", "request": "GET /?k=${KEY}",
@@ -77,6 +77,31 @@ mod tests {
         };
         let files = |_: &std::path::Path| Ok(format!(r#"{{"all": ["{objective}"]}}"#));
         digest(&parse(text, &origin, &env, &files).unwrap(), "salt")
+    }
+
+    #[test]
+    fn rows_decide_the_digest_cell_by_cell() {
+        let of_rows = |rows: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("rows.csv");
+            std::fs::write(&place, rows).unwrap();
+            let places = [(std::path::PathBuf::from("rows.csv"), place)].into_iter().collect();
+            let text = TEXT.replace(
+                "\"slo\": {\"file\": \"slo.json\"},",
+                "\"data\": {\"r\": {\"file\": \"rows.csv\"}},",
+            );
+            let origin = Origin { data: DataFiles::Handed(places), ..Origin::default() };
+            let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+            let env = |_: &str| Some("k".to_owned());
+            digest(&parse(&text, &origin, &env, &no_file).unwrap(), "salt")
+        };
+        let whole = of_rows("a,b\none,two\n");
+        assert_eq!(whole, of_rows("a,b\r\none,two\r\n"));
+        for other in
+            ["a,b\none,twO\n", "a,b\nonet,wo\n", "a,c\none,two\n", "a,b\none,two\none,two\n"]
+        {
+            assert_ne!(whole, of_rows(other), "{other}");
+        }
     }
 
     #[test]

@@ -24,9 +24,9 @@ pub(crate) const RATE: u64 = 90;
 
 /// A server that answers everything at once.
 pub(crate) struct Truth {
-    server: TruthServer,
+    pub(crate) server: TruthServer,
     /// When its clock began, or a little later.
-    start: Instant,
+    pub(crate) start: Instant,
 }
 
 impl std::ops::Deref for Truth {
@@ -75,7 +75,7 @@ pub(crate) fn came(server: &Truth) -> Vec<(u64, Instant)> {
     came.filter(|(number, _)| *number < 100_000_000).collect()
 }
 
-fn numbers(server: &Truth) -> BTreeSet<u64> {
+pub(crate) fn numbers(server: &Truth) -> BTreeSet<u64> {
     let came = came(server);
     let numbers: BTreeSet<u64> = came.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers.len(), came.len(), "each once");
@@ -120,7 +120,7 @@ fn disturbed(seconds: u64, what: impl FnOnce(&mut Nats, &Truth, &Child)) -> (Nat
 
 /// The run named an agent and has no verdict, and all that was due is counted.
 #[track_caller]
-fn is_named(nats: &Nats, output: &Output, name: &str, why: &str) -> RunRecord {
+pub(crate) fn is_named(nats: &Nats, output: &Output, name: &str, why: &str) -> RunRecord {
     ends_with(output, 6);
     let said = stdout(output);
     assert!(said.contains(name) && said.contains(why), "{said}");

@@ -23,6 +23,8 @@ mod fail_fast;
 mod fastify;
 mod files;
 mod fleet;
+mod fleet_access;
+mod fleet_chaos;
 mod fleet_scenarios;
 mod flow;
 mod frame_server;

@@ -29,28 +29,48 @@ pub(crate) fn path() -> std::ffi::OsString {
 /// A server, agents, and a folder for all of it.
 pub(crate) struct Nats {
     pub(crate) folder: TempDir,
-    pub(crate) port: u16,
+    pub(crate) host: String,
+    /// How it is spoken to.
+    pub(crate) scheme: &'static str,
+    port: u16,
     server: Child,
     agents: Vec<(String, Child)>,
 }
 
 impl Nats {
     pub(crate) fn start() -> Nats {
+        Nats::start_with("127.0.0.1", "")
+    }
+
+    /// The same at another address, with more in its configuration.
+    pub(crate) fn start_with(host: &str, more: &str) -> Nats {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let server = serve(folder.path(), port);
-        let nats = Nats { folder, port, server, agents: Vec::new() };
+        let text = format!(
+            "listen: \"{host}:{port}\"\njetstream {{ store_dir: \"{}\" }}\n{more}",
+            folder.path().join("store").display()
+        );
+        fs::write(folder.path().join("server.conf"), text).unwrap();
+        let server = serve(folder.path());
+        let nats = Nats {
+            folder,
+            host: host.to_owned(),
+            scheme: "nats",
+            port,
+            server,
+            agents: Vec::new(),
+        };
         nats.listens();
         nats
     }
 
     fn listens(&self) {
         eventually("the server listens", || {
-            std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+            std::net::TcpStream::connect((self.host.as_str(), self.port)).is_ok()
         });
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("{}://{}:{}", self.scheme, self.host, self.port)
     }
 
     /// Ends the server by force.
@@ -61,7 +81,7 @@ impl Nats {
 
     /// Starts it again, with what it had on its disk.
     pub(crate) fn start_again(&mut self) {
-        self.server = serve(self.folder.path(), self.port);
+        self.server = serve(self.folder.path());
         self.listens();
     }
 
@@ -72,16 +92,26 @@ impl Nats {
 
     /// Starts an agent.
     pub(crate) fn agent(&mut self, name: &str, more: &[&str], env: &[(&str, &str)]) {
+        let mut command = support::loadgate();
+        command.args(["agent", "--via", &self.url(), "--name", name]).args(more);
+        command.envs(env.iter().copied());
+        self.start_agent(name, &mut command);
+    }
+
+    /// The same by a program that becomes it; returns its process.
+    pub(crate) fn agent_in(&mut self, name: &str, program: &[&str], more: &[&str]) -> u32 {
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]).arg(support::loadgate().get_program());
+        command.args(["agent", "--via", &self.url(), "--name", name]).args(more);
+        self.start_agent(name, &mut command)
+    }
+
+    fn start_agent(&mut self, name: &str, command: &mut Command) -> u32 {
         let log = fs::File::create(self.folder.path().join(format!("{name}.log"))).unwrap();
-        let child = support::loadgate()
-            .args(["agent", "--via", &self.url(), "--name", name])
-            .args(more)
-            .envs(env.iter().copied())
-            .stderr(log)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let child = command.stderr(log).stdout(Stdio::null()).spawn().unwrap();
+        let process = child.id();
         self.agents.push((name.to_owned(), child));
+        process
     }
 
     /// Sends an agent a signal.
@@ -111,16 +141,10 @@ impl Drop for Nats {
     }
 }
 
-fn serve(folder: &Path, port: u16) -> Child {
-    let config = folder.join("server.conf");
-    let text = format!(
-        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n",
-        folder.join("store").display()
-    );
-    fs::write(&config, text).unwrap();
+fn serve(folder: &Path) -> Child {
     Command::new(self::folder().join("nats-server"))
         .arg("-c")
-        .arg(config)
+        .arg(folder.join("server.conf"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

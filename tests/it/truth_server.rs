@@ -138,7 +138,12 @@ struct Shared {
 impl TruthServer {
     /// Starts on a free port.
     pub(crate) fn start(behaviour: Behaviour) -> TruthServer {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        TruthServer::start_at(Ipv4Addr::LOCALHOST, behaviour)
+    }
+
+    /// The same at an address of this machine.
+    pub(crate) fn start_at(address: Ipv4Addr, behaviour: Behaviour) -> TruthServer {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         // The standard library's 128 are too few for all that a stopped generator is late
         // with: the kernel would drop the rest, and try again after a second.
         SockRef::from(&listener).listen(BACKLOG).unwrap();

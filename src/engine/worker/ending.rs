@@ -9,6 +9,11 @@ use crate::engine::worker::Worker;
 use crate::units::Moment;
 
 impl Worker {
+    /// Whether all that was in flight has ended, or has had its time.
+    pub(super) fn is_done(&self) -> bool {
+        self.iterations.is_empty() || self.is_drained() || self.plan.lease.has_run_out(self.seen)
+    }
+
     /// A connection broke, or is of no more use: all that was under way on it has ended.
     pub(super) fn break_off(&mut self, key: ConnectionKey, answer: &Answer<'_>) {
         let Some(mut connection) = self.pool.remove(key) else { return };

@@ -380,11 +380,6 @@ impl Worker {
         self.wake_all_but_streams();
     }
 
-    /// Whether all that was in flight has ended, or has had its time.
-    fn is_done(&self) -> bool {
-        self.iterations.is_empty() || self.is_drained() || self.plan.lease.has_run_out(self.seen)
-    }
-
     fn report_last(&mut self) {
         self.ledger.failures.extend(self.witness.take());
         self.reporter.report_last(self.clock.now(), &mut self.ledger, self.pool.open());

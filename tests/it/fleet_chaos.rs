@@ -1,0 +1,274 @@
+//! Several generators and a world that is against them: clocks that have nothing in common, a
+//! link that breaks, a stream that takes nothing, and somebody who says what is not so.
+#![cfg(all(target_os = "linux", feature = "fleet"))]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use async_nats::Client;
+use async_nats::jetstream;
+use futures_util::StreamExt;
+use loadgate::record::run::EndReason;
+use loadgate::record::telemetry::GeneratorSecond;
+use loadgate::scenario::read::load;
+use loadgate::schedule::Arrivals;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::fleet::{RATE, Truth, came, is_named, numbers, record, scenario, sum, truth, write};
+use crate::nats::Nats;
+use crate::support::{self, ends_with, eventually, finish, stderr, stdout};
+use crate::truth_server::{Behaviour, TruthServer, response};
+
+/// In a namespace of time whose clock, which never goes back, is so many seconds ahead.
+fn ahead(seconds: &str) -> [&str; 5] {
+    ["unshare", "--time", "--monotonic", seconds, "--"]
+}
+
+#[test]
+fn clocks_that_are_a_thousand_seconds_apart_send_what_one_machine_sends_at_the_same_moments() {
+    let mut probe = Command::new("unshare");
+    if !probe.args(&ahead("1000")[1..]).arg("true").status().is_ok_and(|it| it.success()) {
+        return support::skip("this machine lets nobody have a clock of their own");
+    }
+    let (server, mut nats) = (truth(), Nats::start());
+    for (name, seconds) in [("0", "0"), ("1", "1000"), ("2", "2000"), ("3", "3000")] {
+        nats.agent_in(name, &ahead(seconds), &[]);
+    }
+    let asked = scenario(&server, 6);
+    let path = write(nats.folder.path(), &asked);
+    ends_with(&finish(&mut nats.run(&path, 4)), 0);
+    let arrivals: Vec<_> = Arrivals::new(&load(&path, &|_| None).unwrap().load).collect();
+    assert_eq!(numbers(&server), (1..=arrivals.len() as u64).collect());
+    // How late each generator's requests came, against one clock; the truth's own start is unknown.
+    let mut late: [Vec<i64>; 4] = [const { Vec::new() }; 4];
+    for (number, at) in came(&server) {
+        let due = arrivals[number as usize - 1].at.0.cast_signed();
+        let at = at.duration_since(server.start).as_nanos() as i64;
+        late[(number as usize - 1) % 4].push(at - due);
+    }
+    let medians = late.map(|mut late| {
+        late.sort_unstable();
+        late[late.len() / 2]
+    });
+    let apart = medians.iter().max().unwrap() - medians.iter().min().unwrap();
+    assert!(apart < 2_000_000, "medians are {apart} ns apart: {medians:?}");
+    let record = record(nats.folder.path());
+    let off = record.generator.iter().map(GeneratorSecond::off_schedule_ns).max().unwrap();
+    assert!(off < 250_000_000, "{off}");
+}
+
+/// A client of the server, beside coordinator and agents.
+struct Stranger {
+    runtime: Runtime,
+    client: Client,
+}
+
+impl Stranger {
+    fn at(nats: &Nats) -> Stranger {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = runtime.block_on(async_nats::connect(nats.url())).unwrap();
+        Stranger { runtime, client }
+    }
+
+    /// The only stream changes what it takes at most; returns its name.
+    fn limit(&self, bytes: i64) -> String {
+        self.runtime.block_on(async {
+            let context = jetstream::new(self.client.clone());
+            let name = context.stream_names().next().await.unwrap().unwrap();
+            let stream = context.get_stream(&name).await.unwrap();
+            let config = stream.cached_info().config.clone();
+            let config = jetstream::stream::Config { max_bytes: bytes, ..config };
+            context.update_stream(config).await.unwrap();
+            name
+        })
+    }
+
+    /// The next thing that is said under a subject, and under which.
+    fn hear(&self, subject: &str) -> (String, Vec<u8>) {
+        self.runtime.block_on(async {
+            let mut heard = self.client.subscribe(subject.to_owned()).await.unwrap();
+            let next = tokio::time::timeout(Duration::from_secs(20), heard.next());
+            let message = next.await.expect("something is said").unwrap();
+            (message.subject.to_string(), message.payload.to_vec())
+        })
+    }
+
+    fn say(&self, subject: &str, said: &[u8]) {
+        self.runtime.block_on(async {
+            self.client.publish(subject.to_owned(), said.to_vec().into()).await.unwrap();
+            self.client.flush().await.unwrap();
+        });
+    }
+}
+
+/// Two agents at work.
+fn at_work(seconds: u64) -> (Truth, Nats, Child) {
+    let (server, mut nats) = (truth(), Nats::start());
+    for name in ["one", "two"] {
+        nats.agent(name, &[], &[]);
+    }
+    let path = write(nats.folder.path(), &scenario(&server, seconds));
+    let file = |name: &str| fs::File::create(nats.folder.path().join(name)).unwrap();
+    let run = nats.run(&path, 2).stdout(file("out.txt")).stderr(file("err.txt")).spawn().unwrap();
+    eventually("the load has begun", || came(&server).len() as u64 > 2 * RATE);
+    (server, nats, run)
+}
+
+/// The run's end, with what it printed.
+fn end_of(nats: &Nats, run: &mut Child) -> std::process::Output {
+    let status = support::wait(run);
+    let read = |name: &str| fs::read(nats.folder.path().join(name)).unwrap();
+    std::process::Output { status, stdout: read("out.txt"), stderr: read("err.txt") }
+}
+
+#[test]
+fn a_stream_that_is_full_for_a_while_is_told_and_loses_nothing() {
+    let (server, nats, mut run) = at_work(12);
+    let stranger = Stranger::at(&nats);
+    stranger.limit(100);
+    let errors = nats.folder.path().join("err.txt");
+    eventually("it is told", || {
+        fs::read_to_string(&errors).unwrap().contains("cannot tell what it learns")
+    });
+    stranger.limit(256 * 1024 * 1024);
+    let output = end_of(&nats, &mut run);
+    ends_with(&output, 0);
+    let record = record(nats.folder.path());
+    let [planned, sent, unsent] = sum(&record);
+    assert_eq!((sent, unsent), (planned, 0));
+    assert_eq!(numbers(&server).len() as u64, planned);
+    let said = stderr(&output);
+    assert!(["one", "two"].iter().any(|name| said.contains(&format!("{name} cannot"))), "{said}");
+}
+
+#[test]
+fn what_a_stranger_says_is_not_counted() {
+    let (server, nats, mut run) = at_work(8);
+    let stranger = Stranger::at(&nats);
+    let (subject, tick) = stranger.hear("lg.v1.*.sec.*");
+    let (before, _) = subject.rsplit_once('.').unwrap();
+    stranger.say(&format!("{before}.stranger"), &tick);
+    // The same tick again is known, and nobody's last word is that of another coordinator.
+    stranger.say(&subject, &tick);
+    let end = subject.replace(".sec.", ".end.");
+    stranger.say(&end, br#"{"epoch":"x","cause":"finished","ticks":0,"iterations":0}"#);
+    stranger.say(&end, b"\xff\xfe nonsense");
+    stranger.say(&subject.replace(".sec.", ".alive."), b"{}");
+    ends_with(&end_of(&nats, &mut run), 0);
+    let [planned, sent, unsent] = sum(&record(nats.folder.path()));
+    assert_eq!((sent, unsent, numbers(&server).len() as u64), (planned, 0, planned));
+}
+
+#[test]
+fn who_tells_of_slots_of_another_is_named_and_voids_the_run() {
+    let (_server, nats, mut run) = at_work(30);
+    let stranger = Stranger::at(&nats);
+    let (subject, tick) = stranger.hear("lg.v1.*.sec.*");
+    let mut other = subject.clone();
+    while other == subject {
+        (other, _) = stranger.hear("lg.v1.*.sec.*");
+    }
+    stranger.say(&other, &tick);
+    let output = end_of(&nats, &mut run);
+    ends_with(&output, 6);
+    assert!(stdout(&output).contains("told what cannot be"), "{}", stdout(&output));
+    let end = record(nats.folder.path()).end.unwrap();
+    assert!(matches!(end.reason, EndReason::GeneratorLost { .. }), "{:?}", end.reason);
+}
+
+#[test]
+fn a_beat_of_somebody_else_prolongs_nothing_and_stops_nobody() {
+    let (_server, nats, mut run) = at_work(6);
+    let stranger = Stranger::at(&nats);
+    let (subject, _) = stranger.hear("lg.v1.*.ctl");
+    let beat = json!({ "epoch": "x", "at": u64::MAX / 2, "go": null, "stop": 0, "done": [],
+                       "over": true });
+    stranger.say(&subject, beat.to_string().as_bytes());
+    ends_with(&end_of(&nats, &mut run), 0);
+}
+
+/// Set for the test that runs in a network of its own.
+const OWN_NETWORK: &str = "LOADGATE_TEST_OWN_NETWORK";
+
+#[test]
+fn a_generator_that_is_cut_off_stops_by_itself_and_voids_the_run() {
+    let can = Command::new("unshare").args(["-n", "--", "true"]).stderr(Stdio::null()).status();
+    if !can.is_ok_and(|status| status.success()) {
+        return support::skip("this machine lets nobody make a network");
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-n", "--", "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""]);
+    command.arg(std::env::current_exe().unwrap());
+    let inside = ["--exact", "fleet_chaos::cut_off", "--ignored", "--nocapture"];
+    let inside = finish(command.args(inside).env(OWN_NETWORK, "yes"));
+    let said = format!("{}{}", stdout(&inside), stderr(&inside));
+    assert!(inside.status.success() && said.contains("1 passed"), "{said}");
+}
+
+fn ip(words: &str) {
+    let status = Command::new("ip").args(words.split(' ')).status().unwrap();
+    assert!(status.success(), "ip {words}");
+}
+
+/// Two links to the network of a process: one to the server, one to the target.
+fn link(process: u32) {
+    let place = format!("/proc/{process}/ns/net");
+    let own = fs::read_link("/proc/self/ns/net").unwrap();
+    eventually("it has a network of its own", || {
+        fs::read_link(&place).is_ok_and(|network| network != own)
+    });
+    for (name, ours, theirs) in
+        [("nats", "198.18.0.1/30", "198.18.0.2/30"), ("site", "198.18.1.1/30", "198.18.1.2/30")]
+    {
+        ip(&format!("link add {name} type veth peer name far-{name} netns {process}"));
+        ip(&format!("addr add {ours} dev {name}"));
+        ip(&format!("link set {name} up"));
+        let far = |words: String| {
+            let mut command = Command::new("nsenter");
+            command.args(["-t", &process.to_string(), "-n", "ip"]).args(words.split(' '));
+            assert!(command.status().unwrap().success(), "{words}");
+        };
+        far(format!("addr add {theirs} dev far-{name}"));
+        far(format!("link set far-{name} up"));
+    }
+}
+
+#[test]
+#[ignore = "needs the network that another test makes for it"]
+fn cut_off() {
+    assert!(std::env::var_os(OWN_NETWORK).is_some(), "run by another test only");
+    // An address that stays when the link is down.
+    ip("addr add 198.18.2.1/32 dev lo");
+    let site = Ipv4Addr::new(198, 18, 1, 1);
+    let mut nats = Nats::start_with("0.0.0.0", "");
+    nats.host = "198.18.0.1".to_owned();
+    let allow = ["--allow-host", "198.18.1.1"];
+    let far = nats.agent_in("far", &["unshare", "-n", "--"], &allow);
+    link(far);
+    nats.host = "198.18.2.1".to_owned();
+    nats.agent("near", &allow, &[]);
+    let server = TruthServer::start_at(site, Behaviour::replying(|_| response(200, "{}")));
+    let server = Truth { server, start: Instant::now() };
+    let path = write(nats.folder.path(), &scenario(&server, 40));
+    let file = |name: &str| fs::File::create(nats.folder.path().join(name)).unwrap();
+    let mut run = nats.run(&path, 2);
+    run.args(["--allow-host", "198.18.1.1"]).stdout(file("out.txt")).stderr(file("err.txt"));
+    let mut run = run.spawn().unwrap();
+    eventually("the load has begun", || {
+        assert!(run.try_wait().unwrap().is_none(), "{}", stderr(&end_of(&nats, &mut run)));
+        came(&server).len() as u64 > 2 * RATE
+    });
+    // The target is still to be had.
+    ip("link set nats down");
+    let cut = Instant::now();
+    let output = end_of(&nats, &mut run);
+    is_named(&nats, &output, "far", "not heard of for 3 s");
+    std::thread::sleep(Duration::from_secs(5).saturating_sub(cut.elapsed()));
+    let last = came(&server).into_iter().map(|(_, at)| at).max().unwrap();
+    let after = last.saturating_duration_since(cut);
+    assert!(after < Duration::from_millis(3_900), "{after:?}");
+}
