@@ -7,6 +7,7 @@ mod actions;
 mod address;
 mod arms;
 mod auth;
+mod body;
 mod checks;
 mod conditions;
 mod course;
@@ -15,6 +16,7 @@ mod extraction;
 mod flows;
 mod host;
 mod json_path;
+mod json_schema;
 mod load;
 mod measures;
 mod metrics;
@@ -28,6 +30,7 @@ mod profile;
 mod program;
 mod request;
 mod routing;
+mod schema_words;
 mod settle;
 mod stream;
 mod stress_objectives;
@@ -45,6 +48,7 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::attachments::Attachments;
 use super::ceiling::{Ceiling, requests_per_iteration};
 use super::check::Check;
 use super::data::Data;
@@ -111,13 +115,16 @@ impl Sections {
         let data = Arc::new(data::data(&raw.data, origin, check));
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let cookies = raw.cookies.unwrap_or(false);
+        let files = Attachments::beside(&origin.folder, origin.reads_data);
+        let given = (&*constants, &*data, &files);
+        let walks = flows::flows(raw, given, (&prefix, is_http2, cookies), check);
         let (load, written) = load::load(&raw.load, check).unzip();
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
-            hash: hash(raw, &data, check),
+            hash: hash(raw, (&data, &files), check),
             target,
-            walks: flows::flows(raw, (&constants, &data), (&prefix, is_http2, cookies), check),
+            walks,
             data,
             load,
             written: written.unwrap_or_default(),
@@ -271,7 +278,7 @@ fn limits(raw: &RawLimits, check: &mut Check<'_>) -> Option<Limits> {
 
 /// SHA-256 of what decides the requests and their load, as written: values from the
 /// environment have no part in it, nor have the target's place and the objectives.
-fn hash(raw: &RawScenario, data: &Data, check: &Check<'_>) -> String {
+fn hash(raw: &RawScenario, (data, files): (&Data, &Attachments), check: &Check<'_>) -> String {
     let flows: &[RawFlow] = &raw.flows;
     let load: &RawLoad = &raw.load;
     let decisive = json!({ "flows": flows, "load": load, "variables": raw.variables });
@@ -302,6 +309,10 @@ fn hash(raw: &RawScenario, data: &Data, check: &Check<'_>) -> String {
     for source in &data.sources {
         source.table.contents().for_each(|piece| digest.update(piece));
         source.table.ends().iter().for_each(|end| digest.update(end.to_le_bytes()));
+    }
+    for file in files.contents() {
+        digest.update(format!("\nfile {}\n", file.len()));
+        digest.update(&file);
     }
     let digest = digest.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
