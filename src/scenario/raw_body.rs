@@ -64,7 +64,7 @@ pub(crate) struct RawGraphql {
     #[schemars(example = "bodies/order.graphql")]
     pub(crate) file: Option<String>,
     /// The values of its variables; texts may contain placeholders.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "std::collections::BTreeMap<String, Value>")]
     #[schemars(example = json!({ "id": "{{order}}" }))]
     pub(crate) variables: Option<Value>,

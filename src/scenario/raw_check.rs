@@ -32,7 +32,7 @@ pub(crate) struct RawCheck {
     pub(crate) json: Entries<Value>,
     /// What the whole JSON body must be: a JSON Schema (draft 2020-12, and 07 as far as it is the
     /// same), or the path of a file with one, relative to this file.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_schema")]
     #[schemars(example = json!({ "type": "object", "required": ["id"] }))]
     pub(crate) schema: Option<Value>,

@@ -428,7 +428,7 @@ mod tests {
     fn the_first_thing_that_is_wrong_is_told_with_its_place() {
         let raw = json!({ "type": "object", "required": ["items"], "properties": { "items": {
             "type": "array", "items": { "type": "object", "required": ["id"],
-                "properties": { "price": { "type": "number" } }, "additionalProperties": false } } } });
+                "properties": { "id": true, "price": { "type": "number" } }, "additionalProperties": false } } } });
         told(&raw, &json!([]), "the document must be object");
         told(&raw, &json!({}), "the document must have the member \"items\"");
         told(&raw, &json!({ "items": [{ "id": 1 }, {}] }), "/items/1 must have the member \"id\"");

@@ -1,6 +1,7 @@
 //! Regular expressions, in time linear in the text whatever they are.
 
-use regex::bytes;
+use regex::bytes::{Regex as OfBytes, RegexBuilder as BuilderOfBytes};
+use regex::{Regex, RegexBuilder};
 
 use super::super::problems::Fault;
 
@@ -8,13 +9,13 @@ use super::super::problems::Fault;
 const REGEX_BYTES: usize = 1 << 20;
 
 /// Reads a regular expression for bytes.
-pub(super) fn pattern(text: &str) -> Result<bytes::Regex, Fault> {
-    bytes::RegexBuilder::new(text).size_limit(REGEX_BYTES).build().map_err(|error| fault(&error))
+pub(super) fn pattern(text: &str) -> Result<OfBytes, Fault> {
+    BuilderOfBytes::new(text).size_limit(REGEX_BYTES).build().map_err(|error| fault(&error))
 }
 
 /// Reads one for texts.
-pub(super) fn of_text(text: &str) -> Result<regex::Regex, Fault> {
-    regex::RegexBuilder::new(text).size_limit(REGEX_BYTES).build().map_err(|error| fault(&error))
+pub(super) fn of_text(text: &str) -> Result<Regex, Fault> {
+    RegexBuilder::new(text).size_limit(REGEX_BYTES).build().map_err(|error| fault(&error))
 }
 
 fn fault(error: &regex::Error) -> Fault {
