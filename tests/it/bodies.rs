@@ -38,7 +38,7 @@ fn scenario(server: &TruthServer, steps: &Value) -> Value {
         "target": { "url": server.url(), "request_id": "none" },
         "variables": { "title": "a \"b\" <c>" },
         "flows": [{ "name": "f", "steps": steps }],
-        "load": { "arrivals": "uniform", "seed": 7, "stages": [{ "for": "1s", "rate": "20/s" }] },
+        "load": { "arrivals": "uniform", "seed": 7, "stages": [{ "for": "2s", "rate": "40/s" }] },
         "slo": { "all": ["error_rate < 10%"] },
     })
 }
@@ -93,7 +93,7 @@ fn files_and_parts_come_as_they_are() {
     assert!(run(folder.path()).failures.exchanges.is_empty());
     let log = server.log();
     let of = |path: &str| log.iter().filter(|it| it.request.path() == path).collect::<Vec<_>>();
-    assert_eq!((of("/whole").len(), of("/filled").len(), of("/form").len()), (20, 20, 20));
+    assert_eq!((of("/whole").len(), of("/filled").len(), of("/form").len()), (80, 80, 80));
     for one in of("/whole") {
         assert_eq!(one.request.body, picture);
         assert_eq!(one.request.header("content-type"), Some("image/png"));
@@ -240,12 +240,12 @@ fn drawn_values_are_the_same_for_every_number_of_workers() {
         all
     };
     let one = sent(1);
-    assert_eq!(one.len(), 20);
+    assert_eq!(one.len(), 80);
     let numbers: BTreeSet<&str> = one
         .iter()
         .map(|it| it.split("\"n\":").nth(1).unwrap().split(',').next().unwrap())
         .collect();
-    assert_eq!(numbers.len(), 20, "each iteration has its own number: {numbers:?}");
+    assert_eq!(numbers.len(), 80, "each iteration has its own number: {numbers:?}");
     assert_eq!(one, sent(2));
 }
 
