@@ -18,9 +18,13 @@ use loadgate::analysis::assess::assess;
 use loadgate::analysis::assessment::Assessment;
 use loadgate::analysis::comparison::{ArmSecond, Look, Pair, Paired};
 use loadgate::analysis::gate;
+use loadgate::engine::answer::{Answer, conclude};
+use loadgate::engine::checks::{Known, Seen};
+use loadgate::engine::extract::Body;
 use loadgate::engine::ledger::PIECE;
 use loadgate::engine::protocol::request::Prepared;
 use loadgate::experiment::head;
+use loadgate::http1::coding::Codings;
 use loadgate::http1::response::{Expected, Fed, Response};
 use loadgate::record::duet::GateSettings;
 use loadgate::record::failures::Failures;
@@ -312,9 +316,9 @@ mod render {
         let variables = token();
         let mut choices = Choices::new(7, 1);
         let mut random = || choices.bits();
-        let (mut text, mut body) = (String::new(), String::new());
+        let (mut out, mut room) = (Vec::new(), String::new());
         bencher.bench_local(|| {
-            filled.render(&mut values(&variables, &mut random), &mut text, &mut body)
+            filled.render(&mut values(&variables, &mut random), &mut out, &mut room)
         });
     }
 }
@@ -349,6 +353,87 @@ mod response {
         let chunks = format!("{length:x}\r\n{BODY}\r\n0\r\n\r\n");
         let bytes = format!("{FIELDS}Transfer-Encoding: chunked\r\n\r\n{chunks}");
         bencher.bench_local(|| parse(bytes.as_bytes()));
+    }
+}
+
+/// Steps from their wording to their end: one that says the same each time, and others that use what
+/// there is for bodies, values and checks.
+mod step {
+    use super::{
+        Answer, Bencher, Body, Codings, Known, Origin, Path, Prepared, Rows, Scenario, Seen, Value,
+        Values, black_box, conclude, io, read,
+    };
+
+    const BODY: &str = r#"{"id":4711,"sku":"a-17","quantity":1,"state":"open"}"#;
+
+    fn scenario() -> Scenario {
+        let text = r#"{"name": "bench", "target": {"url": "http://127.0.0.1:3000"},
+            "flows": [{"name": "flow", "steps": [
+                {"name": "plain", "request": "GET /orders?limit=20"},
+                {"name": "templated", "request": "POST /orders?for={{user}}", "json": {"sku": "{{uuid}}",
+                    "n": "{{counter 1000}}", "state": "{{choose open*3 | sent}}"},
+                    "extract": {"id": "$.id"}, "check": {"json": {"$.state": "open"}}},
+                {"name": "schema", "request": "GET /orders?page=2", "check": {"schema": {"type": "object",
+                    "required": ["id", "sku"], "properties": {"id": {"type": "integer"},
+                    "sku": {"type": "string", "pattern": "^a-[0-9]+$"}, "quantity": {"minimum": 1}}}}}]}],
+            "load": {"stages": [{"for": "60s", "rate": "50/s"}]}}"#;
+        let read_file = |_: &Path| Err(io::Error::other("the scenario names no file"));
+        read::parse(text, &Origin::default(), &|_| None, &read_file)
+            .expect("the scenario of this file is right")
+    }
+
+    fn one(bencher: Bencher<'_, '_>, place: usize) {
+        let scenario = scenario();
+        let mut prepared = Prepared::all(&scenario, "127.0.0.1:3000", 7).remove(place);
+        let step = &scenario.steps[place];
+        let (mut out, mut room) = (Vec::new(), String::new());
+        let mut state = 0_u64;
+        let mut random = || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            state
+        };
+        let variables = [Value::default()];
+        bencher.bench_local(|| {
+            let iteration = 4_711;
+            match &mut prepared {
+                Prepared::Fixed(fixed) => {
+                    fixed.number(iteration);
+                    black_box(fixed.bytes());
+                }
+                Prepared::Filled(filled) => {
+                    let (user, unix_millis, rows) = (17, 1_767_225_600_000, Rows::NONE);
+                    let variables = &variables;
+                    let random = &mut random;
+                    let mut values =
+                        Values { variables, user, iteration, unix_millis, rows, random };
+                    filled.render(&mut values, &mut out, &mut room).expect("it can be sent");
+                    black_box(&out);
+                }
+            }
+            let body =
+                Body { bytes: BODY.as_bytes(), codings: Codings::default(), limit: 10_000_000 };
+            let seen = Seen { head: b"", size: BODY.len() as u64, took: 1_000, least: 1_000 };
+            let answer = Answer::Whole { status: 200, body, seen };
+            black_box(conclude(step, &answer, Known::NOTHING).ending)
+        });
+    }
+
+    /// Nothing is filled in, and only the status is looked at.
+    #[divan::bench]
+    fn plain(bencher: Bencher<'_, '_>) {
+        one(bencher, 0);
+    }
+
+    /// Path and body are filled in, a value is checked and one is kept.
+    #[divan::bench]
+    fn templated_and_checked(bencher: Bencher<'_, '_>) {
+        one(bencher, 1);
+    }
+
+    /// The body is judged by a schema.
+    #[divan::bench]
+    fn by_schema(bencher: Bencher<'_, '_>) {
+        one(bencher, 2);
     }
 }
 

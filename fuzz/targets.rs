@@ -18,11 +18,14 @@ use loadgate::analysis::assess::assess;
 use loadgate::analysis::history::{HistorySettings, trend};
 use loadgate::analysis::stored::judge_stored;
 use loadgate::engine::capture::captured;
+use loadgate::engine::cookies::{Asked, Jar};
 use loadgate::engine::protocol::http2::message::Messages;
 use loadgate::engine::protocol::reply::{Call, Event};
 use loadgate::engine::protocol::request::Prepared;
 use loadgate::engine::protocol::websocket::{Garbled, MAX_MESSAGE, Said, WebSocket};
 use loadgate::engine::protocol::{Outgoing, Protocol};
+use loadgate::engine::redirect;
+use loadgate::http1::coding::Codings;
 use loadgate::http1::response::{Expected, Fed, Response};
 use loadgate::http1::unreadable::Unreadable;
 use loadgate::record::baseline_file;
@@ -33,6 +36,7 @@ use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
 use loadgate::report::format::{html, json, junit, markdown, terminal};
 use loadgate::report::subject::run::{RunReport, describe};
+use loadgate::scenario::checks::Subject;
 use loadgate::scenario::data::Rows;
 use loadgate::scenario::extraction::Take;
 use loadgate::scenario::model::{Scenario, Step, StepId, VariableId};
@@ -49,9 +53,13 @@ use loadgate::units::{self, Bytes, Quantile, Rate, Ratio};
 pub type Target = fn(&[u8]) -> u64;
 
 /// All of them, by the name of the folder of their corpus.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("rows", rows),
     ("pattern", pattern),
+    ("coding", coding),
+    ("json_schema", json_schema),
+    ("cookies", cookies),
+    ("redirect", redirect),
     ("response", response),
     ("http2", http2),
     ("websocket", websocket),
@@ -164,7 +172,7 @@ fn spoken(bytes: &[u8], size: usize, requests: usize) -> Vec<Option<Result<u16, 
         let call = Call { iteration, step, expected, keeps_body, keeps_head: keeps_body, is_shown };
         let method = if iteration == 1 { "HEAD" } else { "GET" };
         let text = format!("{method} / HTTP/1.1\r\nhost: a\r\n\r\n");
-        let message = Messages::new(&[], false).of_text(&text).expect("it is a request");
+        let message = Messages::new(&[], false).of_bytes(text.as_bytes()).expect("it is a request");
         protocol.begin(call, Outgoing::Http2(message)).expect("nothing was said yet");
     }
     let mut ends = vec![None; requests];
@@ -207,7 +215,7 @@ pub fn websocket(data: &[u8]) -> u64 {
 /// Messages, and nothing for a close; and why it ended, if it is garbled.
 fn said(bytes: &[u8], size: usize) -> (Vec<Option<Vec<u8>>>, Option<String>) {
     let request = "GET / HTTP/1.1\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    let mut protocol = Protocol::WebSocket(Box::new(WebSocket::asked_by(request)));
+    let mut protocol = Protocol::WebSocket(Box::new(WebSocket::asked_by(request.as_bytes())));
     let expected = Expected { is_head: false, body_limit: 4_096 };
     let (iteration, step) = (0, StepId(0));
     let (keeps_body, keeps_head, is_shown) = (true, false, false);
@@ -424,6 +432,79 @@ pub fn pattern(data: &[u8]) -> u64 {
         }
     }
     figure(found)
+}
+
+/// Compressed bodies, bombs among them: the first byte says how they claim to be.
+pub fn coding(data: &[u8]) -> u64 {
+    const LIMIT: u64 = 1 << 20;
+    let (how, rest) = data.split_first().map_or((0, data), |(how, rest)| (*how, rest));
+    let names =
+        ["gzip", "deflate", "br", "zstd", "gzip, gzip", "x", "identity", "zstd,br,deflate,gzip"];
+    let mut codings = Codings::default();
+    codings.add(names[usize::from(how) % names.len()].as_bytes());
+    match codings.decode(rest, LIMIT) {
+        Ok(body) => {
+            assert!(body.len() as u64 <= LIMIT.max(rest.len() as u64), "more than is allowed");
+            figure((how % 8, body.len().min(1 << 16).checked_ilog2()))
+        }
+        Err(error) => figure((how % 8, format!("{error:?}"))),
+    }
+}
+
+/// Bodies that are judged by schemas: the first byte says by which.
+pub fn json_schema(data: &[u8]) -> u64 {
+    static CHECKS: OnceLock<Vec<Step>> = OnceLock::new();
+    let steps = CHECKS.get_or_init(|| {
+        let text = include_str!("../tests/fixtures/scenarios/schemas.json");
+        read_scenario(text, "").unwrap_or_else(|problems| panic!("{problems}")).steps
+    });
+    let (which, rest) = data.split_first().map_or((0, data), |(which, rest)| (*which, rest));
+    let step = &steps[usize::from(which) % steps.len()];
+    let Subject::Schema(schema) = &step.checks[0].subject else { return 0 };
+    let Ok(document) = serde_json::from_slice(rest) else { return figure(which % 8) };
+    match schema.judge(&document) {
+        Ok(()) => figure((which % 8, true)),
+        Err(wrong) => figure((which % 8, wrong.told)),
+    }
+}
+
+/// Heads that set cookies; what is sent back stays in its field.
+pub fn cookies(data: &[u8]) -> u64 {
+    let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
+    for line in data.split(|byte| *byte == b'\n').take(50) {
+        head.extend([b"set-cookie: ", line, b"\r\n"].concat());
+    }
+    head.extend(b"\r\n");
+    let asked =
+        Asked { host: "api.example.test", path: "/a/b", is_secured: false, now: 1_767_225_600 };
+    let mut jar = Jar::default();
+    jar.take(&head, asked);
+    let mut out = String::new();
+    jar.write(asked, &mut out);
+    assert!(!out.contains(['\r', '\n', '\0']), "{out:?}");
+    assert!(out.len() <= 64 * 1024, "unbounded");
+    figure((jar.values().count().min(9), out.len().min(64)))
+}
+
+/// Where an answer says to ask instead: the same server, in one request, or nowhere.
+pub fn redirect(data: &[u8]) -> u64 {
+    const REQUEST: &[u8] =
+        b"POST /a/b?x HTTP/1.1\r\nhost: api:3000\r\ncontent-length: 4\r\n\r\n\xff\r\n\0";
+    let (status, rest) = data.split_first().map_or((0, data), |(status, rest)| (*status, rest));
+    let status = [301, 302, 303, 307, 308][usize::from(status) % 5];
+    let head = [b"HTTP/1.1 302 Found\r\nlocation: ", rest, b"\r\n\r\n"].concat();
+    match redirect::next(REQUEST, false, status, &head) {
+        Ok(request) => {
+            let end = request.windows(2).position(|it| it == b"\r\n").expect("a request line");
+            let line = str::from_utf8(&request[..end]).expect("a text");
+            let words: Vec<&str> = line.split(' ').collect();
+            assert!(words.len() == 3 && words[1].starts_with('/'), "{line:?}");
+            let rest = &request[end..];
+            assert!(rest.starts_with(b"\r\nhost: api:3000\r\n"), "another server is asked");
+            figure((status, words[1].len().min(32)))
+        }
+        Err(cause) => figure((status, cause.name())),
+    }
 }
 
 /// Hostile values in every place of a request.

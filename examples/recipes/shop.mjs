@@ -3,6 +3,7 @@
 
 import { createServer } from 'node:http';
 import { createHash, randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 
 const TOKEN_SECONDS = 600;
 const tokens = new Map();
@@ -69,6 +70,16 @@ const routes = {
     const { query, variables } = await body(request);
     if (!/product\b/.test(query)) return json(response, 200, { errors: [{ message: 'unknown field' }] });
     json(response, 200, { data: { product: { id: variables.id, name: `product ${variables.id}` } } });
+  },
+  'POST /uploads': async (request, response) => {
+    const form = await new Response(Readable.toWeb(request), { headers: { 'content-type': request.headers['content-type'] } }).formData();
+    const file = form.get('file');
+    json(response, 201, { title: form.get('title'), name: file?.name ?? null, type: file?.type ?? null, bytes: file?.size ?? 0 });
+  },
+  'POST /bookings': async (request, response) => {
+    const booking = await body(request);
+    const isDay = /^\d{4}-\d\d-\d\d$/.test(booking.day) && booking.day > new Date().toISOString().slice(0, 10);
+    json(response, isDay ? 201 : 422, isDay ? booking : { error: 'the day has passed' });
   },
   // What a big tenant does, others do not feel.
   'GET /reports': (request, response) => json(response, 200, { tenant: request.headers['x-tenant'] ?? null }),

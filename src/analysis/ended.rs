@@ -125,6 +125,9 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::JsonCheck
         | Cause::SizeCheck
         | Cause::ResponseTimeCheck
+        | Cause::SchemaCheck
+        | Cause::GraphqlErrors
+        | Cause::BoundaryInside
         | Cause::ValueMissing
         | Cause::TooManyRedirects
         | Cause::RedirectElsewhere

@@ -55,8 +55,8 @@ pub enum Answer<'a> {
     Refused,
     /// What came is no answer.
     Unreadable(Unreadable),
-    /// What was filled in made the request too large to be sent.
-    Unsendable,
+    /// What was filled in made the request impossible to send, for this reason.
+    Unsendable(Cause),
     /// The answer was a redirect that is not followed, for this reason.
     Misdirected(Cause),
     /// What it is to be filled in with was not found before.
@@ -79,11 +79,13 @@ pub struct Conclusion {
     pub extracted: Extracted,
     /// The place of the check that did not hold, among those of the step.
     pub failed_check: Option<usize>,
+    /// What exactly was wrong, where that check alone does not say.
+    pub said: Option<String>,
 }
 
 impl Conclusion {
     fn new(ending: Ending) -> Conclusion {
-        Conclusion { ending, extracted: Extracted::default(), failed_check: None }
+        Conclusion { ending, extracted: Extracted::default(), failed_check: None, said: None }
     }
 }
 
@@ -105,8 +107,9 @@ pub fn conclude(step: &Step, answer: &Answer<'_>, known: Known<'_>) -> Conclusio
         Answer::StreamReset => (Outcome::TransportError, Some(Cause::StreamReset)),
         Answer::Refused => (Outcome::TransportError, Some(Cause::StreamRefused)),
         Answer::Unreadable(why) => (Outcome::TransportError, Some(unreadable(*why))),
-        Answer::Unsendable => (Outcome::CheckFailed, Some(Cause::RequestTooLarge)),
-        Answer::Misdirected(cause) => (Outcome::CheckFailed, Some(*cause)),
+        Answer::Unsendable(cause) | Answer::Misdirected(cause) => {
+            (Outcome::CheckFailed, Some(*cause))
+        }
         Answer::ValueMissing => (Outcome::CheckFailed, Some(Cause::ValueMissing)),
         Answer::NoConnection => (Outcome::Unsent, Some(Cause::ConnectionLimit)),
         Answer::NoUser => (Outcome::Unsent, Some(Cause::InFlightLimit)),
@@ -132,6 +135,7 @@ fn conclude_whole(
     if let Err(failed) = judge(&step.checks, seen, &mut content, known) {
         conclusion.ending = (Outcome::CheckFailed, Some(failed.cause));
         conclusion.failed_check = Some(failed.check);
+        conclusion.said = failed.said;
     } else if let Err(cause) =
         extract(&step.extract, &mut content, around(seen.head, known), &mut conclusion.extracted)
     {
@@ -342,7 +346,10 @@ mod tests {
             (Answer::Unreadable(Unreadable::BadChunk), transport(Cause::BadChunk)),
             (Answer::Unreadable(Unreadable::HeadTooLarge), transport(Cause::HeadTooLarge)),
             (Answer::Unreadable(Unreadable::TooLarge), transport(Cause::TooLarge)),
-            (Answer::Unsendable, (Outcome::CheckFailed, Some(Cause::RequestTooLarge))),
+            (
+                Answer::Unsendable(Cause::BoundaryInside),
+                (Outcome::CheckFailed, Some(Cause::BoundaryInside)),
+            ),
             (Answer::NoConnection, (Outcome::Unsent, Some(Cause::ConnectionLimit))),
             (Answer::NoUser, (Outcome::Unsent, Some(Cause::InFlightLimit))),
             (Answer::NoRow, (Outcome::Unsent, Some(Cause::NoRow))),

@@ -6,12 +6,17 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use crate::engine::extract::Content;
+use crate::engine::graphql;
 use crate::engine::head_fields::named;
 use crate::engine::matching::{contains, is_same};
+use crate::record::exchange::shorten;
 use crate::record::outcome::Cause;
 use crate::scenario::checks::{AnswerCheck, Subject, Test, Wanted};
 use crate::scenario::data::Rows;
 use crate::scenario::template::{Value, Values};
+
+/// Bytes of what is said of a check that does not hold; reports show fewer.
+const MOST_SAID: usize = 4_096;
 
 /// What a virtual user knows, and who it is.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +51,14 @@ pub struct Seen<'s> {
 }
 
 /// A check that does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
     /// What kind of check.
     pub cause: Cause,
     /// Its place among those of the step.
     pub check: usize,
+    /// What exactly is wrong, where the check alone does not say; the target's words, in part.
+    pub said: Option<String>,
 }
 
 /// The first check that does not hold.
@@ -63,9 +70,28 @@ pub fn judge(
 ) -> Result<(), Failed> {
     checks.iter().enumerate().try_for_each(|(index, check)| {
         let (holds, cause) = one(check, seen, content, known);
-        let holds = holds.map_err(|cause| Failed { cause, check: index })?;
-        if holds { Ok(()) } else { Err(Failed { cause, check: index }) }
+        let holds = holds.map_err(|cause| Failed { cause, check: index, said: None })?;
+        if holds {
+            return Ok(());
+        }
+        Err(Failed { cause, check: index, said: said(check, content) })
     })
+}
+
+/// What is wrong with an answer, in words.
+fn said(check: &AnswerCheck, content: &mut Content<'_>) -> Option<String> {
+    let document = content.document().ok()?;
+    let mut said = match &check.subject {
+        Subject::Schema(schema) => schema.judge(document).err()?.to_string(),
+        Subject::Graphql => graphql::judge(document).err()?.to_string(),
+        Subject::Header(_)
+        | Subject::Body
+        | Subject::Json(_)
+        | Subject::Size
+        | Subject::ResponseTime => return None,
+    };
+    shorten(&mut said, MOST_SAID);
+    Some(said)
 }
 
 /// Whether a check holds, or why nobody can tell; and what it is if it does not.
@@ -85,6 +111,14 @@ fn one(
                 all(found.iter().copied(), test, |value| json(value, test, known))
             });
             (found, Cause::JsonCheck)
+        }
+        Subject::Schema(schema) => {
+            let fits = content.document().map(|document| schema.judge(document).is_ok());
+            (fits, Cause::SchemaCheck)
+        }
+        Subject::Graphql => {
+            let is_result = content.document().map(|document| graphql::judge(document).is_ok());
+            (is_result, Cause::GraphqlErrors)
         }
         Subject::Size => (Ok(number(seen.size as f64, test)), Cause::SizeCheck),
         Subject::ResponseTime => (Ok(number(seen.least as f64, test)), Cause::ResponseTimeCheck),
@@ -360,9 +394,9 @@ mod tests {
         {
             let test = Test::Is(fixed(json!("open")));
             let found = judged(json_at("$.state"), test, body);
-            assert_eq!(found, Err(Failed { cause, check: 0 }), "{body}");
+            assert_eq!(found, Err(Failed { cause, check: 0, said: None }), "{body}");
         }
         let absent = judged(json_at("$.error"), Test::Exists(false), "<html>");
-        assert_eq!(absent, Err(Failed { cause: Cause::NotJson, check: 0 }));
+        assert_eq!(absent, Err(Failed { cause: Cause::NotJson, check: 0, said: None }));
     }
 }

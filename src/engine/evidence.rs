@@ -50,6 +50,7 @@ pub struct Testimony {
     request_bytes: usize,
     heard: Vec<u8>,
     check: Option<usize>,
+    said: Option<String>,
     body_bytes: u64,
     secrets: Vec<String>,
     /// What its user knows, by variable; of a walk only.
@@ -65,6 +66,8 @@ pub struct Wires<'w> {
     pub heard: Vec<u8>,
     /// The check's place.
     pub check: Option<usize>,
+    /// What exactly was wrong, where that check alone does not say.
+    pub said: Option<String>,
     /// The cookies of who asked, which are secrets.
     pub cookies: Vec<String>,
 }
@@ -121,7 +124,7 @@ impl Witness {
         &mut self,
         kind: Kind,
         sample: &Sample,
-        Wires { request, heard, check, cookies }: Wires<'_>,
+        Wires { request, heard, check, said, cookies }: Wires<'_>,
         known: Known<'_>,
     ) {
         self.waiting.push(Testimony {
@@ -133,6 +136,7 @@ impl Witness {
             request_bytes: request.len(),
             heard,
             check,
+            said,
             body_bytes: sample.body_bytes,
             secrets: [self.clerk.values(known), cookies].concat(),
             known: if self.purpose.is_walk() { known.variables.to_vec() } else { Vec::new() },
@@ -197,8 +201,12 @@ impl Clerk {
 }
 
 /// The text of a check as it may be kept.
-fn shown_check(text: &str) -> String {
-    harmless(text, VALUE_BYTES)
+fn shown_check(text: &str, said: Option<&str>, redaction: &Redaction) -> String {
+    let text = harmless(text, VALUE_BYTES);
+    let Some(said) = said else { return text };
+    // What the target says may be of several lines, and is told on one.
+    let said = redaction.text(redaction.whole_part(said)).replace(['\n', '\r', '\t'], " ");
+    format!("{text}: {}", harmless(&said, VALUE_BYTES))
 }
 
 /// The checks of a step.
@@ -288,7 +296,7 @@ impl Testimony {
             check: self
                 .check
                 .and_then(|place| self.clerk.check(self.kind.step, place))
-                .map(shown_check),
+                .map(|check| shown_check(check, self.said.as_deref(), &redaction)),
             status: self.kind.status,
             warmup: self.kind.warmup,
             due_us: micros(self.due),

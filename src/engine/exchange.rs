@@ -47,6 +47,8 @@ pub struct Exchange {
     pub heard: Vec<u8>,
     /// The place of the check of its step that did not hold.
     pub failed_check: Option<usize>,
+    /// What exactly was wrong, where that check alone does not say.
+    pub said: Option<String>,
     /// The stream that its answer is, once the request has gone out.
     pub stream: Option<Box<Stream>>,
     /// Where the target has sent it, if it has.
@@ -57,7 +59,7 @@ pub struct Exchange {
 #[derive(Debug)]
 pub struct Redirected {
     /// What is asked instead, without cookies.
-    pub request: String,
+    pub request: Vec<u8>,
     /// How often that has happened.
     pub hops: u16,
     /// When the first request went out.
@@ -99,6 +101,7 @@ impl Exchange {
             body_bytes: 0,
             heard: Vec::new(),
             failed_check: None,
+            said: None,
             stream: None,
             redirected: None,
         }
@@ -189,7 +192,7 @@ impl Exchange {
     }
 
     /// Its answer was a redirect: another request is sent for it, in the same time.
-    pub fn follows(&mut self, request: String) {
+    pub fn follows(&mut self, request: Vec<u8>) {
         let before = self.redirected.take();
         let hops = before.as_ref().map_or(0, |it| it.hops) + 1;
         let first_sent = before.and_then(|it| it.first_sent).or(self.times.sent);

@@ -25,6 +25,7 @@ pub mod events;
 pub mod evidence;
 pub mod exchange;
 pub mod extract;
+pub mod graphql;
 pub mod head_fields;
 pub mod iteration;
 mod json_text;

@@ -1,4 +1,4 @@
-//! A redirect in, the request that follows it out. Pure: text to text.
+//! A redirect in, the request that follows it out. Pure: bytes to bytes.
 //!
 //! Only the same server is asked: by the same scheme, host and port as the request before. The
 //! method and the body stay for 307 and 308. 303 asks by GET, and so do 301 and 302 after a POST,
@@ -22,9 +22,11 @@ pub fn is_redirect(status: u16) -> bool {
 }
 
 /// The request behind a redirect that answers a request, which is without cookies.
-pub fn next(request: &str, is_secured: bool, status: u16, head: &[u8]) -> Result<String, Cause> {
-    let (start, rest) = request.split_once("\r\n").ok_or(Cause::BadRedirect)?;
-    let (lines, body) = rest.split_once("\r\n\r\n").ok_or(Cause::BadRedirect)?;
+pub fn next(request: &[u8], is_secured: bool, status: u16, head: &[u8]) -> Result<Vec<u8>, Cause> {
+    let end = request.windows(4).position(|part| part == b"\r\n\r\n");
+    let (lines, body) = request.split_at(end.ok_or(Cause::BadRedirect)?);
+    let (lines, body) = (str::from_utf8(lines).map_err(|_| Cause::BadRedirect)?, &body[4..]);
+    let (start, lines) = lines.split_once("\r\n").ok_or(Cause::BadRedirect)?;
     let mut words = start.split(' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let host = lines.split("\r\n").find_map(|line| value_of(line, "host"));
@@ -43,8 +45,9 @@ pub fn next(request: &str, is_secured: bool, status: u16, head: &[u8]) -> Result
         }
     }
     text.push_str("\r\n");
-    text.push_str(if keeps { body } else { "" });
-    Ok(text)
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(if keeps { body } else { b"" });
+    Ok(bytes)
 }
 
 fn keeps_method(method: &str, status: u16) -> bool {
@@ -93,6 +96,12 @@ mod tests {
     const POST: &str = "POST /a/b?x HTTP/1.1\r\nhost: api:3000\r\naccept: */*\r\n\
                         Content-Type: text/plain\r\ncontent-length: 2\r\n\r\nhi";
 
+    /// As a text, which it is where its body is one.
+    fn asked(text: &str, is_secured: bool, status: u16, head: &[u8]) -> Result<String, Cause> {
+        let found = next(text.as_bytes(), is_secured, status, head)?;
+        Ok(String::from_utf8(found).unwrap())
+    }
+
     fn head(location: &str) -> Vec<u8> {
         format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n").into_bytes()
     }
@@ -100,7 +109,7 @@ mod tests {
     /// The address that is asked for after `POST /a/b?x` was redirected.
     #[track_caller]
     fn check(location: &str, expected: Result<&str, Cause>) {
-        let found = next(POST, false, 307, &head(location));
+        let found = asked(POST, false, 307, &head(location));
         let address = found.as_deref().map(|text| text.split(' ').nth(1).unwrap());
         assert_eq!(address.map_err(|cause| *cause), expected, "{location}");
     }
@@ -140,15 +149,15 @@ mod tests {
             check(none, Err(Cause::BadRedirect));
         }
         let two = b"HTTP/1.1 302 Found\r\nlocation: /a\r\nlocation: /b\r\n\r\n";
-        assert_eq!(next(POST, false, 302, two), Err(Cause::BadRedirect));
-        assert_eq!(next(POST, false, 302, b"HTTP/1.1 302 Found\r\n\r\n"), Err(Cause::BadRedirect));
+        assert_eq!(asked(POST, false, 302, two), Err(Cause::BadRedirect));
+        assert_eq!(asked(POST, false, 302, b"HTTP/1.1 302 Found\r\n\r\n"), Err(Cause::BadRedirect));
     }
 
     #[test]
     fn the_usual_port_may_be_left_out() {
         let get = "GET / HTTP/1.1\r\nhost: api\r\n\r\n";
-        assert!(next(get, true, 302, &head("https://api:443/x")).is_ok());
-        assert_eq!(next(get, true, 302, &head("http://api/x")), Err(Cause::RedirectElsewhere));
+        assert!(asked(get, true, 302, &head("https://api:443/x")).is_ok());
+        assert_eq!(asked(get, true, 302, &head("http://api/x")), Err(Cause::RedirectElsewhere));
     }
 
     #[test]
@@ -156,13 +165,25 @@ mod tests {
         let get = "GET /c HTTP/1.1\r\nhost: api:3000\r\naccept: */*\r\n\r\n";
         let post = POST.replace("/a/b?x", "/c");
         for (status, expected) in [(301, get), (302, get), (303, get), (307, &post), (308, &post)] {
-            assert_eq!(next(POST, false, status, &head("/c")).as_deref(), Ok(expected), "{status}");
+            assert_eq!(
+                asked(POST, false, status, &head("/c")).as_deref(),
+                Ok(expected),
+                "{status}"
+            );
         }
         let put = POST.replace("POST", "PUT");
         for (status, method) in [(302, "PUT"), (303, "GET")] {
-            let text = next(&put, false, status, &head("/c")).unwrap();
+            let text = asked(&put, false, status, &head("/c")).unwrap();
             assert!(text.starts_with(method), "{status}: {text}");
         }
+    }
+
+    #[test]
+    fn a_body_that_is_no_text_is_sent_again_as_it_was() {
+        let request =
+            [b"PUT /a HTTP/1.1\r\nhost: api\r\n\r\n".as_slice(), b"\xff\0\r\n\r\n\xfe"].concat();
+        let found = next(&request, false, 307, &head("/b")).unwrap();
+        assert!(found.ends_with(b"\r\n\r\n\xff\0\r\n\r\n\xfe"));
     }
 
     proptest! {
@@ -172,7 +193,7 @@ mod tests {
             let mut head = b"HTTP/1.1 302 Found\r\nlocation: ".to_vec();
             head.extend(location);
             head.extend(b"\r\n\r\n");
-            if let Ok(text) = next(POST, false, 307, &head) {
+            if let Ok(text) = asked(POST, false, 307, &head) {
                 let (line, rest) = text.split_once("\r\n").unwrap();
                 prop_assert_eq!(rest, POST.split_once("\r\n").unwrap().1);
                 let words: Vec<&str> = line.split(' ').collect();

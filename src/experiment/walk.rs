@@ -32,6 +32,7 @@ use crate::record::exchange::FailedExchange;
 use crate::record::outcome::Outcome;
 use crate::record::step_head::StepHead;
 use crate::record::walk::{Extracted, Known, Walk, WalkedFlow, WalkedStep};
+use crate::scenario::body::Body;
 use crate::scenario::extraction::Extraction;
 use crate::scenario::load::{ArrivalProcess, Load, Stage};
 use crate::scenario::model::{Action, Errand, Flow, HttpAddress, Scenario, Step, VariableId};
@@ -328,7 +329,8 @@ fn unfilled(scenario: &Scenario, step: &Step, before: Option<&[Known]>) -> Vec<S
     let Some(before) = before else { return Vec::new() };
     let request = &step.request;
     let headers = request.headers.iter().map(|(_, template)| template);
-    let templates = std::iter::once(&request.path).chain(headers).chain(&request.body);
+    let body = request.body.iter().flat_map(Body::templates);
+    let templates = std::iter::once(&request.path).chain(headers).chain(body);
     let templates = templates.chain(step.kind.templates());
     let mut names = Vec::new();
     for id in templates.flat_map(used) {

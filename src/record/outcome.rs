@@ -181,11 +181,18 @@ pub enum Cause {
     TokenRefused,
     /// Each row of data that the scenario takes once was taken before.
     NoRow,
+    /// The JSON body was not as the step's schema says.
+    SchemaCheck,
+    /// The answer to a GraphQL request had errors, or no data.
+    GraphqlErrors,
+    /// The request could not be sent: a value that was filled in has in it what stands between the
+    /// parts of its body.
+    BoundaryInside,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 48;
+    pub const COUNT: usize = 51;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -237,6 +244,9 @@ impl Cause {
         Cause::BadRedirect,
         Cause::TokenRefused,
         Cause::NoRow,
+        Cause::SchemaCheck,
+        Cause::GraphqlErrors,
+        Cause::BoundaryInside,
     ];
 
     /// The place of its counter.
@@ -295,6 +305,9 @@ impl Cause {
             Cause::BadRedirect => "redirect without a usable location",
             Cause::TokenRefused => "login no longer valid",
             Cause::NoRow => "no row of data left",
+            Cause::SchemaCheck => "body not as its JSON Schema says",
+            Cause::GraphqlErrors => "GraphQL errors, or no data",
+            Cause::BoundaryInside => "value with the boundary between parts in it",
         }
     }
 }

@@ -10,27 +10,18 @@ use std::path::PathBuf;
 
 use crate::record::redaction::{REDACTED, is_secret, masked};
 use crate::record::walk::{Known, Walk};
+use crate::report::shell::{ShellPart, quoted, variable, word};
+use crate::scenario::body::{Body, Content, Part};
 use crate::scenario::data::order::Taking;
 use crate::scenario::data::table::Cell;
 use crate::scenario::data::{Rows, Taker};
 use crate::scenario::ids::CellId;
 use crate::scenario::model::{Action, Address, Place, Scenario, Step};
 use crate::scenario::secrets::Told;
-use crate::scenario::template::{Piece, Template};
+use crate::scenario::template::{Escape, Piece, Template, Values};
 
 /// The variable for a secret that has no name.
 const UNNAMED: &str = "SECRET";
-
-/// Part of a word of the shell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum ShellPart {
-    /// As it is.
-    Text(String),
-    /// A variable of the shell.
-    Variable(String),
-    /// What a command prints.
-    Command(&'static str),
-}
 
 /// The commands of all flows. Of a walk, the values that it extracted are filled in.
 pub fn commands(scenario: &Scenario, walk: Option<&Walk>) -> String {
@@ -72,6 +63,14 @@ pub fn commands(scenario: &Scenario, walk: Option<&Walk>) -> String {
 
 fn add(text: &mut String, more: &str) {
     text.push_str(more);
+}
+
+/// What is drawn first.
+fn example(piece: &Piece) -> String {
+    let template = Template { pieces: vec![piece.clone()], escape: Escape::Verbatim };
+    let mut text = String::new();
+    template.render(&mut Values::nobodys(&mut || 0), &mut text);
+    text
 }
 
 /// As curl has it in a list.
@@ -126,6 +125,10 @@ impl Writer<'_> {
             .collect();
         arguments.push((String::new(), url));
         for (name, value) in &request.headers {
+            if name == "content-type" && matches!(request.body, Some(Body::Parts(_))) {
+                // curl has a boundary of its own.
+                continue;
+            }
             let mut header = vec![ShellPart::Text(format!("{name}: "))];
             header.extend(self.parts(value, Some(name)));
             arguments.push(("-H ".to_owned(), header));
@@ -136,7 +139,7 @@ impl Writer<'_> {
                 arguments
                     .push(("-H ".to_owned(), vec![ShellPart::Text("content-type:".to_owned())]));
             }
-            arguments.push(("--data-raw ".to_owned(), self.parts(body, None)));
+            arguments.extend(self.body(body));
         }
         for (flag, parts) in &arguments {
             self.need(parts, needed);
@@ -150,6 +153,46 @@ impl Writer<'_> {
         }
         text.push('\n');
         text + &self.extracted(step)
+    }
+
+    /// The arguments that are the body.
+    fn body(&self, body: &Body) -> Vec<(String, Vec<ShellPart>)> {
+        let text = |text: String| ShellPart::Text(text);
+        match body {
+            Body::Text(template) => vec![("--data-raw ".to_owned(), self.parts(template, None))],
+            Body::File(file) => {
+                let path = vec![text(format!("@{}", file.path.display()))];
+                vec![("--data-binary ".to_owned(), path)]
+            }
+            Body::Parts(parts) => parts.parts.iter().map(|part| self.part(part)).collect(),
+        }
+    }
+
+    /// One of the parts of a form, in quotes that curl takes away.
+    fn part(&self, part: &Part) -> (String, Vec<ShellPart>) {
+        let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+        let mut all = vec![ShellPart::Text(format!("{}=", part.name))];
+        match &part.content {
+            Content::File(file) => {
+                let path = quoted(&file.path.display().to_string());
+                all.push(ShellPart::Text(format!("@\"{path}\"")));
+            }
+            Content::Text(template) => {
+                all.push(ShellPart::Text("\"".to_owned()));
+                all.extend(self.parts(template, None).into_iter().map(|part| match part {
+                    ShellPart::Text(text) => ShellPart::Text(quoted(&text)),
+                    part @ (ShellPart::Variable(_) | ShellPart::Command(_)) => part,
+                }));
+                all.push(ShellPart::Text("\"".to_owned()));
+            }
+        }
+        if let Some(kind) = &part.content_type {
+            all.push(ShellPart::Text(format!(";type={kind}")));
+        }
+        if let Some(name) = &part.filename {
+            all.push(ShellPart::Text(format!(";filename=\"{}\"", quoted(name))));
+        }
+        ("-F ".to_owned(), all)
     }
 
     /// Variables that come from nowhere in the commands.
@@ -292,18 +335,20 @@ impl Writer<'_> {
                 let quote = || ShellPart::Text("\"".to_owned());
                 let inside = self.piece(inner);
                 match inner.as_ref() {
-                    Piece::User | Piece::Iteration | Piece::UnixMillis | Piece::Random(..) => {
-                        inside
-                    }
+                    inner if inner.is_number() => inside,
                     Piece::Cell(id) if matches!(self.first(*id), Some(Cell::Json(_))) => inside,
                     _ => [vec![quote()], inside, vec![quote()]].concat(),
                 }
             }
-            Piece::Base64(_) => vec![ShellPart::Variable(variable(UNNAMED))],
+            Piece::Encoded(..) => vec![ShellPart::Variable(variable(UNNAMED))],
             Piece::Uuid => vec![ShellPart::Command("uuidgen")],
             Piece::User | Piece::Iteration => vec![ShellPart::Text("1".to_owned())],
             Piece::UnixMillis => vec![ShellPart::Command("date +%s000")],
             Piece::Random(low, _) => vec![ShellPart::Text(low.to_string())],
+            Piece::Moment(_) => vec![ShellPart::Variable("TIME".to_owned())],
+            Piece::Letters(..) | Piece::Name(_) | Piece::Choice(_) | Piece::Counter(_) => {
+                vec![ShellPart::Text(example(piece))]
+            }
         }
     }
 }
@@ -343,35 +388,6 @@ fn by_name(part: ShellPart) -> Vec<ShellPart> {
         }
     }
     parts
-}
-
-/// A name that a shell takes.
-fn variable(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let name: String = name.chars().map(plain).collect();
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
-}
-
-/// A word of the shell.
-fn word(parts: &[ShellPart]) -> String {
-    let mut joined: Vec<ShellPart> = Vec::new();
-    for part in parts {
-        match (joined.last_mut(), part) {
-            (Some(ShellPart::Text(before)), ShellPart::Text(text)) => before.push_str(text),
-            _ => joined.push(part.clone()),
-        }
-    }
-    let written = joined.iter().map(|part| match part {
-        ShellPart::Text(text) => quoted(text),
-        ShellPart::Variable(name) => format!("\"${name}\""),
-        ShellPart::Command(command) => format!("\"$({command})\""),
-    });
-    written.collect()
-}
-
-/// In single quotes, between which a shell changes nothing.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

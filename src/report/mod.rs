@@ -21,4 +21,5 @@ pub(crate) mod plain;
 #[cfg(test)]
 #[path = "../../tests/samples/mod.rs"]
 mod samples;
+mod shell;
 pub mod subject;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::body::Body;
 use super::branch::When;
 use super::checks::AnswerCheck;
 use super::course::{Course, Login};
@@ -147,10 +148,10 @@ pub struct Request {
     pub method: String,
     /// Path and query, with the target's prefix; starts with `/`.
     pub path: Template,
-    /// Names in lower case; `content-type` is added for `json` and `form`.
+    /// Names in lower case; `content-type` is added where the body says what it is.
     pub headers: Vec<(String, Template)>,
     /// The body.
-    pub body: Option<Template>,
+    pub body: Option<Body>,
 }
 
 /// Which answers are right.

@@ -4,6 +4,7 @@
 //! stages of the whole are their sum, so that whoever asks how long or how high a load is need not
 //! know of parts.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,8 +86,15 @@ pub struct Part {
 }
 
 /// Moments of a load that was recorded: nanoseconds from its beginning, ascending.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Recorded(pub Arc<[u64]>);
+
+impl fmt::Debug for Recorded {
+    /// Not each moment: there may be millions.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Recorded").field(&self.0.len()).finish()
+    }
+}
 
 /// What made a load shorter than it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]

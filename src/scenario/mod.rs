@@ -6,12 +6,15 @@
 //! crate sees. Nothing here knows how requests are sent or judged.
 
 pub mod adhoc;
+mod attachments;
 #[cfg(test)]
 mod bare_step;
+pub mod body;
 pub mod branch;
 pub mod ceiling;
 mod check;
 pub mod checks;
+pub mod comparison;
 mod convert;
 pub mod course;
 pub mod data;
@@ -27,12 +30,14 @@ mod guessable;
 pub mod http_address;
 pub mod ids;
 mod json;
+pub mod json_schema;
 pub mod limits;
 pub mod load;
 pub mod model;
 pub mod origin;
 pub mod problems;
 mod raw;
+mod raw_body;
 mod raw_check;
 mod raw_data;
 mod raw_demo;

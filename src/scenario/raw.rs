@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::entries::Entries;
+use super::raw_body::{RawGraphql, body_file, parts};
 use super::raw_check::RawCheck;
 use super::raw_data::RawSource;
 use super::raw_demo::RawDemo;
@@ -284,6 +285,21 @@ pub(crate) struct RawStep {
     /// The fields of a form; values may contain placeholders.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) form: Option<Entries<String>>,
+    /// A body from a file: its path, relative to this file, or an object that says whether it is
+    /// filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "body_file")]
+    #[schemars(example = &"bodies/order.json")]
+    pub(crate) body_file: Option<Value>,
+    /// The fields of a form with files (`multipart/form-data`): each a text, a part, or several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "parts")]
+    #[schemars(example = json!({ "title": "Report", "file": { "file": "bodies/report.pdf" } }))]
+    pub(crate) multipart: Option<Entries<Value>>,
+    /// A GraphQL request, whose answer must be JSON with `data` and without `errors`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "query": "{ orders { id } }" }))]
+    pub(crate) graphql: Option<RawGraphql>,
     /// Which answers are right; without it, those with a status below 400.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) check: Option<RawCheck>,

@@ -30,6 +30,12 @@ pub(crate) struct RawCheck {
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     #[schemars(example = json!({ "$.state": "open", "$.items": { "count": ">= 1" } }))]
     pub(crate) json: Entries<Value>,
+    /// What the whole JSON body must be: a JSON Schema (draft 2020-12, and 07 as far as it is the
+    /// same), or the path of a file with one, relative to this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "json_schema")]
+    #[schemars(example = json!({ "type": "object", "required": ["id"] }))]
+    pub(crate) schema: Option<Value>,
     /// The size of the body as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = "<= 10kB")]
@@ -47,11 +53,18 @@ impl RawCheck {
             ("headers", !self.headers.is_empty()),
             ("body", self.body.is_some()),
             ("json", !self.json.is_empty()),
+            ("schema", self.schema.is_some()),
             ("size", self.size.is_some()),
             ("response_time", self.response_time.is_some()),
         ];
         given.into_iter().find_map(|(key, is_given)| is_given.then_some(key))
     }
+}
+
+/// A schema, or the path of a file.
+fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let path = json!({ "type": "string", "examples": ["order.schema.json"] });
+    schemars::json_schema!({ "anyOf": [path, { "type": "object" }] })
 }
 
 fn statuses(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

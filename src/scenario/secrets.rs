@@ -14,7 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::guessable::{is_guessable, is_word, names_secret};
-use super::spellings::{in_base64, in_html, in_json, in_url, lower_escapes, without_controls};
+use super::spellings::{
+    in_base64, in_hex, in_html, in_json, in_url, lower_escapes, without_controls,
+};
 use crate::units::order;
 
 /// What stands for a hidden value.
@@ -265,6 +267,7 @@ fn patterns(value: &str, found: Found) -> Vec<Pattern> {
         in_json(value, false).replace('/', "\\/"),
         in_html(value),
         without_controls(value),
+        in_hex(value),
     ];
     for text in written {
         let lower_hex = lower_escapes(&text);
@@ -387,6 +390,7 @@ mod tests {
     fn a_secret_is_hidden_however_it_is_written() {
         let secrets = named("TOKEN", "s3cr3t-/t\"ø&ken");
         for text in [
+            "7333637233742d2f7422c3b8266b656e",
             "s3cr3t-/t\"ø&ken",
             "s3cr3t-%2Ft%22%C3%B8%26ken",
             "s3cr3t-%2ft%22%c3%b8%26ken",

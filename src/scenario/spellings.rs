@@ -61,6 +61,15 @@ pub(super) fn without_controls(value: &str) -> String {
     value.chars().filter_map(plain).collect()
 }
 
+/// Each byte as two hexadecimal digits, as `{{hex …}}` writes them.
+pub(super) fn in_hex(value: &str) -> String {
+    let mut out = String::with_capacity(2 * value.len());
+    for byte in value.bytes() {
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
+
 /// The letters of base64 that tell of these bytes alone, for each of the three places at
 /// which they may begin in a longer text.
 pub(super) fn in_base64(value: &[u8]) -> Vec<String> {

@@ -94,6 +94,9 @@ fn kind_within_step(path: &[&str], is_key: bool) -> PlaceKind {
     match (path, is_key) {
         (
             ["json" | "form" | "if", ..]
+            | ["graphql", "variables", ..]
+            | ["multipart", _, "json", ..]
+            | ["multipart", _, _, "json", ..]
             | ["headers", _]
             | ["websocket", _, "send" | "send_json" | "expect", ..],
             _,
@@ -104,10 +107,14 @@ fn kind_within_step(path: &[&str], is_key: bool) -> PlaceKind {
             | ["check", "body", ..]
             | ["auth", ..]
             | ["refresh", "expires_in"]
+            | ["multipart", _]
+            | ["multipart", _, "text"]
+            | ["multipart", _, _, "text"]
             | ["request" | "body"],
             false,
         )
         | (["extract", _], true) => PlaceKind::Known,
+        (["multipart", _, place], false) if place.parse::<usize>().is_ok() => PlaceKind::Known,
         (["name"], false) | (_, true) => PlaceKind::Name,
         (_, false) => PlaceKind::Fixed,
     }

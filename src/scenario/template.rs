@@ -10,26 +10,22 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use sha2::{Digest as _, Sha256};
+
 use super::data::table::Cell;
 use super::data::{Rows, Taker};
 use super::ids::{CellId, VariableId};
+use drawn::{Choice, Name, write_letters};
+pub use escape::Escape;
+use escape::write_json_text;
+use moment::Moment;
 
+pub(crate) mod drawn;
+pub(crate) mod escape;
+pub(crate) mod faults;
+pub(crate) mod functions;
+pub(crate) mod moment;
 pub(crate) mod parse;
-
-/// How a filled-in value is made harmless for the place where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Escape {
-    /// A path or a query: percent-encoding.
-    Url,
-    /// A header's value: control characters are dropped.
-    Header,
-    /// Inside a JSON string.
-    Json,
-    /// A field of a form: `application/x-www-form-urlencoded`.
-    Form,
-    /// A body of the user's own making: nothing is changed.
-    Verbatim,
-}
 
 /// One part of a template.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,8 +39,8 @@ pub enum Piece {
     /// A value that stands alone in a JSON document (`"{{order}}"`): it keeps the JSON
     /// type it has, so that a number stays a number. The quotes are written by it.
     JsonValue(Box<Piece>),
-    /// A text in base64, such as a name and its password.
-    Base64(Box<Template>),
+    /// A text in another form, such as a name and its password in base64.
+    Encoded(Encoding, Box<Template>),
     /// A random UUID (version 4), from the run's seed.
     Uuid,
     /// The number of the virtual user, from 1.
@@ -55,6 +51,38 @@ pub enum Piece {
     UnixMillis,
     /// A random whole number between two, both included, from the run's seed.
     Random(i64, i64),
+    /// So many random letters and digits, both ends included, from the run's seed.
+    Letters(u64, u64),
+    /// A person's name, from the run's seed.
+    Name(Name),
+    /// One of some texts, from the run's seed.
+    Choice(Box<Choice>),
+    /// A number that each iteration has for itself.
+    Counter(Counter),
+    /// A time.
+    Moment(Box<Moment>),
+}
+
+/// In which form a text is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Base64, with padding.
+    Base64,
+    /// Each byte as two hexadecimal digits.
+    Hex,
+    /// The SHA-256 of it, in hexadecimal.
+    Sha256,
+}
+
+/// A number that is a function of the iteration's, whatever worker does that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// That of the first iteration.
+    pub start: u64,
+    /// From one to the next.
+    pub step: u64,
+    /// Digits at least, of which the first ones are zeros; 0: as it is.
+    pub width: usize,
 }
 
 /// A text with holes.
@@ -123,21 +151,45 @@ impl Template {
 
     /// All pieces that are filled in or stand as they are, those within others too.
     pub(crate) fn all_pieces(&self) -> impl Iterator<Item = &Piece> {
-        self.pieces.iter().flat_map(|piece| {
-            let piece = match piece {
-                Piece::JsonValue(inner) => inner.as_ref(),
-                piece => piece,
-            };
-            match piece {
-                Piece::Base64(inner) => inner.pieces.as_slice(),
-                piece => std::slice::from_ref(piece),
-            }
-        })
+        let mut all = Vec::new();
+        self.pieces.iter().for_each(|piece| piece.add_to(&mut all));
+        all.into_iter()
     }
 
     /// Whether it is another text each time.
     pub(crate) fn has_random(&self) -> bool {
-        self.all_pieces().any(|piece| matches!(piece, Piece::Uuid | Piece::Random(..)))
+        self.all_pieces().any(Piece::is_drawn)
+    }
+}
+
+impl Piece {
+    fn add_to<'p>(&'p self, all: &mut Vec<&'p Piece>) {
+        match self {
+            Piece::JsonValue(inner) => inner.add_to(all),
+            Piece::Encoded(_, inner) => inner.pieces.iter().for_each(|piece| piece.add_to(all)),
+            piece => all.push(piece),
+        }
+    }
+
+    /// Whether it comes from the run's seed.
+    fn is_drawn(&self) -> bool {
+        match self {
+            Piece::Uuid
+            | Piece::Random(..)
+            | Piece::Letters(..)
+            | Piece::Name(_)
+            | Piece::Choice(_) => true,
+            Piece::JsonValue(inner) => inner.is_drawn(),
+            Piece::Encoded(_, inner) => inner.has_random(),
+            Piece::Literal(_)
+            | Piece::Variable(_)
+            | Piece::Cell(_)
+            | Piece::User
+            | Piece::Iteration
+            | Piece::UnixMillis
+            | Piece::Counter(_)
+            | Piece::Moment(_) => false,
+        }
     }
 }
 
@@ -163,16 +215,30 @@ impl Piece {
                 None => {}
             },
             Piece::JsonValue(piece) => piece.render_json(values, out),
-            Piece::Base64(inner) => {
+            Piece::Encoded(encoding, inner) => {
                 let mut text = String::new();
                 inner.render(values, &mut text);
-                STANDARD.encode_string(text, out);
+                escape.write(&encoding.of(&text), out);
             }
             Piece::Uuid => write_uuid(values, out),
             Piece::User => write_number(values.user, out),
             Piece::Iteration => write_number(values.iteration, out),
             Piece::UnixMillis => write_number(values.unix_millis, out),
             Piece::Random(low, high) => write_number(between(*low, *high, (values.random)()), out),
+            Piece::Letters(low, high) => {
+                let count = if low == high { *low } else { values.count(*low, *high) };
+                write_letters(count, values.random, out);
+            }
+            Piece::Name(name) => {
+                let (first, last) = name.parts((values.random)());
+                let between = if first.is_empty() || last.is_empty() { "" } else { " " };
+                for part in [first, between, last] {
+                    escape.write(part, out);
+                }
+            }
+            Piece::Choice(choice) => escape.write(choice.of((values.random)()), out),
+            Piece::Counter(counter) => counter.write(values.iteration, out),
+            Piece::Moment(moment) => moment.render(escape, values.unix_millis, out),
         }
     }
 
@@ -190,31 +256,76 @@ impl Piece {
                 None => out.push_str("null"),
             },
             Piece::Literal(text) => write_json_text(text, out),
-            Piece::Uuid => {
+            piece if piece.is_number() => self.render(Escape::Json, values, out),
+            _ => {
                 out.push('"');
-                write_uuid(values, out);
+                self.render(Escape::Json, values, out);
                 out.push('"');
             }
-            Piece::JsonValue(_)
-            | Piece::Base64(_)
-            | Piece::User
-            | Piece::Iteration
-            | Piece::UnixMillis
-            | Piece::Random(..) => self.render(Escape::Json, values, out),
+        }
+    }
+
+    /// Whether it is a number, and stands in JSON without quotes.
+    pub fn is_number(&self) -> bool {
+        match self {
+            Piece::User | Piece::Iteration | Piece::UnixMillis | Piece::Random(..) => true,
+            Piece::Counter(counter) => counter.width == 0,
+            Piece::Moment(moment) => moment.form.is_number(),
+            Piece::JsonValue(inner) => inner.is_number(),
+            Piece::Literal(_)
+            | Piece::Variable(_)
+            | Piece::Cell(_)
+            | Piece::Encoded(..)
+            | Piece::Uuid
+            | Piece::Letters(..)
+            | Piece::Name(_)
+            | Piece::Choice(_) => false,
         }
     }
 }
 
-impl Escape {
-    /// Adds a filled-in value, made harmless for its place.
-    pub(crate) fn write(self, text: &str, out: &mut String) {
+impl Values<'_> {
+    fn count(&mut self, low: u64, high: u64) -> u64 {
+        between(low.cast_signed(), high.cast_signed(), (self.random)()).cast_unsigned()
+    }
+}
+
+impl Encoding {
+    /// A text in this form.
+    pub(crate) fn of(self, text: &str) -> String {
         match self {
-            Escape::Url => write_percent_encoded(text, None, out),
-            Escape::Form => write_percent_encoded(text, Some('+'), out),
-            Escape::Header => out.extend(text.chars().filter(|c| !c.is_control())),
-            Escape::Json => write_json_escaped(text, out),
-            Escape::Verbatim => out.push_str(text),
+            Encoding::Base64 => STANDARD.encode(text),
+            Encoding::Hex => hexadecimal(text.as_bytes()),
+            Encoding::Sha256 => hexadecimal(&Sha256::digest(text)),
         }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(out, "{byte:02x}").expect("writing to a string cannot fail");
+    }
+    out
+}
+
+impl Counter {
+    fn write(self, iteration: u64, out: &mut String) {
+        let before = iteration.saturating_sub(1);
+        let number = self.start.wrapping_add(self.step.wrapping_mul(before));
+        write!(out, "{number:0width$}", width = self.width)
+            .expect("writing to a string cannot fail");
+    }
+}
+
+impl Moment {
+    fn render(&self, escape: Escape, now: u64, out: &mut String) {
+        if self.form.is_number() {
+            return self.write(now, out);
+        }
+        let mut text = String::new();
+        self.write(now, &mut text);
+        escape.write(&text, out);
     }
 }
 
@@ -235,41 +346,4 @@ fn between(low: i64, high: i64, random: u64) -> i64 {
     let width = (i128::from(high) - i128::from(low) + 1).max(1);
     let offset = (u128::from(random) * width.unsigned_abs()) >> 64;
     low.wrapping_add(offset as i64)
-}
-
-/// All but the unreserved characters of RFC 3986.
-fn write_percent_encoded(text: &str, blank: Option<char>, out: &mut String) {
-    const HEX: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    for byte in text.bytes() {
-        match (byte, blank) {
-            (b' ', Some(blank)) => out.push(blank),
-            (b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~', _) => {
-                out.push(char::from(byte));
-            }
-            _ => out.extend(['%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
-        }
-    }
-}
-
-fn write_json_text(text: &str, out: &mut String) {
-    out.push('"');
-    write_json_escaped(text, out);
-    out.push('"');
-}
-
-fn write_json_escaped(text: &str, out: &mut String) {
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => {
-                write!(out, "\\u{:04x}", u32::from(c)).expect("writing to a string cannot fail");
-            }
-            c => out.push(c),
-        }
-    }
 }

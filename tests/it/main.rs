@@ -5,6 +5,7 @@ mod advice;
 mod architecture;
 mod arms;
 mod baseline;
+mod bodies;
 mod broken_projects;
 mod capacity;
 mod checks;

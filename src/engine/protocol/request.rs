@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::record::outcome::Cause;
+use crate::scenario::body::{Body, BoundaryInside};
 use crate::scenario::model::{Scenario, Step};
 use crate::scenario::template::{Template, Values};
 
@@ -62,12 +64,12 @@ pub struct Filled {
     /// The field with the request's id, up to its number.
     id: Option<String>,
     holes: Vec<(String, Template)>,
-    body: Option<Template>,
+    body: Option<Body>,
 }
 
 /// Something filled in made the request impossible to send, such as a path of 100 kB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsendable;
+pub struct Unsendable(pub Cause);
 
 impl Prepared {
     /// Makes the requests of all steps ready.
@@ -92,10 +94,10 @@ impl Prepared {
         }
         let mut random = || 0;
         let mut values = Values::nobodys(&mut random);
-        let (mut text, mut body) = (String::new(), String::new());
+        let mut bytes = Vec::new();
         // A literal of any length was the user's own choice.
-        let _ = filled.render(&mut values, &mut text, &mut body);
-        Prepared::Fixed(Fixed { bytes: text.into_bytes().into(), digits: filled.digits() })
+        let _ = filled.render(&mut values, &mut bytes, &mut String::new());
+        Prepared::Fixed(Fixed { bytes: bytes.into(), digits: filled.digits() })
     }
 }
 
@@ -133,19 +135,30 @@ impl Filled {
     }
 
     fn is_fixed(&self) -> bool {
-        let body = self.body.as_ref().is_none_or(|body| body.as_literal().is_some());
+        let body = self.body.as_ref().is_none_or(Body::is_fixed);
         self.path.as_literal().is_some() && self.holes.is_empty() && body
     }
 
-    /// Writes the request with the values of one iteration into `text`, which is emptied
-    /// first, as is `body`, room to write in.
+    /// Writes the request with the values of one iteration into `out`, which is emptied
+    /// first; `room` is room to write in.
     pub fn render(
         &self,
         values: &mut Values<'_>,
-        text: &mut String,
-        body: &mut String,
+        out: &mut Vec<u8>,
+        room: &mut String,
     ) -> Result<(), Unsendable> {
-        text.clear();
+        out.clear();
+        // The head is a text, which is written in the same place.
+        let mut text = String::from_utf8(std::mem::take(out)).unwrap_or_default();
+        self.render_head(values, &mut text);
+        *out = text.into_bytes();
+        if out.len() > MAX_HEAD {
+            return Err(Unsendable(Cause::RequestTooLarge));
+        }
+        self.render_body(values, out, room)
+    }
+
+    fn render_head(&self, values: &mut Values<'_>, text: &mut String) {
         text.push_str(&self.method);
         self.path.render(values, text);
         text.push_str(&self.fields);
@@ -160,21 +173,38 @@ impl Filled {
             template.render(values, text);
             text.push_str("\r\n");
         }
-        if text.len() > MAX_HEAD {
-            return Err(Unsendable);
-        }
-        self.render_body(values, text, body);
-        Ok(())
     }
 
-    fn render_body(&self, values: &mut Values<'_>, text: &mut String, body: &mut String) {
-        use std::fmt::Write as _;
-        let Some(template) = &self.body else { return text.push_str("\r\n") };
-        body.clear();
-        template.render(values, body);
-        write!(text, "content-length: {}\r\n\r\n", body.len()).expect("a String takes everything");
-        text.push_str(body);
+    /// The length stands before the body, and is known behind it.
+    fn render_body(
+        &self,
+        values: &mut Values<'_>,
+        out: &mut Vec<u8>,
+        room: &mut String,
+    ) -> Result<(), Unsendable> {
+        let start = out.len();
+        match &self.body {
+            None => out.extend_from_slice(b"\r\n"),
+            Some(Body::Text(template)) => {
+                room.clear();
+                template.render(values, room);
+                out.extend_from_slice(length(room.len()).as_bytes());
+                out.extend_from_slice(room.as_bytes());
+            }
+            Some(body) => {
+                let inside = |BoundaryInside| Unsendable(Cause::BoundaryInside);
+                body.render(values, room, out).map_err(inside)?;
+                let field = length(out.len() - start);
+                out.splice(start..start, field.into_bytes());
+            }
+        }
+        Ok(())
     }
+}
+
+/// The last field, with the blank line behind it.
+fn length(bytes: usize) -> String {
+    format!("content-length: {bytes}\r\n\r\n")
 }
 
 /// The last digits of a number.
@@ -203,6 +233,7 @@ mod tests {
     }
 
     fn step(method: &str, path: Template, body: Option<Template>) -> Step {
+        let body = body.map(Body::Text);
         let headers = vec![("accept".to_owned(), literal("*/*", Escape::Header))];
         Step { request: Request { method: method.to_owned(), path, headers, body }, ..Step::bare() }
     }
@@ -224,8 +255,11 @@ mod tests {
                     unix_millis: 3,
                     random: &mut random,
                 };
-                let (mut text, mut body) = (String::from("old"), String::from("old"));
-                filled.render(&mut values, &mut text, &mut body).map(|()| text)
+                let (mut out, mut room) = (b"old".to_vec(), String::from("old"));
+                filled.render(&mut values, &mut out, &mut room).unwrap_or_default();
+                filled
+                    .render(&mut values, &mut out, &mut room)
+                    .map(|()| String::from_utf8(out).unwrap())
             }
         }
     }
@@ -266,7 +300,7 @@ mod tests {
             "{text}"
         );
         let long = Value::Text("x".repeat(MAX_HEAD));
-        assert_eq!(wire(&step, &[long]), Err(Unsendable));
+        assert_eq!(wire(&step, &[long]), Err(Unsendable(Cause::RequestTooLarge)));
     }
 
     #[test]

@@ -119,14 +119,15 @@ impl Write for Pipe {
 
 impl WebSocket {
     /// One that a request with a key asks for.
-    pub fn asked_by(request: &str) -> WebSocket {
-        let mut fields = request.lines();
-        let key = fields.find_map(|line| line.strip_prefix("sec-websocket-key: "));
+    pub fn asked_by(request: &[u8]) -> WebSocket {
+        let mut fields = request.split(|byte| *byte == b'\n');
+        let key = fields.find_map(|line| line.strip_prefix(b"sec-websocket-key: "));
+        let key = key.map(<[u8]>::trim_ascii);
         WebSocket {
             call: None,
             response: Response::new(Expected { is_head: false, body_limit: 0 }),
             head: Vec::new(),
-            accept: derive_accept_key(key.unwrap_or_default().as_bytes()),
+            accept: derive_accept_key(key.unwrap_or_default()),
             open: None,
             is_refused: false,
             heard: Vec::new(),
@@ -363,7 +364,7 @@ mod tests {
     }
 
     fn begun() -> WebSocket {
-        let mut websocket = WebSocket::asked_by(REQUEST);
+        let mut websocket = WebSocket::asked_by(REQUEST.as_bytes());
         let expected = Expected { is_head: false, body_limit: 100 };
         let step = StepId(0);
         websocket.begin(Call {

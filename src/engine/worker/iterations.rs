@@ -210,12 +210,13 @@ impl Worker {
         let (variables, number) = (&user.variables, iteration.number);
         let rows = self.plan.rows();
         let known = Known { variables, user: user.number, iteration: number, rows };
-        let Conclusion { mut ending, extracted, failed_check } = conclude(step, answer, known);
+        let Conclusion { mut ending, extracted, failed_check, said } =
+            conclude(step, answer, known);
         let login = refused(&self.plan.scenario.flows[iteration.flow], step, iteration, ending.0);
         if login.is_some() {
             ending.1 = Some(Cause::TokenRefused);
         }
-        iteration.exchange.failed_check = failed_check;
+        (iteration.exchange.failed_check, iteration.exchange.said) = (failed_check, said);
         let sample = iteration.exchange.sample(ending);
         if std::mem::take(&mut iteration.is_hurried) {
             self.patience.calm();

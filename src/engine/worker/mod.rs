@@ -86,7 +86,7 @@ const GRACE: u64 = 1_000_000_000;
 struct Room {
     input: Vec<u8>,
     control: Control,
-    request: String,
+    request: Vec<u8>,
     body: String,
 }
 
@@ -199,7 +199,7 @@ impl Worker {
             room: Room {
                 input: vec![0; BUFFER],
                 control: Control::default(),
-                request: String::new(),
+                request: Vec::new(),
                 body: String::new(),
             },
             reporter: Reporter::new(index, plan.from.second(), out),

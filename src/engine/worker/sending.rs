@@ -32,17 +32,23 @@ impl Worker {
     pub(super) fn send(&mut self, slot: Slot, key: usize, ready: Moment) {
         let on = slot.on;
         self.iterations[key].activity = Activity::On(on);
-        let Ok(wording) = self.word(key) else {
-            self.pool.give_back(slot, ready);
-            return self.fail(key, &Answer::Unsendable);
+        let wording = match self.word(key) {
+            Ok(wording) => wording,
+            Err(Unsendable(cause)) => {
+                self.pool.give_back(slot, ready);
+                return self.fail(key, &Answer::Unsendable(cause));
+            }
         };
         let call = self.call(key);
         let step = call.step.index();
         let prepared = (wording, &self.prepared[step]);
-        let Ok(request) = outgoing(prepared, self.messages.as_ref(), step, &self.room.request)
-        else {
-            self.pool.give_back(slot, ready);
-            return self.fail(key, &Answer::Unsendable);
+        let request = outgoing(prepared, self.messages.as_ref(), step, &self.room.request);
+        let request = match request {
+            Ok(request) => request,
+            Err(Unsendable(cause)) => {
+                self.pool.give_back(slot, ready);
+                return self.fail(key, &Answer::Unsendable(cause));
+            }
         };
         let Some(connection) = self.pool.find(on) else { return };
         let kind = &self.plan.scenario.step(call.step).kind;
@@ -165,15 +171,15 @@ fn outgoing<'r>(
     prepared: (Wording, &'r Prepared),
     messages: Option<&Messages>,
     step: usize,
-    text: &'r str,
+    bytes: &'r [u8],
 ) -> Result<Outgoing<'r>, Unsendable> {
     match (prepared, messages) {
         ((Wording::Prepared, Prepared::Fixed(fixed)), None) => Ok(Outgoing::Http1(fixed.bytes())),
         ((Wording::Prepared, Prepared::Fixed(fixed)), Some(messages)) => {
             messages.of_fixed(step, fixed).map(Outgoing::Http2)
         }
-        (_, None) => Ok(Outgoing::Http1(text.as_bytes())),
-        (_, Some(messages)) => messages.of_text(text).map(Outgoing::Http2),
+        (_, None) => Ok(Outgoing::Http1(bytes)),
+        (_, Some(messages)) => messages.of_bytes(bytes).map(Outgoing::Http2),
     }
 }
 

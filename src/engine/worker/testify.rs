@@ -22,7 +22,8 @@ impl Worker {
         self.put_in_room(key, wording);
         let exchange = &mut self.iterations[key].exchange;
         let (heard, check) = (std::mem::take(&mut exchange.heard), exchange.failed_check);
-        let request = self.room.request.as_bytes();
+        let said = exchange.said.take();
+        let request = self.room.request.as_slice();
         let by_http2 = self.messages.as_ref().map(|_| message::shown(request));
         let request = by_http2.as_deref().unwrap_or(request);
         let iteration = &self.iterations[key];
@@ -30,6 +31,6 @@ impl Worker {
         let (variables, rows) = (&*user.variables, self.plan.rows());
         let known = Known { variables, user: user.number, iteration: iteration.number, rows };
         let cookies = user.cookies();
-        self.witness.keep(kind, sample, Wires { request, heard, check, cookies }, known);
+        self.witness.keep(kind, sample, Wires { request, heard, check, said, cookies }, known);
     }
 }

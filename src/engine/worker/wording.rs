@@ -75,7 +75,7 @@ impl Worker {
         let step = self.iterations[key].exchange.step.index();
         if let (Wording::Prepared, Prepared::Fixed(fixed)) = (wording, &self.prepared[step]) {
             self.room.request.clear();
-            self.room.request.push_str(&String::from_utf8_lossy(fixed.bytes()));
+            self.room.request.extend_from_slice(fixed.bytes());
         }
     }
 
@@ -102,9 +102,9 @@ impl Worker {
         };
         jar.write(asked, &mut room.body);
         if room.body.len() > FIELD.len()
-            && let Some(at) = room.request.find("\r\n")
+            && let Some(at) = room.request.windows(2).position(|pair| pair == b"\r\n")
         {
-            room.request.insert_str(at, &room.body);
+            room.request.splice(at..at, room.body.bytes());
         }
     }
 
@@ -136,7 +136,7 @@ impl Worker {
         key: usize,
         status: u16,
         head: &[u8],
-    ) -> Option<Result<String, Cause>> {
+    ) -> Option<Result<Vec<u8>, Cause>> {
         let exchange = &self.iterations[key].exchange;
         let course = &self.plan.scenario.step(exchange.step).course;
         if course.redirects == 0 || !is_redirect(status) {
@@ -152,7 +152,7 @@ impl Worker {
     }
 
     /// Asks as a redirect says, which came at a moment.
-    pub(super) fn follow(&mut self, key: usize, request: String, at: Moment) {
+    pub(super) fn follow(&mut self, key: usize, request: Vec<u8>, at: Moment) {
         let exchange = &mut self.iterations[key].exchange;
         let took = at.since(exchange.sent().unwrap_or(at));
         self.ledger.lap((exchange.key(), exchange.intended), Phase::Redirect, took, 1);
@@ -170,8 +170,9 @@ impl Worker {
 }
 
 /// Path and query of a request as it is written.
-fn path(request: &str) -> &str {
-    request.split(' ').nth(1).unwrap_or_default()
+fn path(request: &[u8]) -> &str {
+    let path = request.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    str::from_utf8(path).unwrap_or_default()
 }
 
 fn without_port(authority: &str) -> &str {

@@ -8,7 +8,7 @@ use super::super::document::Pointer;
 use super::super::problems::Fault;
 use super::super::raw_login::{RawAuth, RawBasic};
 use super::super::template::parse::{Builder, Names};
-use super::super::template::{Escape, Piece, Template};
+use super::super::template::{Encoding, Escape, Piece, Template};
 use super::settle::settle;
 
 /// The value of `authorization`.
@@ -63,7 +63,7 @@ fn basic(
     } else {
         let all = user.pieces.into_iter().chain([colon]).chain(password.pieces).collect();
         let inner = Template { pieces: all, escape: Escape::Verbatim };
-        vec![Piece::Literal("Basic ".into()), Piece::Base64(Box::new(inner))]
+        vec![Piece::Literal("Basic ".into()), Piece::Encoded(Encoding::Base64, Box::new(inner))]
     };
     Some(Template { pieces, escape: Escape::Header })
 }

@@ -12,6 +12,7 @@ use super::super::template::Escape;
 use super::super::template::Piece;
 use super::super::template::parse::{Builder, Names, json_document};
 use super::json_path::json_path;
+use super::json_schema;
 use super::pattern::pattern;
 use crate::units::{Bytes, parse_duration};
 
@@ -54,6 +55,7 @@ pub(super) fn checks(
         checks.compare(&(Subject::Body, "body", &OF_BODY), value, &at.key("body"));
     }
     checks.json(raw, &at.key("json"));
+    checks.schema(raw, &at.key("schema"));
     let bytes = |text: &str| text.parse().map(|Bytes(bytes)| bytes as f64).map_err(Fault::from);
     let nanos =
         |text: &str| parse_duration(text).map(|time| time.as_nanos() as f64).map_err(Fault::from);
@@ -70,12 +72,24 @@ pub(super) fn of_step(
     at: &Pointer,
     check: &mut Check<'_>,
 ) -> Vec<AnswerCheck> {
-    let all = checks(raw.check.as_ref(), names, at, check);
+    let mut all = checks(raw.check.as_ref(), names, at, check);
+    if raw.graphql.is_some() {
+        let text = "graphql has data and no errors".to_owned();
+        all.insert(0, AnswerCheck { subject: Subject::Graphql, test: Test::Exists(true), text });
+    }
     let stream = match (&raw.events, &raw.websocket) {
         (Some(_), _) => "events",
         (None, Some(_)) => "websocket",
         (None, None) => return all,
     };
+    if raw.graphql.is_some() {
+        let fault =
+            Fault::new(format!("\"graphql\" beside \"{stream}\": errors would be passed over"));
+        check.key(
+            &at.parent().unwrap_or_default().key("graphql"),
+            fault.help("send the document as \"json\", and say in the stream what must come"),
+        );
+    }
     if let Some(key) = raw.check.as_ref().and_then(RawCheck::besides_status) {
         let fault = Fault::new(format!("beside \"{stream}\" only a status can be checked"));
         let help = format!("say in \"{stream}\" what must come");
@@ -127,6 +141,17 @@ impl Checks<'_, '_, '_> {
                 Err(fault) => self.check.key(&at, fault),
             }
         }
+    }
+
+    fn schema(&mut self, raw: &RawCheck, at: &Pointer) {
+        let Some(value) = &raw.schema else { return };
+        let Some(schema) = json_schema::schema(value, self.names, at, self.check) else { return };
+        let text = match value {
+            Value::String(file) => format!("schema {file}"),
+            _ => "schema".to_owned(),
+        };
+        let (subject, test) = (Subject::Schema(schema), Test::Exists(true));
+        self.all.push(AnswerCheck { subject, test, text });
     }
 
     /// A value, or an object of comparisons, which all hold.
@@ -292,11 +317,13 @@ fn order(text: &str) -> Option<(Order, &str)> {
 fn changing(piece: &Piece) -> Option<&'static str> {
     match piece {
         Piece::Uuid => Some("uuid"),
-        Piece::UnixMillis => Some("now"),
-        Piece::Random(..) => Some("random"),
+        Piece::UnixMillis | Piece::Moment(_) => Some("now"),
+        Piece::Random(..) | Piece::Letters(..) | Piece::Name(_) => Some("random"),
+        Piece::Choice(_) => Some("choose"),
         Piece::JsonValue(inner) => changing(inner),
-        Piece::Base64(inner) => inner.pieces.iter().find_map(changing),
-        Piece::Literal(_)
+        Piece::Encoded(_, inner) => inner.pieces.iter().find_map(changing),
+        Piece::Counter(_)
+        | Piece::Literal(_)
         | Piece::Variable(_)
         | Piece::Cell(_)
         | Piece::User

@@ -13,7 +13,7 @@ use super::super::origin::Origin;
 use super::super::problems::Fault;
 use super::super::raw_metrics::{RawCombine, RawKind, RawPage, RawPostgres, RawWatched};
 use super::super::routing::Permits;
-use super::super::template::parse::url_fault;
+use super::super::template::faults::url_fault;
 use super::super::watch::{Combine, HowRead, Watched};
 
 /// Where Prometheus looks if nobody says otherwise.

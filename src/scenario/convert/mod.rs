@@ -8,6 +8,7 @@ mod address;
 mod arms;
 mod asks;
 mod auth;
+mod body;
 mod checks;
 mod conditions;
 mod course;
@@ -16,6 +17,7 @@ mod extraction;
 mod flows;
 mod host;
 mod json_path;
+mod json_schema;
 mod lap_objectives;
 mod lengths;
 mod load;
@@ -34,6 +36,7 @@ mod program;
 mod replay;
 mod request;
 mod routing;
+mod schema_words;
 mod settle;
 mod stages;
 mod stream;
@@ -54,6 +57,7 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::attachments::Attachments;
 use super::ceiling::{Ceiling, requests_per_iteration};
 use super::check::Check;
 use super::data::Data;
@@ -119,17 +123,19 @@ impl Sections {
         let data = Arc::new(data::data(&raw.data, origin, check));
         let is_http2 = raw.target.http2.is_some_and(|spoken| spoken != RawHttp2::Off);
         let cookies = raw.cookies.unwrap_or(false);
-        let known = (&*constants, &*data);
-        let mut walks = flows::flows(raw, known, (&prefix, is_http2, cookies), check);
+        let attached = Attachments::beside(&origin.folder, &origin.data);
+        let given = (&*constants, &*data, &attached);
+        let mut walks = flows::flows(raw, given, (&prefix, is_http2, cookies), check);
         let mut load = load::load(raw, &walks, origin, check);
         if let Some(written) = &mut load {
             tenants_of_rows::count(&mut walks.flows, &data, &written.load, check);
             noisy::noise(raw, written, &mut walks, check);
         }
+        let files = files(raw, &data, origin, check).into_iter().chain(attached.paths()).collect();
         let sections = Sections {
             name: name(raw, origin, check),
             file: origin.file.clone(),
-            files: files(raw, &data, origin, check),
+            files,
             load,
             hash: String::new(),
             target,
@@ -139,7 +145,7 @@ impl Sections {
             allow,
             budget_hours: objectives::budget_hours(&raw.slo, check),
         };
-        let hash = hash(raw, &sections, check);
+        let hash = hash(raw, &sections, &attached, check);
         let sections = Sections { hash, ..sections };
         sections.is_within_reach(origin, check);
         sections.has_room_for_users(raw, check);
@@ -304,7 +310,12 @@ fn files(raw: &RawScenario, data: &Data, origin: &Origin, check: &Check<'_>) -> 
 
 /// SHA-256 of what decides the requests and their load, as written: values from the
 /// environment have no part in it, nor have the target's place and the objectives.
-fn hash(raw: &RawScenario, sections: &Sections, check: &Check<'_>) -> String {
+fn hash(
+    raw: &RawScenario,
+    sections: &Sections,
+    attached: &Attachments,
+    check: &Check<'_>,
+) -> String {
     let flows: &[RawFlow] = &raw.flows;
     let data = &sections.data;
     let decisive = json!({ "flows": flows, "load": raw.load, "variables": raw.variables });
@@ -339,6 +350,10 @@ fn hash(raw: &RawScenario, sections: &Sections, check: &Check<'_>) -> String {
     let parts = sections.load.iter().flat_map(|written| &written.load.parts);
     for Recorded(all) in parts.filter_map(|part| part.recorded.as_ref()) {
         all.iter().for_each(|at| digest.update(at.to_le_bytes()));
+    }
+    for file in attached.contents() {
+        digest.update(format!("\nfile {}\n", file.len()));
+        digest.update(&file);
     }
     let digest = digest.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -37,7 +37,7 @@ pub(super) fn noise(
         .collect();
     let Some(fault) = incomparable(&written.load, &own) else {
         let Some(found) = check.accept(at, of_tenant(noisy, walks, check)) else { return };
-        return add(found, own[0], &mut written.load, walks);
+        return add(&found, own[0], &mut written.load, walks);
     };
     check.value(at, fault);
 }
@@ -56,13 +56,13 @@ fn named(raw: &RawScenario) -> Vec<(Pointer, &RawNoisy)> {
     stages.filter_map(|(at, stage)| Some((at, stage.noisy.as_ref()?))).collect()
 }
 
-fn add(found: Noise, index: usize, load: &mut Load, walks: &mut Walks) {
+fn add(found: &Noise, index: usize, load: &mut Load, walks: &mut Walks) {
     let stage = &mut load.stages[index];
     let more = found.more;
     // Of so many arrivals, so many are the noisy tenant's on top of what there would be.
     (stage.from, stage.to) = (Rate(stage.from.0 / (1.0 - more)), Rate(stage.to.0 / (1.0 - more)));
     if let Some(tenants) = &mut walks.tenants {
-        tenants.noise = Some(Noise { stages: load.stages[..=index].to_vec(), ..found });
+        tenants.noise = Some(Noise { stages: load.stages[..=index].to_vec(), ..found.clone() });
     }
 }
 

@@ -12,9 +12,10 @@ use super::super::model::{DEFAULT_TIMEOUT, Expectation, Request};
 use super::super::problems::Fault;
 use super::super::raw::RawStep;
 use super::super::raw_check::RawCheck;
-use super::super::template::parse::{Builder, Names, json_document};
+use super::super::template::parse::{Builder, Names};
 use super::super::template::{Escape, Piece, Template};
 use super::auth;
+use super::body;
 use super::lengths::{AN_HOUR, positive};
 use super::opening;
 use super::settle::settle;
@@ -38,18 +39,29 @@ pub(super) fn request(
     let position = at.key("request");
     let method = method(line, &position, check);
     let path = path(line, prefix, names, &position, check);
+    if raw.graphql.is_some() && method.as_deref().is_some_and(|method| method != "POST") {
+        let fault = Fault::new("GraphQL requests with a body are sent by POST");
+        check.value(&position, fault.help("write \"POST /graphql\""));
+    }
     let mut headers = headers(&raw.headers, names, &at.key("headers"), check);
     credentials(raw, names, at, &mut headers, check);
-    let (body, kind) = body(raw, names, at, check);
+    let (body, kind) = body::body(raw, names, at, check);
     if raw.events.is_some() && !headers.iter().any(|(name, _)| name == "accept") {
         headers.push(("accept".to_owned(), literal("text/event-stream", Escape::Header)));
+    }
+    if raw.graphql.is_some() && !headers.iter().any(|(name, _)| name == "accept") {
+        headers.push(("accept".to_owned(), literal(body::GRAPHQL_ANSWERS, Escape::Header)));
     }
     if raw.websocket.is_some() {
         headers.extend(opening::fields());
     }
-    let has_kind = headers.iter().any(|(name, _)| name == "content-type");
-    if let Some(kind) = kind.filter(|_| !has_kind) {
-        headers.push(("content-type".to_owned(), literal(kind, Escape::Header)));
+    let own_kind = headers.iter().any(|(name, _)| name == "content-type");
+    if own_kind && raw.multipart.is_some() {
+        let fault = Fault::new("the type of a form with parts names what stands between them");
+        check.key(&at.key("headers"), fault.help("remove the header \"content-type\""));
+    }
+    if let Some(kind) = kind.filter(|_| !own_kind) {
+        headers.push(("content-type".to_owned(), literal(&kind, Escape::Header)));
     }
     Some(Request { method: method?, path: path?, headers, body })
 }
@@ -177,65 +189,6 @@ pub(super) fn header_fault(name: &str) -> Option<Fault> {
         let fault = Fault::new(format!("the header \"{name}\" is set by loadgate"));
         fault.help("remove it; it belongs to the connection, not to the request")
     })
-}
-
-/// The body and the content type that goes with it.
-fn body(
-    raw: &RawStep,
-    names: &Names<'_>,
-    at: &Pointer,
-    check: &mut Check<'_>,
-) -> (Option<Template>, Option<&'static str>) {
-    one_body_at_most(raw, at, check);
-    if let Some(value) = &raw.json {
-        return (json(value, names, &at.key("json"), check), Some("application/json"));
-    }
-    if let Some(fields) = &raw.form {
-        let kind = "application/x-www-form-urlencoded";
-        return (form(fields, names, &at.key("form"), check), Some(kind));
-    }
-    let text = raw.body.as_ref();
-    let template = text.map(|text| Template::parse(text, Escape::Verbatim, names));
-    (template.and_then(|template| settle(template, &at.key("body"), check)), None)
-}
-
-fn one_body_at_most(raw: &RawStep, at: &Pointer, check: &mut Check<'_>) {
-    let given =
-        [("json", raw.json.is_some()), ("form", raw.form.is_some()), ("body", raw.body.is_some())];
-    let mut given = given.iter().filter(|(_, given)| *given);
-    let Some((first, _)) = given.next() else { return };
-    for (key, _) in given {
-        let fault = Fault::new(format!("\"{key}\" beside \"{first}\""));
-        check.key(&at.key(key), fault.help("a request has one body: json, form or body"));
-    }
-}
-
-fn json(value: &Value, names: &Names<'_>, at: &Pointer, check: &mut Check<'_>) -> Option<Template> {
-    let mut builder = Builder::new(Escape::Json, names);
-    json_document(value, at, &mut builder, check);
-    builder.finish().ok()
-}
-
-fn form(
-    fields: &Entries<String>,
-    names: &Names<'_>,
-    at: &Pointer,
-    check: &mut Check<'_>,
-) -> Option<Template> {
-    let mut builder = Builder::new(Escape::Form, names);
-    for (index, (name, value)) in fields.0.iter().enumerate() {
-        builder.raw(if index == 0 { "" } else { "&" });
-        builder.text(name);
-        for fault in builder.take_faults() {
-            check.key(&at.key(name), fault);
-        }
-        builder.raw("=");
-        builder.text(value);
-        for fault in builder.take_faults() {
-            check.value(&at.key(name), fault);
-        }
-    }
-    builder.finish().ok()
 }
 
 /// The time limit.

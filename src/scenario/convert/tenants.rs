@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::super::attachments::Attachments;
 use super::super::check::Check;
 use super::super::data::Data;
 use super::super::document::Pointer;
@@ -202,6 +203,7 @@ pub(super) fn tenancy(
             .flat_map(|step| step.extract.0.iter().map(|it| it.0.clone()))
             .collect(),
         used: RefCell::default(),
+        files: &Attachments::default(),
     };
     let at = at.key("tenant");
     match Template::parse(text, Escape::Verbatim, &names) {

@@ -9,14 +9,18 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
 
+use super::super::attachments::Attachments;
 use super::super::check::Check;
 use super::super::data::Data;
 use super::super::document::Pointer;
 use super::super::environment::Environment;
 use super::super::ids::{CellId, SourceId};
 use super::super::model::VariableId;
-use super::super::problems::Fault;
-use super::{Escape, Piece, Template, write_json_text};
+use super::super::problems::{Fault, nearest};
+use super::escape::{Escape, write_json_text};
+use super::faults::{header_fault, unclosed, url_fault};
+use super::functions::{EXAMPLES, function, quoted, split_outside_quotes};
+use super::{Encoding, Piece, Template};
 
 /// The placeholders that are always there.
 pub(crate) const BUILT_IN: [&str; 5] = ["uuid", "user", "iteration", "now", "random"];
@@ -39,6 +43,8 @@ pub(crate) struct Names<'n> {
     pub(crate) later: Vec<String>,
     /// Which of what was extracted templates have used.
     pub(crate) used: RefCell<Vec<VariableId>>,
+    /// Files whose content is sent or compared with.
+    pub(crate) files: &'n Attachments,
 }
 
 impl Names<'_> {
@@ -157,6 +163,21 @@ impl<'n> Builder<'n> {
         self.literal(&text[done..], done);
     }
 
+    /// Adds the text of a file: what stands in it is fit for its place, and `${VAR}` no variable.
+    pub(crate) fn file(&mut self, text: &str) {
+        let mut done = 0;
+        while let Some(open) = text[done..].find("{{").map(|at| done + at) {
+            self.raw(&text[done..open]);
+            let Some(close) = text[open..].find("}}").map(|at| open + at) else {
+                self.faults.push(unclosed(open));
+                return;
+            };
+            self.placeholder(text[open + 2..close].trim(), open);
+            done = close + 2;
+        }
+        self.raw(&text[done..]);
+    }
+
     /// Adds a text of a JSON document, with its quotes; one that is nothing but a
     /// placeholder becomes the value itself.
     pub(crate) fn json_text(&mut self, text: &str) {
@@ -183,7 +204,7 @@ impl<'n> Builder<'n> {
         let fault = match self.escape {
             Escape::Url => url_fault(&filled),
             Escape::Header => header_fault(&filled),
-            Escape::Json | Escape::Form | Escape::Verbatim => None,
+            Escape::Json | Escape::Form | Escape::Xml | Escape::Verbatim => None,
         };
         // Places in a filled-in text are no places in the file.
         self.faults
@@ -192,7 +213,7 @@ impl<'n> Builder<'n> {
             }));
         match self.escape {
             Escape::Url | Escape::Header | Escape::Verbatim => self.raw(&filled),
-            Escape::Json | Escape::Form => self.constant(&filled),
+            Escape::Json | Escape::Form | Escape::Xml => self.constant(&filled),
         }
     }
 
@@ -229,11 +250,43 @@ impl<'n> Builder<'n> {
             ("uuid", "") => Piece::Uuid,
             ("user", "") => Piece::User,
             ("iteration", "") => Piece::Iteration,
-            ("now", "") => Piece::UnixMillis,
-            ("random", range) => random(range)?,
-            _ => return Err(self.unknown(name)),
+            ("base64", what) => return self.encoded(Encoding::Base64, word, what),
+            ("hex", what) => return self.encoded(Encoding::Hex, word, what),
+            ("sha256", what) => return self.encoded(Encoding::Sha256, word, what),
+            (word, rest) => function(word, rest).unwrap_or_else(|| Err(self.unknown(name)))?,
         };
         Ok(Found::Piece(piece))
+    }
+
+    /// Names and texts in quotes, with ` + ` between them, in another form.
+    fn encoded(&self, encoding: Encoding, word: &str, what: &str) -> Result<Found, Fault> {
+        const LONGEST: usize = 1_000;
+        let (_, example) =
+            EXAMPLES.into_iter().find(|(known, _)| *known == word).unwrap_or_default();
+        let fault = |told: &str| Fault::new(told.to_owned()).help(format!("write {example}"));
+        if what.is_empty() || what.len() > LONGEST {
+            return Err(fault(&format!("\"{word}\" needs what it is of")));
+        }
+        let mut inner = Builder::new(Escape::Verbatim, self.names);
+        for part in split_outside_quotes(what, " + ").into_iter().map(str::trim) {
+            if part.is_empty() || (part.starts_with('\'') && quoted(part).is_none()) {
+                return Err(fault(&format!("\"{word}\" cannot read {what}")));
+            }
+            if part.contains("${") {
+                let fault = Fault::new("${VAR} stays as it is between braces");
+                return Err(fault.help("make it a constant of \"variables\", and name that here"));
+            }
+            match self.piece(part)? {
+                Found::Piece(piece) => inner.push(piece),
+                Found::Constant(text) => inner.raw(&text),
+            }
+        }
+        inner.end_literal();
+        let template = Template { pieces: inner.pieces, escape: Escape::Verbatim };
+        Ok(match template.as_literal() {
+            Some(text) => Found::Constant(encoding.of(text)),
+            None => Found::Piece(Piece::Encoded(encoding, Box::new(template))),
+        })
     }
 
     fn unknown(&self, name: &str) -> Fault {
@@ -251,7 +304,16 @@ impl<'n> Builder<'n> {
         let columns = columns.iter().map(String::as_str);
         let mut known: Vec<&str> = known.chain(columns).chain(BUILT_IN).collect();
         known.sort_unstable();
-        Fault::new(format!("unknown placeholder {{{{{name}}}}}")).nearest(name, known.into_iter())
+        let fault = Fault::new(format!("unknown placeholder {{{{{name}}}}}"));
+        let (word, _) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
+        let words = EXAMPLES.map(|(word, _)| word);
+        if word != name
+            && let Some(near) = nearest(word, &words)
+            && let Some((_, example)) = EXAMPLES.into_iter().find(|(known, _)| *known == near)
+        {
+            return fault.help(format!("did you mean \"{near}\"? It is written like {example}"));
+        }
+        fault.nearest(name, known.into_iter())
     }
 }
 
@@ -263,52 +325,6 @@ enum Found {
 /// `{{'{{'}}` stands for text that would otherwise be a placeholder.
 fn is_quoted(name: &str) -> bool {
     name.len() >= 2 && name.starts_with('\'') && name.ends_with('\'')
-}
-
-fn unclosed(offset: usize) -> Fault {
-    let fault = Fault::new("{{ without its closing }}").offset(offset);
-    fault.help("write {{name}}, or {{'{{'}} for a literal {{")
-}
-
-fn random(range: &str) -> Result<Piece, Fault> {
-    let ends = range.split_once("..");
-    let numbers = ends.and_then(|(low, high)| {
-        Some((low.trim().parse::<i64>().ok()?, high.trim().parse::<i64>().ok()?))
-    });
-    match numbers {
-        Some((low, high)) if low <= high => Ok(Piece::Random(low, high)),
-        Some(_) => Err(Fault::new(format!("the range {range} of \"random\" is empty"))
-            .help("the smaller number comes first, as in {{random 1..100}}")),
-        None => Err(Fault::new("\"random\" needs two whole numbers")
-            .help("write {{random 1..100}}; both ends are included")),
-    }
-}
-
-/// What must not stand in a path or a query as it is.
-pub(crate) fn url_fault(text: &str) -> Option<(usize, Fault)> {
-    let escape = |at: usize| {
-        let digits = text.as_bytes().get(at + 1..at + 3);
-        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    };
-    let allowed = |at: usize, c: char| match c {
-        '%' => escape(at),
-        c => c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?[]".contains(c),
-    };
-    let (at, c) = text.char_indices().find(|(at, c)| !allowed(*at, *c))?;
-    let mut encoded = String::new();
-    Escape::Url.write(c.encode_utf8(&mut [0; 4]), &mut encoded);
-    let fault = Fault::new(format!("\"{c}\" cannot stand in a path"));
-    let fault = match c {
-        '{' | '}' => fault.help("a placeholder has two braces: {{name}}"),
-        '#' => fault.help(format!("servers never see fragments; leave it out, or write {encoded}")),
-        _ => fault.help(format!("write {encoded}")),
-    };
-    Some((at, fault))
-}
-
-fn header_fault(text: &str) -> Option<(usize, Fault)> {
-    let (at, _) = text.char_indices().find(|(_, c)| c.is_control() && *c != '\t')?;
-    Some((at, Fault::new("a header cannot contain line breaks or control characters")))
 }
 
 /// Adds a JSON document; faults are told apart by the text they are in.
@@ -407,6 +423,7 @@ mod tests {
             used,
             extracted,
             later,
+            files: &Attachments::default(),
         };
         if escape != Escape::Json {
             return Template::parse(text, escape, &names);
@@ -466,6 +483,76 @@ mod tests {
         check("{{now}}", Escape::Json, "5");
         check("{{page}}", Escape::Json, "\"a b\\\"\"");
         check("{{list}}!", Escape::Json, "\"[1,\\\"x\\\"]!\"");
+    }
+
+    #[test]
+    fn functions_are_written_for_their_place() {
+        check("{{now unix}} {{now +1s}}", Escape::Verbatim, "0 1005");
+        check("/{{now rfc3339}}", Escape::Url, "/1970-01-01T00%3A00%3A00.005Z");
+        check("{{now '%d.%m.%Y'}}", Escape::Json, "\"01.01.1970\"");
+        check("{{now unix}}", Escape::Json, "0");
+        check("{{now date}}", Escape::Json, "\"1970-01-01\"");
+        check(
+            "{{counter 100}} {{counter 0007}} {{counter 10 by 5}}",
+            Escape::Verbatim,
+            "103 0010 25",
+        );
+        check("{{counter 1}}", Escape::Json, "4");
+        check("{{counter 01}}", Escape::Json, "\"04\"");
+        check("{{base64 id}}", Escape::Verbatim, "w6kvICINCg==");
+        check("/{{base64 id}}", Escape::Url, "/w6kvICINCg%3D%3D");
+        check("{{hex 'aé'}}", Escape::Verbatim, "61c3a9");
+        check("{{base64 page + ':' + user}}", Escape::Verbatim, "YSBiIjoz");
+        check("{{hex base64 'a'}}", Escape::Verbatim, "59513d3d");
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        check("{{sha256 'abc'}}", Escape::Json, &format!("\"{abc}\""));
+        check("{{sha256 'ab' + 'c'}}", Escape::Verbatim, abc);
+        check("{{choose a*9 | a}}", Escape::Json, "\"a\"");
+        check("?q={{choose 'é|' | 'é|'}}", Escape::Url, "?q=%C3%A9%7C");
+    }
+
+    #[test]
+    fn what_a_function_says_of_itself_is_a_mistake_with_an_example() {
+        for (text, told) in [
+            ("{{shaa256 id}}", "{{sha256"),
+            ("{{sha256}}", "needs what it is of"),
+            ("{{sha256 nobody}}", "unknown placeholder {{nobody}}"),
+            ("{{hex 'a}}", "cannot read"),
+            ("{{hex id + }}", "unknown placeholder"),
+            ("{{base64 '${TRICK}'}}", "constant"),
+            ("{{now +1x}}", "distance"),
+            ("{{choose a}}", "two texts"),
+            ("{{counter x}}", "begins with"),
+            ("{{random frist_name}}", "first_name"),
+        ] {
+            let faults = parsed(text, Escape::Verbatim).expect_err(text);
+            let text = format!("{} {}", faults[0].message, faults[0].help.as_deref().unwrap_or(""));
+            assert!(text.contains(told), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_filled_in_and_otherwise_as_it_is() {
+        let constants = [("page".to_owned(), "a\"b".to_owned())];
+        let names = Names {
+            environment: Environment::Lookup(&lookup),
+            constants: &constants,
+            data: &Data::default(),
+            used_sources: Cell::default(),
+            extracted: HashMap::new(),
+            later: Vec::new(),
+            used: RefCell::default(),
+            files: &Attachments::default(),
+        };
+        for (escape, expected) in [
+            (Escape::Json, "{\"a\": \"a\\\"b ${TRICK}\"}\n"),
+            (Escape::Xml, "{\"a\": \"a&quot;b ${TRICK}\"}\n"),
+            (Escape::Verbatim, "{\"a\": \"a\"b ${TRICK}\"}\n"),
+        ] {
+            let mut builder = Builder::new(escape, &names);
+            builder.file("{\"a\": \"{{page}} ${TRICK}\"}\n");
+            assert_eq!(builder.finish().unwrap().as_literal(), Some(expected));
+        }
     }
 
     #[test]

@@ -9,6 +9,10 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::engine::protocol::request::{Fixed, Prepared, Unsendable};
+use crate::record::outcome::Cause;
+
+/// What HTTP/2 cannot say.
+const UNSENDABLE: Unsendable = Unsendable(Cause::RequestTooLarge);
 
 /// A request, ready to be sent.
 #[derive(Debug)]
@@ -52,17 +56,17 @@ impl Messages {
 
     /// That of a step whose request never changes.
     pub fn of_fixed(&self, step: usize, fixed: &Fixed) -> Result<Message, Unsendable> {
-        let mut made = self.fixed[step].clone().ok_or(Unsendable)?;
+        let mut made = self.fixed[step].clone().ok_or(UNSENDABLE)?;
         if let (Some(name), Some(value)) = (made.id.take(), fixed.id()) {
-            let value = HeaderValue::from_bytes(value).map_err(|_| Unsendable)?;
+            let value = HeaderValue::from_bytes(value).map_err(|_| UNSENDABLE)?;
             made.fields.insert(name, value);
         }
         Ok(made.into())
     }
 
     /// That of one that has been filled in.
-    pub fn of_text(&self, text: &str) -> Result<Message, Unsendable> {
-        made(text.as_bytes(), &self.scheme).map(Message::from).ok_or(Unsendable)
+    pub fn of_bytes(&self, bytes: &[u8]) -> Result<Message, Unsendable> {
+        made(bytes, &self.scheme).map(Message::from).ok_or(UNSENDABLE)
     }
 }
 
@@ -133,7 +137,7 @@ mod tests {
                         Cookie: a=1\r\nkeep-alive: 1\r\ncontent-length: 4\r\n\r\nbo\r\n";
 
     fn message(text: &str) -> Result<Message, Unsendable> {
-        Messages { scheme: Scheme::HTTPS, fixed: vec![] }.of_text(text)
+        Messages { scheme: Scheme::HTTPS, fixed: vec![] }.of_bytes(text.as_bytes())
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Side {
         let (step, is_shown) = (StepId(0), false);
         let call =
             Call { iteration, step, expected, keeps_body: true, keeps_head: false, is_shown };
-        let message = Messages::new(&[], false).of_text(text).unwrap();
+        let message = Messages::new(&[], false).of_bytes(text.as_bytes()).unwrap();
         self.http2.begin(call, message)
     }
 
@@ -388,7 +388,7 @@ fn whatever_comes_at_any_place_there_is_one_end() {
 #[test]
 fn what_comes_instead_of_it_is_kept_to_be_shown() {
     let mut http2 = Http2::new(10);
-    let text = Messages::new(&[], false).of_text(GET).unwrap();
+    let text = Messages::new(&[], false).of_bytes(GET.as_bytes()).unwrap();
     let expected = Expected { is_head: false, body_limit: 10 };
     let call = Call {
         iteration: 1,

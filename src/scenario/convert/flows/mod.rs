@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::scenario::attachments::Attachments;
 use crate::scenario::check::Check;
 use crate::scenario::convert::actions::{self, Actions};
 use crate::scenario::convert::course::{self, Knowledge};
@@ -42,6 +43,7 @@ pub(crate) struct Walks {
 struct Walker<'w, 'c> {
     constants: &'w [(String, String)],
     data: &'w Data,
+    files: &'w Attachments,
     prefix: &'w str,
     is_http2: bool,
     check: &'w mut Check<'c>,
@@ -59,7 +61,7 @@ struct Walker<'w, 'c> {
 /// Converts all flows.
 pub(crate) fn flows(
     scenario: &RawScenario,
-    (constants, data): (&[(String, String)], &Data),
+    (constants, data, files): (&[(String, String)], &Data, &Attachments),
     (prefix, is_http2, cookies): (&str, bool, bool),
     check: &mut Check<'_>,
 ) -> Walks {
@@ -83,6 +85,7 @@ pub(crate) fn flows(
     let mut walker = Walker {
         constants,
         data,
+        files,
         prefix,
         is_http2,
         check,
@@ -166,6 +169,7 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
             extracted: self.given.clone(),
             later: later.map(|(name, _)| name.clone()).collect(),
             used: RefCell::default(),
+            files: self.files,
         }
     }
 
