@@ -27,6 +27,7 @@ mod journal;
 pub mod json_file;
 pub mod judged_by;
 mod lines;
+pub mod load_unit;
 mod merge;
 pub mod noise;
 mod objective_validation;
