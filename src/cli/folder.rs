@@ -14,9 +14,6 @@ use jiff::Timestamp;
 use crate::record::soak::SOAK_FILE;
 use crate::record::store::RUN_FILE;
 
-/// A block of most file systems; a record's first second is not much more.
-const PROBE: usize = 4_096;
-
 /// The link that everybody knows.
 const LATEST: &str = "latest";
 
@@ -41,15 +38,6 @@ pub fn create(output: &Path, scenario: &str) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::other("too many runs began in this second"))
-}
-
-/// Whether anything can be written into a folder: a disk that is full from the start is told before a
-/// target is started.
-pub fn has_room(folder: &Path) -> io::Result<()> {
-    let probe = folder.join("room");
-    let written = fs::write(&probe, [0; PROBE]);
-    let removed = fs::remove_file(&probe);
-    written.and(removed)
 }
 
 /// What a folder is the newest of.

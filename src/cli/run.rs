@@ -127,12 +127,6 @@ pub(super) fn prepare_in(output: &Path, name: &str) -> Result<(PathBuf, Control,
         let wanted = output.display();
         format!("no run folder can be made in {wanted}: {error}; name another one with -o")
     })?;
-    folder::has_room(&folder).map_err(|error| {
-        // An empty folder says nothing.
-        let _ = fs::remove_dir(&folder);
-        let wanted = output.display();
-        format!("there is no room for a run in {wanted}: {error}; name another folder with -o")
-    })?;
     Ok((folder, control, program))
 }
 

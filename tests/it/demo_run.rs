@@ -287,25 +287,6 @@ impl Drop for SmallDisk {
 }
 
 #[test]
-fn a_disk_that_is_full_from_the_start_is_told_before_anything_starts() {
-    let Some(disk) = SmallDisk::new() else {
-        return support::skip("this machine lets nobody mount a small file system");
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let file = quickstart(folder.path(), &steady(4, "100/s"));
-    // Folders take a page each, and nothing is left behind them.
-    for folder in ["quickstart/a", "quickstart/b", "quickstart/c"] {
-        fs::create_dir_all(disk.0.path().join(folder)).unwrap();
-    }
-    let _ = fs::write(disk.0.path().join("ballast"), vec![1; 256 * 1024]);
-    let finished = finish(loadgate().arg("run").arg(&file).arg("-o").arg(disk.0.path()));
-    assert_eq!(code(&finished), 1, "{}", stderr(&finished));
-    let told = stderr(&finished);
-    assert!(told.contains("no room for a run") && told.contains("-o"), "{told}");
-    assert!(!told.contains("starting"), "{told}");
-}
-
-#[test]
 fn a_full_disk_costs_the_files_and_not_the_verdict() {
     let Some(disk) = SmallDisk::new() else {
         return support::skip("this machine lets nobody mount a small file system");
