@@ -53,7 +53,7 @@ mod tests {
             theirs.sort_by_key(|it| it.0);
             prop_assert_eq!(&ours, &theirs);
             by(&mut ours, |a, b| b.1.cmp(&a.1));
-            theirs.sort_by(|a, b| b.1.cmp(&a.1));
+            theirs.sort_by_key(|it| std::cmp::Reverse(it.1));
             prop_assert_eq!(ours, theirs);
         }
     }
