@@ -50,8 +50,19 @@ packs() {
   [ "${minor:-0}" -ge 93 ]
 }
 
+# Panics name the file that they come from; where this machine keeps it takes room and is nobody's business.
+shorter() {
+  local registry="${CARGO_HOME:-$HOME/.cargo}/registry/src" folder flags=
+  for folder in "$registry"/*/; do
+    case "$folder" in *[[:space:]]*) ;; *) if [ -d "$folder" ]; then flags+=" --remap-path-prefix=$folder="; fi ;; esac
+  done
+  echo "$flags"
+}
+
 build() {
   local target="$arch-unknown-linux-musl"
+  RUSTFLAGS="${RUSTFLAGS-}$(shorter)"
+  export RUSTFLAGS
   if packs; then export RUSTFLAGS="${RUSTFLAGS-} -C link-arg=-Wl,-z,pack-relative-relocs"; fi
   if ! has_compiler; then
     echo "pack-npm: no C compiler for $target: apt-get install musl-tools; the binary will need this" >&2

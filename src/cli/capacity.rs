@@ -21,9 +21,9 @@ use crate::cli::{args_fleet, folder, output};
 use crate::experiment::head::{fingerprint, slug};
 use crate::experiment::search::Search;
 use crate::record::capacity::{
-    self as capacity_record, Asked, CAPACITY_FILE, CapacityFile, LoadUnit, SearchEnd, Stored,
-    Verdict,
+    self as capacity_record, Asked, CAPACITY_FILE, CapacityFile, SearchEnd, Stored, Verdict,
 };
+use crate::record::load_unit::LoadUnit;
 use crate::scenario::ceiling;
 use crate::scenario::model::Scenario;
 use crate::scenario::read;

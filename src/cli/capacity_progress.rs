@@ -11,7 +11,8 @@ use crate::analysis::controller::capacity::asked::Spec;
 use crate::cli::output;
 use crate::experiment::event::Event;
 use crate::experiment::search::SearchEvent;
-use crate::record::capacity::{Asked, Class, FoundCapacity, LoadUnit, Purpose, Trial};
+use crate::record::capacity::{Asked, Class, FoundCapacity, Purpose, Trial};
+use crate::record::load_unit::LoadUnit;
 use crate::report::plain;
 use crate::units::format_duration;
 

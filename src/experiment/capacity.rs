@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::analysis::assess::assess;
-use crate::analysis::capacity as meaning;
+use crate::analysis::capacity::{self as meaning, messages::load};
 use crate::analysis::controller::Next;
 use crate::analysis::controller::capacity::Controller;
 use crate::analysis::controller::capacity::asked::{Asked, GIVEN_UP, Spec};
@@ -175,9 +175,8 @@ impl Course<'_> {
 
     /// A target as the next trial should meet it.
     fn make_ready(&mut self, side: Box<Side>) -> Result<Step, TrialError> {
-        let is_over = matches!(self.controller.next(), Next::Stop(_));
         let measured = self.file.trials.len();
-        if is_over {
+        if let Next::Stop(_) = self.controller.next() {
             return Ok(Step::Goes(side));
         }
         if self.search.asked.restarts && measured > 0 && side.target.is_ours() {
@@ -291,15 +290,13 @@ impl Course<'_> {
         self.iterations += record.end.as_ref().map_or(0, |end| end.iterations);
         let trial = self.judged(&record, spec);
         self.is_shaken = matches!(trial.class, Class::Bad | Class::Void);
+        let at = format!("at {}", load(spec.rate, self.search.asked.unit));
         self.controller.measured(trial.class, self.begun.elapsed());
         self.file.trials.push(trial.clone());
         self.save()?;
         (self.search.watch)(SearchEvent::Measured(Box::new(trial)));
         match died {
-            Some(exit) => {
-                let at = meaning::messages::load(spec.rate, self.search.asked.unit);
-                self.start_after(side, &exit, &format!("at {at}"))
-            }
+            Some(exit) => self.start_after(side, &exit, &at),
             None => Ok(Step::Goes(Box::new(side))),
         }
     }
@@ -346,8 +343,8 @@ impl Course<'_> {
         let scenario = &self.search.scenario;
         let lead = Duration::from_secs_f64(self.search.asked.lead);
         let what = (spec.purpose, number);
-        let amount = (spec.rate, self.search.asked.unit);
-        let load = load_of(&scenario.load, what, amount, lead, spec.length);
+        let load = (spec.rate, self.search.asked.unit);
+        let load = load_of(&scenario.load, what, load, lead, spec.length);
         Scenario { load, ..Scenario::clone(scenario) }
     }
 

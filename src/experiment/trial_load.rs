@@ -8,7 +8,8 @@
 
 use std::time::Duration;
 
-use crate::record::capacity::{LoadUnit, Purpose};
+use crate::record::capacity::Purpose;
+use crate::record::load_unit::LoadUnit;
 use crate::scenario::load::{Crowd, Load, Stage};
 use crate::schedule::Arrivals;
 use crate::units::Rate;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::record::fingerprint::{Difference, Fingerprint};
 use crate::record::gauge::{Kind, Unit};
 use crate::record::json_file::{self, JsonFile};
+use crate::record::load_unit::LoadUnit;
 use crate::record::store::StoreError;
 
 /// The version of `capacity.json`.
@@ -59,17 +60,6 @@ pub struct CapacityFile {
     /// in seconds.
     #[serde(default)]
     pub took: f64,
-}
-
-/// In what a load is counted, and with it everything that is called a rate in a search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LoadUnit {
-    /// Arrivals per second.
-    #[default]
-    Rate,
-    /// Users who wait for answers, a whole number of them.
-    Users,
 }
 
 /// What was asked for. Rates are arrivals per second, or users where `unit` says so; times are
@@ -324,21 +314,6 @@ pub enum SearchEnd {
         /// Which step, and how its tries ended.
         detail: String,
     },
-}
-
-impl LoadUnit {
-    /// Whether users wait for answers.
-    pub fn is_users(self) -> bool {
-        self == LoadUnit::Users
-    }
-
-    /// What a load of it is: `rate`, `users`.
-    pub fn name(self) -> &'static str {
-        match self {
-            LoadUnit::Rate => "rate",
-            LoadUnit::Users => "users",
-        }
-    }
 }
 
 impl Trial {

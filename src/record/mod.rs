@@ -28,6 +28,7 @@ pub mod json_file;
 pub mod judged_by;
 mod lines;
 pub mod load_head;
+pub mod load_unit;
 mod merge;
 pub mod noise;
 pub mod noisy;

@@ -74,6 +74,11 @@ impl<'c> Check<'c> {
         self.malformed.insert(at.clone());
     }
 
+    /// Whether a value stands in for one with a mistake, or its key is mistyped.
+    pub(crate) fn is_mended(&self, at: &Pointer) -> bool {
+        self.malformed.contains(at)
+    }
+
     /// The value, or `None` with its fault noted.
     pub(crate) fn accept<T>(&mut self, at: &Pointer, result: Result<T, Fault>) -> Option<T> {
         result.map_err(|fault| self.value(at, fault)).ok()

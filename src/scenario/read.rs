@@ -516,6 +516,14 @@ mod tests {
     }
 
     #[test]
+    fn a_step_whose_request_is_mistyped_is_told_once() {
+        let text = GOOD.replacen("\"request\"", "\"requst\"", 1);
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.contains("did you mean \"request\"?"), "{error}");
+        assert!(!error.contains("a step without"), "{error}");
+    }
+
+    #[test]
     fn double_braces_of_other_programs_are_theirs() {
         let command = "[\"docker\", \"ps\", \"--format\", \"{{.Names}} {{json .}}\"]";
         let text = GOOD.replacen("[\"node\", \"server.js\"]", command, 1);

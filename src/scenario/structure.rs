@@ -91,6 +91,10 @@ fn object(members: &mut Map<String, Value>, schema: &Value, at: &Pointer, check:
         }
     }
     members.retain(|name, _| !unknown.contains(name));
+    for name in mistyped.iter().filter(|name| !members.contains_key(*name)) {
+        // Whoever looks for it has been told.
+        check.mended(&at.key(name));
+    }
     missing(members, schema, at, &mistyped, check);
 }
 

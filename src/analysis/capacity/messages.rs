@@ -2,7 +2,8 @@
 //! `between 38 and 40 users`.
 
 use crate::analysis::number_format;
-use crate::record::capacity::{FoundCapacity, LoadUnit};
+use crate::record::capacity::FoundCapacity;
+use crate::record::load_unit::LoadUnit;
 use crate::units::trim_zeros;
 
 /// `between 396/s and 404/s`, as it stands in a sentence.

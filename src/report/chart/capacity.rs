@@ -14,7 +14,8 @@ use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 use super::{Figure, Width};
 use crate::analysis::capacity::messages::load;
 use crate::analysis::capacity::points::{Point, curve};
-use crate::record::capacity::{CapacityFile, FoundCapacity, LoadUnit};
+use crate::record::capacity::{CapacityFile, FoundCapacity};
+use crate::record::load_unit::LoadUnit;
 use crate::report::figures;
 
 const TIMES: i32 = 240;

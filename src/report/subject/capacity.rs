@@ -8,10 +8,9 @@ use crate::analysis::capacity::messages::{interval, load};
 use crate::analysis::capacity::points::{Point, curve};
 use crate::analysis::capacity::rises::filled;
 use crate::analysis::capacity::scaling::scaling;
-use crate::record::capacity::{
-    CapacityFile, Class, LoadUnit, Purpose, Rise, SearchEnd, Trial, Verdict,
-};
+use crate::record::capacity::{CapacityFile, Class, Purpose, Rise, SearchEnd, Trial, Verdict};
 use crate::record::gauge::{self, Unit};
+use crate::record::load_unit::LoadUnit;
 use crate::report::chart;
 use crate::report::document::cell::{Cell, Status};
 use crate::report::document::medium::{Medium, Shown};

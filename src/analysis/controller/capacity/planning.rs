@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::analysis::capacity::messages;
 use crate::analysis::controller::capacity::asked::{IN_FLIGHT, SHORTEST_CONFIRMATION};
-use crate::record::capacity::{Asked, LoadUnit};
+use crate::record::capacity::Asked;
+use crate::record::load_unit::LoadUnit;
 use crate::scenario::ceiling::{Ceiling, requests_per_iteration};
 use crate::scenario::load::{Crowd, Stage};
 use crate::scenario::model::{Flow, Scenario};
