@@ -44,7 +44,7 @@ fn script(wire: &mut TlsWire, path: &str) {
         }
         "/large" => {
             let head = b"HTTP/1.1 200 OK\r\ncontent-length: 300000\r\n\r\n";
-            wire.say(&[&head[..], &[b'x'; 300_000]].concat());
+            wire.say(&[&head[..], &b"x".repeat(300_000)].concat());
         }
         "/new-key-within" => {
             let (first, key) = (wire.records(&SIZED[..20]), wire.new_key());
