@@ -198,6 +198,32 @@ fn a_new_key_on_an_idle_connection_is_taken_and_the_connection_stays() {
     assert!(UPDATES.load(Ordering::SeqCst) >= 24);
 }
 
+/// Bytes that nobody asked for, or the word that it is over while the socket stays open: the next
+/// request goes elsewhere, and takes nothing for its answer that is none.
+#[test]
+fn what_comes_unasked_on_an_idle_connection_ends_it() {
+    fn answers_twice(wire: &mut TlsWire, _: &str) {
+        wire.answer();
+        pause(15);
+        wire.say(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+    }
+    fn ends_later(wire: &mut TlsWire, _: &str) {
+        wire.answer();
+        pause(15);
+        let bytes = wire.goodbye();
+        wire.raw(&bytes);
+    }
+    let all = Certificates::server();
+    for script in [answers_twice, ends_later] {
+        let server = TlsServer::start(usual(&all), script);
+        let mut slow = of_paths(server.port, &all, &["/"], 3);
+        slow["load"]["stages"][0]["rate"] = json!("8/s");
+        let (said, record) = record(&slow, &[]);
+        assert_eq!(endings(&record, 0), [("ok", 24)], "{said}");
+        assert!(server.connections() >= 24, "{}\n{said}", server.connections());
+    }
+}
+
 /// At this rate connections are opened before the first request is due: tickets come while nothing
 /// has been asked on them.
 #[test]
