@@ -259,7 +259,7 @@ mod tests {
     use crate::engine::protocol::reply::Call;
     use crate::engine::protocol::{Outgoing, Protocol};
     use crate::http1::response::Expected;
-    use crate::scenario::ids::StepId;
+    use crate::scenario::model::StepId;
     use crate::scenario::read::{self, Origin};
     use crate::scenario::stream::Kind;
 
