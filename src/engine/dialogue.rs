@@ -249,3 +249,76 @@ fn refuses(script: &Script, code: Option<u16>) -> bool {
     const WELL: [u16; 2] = [1000, 1001];
     code.is_some_and(|code| code != script.close && !WELL.contains(&code))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::engine::protocol::reply::Call;
+    use crate::engine::protocol::{Outgoing, Protocol};
+    use crate::http1::response::Expected;
+    use crate::scenario::model::StepId;
+    use crate::scenario::read::{self, Origin};
+    use crate::scenario::stream::Kind;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
+        connection: Upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+    /// What is said and heard, as a scenario has it.
+    fn script(acts: &str) -> Script {
+        let text = format!(
+            r#"{{"name": "a", "target": {{"url": "http://127.0.0.1:9"}}, "flows": [{{"name": "f",
+            "steps": [{{"name": "s", "request": "GET /", "websocket": {acts}}}]}}],
+            "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}}}}"#
+        );
+        let no_file = |_: &Path| Err(io::ErrorKind::NotFound.into());
+        let read = read::parse(&text, &Origin::default(), &|_| None, &no_file).unwrap();
+        match read.steps[0].kind.clone() {
+            Kind::WebSocket(script) => *script,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The round trips, in order, of messages that come at moments; each is read 10 later.
+    fn trips(script: &Script, messages: &[(u64, &str)]) -> Vec<u64> {
+        let text = std::str::from_utf8(REQUEST).unwrap();
+        let mut protocol = Protocol::WebSocket(Box::new(WebSocket::asked_by(text)));
+        let expected = Expected { is_head: false, body_limit: 100 };
+        let (iteration, step) = (0, StepId(0));
+        let (keeps_body, keeps_head, is_shown) = (true, false, false);
+        let call = Call { iteration, step, expected, keeps_body, keeps_head, is_shown };
+        protocol.begin(call, Outgoing::Http1(REQUEST)).unwrap();
+        let mut random = || 0;
+        let mut dialogue = Dialogue::new(script, &mut Values::nobodys(&mut random));
+        let mut all = Vec::new();
+        let mut bytes = ANSWER.to_vec();
+        for (at, message) in messages {
+            bytes.extend([0x81, message.len() as u8]);
+            bytes.extend(message.as_bytes());
+            assert!(protocol.receive(&mut &bytes[..], &[]).is_some());
+            let times = Times { now: Moment(at + 10), arrived: Moment(*at) };
+            let websocket = protocol.websocket().unwrap();
+            dialogue.go_on(script, websocket, times, |trip| all.push(trip));
+            bytes.clear();
+        }
+        all
+    }
+
+    #[test]
+    fn a_round_trip_is_from_the_message_to_the_one_that_was_expected_next() {
+        let script = script(r#"[{"send": "a"}, {"expect": "b"}, {"send": "c"}, {"expect": "d"}]"#);
+        assert_eq!(script.round_trips(), 2);
+        // The first is asked when the answer is read, at 60.
+        assert_eq!(trips(&script, &[(50, "x"), (160, "b"), (400, "d")]), [100, 230]);
+    }
+
+    #[test]
+    fn what_came_before_the_question_is_no_answer_to_it() {
+        let any = script(r#"[{"send": "a"}, {"expect": {}}, {"expect": {}}]"#);
+        assert_eq!(any.round_trips(), 1);
+        assert_eq!(trips(&any, &[(50, "early"), (160, "answer")]), [100]);
+    }
+}

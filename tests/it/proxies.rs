@@ -1,4 +1,4 @@
-//! The servers that stand before real APIs (nginx, `HAProxy` and Caddy), by TLS and HTTP/2: whatever they
+//! The servers that stand before real APIs, nginx, `HAProxy` and Caddy, by TLS and HTTP/2: whatever they
 //! end, refuse or reorder, each request is answered. Each where it is installed; by hand, on Debian:
 //! `apt-get install nginx haproxy caddy`.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]

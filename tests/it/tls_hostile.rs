@@ -44,7 +44,7 @@ fn script(wire: &mut TlsWire, path: &str) {
         }
         "/large" => {
             let head = b"HTTP/1.1 200 OK\r\ncontent-length: 300000\r\n\r\n";
-            wire.say(&[&head[..], &vec![b'x'; 300_000][..]].concat());
+            wire.say(&[&head[..], &b"x".repeat(300_000)].concat());
         }
         "/new-key-within" => {
             let (first, key) = (wire.records(&SIZED[..20]), wire.new_key());
@@ -196,6 +196,32 @@ fn a_new_key_on_an_idle_connection_is_taken_and_the_connection_stays() {
     let asked: u64 = record.seconds.iter().map(|it| it.counts()[0].connects).sum();
     assert_eq!(asked, 1, "one connection served all\n{said}");
     assert!(UPDATES.load(Ordering::SeqCst) >= 24);
+}
+
+/// Bytes that nobody asked for, or the word that it is over while the socket stays open: the next
+/// request goes elsewhere, and takes nothing for its answer that is none.
+#[test]
+fn what_comes_unasked_on_an_idle_connection_ends_it() {
+    fn answers_twice(wire: &mut TlsWire, _: &str) {
+        wire.answer();
+        pause(15);
+        wire.say(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+    }
+    fn ends_later(wire: &mut TlsWire, _: &str) {
+        wire.answer();
+        pause(15);
+        let bytes = wire.goodbye();
+        wire.raw(&bytes);
+    }
+    let all = Certificates::server();
+    for script in [answers_twice, ends_later] {
+        let server = TlsServer::start(usual(&all), script);
+        let mut slow = of_paths(server.port, &all, &["/"], 3);
+        slow["load"]["stages"][0]["rate"] = json!("8/s");
+        let (said, record) = record(&slow, &[]);
+        assert_eq!(endings(&record, 0), [("ok", 24)], "{said}");
+        assert!(server.connections() >= 24, "{}\n{said}", server.connections());
+    }
 }
 
 /// At this rate connections are opened before the first request is due: tickets come while nothing
