@@ -284,8 +284,7 @@ mod tests {
 
     /// The round trips, in order, of messages that come at moments; each is read 10 later.
     fn trips(script: &Script, messages: &[(u64, &str)]) -> Vec<u64> {
-        let text = std::str::from_utf8(REQUEST).unwrap();
-        let mut protocol = Protocol::WebSocket(Box::new(WebSocket::asked_by(text)));
+        let mut protocol = Protocol::WebSocket(Box::new(WebSocket::asked_by(REQUEST)));
         let expected = Expected { is_head: false, body_limit: 100 };
         let (iteration, step) = (0, StepId(0));
         let (keeps_body, keeps_head, is_shown) = (true, false, false);

@@ -23,6 +23,7 @@ mod lengths;
 mod load;
 mod measures;
 mod metrics;
+mod named_steps;
 mod names;
 mod neighbours;
 mod noisy;

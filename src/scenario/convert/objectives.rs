@@ -17,6 +17,7 @@ use super::super::stress::StressObjective;
 use super::flows::Walks;
 use super::lap_objectives;
 use super::measures;
+use super::named_steps::{tag_named, without_step};
 use super::neighbours;
 use super::objective_text::{Operator, Parts, normalised};
 use super::other_objectives;
@@ -113,27 +114,6 @@ pub(crate) fn budget_hours(raw: &RawSlo, check: &mut Check<'_>) -> u32 {
         }
     });
     check.accept(&at, hours).unwrap_or(DEFAULT_BUDGET_HOURS)
-}
-
-fn without_step(name: &str, walks: &Walks, at: &Pointer, check: &mut Check<'_>) {
-    // The step itself has a mistake; that is enough to read at once.
-    if walks.step_names.contains(name) {
-        return;
-    }
-    let mut known: Vec<&str> = walks.step_names.iter().map(String::as_str).collect();
-    known.sort_unstable();
-    let fault = Fault::new(format!("no step is named \"{name}\""));
-    check.key(at, fault.nearest(name, known.into_iter()));
-}
-
-/// The steps with a tag.
-fn tag_named(tag: &str, walks: &Walks, at: &Pointer, check: &mut Check<'_>) -> Option<Scope> {
-    let place = walks.tags.iter().position(|known| known == tag);
-    if place.is_none() {
-        let fault = Fault::new(format!("no step has the tag \"{tag}\""));
-        check.key(at, fault.nearest(tag, walks.tags.iter().map(String::as_str)));
-    }
-    Some(Scope::Tag(u16::try_from(place?).ok()?))
 }
 
 /// What an objective speaks of, and may speak of.
