@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::check::{Check, Source};
-use super::convert::{self, Objectives, Sections, is_of_a_stress_test, objectives};
+use super::convert::{
+    self, Objectives, Sections, is_of_a_stress_test, neighbours_are_said, objectives,
+};
 use super::document::{Document, Pointer, positions};
 use super::environment::{Environment, Reviewed};
 use super::gauge::Named;
@@ -199,7 +201,9 @@ impl Filling<'_> {
         };
         let RawSloFile { all, steps, tenants, neighbours, .. } = raw;
         let slo = RawSlo { all, steps, tenants, neighbours, ..RawSlo::default() };
-        let slos = objectives(&slo, &self.sections.subjects(), &Pointer::default(), &mut check);
+        let (subjects, at) = (self.sections.subjects(), Pointer::default());
+        let slos = objectives(&slo, &subjects, &at, &mut check);
+        neighbours_are_said(&slo, subjects.walks, &at, &mut check);
         if slos.slos.is_empty() && check.is_clean() {
             let fault = Fault::new("the file has no objectives for a run");
             check.value(&Pointer::default(), fault.help("add \"all\": [\"p99 < 500ms\"]"));
@@ -220,6 +224,7 @@ pub fn recorded_objective(text: &str, gauges: Vec<Named>) -> Option<Slo> {
 pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>) -> Objectives {
     let at = Pointer::default().key("slo");
     let here = objectives(raw, &sections.subjects(), &at, check);
+    neighbours_are_said(raw, sections.subjects().walks, &at, check);
     let of_steps = raw.steps.0.iter().flat_map(|(_, texts)| texts);
     let mut texts = raw.all.iter().chain(&raw.tenants).chain(of_steps);
     if texts.any(|text| !is_of_a_stress_test(text)) {

@@ -78,6 +78,7 @@ use flows::Walks;
 use load::Written;
 use names::{name_fault, variable_fault};
 
+pub(crate) use neighbours::are_said as neighbours_are_said;
 pub(crate) use objectives::{Objectives, Subjects, objectives, recorded};
 pub(crate) use stress_objectives::is_one as is_of_a_stress_test;
 use target_objectives::Gauges;

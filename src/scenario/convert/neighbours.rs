@@ -13,6 +13,20 @@ use crate::units::Quantile;
 /// More would be no limit.
 const LARGEST: f64 = 1_000.0;
 
+fn is_noisy(walks: &Walks) -> bool {
+    walks.tenants.as_ref().is_some_and(|tenants| tenants.noise.is_some())
+}
+
+/// Where somebody is noisy, objectives say what the others may notice of it.
+pub(crate) fn are_said(raw: &RawSlo, walks: &Walks, at: &Pointer, check: &mut Check<'_>) {
+    if raw.neighbours.is_empty() && is_noisy(walks) {
+        let fault =
+            Fault::new("a tenant is noisy, and nothing says what the others may notice of it");
+        let help = "add \"neighbours\": [\"p99 < 300ms\", \"p95 < 1.5x\", \"error_rate < 1%\"]";
+        check.value(at, fault.help(help));
+    }
+}
+
 /// What limits the times against those of the stage before; the other texts are objectives like all.
 pub(super) fn split(
     raw: &RawSlo,
@@ -21,7 +35,7 @@ pub(super) fn split(
     check: &mut Check<'_>,
 ) -> (Neighbours, Vec<(usize, String)>) {
     let at = at.key("neighbours");
-    let is_noisy = walks.tenants.as_ref().is_some_and(|tenants| tenants.noise.is_some());
+    let is_noisy = is_noisy(walks);
     let (mut found, mut others) = (Neighbours::default(), Vec::new());
     if !is_noisy {
         if !raw.neighbours.is_empty() && check.is_clean() {
@@ -30,12 +44,6 @@ pub(super) fn split(
             check.key(&at, fault.help(help));
         }
         return (found, others);
-    }
-    if raw.neighbours.is_empty() {
-        let fault =
-            Fault::new("a tenant is noisy, and nothing says what the others may notice of it");
-        let help = "add \"neighbours\": [\"p99 < 300ms\", \"p95 < 1.5x\", \"error_rate < 1%\"]";
-        check.value(&Pointer::default().key("slo"), fault.help(help));
     }
     for (index, written) in raw.neighbours.iter().enumerate() {
         let text = check.fill(written);

@@ -27,13 +27,17 @@ pub(super) fn noise(
     check: &mut Check<'_>,
 ) {
     let named = named(raw);
-    let Some((at, noisy)) = named.first() else { return };
+    let Some((stage, noisy)) = named.first() else { return };
+    let at = &stage.key("noisy");
     if let Some((other, _)) = named.get(1) {
         let fault = Fault::new("a second stage in which somebody is noisy");
-        check.value(other, fault.help("one can be judged; play the other in a run of its own"));
+        check.value(
+            &other.key("noisy"),
+            fault.help("one can be judged; play the other in a run of its own"),
+        );
     }
     let own: Vec<usize> = (0..written.stages.len())
-        .filter(|index| written.stages[*index].key("noisy") == *at)
+        .filter(|index| written.stages[*index] == stage.key("rate"))
         .collect();
     let Some(fault) = incomparable(&written.load, &own) else {
         let Some(found) = check.accept(at, of_tenant(noisy, walks, check)) else { return };
@@ -42,7 +46,7 @@ pub(super) fn noise(
     check.value(at, fault);
 }
 
-/// Where somebody is noisy, in any load of the scenario.
+/// The stages in which somebody is noisy, of any load of the scenario, by their places.
 fn named(raw: &RawScenario) -> Vec<(Pointer, &RawNoisy)> {
     let whole = raw.load.as_ref().map(|load| (Pointer::default().key("load"), &load.stages));
     let flows = raw.flows.iter().enumerate().filter_map(|(index, flow)| {
@@ -51,7 +55,7 @@ fn named(raw: &RawScenario) -> Vec<(Pointer, &RawNoisy)> {
     });
     let stages = whole.into_iter().chain(flows).flat_map(|(at, stages)| {
         let at = at.key("stages");
-        stages.iter().enumerate().map(move |(place, stage)| (at.item(place).key("noisy"), stage))
+        stages.iter().enumerate().map(move |(place, stage)| (at.item(place), stage))
     });
     stages.filter_map(|(at, stage)| Some((at, stage.noisy.as_ref()?))).collect()
 }
