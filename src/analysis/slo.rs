@@ -13,7 +13,7 @@ use crate::analysis::evidence::{self, Share};
 use crate::analysis::gauge_limit::{self, GaugeJudged};
 use crate::analysis::laps;
 use crate::analysis::lateness;
-use crate::analysis::needed::{unanswered, what_is_needed};
+use crate::analysis::needed::{nothing, unanswered, what_is_needed};
 use crate::analysis::number_format;
 use crate::analysis::open;
 use crate::analysis::run_data::RunData;
@@ -84,7 +84,7 @@ pub fn judge(data: &RunData, slo: &SloHead) -> SloResult {
     let share = evidence::weigh(data.record, &data.judged.seconds, slo);
     let mut result = blank(data, slo, &share);
     if share.total.all == 0 {
-        result.note = Some(unanswered(data, &share).unwrap_or("no request to judge".to_owned()));
+        result.note = Some(unanswered(data, slo, &share).unwrap_or(nothing(slo)));
         return result;
     }
     match slo.windows {
@@ -343,7 +343,7 @@ fn judge_windows(data: &RunData, slo: &SloHead, windows: WindowsHead, result: &m
     result.status = windows_status(data.record, data.judged, slo, windows, &tallies);
     if result.status == SloStatus::Inconclusive {
         let share = evidence::weigh(data.record, &data.judged.seconds, slo);
-        result.note = unanswered(data, &share);
+        result.note = unanswered(data, slo, &share);
     }
     if found.all == 0 {
         result.note = Some(format!("no complete window of {} s", windows.seconds));

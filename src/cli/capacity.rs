@@ -15,6 +15,7 @@ use crate::cli::capacity_progress::Telling;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::folder::Latest;
+use crate::cli::open_only::takes_one;
 use crate::cli::run::{self, SUPERVISE};
 use crate::cli::variables::with_variables;
 use crate::cli::{args_fleet, folder, output};
@@ -57,6 +58,7 @@ fn plan(args: &CapacityArgs) -> Result<Plan, Exit> {
     })?;
     taken.tell(args.print.quiet);
     output::note_unjudged(&scenario);
+    takes_one(&scenario.load, "capacity")?;
     scenario.load.seed = args.seed.unwrap_or(scenario.load.seed);
     let asked = planning::asked(&wish(args), &scenario, ceiling::cores());
     let baseline = args.baseline.as_deref().map(|path| baseline(args, path, &scenario));

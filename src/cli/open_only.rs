@@ -28,7 +28,7 @@ pub(super) fn needs_rate(load: &Load, command: &str) -> Result<(), Exit> {
 }
 
 /// Refuses several loads at once, recorded ones, and those that end with so many iterations.
-fn takes_one(load: &Load, command: &str) -> Result<(), Exit> {
+pub(super) fn takes_one(load: &Load, command: &str) -> Result<(), Exit> {
     if load.parts.is_empty() {
         return Ok(());
     }

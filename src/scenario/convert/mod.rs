@@ -131,7 +131,12 @@ impl Sections {
         let mut load = load::load(raw, &walks, origin, check);
         if let Some(written) = &mut load {
             tenants_of_rows::count(&mut walks.flows, &data, &written.load, check);
-            noisy::noise(raw, written, &mut walks, check);
+            // Where it is a mistake who the tenants are, nobody knows whether one of them is noisy.
+            let is_known = walks.tenants.as_ref().is_none_or(|tenants| !tenants.names.is_empty());
+            let is_counted = noisy::is_counted(raw, check);
+            if (is_known || raw.tenants.is_none()) && !is_counted {
+                noisy::noise(raw, written, &mut walks, check);
+            }
         }
         let files = files(raw, &data, origin, check).into_iter().chain(attached.paths()).collect();
         let sections = Sections {

@@ -60,6 +60,26 @@ fn named(raw: &RawScenario) -> Vec<(Pointer, &RawNoisy)> {
     stages.filter_map(|(at, stage)| Some((at, stage.noisy.as_ref()?))).collect()
 }
 
+/// What ends a load by numbers is laid out before there is more in one stage.
+pub(super) fn is_counted(raw: &RawScenario, check: &mut Check<'_>) -> bool {
+    let caps = raw.load.as_ref().map(|load| {
+        [
+            ("max_iterations", load.max_iterations.is_some()),
+            ("max_requests", load.max_requests.is_some()),
+        ]
+    });
+    let Some((key, _)) = caps.into_iter().flatten().find(|(_, is_there)| *is_there) else {
+        return false;
+    };
+    if named(raw).is_empty() {
+        return false;
+    }
+    let fault = Fault::new(format!("\"{key}\" beside a noisy tenant"));
+    let help = "remove it: the length of the stages says when the load ends";
+    check.key(&Pointer::default().key("load").key(key), fault.help(help));
+    true
+}
+
 fn add(found: &Noise, index: usize, load: &mut Load, walks: &mut Walks) {
     let stage = &mut load.stages[index];
     let more = found.more;
@@ -75,11 +95,16 @@ fn incomparable(load: &Load, own: &[usize]) -> Option<Fault> {
     let help =
         "write { \"for\": \"60s\", \"rate\": \"100/s\" } before it, and the same with \"noisy\"";
     let fault = |what: &str| Some(Fault::new(what).help(help));
-    if !load.parts.is_empty() {
-        return fault("a noisy tenant needs a load that is one for all flows");
-    }
     if load.cap.is_some() {
-        return fault("a noisy tenant needs a load that nothing ends before its stages do");
+        let fault =
+            Fault::new("a noisy tenant needs a load that nothing ends before its stages do");
+        return Some(fault.help("remove \"max_duration\" and other caps, or make stages shorter"));
+    }
+    if !load.parts.is_empty() {
+        let fault = Fault::new("a noisy tenant needs a load that is one for all flows");
+        return Some(
+            fault.help("write one \"load\" with stages for all flows, which share it by weight"),
+        );
     }
     if load.is_closed() {
         return fault("a noisy tenant needs a load with rates: users who wait would hide him");
@@ -127,6 +152,10 @@ fn of_tenant(raw: &RawNoisy, walks: &Walks, check: &Check<'_>) -> Result<Noise, 
     let share = share(tenants, tenant) * drawn(walks);
     if share <= 0.0 {
         return Err(Fault::new("no flow is done for this tenant").help("leave out its \"tenant\""));
+    }
+    if share >= 1.0 {
+        let fault = Fault::new("nobody else is there to notice what he does");
+        return Err(fault.help("declare more than one tenant"));
     }
     let more = 1.0 - 1.0 / (1.0 + share * (raw.times - 1.0));
     Ok(Noise { tenant, times: raw.times, more, stages: Vec::new() })

@@ -25,6 +25,8 @@ const MOST_MOMENTS: u64 = 10_000_000;
 const MOST_STAGES: u64 = 200;
 /// The column with the moments.
 const COLUMN: &str = "time";
+/// Numbers beyond it are no seconds.
+const MOST_SECONDS: f64 = 1e12;
 const SECOND: u64 = 1_000_000_000;
 
 /// The moments, and stages with about as many arrivals.
@@ -39,7 +41,8 @@ pub(super) fn replay(
         None => Duration::ZERO,
         Some(length) => check.accept(&at.key("warmup"), length)?,
     };
-    let speed = raw.speed.unwrap_or(1.0);
+    // Where it is a mistake, it says nothing of how long the recording lasts.
+    let speed = raw.speed.filter(|_| !check.is_mended(&at.key("speed"))).unwrap_or(1.0);
     let name = check.fill(&raw.file);
     let column = raw.column.as_deref().unwrap_or(COLUMN);
     let found = moments(&origin.folder.join(&name), column, &origin.data);
@@ -98,7 +101,7 @@ fn moment(table: &Table, row: u64, column: u16) -> Result<i128, String> {
     };
     if let Ok(seconds) = text.parse::<f64>() {
         // Digits of a moment since 1970 are more than an f64 has.
-        return nanos(text, seconds).ok_or_else(|| format!("\"{text}\" is no moment"));
+        return nanos(text, seconds).ok_or_else(|| beyond(text, seconds));
     }
     let stamp: Result<Timestamp, _> = text.parse();
     stamp.map(Timestamp::as_nanosecond).map_err(|_| {
@@ -110,9 +113,24 @@ fn moment(table: &Table, row: u64, column: u16) -> Result<i128, String> {
     })
 }
 
+/// What is said of a number that is no moment: most often it counts something smaller.
+fn beyond(text: &str, seconds: f64) -> String {
+    let shown: String = text.chars().take(60).collect();
+    let unit = match seconds.abs() {
+        of if of <= MOST_SECONDS * 1e3 => "milliseconds",
+        of if of <= MOST_SECONDS * 1e6 => "microseconds",
+        of if of <= MOST_SECONDS * 1e9 => "nanoseconds",
+        _ => return format!("\"{shown}\" is no moment: seconds such as 12.5 are expected"),
+    };
+    format!(
+        "\"{shown}\" is no moment: seconds are expected, and these look like {unit}; \
+         divide them, or write dates such as 2026-03-01T12:00:00Z"
+    )
+}
+
 /// Seconds in decimals, exactly; others as good as they are.
 fn nanos(text: &str, seconds: f64) -> Option<i128> {
-    if !seconds.is_finite() || seconds.abs() > 1e12 {
+    if !seconds.is_finite() || seconds.abs() > MOST_SECONDS {
         return None;
     }
     let about = || Some((seconds * 1e9).round() as i128);
@@ -179,7 +197,10 @@ mod tests {
         for (text, told) in [
             ("time\n1\nsoon\n", "row 2: \"soon\" is no moment"),
             ("time\n1\nNaN\n", "row 2"),
-            ("time\n1\n1e300\n", "row 2"),
+            ("time\n1\n1e300\n", "row 2: \"1e300\" is no moment: seconds such as 12.5"),
+            ("time\n1700000000000\n1700000000020\n", "row 1: \"1700000000000\" is no moment"),
+            ("time\n1700000000000\n1700000000020\n", "look like milliseconds"),
+            ("time\n1700000000000000000\n1\n", "look like nanoseconds"),
             ("time\n", "no rows"),
             ("", "empty"),
             ("time\n7\n7\n", "one moment only, 2 times"),

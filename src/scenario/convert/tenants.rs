@@ -28,12 +28,14 @@ pub(super) struct Population {
     names: Vec<String>,
     sizes: Sizes,
     told_apart: u16,
+    /// Whether they are declared in a way that is told as a mistake, so that nobody knows who they are.
+    pub(super) is_faulty: bool,
 }
 
 impl Population {
     /// The same for the model.
     pub(super) fn tenants(&self, variable: VariableId) -> Tenants {
-        let Population { names, sizes, told_apart } = self;
+        let Population { names, sizes, told_apart, .. } = self;
         let (names, sizes) = (names.clone(), sizes.clone());
         Tenants { names, sizes, told_apart: *told_apart, variable, noise: None }
     }
@@ -55,11 +57,13 @@ pub(super) fn population(raw: &RawScenario, check: &mut Check<'_>) -> Option<Pop
         let limits = Pointer::default().key("limits");
         check.value(&limits, fault.help(format!("write \"limits\": {{ \"tenants\": {most} }}")));
     }
-    let (names, sizes) = match &raw.tenants {
-        None => (Vec::new(), Sizes::Equal),
-        Some(tenants) => declared(tenants, &at, check)?,
+    let found = match &raw.tenants {
+        None => Some((Vec::new(), Sizes::Equal)),
+        Some(tenants) => declared(tenants, &at, check),
     };
-    Some(Population { names, sizes, told_apart })
+    let is_faulty = found.is_none();
+    let (names, sizes) = found.unwrap_or((Vec::new(), Sizes::Equal));
+    Some(Population { names, sizes, told_apart, is_faulty })
 }
 
 fn has_none(raw: &RawScenario, check: &mut Check<'_>) {
@@ -90,7 +94,7 @@ fn declared(raw: &RawTenants, at: &Pointer, check: &mut Check<'_>) -> Option<(Ve
     };
     let sizes = check.accept(&at.key("sizes"), sizes)?;
     let names = match raw.count {
-        Some(0 | MOST_TENANTS..) => {
+        Some(count) if count == 0 || count > MOST_TENANTS => {
             let fault = Fault::new(format!("expected 1 to {MOST_TENANTS} tenants"));
             check.value(&at.key("count"), fault);
             return None;
@@ -244,7 +248,47 @@ fn unknown_beforehand(template: &Template) -> Option<Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::scenario::read::{Origin, parse};
+
+    /// What is said of a scenario with such tenants, whose requests have such a header.
+    fn told(tenants: &str, header: &str) -> String {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, "tenants": {tenants},
+                "flows": [{{"name": "a", "steps": [
+                    {{"request": "GET /a", "headers": {{"x-tenant": "{header}"}}}}]}}],
+                "load": {{"stages": [{{"for": "60s", "rate": "10/s"}}]}}}}"#
+        );
+        let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        let read = parse(&text, &Origin::default(), &|_| None, &no_file);
+        read.map_or_else(|problems| problems.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn a_mistake_about_tenants_is_told_once() {
+        let most = told(r#"{"count": 100000}"#, "{{tenant}}");
+        assert_eq!(most, "", "so many are possible");
+        for (tenants, expected) in [
+            (r#"{"count": 100001}"#, "expected 1 to 100000 tenants"),
+            (r#"{"count": 0}"#, "expected 1 to 100000 tenants"),
+            (r#"{"names": ["a", "a"]}"#, "\"a\" stands here twice"),
+            (r#"{"count": 2, "names": ["a"]}"#, "one of the three"),
+            (r#"{"count": 2, "sizes": "zip"}"#, "zipf(1.1)"),
+        ] {
+            let said = told(tenants, "{{tenant}}");
+            assert!(said.contains(expected), "{tenants}: {said}");
+            assert!(!said.contains("{{tenant}}"), "{tenants}: {said}");
+        }
+    }
+
+    #[test]
+    fn who_tells_the_target_nothing_of_tenants_has_none() {
+        let said = told(r#"{"count": 3}"#, "always");
+        assert!(said.contains("no request says which tenant it is for"), "{said}");
+        assert_eq!(told(r#"{"count": 3}"#, "org {{tenant}}"), "");
+    }
 
     #[test]
     fn sizes_are_equal_or_by_zipfs_law() {
