@@ -173,3 +173,51 @@ fn drawn(walks: &Walks) -> f64 {
     let drawn = walks.flows.iter().filter(|flow| flow.tenancy == Tenancy::Drawn);
     drawn.map(|flow| f64::from(flow.weight)).sum::<f64>() / all.max(1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::scenario::read::{Origin, parse};
+
+    /// What is said of a load with such a cap, in which the first of such tenants is noisy.
+    fn told(tenants: &str, cap: &str) -> String {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, "tenants": {tenants},
+                "flows": [{{"name": "a", "steps": [
+                    {{"request": "GET /a", "headers": {{"x-tenant": "{{{{tenant}}}}"}}}}]}}],
+                "load": {{{cap} "stages": [
+                    {{"for": "20s", "rate": "10/s"}},
+                    {{"for": "10s", "rate": "10/s", "noisy": {{"tenant": "a", "times": 9}}}}]}},
+                "slo": {{"all": ["p50 < 5s"], "neighbours": ["p50 < 2x"]}}}}"#
+        );
+        let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        let read = parse(&text, &Origin::default(), &|_| None, &no_file);
+        read.map_or_else(|problems| problems.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn what_a_noisy_tenant_does_more_is_beyond_no_cap() {
+        let two = r#"{"names": ["a", "b"]}"#;
+        assert_eq!(told(two, ""), "");
+        // More than without the noise, and fewer than with it.
+        for key in ["max_iterations", "max_requests"] {
+            let said = told(two, &format!("\"{key}\": 400,"));
+            assert!(said.contains(&format!("\"{key}\" beside a noisy tenant")), "{said}");
+        }
+        let said = told(two, r#""max_duration": "25s","#);
+        assert!(said.contains("remove \"max_duration\""), "{said}");
+    }
+
+    #[test]
+    fn who_is_alone_has_no_neighbours() {
+        let said = told(r#"{"names": ["a"]}"#, "");
+        assert!(said.contains("nobody else is there"), "{said}");
+    }
+
+    #[test]
+    fn where_tenants_are_a_mistake_nothing_is_said_of_the_noisy_one() {
+        let said = told(r#"{"names": ["a", "b", "b"]}"#, "");
+        assert!(said.contains("twice") && !said.contains("noisy"), "{said}");
+    }
+}

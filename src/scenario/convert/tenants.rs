@@ -271,8 +271,8 @@ mod tests {
         let most = told(r#"{"count": 100000}"#, "{{tenant}}");
         assert_eq!(most, "", "so many are possible");
         for (tenants, expected) in [
-            (r#"{"count": 100001}"#, "expected 1 to 100000 tenants"),
-            (r#"{"count": 0}"#, "expected 1 to 100000 tenants"),
+            (r#"{"count": 100001}"#, "between 1 and 100000"),
+            (r#"{"count": 0}"#, "between 1 and 100000"),
             (r#"{"names": ["a", "a"]}"#, "\"a\" stands here twice"),
             (r#"{"count": 2, "names": ["a"]}"#, "one of the three"),
             (r#"{"count": 2, "sizes": "zip"}"#, "zipf(1.1)"),
