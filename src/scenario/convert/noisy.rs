@@ -27,14 +27,19 @@ pub(super) fn noise(
     check: &mut Check<'_>,
 ) {
     let named = named(raw);
-    let Some((at, noisy)) = named.first() else { return };
+    let Some((stage, noisy)) = named.first() else { return };
     if let Some((other, _)) = named.get(1) {
         let fault = Fault::new("a second stage in which somebody is noisy");
-        check.value(other, fault.help("one can be judged; play the other in a run of its own"));
+        let help = "one can be judged; play the other in a run of its own";
+        check.value(&other.key("noisy"), fault.help(help));
     }
-    let own: Vec<usize> = (0..written.stages.len())
-        .filter(|index| written.stages[*index].key("noisy") == *at)
-        .collect();
+    // A stage of the load is known by the place of its rate.
+    let (at, rate) = (&stage.key("noisy"), stage.key("rate"));
+    let own: Vec<usize> =
+        (0..written.stages.len()).filter(|index| written.stages[*index] == rate).collect();
+    if ["tenant", "times"].iter().any(|key| check.is_mended(&at.key(key))) {
+        return;
+    }
     let Some(fault) = incomparable(&written.load, &own) else {
         let Some(found) = check.accept(at, of_tenant(noisy, walks, check)) else { return };
         return add(&found, own[0], &mut written.load, walks);
@@ -42,7 +47,7 @@ pub(super) fn noise(
     check.value(at, fault);
 }
 
-/// Where somebody is noisy, in any load of the scenario.
+/// The stages in which somebody is noisy, in any load of the scenario, and who it is.
 fn named(raw: &RawScenario) -> Vec<(Pointer, &RawNoisy)> {
     let whole = raw.load.as_ref().map(|load| (Pointer::default().key("load"), &load.stages));
     let flows = raw.flows.iter().enumerate().filter_map(|(index, flow)| {
@@ -51,7 +56,7 @@ fn named(raw: &RawScenario) -> Vec<(Pointer, &RawNoisy)> {
     });
     let stages = whole.into_iter().chain(flows).flat_map(|(at, stages)| {
         let at = at.key("stages");
-        stages.iter().enumerate().map(move |(place, stage)| (at.item(place).key("noisy"), stage))
+        stages.iter().enumerate().map(move |(place, stage)| (at.item(place), stage))
     });
     stages.filter_map(|(at, stage)| Some((at, stage.noisy.as_ref()?))).collect()
 }
@@ -139,4 +144,43 @@ fn drawn(walks: &Walks) -> f64 {
     let all: f64 = walks.flows.iter().map(|flow| f64::from(flow.weight)).sum();
     let drawn = walks.flows.iter().filter(|flow| flow.tenancy == Tenancy::Drawn);
     drawn.map(|flow| f64::from(flow.weight)).sum::<f64>() / all.max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::scenario::model::Scenario;
+    use crate::scenario::read::{Origin, parse};
+
+    fn read(stages: &str) -> Result<Scenario, String> {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}},
+                "tenants": {{"names": ["loud", "quiet"]}},
+                "flows": [{{"name": "a", "steps": [{{"request": "GET /a"}}]}}],
+                "load": {{"stages": [{{"for": "9s", "rate": "60/s"}}, {stages}]}},
+                "slo": {{"neighbours": ["p95 < 1.5x"]}}}}"#
+        );
+        let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        let read = parse(&text, &Origin::default(), &|_| None, &no_file);
+        read.map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn what_somebody_does_more_comes_on_top_of_the_rate_of_his_stage() {
+        let stage = r#"{"for": "9s", "rate": "60/s", "noisy": {"tenant": "loud", "times": 3}}"#;
+        let scenario = read(stage).unwrap();
+        let rates: Vec<f64> = scenario.load.stages.iter().map(|stage| stage.from.0).collect();
+        // Half of 60, three times; the other half as before.
+        assert!((rates[0] - 60.0).abs() < 1e-9 && (rates[1] - 120.0).abs() < 1e-9, "{rates:?}");
+        assert!(scenario.tenants.unwrap().noise.is_some());
+    }
+
+    #[test]
+    fn a_ramp_before_him_is_no_measure() {
+        let stages = r#"{"for": "9s", "rate": "60/s -> 90/s"},
+            {"for": "9s", "rate": "90/s", "noisy": {"tenant": "loud", "times": 3}}"#;
+        let problems = read(stages).unwrap_err();
+        assert!(problems.contains("have the same constant rate"), "{problems}");
+    }
 }
