@@ -128,6 +128,7 @@ Examples:
   loadgate run scenarios/quickstart.json
   loadgate run scenarios/orders.json -o reports --json
   loadgate run scenarios/orders.json --baseline baselines/orders.json --tolerance 20%
+  loadgate run scenarios/orders.json --generators 4
   loadgate run http://127.0.0.1:3000/health -R 500 -d 30s -c 64
   loadgate run http://127.0.0.1:3000/health -c 64 -d 30s
   loadgate run http://127.0.0.1:3000/orders -R 50 -d 1m --slo 'p99 < 250ms' \\

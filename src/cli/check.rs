@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::variables::{Taken, with_variables};
 use crate::cli::{once, output};
 use crate::experiment::head;
-use crate::report::curl;
+use crate::report::{curl, plain};
 use crate::scenario::load::Stage;
 use crate::scenario::model::{Address, Flow, Scenario, StepId};
 use crate::scenario::read;
@@ -72,7 +72,8 @@ fn target(scenario: &Scenario) -> String {
         }
         None => String::new(),
     };
-    format!("{}: valid\n\nTarget   {address}{start}\n", scenario.name)
+    let name = plain::line(&scenario.name);
+    format!("{name}: valid\n\nTarget   {}\n", plain::line(&format!("{address}{start}")))
 }
 
 fn add(text: &mut String, line: fmt::Arguments<'_>) {
@@ -141,7 +142,8 @@ fn steps(scenario: &Scenario) -> String {
             None if scenario.steps[index].once => "once per user".to_owned(),
             None => "by the answers".to_owned(),
         };
-        add(&mut text, format_args!("  {:<28} {requests:>14}  {}\n", step.name, step.label));
+        let (name, label) = (plain::line(&step.name), plain::line(&step.label));
+        add(&mut text, format_args!("  {name:<28} {requests:>14}  {label}\n"));
         if let Some(doubt) = doubt(scenario, StepId(index as u16)) {
             add(&mut text, format_args!("    {doubt}\n"));
         }
@@ -181,8 +183,8 @@ fn objectives(scenario: &Scenario) -> String {
         "\nObjectives, and what the run can certify at 95 % confidence at best\n".to_owned();
     let position = |slo: &Slo| match slo.scope {
         Scope::All => "all".to_owned(),
-        Scope::Step(id) => scenario.step(id).name.clone(),
-        Scope::Tag(tag) => format!("tag:{}", scenario.tag(tag)),
+        Scope::Step(id) => plain::line(&scenario.step(id).name),
+        Scope::Tag(tag) => format!("tag:{}", plain::line(scenario.tag(tag))),
         Scope::EachTenant => "each tenant".to_owned(),
     };
     let widest = |widths: &dyn Fn(&Slo) -> usize| scenario.slos.iter().map(widths).max();

@@ -151,9 +151,17 @@ pub(super) const VOCABULARY: &[Entry] = &[
         advice: "Measure it with loadgate noise.",
     },
     Entry {
+        names: &["noisy neighbour", "noisy", "neighbours"],
+        meaning: "A tenant that does many times as much as before for a stage of the load; the \
+            neighbours are all other tenants meanwhile.",
+        why: "Who shares a target with others must not be slow because of them.",
+        advice: "Write \"noisy\" into a stage and objectives under \"neighbours\"; a quota or a \
+            queue for each tenant keeps them apart.",
+    },
+    Entry {
         names: &["capacity"],
-        meaning: "The highest rate of arrivals at which a target keeps to the objectives, as an \
-            interval: its lower bound was within them, its upper bound beyond.",
+        meaning: "The highest rate of arrivals, or number of users, at which a target keeps to the \
+            objectives, as an interval: its lower bound was within them, its upper bound beyond.",
         why: "It says how far away the next limit is, and whether a change has moved it.",
         advice: "Find it with loadgate capacity; --at-least makes it a gate.",
     },

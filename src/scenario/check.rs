@@ -74,6 +74,14 @@ impl<'c> Check<'c> {
         self.malformed.insert(at.clone());
     }
 
+    /// A fault of an object that has none of these keys; nothing where one of them is mistyped, as
+    /// that has been told.
+    pub(crate) fn lacks(&mut self, at: &Pointer, keys: &[&str], fault: Fault) {
+        if !keys.iter().any(|key| self.is_mended(&at.key(key))) {
+            self.value(at, fault);
+        }
+    }
+
     /// Whether a value stands in for one with a mistake, or its key is mistyped.
     pub(crate) fn is_mended(&self, at: &Pointer) -> bool {
         self.malformed.contains(at)

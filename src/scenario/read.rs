@@ -347,6 +347,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mistyped_is_not_missing_too() {
+        let stage = r#"{"for": "9s", "rate": "9/s"}"#;
+        for (step, stage, told) in [
+            (r#""multipart": {"a": {"fille": "x"}}"#, stage, "unknown key \"fille\""),
+            (r#""graphql": {"qurey": "{a}"}"#, stage, "unknown key \"qurey\""),
+            (r#""json": {}"#, r#"{"for": "9s", "rat": "9/s"}"#, "unknown key \"rat\""),
+            (
+                r#""json": {}"#,
+                r#"{"for": "9s", "rate": "9/s", "noisy": {"tennant": "b", "times": 3}}"#,
+                "unknown key \"tennant\"",
+            ),
+        ] {
+            let text = format!(
+                r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}},
+                    "tenants": {{"names": ["a", "b"]}},
+                    "flows": [{{"name": "f", "steps": [{{"request": "POST /a", {step}}}]}}],
+                    "load": {{"stages": [{{"for": "9s", "rate": "9/s"}}, {stage}]}}}}"#
+            );
+            let problems = read(&text).expect_err(told);
+            assert_eq!(problems.all.len(), 1, "{problems}");
+            assert!(problems.to_string().contains(told), "{problems}");
+        }
+        let socket = GOOD.replacen(
+            "\"request\": \"GET /orders",
+            "\"websocket\": [{\"expct\": \"x\"}], \"request\": \"GET /orders",
+            1,
+        );
+        let problems = read(&socket).expect_err("expct");
+        assert!(!problems.to_string().contains("nothing is done here"), "{problems}");
+    }
+
+    #[test]
     fn mistakes_of_form_have_a_place_and_advice() {
         wrong("\"weight\"", "\"wieght\"", (11, 25), "did you mean \"weight\"?");
         wrong("\"for\": \"10s\"", "\"duration\": \"10s\"", (22, 7), "did you mean \"for\"?");

@@ -162,7 +162,7 @@ fn several_generators_send_what_one_machine_sends_and_leave_no_process() {
         merged.generator.iter().all(|it| it.skew_bound_ns.is_some_and(|ns| ns < 50_000_000));
     assert!(known, "{:?}", merged.generator);
     let page = fs::read_to_string(run_folder(folder.path()).join("report.html")).unwrap();
-    assert!(page.contains("Requests per second and send lag of each generator"));
+    assert!(page.contains("Sent and send lag by generator"));
     assert!(run_folder(folder.path()).join("generators.svg").is_file());
     let told = stderr(&output);
     assert!(told.contains("ready: local-1, local-2, local-3, local-4"), "{told}");

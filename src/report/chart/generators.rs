@@ -10,10 +10,12 @@ use super::panel::{ABOVE, BELOW, BESIDE, EDGE, Frame, Panel};
 use super::{Figure, Width};
 use crate::analysis::assessment::{Assessment, Timeline};
 use crate::analysis::generator_seen::GeneratorSeen;
-use crate::report::figures;
+use crate::report::{figures, plain};
 
 const HEIGHT: i32 = 150;
-const TITLE: &str = "Requests per second and send lag of each generator";
+/// Letters of a generator's name that the legend has room for.
+const NAME: usize = 20;
+const TITLE: &str = "Sent and send lag by generator";
 
 /// What is drawn of each generator, by bins of the timeline.
 type Line = fn(&GeneratorSeen) -> &[Option<f64>];
@@ -67,11 +69,12 @@ fn draw(assessment: &Assessment, width: Width) -> Option<String> {
 }
 
 fn keys(latest: &GeneratorSeen) -> Vec<Key> {
+    let name = plain::shortened(&plain::line(&latest.name), NAME);
     vec![
         Key { sign: Sign::Line(StrokeStyle::SENT, 1), text: "each generator".into() },
         Key {
             sign: Sign::Line(StrokeStyle::P99, 2),
-            text: format!("{}: the longest lag", latest.name).into(),
+            text: format!("{name}: the longest lag").into(),
         },
     ]
 }
@@ -81,4 +84,36 @@ fn over_time(timeline: &Timeline, values: &[Option<f64>]) -> Vec<(f64, Option<f6
     let half = f64::from(timeline.bin_seconds) / 2.0;
     let middle = |start: &u32| f64::from(*start) + half;
     timeline.starts.iter().map(middle).zip(values.iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::chart::Theme;
+    use crate::report::chart::checks::check_inside;
+    use crate::report::samples::runs;
+
+    #[test]
+    fn title_and_names_fit_the_narrow_picture() {
+        let mut run = runs::normal();
+        let bins = run.assessment.timeline.starts.len();
+        run.assessment.generators = ["local-1", &"loadgate-agent-".repeat(9)]
+            .map(|name| GeneratorSeen {
+                name: name.to_owned(),
+                slots: 1,
+                seconds: 60,
+                cpu: None,
+                send_lag_max_ms: Some(name.len() as f64),
+                stood_still_max_ms: None,
+                off_schedule_max_ms: None,
+                lost: None,
+                sent: vec![Some(50.0); bins],
+                send_lag_ms: vec![Some(2.0); bins],
+            })
+            .to_vec();
+        for width in [Width::Wide, Width::Narrow] {
+            let svg = figure(&run.assessment).svg(width, Theme::Light).unwrap();
+            check_inside(&roxmltree::Document::parse(&svg).unwrap(), "generators");
+        }
+    }
 }

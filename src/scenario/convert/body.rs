@@ -220,7 +220,8 @@ fn document(
         }
         (None, None) => {
             let fault = Fault::new("a GraphQL request without a document");
-            check.value(at, fault.help("add \"query\", or \"file\" with the path of one"));
+            let help = "add \"query\", or \"file\" with the path of one";
+            check.lacks(at, &["query", "file"], fault.help(help));
             None
         }
     }
@@ -331,7 +332,8 @@ fn part_content(
         }
         _ => {
             let fault = Fault::new("a part of a form has one of \"text\", \"json\" and \"file\"");
-            check.value(at, fault.help("write {\"file\": \"report.pdf\"}, or a bare text"));
+            let help = "write {\"file\": \"report.pdf\"}, or a bare text";
+            check.lacks(at, &["text", "json", "file"], fault.help(help));
             None
         }
     }

@@ -27,7 +27,7 @@ const MOST_PIECES: usize = 10_000;
 /// A load, and where it is written.
 pub(crate) struct Written {
     pub(crate) load: Load,
-    /// For each stage of a load without parts its place in the file.
+    /// For each stage of a load without parts the place of its rate in the file.
     pub(crate) stages: Vec<Pointer>,
     /// Where its stages are, or those of its first part.
     pub(crate) at: Pointer,

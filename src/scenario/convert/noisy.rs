@@ -28,17 +28,18 @@ pub(super) fn noise(
 ) {
     let named = named(raw);
     let Some((stage, noisy)) = named.first() else { return };
-    let at = &stage.key("noisy");
     if let Some((other, _)) = named.get(1) {
         let fault = Fault::new("a second stage in which somebody is noisy");
-        check.value(
-            &other.key("noisy"),
-            fault.help("one can be judged; play the other in a run of its own"),
-        );
+        let help = "one can be judged; play the other in a run of its own";
+        check.value(&other.key("noisy"), fault.help(help));
     }
-    let own: Vec<usize> = (0..written.stages.len())
-        .filter(|index| written.stages[*index] == stage.key("rate"))
-        .collect();
+    // A stage of the load is known by the place of its rate.
+    let (at, rate) = (&stage.key("noisy"), stage.key("rate"));
+    let own: Vec<usize> =
+        (0..written.stages.len()).filter(|index| written.stages[*index] == rate).collect();
+    if ["tenant", "times"].iter().any(|key| check.is_mended(&at.key(key))) {
+        return;
+    }
     let Some(fault) = incomparable(&written.load, &own) else {
         let Some(found) = check.accept(at, of_tenant(noisy, walks, check)) else { return };
         return add(&found, own[0], &mut written.load, walks);
@@ -178,6 +179,7 @@ fn drawn(walks: &Walks) -> f64 {
 mod tests {
     use std::path::Path;
 
+    use crate::scenario::model::Scenario;
     use crate::scenario::read::{Origin, parse};
 
     /// What is said of a load with such a cap, in which the first of such tenants is noisy.
@@ -219,5 +221,36 @@ mod tests {
     fn where_tenants_are_a_mistake_nothing_is_said_of_the_noisy_one() {
         let said = told(r#"{"names": ["a", "b", "b"]}"#, "");
         assert!(said.contains("twice") && !said.contains("noisy"), "{said}");
+    }
+
+    fn read(stages: &str) -> Result<Scenario, String> {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}},
+                "tenants": {{"names": ["loud", "quiet"]}},
+                "flows": [{{"name": "a", "steps": [{{"request": "GET /a"}}]}}],
+                "load": {{"stages": [{{"for": "9s", "rate": "60/s"}}, {stages}]}},
+                "slo": {{"neighbours": ["p95 < 1.5x"]}}}}"#
+        );
+        let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        let read = parse(&text, &Origin::default(), &|_| None, &no_file);
+        read.map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn what_somebody_does_more_comes_on_top_of_the_rate_of_his_stage() {
+        let stage = r#"{"for": "9s", "rate": "60/s", "noisy": {"tenant": "loud", "times": 3}}"#;
+        let scenario = read(stage).unwrap();
+        let rates: Vec<f64> = scenario.load.stages.iter().map(|stage| stage.from.0).collect();
+        // Half of 60, three times; the other half as before.
+        assert!((rates[0] - 60.0).abs() < 1e-9 && (rates[1] - 120.0).abs() < 1e-9, "{rates:?}");
+        assert!(scenario.tenants.unwrap().noise.is_some());
+    }
+
+    #[test]
+    fn a_ramp_before_him_is_no_measure() {
+        let stages = r#"{"for": "9s", "rate": "60/s -> 90/s"},
+            {"for": "9s", "rate": "90/s", "noisy": {"tenant": "loud", "times": 3}}"#;
+        let problems = read(stages).unwrap_err();
+        assert!(problems.contains("have the same constant rate"), "{problems}");
     }
 }

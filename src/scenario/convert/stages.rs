@@ -108,7 +108,7 @@ fn drive(raw: &RawStage, at: &Pointer, asks: &Asks, check: &mut Check<'_>) -> Op
             let fault = Fault::new("\"rate\" is missing in a stage");
             let help = "add \"rate\": \"100/s\", \"rate\": \"50/s -> 200/s\", \"users\": 50 or \
                         \"pause\": true";
-            check.value(at, fault.help(help));
+            check.lacks(at, &["rate", "users", "pause"], fault.help(help));
             None
         }
         (Some(_), Some(_), _) => {

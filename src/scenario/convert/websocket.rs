@@ -113,10 +113,12 @@ fn one_of(raw: &RawAct, at: &Pointer, check: &mut Check<'_>) -> Option<&'static 
         ("think", raw.think.is_some()),
         ("close", raw.close.is_some()),
     ];
+    let keys = given.map(|(key, _)| key);
     let mut given = given.iter().filter(|(_, given)| *given).map(|(key, _)| *key);
     let Some(first) = given.next() else {
         let fault = Fault::new("nothing is done here");
-        check.value(at, fault.help("write { \"send\": \"ping\" } or { \"expect\": \"pong\" }"));
+        let help = "write { \"send\": \"ping\" } or { \"expect\": \"pong\" }";
+        check.lacks(at, &keys, fault.help(help));
         return None;
     };
     if let Some(second) = given.next() {

@@ -103,9 +103,14 @@ impl Chart {
     }
 }
 
-/// All charts of a run, to be drawn when they are needed.
+/// All charts of a run, to be drawn when they are needed: of tenants where there are some.
 pub(in crate::report) fn figures(assessment: &Assessment) -> Vec<Figure<'_>> {
-    Chart::ALL.into_iter().map(|chart| figure(assessment, chart)).collect()
+    let concerns = |chart: &Chart| match chart {
+        Chart::Tenants => assessment.tenants.is_some(),
+        Chart::Neighbours => assessment.neighbours.is_some(),
+        _ => true,
+    };
+    Chart::ALL.into_iter().filter(concerns).map(|chart| figure(assessment, chart)).collect()
 }
 
 fn figure(assessment: &Assessment, chart: Chart) -> Figure<'_> {

@@ -39,6 +39,7 @@ fn the_page_has_every_section_and_every_chart_twice() {
         ],
     );
     assert_eq!(svgs(&page).len(), 2 * 6);
+    assert!(!page.contains("nothing to draw"), "this run has no tenants");
 }
 
 #[track_caller]

@@ -344,15 +344,10 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
                 self.check.key(&at.key("think"), fault.help("make two steps of it"));
                 None
             }
-            (None, None)
-                if ["request", "think"].iter().any(|key| self.check.is_mended(&at.key(key))) =>
-            {
-                None
-            }
             (None, None) => {
                 let fault = Fault::new("a step without \"request\" and without \"think\"");
                 let help = "add \"request\": \"GET /orders\" or \"think\": \"1s\"";
-                self.check.value(at, fault.help(help));
+                self.check.lacks(at, &["request", "think"], fault.help(help));
                 None
             }
         }
