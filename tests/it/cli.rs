@@ -250,8 +250,8 @@ fn wrong_values_of_flags_say_what_is_right() {
 fn a_folder_that_is_no_run_is_a_usage_error() {
     let place = tempfile::tempdir().expect("a temporary folder");
     let path = place.path().to_str().expect("a plain path");
-    refused(&["report", path], 2, &["run.json", "name a run folder"]);
-    refused(&["report", "nowhere"], 2, &["nowhere", "name a run folder"]);
+    refused(&["report", path], 2, &["run.json", "name the folder that loadgate wrote"]);
+    refused(&["report", "nowhere"], 2, &["nowhere", "name the folder that loadgate wrote"]);
     fs::write(place.path().join("run.json"), "{}").expect("it can be written");
     refused(&["report", path], 2, &["not a run record"]);
 }
