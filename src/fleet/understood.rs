@@ -12,7 +12,7 @@ use crate::scenario::data::table::Table;
 use crate::scenario::data::{Data, Source};
 use crate::scenario::model::Scenario;
 use crate::scenario::routing::Permits;
-use crate::schedule::Arrivals;
+use crate::schedule::several::Stream;
 
 /// So many arrivals are computed: later ones are sums of these and of more of the kind.
 const ARRIVALS: usize = 200_000;
@@ -29,7 +29,7 @@ pub fn digest(scenario: &Scenario, salt: &str) -> String {
         rows(&source.table, &mut hash);
     }
     if !scenario.load.is_closed() {
-        for arrival in Arrivals::new(&scenario.load).take(ARRIVALS) {
+        for arrival in Stream::new(&scenario.load).take(ARRIVALS) {
             hash.update(arrival.at.0.to_le_bytes());
         }
     }

@@ -16,8 +16,9 @@ use crate::scenario::data::Rows;
 use crate::scenario::data::order::Taking;
 use crate::scenario::model::{Scenario, StepId, TenantId};
 use crate::scenario::slots::Slots;
+use crate::schedule::several::Stream;
 use crate::schedule::tenants::{Census, Member, Noise};
-use crate::schedule::{Arrival, Arrivals, Choices};
+use crate::schedule::{Arrival, Choices};
 use crate::units::Moment;
 
 /// What fell due, by second and series.
@@ -57,7 +58,7 @@ fn lacking(
     let mut census = Census::of(scenario);
     let mine = slots.first..slots.first + slots.count;
     let is_mine = |index: u64| mine.contains(&((index % u64::from(slots.of)) as u32));
-    for arrival in Arrivals::new(&scenario.load).take_while(|arrival| arrival.at < until) {
+    for arrival in Stream::new(&scenario.load).take_while(|arrival| arrival.at < until) {
         if arrival.at.second() < from || !is_mine(arrival.index) {
             continue;
         }
@@ -115,7 +116,8 @@ mod tests {
     use super::*;
     use crate::experiment::head::head;
     use crate::record::outcome::{Cause, Outcome};
-    use crate::scenario::read::{Origin, parse};
+    use crate::scenario::read::{DataFiles, Origin, parse};
+    use crate::schedule::arms::{Timed, Timing};
 
     /// Of two flows and five tenants, of whom two are told apart.
     fn scenario(seed: u64, rate: f64) -> Scenario {
@@ -156,7 +158,7 @@ mod tests {
             let scenario = scenario(seed, f64::from(rate));
             let head = head_of(&scenario);
             let of_run = (&scenario, &head);
-            let whole = Arrivals::new(&scenario.load).count() as u64;
+            let whole = Stream::new(&scenario.load).count() as u64;
             let of = threads.iter().sum();
             let (mut first, mut sum) = (0, Planned::new());
             for count in threads {
@@ -168,6 +170,59 @@ mod tests {
             }
             prop_assert_eq!(sum.values().sum::<u64>(), whole);
             prop_assert_eq!(sum, lacking(of_run, Slots::all(1), (0, END), &Planned::new()));
+        }
+    }
+
+    /// What slots have of a load, second by second and step by step, as workers take it.
+    fn taken(scenario: &Scenario, slots: Slots) -> Planned {
+        let mut taken = Planned::new();
+        for slot in (0..slots.threads()).map(|thread| slots.slot(thread)) {
+            let arrivals = Timed::new(&scenario.load, Timing::Alone).skip(slot.index as usize);
+            for arrival in arrivals.step_by(slot.of as usize) {
+                let choices = &mut Choices::new(scenario.load.seed, arrival.index);
+                let flow = drawn::flow(scenario, None, arrival, choices);
+                let step = drawn::first_step(scenario, flow).unwrap();
+                *taken.entry((arrival.at.second(), SeriesId(step.0))).or_default() += 1;
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn what_is_owed_of_several_loads_a_recording_and_a_cap_is_what_workers_would_have_taken() {
+        let stages = r#""stages": [{"for": "10s", "rate": "60/s"}]"#;
+        let own =
+            r#""load": {"stages": [{"for": "3s", "pause": true}, {"for": "4s", "rate": "40/s"}]},"#;
+        let replay = r#""replay": {"file": "all.csv"}"#;
+        for (own, load) in [
+            (own, stages.to_owned()),
+            ("", replay.to_owned()),
+            (own, replay.to_owned()),
+            ("", format!(r#""max_iterations": 250, {stages}"#)),
+            (own, format!(r#""max_requests": 300, {stages}"#)),
+        ] {
+            let text = format!(
+                r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, "flows": [
+                    {{"name": "a", "steps": [{{"name": "a", "request": "GET /a"}}]}},
+                    {{"name": "b", {own} "steps": [{{"name": "b", "request": "GET /b"}}]}}],
+                    "load": {{"seed": 5, {load}}}}}"#
+            );
+            let folder = tempfile::tempdir().unwrap();
+            let moments: String =
+                (0..500_u32).map(|at| format!("{:.3}\n", f64::from(at * at) / 25_000.0)).collect();
+            std::fs::write(folder.path().join("all.csv"), format!("time\n{moments}")).unwrap();
+            let (data, folder) = (DataFiles::Here, folder.path().to_owned());
+            let origin = Origin { data, folder, ..Origin::default() };
+            let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+            let scenario = parse(&text, &origin, &|_| None, &no_file).unwrap();
+            let head = head_of(&scenario);
+            let end = Moment(scenario.load.length().as_nanos() as u64);
+            for slots in [Slots { first: 0, count: 1, of: 3 }, Slots { first: 1, count: 2, of: 3 }]
+            {
+                let owed = lacking((&scenario, &head), slots, (0, end), &Planned::new());
+                assert!(!owed.is_empty());
+                assert_eq!(owed, taken(&scenario, slots), "{text}");
+            }
         }
     }
 
