@@ -31,8 +31,6 @@ const FOLLOWED: [u16; 5] = [301, 302, 303, 307, 308];
 pub(super) struct Knowledge {
     /// Extracted whenever an iteration comes to this place.
     pub(super) certain: HashSet<VariableId>,
-    /// What templates of its steps have named of all that.
-    pub(super) named: HashSet<VariableId>,
     /// Extracted in each iteration anew.
     pub(super) fleeting: Vec<VariableId>,
     /// Some step may lack a value.
@@ -66,7 +64,6 @@ impl Knowledge {
             let value = Template::parse(text, Escape::Verbatim, names);
             let needs = names.take_used();
             self.is_needed |= !needs.is_empty();
-            self.named.extend(&needs);
             let tests = checks::tests(text, wanted, names, &at, check);
             // What is compared with may be missing as well, and is empty then.
             names.take_used();
@@ -103,7 +100,6 @@ impl Knowledge {
         names: &Names<'_>,
     ) -> Vec<VariableId> {
         let mut needs = names.take_used();
-        self.named.extend(&needs);
         needs.retain(|id| !self.certain.contains(id));
         needs.sort_unstable_by_key(|id| id.index());
         needs.dedup();

@@ -284,13 +284,6 @@ mod tests {
     }
 
     #[test]
-    fn who_tells_the_target_nothing_of_tenants_has_none() {
-        let said = told(r#"{"count": 3}"#, "always");
-        assert!(said.contains("no request says which tenant it is for"), "{said}");
-        assert_eq!(told(r#"{"count": 3}"#, "org {{tenant}}"), "");
-    }
-
-    #[test]
     fn sizes_are_equal_or_by_zipfs_law() {
         assert_eq!(sizes("equal"), Ok(Sizes::Equal));
         assert_eq!(sizes(" zipf( 1.1 ) "), Ok(Sizes::Zipf(1.1)));

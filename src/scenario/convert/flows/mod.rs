@@ -56,8 +56,6 @@ struct Walker<'w, 'c> {
     knowledge: Knowledge,
     /// What the steps before the load extract.
     given: HashMap<String, VariableId>,
-    /// A step of some flow says which tenant it is for.
-    says_whose: bool,
 }
 
 /// Converts all flows.
@@ -97,7 +95,6 @@ pub(crate) fn flows(
         cookies,
         knowledge,
         given,
-        says_whose: false,
     };
     walker.tenant_variable();
     let setup = walker.errand(&raw.setup, "setup");
@@ -112,7 +109,6 @@ pub(crate) fn flows(
         walker.flow_name(&flow.name, &at.key("name"), &mut names);
         walker.flow(flow, (index, &at));
     }
-    walker.tenants_are_said(raw);
     let teardown = walker.errand(&raw.teardown, "teardown");
     Walks { setup, teardown, ..walker.walks }
 }
@@ -133,19 +129,6 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         self.walks.tenants = Some(population.tenants(VariableId(0)));
         self.walks.variables.push(PLACEHOLDER.to_owned());
         self.ids.insert(PLACEHOLDER.to_owned(), VariableId(0));
-    }
-
-    /// A target that is not told whose a request is treats all of them alike: figures of each would
-    /// say nothing.
-    fn tenants_are_said(&mut self, raw: &RawScenario) {
-        let is_drawn = |flow: &Flow| flow.tenancy == Tenancy::Drawn;
-        if self.says_whose || !self.walks.flows.iter().any(is_drawn) || raw.tenants.is_none() {
-            return;
-        }
-        let fault = Fault::new("no request says which tenant it is for");
-        let help = "put {{tenant}} where the target looks for the customer, such as \"headers\": \
-                    { \"x-tenant\": \"{{tenant}}\" }; or remove \"tenants\"";
-        self.check.key(&Pointer::default().key("tenants"), fault.help(help));
     }
 
     /// Steps that are done once for a load.
@@ -224,9 +207,7 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         let mut actions = Actions::default();
         self.block(&raw.steps, &at_steps, &mut names, &mut actions);
         let Actions { all: actions, often, .. } = actions;
-        let Knowledge { mut fleeting, is_needed, named, .. } = std::mem::take(&mut self.knowledge);
-        self.says_whose |=
-            self.walks.tenants.as_ref().is_some_and(|it| named.contains(&it.variable));
+        let Knowledge { mut fleeting, is_needed, .. } = std::mem::take(&mut self.knowledge);
         if !is_needed {
             fleeting.clear();
         }
