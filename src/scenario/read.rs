@@ -232,7 +232,9 @@ pub(crate) fn slos_here(raw: &RawSlo, sections: &Sections, check: &mut Check<'_>
     }
     let all = DEFAULT_OBJECTIVES.map(str::to_owned).to_vec();
     let mut unwritten = Check::new(Environment::Nowhere);
-    let default = RawSlo { all, ..RawSlo::default() };
+    // Who is noisy needs an objective for the others; what is written of them has been read above.
+    let neighbours = sections.is_noisy().then(|| "p95 < 2x".to_owned()).into_iter().collect();
+    let default = RawSlo { all, neighbours, ..RawSlo::default() };
     let slos = objectives(&default, &sections.subjects(), &at, &mut unwritten).slos;
     if !unwritten.is_clean() {
         let fault = Fault::new("the default objectives do not fit timeouts this short");

@@ -181,6 +181,9 @@ fn a_page_that_cannot_be_filled_is_a_usage_error() {
     let page = page.to_str().expect("a plain path");
     refused(&["report", "reports/example", "--template", page], &["<!-- loadgate: Objectives -->"]);
     refused(&["report", "reports/example", "--template", "nowhere.md"], &["nowhere.md", "docs"]);
-    refused(&["report", "nowhere", "--template", "docs"], &["nowhere", "name the folder that loadgate wrote"]);
+    refused(
+        &["report", "nowhere", "--template", "docs"],
+        &["nowhere", "name the folder that loadgate wrote"],
+    );
     refused(&["report", "reports/example", "--template", "docs", "--json"], &["--json"]);
 }

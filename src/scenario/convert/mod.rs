@@ -109,6 +109,11 @@ impl Sections {
         Subjects { walks: &self.walks, gauges: Gauges { is_secured, ..Gauges::with(watched) } }
     }
 
+    /// Whether a tenant is noisy in a stage of the load.
+    pub(crate) fn is_noisy(&self) -> bool {
+        self.walks.tenants.as_ref().is_some_and(|tenants| tenants.noise.is_some())
+    }
+
     pub(crate) fn convert(
         raw: &RawScenario,
         origin: &Origin,

@@ -244,6 +244,8 @@ mod tests {
         // Half of 60, three times; the other half as before.
         assert!((rates[0] - 60.0).abs() < 1e-9 && (rates[1] - 120.0).abs() < 1e-9, "{rates:?}");
         assert!(scenario.tenants.unwrap().noise.is_some());
+        // With objectives for his neighbours alone the default ones hold for all.
+        assert!(scenario.slos.len() > 1 && scenario.slos.iter().all(|slo| slo.is_default));
     }
 
     #[test]
