@@ -212,7 +212,7 @@ mod tests {
                 (0..500_u32).map(|at| format!("{:.3}\n", f64::from(at * at) / 25_000.0)).collect();
             std::fs::write(folder.path().join("all.csv"), format!("time\n{moments}")).unwrap();
             let (data, folder) = (DataFiles::Here, folder.path().to_owned());
-            let origin = Origin { data, folder, ..Origin::default() };
+            let origin = Origin { folder, data, ..Origin::default() };
             let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
             let scenario = parse(&text, &origin, &|_| None, &no_file).unwrap();
             let head = head_of(&scenario);
