@@ -259,6 +259,10 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::assess::assess;
+    use crate::analysis::sample_records::{self, Requests};
+    use crate::record::run::RunRecord;
+    use crate::scenario::load::Crowd;
 
     /// Fifty users for so many seconds, with some in which something else was due and waited for.
     fn run(usual: f64, odd: &[(u32, f64, f64)]) -> Vec<Seen> {
@@ -301,5 +305,69 @@ mod tests {
             seen.longest = 0.9;
         }
         assert_eq!(missing(&seconds, 0.5).seconds, 0);
+    }
+
+    /// Fifty users of one load do a thousand a second, ten of another two hundred; in some seconds
+    /// those of one wait and do less.
+    fn two_loads(odd: &[(usize, u32, u64)]) -> RunRecord {
+        let mut record = sample_records::run(60, 0.0);
+        sample_records::add_step(&mut record.head, "import");
+        record.head.steps[1].flow = "other".to_owned();
+        let of = |seconds: f64, users: u32| StageHead {
+            seconds,
+            from: 0.0,
+            to: 0.0,
+            users: Some(Crowd { from: users, to: users }),
+            warmup: false,
+        };
+        let part = |flow: &str, stages: Vec<StageHead>| PartHead {
+            flows: vec![flow.to_owned()],
+            arrivals: record.head.load.arrivals,
+            stages,
+            recorded: None,
+        };
+        // The first load has twice as many users in its second half, who are half as fast.
+        let parts =
+            vec![part("flow", vec![of(30.0, 20), of(30.0, 50)]), part("other", vec![of(60.0, 10)])];
+        record.head.load.stages = vec![of(30.0, 30), of(30.0, 60)];
+        record.head.load.parts = parts;
+        for second in 0..60 {
+            for (step, usual) in [(0, if second < 30 { 400 } else { 1_000 }), (1, 200)] {
+                let found = odd.iter().find(|(of, at, _)| (*of, *at) == (step, second));
+                let (number, slow) = found.map_or((usual, 0), |it| (it.2, 2));
+                let fast = Requests { step, ..Requests::ok(number - slow, 20_000) };
+                let slow = Requests { step, ..Requests::ok(slow, 3_000_000) };
+                sample_records::add(&mut record, [second], &[fast, slow]);
+            }
+        }
+        record
+    }
+
+    fn has_fallen(record: &RunRecord) -> bool {
+        assess(record).findings.iter().any(|finding| finding.kind == "load_fell")
+    }
+
+    #[test]
+    fn the_load_of_few_falls_though_many_go_on() {
+        let stuck: Vec<(usize, u32, u64)> = (40..46).map(|second| (1, second, 2)).collect();
+        let mut record = two_loads(&stuck);
+        let found = assess(&record).findings;
+        let fell = found.iter().find(|finding| finding.kind == "load_fell").unwrap();
+        assert!(fell.evidence.contains("about 9"), "990 are missing: {}", fell.evidence);
+        record.head.slos[0].step = Some(1);
+        assert!(has_fallen(&record));
+        record.head.slos[0].step = Some(0);
+        assert!(!has_fallen(&record), "they ask for nothing of that step");
+        assert!(!has_fallen(&two_loads(&[])));
+    }
+
+    #[test]
+    fn what_is_missing_of_each_load_is_missing_of_all() {
+        let few: Vec<(usize, u32, u64)> = (40..42).map(|second| (1, second, 2)).collect();
+        let many = [(0, 50, 500)];
+        assert!(!has_fallen(&two_loads(&few)));
+        assert!(!has_fallen(&two_loads(&many)));
+        let both: Vec<(usize, u32, u64)> = few.iter().chain(&many).copied().collect();
+        assert!(has_fallen(&two_loads(&both)));
     }
 }

@@ -274,6 +274,7 @@ mod tests {
     use crate::analysis::assess::assess;
     use crate::analysis::assessment::{Assessment, Verdict};
     use crate::analysis::sample_records::{self, Requests, add, run};
+    use crate::analysis::window;
     use crate::record::run::{RunRecord, TenantsHead};
     use crate::record::series::SeriesHead;
 
@@ -383,5 +384,120 @@ mod tests {
         let found = assess(&record);
         assert_eq!(found.slos[2].status, SloStatus::Invalid, "{:#?}", found.slos[2]);
         assert_ne!(found.verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn only_whole_seconds_of_each_side_count() {
+        let mut record = record();
+        let noisy = record.head.noisy.as_mut().unwrap();
+        (noisy.before, noisy.from, noisy.until) = (12.0, 40.4, 60.0);
+        loud(&mut record);
+        quiet(&mut record, 0..70, 20_000);
+        let seen = assess(&record).neighbours.unwrap();
+        assert_eq!((seen.stretches[0].seconds, seen.stretches[1].seconds), (28, 19));
+    }
+
+    #[test]
+    fn an_objective_of_the_others_is_about_them_and_his_stage_alone() {
+        let mut record = record();
+        add(&mut record, 0..40, &[Requests::ok(20, 20_000)]);
+        add(&mut record, 40..70, &[Requests::ok(200, 900_000)]);
+        quiet(&mut record, 0..70, 20_000);
+        let late = Requests { step: 1, ..Requests::ok(30, 900_000) };
+        add(&mut record, 10..40, &[late]);
+        let found = assess(&record);
+        assert_eq!(found.slos[0].status, SloStatus::Missed);
+        assert_eq!(found.slos[1].status, SloStatus::Met, "{:#?}", found.slos[1]);
+        assert_eq!(found.slos[1].requests, 3_000);
+    }
+
+    #[test]
+    fn the_percentile_that_is_asked_for_decides() {
+        let mut record = record();
+        loud(&mut record);
+        quiet(&mut record, 0..70, 20_000);
+        let slow = Requests { step: 1, ..Requests::ok(12, 300_000) };
+        add(&mut record, 40..70, &[slow]);
+        let found = assess(&record);
+        assert_eq!(found.slos[2].status, SloStatus::Missed, "{:#?}", found.slos[2]);
+        assert_eq!(found.neighbours.unwrap().effects[0].ratio.unwrap().round() as u64, 1);
+    }
+
+    #[test]
+    fn a_stage_before_that_the_generator_made_slow_is_no_excuse() {
+        let mut record = record();
+        loud(&mut record);
+        quiet(&mut record, 0..10, 20_000);
+        let late = Requests { step: 1, lag: 60_000, ..Requests::ok(100, 100_000) };
+        add(&mut record, 10..40, &[late]);
+        let slow = Requests { step: 1, ..Requests::ok(100, 100_000) };
+        add(&mut record, 40..70, &[slow]);
+        let found = assess(&record);
+        assert_eq!(found.slos[2].status, SloStatus::Inconclusive, "{:#?}", found.slos[2]);
+    }
+
+    fn disturb(record: &mut RunRecord, seconds: std::ops::Range<u32>) {
+        let all = record.generator.iter_mut().filter(|it| seconds.contains(&it.second));
+        all.for_each(|it| it.steal = Some(0.5));
+    }
+
+    #[test]
+    fn a_few_disturbed_seconds_neither_accuse_nor_excuse_and_many_explain_nothing() {
+        let doubt = |slow: std::ops::Range<u32>, disturbed: std::ops::Range<u32>| {
+            let mut record = record();
+            loud(&mut record);
+            quiet(&mut record, 0..40, 20_000);
+            quiet(&mut record, 40..70, if slow.start < 40 { 60_000 } else { 20_000 });
+            let before = slow.start < 40;
+            let stuck = Requests { step: 1, ..Requests::ok(60, 300_000) };
+            add(&mut record, slow, &[stuck]);
+            disturb(&mut record, disturbed);
+            let judged = window::judged(&record);
+            let data = RunData::of(&record, &judged);
+            let sides = Sides::of(&data).unwrap();
+            let (head, (calm, noisy)) = (&sides.noisy.effects[0], sides.both());
+            if before { sides.doubt_met(head, &noisy).0 } else { sides.doubt_miss(head, &calm).0 }
+        };
+        assert_eq!(doubt(40..45, 40..45), SloStatus::Inconclusive);
+        assert_eq!(doubt(40..45, 50..55), SloStatus::Missed);
+        assert_eq!(doubt(40..60, 40..60), SloStatus::Missed, "too many are disturbed");
+        assert_eq!(doubt(10..15, 10..15), SloStatus::Inconclusive);
+        assert_eq!(doubt(10..15, 20..25), SloStatus::Met);
+    }
+
+    #[test]
+    fn requests_that_are_open_may_have_waited_for_ever() {
+        let mut record = record();
+        loud(&mut record);
+        quiet(&mut record, 0..70, 20_000);
+        for second in 60..70 {
+            let mut known = record.seconds.get(second).unwrap().unpack();
+            known.counts[1].planned += 60;
+            record.seconds.insert(second, &known);
+        }
+        let found = &assess(&record).slos[2];
+        assert_eq!(found.status, SloStatus::Inconclusive, "{found:#?}");
+    }
+
+    #[test]
+    fn both_ends_of_the_interval_have_to_agree() {
+        let head = |inclusive| EffectHead {
+            text: "p95 < 1.5x".to_owned(),
+            quantile: 0.95,
+            limit: 1.5,
+            inclusive,
+        };
+        let plain = |low, middle, high, inclusive| {
+            let found = Some(Ratio { low, middle, high });
+            plain_status(&head(inclusive), found, found)
+        };
+        assert_eq!(plain(1.4, 1.6, 1.8, false), SloStatus::Inconclusive);
+        assert_eq!(plain(1.2, 1.4, 1.6, false), SloStatus::Inconclusive);
+        assert_eq!(plain(1.6, 1.8, 2.0, false), SloStatus::Missed);
+        assert_eq!(plain(1.2, 1.3, 1.4, false), SloStatus::Met);
+        assert_eq!(plain(1.2, 1.4, 1.5, false), SloStatus::Inconclusive);
+        assert_eq!(plain(1.2, 1.4, 1.5, true), SloStatus::Met);
+        let found = Some(Ratio { low: 1.0, middle: 1.1, high: 1.2 });
+        assert_eq!(plain_status(&head(false), found, None), SloStatus::Inconclusive);
     }
 }

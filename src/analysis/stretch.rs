@@ -224,4 +224,33 @@ mod tests {
         assert!(found.high.is_infinite(), "{found:?}");
         assert_eq!(quantile(&[], 0.99), None);
     }
+
+    #[test]
+    fn doubt_about_before_is_doubt_about_how_many_times() {
+        let sure = Interval { low: 10.0, middle: 10.0, high: 10.0 };
+        let unsure = Interval { low: 5.0, middle: 10.0, high: 20.0 };
+        let found = ratio(unsure, sure).unwrap();
+        assert!((found.low - 0.5).abs() < 1e-9 && (found.high - 2.0).abs() < 1e-9, "{found:?}");
+        let found = ratio(sure, unsure).unwrap();
+        assert!((found.low - 0.5).abs() < 1e-9 && (found.high - 2.0).abs() < 1e-9, "{found:?}");
+        let endless = Interval { low: 60.0, middle: f64::INFINITY, high: f64::INFINITY };
+        let found = ratio(unsure, endless).unwrap();
+        assert!((found.low - 3.0).abs() < 1e-9 && found.high.is_infinite(), "{found:?}");
+    }
+
+    #[test]
+    fn requests_of_a_record_that_failed_or_are_open_are_no_times() {
+        use crate::analysis::sample_records::{Requests, add, run};
+        use crate::record::outcome::Outcome;
+        let mut record = run(10, 50.0);
+        let failed = Requests::ended(3, Outcome::ServerError);
+        add(&mut record, 0..10, &[Requests::ok(40, 20_000), failed]);
+        let mut known = record.seconds.get(4).unwrap().unpack();
+        known.counts[0].planned += 7;
+        record.seconds.insert(4, &known);
+        let found = of(&record, &[3, 4], Subset::ALL);
+        let of = |it: &OneSecond| (it.response.count(), it.endless, it.open);
+        assert_eq!(found.iter().map(of).collect::<Vec<_>>(), [(40, 3, 0), (40, 3, 7)]);
+        assert_eq!(at_worst(&found)[1].endless, 10);
+    }
 }

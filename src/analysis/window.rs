@@ -199,7 +199,7 @@ fn first_whole_second(seconds: f64) -> u32 {
 mod tests {
     use super::*;
     use crate::record::run::PartHead;
-    use crate::scenario::load::ArrivalProcess;
+    use crate::scenario::load::{ArrivalProcess, Crowd};
 
     fn load(stages: &[(f64, f64, f64, bool)]) -> LoadHead {
         let stages = stages
@@ -293,6 +293,51 @@ mod tests {
             (vec![PartHead { recorded: Some(7), ..flat(9.0) }], false),
         ] {
             let whole = LoadHead { parts, ..whole.clone() };
+            assert_eq!(is_constant(&whole), constant, "{whole:?}");
+        }
+    }
+
+    #[test]
+    fn loads_that_change_against_each_other_are_not_constant() {
+        let part = |stages: &[(f64, f64, f64, bool)]| PartHead {
+            flows: vec!["a".to_owned()],
+            arrivals: ArrivalProcess::Poisson,
+            stages: load(stages).stages,
+            recorded: None,
+        };
+        let whole = load(&[(10.0, 9.0, 9.0, true), (60.0, 9.0, 9.0, false)]);
+        let steps = |a, b| part(&[(35.0, a, a, false), (35.0, b, b, false)]);
+        let warm = |a, b| part(&[(10.0, a, a, true), (60.0, b, b, false)]);
+        for (parts, constant) in [
+            (vec![steps(4.0, 5.0), steps(5.0, 4.0)], false),
+            (vec![warm(6.0, 4.0), warm(3.0, 5.0)], true),
+        ] {
+            assert_eq!(is_constant(&LoadHead { parts, ..whole.clone() }), constant);
+        }
+    }
+
+    #[test]
+    fn users_that_change_against_each_other_are_not_constant() {
+        let of = |stages: &[(f64, u32, u32)]| -> Vec<StageHead> {
+            let stage = |&(seconds, from, to): &(f64, u32, u32)| StageHead {
+                users: Some(Crowd { from, to }),
+                ..load(&[(seconds, 0.0, 0.0, false)]).stages[0]
+            };
+            stages.iter().map(stage).collect()
+        };
+        let part = |stages: &[(f64, u32, u32)]| PartHead {
+            flows: vec!["a".to_owned()],
+            arrivals: ArrivalProcess::Poisson,
+            stages: of(stages),
+            recorded: None,
+        };
+        for (parts, constant) in [
+            (vec![part(&[(70.0, 4, 4)]), part(&[(70.0, 6, 6)])], true),
+            (vec![part(&[(70.0, 4, 6)]), part(&[(70.0, 6, 4)])], false),
+            (vec![part(&[(35.0, 4, 4), (35.0, 6, 6)]), part(&[(35.0, 6, 6), (35.0, 4, 4)])], false),
+        ] {
+            let mut whole = load(&[]);
+            (whole.stages, whole.parts) = (of(&[(70.0, 10, 10)]), parts);
             assert_eq!(is_constant(&whole), constant, "{whole:?}");
         }
     }

@@ -247,6 +247,8 @@ impl Wanted {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json_path::JsonPath;
 
     use super::*;
@@ -254,6 +256,7 @@ mod tests {
     use crate::http1::coding::Codings;
     use crate::scenario::checks::{JsonType, Order};
     use crate::scenario::ids::VariableId;
+    use crate::scenario::json_schema::{Node, Rule, Schema};
     use crate::scenario::template::{Escape, Piece, Template};
     use serde_json::json;
 
@@ -398,5 +401,25 @@ mod tests {
         }
         let absent = judged(json_at("$.error"), Test::Exists(false), "<html>");
         assert_eq!(absent, Err(Failed { cause: Cause::NotJson, check: 0, said: None }));
+    }
+
+    #[test]
+    fn a_schema_and_graphql_are_judged_and_what_is_wrong_is_told_in_part() {
+        let rule = Rule::Required(vec!["total".to_owned(), "missing".to_owned()]);
+        let schema = Arc::new(Schema { nodes: vec![Node::Rules(vec![rule])] });
+        let subject = Subject::Schema(schema);
+        let failed = judged(subject.clone(), Test::Exists(true), BODY).unwrap_err();
+        assert_eq!(failed.cause, Cause::SchemaCheck);
+        assert!(failed.said.unwrap().contains("must have the member \"missing\""));
+        let right = r#"{"total": 1, "missing": 2}"#;
+        assert!(judged(subject, Test::Exists(true), right).is_ok());
+        let graphql = |body: &str| judged(Subject::Graphql, Test::Exists(true), body);
+        assert!(graphql(r#"{"data": {"a": 1}}"#).is_ok());
+        let long = "é".repeat(4_000);
+        let body = format!(r#"{{"data": {{"a": 1}}, "errors": [{{"message": "{long}"}}]}}"#);
+        let failed = graphql(&body).unwrap_err();
+        assert_eq!(failed.cause, Cause::GraphqlErrors);
+        let said = failed.said.unwrap();
+        assert!(said.starts_with('é') && said.len() <= MOST_SAID + 4, "{}", said.len());
     }
 }

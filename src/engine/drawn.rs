@@ -100,3 +100,150 @@ pub fn ends_before(rows: Rows<'_>, flow: &Flow, iteration: u64) -> bool {
     let missing = missing_row(rows, flow, Taker { user: 1, iteration });
     missing.is_some_and(|(_, at_end)| at_end == AtEnd::Stop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::origin::DataFiles;
+    use crate::scenario::read::{Origin, parse};
+    use crate::units::Moment;
+
+    fn scenario(tenants: &str, flows: &str, stages: &str) -> Scenario {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, {tenants}
+                "flows": [{flows}], "load": {{"seed": 5, "stages": [{stages}]}}}}"#
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let rows: String = (0..50).map(|row| format!("u{row},t{row}\n")).collect();
+        std::fs::write(folder.path().join("users.csv"), format!("email,tenant\n{rows}")).unwrap();
+        let origin =
+            Origin { data: DataFiles::Here, folder: folder.path().to_owned(), ..Origin::default() };
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(&text, &origin, &|_| None, &no_file).unwrap()
+    }
+
+    fn step(name: &str) -> String {
+        format!(r#""steps": [{{"name": "{name}", "request": "GET /"}}]"#)
+    }
+
+    fn arrival(index: u64, part: u16) -> Arrival {
+        Arrival { index, at: Moment(index * 10_000_000), part }
+    }
+
+    /// How often each flow is drawn in 4,000 arrivals.
+    fn drawn(scenario: &Scenario, of: impl Fn(u64) -> Arrival) -> Vec<u32> {
+        let noise = Noise::of(scenario);
+        let mut counts = vec![0; scenario.flows.len()];
+        for index in 0..4_000 {
+            let mut choices = Choices::new(5, index);
+            counts[flow(scenario, noise.as_ref(), of(index), &mut choices)] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn arrivals_of_a_load_are_of_its_flows_by_their_weights() {
+        let own = r#""load": {"stages": [{"for": "60s", "rate": "3/s"}]}"#;
+        let flows = format!(
+            r#"{{"name": "a", "weight": 3, {}}}, {{"name": "b", {own}, {}}}, {{"name": "c", {}}}"#,
+            step("a1"),
+            step("b1"),
+            step("c1")
+        );
+        let scenario = scenario("", &flows, r#"{"for": "60s", "rate": "10/s"}"#);
+        let found = drawn(&scenario, |index| arrival(index, 0));
+        assert!((2_850..3_150).contains(&found[0]) && found[1] == 0, "{found:?}");
+        assert_eq!(drawn(&scenario, |index| arrival(index, 1)), [0, 4_000, 0]);
+    }
+
+    #[test]
+    fn what_a_noisy_one_does_more_is_done_in_flows_of_drawn_tenants() {
+        let tenants =
+            r#""tenants": {"names": ["loud", "quiet"]}, "slo": {"neighbours": ["p95 < 2x"]},"#;
+        let flows = format!(
+            r#"{{"name": "a", {}}}, {{"name": "b", "weight": 9, "tenant": "quiet", {}}}"#,
+            step("a1"),
+            step("b1")
+        );
+        let stages = r#"{"for": "20s", "rate": "100/s"},
+            {"for": "20s", "rate": "100/s", "noisy": {"tenant": "loud", "times": 20}}"#;
+        let scenario = scenario(tenants, &flows, stages);
+        let (noise, mut census) = (Noise::of(&scenario).unwrap(), Census::of(&scenario).unwrap());
+        let mut more = 0;
+        for index in 0..4_000 {
+            let next = arrival(index, 0);
+            let mut choices = Choices::new(5, index);
+            let flow = flow(&scenario, Some(&noise), next, &mut choices);
+            if !noise.has(next) {
+                continue;
+            }
+            more += 1;
+            let who = (&mut census, Some(&noise));
+            let found = member(&scenario, Purpose::Load, who, (flow, next));
+            assert_eq!((flow, census.name()), (0, "loud"), "{found:?}");
+        }
+        assert!(more > 500, "{more}");
+    }
+
+    #[test]
+    fn a_user_who_comes_again_is_the_same_tenants() {
+        let flows = format!(r#"{{"name": "a", {}}}"#, step("a1"));
+        let stages = r#"{"for": "60s", "users": 7}"#;
+        let scenario = scenario(r#""tenants": {"count": 9},"#, &flows, stages);
+        let mut census = Census::of(&scenario).unwrap();
+        let mut of =
+            |index| member(&scenario, Purpose::Load, (&mut census, None), (0, arrival(index, 0)));
+        let first: Vec<Member> = (0..7).map(&mut of).collect();
+        assert_eq!((70..77).map(&mut of).collect::<Vec<_>>(), first);
+        assert!(first.iter().any(|it| *it != first[0]), "they are not all one's");
+    }
+
+    #[test]
+    fn who_has_a_row_is_the_tenant_of_the_row_that_is_sent() {
+        let flow = |per: &str| {
+            let data = format!(r#""data": {{"users": {{"file": "users.csv", "per": "{per}"}}}},"#);
+            let flow = r#"{"name": "a", "tenant": "{{users.tenant}}",
+                "steps": [{"name": "a1", "request": "GET /{{users.email}}"}]}"#;
+            let many = if per == "user" { r#""users": 6"# } else { r#""rate": "1/s""# };
+            let limits = format!(r#"{data} "limits": {{"tenants": 50}},"#);
+            scenario(&limits, flow, &format!(r#"{{"for": "60s", {many}}}"#))
+        };
+        let name = |scenario: &Scenario, purpose, index| {
+            let mut census = Census::of(scenario).unwrap();
+            let found = member(scenario, purpose, (&mut census, None), (0, arrival(index, 0)));
+            (census.name().to_owned(), found.pool)
+        };
+        let again = Purpose::Again { iterations: 10 };
+        let rows = flow("iteration");
+        assert_eq!(name(&rows, Purpose::Load, 4).0, "t4");
+        assert_eq!(name(&rows, again, 4).0, "t14", "rows behind those that were taken");
+        let users = flow("user");
+        assert_eq!(name(&users, again, 4), ("t4".to_owned(), 0));
+        let walk = Purpose::Walk { numbered_from: 20 };
+        assert_eq!(name(&users, walk, 3).0, "t26", "the 24th from the end");
+    }
+
+    #[test]
+    fn a_row_may_be_missing_of_any_source_and_ends_the_load_where_it_says_so() {
+        let of = |at_end: &str| {
+            let data = format!(
+                r#""data": {{"all": {{"file": "users.csv"}}, "once": {{"file": "users.csv",
+                    "order": "unique", "at_end": "{at_end}"}}}},"#
+            );
+            let flow = r#"{"name": "a",
+                "steps": [{"name": "a1", "request": "GET /{{all.email}}/{{once.email}}"}]}"#;
+            scenario(&data, flow, r#"{"for": "40s", "rate": "1/s"}"#)
+        };
+        for (at_end, ends) in [("stop", true), ("fail", false)] {
+            let scenario = of(at_end);
+            let taking = Purpose::Load.taking();
+            let rows = Rows { data: &scenario.data, seed: 5, taking };
+            let missing = |iteration| {
+                missing_row(rows, &scenario.flows[0], Taker { user: 1, iteration }).is_some()
+            };
+            assert_eq!((missing(50), missing(51)), (false, true), "{at_end}");
+            assert!(!ends_before(rows, &scenario.flows[0], 50));
+            assert_eq!(ends_before(rows, &scenario.flows[0], 51), ends, "{at_end}");
+        }
+    }
+}

@@ -20,7 +20,8 @@ use crate::record::store::reopen::Reopened;
 use crate::record::store::{RunWriter, StoreError};
 use crate::scenario::load::{Load, Stage};
 use crate::scenario::model::Scenario;
-use crate::units::Rate;
+use crate::schedule::several::Stream;
+use crate::units::{Moment, Rate};
 
 /// What a run was before it goes on.
 #[derive(Debug)]
@@ -171,15 +172,26 @@ pub(super) struct Ahead {
 }
 
 /// Of so many seconds before it was killed nothing may be written.
-const UNWRITTEN: f64 = 3.0;
+const UNWRITTEN: u64 = 3;
+
+/// The arrivals of those behind a second. A recording may have many more in them than its stages,
+/// which have mean rates, say.
+fn due_from(load: &Load, from: u32) -> u64 {
+    if load.is_closed() {
+        return 0;
+    }
+    let begin = u64::from(from) * 1_000_000_000;
+    let span = Moment(begin)..Moment(begin + UNWRITTEN * 1_000_000_000);
+    let due = Stream::new(load).skip_while(|next| next.at < span.start);
+    due.take_while(|next| next.at < span.end).count() as u64
+}
 
 impl Ahead {
     /// How many iterations may have been begun of which nothing is written, each time that it went
-    /// on: at most, as iterations behind them have numbers of their own.
+    /// on: as many as were due, as iterations behind them have numbers of their own.
     pub(super) fn unwritten(&self, load: &Load) -> u64 {
-        let each = load.peak().0 * UNWRITTEN;
-        let times = self.head.resumed.len() as u64 + 1;
-        times * (each + 6.0 * each.sqrt()).ceil() as u64
+        let before = self.head.resumed.iter().map(|resumed| resumed.from);
+        before.chain([self.resumed.from]).map(|from| due_from(load, from)).sum()
     }
 
     /// Begins, with a schedule that started, or would have started, at a moment.
@@ -298,6 +310,7 @@ mod tests {
     use crate::record::run::End;
     use crate::record::seconds::Seconds;
     use crate::record::telemetry::GeneratorSecond;
+    use crate::scenario::load::{Part, Recorded};
     use crate::scenario::read::{Origin, parse};
 
     fn scenario(rate: &str, objective: &str) -> Scenario {
@@ -362,6 +375,24 @@ mod tests {
         let warnings = found.warnings();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("clock of receipt is kernel"), "{warnings:?}");
+    }
+
+    #[test]
+    fn rows_of_a_burst_that_nobody_wrote_down_are_not_taken_again() {
+        let mut load = usual().load;
+        load.stages[0].length = Duration::from_secs(600);
+        // The stages of a recording have its mean rates.
+        let quiet = (0..600).map(|second| second * 1_000_000_000);
+        let burst = (0..900).map(|n| 300_000_000_000 + n * 1_000_000);
+        let mut moments: Vec<u64> = quiet.chain(burst).collect();
+        moments.sort_unstable();
+        let recorded = Some(Recorded(moments.into()));
+        let (arrivals, stages) = (load.arrivals, load.stages.clone());
+        load.parts = vec![Part { flows: vec![0], arrivals, stages, recorded }];
+        assert_eq!(due_from(&load, 300), 903);
+        assert_eq!((due_from(&load, 10), due_from(&load, 599)), (3, 1));
+        load.parts.clear();
+        assert!((20..110).contains(&due_from(&load, 300)), "sixty are expected");
     }
 
     #[track_caller]

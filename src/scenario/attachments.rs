@@ -154,4 +154,24 @@ mod tests {
         assert_eq!(content_type("a.tar.gz"), Some("application/gzip"));
         assert_eq!((content_type("a.xyz"), content_type("json")), (None, None));
     }
+
+    #[test]
+    fn files_that_are_too_large_are_refused_and_not_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |name: &str, length| {
+            File::create(folder.path().join(name)).unwrap().set_len(length).unwrap();
+        };
+        make("large", LARGEST + 1);
+        let files = Attachments::beside(folder.path(), &DataFiles::Here);
+        let fault = files.read("large").unwrap_err();
+        assert!(fault.message.contains("larger than 64 MiB"), "{}", fault.message);
+        for name in ["a", "b", "c", "d"] {
+            make(name, LARGEST);
+            assert_eq!(files.read(name).unwrap().bytes.len() as u64, LARGEST);
+        }
+        make("e", 1);
+        let fault = files.read("e").unwrap_err();
+        assert!(fault.message.contains("256 MiB at most"), "{}", fault.message);
+        assert!(files.read("a").is_ok(), "what is known is not read again");
+    }
 }

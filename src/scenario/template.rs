@@ -347,3 +347,98 @@ fn between(low: i64, high: i64, random: u64) -> i64 {
     let offset = (u128::from(random) * width.unsigned_abs()) >> 64;
     low.wrapping_add(offset as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::data::order::{Order, Taking};
+    use super::super::data::table::Table;
+    use super::super::data::{Data, Per, Source};
+    use super::super::ids::SourceId;
+    use super::*;
+
+    const HOSTILE: &str = "a/b?c\r\nX: \"<&'";
+
+    /// A row with a text and a list.
+    fn data() -> Data {
+        let mut table = Table::with(vec!["text".to_owned(), "list".to_owned()]);
+        assert!(table.push(Cell::Text(HOSTILE)).is_ok());
+        assert!(table.push(Cell::Json("[1, 2]")).is_ok());
+        let (name, file) = ("row".to_owned(), "row.json".into());
+        let source = Source { name, file, table, order: Order::Sequential, per: Per::Iteration };
+        Data { sources: vec![source] }
+    }
+
+    fn cell(column: u16) -> Piece {
+        Piece::Cell(CellId { source: SourceId(0), column })
+    }
+
+    fn written(piece: Piece, escape: Escape, bits: u64) -> String {
+        let (data, mut random) = (data(), || bits);
+        let rows = Rows { data: &data, seed: 0, taking: Taking::Load };
+        let mut out = String::new();
+        let template = Template { pieces: vec![piece], escape };
+        let mut values = Values { iteration: 1, rows, ..Values::nobodys(&mut random) };
+        template.render(&mut values, &mut out);
+        out
+    }
+
+    #[test]
+    fn cells_of_rows_are_escaped_for_their_place_as_answers_are() {
+        for (escape, expected) in [
+            (Escape::Url, "a%2Fb%3Fc%0D%0AX%3A%20%22%3C%26%27"),
+            (Escape::Form, "a%2Fb%3Fc%0D%0AX%3A+%22%3C%26%27"),
+            (Escape::Header, "a/b?cX: \"<&'"),
+            (Escape::Json, "a/b?c\\r\\nX: \\\"<&'"),
+            (Escape::Xml, "a/b?c&#13;\nX: &quot;&lt;&amp;&apos;"),
+            (Escape::Verbatim, HOSTILE),
+        ] {
+            assert_eq!(written(cell(0), escape, 0), expected, "{escape:?}");
+        }
+        let alone = |piece| written(Piece::JsonValue(Box::new(piece)), Escape::Json, 0);
+        assert_eq!(serde_json::from_str::<String>(&alone(cell(0))).unwrap(), HOSTILE);
+        assert_eq!(alone(cell(1)), "[1, 2]");
+        let choice = Choice::new([(1, "a\"\\b".to_owned())]);
+        let choice = alone(Piece::Choice(Box::new(choice)));
+        assert_eq!(serde_json::from_str::<String>(&choice).unwrap(), "a\"\\b");
+    }
+
+    #[test]
+    fn what_xml_cannot_have_is_left_out() {
+        let choice = Choice::new([(1, "a\u{0}\u{1b}\u{fffe}\tb".to_owned())]);
+        assert_eq!(written(Piece::Choice(Box::new(choice)), Escape::Xml, 0), "a\tb");
+    }
+
+    #[test]
+    fn names_are_escaped_too() {
+        let names = |escape| -> Vec<String> {
+            (0..40).map(|bits| written(Piece::Name(Name::Last), escape, bits)).collect()
+        };
+        assert!(names(Escape::Verbatim).contains(&"O'Brien".to_owned()));
+        assert!(names(Escape::Xml).contains(&"O&apos;Brien".to_owned()));
+        assert!(names(Escape::Url).iter().all(|name| name.is_ascii()));
+    }
+
+    #[test]
+    fn letters_are_so_many_and_not_the_same_one() {
+        let of = |bits| written(Piece::Letters(2, 9), Escape::Verbatim, bits);
+        assert_eq!((of(0).len(), of(u64::MAX).len()), (2, 9));
+        let text = written(Piece::Letters(12, 12), Escape::Verbatim, 0x0123_4567_89ab_cdef);
+        assert!(text.len() == 12 && text.chars().any(|c| !text.starts_with(c)), "{text}");
+    }
+
+    #[test]
+    fn what_stands_within_others_counts_as_if_it_stood_alone() {
+        let of = |piece| Template { pieces: vec![piece], escape: Escape::Json };
+        let encoded = |piece| Piece::Encoded(Encoding::Hex, Box::new(of(piece)));
+        for (piece, inner, is_random) in [
+            (Piece::JsonValue(Box::new(cell(1))), cell(1), false),
+            (encoded(cell(0)), cell(0), false),
+            (Piece::JsonValue(Box::new(encoded(Piece::Uuid))), Piece::Uuid, true),
+        ] {
+            let template = of(piece);
+            assert_eq!(template.all_pieces().collect::<Vec<_>>(), [&inner]);
+            assert_eq!(template.has_random(), is_random);
+        }
+        assert!(encoded(Piece::Uuid).is_drawn());
+    }
+}

@@ -167,4 +167,12 @@ mod tests {
         assert_eq!(capped, whole[..100]);
         assert_eq!(Stream::new(&of(Some(0))).count(), 0);
     }
+
+    #[test]
+    fn what_is_due_at_once_is_in_the_order_of_the_loads() {
+        let both = load(vec![part(1.0, Some(&[5, 9])), part(1.0, Some(&[3, 5, 5]))], None);
+        let found = Stream::new(&both).map(|next| (next.at.0, next.part, next.index));
+        let expected = [(3, 1, 0), (5, 0, 1), (5, 1, 2), (5, 1, 3), (9, 0, 4)];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+    }
 }

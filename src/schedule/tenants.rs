@@ -477,4 +477,124 @@ mod tests {
         other.load.stages.remove(0);
         assert!(Noise::of(&other).is_none(), "another load has no noise");
     }
+
+    /// Of flows and rows beside them.
+    fn with_rows(more: &str, flows: &str, rows: &str) -> Scenario {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, {more}
+            "flows": [{flows}],
+            "load": {{"stages": [{{"for": "60s", "rate": "1/s"}}]}}}}"#
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rows.csv"), rows).unwrap();
+        let data = crate::scenario::origin::DataFiles::Here;
+        let origin = Origin { data, folder: folder.path().to_owned(), ..Origin::default() };
+        let env = |name: &str| (name == "KEY").then(|| "t0ken-0123456789".to_owned());
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(&text, &origin, &env, &no_file).unwrap()
+    }
+
+    fn flow(name: &str, more: &str, request: &str) -> String {
+        format!(
+            r#"{{"name": "{name}", {more} "steps": [
+                {{"name": "{name}-login", "request": "GET /login", "once": true}},
+                {{"name": "{name}-step", "request": "GET /{request}"}}]}}"#
+        )
+    }
+
+    #[test]
+    fn a_tenant_has_the_same_users_however_he_is_named() {
+        let flows = [flow("a", "", "{{tenant}}"), flow("b", r#""tenant": "small","#, "")].join(",");
+        let tenants = r#""tenants": {"weights": {"big": 9, "middle": 3, "small": 1}},"#;
+        let scenario = with_rows(tenants, &flows, "");
+        let mut census = Census::of(&scenario).unwrap();
+        assert!(census.told().has_others, "a flow may name somebody else");
+        let named = census.member(&scenario.flows[1].tenancy, 1, 0);
+        assert_eq!(named, census.drawn(2));
+        assert_ne!(named.pool, census.drawn(0).pool);
+    }
+
+    #[test]
+    fn names_beyond_what_is_remembered_have_no_users_of_their_own() {
+        let known = (0..MOST_POOLS as u32).map(|at| (at.to_string(), at + 1)).collect();
+        let mut pools = Some(known);
+        assert_eq!(pool_of(&mut pools, "17"), 18);
+        assert_eq!(pool_of(&mut pools, "new"), STRANGERS);
+        assert_eq!(pool_of(&mut None, "new"), 0);
+    }
+
+    #[test]
+    fn names_are_filled_in_by_the_number_of_the_iteration_and_told_without_secrets() {
+        let flows = [
+            flow("a", r#""tenant": "${KEY}","#, ""),
+            flow("b", r#""weight": 4, "tenant": "n{{iteration}}","#, ""),
+            flow("c", r#""tenant": "other","#, ""),
+        ];
+        let scenario = with_rows(r#""limits": {"tenants": 2},"#, &flows.join(","), "");
+        let mut census = Census::of(&scenario).unwrap();
+        census.member(&scenario.flows[1].tenancy, 1, 41);
+        assert_eq!(census.name(), "n42");
+        let told = census.told();
+        assert!(told.has_others && told.names.len() == 2, "{told:?}");
+        assert!(!told.names.iter().any(|name| name.contains("0123456789")), "{told:?}");
+        assert!(told.names.contains(&"other".to_owned()), "{told:?}");
+        assert_eq!(census.share(0), None, "templates say no shares");
+        census.member(&Tenancy::None, 1, 0);
+        assert_eq!(census.name(), "");
+    }
+
+    #[test]
+    fn who_comes_most_often_is_known_by_the_weights_of_the_flows() {
+        let often = flow("a", r#""weight": 9, "tenant": "t{{random 1..3}}","#, "");
+        let seldom = flow("b", r#""tenant": "seldom","#, "");
+        let scenario = with_rows(r#""limits": {"tenants": 3},"#, &format!("{seldom},{often}"), "");
+        let mut names = Census::of(&scenario).unwrap().told().names.clone();
+        names.sort_unstable();
+        assert_eq!(names, ["t1", "t2", "t3"]);
+        let alone = with_rows("", &often, "");
+        assert!(Census::of(&alone).unwrap().told().has_others, "somebody may come later");
+        let long = flow("a", &format!(r#""tenant": "{}","#, "x".repeat(99)), "");
+        assert_eq!(Census::of(&with_rows("", &long, "")).unwrap().told().names[0].len(), LONGEST);
+    }
+
+    #[test]
+    fn tenants_of_rows_have_the_shares_of_their_flows() {
+        let more = r#""data": {"rows": {"file": "rows.csv", "order": "shuffled"}},
+            "limits": {"tenants": 2},"#;
+        let of_rows = flow("a", r#""weight": 3, "tenant": "{{rows.t}}","#, "{{rows.t}}");
+        let rows = "t\na\na\nb\nc\n";
+        let scenario_of = |flows: &str| with_rows(more, flows, rows);
+        let alone = scenario_of(&of_rows);
+        let mut census = Census::of(&alone).unwrap();
+        let told = Told { names: vec!["a".to_owned(), "b".to_owned()], has_others: true };
+        assert_eq!(
+            (census.told(), census.share(0), census.share(1)),
+            (&told, Some(0.5), Some(0.25))
+        );
+        assert_eq!(census.of_row(0, Some(3)).tenant, TenantId(2), "others have the last place");
+        assert_eq!(census.name(), "c");
+        assert_eq!(census.of_row(0, None), Member { tenant: TenantId(2), pool: 0 });
+        assert_eq!(census.name(), "");
+        let two = format!("{of_rows},{}", flow("b", r#""tenant": "a","#, ""));
+        let two = Census::of(&scenario_of(&two)).unwrap();
+        assert_eq!(two.share(0), None, "a flow of a template has no share that is known");
+        let own = r#""tenant": "{{rows.t}}", "load": {"stages": [{"for": "9s", "rate": "1/s"}]},"#;
+        let own = format!("{of_rows},{}", flow("b", own, "{{rows.t}}"));
+        assert_eq!(Census::of(&scenario_of(&own)).unwrap().share(0), None, "loads of their own");
+    }
+
+    #[test]
+    fn whoever_has_no_row_any_more_is_among_the_others() {
+        let more = |at_end: &str| {
+            format!(
+                r#""data": {{"rows": {{"file": "rows.csv", "order": "unique", "at_end": "{at_end}"}}}},"#
+            )
+        };
+        let flow = flow("a", r#""tenant": "{{rows.t}}","#, "{{rows.t}}");
+        let rows = format!("t\n{}", "a\nb\n".repeat(60));
+        for (at_end, has_others) in [("fail", true), ("stop", true), ("wrap", false)] {
+            let scenario = with_rows(&more(at_end), &flow, &rows);
+            assert_eq!(Census::of(&scenario).unwrap().told().has_others, has_others, "{at_end}");
+        }
+    }
 }

@@ -486,4 +486,59 @@ mod tests {
             assert!(raw["uniqueItems"] == true || found.is_err(), "{raw}");
         }
     }
+
+    #[test]
+    fn what_is_seldom_drawn_is_judged_right_too() {
+        let many = Value::from(vec![1; 300]);
+        for (raw, right, wrong) in [
+            (
+                json!({ "type": "integer", "oneOf": [{ "minimum": 1 }, { "minimum": 2 }] }),
+                json!(1),
+                json!(3),
+            ),
+            (
+                json!({ "type": "array", "contains": { "type": "string" }, "maxContains": 1 }),
+                json!(["a", 1]),
+                json!(["a", "b"]),
+            ),
+            (json!({ "type": "string", "maxLength": 2 }), json!("éé"), json!("ééé")),
+            (json!({ "enum": [1] }), json!(1.0), json!(2.0)),
+            (json!({ "const": { "a": 1 } }), json!({ "a": 1 }), json!({ "a": 1, "b": 2 })),
+            (
+                json!({ "type": "integer", "multipleOf": 3 }),
+                json!(9_007_199_254_740_993_u64),
+                json!(9_007_199_254_740_994_u64),
+            ),
+            (json!({ "type": "array", "items": { "type": "integer" } }), many, json!([1, "a"])),
+            (
+                json!({ "type": "string", "format": "uri" }),
+                json!("http://a/%20b"),
+                json!("http://a/ b"),
+            ),
+        ] {
+            let schema = compile(&raw).expect("it is a schema");
+            assert_eq!(schema.judge(&right), Ok(()), "{raw}");
+            assert!(schema.judge(&wrong).is_err(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_right_for_no_schema() {
+        let list = json!({ "items": { "$ref": "#/$defs/list" } });
+        let of = |raw: Value| json!({ "type": "array", "$defs": { "list": list }, "allOf": [raw] });
+        let deep = (0..150).fold(json!([]), |inner, _| json!([inner]));
+        let long = json!("a".repeat(1 << 20));
+        let wide = Value::from(vec![Value::Null; 1_000_001]);
+        let texts = vec![json!({ "maxLength": 2_000_000 }); 70];
+        for (raw, document) in [
+            (of(json!({ "$ref": "#/$defs/list" })), &deep),
+            (of(json!({ "not": { "$ref": "#/$defs/list" } })), &deep),
+            (json!({ "type": "array", "items": { "not": { "type": "string" } } }), &wide),
+            (json!({ "type": "string", "allOf": texts }), &long),
+        ] {
+            let found = compile(&raw).expect("it is a schema").judge(document);
+            let told = found.expect_err("nobody knows").told;
+            assert!(told.contains("takes too long"), "{raw}: {told}");
+        }
+    }
 }

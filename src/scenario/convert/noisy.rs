@@ -255,4 +255,106 @@ mod tests {
         let problems = read(stages).unwrap_err();
         assert!(problems.contains("have the same constant rate"), "{problems}");
     }
+
+    const FLOW: &str = r#"{"name": "a", "steps": [{"name": "a1", "request": "GET /"}]}"#;
+    const BEFORE: &str = r#"{"for": "10s", "rate": "100/s"}"#;
+    const NOISY: &str = r#"{"for": "10s", "rate": "100/s", "noisy": {"tenant": "b", "times": 5}}"#;
+
+    /// Two tenants, of whom the second is half as large.
+    fn of_two(more: &str, flows: &str, load: &str) -> Result<Scenario, String> {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, {more}
+                "tenants": {{"names": ["a", "b"], "sizes": "zipf(1)"}}, "flows": [{flows}],
+                "load": {load}, "slo": {{"neighbours": ["p95 < 2x"]}}}}"#
+        );
+        let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        let env = |name: &str| (name == "WHO").then(|| "b".to_owned());
+        parse(&text, &Origin::default(), &env, &no_file).map_err(|problems| problems.to_string())
+    }
+
+    fn stages(all: &[&str]) -> String {
+        format!(r#"{{"stages": [{}]}}"#, all.join(","))
+    }
+
+    #[track_caller]
+    fn has_rates(scenario: &Scenario, expected: f64) {
+        let [before, noisy] = &scenario.load.stages[..] else { panic!("two stages") };
+        for rate in [noisy.from.0, noisy.to.0] {
+            assert!((rate - expected).abs() < 1e-9, "{rate}");
+        }
+        assert!((before.to.0 - 100.0).abs() < 1e-9);
+        let noise = scenario.tenants.as_ref().unwrap().noise.as_ref().unwrap();
+        assert_eq!((noise.tenant, noise.stages.len()), (1, 2));
+        assert!((noise.more - (1.0 - 100.0 / expected)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_he_does_more_comes_on_top_by_his_size_in_the_flows_of_drawn_tenants() {
+        let load = stages(&[BEFORE, NOISY]);
+        has_rates(&of_two("", FLOW, &load).unwrap(), 100.0 * (1.0 + 4.0 / 3.0));
+        let other =
+            r#"{"name": "b", "tenant": "x", "steps": [{"name": "b1", "request": "GET /"}]}"#;
+        let both = format!("{FLOW},{other}");
+        has_rates(&of_two("", &both, &load).unwrap(), 100.0 * (1.0 + 4.0 / 6.0));
+        let filled = load.replace("\"b\"", "\"${WHO}\"");
+        has_rates(&of_two("", FLOW, &filled).unwrap(), 100.0 * (1.0 + 4.0 / 3.0));
+        let said = of_two("", other, &load).unwrap_err();
+        assert!(said.contains("no flow is done for this tenant"), "{said}");
+    }
+
+    #[test]
+    fn what_could_not_be_compared_is_refused() {
+        let own = format!(
+            r#"{FLOW},{{"name": "b", "load": {}, "steps": [{{"name": "b1", "request": "GET /"}}]}}"#,
+            stages(&[r#"{"for": "20s", "rate": "5/s"}"#])
+        );
+        let of_flow = own.replace(r#"{"for": "20s", "rate": "5/s"}"#, &format!("{BEFORE},{NOISY}"));
+        let warm = |stage: &str| stage.replacen('{', r#"{"warmup": true, "#, 1);
+        let changed = |from: &str, to: &str| stages(&[BEFORE, &NOISY.replace(from, to)]);
+        let capped = stages(&[BEFORE, NOISY]).replacen('{', r#"{"max_duration": "15s", "#, 1);
+        let users = stages(&[
+            r#"{"for": "10s", "users": 5}"#,
+            &NOISY.replace(r#""rate": "100/s""#, r#""users": 5"#),
+        ]);
+        let limits = r#""limits": {"tenants": 1},"#;
+        for (more, flows, load, told) in [
+            ("", own.as_str(), stages(&[BEFORE, NOISY]), "one for all flows"),
+            ("", &of_flow, stages(&[BEFORE]), "one for all flows"),
+            ("", FLOW, capped, "nothing ends before"),
+            ("", FLOW, users, "needs a load with rates"),
+            ("", FLOW, stages(&[BEFORE, &warm(NOISY), BEFORE]), "warm-up or a pause"),
+            ("", FLOW, stages(&[&warm(BEFORE), NOISY]), "has to be judged"),
+            ("", FLOW, stages(&[&BEFORE.replace("10s", "4s"), NOISY]), "last 5s at least"),
+            ("", FLOW, changed("10s", "4s"), "last 5s at least"),
+            ("", FLOW, changed("100/s", "100/s -> 200/s"), "same constant rate"),
+            (
+                "",
+                FLOW,
+                stages(&[&BEFORE.replace("100/s", "50/s -> 100/s"), NOISY]),
+                "constant rate",
+            ),
+            ("", FLOW, changed("\"times\": 5", "\"times\": 1001"), "must be between 1 and 1000"),
+            ("", FLOW, changed("\"times\": 5", "\"times\": 1"), "is no noise"),
+            (limits, FLOW, stages(&[BEFORE, NOISY]), "is not told apart"),
+            ("", FLOW, stages(&[&BEFORE.replace("100/s", "50/s"), NOISY]), "constant rate"),
+            ("", FLOW, stages(&[&BEFORE.replace("100/s", "100/s -> 200/s"), NOISY]), "constant"),
+            ("", FLOW, stages(&[BEFORE, NOISY, NOISY]), "a second stage"),
+        ] {
+            let said = of_two(more, flows, &load).expect_err(&load);
+            assert!(said.contains(told), "{load}: {said}");
+        }
+    }
+
+    #[test]
+    fn he_is_compared_with_the_stage_before_his_in_this_load_alone() {
+        let load = stages(&[&BEFORE.replace("10s", "20s"), BEFORE, NOISY]);
+        let scenario = of_two("", FLOW, &load).unwrap();
+        let noise = scenario.tenants.as_ref().unwrap().noise.as_ref().unwrap();
+        let found = noise.within(&scenario.load).unwrap();
+        let seconds = [found.before, found.from, found.until].map(|at| at.0 / 1_000_000_000);
+        assert_eq!(seconds, [20, 30, 40]);
+        let mut other = scenario.load.clone();
+        other.stages[2].to = other.stages[1].to;
+        assert_eq!(noise.within(&other), None, "another rate");
+    }
 }

@@ -224,4 +224,61 @@ mod tests {
         assert!(!is_judged(&recorded(9_000_000_000), &whole));
         assert!(is_judged(&recorded(11_000_000_000), &whole));
     }
+
+    fn crowd(stages: &[(u64, u32, u32)]) -> Part {
+        let stage = |&(seconds, from, to): &(u64, u32, u32)| Stage {
+            length: S(seconds),
+            from: Rate::ZERO,
+            to: Rate::ZERO,
+            users: Some(Crowd { from, to }),
+            warmup: false,
+        };
+        Part { stages: stages.iter().map(stage).collect(), ..part(&[]) }
+    }
+
+    fn users(stages: &[Stage]) -> Vec<(u64, u32, u32)> {
+        let of = |it: &Stage| (it.length.as_secs(), it.users.unwrap().from, it.users.unwrap().to);
+        stages.iter().map(of).collect()
+    }
+
+    #[test]
+    fn users_are_added_and_cut_as_rates_are() {
+        let parts = [crowd(&[(10, 0, 20)]), crowd(&[(20, 6, 6)])];
+        assert_eq!(users(&of(&parts, |_| 1.0)), [(10, 6, 26), (10, 6, 6)]);
+        let mut cut_off = parts[0].clone();
+        cut(&mut cut_off, S(5));
+        assert_eq!(users(&cut_off.stages), [(5, 0, 10)]);
+    }
+
+    #[test]
+    fn a_recording_is_cut_with_its_stages() {
+        const SECOND: u64 = 1_000_000_000;
+        let all = [SECOND, 5 * SECOND - 1, 5 * SECOND, 7 * SECOND];
+        let stages = part(&[(5, 1.0, 1.0, false), (5, 1.0, 1.0, false)]);
+        let mut recorded = Part { recorded: Some(Recorded(all.into())), ..stages };
+        cut(&mut recorded, S(5));
+        assert_eq!(recorded.recorded.unwrap().0[..], all[..2]);
+        assert_eq!(told(&recorded.stages), [(5, 1.0, 1.0, false)]);
+    }
+
+    #[test]
+    fn no_more_iterations_than_lead_to_so_many_requests() {
+        let parts = vec![part(&[(10, 10.0, 10.0, false)])];
+        assert_eq!(iterations_of(parts.clone(), &[3.0], 100.0), Some(33));
+        assert_eq!(iterations_of(parts, &[3.0], 301.0), None);
+    }
+
+    #[test]
+    fn warm_ups_of_others_that_follow_each_other_are_one() {
+        let parts = [
+            part(&[(10, 1.0, 1.0, true), (30, 1.0, 1.0, false)]),
+            part(&[(10, 0.0, 0.0, false), (10, 1.0, 1.0, true), (20, 1.0, 1.0, false)]),
+            part(&[(20, 9.0, 9.0, false)]),
+        ];
+        let whole = of(&parts, |_| 1.0);
+        assert_eq!(parts.each_ref().map(|it| is_judged(it, &whole)), [true, true, false]);
+        let moments = [9_000_000_000_u64, 21_000_000_000];
+        let both = Part { recorded: Some(Recorded(moments.into())), ..parts[2].clone() };
+        assert!(is_judged(&both, &whole), "one of its arrivals is");
+    }
 }

@@ -218,6 +218,8 @@ mod tests {
         wrong("choose", "'a | b'", "two texts");
         wrong("choose", "a | ", "nothing to choose");
         wrong("choose", "a*0 | b", "nothing to choose");
+        wrong("choose", "a*1000001 | b", "nothing to choose");
+        wrong("choose", &vec!["a"; 1_001].join("|"), "at most 1000");
         wrong("choose", "a*x | b", "nothing to choose");
         wrong("counter", "", "begins with");
         wrong("counter", "-1", "begins with");
