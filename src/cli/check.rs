@@ -1,6 +1,5 @@
 //! `loadgate check`: the plan of a scenario, and what a run of it could certify.
 
-use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use crate::analysis::plan::{self, JudgedLoad};
 use crate::cli::args::CheckArgs;
 use crate::cli::check_load::{self, whole};
 use crate::cli::check_tenants;
+use crate::cli::columns::{row, widest};
 use crate::cli::exit::Exit;
 use crate::cli::variables::{Taken, with_variables};
 use crate::cli::{once, output};
@@ -22,6 +22,8 @@ use crate::units::{Quantile, Rate, Ratio, format_duration, group_digits};
 
 /// With fewer expected walks of a flow, one run in a hundred may have none.
 const FEW_WALKS: f64 = 5.0;
+/// A longer cell moves what stands behind it.
+const WIDE: usize = 28;
 
 /// Runs the command.
 pub fn check(args: &CheckArgs) -> Exit {
@@ -74,10 +76,6 @@ fn target(scenario: &Scenario) -> String {
     };
     let name = plain::line(&scenario.name);
     format!("{name}: valid\n\nTarget   {}\n", plain::line(&format!("{address}{start}")))
-}
-
-fn add(text: &mut String, line: fmt::Arguments<'_>) {
-    text.write_fmt(line).expect("a String takes everything");
 }
 
 /// What will be judged, if the response times settle in time.
@@ -136,16 +134,25 @@ fn steps(scenario: &Scenario) -> String {
         format_duration(Duration::from_secs_f64(judged.seconds)),
         judged.from,
     );
+    let requests = |index: usize| match expected_requests(scenario, StepId(index as u16)) {
+        Some(requests) => whole(requests),
+        None if scenario.steps[index].once => "once per user".to_owned(),
+        None => "by the answers".to_owned(),
+    };
+    let told: Vec<(String, String)> = scenario
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(index, step)| (plain::line(&step.name), requests(index)))
+        .collect();
+    let names = widest(told.iter().map(|(name, _)| name.as_str()), WIDE);
+    let counts = widest(told.iter().map(|(_, count)| count.as_str()), WIDE);
     for (index, step) in scenario.steps.iter().enumerate() {
-        let requests = match expected_requests(scenario, StepId(index as u16)) {
-            Some(requests) => whole(requests),
-            None if scenario.steps[index].once => "once per user".to_owned(),
-            None => "by the answers".to_owned(),
-        };
-        let (name, label) = (plain::line(&step.name), plain::line(&step.label));
-        add(&mut text, format_args!("  {name:<28} {requests:>14}  {label}\n"));
+        let (name, requests) = &told[index];
+        let requests = format!("{requests:>counts$}");
+        text += &row(&[(name, names), (&requests, counts)], &plain::line(&step.label));
         if let Some(doubt) = doubt(scenario, StepId(index as u16)) {
-            add(&mut text, format_args!("    {doubt}\n"));
+            text += &row(&[("", 0)], &doubt);
         }
     }
     text
@@ -187,9 +194,9 @@ fn objectives(scenario: &Scenario) -> String {
         Scope::Tag(tag) => format!("tag:{}", plain::line(scenario.tag(tag))),
         Scope::EachTenant => "each tenant".to_owned(),
     };
-    let widest = |widths: &dyn Fn(&Slo) -> usize| scenario.slos.iter().map(widths).max();
-    let positions = widest(&|slo| position(slo).chars().count()).unwrap_or_default();
-    let texts = widest(&|slo| slo.text.chars().count()).unwrap_or_default();
+    let told: Vec<String> = scenario.slos.iter().map(position).collect();
+    let positions = widest(told.iter().map(String::as_str), WIDE);
+    let texts = widest(scenario.slos.iter().map(|slo| slo.text.as_str()), WIDE);
     for slo in &scenario.slos {
         let requests = match slo.scope {
             Scope::All if scenario.load.is_closed() => None,
@@ -204,14 +211,12 @@ fn objectives(scenario: &Scenario) -> String {
         };
         let is_open = certifiable.starts_with("inconclusive");
         let why = if is_open && scenario.load.cap.is_some() { "; the load is capped" } else { "" };
-        let position = position(slo);
-        add(
-            &mut text,
-            format_args!("  {position:<positions$}  {:<texts$}  {certifiable}{why}\n", slo.text),
-        );
+        let first = [(position(slo), positions), (slo.text.clone(), texts)];
+        let first = first.each_ref().map(|(text, width)| (text.as_str(), *width));
+        text += &row(&first, &format!("{certifiable}{why}"));
     }
     for objective in &scenario.stress {
-        add(&mut text, format_args!("  {}: judged by `loadgate stress` only\n", objective.text));
+        text += &row(&[], &format!("{}: judged by `loadgate stress` only", objective.text));
     }
     text
 }

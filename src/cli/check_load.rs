@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::cli::columns::{row, widest};
 use crate::cli::load_chart;
 use crate::cli::progress::describe_stage;
 use crate::report::plain;
@@ -11,6 +12,8 @@ use crate::units::{format_duration, group_digits, trim_zeros};
 
 /// More stages of a load are not told one by one.
 const MOST_STAGES: usize = 24;
+/// A longer text of a stage moves what stands behind it.
+const WIDE: usize = 28;
 
 /// All loads, and what they come to over time.
 pub(super) fn describe(scenario: &Scenario) -> String {
@@ -30,9 +33,10 @@ pub(super) fn describe(scenario: &Scenario) -> String {
         text.push_str(&one(scenario, part));
     }
     if load.is_closed() {
-        text.push_str(
-            "  a target that answers slowly gets fewer requests, and those that were not sent are in \
-             no figure; stages with a \"rate\" go on\n",
+        text += &row(
+            &[],
+            "a target that answers slowly gets fewer requests, and those that were not sent are in \
+             no figure; stages with a \"rate\" go on",
         );
     }
     text + &load_chart::draw(load)
@@ -84,6 +88,11 @@ fn is_closed(stages: &[Stage]) -> bool {
 
 fn stages(scenario: &Scenario, stages: &[Stage], flows: &[usize]) -> String {
     let mut text = String::new();
+    let told: Vec<(String, String)> =
+        stages.iter().map(|it| (format_duration(it.length), describe_stage(it))).collect();
+    let lengths = widest(told.iter().map(|(length, _)| length.as_str()), WIDE);
+    let whats = widest(told.iter().map(|(_, what)| what.as_str()), WIDE);
+    let numbers = format!("stage {}", stages.len().min(MOST_STAGES)).len();
     for (number, stage) in stages.iter().enumerate() {
         if stages.len() > MOST_STAGES && number + 2 > MOST_STAGES && number + 1 < stages.len() {
             if number + 1 == MOST_STAGES {
@@ -92,13 +101,14 @@ fn stages(scenario: &Scenario, stages: &[Stage], flows: &[usize]) -> String {
             }
             continue;
         }
-        let (length, what) = (format_duration(stage.length), describe_stage(stage));
         let arrivals = match stage.users {
             None => format!("about {}", expected(scenario, stage.area(), flows)),
             Some(users) => at_most(scenario, users.most(), flows),
         };
-        writeln!(text, "  stage {}  {length:>8}  {what:<28} {arrivals}", number + 1)
-            .expect("a String takes everything");
+        let (length, what) = &told[number];
+        let number = format!("stage {}", number + 1);
+        let length = format!("{length:>lengths$}");
+        text += &row(&[(&number, numbers), (&length, lengths), (what, whats)], &arrivals);
     }
     let area: f64 = stages.iter().map(Stage::area).sum();
     if stages.len() > 1 && area > 0.0 {

@@ -19,6 +19,7 @@ pub mod capacity_progress;
 pub mod check;
 mod check_load;
 mod check_tenants;
+mod columns;
 pub mod comparison;
 pub mod duet;
 mod duet_course;
@@ -44,6 +45,7 @@ pub mod noise;
 mod once;
 mod open_only;
 pub mod output;
+mod own_mistake;
 pub mod plan;
 pub mod progress;
 mod resume;
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         let code = crate::target::supervisor::supervise(arguments);
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
+    own_mistake::is_told();
     let exit = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Duet(args) => duet::duet(&args),

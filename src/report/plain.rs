@@ -99,7 +99,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// The number of terminal columns that a text takes.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
