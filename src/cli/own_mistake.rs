@@ -12,7 +12,7 @@ pub(super) fn is_told() {
     panic::set_hook(Box::new(move |about| {
         told(about);
         output::hint(
-            "a mistake of loadgate's own: what was measured until then is kept, and `loadgate report` \
+            "a mistake of loadgate's own: what was measured until then is kept, and `loadgate report FOLDER` \
              reads it; please report the lines above",
         );
         if cfg!(panic = "abort") {
