@@ -291,7 +291,8 @@ mod tests {
     /// once, and so does each row of unique data.
     #[track_caller]
     fn sent(load: &Load, workers: &[u32], least: u64) -> (u64, u64) {
-        let expected: f64 = load.stages.iter().map(Stage::area).sum();
+        let own = load.parts.iter().flat_map(|part| &part.stages);
+        let expected: f64 = own.map(Stage::area).sum();
         let rows = (expected * 1.1) as u64 + 1_000;
         let draw = Draw { seed: load.seed, salt: 0, taking: Taking::Load };
         let mut taken = vec![0_u64; rows as usize / 64 + 1];
