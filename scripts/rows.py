@@ -165,7 +165,7 @@ def played(folder, count, rate, workers):
     flow = {"steps": [{"name": "browse", "request": f"GET /{path}/{{{{random 1..1000000}}}}", "timeout": "60s"}]}
     own = {"steps": [{"name": "import", "request": f"GET /{path}/import", "timeout": "60s"}]}
     load = lambda tenths: {"arrivals": "uniform",
-                           "stages": [{"for": f"{seconds * 1000:g}ms", "rate": f"{rate * tenths / 10:g}/s"}]}
+                           "stages": [{"for": f"{round(seconds * 1000)}ms", "rate": f"{rate * tenths / 10:g}/s"}]}
     with Server() as server:
         file = folder / "arrivals.json"
         file.write_text(json.dumps({
