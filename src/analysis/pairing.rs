@@ -2,6 +2,7 @@
 //! together, and each arm's judged seconds as one run.
 
 use crate::analysis::comparison::{ArmSecond, Pair, Paired};
+use crate::analysis::plan::arrivals_in;
 use crate::record::duet::{DuetFile, DuetRecord, Segment};
 use crate::record::exchange::{Admission, FailedExchange};
 use crate::record::failures::Failures;
@@ -11,7 +12,7 @@ use crate::record::histogram::Sparse;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
-use crate::record::run::{End, EndReason, LoadHead, RunRecord, StageHead};
+use crate::record::run::{End, EndReason, LoadHead, PartHead, RunRecord, StageHead};
 use crate::record::seconds::{PackedSecond, Seconds};
 use crate::record::step_head::StepHead;
 use crate::scenario::model::Arm;
@@ -140,7 +141,8 @@ pub fn joined(duet: &DuetRecord, arm: Arm) -> Option<RunRecord> {
         }
     }
     let judged = f64::from(next - file.warmup_seconds);
-    joined.head.load = load(&joined.head.load, f64::from(file.warmup_seconds), judged);
+    let seconds: Vec<u32> = file.judged().collect();
+    joined.head.load = load(&joined.head.load, f64::from(file.warmup_seconds), (judged, &seconds));
     joined.end = Some(ended(duet, arm, f64::from(next)));
     Some(joined)
 }
@@ -195,13 +197,21 @@ fn copy_failures(
     }
 }
 
-/// The load at which the judged seconds were played, as two stages.
-fn load(own: &LoadHead, warmup: f64, judged: f64) -> LoadHead {
+/// The load at which the judged seconds of each segment were played, as two stages; that of its
+/// parts as their mean rates.
+fn load(own: &LoadHead, warmup: f64, (judged, seconds): (f64, &[u32])) -> LoadHead {
     let judged_stages = || own.stages.iter().filter(|stage| !stage.warmup);
     let from = judged_stages().next().map_or(0.0, |first| first.from);
     let to = judged_stages().next_back().map_or(0.0, |last| last.to);
-    let stage = |seconds, warmup| StageHead { seconds, from, to, users: None, warmup };
-    LoadHead { stages: vec![stage(warmup, true), stage(judged, false)], ..own.clone() }
+    let stages = |from: f64, to: f64| {
+        let stage = |seconds, warmup| StageHead { seconds, from, to, users: None, warmup };
+        vec![stage(warmup, true), stage(judged, false)]
+    };
+    let parts = own.parts.iter().map(|part| {
+        let rate = arrivals_in(&part.stages, seconds) / (seconds.len() as f64).max(1.0);
+        PartHead { stages: stages(rate, rate), ..part.clone() }
+    });
+    LoadHead { stages: stages(from, to), parts: parts.collect(), ..own.clone() }
 }
 
 fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {

@@ -67,7 +67,7 @@ pub(super) fn scenario(
 /// What is wrong with a segment that this machine cannot send, or with one without an end.
 fn beyond_reach(scenario: &Scenario) -> Option<String> {
     let (load, ceiling) = (&scenario.load, Ceiling::of_duet(ceiling::cores()));
-    let rate = ceiling.refusal(&load.stages, &scenario.flows, &scenario.steps);
+    let rate = ceiling.refusal_of(load, &scenario.flows, &scenario.steps);
     rate.or_else(|| ceiling::length_refusal(load.length()))
 }
 

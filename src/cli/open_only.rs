@@ -1,5 +1,6 @@
-//! Commands whose answers a closed load would falsify refuse it before anything starts, and so do
-//! those that choose the rate themselves, which several loads have not one of.
+//! Commands whose answers a closed load would falsify refuse it before anything starts. Those that
+//! choose the rate refuse several loads at once, which have not one; those that choose the length
+//! refuse what has a length of its own: recordings, and loads that end with so many iterations.
 
 use crate::cli::exit::Exit;
 use crate::cli::output;
@@ -16,7 +17,11 @@ const WHY: [(&str, &str); 4] = [
 /// Refuses a closed load, for one of the commands above.
 pub(super) fn needs_rate(load: &Load, command: &str) -> Result<(), Exit> {
     if !load.is_closed() {
-        return takes_one(load, command);
+        return if command == "stress" {
+            takes_one(load, command)
+        } else {
+            takes_any(load, command)
+        };
     }
     let why = WHY.iter().find(|(name, _)| *name == command).map_or("", |(_, why)| *why);
     let message = format!(
@@ -27,21 +32,35 @@ pub(super) fn needs_rate(load: &Load, command: &str) -> Result<(), Exit> {
     Err(Exit::Usage)
 }
 
-/// Refuses several loads at once, recorded ones, and those that end with so many iterations.
+/// Refuses several loads at once, recorded ones, and those that end with so many iterations: for
+/// those that look for a rate.
 pub(super) fn takes_one(load: &Load, command: &str) -> Result<(), Exit> {
-    if load.parts.is_empty() {
-        return Ok(());
+    if load.parts.len() > 1 {
+        output::error(
+            &format!(
+                "loadgate {command} looks for a rate, and this scenario has several loads at once: a \
+                 flow has a \"load\" of its own. Which of them should grow, it cannot know. Give all \
+                 flows one \"load\" and weights that share it as these do, or use loadgate run"
+            ),
+            &[],
+        );
+        return Err(Exit::Usage);
     }
-    let what = if load.parts.len() > 1 {
-        "several loads at once: a flow has a \"load\" of its own"
-    } else if load.parts.iter().any(|part| part.recorded.is_some()) {
-        "a \"replay\""
+    takes_any(load, command)
+}
+
+/// Refuses loads whose length is their own: for those that choose it.
+fn takes_any(load: &Load, command: &str) -> Result<(), Exit> {
+    let (what, how) = if load.parts.iter().any(|part| part.recorded.is_some()) {
+        ("a \"replay\", which has no other moments than those that were recorded", "stages")
+    } else if load.most_iterations().is_some() {
+        ("a cap on iterations, which would end it before", "\"max_duration\", or no cap")
     } else {
-        "a cap on iterations"
+        return Ok(());
     };
     let message = format!(
-        "loadgate {command} needs one load with stages, whose rate and length it chooses; this \
-         scenario has {what}. Give it one \"load\" for all flows, with weights, or use loadgate run"
+        "loadgate {command} chooses how long it loads the target, and this scenario has {what}. Give \
+         it {how}, or use loadgate run"
     );
     output::error(&message, &[]);
     Err(Exit::Usage)

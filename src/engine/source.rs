@@ -141,6 +141,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scenario::data::mixing::mixed;
+    use crate::scenario::data::order::{AtEnd, Draw, Order, Taking};
     use crate::scenario::load::{ArrivalProcess, Cap, CapBy, Load, Part, Recorded, Stage};
     use crate::scenario::model::Arm;
     use crate::scenario::slots::Slots;
@@ -284,35 +286,55 @@ mod tests {
         }
     }
 
-    /// Each number once, so that each row of unique data is taken once.
+    /// What all workers together send: how many arrivals, and a sum over each one's number, moment,
+    /// part and row of shuffled data that is the same in whatever order they come. Each number comes
+    /// once, and so does each row of unique data.
     #[track_caller]
-    fn has_each_number_once(rate: f64, least: usize) {
-        let load = several(rate, None);
-        let mut seen = vec![0_u64; (rate * 20.0) as usize / 64 + 64];
-        let mut count = 0;
-        for slot in slots(&[2, 1]) {
-            for arrival in rest(&load, slot) {
-                let (word, bit) = (arrival.index as usize / 64, 1 << (arrival.index % 64));
-                assert_eq!(seen[word] & bit, 0, "{} comes twice", arrival.index);
-                seen[word] |= bit;
+    fn sent(load: &Load, workers: &[u32], least: u64) -> (u64, u64) {
+        let own = load.parts.iter().flat_map(|part| &part.stages);
+        let expected: f64 = own.map(Stage::area).sum();
+        let rows = (expected * 1.1) as u64 + 1_000;
+        let draw = Draw { seed: load.seed, salt: 0, taking: Taking::Load };
+        let mut taken = vec![0_u64; rows as usize / 64 + 1];
+        let (mut count, mut digest) = (0, 0_u64);
+        for slot in slots(workers) {
+            let mut source = Source::Open(Open::new(Timed::new(load, Timing::Alone), slot));
+            while let Some(arrival) = source.take_due(Moment(u64::MAX)) {
+                let row = Order::Unique(AtEnd::Fail).row(arrival.index, rows, draw).unwrap();
+                let (word, bit) = (row as usize / 64, 1 << (row % 64));
+                assert_eq!(taken[word] & bit, 0, "row {row} comes twice");
+                taken[word] |= bit;
+                let any = Order::Shuffled.row(arrival.index, rows, draw).unwrap();
+                let told = [arrival.index, arrival.at.0, u64::from(arrival.part), any];
+                digest = digest.wrapping_add(told.into_iter().fold(0, |hash, it| mixed(hash ^ it)));
                 count += 1;
             }
         }
         assert!(count >= least, "{count}");
-        let found: u32 = seen.iter().map(|word| word.count_ones()).sum();
-        let gap = seen.iter().flat_map(|word| (0..64).map(move |bit| word >> bit & 1)).take(count);
-        assert!(found as usize == count && gap.min() == Some(1), "numbers have no gaps");
+        let is_taken = |row: u64| taken[row as usize / 64] >> (row % 64) & 1 == 1;
+        assert!((0..count).all(is_taken), "numbers have no gaps");
+        (count, digest)
+    }
+
+    /// Whatever the number of workers, on one machine or on several.
+    #[track_caller]
+    fn all_workers_send_the_same(rate: f64, least: u64) {
+        let load = several(rate, None);
+        let alone = sent(&load, &[1], least);
+        for workers in [&[2][..], &[3], &[4], &[2, 1]] {
+            assert_eq!(sent(&load, workers, least), alone, "{workers:?} workers");
+        }
     }
 
     #[test]
     fn a_hundred_thousand_arrivals_of_several_loads_have_each_number_once() {
-        has_each_number_once(7_500.0, 99_000);
+        all_workers_send_the_same(7_500.0, 99_000);
     }
 
     #[test]
-    #[ignore = "ten million take a minute without optimization"]
+    #[ignore = "five times ten million take minutes without optimization; scripts/rows.py sends them"]
     fn ten_million_arrivals_of_several_loads_have_each_number_once() {
-        has_each_number_once(750_000.0, 9_990_000);
+        all_workers_send_the_same(750_000.0, 9_990_000);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::record::duet::{
     ArmHead, DuetEnd, DuetFile, DuetRecord, GateSettings, Method, Segment, VERSION,
 };
 use crate::record::store::StoreError;
-use crate::scenario::ceiling::requests_per_iteration;
+use crate::scenario::ceiling::requests_per_iteration_of;
 use crate::scenario::model::{Arm, Scenario};
 use crate::schedule::Choices;
 use crate::target::process::Supervisor;
@@ -131,7 +131,11 @@ impl Duet<'_> {
         Controller::new(Asked {
             file: self.file(),
             load: self.scenario.load.clone(),
-            per_iteration: requests_per_iteration(&self.scenario.flows, &self.scenario.steps),
+            per_iteration: requests_per_iteration_of(
+                &self.scenario.load,
+                &self.scenario.flows,
+                &self.scenario.steps,
+            ),
             course: self.course,
             wish: self.wish,
         })

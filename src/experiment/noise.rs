@@ -118,9 +118,11 @@ impl Noise<'_> {
         let Course::Within(_) = self.duet.course else { return };
         self.duet.course = Course::Fixed(Duration::ZERO);
         let mut scenario = Scenario::clone(&self.duet.scenario);
-        if let [warmup, judged] = scenario.load.stages.as_mut_slice() {
-            warmup.length = Duration::from_secs(u64::from(played.warmup_seconds));
-            judged.length = Duration::from_secs(u64::from(played.judged_seconds));
+        if scenario.load.is_steady() {
+            let lengths = [played.warmup_seconds, played.judged_seconds];
+            for (stage, seconds) in lengths.into_iter().enumerate() {
+                scenario.load.set_length(stage, Duration::from_secs(u64::from(seconds)));
+            }
         }
         self.duet.settings.looks = played.settings.looks;
         file.settings.looks = played.settings.looks;

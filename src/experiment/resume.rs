@@ -14,11 +14,13 @@ use crate::experiment::address::{self, shown};
 use crate::experiment::head::head;
 use crate::record::generator::Environment;
 use crate::record::interval::StepCounts;
-use crate::record::run::{EndReason, Head, LoadHead, Resumed, RunRecord, VERSION};
+use crate::record::run::{
+    EndReason, Head, LoadHead, PartHead, Resumed, RunRecord, StageHead, VERSION,
+};
 use crate::record::store::claim::Claim;
 use crate::record::store::reopen::Reopened;
 use crate::record::store::{RunWriter, StoreError};
-use crate::scenario::load::{Load, Stage};
+use crate::scenario::load::{Load, Part, Stage};
 use crate::scenario::model::Scenario;
 use crate::schedule::several::Stream;
 use crate::units::{Moment, Rate};
@@ -108,6 +110,9 @@ impl Earlier {
         let clock = address::clock(scenario, clock);
         clock.name().clone_into(&mut now.generators[0].environment.receive_clock);
         check_head(&record.head, &now)?;
+        if !has_parts_of(&record.head.load, scenario) {
+            return Err(Unfit::OtherScenario);
+        }
         let from = begins_again(&record);
         if f64::from(from) >= record.head.load.seconds() {
             return Err(Unfit::NothingLeft);
@@ -129,11 +134,7 @@ impl Earlier {
 
     /// The scenario with the load that the run began with.
     pub fn scenario(&self, scenario: &Scenario) -> Scenario {
-        // Of several loads the record has no moments; whoever has them is never of another length.
-        if !scenario.load.parts.is_empty() {
-            return scenario.clone();
-        }
-        Scenario { load: load(&self.record.head.load), ..scenario.clone() }
+        Scenario { load: load(&self.record.head.load, scenario), ..scenario.clone() }
     }
 
     /// What is not as it was when the run began, each in a sentence.
@@ -288,21 +289,50 @@ fn lost(record: &RunRecord) -> u64 {
     record.seconds.iter().flat_map(|second| second.counts()).map(|counts| open(&counts)).sum()
 }
 
-/// The load of a record.
-fn load(head: &LoadHead) -> Load {
-    let stages = head.stages.iter().map(|stage| Stage {
+/// Whether each of several loads of a record is one of the scenario's, and as many moments were
+/// recorded for it.
+fn has_parts_of(head: &LoadHead, scenario: &Scenario) -> bool {
+    let own = &scenario.load.parts;
+    let is_same = |(before, now): (&PartHead, &Part)| {
+        before.recorded == now.recorded.as_ref().map(|all| all.0.len() as u64)
+            && flows_of(before, scenario) == now.flows
+    };
+    head.parts.len() == own.len() && head.parts.iter().zip(own).all(is_same)
+}
+
+fn flows_of(part: &PartHead, scenario: &Scenario) -> Vec<usize> {
+    let place = |name: &String| scenario.flows.iter().position(|flow| flow.name == *name);
+    part.flows.iter().filter_map(place).collect()
+}
+
+/// The load of a record, each of several by itself; the moments of one that was recorded are the
+/// scenario's, of which they are a part.
+fn load(head: &LoadHead, scenario: &Scenario) -> Load {
+    let part = |(before, now): (&PartHead, &Part)| Part {
+        flows: flows_of(before, scenario),
+        arrivals: before.arrivals,
+        stages: stages(&before.stages),
+        recorded: now.recorded.clone(),
+    };
+    let parts = head.parts.iter().zip(&scenario.load.parts).map(part).collect();
+    Load { parts, cap: head.cap, ..Load::new(head.arrivals, head.seed, stages(&head.stages)) }
+}
+
+fn stages(all: &[StageHead]) -> Vec<Stage> {
+    let stage = |stage: &StageHead| Stage {
         length: Duration::try_from_secs_f64(stage.seconds).unwrap_or_default(),
         from: Rate(stage.from),
         to: Rate(stage.to),
         users: stage.users,
         warmup: stage.warmup,
-    });
-    Load::new(head.arrivals, head.seed, stages.collect())
+    };
+    all.iter().map(stage).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::soak::lasting;
     use crate::record::failures::Failures;
     use crate::record::handshakes::Handshakes;
     use crate::record::interval::Second;
@@ -393,6 +423,31 @@ mod tests {
         assert_eq!((due_from(&load, 10), due_from(&load, 599)), (3, 1));
         load.parts.clear();
         assert!((20..110).contains(&due_from(&load, 300)), "sixty are expected");
+    }
+
+    fn two_loads() -> Scenario {
+        let text = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"}, "flows": [
+            {"name": "browse", "steps": [{"name": "step", "request": "GET /"}]},
+            {"name": "import", "steps": [{"name": "other", "request": "GET /b"}],
+             "load": {"arrivals": "uniform", "stages": [{"for": "50s", "rate": "5/s"}]}}],
+            "load": {"stages": [{"for": "60s", "rate": "20/s"}]}}"#;
+        let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(text, &Origin::default(), &|_| None, &no_file).unwrap()
+    }
+
+    #[test]
+    fn each_of_several_loads_goes_on_as_long_as_the_run_has_it() {
+        let scenario = two_loads();
+        let mut soak = scenario.clone();
+        soak.load = lasting(&scenario.load, Duration::from_secs(3_600)).unwrap();
+        let mut before = record(None);
+        before.head = head(&soak, shown(&soak), 1, SystemTime::UNIX_EPOCH);
+        let found = of(before.clone(), &scenario).unwrap();
+        assert_eq!(found.scenario(&scenario).load, soak.load);
+        before.head.load.parts[1].flows = vec!["export".to_owned()];
+        refused(before.clone(), &scenario, &Unfit::OtherScenario);
+        before.head.load.parts.truncate(1);
+        refused(before, &scenario, &Unfit::OtherScenario);
     }
 
     #[track_caller]

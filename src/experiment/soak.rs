@@ -2,12 +2,15 @@
 //!
 //! A load profile and a length come in, a load profile of that length goes out. Warm-up stages
 //! at its beginning are played once. A constant rate is held; any other profile is played
-//! again and again, so that it rises and falls as often in the first hour as in the last.
+//! again and again, so that it rises and falls as often in the first hour as in the last. Several
+//! loads at once stay as they are to each other: one that ends before the others pauses until
+//! all begin again.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::scenario::load::{Load, Stage};
+use crate::scenario::load::{Load, Part, Stage};
+use crate::scenario::sum;
 use crate::units::{Rate, format_duration};
 
 /// The most stages of a soak.
@@ -51,20 +54,45 @@ impl std::error::Error for Unplayable {}
 
 /// A load of a length, in whole seconds.
 pub fn lasting(load: &Load, length: Duration) -> Result<Load, Unplayable> {
-    let warm = load.stages.iter().take_while(|stage| stage.warmup).count();
-    let (warmup, profile) = load.stages.split_at(warm);
-    let rest = length.checked_sub(load.warmup()).filter(|rest| !rest.is_zero());
-    let too_short = Unplayable::OnlyWarmUp { warmup: load.warmup() };
-    let rest = rest.filter(|_| !profile.is_empty()).ok_or(too_short)?;
-    let mut stages = warmup.to_vec();
-    match constant(profile) {
-        Some(rate) => {
-            stages.push(Stage { length: rest, from: rate, to: rate, users: None, warmup: false });
+    let (warmup, whole) = (load.warmup(), load.length());
+    let rest = length.checked_sub(warmup).filter(|rest| !rest.is_zero() && warmup < whole);
+    let rest = rest.ok_or(Unplayable::OnlyWarmUp { warmup })?;
+    let lasting = |stages: &[Stage]| -> Result<Vec<Stage>, Unplayable> {
+        let mut all = window(stages, Duration::ZERO, warmup);
+        let profile = window(stages, warmup, whole);
+        match constant(&profile) {
+            Some(rate) => all.push(flat(rest, rate)),
+            None => all.extend(again(&profile, rest)?),
         }
-        None => stages.extend(again(profile, rest)?),
-    }
+        Ok(all)
+    };
+    let part = |part: &Part| Ok(Part { stages: lasting(&part.stages)?, ..part.clone() });
+    let parts = load.parts.iter().map(part).collect::<Result<Vec<Part>, Unplayable>>()?;
+    let stages = if parts.is_empty() { lasting(&load.stages)? } else { sum::of(&parts, |_| 1.0) };
     // Its length is another one, whatever has limited it before.
-    Ok(Load { stages, cap: None, ..load.clone() })
+    Ok(Load { stages, parts, cap: None, ..load.clone() })
+}
+
+fn flat(length: Duration, rate: Rate) -> Stage {
+    Stage { length, from: rate, to: rate, users: None, warmup: false }
+}
+
+/// What of some stages lies between two moments, with a pause behind their end.
+fn window(stages: &[Stage], from: Duration, to: Duration) -> Vec<Stage> {
+    let (mut start, mut found) = (Duration::ZERO, Vec::new());
+    for stage in stages {
+        let end = start + stage.length;
+        let (begin, until) = (start.max(from), end.min(to));
+        if begin < until {
+            found.push(piece(stage, begin.saturating_sub(start), until.saturating_sub(start)));
+        }
+        start = end;
+    }
+    let left = to.saturating_sub(start.max(from));
+    if !left.is_zero() {
+        found.push(flat(left, Rate::ZERO));
+    }
+    found
 }
 
 /// The one rate of a profile, if there is one.
@@ -86,21 +114,23 @@ fn again(profile: &[Stage], length: Duration) -> Result<Vec<Stage>, Unplayable> 
             let profile = profile.iter().map(|stage| stage.length).sum();
             return Err(Unplayable::TooOften { profile });
         }
-        let part = until(stage, left);
+        let part = piece(stage, Duration::ZERO, stage.length.min(left));
         left -= part.length;
         stages.push(part);
     }
     Ok(stages)
 }
 
-/// A stage, or the beginning of it.
-fn until(stage: &Stage, most: Duration) -> Stage {
-    if stage.length <= most {
+/// A stage between two of its moments.
+fn piece(stage: &Stage, from: Duration, to: Duration) -> Stage {
+    if from.is_zero() && to == stage.length {
         return stage.clone();
     }
-    let share = most.as_secs_f64() / stage.length.as_secs_f64();
-    let to = Rate(stage.from.0 + (stage.to.0 - stage.from.0) * share);
-    Stage { length: most, to, ..stage.clone() }
+    let rate = |at: Duration| {
+        let share = at.as_secs_f64() / stage.length.as_secs_f64();
+        Rate(stage.from.0 + (stage.to.0 - stage.from.0) * share)
+    };
+    Stage { length: to.saturating_sub(from), from: rate(from), to: rate(to), ..stage.clone() }
 }
 
 #[cfg(test)]
@@ -142,6 +172,40 @@ mod tests {
         let lengths: Vec<u64> = long.stages.iter().map(|stage| stage.length.as_secs()).collect();
         assert_eq!(lengths, [60, 100, 100, 100, 50]);
         assert!((long.stages[4].to.0 - 50.0).abs() < 1e-9, "{:?}", long.stages[4]);
+    }
+
+    fn several(loads: &[&[(u64, f64, f64, bool)]]) -> Load {
+        let part = |stages: &&[(u64, f64, f64, bool)]| Part {
+            flows: vec![0],
+            arrivals: ArrivalProcess::Poisson,
+            stages: load(stages).stages,
+            recorded: None,
+        };
+        let parts: Vec<Part> = loads.iter().map(part).collect();
+        Load { stages: sum::of(&parts, |_| 1.0), parts, ..load(&[]) }
+    }
+
+    fn told(stages: &[Stage]) -> Vec<(u64, f64, f64, bool)> {
+        let of = |it: &Stage| (it.length.as_secs(), it.from.0, it.to.0, it.warmup);
+        stages.iter().map(of).collect()
+    }
+
+    #[test]
+    fn several_loads_stay_as_they_are_to_each_other() {
+        let both = several(&[
+            &[(10, 50.0, 50.0, true), (30, 50.0, 50.0, false)],
+            &[(20, 4.0, 8.0, false), (10, 0.0, 0.0, false)],
+        ]);
+        let long = lasting(&both, Duration::from_secs(95)).unwrap();
+        assert_eq!(told(&long.parts[0].stages), [(10, 50.0, 50.0, true), (85, 50.0, 50.0, false)]);
+        // What is left of the ramp behind the warm-up, its pause, and that of a load that is over.
+        let cycle = [(10, 6.0, 8.0, false), (10, 0.0, 0.0, false), (10, 0.0, 0.0, false)];
+        let import =
+            [&[(10, 4.0, 6.0, false)][..], &cycle, &cycle, &cycle[..2], &[(5, 0.0, 0.0, false)]];
+        assert_eq!(told(&long.parts[1].stages), import.concat());
+        assert_eq!((long.length(), long.warmup()), (Duration::from_secs(95), both.warmup()));
+        assert_eq!(told(&long.stages)[1], (10, 56.0, 58.0, false), "they are a sum");
+        assert_eq!(lasting(&long, Duration::from_secs(95)).unwrap(), long);
     }
 
     #[test]

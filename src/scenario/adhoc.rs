@@ -17,10 +17,11 @@ use super::http_address::UNIX;
 use super::load::ArrivalProcess;
 use super::model::{Scenario, Secrets};
 use super::problems::Problems;
-use super::raw::{RawFlow, RawScenario, RawStep, RawTarget, RawTls};
+use super::raw::{RawFlow, RawScenario, RawStep};
 use super::raw_limits::RawLimits;
 use super::raw_load::{RawLoad, RawStage, first_seed};
 use super::raw_slo::RawSlo;
+use super::raw_target::{RawTarget, RawTls};
 use super::read::{Caller, Origin, finish, slos_here};
 use crate::units::Rate;
 

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
-use super::load::Stage;
+use super::load::{Load, Part, Stage};
 use super::model::{Flow, Step, StepId};
 use super::problems::Fault;
+use super::sum;
 use crate::units::{Rate, group_digits};
 
 /// Requests per second that no thread reaches.
@@ -83,12 +84,36 @@ impl Ceiling {
         let fault = stages.iter().find_map(|stage| self.fault(stage, per_iteration))?;
         Some(in_words(fault))
     }
+
+    /// The same for a whole load, each part of which has flows of its own.
+    pub fn refusal_of(&self, load: &Load, flows: &[Flow], steps: &[Step]) -> Option<String> {
+        if load.parts.is_empty() {
+            return self.refusal(&load.stages, flows, steps);
+        }
+        let whole = sum::of(&load.parts, |part| requests_of_part(&load.parts[part], flows, steps));
+        whole.iter().find_map(|stage| self.fault(stage, 1.0)).map(in_words)
+    }
 }
 
 /// Requests that an iteration leads to in the long run, if all goes well: steps done once
 /// per user do not count.
 pub fn requests_per_iteration(flows: &[Flow], steps: &[Step]) -> f64 {
     requests_of(flows.iter(), steps)
+}
+
+/// The same of a whole load, whose parts have flows of their own.
+pub fn requests_per_iteration_of(load: &Load, flows: &[Flow], steps: &[Step]) -> f64 {
+    let area = |part: &Part| part.stages.iter().map(Stage::area).sum::<f64>();
+    let all: f64 = load.parts.iter().map(area).sum();
+    if all <= 0.0 {
+        return requests_per_iteration(flows, steps);
+    }
+    let of = |part: &Part| area(part) * requests_of_part(part, flows, steps);
+    load.parts.iter().map(of).sum::<f64>() / all
+}
+
+fn requests_of_part(part: &Part, flows: &[Flow], steps: &[Step]) -> f64 {
+    requests_of(part.flows.iter().filter_map(|flow| flows.get(*flow)), steps)
 }
 
 /// The same of some of the flows.

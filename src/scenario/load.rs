@@ -129,6 +129,30 @@ impl Load {
         }
     }
 
+    /// Whether it is a warm-up and then one rate to the end, and each of its parts is too, so that
+    /// the lengths of both can be chosen.
+    pub fn is_steady(&self) -> bool {
+        let holds =
+            |stage: &Stage| stage.users.is_none() && (stage.from.0 - stage.to.0).abs() < 1e-9;
+        let [warm, rest] = self.stages.as_slice() else { return false };
+        let is_same = |part: &Part| {
+            part.recorded.is_none()
+                && matches!(part.stages.as_slice(), [first, then] if holds(then)
+                    && (first.length, then.length) == (warm.length, rest.length))
+        };
+        warm.warmup && !rest.warmup && holds(rest) && self.parts.iter().all(is_same)
+    }
+
+    /// Another length for a stage of a steady load, which that of each part has then as well.
+    pub fn set_length(&mut self, stage: usize, length: Duration) {
+        let parts = self.parts.iter_mut().map(|part| &mut part.stages);
+        for stages in std::iter::once(&mut self.stages).chain(parts) {
+            if let Some(stage) = stages.get_mut(stage) {
+                stage.length = length;
+            }
+        }
+    }
+
     /// The length of all stages together.
     pub fn length(&self) -> Duration {
         self.stages.iter().map(|stage| stage.length).sum()

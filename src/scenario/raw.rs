@@ -12,15 +12,13 @@ use super::entries::Entries;
 use super::raw_body::{RawGraphql, body_file, parts};
 use super::raw_check::RawCheck;
 use super::raw_data::RawSource;
-use super::raw_demo::RawDemo;
 use super::raw_extract::extractions;
-use super::raw_http2::RawHttp2;
 use super::raw_limits::RawLimits;
 use super::raw_load::{RawFlowLoad, RawLoad};
 use super::raw_login::{RawAuth, RawRefresh};
-use super::raw_metrics::{RawMetrics, RawPostgres};
 use super::raw_slo::RawSlo;
 use super::raw_streams::{RawAct, RawEvents};
+use super::raw_target::RawTarget;
 use super::raw_tenants::RawTenants;
 
 /// A loadgate scenario: what to send, how hard, and what is good enough. Texts may contain
@@ -32,14 +30,17 @@ pub(crate) struct RawScenario {
     /// The JSON Schema of this file, for editors.
     #[serde(rename = "$schema")]
     #[expect(dead_code, reason = "a key that editors read and nobody else")]
+    #[schemars(example = &"scenario.schema.json")]
     pub(crate) schema: Option<String>,
     /// Names the run and its folder; without it, the file's name.
     #[schemars(example = &"orders")]
     pub(crate) name: Option<String>,
     /// The system under test.
+    #[schemars(example = json!({ "url": "http://127.0.0.1:3000", "command": ["node", "server.js"] }))]
     pub(crate) target: RawTarget,
     /// Constants for `{{placeholders}}`.
     #[serde(default)]
+    #[schemars(example = json!({ "tenant": "acme", "region": "${REGION:-eu}" }))]
     pub(crate) variables: Entries<String>,
     /// Rows from files by the names of their sources: `{{users.email}}` in a template is a value of
     /// the row that an iteration or a user has.
@@ -48,166 +49,40 @@ pub(crate) struct RawScenario {
     pub(crate) data: Entries<RawSource>,
     /// What virtual users do. Each arrival picks a flow by weight.
     #[schemars(length(min = 1))]
+    #[schemars(example = json!([{ "name": "browse", "steps": [{ "request": "GET /orders" }] }]))]
     pub(crate) flows: Vec<RawFlow>,
     /// What is done once, before the load: steps that are in no figure. What they extract is known
     /// in all flows.
     #[serde(default)]
+    #[schemars(example = json!([{ "request": "POST /shops", "extract": { "shop": "$.id" } }]))]
     pub(crate) setup: Vec<RawStep>,
     /// What is done once, after the load, also after one that was interrupted.
     #[serde(default)]
+    #[schemars(example = json!([{ "request": "DELETE /shops/{{shop}}" }]))]
     pub(crate) teardown: Vec<RawStep>,
     /// How hard. It is that of all flows but those with a load of their own, which run at the same
     /// time; where each has its own it may be left out.
+    #[schemars(example = json!({ "stages": [{ "for": "60s", "rate": "100/s" }] }))]
     pub(crate) load: Option<RawLoad>,
     /// What is good enough; without it, p95 < 200ms, p99 < 500ms, `error_rate` < 0.1%,
     /// `server_error_rate` < 0.1% and availability >= 99.9%.
     #[serde(default)]
+    #[schemars(example = json!({ "all": ["p99 < 500ms", "error_rate < 0.1%"] }))]
     pub(crate) slo: RawSlo,
     /// Whom iterations are for: a tenant is drawn for each, and `{{tenant}}` is its name.
+    #[schemars(example = json!({ "count": 50, "sizes": "zipf(1.1)" }))]
     pub(crate) tenants: Option<RawTenants>,
     /// Ceilings of the load generator.
     #[serde(default)]
+    #[schemars(example = json!({ "connections": 200, "workers": 1 }))]
     pub(crate) limits: RawLimits,
     /// Hosts other than this machine that may be loaded.
     #[serde(default)]
     #[schemars(example = ["staging.example.com"])]
     pub(crate) allow: Vec<String>,
     /// Let virtual users keep the target's cookies, in all flows that do not say otherwise.
+    #[schemars(example = true)]
     pub(crate) cookies: Option<bool>,
-}
-
-/// The system under test: `{"demo": true}` or a `url`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "the target")]
-#[schemars(extend("oneOf" = json!([{ "required": ["demo"] }, { "required": ["url"] }])))]
-pub(crate) struct RawTarget {
-    /// Use the demo API that is built in: `true`, or `"tls"` for one that is reached by `https://`
-    /// and shows a test certificate. With `http2` it speaks HTTP/2.
-    pub(crate) demo: Option<RawDemo>,
-    /// Where it listens: `http://`, `https://`, or a socket file, `unix:app.sock`, relative to
-    /// this file.
-    #[schemars(example = "http://127.0.0.1:3000", example = "https://staging.example.com")]
-    #[schemars(example = "unix:/run/app.sock")]
-    pub(crate) url: Option<String>,
-    /// Which addresses of its name are used: `once` (looked up once, the first that accepts),
-    /// `all` (all of them in turn) or `each-connection` (looked up again while it runs); without
-    /// it, once.
-    #[schemars(example = &"all")]
-    pub(crate) resolve: Option<String>,
-    /// Addresses of this machine that connections come from, in turn; without it, the system's
-    /// choice.
-    #[serde(default)]
-    #[schemars(example = ["10.0.0.5", "10.0.0.6"])]
-    pub(crate) local_addresses: Vec<String>,
-    /// How its TLS sessions begin, where `url` begins with `https://`.
-    pub(crate) tls: Option<RawTls>,
-    /// Speak HTTP/2: `true` where `url` begins with `https://`, `prior-knowledge` where it begins
-    /// with `http://`. Without it, HTTP/1.1.
-    pub(crate) http2: Option<RawHttp2>,
-    /// How to start it: the program and its arguments. Without it, it must run already.
-    #[schemars(example = ["node", "server.js"], length(min = 1))]
-    pub(crate) command: Option<Vec<String>>,
-    /// The folder to start it in, relative to this file; without it, this file's folder.
-    pub(crate) cwd: Option<String>,
-    /// Environment variables to start it with.
-    #[serde(default)]
-    pub(crate) env: Entries<String>,
-    /// When it is ready; without it, when it accepts connections.
-    pub(crate) ready: Option<RawReady>,
-    /// Its Prometheus metrics: the path, or where they are and what is looked at.
-    pub(crate) metrics: Option<RawMetrics>,
-    /// The statistics of the PostgreSQL behind it, read once a second while it is loaded.
-    pub(crate) postgres: Option<RawPostgres>,
-    /// The header that carries an id of each request, to find it in the target's log; without
-    /// it, x-request-id. `none` sends no id.
-    #[schemars(example = &"x-correlation-id")]
-    pub(crate) request_id: Option<String>,
-    /// The environment variable that tells the command its port, without it PORT, or its socket
-    /// file, without it SOCKET.
-    #[schemars(example = &"PORT")]
-    pub(crate) port_variable: Option<String>,
-    /// In a duet: what makes a fresh checkout of a git ref ready to start.
-    pub(crate) prepare: Option<RawPrepare>,
-    /// In a duet: what differs between the arms, such as the names of their databases.
-    pub(crate) arms: Option<RawArms>,
-}
-
-/// How TLS sessions with the target begin. Files are in PEM, relative to this file.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "TLS")]
-pub(crate) struct RawTls {
-    /// Certificates that are trusted instead of this machine's.
-    #[schemars(example = "certs/ca.pem")]
-    pub(crate) ca: Option<String>,
-    /// Our own certificate, for a target that demands one (mTLS), followed by those that it is
-    /// signed by; needs `key`.
-    #[schemars(example = "certs/client.pem")]
-    pub(crate) cert: Option<String>,
-    /// The key of `cert`, without a password.
-    #[schemars(example = "certs/client.key")]
-    pub(crate) key: Option<String>,
-    /// The name that the target's certificate must be for, and that it is asked for (SNI), if it
-    /// is not the host of `url`.
-    #[schemars(example = "api.internal")]
-    pub(crate) server_name: Option<String>,
-    /// The oldest version that is spoken: 1.2 or 1.3; without it, 1.2.
-    #[schemars(example = "1.3")]
-    pub(crate) min_version: Option<String>,
-    /// Take every certificate, whoever signed it and whatever it is for. Every report says so.
-    pub(crate) insecure: Option<bool>,
-    /// Let later connections resume the session of an earlier one; without it, each makes a whole
-    /// handshake, as new users do.
-    pub(crate) resumption: Option<bool>,
-}
-
-/// What makes a fresh checkout of a git ref ready to start.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "prepare")]
-pub(crate) struct RawPrepare {
-    /// The program and its arguments; it runs where the target will.
-    #[schemars(example = ["npm", "ci"], length(min = 1))]
-    pub(crate) command: Vec<String>,
-    /// How long it may take; without it, 10m.
-    #[schemars(example = "10m")]
-    pub(crate) within: Option<String>,
-}
-
-/// What differs between the arms of a duet.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "the arms")]
-pub(crate) struct RawArms {
-    /// What is compared with.
-    pub(crate) baseline: Option<RawArm>,
-    /// What is judged.
-    pub(crate) candidate: Option<RawArm>,
-}
-
-/// One arm of a duet.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "an arm")]
-pub(crate) struct RawArm {
-    /// Environment variables to start it with, besides the target's.
-    #[serde(default)]
-    #[schemars(example = json!({ "DATABASE_FILE": "/tmp/baseline.db" }))]
-    pub(crate) env: Entries<String>,
-}
-
-/// When the target is ready.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "ready")]
-pub(crate) struct RawReady {
-    /// Answers with a status below 400 when it is.
-    #[schemars(example = "/health")]
-    pub(crate) path: Option<String>,
-    /// How long it may take; without it, 30s for a target that is started, else 5s.
-    #[schemars(example = "30s")]
-    pub(crate) within: Option<String>,
 }
 
 /// A sequence of steps that one virtual user walks through.
@@ -221,6 +96,7 @@ pub(crate) struct RawFlow {
     /// Its share among all weights; without it, 1.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(example = 8)]
     pub(crate) weight: u32,
     /// The name of the tenant that an iteration is for, if that is not drawn from `tenants`; may
     /// contain placeholders.
@@ -238,9 +114,11 @@ pub(crate) struct RawFlow {
     pub(crate) load: Option<RawFlowLoad>,
     /// What is done, in order.
     #[schemars(length(min = 1))]
+    #[schemars(example = json!([{ "request": "GET /orders" }, { "think": "1s..3s" }]))]
     pub(crate) steps: Vec<RawStep>,
     /// Let its virtual users keep the target's cookies; without it, as the scenario says.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = true)]
     pub(crate) cookies: Option<bool>,
     /// The credentials of all its steps but those that are done `once`, as a login is, and those
     /// that have their own.
@@ -273,17 +151,21 @@ pub(crate) struct RawStep {
     pub(crate) request: Option<String>,
     /// Header fields; values may contain placeholders.
     #[serde(default)]
+    #[schemars(example = json!({ "authorization": "Bearer {{token}}" }))]
     pub(crate) headers: Entries<String>,
     /// A JSON body; its texts may contain placeholders. A text that is nothing but one
     /// placeholder becomes the value itself, so that a number stays a number.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Value")]
+    #[schemars(example = json!({ "sku": "{{uuid}}", "quantity": 1 }))]
     pub(crate) json: Option<Value>,
     /// A body as it is; may contain placeholders.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "<order id=\"{{uuid}}\"/>")]
     pub(crate) body: Option<String>,
     /// The fields of a form; values may contain placeholders.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "user": "{{users.name}}", "password": "{{users.password}}" }))]
     pub(crate) form: Option<Entries<String>>,
     /// A body from a file: its path, relative to this file, or an object that says whether it is
     /// filled in.
@@ -302,6 +184,7 @@ pub(crate) struct RawStep {
     pub(crate) graphql: Option<RawGraphql>,
     /// Which answers are right; without it, those with a status below 400.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "status": 200, "json": { "$.state": "open" } }))]
     pub(crate) check: Option<RawCheck>,
     /// From the intended moment to the end of the response; without it, 10s.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -319,6 +202,7 @@ pub(crate) struct RawStep {
     pub(crate) tags: Vec<String>,
     /// Do it only once per virtual user, such as a login.
     #[serde(default)]
+    #[schemars(example = true)]
     pub(crate) once: bool,
     /// Of a step that is done once: when it is done anew.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -355,6 +239,7 @@ pub(crate) struct RawStep {
     /// Steps that are done if those do not hold.
     #[serde(rename = "else", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
+    #[schemars(example = json!([{ "request": "POST /orders" }]))]
     pub(crate) otherwise: Option<Vec<RawStep>>,
     /// Do it so many times: `3`, or a number that is drawn for each iteration, `1..5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -363,10 +248,12 @@ pub(crate) struct RawStep {
     /// Several steps instead of a request, for `if` and `repeat`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
+    #[schemars(example = json!([{ "request": "GET /orders/{{order}}" }, { "think": "1s" }]))]
     pub(crate) steps: Option<Vec<RawStep>>,
     /// Ways of which an iteration takes one, by their weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
+    #[schemars(example = json!([{ "weight": 3, "steps": [{ "request": "GET /a" }] }, { "steps": [{ "request": "GET /b" }] }]))]
     pub(crate) choose: Option<Vec<RawWay>>,
     /// A time to think instead of a request; nothing else may stand beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -382,9 +269,11 @@ pub(crate) struct RawWay {
     /// Its share among the weights of all ways; without it, 1.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(example = 3)]
     pub(crate) weight: u32,
     /// What is done, in order.
     #[schemars(length(min = 1))]
+    #[schemars(example = json!([{ "request": "GET /orders" }]))]
     pub(crate) steps: Vec<RawStep>,
 }
 

@@ -17,6 +17,7 @@ pub(crate) struct RawBodyFile {
     /// Fill in its placeholders: it is a text then. In a file whose name ends with `.json` or
     /// `.xml`, values are escaped for that. Without it, it is sent as it is.
     #[serde(default)]
+    #[schemars(example = true)]
     pub(crate) placeholders: bool,
 }
 
@@ -32,6 +33,7 @@ pub(crate) struct RawPart {
     /// A JSON document; its texts may contain placeholders.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Value")]
+    #[schemars(example = json!({ "title": "Report" }))]
     pub(crate) json: Option<Value>,
     /// The path of a file, relative to this one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +41,7 @@ pub(crate) struct RawPart {
     pub(crate) file: Option<String>,
     /// Fill in the placeholders of the file, which is a text then.
     #[serde(default)]
+    #[schemars(example = true)]
     pub(crate) placeholders: bool,
     /// The name of the file as the target is told it; without it, that of `file`.
     #[serde(skip_serializing_if = "Option::is_none")]

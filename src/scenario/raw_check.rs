@@ -17,6 +17,7 @@ pub(crate) struct RawCheck {
     /// below 400.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "statuses")]
+    #[schemars(example = 200)]
     pub(crate) status: Option<Value>,
     /// Header fields by their names: a value, or comparisons such as `{"contains": "json"}`.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]

@@ -17,6 +17,7 @@ pub(crate) struct RawSource {
     pub(crate) file: String,
     /// How the file is written, where the end of its name does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"csv")]
     pub(crate) format: Option<RawFormat>,
     /// What stands between the values of a CSV file; without it a comma, and a tab in `.tsv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,6 +29,7 @@ pub(crate) struct RawSource {
     pub(crate) columns: Option<Vec<String>>,
     /// In which order rows are taken; without it, one after the other.
     #[serde(default)]
+    #[schemars(example = &"shuffled")]
     pub(crate) order: RawOrder,
     /// How uneven `zipf` is; without it, 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,10 +37,12 @@ pub(crate) struct RawSource {
     pub(crate) exponent: Option<f64>,
     /// What comes when each row of `unique` was taken; without it, `fail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"stop")]
     pub(crate) at_end: Option<RawAtEnd>,
     /// Who takes a row: each iteration, or each virtual user once and for all; without it, each
     /// iteration.
     #[serde(default)]
+    #[schemars(example = &"user")]
     pub(crate) per: RawPer,
 }
 

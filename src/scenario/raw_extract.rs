@@ -27,10 +27,12 @@ pub(crate) struct RawExtraction {
     /// first.
     #[serde(default)]
     #[schemars(schema_with = "take")]
+    #[schemars(example = &"random")]
     pub(crate) take: Option<Value>,
     /// What is kept where there is no such value; without it, the request has failed.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Value")]
+    #[schemars(example = "p-1")]
     pub(crate) default: Option<Value>,
 }
 

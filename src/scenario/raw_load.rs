@@ -13,10 +13,12 @@ use super::load::ArrivalProcess;
 pub(crate) struct RawLoad {
     /// How arrivals are spread over time; without it, poisson.
     #[serde(default)]
+    #[schemars(example = &"uniform")]
     pub(crate) arrivals: ArrivalProcess,
     /// Decides every arrival and every choice of the run; without it, 1.
     #[serde(default = "first_seed")]
     #[schemars(range(max = 9_007_199_254_740_991_u64))]
+    #[schemars(example = 7)]
     pub(crate) seed: u64,
     /// One after the other.
     #[serde(default)]
@@ -25,6 +27,7 @@ pub(crate) struct RawLoad {
     pub(crate) stages: Vec<RawStage>,
     /// Instead of stages: iterations begin when those of a recording did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "file": "arrivals.csv", "speed": 2 }))]
     pub(crate) replay: Option<RawReplay>,
     /// End the whole load then, whatever its stages say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,7 @@ impl Default for RawLoad {
 pub(crate) struct RawFlowLoad {
     /// How arrivals are spread over time; without it, as the scenario's load says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"uniform")]
     pub(crate) arrivals: Option<ArrivalProcess>,
     /// One after the other. A load that begins later begins with a pause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -69,6 +73,7 @@ pub(crate) struct RawFlowLoad {
     pub(crate) stages: Vec<RawStage>,
     /// Instead of stages: iterations begin when those of a recording did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "file": "arrivals.csv", "speed": 2 }))]
     pub(crate) replay: Option<RawReplay>,
 }
 
@@ -123,16 +128,20 @@ pub(crate) struct RawStage {
     /// rate would show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "users")]
+    #[schemars(example = 50)]
     pub(crate) users: Option<Value>,
     /// Keep what happens here out of the verdict.
     #[serde(default)]
+    #[schemars(example = true)]
     pub(crate) warmup: bool,
     /// Send nothing.
     #[serde(default)]
+    #[schemars(example = true)]
     pub(crate) pause: bool,
     /// One tenant is so many times as busy as before, on top of the rate: what the others notice
     /// of it is judged by `neighbours` of `slo`, against the stage before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "tenant": "tenant-1", "times": 10 }))]
     pub(crate) noisy: Option<RawNoisy>,
 }
 

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// Credentials: `{"bearer": "{{token}}"}` or `{"basic": {"user": "ann", "password": "${PASSWORD}"}}`.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
@@ -14,6 +15,7 @@ pub(crate) struct RawAuth {
     pub(crate) bearer: Option<String>,
     /// A name and a password (RFC 7617).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = json!({ "user": "ann", "password": "${PASSWORD}" }))]
     pub(crate) basic: Option<RawBasic>,
 }
 
@@ -47,5 +49,6 @@ pub(crate) struct RawRefresh {
     /// Whether 401 to a step behind it has it done anew, and the step asked once more; without
     /// it, true. The 401 is counted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = false)]
     pub(crate) on_401: Option<bool>,
 }

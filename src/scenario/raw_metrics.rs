@@ -56,11 +56,13 @@ pub(crate) struct RawWatched {
     pub(crate) labels: Entries<String>,
     /// What it is; without it, a counter if the name ends with `_total`, `_sum` or `_count`, else a
     /// gauge.
+    #[schemars(example = &"counter")]
     pub(crate) kind: Option<RawKind>,
     /// Of a histogram: which quantile of what was observed in each second.
     #[schemars(range(min = 0, max = 1), example = &0.95)]
     pub(crate) quantile: Option<f64>,
     /// What is made of several series; without it, their sum.
+    #[schemars(example = &"max")]
     pub(crate) combine: Option<RawCombine>,
 }
 

@@ -47,6 +47,7 @@ pub(crate) struct RawSloFile {
     /// The JSON Schema of this file, for editors.
     #[serde(rename = "$schema")]
     #[expect(dead_code, reason = "a key that editors read and nobody else")]
+    #[schemars(example = &"slo.schema.json")]
     pub(crate) schema: Option<String>,
     /// Objectives for the requests of all steps together, such as `p99 < 500ms`,
     /// `error_rate < 1%`, `availability >= 99.9%`, `check_rate >= 99.9%`, `apdex(300ms) >= 0.9`,

@@ -119,6 +119,7 @@ pub(crate) struct RawAct {
     pub(crate) within: Option<String>,
     /// Beside `expect`: another message is a failed check, and not passed over.
     #[serde(default)]
+    #[schemars(example = true)]
     pub(crate) strict: bool,
     /// Does nothing for a while; messages are passed over.
     #[serde(skip_serializing_if = "Option::is_none")]

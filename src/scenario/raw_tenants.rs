@@ -13,6 +13,7 @@ use super::entries::Entries;
 pub(crate) struct RawTenants {
     /// So many of them: `tenant-1`, `tenant-2` and so on.
     #[schemars(range(min = 1, max = 100_000))]
+    #[schemars(example = 50)]
     pub(crate) count: Option<u32>,
     /// Their names, the largest first.
     #[serde(default)]

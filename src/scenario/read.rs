@@ -386,7 +386,12 @@ mod tests {
         wrong("\"for\": \"10s\"", "\"duration\": \"10s\"", (22, 7), "did you mean \"for\"?");
         wrong("\"weight\": 8", "\"weight\": 0", (11, 35), "between 1 and 1000000, found 0");
         wrong("\"weight\": 8", "\"weight\": \"8\"", (11, 35), "write 8 without quotes");
-        wrong("\"weight\": 8", "\"weight\": 8.5", (11, 35), "a whole number, found the number 8.5");
+        wrong(
+            "\"weight\": 8",
+            "\"weight\": 8.5",
+            (11, 35),
+            "a whole number such as 8, found the number 8.5",
+        );
         wrong("\"rate\": \"100/s\"", "\"rate\": 100", (22, 29), "write \"100/s\"");
         wrong("\"timeout\": \"2s\"", "\"timeout\": null", (16, 78), "leave the key out");
         wrong("\"poisson\"", "\"uniforn\"", (21, 25), "did you mean \"uniform\"?");

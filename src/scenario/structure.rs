@@ -308,7 +308,7 @@ fn phrase(schema: &Value) -> String {
         _ => "something else",
     };
     match &schema["examples"][0] {
-        Value::Null => kind.to_owned(),
+        Value::Null | Value::Bool(_) => kind.to_owned(),
         example => format!("{kind} such as {example}"),
     }
 }

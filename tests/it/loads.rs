@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
@@ -184,11 +184,132 @@ fn what_is_planned_is_drawn_and_what_cannot_be_shown_is_said() {
 #[test]
 fn commands_that_choose_the_rate_refuse_several_loads() {
     let folder = place(&scenario("http://127.0.0.1:1"), &[]);
-    for command in ["capacity", "stress", "soak"] {
-        let mut loadgate = support::loadgate();
-        loadgate.arg(command).arg(folder.path().join("loads.json")).current_dir(folder.path());
-        let refused = finish(&mut loadgate);
-        ends_with(&refused, 2);
-        assert!(stderr(&refused).contains("several loads at once"), "{}", stderr(&refused));
+    for command in ["capacity", "stress"] {
+        let said = refused(&folder, &[command]);
+        assert!(said.contains("several loads at once: a flow has a \"load\""), "{said}");
+        assert!(said.contains("or use loadgate run"), "{said}");
     }
+    let said = refused(&folder, &["duet", "--baseline", "http://127.0.0.1:2", "-R", "9/s"]);
+    assert!(said.contains("-R is the rate of one load"), "{said}");
+}
+
+/// What is said where a command is refused.
+#[track_caller]
+fn refused(folder: &TempDir, command: &[&str]) -> String {
+    let mut loadgate = support::loadgate();
+    let (command, more) = command.split_first().unwrap();
+    loadgate.arg(command).arg(folder.path().join("loads.json")).args(more);
+    let refused = finish(loadgate.current_dir(folder.path()));
+    ends_with(&refused, 2);
+    stderr(&refused).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn commands_that_choose_the_length_refuse_what_has_one_of_its_own() {
+    let mut wanted = scenario("http://127.0.0.1:1");
+    wanted["load"]["max_iterations"] = json!(50);
+    let capped = place(&wanted, &[]);
+    wanted["load"] = json!({ "replay": { "file": "all.csv" } });
+    let moments: Vec<String> = (0..40).map(|second| second.to_string()).collect();
+    let recorded = place(&wanted, &[("all.csv", &format!("time\n{}\n", moments.join("\n")))]);
+    for command in [&["soak"][..], &["duet", "--baseline", "http://127.0.0.1:2"]] {
+        let said = refused(&capped, command);
+        assert!(said.contains("a cap on iterations"), "{said}");
+        let said = refused(&recorded, command);
+        assert!(said.contains("has a \"replay\""), "{said}");
+    }
+}
+
+fn record_of(run: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(run.join("run.json")).unwrap()).unwrap()
+}
+
+/// Each iteration of both loads once, by the numbers in their paths.
+#[track_caller]
+fn each_number_once(server: &TruthServer) {
+    let paths = paths(server);
+    let mut numbers: Vec<u64> = paths
+        .iter()
+        .filter(|(path, _)| !path.starts_with("/show"))
+        .map(|(path, times)| {
+            assert_eq!(*times, 1, "{path}");
+            path.split('/').nth(2).unwrap().parse().unwrap()
+        })
+        .collect();
+    numbers.sort_unstable();
+    assert!(numbers.windows(2).all(|two| two[0] < two[1]), "{numbers:?}");
+}
+
+/// A soak of two loads that is killed and goes on.
+#[test]
+fn a_soak_plays_each_of_several_loads_for_hours_and_goes_on_with_them() {
+    let server = TruthServer::replying(|_| answer(200));
+    let mut wanted = scenario(&server.url());
+    // One of three seconds that changes, the other of one rate.
+    wanted["flows"][1]["load"] = json!({ "stages": [
+        { "for": "1s", "rate": "30/s" }, { "for": "1s", "rate": "60/s" }] });
+    let folder = place(&wanted, &[]);
+    let soak = |more: &[&str]| {
+        let mut command = support::loadgate();
+        command.arg("soak").args(more).current_dir(folder.path());
+        command
+    };
+    let mut first = soak(&["loads.json", "-d", "13s", "--window", "1s", "--no-walk", "-o", "out"]);
+    let quiet = std::process::Stdio::null;
+    let mut child = first.stdout(quiet()).stderr(quiet()).spawn().unwrap();
+    let journal = folder.path().join("out/loads/latest-soak/seconds.jsonl");
+    support::eventually("some seconds have passed", || {
+        let text = fs::read_to_string(&journal).unwrap_or_default();
+        text.lines().filter(|line| line.contains("\"parts\":[")).count() >= 5
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = server.asked();
+    let ended = finish(&mut soak(&["--resume", "out/loads/latest-soak"]));
+    assert!(stderr(&ended).contains("of 13s"), "{}", stderr(&ended));
+    assert!(server.asked() > before + 100, "{before}, {}", server.asked());
+    each_number_once(&server);
+
+    let run = support::latest(&folder.path().join("out"), "loads").canonicalize().unwrap();
+    let record = record_of(&run);
+    let load = &record["load"];
+    let lengths = |stages: &Value| -> f64 {
+        stages.as_array().unwrap().iter().map(|it| it["seconds"].as_f64().unwrap()).sum()
+    };
+    for stages in [&load["stages"], &load["parts"][0]["stages"], &load["parts"][1]["stages"]] {
+        assert!((lengths(stages) - 13.0).abs() < 1e-9, "{stages}");
+    }
+    // The import's two seconds begin again with the others' three, behind a pause.
+    let import = |from: f64, to: f64| {
+        let seconds = record["seconds"].as_array().unwrap().iter();
+        let own = seconds.filter(|it| (from..to).contains(&it["second"].as_f64().unwrap()));
+        own.map(|it| it["steps"].as_array().unwrap()[2]["planned"].as_f64().unwrap()).sum::<f64>()
+    };
+    let (begun, over) = (import(9.0, 10.0) + import(11.0, 12.0), import(10.0, 11.0));
+    assert!(begun > 60.0 && over == 0.0, "{begun}, {over}");
+}
+
+#[test]
+fn a_duet_plays_each_of_several_loads_in_both_arms() {
+    let servers = [(); 2].map(|()| TruthServer::replying(|_| answer(200)));
+    let mut wanted = scenario(&servers[1].url());
+    wanted["load"] = json!({ "stages": [{ "for": "3s", "rate": "40/s" }] });
+    wanted["flows"][1]["load"] = json!({ "stages": [{ "for": "3s", "rate": "10/s" }] });
+    let folder = place(&wanted, &[]);
+    let mut command = support::loadgate();
+    command.current_dir(folder.path()).args(["duet", "loads.json", "-o", "out"]);
+    command.args(["--baseline", &servers[0].url(), "--metrics", "p50", "--pilot", "0s"]);
+    command.args(["--segments", "1", "--segment", "4s", "--warmup", "1s"]);
+    let ended = finish(&mut command);
+    assert!(matches!(ended.status.code(), Some(0 | 5 | 6)), "{}{}", stdout(&ended), stderr(&ended));
+    let arms = servers.each_ref().map(paths);
+    let imports = |paths: &BTreeMap<String, u32>| {
+        paths.keys().filter(|path| path.starts_with("/import")).count()
+    };
+    assert_eq!(arms[0], arms[1], "both get the same");
+    assert!((20..90).contains(&imports(&arms[0])), "{:?}", arms[0]);
+    let run = support::latest(&folder.path().join("out"), "loads");
+    let record = record_of(&run.join("segment-1/candidate"));
+    assert_eq!(record["load"]["parts"][1]["stages"][1]["from"], 10.0, "{}", record["load"]);
+    assert_eq!(record["load"]["parts"][1]["stages"][1]["seconds"], 4.0, "{}", record["load"]);
 }

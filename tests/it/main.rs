@@ -49,6 +49,7 @@ mod reach;
 mod readme;
 mod recipes;
 mod record;
+mod reference;
 mod sabotage;
 mod saturation;
 mod short_stops;

@@ -40,6 +40,11 @@ fn guides() -> Vec<Guide> {
     let paths = [
         "README.md",
         "docs/scenario.md",
+        "docs/answers.md",
+        "docs/bodies.md",
+        "docs/loads.md",
+        "docs/variables.md",
+        "docs/yaml.md",
         "docs/recipes.md",
         "docs/check.md",
         "docs/flows.md",
@@ -374,13 +379,36 @@ fn every_link_leads_somewhere() {
     for guide in guides() {
         let folder = support::root().join(guide.path).parent().expect("a folder").to_owned();
         for link in links(&guide.text) {
-            if link.contains("://") || link.starts_with('#') {
+            if link.contains("://") {
                 continue;
             }
-            let file = link.split('#').next().unwrap_or_default();
-            assert!(folder.join(file).exists(), "{}: {link} leads nowhere", guide.path);
+            let (file, place) = link.split_once('#').unwrap_or((&link, ""));
+            let file =
+                if file.is_empty() { support::root().join(guide.path) } else { folder.join(file) };
+            assert!(file.exists(), "{}: {link} leads nowhere", guide.path);
+            if !place.is_empty() && file.extension().is_some_and(|end| end == "md") {
+                let page = fs::read_to_string(&file).expect("a page");
+                let there = anchors(&page).iter().any(|anchor| anchor == place);
+                assert!(there, "{}: {link} leads to no heading", guide.path);
+            }
         }
     }
+}
+
+/// What links to the headings of a page are called: in small letters, with hyphens for blanks and
+/// without what else is no letter or digit.
+fn anchors(page: &str) -> Vec<String> {
+    let mut in_block = false;
+    let headings = page.lines().filter(|line| {
+        in_block ^= line.trim_start().starts_with("```");
+        !in_block && line.starts_with('#')
+    });
+    let slug = |line: &str| -> String {
+        let text = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(slug).collect()
 }
 
 /// Files that the guides name in code, such as `scripts/test.sh`.

@@ -1,5 +1,6 @@
 //! Requests made ready before the run: what never changes is written once.
 
+use std::io::Write as _;
 use std::ops::Range;
 
 use crate::record::outcome::Cause;
@@ -11,6 +12,9 @@ use crate::scenario::template::{Template, Values};
 const AGENT: &str = concat!("loadgate/", env!("CARGO_PKG_VERSION"));
 /// The longest request line and head: what is filled in may come from the target.
 const MAX_HEAD: usize = 64 * 1024;
+/// The last field, before its value, and what stands behind that: the blank line as well.
+const LENGTH: &str = "content-length: ";
+const END: &str = "\r\n\r\n";
 /// Digits of the number of a request in its id.
 const DIGITS: usize = 12;
 /// What stands before them: `00c0ffee-0000-8000-8000-`.
@@ -188,23 +192,18 @@ impl Filled {
             Some(Body::Text(template)) => {
                 room.clear();
                 template.render(values, room);
-                out.extend_from_slice(length(room.len()).as_bytes());
+                write!(out, "{LENGTH}{}{END}", room.len()).expect("writing to memory cannot fail");
                 out.extend_from_slice(room.as_bytes());
             }
             Some(body) => {
                 let inside = |BoundaryInside| Unsendable(Cause::BoundaryInside);
                 body.render(values, room, out).map_err(inside)?;
-                let field = length(out.len() - start);
+                let field = format!("{LENGTH}{}{END}", out.len() - start);
                 out.splice(start..start, field.into_bytes());
             }
         }
         Ok(())
     }
-}
-
-/// The last field, with the blank line behind it.
-fn length(bytes: usize) -> String {
-    format!("content-length: {bytes}\r\n\r\n")
 }
 
 /// The last digits of a number.

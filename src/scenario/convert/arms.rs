@@ -5,7 +5,7 @@ use super::super::check::Check;
 use super::super::document::Pointer;
 use super::super::model::{Arms, Prepare};
 use super::super::problems::Fault;
-use super::super::raw::{RawArm, RawPrepare, RawTarget};
+use super::super::raw_target::{RawArm, RawPrepare, RawTarget};
 use super::lengths::positive;
 use super::variables::{variable_fault, variables};
 

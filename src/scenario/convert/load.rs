@@ -13,10 +13,11 @@ use super::super::origin::Origin;
 use super::super::problems::Fault;
 use super::super::raw::RawScenario;
 use super::super::raw_load::{RawLoad, RawReplay, RawStage};
+use super::super::sum;
 use super::asks::Asks;
 use super::flows::Walks;
 use super::lengths::positive;
-use super::{replay, stages, sum};
+use super::{replay, stages};
 use crate::units::group_digits;
 
 /// More loads at once would share too little.

@@ -8,7 +8,7 @@ use super::super::document::Pointer;
 use super::super::model::{Address, HttpAddress, Place, Target};
 use super::super::origin::Origin;
 use super::super::problems::Fault;
-use super::super::raw::RawTarget;
+use super::super::raw_target::RawTarget;
 use super::super::routing::{Permits, Pin, Resolve, Routing};
 use super::host::{host, is_loopback};
 

@@ -9,8 +9,8 @@ use super::super::document::Pointer;
 use super::super::model::HttpAddress;
 use super::super::origin::Origin;
 use super::super::problems::Fault;
-use super::super::raw::RawTls;
 use super::super::raw_http2::{PRIOR_KNOWLEDGE, RawHttp2};
+use super::super::raw_target::RawTls;
 use crate::tls::{self, Client, Files, Oldest, Settings};
 
 /// A larger file is no certificate.

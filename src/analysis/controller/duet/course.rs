@@ -71,9 +71,9 @@ pub struct Planned {
 pub fn plan(within: &Within, load: &Load, known: Known) -> Planned {
     let factor = if known.in_turns { 2 } else { 1 };
     let mut load = load.clone();
-    let is_steady = matches!(load.stages.as_slice(), [warm, rest] if warm.warmup && !rest.warmup);
+    let is_steady = load.is_steady();
     if is_steady {
-        load.stages[0].length = within.warmup.unwrap_or(load.stages[0].length.min(WARMUP));
+        load.set_length(0, within.warmup.unwrap_or(load.stages[0].length.min(WARMUP)));
     }
     let warmup: Duration = load.stages.iter().filter(|s| s.warmup).map(|s| s.length).sum();
     let overhead = known.start + END + warmup * factor;
@@ -89,7 +89,7 @@ pub fn plan(within: &Within, load: &Load, known: Known) -> Planned {
     if is_steady {
         // Turns are of five seconds each.
         let judged = if known.in_turns { (judged / 5.0).floor().max(1.0) * 5.0 } else { judged };
-        load.stages[1].length = whole_seconds(Duration::from_secs_f64(judged));
+        load.set_length(1, whole_seconds(Duration::from_secs_f64(judged)));
     }
     let all = (overhead + length_of(&load.stages, false) * factor) * segments;
     let sentence = sentence(segments, &load.stages, known.start, all, time);

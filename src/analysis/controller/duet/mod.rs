@@ -309,8 +309,8 @@ impl Controller {
     fn spec(&self, name: String, number: u64, file: &DuetFile) -> Spec {
         let mut load = self.load.clone();
         load.seed = load.seed.wrapping_add(number);
-        if let [_, only] = load.stages.as_mut_slice() {
-            only.length = Duration::from_secs(u64::from(file.judged_seconds));
+        if load.is_steady() {
+            load.set_length(1, Duration::from_secs(u64::from(file.judged_seconds)));
         }
         Spec { name, number, load, method: file.method }
     }

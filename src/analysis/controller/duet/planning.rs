@@ -66,7 +66,9 @@ impl Controller {
     /// The warm-up that suits arms of which the first segment shows that they took much longer to
     /// settle, if there is time for it and nobody asked for another one.
     fn longer_warmup(&self, segment: &Segment, within: Within, spent: Duration) -> Option<Within> {
-        let [_, _] = self.load.stages.as_slice() else { return None };
+        if !self.load.is_steady() {
+            return None;
+        }
         if within.warmup.is_some() || self.record.file.method != Method::Interleaved {
             return None;
         }
@@ -102,11 +104,14 @@ impl Controller {
     fn propose_rate(&mut self, busy: Option<f64>) {
         let watches = self.record.file.dropped.iter().any(|dropped| dropped.metric.is_time());
         let Some(busy) = busy.filter(|busy| watches && *busy < ROOMY) else { return };
-        let rate = self.load.peak().0 * 2.0;
+        let how = if self.load.parts.is_empty() {
+            format!("-R {}", trim_zeros(self.load.peak().0 * 2.0, 1))
+        } else {
+            "twice the rate of each load".to_owned()
+        };
         self.foresee(format!(
-            "the machine is {:.0} % busy: -R {} would show more of what only watches",
-            busy * 100.0,
-            trim_zeros(rate, 1)
+            "the machine is {:.0} % busy: {how} would show more of what only watches",
+            busy * 100.0
         ));
     }
 

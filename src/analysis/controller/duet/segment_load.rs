@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::record::duet::GateSettings;
-use crate::scenario::load::{Load, Stage as LoadStage};
+use crate::scenario::load::{Load, Part, Stage as LoadStage};
+use crate::scenario::sum;
 use crate::units::{Rate, format_duration};
 
 /// Why a load cannot be cut into segments.
@@ -19,31 +20,62 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// The load of one segment: a constant rate gets the wished lengths, any other profile is
-/// played as it is.
+/// The load of one segment: a constant rate, or a constant one of each of several loads, gets the
+/// wished lengths, any other profile is played as it is.
 pub fn segment_load(
     load: &Load,
     rate: Option<Rate>,
     warmup: Option<Duration>,
     judged: Option<Duration>,
 ) -> Result<Load, LoadError> {
+    if rate.is_some() && !load.parts.is_empty() {
+        return Err(LoadError(
+            "-R is the rate of one load, and this scenario has several at once; change the rates \
+             of their stages instead",
+        ));
+    }
     let steady = rate.or_else(|| steady_rate(load));
-    let Some(rate) = steady else {
+    let own: Option<Vec<Rate>> =
+        load.parts.iter().map(|part| steady_part(part, &load.stages)).collect();
+    let (Some(rate), Some(own)) = (steady, own) else {
         return as_it_is(load, warmup.or(judged).is_some());
     };
     let declared: Duration = load.stages.iter().filter(|s| s.warmup).map(|s| s.length).sum();
     let or = |declared: Duration, default| if declared.is_zero() { default } else { declared };
     let warmup = warmup.unwrap_or_else(|| or(declared, Duration::from_secs(10)));
     let judged = judged.unwrap_or(Duration::from_secs(60));
-    let stage = |length: Duration, warmup| LoadStage {
-        length: whole_seconds(length),
-        from: rate,
-        to: rate,
-        users: None,
-        warmup,
+    let stages = |rate: Rate| {
+        let stage = |length: Duration, warmup| LoadStage {
+            length: whole_seconds(length),
+            from: rate,
+            to: rate,
+            users: None,
+            warmup,
+        };
+        vec![stage(warmup, true), stage(judged, false)]
     };
-    let stages = vec![stage(warmup, true), stage(judged, false)];
-    Ok(Load { stages, cap: None, ..load.clone() })
+    let with_own = |(part, rate): (&Part, Rate)| Part { stages: stages(rate), ..part.clone() };
+    let parts = load.parts.iter().zip(own).map(with_own).collect();
+    Ok(Load { stages: stages(rate), parts, cap: None, ..load.clone() })
+}
+
+/// The one rate that a part has wherever the whole is judged.
+fn steady_part(part: &Part, whole: &[LoadStage]) -> Option<Rate> {
+    let (mut start, mut found) = (Duration::ZERO, None::<f64>);
+    for stage in whole {
+        let begin = start;
+        start += stage.length;
+        if stage.warmup {
+            continue;
+        }
+        let own = sum::at(&part.stages, begin);
+        let (from, to) = own.map_or((0.0, 0.0), |(own, _)| (own.from.0, own.to.0));
+        let rate = *found.get_or_insert(from);
+        if part.recorded.is_some() || (from - rate).abs() > 1e-9 || (to - rate).abs() > 1e-9 {
+            return None;
+        }
+    }
+    found.map(Rate)
 }
 
 /// The one rate of all judged stages, if there is one.
@@ -131,6 +163,44 @@ mod tests {
         assert_eq!(lengths(&wished), [(3, 7.0), (20, 7.0)]);
         let cold = segment_load(&load(&[(30, 9.0, 9.0, false)]), None, None, None).unwrap();
         assert_eq!(lengths(&cold), [(10, 9.0), (60, 9.0)]);
+    }
+
+    fn part(stages: &[(u64, f64, f64, bool)]) -> Part {
+        let (arrivals, stages) = (ArrivalProcess::Poisson, load(stages).stages);
+        Part { flows: vec![0], arrivals, stages, recorded: None }
+    }
+
+    fn several(parts: Vec<Part>) -> Load {
+        Load { stages: sum::of(&parts, |_| 1.0), parts, ..load(&[]) }
+    }
+
+    #[test]
+    fn several_loads_of_constant_rates_get_the_wished_lengths_each_at_its_rate() {
+        let main = part(&[(5, 50.0, 50.0, true), (30, 50.0, 50.0, false)]);
+        let late = part(&[(5, 0.0, 0.0, false), (30, 4.0, 4.0, false)]);
+        let both = several(vec![main.clone(), late]);
+        let found = segment_load(&both, None, None, None).unwrap();
+        assert_eq!(lengths(&found), [(5, 54.0), (60, 54.0)]);
+        assert!(found.is_steady());
+        let own = |load: &Load, part: usize| -> Vec<(u64, f64)> {
+            let stages = load.parts[part].stages.iter();
+            stages.map(|it| (it.length.as_secs(), it.from.0)).collect()
+        };
+        assert_eq!(
+            [own(&found, 0), own(&found, 1)],
+            [50.0, 4.0].map(|rate| vec![(5, rate), (60, rate)])
+        );
+        let refused = segment_load(&both, Some(Rate(9.0)), None, None).unwrap_err();
+        assert!(refused.to_string().contains("several at once"), "{refused}");
+        // Their sum stays as it is, and they do not.
+        let up = part(&[(5, 1.0, 1.0, false), (30, 1.0, 31.0, false)]);
+        let down = part(&[(5, 1.0, 1.0, true), (30, 31.0, 1.0, false)]);
+        let swap = several(vec![up, down]);
+        assert_eq!(steady_rate(&swap), Some(Rate(32.0)));
+        assert_eq!(segment_load(&swap, None, None, None).unwrap(), swap);
+        assert!(!swap.is_steady());
+        let short = several(vec![main, part(&[(20, 4.0, 4.0, false)])]);
+        assert_eq!(segment_load(&short, None, None, None).unwrap(), short, "it ends before");
     }
 
     #[test]

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use super::super::load::{Crowd, Part, Recorded, Stage};
+use super::load::{Crowd, Part, Recorded, Stage};
 use crate::units::Rate;
 
 /// The stages of all parts together, each part's rate times its weight. Where one of them warms up,
 /// all of it is warm-up.
-pub(super) fn of(parts: &[Part], weight: impl Fn(usize) -> f64) -> Vec<Stage> {
+pub fn of(parts: &[Part], weight: impl Fn(usize) -> f64) -> Vec<Stage> {
     let mut borders: Vec<Duration> = parts.iter().flat_map(|part| ends(&part.stages)).collect();
     borders.sort_unstable();
     borders.dedup();
@@ -61,13 +61,13 @@ fn between(parts: &[Part], weight: &impl Fn(usize) -> f64, from: Duration, to: D
 }
 
 /// The stage at a moment, and when it begins.
-fn at(stages: &[Stage], moment: Duration) -> Option<(&Stage, Duration)> {
+pub fn at(stages: &[Stage], moment: Duration) -> Option<(&Stage, Duration)> {
     let found = stages.iter().zip(ends(stages)).find(|(_, end)| moment < *end);
     found.map(|(stage, end)| (stage, end.saturating_sub(stage.length)))
 }
 
 /// Leaves out what comes from a moment on.
-pub(super) fn cut(part: &mut Part, end: Duration) {
+pub(crate) fn cut(part: &mut Part, end: Duration) {
     let mut start = Duration::ZERO;
     part.stages.retain_mut(|stage| {
         let begins = start;
@@ -98,7 +98,7 @@ fn shorten(stage: &mut Stage, length: Duration) {
 
 /// How many iterations of all parts are expected until they have led to so many requests, by those
 /// of an iteration of each; `None` where all of them lead to fewer.
-pub(super) fn iterations_of(mut parts: Vec<Part>, each: &[f64], requests: f64) -> Option<u64> {
+pub(crate) fn iterations_of(mut parts: Vec<Part>, each: &[f64], requests: f64) -> Option<u64> {
     let end = moment_of(&parts, |part| each[part], requests)?;
     for part in &mut parts {
         cut(part, end);
@@ -109,7 +109,7 @@ pub(super) fn iterations_of(mut parts: Vec<Part>, each: &[f64], requests: f64) -
 
 /// When so many iterations of all parts, each times its weight, are expected to have begun; `None`
 /// where it is not before their end.
-pub(super) fn moment_of(
+pub(crate) fn moment_of(
     parts: &[Part],
     weight: impl Fn(usize) -> f64,
     iterations: f64,
@@ -135,7 +135,7 @@ fn time_of(stage: &Stage, area: f64) -> Duration {
 }
 
 /// Whether a part sends anything where the whole is no warm-up.
-pub(super) fn is_judged(part: &Part, whole: &[Stage]) -> bool {
+pub(crate) fn is_judged(part: &Part, whole: &[Stage]) -> bool {
     let warm = whole.iter().zip(ends(whole)).filter(|(stage, _)| stage.warmup);
     let warm: Vec<(Duration, Duration)> =
         warm.map(|(stage, end)| (end.saturating_sub(stage.length), end)).collect();
