@@ -161,7 +161,8 @@ impl Worker {
         let prepared = Prepared::all(&scenario, &plan.authority, plan.run());
         let streams = plan.streams.map(|streams| streams as usize);
         let is_secured = matches!(plan.address, Endpoint::Tls(..));
-        let messages = streams.map(|_| Messages::new(&prepared, is_secured));
+        let id = scenario.target.request_id.as_deref();
+        let messages = streams.map(|_| Messages::new(&prepared, is_secured, id));
         Ok(Worker {
             clock: Clock::new(&plan.address, plan.start.at),
             end: plan.end(),
