@@ -22,7 +22,9 @@ use loadgate::engine::answer::{Answer, conclude};
 use loadgate::engine::checks::{Known, Seen};
 use loadgate::engine::extract::Body;
 use loadgate::engine::ledger::PIECE;
+use loadgate::engine::protocol::http2::message::Messages;
 use loadgate::engine::protocol::request::Prepared;
+use loadgate::engine::protocol::{Outgoing, Protocol};
 use loadgate::experiment::head;
 use loadgate::http1::coding::Codings;
 use loadgate::http1::response::{Expected, Fed, Response};
@@ -320,6 +322,93 @@ mod render {
         bencher.bench_local(|| {
             filled.render(&mut values(&variables, &mut random), &mut out, &mut room)
         });
+    }
+}
+
+mod http2 {
+    use super::{
+        Bencher, Expected, ItemsCount, Messages, Outgoing, Prepared, Protocol, Scenario, StepId,
+        scenario,
+    };
+    use loadgate::engine::protocol::reply::{Call, Event};
+
+    /// Requests of one turn of a worker at 50,000 per second.
+    const TOGETHER: usize = 12;
+    const SETTINGS: u8 = 4;
+    const HEADERS: u8 = 1;
+    const DATA: u8 = 0;
+    /// The head that nginx answers with: status, server, date, type and length of the body.
+    const HEAD: &[u8] = b"\x88\x76\x89\xaa\x63\x55\xe5\x80\xae\x21\x2e\x1f\x61\x96\xc3\x61\xbe\
+        \x94\x13\xaa\x69\x3f\x75\x04\x01\x38\xa0\x45\x71\xa0\xdc\x69\xc5\x31\x68\xdf\x5f\x8b\x1d\
+        \x75\xd0\x62\x0d\x26\x3d\x4c\x74\x41\xea\x5c\x02\x35\x32";
+    const BODY: &[u8] = br#"{"id":4711,"sku":"a-17","quantity":1,"state":"open"}"#;
+
+    fn frame(into: &mut Vec<u8>, (kind, flags): (u8, u8), stream: u32, payload: &[u8]) {
+        into.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
+        into.extend_from_slice(&[kind, flags]);
+        into.extend_from_slice(&stream.to_be_bytes());
+        into.extend_from_slice(payload);
+    }
+
+    /// Twelve requests are written, and their answers read.
+    #[divan::bench]
+    fn exchanges(bencher: Bencher<'_, '_>) {
+        let scenario = scenario();
+        let mut prepared = Prepared::all(&scenario, "127.0.0.1:3000", 7);
+        let messages = Messages::new(&prepared, false, Some("x-request-id"));
+        let mut protocol = Protocol::new(Some(100));
+        let mut hello = Vec::new();
+        frame(&mut hello, (SETTINGS, 0), 0, b"\x00\x03\x00\x00\x00\x80");
+        assert_eq!(protocol.receive(&mut &hello[..], &scenario.steps), None);
+        let (mut stream, mut answers) = (1, Vec::new());
+        bencher.counter(ItemsCount::new(TOGETHER)).bench_local(|| {
+            for iteration in 0..TOGETHER {
+                begin(&mut protocol, (&mut prepared[1], &messages), iteration);
+            }
+            let output = protocol.take_output().unwrap_or_default();
+            let written = output.len();
+            protocol.give_back_output(output);
+            answers.clear();
+            for _ in 0..TOGETHER {
+                frame(&mut answers, (HEADERS, 4), stream, HEAD);
+                frame(&mut answers, (DATA, 1), stream, BODY);
+                stream += 2;
+            }
+            assert_eq!(read(&mut protocol, &answers, &scenario), TOGETHER);
+            written
+        });
+    }
+
+    fn begin(
+        protocol: &mut Protocol,
+        (prepared, messages): (&mut Prepared, &Messages),
+        iteration: usize,
+    ) {
+        let Prepared::Fixed(fixed) = prepared else { panic!("the second step has no holes") };
+        fixed.number(iteration as u64);
+        let message = messages.of_fixed(1, fixed).expect("HTTP/2 can say it");
+        let expected = Expected { is_head: false, body_limit: 1_000_000 };
+        let call = Call {
+            iteration,
+            step: StepId(1),
+            expected,
+            keeps_body: false,
+            keeps_head: false,
+            is_shown: false,
+        };
+        assert!(protocol.room() > 0);
+        let begun = protocol.begin(call, Outgoing::Http2(message));
+        assert!(begun.is_ok());
+    }
+
+    /// How many answers end by some bytes.
+    fn read(protocol: &mut Protocol, mut bytes: &[u8], scenario: &Scenario) -> usize {
+        let mut ended = 0;
+        while let Some((iteration, event)) = protocol.receive(&mut bytes, &scenario.steps) {
+            ended += usize::from(matches!(event, Event::End { .. }));
+            assert_eq!(protocol.take(iteration).status, Some(200));
+        }
+        ended
     }
 }
 

@@ -45,6 +45,13 @@ pub enum NotReady {
         /// Why not, and what to do.
         why: String,
     },
+    /// It answers, and speaks otherwise than it is spoken to in the clear.
+    OtherProtocol {
+        /// What was asked.
+        asked: String,
+        /// What it speaks, and what to do.
+        why: String,
+    },
     /// Nobody listens where it should run already.
     NothingListens {
         /// The address.
@@ -95,6 +102,9 @@ impl NotReady {
             NotReady::NoSession { asked, why } => {
                 NotReady::NoSession { asked: secrets.redact(&asked), why: secrets.redact(&why) }
             }
+            NotReady::OtherProtocol { asked, why } => {
+                NotReady::OtherProtocol { asked: secrets.redact(&asked), why: secrets.redact(&why) }
+            }
             NotReady::NothingListens { address, seen, after, open } => {
                 let [address, seen] = [address, seen].map(|text| secrets.redact(&text));
                 NotReady::NothingListens { address, seen, after, open }
@@ -122,6 +132,9 @@ impl fmt::Display for NotReady {
             ),
             NotReady::NoSession { asked, why } => {
                 write!(f, "no TLS session with the target: {asked}: {why}")
+            }
+            NotReady::OtherProtocol { asked, why } => {
+                write!(f, "the target speaks another protocol: {asked}: {why}")
             }
             NotReady::NothingListens { address, seen, after, open } => write!(
                 f,
@@ -228,7 +241,11 @@ pub async fn wait_until_ready(
         return Ok(start.elapsed());
     }
     if last_seen.is_final {
-        return Err(NotReady::NoSession { asked: question(address, ready), why: last_seen.text });
+        let (asked, why) = (question(address, ready), last_seen.text);
+        return Err(match address.tls {
+            Some(_) => NotReady::NoSession { asked, why },
+            None => NotReady::OtherProtocol { asked, why },
+        });
     }
     let Seen { text: last_seen, is_refused, .. } = last_seen;
     if ready.refused_for < ready.within && is_refused {
@@ -302,7 +319,11 @@ async fn until_answered(address: &HttpAddress, ready: &Ready, last_seen: &mut Se
 async fn attempt(address: &HttpAddress, ready: &Ready) -> Option<Seen> {
     let reason = match &ready.path {
         None => match fetch::connect(address, ANSWER).await {
-            Ok(_) if address.is_http2 => return unversioned(address).await,
+            Ok(_) if address.is_http2 => {
+                let seen = unversioned(address).await?;
+                // A server of TLS may say so in HTTP/1.1.
+                return Some(secured(address).await.unwrap_or(seen));
+            }
             Ok(_) => return None,
             Err(reason) => reason,
         },
@@ -312,17 +333,23 @@ async fn attempt(address: &HttpAddress, ready: &Ready) -> Option<Seen> {
             Err(reason) => reason,
         },
     };
-    if reason.may_be_foreign() && fetch::speaks_tls(address).await {
-        let text = "it speaks TLS; let \"url\" of \"target\" begin with https://".to_owned();
-        return Some(Seen { is_final: true, ..Seen::of(text) });
-    }
-    if reason.may_be_foreign()
-        && let Some(seen) = unversioned(address).await
-    {
-        return Some(seen);
+    if reason.may_be_foreign() {
+        if let Some(seen) = secured(address).await {
+            return Some(seen);
+        }
+        if let Some(seen) = unversioned(address).await {
+            return Some(seen);
+        }
     }
     let (is_final, is_refused) = (reason.is_refusal(), reason.is_refused());
     Some(Seen { text: reason.to_string(), is_final, is_refused })
+}
+
+/// Why it will never be ready: it speaks TLS where it is spoken to in the clear.
+async fn secured(address: &HttpAddress) -> Option<Seen> {
+    let text = "it speaks TLS; let \"url\" of \"target\" begin with https://";
+    let seen = Seen { is_final: true, ..Seen::of(text.to_owned()) };
+    fetch::speaks_tls(address).await.then_some(seen)
 }
 
 /// Why it will never be ready: it speaks another version of HTTP than the one that is spoken to

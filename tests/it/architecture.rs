@@ -105,6 +105,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["engine/protocol/http2/", "target/fetch_http2.rs"],
         "HTTP/2 as a state machine: polled by hand under load, by tokio for readiness and metrics",
     ),
+    ("tracing", &[], "what h2 tells of itself, which nobody hears: left out of a release build"),
     ("http", &["engine/protocol/http2/", "target/fetch_http2.rs"], "requests and answers of h2"),
     (
         "bytes",

@@ -707,7 +707,10 @@ fn a_target_that_speaks_another_version_is_told() {
         more
     };
     let h2c = format!("http://127.0.0.1:{}", only_h2c.port);
+    let tls = at(format!("http://localhost:{}", only_http2.port), json!("prior-knowledge"));
     let cases = [
+        (tls.clone(), "it speaks TLS"),
+        (without_path(tls), "it speaks TLS"),
         (secured(only_http2.port, &json!(false), &all), "(ALPN)"),
         (at(http1.url(), json!("prior-knowledge")), "remove \"http2\""),
         (without_path(at(http1.url(), json!("prior-knowledge"))), "remove \"http2\""),
@@ -719,6 +722,8 @@ fn a_target_that_speaks_another_version_is_told() {
         let ran = run(&scenario, &[]);
         let said = ran.said().split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(ran.code(), 7, "{said}");
+        let is_secured = said.contains("https://localhost");
+        assert_eq!(said.contains("no TLS session with the target"), is_secured, "{said}");
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
 }
@@ -731,6 +736,7 @@ fn what_is_asked_for_where_it_means_nothing_is_a_mistake() {
             json!({ "target": { "url": "https://localhost", "http2": "prior-knowledge" } }),
             "write true",
         ),
+        (json!({ "target": { "url": "unix:a.sock", "http2": true } }), "none on a socket file"),
         (json!({ "target": { "http2": "prior-knowlege" } }), "prior-knowledge"),
         (json!({ "limits": { "streams": 0 } }), "streams"),
     ];

@@ -261,7 +261,11 @@ impl Write for Out<'_> {
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.stream().write_vectored(pieces)
+        match pieces {
+            // The usual case, for which the kernel has a shorter way.
+            [piece] => self.0.write(piece),
+            pieces => self.0.stream().write_vectored(pieces),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

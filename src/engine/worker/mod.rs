@@ -161,7 +161,8 @@ impl Worker {
         let prepared = Prepared::all(&scenario, &plan.authority, plan.run());
         let streams = plan.streams.map(|streams| streams as usize);
         let is_secured = matches!(plan.address, Endpoint::Tls(..));
-        let messages = streams.map(|_| Messages::new(&prepared, is_secured));
+        let id = scenario.target.request_id.as_deref();
+        let messages = streams.map(|_| Messages::new(&prepared, is_secured, id));
         Ok(Worker {
             clock: Clock::new(&plan.address, plan.start.at),
             end: plan.end(),
@@ -229,6 +230,7 @@ impl Worker {
             self.poller.sleep(until);
             next = None;
         }
+        next = next.map(|next| self.wakes_at(next, now));
         self.poller.wait(next)?;
         if self.is_out_of_lease() {
             return Ok(());
@@ -245,6 +247,14 @@ impl Worker {
         // Who waits for a connection waits for an answer, and so does each user of a closed load.
         let may_rest = self.queue.is_empty() && !self.source.waits_for_answers();
         self.pace.rest(now).filter(|_| may_rest).or_else(patient)
+    }
+
+    /// When to wake at the latest if no socket has anything, in a turn that began at `now`. Where
+    /// there is much to do and others wait for a connection, who is due next only waits behind
+    /// them.
+    fn wakes_at(&self, next: Moment, now: Moment) -> Moment {
+        let only_waits = !self.queue.is_empty() && !self.source.waits_for_answers();
+        self.pace.rest(now).filter(|_| only_waits).map_or(next, |rest| next.max(rest))
     }
 
     /// When answers are read that nobody waits for: with what is due next, or soon.
@@ -564,5 +574,30 @@ mod tests {
         worker.queue.push_back((0, 1));
         worker.patience.hurry();
         assert_eq!(worker.sleeps_until(next, now), None);
+    }
+
+    #[test]
+    fn a_busy_worker_wakes_for_sockets_only_while_requests_wait_for_a_connection() {
+        let (mut worker, _inbox) = Simulation::of_gets(answering(MS), "{}", 1).worker();
+        let now = Moment(300 * MS);
+        let [soon, later] = [20_000, 5 * TICK].map(|after| Moment(now.0 + after));
+        worker.queue.push_back((0, 1));
+        assert_eq!(worker.wakes_at(soon, now), soon, "it has little to do");
+        for stretch in 0..30 {
+            worker.pace.did(200, Moment(stretch * TICK));
+        }
+        let rest = worker.pace.rest(now).unwrap();
+        assert!(soon < rest && rest < later);
+        assert_eq!(worker.wakes_at(soon, now), rest);
+        assert_eq!(worker.wakes_at(later, now), later);
+        worker.queue.clear();
+        assert_eq!(worker.wakes_at(soon, now), soon);
+        // 30,000 per second on two connections, of which each is free again after 0.25 ms.
+        let world = answering(MS / 4);
+        let limits = r#"{"connections": 2, "in_flight": 100}"#;
+        let played = Simulation::of_gets(world.clone(), limits, 30_000).play();
+        assert_eq!(played.counts[0], 30_000);
+        let served = world.requests().len();
+        assert!(served >= 7_900, "each connection is used again at once: {served}");
     }
 }

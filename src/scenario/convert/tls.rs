@@ -61,10 +61,13 @@ pub(super) fn versioned(
     match raw {
         None | Some(RawHttp2::Off) => return address,
         Some(RawHttp2::Agreed) if !is_secured => {
-            let fault = Fault::new(
-                "that HTTP/2 is spoken is agreed upon in the TLS handshake, and the url begins \
-                 with http://",
-            );
+            let without = match address.socket() {
+                None => "the url begins with http://",
+                Some(_) => "there is none on a socket file",
+            };
+            let fault = Fault::new(format!(
+                "that HTTP/2 is spoken is agreed upon in the TLS handshake, and {without}"
+            ));
             let help = format!("write \"{PRIOR_KNOWLEDGE}\" for HTTP/2 without TLS");
             check.value(&at.key("http2"), fault.help(help));
         }

@@ -1,7 +1,9 @@
 //! Requests as HTTP/2 has them, made from those that are written for HTTP/1.1: the request line
 //! and `host` become pseudo headers, and what belongs to a connection is left out.
 //!
-//! Those that never change are made once, and given their number each time.
+//! Those that never change are made once, and given their number each time. The field with that
+//! number is never put into the table of the heads (RFC 7541, 6.2.3): it is another one each time, would
+//! drive out those that do come again, and each would be compared with all that came before.
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
@@ -27,6 +29,8 @@ pub struct Message {
 #[derive(Debug)]
 pub struct Messages {
     scheme: Scheme,
+    /// The field with the number of a request.
+    id: Option<HeaderName>,
     /// Those of steps whose requests never change but for their numbers.
     fixed: Vec<Option<Made>>,
 }
@@ -38,35 +42,81 @@ struct Made {
     uri: Uri,
     fields: HeaderMap,
     body: Bytes,
-    /// The field with the number.
-    id: Option<HeaderName>,
+    /// The place of the field with the number.
+    id: Option<usize>,
 }
 
 impl Messages {
-    /// Of a target that is spoken to in the clear, or by TLS.
-    pub fn new(prepared: &[Prepared], is_secured: bool) -> Messages {
+    /// Of a target that is spoken to in the clear, or by TLS, with the number of a request in the
+    /// field `id`.
+    pub fn new(prepared: &[Prepared], is_secured: bool, id: Option<&str>) -> Messages {
         let scheme = if is_secured { Scheme::HTTPS } else { Scheme::HTTP };
+        let id = id.and_then(|id| HeaderName::from_bytes(id.as_bytes()).ok());
+        let mut messages = Messages { scheme, id, fixed: Vec::new() };
         let fixed = prepared.iter().map(|one| match one {
-            Prepared::Fixed(fixed) => made_once(fixed, &scheme),
+            Prepared::Fixed(fixed) => messages.made_once(fixed),
             Prepared::Filled(_) => None,
         });
-        let fixed = fixed.collect();
-        Messages { scheme, fixed }
+        messages.fixed = fixed.collect();
+        messages
     }
 
     /// That of a step whose request never changes.
     pub fn of_fixed(&self, step: usize, fixed: &Fixed) -> Result<Message, Unsendable> {
         let mut made = self.fixed[step].clone().ok_or(UNSENDABLE)?;
-        if let (Some(name), Some(value)) = (made.id.take(), fixed.id()) {
-            let value = HeaderValue::from_bytes(value).map_err(|_| UNSENDABLE)?;
-            made.fields.insert(name, value);
+        let field = made.id.and_then(|place| made.fields.values_mut().nth(place));
+        if let (Some(field), Some(value)) = (field, fixed.id()) {
+            *field = HeaderValue::from_bytes(value).map_err(|_| UNSENDABLE)?;
+            field.set_sensitive(true);
         }
         Ok(made.into())
     }
 
     /// That of one that has been filled in.
     pub fn of_bytes(&self, bytes: &[u8]) -> Result<Message, Unsendable> {
-        made(bytes, &self.scheme).map(Message::from).ok_or(UNSENDABLE)
+        self.made(bytes).map(Message::from).ok_or(UNSENDABLE)
+    }
+
+    fn made_once(&self, fixed: &Fixed) -> Option<Made> {
+        let mut made = self.made(fixed.bytes())?;
+        let is_id = |value: &HeaderValue| Some(value.as_bytes()) == fixed.id();
+        made.id = made.fields.values().position(is_id);
+        Some(made)
+    }
+
+    fn made(&self, text: &[u8]) -> Option<Made> {
+        let split = text.windows(4).position(|part| part == b"\r\n\r\n")?;
+        let (head, body) = (&text[..split], &text[split + 4..]);
+        let mut lines = head.split(|byte| *byte == b'\n');
+        let line = lines.next()?;
+        let mut words = line.split(|byte| *byte == b' ');
+        let (method, path) = (Method::from_bytes(words.next()?).ok()?, words.next()?);
+        let (authority, fields) = self.fields(lines)?;
+        let path = PathAndQuery::try_from(path).ok()?;
+        let uri = Uri::builder().scheme(self.scheme.clone()).authority(authority);
+        let body = Bytes::copy_from_slice(body);
+        Some(Made { method, uri: uri.path_and_query(path).build().ok()?, fields, body, id: None })
+    }
+
+    fn fields<'t>(
+        &self,
+        lines: impl Iterator<Item = &'t [u8]>,
+    ) -> Option<(Authority, HeaderMap)> {
+        let (mut authority, mut fields) = (None, HeaderMap::new());
+        for line in lines {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+            let value = line[colon + 1..].trim_ascii();
+            if name == HOST {
+                authority = Some(Authority::try_from(value).ok()?);
+            } else if !is_of_connection(&name, value) {
+                let mut value = HeaderValue::from_bytes(value).ok()?;
+                value.set_sensitive(self.id.as_ref() == Some(&name));
+                fields.append(name, value);
+            }
+        }
+        Some((authority?, fields))
     }
 }
 
@@ -88,39 +138,6 @@ pub fn shown(text: &[u8]) -> Vec<u8> {
     [&text[..at], b" HTTP/2\r\n", &text[at + WRITTEN.len()..]].concat()
 }
 
-fn made_once(fixed: &Fixed, scheme: &Scheme) -> Option<Made> {
-    let mut made = made(fixed.bytes(), scheme)?;
-    let is_id = |value: &HeaderValue| Some(value.as_bytes()) == fixed.id();
-    made.id = made.fields.iter().find(|(_, value)| is_id(value)).map(|(name, _)| name.clone());
-    Some(made)
-}
-
-fn made(text: &[u8], scheme: &Scheme) -> Option<Made> {
-    let split = text.windows(4).position(|part| part == b"\r\n\r\n")?;
-    let (head, body) = (&text[..split], &text[split + 4..]);
-    let mut lines = head.split(|byte| *byte == b'\n');
-    let line = lines.next()?;
-    let mut words = line.split(|byte| *byte == b' ');
-    let (method, path) = (Method::from_bytes(words.next()?).ok()?, words.next()?);
-    let mut fields = HeaderMap::new();
-    let mut authority = None;
-    for line in lines {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-        let value = line[colon + 1..].trim_ascii();
-        if name == HOST {
-            authority = Some(Authority::try_from(value).ok()?);
-        } else if !is_of_connection(&name, value) {
-            fields.append(name, HeaderValue::from_bytes(value).ok()?);
-        }
-    }
-    let path = PathAndQuery::try_from(path).ok()?;
-    let uri = Uri::builder().scheme(scheme.clone()).authority(authority?).path_and_query(path);
-    let body = Bytes::copy_from_slice(body);
-    Some(Made { method, uri: uri.build().ok()?, fields, body, id: None })
-}
-
 /// Whether a field means the connection (RFC 9113, 8.2.2).
 fn is_of_connection(name: &HeaderName, value: &[u8]) -> bool {
     const OTHERS: [&str; 3] = ["keep-alive", "proxy-connection", "http2-settings"];
@@ -132,12 +149,16 @@ fn is_of_connection(name: &HeaderName, value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::read::{self, Origin};
 
+    const SCENARIO: &str = r#"{"name": "a", "target": {"url": "http://127.0.0.1:1", "request_id": "x-id"},
+        "flows": [{"name": "a", "steps": [{"name": "a", "request": "GET /"}]}],
+        "load": {"stages": [{"for": "1s", "rate": "1/s"}]}}"#;
     const TEXT: &str = "POST /a?b=1 HTTP/1.1\r\nhost: api:81\r\nconnection: close\r\nTE: gzip\r\n\
                         Cookie: a=1\r\nkeep-alive: 1\r\ncontent-length: 4\r\n\r\nbo\r\n";
 
     fn message(text: &str) -> Result<Message, Unsendable> {
-        Messages { scheme: Scheme::HTTPS, fixed: vec![] }.of_bytes(text.as_bytes())
+        Messages::new(&[], true, Some("x-id")).of_bytes(text.as_bytes())
     }
 
     #[test]
@@ -150,6 +171,23 @@ mod tests {
         assert_eq!(names, ["cookie", "content-length"]);
         assert_eq!(message.body, "bo\r\n");
         assert!(message_of("te: trailers").head.headers().contains_key("te"));
+    }
+
+    #[test]
+    fn only_the_field_with_the_number_stays_out_of_the_table() {
+        let scenario = read::parse(SCENARIO, &Origin::default(), &|_| None, &|_| {
+            Err(std::io::ErrorKind::NotFound.into())
+        });
+        let mut prepared = Prepared::all(&scenario.unwrap(), "api", 0x00c0_ffee);
+        let messages = Messages::new(&prepared, false, Some("x-id"));
+        let Prepared::Fixed(fixed) = &mut prepared[0] else { panic!("it has no holes") };
+        fixed.number(0x4711);
+        let fixed = messages.of_fixed(0, fixed).unwrap();
+        assert_eq!(fixed.head.headers()["x-id"], "00c0ffee-0000-8000-8000-000000004711");
+        for message in [fixed, message_of("x-id: 1\r\nuser-agent: a")] {
+            let fields = message.head.headers();
+            assert!(fields["x-id"].is_sensitive() && !fields["user-agent"].is_sensitive());
+        }
     }
 
     #[test]

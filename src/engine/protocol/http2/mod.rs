@@ -70,6 +70,8 @@ pub struct Http2 {
     is_behind: bool,
     /// At most so many at a time.
     most: usize,
+    /// At most so many for the other side, as it said last.
+    allowed: usize,
     /// How many have begun.
     begun: u32,
     /// It takes no stream more.
@@ -125,6 +127,7 @@ impl Http2 {
             order: Vec::new(),
             is_behind: false,
             most,
+            allowed: most,
             begun: 0,
             is_going: false,
             over: None,
@@ -140,14 +143,13 @@ impl Http2 {
             return 0;
         }
         // How many it allows is known once it has greeted; what were too many would be refused.
-        let allowed =
-            if self.frames.has_greeted { self.sender.current_max_send_streams() } else { 1 };
+        let allowed = if self.frames.has_greeted { self.allowed } else { 1 };
         self.most.min(allowed).saturating_sub(self.order.len())
     }
 
     /// Whether the other side allows fewer exchanges than the scenario.
     pub(super) fn is_held_back(&self) -> bool {
-        self.is_going || self.sender.current_max_send_streams() < self.most
+        self.is_going || self.allowed < self.most
     }
 
     /// Whether the other side has said that it takes no stream more.
@@ -273,6 +275,7 @@ impl Http2 {
             Poll::Ready(Ok(())) => self.over = Some(Fault::StreamReset),
             Poll::Ready(Err(_)) => self.over = Some(Fault::Unreadable(Unreadable::Malformed)),
         }
+        self.allowed = self.sender.current_max_send_streams();
     }
 
     /// What has become of a stream.

@@ -2,6 +2,7 @@
 //! who wait for it. Dropping it before its end resets it.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -20,6 +21,10 @@ use crate::http1::head::is_event_stream;
 use crate::http1::unreadable::Unreadable;
 use crate::scenario::model::Step;
 
+/// So many bytes are taken before the other side's window is opened again. What is left of them is
+/// given back when the stream is dropped.
+const TAKEN: usize = 1 << 20;
+
 /// One exchange.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -33,13 +38,15 @@ pub(super) struct Stream {
     reply: Reply,
     /// The first piece of the body that has come since the last look.
     start: Option<Bytes>,
+    /// Bytes of the body by which the other side's window is smaller.
+    taken: usize,
 }
 
 impl Stream {
     /// One that is asked for, with what goes out and what will come in.
     pub(super) fn new(call: Call, response: ResponseFuture, request: SendStream<Bytes>) -> Stream {
         let (response, reply) = (Some(response), Reply::default());
-        Stream { call, response, answer: None, _request: request, reply, start: None }
+        Stream { call, response, answer: None, _request: request, reply, start: None, taken: 0 }
     }
 
     /// Ends it: what has come of its answer.
@@ -92,8 +99,11 @@ impl Stream {
                 Poll::Ready(Some(Err(error))) => return Event::Reset(fault_in_body(&error, head)),
                 Poll::Ready(Some(Ok(piece))) => piece,
             };
-            // The window is only opened again; it cannot be too small.
-            let _ = body.flow_control().release_capacity(piece.len());
+            self.taken += piece.len();
+            if self.taken >= TAKEN {
+                // The window is only opened again; it cannot be too small.
+                let _ = body.flow_control().release_capacity(mem::take(&mut self.taken));
+            }
             self.reply.body_bytes += piece.len() as u64;
             if self.reply.body_bytes > self.call.expected.body_limit {
                 return Event::Reset(Fault::Unreadable(Unreadable::TooLarge));

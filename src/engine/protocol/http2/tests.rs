@@ -79,7 +79,8 @@ impl Side {
         let (step, is_shown) = (StepId(0), false);
         let call =
             Call { iteration, step, expected, keeps_body: true, keeps_head: false, is_shown };
-        let message = Messages::new(&[], false).of_bytes(text.as_bytes()).unwrap();
+        let messages = Messages::new(&[], false, Some("x-request-id"));
+        let message = messages.of_bytes(text.as_bytes()).unwrap();
         self.http2.begin(call, message)
     }
 
@@ -290,6 +291,24 @@ fn what_a_side_allows_is_what_it_gets() {
 }
 
 #[test]
+fn the_numbers_of_requests_do_not_drive_their_other_fields_out_of_the_table() {
+    let mut side = Side::new(&[]);
+    let mut lengths = Vec::new();
+    for number in 0..300 {
+        // Digits of one length in Huffman's code.
+        let id = format!("{number:012b}").replace('0', "2");
+        let fields = format!("user-agent: loadgate\r\nx-request-id: 00c0ffee-0000-8000-8000-{id}");
+        side.asks(number, &format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n")).unwrap();
+        let output = side.http2.take_output();
+        lengths.push(output.len());
+        side.http2.give_back_output(output);
+        side.says(&frame(HEADERS, END_HEADERS | END_STREAM, 2 * number as u32 + 1, OK));
+    }
+    assert!(lengths[1..].iter().all(|length| *length == lengths[1]), "{lengths:?}");
+    assert!(lengths[1] < lengths[0], "what stays the same is in the table");
+}
+
+#[test]
 fn a_request_goes_out_as_windows_open() {
     let text = format!("POST / HTTP/1.1\r\nhost: a\r\n\r\n{}", "x".repeat(100_000));
     let mut side = Side::new(&[0, 4, 0, 0, 0, 0]);
@@ -388,7 +407,7 @@ fn whatever_comes_at_any_place_there_is_one_end() {
 #[test]
 fn what_comes_instead_of_it_is_kept_to_be_shown() {
     let mut http2 = Http2::new(10);
-    let text = Messages::new(&[], false).of_bytes(GET.as_bytes()).unwrap();
+    let text = Messages::new(&[], false, None).of_bytes(GET.as_bytes()).unwrap();
     let expected = Expected { is_head: false, body_limit: 10 };
     let call = Call {
         iteration: 1,
