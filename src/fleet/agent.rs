@@ -2,6 +2,7 @@
 //!
 //! It dials out only. Whom it may load and how hard is its own affair, whatever a coordinator asks.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use crate::engine::transport::tcp;
 use crate::experiment::carry;
 use crate::experiment::control::Control;
 use crate::experiment::soak::lasting;
-use crate::fleet::duty::{Clocks, Done, Duty};
+use crate::fleet::clocks::Clocks;
+use crate::fleet::duty::{Done, Duty};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Handed;
 use crate::fleet::link::{Heard, Link, Via};
-use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
+use crate::fleet::wire::{self, Answer, Call, Heeded, Hello, LOADGATE, Offer, PROTOCOL, Piece};
 use crate::fleet::{files, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::read::{Caller, DataFiles, Lookup, Origin, parse};
@@ -224,6 +226,7 @@ impl Agent {
             .map_err(|error| Refusal::unready(format!("{}: {error}", folder.display())))?;
         let control = control.next_part();
         let answer = Answer::Ready { digest, head: Box::new(head), bound_ns };
+        let heeded = RefCell::new(Heeded::of(&offer));
         let duty = Duty {
             link,
             agent: word,
@@ -232,6 +235,7 @@ impl Agent {
             receive_clock,
             folder,
             beats,
+            heeded,
             control,
             clocks,
         };

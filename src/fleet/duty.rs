@@ -7,10 +7,11 @@
 //! | at work | the schedule's end, an order, a signal, the lease | telling |
 //! | telling | a beat that says that all is known | done |
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -20,11 +21,11 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::carry::carry_out;
 use crate::experiment::control::Control;
 use crate::experiment::share::Share;
-use crate::fleet::clock::{Clock, Comparison, Exchange};
+use crate::fleet::clocks::Clocks;
 use crate::fleet::link::{Heard, Link};
 use crate::fleet::publisher::{self, Room, Trouble};
 use crate::fleet::roster::LEASE;
-use crate::fleet::wire::{self, Alive, Beat, Cause, Go, Last, Offer};
+use crate::fleet::wire::{self, Alive, Beat, Cause, Go, Heeded, Last, Offer};
 use crate::record::failures::EXCHANGES_FILE;
 use crate::record::run::{EndReason, RunRecord};
 use crate::scenario::model::Scenario;
@@ -38,57 +39,12 @@ const ALIVE: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(20);
 /// How often it compares clocks while it works.
 const COMPARE: Duration = Duration::from_secs(1);
-/// How long the answer to that may take.
-const COMPARING: Duration = Duration::from_secs(1);
 /// Whoever hears so late when to start cannot be there in time.
 const LATEST: Duration = Duration::from_millis(50);
 /// For so long an agent keeps what it has told, until the coordinator says that it has it.
 const KEEPING: Duration = Duration::from_secs(150);
 /// Exchanges that failed, in bytes, are told up to here.
 const FAILURES: usize = 256 * 1024;
-
-/// Clocks as they are compared.
-#[derive(Debug, Clone)]
-pub struct Clocks {
-    own: Clock,
-    seen: Arc<Mutex<Comparison>>,
-}
-
-impl Clocks {
-    /// None has been compared.
-    pub fn new() -> Clocks {
-        Clocks { own: Clock::start(), seen: Arc::default() }
-    }
-
-    /// Compares them so many times.
-    pub fn compare(&self, link: &Link, run: &str, times: usize) {
-        for _ in 0..times {
-            let asked = self.own.now();
-            let Ok(said) = link.ask(wire::clock(run), Vec::new(), COMPARING) else { continue };
-            let heard = self.own.now();
-            let stamp = |at: usize| {
-                let bytes = said.get(at..at + 8)?.try_into().ok()?;
-                Some(u64::from_le_bytes(bytes))
-            };
-            if let (Some(received), Some(answered)) = (stamp(0), stamp(8)) {
-                let exchange = Exchange { asked, received, answered, heard };
-                self.seen.lock().unwrap_or_else(PoisonError::into_inner).see(exchange);
-            }
-        }
-    }
-
-    /// By how much the coordinator's clock is ahead now, and the bound of that.
-    pub fn offset(&self) -> Option<(i64, u64)> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.offset(self.own.now()).map(|offset| (offset.nanos, offset.bound))
-    }
-}
-
-impl Default for Clocks {
-    fn default() -> Self {
-        Clocks::new()
-    }
-}
 
 /// A share that was accepted.
 pub struct Duty<'d> {
@@ -106,6 +62,8 @@ pub struct Duty<'d> {
     pub folder: PathBuf,
     /// Beats of the coordinator.
     pub beats: Receiver<Heard>,
+    /// Whose beats count.
+    pub heeded: RefCell<Heeded>,
     /// Ends the load.
     pub control: Control,
     /// How far the clocks are apart.
@@ -154,7 +112,7 @@ impl Duty<'_> {
                 return None;
             }
         };
-        wire::read::<Beat>(&heard.said).filter(|beat| beat.epoch == self.offer.epoch)
+        wire::read::<Beat>(&heard.said).filter(|beat| self.heeded.borrow_mut().heeds(beat))
     }
 
     fn wait_for_start(&self) -> Option<Go> {
@@ -182,7 +140,7 @@ impl Duty<'_> {
         let (offset, _) = self.clocks.offset().ok_or_else(|| failed("its clock is not known"))?;
         let at =
             go.at.checked_add_signed(-offset).ok_or_else(|| failed("its clock is not known"))?;
-        let at = self.clocks.own.instant(at);
+        let at = self.clocks.instant(at);
         let ahead = at.saturating_duration_since(Instant::now());
         if ahead < LATEST {
             return Err(Cause::Late(at.elapsed().as_millis() as u64 + 1));
@@ -243,17 +201,23 @@ impl Duty<'_> {
         let (mut said, mut cause) = (Instant::now(), None);
         while !work.load.is_finished() {
             if let Some(beat) = self.next_beat() {
-                renew(&work, &beat);
+                if self.heeded.borrow().renews() {
+                    renew(&work, &beat);
+                }
+                // Somebody else counts what we do not send any more.
+                if cause.is_none() && self.is_done(&beat) {
+                    cause = Some(Cause::GivenUp);
+                    work.lease.end();
+                    self.control.drain(Duration::ZERO);
+                }
                 if let Some(left) = beat.stop.filter(|_| cause.is_none()) {
                     cause = Some(Cause::Ordered);
                     self.control.drain(Duration::from_millis(left));
                 }
             }
             let now = Moment(work.start.elapsed().as_nanos() as u64);
-            if work.lease.has_run_out(now)
-                && Instant::now() > work.start
-                && cause != Some(Cause::LeaseOver)
-            {
+            let is_known = matches!(cause, Some(Cause::LeaseOver | Cause::GivenUp));
+            if work.lease.has_run_out(now) && Instant::now() > work.start && !is_known {
                 cause = Some(Cause::LeaseOver);
                 self.control.drain(Duration::ZERO);
             }
@@ -279,12 +243,14 @@ impl Duty<'_> {
         cause: Option<Cause>,
         trouble: &Trouble,
     ) -> Done {
-        let (mut said, mut heard) = (Instant::now(), Instant::now());
+        let since = Instant::now();
+        let (mut said, mut heard) = (since, since);
         while !telling.is_finished() {
             let beat = self.next_beat();
             if beat.is_some() {
                 heard = Instant::now();
             }
+            self.excuse_silence(since, &mut heard);
             if beat.is_some_and(|beat| beat.over) || heard.elapsed() > FORGOTTEN {
                 trouble.is_in_vain();
             }
@@ -328,6 +294,7 @@ impl Duty<'_> {
         let since = Instant::now();
         let (mut is_put, mut alive, mut heard) = (false, Instant::now(), Instant::now());
         while since.elapsed() < KEEPING && heard.elapsed() < FORGOTTEN {
+            self.excuse_silence(since, &mut heard);
             if !is_put {
                 is_put = self.link.put(&subject, &format!("{}:end", self.agent), &said).is_ok();
             }
@@ -337,7 +304,7 @@ impl Duty<'_> {
             }
             let Some(beat) = self.next_beat() else { continue };
             heard = Instant::now();
-            if beat.done.iter().any(|agent| agent == self.agent) {
+            if self.is_done(&beat) {
                 return Done::Confirmed;
             }
             if beat.over {
@@ -345,6 +312,18 @@ impl Duty<'_> {
             }
         }
         Done::Forgotten
+    }
+
+    /// Nobody can be heard without a server; what was learnt is kept until it is back.
+    fn excuse_silence(&self, since: Instant, heard: &mut Instant) {
+        if !self.link.is_connected() && since.elapsed() < KEEPING {
+            *heard = Instant::now();
+        }
+    }
+
+    /// Whether nothing more is expected of us.
+    fn is_done(&self, beat: &Beat) -> bool {
+        beat.done.iter().any(|agent| agent == self.agent)
     }
 
     /// Compares the clocks once a second, until what it returns is dropped.
