@@ -41,7 +41,8 @@ pub(super) fn lost(data: &RunData) -> Option<Finding> {
 }
 
 fn said(lost: &[&Lost]) -> String {
-    let each = lost.iter().map(|it| format!("generator {}: {}", it.generator.index() + 1, it.detail));
+    let each =
+        lost.iter().map(|it| format!("generator {}: {}", it.generator.index() + 1, it.detail));
     each.collect::<Vec<_>>().join("; ")
 }
 

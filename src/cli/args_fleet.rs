@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::cli::args_shared::LoadingArgs;
-use crate::units::Rate;
+use crate::units::{Bytes, Rate};
 
 const HEADING: &str = "With several generators";
 
@@ -146,6 +146,9 @@ pub struct AgentArgs {
     /// How many iterations it begins per second at most: more is refused
     #[arg(long, value_name = "RATE")]
     pub max_rate: Option<Rate>,
+    /// How much it keeps of what the server does not take, before it stops and names itself
+    #[arg(long, value_name = "SIZE", default_value = "64MB")]
+    pub spool: Bytes,
     /// End after one run
     #[arg(long)]
     pub once: bool,

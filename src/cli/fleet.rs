@@ -109,7 +109,9 @@ fn place(fleet: &FleetArgs, program: PathBuf) -> Place {
 fn fail(fault: &FleetFault) -> Exit {
     output::error(&fault.to_string(), &[]);
     match fault {
-        FleetFault::Unlike(_) | FleetFault::Unshareable(_) => Exit::Usage,
+        FleetFault::Unlike(_) | FleetFault::Unshareable(_) | FleetFault::Incompletable(_) => {
+            Exit::Usage
+        }
         FleetFault::NoServer(_)
         | FleetFault::Unreachable(_)
         | FleetFault::TooFew { .. }
@@ -159,6 +161,7 @@ pub(super) fn agent(args: &AgentArgs) -> Exit {
         allow: args.allow_hosts.clone(),
         max_rate: args.max_rate,
         once: args.once,
+        spool: usize::try_from(args.spool.0).unwrap_or(usize::MAX),
         temporary: std::env::temp_dir(),
     };
     let env = |name: &str| std::env::var(name).ok();

@@ -20,6 +20,7 @@ use crate::fleet::duty::{Done, Duty};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Handed;
 use crate::fleet::link::{Heard, Link, Via};
+use crate::fleet::publisher::Room;
 use crate::fleet::wire::{self, Answer, Call, Heeded, Hello, LOADGATE, Offer, PROTOCOL, Piece};
 use crate::fleet::{files, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
@@ -51,6 +52,8 @@ pub struct Agent {
     pub max_rate: Option<Rate>,
     /// Whether it ends after one run.
     pub once: bool,
+    /// How many bytes of what cannot be told it keeps.
+    pub spool: usize,
     /// Where records may be until they are told.
     pub temporary: PathBuf,
 }
@@ -233,6 +236,7 @@ impl Agent {
             offer,
             scenario,
             receive_clock,
+            room: Room::of(self.spool),
             folder,
             beats,
             heeded,
@@ -328,6 +332,7 @@ fn address_of(scenario: &Scenario, offer: &Offer) -> Result<HttpAddress, Refusal
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::publisher;
     use crate::scenario::http_address::HttpAddress;
 
     fn agent(allow: &[&str], max_rate: Option<f64>) -> Agent {
@@ -338,6 +343,7 @@ mod tests {
             allow: allow.iter().map(|&host| host.to_owned()).collect(),
             max_rate: max_rate.map(Rate),
             once: true,
+            spool: publisher::MOST,
             temporary: std::env::temp_dir(),
         }
     }

@@ -8,8 +8,9 @@ use crate::experiment::control::Control;
 use crate::experiment::crowd::{Carried, Crowd, UsedUp};
 use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
-use crate::fleet::gathering::{Desk, Said};
+use crate::fleet::gathering::Desk;
 use crate::fleet::roster::{self, Member};
+use crate::fleet::stream::Said;
 use crate::fleet::unsent::{self, NOBODY};
 use crate::fleet::wire::{self, Alive, Last};
 use crate::record::generator::Lost;
@@ -229,7 +230,9 @@ impl<'c> Course<'c> {
             self.control.drain(DRAIN_LOST);
             self.pass_on_stop();
         } else if is_new {
-            watch(Event::Warning(format!("the run goes on, and counts as unsent what it owes: {why}")));
+            watch(Event::Warning(format!(
+                "the run goes on, and counts as unsent what it owes: {why}"
+            )));
         }
     }
 

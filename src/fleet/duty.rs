@@ -9,9 +9,10 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -58,6 +59,8 @@ pub struct Duty<'d> {
     pub scenario: Arc<Scenario>,
     /// What stamps the arrival of bytes.
     pub receive_clock: ReceiveClock,
+    /// How much of what cannot be told is kept.
+    pub room: Room,
     /// Where its own record may be meanwhile.
     pub folder: PathBuf,
     /// Beats of the coordinator.
@@ -156,11 +159,12 @@ impl Duty<'_> {
         let share = Share { slots: self.offer.slots, start, given, lease: lease.clone(), tell };
         let (scenario, folder) = (Arc::clone(&self.scenario), self.folder.clone());
         let (control, receive_clock) = (self.control.clone(), self.receive_clock);
+        let telling = self.tell_ticks(lines, trouble.clone());
+        let telling = telling.map_err(|error| Cause::Failed(error.to_string()))?;
         let load = thread::spawn(move || {
             carry_out(&share, &scenario, &folder, (&control, receive_clock), &mut |_| {})
                 .map_err(|error| error.to_string())
         });
-        let telling = self.tell_ticks(lines, trouble.clone());
         Ok(AtWork { load, telling, lease, start: at, go, offset })
     }
 
@@ -180,19 +184,20 @@ impl Duty<'_> {
         &self,
         lines: Receiver<Vec<u8>>,
         trouble: Trouble,
-    ) -> JoinHandle<Result<u32, String>> {
+    ) -> io::Result<JoinHandle<Result<u32, String>>> {
         let (link, control) = (Arc::clone(self.link), self.control.clone());
         let subject = wire::ticks(&self.offer.run, self.agent);
-        let agent = self.agent.to_owned();
-        thread::spawn(move || {
+        let (agent, room) = (self.agent.to_owned(), self.room);
+        let telling = move || {
             let mut put =
                 |number: u32, line: &[u8]| link.put(&subject, &format!("{agent}:{number}"), line);
-            let told = publisher::publish(&lines, Room::default(), &trouble, &mut put);
+            let told = publisher::publish(&lines, room, &trouble, &mut put);
             if told.is_err() {
                 control.drain(Duration::ZERO);
             }
             told
-        })
+        };
+        thread::Builder::new().name("telling".to_owned()).spawn(telling)
     }
 
     /// Keeps the lease, does as it is told, and says that it lives, until the load has ended.
@@ -300,7 +305,8 @@ impl Duty<'_> {
             }
             if alive.elapsed() >= ALIVE {
                 alive = Instant::now();
-                self.say_alive(true, None, None);
+                let over = (!is_put).then(|| last.cause.clone());
+                self.say(Alive { over, ..self.alive(true, None) });
             }
             let Some(beat) = self.next_beat() else { continue };
             heard = Instant::now();
@@ -340,12 +346,19 @@ impl Duty<'_> {
     }
 
     fn say_alive(&self, is_running: bool, offset: Option<i64>, trouble: Option<String>) {
+        self.say(Alive { trouble, ..self.alive(is_running, offset) });
+    }
+
+    fn say(&self, alive: Alive) {
+        self.link.say(wire::alive(&self.offer.run, self.agent), wire::bytes(&alive));
+    }
+
+    fn alive(&self, is_running: bool, offset: Option<i64>) -> Alive {
         let (now, bound_ns) = self.clocks.offset().unwrap_or((0, u64::MAX >> 1));
         // Whoever takes the other's clock to be further ahead than it is starts too early.
         let skew_ns = offset.map_or(0, |taken| now.saturating_sub(taken));
         let epoch = self.offer.epoch.clone();
-        let alive = Alive { epoch, is_running, skew_ns, bound_ns, trouble };
-        self.link.say(wire::alive(&self.offer.run, self.agent), wire::bytes(&alive));
+        Alive { epoch, is_running, skew_ns, bound_ns, trouble: None, over: None }
     }
 }
 

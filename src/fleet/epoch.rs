@@ -45,7 +45,7 @@ pub(super) fn take_over(
         updated.map(drop).map_err(|error| format!("another one is taking it over: {error}"))
     };
     link.wait(taking).map_err(|why| {
-        FleetFault::Unreachable(format!("the run is not to be had at the server: {why}"))
+        FleetFault::Incompletable(format!("the run is not to be had at the server: {why}"))
     })
 }
 

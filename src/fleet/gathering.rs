@@ -18,7 +18,7 @@ use crate::fleet::files::Files;
 use crate::fleet::kept::Kept;
 use crate::fleet::link::{Heard, Link};
 use crate::fleet::roster::{LEASE, Member};
-use crate::fleet::stream::{self, Receipt};
+use crate::fleet::stream::{self, Said};
 use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
 use crate::fleet::{epoch, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
@@ -55,24 +55,6 @@ pub struct Told {
     pub files: Files,
     /// Whether the generator's own clock stamps the arrival of bytes.
     pub own_clock: bool,
-}
-
-/// What the coordinator hears.
-#[derive(Debug)]
-pub enum Said {
-    /// An agent is there.
-    Hello(Heard),
-    /// An agent lives.
-    Alive(Heard),
-    /// Something of the stream.
-    Learnt {
-        /// Under which subject.
-        subject: String,
-        /// What.
-        said: Vec<u8>,
-        /// By which the server hears that it need not be kept any more.
-        receipt: Receipt,
-    },
 }
 
 /// The coordinator's connection, and what it says at the moment.
@@ -204,8 +186,7 @@ impl Desk {
                 epoch::forget(self.link.context(), &self.run).await;
             }
         };
-        let _ =
-            self.link.wait(async { tokio::time::timeout(READYING / 10, forgetting).await });
+        let _ = self.link.wait(async { tokio::time::timeout(READYING / 10, forgetting).await });
     }
 
     /// Calls until so many are there.

@@ -148,7 +148,10 @@ impl Member {
         if self.is_done() {
             return None;
         }
+        let over = self.alive.as_ref().and_then(|alive| alive.over.as_ref());
+        let over = over.and_then(|cause| cause.fault(is_ordered));
         let why = match &self.last {
+            None if over.is_some() => over,
             None if now.saturating_duration_since(self.heard) > LEASE + MARGIN => {
                 Some("was not heard of for 3 s: it was killed, frozen or cut off".to_owned())
             }
@@ -191,10 +194,10 @@ mod tests {
     use crate::record::handshakes::Handshakes;
     use crate::record::interval::{StepCounts, StepTimes};
     use crate::record::recorder::Part;
+    use crate::record::sample_head;
     use crate::record::series::SeriesId;
     use crate::record::telemetry::GeneratorSecond;
     use crate::record::tick::Ticks;
-    use crate::record::sample_head;
 
     fn member(now: Instant) -> Member {
         let head = sample_head().generators[0].clone();
@@ -225,6 +228,26 @@ mod tests {
         assert!(why.starts_with("eu-1 was not heard of"), "{why}");
         assert_eq!(member.look(start + MS(9_500), Some(0), false), None);
         assert!(member.is_done() && !member.is_whole);
+    }
+
+    #[test]
+    fn who_cannot_say_its_last_word_is_lost_by_what_it_says_beside_it() {
+        let start = Instant::now();
+        let mut one = member(start);
+        let alive = |over| Alive {
+            epoch: String::new(),
+            is_running: true,
+            skew_ns: 0,
+            bound_ns: 0,
+            trouble: None,
+            over,
+        };
+        for over in [None, Some(Cause::Finished)] {
+            one.hear(alive(over), start);
+            assert_eq!(one.look(start, Some(3), false), None);
+        }
+        one.hear(alive(Some(Cause::Failed("the stream is full".to_owned()))), start);
+        assert_eq!(one.look(start, Some(3), false), Some("eu-1 failed: the stream is full"));
     }
 
     #[test]

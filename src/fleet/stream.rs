@@ -13,8 +13,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Stor
 use futures_util::StreamExt;
 
 use crate::fleet::fault::FleetFault;
-use crate::fleet::gathering::Said;
-use crate::fleet::link::Link;
+use crate::fleet::link::{Heard, Link};
 use crate::fleet::wire;
 
 /// What the stream of a run holds at most, of what the coordinator has not confirmed.
@@ -31,6 +30,24 @@ const UNCONFIRMED: i64 = 50_000;
 /// Between two tries to listen.
 const AGAIN: Duration = Duration::from_millis(250);
 const CONSUMER: &str = "coordinator";
+
+/// What the coordinator hears.
+#[derive(Debug)]
+pub enum Said {
+    /// An agent is there.
+    Hello(Heard),
+    /// An agent lives.
+    Alive(Heard),
+    /// Something of the stream.
+    Learnt {
+        /// Under which subject.
+        subject: String,
+        /// What.
+        said: Vec<u8>,
+        /// By which the server hears that it need not be kept any more.
+        receipt: Receipt,
+    },
+}
 
 /// By which the server hears that something need not be kept any more.
 pub struct Receipt(Acker);
@@ -85,7 +102,7 @@ pub(super) fn take_over(link: &Link, run: &str, out: Sender<Said>) -> Result<(),
         consumer_of(&stream).await
     };
     let consumer = link.wait(opening).map_err(|why| {
-        FleetFault::Unreachable(format!("the server does not have the run any more: {why}"))
+        FleetFault::Incompletable(format!("the server does not have the run any more: {why}"))
     })?;
     listen(link, consumer, out);
     Ok(())

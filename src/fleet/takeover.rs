@@ -14,10 +14,11 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use crate::fleet::fault::FleetFault;
-use crate::fleet::gathering::{Desk, Said};
+use crate::fleet::gathering::Desk;
 use crate::fleet::identity;
 use crate::fleet::kept::{KEPT_FILE, Kept};
 use crate::fleet::link::{Link, Via};
+use crate::fleet::stream::Said;
 use crate::fleet::wire::{self, Alive, Cause, Last};
 use crate::record::exchange;
 use crate::record::generator::{GeneratorId, Lost};
@@ -52,7 +53,7 @@ struct Takeover {
 
 /// Completes the record of a folder; says how many of how many agents have told all.
 pub fn complete(folder: &Path, via: &Via) -> Result<(usize, usize), FleetFault> {
-    let unusable = |why: String| FleetFault::Unshareable(format!("{}: {why}", folder.display()));
+    let unusable = |why: String| FleetFault::Incompletable(format!("{}: {why}", folder.display()));
     let claim = Claim::of(folder).ok_or_else(|| {
         unusable("the run is still under way: another loadgate writes into this folder".to_owned())
     })?;
@@ -60,8 +61,9 @@ pub fn complete(folder: &Path, via: &Via) -> Result<(usize, usize), FleetFault> 
     if record.end.is_some() {
         return Err(unusable("the run has ended, and its record is complete".to_owned()));
     }
-    let kept = Kept::read(folder)
-        .map_err(|error| unusable(format!("{KEPT_FILE}: {error}: no generators shared this run")))?;
+    let kept = Kept::read(folder).map_err(|error| {
+        unusable(format!("{KEPT_FILE}: {error}: no generators shared this run"))
+    })?;
     if kept.agents.len() != record.head.generators.len() {
         return Err(unusable(format!("{KEPT_FILE} is of another run")));
     }
@@ -73,7 +75,8 @@ pub fn complete(folder: &Path, via: &Via) -> Result<(usize, usize), FleetFault> 
         .map_err(|error| unusable(error.to_string()))?;
     let agents = kept.agents.len();
     let (lasts, wrong) = (vec![None; agents], vec![None; agents]);
-    let open = record.seconds.range(..).flat_map(|second| second.counts()).map(|it| open(&it)).sum();
+    let open =
+        record.seconds.range(..).flat_map(|second| second.counts()).map(|it| open(&it)).sum();
     let heard = Instant::now();
     Takeover { desk, kept, writer, lasts, wrong, heard, open }.run(folder)
 }
@@ -81,7 +84,8 @@ pub fn complete(folder: &Path, via: &Via) -> Result<(usize, usize), FleetFault> 
 /// With an epoch of our own, of which nobody can say afterwards that it is not known.
 fn followed(mut kept: Kept, record: &RunRecord, folder: &Path) -> Result<Kept, FleetFault> {
     let unusable = |error: std::io::Error| FleetFault::Unreachable(error.to_string());
-    let seen = record.generator.iter().map(|second| second.second + 1).max().unwrap_or(0);
+    // Of a second nothing is told before it has begun: whoever has heard of it was there then.
+    let seen = record.seconds.last().unwrap_or(0);
     kept.until.get_or_insert(seen.saturating_sub(kept.spoilt));
     kept.epochs.push(identity::word().map_err(unusable)?);
     kept.write(folder).map_err(unusable)?;
@@ -111,7 +115,7 @@ impl Takeover {
         let whole = told.iter().filter(|is_told| **is_told).count();
         let Takeover { desk, kept, writer, lasts, wrong, open, .. } = self;
         let found = Found { kept, lasts, wrong, open };
-        found.finish(writer).map_err(|error| FleetFault::Unshareable(error.to_string()))?;
+        found.finish(writer).map_err(|error| FleetFault::Incompletable(error.to_string()))?;
         // Nobody needs the rest any more.
         let _ = std::fs::remove_file(folder.join(KEPT_FILE));
         desk.close();
@@ -233,7 +237,10 @@ impl Found {
             return Some(format!("{name} has not said that it told all"));
         };
         if writer.whole(GeneratorId(index as u16), 0) != Some(last.ticks) {
-            return Some(format!("{name}: part of the {} ticks that it told is lacking", last.ticks));
+            return Some(format!(
+                "{name}: part of the {} ticks that it told is lacking",
+                last.ticks
+            ));
         }
         match &last.cause {
             // Its coordinator was not there any more.

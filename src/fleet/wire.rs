@@ -299,6 +299,9 @@ pub struct Alive {
     pub bound_ns: u64,
     /// What keeps it from telling what it learns.
     pub trouble: Option<String>,
+    /// Why its load has ended, while its last word cannot be told.
+    #[serde(default)]
+    pub over: Option<Cause>,
 }
 
 /// The last word of an agent.
@@ -412,7 +415,9 @@ mod tests {
         assert!(!heeded.heeds(&beat("one", &[])), "it has thawed, and is late");
         // One that was taken over from in its turn, of which the agent has not heard anything.
         assert!(heeded.heeds(&beat("four", &["one", "two", "three"])));
-        assert!(!heeded.heeds(&beat("two", &["one"])) && !heeded.heeds(&beat("three", &["one", "two"])));
+        assert!(
+            !heeded.heeds(&beat("two", &["one"])) && !heeded.heeds(&beat("three", &["one", "two"]))
+        );
     }
 
     #[test]

@@ -249,8 +249,9 @@ fn a_noisy_tenant_is_as_noisy_and_nobody_else_is() {
     let asked = |server: &Truth| {
         let mut asked = scenario(server, 5);
         asked["tenants"] = json!({ "names": ["a", "b"], "sizes": "zipf(1)" });
-        asked["load"] = json!({ "seed": 11, "stages": [{ "for": "2s", "rate": "40/s" },
+        asked["load"] = json!({ "seed": 11, "stages": [{ "for": "5s", "rate": "40/s" },
             { "for": "5s", "rate": "40/s", "noisy": { "tenant": "b", "times": 4 } }] });
+        asked["slo"] = json!({ "neighbours": ["p99 < 1s"] });
         let other = json!({ "name": "g", "tenant": "fixed", "steps": [
             { "name": "g", "request": "GET /s/{{iteration}}/{{tenant}}" }] });
         asked["flows"].as_array_mut().unwrap().push(other);
