@@ -65,7 +65,7 @@
 //! # Invariants
 //!
 //! 1. [`record`] is the waist. Engine and target write it; analysis and report read it.
-//!    `loadgate report` judges a stored run with no network code involved.
+//!    `loadgate report` judges a stored run with no network code involved; `--via` completes one first.
 //! 2. [`analysis`] has no I/O, no clock, no async and no randomness of its own. Its answer
 //!    for a record never changes.
 //! 3. [`report`] computes nothing. A number that is in neither record nor assessment is in

@@ -101,7 +101,8 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::Descriptors
         | Cause::Ports
         | Cause::NoRow
-        | Cause::Late => Outcome::Unsent,
+        | Cause::Late
+        | Cause::GeneratorLost => Outcome::Unsent,
         Cause::ExtractionMissing
         | Cause::UnexpectedStatus
         | Cause::EmptyBody

@@ -12,7 +12,7 @@ use crate::cli::args_baseline::{
 };
 use crate::cli::args_capacity::{CAPACITY_EXAMPLES, CapacityArgs};
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
-use crate::cli::args_fleet::{AGENT_EXAMPLES, AgentArgs, Asked, FleetArgs};
+use crate::cli::args_fleet::{AGENT_EXAMPLES, AgentArgs, Asked, CompletingArgs, FleetArgs};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
@@ -275,6 +275,9 @@ pub struct ReportArgs {
     /// What an inconclusive run counts as [default: exit code 5]
     #[arg(long, value_name = "AS")]
     pub inconclusive: Option<Inconclusive>,
+    /// Where what generators told may still be.
+    #[command(flatten)]
+    pub completing: CompletingArgs,
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,

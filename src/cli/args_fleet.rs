@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use crate::cli::args_shared::LoadingArgs;
-use crate::units::Rate;
+use crate::units::{Bytes, Rate};
 
 const HEADING: &str = "With several generators";
 
@@ -24,12 +24,40 @@ pub struct FleetArgs {
     /// The pool of agents
     #[arg(long, value_name = "NAME", default_value = "default", requires = "generators", help_heading = HEADING)]
     pub pool: String,
+    /// What becomes of a run that loses a generator: `void` ends it without a verdict; `unsent` lets
+    /// the others go on, and what the lost one had to send is judged as unsent
+    #[arg(long, value_enum, default_value_t = Lost::Void, requires = "generators", help_heading = HEADING)]
+    pub lost: Lost,
     /// Trust the certificates of this file besides the system's when connecting to --via
     #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
     pub via_ca: Option<PathBuf>,
     /// The credentials (.creds) that --via wants, in place of a token
     #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
     pub via_creds: Option<PathBuf>,
+}
+
+/// What generators told of a run whose coordinator was killed.
+#[derive(Debug, Clone, Args)]
+pub struct CompletingArgs {
+    /// Of a run whose coordinator was killed: complete its record first, from what its generators
+    /// told the server nats://HOST:PORT or tls://HOST:PORT; a token comes from `LOADGATE_NATS_TOKEN`
+    #[arg(long, value_name = "URL", help_heading = HEADING)]
+    pub via: Option<String>,
+    /// Trust the certificates of this file besides the system's when connecting to --via
+    #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
+    pub via_ca: Option<PathBuf>,
+    /// The credentials (.creds) that --via wants, in place of a token
+    #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
+    pub via_creds: Option<PathBuf>,
+}
+
+/// What becomes of a run that loses a generator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Lost {
+    /// It ends, without a verdict.
+    Void,
+    /// What the lost one had to send is judged as unsent.
+    Unsent,
 }
 
 /// A load that several generators are to share.
@@ -118,6 +146,9 @@ pub struct AgentArgs {
     /// How many iterations it begins per second at most: more is refused
     #[arg(long, value_name = "RATE")]
     pub max_rate: Option<Rate>,
+    /// How much it keeps of what the server does not take, before it stops and names itself
+    #[arg(long, value_name = "SIZE", default_value = "64MB")]
+    pub spool: Bytes,
     /// End after one run
     #[arg(long)]
     pub once: bool,

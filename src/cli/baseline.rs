@@ -102,6 +102,8 @@ fn doubts(record: &RunRecord) -> Vec<String> {
             | EndReason::TargetDied { .. },
         ) => None,
     };
+    let lost = record.end.iter().flat_map(|end| &end.lost);
+    let lost = lost.map(|lost| format!("a part of its load was not sent: {}", lost.detail));
     let assessment = assess(record);
     let of_verdict = match assessment.verdict {
         Verdict::TargetLost | Verdict::Invalid | Verdict::SloMissed | Verdict::Regressed => {
@@ -110,7 +112,7 @@ fn doubts(record: &RunRecord) -> Vec<String> {
         }
         Verdict::Pass | Verdict::Inconclusive => Vec::new(),
     };
-    unfinished.into_iter().chain(of_verdict).collect()
+    unfinished.into_iter().chain(lost).chain(of_verdict).collect()
 }
 
 /// The baseline of a file with one more run, or a new one.

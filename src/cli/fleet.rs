@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::args_fleet::{AgentArgs, Asked, FleetArgs};
+use crate::cli::args_fleet::{AgentArgs, Asked, CompletingArgs, FleetArgs, Lost};
 use crate::cli::args_shared::Clock;
 use crate::cli::exit::Exit;
 use crate::cli::progress::Display;
@@ -15,12 +15,13 @@ use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
 use crate::fleet::agent::{Agent, host_name};
 use crate::fleet::coordinator::{Place, Shared, server_in};
+use crate::fleet::course::OnLoss;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
 use crate::fleet::gathering::{Told, Wanted};
 use crate::fleet::link::Via;
 use crate::fleet::server::{Here, TOKEN, VIA};
-use crate::fleet::wire;
+use crate::fleet::{takeover, wire};
 use crate::record::run::RunRecord;
 use crate::scenario::model::Scenario;
 use crate::target::process::Supervisor;
@@ -54,6 +55,10 @@ pub(super) fn drive(
         wanted: Wanted { generators: fleet.generators.unwrap_or(1), pool: fleet.pool.clone() },
         place: place(fleet, supervisor.program.clone()),
         tries_out: !loading.no_walk,
+        on_loss: match fleet.lost {
+            Lost::Void => OnLoss::Void,
+            Lost::Unsent => OnLoss::Unsent,
+        },
     };
     let record = shared.run(&mut |event| {
         if matches!(event, Event::Loading(_)) {
@@ -104,13 +109,26 @@ fn place(fleet: &FleetArgs, program: PathBuf) -> Place {
 fn fail(fault: &FleetFault) -> Exit {
     output::error(&fault.to_string(), &[]);
     match fault {
-        FleetFault::Unlike(_) | FleetFault::Unshareable(_) => Exit::Usage,
+        FleetFault::Unlike(_) | FleetFault::Unshareable(_) | FleetFault::Incompletable(_) => {
+            Exit::Usage
+        }
         FleetFault::NoServer(_)
         | FleetFault::Unreachable(_)
         | FleetFault::TooFew { .. }
         | FleetFault::Unready(_)
         | FleetFault::Trial(_) => Exit::Failed,
     }
+}
+
+/// Completes the record of a run whose coordinator was killed, if that is asked for.
+pub(super) fn complete(run: &Path, args: &CompletingArgs) -> Result<(), Exit> {
+    let Some(url) = args.via.clone() else { return Ok(()) };
+    let folder = if run.is_dir() { run } else { run.parent().unwrap_or(Path::new("")) };
+    let (token, ca) = (std::env::var(TOKEN).ok(), args.via_ca.clone());
+    let via = Via { url, token, ca, creds: args.via_creds.clone() };
+    let (whole, all) = takeover::complete(folder, &via).map_err(|fault| fail(&fault))?;
+    output::note(&format!("completed: {whole} of {all} generators had told all"));
+    Ok(())
 }
 
 /// `loadgate agent`.
@@ -143,6 +161,7 @@ pub(super) fn agent(args: &AgentArgs) -> Exit {
         allow: args.allow_hosts.clone(),
         max_rate: args.max_rate,
         once: args.once,
+        spool: usize::try_from(args.spool.0).unwrap_or(usize::MAX),
         temporary: std::env::temp_dir(),
     };
     let env = |name: &str| std::env::var(name).ok();

@@ -126,6 +126,9 @@ fn unfit(record: &RunRecord) -> Option<String> {
         )
         | None => return Some("it was cut short".to_owned()),
     }
+    if let Some(lost) = record.end.as_ref().and_then(|end| end.lost.first()) {
+        return Some(format!("a part of its load was not sent: {}", lost.detail));
+    }
     let assessment = assess(record);
     let first = || assessment.reasons.first().cloned().unwrap_or_default();
     (assessment.verdict == Verdict::Invalid).then(|| format!("it is invalid: {}", first()))

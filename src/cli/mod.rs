@@ -105,6 +105,9 @@ pub fn main() -> ExitCode {
 
 /// Renders a stored run again.
 fn report(args: &ReportArgs) -> Exit {
+    if let Err(exit) = fleet::complete(&args.run, &args.completing) {
+        return exit;
+    }
     report_kind(args).unwrap_or_else(|failure| failure.tell())
 }
 

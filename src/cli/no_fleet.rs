@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::args_fleet::{AgentArgs, Asked};
+use crate::cli::args_fleet::{AgentArgs, Asked, CompletingArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::progress::Display;
@@ -32,6 +32,13 @@ pub(super) fn drive(
 /// Why a load cannot be shared.
 pub(super) fn objection(asked: &Asked<'_>, _: bool) -> Option<&'static str> {
     asked.fleet.generators.map(|_| WITHOUT)
+}
+
+/// Completes the record of a run whose coordinator was killed.
+pub(super) fn complete(_: &Path, args: &CompletingArgs) -> Result<(), Exit> {
+    let Some(_) = &args.via else { return Ok(()) };
+    output::error(WITHOUT, &[]);
+    Err(Exit::Usage)
 }
 
 /// `loadgate agent`.

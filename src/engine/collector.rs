@@ -302,7 +302,8 @@ impl Passing {
         let unavailable = part.counts.statuses.iter().filter(|(status, _)| *status == 503);
         self.unavailable += unavailable.map(|(_, times)| times).sum::<u64>();
         self.refused += part.counts.cause(Cause::Refused);
-        let ours = [Cause::Late, Cause::Descriptors, Cause::Ports, Cause::NoRow];
+        let ours =
+            [Cause::Late, Cause::Descriptors, Cause::Ports, Cause::NoRow, Cause::GeneratorLost];
         self.unsent_by_us += ours.map(|cause| part.counts.cause(cause)).iter().sum::<u64>();
         self.response.add_sparse(&part.times[Phase::Response]);
     }

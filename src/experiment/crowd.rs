@@ -122,9 +122,10 @@ impl<'a> Hosted<'a> {
         generators: Vec<GeneratorHead>,
         watch: &mut dyn FnMut(Event),
     ) -> Result<Crowd<'a>, TrialError> {
-        let Hosted { session, side } = self;
+        let Hosted { session, mut side } = self;
         let scenario = Arc::clone(&side.scenario);
-        let reached = reach(side.target.address(), &scenario)?;
+        let reached = reach(side.target.address(), &scenario);
+        let reached = session.or_tear_down(&mut side, reached)?;
         let mut head = session.head(&scenario, start.on_the_wall);
         head.target = shown(&scenario);
         head.revision.clone_from(&side.revision);
@@ -139,12 +140,14 @@ impl<'a> Hosted<'a> {
         for warning in head.generators.iter().flat_map(|it| &it.environment.warnings) {
             watch(Event::Warning(warning.clone()));
         }
-        let writer = RunWriter::create(&side.folder, head).map_err(TrialError::Store)?;
+        let writer = RunWriter::create(&side.folder, head).map_err(TrialError::Store);
+        let writer = session.or_tear_down(&mut side, writer)?;
         let control = session.control.clone();
         let (out, inbox) = mpsc::channel();
         let monitor = side.target.monitor(&scenario, Timing::Alone);
         let watcher = Watcher::start(monitor, (start.at, 0), control.clone(), out)
-            .map_err(TrialError::Engine)?;
+            .map_err(TrialError::Engine);
+        let watcher = session.or_tear_down(&mut side, watcher)?;
         let hopes = Hopes::of_run(writer.head(), false, control.fails_fast);
         let steps = vec![StepCounts::default(); writer.head().steps.len()];
         let (later, passing) = (reached.later, Passing::default());
@@ -209,7 +212,8 @@ pub struct Carried {
 impl Carried {
     /// Why a load ended that nobody has ended.
     fn reason(&self) -> EndReason {
-        match (self.lost.first(), &self.used_up) {
+        // Without one whose arrivals are judged as unsent the others have gone on.
+        match (self.lost.iter().find(|lost| lost.unsent.is_none()), &self.used_up) {
             (Some(lost), _) => EndReason::GeneratorLost { detail: lost.detail.clone() },
             (None, Some(used)) => EndReason::RowsUsed { data: used.data.clone() },
             (None, None) => EndReason::Finished,

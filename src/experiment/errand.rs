@@ -42,6 +42,18 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Where there will be no load after all, what was done once before it is cleaned up after.
+    pub(super) fn or_tear_down<T>(
+        &self,
+        side: &mut Side,
+        done: Result<T, TrialError>,
+    ) -> Result<T, TrialError> {
+        if done.is_err() && side.is_set_up {
+            let _ = self.tear_down(side);
+        }
+        done
+    }
+
     /// Does what is to be done after a load, whatever ended that; why it failed, if it has.
     pub(super) fn tear_down(&self, side: &mut Side) -> Option<String> {
         side.is_set_up = false;

@@ -222,7 +222,9 @@ impl Session<'_> {
     ) -> Result<Ready, TrialError> {
         let mut side = side;
         let address = side.target.address().clone();
-        let Reached { endpoint, lookup, addresses, later } = reach(&address, &side.scenario)?;
+        let reached = reach(&address, &side.scenario);
+        let Reached { endpoint, lookup, addresses, later } =
+            self.or_tear_down(&mut side, reached)?;
         let from = side.from();
         let writer = if let Some(ahead) = side.ahead.take() {
             ahead.begin(start.on_the_wall)
@@ -232,7 +234,8 @@ impl Session<'_> {
             (head.lookup_ms, head.addresses) = (lookup_ms, addresses);
             RunWriter::create(&side.folder, head)
         };
-        let mut writer = writer.map_err(TrialError::Store)?;
+        let writer = writer.map_err(TrialError::Store);
+        let mut writer = self.or_tear_down(&mut side, writer)?;
         if let Some(share) = self.share {
             writer.tell(share.tell.clone());
         }

@@ -99,7 +99,9 @@ pub(super) const FINDINGS: &[Entry] = &[
         names: &["generator_lost"],
         meaning: "One of several generators did not carry out its part: it was killed, cut off, \
             stopped, came too late, or a part of what it saw is lacking.",
-        why: "The target met less than the whole load, and nobody knows how it would have fared.",
+        why: "The target met less than the whole load, and nobody knows how it would have fared. With \
+            --lost unsent what the lost one owed counts as unsent, and only where that was next to \
+            nothing may the run pass.",
         advice: "See why it was lost, then run again.",
     },
     Entry {

@@ -2,6 +2,7 @@
 //!
 //! It dials out only. Whom it may load and how hard is its own affair, whatever a coordinator asks.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,11 +15,13 @@ use crate::engine::transport::tcp;
 use crate::experiment::carry;
 use crate::experiment::control::Control;
 use crate::experiment::soak::lasting;
-use crate::fleet::duty::{Clocks, Done, Duty};
+use crate::fleet::clocks::Clocks;
+use crate::fleet::duty::{Done, Duty};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Handed;
 use crate::fleet::link::{Heard, Link, Via};
-use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
+use crate::fleet::publisher::Room;
+use crate::fleet::wire::{self, Answer, Call, Heeded, Hello, LOADGATE, Offer, PROTOCOL, Piece};
 use crate::fleet::{files, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::read::{Caller, DataFiles, Lookup, Origin, parse};
@@ -49,6 +52,8 @@ pub struct Agent {
     pub max_rate: Option<Rate>,
     /// Whether it ends after one run.
     pub once: bool,
+    /// How many bytes of what cannot be told it keeps.
+    pub spool: usize,
     /// Where records may be until they are told.
     pub temporary: PathBuf,
 }
@@ -224,14 +229,17 @@ impl Agent {
             .map_err(|error| Refusal::unready(format!("{}: {error}", folder.display())))?;
         let control = control.next_part();
         let answer = Answer::Ready { digest, head: Box::new(head), bound_ns };
+        let heeded = RefCell::new(Heeded::of(&offer));
         let duty = Duty {
             link,
             agent: word,
             offer,
             scenario,
             receive_clock,
+            room: Room::of(self.spool),
             folder,
             beats,
+            heeded,
             control,
             clocks,
         };
@@ -324,6 +332,7 @@ fn address_of(scenario: &Scenario, offer: &Offer) -> Result<HttpAddress, Refusal
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::publisher;
     use crate::scenario::http_address::HttpAddress;
 
     fn agent(allow: &[&str], max_rate: Option<f64>) -> Agent {
@@ -334,6 +343,7 @@ mod tests {
             allow: allow.iter().map(|&host| host.to_owned()).collect(),
             max_rate: max_rate.map(Rate),
             once: true,
+            spool: publisher::MOST,
             temporary: std::env::temp_dir(),
         }
     }

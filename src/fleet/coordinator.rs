@@ -1,5 +1,6 @@
 //! One load that several generators carry out: who they are, the target, the start, the record.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,9 +9,10 @@ use crate::engine::plan::Start;
 use crate::experiment::crowd::{Hosted, Hosting, Tried};
 use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
-use crate::fleet::course::Course;
+use crate::fleet::course::{Course, OnLoss};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::gathering::{Desk, Told, Wanted};
+use crate::fleet::kept::{KEPT_FILE, Kept};
 use crate::fleet::link::{Link, Via};
 use crate::fleet::roster::Member;
 use crate::fleet::server::{Here, Local};
@@ -46,12 +48,14 @@ pub struct Shared<'a> {
     pub place: Place,
     /// Whether each flow is walked through once before the load.
     pub tries_out: bool,
+    /// What becomes of it when one is lost.
+    pub on_loss: OnLoss,
 }
 
 impl Shared<'_> {
     /// Carries it out.
     pub fn run(self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
-        check(&self.hosting.scenario)?;
+        check(&self.hosting.scenario, self.on_loss)?;
         let mut local = None;
         let via = match &self.place {
             Place::Via(via) => via.clone(),
@@ -130,20 +134,53 @@ impl Shared<'_> {
                 "\"setup\" extracts {size} bytes, and {MOST_GIVEN} at most can be handed to generators"
             )));
         }
+        if let Err(fault) = self.keep(desk, &members) {
+            hosted.give_up();
+            return Err(fault);
+        }
         let start = Start::at(SystemTime::now() + LEAD);
         let crowd = hosted.begin(start, generators, watch)?;
         let since = start.on_the_wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let go = Go { at: desk.clock.at(start.at), wall_ns: since.as_nanos() as u64, given };
         desk.change(|beat| beat.go = Some(go));
         desk.beat_now();
-        let course = Course::new(desk, self.hosting.control, crowd, members);
-        Ok(course.run(watch)?)
+        let course = Course::new(desk, self.hosting.control, crowd, members, self.on_loss);
+        let record = course.run(watch)?;
+        // There is nothing that somebody else might complete.
+        let _ = fs::remove_file(self.hosting.folder.join(KEPT_FILE));
+        Ok(record)
+    }
+
+    /// Leaves what it takes to complete the record, should we be killed.
+    fn keep(&self, desk: &Desk, members: &[Member]) -> Result<(), FleetFault> {
+        let scenario = &self.hosting.scenario;
+        let is_ours = scenario.target.start.is_some() || self.is_demo();
+        let longest = scenario.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
+        let kept = Kept {
+            run: desk.run.clone(),
+            epochs: vec![desk.epoch.clone()],
+            agents: members.iter().map(|member| member.agent.clone()).collect(),
+            spoilt: if is_ours { longest.as_secs() as u32 + 2 } else { 0 },
+            tears_down: scenario.teardown.is_some(),
+            until: None,
+        };
+        kept.write(self.hosting.folder).map_err(|error| {
+            FleetFault::Unshareable(format!("{KEPT_FILE} cannot be written: {error}"))
+        })
+    }
+
+    fn is_demo(&self) -> bool {
+        matches!(self.hosting.scenario.target.address, Address::Demo(_))
     }
 }
 
 /// Whether several can carry a scenario out.
-fn check(scenario: &Arc<Scenario>) -> Result<(), FleetFault> {
+fn check(scenario: &Arc<Scenario>, on_loss: OnLoss) -> Result<(), FleetFault> {
     let why = match &scenario.target.address {
+        _ if on_loss == OnLoss::Unsent && scenario.load.is_closed() => {
+            "--lost unsent counts arrivals that a lost generator owes, and users who wait for answers \
+             have none: leave it out, or give the load a rate"
+        }
         Address::Demo(demo) if demo.is_secured => {
             "the demo API by TLS has a certificate that only its own process trusts; load it without \
              TLS"

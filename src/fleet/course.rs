@@ -8,8 +8,9 @@ use crate::experiment::control::Control;
 use crate::experiment::crowd::{Carried, Crowd, UsedUp};
 use crate::experiment::event::Event;
 use crate::experiment::trial_error::TrialError;
-use crate::fleet::gathering::{Desk, Said};
+use crate::fleet::gathering::Desk;
 use crate::fleet::roster::{self, Member};
+use crate::fleet::stream::Said;
 use crate::fleet::unsent::{self, NOBODY};
 use crate::fleet::wire::{self, Alive, Last};
 use crate::record::generator::Lost;
@@ -28,6 +29,16 @@ const STARTED: Duration = Duration::from_secs(2);
 /// How long agents may take beyond the schedule and the longest time limit.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What becomes of a run that loses a generator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLoss {
+    /// It ends there, without a verdict.
+    #[default]
+    Void,
+    /// The others go on, and what the lost one owed is judged as unsent.
+    Unsent,
+}
+
 /// A load under way.
 pub struct Course<'c> {
     desk: &'c Desk,
@@ -41,6 +52,9 @@ pub struct Course<'c> {
     /// Whether all have what they were given.
     is_given: bool,
     troubles: usize,
+    on_loss: OnLoss,
+    /// Who was lost was told of.
+    losses: usize,
 }
 
 impl<'c> Course<'c> {
@@ -50,16 +64,29 @@ impl<'c> Course<'c> {
         control: &'c Control,
         crowd: Crowd<'c>,
         members: Vec<Member>,
+        on_loss: OnLoss,
     ) -> Course<'c> {
         let scenario = crowd.scenario();
         let longest = scenario.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
         let until = scenario.load.length() + longest + PATIENCE;
-        let (passed, is_ordered, is_given, troubles) = (0, false, false, 0);
+        let (passed, is_ordered, is_given, troubles, losses) = (0, false, false, 0, 0);
         let mut members = members;
         for member in &mut members {
             member.begin(Instant::now());
         }
-        Course { desk, control, crowd, members, passed, until, is_ordered, is_given, troubles }
+        Course {
+            desk,
+            control,
+            crowd,
+            members,
+            passed,
+            until,
+            is_ordered,
+            is_given,
+            troubles,
+            on_loss,
+            losses,
+        }
     }
 
     /// Listens until there is nothing to wait for; closes the record.
@@ -94,12 +121,15 @@ impl<'c> Course<'c> {
                     self.members[index].hear(alive, Instant::now());
                 }
             }
-            Said::Learnt { subject, said } => {
+            Said::Learnt { subject, said, receipt } => {
                 let Some(index) = self.member_of(&subject) else { return };
                 if subject == wire::end(&self.desk.run, &self.members[index].agent) {
-                    self.take_last(index, &said);
-                } else {
-                    self.take_tick(index, &said);
+                    return self.take_last(index, &said);
+                }
+                self.take_tick(index, &said);
+                // What is on no disk comes again.
+                if self.crowd.record().is_settled() {
+                    receipt.confirm(&self.desk.link);
                 }
             }
         }
@@ -112,8 +142,12 @@ impl<'c> Course<'c> {
     }
 
     /// What an agent tells of other slots than its own is not taken.
+    /// Nor is what it tells once others have gone on without it: that is counted as unsent.
     fn take_tick(&mut self, index: usize, line: &[u8]) {
         let member = &mut self.members[index];
+        if member.lost.is_some() && self.on_loss == OnLoss::Unsent {
+            return;
+        }
         let head = self.crowd.head();
         let read = journal::tick_of(line, &head.series);
         let read = read.and_then(|tick| match (tick.slots == member.head.slots, tick.claim) {
@@ -123,8 +157,7 @@ impl<'c> Course<'c> {
         let mut tick = match read {
             Ok(tick) => tick,
             Err(why) => {
-                let why = format!("{} told what cannot be: {why}", member.name);
-                member.lost.get_or_insert(why);
+                member.is_wrong(&format!("told what cannot be: {why}"));
                 return;
             }
         };
@@ -136,8 +169,8 @@ impl<'c> Course<'c> {
         if self.crowd.take(&tick) {
             self.members[index].learn(&tick);
         } else if let Some(why) = self.crowd.record().refused() {
-            let why = format!("{} told what cannot be: {why}", self.members[index].name);
-            self.members[index].lost.get_or_insert(why);
+            let why = format!("told what cannot be: {why}");
+            self.members[index].is_wrong(&why);
         }
     }
 
@@ -174,7 +207,7 @@ impl<'c> Course<'c> {
             let ticks = self.crowd.record().whole(member.id, 0);
             member.look(now, ticks, self.is_ordered);
             if is_too_late && !member.is_done() {
-                member.lost = Some(format!("{} did not come to an end", member.name));
+                member.is_wrong("did not come to an end");
             }
             if elapsed > STARTED && !member.has_started() && !member.is_done() {
                 member.lost = Some(format!("{} did not start", member.name));
@@ -186,12 +219,32 @@ impl<'c> Course<'c> {
         }
         self.forget_given();
         self.tell_troubles(watch);
-        let lost = self.members.iter().find_map(|member| member.lost.clone());
-        if let Some(why) = lost.filter(|_| !self.is_ordered) {
+        let lost: Vec<String> = self.members.iter().filter_map(|it| it.lost.clone()).collect();
+        let is_new = lost.len() > std::mem::replace(&mut self.losses, lost.len());
+        if self.is_ordered || lost.is_empty() {
+            return;
+        }
+        let why = lost.join("; ");
+        if !self.goes_on() {
             watch(Event::Warning(format!("the run ends here, without a verdict: {why}")));
             self.control.drain(DRAIN_LOST);
             self.pass_on_stop();
+        } else if is_new {
+            watch(Event::Warning(format!(
+                "the run goes on, and counts as unsent what it owes: {why}"
+            )));
         }
+    }
+
+    /// Whether whoever was lost is no reason to end: it is known what each owes, and not all are.
+    fn goes_on(&self) -> bool {
+        let is_certain = |member: &Member| {
+            let is_whole = self.crowd.record().whole(member.id, 0).is_some();
+            member.lost.is_none() || is_whole && !member.is_uncertain
+        };
+        self.on_loss == OnLoss::Unsent
+            && self.members.iter().all(is_certain)
+            && self.members.iter().any(|member| member.lost.is_none())
     }
 
     /// What was given to all who began is said no longer than they need it.
@@ -233,37 +286,48 @@ impl<'c> Course<'c> {
         }
     }
 
-    /// Whether rows of data ended it for anybody, and since when for all.
+    /// Whether rows of data ended it for anybody, and since when for all who were not lost.
     fn used_up(&self) -> Option<UsedUp> {
-        let lasts = || self.members.iter().filter_map(|member| Some(&member.last.as_ref()?.0));
-        let data = lasts().find_map(|last| last.used_up.as_ref())?.data.clone();
-        let cuts = lasts().filter_map(|last| last.used_up.as_ref()?.cut_ns);
-        let cuts: Vec<u64> = cuts.collect();
-        let is_all = cuts.len() == self.members.len();
+        let mine = self.members.iter().filter(|member| member.lost.is_none());
+        let lasts: Vec<&Last> = mine.filter_map(|it| Some(&it.last.as_ref()?.0)).collect();
+        let data = lasts.iter().find_map(|last| last.used_up.as_ref())?.data.clone();
+        let cuts: Vec<u64> =
+            lasts.iter().filter_map(|last| last.used_up.as_ref()?.cut_ns).collect();
+        let is_all = cuts.len() == lasts.len();
         let cut = cuts.into_iter().max().filter(|_| is_all).map(Duration::from_nanos);
         Some(UsedUp { data, cut })
     }
 
-    fn finish(mut self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, TrialError> {
-        let mut carried = Carried { used_up: self.used_up(), ..Carried::default() };
+    /// Until when something was due.
+    fn end(&self, used_up: Option<&UsedUp>) -> Moment {
         let over = self.control.ended().map(|_| self.crowd.until());
-        let end = self.crowd.scenario().load.length();
-        let end = Moment(over.map_or(end, |over| over.min(end)).as_nanos() as u64);
+        let cut = used_up.and_then(|used_up| used_up.cut);
+        let whole = self.crowd.scenario().load.length();
+        let end = [over, cut].into_iter().flatten().fold(whole, Duration::min);
+        Moment(end.as_nanos() as u64)
+    }
+
+    fn finish(mut self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, TrialError> {
+        let used_up = self.used_up();
+        let (end, goes_on) = (self.end(used_up.as_ref()), self.goes_on());
+        let mut carried = Carried { used_up, ..Carried::default() };
         for member in &self.members {
             if let Some((last, _)) = &member.last {
                 carried.iterations += last.iterations;
                 carried.completed += last.completed;
                 carried.handshakes = carried.handshakes.and(last.handshakes);
             }
-            let Some(detail) = &member.lost else { continue };
-            let lost = Lost { generator: member.id, detail: detail.clone() };
-            carried.lost.push(lost);
+            let Some(detail) = member.lost.clone() else { continue };
             let span = (member.told_until(), end);
             let of = (self.crowd.scenario(), self.crowd.head());
+            let mut owed = 0;
             for tick in unsent::ticks(of, member.head.slots, span, &member.told) {
                 debug_assert_eq!(tick.claim, NOBODY);
+                owed += tick.parts.iter().map(|part| part.counts.planned).sum::<u64>();
                 self.crowd.take(&tick);
             }
+            let unsent = goes_on.then_some(owed);
+            carried.lost.push(Lost { generator: member.id, detail, unsent });
         }
         self.crowd.finish(carried, watch)
     }

@@ -7,10 +7,12 @@
 //! | at work | the schedule's end, an order, a signal, the lease | telling |
 //! | telling | a beat that says that all is known | done |
 
+use std::cell::RefCell;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -20,11 +22,11 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::carry::carry_out;
 use crate::experiment::control::Control;
 use crate::experiment::share::Share;
-use crate::fleet::clock::{Clock, Comparison, Exchange};
+use crate::fleet::clocks::Clocks;
 use crate::fleet::link::{Heard, Link};
 use crate::fleet::publisher::{self, Room, Trouble};
 use crate::fleet::roster::LEASE;
-use crate::fleet::wire::{self, Alive, Beat, Cause, Go, Last, Offer};
+use crate::fleet::wire::{self, Alive, Beat, Cause, Go, Heeded, Last, Offer};
 use crate::record::failures::EXCHANGES_FILE;
 use crate::record::run::{EndReason, RunRecord};
 use crate::scenario::model::Scenario;
@@ -38,57 +40,12 @@ const ALIVE: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(20);
 /// How often it compares clocks while it works.
 const COMPARE: Duration = Duration::from_secs(1);
-/// How long the answer to that may take.
-const COMPARING: Duration = Duration::from_secs(1);
 /// Whoever hears so late when to start cannot be there in time.
 const LATEST: Duration = Duration::from_millis(50);
 /// For so long an agent keeps what it has told, until the coordinator says that it has it.
 const KEEPING: Duration = Duration::from_secs(150);
 /// Exchanges that failed, in bytes, are told up to here.
 const FAILURES: usize = 256 * 1024;
-
-/// Clocks as they are compared.
-#[derive(Debug, Clone)]
-pub struct Clocks {
-    own: Clock,
-    seen: Arc<Mutex<Comparison>>,
-}
-
-impl Clocks {
-    /// None has been compared.
-    pub fn new() -> Clocks {
-        Clocks { own: Clock::start(), seen: Arc::default() }
-    }
-
-    /// Compares them so many times.
-    pub fn compare(&self, link: &Link, run: &str, times: usize) {
-        for _ in 0..times {
-            let asked = self.own.now();
-            let Ok(said) = link.ask(wire::clock(run), Vec::new(), COMPARING) else { continue };
-            let heard = self.own.now();
-            let stamp = |at: usize| {
-                let bytes = said.get(at..at + 8)?.try_into().ok()?;
-                Some(u64::from_le_bytes(bytes))
-            };
-            if let (Some(received), Some(answered)) = (stamp(0), stamp(8)) {
-                let exchange = Exchange { asked, received, answered, heard };
-                self.seen.lock().unwrap_or_else(PoisonError::into_inner).see(exchange);
-            }
-        }
-    }
-
-    /// By how much the coordinator's clock is ahead now, and the bound of that.
-    pub fn offset(&self) -> Option<(i64, u64)> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.offset(self.own.now()).map(|offset| (offset.nanos, offset.bound))
-    }
-}
-
-impl Default for Clocks {
-    fn default() -> Self {
-        Clocks::new()
-    }
-}
 
 /// A share that was accepted.
 pub struct Duty<'d> {
@@ -102,10 +59,14 @@ pub struct Duty<'d> {
     pub scenario: Arc<Scenario>,
     /// What stamps the arrival of bytes.
     pub receive_clock: ReceiveClock,
+    /// How much of what cannot be told is kept.
+    pub room: Room,
     /// Where its own record may be meanwhile.
     pub folder: PathBuf,
     /// Beats of the coordinator.
     pub beats: Receiver<Heard>,
+    /// Whose beats count.
+    pub heeded: RefCell<Heeded>,
     /// Ends the load.
     pub control: Control,
     /// How far the clocks are apart.
@@ -154,7 +115,7 @@ impl Duty<'_> {
                 return None;
             }
         };
-        wire::read::<Beat>(&heard.said).filter(|beat| beat.epoch == self.offer.epoch)
+        wire::read::<Beat>(&heard.said).filter(|beat| self.heeded.borrow_mut().heeds(beat))
     }
 
     fn wait_for_start(&self) -> Option<Go> {
@@ -182,7 +143,7 @@ impl Duty<'_> {
         let (offset, _) = self.clocks.offset().ok_or_else(|| failed("its clock is not known"))?;
         let at =
             go.at.checked_add_signed(-offset).ok_or_else(|| failed("its clock is not known"))?;
-        let at = self.clocks.own.instant(at);
+        let at = self.clocks.instant(at);
         let ahead = at.saturating_duration_since(Instant::now());
         if ahead < LATEST {
             return Err(Cause::Late(at.elapsed().as_millis() as u64 + 1));
@@ -198,11 +159,12 @@ impl Duty<'_> {
         let share = Share { slots: self.offer.slots, start, given, lease: lease.clone(), tell };
         let (scenario, folder) = (Arc::clone(&self.scenario), self.folder.clone());
         let (control, receive_clock) = (self.control.clone(), self.receive_clock);
+        let telling = self.tell_ticks(lines, trouble.clone());
+        let telling = telling.map_err(|error| Cause::Failed(error.to_string()))?;
         let load = thread::spawn(move || {
             carry_out(&share, &scenario, &folder, (&control, receive_clock), &mut |_| {})
                 .map_err(|error| error.to_string())
         });
-        let telling = self.tell_ticks(lines, trouble.clone());
         Ok(AtWork { load, telling, lease, start: at, go, offset })
     }
 
@@ -222,19 +184,20 @@ impl Duty<'_> {
         &self,
         lines: Receiver<Vec<u8>>,
         trouble: Trouble,
-    ) -> JoinHandle<Result<u32, String>> {
+    ) -> io::Result<JoinHandle<Result<u32, String>>> {
         let (link, control) = (Arc::clone(self.link), self.control.clone());
         let subject = wire::ticks(&self.offer.run, self.agent);
-        let agent = self.agent.to_owned();
-        thread::spawn(move || {
+        let (agent, room) = (self.agent.to_owned(), self.room);
+        let telling = move || {
             let mut put =
                 |number: u32, line: &[u8]| link.put(&subject, &format!("{agent}:{number}"), line);
-            let told = publisher::publish(&lines, Room::default(), &trouble, &mut put);
+            let told = publisher::publish(&lines, room, &trouble, &mut put);
             if told.is_err() {
                 control.drain(Duration::ZERO);
             }
             told
-        })
+        };
+        thread::Builder::new().name("telling".to_owned()).spawn(telling)
     }
 
     /// Keeps the lease, does as it is told, and says that it lives, until the load has ended.
@@ -243,17 +206,23 @@ impl Duty<'_> {
         let (mut said, mut cause) = (Instant::now(), None);
         while !work.load.is_finished() {
             if let Some(beat) = self.next_beat() {
-                renew(&work, &beat);
+                if self.heeded.borrow().renews() {
+                    renew(&work, &beat);
+                }
+                // Somebody else counts what we do not send any more.
+                if cause.is_none() && self.is_done(&beat) {
+                    cause = Some(Cause::GivenUp);
+                    work.lease.end();
+                    self.control.drain(Duration::ZERO);
+                }
                 if let Some(left) = beat.stop.filter(|_| cause.is_none()) {
                     cause = Some(Cause::Ordered);
                     self.control.drain(Duration::from_millis(left));
                 }
             }
             let now = Moment(work.start.elapsed().as_nanos() as u64);
-            if work.lease.has_run_out(now)
-                && Instant::now() > work.start
-                && cause != Some(Cause::LeaseOver)
-            {
+            let is_known = matches!(cause, Some(Cause::LeaseOver | Cause::GivenUp));
+            if work.lease.has_run_out(now) && Instant::now() > work.start && !is_known {
                 cause = Some(Cause::LeaseOver);
                 self.control.drain(Duration::ZERO);
             }
@@ -279,12 +248,14 @@ impl Duty<'_> {
         cause: Option<Cause>,
         trouble: &Trouble,
     ) -> Done {
-        let (mut said, mut heard) = (Instant::now(), Instant::now());
+        let since = Instant::now();
+        let (mut said, mut heard) = (since, since);
         while !telling.is_finished() {
             let beat = self.next_beat();
             if beat.is_some() {
                 heard = Instant::now();
             }
+            self.excuse_silence(since, &mut heard);
             if beat.is_some_and(|beat| beat.over) || heard.elapsed() > FORGOTTEN {
                 trouble.is_in_vain();
             }
@@ -328,16 +299,18 @@ impl Duty<'_> {
         let since = Instant::now();
         let (mut is_put, mut alive, mut heard) = (false, Instant::now(), Instant::now());
         while since.elapsed() < KEEPING && heard.elapsed() < FORGOTTEN {
+            self.excuse_silence(since, &mut heard);
             if !is_put {
                 is_put = self.link.put(&subject, &format!("{}:end", self.agent), &said).is_ok();
             }
             if alive.elapsed() >= ALIVE {
                 alive = Instant::now();
-                self.say_alive(true, None, None);
+                let over = (!is_put).then(|| last.cause.clone());
+                self.say(Alive { over, ..self.alive(true, None) });
             }
             let Some(beat) = self.next_beat() else { continue };
             heard = Instant::now();
-            if beat.done.iter().any(|agent| agent == self.agent) {
+            if self.is_done(&beat) {
                 return Done::Confirmed;
             }
             if beat.over {
@@ -345,6 +318,18 @@ impl Duty<'_> {
             }
         }
         Done::Forgotten
+    }
+
+    /// Nobody can be heard without a server; what was learnt is kept until it is back.
+    fn excuse_silence(&self, since: Instant, heard: &mut Instant) {
+        if !self.link.is_connected() && since.elapsed() < KEEPING {
+            *heard = Instant::now();
+        }
+    }
+
+    /// Whether nothing more is expected of us.
+    fn is_done(&self, beat: &Beat) -> bool {
+        beat.done.iter().any(|agent| agent == self.agent)
     }
 
     /// Compares the clocks once a second, until what it returns is dropped.
@@ -361,12 +346,19 @@ impl Duty<'_> {
     }
 
     fn say_alive(&self, is_running: bool, offset: Option<i64>, trouble: Option<String>) {
+        self.say(Alive { trouble, ..self.alive(is_running, offset) });
+    }
+
+    fn say(&self, alive: Alive) {
+        self.link.say(wire::alive(&self.offer.run, self.agent), wire::bytes(&alive));
+    }
+
+    fn alive(&self, is_running: bool, offset: Option<i64>) -> Alive {
         let (now, bound_ns) = self.clocks.offset().unwrap_or((0, u64::MAX >> 1));
         // Whoever takes the other's clock to be further ahead than it is starts too early.
         let skew_ns = offset.map_or(0, |taken| now.saturating_sub(taken));
         let epoch = self.offer.epoch.clone();
-        let alive = Alive { epoch, is_running, skew_ns, bound_ns, trouble };
-        self.link.say(wire::alive(&self.offer.run, self.agent), wire::bytes(&alive));
+        Alive { epoch, is_running, skew_ns, bound_ns, trouble: None, over: None }
     }
 }
 

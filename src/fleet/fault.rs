@@ -26,6 +26,8 @@ pub enum FleetFault {
     Unlike(Vec<String>),
     /// The scenario cannot be shared.
     Unshareable(String),
+    /// The record of a run whose coordinator was killed cannot be completed.
+    Incompletable(String),
     /// As of one generator.
     Trial(TrialError),
 }
@@ -47,6 +49,7 @@ impl fmt::Display for FleetFault {
                 write!(f, "nothing was sent: {}", why.join("; "))
             }
             FleetFault::Unshareable(why) => write!(f, "several generators cannot do this: {why}"),
+            FleetFault::Incompletable(why) => write!(f, "the record cannot be completed: {why}"),
             FleetFault::Trial(error) => error.fmt(f),
         }
     }

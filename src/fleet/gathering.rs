@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use futures_util::StreamExt;
 
 use crate::fleet::allotment;
@@ -17,10 +15,12 @@ use crate::fleet::answers::{check_place, members};
 use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
+use crate::fleet::kept::Kept;
 use crate::fleet::link::{Heard, Link};
-use crate::fleet::roster::Member;
+use crate::fleet::roster::{LEASE, Member};
+use crate::fleet::stream::{self, Said};
 use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
-use crate::fleet::{identity, understood};
+use crate::fleet::{epoch, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::slots::Slots;
 
@@ -32,14 +32,6 @@ const CALL_EVERY: Duration = Duration::from_millis(250);
 const READYING: Duration = Duration::from_secs(30);
 /// How often the coordinator says what holds.
 const BEAT: Duration = Duration::from_millis(250);
-/// What the stream of a run holds at most, of what the coordinator has not heard yet.
-const STREAM_BYTES: i64 = 256 * 1024 * 1024;
-/// The same in messages.
-const STREAM_MESSAGES: i64 = 1_000_000;
-/// What a coordinator that was killed leaves on the server is gone after so long.
-const FORGOTTEN: Duration = Duration::from_secs(24 * 3_600);
-/// A message that comes again within so long is known.
-const KNOWN_FOR: Duration = Duration::from_secs(300);
 
 /// Whom to gather.
 #[derive(Debug, Clone)]
@@ -65,22 +57,6 @@ pub struct Told {
     pub own_clock: bool,
 }
 
-/// What the coordinator hears.
-#[derive(Debug)]
-pub enum Said {
-    /// An agent is there.
-    Hello(Heard),
-    /// An agent lives.
-    Alive(Heard),
-    /// Something of the stream.
-    Learnt {
-        /// Under which subject.
-        subject: String,
-        /// What.
-        said: Vec<u8>,
-    },
-}
-
 /// The coordinator's connection, and what it says at the moment.
 pub struct Desk {
     /// The connection.
@@ -100,72 +76,43 @@ pub struct Desk {
 impl Desk {
     /// Makes the run's stream, and begins to listen and to beat.
     pub fn open(link: Link) -> Result<Desk, FleetFault> {
-        let unusable = |error: std::io::Error| FleetFault::Unreachable(error.to_string());
-        let run = identity::word().map_err(unusable)?;
-        let epoch = identity::word().map_err(unusable)?;
-        let (out, inbox) = channel();
-        let (link, clock) = (Arc::new(link), Clock::start());
-        let beat = Beat { epoch: epoch.clone(), ..Beat::default() };
-        let desk = Desk { link, run, epoch, clock, beat: Arc::new(Mutex::new(beat)), inbox };
-        desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
-        desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
-        desk.open_stream(out)?;
+        let run = word()?;
+        let (desk, out) = Desk::of(link, run, Vec::new())?;
+        epoch::begin(&desk.link, &desk.run, &desk.epoch)?;
+        stream::make(&desk.link, &desk.run, out)?;
         desk.answer_clocks()?;
         desk.keep_beating();
         Ok(desk)
     }
 
+    /// Takes a run over from those who had it, whose last epoch is the new one; begins to listen to
+    /// what its stream still has, and to say that the load is over.
+    pub fn take_over(link: Link, kept: &Kept) -> Result<Desk, FleetFault> {
+        let mut after = kept.epochs.clone();
+        let own = after.pop().unwrap_or_default();
+        let (mut desk, out) = Desk::of(link, kept.run.clone(), after.clone())?;
+        desk.epoch.clone_from(&own);
+        desk.change(|beat| (beat.epoch, beat.stop) = (own.clone(), Some(0)));
+        epoch::take_over(&desk.link, &desk.run, (&after, &own))?;
+        stream::take_over(&desk.link, &desk.run, out)?;
+        desk.keep_beating();
+        Ok(desk)
+    }
+
+    fn of(link: Link, run: String, after: Vec<String>) -> Result<(Desk, Sender<Said>), FleetFault> {
+        let epoch = word()?;
+        let (out, inbox) = channel();
+        let (link, clock) = (Arc::new(link), Clock::start());
+        let beat = Beat { epoch: epoch.clone(), after, ..Beat::default() };
+        let desk = Desk { link, run, epoch, clock, beat: Arc::new(Mutex::new(beat)), inbox };
+        desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
+        desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
+        Ok((desk, out))
+    }
+
     /// Changes what holds; the next beat says it.
     pub fn change(&self, change: impl FnOnce(&mut Beat)) {
         change(&mut self.beat.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn open_stream(&self, out: Sender<Said>) -> Result<(), FleetFault> {
-        let config = Config {
-            name: wire::stream(&self.run),
-            subjects: vec![wire::ticks(&self.run, "*"), wire::end(&self.run, "*")],
-            retention: RetentionPolicy::WorkQueue,
-            discard: DiscardPolicy::New,
-            storage: StorageType::File,
-            max_bytes: STREAM_BYTES,
-            max_messages: STREAM_MESSAGES,
-            duplicate_window: KNOWN_FOR,
-            max_age: FORGOTTEN,
-            ..Config::default()
-        };
-        let consumer = pull::Config {
-            durable_name: Some("coordinator".to_owned()),
-            ack_policy: AckPolicy::Explicit,
-            ..pull::Config::default()
-        };
-        let opening = async {
-            let stream = self.link.context().create_stream(config).await;
-            let stream = stream.map_err(|error| error.to_string())?;
-            let consumer = stream.create_consumer(consumer).await;
-            consumer.map_err(|error| error.to_string())
-        };
-        let consumer = self.link.wait(opening).map_err(|why| {
-            FleetFault::Unreachable(format!("the server keeps no streams (JetStream): {why}"))
-        })?;
-        self.link.spawn(async move {
-            loop {
-                let Ok(mut messages) = consumer.messages().await else {
-                    tokio::time::sleep(CALL_EVERY).await;
-                    continue;
-                };
-                while let Some(message) = messages.next().await {
-                    // A connection that broke is made again, and what was not confirmed comes again.
-                    let Ok(message) = message else { break };
-                    let (subject, said) = (message.subject.to_string(), message.payload.to_vec());
-                    if out.send(Said::Learnt { subject, said }).is_err() {
-                        return;
-                    }
-                    let _ = message.ack().await;
-                }
-                tokio::time::sleep(CALL_EVERY).await;
-            }
-        });
-        Ok(())
     }
 
     /// Says to whoever asks what the clock shows.
@@ -191,14 +138,23 @@ impl Desk {
         Ok(())
     }
 
+    /// Whoever has not beaten for longer than a lease was frozen: another one may have the run now,
+    /// and agents are told nothing then.
     fn keep_beating(&self) {
         let (client, clock) = (self.link.client().clone(), self.clock);
         let (beat, subject) = (Arc::clone(&self.beat), wire::beats(&self.run));
+        let (context, run, own) =
+            (self.link.context().clone(), self.run.clone(), self.epoch.clone());
         self.link.spawn(async move {
             let mut every = tokio::time::interval(BEAT);
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            let mut last = Instant::now();
             loop {
                 every.tick().await;
+                let is_late = std::mem::replace(&mut last, Instant::now()).elapsed() > LEASE;
+                if is_late && !epoch::is_of(&context, &run, &own).await {
+                    return;
+                }
                 let said = {
                     let beat = beat.lock().unwrap_or_else(PoisonError::into_inner);
                     wire::bytes(&Beat { at: clock.now(), ..beat.clone() })
@@ -217,14 +173,20 @@ impl Desk {
         self.link.flush();
     }
 
-    /// The run is over: lets all go, and the server forget it.
+    /// The run is over: lets all go, and the server forget it; unless it is another one's now.
     pub fn close(&self) {
-        self.change(|beat| beat.over = true);
-        self.beat_now();
-        let name = wire::stream(&self.run);
-        let _ = self.link.wait(async {
-            tokio::time::timeout(READYING / 10, self.link.context().delete_stream(name)).await
-        });
+        let forgetting = async {
+            if epoch::is_of(self.link.context(), &self.run, &self.epoch).await {
+                self.change(|beat| beat.over = true);
+                let beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let said = wire::bytes(&Beat { at: self.clock.now(), ..beat });
+                let _ = self.link.client().publish(wire::beats(&self.run), said.into()).await;
+                let _ = self.link.client().flush().await;
+                let _ = self.link.context().delete_stream(wire::stream(&self.run)).await;
+                epoch::forget(self.link.context(), &self.run).await;
+            }
+        };
+        let _ = self.link.wait(async { tokio::time::timeout(READYING / 10, forgetting).await });
     }
 
     /// Calls until so many are there.
@@ -324,6 +286,10 @@ impl Desk {
             own_clock: told.own_clock,
         }
     }
+}
+
+fn word() -> Result<String, FleetFault> {
+    identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))
 }
 
 fn is_sane(hello: &Hello) -> bool {

@@ -116,6 +116,11 @@ impl Link {
         self.handle.spawn(work);
     }
 
+    /// Whether the server is there at the moment.
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
     /// The client.
     pub fn client(&self) -> &Client {
         &self.client

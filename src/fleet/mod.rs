@@ -14,6 +14,7 @@
 //! | --- | --- |
 //! | [`wire`] | what is said, and under which subjects |
 //! | [`clock`] | how far two clocks are apart, from four stamps of an exchange; pure |
+//! | [`clocks`] | the same of two machines, over the connection |
 //! | [`understood`] | whether two understood a scenario alike; pure |
 //! | [`allotment`] | which agent has which slots; pure |
 //! | [`unsent`] | what was due of a share and never begun; pure |
@@ -23,24 +24,33 @@
 //! | [`identity`] | words that nobody else has, and where we are |
 //! | [`link`] | the connection to the server |
 //! | [`server`] | a server and agents of our own, on this machine |
+//! | [`stream`] | what agents have told and nobody has confirmed |
+//! | [`epoch`] | whose a run is |
 //! | [`coordinator`], [`gathering`], [`course`] | from the call to the record |
+//! | [`kept`] | what a coordinator leaves for that |
+//! | [`takeover`] | the record of a run whose coordinator was killed |
 //! | [`agent`], [`duty`], [`publisher`] | from the offer to the last tick |
 
 pub mod agent;
 pub mod allotment;
 mod answers;
 pub mod clock;
+pub mod clocks;
 pub mod coordinator;
 pub mod course;
 pub mod duty;
+mod epoch;
 pub mod fault;
 pub mod files;
 pub mod gathering;
 mod identity;
+pub mod kept;
 pub mod link;
 pub mod publisher;
 pub mod roster;
 pub mod server;
+pub mod stream;
+pub mod takeover;
 pub mod understood;
 pub mod unsent;
 pub mod wire;

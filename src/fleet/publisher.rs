@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 /// For so long something may wait.
 const LONGEST: Duration = Duration::from_secs(150);
-/// So many bytes may wait.
-const MOST: usize = 64 * 1024 * 1024;
+/// So many bytes may wait, if nothing else is said.
+pub const MOST: usize = 64 * 1024 * 1024;
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(250);
 /// How often it is looked whether there is something.
@@ -54,6 +54,13 @@ pub struct Room {
 impl Default for Room {
     fn default() -> Self {
         Room { longest: LONGEST, most: MOST, again: AGAIN }
+    }
+}
+
+impl Room {
+    /// So many bytes.
+    pub fn of(most: usize) -> Room {
+        Room { most, ..Room::default() }
     }
 }
 

@@ -22,9 +22,7 @@ pub const LEASE: Duration = Duration::from_secs(3);
 const MARGIN: Duration = Duration::from_millis(400);
 /// How long ticks may be on their way when the last word is there.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
-/// Threads of a generator may tell of a second so many seconds after the first of them has.
-const NEARLY: u32 = 2;
-/// So many seconds before its latest one a generator may still tell of what fell due.
+/// So many seconds before its latest one a thread of a generator may still tell of what fell due.
 const LATEST: u32 = 10;
 
 /// An agent that takes part in a run.
@@ -42,6 +40,8 @@ pub struct Member {
     pub alive: Option<Alive>,
     /// Why it does not count any more.
     pub lost: Option<String>,
+    /// Whether it is lost in a way in which nobody knows what it has begun.
+    pub is_uncertain: bool,
     /// Its last word, and when it came.
     pub last: Option<(Last, Instant)>,
     /// Whether all that it has told is there.
@@ -74,6 +74,7 @@ impl Member {
             head,
             alive: None,
             lost: None,
+            is_uncertain: false,
             last: None,
             is_whole: false,
             told_before: 0,
@@ -97,7 +98,13 @@ impl Member {
 
     /// The first second of which it may not have told all.
     pub fn told_until(&self) -> u32 {
-        self.told_before.saturating_sub(NEARLY)
+        self.told_before.saturating_sub(LATEST)
+    }
+
+    /// It is lost, and what it has told cannot be counted on.
+    pub fn is_wrong(&mut self, why: &str) {
+        self.lost.get_or_insert_with(|| format!("{} {why}", self.name));
+        self.is_uncertain = true;
     }
 
     /// It lives.
@@ -141,7 +148,10 @@ impl Member {
         if self.is_done() {
             return None;
         }
+        let over = self.alive.as_ref().and_then(|alive| alive.over.as_ref());
+        let over = over.and_then(|cause| cause.fault(is_ordered));
         let why = match &self.last {
+            None if over.is_some() => over,
             None if now.saturating_duration_since(self.heard) > LEASE + MARGIN => {
                 Some("was not heard of for 3 s: it was killed, frozen or cut off".to_owned())
             }
@@ -153,8 +163,11 @@ impl Member {
                 self.is_whole = true;
                 None
             }
-            Some((last, since)) => (now.saturating_duration_since(*since) > ON_THE_WAY)
-                .then(|| format!("part of the {} ticks that it told is lacking", last.ticks)),
+            Some((last, since)) if now.saturating_duration_since(*since) > ON_THE_WAY => {
+                self.is_uncertain = true;
+                Some(format!("part of the {} ticks that it told is lacking", last.ticks))
+            }
+            Some(_) => None,
         };
         self.lost = why.map(|why| format!("{} {why}", self.name));
         self.lost.as_deref()
@@ -179,7 +192,12 @@ mod tests {
     use super::*;
     use crate::fleet::wire::Cause;
     use crate::record::handshakes::Handshakes;
+    use crate::record::interval::{StepCounts, StepTimes};
+    use crate::record::recorder::Part;
     use crate::record::sample_head;
+    use crate::record::series::SeriesId;
+    use crate::record::telemetry::GeneratorSecond;
+    use crate::record::tick::Ticks;
 
     fn member(now: Instant) -> Member {
         let head = sample_head().generators[0].clone();
@@ -213,6 +231,26 @@ mod tests {
     }
 
     #[test]
+    fn who_cannot_say_its_last_word_is_lost_by_what_it_says_beside_it() {
+        let start = Instant::now();
+        let mut one = member(start);
+        let alive = |over| Alive {
+            epoch: String::new(),
+            is_running: true,
+            skew_ns: 0,
+            bound_ns: 0,
+            trouble: None,
+            over,
+        };
+        for over in [None, Some(Cause::Finished)] {
+            one.hear(alive(over), start);
+            assert_eq!(one.look(start, Some(3), false), None);
+        }
+        one.hear(alive(Some(Cause::Failed("the stream is full".to_owned()))), start);
+        assert_eq!(one.look(start, Some(3), false), Some("eu-1 failed: the stream is full"));
+    }
+
+    #[test]
     fn whose_ticks_are_all_there_is_whole_and_whose_are_lacking_is_lost() {
         let start = Instant::now();
         let mut whole = member(start);
@@ -228,6 +266,32 @@ mod tests {
             let why = lacking.look(start + MS(5_100), there, false).unwrap();
             assert!(why.contains("7 ticks"), "{why}");
         }
+    }
+
+    #[test]
+    fn what_a_thread_tells_late_is_known_for_ten_seconds() {
+        let mut member = member(Instant::now());
+        let part = |second: u32, planned: u64| Part {
+            second,
+            series: SeriesId(0),
+            counts: StepCounts { planned, ..StepCounts::default() },
+            times: StepTimes::default(),
+        };
+        let mut ticks = Ticks::of(member.head.slots, 0);
+        let mut learn = |member: &mut Member, seen: u32, part: Part| {
+            let second = GeneratorSecond { second: seen, ..GeneratorSecond::default() };
+            let parts = ticks.parts(vec![part]);
+            member.learn(&Tick { generator: vec![second], ..parts });
+        };
+        for second in 0..30 {
+            learn(&mut member, second, part(second, 5));
+        }
+        // Another thread of it was late by eight seconds.
+        learn(&mut member, 29, part(22, 4));
+        assert_eq!((member.told_before, member.told_until()), (30, 20));
+        let told = |second: u32| member.told.get(&(second, SeriesId(0))).copied();
+        assert_eq!((told(19), told(20), told(22), told(29)), (None, Some(5), Some(9), Some(5)));
+        assert!(member.told.len() == 10 && member.sent.len() == 10, "memory has a bound");
     }
 
     #[test]

@@ -80,6 +80,26 @@ mod tests {
     }
 
     #[test]
+    fn each_moment_of_an_arrival_has_part_in_the_digest() {
+        let text = TEXT.replace("\"slo\": {\"file\": \"slo.json\"},", "");
+        let env = |_: &str| Some("k".to_owned());
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let scenario = parse(&text, &Origin::default(), &env, &no_file).unwrap();
+        let with_moments = |change: u64| {
+            let bare = Scenario { allow: Permits::default(), ..scenario.clone() };
+            let mut hash = Sha256::new();
+            hash.update(format!("salt\n{bare:?}"));
+            for (place, arrival) in Stream::new(&scenario.load).enumerate() {
+                let at = arrival.at.0 + if place == 1_000 { change } else { 0 };
+                hash.update(at.to_le_bytes());
+            }
+            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        assert_eq!(digest(&scenario, "salt"), with_moments(0));
+        assert_ne!(digest(&scenario, "salt"), with_moments(1), "a nanosecond of one of them");
+    }
+
+    #[test]
     fn rows_decide_the_digest_cell_by_cell() {
         let of_rows = |rows: &str| {
             let folder = tempfile::tempdir().unwrap();

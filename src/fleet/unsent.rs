@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use crate::engine::drawn;
 use crate::engine::plan::Purpose;
-use crate::record::recorder::{Due, Missed, Recorder};
+use crate::record::outcome::Cause;
+use crate::record::phase::Phase;
+use crate::record::recorder::{Due, Missed, Part, Recorder};
 use crate::record::run::Head;
 use crate::record::series::{Layout, SeriesId, SeriesKey};
 use crate::record::tick::{MOST_PARTS, Tick, Ticks};
@@ -39,9 +41,18 @@ pub fn ticks(
         .filter_map(|((second, series), count)| of((scenario, head), second, series, count))
         .collect();
     let mut recorder = Recorder::of(head);
-    let parts: Vec<_> = recorder.fold(&mut [], &mut due, &mut []).collect();
+    let mut parts: Vec<Part> = recorder.fold(&mut [], &mut due, &mut []).collect();
+    parts.iter_mut().for_each(blame_the_loss);
     let mut ticks = Ticks::of(slots, NOBODY);
     parts.chunks(MOST_PARTS).map(|parts| ticks.parts(parts.to_vec())).collect()
+}
+
+/// Nobody was late with them, and no punctual generator would have made them faster.
+fn blame_the_loss(part: &mut Part) {
+    let owed = part.counts.cause(Cause::Late);
+    part.counts.causes[Cause::Late.index()] -= owed;
+    part.counts.add_causes(Cause::GeneratorLost, owed);
+    part.times[Phase::Least] = part.times[Phase::Response].clone();
 }
 
 fn lacking(
@@ -103,7 +114,8 @@ fn of(
     let (step, tenant) = (StepId(series.step), TenantId(series.tenant.unwrap_or(0)));
     let limit = scenario.step(step).timeout.as_nanos() as u64;
     let count = count as u32;
-    let missed = Missed { count, lag: limit, limit };
+    // They were not sent late: they were not sent.
+    let missed = Missed { count, lag: 0, limit };
     Some(Due { second, step, tenant, planned: count, sent: 0, missed })
 }
 
@@ -115,7 +127,7 @@ mod tests {
 
     use super::*;
     use crate::experiment::head::head;
-    use crate::record::outcome::{Cause, Outcome};
+    use crate::record::outcome::Outcome;
     use crate::scenario::read::{DataFiles, Origin, parse};
     use crate::schedule::arms::{Timed, Timing};
 
@@ -226,6 +238,52 @@ mod tests {
         }
     }
 
+    /// A scenario whose files are in a folder.
+    fn in_folder(text: &str, folder: &std::path::Path) -> Scenario {
+        let (data, folder) = (DataFiles::Here, folder.to_owned());
+        let origin = Origin { folder, data, ..Origin::default() };
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(text, &origin, &|_| None, &no_file).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_owed_once_rows_have_ended_the_load() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows: String = (0..30).map(|row| format!("row{row}\n")).collect();
+        std::fs::write(folder.path().join("rows.csv"), format!("name\n{rows}")).unwrap();
+        let text = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"},
+            "data": {"rows": {"file": "rows.csv", "order": "unique", "at_end": "stop"}},
+            "flows": [{"name": "a", "steps": [{"name": "a", "request": "GET /{{rows.name}}"}]}],
+            "load": {"seed": 5, "stages": [{"for": "10s", "rate": "20/s"}]}}"#;
+        let scenario = in_folder(text, folder.path());
+        let head = head_of(&scenario);
+        let owed = ticks((&scenario, &head), Slots::all(1), (0, END), &Planned::new());
+        assert_eq!(planned(&owed), 30);
+    }
+
+    #[test]
+    fn what_a_noisy_tenant_does_more_is_owed_to_him() {
+        let text = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"},
+            "tenants": {"names": ["a", "b"], "sizes": "zipf(1)"},
+            "flows": [{"name": "flow", "steps": [{"name": "step", "request": "GET /"}]}],
+            "load": {"stages": [{"for": "5s", "rate": "100/s"},
+                {"for": "5s", "rate": "100/s", "noisy": {"tenant": "b", "times": 5}}]},
+            "slo": {"neighbours": ["p99 < 2x"]}}"#;
+        let scenario = in_folder(text, std::path::Path::new("."));
+        let head = head_of(&scenario);
+        let owed = lacking((&scenario, &head), Slots::all(1), (0, END), &Planned::new());
+        let of = |tenant: u16, is_noisy: bool| -> u64 {
+            let is_it = |(second, series): &(u32, SeriesId)| {
+                (*second >= 5) == is_noisy && head.tenant_of(series.index()) == Some(tenant)
+            };
+            owed.iter().filter(|(at, _)| is_it(at)).map(|(_, count)| count).sum()
+        };
+        let [calm, noisy] = [false, true].map(|is_noisy| of(1, is_noisy));
+        assert!(calm > 120 && noisy > 4 * calm, "{calm} {noisy}");
+        let [calm, noisy] = [false, true].map(|is_noisy| of(0, is_noisy) as f64);
+        assert!((noisy / calm - 1.0).abs() < 0.2, "the others as much as before: {calm} {noisy}");
+    }
+
     #[test]
     fn what_was_told_is_not_lacking_and_what_is_due_after_the_end_neither() {
         let scenario = scenario(7, 100.0);
@@ -246,7 +304,7 @@ mod tests {
         let [tick] = &rest[..] else { panic!("{rest:?}") };
         let counts = &tick.parts[0].counts;
         assert_eq!((planned(&rest), counts.outcome(Outcome::Unsent), counts.sent), (2, 2, 0));
-        assert_eq!(counts.cause(Cause::Late), 2);
+        assert_eq!((counts.cause(Cause::Late), counts.cause(Cause::GeneratorLost)), (0, 2));
         assert_eq!((tick.claim, tick.slots, tick.parts[0].second), (NOBODY, slots, 4));
     }
 

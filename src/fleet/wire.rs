@@ -61,6 +61,11 @@ pub fn end(run: &str, agent: &str) -> String {
     format!("lg.v1.{run}.end.{agent}")
 }
 
+/// The bucket in which it stands whose a run is.
+pub fn bucket(run: &str) -> String {
+    format!("lg-{run}")
+}
+
 /// The stream of a run.
 pub fn stream(run: &str) -> String {
     format!("lg-{run}")
@@ -187,6 +192,9 @@ pub enum Answer {
 pub struct Beat {
     /// Of the coordinator.
     pub epoch: String,
+    /// Of those that it has taken the run over from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
     /// When it was said.
     pub at: u64,
     /// When the schedule starts, once that is known.
@@ -197,6 +205,39 @@ pub struct Beat {
     pub done: Vec<String>,
     /// That the run is over for all.
     pub over: bool,
+}
+
+/// Whom an agent heeds: the coordinator that made the offer, until another one says that it has taken
+/// the run over; from then on that one only, whatever the one before still says.
+#[derive(Debug, Clone)]
+pub struct Heeded {
+    epoch: String,
+    is_first: bool,
+}
+
+impl Heeded {
+    /// The coordinator that made an offer.
+    pub fn of(offer: &Offer) -> Heeded {
+        Heeded { epoch: offer.epoch.clone(), is_first: true }
+    }
+
+    /// Whether a beat is to be heeded.
+    pub fn heeds(&mut self, beat: &Beat) -> bool {
+        if beat.epoch == self.epoch {
+            return true;
+        }
+        let follows = beat.after.contains(&self.epoch);
+        if follows {
+            self.epoch.clone_from(&beat.epoch);
+            self.is_first = false;
+        }
+        follows
+    }
+
+    /// Whether its beats renew a lease: whoever takes a run over does not go on with its load.
+    pub fn renews(&self) -> bool {
+        self.is_first
+    }
 }
 
 /// When the schedule starts.
@@ -258,6 +299,9 @@ pub struct Alive {
     pub bound_ns: u64,
     /// What keeps it from telling what it learns.
     pub trouble: Option<String>,
+    /// Why its load has ended, while its last word cannot be told.
+    #[serde(default)]
+    pub over: Option<Cause>,
 }
 
 /// The last word of an agent.
@@ -302,6 +346,8 @@ pub enum Cause {
     Stopped,
     /// No beat renewed its lease.
     LeaseOver,
+    /// The coordinator took it for lost.
+    GivenUp,
     /// It heard too late when to start, by so many milliseconds.
     Late(u64),
     /// It could not do it.
@@ -319,6 +365,7 @@ impl Cause {
                 "heard nothing of the coordinator for 3 s, being frozen or cut off, and stopped"
                     .to_owned(),
             ),
+            Cause::GivenUp => Some("was taken for lost, and stopped when it heard that".to_owned()),
             Cause::Late(millis) => Some(format!("heard {millis} ms too late when to start")),
             Cause::Failed(why) => Some(format!("failed: {why}")),
         }
@@ -354,6 +401,26 @@ mod tests {
     }
 
     #[test]
+    fn who_was_followed_by_another_one_is_heeded_no_more() {
+        let beat = |epoch: &str, after: &[&str]| Beat {
+            epoch: epoch.to_owned(),
+            after: after.iter().map(|&it| it.to_owned()).collect(),
+            ..Beat::default()
+        };
+        let mut heeded = Heeded { epoch: "one".to_owned(), is_first: true };
+        assert!(heeded.heeds(&beat("one", &[])) && heeded.renews());
+        assert!(!heeded.heeds(&beat("stranger", &[])) && heeded.renews());
+        assert!(!heeded.heeds(&beat("stranger", &["another"])));
+        assert!(heeded.heeds(&beat("two", &["one"])) && !heeded.renews());
+        assert!(!heeded.heeds(&beat("one", &[])), "it has thawed, and is late");
+        // One that was taken over from in its turn, of which the agent has not heard anything.
+        assert!(heeded.heeds(&beat("four", &["one", "two", "three"])));
+        assert!(
+            !heeded.heeds(&beat("two", &["one"])) && !heeded.heeds(&beat("three", &["one", "two"]))
+        );
+    }
+
+    #[test]
     fn only_what_was_ordered_ends_a_load_early_without_fault() {
         assert_eq!(Cause::Finished.fault(false), None);
         assert_eq!(Cause::Ordered.fault(true), None);
@@ -361,6 +428,7 @@ mod tests {
             Cause::Ordered,
             Cause::Stopped,
             Cause::LeaseOver,
+            Cause::GivenUp,
             Cause::Late(1),
             Cause::Failed(String::new()),
         ] {

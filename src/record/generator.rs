@@ -50,6 +50,10 @@ pub struct Lost {
     pub generator: GeneratorId,
     /// What became of it.
     pub detail: String,
+    /// How many of its arrivals are counted as unsent, where the run went on without it and is
+    /// judged with them (`--lost unsent`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<u64>,
 }
 
 /// The machine and how it measures.

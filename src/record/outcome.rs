@@ -188,11 +188,13 @@ pub enum Cause {
     /// The request could not be sent: a value that was filled in has in it what stands between the
     /// parts of its body.
     BoundaryInside,
+    /// The generator that had to send it was lost.
+    GeneratorLost,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 51;
+    pub const COUNT: usize = 52;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -247,6 +249,7 @@ impl Cause {
         Cause::SchemaCheck,
         Cause::GraphqlErrors,
         Cause::BoundaryInside,
+        Cause::GeneratorLost,
     ];
 
     /// The place of its counter.
@@ -308,6 +311,7 @@ impl Cause {
             Cause::SchemaCheck => "body not as its JSON Schema says",
             Cause::GraphqlErrors => "GraphQL errors, or no data",
             Cause::BoundaryInside => "value with the boundary between parts in it",
+            Cause::GeneratorLost => "its generator was lost",
         }
     }
 }

@@ -179,6 +179,11 @@ impl RunWriter {
         self.merge.whole(generator, claim)
     }
 
+    /// Whether all that was taken is in the journal's file.
+    pub fn is_settled(&self) -> bool {
+        self.journal.pending().is_empty()
+    }
+
     /// Why something was not taken, at first.
     pub fn refused(&self) -> Option<&str> {
         self.refused.as_deref()

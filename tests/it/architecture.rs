@@ -137,10 +137,14 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "async_nats",
-        &["fleet/link.rs", "fleet/gathering.rs"],
+        &["fleet/link.rs", "fleet/stream.rs", "fleet/epoch.rs"],
         "what coordinator and agents of a shared load say to each other, by NATS",
     ),
-    ("futures_util", &["fleet/link.rs", "fleet/gathering.rs"], "messages one after the other"),
+    (
+        "futures_util",
+        &["fleet/link.rs", "fleet/gathering.rs", "fleet/stream.rs"],
+        "messages one after the other",
+    ),
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     (
         "base64",
@@ -185,6 +189,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &[
             "scenario/",
             "record/",
+            "fleet/kept.rs",
             "fleet/wire.rs",
             "analysis/assessment.rs",
             "analysis/capacity_plan.rs",

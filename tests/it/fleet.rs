@@ -103,14 +103,25 @@ pub(crate) fn sum(record: &RunRecord) -> [u64; 3] {
 
 /// Three agents under a load of so many seconds, of which something happens when they have begun.
 fn disturbed(seconds: u64, what: impl FnOnce(&mut Nats, &Truth, &Child)) -> (Nats, Truth, Output) {
-    let (server, mut nats) = (truth(), Nats::start());
+    let server = truth();
+    let scenario = scenario(&server, seconds);
+    disturbed_with((server, &scenario), &[], what)
+}
+
+/// The same of a scenario of ours, with more flags.
+pub(crate) fn disturbed_with(
+    (server, scenario): (Truth, &Value),
+    more: &[&str],
+    what: impl FnOnce(&mut Nats, &Truth, &Child),
+) -> (Nats, Truth, Output) {
+    let mut nats = Nats::start();
     for name in ["eu-0", "eu-1", "eu-2"] {
         nats.agent(name, &[], &[]);
     }
-    let path = write(nats.folder.path(), &scenario(&server, seconds));
+    let path = write(nats.folder.path(), scenario);
     let printed = nats.folder.path().join("printed");
     let file = || fs::File::options().append(true).create(true).open(&printed).unwrap();
-    let mut run = nats.run(&path, 3).stdout(file()).stderr(file()).spawn().unwrap();
+    let mut run = nats.run(&path, 3).args(more).stdout(file()).stderr(file()).spawn().unwrap();
     eventually("the load has begun", || came(&server).len() as u64 > 2 * RATE);
     what(&mut nats, &server, &run);
     let status = support::wait(&mut run);

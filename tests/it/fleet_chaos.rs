@@ -3,6 +3,7 @@
 #![cfg(all(target_os = "linux", feature = "fleet"))]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
@@ -18,10 +19,12 @@ use loadgate::schedule::Arrivals;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::fleet::{RATE, Truth, came, is_named, numbers, record, scenario, sum, truth, write};
+use crate::fleet::{
+    RATE, Truth, came, is_named, numbers, record, scenario, sum, truth, truth_of, write,
+};
 use crate::nats::Nats;
 use crate::support::{self, ends_with, eventually, finish, stderr, stdout};
-use crate::truth_server::{Behaviour, TruthServer, response};
+use crate::truth_server::{Act, Behaviour, TruthServer, response};
 
 /// In a namespace of time whose clock, which never goes back, is so many seconds ahead.
 fn ahead(seconds: &str) -> [&str; 5] {
@@ -87,6 +90,17 @@ impl Stranger {
         })
     }
 
+    /// Puts something large under a subject again and again, until the stream takes no more.
+    fn fill(&self, subject: &str) {
+        self.runtime.block_on(async {
+            let context = jetstream::new(self.client.clone());
+            for size in [20_000, 1_000, 100, 10].into_iter().flat_map(|size| [size; 30]) {
+                let put = context.publish(subject.to_owned(), vec![b'x'; size].into()).await;
+                let _ = put.unwrap().await;
+            }
+        });
+    }
+
     /// The next thing that is said under a subject, and under which.
     fn hear(&self, subject: &str) -> (String, Vec<u8>) {
         self.runtime.block_on(async {
@@ -107,9 +121,14 @@ impl Stranger {
 
 /// Two agents at work.
 fn at_work(seconds: u64) -> (Truth, Nats, Child) {
+    at_work_with(seconds, &[])
+}
+
+/// The same with flags of theirs.
+fn at_work_with(seconds: u64, flags: &[&str]) -> (Truth, Nats, Child) {
     let (server, mut nats) = (truth(), Nats::start());
     for name in ["one", "two"] {
-        nats.agent(name, &[], &[]);
+        nats.agent(name, flags, &[]);
     }
     let path = write(nats.folder.path(), &scenario(&server, seconds));
     let file = |name: &str| fs::File::create(nats.folder.path().join(name)).unwrap();
@@ -143,6 +162,24 @@ fn a_stream_that_is_full_for_a_while_is_told_and_loses_nothing() {
     assert_eq!(numbers(&server).len() as u64, planned);
     let said = stderr(&output);
     assert!(["one", "two"].iter().any(|name| said.contains(&format!("{name} cannot"))), "{said}");
+}
+
+#[test]
+fn a_stream_that_stays_full_ends_the_run_early_by_name() {
+    let (server, nats, mut run) = at_work_with(60, &["--spool", "4kB"]);
+    // A stream of 200 kB in which somebody else has left no room.
+    let stranger = Stranger::at(&nats);
+    stranger.limit(200_000);
+    let (subject, _) = stranger.hear("lg.v1.*.sec.*");
+    stranger.fill(&subject.replace(".sec.", ".end."));
+    let output = end_of(&nats, &mut run);
+    ends_with(&output, 6);
+    let said = stdout(&output);
+    assert!(said.contains("could not be told"), "{said}");
+    assert!(["one", "two"].iter().any(|name| said.contains(&format!("{name} failed"))), "{said}");
+    let end = record(nats.folder.path()).end.unwrap();
+    assert!(end.scheduled < 40.0, "early: {}", end.scheduled);
+    assert!(came(&server).len() < 50 * RATE as usize);
 }
 
 #[test]
@@ -189,6 +226,67 @@ fn a_beat_of_somebody_else_prolongs_nothing_and_stops_nobody() {
                        "over": true });
     stranger.say(&subject, beat.to_string().as_bytes());
     ends_with(&end_of(&nats, &mut run), 0);
+}
+
+#[test]
+fn whoever_was_followed_by_another_one_commands_nobody_any_more() {
+    let (_server, nats, mut run) = at_work(30);
+    let stranger = Stranger::at(&nats);
+    let (subject, said) = stranger.hear("lg.v1.*.ctl");
+    let said: serde_json::Value = serde_json::from_slice(&said).unwrap();
+    // It lets nobody stop, and yet nobody heeds those whom it follows.
+    let beat = json!({ "epoch": "next", "after": [said["epoch"]], "at": 0, "go": null,
+                       "stop": null, "done": [], "over": false });
+    stranger.say(&subject, beat.to_string().as_bytes());
+    let output = end_of(&nats, &mut run);
+    ends_with(&output, 6);
+    let said = stdout(&output);
+    assert!(said.contains("heard nothing of the coordinator for 3 s"), "{said}");
+}
+
+#[test]
+fn who_lives_and_does_not_start_is_named() {
+    // The walk before takes a while, in which all are ready and wait.
+    let server = truth_of(|request| {
+        let answer = response(200, "{}");
+        let is_walk = request.path().len() > "/s/100000".len();
+        if is_walk {
+            [vec![Act::Wait(Duration::from_millis(1_800))], answer].concat()
+        } else {
+            answer
+        }
+    });
+    let mut nats = Nats::start();
+    for name in ["one", "two"] {
+        nats.agent(name, &[], &[]);
+    }
+    let stranger = Stranger::at(&nats);
+    let path = write(nats.folder.path(), &scenario(&server, 30));
+    let file = |name: &str| fs::File::create(nats.folder.path().join(name)).unwrap();
+    let mut run =
+        nats.run(&path, 2).stdout(file("out.txt")).stderr(file("err.txt")).spawn().unwrap();
+    // Both wait; one of them only is there when the other one stands still.
+    let mut waiting = BTreeMap::new();
+    while waiting.len() < 2 {
+        waiting.extend([stranger.hear("lg.v1.*.alive.*")]);
+    }
+    nats.signal("two", nix::sys::signal::Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_millis(100));
+    let (of_one, _) = stranger.hear("lg.v1.*.alive.*");
+    waiting.remove(&of_one);
+    // Somebody says for it that it waits.
+    let (other, said) = waiting.pop_first().unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&said).unwrap();
+    assert_eq!(said["is_running"], json!(false));
+    while run.try_wait().unwrap().is_none() {
+        stranger.say(&other, said.to_string().as_bytes());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let output = end_of(&nats, &mut run);
+    ends_with(&output, 6);
+    assert!(stdout(&output).contains("two did not start"), "{}", stdout(&output));
+    let end = record(nats.folder.path()).end.unwrap();
+    assert!(end.scheduled < 4.0, "after {} s", end.scheduled);
 }
 
 /// Set for the test that runs in a network of its own.

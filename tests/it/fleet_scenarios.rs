@@ -179,7 +179,7 @@ fn what_a_lost_generator_owed_is_counted_to_its_tenants() {
         for (series, counts) in second.counts().iter().enumerate() {
             let tenant = record.head.tenant_of(series).unwrap();
             owed[usize::from(tenant)] += counts.outcome(Outcome::Unsent);
-            assert_eq!(counts.cause(Cause::Late), counts.outcome(Outcome::Unsent));
+            assert_eq!(counts.cause(Cause::GeneratorLost), counts.outcome(Outcome::Unsent));
         }
     }
     // Three seconds and a half of half of 90 per second, by 1 : 1/2 : the rest.
@@ -211,6 +211,96 @@ fn shared_objectives_are_handed_over() {
     ends_with(&share(&mut nats, &asked, &[]), 0);
     let (_, single) = alone(&asked_alone(&asked), tempfile::tempdir().unwrap().path());
     assert_eq!(record(nats.folder.path()).head.slos, single.head.slos);
+}
+
+/// What came of the load, in any order.
+fn sorted(server: &Truth) -> Vec<String> {
+    let mut all = said(server, "/s/");
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn bodies_and_recordings_are_handed_over() {
+    let server = truth();
+    let mut asked = scenario(&server, 2);
+    asked["load"] = json!({ "seed": 3, "replay": { "file": "moments.csv", "column": "time" } });
+    asked["flows"][0]["steps"][0] = json!({ "name": "s", "request": "POST /s/{{iteration}}",
+        "body_file": { "file": "body.txt", "placeholders": true } });
+    asked["slo"] = json!({ "all": ["error_rate < 1%"] });
+    let mut nats = Nats::start();
+    let moments: String = (0..240).map(|at| format!("{:.3}\n", f64::from(at) * 0.0125)).collect();
+    let folder = nats.folder.path().to_owned();
+    fs::write(folder.join("moments.csv"), format!("time\n{moments}")).unwrap();
+    fs::write(folder.join("body.txt"), "order {{iteration}} of a file").unwrap();
+    ends_with(&share(&mut nats, &asked, &["--no-walk", "--inconclusive", "pass"]), 0);
+    let log = server.log();
+    assert_eq!(log.len(), 240);
+    for seen in log {
+        let number = seen.request.path().strip_prefix("/s/").unwrap();
+        let body = String::from_utf8(seen.request.body.clone()).unwrap();
+        assert_eq!(body, format!("order {number} of a file"));
+    }
+}
+
+#[test]
+fn a_noisy_tenant_is_as_noisy_and_nobody_else_is() {
+    let [alone_server, shared_server] = [truth(), truth()];
+    let asked = |server: &Truth| {
+        let mut asked = scenario(server, 5);
+        asked["tenants"] = json!({ "names": ["a", "b"], "sizes": "zipf(1)" });
+        asked["load"] = json!({ "seed": 11, "stages": [{ "for": "5s", "rate": "40/s" },
+            { "for": "5s", "rate": "40/s", "noisy": { "tenant": "b", "times": 4 } }] });
+        asked["slo"] = json!({ "neighbours": ["p99 < 1s"] });
+        let other = json!({ "name": "g", "tenant": "fixed", "steps": [
+            { "name": "g", "request": "GET /s/{{iteration}}/{{tenant}}" }] });
+        asked["flows"].as_array_mut().unwrap().push(other);
+        asked["flows"][0]["steps"][0]["request"] = json!("GET /s/{{iteration}}/{{tenant}}");
+        asked
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), &asked(&alone_server));
+    let out = folder.path().join("out").display().to_string();
+    support::run(&["run", path.to_str().unwrap(), "--no-walk", "-o", &out]);
+    let mut nats = Nats::start();
+    share(&mut nats, &asked(&shared_server), &["--no-walk"]);
+    let single = sorted(&alone_server);
+    assert!(single.iter().filter(|path| path.ends_with("/b")).count() > 100);
+    assert_eq!(sorted(&shared_server), single);
+    let [single, merged] = [record(folder.path()), record(nats.folder.path())];
+    assert_eq!(sum(&merged), sum(&single));
+}
+
+#[test]
+fn what_was_set_up_is_torn_down_where_there_will_be_no_load() {
+    for generators in [None, Some("1")] {
+        let mut nats = Nats::start();
+        let out = nats.folder.path().join("out");
+        let gone = out.clone();
+        // Whoever has logged in finds no folder for the record any more.
+        let server = truth_of(move |request| {
+            if request.path() == "/login" {
+                let _ = fs::remove_dir_all(&gone);
+            }
+            response(200, "{}")
+        });
+        let mut asked = scenario(&server, 2);
+        asked["setup"] = json!([{ "name": "login", "request": "POST /login" }]);
+        asked["teardown"] = json!([{ "name": "logout", "request": "DELETE /login" }]);
+        let path = write(nats.folder.path(), &asked);
+        nats.agent("one", &[], &[]);
+        let mut run = support::loadgate();
+        run.arg("run").arg(&path).args(["--no-walk", "-o"]).arg(&out);
+        if let Some(number) = generators {
+            run.args(["--generators", number, "--via", &nats.url()]);
+        }
+        let output = finish(&mut run);
+        assert!(![0, 3, 5].contains(&output.status.code().unwrap()), "{}", stdout(&output));
+        let log = server.log();
+        let torn_down = log.iter().filter(|it| it.request.head.starts_with("DELETE /login"));
+        assert_eq!(torn_down.count(), 1, "{generators:?}: {:?}", support::stderr(&output));
+        assert_eq!(came(&server).len(), 0);
+    }
 }
 
 /// The same with its objectives beside the rest.

@@ -26,6 +26,7 @@ mod files;
 mod fleet;
 mod fleet_access;
 mod fleet_chaos;
+mod fleet_lost;
 mod fleet_scenarios;
 mod flow;
 mod frame_server;

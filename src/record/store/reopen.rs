@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::{JOURNAL_FILE, LOG_FILE, RunWriter, StoreError, io_at};
 use crate::record::failures::FailuresWriter;
 use crate::record::interval::StepCounts;
-use crate::record::journal::Entry;
+use crate::record::journal::{self, Entry, Found};
 use crate::record::ordered_log::OrderedLog;
 use crate::record::run::{Head, RunRecord};
 use crate::record::spool::Spool;
@@ -60,6 +60,20 @@ impl Reopened {
     pub fn begin(self, head: Head) -> Result<RunWriter, StoreError> {
         let Reopened { folder, log, journal, failures, claim } = self;
         RunWriter::begin(folder, head, (log, journal, failures), claim)
+    }
+
+    /// The same of a killed run that is only to be completed: ticks that its journal has are known.
+    pub fn complete(self, record: &RunRecord) -> Result<RunWriter, StoreError> {
+        let path = self.folder.join(JOURNAL_FILE);
+        let file = File::open(&path).map_err(io_at(&path))?;
+        let mut writer = self.begin(record.head.clone())?;
+        let merge = &mut writer.merge;
+        let read = journal::read(file, &record.head.series, |found| match found {
+            Found::Tick(tick) => merge.admit(&tick).map(drop),
+            Found::Part(_) | Found::Generator(_) | Found::Target(_) | Found::Logged(_) => Ok(()),
+        });
+        read.map_err(|what| StoreError::Malformed(path, what))?;
+        Ok(writer)
     }
 }
 

@@ -1,0 +1,62 @@
+//! Whose a run is: the epoch of its coordinator in a bucket of the server, changed by comparing and
+//! setting only. Of two who want a run one has it, and one that was frozen can look whether it still
+//! has.
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::kv::Config;
+
+use crate::fleet::fault::FleetFault;
+use crate::fleet::link::Link;
+use crate::fleet::stream::FORGOTTEN;
+use crate::fleet::wire;
+
+const KEY: &str = "epoch";
+
+/// A run begins.
+pub(super) fn begin(link: &Link, run: &str, own: &str) -> Result<(), FleetFault> {
+    let config = Config { bucket: wire::bucket(run), max_age: FORGOTTEN, ..Config::default() };
+    let beginning = async {
+        let bucket = link.context().create_key_value(config).await;
+        let bucket = bucket.map_err(|error| error.to_string())?;
+        let created = bucket.create(KEY, own.to_owned().into()).await;
+        created.map(drop).map_err(|error| error.to_string())
+    };
+    link.wait(beginning).map_err(|why| {
+        FleetFault::Unreachable(format!("the server keeps no buckets (JetStream): {why}"))
+    })
+}
+
+/// Takes a run over from one of those who have had it.
+pub(super) fn take_over(
+    link: &Link,
+    run: &str,
+    (before, own): (&[String], &str),
+) -> Result<(), FleetFault> {
+    let taking = async {
+        let bucket = link.context().get_key_value(wire::bucket(run)).await;
+        let bucket = bucket.map_err(|error| error.to_string())?;
+        let entry = bucket.entry(KEY).await.map_err(|error| error.to_string())?;
+        let entry = entry.ok_or("nobody knows whose it is")?;
+        let is_known = before.iter().any(|epoch| epoch.as_bytes() == &entry.value[..]);
+        if !is_known {
+            return Err("another one has taken it over".to_owned());
+        }
+        let updated = bucket.update(KEY, own.to_owned().into(), entry.revision).await;
+        updated.map(drop).map_err(|error| format!("another one is taking it over: {error}"))
+    };
+    link.wait(taking).map_err(|why| {
+        FleetFault::Incompletable(format!("the run is not to be had at the server: {why}"))
+    })
+}
+
+/// Whether a run is somebody's. Where that cannot be asked it is nobody's.
+pub(super) async fn is_of(context: &Context, run: &str, own: &str) -> bool {
+    let Ok(bucket) = context.get_key_value(wire::bucket(run)).await else { return false };
+    let entry = bucket.get(KEY).await.ok().flatten();
+    entry.is_some_and(|epoch| &epoch[..] == own.as_bytes())
+}
+
+/// The run is over.
+pub(super) async fn forget(context: &Context, run: &str) {
+    let _ = context.delete_key_value(wire::bucket(run)).await;
+}
