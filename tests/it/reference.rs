@@ -29,6 +29,8 @@ fn objects(schema: &Value, at: &str, found: &mut BTreeMap<String, Keys>) {
             if keys.iter().all(|(known, _)| known != key) {
                 keys.push((key.clone(), inner.clone()));
             }
+        }
+        for (key, inner) in own {
             let inside = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
             objects(inner, &inside, found);
         }
