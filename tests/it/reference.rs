@@ -178,7 +178,9 @@ fn each_key_of_the_schema_has_a_description_and_an_example_that_it_takes() {
             if !described || examples.is_empty() {
                 without.push(format!("{at}.{key}"));
             }
-            examples.iter().for_each(|it| is_taken(schema, it, &format!("{at}.{key}")));
+            for example in &examples {
+                is_taken(schema, example, &format!("{at}.{key}"));
+            }
         }
     }
     assert!(without.is_empty(), "without a description or an example: {without:?}");
