@@ -283,7 +283,7 @@ fn a_soak_plays_each_of_several_loads_for_hours_and_goes_on_with_them() {
     let import = |from: f64, to: f64| {
         let seconds = record["seconds"].as_array().unwrap().iter();
         let own = seconds.filter(|it| (from..to).contains(&it["second"].as_f64().unwrap()));
-        own.map(|it| it["steps"].as_array().unwrap()[2]["planned"].as_f64().unwrap()).sum::<f64>()
+        own.map(|it| it["series"].as_array().unwrap()[2]["planned"].as_f64().unwrap()).sum::<f64>()
     };
     let (begun, over) = (import(9.0, 10.0) + import(11.0, 12.0), import(10.0, 11.0));
     assert!(begun > 60.0 && over == 0.0, "{begun}, {over}");
