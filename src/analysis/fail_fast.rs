@@ -13,10 +13,17 @@
 //! Bad requests come in bursts, so V is that of blocks of 5 s where these vary more than seconds do. α is
 //! 1 % for all objectives of a run together, and what the usual interval of the run so far calls
 //! missed is asked as well, as the record is judged by that. A run is never ended as passed.
+//!
+//! An objective of each tenant is one for each of them, and each is held against the strictest of
+//! Holm's levels. One of the neighbours of a noisy tenant begins with his stage, when nothing that was due before can
+//! still be under way. All others wait for the end: what is counted here is when a request *ended*, and
+//! windows, amounts per second and times within streams are judged by when it was due.
+
+use std::ops::Range;
 
 use crate::analysis::evidence;
 use crate::analysis::number_format::{counted, percent};
-use crate::analysis::stats::Tally;
+use crate::analysis::stats::{self, Tally};
 use crate::record::interval::StepCounts;
 use crate::record::run::{Head, MetricHead, SloHead};
 
@@ -43,27 +50,34 @@ pub struct FailFast {
 #[derive(Debug)]
 struct Objective {
     slo: SloHead,
+    /// Whom it is about, where that is one of several tenants or all but one.
+    of: Option<String>,
+    /// The seconds in which it is looked at.
+    during: Range<u32>,
+    /// How unlikely what was seen must be for the record to be judged so.
+    confirmed: f64,
     seconds: Vec<Tally>,
 }
 
 impl FailFast {
     /// Of a run that begins, whose judged part begins at a second.
     pub fn of(head: &Head, from: u32) -> FailFast {
-        let is_share = |slo: &&SloHead| match slo.metric {
-            MetricHead::ResponseTime { .. }
-            | MetricHead::Failures(_)
-            | MetricHead::Apdex { .. } => {
-                slo.windows.is_none() && slo.allowed > 0.0 && !slo.each_tenant
-            }
-            MetricHead::Throughput(_)
-            | MetricHead::Gauge(_)
-            | MetricHead::CertificateDays(_)
-            | MetricHead::Lap { .. } => false,
-        };
-        let shares = head.slos.iter().filter(is_share);
-        let objectives =
-            shares.map(|slo| Objective { slo: slo.clone(), seconds: Vec::new() }).collect();
+        let own = head.slos.iter().filter(|slo| is_share(slo));
+        let own = own.flat_map(|slo| objectives(head, slo, from));
+        let objectives = own.chain(of_neighbours(head, from)).collect();
         FailFast { head: head.clone(), objectives, from, before: Vec::new() }
+    }
+
+    /// The objectives that wait for the end, in a sentence.
+    pub fn that_wait(head: &Head) -> Option<String> {
+        let own = head.slos.iter().filter(|slo| !is_share(slo)).map(|slo| slo.text.as_str());
+        let noisy = head.noisy.iter();
+        let neighbours = noisy.flat_map(|noisy| {
+            let slos = noisy.slos.iter().filter(|slo| !is_share(slo)).map(|slo| slo.text.as_str());
+            slos.chain(noisy.effects.iter().map(|effect| effect.text.as_str()))
+        });
+        let all: Vec<&str> = own.chain(neighbours).collect();
+        (!all.is_empty()).then(|| format!("--fail-fast ends nothing by {}", all.join("; ")))
     }
 
     /// A second has passed, and so much has been counted of each step since the beginning. Says
@@ -74,9 +88,10 @@ impl FailFast {
             return None;
         }
         let share = ALPHA / self.objectives.len().max(1) as f64;
-        for Objective { slo, seconds } in &mut self.objectives {
-            let steps = counted.iter().zip(&before).enumerate();
-            let mine = steps.filter(|(step, _)| is_of(&self.head, slo, *step));
+        let during = self.objectives.iter_mut().filter(|it| it.during.contains(&second));
+        for Objective { slo, of, confirmed, seconds, .. } in during {
+            let series = counted.iter().zip(&before).enumerate();
+            let mine = series.filter(|(place, _)| self.head.is_of(*place, slo.within()));
             let tally = mine.map(|(_, (now, before))| {
                 let of = |counts| evidence::of_ended(counts, slo);
                 let (now, before) = (of(now), of(before));
@@ -86,24 +101,68 @@ impl FailFast {
                 }
             });
             seconds.push(Tally::sum(tally));
-            if is_missed(seconds, slo.allowed, share) {
-                return Some(told(&self.head, slo, seconds));
+            if is_missed(seconds, slo.allowed, share) && is_confirmed(seconds, slo, *confirmed) {
+                return Some(told(&self.head, slo, of.as_deref(), seconds));
             }
         }
         None
     }
 }
 
-fn is_of(head: &Head, slo: &SloHead, step: usize) -> bool {
-    let has_tag = |tag: &String| head.steps.get(step).is_some_and(|it| it.tags.contains(tag));
-    slo.step.is_none_or(|meant| usize::from(meant) == step) && slo.tag.as_ref().is_none_or(has_tag)
+/// Whether it is a share of the requests of the judged time.
+fn is_share(slo: &SloHead) -> bool {
+    match slo.metric {
+        MetricHead::ResponseTime { .. } | MetricHead::Failures(_) | MetricHead::Apdex { .. } => {
+            slo.windows.is_none() && slo.allowed > 0.0
+        }
+        MetricHead::Throughput(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_)
+        | MetricHead::Lap { .. } => false,
+    }
 }
 
-fn told(head: &Head, slo: &SloHead, seconds: &[Tally]) -> String {
+/// One, or one for each tenant.
+fn objectives(head: &Head, slo: &SloHead, from: u32) -> Vec<Objective> {
+    let during = from..u32::MAX;
+    let Some(tenants) = head.tenants.as_ref().filter(|_| slo.each_tenant) else {
+        let (slo, confirmed) = (slo.clone(), stats::ALPHA);
+        return vec![Objective { slo, of: None, during, confirmed, seconds: Vec::new() }];
+    };
+    let confirmed = stats::ALPHA / f64::from(tenants.places().max(1));
+    let one = |place: u16| Objective {
+        slo: SloHead { tenant: Some(place), each_tenant: false, ..slo.clone() },
+        of: Some(tenants.name(place).to_owned()),
+        during: during.clone(),
+        confirmed,
+        seconds: Vec::new(),
+    };
+    (0..tenants.places()).map(one).collect()
+}
+
+/// Those about all but a noisy tenant, from the moment on at which nothing of the stage before is
+/// under way.
+fn of_neighbours(head: &Head, from: u32) -> Vec<Objective> {
+    let Some(noisy) = &head.noisy else { return Vec::new() };
+    let longest = head.steps.iter().map(|step| step.timeout_ms.div_ceil(1_000)).max();
+    let longest = u32::try_from(longest.unwrap_or_default()).unwrap_or(u32::MAX);
+    let begins = (noisy.from.ceil() as u32).saturating_add(longest).saturating_add(1);
+    let one = |slo: &SloHead| Objective {
+        slo: SloHead { but: Some(noisy.tenant), ..slo.clone() },
+        of: Some("neighbours".to_owned()),
+        during: begins.max(from)..noisy.until.floor() as u32,
+        confirmed: stats::ALPHA,
+        seconds: Vec::new(),
+    };
+    noisy.slos.iter().filter(|slo| is_share(slo)).map(one).collect()
+}
+
+fn told(head: &Head, slo: &SloHead, whose: Option<&str>, seconds: &[Tally]) -> String {
     let step = slo.step.and_then(|step| head.steps.get(usize::from(step)));
     let of = step
         .map(|step| step.name.clone())
-        .or_else(|| slo.tag.as_ref().map(|it| format!("tag:{it}")));
+        .or_else(|| slo.tag.as_ref().map(|it| format!("tag:{it}")))
+        .or_else(|| whose.map(str::to_owned));
     let of = of.map_or_else(String::new, |of| format!("{of}: "));
     let total = Tally::sum(seconds.iter().copied());
     format!(
@@ -133,7 +192,13 @@ fn is_missed(seconds: &[Tally], allowed: f64, alpha: f64) -> bool {
     let tuned = variance / values.len() as f64 * TUNED_FOR;
     let ratio = (variance + tuned) / tuned;
     let bound = (2.0 * (variance + tuned) * (ratio.sqrt() / (2.0 * alpha) + 1.0).ln()).sqrt();
-    sum > bound && evidence::from_tallies(seconds, &[]).low > allowed
+    sum > bound
+}
+
+/// Whether the record so far is judged as missed as well.
+fn is_confirmed(seconds: &[Tally], slo: &SloHead, level: f64) -> bool {
+    let share = evidence::from_tallies(seconds, &[]).hanging_together(evidence::points(slo));
+    share.low > slo.allowed && (level >= stats::ALPHA || share.chance_within(slo.allowed) <= level)
 }
 
 /// The sum of the squared differences from the mean, of stretches of so many values.

@@ -72,6 +72,7 @@ pub mod slo;
 pub mod slo_limit;
 pub mod slo_result;
 pub mod soak;
+pub mod starvation;
 pub mod stats;
 pub mod still;
 pub mod stored;

@@ -157,7 +157,10 @@ fn judge_share(data: &RunData, slo: &SloHead, share: &Share, result: &mut SloRes
             result.note = Some("it held in this run, which says little about the next".to_owned());
         }
         SloStatus::Met | SloStatus::Invalid => {}
-        SloStatus::Missed => doubt_miss(data, slo, share, result),
+        SloStatus::Missed => {
+            doubt_miss(data, slo, share, result);
+            doubt_target(data, slo, result);
+        }
         SloStatus::Inconclusive => result.note = Some(what_is_needed(data, slo, share)),
     }
     if result.status != SloStatus::Met {
@@ -243,6 +246,28 @@ fn doubt_miss(data: &RunData, slo: &SloHead, share: &Share, result: &mut SloResu
         number_format::percent(rest.share()),
         number_format::counted(disturbed.len() as u64, "second"),
     ));
+}
+
+/// A miss that is there only because others had the machine is not called one.
+fn doubt_target(data: &RunData, slo: &SloHead, result: &mut SloResult) {
+    let Some(starvation) = data.starvation.as_ref().filter(|_| result.status == SloStatus::Missed)
+    else {
+        return;
+    };
+    let certain = starvation.certain(data.record, &data.judged.seconds, slo);
+    let status = match slo.windows {
+        None => status_of(
+            &evidence::weigh_only(data.record, (slo, &data.judged.seconds), &certain),
+            slo.allowed,
+        ),
+        Some(windows) => {
+            windows_met(data.judged, &certain, windows, slo.allowed).status(windows.share)
+        }
+    };
+    if status != SloStatus::Missed {
+        result.status = SloStatus::Inconclusive;
+        result.note = Some(starvation.note());
+    }
 }
 
 /// An objective that might be met but for the generator is not judged.
@@ -351,6 +376,7 @@ fn judge_windows(data: &RunData, slo: &SloHead, windows: WindowsHead, result: &m
     }
     result.measured = Some(Measured::GoodWindows(found.share()));
     if result.status == SloStatus::Missed {
+        doubt_target(data, slo, result);
         doubt_late_windows(data, slo, windows, &tallies, result);
     }
 }
