@@ -136,18 +136,13 @@ fn neighbours(scenario: &Scenario) -> String {
             None => "depends on how many users there are".to_owned(),
             Some(_) => certifiable(slo, requests, judged(scenario).seconds),
         };
-        add(&mut text, format_args!("  neighbours: {}  {said}\n", slo.text));
+        text += &row(&[(&format!("neighbours: {}", slo.text), 0)], &said);
     }
     let about = requests.map(|all| format!(", about {} of the others", whole(all)));
     for effect in &scenario.neighbours.effects {
         let about = about.as_deref().unwrap_or_default();
-        add(
-            &mut text,
-            format_args!(
-                "  neighbours: {}  by the requests of two stages{about} in the noisy one\n",
-                effect.text
-            ),
-        );
+        let said = format!("by the requests of two stages{about} in the noisy one");
+        text += &row(&[(&format!("neighbours: {}", effect.text), 0)], &said);
     }
     text
 }
