@@ -27,7 +27,7 @@ use crate::record::gauge;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
-use crate::record::run::{MetricHead, RunRecord, SloHead};
+use crate::record::run::{Head, MetricHead, RunRecord, SloHead};
 use crate::record::seconds::PackedSecond;
 use crate::scenario::slo::Threshold;
 use crate::units::trim_zeros;
@@ -56,7 +56,7 @@ pub struct Starvation {
 impl Starvation {
     /// Who was there, if they can be why the target was slow.
     pub fn of(record: &RunRecord, judged: &Judged) -> Option<Starvation> {
-        let before = record.head.environment().others_before.filter(|it| *it >= MUCH_PERCENT)?;
+        let before = busy_before(&record.head)?;
         let cores = f64::from(record.head.environment().cores.max(1));
         let own: BTreeMap<u32, f64> = of(record, &gauge::CPU);
         let waited = of(record, &gauge::CPU_WAIT);
@@ -128,6 +128,16 @@ impl Starvation {
                       cores of their own; then run again";
         finding("target_starved", Severity::Warning, evidence, advice)
     }
+}
+
+/// How much others used before the target was started, in percent, if that was much.
+fn busy_before(head: &Head) -> Option<u8> {
+    head.environment().others_before.filter(|it| *it >= MUCH_PERCENT)
+}
+
+/// Whether that was much.
+pub fn is_busy_before(head: &Head) -> bool {
+    busy_before(head).is_some()
 }
 
 fn of(record: &RunRecord, gauge: &gauge::Gauge) -> BTreeMap<u32, f64> {
