@@ -6,7 +6,9 @@
 //! * others used much of the machine *before* it was started. What becomes busy under the load only,
 //!   such as the target's own database, is the target's doing;
 //! * others used much of it in the seconds in question, and the kernel says for how long the target's
-//!   threads waited for a CPU meanwhile.
+//!   threads waited for a CPU meanwhile;
+//! * what these used and waited for is less than the machine has: a target that wants all of it
+//!   would wait for itself.
 //!
 //! The wait of a second, `w`, bounds what it can have cost: a request that took `T` can have met
 //! `w · T` of it, and as much as that of a second before in those ahead of it in the queue. So one that
@@ -63,9 +65,9 @@ impl Starvation {
         let together = record.together();
         let starved = together.iter().filter(|it| judged.contains(it.second)).filter_map(|it| {
             let used = it.machine_busy? + it.steal.unwrap_or(0.0);
-            let others = used - (own.get(&it.second)? + it.cpu) / cores;
-            let wait = *waited.get(&it.second)?;
-            (others >= MUCH).then_some((it.second, wait, others))
+            let (own, wait) = (*own.get(&it.second)?, *waited.get(&it.second)?);
+            let others = used - (own + it.cpu) / cores;
+            (others >= MUCH && own + wait < cores).then_some((it.second, wait, others))
         });
         let starved: Vec<(u32, f64, f64)> = starved.collect();
         let others = starved.iter().map(|it| it.2).sum::<f64>() / starved.len() as f64;
@@ -253,7 +255,7 @@ mod tests {
 
     #[test]
     fn nothing_is_excused_by_what_became_busy_under_the_load_or_is_not_known() {
-        let edits: [fn(&mut RunRecord); 5] = [
+        let edits: [fn(&mut RunRecord); 6] = [
             |record| record.head.generators[0].environment.others_before = Some(10),
             |record| record.head.generators[0].environment.others_before = None,
             |record| record.target.clear(),
@@ -261,6 +263,12 @@ mod tests {
             |record| {
                 for second in &mut record.target {
                     second.values[0] = Some(1.6);
+                }
+            },
+            // It would wait for itself.
+            |record| {
+                for second in &mut record.target {
+                    second.values[1] = Some(1.95);
                 }
             },
             |record| {
