@@ -13,6 +13,7 @@ use crate::analysis::finding::finding;
 use crate::analysis::number_format::{count, counted, percent};
 use crate::analysis::run_data::RunData;
 use crate::analysis::stats::{ALPHA, share_at_least};
+use crate::analysis::totals;
 use crate::record::exchange::FailedExchange;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::{Cause, Outcome};
@@ -298,10 +299,11 @@ pub fn unjudged(data: &RunData) -> Option<Finding> {
     let often = |step: &Unjudged| step.failed >= FEW_OF_STEP && step.surely() > MANY_UNJUDGED;
     let worst = steps.iter().enumerate().filter(|(_, step)| often(step));
     let worst = worst.max_by(|(_, a), (_, b)| a.share().total_cmp(&b.share()));
-    if all.share() <= FEW_UNJUDGED && worst.is_none() {
+    let tenant = of_tenant(data);
+    if all.share() <= FEW_UNJUDGED && worst.is_none() && tenant.is_none() {
         return None;
     }
-    let withholds = all.share() > MANY_UNJUDGED || worst.is_some();
+    let withholds = all.share() > MANY_UNJUDGED || worst.is_some() || tenant.is_some();
     let severity = if withholds { Severity::Withholds } else { Severity::Warning };
     let is_partly_judged = slos.iter().any(|slo| matches!(slo.metric, MetricHead::Failures(_)));
     let of_what = if is_partly_judged { "these failures" } else { "failures" };
@@ -310,16 +312,45 @@ pub fn unjudged(data: &RunData) -> Option<Finding> {
     let where_most = where_most.filter(|_| heads.len() > 1);
     let most =
         where_most.map(|(head, step)| format!(", {} of {}", percent(step.share()), named(head)));
+    let of_tenant =
+        tenant.map(|(name, it)| format!(", {} of those of {name}", percent(it.share())));
     let evidence = format!(
-        "{} of {} requests ({}) failed{}, and no objective is about {of_what}",
+        "{} of {} requests ({}) failed{}{}, and no objective is about {of_what}",
         count(all.failed),
         count(all.ended),
         percent(all.share()),
-        most.unwrap_or_default()
+        most.unwrap_or_default(),
+        of_tenant.unwrap_or_default()
     );
     let advice = "add \"error_rate < 0.1%\" to the objectives of all steps, or expect those answers in \
                   the step's check";
     Some(finding("unjudged_failures", severity, evidence, advice))
+}
+
+/// The tenant of whom most failed so, if that is as much as would be too much of a step, and objectives ask
+/// something of each. He may be too small to be seen among all.
+fn of_tenant<'d>(data: &RunData<'d>) -> Option<(&'d str, Unjudged)> {
+    let head = &data.record.head;
+    let tenants = head.tenants.as_ref().filter(|_| head.slos.iter().any(|slo| slo.each_tenant))?;
+    let is_judged = |outcome: Outcome| {
+        head.slos.iter().any(|slo| match slo.metric {
+            MetricHead::Failures(share) => is_bad(outcome, share),
+            MetricHead::ResponseTime { .. }
+            | MetricHead::Apdex { .. }
+            | MetricHead::Throughput(_)
+            | MetricHead::Gauge(_)
+            | MetricHead::CertificateDays(_)
+            | MetricHead::Lap { .. } => false,
+        })
+    };
+    let pools = totals::by_tenant(data.record, &data.judged.seconds);
+    let each = (0..tenants.places()).zip(pools).map(|(place, pool)| {
+        let failed = Outcome::ALL.into_iter().filter(|it| *it != Outcome::Ok && !is_judged(*it));
+        let failed = failed.map(|it| pool.counts.outcome(it)).sum();
+        (tenants.name(place), Unjudged { ended: pool.counts.ended(), failed })
+    });
+    let often = each.filter(|(_, it)| it.failed >= FEW_OF_STEP && it.surely() > MANY_UNJUDGED);
+    often.max_by(|(_, a), (_, b)| a.share().total_cmp(&b.share()))
 }
 
 /// Requests, and those of them that failed in a way that no objective counts.
