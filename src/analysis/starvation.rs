@@ -20,7 +20,6 @@ use std::collections::BTreeMap;
 
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::evidence;
-use crate::analysis::finding::finding;
 use crate::analysis::laps;
 use crate::analysis::number_format::{counted, percent};
 use crate::analysis::stats::Tally;
@@ -128,7 +127,8 @@ impl Starvation {
         );
         let advice = "stop what else runs on the machine (see top), or give target and generator \
                       cores of their own; then run again";
-        finding("target_starved", Severity::Warning, evidence, advice)
+        let (kind, severity, advice) = ("target_starved", Severity::Warning, advice.to_owned());
+        Finding { kind, severity, evidence, advice }
     }
 }
 
