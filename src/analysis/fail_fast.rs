@@ -23,6 +23,7 @@ use std::ops::Range;
 
 use crate::analysis::evidence;
 use crate::analysis::number_format::{counted, percent};
+use crate::analysis::starvation;
 use crate::analysis::stats::{self, Tally};
 use crate::record::interval::StepCounts;
 use crate::record::run::{Head, MetricHead, SloHead};
@@ -62,7 +63,7 @@ struct Objective {
 impl FailFast {
     /// Of a run that begins, whose judged part begins at a second.
     pub fn of(head: &Head, from: u32) -> FailFast {
-        let own = head.slos.iter().filter(|slo| is_share(slo));
+        let own = head.slos.iter().filter(|slo| is_looked_at(head, slo));
         let own = own.flat_map(|slo| objectives(head, slo, from));
         let objectives = own.chain(of_neighbours(head, from)).collect();
         FailFast { head: head.clone(), objectives, from, before: Vec::new() }
@@ -70,10 +71,11 @@ impl FailFast {
 
     /// The objectives that wait for the end, in a sentence.
     pub fn that_wait(head: &Head) -> Option<String> {
-        let own = head.slos.iter().filter(|slo| !is_share(slo)).map(|slo| slo.text.as_str());
+        let waits = |slo: &&SloHead| !is_looked_at(head, slo);
+        let own = head.slos.iter().filter(waits).map(|slo| slo.text.as_str());
         let noisy = head.noisy.iter();
         let neighbours = noisy.flat_map(|noisy| {
-            let slos = noisy.slos.iter().filter(|slo| !is_share(slo)).map(|slo| slo.text.as_str());
+            let slos = noisy.slos.iter().filter(waits).map(|slo| slo.text.as_str());
             slos.chain(noisy.effects.iter().map(|effect| effect.text.as_str()))
         });
         let all: Vec<&str> = own.chain(neighbours).collect();
@@ -122,6 +124,13 @@ fn is_share(slo: &SloHead) -> bool {
     }
 }
 
+/// The same of a run on a machine that others had before the target was started, where a time that
+/// is missed so far may be left open at the end.
+fn is_looked_at(head: &Head, slo: &SloHead) -> bool {
+    let is_of_ends = matches!(slo.metric, MetricHead::Failures(_));
+    is_share(slo) && (is_of_ends || !starvation::is_busy_before(head))
+}
+
 /// One, or one for each tenant.
 fn objectives(head: &Head, slo: &SloHead, from: u32) -> Vec<Objective> {
     let during = from..u32::MAX;
@@ -154,7 +163,7 @@ fn of_neighbours(head: &Head, from: u32) -> Vec<Objective> {
         confirmed: stats::ALPHA,
         seconds: Vec::new(),
     };
-    noisy.slos.iter().filter(|slo| is_share(slo)).map(one).collect()
+    noisy.slos.iter().filter(|slo| is_looked_at(head, slo)).map(one).collect()
 }
 
 fn told(head: &Head, slo: &SloHead, whose: Option<&str>, seconds: &[Tally]) -> String {
@@ -220,7 +229,10 @@ mod tests {
 
     use super::*;
     use crate::analysis::sample_records;
+    use crate::record::noisy::NoisyHead;
     use crate::record::outcome::Outcome;
+    use crate::record::run::TenantsHead;
+    use crate::record::series::SeriesHead;
     use crate::scenario::slo::FailureShare;
 
     /// Seconds of 200 requests, of which bursts of bad ones come in one second of so many.
@@ -289,5 +301,72 @@ mod tests {
         assert_eq!(seen(20, |_| true), Some(34));
         assert_eq!(seen(0, |second| second % 2 == 0), Some(30));
         assert_eq!(seen(0, |_| false), None);
+    }
+
+    /// The second in which a run of 60 s ends of which these shares of a hundred fail, series by series.
+    fn ended(head: &Head, shares: &[u64]) -> Option<(u32, String)> {
+        let mut fast = FailFast::of(head, 0);
+        (0..60).find_map(|second| {
+            let counted = |bad: &u64| {
+                let mut counts = StepCounts::default();
+                counts.outcomes[Outcome::Ok.index()] = (100 - bad) * u64::from(second + 1);
+                counts.outcomes[Outcome::ServerError.index()] = bad * u64::from(second + 1);
+                counts
+            };
+            let counted: Vec<StepCounts> = shares.iter().map(counted).collect();
+            Some((second, fast.look(second, &counted, true)?))
+        })
+    }
+
+    /// Three tenants and all others, each with a series of the only step.
+    fn of_tenants(slo: SloHead) -> Head {
+        let mut head = sample_records::run(60, 400.0).head;
+        let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+        head.tenants = Some(TenantsHead { names, has_others: true });
+        let series =
+            |place| SeriesHead { step: 0, tenant: Some(place), tag: format!("s--t{place}") };
+        head.series = (0..4).map(series).collect();
+        head.slos = vec![slo];
+        head
+    }
+
+    #[test]
+    fn a_run_ends_when_one_tenant_misses_what_holds_for_each() {
+        let errors = sample_records::failures(FailureShare::Errors, 0.1);
+        let each = of_tenants(SloHead { each_tenant: true, ..errors.clone() });
+        let (second, told) = ended(&each, &[0, 50, 0, 0]).unwrap();
+        assert!(told.starts_with("b: ") && told.contains("50 % bad"), "{told}");
+        assert!((15..30).contains(&second), "{second}");
+        assert_eq!(ended(&each, &[9, 9, 9, 9]), None);
+        assert_eq!(ended(&of_tenants(errors), &[0, 30, 0, 0]), None, "all together hold");
+    }
+
+    #[test]
+    fn neighbours_are_looked_at_while_somebody_is_noisy_and_he_is_none_of_them() {
+        let errors = sample_records::failures(FailureShare::Errors, 0.1);
+        let mut head = of_tenants(errors.clone());
+        head.slos.clear();
+        head.steps[0].timeout_ms = 2_000;
+        let (slos, effects) = (vec![errors], Vec::new());
+        let (before, from, until) = (0.0, 20.0, 60.0);
+        head.noisy = Some(NoisyHead { tenant: 1, times: 5.0, before, from, until, slos, effects });
+        let (second, told) = ended(&head, &[40, 0, 40, 40]).unwrap();
+        assert!(second >= 23 + 14 && told.starts_with("neighbours: "), "{second} {told}");
+        assert_eq!(ended(&head, &[0, 100, 0, 0]), None);
+        head.noisy.as_mut().unwrap().until = 35.0;
+        assert_eq!(ended(&head, &[40, 0, 40, 40]), None, "twelve seconds say nothing");
+    }
+
+    #[test]
+    fn what_ends_nothing_is_named_once_before_the_run() {
+        let mut head = sample_records::run(60, 100.0).head;
+        assert_eq!(FailFast::that_wait(&head), None);
+        head.slos.push(sample_records::in_windows(0.9, 5));
+        let windows = head.slos[1].text.clone();
+        let expected = format!("--fail-fast ends nothing by {windows}");
+        assert_eq!(FailFast::that_wait(&head), Some(expected));
+        head.generators[0].environment.others_before = Some(95);
+        let said = FailFast::that_wait(&head).unwrap();
+        assert!(said.contains(&head.slos[0].text), "times on a machine that others have: {said}");
     }
 }

@@ -9,7 +9,9 @@ use crate::analysis::finding::{finding, named, tightest_limit};
 use crate::analysis::number_format::{count, counted, millis, percent};
 use crate::analysis::run_data::{self, BUSY_SPAN, MUCH_PRESSURE, MUCH_STEAL, RunData};
 use crate::analysis::starvation::Starvation;
-use crate::analysis::{attribution, closed, generator_health, memory, shared, still, worked};
+use crate::analysis::{
+    attribution, closed, generator_health, memory, shared, still, unjudged, worked,
+};
 use crate::record::gauge::{self, GaugeId, Source};
 use crate::record::generator::GeneratorId;
 use crate::record::interval::StepCounts;
@@ -36,7 +38,7 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
     let single = [
         worked::never_worked(data),
         worked::never_tried(data),
-        worked::unjudged(data),
+        unjudged::unjudged(data),
         rows_used_up(data),
         unsent(data),
         in_flight_limit(data),

@@ -6,7 +6,9 @@
 //! * others used much of the machine *before* it was started. What becomes busy under the load only,
 //!   such as the target's own database, is the target's doing;
 //! * others used much of it in the seconds in question, and the kernel says for how long the target's
-//!   threads waited for a CPU meanwhile.
+//!   threads waited for a CPU meanwhile;
+//! * what these used and waited for is less than the machine has: a target that wants all of it
+//!   would wait for itself.
 //!
 //! The wait of a second, `w`, bounds what it can have cost: a request that took `T` can have met
 //! `w · T` of it, and as much as that of a second before in those ahead of it in the queue. So one that
@@ -18,7 +20,6 @@ use std::collections::BTreeMap;
 
 use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::evidence;
-use crate::analysis::finding::finding;
 use crate::analysis::laps;
 use crate::analysis::number_format::{counted, percent};
 use crate::analysis::stats::Tally;
@@ -27,7 +28,7 @@ use crate::record::gauge;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
 use crate::record::phase::Phase;
-use crate::record::run::{MetricHead, RunRecord, SloHead};
+use crate::record::run::{Head, MetricHead, RunRecord, SloHead};
 use crate::record::seconds::PackedSecond;
 use crate::scenario::slo::Threshold;
 use crate::units::trim_zeros;
@@ -56,16 +57,16 @@ pub struct Starvation {
 impl Starvation {
     /// Who was there, if they can be why the target was slow.
     pub fn of(record: &RunRecord, judged: &Judged) -> Option<Starvation> {
-        let before = record.head.environment().others_before.filter(|it| *it >= MUCH_PERCENT)?;
+        let before = busy_before(&record.head)?;
         let cores = f64::from(record.head.environment().cores.max(1));
         let own: BTreeMap<u32, f64> = of(record, &gauge::CPU);
         let waited = of(record, &gauge::CPU_WAIT);
         let together = record.together();
         let starved = together.iter().filter(|it| judged.contains(it.second)).filter_map(|it| {
             let used = it.machine_busy? + it.steal.unwrap_or(0.0);
-            let others = used - (own.get(&it.second)? + it.cpu) / cores;
-            let wait = *waited.get(&it.second)?;
-            (others >= MUCH).then_some((it.second, wait, others))
+            let (own, wait) = (*own.get(&it.second)?, *waited.get(&it.second)?);
+            let others = used - (own + it.cpu) / cores;
+            (others >= MUCH && own + wait < cores).then_some((it.second, wait, others))
         });
         let starved: Vec<(u32, f64, f64)> = starved.collect();
         let others = starved.iter().map(|it| it.2).sum::<f64>() / starved.len() as f64;
@@ -126,8 +127,19 @@ impl Starvation {
         );
         let advice = "stop what else runs on the machine (see top), or give target and generator \
                       cores of their own; then run again";
-        finding("target_starved", Severity::Warning, evidence, advice)
+        let (kind, severity, advice) = ("target_starved", Severity::Warning, advice.to_owned());
+        Finding { kind, severity, evidence, advice }
     }
+}
+
+/// How much others used before the target was started, in percent, if that was much.
+fn busy_before(head: &Head) -> Option<u8> {
+    head.environment().others_before.filter(|it| *it >= MUCH_PERCENT)
+}
+
+/// Whether that was much.
+pub fn is_busy_before(head: &Head) -> bool {
+    busy_before(head).is_some()
 }
 
 fn of(record: &RunRecord, gauge: &gauge::Gauge) -> BTreeMap<u32, f64> {
@@ -243,7 +255,7 @@ mod tests {
 
     #[test]
     fn nothing_is_excused_by_what_became_busy_under_the_load_or_is_not_known() {
-        let edits: [fn(&mut RunRecord); 5] = [
+        let edits: [fn(&mut RunRecord); 6] = [
             |record| record.head.generators[0].environment.others_before = Some(10),
             |record| record.head.generators[0].environment.others_before = None,
             |record| record.target.clear(),
@@ -251,6 +263,12 @@ mod tests {
             |record| {
                 for second in &mut record.target {
                     second.values[0] = Some(1.6);
+                }
+            },
+            // It would wait for itself.
+            |record| {
+                for second in &mut record.target {
+                    second.values[1] = Some(1.95);
                 }
             },
             |record| {

@@ -55,9 +55,7 @@ impl Names<'_> {
     pub(crate) fn take_used(&self) -> Vec<VariableId> {
         self.used.take()
     }
-}
 
-impl Names<'_> {
     /// The sources of data that have been named, ascending.
     pub(crate) fn sources(&self) -> Vec<SourceId> {
         let used = self.used_sources.get();
@@ -243,9 +241,7 @@ impl<'n> Builder<'n> {
         }
         if let Some(id) = self.names.extracted.get(name) {
             self.names.used.borrow_mut().push(*id);
-            if name == PLACEHOLDER {
-                self.names.tells_tenant.set(true);
-            }
+            self.names.tells_tenant.set(self.names.tells_tenant.get() || name == PLACEHOLDER);
             return Ok(Found::Piece(Piece::Variable(*id)));
         }
         if let Some(cell) = self.names.cell(name) {
