@@ -133,7 +133,7 @@ def starts(folder):
         finally:
             for process in (child, *agents):
                 stop(process)
-    seen = [second for second in record["generator"] if "skew_ns" in second]
+    seen = [second for second in record["generator_seconds"] if "skew_ns" in second]
     return (max(abs(second["skew_ns"]) for second in seen) / 1e6,
             max(second["skew_bound_ns"] for second in seen) / 1e6)
 

@@ -11,7 +11,7 @@ use crate::experiment::trial_error::TrialError;
 use crate::fleet::gathering::Desk;
 use crate::fleet::roster::{self, Member};
 use crate::fleet::stream::Said;
-use crate::fleet::unsent::{self, NOBODY};
+use crate::fleet::unsent::{self, Begun, NOBODY};
 use crate::fleet::wire::{self, Alive, Last};
 use crate::record::generator::Lost;
 use crate::record::journal;
@@ -321,9 +321,12 @@ impl<'c> Course<'c> {
             let span = (member.told_until(), end);
             let of = (self.crowd.scenario(), self.crowd.head());
             let mut owed = 0;
-            for tick in unsent::ticks(of, member.head.slots, span, &member.told) {
+            // Where nobody goes on, what has no end is open as in any run that was cut short.
+            let nothing = Begun::new();
+            let begun = if goes_on { &member.open } else { &nothing };
+            for tick in unsent::ticks(of, member.head.slots, span, (&member.told, begun)) {
                 debug_assert_eq!(tick.claim, NOBODY);
-                owed += tick.parts.iter().map(|part| part.counts.planned).sum::<u64>();
+                owed += tick.parts.iter().map(|part| part.counts.ended()).sum::<u64>();
                 self.crowd.take(&tick);
             }
             let unsent = goes_on.then_some(owed);

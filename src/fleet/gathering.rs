@@ -16,7 +16,7 @@ use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
 use crate::fleet::kept::Kept;
-use crate::fleet::link::{Heard, Link};
+use crate::fleet::link::Link;
 use crate::fleet::roster::{LEASE, Member};
 use crate::fleet::stream::{self, Said};
 use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
