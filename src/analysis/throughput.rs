@@ -132,12 +132,13 @@ fn doubt(
         result.note = Some("it held without the seconds in which the machine was disturbed".into());
         return;
     }
-    if let Some(starvation) = data.starvation.as_ref().filter(|_| is_floor) {
-        if starvation.is_long() && !fails_by_itself(data, slo, found) {
-            result.status = SloStatus::Inconclusive;
-            result.note = Some(starvation.note());
-            return;
-        }
+    if let Some(starvation) = data.starvation.as_ref().filter(|_| is_floor)
+        && starvation.is_long()
+        && !fails_by_itself(data, slo, found)
+    {
+        result.status = SloStatus::Inconclusive;
+        result.note = Some(starvation.note());
+        return;
     }
     result.note = ended::note(data, slo, result);
 }

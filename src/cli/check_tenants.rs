@@ -102,3 +102,37 @@ fn noisy_stage(scenario: &Scenario) -> Option<(&Noise, &Stage)> {
     noise.within(&scenario.load)?;
     Some((noise, scenario.load.stages.get(noise.stages.len().checked_sub(1)?)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::read::{Origin, parse};
+
+    /// Three of the same size, of whom one does ten times as much for half of what is judged.
+    fn scenario() -> Scenario {
+        let text = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"},
+            "tenants": {"names": ["loud", "q1", "q2"]},
+            "flows": [{"name": "f", "steps": [{"request": "GET /{{tenant}}"}]}],
+            "load": {"stages": [{"for": "20s", "rate": "60/s"},
+                {"for": "20s", "rate": "60/s", "noisy": {"tenant": "loud", "times": 10}}]},
+            "slo": {"neighbours": ["p95 < 2x"]}}"#;
+        let no_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        parse(text, &Origin::default(), &|_| None, &no_file).unwrap()
+    }
+
+    #[test]
+    fn what_the_noisy_one_does_more_is_his_and_the_others_do_as_much_as_before() {
+        let scenario = scenario();
+        assert!((done_more(&scenario) - 3_600.0).abs() < 1e-6, "nine times 20/s for 20 s");
+        // Of 1,200, and 1,200 and 3,600 more.
+        let extra = done_more(&scenario) / 6_000.0;
+        let census = Census::of(&scenario).unwrap();
+        let requests = |place| share(&scenario, &census, place, extra).unwrap() * 6_000.0;
+        let found: Vec<f64> = (0..3).map(requests).map(f64::round).collect();
+        assert_eq!(found, [4_400.0, 800.0, 800.0]);
+        let smallest = of_the_smallest(&scenario, Some(6_000.0), extra).unwrap();
+        assert!((smallest - 800.0).abs() < 1e-6, "{smallest}");
+        let others = of_the_others(&scenario, 2.0).unwrap();
+        assert!((others - 1_600.0).abs() < 1e-6, "two thirds of 60/s for 20 s, twice: {others}");
+    }
+}

@@ -25,21 +25,22 @@ mod tests {
     use crate::scenario::ids::SourceId;
     use crate::units::Moment;
 
-    fn met(at: u64, workers: usize) -> Option<UsedUp> {
-        Some(UsedUp { source: SourceId(0), at: Moment(at), workers })
+    fn met(at: u64, workers: usize) -> UsedUp {
+        UsedUp { source: SourceId(0), at: Moment(at), workers }
     }
 
     #[test]
     fn a_load_is_over_when_the_last_of_its_workers_has_no_rows_left() {
         let totals = |used_up| Totals { used_up, ..Totals::default() };
-        let both = UsedUp::together(met(5, 1), met(9, 1));
-        assert_eq!(both, met(9, 2));
-        assert_eq!(UsedUp::together(met(9, 1), met(5, 2)), met(9, 3));
-        assert_eq!(UsedUp::together(None, met(5, 1)), met(5, 1));
-        assert_eq!(UsedUp::together(met(5, 1), None), met(5, 1));
+        let both = UsedUp::together(Some(met(5, 1)), Some(met(9, 1)));
+        assert_eq!(both, Some(met(9, 2)));
+        assert_eq!(UsedUp::together(Some(met(9, 1)), Some(met(5, 2))), Some(met(9, 3)));
+        assert_eq!(UsedUp::together(None, Some(met(5, 1))), Some(met(5, 1)));
+        assert_eq!(UsedUp::together(Some(met(5, 1)), None), Some(met(5, 1)));
         assert_eq!(UsedUp::together(None, None), None);
         assert_eq!(cut(&totals(both), 2), Some(Duration::from_nanos(9)));
-        assert_eq!(cut(&totals(met(5, 1)), 2), None, "one goes on to the end of the load");
+        let one = totals(Some(met(5, 1)));
+        assert_eq!(cut(&one, 2), None, "the other goes on to the end of the load");
         assert_eq!(cut(&totals(None), 2), None);
     }
 }

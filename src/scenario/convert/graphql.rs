@@ -48,10 +48,10 @@ pub(super) fn of_graphql(
         builder.raw(",\"operationName\":");
         builder.raw(&Value::String(operation).to_string());
     }
-    if let ([only], None) = (&*operations(&query), &raw.operation) {
-        if let Some(fault) = only.fault() {
-            check.value(&place, fault);
-        }
+    if let ([only], None) = (&*operations(&query), &raw.operation)
+        && let Some(fault) = only.fault()
+    {
+        check.value(&place, fault);
     }
     builder.raw("}");
     builder.finish().ok()
