@@ -32,6 +32,13 @@ pub struct FleetArgs {
     pub via_creds: Option<PathBuf>,
 }
 
+impl FleetArgs {
+    /// On how many machines generators are, as far as it was said.
+    pub fn machines(&self) -> usize {
+        self.via.as_ref().and(self.generators).map_or(1, |number| number as usize)
+    }
+}
+
 /// A load that several generators are to share.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
@@ -45,17 +52,6 @@ pub struct Asked<'a> {
     pub lasting: Option<Duration>,
 }
 
-/// Why a stress test has one generator.
-pub const STRESS: (&str, &str) = (
-    "stress",
-    "it changes the rate as the target answers, within a second, which other machines would hear at \
-     different moments",
-);
-/// Why a search for capacity has.
-pub const CAPACITY: (&str, &str) = (
-    "capacity",
-    "each of its trials depends on the one before, and generators are gathered for one load",
-);
 /// Why a duet has.
 pub const DUET: (&str, &str) =
     ("duet", "both arms are compared on one thread of one machine, at the same moments");
@@ -78,7 +74,7 @@ impl AloneArgs {
         is_asked.then(|| {
             format!(
                 "several generators cannot share the load of {command}: {why}; \
-                     run and soak take --generators"
+                     run, soak, capacity and stress take --generators"
             )
         })
     }

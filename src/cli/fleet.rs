@@ -12,9 +12,12 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
 use crate::experiment::crowd::Hosting;
 use crate::experiment::event::Event;
+use crate::experiment::others::Others;
 use crate::experiment::trial_error::TrialError;
 use crate::fleet::agent::{Agent, host_name};
+use crate::fleet::company::{Company, Gathering};
 use crate::fleet::coordinator::{Place, Shared, server_in};
+use crate::fleet::course::Pace;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
 use crate::fleet::gathering::{Told, Wanted};
@@ -34,23 +37,12 @@ pub(super) fn drive(
     receive_clock: ReceiveClock,
     (display, begun): (&mut Display, &mut dyn FnMut()),
 ) -> Result<Result<RunRecord, TrialError>, Exit> {
-    let usage = |why: &str| {
-        output::error(why, &[]);
-        Exit::Usage
-    };
     let Asked { fleet, loading, .. } = *asked;
-    if !wire::is_name(&fleet.pool) {
-        return Err(usage("--pool: letters, digits, - and _ only"));
-    }
-    let path = asked.file.to_owned();
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| usage(&format!("{}: {error}", path.display())))?;
-    let files = Files::of(scenario).map_err(|fault| fail(&fault))?;
-    let own_clock = loading.receive_clock == Some(Clock::Generator);
+    let told = told(asked, scenario)?;
     let scenario = Arc::clone(scenario);
     let shared = Shared {
         hosting: Hosting { scenario, folder: run_folder, supervisor, receive_clock, control },
-        told: Told { file: path, text, lasting: asked.lasting, files, own_clock },
+        told,
         wanted: Wanted { generators: fleet.generators.unwrap_or(1), pool: fleet.pool.clone() },
         place: place(fleet, supervisor.program.clone()),
         tries_out: !loading.no_walk,
@@ -67,6 +59,66 @@ pub(super) fn drive(
         Err(FleetFault::Trial(error)) => Ok(Err(error)),
         Err(fault) => Err(fail(&fault)),
     }
+}
+
+/// What is known of loads before there is one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Load {
+    /// Each is as it was planned.
+    Planned,
+    /// It gets other rates while it goes on.
+    Steered,
+}
+
+/// Generators who stay for one load after the other, the highest of which has so many arrivals per
+/// second; none where none were asked for.
+pub(super) fn gathered(
+    asked: &Asked<'_>,
+    (scenario, (highest, load)): (&Scenario, (f64, Load)),
+    on: (&Control, &Supervisor),
+    tell: &mut dyn FnMut(&str),
+) -> Result<Option<Company>, Exit> {
+    let Some(generators) = asked.fleet.generators else { return Ok(None) };
+    let pace = match load {
+        Load::Planned => Pace::Planned,
+        Load::Steered => Pace::Steered,
+    };
+    let gathering = Gathering {
+        scenario,
+        told: told(asked, scenario)?,
+        wanted: Wanted { generators, pool: asked.fleet.pool.clone() },
+        place: place(asked.fleet, on.1.program.clone()),
+        highest,
+        pace,
+    };
+    let gathered = gathering.gather(on, &mut |event| {
+        if let Event::Told(text) | Event::Warning(text) = event {
+            tell(&text);
+        }
+    });
+    gathered.map(Some).map_err(|fault| fail(&fault))
+}
+
+/// As whoever plays loads knows them.
+pub(super) fn as_others(company: &Company) -> &dyn Others {
+    company
+}
+
+/// The scenario's text as agents are told it.
+fn told(asked: &Asked<'_>, scenario: &Scenario) -> Result<Told, Exit> {
+    let usage = |why: &str| {
+        output::error(why, &[]);
+        Exit::Usage
+    };
+    if !wire::is_name(&asked.fleet.pool) {
+        return Err(usage("--pool: letters, digits, - and _ only"));
+    }
+    let file = asked.file.to_owned();
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| usage(&format!("{}: {error}", file.display())))?;
+    let files = Files::of(scenario).map_err(|fault| fail(&fault))?;
+    let own_clock = asked.loading.receive_clock == Some(Clock::Generator);
+    Ok(Told { file, text, lasting: asked.lasting, files, own_clock, stay: None })
 }
 
 /// Why a load cannot be shared as it was asked for.
@@ -105,6 +157,7 @@ fn fail(fault: &FleetFault) -> Exit {
     output::error(&fault.to_string(), &[]);
     match fault {
         FleetFault::Unlike(_) | FleetFault::Unshareable(_) => Exit::Usage,
+        FleetFault::Trial(TrialError::Interrupted(signal)) => Exit::Interrupted(*signal),
         FleetFault::NoServer(_)
         | FleetFault::Unreachable(_)
         | FleetFault::TooFew { .. }

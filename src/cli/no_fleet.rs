@@ -9,6 +9,7 @@ use crate::cli::output;
 use crate::cli::progress::Display;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
+use crate::experiment::others::Others;
 use crate::experiment::trial_error::TrialError;
 use crate::record::run::RunRecord;
 use crate::scenario::model::Scenario;
@@ -27,6 +28,34 @@ pub(super) fn drive(
 ) -> Result<Result<RunRecord, TrialError>, Exit> {
     output::error(WITHOUT, &[]);
     Err(Exit::Usage)
+}
+
+/// What is known of loads before there is one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Load {
+    /// Each is as it was planned.
+    Planned,
+    /// It gets other rates while it goes on.
+    Steered,
+}
+
+/// Nobody.
+#[derive(Debug)]
+pub(super) enum Nobody {}
+
+/// Generators who stay for one load after the other.
+pub(super) fn gathered(
+    _: &Asked<'_>,
+    _: (&Scenario, (f64, Load)),
+    _: (&Control, &Supervisor),
+    _: &mut dyn FnMut(&str),
+) -> Result<Option<Nobody>, Exit> {
+    Ok(None)
+}
+
+/// As whoever plays loads knows them.
+pub(super) fn as_others(nobody: &Nobody) -> &dyn Others {
+    match *nobody {}
 }
 
 /// Why a load cannot be shared.

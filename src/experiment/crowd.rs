@@ -13,23 +13,26 @@ use crate::engine::collector::{Message, Passing, Progress};
 use crate::engine::plan::{Given, Start};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::address::{Later, reach, shown};
+use crate::experiment::carried::Carried;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{certificate_head, date};
 use crate::experiment::hopeless::Hopes;
+use crate::experiment::measured::{Measured, StillUp};
 use crate::experiment::resources;
 use crate::experiment::session::Session;
 use crate::experiment::side::Side;
+use crate::experiment::steered;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::tryout::TriedOut;
 use crate::experiment::watcher::Watcher;
 use crate::record::gauge::{self, BEFORE_4};
-use crate::record::generator::{GeneratorHead, Lost};
-use crate::record::handshakes::Handshakes;
+use crate::record::generator::GeneratorHead;
 use crate::record::interval::StepCounts;
 use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::RunWriter;
 use crate::record::tick::Tick;
+use crate::scenario::load::Load;
 use crate::scenario::model::{HttpAddress, Scenario};
 use crate::schedule::arms::Timing;
 use crate::target::certificate;
@@ -56,8 +59,8 @@ pub struct Hosting<'a> {
 
 /// A target that is up.
 pub struct Hosted<'a> {
-    session: Session<'a>,
-    side: Side,
+    pub(super) session: Session<'a>,
+    pub(super) side: Side,
 }
 
 /// Whether a target that is up may be loaded.
@@ -88,6 +91,21 @@ impl<'a> Hosted<'a> {
     /// Where it listens.
     pub fn address(&self) -> &HttpAddress {
         self.side.target.address()
+    }
+
+    /// What it is loaded by.
+    pub fn scenario(&self) -> &Arc<Scenario> {
+        &self.side.scenario
+    }
+
+    /// Ends its load early.
+    pub fn control(&self) -> &'a Control {
+        self.session.control
+    }
+
+    /// How many iterations of loads before this one the target has had.
+    pub fn iterations(&self) -> u64 {
+        self.side.purpose.iterations_from()
     }
 
     /// Does what is done once before the load.
@@ -191,41 +209,6 @@ pub struct Crowd<'a> {
     counted: VecDeque<(Progress, Vec<StepCounts>)>,
 }
 
-/// What became of those who loaded.
-#[derive(Debug, Default)]
-pub struct Carried {
-    /// Iterations that they have started.
-    pub iterations: u64,
-    /// Those of them whose last step ended well.
-    pub completed: u64,
-    /// TLS handshakes.
-    pub handshakes: Handshakes,
-    /// Who did not carry out a part, and why.
-    pub lost: Vec<Lost>,
-    /// Each row of a source was used, if that ended it for anybody.
-    pub used_up: Option<UsedUp>,
-}
-
-impl Carried {
-    /// Why a load ended that nobody has ended.
-    fn reason(&self) -> EndReason {
-        match (self.lost.first(), &self.used_up) {
-            (Some(lost), _) => EndReason::GeneratorLost { detail: lost.detail.clone() },
-            (None, Some(used)) => EndReason::RowsUsed { data: used.data.clone() },
-            (None, None) => EndReason::Finished,
-        }
-    }
-}
-
-/// Each row of a source of data was used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsedUp {
-    /// The source.
-    pub data: String,
-    /// When the last one met that, if all did.
-    pub cut: Option<Duration>,
-}
-
 impl Crowd<'_> {
     /// What was known before the first request.
     pub fn head(&self) -> &Head {
@@ -285,9 +268,23 @@ impl Crowd<'_> {
 
     /// A second has passed, at the end of which so many requests were in flight.
     pub fn pass(&mut self, second: u32, in_flight: u64, watch: &mut dyn FnMut(Event)) {
+        let progress = Progress { in_flight, ..self.heard(second) };
+        self.tell(progress, watch);
+    }
+
+    /// The same where generators have told of the second itself what it was like.
+    pub fn pass_as_told(&mut self, told: Progress, watch: &mut dyn FnMut(Event)) {
+        let Progress { answered, errors, p95, target_memory, .. } = self.heard(told.second);
+        self.tell(Progress { answered, errors, p95, target_memory, ..told }, watch);
+    }
+
+    /// What came since the last second that has passed.
+    fn heard(&mut self, second: u32) -> Progress {
         let passing = std::mem::take(&mut self.passing);
-        let target_memory = self.target_memory;
-        let progress = Progress { in_flight, target_memory, ..passing.progress(second) };
+        Progress { target_memory: self.target_memory, ..passing.progress(second) }
+    }
+
+    fn tell(&mut self, progress: Progress, watch: &mut dyn FnMut(Event)) {
         watch(Event::Progress(progress));
         if let Some(why) = self.look_for_hope(progress) {
             watch(Event::Warning(format!("the run ends here: {why}")));
@@ -310,16 +307,16 @@ impl Crowd<'_> {
         self.hopes.hear(&progress, &steps).map(str::to_owned)
     }
 
-    /// Closes the record and stops the target.
+    /// Closes the record; the target stays up.
     pub fn finish(
         self,
         carried: Carried,
         watch: &mut dyn FnMut(Event),
-    ) -> Result<RunRecord, TrialError> {
+    ) -> Result<StillUp, TrialError> {
         watch(Event::Stopping);
         let Crowd { session, side, start, control, writer, watcher, hopes, steps, later, .. } =
             self;
-        let mut side = side;
+        let (mut side, mut writer) = (side, writer);
         let ended = start.at.elapsed();
         let seen = watcher.end(|| side.target.exited());
         let reason = match (&seen.died, control.signal(), hopes.reason()) {
@@ -348,11 +345,15 @@ impl Crowd<'_> {
             statements: seen.statements,
             teardown,
         };
-        let mut record = writer.finish(end).map_err(TrialError::Store)?;
-        side.target.stop();
-        let head = &record.head;
-        record.failures.read_log(&side.folder, &|at| head.unix_millis(at));
-        Ok(record)
+        steered::keep(&mut writer, &side.scenario, &control.orders);
+        let record = writer.finish(end).map_err(TrialError::Store)?;
+        let hopeless = hopes.lost().map(str::to_owned);
+        Ok(StillUp { side, measured: Measured { record, died: seen.died, hopeless } })
+    }
+
+    /// The load as it was ordered while it went on.
+    pub fn wanted(&self) -> Option<Load> {
+        steered::wanted(&self.side.scenario.load, &self.control.orders.all())
     }
 
     /// How much of the schedule was due until somebody ended it; all that has passed if nobody did.

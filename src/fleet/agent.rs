@@ -17,7 +17,9 @@ use crate::experiment::soak::lasting;
 use crate::fleet::duty::{Clocks, Done, Duty};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Handed;
+use crate::fleet::kept::Kept;
 use crate::fleet::link::{Heard, Link, Via};
+use crate::fleet::loads::Stay;
 use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
 use crate::fleet::{files, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
@@ -60,6 +62,22 @@ struct Refusal {
     is_unlike: bool,
 }
 
+/// What is offered, as it was understood.
+struct Offered {
+    offer: Offer,
+    scenario: Scenario,
+    digest: String,
+    address: HttpAddress,
+}
+
+impl Offered {
+    /// What is to be kept, where it was only asked if it could be done.
+    fn asks(&self) -> Option<(Stay, Scenario)> {
+        let stay = self.offer.stay.clone().filter(|stay| stay.is_question)?;
+        Some((stay, self.scenario.clone()))
+    }
+}
+
 impl Refusal {
     fn unready(detail: impl Into<String>) -> Refusal {
         Refusal { detail: detail.into(), is_unlike: false }
@@ -89,9 +107,19 @@ impl Agent {
             self.pool,
             self.via.shown()
         ));
-        let mut wanted = Instant::now();
+        let (mut wanted, mut kept) = (Instant::now(), None::<Kept>);
         while control.ended().is_none() {
+            if kept.as_mut().is_some_and(|kept| !kept.look()) {
+                kept = None;
+                tell("free again");
+                while calls.try_recv().is_ok() {}
+                if self.once {
+                    return Ok(());
+                }
+            }
             match calls.recv_timeout(LOOK) {
+                // It is not free.
+                Ok(_) if kept.is_some() => {}
                 Ok(heard) => {
                     wanted = Instant::now();
                     self.say_hello(&link, &word, &heard);
@@ -100,12 +128,16 @@ impl Agent {
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(LOOK),
             }
             let Ok(heard) = offers.try_recv() else {
-                if self.once && wanted.elapsed() > UNWANTED {
+                if self.once && kept.is_none() && wanted.elapsed() > UNWANTED {
                     return Ok(());
                 }
                 continue;
             };
-            let done = self.serve((&link, &word), &heard, (control, env), tell);
+            let done = self.serve((&link, &word), (&heard, &mut kept), (control, env), tell);
+            if let Some(kept) = &mut kept {
+                kept.go_on();
+                continue;
+            }
             // What was offered meanwhile was for somebody who was free.
             while offers.try_recv().is_ok() {}
             while calls.try_recv().is_ok() {}
@@ -160,7 +192,7 @@ impl Agent {
     fn serve(
         &self,
         (link, word): (&Arc<Link>, &str),
-        heard: &Heard,
+        (heard, kept): (&Heard, &mut Option<Kept>),
         (control, env): (&Control, Lookup<'_>),
         tell: &mut dyn FnMut(&str),
     ) -> Option<Done> {
@@ -169,9 +201,25 @@ impl Agent {
         let prepared = offer
             .filter(|offer| wire::is_name(&offer.run))
             .ok_or_else(|| Refusal::unlike("the offer is of another version of loadgate"))
-            .and_then(|offer| self.prepare((link, word), offer, control, env));
+            .and_then(|offer| self.consider(link, offer, kept.as_ref(), env))
+            .and_then(|offered| {
+                let asks = offered.asks();
+                Ok((self.prepare((link, word), offered, control)?, asks))
+            });
         match prepared {
-            Ok((duty, answer)) => {
+            Ok(((duty, answer), Some((stay, scenario)))) => {
+                duty.give_back();
+                match Kept::by(link, &stay, scenario) {
+                    Ok(by) => {
+                        *kept = Some(by);
+                        link.say(reply, wire::bytes(&answer));
+                        tell(&format!("stays for the loads of {}", stay.run));
+                    }
+                    Err(error) => tell(&error.to_string()),
+                }
+                None
+            }
+            Ok(((duty, answer), None)) => {
                 link.say(reply, wire::bytes(&answer));
                 tell(&format!("works for run {}", duty.offer.run));
                 let done = duty.run();
@@ -190,22 +238,45 @@ impl Agent {
         }
     }
 
-    fn prepare<'d>(
+    /// Whether it may do what is offered, and how it understands that.
+    fn consider(
         &self,
-        (link, word): (&'d Arc<Link>, &'d str),
+        link: &Link,
         offer: Offer,
-        control: &Control,
+        kept: Option<&Kept>,
         env: Lookup<'_>,
-    ) -> Result<(Duty<'d>, Answer), Refusal> {
+    ) -> Result<Offered, Refusal> {
         if (offer.protocol, offer.loadgate.as_str()) != (PROTOCOL, LOADGATE) {
             let found = format!("it is loadgate {LOADGATE}, the coordinator {}", offer.loadgate);
             return Err(Refusal::unlike(found));
         }
-        let scenario =
-            self.understand(&offer, env, &mut |piece| files::ask(link, &offer.run, piece))?;
+        let stay = offer.stay.as_ref();
+        let scenario = match kept {
+            Some(kept) if kept.is_by(stay) => kept.scenario.clone(),
+            Some(_) => return Err(Refusal::unready("it stays with another coordinator")),
+            None if stay.is_some_and(|stay| !stay.is_question) => {
+                return Err(Refusal::unready("it does not stay with this coordinator"));
+            }
+            None => {
+                self.understand(&offer, env, &mut |piece| files::ask(link, &offer.run, piece))?
+            }
+        };
+        let load = stay.map_or_else(|| scenario.load.clone(), |stay| stay.load.load());
+        let scenario = Scenario { load, ..scenario };
         let digest = understood::digest(&scenario, &offer.epoch);
         let address = address_of(&scenario, &offer)?;
-        self.check(&scenario, &address, offer.slots)?;
+        let highest = stay.map_or(0.0, |stay| stay.highest);
+        self.check(&scenario, &address, (offer.slots, Rate(highest)))?;
+        Ok(Offered { offer, scenario, digest, address })
+    }
+
+    fn prepare<'d>(
+        &self,
+        (link, word): (&'d Arc<Link>, &'d str),
+        offered: Offered,
+        control: &Control,
+    ) -> Result<(Duty<'d>, Answer), Refusal> {
+        let Offered { offer, scenario, digest, address } = offered;
         let receive_clock =
             if offer.own_clock { ReceiveClock::Generator } else { tcp::best_clock() };
         let scenario = Arc::new(carry::shared(scenario, address));
@@ -270,7 +341,7 @@ impl Agent {
         &self,
         scenario: &Scenario,
         address: &HttpAddress,
-        slots: Slots,
+        (slots, highest): (Slots, Rate),
     ) -> Result<(), Refusal> {
         let host = scenario.secrets.redact(&address.host);
         let is_allowed = address.is_loopback()
@@ -281,7 +352,7 @@ impl Agent {
             )));
         }
         let share = f64::from(slots.count) / f64::from(slots.of.max(1));
-        let own = scenario.load.peak().0 * share;
+        let own = scenario.load.peak().0.max(highest.0) * share;
         match self.max_rate {
             Some(most) if own > most.0 => Err(Refusal::unready(format!(
                 "its share is up to {}, and it may begin {most} at most (--max-rate)",
@@ -353,6 +424,7 @@ mod tests {
             demo: None,
             process: 1,
             own_clock: false,
+            stay: None,
         }
     }
 
@@ -366,7 +438,7 @@ mod tests {
         let key = |name: &str| (name == "KEY").then(|| "k".to_owned());
         let scenario = agent.understand(&offer, &key, &mut |_| panic!("there is no file"))?;
         let address = address_of(&scenario, &offer)?;
-        agent.check(&scenario, &address, offer.slots)
+        agent.check(&scenario, &address, (offer.slots, Rate::ZERO))
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::engine::plan::Start;
 use crate::experiment::crowd::{Hosted, Hosting, Tried};
 use crate::experiment::event::Event;
+use crate::experiment::measured::StillUp;
 use crate::experiment::trial_error::TrialError;
-use crate::fleet::course::Course;
+use crate::fleet::course::{Course, Pace};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::gathering::{Desk, Told, Wanted};
 use crate::fleet::link::{Link, Via};
@@ -18,6 +19,7 @@ use crate::fleet::wire::{Go, Known};
 use crate::record::generator::GeneratorHead;
 use crate::record::run::RunRecord;
 use crate::scenario::model::{Address, Scenario};
+use crate::target::process::Supervisor;
 
 /// From the word to start to the start: so many beats say it, and threads come up.
 const LEAD: Duration = Duration::from_millis(1_500);
@@ -52,33 +54,17 @@ impl Shared<'_> {
     /// Carries it out.
     pub fn run(self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
         check(&self.hosting.scenario)?;
-        let mut local = None;
-        let via = match &self.place {
-            Place::Via(via) => via.clone(),
-            Place::Here(here) => {
-                let server = local.insert(Local::start(here, self.hosting.supervisor)?);
-                let wanted = (self.wanted.generators, self.wanted.pool.as_str());
-                server.start_agents(wanted, &here.program, self.hosting.supervisor)?;
-                server.via.clone()
-            }
-        };
+        let (local, via) = reached(&self.place, &self.wanted, self.hosting.supervisor)?;
         watch(Event::Told(format!(
             "waiting for {} generators at {}",
             self.wanted.generators,
             via.shown()
         )));
-        let desk = Desk::open(Link::connect(&via, "loadgate coordinator")?)?;
+        let link = Arc::new(Link::connect(&via, "loadgate coordinator")?);
+        let desk = Desk::open(link)?;
         let done = self.load(&desk, watch);
         desk.close();
-        // Agents of our own have something to say of why they are not there.
-        let ended = local.as_ref().map(Local::ended).unwrap_or_default();
-        match done {
-            Err(FleetFault::TooFew { wanted, pool, found }) if !ended.is_empty() => {
-                let found: Vec<String> = found.into_iter().chain(ended).collect();
-                Err(FleetFault::TooFew { wanted, pool, found })
-            }
-            done => done,
-        }
+        done.map_err(|fault| with_words(fault, local.as_ref()))
     }
 
     fn load(&self, desk: &Desk, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
@@ -110,39 +96,66 @@ impl Shared<'_> {
             }
             return Err(error.into());
         }
-        self.course(desk, hosted, members, watch)
-    }
-
-    fn course(
-        &self,
-        desk: &Desk,
-        hosted: Hosted<'_>,
-        members: Vec<Member>,
-        watch: &mut dyn FnMut(Event),
-    ) -> Result<RunRecord, FleetFault> {
-        let generators: Vec<GeneratorHead> =
-            members.iter().map(|member| member.head.clone()).collect();
-        let given = hosted.given().iter().map(Known::of).collect::<Vec<_>>();
-        let size: usize = given.iter().map(|known| known.text.len()).sum();
-        if size > MOST_GIVEN {
-            hosted.give_up();
-            return Err(FleetFault::Unshareable(format!(
-                "\"setup\" extracts {size} bytes, and {MOST_GIVEN} at most can be handed to generators"
-            )));
-        }
-        let start = Start::at(SystemTime::now() + LEAD);
-        let crowd = hosted.begin(start, generators, watch)?;
-        let since = start.on_the_wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let go = Go { at: desk.clock.at(start.at), wall_ns: since.as_nanos() as u64, given };
-        desk.change(|beat| beat.go = Some(go));
-        desk.beat_now();
-        let course = Course::new(desk, self.hosting.control, crowd, members);
-        Ok(course.run(watch)?)
+        Ok(play(desk, (hosted, Pace::Planned), members, watch)?.record())
     }
 }
 
+/// A server, and agents of our own where there are none.
+pub(super) fn reached(
+    place: &Place,
+    wanted: &Wanted,
+    supervisor: &Supervisor,
+) -> Result<(Option<Local>, Via), FleetFault> {
+    let here = match place {
+        Place::Via(via) => return Ok((None, via.clone())),
+        Place::Here(here) => here,
+    };
+    let mut server = Local::start(here, supervisor)?;
+    server.start_agents((wanted.generators, &wanted.pool), &here.program, supervisor)?;
+    let via = server.via.clone();
+    Ok((Some(server), via))
+}
+
+/// Agents of our own have something to say of why they are not there.
+pub(super) fn with_words(fault: FleetFault, local: Option<&Local>) -> FleetFault {
+    let ended = local.map(Local::ended).unwrap_or_default();
+    match fault {
+        FleetFault::TooFew { wanted, pool, found } if !ended.is_empty() => {
+            let found: Vec<String> = found.into_iter().chain(ended).collect();
+            FleetFault::TooFew { wanted, pool, found }
+        }
+        fault => fault,
+    }
+}
+
+/// From the word to start to the record; the target stays up.
+pub(super) fn play(
+    desk: &Desk,
+    (hosted, pace): (Hosted<'_>, Pace),
+    members: Vec<Member>,
+    watch: &mut dyn FnMut(Event),
+) -> Result<StillUp, FleetFault> {
+    let generators: Vec<GeneratorHead> = members.iter().map(|member| member.head.clone()).collect();
+    let given = hosted.given().iter().map(Known::of).collect::<Vec<_>>();
+    let size: usize = given.iter().map(|known| known.text.len()).sum();
+    if size > MOST_GIVEN {
+        hosted.give_up();
+        return Err(FleetFault::Unshareable(format!(
+            "\"setup\" extracts {size} bytes, and {MOST_GIVEN} at most can be handed to generators"
+        )));
+    }
+    let control = hosted.control();
+    let start = Start::at(SystemTime::now() + LEAD);
+    let crowd = hosted.begin(start, generators, watch)?;
+    let since = start.on_the_wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let go = Go { at: desk.clock.at(start.at), wall_ns: since.as_nanos() as u64, given };
+    desk.change(|beat| beat.go = Some(go));
+    desk.beat_now();
+    Ok(Course::new(desk, control, (crowd, pace), members).run(watch)?)
+}
+
 /// Whether several can carry a scenario out.
-fn check(scenario: &Arc<Scenario>) -> Result<(), FleetFault> {
+pub(super) fn check(scenario: &Scenario) -> Result<(), FleetFault> {
     let why = match &scenario.target.address {
         Address::Demo(demo) if demo.is_secured => {
             "the demo API by TLS has a certificate that only its own process trusts; load it without \

@@ -3,18 +3,21 @@
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use crate::engine::collector::Progress;
 use crate::engine::plan::Stop;
 use crate::experiment::control::Control;
-use crate::experiment::crowd::{Carried, Crowd, UsedUp};
+use crate::experiment::carried::{Carried, UsedUp};
+use crate::experiment::crowd::Crowd;
 use crate::experiment::event::Event;
+use crate::experiment::measured::StillUp;
 use crate::experiment::trial_error::TrialError;
 use crate::fleet::gathering::{Desk, Said};
+use crate::fleet::loads::Ordered;
 use crate::fleet::roster::{self, Member};
 use crate::fleet::unsent::{self, NOBODY};
 use crate::fleet::wire::{self, Alive, Last};
 use crate::record::generator::Lost;
 use crate::record::journal;
-use crate::record::run::RunRecord;
 use crate::units::Moment;
 
 /// How often everything is looked at.
@@ -27,6 +30,18 @@ const TELL_EVERY: u32 = 10;
 const STARTED: Duration = Duration::from_secs(2);
 /// How long agents may take beyond the schedule and the longest time limit.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// An agent that has not told of a second so long after it is not waited for.
+const UNTOLD: Duration = Duration::from_millis(1_500);
+
+/// When it is told what a second was like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Once all that fell due in it has come: nothing depends on it.
+    Planned,
+    /// As soon as all have told: the load depends on it, and gets other rates.
+    Steered,
+}
 
 /// A load under way.
 pub struct Course<'c> {
@@ -41,6 +56,9 @@ pub struct Course<'c> {
     /// Whether all have what they were given.
     is_given: bool,
     troubles: usize,
+    pace: Pace,
+    /// How many other rates were passed on.
+    orders: usize,
 }
 
 impl<'c> Course<'c> {
@@ -48,7 +66,7 @@ impl<'c> Course<'c> {
     pub fn new(
         desk: &'c Desk,
         control: &'c Control,
-        crowd: Crowd<'c>,
+        (crowd, pace): (Crowd<'c>, Pace),
         members: Vec<Member>,
     ) -> Course<'c> {
         let scenario = crowd.scenario();
@@ -59,17 +77,33 @@ impl<'c> Course<'c> {
         for member in &mut members {
             member.begin(Instant::now());
         }
-        Course { desk, control, crowd, members, passed, until, is_ordered, is_given, troubles }
+        Course {
+            desk,
+            control,
+            crowd,
+            members,
+            passed,
+            until,
+            is_ordered,
+            is_given,
+            troubles,
+            pace,
+            orders: 0,
+        }
     }
 
     /// Listens until there is nothing to wait for; closes the record.
-    pub fn run(mut self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, TrialError> {
+    pub fn run(mut self, watch: &mut dyn FnMut(Event)) -> Result<StillUp, TrialError> {
         while !self.members.iter().all(Member::is_done) {
             self.hear();
             self.crowd.look();
             self.pass_on_stop();
             self.look_at_members(watch);
-            self.tell(watch);
+            match self.pace {
+                Pace::Planned => self.tell(watch),
+                Pace::Steered => self.tell_at_once(watch),
+            }
+            self.pass_on_orders();
         }
         self.finish(watch)
     }
@@ -164,6 +198,16 @@ impl<'c> Course<'c> {
         }
     }
 
+    /// Whoever gives the load another rate gives it to all, as all that holds is said again and again.
+    fn pass_on_orders(&mut self) {
+        let all = self.control.orders.all();
+        if all.len() > self.orders {
+            self.orders = all.len();
+            self.desk.change(|beat| beat.orders = all.iter().map(Ordered::of).collect());
+            self.desk.beat_now();
+        }
+    }
+
     fn look_at_members(&mut self, watch: &mut dyn FnMut(Event)) {
         let now = Instant::now();
         let elapsed = self.crowd.elapsed();
@@ -233,6 +277,28 @@ impl<'c> Course<'c> {
         }
     }
 
+    /// The next second, if all have told of it that are at work, or have had the time to. What is
+    /// not known of a generator by then is as if it had stood still.
+    fn tell_at_once(&mut self, watch: &mut dyn FnMut(Event)) {
+        let second = self.passed;
+        let end = Duration::from_secs(u64::from(second) + 1);
+        let elapsed = self.crowd.elapsed();
+        let is_silent = |it: &&Member| !it.is_done() && !it.passed.contains_key(&second);
+        let is_lacking = self.members.iter().find(is_silent).is_some();
+        if elapsed < end || (is_lacking && elapsed < end + UNTOLD) {
+            return;
+        }
+        let mut sum = Progress { second, ..Progress::default() };
+        for passed in self.members.iter().filter_map(|it| it.passed.get(&second)) {
+            passed.add_to(&mut sum);
+        }
+        if is_lacking {
+            sum.stood_still_ns = u64::MAX;
+        }
+        self.crowd.pass_as_told(sum, watch);
+        self.passed += 1;
+    }
+
     /// Whether rows of data ended it for anybody, and since when for all.
     fn used_up(&self) -> Option<UsedUp> {
         let lasts = || self.members.iter().filter_map(|member| Some(&member.last.as_ref()?.0));
@@ -244,10 +310,13 @@ impl<'c> Course<'c> {
         Some(UsedUp { data, cut })
     }
 
-    fn finish(mut self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, TrialError> {
+    fn finish(mut self, watch: &mut dyn FnMut(Event)) -> Result<StillUp, TrialError> {
         let mut carried = Carried { used_up: self.used_up(), ..Carried::default() };
         let over = self.control.ended().map(|_| self.crowd.until());
-        let end = self.crowd.scenario().load.length();
+        // What was due of a load that was steered is what was ordered of it.
+        let mut scenario = self.crowd.scenario().clone();
+        scenario.load = self.crowd.wanted().unwrap_or(scenario.load);
+        let end = scenario.load.length();
         let end = Moment(over.map_or(end, |over| over.min(end)).as_nanos() as u64);
         for member in &self.members {
             if let Some((last, _)) = &member.last {
@@ -259,7 +328,7 @@ impl<'c> Course<'c> {
             let lost = Lost { generator: member.id, detail: detail.clone() };
             carried.lost.push(lost);
             let span = (member.told_until(), end);
-            let of = (self.crowd.scenario(), self.crowd.head());
+            let of = (&scenario, self.crowd.head());
             for tick in unsent::ticks(of, member.head.slots, span, &member.told) {
                 debug_assert_eq!(tick.claim, NOBODY);
                 self.crowd.take(&tick);

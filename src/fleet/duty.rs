@@ -7,6 +7,7 @@
 //! | at work | the schedule's end, an order, a signal, the lease | telling |
 //! | telling | a beat that says that all is known | done |
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -14,21 +15,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use crate::engine::collector::Progress;
 use crate::engine::lease::Lease;
+use crate::engine::orders::Order;
 use crate::engine::plan::{Given, Start};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::carry::carry_out;
 use crate::experiment::control::Control;
+use crate::experiment::event::Event;
 use crate::experiment::share::Share;
 use crate::fleet::clock::{Clock, Comparison, Exchange};
 use crate::fleet::link::{Heard, Link};
+use crate::fleet::loads::{OneLoad, Passed};
 use crate::fleet::publisher::{self, Room, Trouble};
 use crate::fleet::roster::LEASE;
 use crate::fleet::wire::{self, Alive, Beat, Cause, Go, Last, Offer};
 use crate::record::failures::EXCHANGES_FILE;
 use crate::record::run::{EndReason, RunRecord};
 use crate::scenario::model::Scenario;
-use crate::units::Moment;
+use crate::units::{Moment, Rate};
 
 /// For so long an agent that is ready waits for a beat.
 const FORGOTTEN: Duration = Duration::from_secs(10);
@@ -46,6 +51,9 @@ const LATEST: Duration = Duration::from_millis(50);
 const KEEPING: Duration = Duration::from_secs(150);
 /// Exchanges that failed, in bytes, are told up to here.
 const FAILURES: usize = 256 * 1024;
+
+/// So many seconds of a load that gets other rates are said again.
+const SAID_AGAIN: usize = 4;
 
 /// Clocks as they are compared.
 #[derive(Debug, Clone)]
@@ -130,9 +138,18 @@ struct AtWork {
     go: Go,
     /// By how much the coordinator's clock was taken to be ahead.
     offset: i64,
+    /// Its latest seconds, where the load gets other rates.
+    passed: Arc<Mutex<VecDeque<Passed>>>,
+    /// How many other rates it has got.
+    orders: usize,
 }
 
 impl Duty<'_> {
+    /// Will not be carried out.
+    pub fn give_back(self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+
     /// Carries it out.
     pub fn run(self) -> Done {
         let Some(go) = self.wait_for_start() else { return Done::Forgotten };
@@ -143,6 +160,10 @@ impl Duty<'_> {
         };
         let _ = fs::remove_dir_all(&self.folder);
         done
+    }
+
+    fn steered(&self) -> Option<&OneLoad> {
+        self.offer.stay.as_ref().map(|stay| &stay.load).filter(|load| load.is_steered)
     }
 
     fn next_beat(&self) -> Option<Beat> {
@@ -162,7 +183,7 @@ impl Duty<'_> {
         while heard.elapsed() < FORGOTTEN && self.control.ended().is_none() {
             if said.elapsed() >= ALIVE {
                 said = Instant::now();
-                self.say_alive(false, None, None);
+                self.say_alive(false, None, (None, Vec::new()));
             }
             let Some(beat) = self.next_beat() else { continue };
             heard = Instant::now();
@@ -195,15 +216,27 @@ impl Duty<'_> {
         let (tell, lines) = channel();
         let lease = Lease::until(Moment(LEASE.as_nanos() as u64));
         let given = self.given(&go)?;
-        let share = Share { slots: self.offer.slots, start, given, lease: lease.clone(), tell };
+        let (slots, iterations) = (self.offer.slots, self.iterations());
+        let share = Share { slots, start, iterations, given, lease: lease.clone(), tell };
         let (scenario, folder) = (Arc::clone(&self.scenario), self.folder.clone());
         let (control, receive_clock) = (self.control.clone(), self.receive_clock);
+        let passed = Arc::new(Mutex::new(VecDeque::new()));
+        let seen = self.steered().map(|_| Arc::clone(&passed));
         let load = thread::spawn(move || {
-            carry_out(&share, &scenario, &folder, (&control, receive_clock), &mut |_| {})
+            let mut keep = |event: Event| {
+                if let (Event::Progress(progress), Some(seen)) = (&event, &seen) {
+                    note(&mut seen.lock().unwrap_or_else(PoisonError::into_inner), progress);
+                }
+            };
+            carry_out(&share, &scenario, &folder, (&control, receive_clock), &mut keep)
                 .map_err(|error| error.to_string())
         });
         let telling = self.tell_ticks(lines, trouble.clone());
-        Ok(AtWork { load, telling, lease, start: at, go, offset })
+        Ok(AtWork { load, telling, lease, start: at, go, offset, passed, orders: 0 })
+    }
+
+    fn iterations(&self) -> u64 {
+        self.offer.stay.as_ref().map_or(0, |stay| stay.load.iterations)
     }
 
     /// What every user knows; a variable that the scenario does not have is none of ours.
@@ -239,14 +272,18 @@ impl Duty<'_> {
 
     /// Keeps the lease, does as it is told, and says that it lives, until the load has ended.
     fn work(&self, work: AtWork, trouble: &Trouble) -> Done {
-        let comparing = self.keep_comparing();
-        let (mut said, mut cause) = (Instant::now(), None);
+        let (mut work, comparing) = (work, self.keep_comparing());
+        let (mut said, mut cause, mut last) = (Instant::now(), None, None);
         while !work.load.is_finished() {
             if let Some(beat) = self.next_beat() {
                 renew(&work, &beat);
                 if let Some(left) = beat.stop.filter(|_| cause.is_none()) {
                     cause = Some(Cause::Ordered);
                     self.control.drain(Duration::from_millis(left));
+                }
+                if let Some(why) = self.obey(&mut work, &beat).filter(|_| cause.is_none()) {
+                    cause = Some(Cause::Failed(why));
+                    self.control.drain(Duration::ZERO);
                 }
             }
             let now = Moment(work.start.elapsed().as_nanos() as u64);
@@ -260,9 +297,12 @@ impl Duty<'_> {
             if cause.is_none() && self.control.ended().is_some() {
                 cause = Some(Cause::Stopped);
             }
-            if said.elapsed() >= ALIVE {
-                said = Instant::now();
-                self.say_alive(true, Some(work.offset), trouble.now());
+            let passed: Vec<Passed> =
+                work.passed.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+            let latest = passed.last().map(|passed| passed.second);
+            if said.elapsed() >= ALIVE || latest != last {
+                (said, last) = (Instant::now(), latest);
+                self.say_alive(true, Some(work.offset), (trouble.now(), passed));
             }
         }
         drop(comparing);
@@ -290,7 +330,7 @@ impl Duty<'_> {
             }
             if said.elapsed() >= ALIVE {
                 said = Instant::now();
-                self.say_alive(true, None, trouble.now());
+                self.say_alive(true, None, (trouble.now(), Vec::new()));
             }
         }
         let told = telling.join().unwrap_or_else(|_| Err("telling panicked".to_owned()));
@@ -333,7 +373,7 @@ impl Duty<'_> {
             }
             if alive.elapsed() >= ALIVE {
                 alive = Instant::now();
-                self.say_alive(true, None, None);
+                self.say_alive(true, None, (None, Vec::new()));
             }
             let Some(beat) = self.next_beat() else { continue };
             heard = Instant::now();
@@ -360,12 +400,41 @@ impl Duty<'_> {
         until
     }
 
-    fn say_alive(&self, is_running: bool, offset: Option<i64>, trouble: Option<String>) {
+    /// Does what was ordered and is new; why that cannot be done.
+    fn obey(&self, work: &mut AtWork, beat: &Beat) -> Option<String> {
+        let new = beat.orders.get(work.orders..).unwrap_or_default();
+        let highest = self.offer.stay.as_ref().map_or(0.0, |stay| stay.highest);
+        for order in new {
+            let order = order.order();
+            let now = Moment(work.start.elapsed().as_nanos() as u64);
+            let (from, rate) = match order {
+                Order::Rate { from, rate } => (from, rate),
+                Order::End { at } => (at, Rate::ZERO),
+            };
+            if self.steered().is_none() || rate.0 > highest {
+                return Some(format!("was told to send at {rate}, and {} was agreed", Rate(highest)));
+            }
+            if from <= now {
+                let late = Duration::from_nanos(now.0 - from.0).as_millis();
+                return Some(format!("heard {late} ms too late of another rate"));
+            }
+            self.control.orders.give(order);
+        }
+        work.orders += new.len();
+        None
+    }
+
+    fn say_alive(
+        &self,
+        is_running: bool,
+        offset: Option<i64>,
+        (trouble, passed): (Option<String>, Vec<Passed>),
+    ) {
         let (now, bound_ns) = self.clocks.offset().unwrap_or((0, u64::MAX >> 1));
         // Whoever takes the other's clock to be further ahead than it is starts too early.
         let skew_ns = offset.map_or(0, |taken| now.saturating_sub(taken));
         let epoch = self.offer.epoch.clone();
-        let alive = Alive { epoch, is_running, skew_ns, bound_ns, trouble };
+        let alive = Alive { epoch, is_running, skew_ns, bound_ns, trouble, passed };
         self.link.say(wire::alive(&self.offer.run, self.agent), wire::bytes(&alive));
     }
 }
@@ -382,6 +451,14 @@ fn renew(work: &AtWork, beat: &Beat) {
     } else {
         work.lease.renew(now, Moment(until));
     }
+}
+
+/// A second has passed; the latest are said again and again, as some of that may be lost.
+fn note(passed: &mut VecDeque<Passed>, progress: &Progress) {
+    if passed.len() == SAID_AGAIN {
+        passed.pop_front();
+    }
+    passed.push_back(Passed::of(progress));
 }
 
 /// Lines of a text up to a length.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use futures_util::StreamExt;
+use tokio::task::AbortHandle;
 
 use crate::fleet::allotment;
 use crate::fleet::answers::{check_place, members};
@@ -18,11 +19,13 @@ use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
 use crate::fleet::link::{Heard, Link};
+use crate::fleet::loads::Stay;
 use crate::fleet::roster::Member;
 use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
 use crate::fleet::{identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::slots::Slots;
+use crate::units::Rate;
 
 /// How long agents may take to say that they are there.
 const CALLING: Duration = Duration::from_secs(10);
@@ -63,6 +66,21 @@ pub struct Told {
     pub files: Files,
     /// Whether the generator's own clock stamps the arrival of bytes.
     pub own_clock: bool,
+    /// Whether it is one of several loads, for which agents stay.
+    pub stay: Option<Stay>,
+}
+
+impl Told {
+    /// The scenario with the most that may be sent.
+    fn at_most(&self, scenario: &Scenario) -> Scenario {
+        let mut most = scenario.clone();
+        if let Some(stay) = self.stay.as_ref().filter(|_| !scenario.load.is_closed()) {
+            for stage in &mut most.load.stages {
+                stage.to = Rate(stage.to.0.max(stay.highest));
+            }
+        }
+        most
+    }
 }
 
 /// What the coordinator hears.
@@ -95,20 +113,33 @@ pub struct Desk {
     pub beat: Arc<Mutex<Beat>>,
     /// What is heard.
     pub inbox: Receiver<Said>,
+    /// What goes on as long as the run does.
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+impl Drop for Desk {
+    /// The connection may be there for further runs.
+    fn drop(&mut self) {
+        let tasks = self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner);
+        tasks.drain(..).for_each(|task| task.abort());
+    }
 }
 
 impl Desk {
     /// Makes the run's stream, and begins to listen and to beat.
-    pub fn open(link: Link) -> Result<Desk, FleetFault> {
+    pub fn open(link: Arc<Link>) -> Result<Desk, FleetFault> {
         let unusable = |error: std::io::Error| FleetFault::Unreachable(error.to_string());
         let run = identity::word().map_err(unusable)?;
         let epoch = identity::word().map_err(unusable)?;
         let (out, inbox) = channel();
-        let (link, clock) = (Arc::new(link), Clock::start());
+        let clock = Clock::start();
         let beat = Beat { epoch: epoch.clone(), ..Beat::default() };
-        let desk = Desk { link, run, epoch, clock, beat: Arc::new(Mutex::new(beat)), inbox };
-        desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
-        desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
+        let (beat, tasks) = (Arc::new(Mutex::new(beat)), Mutex::default());
+        let desk = Desk { link, run, epoch, clock, beat, inbox, tasks };
+        let hello = desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
+        let lives =
+            desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
+        [hello, lives].into_iter().for_each(|task| desk.keep(task));
         desk.open_stream(out)?;
         desk.answer_clocks()?;
         desk.keep_beating();
@@ -118,6 +149,10 @@ impl Desk {
     /// Changes what holds; the next beat says it.
     pub fn change(&self, change: impl FnOnce(&mut Beat)) {
         change(&mut self.beat.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn keep(&self, task: AbortHandle) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
     fn open_stream(&self, out: Sender<Said>) -> Result<(), FleetFault> {
@@ -147,7 +182,7 @@ impl Desk {
         let consumer = self.link.wait(opening).map_err(|why| {
             FleetFault::Unreachable(format!("the server keeps no streams (JetStream): {why}"))
         })?;
-        self.link.spawn(async move {
+        let task = self.link.spawn(async move {
             loop {
                 let Ok(mut messages) = consumer.messages().await else {
                     tokio::time::sleep(CALL_EVERY).await;
@@ -165,6 +200,7 @@ impl Desk {
                 tokio::time::sleep(CALL_EVERY).await;
             }
         });
+        self.keep(task);
         Ok(())
     }
 
@@ -180,7 +216,7 @@ impl Desk {
                 Ok(questions)
             })
             .map_err(FleetFault::Unreachable)?;
-        self.link.spawn(async move {
+        let task = self.link.spawn(async move {
             while let Some(question) = questions.next().await {
                 let received = clock.now();
                 let Some(reply) = question.reply else { continue };
@@ -188,13 +224,14 @@ impl Desk {
                 let _ = client.publish(reply, stamps.into()).await;
             }
         });
+        self.keep(task);
         Ok(())
     }
 
     fn keep_beating(&self) {
         let (client, clock) = (self.link.client().clone(), self.clock);
         let (beat, subject) = (Arc::clone(&self.beat), wire::beats(&self.run));
-        self.link.spawn(async move {
+        let task = self.link.spawn(async move {
             let mut every = tokio::time::interval(BEAT);
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             loop {
@@ -208,6 +245,7 @@ impl Desk {
                 }
             }
         });
+        self.keep(task);
     }
 
     /// Says at once what holds.
@@ -272,7 +310,7 @@ impl Desk {
     ) -> Result<Vec<Member>, FleetFault> {
         check_place(hellos, address)?;
         let cores = hellos.iter().map(|hello| hello.cores).min().unwrap_or(1);
-        let slots = allotment::slots(scenario, hellos.len() as u32, cores)
+        let slots = allotment::slots(&told.at_most(scenario), hellos.len() as u32, cores)
             .map_err(FleetFault::Unshareable)?;
         let own = understood::digest(scenario, &self.epoch);
         told.files.clone().serve(&self.link, &self.run)?;
@@ -322,6 +360,7 @@ impl Desk {
             }),
             process: std::process::id(),
             own_clock: told.own_clock,
+            stay: told.stay.clone(),
         }
     }
 }

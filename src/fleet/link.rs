@@ -16,6 +16,7 @@ use async_nats::{Client, ConnectOptions, ServerAddr};
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use crate::fleet::fault::FleetFault;
 
@@ -112,8 +113,8 @@ impl Link {
     }
 
     /// Does something on the link's thread.
-    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.handle.spawn(work);
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.handle.spawn(work).abort_handle()
     }
 
     /// The client.
@@ -157,7 +158,7 @@ impl Link {
         subject: &str,
         out: Sender<T>,
         as_what: impl Fn(Heard) -> T + Send + 'static,
-    ) -> Result<(), FleetFault> {
+    ) -> Result<AbortHandle, FleetFault> {
         let unreachable = |why: String| FleetFault::Unreachable(format!("{subject}: {why}"));
         let mut messages = self
             .wait(async {
@@ -168,7 +169,7 @@ impl Link {
                 Ok(messages)
             })
             .map_err(unreachable)?;
-        self.spawn(async move {
+        Ok(self.spawn(async move {
             while let Some(message) = messages.next().await {
                 let heard = Heard {
                     subject: message.subject.to_string(),
@@ -179,8 +180,7 @@ impl Link {
                     return;
                 }
             }
-        });
-        Ok(())
+        }))
     }
 
     /// Puts something into a stream, once however often it is tried; the server has it then.

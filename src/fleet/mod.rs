@@ -23,13 +23,16 @@
 //! | [`identity`] | words that nobody else has, and where we are |
 //! | [`link`] | the connection to the server |
 //! | [`server`] | a server and agents of our own, on this machine |
+//! | [`loads`] | what is said of several loads for which agents stay; pure |
 //! | [`coordinator`], [`gathering`], [`course`] | from the call to the record |
-//! | [`agent`], [`duty`], [`publisher`] | from the offer to the last tick |
+//! | [`company`] | the same for one load after the other |
+//! | [`agent`], [`kept`], [`duty`], [`publisher`] | from the offer to the last tick |
 
 pub mod agent;
 pub mod allotment;
 mod answers;
 pub mod clock;
+pub mod company;
 pub mod coordinator;
 pub mod course;
 pub mod duty;
@@ -37,7 +40,9 @@ pub mod fault;
 pub mod files;
 pub mod gathering;
 mod identity;
+mod kept;
 pub mod link;
+pub mod loads;
 pub mod publisher;
 pub mod roster;
 pub mod server;

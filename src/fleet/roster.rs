@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::fleet::loads::Passed;
 use crate::fleet::unsent::Planned;
 use crate::fleet::wire::{Alive, Last};
 use crate::record::generator::{GeneratorHead, GeneratorId};
@@ -24,6 +25,8 @@ const MARGIN: Duration = Duration::from_millis(400);
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 /// Threads of a generator may tell of a second so many seconds after the first of them has.
 const NEARLY: u32 = 2;
+/// So many seconds that it told of at once are kept.
+const MOST_PASSED: usize = 16;
 /// So many seconds before its latest one a generator may still tell of what fell due.
 const LATEST: u32 = 10;
 
@@ -56,6 +59,8 @@ pub struct Member {
     pub in_flight: u64,
     /// The longest send lag of that, in nanoseconds.
     pub lag_ns: u64,
+    /// What it said at once of its latest seconds.
+    pub passed: BTreeMap<u32, Passed>,
     heard: Instant,
 }
 
@@ -81,6 +86,7 @@ impl Member {
             sent: BTreeMap::new(),
             in_flight: 0,
             lag_ns: 0,
+            passed: BTreeMap::new(),
             heard: now,
         }
     }
@@ -103,6 +109,10 @@ impl Member {
     /// It lives.
     pub fn hear(&mut self, alive: Alive, now: Instant) {
         self.heard = now;
+        self.passed.extend(alive.passed.iter().map(|passed| (passed.second, *passed)));
+        while self.passed.len() > MOST_PASSED {
+            self.passed.pop_first();
+        }
         self.alive = Some(alive);
     }
 

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fleet::loads::{Ordered, Passed, Stay};
 use crate::record::generator::GeneratorHead;
 use crate::record::handshakes::Handshakes;
 use crate::scenario::model::VariableId;
@@ -12,7 +13,7 @@ use crate::scenario::slots::Slots;
 use crate::scenario::template::Value;
 
 /// Grows with each change that an older one would misunderstand.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// The version of this loadgate.
 pub const LOADGATE: &str = env!("CARGO_PKG_VERSION");
 
@@ -127,6 +128,8 @@ pub struct Offer {
     pub process: u32,
     /// Whether the generator's own clock stamps the arrival of bytes.
     pub own_clock: bool,
+    /// Whether it is one of several loads, for which agents stay.
+    pub stay: Option<Stay>,
 }
 
 /// A file that a scenario names.
@@ -197,6 +200,8 @@ pub struct Beat {
     pub done: Vec<String>,
     /// That the run is over for all.
     pub over: bool,
+    /// All other rates that the load got so far.
+    pub orders: Vec<Ordered>,
 }
 
 /// When the schedule starts.
@@ -258,6 +263,8 @@ pub struct Alive {
     pub bound_ns: u64,
     /// What keeps it from telling what it learns.
     pub trouble: Option<String>,
+    /// Its latest seconds, where the load gets other rates while it goes on.
+    pub passed: Vec<Passed>,
 }
 
 /// The last word of an agent.

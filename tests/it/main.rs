@@ -27,6 +27,7 @@ mod fleet;
 mod fleet_access;
 mod fleet_chaos;
 mod fleet_scenarios;
+mod fleet_searches;
 mod flow;
 mod frame_server;
 mod fuzz;

@@ -1,0 +1,42 @@
+//! What became of those who carried out the load of a target that is watched here.
+
+use std::time::Duration;
+
+use crate::record::generator::Lost;
+use crate::record::handshakes::Handshakes;
+use crate::record::run::EndReason;
+
+/// What became of those who loaded.
+#[derive(Debug, Default)]
+pub struct Carried {
+    /// Iterations that they have started.
+    pub iterations: u64,
+    /// Those of them whose last step ended well.
+    pub completed: u64,
+    /// TLS handshakes.
+    pub handshakes: Handshakes,
+    /// Who did not carry out a part, and why.
+    pub lost: Vec<Lost>,
+    /// Each row of a source was used, if that ended it for anybody.
+    pub used_up: Option<UsedUp>,
+}
+
+impl Carried {
+    /// Why a load ended that nobody has ended.
+    pub(super) fn reason(&self) -> EndReason {
+        match (self.lost.first(), &self.used_up) {
+            (Some(lost), _) => EndReason::GeneratorLost { detail: lost.detail.clone() },
+            (None, Some(used)) => EndReason::RowsUsed { data: used.data.clone() },
+            (None, None) => EndReason::Finished,
+        }
+    }
+}
+
+/// Each row of a source of data was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedUp {
+    /// The source.
+    pub data: String,
+    /// When the last one met that, if all did.
+    pub cut: Option<Duration>,
+}
