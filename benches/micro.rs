@@ -207,6 +207,7 @@ fn end() -> End {
         teardown: None,
         faults: Vec::new(),
         lost: Vec::new(),
+        watcher: None,
         statements: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::args_fleet::{AgentArgs, Asked, FleetArgs};
+use crate::cli::args_fleet::{AgentArgs, Asked, FleetArgs, WatchArgs};
 use crate::cli::args_shared::Clock;
 use crate::cli::exit::Exit;
 use crate::cli::progress::Display;
@@ -23,6 +23,7 @@ use crate::fleet::files::Files;
 use crate::fleet::gathering::{Told, Wanted};
 use crate::fleet::link::Via;
 use crate::fleet::server::{Here, TOKEN, VIA};
+use crate::fleet::sidecar::{Sidecar, Whom};
 use crate::fleet::wire;
 use crate::record::run::RunRecord;
 use crate::scenario::model::Scenario;
@@ -43,7 +44,11 @@ pub(super) fn drive(
     let shared = Shared {
         hosting: Hosting { scenario, folder: run_folder, supervisor, receive_clock, control },
         told,
-        wanted: Wanted { generators: fleet.generators.unwrap_or(1), pool: fleet.pool.clone() },
+        wanted: Wanted {
+            generators: fleet.generators.unwrap_or(1),
+            pool: fleet.pool.clone(),
+            is_watched: fleet.watched,
+        },
         place: place(fleet, supervisor.program.clone()),
         tries_out: !loading.no_walk,
     };
@@ -86,7 +91,11 @@ pub(super) fn gathered(
     let gathering = Gathering {
         scenario,
         told: told(asked, scenario)?,
-        wanted: Wanted { generators, pool: asked.fleet.pool.clone() },
+        wanted: Wanted {
+            generators,
+            pool: asked.fleet.pool.clone(),
+            is_watched: asked.fleet.watched,
+        },
         place: place(asked.fleet, on.1.program.clone()),
         highest,
         pace,
@@ -161,6 +170,7 @@ fn fail(fault: &FleetFault) -> Exit {
         FleetFault::NoServer(_)
         | FleetFault::Unreachable(_)
         | FleetFault::TooFew { .. }
+        | FleetFault::Unwatched(_)
         | FleetFault::Unready(_)
         | FleetFault::Trial(_) => Exit::Failed,
     }
@@ -168,29 +178,14 @@ fn fail(fault: &FleetFault) -> Exit {
 
 /// `loadgate agent`.
 pub(super) fn agent(args: &AgentArgs) -> Exit {
-    let Some(url) = args.via.clone().or_else(|| std::env::var(VIA).ok()) else {
-        output::error("--via is missing: the server at which to wait for work", &[]);
-        return Exit::Usage;
+    let server = Server { url: &args.via, ca: &args.via_ca, creds: &args.via_creds };
+    let site = match site(server, &args.pool, args.name.as_deref()) {
+        Ok(site) => site,
+        Err(exit) => return exit,
     };
-    let name = args.name.clone().unwrap_or_else(host_name);
-    for (flag, value) in [("--pool", &args.pool), ("--name", &name)] {
-        if !wire::is_name(value) {
-            output::error(&format!("{flag} {value}: letters, digits, - and _ only"), &[]);
-            return Exit::Usage;
-        }
-    }
-    let control = Control::default();
-    if let Err(error) = interrupt::watch(&control) {
-        output::error(&format!("signals cannot be watched: {error}"), &[]);
-        return Exit::Failed;
-    }
+    let Site { via, name, control } = site;
     let agent = Agent {
-        via: Via {
-            url,
-            token: std::env::var(TOKEN).ok(),
-            ca: args.via_ca.clone(),
-            creds: args.via_creds.clone(),
-        },
+        via,
         pool: args.pool.clone(),
         name,
         allow: args.allow_hosts.clone(),
@@ -199,12 +194,72 @@ pub(super) fn agent(args: &AgentArgs) -> Exit {
         temporary: std::env::temp_dir(),
     };
     let env = |name: &str| std::env::var(name).ok();
-    let mut tell = |what: &str| {
-        if !args.quiet {
+    ended(agent.work(&control, &env, &mut telling(args.quiet)), &control)
+}
+
+/// `loadgate watch`.
+pub(super) fn watch(args: &WatchArgs) -> Exit {
+    let server = Server { url: &args.via, ca: &args.via_ca, creds: &args.via_creds };
+    let site = match site(server, &args.pool, args.name.as_deref()) {
+        Ok(site) => site,
+        Err(exit) => return exit,
+    };
+    let whom = match (args.pid, args.port) {
+        (Some(pid), _) => Whom::Process(pid),
+        (None, Some(port)) => Whom::Port(port),
+        (None, None) => return Exit::Usage,
+    };
+    let Site { via, name, control } = site;
+    let sidecar = Sidecar { via, pool: args.pool.clone(), name, whom, once: args.once };
+    ended(sidecar.work(&control, &mut telling(args.quiet)), &control)
+}
+
+/// The server as it was named.
+struct Server<'a> {
+    url: &'a Option<String>,
+    ca: &'a Option<PathBuf>,
+    creds: &'a Option<PathBuf>,
+}
+
+/// What whoever waits at a server needs.
+struct Site {
+    via: Via,
+    name: String,
+    control: Control,
+}
+
+fn site(server: Server<'_>, pool: &str, name: Option<&str>) -> Result<Site, Exit> {
+    let Some(url) = server.url.clone().or_else(|| std::env::var(VIA).ok()) else {
+        output::error("--via is missing: the server at which to wait for work", &[]);
+        return Err(Exit::Usage);
+    };
+    let name = name.map_or_else(host_name, str::to_owned);
+    for (flag, value) in [("--pool", pool), ("--name", &name)] {
+        if !wire::is_name(value) {
+            output::error(&format!("{flag} {value}: letters, digits, - and _ only"), &[]);
+            return Err(Exit::Usage);
+        }
+    }
+    let control = Control::default();
+    interrupt::watch(&control).map_err(|error| {
+        output::error(&format!("signals cannot be watched: {error}"), &[]);
+        Exit::Failed
+    })?;
+    let (token, ca) = (std::env::var(TOKEN).ok(), server.ca.clone());
+    let via = Via { url, token, ca, creds: server.creds.clone() };
+    Ok(Site { via, name, control })
+}
+
+fn telling(is_quiet: bool) -> impl FnMut(&str) {
+    move |what| {
+        if !is_quiet {
             output::note(what);
         }
-    };
-    match (agent.work(&control, &env, &mut tell), control.signal()) {
+    }
+}
+
+fn ended(worked: Result<(), FleetFault>, control: &Control) -> Exit {
+    match (worked, control.signal()) {
         (Err(fault), _) => fail(&fault),
         (Ok(()), Some(signal)) => Exit::Interrupted(signal),
         (Ok(()), None) => Exit::Pass,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::args_fleet::{AgentArgs, Asked};
+use crate::cli::args_fleet::{AgentArgs, Asked, WatchArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::progress::Display;
@@ -65,6 +65,12 @@ pub(super) fn objection(asked: &Asked<'_>, _: bool) -> Option<&'static str> {
 
 /// `loadgate agent`.
 pub(super) fn agent(_: &AgentArgs) -> Exit {
+    output::error(WITHOUT, &[]);
+    Exit::Usage
+}
+
+/// `loadgate watch`.
+pub(super) fn watch(_: &WatchArgs) -> Exit {
     output::error(WITHOUT, &[]);
     Exit::Usage
 }

@@ -50,7 +50,8 @@ pub(super) fn plan(args: &StressArgs, scenario: &Scenario) -> Result<Plan, Vec<S
 
 /// Arrivals per second that no machine of this size sends.
 fn reach(scenario: &Scenario, machines: usize) -> f64 {
-    let ceiling = Ceiling::of_run(ceiling::cores() * machines, scenario.limits.workers).requests().0;
+    let ceiling =
+        Ceiling::of_run(ceiling::cores() * machines, scenario.limits.workers).requests().0;
     ceiling / requests_per_iteration(&scenario.flows, &scenario.steps).max(1.0)
 }
 

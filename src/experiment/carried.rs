@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::record::generator::Lost;
 use crate::record::handshakes::Handshakes;
-use crate::record::run::EndReason;
+use crate::record::run::{EndReason, Watcher};
 
 /// What became of those who loaded.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Carried {
     pub handshakes: Handshakes,
     /// Who did not carry out a part, and why.
     pub lost: Vec<Lost>,
+    /// Who watched the target's processes, if somebody did.
+    pub watcher: Option<Watcher>,
     /// Each row of a source was used, if that ended it for anybody.
     pub used_up: Option<UsedUp>,
 }

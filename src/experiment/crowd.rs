@@ -13,6 +13,7 @@ use crate::engine::collector::{Message, Passing, Progress};
 use crate::engine::plan::{Given, Start};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::address::{Later, reach, shown};
+use crate::experiment::beside::Beside;
 use crate::experiment::carried::Carried;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
@@ -31,6 +32,7 @@ use crate::record::generator::GeneratorHead;
 use crate::record::interval::StepCounts;
 use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::RunWriter;
+use crate::record::telemetry::TargetSecond;
 use crate::record::tick::Tick;
 use crate::scenario::load::Load;
 use crate::scenario::model::{HttpAddress, Scenario};
@@ -38,8 +40,7 @@ use crate::schedule::arms::Timing;
 use crate::target::certificate;
 use crate::target::process::Supervisor;
 
-/// So many seconds after what was counted in one it is known of all generators whether they stood
-/// still in it.
+/// So many seconds later it is known of all generators whether they stood still in a second.
 const HEARD_LATER: usize = 4;
 
 /// What it takes to have a target.
@@ -144,11 +145,10 @@ impl<'a> Hosted<'a> {
         let scenario = Arc::clone(&side.scenario);
         let reached = reach(side.target.address(), &scenario)?;
         let mut head = session.head(&scenario, start.on_the_wall);
-        head.target = shown(&scenario);
+        (head.target, head.generators) = (shown(&scenario), generators);
         head.revision.clone_from(&side.revision);
         head.lookup_ms = reached.lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
         head.addresses = reached.addresses;
-        head.generators = generators;
         let expiry = certificate::expiry(side.target.address());
         head.certificate = expiry.map(certificate_head);
         let ending =
@@ -178,6 +178,7 @@ impl<'a> Hosted<'a> {
             hopes,
             steps,
             later,
+            beside: None,
             passing,
             target_memory: None,
             stood_still,
@@ -199,6 +200,8 @@ pub struct Crowd<'a> {
     /// The whole run, step by step.
     steps: Vec<StepCounts>,
     later: Later,
+    /// What others see of the target's processes.
+    beside: Option<Beside>,
     /// What came since the last look at the progress.
     passing: Passing,
     /// Resident memory of the target, as it was seen last.
@@ -224,13 +227,38 @@ impl Crowd<'_> {
     pub fn look(&mut self) {
         self.watcher.look();
         while let Ok(message) = self.inbox.try_recv() {
-            if let Message::Target(second) = message {
-                self.target_memory = gauge::find(&BEFORE_4, &gauge::RSS)
-                    .and_then(|id| second.value(id))
-                    .or(self.target_memory);
-                self.writer.append_target(second);
+            match (message, &mut self.beside) {
+                (Message::Target(second), Some(beside)) => beside.own(second),
+                (Message::Target(second), None) => self.keep(second),
+                (Message::Batch(_) | Message::Machine(_), _) => {}
             }
         }
+        self.keep_complete(self.elapsed().as_secs() as u32);
+    }
+
+    /// Somebody sees the target's processes where they are.
+    pub fn expect_watcher(&mut self) {
+        let monitor = self.side.target.monitor(&self.side.scenario, Timing::Alone);
+        self.beside = Some(Beside::new(monitor.has_work()));
+    }
+
+    /// What was seen of them in a second.
+    pub fn take_watched(&mut self, second: TargetSecond) {
+        if let Some(beside) = &mut self.beside {
+            beside.theirs(second, &self.writer.head().gauges);
+        }
+    }
+
+    fn keep_complete(&mut self, now: u32) {
+        let complete = self.beside.as_mut().map(|beside| beside.complete(now));
+        complete.into_iter().flatten().for_each(|second| self.keep(second));
+    }
+
+    fn keep(&mut self, second: TargetSecond) {
+        self.target_memory = gauge::find(&BEFORE_4, &gauge::RSS)
+            .and_then(|id| second.value(id))
+            .or(self.target_memory);
+        self.writer.append_target(second);
     }
 
     /// Adds what a generator has learnt, if it is new, and says whether it is.
@@ -314,8 +342,11 @@ impl Crowd<'_> {
         watch: &mut dyn FnMut(Event),
     ) -> Result<StillUp, TrialError> {
         watch(Event::Stopping);
+        let mut this = self;
+        this.look();
+        this.keep_complete(u32::MAX);
         let Crowd { session, side, start, control, writer, watcher, hopes, steps, later, .. } =
-            self;
+            this;
         let (mut side, mut writer) = (side, writer);
         let ended = start.at.elapsed();
         let seen = watcher.end(|| side.target.exited());
@@ -342,6 +373,7 @@ impl Crowd<'_> {
             later_addresses: later.seen(),
             faults: Vec::new(),
             lost: carried.lost,
+            watcher: carried.watcher,
             statements: seen.statements,
             teardown,
         };

@@ -5,6 +5,7 @@
 mod address;
 pub mod arm;
 mod beginning;
+mod beside;
 pub mod capacity;
 pub mod carried;
 pub mod carry;

@@ -16,11 +16,8 @@ use crate::schedule::arms::Timing;
 /// Several generators who carry out one load after the other.
 pub trait Others {
     /// Loads a target that is up, as its scenario says.
-    fn load(
-        &self,
-        hosted: Hosted<'_>,
-        watch: &mut dyn FnMut(Event),
-    ) -> Result<StillUp, TrialError>;
+    fn load(&self, hosted: Hosted<'_>, watch: &mut dyn FnMut(Event))
+    -> Result<StillUp, TrialError>;
 }
 
 /// Loads one side, whose target stays up.

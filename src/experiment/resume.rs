@@ -348,6 +348,7 @@ mod tests {
             teardown: None,
             faults: Vec::new(),
             lost: Vec::new(),
+            watcher: None,
             statements: Vec::new(),
         });
         RunRecord {

@@ -14,11 +14,12 @@ use crate::engine::transport::tcp;
 use crate::experiment::carry;
 use crate::experiment::control::Control;
 use crate::experiment::soak::lasting;
-use crate::fleet::duty::{Clocks, Done, Duty};
+use crate::fleet::clocks::Clocks;
+use crate::fleet::duty::{Done, Duty};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Handed;
 use crate::fleet::kept::Kept;
-use crate::fleet::link::{Heard, Link, Via};
+use crate::fleet::link::{Heard, Link, Via, connect};
 use crate::fleet::loads::Stay;
 use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
 use crate::fleet::{files, identity, understood};
@@ -29,8 +30,6 @@ use crate::units::Rate;
 
 /// How often clocks are compared before the start.
 const COMPARISONS: usize = 64;
-/// Between two tries to reach the server.
-const AGAIN: Duration = Duration::from_secs(1);
 /// How often it is looked whether there is something to do.
 const LOOK: Duration = Duration::from_millis(100);
 /// Whoever is here for one run goes when nobody wants it for so long.
@@ -96,7 +95,9 @@ impl Agent {
         env: Lookup<'_>,
         tell: &mut dyn FnMut(&str),
     ) -> Result<(), FleetFault> {
-        let Some(link) = self.connect(control, tell)? else { return Ok(()) };
+        let name = format!("loadgate agent {}", self.name);
+        let connected = connect((&self.via, &name), self.once, control, tell)?;
+        let Some(link) = connected else { return Ok(()) };
         let link = Arc::new(link);
         let word = identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))?;
         let calls = link.listen(&wire::call(&self.pool))?;
@@ -146,30 +147,6 @@ impl Agent {
             }
         }
         Ok(())
-    }
-
-    fn connect(
-        &self,
-        control: &Control,
-        tell: &mut dyn FnMut(&str),
-    ) -> Result<Option<Link>, FleetFault> {
-        let mut is_told = false;
-        loop {
-            match Link::connect(&self.via, &format!("loadgate agent {}", self.name)) {
-                Ok(link) => return Ok(Some(link)),
-                Err(error) if self.once => return Err(error),
-                Err(error) if !is_told => tell(&format!("{error}; trying on")),
-                Err(_) => {}
-            }
-            is_told = true;
-            let until = Instant::now() + AGAIN;
-            while Instant::now() < until {
-                if control.ended().is_some() {
-                    return Ok(None);
-                }
-                thread::sleep(LOOK);
-            }
-        }
     }
 
     fn say_hello(&self, link: &Link, word: &str, heard: &Heard) {
@@ -265,8 +242,13 @@ impl Agent {
         let scenario = Scenario { load, ..scenario };
         let digest = understood::digest(&scenario, &offer.epoch);
         let address = address_of(&scenario, &offer)?;
-        let highest = stay.map_or(0.0, |stay| stay.highest);
-        self.check(&scenario, &address, (offer.slots, Rate(highest)))?;
+        let peak = match stay {
+            None => scenario.load.peak(),
+            // Its own load is none of those that follow.
+            Some(stay) if stay.is_question => Rate(stay.highest),
+            Some(stay) => Rate(scenario.load.peak().0.max(stay.highest)),
+        };
+        self.check(&scenario, &address, (offer.slots, peak))?;
         Ok(Offered { offer, scenario, digest, address })
     }
 
@@ -341,7 +323,7 @@ impl Agent {
         &self,
         scenario: &Scenario,
         address: &HttpAddress,
-        (slots, highest): (Slots, Rate),
+        (slots, peak): (Slots, Rate),
     ) -> Result<(), Refusal> {
         let host = scenario.secrets.redact(&address.host);
         let is_allowed = address.is_loopback()
@@ -352,7 +334,7 @@ impl Agent {
             )));
         }
         let share = f64::from(slots.count) / f64::from(slots.of.max(1));
-        let own = scenario.load.peak().0.max(highest.0) * share;
+        let own = peak.0 * share;
         match self.max_rate {
             Some(most) if own > most.0 => Err(Refusal::unready(format!(
                 "its share is up to {}, and it may begin {most} at most (--max-rate)",
@@ -438,7 +420,7 @@ mod tests {
         let key = |name: &str| (name == "KEY").then(|| "k".to_owned());
         let scenario = agent.understand(&offer, &key, &mut |_| panic!("there is no file"))?;
         let address = address_of(&scenario, &offer)?;
-        agent.check(&scenario, &address, (offer.slots, Rate::ZERO))
+        agent.check(&scenario, &address, (offer.slots, scenario.load.peak()))
     }
 
     #[test]

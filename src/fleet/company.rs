@@ -51,6 +51,7 @@ pub struct Company {
     told: Told,
     stay: Stay,
     pace: Pace,
+    wanted: Wanted,
     /// A server and agents of our own end with it.
     _local: Option<Local>,
 }
@@ -68,7 +69,7 @@ impl Gathering<'_> {
         (control, supervisor): (&Control, &Supervisor),
         watch: &mut dyn FnMut(Event),
     ) -> Result<Company, FleetFault> {
-        check(self.scenario)?;
+        check(self.scenario, &self.wanted)?;
         let (local, via) = reached(&self.place, &self.wanted, supervisor)?;
         let number = self.wanted.generators;
         watch(Event::Told(format!("waiting for {number} generators at {}", via.shown())));
@@ -79,6 +80,8 @@ impl Gathering<'_> {
             return Err(TrialError::Interrupted(signal).into());
         }
         let hellos = hellos.map_err(|fault| with_words(fault, local.as_ref()))?;
+        // It is looked for before each load; that it is there is known before a target is loaded.
+        desk.find_watcher(&self.wanted, || control.ended().is_some())?;
         let names: Vec<String> = hellos.iter().map(|hello| hello.name.clone()).collect();
         let company = self.ask((link, desk), hellos, local)?;
         watch(Event::Told(format!("ready: {}", names.join(", "))));
@@ -104,7 +107,8 @@ impl Gathering<'_> {
         let question = Told { stay: Some(stay.clone()), ..self.told };
         let told = Told { text: String::new(), files: Files::default(), ..question.clone() };
         let stay = Stay { is_question: false, ..stay };
-        let company = Company { link, desk, hellos, told, stay, pace: self.pace, _local: local };
+        let (pace, wanted) = (self.pace, self.wanted);
+        let company = Company { link, desk, hellos, told, stay, pace, wanted, _local: local };
         company.desk.offer(&company.hellos, (&scenario, &question), &address)?;
         Ok(company)
     }
@@ -121,8 +125,7 @@ impl Company {
         let load = OneLoad::of(&hosted.scenario().load, hosted.iterations(), is_steered);
         let stay = Stay { load, ..self.stay.clone() };
         let told = Told { stay: Some(stay), ..self.told.clone() };
-        let members =
-            desk.offer(&self.hellos, (hosted.scenario(), &told), hosted.address())?;
+        let members = desk.offer(&self.hellos, (hosted.scenario(), &told), hosted.address())?;
         let mut hosted = hosted;
         hosted.set_up()?;
         play(desk, (hosted, self.pace), members, watch)
@@ -136,7 +139,10 @@ impl Others for Company {
         watch: &mut dyn FnMut(Event),
     ) -> Result<StillUp, TrialError> {
         let loaded = Desk::open(Arc::clone(&self.link)).and_then(|desk| {
-            let loaded = self.load_at(&desk, hosted, watch);
+            let is_over = || hosted.control().ended().is_some();
+            let loaded = desk
+                .find_watcher(&self.wanted, is_over)
+                .and_then(|()| self.load_at(&desk, hosted, watch));
             desk.close();
             loaded
         });

@@ -53,7 +53,7 @@ pub struct Shared<'a> {
 impl Shared<'_> {
     /// Carries it out.
     pub fn run(self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
-        check(&self.hosting.scenario)?;
+        check(&self.hosting.scenario, &self.wanted)?;
         let (local, via) = reached(&self.place, &self.wanted, self.hosting.supervisor)?;
         watch(Event::Told(format!(
             "waiting for {} generators at {}",
@@ -74,6 +74,7 @@ impl Shared<'_> {
             Err(_) if interrupted().is_some() => return Err(interrupted().expect("it is").into()),
             hellos => hellos?,
         };
+        desk.find_watcher(&self.wanted, || control.ended().is_some())?;
         let hosted = self.hosting.start(watch)?;
         let told = (self.hosting.scenario.as_ref(), &self.told);
         let members = desk.offer(&hellos, told, hosted.address())?;
@@ -146,7 +147,10 @@ pub(super) fn play(
     }
     let control = hosted.control();
     let start = Start::at(SystemTime::now() + LEAD);
-    let crowd = hosted.begin(start, generators, watch)?;
+    let mut crowd = hosted.begin(start, generators, watch)?;
+    if desk.watcher.get().is_some() {
+        crowd.expect_watcher();
+    }
     let since = start.on_the_wall.duration_since(UNIX_EPOCH).unwrap_or_default();
     let go = Go { at: desk.clock.at(start.at), wall_ns: since.as_nanos() as u64, given };
     desk.change(|beat| beat.go = Some(go));
@@ -155,7 +159,13 @@ pub(super) fn play(
 }
 
 /// Whether several can carry a scenario out.
-pub(super) fn check(scenario: &Scenario) -> Result<(), FleetFault> {
+pub(super) fn check(scenario: &Scenario, wanted: &Wanted) -> Result<(), FleetFault> {
+    let is_ours = scenario.target.start.is_some() || scenario.target.address.is_demo();
+    if wanted.is_watched && is_ours {
+        return Err(FleetFault::Unshareable(
+            "loadgate starts this target and watches it itself: leave out --watched".to_owned(),
+        ));
+    }
     let why = match &scenario.target.address {
         Address::Demo(demo) if demo.is_secured => {
             "the demo API by TLS has a certificate that only its own process trusts; load it without \

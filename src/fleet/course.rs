@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::engine::collector::Progress;
 use crate::engine::plan::Stop;
-use crate::experiment::control::Control;
 use crate::experiment::carried::{Carried, UsedUp};
+use crate::experiment::control::Control;
 use crate::experiment::crowd::Crowd;
 use crate::experiment::event::Event;
 use crate::experiment::measured::StillUp;
@@ -15,6 +15,7 @@ use crate::fleet::gathering::{Desk, Said};
 use crate::fleet::loads::Ordered;
 use crate::fleet::roster::{self, Member};
 use crate::fleet::unsent::{self, NOBODY};
+use crate::fleet::watching::{self, Watched, Watches, Watching};
 use crate::fleet::wire::{self, Alive, Last};
 use crate::record::generator::Lost;
 use crate::record::journal;
@@ -59,6 +60,8 @@ pub struct Course<'c> {
     pace: Pace,
     /// How many other rates were passed on.
     orders: usize,
+    /// Who watches the target's processes where they are.
+    watching: Option<Watching>,
 }
 
 impl<'c> Course<'c> {
@@ -89,6 +92,7 @@ impl<'c> Course<'c> {
             troubles,
             pace,
             orders: 0,
+            watching: desk.watcher.get().map(|hello| Watching::new(hello, Instant::now())),
         }
     }
 
@@ -128,6 +132,18 @@ impl<'c> Course<'c> {
                     self.members[index].hear(alive, Instant::now());
                 }
             }
+            Said::Watches(heard) => {
+                let said = wire::read::<Watches>(&heard.said);
+                let said = said.filter(|said| said.epoch == self.desk.epoch);
+                if let (Some(watching), Some(said)) = (self.watcher(&heard.subject), said) {
+                    watching.hear(&said, Instant::now());
+                }
+            }
+            Said::Learnt { subject, said } if self.watcher(&subject).is_some() => {
+                let watched = wire::read::<Watched>(&said);
+                let watched = watched.filter(|it| it.epoch == self.desk.epoch);
+                watched.into_iter().for_each(|it| self.crowd.take_watched(it.second));
+            }
             Said::Learnt { subject, said } => {
                 let Some(index) = self.member_of(&subject) else { return };
                 if subject == wire::end(&self.desk.run, &self.members[index].agent) {
@@ -137,6 +153,15 @@ impl<'c> Course<'c> {
                 }
             }
         }
+    }
+
+    /// Whoever watches, if that is its subject.
+    fn watcher(&mut self, subject: &str) -> Option<&mut Watching> {
+        let run = &self.desk.run;
+        self.watching.as_mut().filter(|it| {
+            let own = [watching::seconds(run, &it.watcher), watching::alive(run, &it.watcher)];
+            own.iter().any(|own| own == subject)
+        })
     }
 
     /// Whose subject it is: the last word of it names the agent.
@@ -228,6 +253,11 @@ impl<'c> Course<'c> {
                 self.desk.change(|beat| beat.done.push(agent));
             }
         }
+        if let Some(why) = self.watching.as_mut().and_then(|it| it.look(now)) {
+            watch(Event::Warning(format!(
+                "{why}; no objective on the target's processes is met without it"
+            )));
+        }
         self.forget_given();
         self.tell_troubles(watch);
         let lost = self.members.iter().find_map(|member| member.lost.clone());
@@ -312,6 +342,7 @@ impl<'c> Course<'c> {
 
     fn finish(mut self, watch: &mut dyn FnMut(Event)) -> Result<StillUp, TrialError> {
         let mut carried = Carried { used_up: self.used_up(), ..Carried::default() };
+        carried.watcher = self.watching.take().map(Watching::into_record);
         let over = self.control.ended().map(|_| self.crowd.until());
         // What was due of a load that was steered is what was ordered of it.
         let mut scenario = self.crowd.scenario().clone();

@@ -7,33 +7,30 @@
 //! | at work | the schedule's end, an order, a signal, the lease | telling |
 //! | telling | a beat that says that all is known | done |
 
-use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use crate::engine::collector::Progress;
 use crate::engine::lease::Lease;
-use crate::engine::orders::Order;
 use crate::engine::plan::{Given, Start};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::carry::carry_out;
 use crate::experiment::control::Control;
-use crate::experiment::event::Event;
 use crate::experiment::share::Share;
-use crate::fleet::clock::{Clock, Comparison, Exchange};
+use crate::fleet::clocks::Clocks;
 use crate::fleet::link::{Heard, Link};
-use crate::fleet::loads::{OneLoad, Passed};
+use crate::fleet::loads::Passed;
 use crate::fleet::publisher::{self, Room, Trouble};
 use crate::fleet::roster::LEASE;
+use crate::fleet::steering::Steering;
 use crate::fleet::wire::{self, Alive, Beat, Cause, Go, Last, Offer};
 use crate::record::failures::EXCHANGES_FILE;
 use crate::record::run::{EndReason, RunRecord};
 use crate::scenario::model::Scenario;
-use crate::units::{Moment, Rate};
+use crate::units::Moment;
 
 /// For so long an agent that is ready waits for a beat.
 const FORGOTTEN: Duration = Duration::from_secs(10);
@@ -43,60 +40,12 @@ const ALIVE: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(20);
 /// How often it compares clocks while it works.
 const COMPARE: Duration = Duration::from_secs(1);
-/// How long the answer to that may take.
-const COMPARING: Duration = Duration::from_secs(1);
 /// Whoever hears so late when to start cannot be there in time.
 const LATEST: Duration = Duration::from_millis(50);
 /// For so long an agent keeps what it has told, until the coordinator says that it has it.
 const KEEPING: Duration = Duration::from_secs(150);
 /// Exchanges that failed, in bytes, are told up to here.
 const FAILURES: usize = 256 * 1024;
-
-/// So many seconds of a load that gets other rates are said again.
-const SAID_AGAIN: usize = 4;
-
-/// Clocks as they are compared.
-#[derive(Debug, Clone)]
-pub struct Clocks {
-    own: Clock,
-    seen: Arc<Mutex<Comparison>>,
-}
-
-impl Clocks {
-    /// None has been compared.
-    pub fn new() -> Clocks {
-        Clocks { own: Clock::start(), seen: Arc::default() }
-    }
-
-    /// Compares them so many times.
-    pub fn compare(&self, link: &Link, run: &str, times: usize) {
-        for _ in 0..times {
-            let asked = self.own.now();
-            let Ok(said) = link.ask(wire::clock(run), Vec::new(), COMPARING) else { continue };
-            let heard = self.own.now();
-            let stamp = |at: usize| {
-                let bytes = said.get(at..at + 8)?.try_into().ok()?;
-                Some(u64::from_le_bytes(bytes))
-            };
-            if let (Some(received), Some(answered)) = (stamp(0), stamp(8)) {
-                let exchange = Exchange { asked, received, answered, heard };
-                self.seen.lock().unwrap_or_else(PoisonError::into_inner).see(exchange);
-            }
-        }
-    }
-
-    /// By how much the coordinator's clock is ahead now, and the bound of that.
-    pub fn offset(&self) -> Option<(i64, u64)> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.offset(self.own.now()).map(|offset| (offset.nanos, offset.bound))
-    }
-}
-
-impl Default for Clocks {
-    fn default() -> Self {
-        Clocks::new()
-    }
-}
 
 /// A share that was accepted.
 pub struct Duty<'d> {
@@ -138,10 +87,8 @@ struct AtWork {
     go: Go,
     /// By how much the coordinator's clock was taken to be ahead.
     offset: i64,
-    /// Its latest seconds, where the load gets other rates.
-    passed: Arc<Mutex<VecDeque<Passed>>>,
-    /// How many other rates it has got.
-    orders: usize,
+    /// Where the load gets other rates.
+    steering: Steering,
 }
 
 impl Duty<'_> {
@@ -160,10 +107,6 @@ impl Duty<'_> {
         };
         let _ = fs::remove_dir_all(&self.folder);
         done
-    }
-
-    fn steered(&self) -> Option<&OneLoad> {
-        self.offer.stay.as_ref().map(|stay| &stay.load).filter(|load| load.is_steered)
     }
 
     fn next_beat(&self) -> Option<Beat> {
@@ -203,7 +146,7 @@ impl Duty<'_> {
         let (offset, _) = self.clocks.offset().ok_or_else(|| failed("its clock is not known"))?;
         let at =
             go.at.checked_add_signed(-offset).ok_or_else(|| failed("its clock is not known"))?;
-        let at = self.clocks.own.instant(at);
+        let at = self.clocks.own().instant(at);
         let ahead = at.saturating_duration_since(Instant::now());
         if ahead < LATEST {
             return Err(Cause::Late(at.elapsed().as_millis() as u64 + 1));
@@ -220,19 +163,14 @@ impl Duty<'_> {
         let share = Share { slots, start, iterations, given, lease: lease.clone(), tell };
         let (scenario, folder) = (Arc::clone(&self.scenario), self.folder.clone());
         let (control, receive_clock) = (self.control.clone(), self.receive_clock);
-        let passed = Arc::new(Mutex::new(VecDeque::new()));
-        let seen = self.steered().map(|_| Arc::clone(&passed));
+        let steering = Steering::of(self.offer.stay.as_ref());
+        let mut keep = steering.listener();
         let load = thread::spawn(move || {
-            let mut keep = |event: Event| {
-                if let (Event::Progress(progress), Some(seen)) = (&event, &seen) {
-                    note(&mut seen.lock().unwrap_or_else(PoisonError::into_inner), progress);
-                }
-            };
             carry_out(&share, &scenario, &folder, (&control, receive_clock), &mut keep)
                 .map_err(|error| error.to_string())
         });
         let telling = self.tell_ticks(lines, trouble.clone());
-        Ok(AtWork { load, telling, lease, start: at, go, offset, passed, orders: 0 })
+        Ok(AtWork { load, telling, lease, start: at, go, offset, steering })
     }
 
     fn iterations(&self) -> u64 {
@@ -281,7 +219,9 @@ impl Duty<'_> {
                     cause = Some(Cause::Ordered);
                     self.control.drain(Duration::from_millis(left));
                 }
-                if let Some(why) = self.obey(&mut work, &beat).filter(|_| cause.is_none()) {
+                let now = Moment(work.start.elapsed().as_nanos() as u64);
+                let refused = work.steering.obey(&beat.orders, now, &self.control);
+                if let Some(why) = refused.filter(|_| cause.is_none()) {
                     cause = Some(Cause::Failed(why));
                     self.control.drain(Duration::ZERO);
                 }
@@ -297,8 +237,7 @@ impl Duty<'_> {
             if cause.is_none() && self.control.ended().is_some() {
                 cause = Some(Cause::Stopped);
             }
-            let passed: Vec<Passed> =
-                work.passed.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+            let passed = work.steering.passed();
             let latest = passed.last().map(|passed| passed.second);
             if said.elapsed() >= ALIVE || latest != last {
                 (said, last) = (Instant::now(), latest);
@@ -400,30 +339,6 @@ impl Duty<'_> {
         until
     }
 
-    /// Does what was ordered and is new; why that cannot be done.
-    fn obey(&self, work: &mut AtWork, beat: &Beat) -> Option<String> {
-        let new = beat.orders.get(work.orders..).unwrap_or_default();
-        let highest = self.offer.stay.as_ref().map_or(0.0, |stay| stay.highest);
-        for order in new {
-            let order = order.order();
-            let now = Moment(work.start.elapsed().as_nanos() as u64);
-            let (from, rate) = match order {
-                Order::Rate { from, rate } => (from, rate),
-                Order::End { at } => (at, Rate::ZERO),
-            };
-            if self.steered().is_none() || rate.0 > highest {
-                return Some(format!("was told to send at {rate}, and {} was agreed", Rate(highest)));
-            }
-            if from <= now {
-                let late = Duration::from_nanos(now.0 - from.0).as_millis();
-                return Some(format!("heard {late} ms too late of another rate"));
-            }
-            self.control.orders.give(order);
-        }
-        work.orders += new.len();
-        None
-    }
-
     fn say_alive(
         &self,
         is_running: bool,
@@ -451,14 +366,6 @@ fn renew(work: &AtWork, beat: &Beat) {
     } else {
         work.lease.renew(now, Moment(until));
     }
-}
-
-/// A second has passed; the latest are said again and again, as some of that may be lost.
-fn note(passed: &mut VecDeque<Passed>, progress: &Progress) {
-    if passed.len() == SAID_AGAIN {
-        passed.pop_front();
-    }
-    passed.push_back(Passed::of(progress));
 }
 
 /// Lines of a text up to a length.

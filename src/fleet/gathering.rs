@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use crate::fleet::files::Files;
 use crate::fleet::link::{Heard, Link};
 use crate::fleet::loads::Stay;
 use crate::fleet::roster::Member;
+use crate::fleet::watching::{self, WatchHello};
 use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
 use crate::fleet::{identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
@@ -28,9 +29,9 @@ use crate::scenario::slots::Slots;
 use crate::units::Rate;
 
 /// How long agents may take to say that they are there.
-const CALLING: Duration = Duration::from_secs(10);
+pub(super) const CALLING: Duration = Duration::from_secs(10);
 /// How often they are called.
-const CALL_EVERY: Duration = Duration::from_millis(250);
+pub(super) const CALL_EVERY: Duration = Duration::from_millis(250);
 /// How long they may take to be ready.
 const READYING: Duration = Duration::from_secs(30);
 /// How often the coordinator says what holds.
@@ -51,6 +52,8 @@ pub struct Wanted {
     pub generators: u32,
     /// Of which pool.
     pub pool: String,
+    /// Whether somebody watches the target's processes where they are.
+    pub is_watched: bool,
 }
 
 /// The text of a scenario, as agents are told it.
@@ -90,6 +93,8 @@ pub enum Said {
     Hello(Heard),
     /// An agent lives.
     Alive(Heard),
+    /// Somebody who watches lives.
+    Watches(Heard),
     /// Something of the stream.
     Learnt {
         /// Under which subject.
@@ -113,6 +118,8 @@ pub struct Desk {
     pub beat: Arc<Mutex<Beat>>,
     /// What is heard.
     pub inbox: Receiver<Said>,
+    /// Who watches the target's processes where they are.
+    pub watcher: OnceLock<WatchHello>,
     /// What goes on as long as the run does.
     tasks: Mutex<Vec<AbortHandle>>,
 }
@@ -135,7 +142,10 @@ impl Desk {
         let clock = Clock::start();
         let beat = Beat { epoch: epoch.clone(), ..Beat::default() };
         let (beat, tasks) = (Arc::new(Mutex::new(beat)), Mutex::default());
-        let desk = Desk { link, run, epoch, clock, beat, inbox, tasks };
+        let watcher = OnceLock::new();
+        let desk = Desk { link, run, epoch, clock, beat, inbox, watcher, tasks };
+        let watches = watching::alive(&desk.run, "*");
+        desk.keep(desk.link.listen_into(&watches, out.clone(), Said::Watches)?);
         let hello = desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
         let lives =
             desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
@@ -151,14 +161,18 @@ impl Desk {
         change(&mut self.beat.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn keep(&self, task: AbortHandle) {
+    pub(super) fn keep(&self, task: AbortHandle) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
     fn open_stream(&self, out: Sender<Said>) -> Result<(), FleetFault> {
         let config = Config {
             name: wire::stream(&self.run),
-            subjects: vec![wire::ticks(&self.run, "*"), wire::end(&self.run, "*")],
+            subjects: vec![
+                wire::ticks(&self.run, "*"),
+                wire::end(&self.run, "*"),
+                watching::seconds(&self.run, "*"),
+            ],
             retention: RetentionPolicy::WorkQueue,
             discard: DiscardPolicy::New,
             storage: StorageType::File,

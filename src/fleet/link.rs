@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context};
@@ -18,10 +18,15 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use crate::experiment::control::Control;
 use crate::fleet::fault::FleetFault;
 
 /// How long one try to connect may take.
 const CONNECTING: Duration = Duration::from_secs(5);
+/// Between two tries of whoever waits for work.
+const LATER: Duration = Duration::from_secs(1);
+/// How often it is looked meanwhile whether it shall end.
+const LOOK: Duration = Duration::from_millis(100);
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(200);
 /// How often it is looked whether the other side lives.
@@ -205,6 +210,32 @@ impl Link {
     /// Waits until everything that was said has left.
     pub fn flush(&self) {
         let _ = self.wait(async { tokio::time::timeout(ANSWER, self.client.flush()).await });
+    }
+}
+
+/// Connects, however long that takes, unless it is for one run.
+pub fn connect(
+    (via, name): (&Via, &str),
+    once: bool,
+    control: &Control,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Option<Link>, FleetFault> {
+    let mut is_told = false;
+    loop {
+        match Link::connect(via, name) {
+            Ok(link) => return Ok(Some(link)),
+            Err(error) if once => return Err(error),
+            Err(error) if !is_told => tell(&format!("{error}; trying on")),
+            Err(_) => {}
+        }
+        is_told = true;
+        let until = Instant::now() + LATER;
+        while Instant::now() < until {
+            if control.ended().is_some() {
+                return Ok(None);
+            }
+            thread::sleep(LOOK);
+        }
     }
 }
 

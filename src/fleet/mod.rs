@@ -26,12 +26,17 @@
 //! | [`loads`] | what is said of several loads for which agents stay; pure |
 //! | [`coordinator`], [`gathering`], [`course`] | from the call to the record |
 //! | [`company`] | the same for one load after the other |
+//! | [`clocks`] | the same over the connection |
+//! | [`steering`] | a load that gets other rates while it goes on |
+//! | [`lookout`], [`watching`] | who watches the target's processes where they are, and when it is lost |
+//! | [`sidecar`] | the one who does |
 //! | [`agent`], [`kept`], [`duty`], [`publisher`] | from the offer to the last tick |
 
 pub mod agent;
 pub mod allotment;
 mod answers;
 pub mod clock;
+pub mod clocks;
 pub mod company;
 pub mod coordinator;
 pub mod course;
@@ -43,9 +48,13 @@ mod identity;
 mod kept;
 pub mod link;
 pub mod loads;
+mod lookout;
 pub mod publisher;
 pub mod roster;
 pub mod server;
+pub mod sidecar;
+mod steering;
 pub mod understood;
 pub mod unsent;
+pub mod watching;
 pub mod wire;

@@ -104,9 +104,7 @@ impl Controller {
         let seconds = self.repeat.seconds_of(self.repeat.phases.len() - 1);
         // The phase goes on for one more second, whatever is decided.
         let has_lasted = |length: u32| lasted(phase, now) >= length;
-        let go = |kind, rate| {
-            Some(Next::Measure(Phase { kind, from: self.holds_from(now), rate }))
-        };
+        let go = |kind, rate| Some(Next::Measure(Phase { kind, from: self.holds_from(now), rate }));
         match phase.kind {
             PhaseKind::WarmUp if has_lasted(self.plan.warmup_seconds) => {
                 go(PhaseKind::Ramp, phase.rate)
