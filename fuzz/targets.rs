@@ -172,7 +172,8 @@ fn spoken(bytes: &[u8], size: usize, requests: usize) -> Vec<Option<Result<u16, 
         let call = Call { iteration, step, expected, keeps_body, keeps_head: keeps_body, is_shown };
         let method = if iteration == 1 { "HEAD" } else { "GET" };
         let text = format!("{method} / HTTP/1.1\r\nhost: a\r\n\r\n");
-        let message = Messages::new(&[], false, None).of_bytes(text.as_bytes()).expect("it is a request");
+        let message =
+            Messages::new(&[], false, None).of_bytes(text.as_bytes()).expect("it is a request");
         protocol.begin(call, Outgoing::Http2(message)).expect("nothing was said yet");
     }
     let mut ends = vec![None; requests];

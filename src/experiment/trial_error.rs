@@ -29,6 +29,8 @@ pub enum TrialError {
     Store(StoreError),
     /// The generator itself failed.
     Engine(io::Error),
+    /// Others should have carried out the load, and could not.
+    Generators(String),
 }
 
 impl fmt::Display for TrialError {
@@ -47,6 +49,7 @@ impl fmt::Display for TrialError {
                 )
             }
             TrialError::Store(error) => error.fmt(f),
+            TrialError::Generators(why) => f.write_str(why),
             TrialError::Engine(error) => write!(f, "the generator failed: {error}"),
         }
     }

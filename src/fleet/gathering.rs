@@ -4,11 +4,12 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use tokio::task::AbortHandle;
 
 use crate::fleet::allotment;
 use crate::fleet::answers::{check_place, members};
@@ -16,18 +17,21 @@ use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
 use crate::fleet::kept::Kept;
-use crate::fleet::link::{Heard, Link};
+use crate::fleet::link::Link;
+use crate::fleet::loads::Stay;
 use crate::fleet::roster::{LEASE, Member};
 use crate::fleet::stream::{self, Said};
+use crate::fleet::watching::{self, WatchHello};
 use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
 use crate::fleet::{epoch, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::slots::Slots;
+use crate::units::Rate;
 
 /// How long agents may take to say that they are there.
-const CALLING: Duration = Duration::from_secs(10);
+pub(super) const CALLING: Duration = Duration::from_secs(10);
 /// How often they are called.
-const CALL_EVERY: Duration = Duration::from_millis(250);
+pub(super) const CALL_EVERY: Duration = Duration::from_millis(250);
 /// How long they may take to be ready.
 const READYING: Duration = Duration::from_secs(30);
 /// How often the coordinator says what holds.
@@ -40,6 +44,8 @@ pub struct Wanted {
     pub generators: u32,
     /// Of which pool.
     pub pool: String,
+    /// Whether somebody watches the target's processes where they are.
+    pub is_watched: bool,
 }
 
 /// The text of a scenario, as agents are told it.
@@ -55,6 +61,21 @@ pub struct Told {
     pub files: Files,
     /// Whether the generator's own clock stamps the arrival of bytes.
     pub own_clock: bool,
+    /// Whether it is one of several loads, for which agents stay.
+    pub stay: Option<Stay>,
+}
+
+impl Told {
+    /// The scenario with the most that may be sent.
+    fn at_most(&self, scenario: &Scenario) -> Scenario {
+        let mut most = scenario.clone();
+        if let Some(stay) = self.stay.as_ref().filter(|_| !scenario.load.is_closed()) {
+            for stage in &mut most.load.stages {
+                stage.to = Rate(stage.to.0.max(stay.highest));
+            }
+        }
+        most
+    }
 }
 
 /// The coordinator's connection, and what it says at the moment.
@@ -71,15 +92,27 @@ pub struct Desk {
     pub beat: Arc<Mutex<Beat>>,
     /// What is heard.
     pub inbox: Receiver<Said>,
+    /// Who watches the target's processes where they are.
+    pub watcher: OnceLock<WatchHello>,
+    /// What goes on as long as the run does.
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+impl Drop for Desk {
+    /// The connection may be there for further runs.
+    fn drop(&mut self) {
+        let tasks = self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner);
+        tasks.drain(..).for_each(|task| task.abort());
+    }
 }
 
 impl Desk {
     /// Makes the run's stream, and begins to listen and to beat.
-    pub fn open(link: Link) -> Result<Desk, FleetFault> {
+    pub fn open(link: Arc<Link>) -> Result<Desk, FleetFault> {
         let run = word()?;
         let (desk, out) = Desk::of(link, run, Vec::new())?;
         epoch::begin(&desk.link, &desk.run, &desk.epoch)?;
-        stream::make(&desk.link, &desk.run, out)?;
+        desk.keep(stream::make(&desk.link, &desk.run, out)?);
         desk.answer_clocks()?;
         desk.keep_beating();
         Ok(desk)
@@ -87,32 +120,44 @@ impl Desk {
 
     /// Takes a run over from those who had it, whose last epoch is the new one; begins to listen to
     /// what its stream still has, and to say that the load is over.
-    pub fn take_over(link: Link, kept: &Kept) -> Result<Desk, FleetFault> {
+    pub fn take_over(link: Arc<Link>, kept: &Kept) -> Result<Desk, FleetFault> {
         let mut after = kept.epochs.clone();
         let own = after.pop().unwrap_or_default();
         let (mut desk, out) = Desk::of(link, kept.run.clone(), after.clone())?;
         desk.epoch.clone_from(&own);
         desk.change(|beat| (beat.epoch, beat.stop) = (own.clone(), Some(0)));
         epoch::take_over(&desk.link, &desk.run, (&after, &own))?;
-        stream::take_over(&desk.link, &desk.run, out)?;
+        desk.keep(stream::take_over(&desk.link, &desk.run, out)?);
         desk.keep_beating();
         Ok(desk)
     }
 
-    fn of(link: Link, run: String, after: Vec<String>) -> Result<(Desk, Sender<Said>), FleetFault> {
+    fn of(
+        link: Arc<Link>,
+        run: String,
+        after: Vec<String>,
+    ) -> Result<(Desk, Sender<Said>), FleetFault> {
         let epoch = word()?;
         let (out, inbox) = channel();
-        let (link, clock) = (Arc::new(link), Clock::start());
+        let clock = Clock::start();
         let beat = Beat { epoch: epoch.clone(), after, ..Beat::default() };
-        let desk = Desk { link, run, epoch, clock, beat: Arc::new(Mutex::new(beat)), inbox };
-        desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
-        desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
+        let (beat, tasks) = (Arc::new(Mutex::new(beat)), Mutex::default());
+        let watcher = OnceLock::new();
+        let desk = Desk { link, run, epoch, clock, beat, inbox, watcher, tasks };
+        let (link, run) = (&desk.link, &desk.run);
+        desk.keep(link.listen_into(&watching::alive(run, "*"), out.clone(), Said::Watches)?);
+        desk.keep(link.listen_into(&wire::hello(run), out.clone(), Said::Hello)?);
+        desk.keep(link.listen_into(&wire::alive(run, "*"), out.clone(), Said::Alive)?);
         Ok((desk, out))
     }
 
     /// Changes what holds; the next beat says it.
     pub fn change(&self, change: impl FnOnce(&mut Beat)) {
         change(&mut self.beat.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn keep(&self, task: AbortHandle) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
     /// Says to whoever asks what the clock shows.
@@ -127,7 +172,7 @@ impl Desk {
                 Ok(questions)
             })
             .map_err(FleetFault::Unreachable)?;
-        self.link.spawn(async move {
+        let task = self.link.spawn(async move {
             while let Some(question) = questions.next().await {
                 let received = clock.now();
                 let Some(reply) = question.reply else { continue };
@@ -135,6 +180,7 @@ impl Desk {
                 let _ = client.publish(reply, stamps.into()).await;
             }
         });
+        self.keep(task);
         Ok(())
     }
 
@@ -145,7 +191,7 @@ impl Desk {
         let (beat, subject) = (Arc::clone(&self.beat), wire::beats(&self.run));
         let (context, run, own) =
             (self.link.context().clone(), self.run.clone(), self.epoch.clone());
-        self.link.spawn(async move {
+        let task = self.link.spawn(async move {
             let mut every = tokio::time::interval(BEAT);
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             let mut last = Instant::now();
@@ -164,6 +210,7 @@ impl Desk {
                 }
             }
         });
+        self.keep(task);
     }
 
     /// Says at once what holds.
@@ -234,7 +281,7 @@ impl Desk {
     ) -> Result<Vec<Member>, FleetFault> {
         check_place(hellos, address)?;
         let cores = hellos.iter().map(|hello| hello.cores).min().unwrap_or(1);
-        let slots = allotment::slots(scenario, hellos.len() as u32, cores)
+        let slots = allotment::slots(&told.at_most(scenario), hellos.len() as u32, cores)
             .map_err(FleetFault::Unshareable)?;
         let own = understood::digest(scenario, &self.epoch);
         told.files.clone().serve(&self.link, &self.run)?;
@@ -284,6 +331,7 @@ impl Desk {
             }),
             process: std::process::id(),
             own_clock: told.own_clock,
+            stay: told.stay.clone(),
         }
     }
 }

@@ -26,16 +26,24 @@
 //! | [`server`] | a server and agents of our own, on this machine |
 //! | [`stream`] | what agents have told and nobody has confirmed |
 //! | [`epoch`] | whose a run is |
+//! | [`loads`] | what is said of several loads for which agents stay; pure |
 //! | [`coordinator`], [`gathering`], [`course`] | from the call to the record |
+//! | [`manner`], [`settling`] | in which manner that is, and what it came to in the end |
+//! | [`company`] | the same for one load after the other |
 //! | [`kept`] | what a coordinator leaves for that |
 //! | [`takeover`] | the record of a run whose coordinator was killed |
-//! | [`agent`], [`duty`], [`publisher`] | from the offer to the last tick |
+//! | [`steering`] | a load that gets other rates while it goes on |
+//! | [`lookout`], [`watching`] | who watches the target's processes where they are, and when it is lost |
+//! | [`sidecar`] | the one who does |
+//! | [`agent`], [`staying`], [`duty`], [`at_work`], [`publisher`] | from the offer to the last tick |
 
 pub mod agent;
 pub mod allotment;
 mod answers;
+mod at_work;
 pub mod clock;
 pub mod clocks;
+pub mod company;
 pub mod coordinator;
 pub mod course;
 pub mod duty;
@@ -46,11 +54,19 @@ pub mod gathering;
 mod identity;
 pub mod kept;
 pub mod link;
+pub mod loads;
+mod lookout;
+pub mod manner;
 pub mod publisher;
 pub mod roster;
 pub mod server;
+mod settling;
+pub mod sidecar;
+mod staying;
+mod steering;
 pub mod stream;
 pub mod takeover;
 pub mod understood;
 pub mod unsent;
+pub mod watching;
 pub mod wire;

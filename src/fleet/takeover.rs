@@ -10,6 +10,7 @@
 //! | is awaited | nobody having said anything for a while: lost |
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ use crate::record::exchange;
 use crate::record::generator::{GeneratorId, Lost};
 use crate::record::interval::StepCounts;
 use crate::record::journal;
-use crate::record::run::{End, EndReason, RunRecord};
+use crate::record::run::{End, EndReason, RunRecord, Watcher};
 use crate::record::store::claim::Claim;
 use crate::record::store::reopen::Reopened;
 use crate::record::store::{self, RunWriter};
@@ -68,7 +69,7 @@ pub fn complete(folder: &Path, via: &Via) -> Result<(usize, usize), FleetFault> 
         return Err(unusable(format!("{KEPT_FILE} is of another run")));
     }
     let kept = followed(kept, &record, folder)?;
-    let desk = Desk::take_over(Link::connect(via, "loadgate report")?, &kept)?;
+    let desk = Desk::take_over(Arc::new(Link::connect(via, "loadgate report")?), &kept)?;
     let from = record.seconds.last().map_or(0, |last| last + 1);
     let writer = Reopened::of(folder, &record, from, Some(claim))
         .and_then(|reopened| reopened.complete(&record))
@@ -134,7 +135,7 @@ impl Takeover {
 
     fn take(&mut self, said: Said) {
         match said {
-            Said::Hello(_) => {}
+            Said::Hello(_) | Said::Watches(_) => {}
             Said::Alive(heard) => {
                 let alive = wire::read::<Alive>(&heard.said);
                 if alive.is_some_and(|alive| self.kept.epochs.contains(&alive.epoch)) {
@@ -223,9 +224,20 @@ impl Found {
             later_addresses: Vec::new(),
             faults: vec![fault.to_owned()],
             lost: lost.collect(),
+            watcher: self.watcher(),
             statements: Vec::new(),
             teardown: self.kept.tears_down.then_some(teardown),
         }
+    }
+
+    /// Who watched the target's processes: what it saw afterwards nobody has heard.
+    fn watcher(&self) -> Option<Watcher> {
+        let name = self.kept.watcher.clone()?;
+        let lost = format!(
+            "what {name} saw of the target's processes is not known to the end, as the coordinator \
+             was killed"
+        );
+        Some(Watcher { name, lost: Some(lost) })
     }
 
     /// Why nobody can count on what a generator told, if so.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fleet::loads::{Ordered, Passed, Stay};
 use crate::record::generator::GeneratorHead;
 use crate::record::handshakes::Handshakes;
 use crate::scenario::model::VariableId;
@@ -12,7 +13,7 @@ use crate::scenario::slots::Slots;
 use crate::scenario::template::Value;
 
 /// Grows with each change that an older one would misunderstand.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// The version of this loadgate.
 pub const LOADGATE: &str = env!("CARGO_PKG_VERSION");
 
@@ -132,6 +133,8 @@ pub struct Offer {
     pub process: u32,
     /// Whether the generator's own clock stamps the arrival of bytes.
     pub own_clock: bool,
+    /// Whether it is one of several loads, for which agents stay.
+    pub stay: Option<Stay>,
 }
 
 /// A file that a scenario names.
@@ -205,6 +208,8 @@ pub struct Beat {
     pub done: Vec<String>,
     /// That the run is over for all.
     pub over: bool,
+    /// All other rates that the load got so far.
+    pub orders: Vec<Ordered>,
 }
 
 /// Whom an agent heeds: the coordinator that made the offer, until another one says that it has taken
@@ -302,6 +307,8 @@ pub struct Alive {
     /// Why its load has ended, while its last word cannot be told.
     #[serde(default)]
     pub over: Option<Cause>,
+    /// Its latest seconds, where the load gets other rates while it goes on.
+    pub passed: Vec<Passed>,
 }
 
 /// The last word of an agent.

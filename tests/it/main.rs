@@ -28,6 +28,8 @@ mod fleet_access;
 mod fleet_chaos;
 mod fleet_lost;
 mod fleet_scenarios;
+mod fleet_searches;
+mod fleet_watch;
 mod flow;
 mod frame_server;
 mod fuzz;

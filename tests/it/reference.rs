@@ -29,6 +29,8 @@ fn objects(schema: &Value, at: &str, found: &mut BTreeMap<String, Keys>) {
             if keys.iter().all(|(known, _)| known != key) {
                 keys.push((key.clone(), inner.clone()));
             }
+        }
+        for (key, inner) in own {
             let inside = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
             objects(inner, &inside, found);
         }
@@ -176,7 +178,9 @@ fn each_key_of_the_schema_has_a_description_and_an_example_that_it_takes() {
             if !described || examples.is_empty() {
                 without.push(format!("{at}.{key}"));
             }
-            examples.iter().for_each(|it| is_taken(schema, it, &format!("{at}.{key}")));
+            for example in &examples {
+                is_taken(schema, example, &format!("{at}.{key}"));
+            }
         }
     }
     assert!(without.is_empty(), "without a description or an example: {without:?}");

@@ -98,10 +98,7 @@ impl Messages {
         Some(Made { method, uri: uri.path_and_query(path).build().ok()?, fields, body, id: None })
     }
 
-    fn fields<'t>(
-        &self,
-        lines: impl Iterator<Item = &'t [u8]>,
-    ) -> Option<(Authority, HeaderMap)> {
+    fn fields<'t>(&self, lines: impl Iterator<Item = &'t [u8]>) -> Option<(Authority, HeaderMap)> {
         let (mut authority, mut fields) = (None, HeaderMap::new());
         for line in lines {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
