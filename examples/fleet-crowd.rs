@@ -11,6 +11,7 @@
 //! was is printed, in seconds since 1970.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program for one script")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -46,6 +47,8 @@ struct Crowd {
     run: String,
     epoch: String,
     silent_from: Option<u32>,
+    /// When all said last that they live.
+    lived: Cell<Duration>,
 }
 
 fn main() {
@@ -61,7 +64,8 @@ fn main() {
         let gathering = gather(client, pool, agents.parse().unwrap());
         let (client, slots, run, epoch) = tokio::time::timeout(PATIENCE, gathering).await.unwrap();
         let context = jetstream::new(client.clone());
-        Crowd { client, context, told, slots, run, epoch, silent_from }.play().await;
+        let lived = Cell::new(now());
+        Crowd { client, context, told, slots, run, epoch, silent_from, lived }.play().await;
     });
 }
 
@@ -198,6 +202,7 @@ impl Crowd {
     }
 
     async fn live(&self, second: u32) {
+        self.lived.set(now());
         let alive = Alive {
             epoch: self.epoch.clone(),
             is_running: true,
@@ -217,6 +222,11 @@ impl Crowd {
     async fn tell(&self, second: u32, before: u32) -> u32 {
         let Some(lines) = self.told.get(&second) else { return 0 };
         for agent in (0..self.slots.len()).filter(|agent| self.speaks(*agent, second)) {
+            // To tell a second takes a while.
+            if now() > self.lived.get() + ALIVE {
+                self.live(second).await;
+                tokio::task::yield_now().await;
+            }
             let Slots { first, count, of } = self.slots[agent];
             for (number, rest) in (before..).zip(lines) {
                 let line = format!(

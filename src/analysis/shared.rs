@@ -61,8 +61,8 @@ fn owed(data: &RunData, lost: &[&Lost]) -> Finding {
     let is_much = share(sum) > FEW_OWED || worst > FEW_OWED_OF_SECOND;
     let severity = if is_much { Severity::Withholds } else { Severity::Warning };
     let evidence = format!(
-        "{}; {} of {} that were due ({}, in the worst second {}) are counted as unsent, and the \
-         target met the rest only",
+        "{}; {} of {} that were due ({}, in the worst second {}) are counted as unsent or \
+         unanswered, and the target met the rest only",
         said(lost),
         count(sum.0),
         counted(sum.1, "request"),
@@ -114,7 +114,8 @@ fn became(lost: &Lost) -> String {
     match lost.unsent {
         None => lost.detail.clone(),
         Some(owed) => {
-            format!("{}; {} are counted as unsent", lost.detail, counted(owed, "request"))
+            let owed = counted(owed, "request");
+            format!("{}; {owed} are counted as unsent or unanswered", lost.detail)
         }
     }
 }

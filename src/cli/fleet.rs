@@ -193,7 +193,8 @@ fn fail(fault: &FleetFault) -> Exit {
 /// Completes the record of a run whose coordinator was killed, if that is asked for.
 pub(super) fn complete(run: &Path, args: &CompletingArgs) -> Result<(), Exit> {
     let Some(url) = args.via.clone() else { return Ok(()) };
-    let folder = if run.is_dir() { run } else { run.parent().unwrap_or(Path::new("")) };
+    let parent = run.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = if run.is_dir() { run } else { parent.unwrap_or(Path::new(".")) };
     let (token, ca) = (std::env::var(TOKEN).ok(), args.via_ca.clone());
     let via = Via { url, token, ca, creds: args.via_creds.clone() };
     let (whole, all) = takeover::complete(folder, &via).map_err(|fault| fail(&fault))?;

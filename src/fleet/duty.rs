@@ -243,7 +243,7 @@ impl Duty<'_> {
             if said.elapsed() >= ALIVE || latest != last {
                 (said, last) = (Instant::now(), latest);
                 let trouble = trouble.now();
-                self.say(Alive { trouble, passed, ..self.alive(true, Some(work.offset)) });
+                self.say(&Alive { trouble, passed, ..self.alive(true, Some(work.offset)) });
             }
         }
         drop(comparing);
@@ -318,7 +318,7 @@ impl Duty<'_> {
             if alive.elapsed() >= ALIVE {
                 alive = Instant::now();
                 let over = (!is_put).then(|| last.cause.clone());
-                self.say(Alive { over, ..self.alive(true, None) });
+                self.say(&Alive { over, ..self.alive(true, None) });
             }
             let Some(beat) = self.next_beat() else { continue };
             heard = Instant::now();
@@ -358,11 +358,11 @@ impl Duty<'_> {
     }
 
     fn say_alive(&self, is_running: bool, trouble: Option<String>) {
-        self.say(Alive { trouble, ..self.alive(is_running, None) });
+        self.say(&Alive { trouble, ..self.alive(is_running, None) });
     }
 
-    fn say(&self, alive: Alive) {
-        self.link.say(wire::alive(&self.offer.run, self.agent), wire::bytes(&alive));
+    fn say(&self, alive: &Alive) {
+        self.link.say(wire::alive(&self.offer.run, self.agent), wire::bytes(alive));
     }
 
     fn alive(&self, is_running: bool, offset: Option<i64>) -> Alive {

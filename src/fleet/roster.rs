@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::fleet::loads::Passed;
-use crate::fleet::unsent::Planned;
+use crate::fleet::unsent::{Planned, Standing};
 use crate::fleet::wire::{Alive, Last};
 use crate::record::generator::{GeneratorHead, GeneratorId};
+use crate::record::series::SeriesId;
 use crate::record::tick::Tick;
 
 /// For so long an agent sends without a beat, and so long it may be silent.
@@ -53,6 +54,8 @@ pub struct Member {
     pub told_before: u32,
     /// What fell due in the seconds from there on, as far as it has told.
     pub told: Planned,
+    /// What it began with and has not told the end of.
+    pub open: BTreeMap<(u32, SeriesId), Standing>,
     /// What was sent of it, by second.
     pub sent: BTreeMap<u32, u64>,
     /// Requests in flight at the end of its latest second.
@@ -84,6 +87,7 @@ impl Member {
             is_whole: false,
             told_before: 0,
             told: Planned::new(),
+            open: BTreeMap::new(),
             sent: BTreeMap::new(),
             in_flight: 0,
             lag_ns: 0,
@@ -128,7 +132,9 @@ impl Member {
         for part in &tick.parts {
             *self.told.entry((part.second, part.series)).or_default() += part.counts.planned;
             *self.sent.entry(part.second).or_default() += part.counts.sent;
+            self.open.entry((part.second, part.series)).or_default().add(&part.counts);
         }
+        self.open.retain(|_, standing| !standing.is_over());
         for second in &tick.generator {
             self.told_before = self.told_before.max(second.second + 1);
             (self.in_flight, self.lag_ns) = (second.in_flight, second.send_lag_max_ns);
@@ -165,7 +171,6 @@ impl Member {
             None if now.saturating_duration_since(self.heard) > LEASE + MARGIN => {
                 Some("was not heard of for 3 s: it was killed, frozen or cut off".to_owned())
             }
-            None => None,
             Some((last, _)) if last.cause.fault(is_ordered).is_some() => {
                 last.cause.fault(is_ordered)
             }
@@ -177,7 +182,7 @@ impl Member {
                 self.is_uncertain = true;
                 Some(format!("part of the {} ticks that it told is lacking", last.ticks))
             }
-            Some(_) => None,
+            None | Some(_) => None,
         };
         self.lost = why.map(|why| format!("{} {why}", self.name));
         self.lost.as_deref()
@@ -205,7 +210,6 @@ mod tests {
     use crate::record::interval::{StepCounts, StepTimes};
     use crate::record::recorder::Part;
     use crate::record::sample_head;
-    use crate::record::series::SeriesId;
     use crate::record::telemetry::GeneratorSecond;
     use crate::record::tick::Ticks;
 
@@ -303,6 +307,15 @@ mod tests {
         let told = |second: u32| member.told.get(&(second, SeriesId(0))).copied();
         assert_eq!((told(19), told(20), told(22), told(29)), (None, Some(5), Some(9), Some(5)));
         assert!(member.told.len() == 10 && member.sent.len() == 10, "memory has a bound");
+        // What has ended is not open any more, however late.
+        assert_eq!(member.open.len(), 30);
+        for second in 0..30 {
+            let mut ended = part(second, 0);
+            ended.counts.outcomes[0] = if second == 22 { 9 } else { 5 };
+            ended.counts.sent = ended.counts.outcomes[0];
+            learn(&mut member, 29, ended);
+        }
+        assert_eq!(member.open, BTreeMap::new());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::experiment::carried::{Carried, UsedUp};
 use crate::experiment::crowd::Crowd;
 use crate::fleet::roster::Member;
-use crate::fleet::unsent::{self, NOBODY};
+use crate::fleet::unsent::{self, Begun, NOBODY};
 use crate::fleet::wire::Last;
 use crate::record::generator::Lost;
 use crate::units::Moment;
@@ -39,9 +39,12 @@ pub(super) fn settle(crowd: &mut Crowd<'_>, members: &[Member], ended: Ended) ->
         let span = (member.told_until(), end);
         let of = (&scenario, crowd.head());
         let mut owed = 0;
-        for tick in unsent::ticks(of, member.head.slots, span, &member.told) {
+        // Where nobody goes on, what has no end is open as in any run that was cut short.
+        let nothing = Begun::new();
+        let begun = if ended.went_on { &member.open } else { &nothing };
+        for tick in unsent::ticks(of, member.head.slots, span, (&member.told, begun)) {
             debug_assert_eq!(tick.claim, NOBODY);
-            owed += tick.parts.iter().map(|part| part.counts.planned).sum::<u64>();
+            owed += tick.parts.iter().map(|part| part.counts.ended()).sum::<u64>();
             crowd.take(&tick);
         }
         let unsent = ended.went_on.then_some(owed);

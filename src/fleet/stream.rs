@@ -53,7 +53,7 @@ pub enum Said {
 }
 
 /// By which the server hears that something need not be kept any more.
-pub struct Receipt(Acker);
+pub struct Receipt(Box<Acker>);
 
 impl std::fmt::Debug for Receipt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -135,7 +135,7 @@ fn listen(link: &Link, consumer: PullConsumer, out: Sender<Said>) -> AbortHandle
                 let Ok(message) = message else { break };
                 let (message, acker) = message.split();
                 let (subject, said) = (message.subject.to_string(), message.payload.to_vec());
-                let learnt = Said::Learnt { subject, said, receipt: Receipt(acker) };
+                let learnt = Said::Learnt { subject, said, receipt: Receipt(Box::new(acker)) };
                 if out.send(learnt).is_err() {
                     return;
                 }

@@ -23,6 +23,7 @@ use crate::fleet::stream::Said;
 use crate::fleet::wire::{self, Alive, Cause, Last};
 use crate::record::exchange;
 use crate::record::generator::{GeneratorId, Lost};
+use crate::record::handshakes::Handshakes;
 use crate::record::interval::StepCounts;
 use crate::record::journal;
 use crate::record::run::{End, EndReason, RunRecord, Watcher};
@@ -102,9 +103,9 @@ impl Takeover {
                 Ok(said) => self.take(said),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
-            for index in 0..told.len() {
-                if !told[index] && self.is_whole(index) {
-                    told[index] = true;
+            for (index, is_told) in told.iter_mut().enumerate() {
+                if !*is_told && self.is_whole(index) {
+                    *is_told = true;
                     let agent = self.kept.agents[index].clone();
                     self.desk.change(|beat| beat.done.push(agent));
                 }
@@ -196,7 +197,9 @@ impl Found {
         let steps = writer.head().steps.len();
         for last in self.lasts.iter().flatten() {
             let found = exchange::read(last.failures.as_bytes(), steps).unwrap_or_default();
-            found.into_iter().for_each(|exchange| writer.failures.append(exchange));
+            for exchange in found {
+                writer.failures.append(exchange);
+            }
         }
         let end = self.end(&writer);
         writer.finish(end)
@@ -220,7 +223,7 @@ impl Found {
             abandoned: self.open.max(0).cast_unsigned(),
             iterations: lasts().map(|last| last.iterations).sum(),
             iterations_completed: lasts().map(|last| last.completed).sum(),
-            handshakes: lasts().fold(Default::default(), |sum, last| last.handshakes.and(sum)),
+            handshakes: lasts().fold(Handshakes::default(), |sum, last| last.handshakes.and(sum)),
             later_addresses: Vec::new(),
             faults: vec![fault.to_owned()],
             lost: lost.collect(),

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::engine::drawn;
 use crate::engine::plan::Purpose;
-use crate::record::outcome::Cause;
+use crate::record::interval::StepCounts;
+use crate::record::outcome::{Cause, Outcome};
 use crate::record::phase::Phase;
 use crate::record::recorder::{Due, Missed, Part, Recorder};
 use crate::record::run::Head;
@@ -26,29 +27,79 @@ use crate::units::Moment;
 /// What fell due, by second and series.
 pub type Planned = BTreeMap<(u32, SeriesId), u64>;
 
+/// What is known of some requests that fell due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    planned: i64,
+    sent: i64,
+    ended: i64,
+    unsent: i64,
+}
+
+impl Standing {
+    /// Adds what was told.
+    pub fn add(&mut self, counts: &StepCounts) {
+        self.planned += counts.planned.cast_signed();
+        self.sent += counts.sent.cast_signed();
+        self.ended += counts.ended().cast_signed();
+        self.unsent += counts.outcome(Outcome::Unsent).cast_signed();
+    }
+
+    /// Whether all of them have ended.
+    pub fn is_over(&self) -> bool {
+        self.planned == self.ended && self.in_flight() == 0
+    }
+
+    fn in_flight(&self) -> i64 {
+        self.sent - (self.ended - self.unsent)
+    }
+
+    /// Those without an end, and how many of them were sent.
+    fn open(&self) -> (u64, u64) {
+        let open = (self.planned - self.ended).max(0);
+        (open.cast_unsigned(), self.in_flight().clamp(0, open).cast_unsigned())
+    }
+}
+
+/// What fell due and was begun, and nobody knows how it ended, by second and series.
+pub type Begun = BTreeMap<(u32, SeriesId), Standing>;
+
 /// The claim of ticks that nobody sent: no run goes on so often.
 pub const NOBODY: u32 = u32::MAX;
 
-/// Ticks of what was due of some slots from a second on, until a moment, and is not in `told`.
+/// Ticks of what was due of some slots from a second on, until a moment, and is not in `told`; and of
+/// what was begun, and has no end: who sent that cannot tell any more, so it has none.
 pub fn ticks(
     (scenario, head): (&Scenario, &Head),
     slots: Slots,
     span: (u32, Moment),
-    told: &Planned,
+    (told, begun): (&Planned, &Begun),
 ) -> Vec<Tick> {
     let mut due: Vec<Due> = lacking((scenario, head), slots, span, told)
         .into_iter()
         .filter_map(|((second, series), count)| of((scenario, head), second, series, count))
         .collect();
+    let open = begun.iter().filter_map(|((second, series), standing)| {
+        let due = of((scenario, head), *second, *series, standing.open().0)?;
+        Some(Due { planned: 0, ..due })
+    });
+    due.extend(open);
     let mut recorder = Recorder::of(head);
     let mut parts: Vec<Part> = recorder.fold(&mut [], &mut due, &mut []).collect();
-    parts.iter_mut().for_each(blame_the_loss);
+    for part in &mut parts {
+        blame_the_loss(part, begun);
+    }
     let mut ticks = Ticks::of(slots, NOBODY);
     parts.chunks(MOST_PARTS).map(|parts| ticks.parts(parts.to_vec())).collect()
 }
 
-/// Nobody was late with them, and no punctual generator would have made them faster.
-fn blame_the_loss(part: &mut Part) {
+/// Nobody was late with them, and no punctual generator would have made them faster. What was sent
+/// is not unsent: it has no answer.
+fn blame_the_loss(part: &mut Part, begun: &Begun) {
+    let standing = begun.get(&(part.second, part.series)).copied().unwrap_or_default();
+    let (_, in_flight) = standing.open();
+    part.counts.outcomes[Outcome::Unsent.index()] -= in_flight;
+    part.counts.outcomes[Outcome::TransportError.index()] += in_flight;
     let owed = part.counts.cause(Cause::Late);
     part.counts.causes[Cause::Late.index()] -= owed;
     part.counts.add_causes(Cause::GeneratorLost, owed);
@@ -127,7 +178,6 @@ mod tests {
 
     use super::*;
     use crate::experiment::head::head;
-    use crate::record::outcome::Outcome;
     use crate::scenario::read::{DataFiles, Origin, parse};
     use crate::schedule::arms::{Timed, Timing};
 
@@ -247,6 +297,33 @@ mod tests {
     }
 
     #[test]
+    fn what_was_begun_and_has_no_end_has_failed() {
+        let scenario = scenario(7, 100.0);
+        let head = head_of(&scenario);
+        let slots = Slots { first: 1, count: 1, of: 2 };
+        let span = (3, Moment(6_000_000_000));
+        let all = lacking((&scenario, &head), slots, span, &Planned::new());
+        // Of nine that fell due in the first second four were sent, of which one has ended.
+        let standing = Standing { planned: 9, sent: 4, ended: 1, unsent: 0 };
+        assert!(!standing.is_over());
+        let begun: Begun = [((0, SeriesId(1)), standing)].into();
+        let told = ticks((&scenario, &head), slots, span, (&all, &begun));
+        let [tick] = &told[..] else { panic!("{told:?}") };
+        let [part] = &tick.parts[..] else { panic!("{tick:?}") };
+        let counts = &part.counts;
+        let of = |outcome| counts.outcome(outcome);
+        assert_eq!((part.second, part.series, counts.planned), (0, SeriesId(1), 0));
+        assert_eq!((of(Outcome::Unsent), of(Outcome::TransportError)), (5, 3));
+        assert_eq!((counts.ended(), counts.cause(Cause::GeneratorLost)), (8, 8));
+        assert_eq!(part.times[Phase::Response].count(), 8);
+        let mut ended = Standing::default();
+        let mut counts = StepCounts { planned: 2, sent: 1, ..StepCounts::default() };
+        (counts.outcomes[Outcome::Ok.index()], counts.outcomes[Outcome::Unsent.index()]) = (1, 1);
+        ended.add(&counts);
+        assert!(ended.is_over() && ended.open() == (0, 0));
+    }
+
+    #[test]
     fn nothing_is_owed_once_rows_have_ended_the_load() {
         let folder = tempfile::tempdir().unwrap();
         let rows: String = (0..30).map(|row| format!("row{row}\n")).collect();
@@ -257,7 +334,8 @@ mod tests {
             "load": {"seed": 5, "stages": [{"for": "10s", "rate": "20/s"}]}}"#;
         let scenario = in_folder(text, folder.path());
         let head = head_of(&scenario);
-        let owed = ticks((&scenario, &head), Slots::all(1), (0, END), &Planned::new());
+        let nothing = (&Planned::new(), &Begun::new());
+        let owed = ticks((&scenario, &head), Slots::all(1), (0, END), nothing);
         assert_eq!(planned(&owed), 30);
     }
 
@@ -296,11 +374,11 @@ mod tests {
         let steps: Vec<usize> =
             all.keys().map(|(_, series)| head.step_of(series.index())).collect();
         assert!(steps.iter().all(|step| [0, 2].contains(step)), "the first step of each flow");
-        assert_eq!(ticks(of_run, slots, span, &all), Vec::new());
+        assert_eq!(ticks(of_run, slots, span, (&all, &Begun::new())), Vec::new());
         let (mut told, at) = (all.clone(), *all.keys().find(|(second, _)| *second == 4).unwrap());
         *told.get_mut(&at).unwrap() -= 2;
         told.insert((4, SeriesId(1)), 50);
-        let rest = ticks(of_run, slots, span, &told);
+        let rest = ticks(of_run, slots, span, (&told, &Begun::new()));
         let [tick] = &rest[..] else { panic!("{rest:?}") };
         let counts = &tick.parts[0].counts;
         assert_eq!((planned(&rest), counts.outcome(Outcome::Unsent), counts.sent), (2, 2, 0));
@@ -313,7 +391,8 @@ mod tests {
         let scenario = scenario(11, 150.0);
         let head = head_of(&scenario);
         let slots = Slots { first: 0, count: 1, of: 2 };
-        let parts: Vec<_> = ticks((&scenario, &head), slots, (0, END), &Planned::new())
+        let nothing = (&Planned::new(), &Begun::new());
+        let parts: Vec<_> = ticks((&scenario, &head), slots, (0, END), nothing)
             .into_iter()
             .flat_map(|tick| tick.parts)
             .collect();

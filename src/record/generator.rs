@@ -50,8 +50,8 @@ pub struct Lost {
     pub generator: GeneratorId,
     /// What became of it.
     pub detail: String,
-    /// How many of its arrivals are counted as unsent, where the run went on without it and is
-    /// judged with them (`--lost unsent`).
+    /// How many of its requests are counted as unsent, or as without an answer, where the run went on
+    /// without it and is judged with them (`--lost unsent`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsent: Option<u64>,
 }
