@@ -210,6 +210,7 @@ impl Crowd {
             bound_ns: 100_000,
             trouble: None,
             over: None,
+            passed: Vec::new(),
         };
         let said = wire::bytes(&alive);
         for agent in (0..self.slots.len()).filter(|agent| self.speaks(*agent, second)) {

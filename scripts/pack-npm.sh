@@ -63,7 +63,6 @@ build() {
   local target="$arch-unknown-linux-musl"
   RUSTFLAGS="${RUSTFLAGS-}$(shorter)"
   export RUSTFLAGS
-  if packs; then export RUSTFLAGS="${RUSTFLAGS-} -C link-arg=-Wl,-z,pack-relative-relocs"; fi
   if ! has_compiler; then
     echo "pack-npm: no C compiler for $target: apt-get install musl-tools; the binary will need this" >&2
     echo "pack-npm: machine's C library, or a newer one, wherever it runs" >&2
@@ -71,6 +70,8 @@ build() {
     echo target/dist/loadgate
   elif rustup target list --installed 2>/dev/null | grep -qx "$target" ||
     rustup target add "$target" >&2; then
+    RUSTFLAGS+=" -C link-arg=-Wl,-T,scripts/no-unwind.ld -C link-arg=-Wl,--no-eh-frame-hdr"
+    if packs; then RUSTFLAGS+=" -C link-arg=-Wl,-z,pack-relative-relocs"; fi
     cargo build --profile dist --target "$target" --bin loadgate >&2
     echo "target/$target/dist/loadgate"
   else

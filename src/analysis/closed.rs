@@ -12,11 +12,13 @@
 //! would not have waited either.
 
 use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
+use crate::analysis::evidence;
 use crate::analysis::finding::finding;
 use crate::analysis::number_format::{count, counted, percent};
 use crate::analysis::run_data::RunData;
+use crate::analysis::stats::Tally;
 use crate::record::phase::Phase;
-use crate::record::run::{MetricHead, PartHead, SloHead, StageHead};
+use crate::record::run::{Head, MetricHead, PartHead, SloHead, StageHead};
 
 /// A second with less than this part of the usual is one in which the load fell.
 const FELL_BELOW: f64 = 0.75;
@@ -61,15 +63,10 @@ pub fn fell(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
     }
     let crowds = crowds(data);
     let heads = &data.record.head.slos;
-    let met = heads.iter().zip(slos).filter(|(head, result)| {
-        // What is not decided may be for the same reason.
-        matches!(result.status, SloStatus::Met | SloStatus::Inconclusive)
-            && head.windows.is_none()
-            && head.allowed > 0.0
-    });
+    let met = heads.iter().zip(slos).filter(|(head, result)| is_open(head, result));
     let decided = met.filter_map(|(head, result)| {
         let limit = limit(data, head)?;
-        let mine = crowds.iter().filter(|crowd| crowd.concerns(head));
+        let mine = crowds.iter().filter(|crowd| crowd.concerns(&data.record.head, head));
         let missing =
             mine.map(|crowd| missing(&crowd.seconds, limit)).fold(Missing::default(), Missing::and);
         let all = result.requests as f64 + missing.requests;
@@ -92,6 +89,50 @@ pub fn fell(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
     Some(finding("load_fell", Severity::Withholds, evidence, advice))
 }
 
+/// The load of some users fell while those of others went on, by so much that an objective which the
+/// requests of that load met would not have been. An objective of all is about the sum, and holds if that
+/// does, as it would if the load had a rate; that one load stood still must not be hidden by it.
+pub fn fell_alone(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
+    if !data.record.head.load.is_closed() || data.record.head.load.parts.len() < 2 {
+        return None;
+    }
+    let heads = || data.record.head.slos.iter().zip(slos).filter(|(head, slo)| is_open(head, slo));
+    let found = crowds(data).into_iter().zip(&data.record.head.load.parts);
+    let found = found.flat_map(|(crowd, part)| {
+        let decided = heads().filter_map(|(head, _)| {
+            let missing = missing(&crowd.seconds, limit(data, head)?);
+            let own = crowd.own(data, head);
+            let share = own.within(missing.requests);
+            let is_hidden = missing.seconds > 0 && own.within(0.0) < head.allowed;
+            (is_hidden && crowd.concerns(&data.record.head, head) && share >= head.allowed)
+                .then_some((share / head.allowed, share, missing, head, part))
+        });
+        decided.collect::<Vec<_>>()
+    });
+    let (_, share, missing, head, part) = found.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let evidence = format!(
+        "in {} the load \"{}\" fell while its users waited: about {} of its requests fewer than usual \
+         were sent. With them {} of its own would be bad, and {} allows {}",
+        counted(missing.seconds, "second"),
+        part.name(),
+        count(missing.requests.round() as u64),
+        percent(share),
+        head.text,
+        percent(head.allowed),
+    );
+    let advice = "send it at a rate, which goes on while the target is slow; or find what holds the \
+                  target up, and give the steps of this load objectives of their own";
+    Some(finding("load_fell_alone", Severity::Warning, evidence, advice))
+}
+
+/// Whether an objective is a share that was not missed, over the whole window.
+fn is_open(head: &SloHead, result: &SloResult) -> bool {
+    // What is not decided may be for the same reason.
+    matches!(result.status, SloStatus::Met | SloStatus::Inconclusive)
+        && head.windows.is_none()
+        && head.allowed > 0.0
+}
+
 /// Users of one load, and what became of what they asked for.
 struct Crowd {
     /// The steps of their flows; `None`: all steps.
@@ -101,9 +142,47 @@ struct Crowd {
 
 impl Crowd {
     /// Whether an objective is about what they ask for, perhaps among others.
-    fn concerns(&self, slo: &SloHead) -> bool {
-        let (Some(steps), Some(step)) = (&self.steps, slo.step) else { return true };
-        steps.get(usize::from(step)).copied().unwrap_or(false)
+    fn concerns(&self, head: &Head, slo: &SloHead) -> bool {
+        let Some(steps) = &self.steps else { return true };
+        let is_meant = |step: usize| {
+            let is_tagged =
+                |tag: &String| head.steps.get(step).is_some_and(|it| it.tags.contains(tag));
+            slo.step.is_none_or(|meant| usize::from(meant) == step)
+                && slo.tag.as_ref().is_none_or(is_tagged)
+        };
+        steps.iter().enumerate().any(|(step, is_its)| *is_its && is_meant(step))
+    }
+
+    /// Of what they asked for, bad and all by an objective.
+    fn own(&self, data: &RunData, slo: &SloHead) -> Own {
+        let head = &data.record.head;
+        let is_its = |series: usize| {
+            let step = head.step_of(series);
+            let is_its = |steps: &Vec<bool>| steps.get(step).copied().unwrap_or(false);
+            head.is_of(series, slo.within()) && self.steps.as_ref().is_none_or(is_its)
+        };
+        let in_second = |second: &u32| {
+            let counts = data.record.seconds.get(*second)?.counts();
+            let its = counts.iter().enumerate().filter(|(series, _)| is_its(*series));
+            Some(Tally::sum(its.map(|(_, counts)| evidence::of_ended(counts, slo))))
+        };
+        let total = Tally::sum(data.judged.seconds.iter().filter_map(in_second));
+        let points = evidence::points(slo) as f64;
+        Own { bad: total.bad as f64 / points, all: total.all as f64 / points }
+    }
+}
+
+/// Requests of one load.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    bad: f64,
+    all: f64,
+}
+
+impl Own {
+    /// The share of bad ones if so many more were bad.
+    fn within(self, more: f64) -> f64 {
+        (self.bad + more) / (self.all + more).max(1.0)
     }
 }
 
@@ -369,5 +448,22 @@ mod tests {
         assert!(!has_fallen(&two_loads(&many)));
         let both: Vec<(usize, u32, u64)> = few.iter().chain(&many).copied().collect();
         assert!(has_fallen(&two_loads(&both)));
+    }
+
+    #[test]
+    fn a_load_that_fell_alone_is_told_where_the_sum_holds() {
+        let alone = |record: &RunRecord| {
+            let found = assess(record).findings;
+            let fell = found.iter().find(|finding| finding.kind == "load_fell_alone");
+            fell.map(|finding| finding.evidence.clone()).unwrap_or_default()
+        };
+        let few: Vec<(usize, u32, u64)> = (40..42).map(|second| (1, second, 2)).collect();
+        let mut record = two_loads(&few);
+        let said = alone(&record);
+        assert!(said.contains("the load \"other\" fell") && said.contains("about 3"), "{said}");
+        record.head.slos[0].tag = Some("none of it".to_owned());
+        assert_eq!(alone(&record), "", "an objective of other steps");
+        assert_eq!(alone(&two_loads(&[])), "");
+        assert_eq!(alone(&two_loads(&[(0, 50, 990)])), "", "hardly fewer than usual");
     }
 }

@@ -266,6 +266,12 @@ pub fn weigh(record: &RunRecord, seconds: &[u32], slo: &SloHead) -> Share {
     share
 }
 
+/// Weighs counts that were taken otherwise, of the same seconds.
+pub fn weigh_only(record: &RunRecord, (slo, seconds): (&SloHead, &[u32]), own: &[Tally]) -> Share {
+    let together = points(slo).max(laps::together(record, seconds, slo));
+    from_tallies(own, &[]).hanging_together(together)
+}
+
 /// The share from its counts per second and, where they are few, the counts beyond half
 /// the limit.
 pub(super) fn from_tallies(own: &[Tally], beyond_half: &[Tally]) -> Share {
@@ -281,7 +287,7 @@ pub(super) fn from_tallies(own: &[Tally], beyond_half: &[Tally]) -> Share {
 
 impl Share {
     /// The same if so many at a time surely hang together.
-    fn hanging_together(mut self, at_least: u64) -> Share {
+    pub(super) fn hanging_together(mut self, at_least: u64) -> Share {
         self.design_effect = self.design_effect.max(at_least as f64);
         (self.low, self.high) = self.bounds_of(self.total.share(), 1.0);
         self

@@ -8,7 +8,10 @@ use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::finding::{finding, named, tightest_limit};
 use crate::analysis::number_format::{count, counted, millis, percent};
 use crate::analysis::run_data::{self, BUSY_SPAN, MUCH_PRESSURE, MUCH_STEAL, RunData};
-use crate::analysis::{attribution, closed, generator_health, memory, shared, still, worked};
+use crate::analysis::starvation::Starvation;
+use crate::analysis::{
+    attribution, closed, generator_health, memory, shared, still, unjudged, worked,
+};
 use crate::record::gauge::{self, GaugeId, Source};
 use crate::record::generator::GeneratorId;
 use crate::record::interval::StepCounts;
@@ -35,7 +38,7 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
     let single = [
         worked::never_worked(data),
         worked::never_tried(data),
-        worked::unjudged(data),
+        unjudged::unjudged(data),
         rows_used_up(data),
         unsent(data),
         in_flight_limit(data),
@@ -46,6 +49,7 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
         teardown(data),
         steal(data),
         cpu_pressure(data),
+        data.starvation.as_ref().map(Starvation::finding),
         busy_worker(data),
         machine_full(data),
         send_lag(data),
@@ -62,7 +66,7 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
         still::stood_still(data),
         memory::grows(data),
         closed::hides(data),
-        closed::fell(data, slos),
+        closed::fell(data, slos).or_else(|| closed::fell_alone(data, slos)),
     ];
     let mut all: Vec<Finding> = single.into_iter().flatten().collect();
     if slos.iter().any(|slo| slo.status == SloStatus::Missed) {

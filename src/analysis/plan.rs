@@ -43,6 +43,22 @@ pub fn arrivals_in(stages: &[StageHead], seconds: &[u32]) -> f64 {
     sum
 }
 
+/// The same of seconds that last so long together: of the last one only a part where the run ended
+/// within it.
+pub fn arrivals_within(stages: &[StageHead], seconds: &[u32], length: f64) -> f64 {
+    let all = arrivals_in(stages, seconds);
+    let missing = (seconds.len() as f64 - length).clamp(0.0, 1.0);
+    let Some(last) = seconds.last().filter(|_| missing > 0.0) else { return all };
+    let until = f64::from(*last) + 1.0;
+    let mut start = 0.0;
+    let late = stages.iter().map(|stage| {
+        let begins = start;
+        start += stage.seconds;
+        area(stage, (until - missing - begins).max(0.0), until - begins)
+    });
+    (all - late.sum::<f64>()).max(0.0)
+}
+
 /// The area under a stage's rate between two of its moments, in seconds from its beginning.
 fn area(stage: &StageHead, from: f64, to: f64) -> f64 {
     let to = to.min(stage.seconds);

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use crate::analysis::starvation::Starvation;
 use crate::analysis::totals::{self, Totals};
 use crate::analysis::window::Judged;
 use crate::record::interval::StepCounts;
@@ -49,6 +50,8 @@ pub struct RunData<'a> {
     /// Judged seconds in which something else took the machine away, or a worker was
     /// nearly full.
     pub disturbed: BTreeSet<u32>,
+    /// Others who had the machine, if they can be why the target was slow.
+    pub starvation: Option<Starvation>,
 }
 
 impl<'a> RunData<'a> {
@@ -61,7 +64,8 @@ impl<'a> RunData<'a> {
         let whole = totals::whole(record);
         let disturbed = disturbed_seconds(record, judged);
         let together = record.together();
-        RunData { record, judged, together, steps, total, whole, lags, late, disturbed }
+        let starvation = Starvation::of(record, judged);
+        RunData { record, judged, together, steps, total, whole, lags, late, disturbed, starvation }
     }
 
     /// The pool of an objective's scope; `None` for a step that is not there.

@@ -11,20 +11,17 @@ use crate::analysis::certificate;
 use crate::analysis::ended;
 use crate::analysis::evidence::{self, Share};
 use crate::analysis::gauge_limit::{self, GaugeJudged};
-use crate::analysis::laps;
 use crate::analysis::lateness;
 use crate::analysis::needed::{nothing, unanswered, what_is_needed};
 use crate::analysis::number_format;
-use crate::analysis::open;
 use crate::analysis::run_data::RunData;
 use crate::analysis::slo_limit;
+use crate::analysis::slo_measured::measured;
 use crate::analysis::stats::Tally;
 use crate::analysis::throughput;
 use crate::analysis::window::Judged;
-use crate::record::histogram::Sparse;
 use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, RunRecord, SloHead, WindowsHead};
-use crate::scenario::slo::FailureShare;
 
 /// Disturbed seconds explain a miss only if they are few.
 const MOST_DISTURBED: f64 = 0.2;
@@ -157,7 +154,10 @@ fn judge_share(data: &RunData, slo: &SloHead, share: &Share, result: &mut SloRes
             result.note = Some("it held in this run, which says little about the next".to_owned());
         }
         SloStatus::Met | SloStatus::Invalid => {}
-        SloStatus::Missed => doubt_miss(data, slo, share, result),
+        SloStatus::Missed => {
+            doubt_miss(data, slo, share, result);
+            doubt_target(data, slo, result);
+        }
         SloStatus::Inconclusive => result.note = Some(what_is_needed(data, slo, share)),
     }
     if result.status != SloStatus::Met {
@@ -166,63 +166,6 @@ fn judge_share(data: &RunData, slo: &SloHead, share: &Share, result: &mut SloRes
     if result.status == SloStatus::Missed {
         result.note = ended::note(data, slo, result);
     }
-}
-
-/// The measured value and its interval, in the unit that the objective is written in.
-fn measured(
-    data: &RunData,
-    slo: &SloHead,
-    share: &Share,
-) -> (Option<Measured>, Option<(f64, f64)>) {
-    let f = share.total.share();
-    match slo.metric {
-        MetricHead::ResponseTime { quantile, .. } => {
-            let Some(pool) = data.pool(slo.within()) else { return (None, None) };
-            let limit = slo_limit::threshold(data.record, slo)
-                .map_or(u64::MAX, |limit| limit.limit / 1_000);
-            let seconds = &data.judged.seconds;
-            let open = open::ages_beyond(data.record, seconds, slo.within(), limit);
-            let times = Sparse::merged([&pool.times[Phase::Response], &open]);
-            times_measured(&times, quantile, share, Measured::Millis)
-        }
-        MetricHead::Lap { of, quantile, .. } => {
-            let Some(pool) = data.pool(slo.within()) else { return (None, None) };
-            let came = &pool.times[Phase::from(of)];
-            let missing = share.total.all.saturating_sub(came.count());
-            let times = Sparse::merged([came, &laps::never_came(data.record, slo, missing)]);
-            times_measured(&times, quantile, share, Measured::LapMillis)
-        }
-        MetricHead::Failures(FailureShare::Unavailable) => {
-            (Some(Measured::GoodShare(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
-        }
-        MetricHead::Failures(FailureShare::ChecksNotHeld) => {
-            (Some(Measured::ChecksHeld(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
-        }
-        MetricHead::Failures(_) => (Some(Measured::BadShare(f)), Some((share.low, share.high))),
-        MetricHead::Apdex { .. } => {
-            (Some(Measured::Apdex(1.0 - f)), Some((1.0 - share.high, 1.0 - share.low)))
-        }
-        MetricHead::Throughput(_) | MetricHead::Gauge(_) | MetricHead::CertificateDays(_) => {
-            (None, None)
-        }
-    }
-}
-
-/// A quantile and its interval: of the shares beyond the quantile that the evidence
-/// leaves open, the quantiles at both ends.
-fn times_measured(
-    response: &Sparse,
-    quantile: f64,
-    share: &Share,
-    of: fn(f64) -> Measured,
-) -> (Option<Measured>, Option<(f64, f64)>) {
-    let millis = |q: f64| response.quantile(q).map(|micros| micros / 1e3);
-    let measured = millis(quantile).map(of);
-    if quantile >= 1.0 {
-        return (measured, None);
-    }
-    let (low, high) = share.bounds_of(1.0 - quantile, 1.0);
-    (measured, millis(1.0 - high).zip(millis(1.0 - low)))
 }
 
 /// A miss that is there only because of a few disturbed seconds is not called one.
@@ -243,6 +186,28 @@ fn doubt_miss(data: &RunData, slo: &SloHead, share: &Share, result: &mut SloResu
         number_format::percent(rest.share()),
         number_format::counted(disturbed.len() as u64, "second"),
     ));
+}
+
+/// A miss that is there only because others had the machine is not called one.
+fn doubt_target(data: &RunData, slo: &SloHead, result: &mut SloResult) {
+    let Some(starvation) = data.starvation.as_ref().filter(|_| result.status == SloStatus::Missed)
+    else {
+        return;
+    };
+    let certain = starvation.certain(data.record, &data.judged.seconds, slo);
+    let status = match slo.windows {
+        None => status_of(
+            &evidence::weigh_only(data.record, (slo, &data.judged.seconds), &certain),
+            slo.allowed,
+        ),
+        Some(windows) => {
+            windows_met(data.judged, &certain, windows, slo.allowed).status(windows.share)
+        }
+    };
+    if status != SloStatus::Missed {
+        result.status = SloStatus::Inconclusive;
+        result.note = Some(starvation.note());
+    }
 }
 
 /// An objective that might be met but for the generator is not judged.
@@ -351,6 +316,7 @@ fn judge_windows(data: &RunData, slo: &SloHead, windows: WindowsHead, result: &m
     }
     result.measured = Some(Measured::GoodWindows(found.share()));
     if result.status == SloStatus::Missed {
+        doubt_target(data, slo, result);
         doubt_late_windows(data, slo, windows, &tallies, result);
     }
 }

@@ -10,7 +10,8 @@
 //!
 //! The record has seconds: where in a second it stood still is not known, and stops that come
 //! more often than about one in a second, or that meet too few requests, are not found. While
-//! the generator stood still itself, or the machine was taken away, nobody can tell.
+//! the generator stood still itself, the machine was taken away, or the target was
+//! [starved](crate::analysis::starvation), nobody can tell.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -100,7 +101,7 @@ fn period(stops: &[Stop]) -> String {
 
 fn stops(data: &RunData) -> Vec<Stop> {
     let judged = &data.judged.seconds;
-    if judged.len() < SHORTEST_RUN {
+    if judged.len() < SHORTEST_RUN || data.starvation.is_some() {
         return Vec::new();
     }
     let delays = Delays::of(data);

@@ -190,7 +190,7 @@ fn apart(all: &[TenantSummary]) -> (Option<u16>, Option<f64>, Option<f64>) {
 mod tests {
     use super::*;
     use crate::analysis::assess::assess;
-    use crate::analysis::assessment::{Assessment, Verdict};
+    use crate::analysis::assessment::{Assessment, Severity, Verdict};
     use crate::analysis::sample_records::{self, Requests, add, run};
     use crate::record::series::SeriesHead;
     use crate::scenario::slo::FailureShare;
@@ -226,6 +226,28 @@ mod tests {
         let said = assessment.slos[1].note.clone().unwrap_or_default();
         assert!(said.contains(note), "{said}");
         assessment
+    }
+
+    #[test]
+    fn quick_failures_of_a_small_tenant_are_no_pass_where_no_objective_is_about_them() {
+        let mut record = record(2);
+        load(&mut record, 0, 1_000, 0);
+        load(&mut record, 1, 2, 0);
+        let refused = Requests { step: 1, ..Requests::ended(8, Outcome::Rejected) };
+        add(&mut record, 0..60, &[refused]);
+        let fails = |record: &RunRecord| {
+            let found = assess(record);
+            let kinds = found.findings.iter().map(|it| (it.kind, it.severity));
+            let unjudged = kinds.filter(|it| it.0 == "unjudged_failures").map(|it| it.1).next();
+            (unjudged, found.verdict)
+        };
+        assert_eq!(fails(&record).0, Some(Severity::Withholds));
+        assert_ne!(fails(&record).1, Verdict::Pass);
+        record.head.slos.truncate(1);
+        assert_eq!(fails(&record).0, Some(Severity::Warning), "nothing is asked of each");
+        let errors = sample_records::failures(FailureShare::Errors, 0.05);
+        record.head.slos = vec![errors.clone(), SloHead { each_tenant: true, ..errors }];
+        assert_eq!(fails(&record), (None, Verdict::SloMissed));
     }
 
     #[test]

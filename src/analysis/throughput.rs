@@ -25,6 +25,8 @@ use crate::scenario::slo::{Bound, FailureShare, Throughput};
 /// The length of a block in seconds; fewer than three are no blocks.
 const BLOCK: usize = 5;
 const FEWEST_BLOCKS: usize = 3;
+/// More failures than this share are not those of a target that waited for a CPU.
+const MOST_FAILED: f64 = 0.01;
 
 /// What came back over some time.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -130,7 +132,22 @@ fn doubt(
         result.note = Some("it held without the seconds in which the machine was disturbed".into());
         return;
     }
+    if let Some(starvation) = data.starvation.as_ref().filter(|_| is_floor) {
+        if starvation.is_long() && !fails_by_itself(data, slo, found) {
+            result.status = SloStatus::Inconclusive;
+            result.note = Some(starvation.note());
+            return;
+        }
+    }
     result.note = ended::note(data, slo, result);
+}
+
+/// Whether more requests failed in a way that no waiting explains than the rest can hide.
+fn fails_by_itself(data: &RunData, slo: &SloHead, found: &Seen) -> bool {
+    let Some(pool) = data.pool(slo.within()) else { return true };
+    let late = pool.counts.outcome(Outcome::Timeout) + pool.counts.outcome(Outcome::Unsent);
+    let failed = (found.ended - found.ok).saturating_sub(late);
+    failed as f64 > MOST_FAILED * found.ended as f64
 }
 
 /// Whether the requests that the generator may have spoilt would make up for what is missing.

@@ -51,7 +51,7 @@ pub fn check(args: &CheckArgs) -> Exit {
 fn describe(scenario: &Scenario, taken: &Taken) -> String {
     let from_file = taken.sentence().map(|text| format!("Env      {text}\n")).unwrap_or_default();
     let first = target(scenario);
-    let tenants = check_tenants::describe(scenario, somebodys(scenario));
+    let tenants = check_tenants::describe(scenario, somebodys(scenario), extra(scenario));
     [
         first,
         from_file,
@@ -119,6 +119,32 @@ fn somebodys(scenario: &Scenario) -> Option<f64> {
     let ids = (0..scenario.steps.len()).map(|index| StepId(index as u16));
     let counted = ids.filter(|id| !scenario.step(*id).once && is_somebodys(*id));
     counted.map(|id| expected_requests(scenario, id)).sum()
+}
+
+/// Which part of what is judged the noisy tenant does more than usual.
+fn extra(scenario: &Scenario) -> f64 {
+    (check_tenants::done_more(scenario) / judged(scenario).arrivals.max(1.0)).min(1.0)
+}
+
+/// Objectives about all others while somebody is noisy.
+fn neighbours(scenario: &Scenario) -> String {
+    let each = somebodys(scenario).map(|all| all / judged(scenario).arrivals.max(1e-9));
+    let requests = each.and_then(|each| check_tenants::of_the_others(scenario, each));
+    let mut text = String::new();
+    for slo in &scenario.neighbours.slos {
+        let said = match requests {
+            None => "depends on how many users there are".to_owned(),
+            Some(_) => certifiable(slo, requests, judged(scenario).seconds),
+        };
+        text += &row(&[(&format!("neighbours: {}", slo.text), 0)], &said);
+    }
+    let about = requests.map(|all| format!(", about {} of the others", whole(all)));
+    for effect in &scenario.neighbours.effects {
+        let about = about.as_deref().unwrap_or_default();
+        let said = format!("by the requests of two stages{about} in the noisy one");
+        text += &row(&[(&format!("neighbours: {}", effect.text), 0)], &said);
+    }
+    text
 }
 
 fn steps(scenario: &Scenario) -> String {
@@ -203,7 +229,9 @@ fn objectives(scenario: &Scenario) -> String {
             Scope::All => Some(all_requests(scenario)),
             Scope::Step(id) => expected_requests(scenario, id),
             Scope::Tag(tag) => tagged_requests(scenario, scenario.tag(tag)),
-            Scope::EachTenant => check_tenants::of_the_smallest(scenario, somebodys(scenario)),
+            Scope::EachTenant => {
+                check_tenants::of_the_smallest(scenario, somebodys(scenario), extra(scenario))
+            }
         };
         let certifiable = match requests {
             None if scenario.load.is_closed() => by_the_answers(slo),
@@ -215,6 +243,7 @@ fn objectives(scenario: &Scenario) -> String {
         let first = first.each_ref().map(|(text, width)| (text.as_str(), *width));
         text += &row(&first, &format!("{certifiable}{why}"));
     }
+    text.push_str(&neighbours(scenario));
     for objective in &scenario.stress {
         text += &row(&[], &format!("{}: judged by `loadgate stress` only", objective.text));
     }

@@ -1,5 +1,7 @@
 //! Lines of columns for a terminal of 80: what is too long goes on below.
 
+use std::fmt::Write as _;
+
 use crate::report::plain;
 
 /// Of a terminal that nobody made wider.
@@ -15,7 +17,7 @@ pub(super) fn row(first: &[(&str, usize)], last: &str) -> String {
     let mut line = String::from(" ");
     for (text, width) in first {
         let missing = width.saturating_sub(plain::width(text));
-        line.push_str(&format!(" {text}{} ", " ".repeat(missing)));
+        write!(line, " {text}{} ", " ".repeat(missing)).expect("a String takes everything");
     }
     let start = plain::width(&line) + 1;
     let one = start + plain::width(last);

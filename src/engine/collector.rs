@@ -85,8 +85,8 @@ pub struct Progress {
 pub struct Heard<'a> {
     /// The second that has just passed.
     pub progress: Progress,
-    /// What has been counted of each step since the beginning, in the order of the indexes.
-    pub steps: &'a [StepCounts],
+    /// What has been counted of each series since the beginning, in the order of the indexes.
+    pub series: &'a [StepCounts],
 }
 
 /// What was learnt in one second of wall-clock time, until all workers have reported it.
@@ -116,8 +116,8 @@ pub struct Collector<'a> {
     machine: BTreeMap<u32, MachineSecond>,
     cpu: Duration,
     totals: Totals,
-    /// The whole run, step by step.
-    steps: Vec<StepCounts>,
+    /// The whole run, series by series.
+    series: Vec<StepCounts>,
     /// Resident memory of the target, as it was seen last.
     target_memory: Option<f64>,
     watch: &'a mut dyn FnMut(&Heard<'_>),
@@ -140,7 +140,7 @@ impl<'a> Collector<'a> {
         workers: usize,
         watch: &'a mut dyn FnMut(&Heard<'_>),
     ) -> Collector<'a> {
-        let steps = vec![StepCounts::default(); writer.head().steps.len()];
+        let series = vec![StepCounts::default(); writer.head().series.len()];
         // What goes on has the slots that the record knows, whatever threads carry them out now.
         let (slots, claim) = (writer.head().generators[0].slots, writer.head().resumed.len());
         let ticks = Ticks::of(slots, claim as u32);
@@ -153,7 +153,7 @@ impl<'a> Collector<'a> {
             machine: BTreeMap::new(),
             cpu: thread_cpu(),
             totals: Totals::default(),
-            steps,
+            series,
             target_memory: None,
             watch,
         }
@@ -223,14 +223,13 @@ impl<'a> Collector<'a> {
     }
 
     fn take_samples(&mut self, batch: &mut Batch) {
-        let Collector { writer, recorder, ticks, seconds, steps, .. } = self;
+        let Collector { writer, recorder, ticks, seconds, series, .. } = self;
         let passing = seconds.entry(batch.second).or_default();
         let mut parts = Vec::new();
         for part in recorder.fold(&mut batch.samples, &mut batch.due, &mut batch.laps) {
             passing.count(&part);
-            let step = writer.head().step_of(part.series.index());
-            if let Some(step) = steps.get_mut(step) {
-                step.add(&part.counts);
+            if let Some(series) = series.get_mut(part.series.index()) {
+                series.add(&part.counts);
             }
             parts.push(part);
             if parts.len() == MOST_PARTS {
@@ -248,7 +247,7 @@ impl<'a> Collector<'a> {
         if passing.workers == self.workers {
             let target_memory = self.target_memory;
             let progress = Progress { target_memory, ..passing.progress(second) };
-            (self.watch)(&Heard { progress, steps: &self.steps });
+            (self.watch)(&Heard { progress, series: &self.series });
         }
     }
 

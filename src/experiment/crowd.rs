@@ -167,7 +167,7 @@ impl<'a> Hosted<'a> {
             .map_err(TrialError::Engine);
         let watcher = session.or_tear_down(&mut side, watcher)?;
         let hopes = Hopes::of_run(writer.head(), false, control.fails_fast);
-        let steps = vec![StepCounts::default(); writer.head().steps.len()];
+        let series = vec![StepCounts::default(); writer.head().series.len()];
         let (later, passing) = (reached.later, Passing::default());
         let (stood_still, counted) = (BTreeMap::new(), VecDeque::new());
         Ok(Crowd {
@@ -179,7 +179,7 @@ impl<'a> Hosted<'a> {
             watcher,
             inbox,
             hopes,
-            steps,
+            series,
             later,
             beside: None,
             passing,
@@ -201,7 +201,7 @@ pub struct Crowd<'a> {
     inbox: Receiver<Message>,
     hopes: Hopes,
     /// The whole run, step by step.
-    steps: Vec<StepCounts>,
+    series: Vec<StepCounts>,
     later: Later,
     /// What others see of the target's processes.
     beside: Option<Beside>,
@@ -269,9 +269,8 @@ impl Crowd<'_> {
         let is_new = self.writer.take(tick);
         if is_new {
             for part in &tick.parts {
-                let step = self.writer.head().step_of(part.series.index());
-                if let Some(step) = self.steps.get_mut(step) {
-                    step.add(&part.counts);
+                if let Some(series) = self.series.get_mut(part.series.index()) {
+                    series.add(&part.counts);
                 }
                 self.passing.count(part);
             }
@@ -326,16 +325,16 @@ impl Crowd<'_> {
     /// Why the run ends here, if it does. What was counted while a generator stood still is no sign
     /// of a miss, and that it did is heard a little later than what was counted.
     fn look_for_hope(&mut self, progress: Progress) -> Option<String> {
-        self.counted.push_back((progress, self.steps.clone()));
+        self.counted.push_back((progress, self.series.clone()));
         let later = if self.control.fails_fast { HEARD_LATER } else { 0 };
         if self.counted.len() <= later {
             return None;
         }
-        let (progress, steps) = self.counted.pop_front()?;
+        let (progress, series) = self.counted.pop_front()?;
         self.stood_still = self.stood_still.split_off(&progress.second);
         let stood_still_ns = self.stood_still.values().copied().max().unwrap_or_default();
         let progress = Progress { stood_still_ns, ..progress };
-        self.hopes.hear(&progress, &steps).map(str::to_owned)
+        self.hopes.hear(&progress, &series).map(str::to_owned)
     }
 
     /// Closes the record; the target stays up.
@@ -348,7 +347,7 @@ impl Crowd<'_> {
         let mut this = self;
         this.look();
         this.keep_complete(u32::MAX);
-        let Crowd { session, side, start, control, writer, watcher, hopes, steps, later, .. } =
+        let Crowd { session, side, start, control, writer, watcher, hopes, series, later, .. } =
             this;
         let (mut side, mut writer) = (side, writer);
         let ended = start.at.elapsed();
@@ -369,7 +368,7 @@ impl Crowd<'_> {
             reason,
             scheduled: cut.map_or(whole, |cut| cut.min(whole)).as_secs_f64(),
             seconds: ended.as_secs_f64(),
-            abandoned: steps.iter().map(unended).sum(),
+            abandoned: series.iter().map(unended).sum(),
             iterations: carried.iterations,
             iterations_completed: carried.completed,
             handshakes: carried.handshakes,

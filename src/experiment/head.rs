@@ -129,6 +129,7 @@ fn environment(workers: usize) -> Environment {
         pacer: poller::NAME.to_owned(),
         receive_clock: String::new(),
         nice: priority::ahead(),
+        others_before: None,
         warnings: Vec::new(),
     }
 }

@@ -44,6 +44,10 @@ pub struct Hopes {
     /// The objectives, where the run ends with the first that is missed for certain.
     fast: Option<FailFast>,
     missed: Option<String>,
+    /// Which of the objectives cannot end it.
+    that_wait: Option<String>,
+    /// The step of each series, where several series are of one step.
+    of_series: Vec<usize>,
 }
 
 /// How a step has fared as long as it has not succeeded.
@@ -60,27 +64,53 @@ impl Hopes {
     /// Of a run that begins.
     pub fn of(steps: &[StepHead]) -> Hopes {
         let steps = steps.iter().map(|step| (step.clone(), Hope::default()));
-        Hopes { steps: steps.collect(), lost: None, fast: None, missed: None }
+        let (that_wait, of_series) = (None, Vec::new());
+        Hopes { steps: steps.collect(), lost: None, fast: None, missed: None, that_wait, of_series }
     }
 
     /// Of a run of which nothing has been before, or which goes on and so has worked.
     pub fn of_run(head: &Head, goes_on: bool, fails_fast: bool) -> Hopes {
         let from = plan::judged_load(&head.load).from + SETTLING;
         let fast = fails_fast.then(|| FailFast::of(head, from));
-        Hopes { fast, ..Hopes::of(if goes_on { &[] } else { &head.steps }) }
+        let that_wait = fails_fast.then(|| FailFast::that_wait(head)).flatten();
+        let is_one_each = head.series.len() == head.steps.len();
+        let places = 0..if is_one_each { 0 } else { head.series.len() };
+        let of_series = places.map(|place| head.step_of(place)).collect();
+        let steps: &[StepHead] = if goes_on { &[] } else { &head.steps };
+        Hopes { fast, that_wait, of_series, ..Hopes::of(steps) }
     }
 
-    /// The same with what is known of the generator: says, once, why the run ends here.
+    /// Which objectives cannot end it early, although it is to end with the first that is missed.
+    pub fn that_wait(&self) -> Option<&str> {
+        self.that_wait.as_deref()
+    }
+
+    /// The same of each series, with what is known of the generator: says, once, why the run ends here.
     pub fn hear(&mut self, progress: &Progress, counted: &[StepCounts]) -> Option<&str> {
         if self.lost.is_some() || self.missed.is_some() {
             return None;
         }
-        self.look(progress.second, counted);
+        if self.of_series.is_empty() {
+            self.look(progress.second, counted);
+        } else if !self.steps.is_empty() {
+            let steps = self.by_step(counted);
+            self.look(progress.second, &steps);
+        }
         if let Some(fast) = self.fast.as_mut().filter(|_| self.lost.is_none()) {
             let is_sound = progress.stood_still_ns < LONG_STALL;
             self.missed = fast.look(progress.second, counted, is_sound);
         }
         self.lost.as_deref().or(self.missed.as_deref())
+    }
+
+    fn by_step(&self, counted: &[StepCounts]) -> Vec<StepCounts> {
+        let mut steps = vec![StepCounts::default(); self.steps.len()];
+        for (step, counts) in self.of_series.iter().zip(counted) {
+            if let Some(step) = steps.get_mut(*step) {
+                step.add(counts);
+            }
+        }
+        steps
     }
 
     /// How long requests in flight may take then: what cannot work has no time, and of what missed

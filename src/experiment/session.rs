@@ -40,8 +40,12 @@ use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
 use crate::target::certificate;
 use crate::target::git;
+use crate::target::machine;
 use crate::target::process::Supervisor;
 use crate::units::Moment;
+
+/// For how long is looked who else uses the machine.
+const LOOK_AROUND: Duration = Duration::from_millis(100);
 
 /// What all sides have in common.
 #[derive(Clone, Copy)]
@@ -128,10 +132,21 @@ impl Session<'_> {
         let start = scenario.target.start.as_ref();
         let revision = start.and_then(|start| git::revision(&start.folder));
         let log = folder.join(TARGET_LOG);
+        let others_before = start.and_then(|_| machine::in_use_percent(LOOK_AROUND));
         let target = Started::start(&scenario, self.supervisor, &log, watch)?;
         let (folder, purpose) = (folder.to_owned(), Purpose::Load);
-        let (given, is_set_up) = (Arc::default(), false);
-        Ok(Side { scenario, target, revision, folder, purpose, ahead: None, given, is_set_up })
+        let (given, is_set_up, ahead) = (Arc::default(), false, None);
+        Ok(Side {
+            scenario,
+            target,
+            revision,
+            folder,
+            purpose,
+            ahead,
+            given,
+            others_before,
+            is_set_up,
+        })
     }
 
     /// Waits until a target is ready, and does what is done once before a load.
@@ -242,6 +257,9 @@ impl Session<'_> {
         // What goes on has worked before; of a part whoever has the whole decides.
         let hopes =
             Hopes::of_run(writer.head(), from > 0 || self.share.is_some(), self.control.fails_fast);
+        if let Some(waits) = hopes.that_wait() {
+            watch(Event::Warning(waits.to_owned()));
+        }
         let plan = Plan {
             scenario: Arc::clone(&side.scenario),
             address: endpoint,
@@ -275,7 +293,8 @@ impl Session<'_> {
         for warning in &warnings {
             watch(Event::Warning(warning.clone()));
         }
-        head.generators[0].environment.warnings = warnings;
+        let environment = &mut head.generators[0].environment;
+        (environment.warnings, environment.others_before) = (warnings, side.others_before);
         head
     }
 
@@ -324,7 +343,7 @@ impl Ready {
         let recorder = Recorder::of(writer.head());
         let mut progress = |heard: &collector::Heard<'_>| {
             watch(Event::Progress(heard.progress));
-            if let Some(why) = hopes.hear(&heard.progress, heard.steps) {
+            if let Some(why) = hopes.hear(&heard.progress, heard.series) {
                 watch(Event::Warning(format!("the run ends here: {why}")));
                 control.drain(hopes.drain());
             }

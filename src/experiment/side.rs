@@ -26,6 +26,8 @@ pub(super) struct Side {
     pub(super) ahead: Option<Box<Ahead>>,
     /// What every user knows from the beginning.
     pub(super) given: Given,
+    /// How much of the machine others used before it was started, in percent.
+    pub(super) others_before: Option<u8>,
     /// Whether what is done once for the next load has been done.
     pub(super) is_set_up: bool,
 }

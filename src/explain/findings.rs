@@ -123,6 +123,18 @@ pub(super) const FINDINGS: &[Entry] = &[
         advice: "More cores, or fewer other programs.",
     },
     Entry {
+        names: &["load_fell_alone"],
+        meaning: "Of several loads of users one sent far fewer requests than usual while its users waited, and its own requests would miss an objective with those that are missing. The sum of all loads hides that.",
+        why: "Many fast users hide a few that hang.",
+        advice: "Give the steps of that load objectives of their own, or send it at a rate.",
+    },
+    Entry {
+        names: &["target_starved"],
+        meaning: "Others used much of the machine before loadgate started the target and under the load, and the target's threads waited for a CPU.",
+        why: "A time that others made says nothing of the target: what would be a miss by it alone is left open.",
+        advice: "Stop what else runs on the machine, or give target and generator cores of their own.",
+    },
+    Entry {
         names: &["busy_worker"],
         meaning: "A thread of the generator used more than 80 % of a core over 5 s.",
         why: "Near its own limit the generator is late, and its lateness is in the times.",

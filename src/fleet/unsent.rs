@@ -188,7 +188,7 @@ mod tests {
                 "tenants": {{"count": 5, "sizes": "zipf(1.1)"}}, "limits": {{"tenants": 2}},
                 "flows": [
                     {{"name": "a", "weight": 3, "steps": [{{"name": "a1", "request": "GET /"}},
-                        {{"name": "a2", "request": "GET /"}}]}},
+                        {{"name": "a2", "request": "GET /{{{{tenant}}}}"}}]}},
                     {{"name": "b", "steps": [{{"think": "1s"}},
                         {{"name": "b1", "request": "GET /{{{{tenant}}}}"}}]}}],
                 "load": {{"seed": {seed}, "stages": [{{"for": "5s", "rate": "{rate}/s"}},

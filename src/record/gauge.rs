@@ -115,6 +115,9 @@ pub const NO_AMOUNT: &str = "a series of it is negative or no finite number";
 /// The same, as the page has a series of it twice.
 pub const TWICE: &str = "two lines of it have the same labels";
 
+/// How long its threads waited for a CPU while they could have run, all together.
+pub const CPU_WAIT: Gauge =
+    of_processes("cpu_wait", "target waiting for a CPU", Unit::Seconds, Kind::Counter);
 /// CPU time of the target and everything it started.
 pub const CPU: Gauge = of_processes("cpu", "target CPU", Unit::CpuSeconds, Kind::Counter);
 /// The part of it that was spent in the kernel, in steps of a clock tick (10 ms mostly).

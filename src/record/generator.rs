@@ -80,6 +80,10 @@ pub struct Environment {
     /// processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nice: Option<i8>,
+    /// How much of the machine's CPU time others used just before the target was started, in
+    /// percent; known only where loadgate starts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_before: Option<u8>,
     /// What was found wanting before the first request.
     #[serde(default)]
     pub warnings: Vec<String>,

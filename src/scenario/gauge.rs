@@ -68,7 +68,7 @@ const fn named(name: &'static str, unit: Unit, kind: Kind) -> Named {
 }
 
 /// The gauges that every scenario can limit.
-pub const KNOWN: [Named; 37] = [
+pub const KNOWN: [Named; 38] = [
     named("cpu", Unit::CpuSeconds, Kind::Counter),
     named("cpu_system", Unit::CpuSeconds, Kind::Counter),
     named("rss", Unit::Bytes, Kind::Gauge),
@@ -106,6 +106,7 @@ pub const KNOWN: [Named; 37] = [
     named("process_changes", Unit::Number, Kind::Gauge),
     named("told_rss", Unit::Bytes, Kind::Gauge),
     named("process_start", Unit::Number, Kind::Gauge),
+    named("cpu_wait", Unit::Seconds, Kind::Counter),
 ];
 
 /// The unit that the name of a metric ends with, as Prometheus recommends it.

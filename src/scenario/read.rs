@@ -364,7 +364,7 @@ mod tests {
             let text = format!(
                 r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}},
                     "tenants": {{"names": ["a", "b"]}},
-                    "flows": [{{"name": "f", "steps": [{{"request": "POST /a", {step}}}]}}],
+                    "flows": [{{"name": "f", "steps": [{{"request": "POST /{{{{tenant}}}}", {step}}}]}}],
                     "load": {{"stages": [{{"for": "9s", "rate": "9/s"}}, {stage}]}}}}"#
             );
             let problems = read(&text).expect_err(told);

@@ -453,7 +453,7 @@ mod tests {
     fn a_noisy_tenant_does_so_much_more_and_the_others_as_much_as_before() {
         let text = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"},
             "tenants": {"names": ["a", "b"], "sizes": "zipf(1)"},
-            "flows": [{"name": "flow", "steps": [{"name": "step", "request": "GET /"}]}],
+            "flows": [{"name": "flow", "steps": [{"name": "step", "request": "GET /{{tenant}}"}]}],
             "load": {"stages": [{"for": "100s", "rate": "100/s"},
                 {"for": "100s", "rate": "100/s", "noisy": {"tenant": "b", "times": 5}}]},
             "slo": {"neighbours": ["p99 < 2x"]}}"#;
@@ -545,7 +545,7 @@ mod tests {
 
     #[test]
     fn who_comes_most_often_is_known_by_the_weights_of_the_flows() {
-        let often = flow("a", r#""weight": 9, "tenant": "t{{random 1..3}}","#, "");
+        let often = flow("a", r#""weight": 9, "tenant": "t{{random 1..3}}","#, "{{tenant}}");
         let seldom = flow("b", r#""tenant": "seldom","#, "");
         let scenario = with_rows(r#""limits": {"tenants": 3},"#, &format!("{seldom},{often}"), "");
         let mut names = Census::of(&scenario).unwrap().told().names.clone();

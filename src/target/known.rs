@@ -135,6 +135,10 @@ pub const KNOWN: &[Known] = &[
     known(gauge::PROCESS_CHANGES, Read::Processes(|usage| Some(usage.changes as f64))),
     known(gauge::TOLD_RSS, Read::Sum(TOLD_RSS)),
     known(gauge::PROCESS_START, Read::Longest(PROCESS_START)),
+    known(
+        gauge::CPU_WAIT,
+        Read::Processes(|usage| usage.queued.map(|waited| waited.as_secs_f64())),
+    ),
 ];
 
 /// prom-client, OpenTelemetry, and what people write by hand after them. Histograms that are

@@ -19,6 +19,15 @@ pub struct MachineUsage {
     pub cpu_pressure: Option<f64>,
 }
 
+/// How much of the machine's CPU time is in use by anybody or taken away, in percent, over some
+/// time from now on.
+pub fn in_use_percent(over: Duration) -> Option<u8> {
+    let mut sampler = MachineSampler::default();
+    std::thread::sleep(over);
+    let usage = sampler.sample();
+    Some(((usage.busy? + usage.steal.unwrap_or(0.0)) * 100.0).clamp(0.0, 100.0) as u8)
+}
+
 /// CPU time and resident memory of this process so far.
 pub fn own_usage() -> (Duration, u64) {
     let usage = getrusage(UsageWho::RUSAGE_SELF);

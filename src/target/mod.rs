@@ -39,6 +39,8 @@ pub mod pressure;
 pub mod process;
 pub mod procfs;
 pub mod prometheus;
+#[cfg(target_os = "linux")]
+mod queued;
 pub mod ready;
 pub mod scrape;
 #[cfg(target_os = "linux")]
@@ -47,6 +49,5 @@ pub mod socket_file;
 pub mod start_error;
 pub mod statement;
 pub mod supervisor;
-#[cfg(target_os = "linux")]
 mod switches;
 pub mod watched;

@@ -32,6 +32,8 @@ pub struct TreeUsage {
     /// Times that threads gave up their CPU, and that it was taken from them. What a thread did
     /// between the last sample and its end is not in it.
     pub switches: Option<(u64, u64)>,
+    /// How long threads waited for a CPU while they could have run, since the first sample and before.
+    pub queued: Option<Duration>,
     /// Bytes that the storage had to read and to write for them; `None` where the system does not
     /// let them be seen.
     pub storage: Option<(u64, u64)>,
@@ -72,6 +74,7 @@ mod system {
 
     use super::super::settled::{self, Settled};
     use super::{ProcessTree, TreeUsage};
+    use crate::target::queued::Queued;
     use crate::target::switches::Switches;
 
     /// No target has more processes; a loop in what `/proc` says must end.
@@ -85,6 +88,7 @@ mod system {
         cpu: Total,
         system: Total,
         switches: Switches,
+        queued: Queued,
         settled: Settled,
     }
 
@@ -120,10 +124,11 @@ mod system {
             let changes = self.settled.look(census.programs.into_iter(), Instant::now());
             let cpu = Duration::from_nanos(self.cpu.absorb(census.cpu));
             let system = Duration::from_nanos(self.system.absorb(census.system)).min(cpu);
-            let pids = self.cpu.own.keys().map(|(pid, _)| *pid);
-            let switches = self.switches.absorb(pids, census.usage.threads);
+            let pids = || self.cpu.own.keys().map(|(pid, _)| *pid);
+            let switches = self.switches.absorb(pids(), census.usage.threads);
+            let queued = self.queued.absorb(pids(), census.usage.threads);
             let storage = census.storage;
-            Some(TreeUsage { cpu, system, switches, storage, changes, ..census.usage })
+            Some(TreeUsage { cpu, system, switches, queued, storage, changes, ..census.usage })
         }
     }
 

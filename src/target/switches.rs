@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 
 /// Reading more threads than this every second would be felt by the target.
-const MOST_THREADS: u64 = 512;
+pub(super) const MOST_THREADS: u64 = 512;
 
 /// The sum so far.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Switches {
     }
 }
 
-fn threads_of(pid: i32) -> Vec<(i32, i32)> {
+pub(super) fn threads_of(pid: i32) -> Vec<(i32, i32)> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let ids = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
     ids.map(|thread| (pid, thread)).collect()

@@ -224,7 +224,7 @@ fn record_of(run: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(run.join("run.json")).unwrap()).unwrap()
 }
 
-/// Each iteration of both loads once, by the numbers in their paths.
+/// Each row is that of one iteration of either load, by the numbers in their paths.
 #[track_caller]
 fn each_number_once(server: &TruthServer) {
     let paths = paths(server);
@@ -248,7 +248,15 @@ fn a_soak_plays_each_of_several_loads_for_hours_and_goes_on_with_them() {
     // One of three seconds that changes, the other of one rate.
     wanted["flows"][1]["load"] = json!({ "stages": [
         { "for": "1s", "rate": "30/s" }, { "for": "1s", "rate": "60/s" }] });
-    let folder = place(&wanted, &[]);
+    // Each iteration has a row for itself, also those that a kill has left unwritten.
+    wanted["data"] = json!({ "rows": { "file": "rows.csv", "order": "unique" } });
+    wanted["flows"][0]["steps"] = json!([
+        { "name": "list", "request": "GET /list/{{rows.id}}" },
+        { "name": "show", "request": "GET /show/{{rows.id}}" } ]);
+    wanted["flows"][1]["steps"] =
+        json!([{ "name": "import", "request": "GET /import/{{rows.id}}" }]);
+    let rows: String = (0..5_000).map(|row| format!("{row}\n")).collect();
+    let folder = place(&wanted, &[("rows.csv", &format!("id\n{rows}"))]);
     let soak = |more: &[&str]| {
         let mut command = support::loadgate();
         command.arg("soak").args(more).current_dir(folder.path());
@@ -283,7 +291,7 @@ fn a_soak_plays_each_of_several_loads_for_hours_and_goes_on_with_them() {
     let import = |from: f64, to: f64| {
         let seconds = record["seconds"].as_array().unwrap().iter();
         let own = seconds.filter(|it| (from..to).contains(&it["second"].as_f64().unwrap()));
-        own.map(|it| it["steps"].as_array().unwrap()[2]["planned"].as_f64().unwrap()).sum::<f64>()
+        own.map(|it| it["series"].as_array().unwrap()[2]["planned"].as_f64().unwrap()).sum::<f64>()
     };
     let (begun, over) = (import(9.0, 10.0) + import(11.0, 12.0), import(10.0, 11.0));
     assert!(begun > 60.0 && over == 0.0, "{begun}, {over}");

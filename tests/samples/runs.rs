@@ -401,6 +401,7 @@ fn environment() -> Environment {
         pacer: "timerfd".to_owned(),
         receive_clock: "generator".to_owned(),
         nice: None,
+        others_before: None,
         warnings: Vec::new(),
     }
 }

@@ -8,8 +8,9 @@ use crate::report::document::quantity::Quantity;
 use crate::report::figures;
 
 /// Those that are in the record and in no report.
-const UNTOLD: [Gauge; 5] = [
+const UNTOLD: [Gauge; 6] = [
     gauge::CPU_SYSTEM,
+    gauge::CPU_WAIT,
     gauge::THREADS,
     gauge::PROCESS_CHANGES,
     gauge::PROCESS_START,

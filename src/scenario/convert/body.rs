@@ -9,9 +9,10 @@ use super::super::document::Pointer;
 use super::super::entries::Entries;
 use super::super::problems::Fault;
 use super::super::raw::RawStep;
-use super::super::raw_body::{RawBodyFile, RawGraphql, RawPart};
+use super::super::raw_body::{RawBodyFile, RawPart};
 use super::super::template::parse::{Builder, Names, json_document};
 use super::super::template::{Escape, Template};
+use super::graphql::of_graphql;
 use super::settle::settle;
 
 /// What a GraphQL request asks for ("GraphQL over HTTP").
@@ -157,82 +158,6 @@ fn content(
         check.value(at, fault.help("remove \"placeholders\", or put {{name}} into the file"));
     }
     Some(Content::Text(template))
-}
-
-/// The document, its variables and the operation, as JSON.
-fn of_graphql(
-    raw: &RawGraphql,
-    names: &Names<'_>,
-    at: &Pointer,
-    check: &mut Check<'_>,
-) -> Option<Template> {
-    let (query, place) = document(raw, names, at, check)?;
-    if !query.contains('{') {
-        let fault = Fault::new("this is no GraphQL document");
-        check.value(&place, fault.help("write it like \"{ orders { id } }\""));
-        return None;
-    }
-    let mut builder = Builder::new(Escape::Json, names);
-    builder.raw("{\"query\":");
-    builder.raw(&Value::String(query.clone()).to_string());
-    if let Some(variables) = &raw.variables {
-        builder.raw(",\"variables\":");
-        json_document(variables, &at.key("variables"), &mut builder, check);
-    }
-    if let Some(operation) = &raw.operation {
-        let operation = check.fill(operation);
-        if !operations(&query).any(|name| name == operation) {
-            let fault = Fault::new(format!("the document has no operation \"{operation}\""));
-            let help = "name one of its queries, mutations and subscriptions";
-            check.value(&at.key("operation"), fault.help(help));
-        }
-        builder.raw(",\"operationName\":");
-        builder.raw(&Value::String(operation).to_string());
-    }
-    builder.raw("}");
-    builder.finish().ok()
-}
-
-/// The text of the document, and where it stands.
-fn document(
-    raw: &RawGraphql,
-    names: &Names<'_>,
-    at: &Pointer,
-    check: &mut Check<'_>,
-) -> Option<(String, Pointer)> {
-    match (&raw.query, &raw.file) {
-        (Some(query), None) => Some((check.fill(query), at.key("query"))),
-        (None, Some(file)) => {
-            let (file, place) = (check.fill(file), at.key("file"));
-            let text = names.files.text(&file);
-            let text = check.accept(&place, text)?;
-            if text.contains("{{") {
-                let fault = Fault::new(format!("the file {file} has {{{{, which is not filled in"));
-                let help = "give the value in \"variables\", where it cannot change the document";
-                check.value(&place, fault.help(help));
-            }
-            Some((text, place))
-        }
-        (Some(_), Some(_)) => {
-            let fault = Fault::new("\"file\" beside \"query\"");
-            check.key(&at.key("file"), fault.help("keep one of them"));
-            None
-        }
-        (None, None) => {
-            let fault = Fault::new("a GraphQL request without a document");
-            let help = "add \"query\", or \"file\" with the path of one";
-            check.lacks(at, &["query", "file"], fault.help(help));
-            None
-        }
-    }
-}
-
-/// What stands behind the words that begin an operation.
-fn operations(query: &str) -> impl Iterator<Item = &str> {
-    const KINDS: [&str; 3] = ["query", "mutation", "subscription"];
-    let is_between = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-    let words = || query.split(is_between).filter(|word| !word.is_empty());
-    words().zip(words().skip(1)).filter(|(kind, _)| KINDS.contains(kind)).map(|(_, name)| name)
 }
 
 /// Each field with a text, a part, or several.

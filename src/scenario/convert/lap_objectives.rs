@@ -3,7 +3,7 @@
 
 use super::super::problems::Fault;
 use super::super::slo::{LapKind, Metric, Scope, Slo};
-use super::super::stream::Kind;
+use super::super::stream::{Kind, Until};
 use super::flows::Walks;
 
 /// As somebody may mistype them.
@@ -41,7 +41,8 @@ pub(super) fn with_streams(slo: Slo, walks: &Walks) -> Result<Slo, Fault> {
         return Ok(slo);
     }
     let (what, key) = match of {
-        LapKind::FirstEvent | LapKind::EventGap => ("stream of events", "\"events\""),
+        LapKind::FirstEvent => ("stream of events", "\"events\""),
+        LapKind::EventGap => ("stream of two events and more", "\"events\" and no \"count\" of 1"),
         LapKind::RoundTrip => (
             "WebSocket on which a message is sent and one expected",
             "\"websocket\", in which an \"expect\" follows a \"send\"",
@@ -54,7 +55,9 @@ pub(super) fn with_streams(slo: Slo, walks: &Walks) -> Result<Slo, Fault> {
 /// Whether each request of a step has such times.
 fn has(of: LapKind, kind: &Kind) -> bool {
     match (of, kind) {
-        (LapKind::FirstEvent | LapKind::EventGap, Kind::Events(_)) => true,
+        (LapKind::FirstEvent, Kind::Events(_)) => true,
+        // After the first event of one there is none.
+        (LapKind::EventGap, Kind::Events(events)) => !matches!(events.until, Until::Count(1)),
         (LapKind::RoundTrip, Kind::WebSocket(dialogue)) => dialogue.round_trips() > 0,
         (_, Kind::Answer | Kind::Events(_) | Kind::WebSocket(_)) => false,
     }

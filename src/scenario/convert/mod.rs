@@ -15,6 +15,7 @@ mod course;
 mod data;
 mod extraction;
 mod flows;
+mod graphql;
 mod host;
 mod json_path;
 mod json_schema;

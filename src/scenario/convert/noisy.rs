@@ -227,7 +227,7 @@ mod tests {
         let text = format!(
             r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}},
                 "tenants": {{"names": ["loud", "quiet"]}},
-                "flows": [{{"name": "a", "steps": [{{"request": "GET /a"}}]}}],
+                "flows": [{{"name": "a", "steps": [{{"request": "GET /{{{{tenant}}}}"}}]}}],
                 "load": {{"stages": [{{"for": "9s", "rate": "60/s"}}, {stages}]}},
                 "slo": {{"neighbours": ["p95 < 1.5x"]}}}}"#
         );
@@ -256,7 +256,7 @@ mod tests {
         assert!(problems.contains("have the same constant rate"), "{problems}");
     }
 
-    const FLOW: &str = r#"{"name": "a", "steps": [{"name": "a1", "request": "GET /"}]}"#;
+    const FLOW: &str = r#"{"name": "a", "steps": [{"name": "a1", "request": "GET /{{tenant}}"}]}"#;
     const BEFORE: &str = r#"{"for": "10s", "rate": "100/s"}"#;
     const NOISY: &str = r#"{"for": "10s", "rate": "100/s", "noisy": {"tenant": "b", "times": 5}}"#;
 
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn what_could_not_be_compared_is_refused() {
         let own = format!(
-            r#"{FLOW},{{"name": "b", "load": {}, "steps": [{{"name": "b1", "request": "GET /"}}]}}"#,
+            r#"{FLOW},{{"name": "b", "load": {}, "steps": [{{"name": "b1", "request": "GET /{{{{tenant}}}}"}}]}}"#,
             stages(&[r#"{"for": "20s", "rate": "5/s"}"#])
         );
         let of_flow = own.replace(r#"{"for": "20s", "rate": "5/s"}"#, &format!("{BEFORE},{NOISY}"));

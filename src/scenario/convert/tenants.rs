@@ -8,7 +8,7 @@ use super::super::attachments::Attachments;
 use super::super::check::Check;
 use super::super::data::Data;
 use super::super::document::Pointer;
-use super::super::ids::VariableId;
+use super::super::ids::{SourceId, VariableId};
 use super::super::problems::Fault;
 use super::super::raw::{RawFlow, RawScenario};
 use super::super::raw_tenants::RawTenants;
@@ -207,6 +207,7 @@ pub(super) fn tenancy(
             .flat_map(|step| step.extract.0.iter().map(|it| it.0.clone()))
             .collect(),
         used: RefCell::default(),
+        tells_tenant: Cell::default(),
         files: &Attachments::default(),
     };
     let at = at.key("tenant");
@@ -228,6 +229,44 @@ pub(super) fn tenancy(
             Tenancy::None
         }
     }
+}
+
+/// A flow whose requests are the same whoever they are for: they would be told apart by chance, and
+/// each tenant would look as all do. `names` is what its steps have used.
+pub(super) fn is_told(
+    tenancy: &Tenancy,
+    names: &Names<'_>,
+    (raw, at): (&RawFlow, &Pointer),
+    check: &mut Check<'_>,
+) {
+    let of_source = |id: SourceId| names.used_sources.get() >> id.index() & 1 == 1;
+    let is_needed = match tenancy {
+        Tenancy::None => false,
+        Tenancy::Drawn => true,
+        // Whoever writes a constant may write others in its requests.
+        Tenancy::Named(template) => {
+            template.pieces.iter().any(|piece| matches!(piece, Piece::Random(..)))
+        }
+        Tenancy::OfRow(rows) => !of_source(rows.source),
+    };
+    if !is_needed || names.tells_tenant.get() {
+        return;
+    }
+    let flow = &raw.name;
+    let fault = Fault::new(format!("no request of \"{flow}\" says whose it is"));
+    let help = match tenancy {
+        Tenancy::OfRow(_) => {
+            "write {{tenant}} or another column of the same rows in one of its requests; else its \
+             requests are told apart by chance, and no tenant can miss anything"
+        }
+        Tenancy::None | Tenancy::Drawn | Tenancy::Named(_) => {
+            "write {{tenant}} in one of its requests (path, header, body or login), or say that the \
+             flow is somebody's by a constant: \"tenant\": \"nobody\"; else its requests are told apart \
+             by chance, and no tenant can miss anything"
+        }
+    };
+    let place = if raw.tenant.is_some() { at.key("tenant") } else { at.key("name") };
+    check.value(&place, fault.help(help));
 }
 
 /// Who is told apart is decided before the load begins.
@@ -280,6 +319,54 @@ mod tests {
             let said = told(tenants, "{{tenant}}");
             assert!(said.contains(expected), "{tenants}: {said}");
             assert!(!said.contains("{{tenant}}"), "{tenants}: {said}");
+        }
+    }
+
+    /// What is said of a flow with such a tenant and such a step, in a scenario of these tenants.
+    fn told_of_flow(tenants: &str, tenant: &str, step: &str) -> String {
+        let text = format!(
+            r#"{{"name": "one", "target": {{"url": "http://127.0.0.1:1"}}, {tenants}
+                "data": {{"users": {{"file": "users.csv"}}}},
+                "flows": [{{"name": "a", {tenant} "steps": [{step}]}}],
+                "load": {{"stages": [{{"for": "60s", "rate": "10/s"}}]}}}}"#
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("users.csv"), "tenant,email\nacme,a@b\n").unwrap();
+        let data = crate::scenario::origin::DataFiles::Here;
+        let origin = Origin { data, folder: folder.path().to_owned(), ..Origin::default() };
+        let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        let read = parse(&text, &origin, &|_| None, &no_file);
+        read.map_or_else(|problems| problems.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn a_flow_that_is_the_same_for_everybody_is_a_mistake() {
+        let drawn = r#""tenants": {"count": 3},"#;
+        let (same, with) = (r#"{"request": "GET /a"}"#, r#"{"request": "GET /a?{{tenant}}"}"#);
+        let login = r#"{"request": "POST /", "once": true, "json": {"of": "{{tenant}}"}},
+            {"request": "GET /a"}"#;
+        let only_if = r#"{"if": {"{{tenant}}": "tenant-1"}, "steps": [{"request": "GET /b"}]},
+            {"request": "GET /a"}"#;
+        let email = r#"{"request": "GET /?{{users.email}}"}"#;
+        let of_row = r#""tenant": "{{users.tenant}}","#;
+        let random = r#""tenant": "t{{random 1..9}}","#;
+        let constant = r#""tenant": "acme","#;
+        for (tenants, tenant, step, is_fine) in [
+            (drawn, "", same, false),
+            (drawn, "", with, true),
+            (drawn, "", login, true),
+            (drawn, "", only_if, true),
+            (drawn, constant, same, true),
+            ("", random, same, false),
+            ("", random, with, true),
+            ("", constant, same, true),
+            ("", of_row, same, false),
+            ("", of_row, with, true),
+            ("", of_row, email, true),
+        ] {
+            let said = told_of_flow(tenants, tenant, step);
+            let is_told = said.contains("no request of \"a\" says whose it is");
+            assert_eq!((is_told, said.is_empty()), (!is_fine, is_fine), "{tenant} {step}: {said}");
         }
     }
 

@@ -17,6 +17,7 @@ use super::super::environment::Environment;
 use super::super::ids::{CellId, SourceId};
 use super::super::model::VariableId;
 use super::super::problems::{Fault, nearest};
+use super::super::tenants::PLACEHOLDER;
 use super::escape::{Escape, write_json_text};
 use super::faults::{header_fault, unclosed, url_fault};
 use super::functions::{EXAMPLES, function, quoted, split_outside_quotes};
@@ -43,6 +44,8 @@ pub(crate) struct Names<'n> {
     pub(crate) later: Vec<String>,
     /// Which of what was extracted templates have used.
     pub(crate) used: RefCell<Vec<VariableId>>,
+    /// Whether one of them has used the name of the iteration's tenant.
+    pub(crate) tells_tenant: Cell<bool>,
     /// Files whose content is sent or compared with.
     pub(crate) files: &'n Attachments,
 }
@@ -52,9 +55,7 @@ impl Names<'_> {
     pub(crate) fn take_used(&self) -> Vec<VariableId> {
         self.used.take()
     }
-}
 
-impl Names<'_> {
     /// The sources of data that have been named, ascending.
     pub(crate) fn sources(&self) -> Vec<SourceId> {
         let used = self.used_sources.get();
@@ -240,6 +241,7 @@ impl<'n> Builder<'n> {
         }
         if let Some(id) = self.names.extracted.get(name) {
             self.names.used.borrow_mut().push(*id);
+            self.names.tells_tenant.set(self.names.tells_tenant.get() || name == PLACEHOLDER);
             return Ok(Found::Piece(Piece::Variable(*id)));
         }
         if let Some(cell) = self.names.cell(name) {
@@ -421,6 +423,7 @@ mod tests {
             data,
             used_sources,
             used,
+            tells_tenant: Cell::default(),
             extracted,
             later,
             files: &Attachments::default(),
@@ -542,6 +545,7 @@ mod tests {
             extracted: HashMap::new(),
             later: Vec::new(),
             used: RefCell::default(),
+            tells_tenant: Cell::default(),
             files: &Attachments::default(),
         };
         for (escape, expected) in [

@@ -190,6 +190,13 @@ mod tests {
             [own(&found, 0), own(&found, 1)],
             [50.0, 4.0].map(|rate| vec![(5, rate), (60, rate)])
         );
+        let mut longer = found.clone();
+        longer.set_length(1, Duration::from_secs(20));
+        assert_eq!(
+            (lengths(&longer), own(&longer, 1)),
+            (vec![(5, 54.0), (20, 54.0)], vec![(5, 4.0), (20, 4.0)])
+        );
+        assert!(longer.is_steady());
         let refused = segment_load(&both, Some(Rate(9.0)), None, None).unwrap_err();
         assert!(refused.to_string().contains("several at once"), "{refused}");
         // Their sum stays as it is, and they do not.

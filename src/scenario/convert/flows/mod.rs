@@ -169,6 +169,7 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
             extracted: self.given.clone(),
             later: later.map(|(name, _)| name.clone()).collect(),
             used: RefCell::default(),
+            tells_tenant: Cell::default(),
             files: self.files,
         }
     }
@@ -190,9 +191,6 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         let known = Known { constants, data, population: &self.population };
         let tenancy = tenants::tenancy(raw, (index, at), &known, self.check);
         let mut names = self.names(&raw.steps);
-        if let Tenancy::OfRow(rows) = &tenancy {
-            names.used_sources.set(1 << rows.source.index());
-        }
         let cookies = raw.cookies.unwrap_or(self.cookies);
         self.begin(cookies, raw.auth.clone());
         let places = (0..raw.tags.len()).map(|index| at.key("tags").item(index));
@@ -213,6 +211,10 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
         }
         let (name, weight) = (raw.name.clone(), raw.weight);
         let logins = course::logins(&actions, &self.walks.steps);
+        tenants::is_told(&tenancy, &names, (raw, at), self.check);
+        if let Tenancy::OfRow(rows) = &tenancy {
+            names.used_sources.set(names.used_sources.get() | 1 << rows.source.index());
+        }
         let sources = names.sources();
         let flow =
             Flow { name, weight, tenancy, actions, often, cookies, fleeting, logins, sources };
