@@ -290,8 +290,7 @@ impl Crowd<'_> {
     /// Adds exchanges that failed.
     pub fn keep_failures(&mut self, lines: &[u8]) {
         let steps = self.writer.head().steps.len();
-        let found = crate::record::exchange::read(lines, steps).unwrap_or_default();
-        for exchange in found {
+        for exchange in crate::record::exchange::read(lines, steps).unwrap_or_default() {
             self.writer.failures.append(exchange);
         }
     }
@@ -339,16 +338,15 @@ impl Crowd<'_> {
 
     /// Closes the record; the target stays up.
     pub fn finish(
-        self,
+        mut self,
         carried: Carried,
         watch: &mut dyn FnMut(Event),
     ) -> Result<StillUp, TrialError> {
         watch(Event::Stopping);
-        let mut this = self;
-        this.look();
-        this.keep_complete(u32::MAX);
+        self.look();
+        self.keep_complete(u32::MAX);
         let Crowd { session, side, start, control, writer, watcher, hopes, series, later, .. } =
-            this;
+            self;
         let (mut side, mut writer) = (side, writer);
         let ended = start.at.elapsed();
         let seen = watcher.end(|| side.target.exited());
