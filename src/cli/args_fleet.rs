@@ -24,6 +24,10 @@ pub struct FleetArgs {
     /// The pool of agents
     #[arg(long, value_name = "NAME", default_value = "default", requires = "generators", help_heading = HEADING)]
     pub pool: String,
+    /// Send the agents what the variables of the scenario are, sealed to each of them; else each has
+    /// them in its own environment
+    #[arg(long, requires = "generators", help_heading = HEADING)]
+    pub send_secrets: bool,
     /// `loadgate watch` of the same pool watches the target's processes where they are; the run does
     /// not begin without it
     #[arg(long, requires = "via", help_heading = HEADING)]

@@ -142,7 +142,9 @@ impl<'c> Course<'c> {
             Said::Learnt { subject, said } if self.watcher(&subject).is_some() => {
                 let watched = wire::read::<Watched>(&said);
                 let watched = watched.filter(|it| it.epoch == self.desk.epoch);
-                watched.into_iter().for_each(|it| self.crowd.take_watched(it.second));
+                if let Some(watched) = watched {
+                    self.crowd.take_watched(watched.second);
+                }
             }
             Said::Learnt { subject, said } => {
                 let Some(index) = self.member_of(&subject) else { return };
@@ -164,10 +166,11 @@ impl<'c> Course<'c> {
         })
     }
 
-    /// Whose subject it is: the last word of it names the agent.
+    /// Whose subject it is: its end names the agent.
     fn member_of(&self, subject: &str) -> Option<usize> {
-        let (_, agent) = subject.rsplit_once('.')?;
-        self.members.iter().position(|member| member.agent == agent)
+        let is_its =
+            |agent: &str| subject.strip_suffix(agent).is_some_and(|rest| rest.ends_with('.'));
+        self.members.iter().position(|member| is_its(&member.agent))
     }
 
     /// What an agent tells of other slots than its own is not taken.

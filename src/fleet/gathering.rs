@@ -14,13 +14,14 @@ use futures_util::StreamExt;
 use tokio::task::AbortHandle;
 
 use crate::fleet::allotment;
-use crate::fleet::answers::{check_place, members};
+use crate::fleet::answers::{check_place, members, sealed};
 use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
 use crate::fleet::link::{Heard, Link};
 use crate::fleet::loads::Stay;
 use crate::fleet::roster::Member;
+use crate::fleet::sealed::{Sealed, Values};
 use crate::fleet::watching::{self, WatchHello};
 use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
 use crate::fleet::{identity, understood};
@@ -65,6 +66,8 @@ pub struct Told {
     pub text: String,
     /// How long its load is played, if that is not what it says itself.
     pub lasting: Option<Duration>,
+    /// What its variables are, if agents are told.
+    pub values: Option<Values>,
     /// Files that it names.
     pub files: Files,
     /// Whether the generator's own clock stamps the arrival of bytes.
@@ -144,12 +147,14 @@ impl Desk {
         let (beat, tasks) = (Arc::new(Mutex::new(beat)), Mutex::default());
         let watcher = OnceLock::new();
         let desk = Desk { link, run, epoch, clock, beat, inbox, watcher, tasks };
-        let watches = watching::alive(&desk.run, "*");
+        let watches = watching::alive(&desk.run, wire::ANY);
         desk.keep(desk.link.listen_into(&watches, out.clone(), Said::Watches)?);
-        let hello = desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
+        let hello =
+            desk.link.listen_into(&wire::hello(&desk.run, wire::ANY), out.clone(), Said::Hello)?;
         let lives =
-            desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
-        [hello, lives].into_iter().for_each(|task| desk.keep(task));
+            desk.link.listen_into(&wire::alive(&desk.run, wire::ANY), out.clone(), Said::Alive)?;
+        desk.keep(hello);
+        desk.keep(lives);
         desk.open_stream(out)?;
         desk.answer_clocks()?;
         desk.keep_beating();
@@ -169,9 +174,9 @@ impl Desk {
         let config = Config {
             name: wire::stream(&self.run),
             subjects: vec![
-                wire::ticks(&self.run, "*"),
-                wire::end(&self.run, "*"),
-                watching::seconds(&self.run, "*"),
+                wire::ticks(&self.run, wire::ANY),
+                wire::end(&self.run, wire::ANY),
+                watching::seconds(&self.run, wire::ANY),
             ],
             retention: RetentionPolicy::WorkQueue,
             discard: DiscardPolicy::New,
@@ -294,7 +299,8 @@ impl Desk {
             while let Some(left) = next.checked_duration_since(Instant::now()) {
                 match self.inbox.recv_timeout(left) {
                     Ok(Said::Hello(heard)) => {
-                        let hello = wire::read::<Hello>(&heard.said).filter(is_sane);
+                        let hello = wire::read::<Hello>(&heard.said)
+                            .filter(|it| wire::is_agent(&it.agent, &it.name, &heard.subject));
                         let is_new = |it: &Hello| !found.iter().any(|one| one.agent == it.agent);
                         found.extend(hello.filter(is_new));
                     }
@@ -326,15 +332,16 @@ impl Desk {
         let cores = hellos.iter().map(|hello| hello.cores).min().unwrap_or(1);
         let slots = allotment::slots(&told.at_most(scenario), hellos.len() as u32, cores)
             .map_err(FleetFault::Unshareable)?;
+        let sealed = sealed(hellos, told.values.as_ref())?;
         let own = understood::digest(scenario, &self.epoch);
         told.files.clone().serve(&self.link, &self.run)?;
         let patience = READYING + told.files.patience();
         let answers: Vec<Result<Vec<u8>, String>> = thread::scope(|scope| {
             let asked: Vec<_> = hellos
                 .iter()
-                .zip(&slots)
-                .map(|(hello, slots)| {
-                    let offer = self.offer_of(*slots, scenario, told, address);
+                .zip(slots.iter().zip(sealed))
+                .map(|(hello, (slots, sealed))| {
+                    let offer = self.offer_of((*slots, sealed), scenario, told, address);
                     let subject = wire::offer(&hello.agent);
                     let link = &self.link;
                     scope.spawn(move || link.ask(subject, wire::bytes(&offer), patience))
@@ -348,7 +355,7 @@ impl Desk {
 
     fn offer_of(
         &self,
-        slots: Slots,
+        (slots, sealed): (Slots, Option<Sealed>),
         scenario: &Scenario,
         told: &Told,
         address: &HttpAddress,
@@ -365,6 +372,7 @@ impl Desk {
             file: Some(told.file.display().to_string()),
             folder,
             text: told.text.clone(),
+            sealed,
             lasting_ns: told.lasting.map(|lasting| lasting.as_nanos() as u64),
             files: told.files.heads.clone(),
             demo: is_demo.then(|| DemoPlace {
@@ -377,8 +385,4 @@ impl Desk {
             stay: told.stay.clone(),
         }
     }
-}
-
-fn is_sane(hello: &Hello) -> bool {
-    wire::is_name(&hello.agent) && wire::is_name(&hello.name)
 }

@@ -16,9 +16,11 @@
 //! | [`clock`] | how far two clocks are apart, from four stamps of an exchange; pure |
 //! | [`understood`] | whether two understood a scenario alike; pure |
 //! | [`allotment`] | which agent has which slots; pure |
+//! | [`ceiling`] | the most that a share begins in a second; pure |
 //! | [`unsent`] | what was due of a share and never begun; pure |
 //! | [`roster`] | what is known of each agent, and when it is lost; pure |
 //! | [`files`] | rows and objectives that a scenario names, from the coordinator to agents |
+//! | [`sealed`] | values of variables that one agent can read |
 //! | [`answers`] | who is ready, and who understood otherwise |
 //! | [`identity`] | words that nobody else has, and where we are |
 //! | [`link`] | the connection to the server |
@@ -35,6 +37,7 @@
 pub mod agent;
 pub mod allotment;
 mod answers;
+pub mod ceiling;
 pub mod clock;
 pub mod clocks;
 pub mod company;
@@ -51,6 +54,7 @@ pub mod loads;
 mod lookout;
 pub mod publisher;
 pub mod roster;
+pub mod sealed;
 pub mod server;
 pub mod sidecar;
 mod steering;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::loads::{Ordered, Passed, Stay};
+use crate::fleet::sealed::Sealed;
 use crate::record::generator::GeneratorHead;
 use crate::record::handshakes::Handshakes;
 use crate::scenario::model::VariableId;
@@ -22,9 +23,13 @@ pub fn call(pool: &str) -> String {
     format!("lg.v1.call.{pool}")
 }
 
-/// Where agents say that they are there.
-pub fn hello(run: &str) -> String {
-    format!("lg.v1.{run}.hello")
+/// Any agent, or any that watches: its name, and a word of its own. So permissions may say what an
+/// agent of a name may say, whatever process it is.
+pub const ANY: &str = "*.*";
+
+/// Where an agent says that it is there.
+pub fn hello(run: &str, agent: &str) -> String {
+    format!("lg.v1.{run}.hello.{agent}")
 }
 
 /// Where an agent hears offers.
@@ -67,6 +72,18 @@ pub fn stream(run: &str) -> String {
     format!("lg-{run}")
 }
 
+/// What is unlike any other's of a name.
+pub fn agent(name: &str, word: &str) -> String {
+    format!("{name}.{word}")
+}
+
+/// Whether it is what somebody of this name may be called who speaks under this subject.
+pub fn is_agent(agent: &str, name: &str, subject: &str) -> bool {
+    let word = agent.strip_prefix(name).and_then(|rest| rest.strip_prefix('.'));
+    let is_own = subject.strip_suffix(agent).is_some_and(|rest| rest.ends_with('.'));
+    is_name(name) && word.is_some_and(is_name) && is_own
+}
+
 /// Whether a text may be part of a subject.
 pub fn is_name(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -93,6 +110,9 @@ pub struct Hello {
     pub protocol: u32,
     /// The version of its loadgate.
     pub loadgate: String,
+    /// The public half of a key: what is sealed to it only this agent can read.
+    #[serde(default)]
+    pub key: Option<String>,
     /// Cores that it may use.
     pub cores: u32,
     /// Which machine and network it is in: two that have the same share a loopback.
@@ -118,6 +138,8 @@ pub struct Offer {
     pub folder: String,
     /// Its text, variables unfilled.
     pub text: String,
+    /// What the variables are, if that is not what the agent's environment says.
+    pub sealed: Option<Sealed>,
     /// How long its load is played, in nanoseconds, if that is not what it says itself.
     pub lasting_ns: Option<u64>,
     /// Files that it names.
@@ -357,6 +379,24 @@ mod tests {
             ("a b", false),
         ] {
             assert_eq!(is_name(name), is_good, "{name}");
+        }
+    }
+
+    #[test]
+    fn nobody_speaks_for_another() {
+        let subject = hello("run", "eu-1.abc");
+        assert!(is_agent("eu-1.abc", "eu-1", &subject));
+        for (agent, name) in [
+            ("eu-2.abc", "eu-2"),
+            ("eu-1.abc", "eu-2"),
+            ("eu-1.abc", "eu"),
+            ("eu-1.", "eu-1"),
+            ("eu-1", "eu-1"),
+            ("eu-1.abc.d", "eu-1"),
+            ("1.abc", "1"),
+            ("abc", "abc"),
+        ] {
+            assert!(!is_agent(agent, name, &subject), "{agent} {name}");
         }
     }
 

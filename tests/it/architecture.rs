@@ -140,10 +140,12 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "what coordinator and agents of a shared load say to each other, by NATS",
     ),
     ("futures_util", &["fleet/link.rs", "fleet/gathering.rs"], "messages one after the other"),
+    ("nkeys", &["fleet/sealed.rs"], "variables that one agent can read and nobody else"),
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     (
         "base64",
         &[
+            "fleet/sealed.rs",
             "record/interval_log.rs",
             "scenario/convert/auth.rs",
             "scenario/convert/websocket.rs",
@@ -185,6 +187,9 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "scenario/",
             "record/",
             "fleet/wire.rs",
+            "fleet/loads.rs",
+            "fleet/sealed.rs",
+            "fleet/watching.rs",
             "analysis/assessment.rs",
             "analysis/capacity_plan.rs",
             "analysis/comparison.rs",

@@ -149,7 +149,7 @@ fn a_stream_that_is_full_for_a_while_is_told_and_loses_nothing() {
 fn what_a_stranger_says_is_not_counted() {
     let (server, nats, mut run) = at_work(8);
     let stranger = Stranger::at(&nats);
-    let (subject, tick) = stranger.hear("lg.v1.*.sec.*");
+    let (subject, tick) = stranger.hear("lg.v1.*.sec.*.*");
     let (before, _) = subject.rsplit_once('.').unwrap();
     stranger.say(&format!("{before}.stranger"), &tick);
     // The same tick again is known, and nobody's last word is that of another coordinator.
@@ -167,10 +167,10 @@ fn what_a_stranger_says_is_not_counted() {
 fn who_tells_of_slots_of_another_is_named_and_voids_the_run() {
     let (_server, nats, mut run) = at_work(30);
     let stranger = Stranger::at(&nats);
-    let (subject, tick) = stranger.hear("lg.v1.*.sec.*");
+    let (subject, tick) = stranger.hear("lg.v1.*.sec.*.*");
     let mut other = subject.clone();
     while other == subject {
-        (other, _) = stranger.hear("lg.v1.*.sec.*");
+        (other, _) = stranger.hear("lg.v1.*.sec.*.*");
     }
     stranger.say(&other, &tick);
     let output = end_of(&nats, &mut run);

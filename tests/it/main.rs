@@ -26,6 +26,7 @@ mod files;
 mod fleet;
 mod fleet_access;
 mod fleet_chaos;
+mod fleet_permissions;
 mod fleet_scenarios;
 mod fleet_searches;
 mod fleet_watch;
