@@ -91,21 +91,30 @@ fn name(agent: usize) -> String {
     format!("crowd-{agent:04}")
 }
 
+/// What is unlike any other's.
+fn whole(agent: usize) -> String {
+    wire::agent(&name(agent), "one")
+}
+
 /// Answers calls and offers until all are ready.
 async fn gather(client: Client, pool: &str, agents: usize) -> (Client, Vec<Slots>, String, String) {
     let mut calls = client.subscribe(wire::call(pool)).await.unwrap();
-    let mut offers = client.subscribe("lg.v1.agent.*.offer").await.unwrap();
+    let mut offers = client.subscribe("lg.v1.agent.*.*.offer").await.unwrap();
     let call: Call = wire::read(&calls.next().await.unwrap().payload).unwrap();
     for agent in 0..agents {
         let hello = Hello {
-            agent: name(agent),
+            agent: whole(agent),
             name: name(agent),
             protocol: PROTOCOL,
             loadgate: LOADGATE.to_owned(),
+            key: None,
             cores: 2,
             place: place(),
         };
-        client.publish(wire::hello(&call.run), wire::bytes(&hello).into()).await.unwrap();
+        client
+            .publish(wire::hello(&call.run, &whole(agent)), wire::bytes(&hello).into())
+            .await
+            .unwrap();
     }
     let (mut slots, mut digest, mut epoch) = (vec![Slots::all(1); agents], None, String::new());
     for _ in 0..agents {
@@ -214,7 +223,7 @@ impl Crowd {
         };
         let said = wire::bytes(&alive);
         for agent in (0..self.slots.len()).filter(|agent| self.speaks(*agent, second)) {
-            let subject = wire::alive(&self.run, &name(agent));
+            let subject = wire::alive(&self.run, &whole(agent));
             self.client.publish(subject, said.clone().into()).await.unwrap();
         }
     }
@@ -234,8 +243,8 @@ impl Crowd {
                     "{{\"tick\":{{\"slots\":{{\"first\":{first},\"count\":{count},\"of\":{of}}},\
                      \"claim\":0,\"number\":{number}{rest}\n"
                 );
-                let id = format!("{}:{number}", name(agent));
-                self.put(wire::ticks(&self.run, &name(agent)), &id, line.into_bytes()).await;
+                let id = format!("{}:{number}", whole(agent));
+                self.put(wire::ticks(&self.run, &whole(agent)), &id, line.into_bytes()).await;
             }
         }
         lines.len() as u32
@@ -264,8 +273,8 @@ impl Crowd {
         };
         let said = wire::bytes(&last);
         for agent in (0..self.slots.len()).filter(|agent| self.speaks(*agent, u32::MAX)) {
-            let subject = wire::end(&self.run, &name(agent));
-            self.put(subject, &format!("{}:end", name(agent)), said.clone()).await;
+            let subject = wire::end(&self.run, &whole(agent));
+            self.put(subject, &format!("{}:end", whole(agent)), said.clone()).await;
         }
     }
 }

@@ -28,6 +28,10 @@ pub struct FleetArgs {
     /// the others go on, and what the lost one had to send is judged as unsent
     #[arg(long, value_enum, default_value_t = Lost::Void, requires = "generators", help_heading = HEADING)]
     pub lost: Lost,
+    /// Send the agents what the variables of the scenario are, sealed to each of them; else each has
+    /// them in its own environment
+    #[arg(long, requires = "generators", help_heading = HEADING)]
+    pub send_secrets: bool,
     /// `loadgate watch` of the same pool watches the target's processes where they are; the run does
     /// not begin without it
     #[arg(long, requires = "via", help_heading = HEADING)]

@@ -1,5 +1,6 @@
 //! `loadgate agent`, and `loadgate run --generators`.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use crate::cli::args_fleet::{AgentArgs, Asked, CompletingArgs, FleetArgs, Lost, 
 use crate::cli::args_shared::Clock;
 use crate::cli::exit::Exit;
 use crate::cli::progress::Display;
+use crate::cli::variables::with_variables;
 use crate::cli::{interrupt, output};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
@@ -22,11 +24,13 @@ use crate::fleet::files::Files;
 use crate::fleet::gathering::{Told, Wanted};
 use crate::fleet::link::Via;
 use crate::fleet::manner::{OnLoss, Pace};
+use crate::fleet::sealed::Values;
 use crate::fleet::server::{Here, TOKEN, VIA};
 use crate::fleet::sidecar::{Sidecar, Whom};
 use crate::fleet::{takeover, wire};
 use crate::record::run::RunRecord;
 use crate::scenario::model::Scenario;
+use crate::scenario::read;
 use crate::target::process::Supervisor;
 
 /// A run whose load several generators share; an exit where something else than a trial's own
@@ -139,7 +143,27 @@ fn told(asked: &Asked<'_>, scenario: &Scenario) -> Result<Told, Exit> {
         .map_err(|error| usage(&format!("{}: {error}", file.display())))?;
     let files = Files::of(scenario).map_err(|fault| fail(&fault))?;
     let own_clock = asked.loading.receive_clock == Some(Clock::Generator);
-    Ok(Told { file, text, lasting: asked.lasting, files, own_clock, stay: None })
+    let values = asked.fleet.send_secrets.then(|| values(asked)).transpose()?;
+    Ok(Told { file, text, lasting: asked.lasting, values, files, own_clock, stay: None })
+}
+
+/// All variables that the scenario asks for and that are set, as they are when it is read.
+fn values(asked: &Asked<'_>) -> Result<Values, Exit> {
+    let values = RefCell::new(Values::default());
+    let loading = asked.loading;
+    let read = with_variables(loading.env_file.as_deref(), |variables| {
+        let noting = |name: &str| {
+            let value = variables(name)?;
+            values.borrow_mut().0.insert(name.to_owned(), value.clone());
+            Some(value)
+        };
+        read::load_for(asked.file, &loading.way.caller(), &noting)
+    });
+    read.map_err(|problems| {
+        output::problems(&problems);
+        Exit::Usage
+    })?;
+    Ok(values.into_inner())
 }
 
 /// Why a load cannot be shared as it was asked for.
@@ -157,8 +181,11 @@ pub(super) fn objection(asked: &Asked<'_>, resumes: bool) -> Option<&'static str
             "--resolve and --local-addr hold for this machine, and --generators have their own",
         );
     }
-    if asked.loading.env_file.is_some() {
-        return Some("--env-file is not sent to generators: each has its own environment");
+    if asked.loading.env_file.is_some() && !asked.fleet.send_secrets {
+        return Some(
+            "--env-file is not sent to generators, each of which has its own environment: add \
+             --send-secrets, or leave it out",
+        );
     }
     None
 }
@@ -242,6 +269,7 @@ pub(super) fn watch(args: &WatchArgs) -> Exit {
 }
 
 /// The server as it was named.
+#[derive(Clone, Copy)]
 struct Server<'a> {
     url: &'a Option<String>,
     ca: &'a Option<PathBuf>,

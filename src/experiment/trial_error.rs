@@ -37,7 +37,7 @@ impl fmt::Display for TrialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TrialError::Resources(error) => error.fmt(f),
-            TrialError::Unresolved(why) => f.write_str(why),
+            TrialError::Unresolved(why) | TrialError::Generators(why) => f.write_str(why),
             TrialError::Start(error) => error.fmt(f),
             TrialError::NotReady(error, _) => error.fmt(f),
             TrialError::SetUp(why) => write!(f, "\"setup\" failed, so there was no load: {why}"),
@@ -49,7 +49,6 @@ impl fmt::Display for TrialError {
                 )
             }
             TrialError::Store(error) => error.fmt(f),
-            TrialError::Generators(why) => f.write_str(why),
             TrialError::Engine(error) => write!(f, "the generator failed: {error}"),
         }
     }

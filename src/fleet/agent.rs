@@ -15,15 +15,18 @@ use crate::engine::transport::tcp;
 use crate::experiment::carry;
 use crate::experiment::control::Control;
 use crate::experiment::soak::lasting;
+use crate::fleet::ceiling::busiest;
 use crate::fleet::clocks::Clocks;
 use crate::fleet::duty::{Done, Duty};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Handed;
+use crate::fleet::heeded::Heeded;
 use crate::fleet::link::{Heard, Link, Via, connect};
 use crate::fleet::loads::Stay;
 use crate::fleet::publisher::Room;
+use crate::fleet::sealed::Key;
 use crate::fleet::staying::Staying;
-use crate::fleet::wire::{self, Answer, Call, Heeded, Hello, LOADGATE, Offer, PROTOCOL, Piece};
+use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
 use crate::fleet::{files, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::read::{Caller, DataFiles, Lookup, Origin, parse};
@@ -100,10 +103,11 @@ impl Agent {
         tell: &mut dyn FnMut(&str),
     ) -> Result<(), FleetFault> {
         let name = format!("loadgate agent {}", self.name);
-        let connected = connect((&self.via, &name), self.once, control, tell)?;
+        let connected = connect((&self.via, &name, Some(&self.name)), self.once, control, tell)?;
         let Some(link) = connected else { return Ok(()) };
         let link = Arc::new(link);
         let word = identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))?;
+        let (word, key) = (wire::agent(&self.name, &word), Key::new());
         let calls = link.listen(&wire::call(&self.pool))?;
         let offers = link.listen(&wire::offer(&word))?;
         tell(&format!(
@@ -127,7 +131,7 @@ impl Agent {
                 Ok(_) if staying.is_some() => {}
                 Ok(heard) => {
                     wanted = Instant::now();
-                    self.say_hello(&link, &word, &heard);
+                    self.say_hello(&link, (&word, &key), &heard);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(LOOK),
@@ -138,7 +142,8 @@ impl Agent {
                 }
                 continue;
             };
-            let done = self.serve((&link, &word), (&heard, &mut staying), (control, env), tell);
+            let done =
+                self.serve((&link, &word, &key), (&heard, &mut staying), (control, env), tell);
             if let Some(by) = &mut staying {
                 by.go_on();
                 continue;
@@ -153,7 +158,7 @@ impl Agent {
         Ok(())
     }
 
-    fn say_hello(&self, link: &Link, word: &str, heard: &Heard) {
+    fn say_hello(&self, link: &Link, (word, key): (&str, &Key), heard: &Heard) {
         let Some(call) = wire::read::<Call>(&heard.said).filter(|call| wire::is_name(&call.run))
         else {
             return;
@@ -163,16 +168,17 @@ impl Agent {
             name: self.name.clone(),
             protocol: PROTOCOL,
             loadgate: LOADGATE.to_owned(),
+            key: Some(key.public()),
             cores: thread::available_parallelism().map_or(1, usize::from) as u32,
             place: identity::place(),
         };
-        link.say(wire::hello(&call.run), wire::bytes(&hello));
+        link.say(wire::hello(&call.run, word), wire::bytes(&hello));
     }
 
     /// Carries out what is offered; `None` if it was refused.
     fn serve(
         &self,
-        (link, word): (&Arc<Link>, &str),
+        (link, word, key): (&Arc<Link>, &str, &Key),
         (heard, staying): (&Heard, &mut Option<Staying>),
         (control, env): (&Control, Lookup<'_>),
         tell: &mut dyn FnMut(&str),
@@ -182,7 +188,7 @@ impl Agent {
         let prepared = offer
             .filter(|offer| wire::is_name(&offer.run))
             .ok_or_else(|| Refusal::unlike("the offer is of another version of loadgate"))
-            .and_then(|offer| self.consider(link, offer, staying.as_ref(), env))
+            .and_then(|offer| self.consider((link, key), offer, staying.as_ref(), env))
             .and_then(|offered| {
                 let asks = offered.asks();
                 Ok((self.prepare((link, word), offered, control)?, asks))
@@ -222,7 +228,7 @@ impl Agent {
     /// Whether it may do what is offered, and how it understands that.
     fn consider(
         &self,
-        link: &Link,
+        (link, key): (&Link, &Key),
         offer: Offer,
         staying: Option<&Staying>,
         env: Lookup<'_>,
@@ -239,7 +245,15 @@ impl Agent {
                 return Err(Refusal::unready("it does not stay with this coordinator"));
             }
             None => {
-                self.understand(&offer, env, &mut |piece| files::ask(link, &offer.run, piece))?
+                let ask = &mut |piece: &Piece| files::ask(link, &offer.run, piece);
+                match &offer.sealed {
+                    Some(sealed) => {
+                        // What it has of its own is then no matter.
+                        let values = sealed.open(key).map_err(Refusal::unready)?.0;
+                        self.understand(&offer, &|name: &str| values.get(name).cloned(), ask)?
+                    }
+                    None => self.understand(&offer, env, ask)?,
+                }
             }
         };
         let load = stay.map_or_else(|| scenario.load.clone(), |stay| stay.load.load());
@@ -340,18 +354,19 @@ impl Agent {
                 "this agent may not load {host}; start it with --allow-host {host}"
             )));
         }
-        let share = f64::from(slots.count) / f64::from(slots.of.max(1));
-        let own = peak.0 * share;
-        match self.max_rate {
-            Some(most) if own > most.0 => Err(Refusal::unready(format!(
-                "its share is up to {}, and it may begin {most} at most (--max-rate)",
-                Rate(own)
-            ))),
-            Some(_) if scenario.load.is_closed() => Err(Refusal::unready(
+        let Some(most) = self.max_rate else { return Ok(()) };
+        if scenario.load.is_closed() {
+            return Err(Refusal::unready(
                 "users who wait for answers have no rate that could be kept under --max-rate",
-            )),
-            Some(_) | None => Ok(()),
+            ));
         }
+        let own = busiest(&scenario.load, slots, peak);
+        if own > most {
+            return Err(Refusal::unready(format!(
+                "its share is up to {own}, and it may begin {most} at most (--max-rate)"
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -410,6 +425,7 @@ mod tests {
             file: None,
             folder: ".".to_owned(),
             text: text.to_owned(),
+            sealed: None,
             lasting_ns: None,
             files: Vec::new(),
             demo: None,

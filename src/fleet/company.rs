@@ -73,7 +73,7 @@ impl Gathering<'_> {
         let (local, via) = reached(&self.place, &self.wanted, supervisor)?;
         let number = self.wanted.generators;
         watch(Event::Told(format!("waiting for {number} generators at {}", via.shown())));
-        let link = Arc::new(Link::connect(&via, "loadgate coordinator")?);
+        let link = Arc::new(Link::connect(&via, "loadgate coordinator", None)?);
         let desk = Desk::open(Arc::clone(&link))?;
         let hellos = desk.call(&self.wanted, || control.ended().is_some());
         if let Some(signal) = control.signal() {
@@ -105,7 +105,9 @@ impl Gathering<'_> {
             Address::Demo(_) => HttpAddress::plain("127.0.0.1", 1),
         };
         let question = Told { stay: Some(stay.clone()), ..self.told };
-        let told = Told { text: String::new(), files: Files::default(), ..question.clone() };
+        // The scenario of the question holds for all that follow.
+        let told =
+            Told { text: String::new(), values: None, files: Files::default(), ..question.clone() };
         let stay = Stay { is_question: false, ..stay };
         let (pace, wanted) = (self.pace, self.wanted);
         let company = Company { link, desk, hellos, told, stay, pace, wanted, _local: local };

@@ -65,7 +65,7 @@ impl Shared<'_> {
             self.wanted.generators,
             via.shown()
         )));
-        let link = Arc::new(Link::connect(&via, "loadgate coordinator")?);
+        let link = Arc::new(Link::connect(&via, "loadgate coordinator", None)?);
         let desk = Desk::open(link)?;
         let done = self.load(&desk, watch);
         desk.close();

@@ -135,7 +135,9 @@ impl<'c> Course<'c> {
             Said::Learnt { subject, said, receipt } if self.watcher(&subject).is_some() => {
                 let watched = wire::read::<Watched>(&said);
                 let watched = watched.filter(|it| it.epoch == self.desk.epoch);
-                watched.into_iter().for_each(|it| self.crowd.take_watched(it.second));
+                if let Some(watched) = watched {
+                    self.crowd.take_watched(watched.second);
+                }
                 // Nobody who completes the record without us counts on it.
                 receipt.confirm(&self.desk.link);
             }
@@ -162,10 +164,9 @@ impl<'c> Course<'c> {
         })
     }
 
-    /// Whose subject it is: the last word of it names the agent.
+    /// Whose subject it is: its end names the agent.
     fn member_of(&self, subject: &str) -> Option<usize> {
-        let (_, agent) = subject.rsplit_once('.')?;
-        self.members.iter().position(|member| member.agent == agent)
+        self.members.iter().position(|member| wire::is_of(subject, &member.agent))
     }
 
     /// What an agent tells of other slots than its own is not taken.

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use tokio::task::AbortHandle;
 
 use crate::fleet::allotment;
-use crate::fleet::answers::{check_place, members};
+use crate::fleet::answers::{check_place, members, sealed};
 use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
@@ -20,6 +20,7 @@ use crate::fleet::kept::Kept;
 use crate::fleet::link::Link;
 use crate::fleet::loads::Stay;
 use crate::fleet::roster::{LEASE, Member};
+use crate::fleet::sealed::{Sealed, Values};
 use crate::fleet::stream::{self, Said};
 use crate::fleet::watching::{self, WatchHello};
 use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
@@ -57,6 +58,8 @@ pub struct Told {
     pub text: String,
     /// How long its load is played, if that is not what it says itself.
     pub lasting: Option<Duration>,
+    /// What its variables are, if agents are told.
+    pub values: Option<Values>,
     /// Files that it names.
     pub files: Files,
     /// Whether the generator's own clock stamps the arrival of bytes.
@@ -145,9 +148,13 @@ impl Desk {
         let watcher = OnceLock::new();
         let desk = Desk { link, run, epoch, clock, beat, inbox, watcher, tasks };
         let (link, run) = (&desk.link, &desk.run);
-        desk.keep(link.listen_into(&watching::alive(run, "*"), out.clone(), Said::Watches)?);
-        desk.keep(link.listen_into(&wire::hello(run), out.clone(), Said::Hello)?);
-        desk.keep(link.listen_into(&wire::alive(run, "*"), out.clone(), Said::Alive)?);
+        desk.keep(link.listen_into(
+            &watching::alive(run, wire::ANY),
+            out.clone(),
+            Said::Watches,
+        )?);
+        desk.keep(link.listen_into(&wire::hello(run, wire::ANY), out.clone(), Said::Hello)?);
+        desk.keep(link.listen_into(&wire::alive(run, wire::ANY), out.clone(), Said::Alive)?);
         Ok((desk, out))
     }
 
@@ -251,7 +258,8 @@ impl Desk {
             while let Some(left) = next.checked_duration_since(Instant::now()) {
                 match self.inbox.recv_timeout(left) {
                     Ok(Said::Hello(heard)) => {
-                        let hello = wire::read::<Hello>(&heard.said).filter(is_sane);
+                        let hello = wire::read::<Hello>(&heard.said)
+                            .filter(|it| wire::is_agent(&it.agent, &it.name, &heard.subject));
                         let is_new = |it: &Hello| !found.iter().any(|one| one.agent == it.agent);
                         found.extend(hello.filter(is_new));
                     }
@@ -283,15 +291,16 @@ impl Desk {
         let cores = hellos.iter().map(|hello| hello.cores).min().unwrap_or(1);
         let slots = allotment::slots(&told.at_most(scenario), hellos.len() as u32, cores)
             .map_err(FleetFault::Unshareable)?;
+        let sealed = sealed(hellos, told.values.as_ref())?;
         let own = understood::digest(scenario, &self.epoch);
         told.files.clone().serve(&self.link, &self.run)?;
         let patience = READYING + told.files.patience();
         let answers: Vec<Result<Vec<u8>, String>> = thread::scope(|scope| {
             let asked: Vec<_> = hellos
                 .iter()
-                .zip(&slots)
-                .map(|(hello, slots)| {
-                    let offer = self.offer_of(*slots, scenario, told, address);
+                .zip(slots.iter().zip(sealed))
+                .map(|(hello, (slots, sealed))| {
+                    let offer = self.offer_of((*slots, sealed), scenario, told, address);
                     let subject = wire::offer(&hello.agent);
                     let link = &self.link;
                     scope.spawn(move || link.ask(subject, wire::bytes(&offer), patience))
@@ -305,7 +314,7 @@ impl Desk {
 
     fn offer_of(
         &self,
-        slots: Slots,
+        (slots, sealed): (Slots, Option<Sealed>),
         scenario: &Scenario,
         told: &Told,
         address: &HttpAddress,
@@ -322,6 +331,7 @@ impl Desk {
             file: Some(told.file.display().to_string()),
             folder,
             text: told.text.clone(),
+            sealed,
             lasting_ns: told.lasting.map(|lasting| lasting.as_nanos() as u64),
             files: told.files.heads.clone(),
             demo: is_demo.then(|| DemoPlace {
@@ -338,8 +348,4 @@ impl Desk {
 
 fn word() -> Result<String, FleetFault> {
     identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))
-}
-
-fn is_sane(hello: &Hello) -> bool {
-    wire::is_name(&hello.agent) && wire::is_name(&hello.name)
 }

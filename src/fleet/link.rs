@@ -81,8 +81,8 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// Connects.
-    pub fn connect(via: &Via, name: &str) -> Result<Link, FleetFault> {
+    /// Connects. Answers come under a subject of its own, where it has one.
+    pub fn connect(via: &Via, name: &str, inbox: Option<&str>) -> Result<Link, FleetFault> {
         let unusable = |error: io::Error| FleetFault::Unreachable(error.to_string());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
@@ -100,7 +100,10 @@ impl Link {
             FleetFault::Unreachable(format!("{} cannot be reached: {why}", via.shown()))
         };
         let connecting = async {
-            options(via, name)?.connect(via.url.as_str()).await.map_err(|error| error.to_string())
+            options(via, (name, inbox))?
+                .connect(via.url.as_str())
+                .await
+                .map_err(|error| error.to_string())
         };
         let client = handle.block_on(connecting).map_err(unreachable)?;
         // It starts a task of its own.
@@ -220,14 +223,14 @@ impl Link {
 
 /// Connects, however long that takes, unless it is for one run.
 pub fn connect(
-    (via, name): (&Via, &str),
+    (via, name, inbox): (&Via, &str, Option<&str>),
     once: bool,
     control: &Control,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Option<Link>, FleetFault> {
     let mut is_told = false;
     loop {
-        match Link::connect(via, name) {
+        match Link::connect(via, name, inbox) {
             Ok(link) => return Ok(Some(link)),
             Err(error) if once => return Err(error),
             Err(error) if !is_told => tell(&format!("{error}; trying on")),
@@ -244,13 +247,16 @@ pub fn connect(
     }
 }
 
-fn options(via: &Via, name: &str) -> Result<ConnectOptions, String> {
+fn options(via: &Via, (name, inbox): (&str, Option<&str>)) -> Result<ConnectOptions, String> {
     let mut options = ConnectOptions::new()
         .name(name)
         .connection_timeout(CONNECTING)
         .ping_interval(PING)
         .request_timeout(Some(CONNECTING))
         .reconnect_delay_callback(|_| AGAIN);
+    if let Some(inbox) = inbox {
+        options = options.custom_inbox_prefix(format!("_INBOX_{inbox}"));
+    }
     let address: ServerAddr = via.url.parse().map_err(|error: io::Error| error.to_string())?;
     if let Some(path) = &via.creds {
         let unusable = |error: io::Error| format!("{}: {error}", path.display());

@@ -19,7 +19,7 @@ impl Desk {
             return Ok(());
         }
         let (out, inbox) = channel();
-        let hellos = watching::hello(&self.run);
+        let hellos = watching::hello(&self.run, wire::ANY);
         self.keep(self.link.listen_into(&hellos, out, |heard| heard)?);
         let (run, epoch) = (self.run.clone(), self.epoch.clone());
         let call = wire::bytes(&WatchCall { protocol: PROTOCOL, run, epoch });
@@ -29,7 +29,8 @@ impl Desk {
             let next = Instant::now() + CALL_EVERY;
             while let Some(left) = next.checked_duration_since(Instant::now()) {
                 let Ok(heard) = inbox.recv_timeout(left) else { break };
-                let hello = wire::read::<WatchHello>(&heard.said).filter(WatchHello::is_sane);
+                let hello = wire::read::<WatchHello>(&heard.said);
+                let hello = hello.filter(|hello| hello.is_sane(&heard.subject));
                 let Some(hello) = hello else { continue };
                 if found.is_empty() {
                     // Another one would have said so by then.
@@ -40,16 +41,16 @@ impl Desk {
                 }
             }
         }
-        let hello = one(found, &wanted.pool).map_err(FleetFault::Unwatched)?;
+        let hello = one(&found, &wanted.pool).map_err(FleetFault::Unwatched)?;
         let _ = self.watcher.set(hello);
         Ok(())
     }
 }
 
 /// The one who watches.
-fn one(found: Vec<WatchHello>, pool: &str) -> Result<WatchHello, String> {
+fn one(found: &[WatchHello], pool: &str) -> Result<WatchHello, String> {
     let names: Vec<&str> = found.iter().map(|hello| hello.name.as_str()).collect();
-    let one = match found.as_slice() {
+    let one = match found {
         [] => {
             return Err(format!(
                 "nobody watches the target for the pool \"{pool}\" (loadgate watch)"

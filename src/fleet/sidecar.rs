@@ -73,9 +73,10 @@ impl Sidecar {
     /// Works until `control` ends it; `tell` hears what happens.
     pub fn work(&self, control: &Control, tell: &mut dyn FnMut(&str)) -> Result<(), FleetFault> {
         let name = format!("loadgate watch {}", self.name);
-        let connected = connect((&self.via, &name), self.once, control, tell)?;
+        let connected = connect((&self.via, &name, Some(&self.name)), self.once, control, tell)?;
         let Some(link) = connected.map(Arc::new) else { return Ok(()) };
         let word = identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))?;
+        let word = wire::agent(&self.name, &word);
         let calls = link.listen(&watching::call(&self.pool))?;
         let (pool, via) = (&self.pool, self.via.shown());
         tell(&format!("{} watches {} for the pool \"{pool}\" at {via}", self.name, self.whom()));
@@ -173,7 +174,9 @@ impl Watch<'_> {
         let has_begun = monitor.is_some();
         // What it knows of the last second is told when it ends.
         drop(monitor);
-        seen.try_iter().for_each(|event| self.tell(event));
+        for event in seen.try_iter() {
+            self.tell(event);
+        }
         self.link.flush();
         has_begun
     }
@@ -205,7 +208,7 @@ impl Watch<'_> {
     fn say(&self, is_at_work: bool) {
         let run = &self.call.run;
         if !is_at_work {
-            self.link.say(watching::hello(run), wire::bytes(&self.hello));
+            self.link.say(watching::hello(run, self.watcher), wire::bytes(&self.hello));
         }
         let tree = self.tree.filter(|tree| TreeSampler::default().sample(*tree).is_none());
         let trouble = tree.map(|tree| format!("process {} is gone", tree.root));

@@ -74,7 +74,11 @@ impl Receipt {
 pub(super) fn make(link: &Link, run: &str, out: Sender<Said>) -> Result<AbortHandle, FleetFault> {
     let config = Config {
         name: wire::stream(run),
-        subjects: vec![wire::ticks(run, "*"), wire::end(run, "*"), watching::seconds(run, "*")],
+        subjects: vec![
+            wire::ticks(run, wire::ANY),
+            wire::end(run, wire::ANY),
+            watching::seconds(run, wire::ANY),
+        ],
         retention: RetentionPolicy::WorkQueue,
         discard: DiscardPolicy::New,
         storage: StorageType::File,

@@ -70,7 +70,7 @@ pub fn complete(folder: &Path, via: &Via) -> Result<(usize, usize), FleetFault> 
         return Err(unusable(format!("{KEPT_FILE} is of another run")));
     }
     let kept = followed(kept, &record, folder)?;
-    let desk = Desk::take_over(Arc::new(Link::connect(via, "loadgate report")?), &kept)?;
+    let desk = Desk::take_over(Arc::new(Link::connect(via, "loadgate report", None)?), &kept)?;
     let from = record.seconds.last().map_or(0, |last| last + 1);
     let writer = Reopened::of(folder, &record, from, Some(claim))
         .and_then(|reopened| reopened.complete(&record))
@@ -130,8 +130,7 @@ impl Takeover {
     }
 
     fn index_of(&self, subject: &str) -> Option<usize> {
-        let (_, agent) = subject.rsplit_once('.')?;
-        self.kept.agents.iter().position(|known| known == agent)
+        self.kept.agents.iter().position(|agent| wire::is_of(subject, agent))
     }
 
     fn take(&mut self, said: Said) {

@@ -25,8 +25,8 @@ pub fn call(pool: &str) -> String {
 }
 
 /// Where it says that it is there.
-pub fn hello(run: &str) -> String {
-    format!("lg.v1.{run}.watcher")
+pub fn hello(run: &str, watcher: &str) -> String {
+    format!("lg.v1.{run}.watcher.{watcher}")
 }
 
 /// The stream's subject of what it sees.
@@ -66,9 +66,9 @@ pub struct WatchHello {
 }
 
 impl WatchHello {
-    /// Whether it may be part of a subject and of a report.
-    pub fn is_sane(&self) -> bool {
-        wire::is_name(&self.watcher) && wire::is_name(&self.name)
+    /// Whether it may be part of subjects and of a report, and speaks for itself.
+    pub fn is_sane(&self, subject: &str) -> bool {
+        wire::is_agent(&self.watcher, &self.name, subject)
     }
 
     /// Why it cannot take part.

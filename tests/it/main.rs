@@ -27,6 +27,7 @@ mod fleet;
 mod fleet_access;
 mod fleet_chaos;
 mod fleet_lost;
+mod fleet_permissions;
 mod fleet_scenarios;
 mod fleet_searches;
 mod fleet_watch;

@@ -98,6 +98,13 @@ impl Nats {
         self.start_agent(name, &mut command);
     }
 
+    /// Starts an agent that says who it is.
+    pub(crate) fn agent_via(&mut self, via: &str, name: &str, more: &[&str]) {
+        let mut command = support::loadgate();
+        command.args(["agent", "--via", via, "--name", name]).args(more);
+        self.start_agent(name, &mut command);
+    }
+
     /// Starts one who watches a target.
     pub(crate) fn watcher(&mut self, name: &str, more: &[&str]) {
         let mut command = support::loadgate();
