@@ -209,6 +209,7 @@ fn end() -> End {
         teardown: None,
         faults: Vec::new(),
         lost: Vec::new(),
+        watcher: None,
         statements: Vec::new(),
     }
 }

@@ -11,6 +11,7 @@
 //! was is printed, in seconds since 1970.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program for one script")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -46,6 +47,8 @@ struct Crowd {
     run: String,
     epoch: String,
     silent_from: Option<u32>,
+    /// When all said last that they live.
+    lived: Cell<Duration>,
 }
 
 fn main() {
@@ -61,7 +64,8 @@ fn main() {
         let gathering = gather(client, pool, agents.parse().unwrap());
         let (client, slots, run, epoch) = tokio::time::timeout(PATIENCE, gathering).await.unwrap();
         let context = jetstream::new(client.clone());
-        Crowd { client, context, told, slots, run, epoch, silent_from }.play().await;
+        let lived = Cell::new(now());
+        Crowd { client, context, told, slots, run, epoch, silent_from, lived }.play().await;
     });
 }
 
@@ -87,21 +91,30 @@ fn name(agent: usize) -> String {
     format!("crowd-{agent:04}")
 }
 
+/// What is unlike any other's.
+fn whole(agent: usize) -> String {
+    wire::agent(&name(agent), "one")
+}
+
 /// Answers calls and offers until all are ready.
 async fn gather(client: Client, pool: &str, agents: usize) -> (Client, Vec<Slots>, String, String) {
     let mut calls = client.subscribe(wire::call(pool)).await.unwrap();
-    let mut offers = client.subscribe("lg.v1.agent.*.offer").await.unwrap();
+    let mut offers = client.subscribe("lg.v1.agent.*.*.offer").await.unwrap();
     let call: Call = wire::read(&calls.next().await.unwrap().payload).unwrap();
     for agent in 0..agents {
         let hello = Hello {
-            agent: name(agent),
+            agent: whole(agent),
             name: name(agent),
             protocol: PROTOCOL,
             loadgate: LOADGATE.to_owned(),
+            key: None,
             cores: 2,
             place: place(),
         };
-        client.publish(wire::hello(&call.run), wire::bytes(&hello).into()).await.unwrap();
+        client
+            .publish(wire::hello(&call.run, &whole(agent)), wire::bytes(&hello).into())
+            .await
+            .unwrap();
     }
     let (mut slots, mut digest, mut epoch) = (vec![Slots::all(1); agents], None, String::new());
     for _ in 0..agents {
@@ -198,6 +211,7 @@ impl Crowd {
     }
 
     async fn live(&self, second: u32) {
+        self.lived.set(now());
         let alive = Alive {
             epoch: self.epoch.clone(),
             is_running: true,
@@ -205,10 +219,11 @@ impl Crowd {
             bound_ns: 100_000,
             trouble: None,
             over: None,
+            passed: Vec::new(),
         };
         let said = wire::bytes(&alive);
         for agent in (0..self.slots.len()).filter(|agent| self.speaks(*agent, second)) {
-            let subject = wire::alive(&self.run, &name(agent));
+            let subject = wire::alive(&self.run, &whole(agent));
             self.client.publish(subject, said.clone().into()).await.unwrap();
         }
     }
@@ -217,14 +232,19 @@ impl Crowd {
     async fn tell(&self, second: u32, before: u32) -> u32 {
         let Some(lines) = self.told.get(&second) else { return 0 };
         for agent in (0..self.slots.len()).filter(|agent| self.speaks(*agent, second)) {
+            // To tell a second takes a while.
+            if now() > self.lived.get() + ALIVE {
+                self.live(second).await;
+                tokio::task::yield_now().await;
+            }
             let Slots { first, count, of } = self.slots[agent];
             for (number, rest) in (before..).zip(lines) {
                 let line = format!(
                     "{{\"tick\":{{\"slots\":{{\"first\":{first},\"count\":{count},\"of\":{of}}},\
                      \"claim\":0,\"number\":{number}{rest}\n"
                 );
-                let id = format!("{}:{number}", name(agent));
-                self.put(wire::ticks(&self.run, &name(agent)), &id, line.into_bytes()).await;
+                let id = format!("{}:{number}", whole(agent));
+                self.put(wire::ticks(&self.run, &whole(agent)), &id, line.into_bytes()).await;
             }
         }
         lines.len() as u32
@@ -253,8 +273,8 @@ impl Crowd {
         };
         let said = wire::bytes(&last);
         for agent in (0..self.slots.len()).filter(|agent| self.speaks(*agent, u32::MAX)) {
-            let subject = wire::end(&self.run, &name(agent));
-            self.put(subject, &format!("{}:end", name(agent)), said.clone()).await;
+            let subject = wire::end(&self.run, &whole(agent));
+            self.put(subject, &format!("{}:end", whole(agent)), said.clone()).await;
         }
     }
 }

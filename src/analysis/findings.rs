@@ -56,6 +56,7 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
         generator_health::stall(data),
         generator_health::clock_jump(data),
         shared::lost(data),
+        shared::unwatched(data),
         shared::skewed(data),
         generator_health::receive_lag(data),
         generator_health::preparations(data),
@@ -287,6 +288,9 @@ fn busy_worker(data: &RunData) -> Option<Finding> {
 fn machine_full(data: &RunData) -> Option<Finding> {
     let saturation = crate::analysis::saturation::saturation(data);
     let cores = f64::from(data.record.head.environment().cores);
+    if data.record.is_watched_elsewhere() {
+        return None;
+    }
     let both = saturation.generator_cpu?.mean + saturation.target.of(&gauge::CPU)?.mean;
     (cores > 0.0 && both > MACHINE_FULL * cores).then(|| {
         let evidence = format!(

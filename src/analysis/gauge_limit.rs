@@ -62,7 +62,17 @@ pub fn judge(record: &RunRecord, judged: &Judged, head: GaugeHead) -> GaugeJudge
         Err(note) => return unknown(limit, note),
     };
     let (status, note) = seen.status(value, head.statistic, head.bound);
+    let (status, note) = match unwatched(record, gauge).filter(|_| status == SloStatus::Met) {
+        Some(why) => (SloStatus::Inconclusive, Some(why.to_owned())),
+        None => (status, note),
+    };
     GaugeJudged { status, measured: Some(told(value)), limit, note }
+}
+
+/// Why what was seen of a gauge was not seen to the end, so that nothing holds for certain.
+fn unwatched<'r>(record: &'r RunRecord, gauge: &Gauge) -> Option<&'r str> {
+    let is_watchers = matches!(gauge.source, Source::Processes | Source::Group | Source::Machine);
+    record.end.as_ref()?.lost_watcher().filter(|_| is_watchers)
 }
 
 fn unknown(limit: f64, note: String) -> GaugeJudged {
@@ -122,7 +132,8 @@ impl Seen {
         }
         let advice = match gauge.source {
             Source::Processes | Source::Machine => {
-                "let loadgate start the target (\"command\" of \"target\"), on Linux"
+                "let loadgate start the target (\"command\" of \"target\"), on Linux, or watch it where it \
+                 is (loadgate watch)"
             }
             Source::Group => {
                 "nothing limits the target, or loadgate does not start it (\"command\")"
@@ -244,6 +255,23 @@ mod tests {
     /// A minute of which the target's memory was so in each second, in MB; 50 s are judged.
     fn with_memory(of: impl Fn(u32) -> Option<f64>) -> RunRecord {
         with(&gauge::RSS, |second| of(second).map(|megabytes| megabytes * 1e6))
+    }
+
+    #[test]
+    fn what_a_watcher_that_was_lost_has_seen_is_never_enough() {
+        let status = |most: f64, lost: Option<&str>, seconds: u32| {
+            let mut record = with_memory(|second| (second < seconds).then_some(100.0));
+            let (name, lost) = ("beside".to_owned(), lost.map(str::to_owned));
+            record.end.as_mut().unwrap().watcher = Some(crate::record::run::Watcher { name, lost });
+            let head = self::limit(&record, &gauge::RSS, Statistic::Max, most);
+            let judged = window::judged(&record);
+            judge(&record, &judged, head).status
+        };
+        assert_eq!(status(200e6, None, 60), SloStatus::Met);
+        // It may have been lost after the last second that is judged.
+        assert_eq!(status(200e6, Some("lost"), 60), SloStatus::Inconclusive);
+        assert_eq!(status(200e6, Some("lost"), 58), SloStatus::Inconclusive);
+        assert_eq!(status(50e6, Some("lost"), 58), SloStatus::Missed);
     }
 
     fn with(gauge: &Gauge, of: impl Fn(u32) -> Option<f64>) -> RunRecord {

@@ -16,7 +16,9 @@ const LONG_DELAY: f64 = 50.0;
 /// What of the target was full over the judged seconds.
 pub fn saturated(data: &RunData) -> Vec<Finding> {
     let seen = saturation(data);
-    let cores = f64::from(data.record.head.environment().cores);
+    // How many the target's own machine has, nobody knows.
+    let is_here = !data.record.is_watched_elsewhere();
+    let cores = if is_here { f64::from(data.record.head.environment().cores) } else { 0.0 };
     [event_loop(&seen), whole_machine(&seen, cores), pool(&seen)].into_iter().flatten().collect()
 }
 

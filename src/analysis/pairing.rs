@@ -228,6 +228,7 @@ fn ended(duet: &DuetRecord, arm: Arm, seconds: f64) -> End {
         teardown: None,
         faults: ends().flat_map(|end| end.faults.clone()).collect(),
         lost: Vec::new(),
+        watcher: None,
         statements: Vec::new(),
     }
 }

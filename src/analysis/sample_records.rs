@@ -64,6 +64,7 @@ pub(super) fn run(seconds: u32, rate: f64) -> RunRecord {
         teardown: None,
         faults: Vec::new(),
         lost: Vec::new(),
+        watcher: None,
         statements: Vec::new(),
     };
     let generator = (0..seconds).map(calm).collect();

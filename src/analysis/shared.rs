@@ -73,6 +73,13 @@ fn owed(data: &RunData, lost: &[&Lost]) -> Finding {
     finding("generator_lost", severity, evidence, advice)
 }
 
+/// The one who watched the target's processes on another machine, and did not to the end.
+pub(super) fn unwatched(data: &RunData) -> Option<Finding> {
+    let why = data.record.end.as_ref()?.lost_watcher()?;
+    let advice = "see why it was lost; no objective on the target's processes is met without it";
+    Some(finding("watcher_lost", Severity::Warning, why.to_owned(), advice))
+}
+
 /// What was seen of each generator, where several shared the load.
 pub(super) fn each(data: &RunData, timeline: &Timeline) -> Vec<GeneratorSeen> {
     let heads = &data.record.head.generators;

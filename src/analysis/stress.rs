@@ -145,6 +145,9 @@ fn nothing_known(file: &StressFile, repeats: &[RepeatResult]) -> Option<String> 
     if let Some(StressEnd::Hopeless { detail }) = &file.end {
         return Some(detail.clone());
     }
+    if let Some(StressEnd::GeneratorLost { detail }) = &file.end {
+        return Some(format!("a generator was lost: {detail}"));
+    }
     let is_unknown = |it: &RepeatResult| it.reach == Reach::Unknown;
     if !repeats.iter().all(is_unknown) {
         return None;

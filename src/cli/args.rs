@@ -12,7 +12,9 @@ use crate::cli::args_baseline::{
 };
 use crate::cli::args_capacity::{CAPACITY_EXAMPLES, CapacityArgs};
 use crate::cli::args_duet::{DUET_EXAMPLES, DuetArgs};
-use crate::cli::args_fleet::{AGENT_EXAMPLES, AgentArgs, Asked, CompletingArgs, FleetArgs};
+use crate::cli::args_fleet::{
+    AGENT_EXAMPLES, AgentArgs, Asked, CompletingArgs, FleetArgs, WATCH_EXAMPLES, WatchArgs,
+};
 use crate::cli::args_gate::GateArgs;
 use crate::cli::args_init::{INIT_EXAMPLES, InitArgs};
 use crate::cli::args_noise::{NOISE_EXAMPLES, NoiseArgs};
@@ -63,6 +65,9 @@ pub enum Command {
     /// Wait for work of a coordinator, and carry out a share of its load
     #[command(after_help = AGENT_EXAMPLES)]
     Agent(AgentArgs),
+    /// Watch a target's processes where they are, for runs of several generators
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(WatchArgs),
     /// Validate a scenario and print what a run of it would do and could certify
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args_fleet::AloneArgs;
+use crate::cli::args_fleet::{Asked, FleetArgs};
 use crate::cli::args_gate::tolerance;
 use crate::cli::args_shared::{LoadingArgs, PrintArgs};
 use crate::units::load_size::LoadSize;
@@ -33,9 +33,6 @@ pub struct CapacityArgs {
     /// A scenario file with objectives
     #[arg(value_hint = ValueHint::FilePath)]
     pub scenario: PathBuf,
-    /// Refused with a reason.
-    #[command(flatten)]
-    pub alone: AloneArgs,
     /// How long it may take, from the start of the target on; it ends as soon as it is known
     #[arg(long, value_name = "LENGTH", default_value = "10m", value_parser = parse_duration)]
     pub within: Duration,
@@ -78,4 +75,14 @@ pub struct CapacityArgs {
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,
+    /// Who sends.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+}
+
+impl CapacityArgs {
+    /// The load as several generators share it.
+    pub fn asked(&self) -> Asked<'_> {
+        Asked { file: &self.scenario, fleet: &self.fleet, loading: &self.loading, lasting: None }
+    }
 }

@@ -28,12 +28,27 @@ pub struct FleetArgs {
     /// the others go on, and what the lost one had to send is judged as unsent
     #[arg(long, value_enum, default_value_t = Lost::Void, requires = "generators", help_heading = HEADING)]
     pub lost: Lost,
+    /// Send the agents what the variables of the scenario are, sealed to each of them; else each has
+    /// them in its own environment
+    #[arg(long, requires = "generators", help_heading = HEADING)]
+    pub send_secrets: bool,
+    /// `loadgate watch` of the same pool watches the target's processes where they are; the run does
+    /// not begin without it
+    #[arg(long, requires = "via", help_heading = HEADING)]
+    pub watched: bool,
     /// Trust the certificates of this file besides the system's when connecting to --via
     #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
     pub via_ca: Option<PathBuf>,
     /// The credentials (.creds) that --via wants, in place of a token
     #[arg(long, value_name = "FILE", requires = "via", value_hint = ValueHint::FilePath, help_heading = HEADING)]
     pub via_creds: Option<PathBuf>,
+}
+
+impl FleetArgs {
+    /// On how many machines generators are, as far as it was said.
+    pub fn machines(&self) -> usize {
+        self.via.as_ref().and(self.generators).map_or(1, |number| number as usize)
+    }
 }
 
 /// What generators told of a run whose coordinator was killed.
@@ -73,17 +88,6 @@ pub struct Asked<'a> {
     pub lasting: Option<Duration>,
 }
 
-/// Why a stress test has one generator.
-pub const STRESS: (&str, &str) = (
-    "stress",
-    "it changes the rate as the target answers, within a second, which other machines would hear at \
-     different moments",
-);
-/// Why a search for capacity has.
-pub const CAPACITY: (&str, &str) = (
-    "capacity",
-    "each of its trials depends on the one before, and generators are gathered for one load",
-);
 /// Why a duet has.
 pub const DUET: (&str, &str) =
     ("duet", "both arms are compared on one thread of one machine, at the same moments");
@@ -106,10 +110,54 @@ impl AloneArgs {
         is_asked.then(|| {
             format!(
                 "several generators cannot share the load of {command}: {why}; \
-                     run and soak take --generators"
+                     run, soak, capacity and stress take --generators"
             )
         })
     }
+}
+
+/// Examples of `loadgate watch`.
+pub const WATCH_EXAMPLES: &str = "\
+Examples:
+  loadgate watch --via nats://nats.example:4222 --port 3000
+  loadgate watch --via tls://nats.example:4222 --pool eu --pid 4711
+
+It runs beside the target, as its user, and sends it nothing. Runs with --watched have what it sees:
+CPU time, memory, descriptors, threads, and what limits the control group. It ends on SIGINT or
+SIGTERM; objectives on the target's processes of a run that it watches then hold for no run.";
+
+/// `loadgate watch`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whom").required(true).multiple(false))]
+pub struct WatchArgs {
+    /// Watch this process and all that it has started
+    #[arg(long, value_name = "PID", group = "whom", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+    /// Watch whoever listens on this port of this machine, and all that it has started
+    #[arg(long, value_name = "PORT", group = "whom", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// The server at which it waits: nats://HOST:PORT or tls://HOST:PORT [default: `LOADGATE_VIA`];
+    /// a token comes from `LOADGATE_NATS_TOKEN`
+    #[arg(long, value_name = "URL")]
+    pub via: Option<String>,
+    /// Trust the certificates of this file besides the system's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub via_ca: Option<PathBuf>,
+    /// The credentials (.creds) that the server wants, in place of a token
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub via_creds: Option<PathBuf>,
+    /// The pool of the agents that load what it watches
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub pool: String,
+    /// What it is called in reports [default: the machine's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// End after one run
+    #[arg(long)]
+    pub once: bool,
+    /// Say nothing
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// Examples of `loadgate agent`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args_fleet::AloneArgs;
+use crate::cli::args_fleet::{Asked, FleetArgs};
 use crate::cli::args_shared::{LoadingArgs, PrintArgs};
 use crate::units::{Rate, Ratio, parse_duration};
 
@@ -27,9 +27,6 @@ pub struct StressArgs {
     /// A scenario file
     #[arg(value_hint = ValueHint::FilePath)]
     pub scenario: PathBuf,
-    /// Refused with a reason.
-    #[command(flatten)]
-    pub alone: AloneArgs,
     /// Arrivals per second to begin with [default: the scenario's highest rate]
     #[arg(long, value_name = "RATE")]
     pub from: Option<Rate>,
@@ -73,6 +70,16 @@ pub struct StressArgs {
     /// How the result is printed.
     #[command(flatten)]
     pub print: PrintArgs,
+    /// Who sends.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+}
+
+impl StressArgs {
+    /// The load as several generators share it.
+    pub fn asked(&self) -> Asked<'_> {
+        Asked { file: &self.scenario, fleet: &self.fleet, loading: &self.loading, lasting: None }
+    }
 }
 
 /// `5x`, or `5`.

@@ -18,7 +18,7 @@ use crate::cli::folder::Latest;
 use crate::cli::open_only::takes_one;
 use crate::cli::run::{self, SUPERVISE};
 use crate::cli::variables::with_variables;
-use crate::cli::{args_fleet, folder, output};
+use crate::cli::{fleet, folder, output};
 use crate::experiment::head::{fingerprint, slug};
 use crate::experiment::search::Search;
 use crate::record::capacity::{
@@ -39,8 +39,8 @@ struct Plan {
 
 /// Runs the command.
 pub fn capacity(args: &CapacityArgs) -> Exit {
-    if let Some(why) = args.alone.objection(args_fleet::CAPACITY) {
-        output::error(&why, &[]);
+    if let Some(why) = fleet::objection(&args.asked(), false) {
+        output::error(why, &[]);
         return Exit::Usage;
     }
     match plan(args).and_then(|plan| search(args, plan)) {
@@ -60,7 +60,7 @@ fn plan(args: &CapacityArgs) -> Result<Plan, Exit> {
     output::note_unjudged(&scenario);
     takes_one(&scenario.load, "capacity")?;
     scenario.load.seed = args.seed.unwrap_or(scenario.load.seed);
-    let asked = planning::asked(&wish(args), &scenario, ceiling::cores());
+    let asked = planning::asked(&wish(args), &scenario, cores(args));
     let baseline = args.baseline.as_deref().map(|path| baseline(args, path, &scenario));
     match (asked, baseline.transpose()) {
         (Ok(asked), Ok(baseline)) => Ok(Plan { scenario: Arc::new(scenario), asked, baseline }),
@@ -78,6 +78,11 @@ fn told(wrong: &[String]) {
         [one] => output::plain_error(one, &[]),
         many => output::plain_error(&format!("{} mistakes", many.len()), many),
     }
+}
+
+/// Machines like this one, which is all that is known of others before they are called.
+fn cores(args: &CapacityArgs) -> usize {
+    ceiling::cores() * args.fleet.machines()
 }
 
 fn wish(args: &CapacityArgs) -> Wish {
@@ -123,14 +128,25 @@ fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
         warn_of_no_end(stored, plan.asked.unit);
     }
     let _ = folder::point_latest(&folder, Latest::Capacity);
+    let supervisor = Supervisor { program, argument: SUPERVISE };
+    let load = (plan.asked.highest, fleet::Load::Planned);
+    let mut told = |text: &str| telling.say(text);
+    let asked = args.asked();
+    let others =
+        fleet::gathered(&asked, (&plan.scenario, load), (&control, &supervisor), &mut told);
+    let others = others.inspect_err(|_| {
+        telling.stop();
+        let _ = fs::remove_dir(&folder);
+    })?;
     let search = Search {
         scenario: plan.scenario,
         asked: plan.asked,
         baseline: plan.baseline,
         tries_out: !args.loading.no_walk,
         folder: &folder,
-        supervisor: Supervisor { program, argument: SUPERVISE },
+        supervisor,
         receive_clock: run::receive_clock(args.loading.receive_clock),
+        others: others.as_ref().map(fleet::as_others),
         control,
         watch: &mut |event| telling.show(event),
     };

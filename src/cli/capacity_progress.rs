@@ -97,7 +97,8 @@ impl Telling {
         }
     }
 
-    fn say(&self, text: &str) {
+    /// Says something beside the bar.
+    pub fn say(&self, text: &str) {
         let text = plain::line(text);
         match &self.bar {
             _ if self.is_quiet => {}

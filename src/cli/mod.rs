@@ -87,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Soak(args) => soak::soak(&args),
         Command::Stress(args) => stress::stress(&args),
         Command::Agent(args) => fleet::agent(&args),
+        Command::Watch(args) => fleet::watch(&args),
         Command::Check(args) => check::check(&args),
         Command::Init(args) => init::init(&args),
         Command::Report(args) => report(&args),

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::args_fleet::{AgentArgs, Asked, CompletingArgs};
+use crate::cli::args_fleet::{AgentArgs, Asked, CompletingArgs, WatchArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::progress::Display;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
+use crate::experiment::others::Others;
 use crate::experiment::trial_error::TrialError;
 use crate::record::run::RunRecord;
 use crate::scenario::model::Scenario;
@@ -29,6 +30,34 @@ pub(super) fn drive(
     Err(Exit::Usage)
 }
 
+/// What is known of loads before there is one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Load {
+    /// Each is as it was planned.
+    Planned,
+    /// It gets other rates while it goes on.
+    Steered,
+}
+
+/// Nobody.
+#[derive(Debug)]
+pub(super) enum Nobody {}
+
+/// Generators who stay for one load after the other.
+pub(super) fn gathered(
+    _: &Asked<'_>,
+    _: (&Scenario, (f64, Load)),
+    _: (&Control, &Supervisor),
+    _: &mut dyn FnMut(&str),
+) -> Result<Option<Nobody>, Exit> {
+    Ok(None)
+}
+
+/// As whoever plays loads knows them.
+pub(super) fn as_others(nobody: &Nobody) -> &dyn Others {
+    match *nobody {}
+}
+
 /// Why a load cannot be shared.
 pub(super) fn objection(asked: &Asked<'_>, _: bool) -> Option<&'static str> {
     asked.fleet.generators.map(|_| WITHOUT)
@@ -43,6 +72,12 @@ pub(super) fn complete(_: &Path, args: &CompletingArgs) -> Result<(), Exit> {
 
 /// `loadgate agent`.
 pub(super) fn agent(_: &AgentArgs) -> Exit {
+    output::error(WITHOUT, &[]);
+    Exit::Usage
+}
+
+/// `loadgate watch`.
+pub(super) fn watch(_: &WatchArgs) -> Exit {
     output::error(WITHOUT, &[]);
     Exit::Usage
 }

@@ -255,7 +255,8 @@ pub(super) fn fail_as(whose: &str, error: &TrialError) -> Exit {
         TrialError::Resources(_)
         | TrialError::NoRoom(_)
         | TrialError::Store(_)
-        | TrialError::Engine(_) => Exit::Failed,
+        | TrialError::Engine(_)
+        | TrialError::Generators(_) => Exit::Failed,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::cli::run::{self, SUPERVISE};
 use crate::cli::stress_plan;
 use crate::cli::stress_progress::Telling;
 use crate::cli::variables::with_variables;
-use crate::cli::{args_fleet, folder, output};
+use crate::cli::{fleet, folder, output};
 use crate::experiment::control::Control;
 use crate::experiment::head::slug;
 use crate::experiment::stress::{Stress, StressEvent};
@@ -28,8 +28,8 @@ use crate::target::process::Supervisor;
 
 /// Runs the command.
 pub fn stress(args: &StressArgs) -> Exit {
-    if let Some(why) = args.alone.objection(args_fleet::STRESS) {
-        output::error(&why, &[]);
+    if let Some(why) = fleet::objection(&args.asked(), false) {
+        output::error(why, &[]);
         return Exit::Usage;
     }
     match measured(args) {
@@ -78,13 +78,23 @@ fn drive(
 ) -> Result<StressFile, Exit> {
     let mut telling = Telling::new(plan.repeats, args.print.quiet, run::in_ci());
     let _ = folder::point_latest(folder, Latest::Stress);
+    let supervisor = Supervisor { program, argument: SUPERVISE };
+    let load = (plan.highest, fleet::Load::Steered);
+    let mut told = |text: &str| telling.say(text);
+    let asked = args.asked();
+    let others = fleet::gathered(&asked, (&scenario, load), (&control, &supervisor), &mut told);
+    let others = others.inspect_err(|_| {
+        telling.stop();
+        let _ = fs::remove_dir(folder);
+    })?;
     let stress = Stress {
         scenario,
         plan,
         folder,
-        supervisor: Supervisor { program, argument: SUPERVISE },
+        supervisor,
         receive_clock: run::receive_clock(args.loading.receive_clock),
         tries_out: !args.loading.no_walk,
+        others: others.as_ref().map(fleet::as_others),
         control,
         watch: &mut |event: StressEvent<'_>| telling.show(event),
     };

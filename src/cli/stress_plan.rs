@@ -27,7 +27,7 @@ const FEWEST_OF_STEP: f64 = 2.0;
 pub(super) fn plan(args: &StressArgs, scenario: &Scenario) -> Result<Plan, Vec<String>> {
     let mut wrong = Vec::new();
     let from = args.from.unwrap_or_else(|| scenario.load.peak()).0;
-    let reach = reach(scenario);
+    let reach = reach(scenario, args.fleet.machines());
     let plan = Plan {
         profile: profile(args, &mut wrong),
         from,
@@ -49,8 +49,9 @@ pub(super) fn plan(args: &StressArgs, scenario: &Scenario) -> Result<Plan, Vec<S
 }
 
 /// Arrivals per second that no machine of this size sends.
-fn reach(scenario: &Scenario) -> f64 {
-    let ceiling = Ceiling::of_run(ceiling::cores(), scenario.limits.workers).requests().0;
+fn reach(scenario: &Scenario, machines: usize) -> f64 {
+    let ceiling =
+        Ceiling::of_run(ceiling::cores() * machines, scenario.limits.workers).requests().0;
     ceiling / requests_per_iteration(&scenario.flows, &scenario.steps).max(1.0)
 }
 

@@ -23,9 +23,10 @@ use crate::experiment::control::Control;
 use crate::experiment::cooldown::{Asking, Calm, Cooled};
 use crate::experiment::event::Event;
 use crate::experiment::measured::Measured;
+use crate::experiment::others;
 use crate::experiment::resources::allow_connections;
-use crate::experiment::search::{Search, SearchEvent};
-use crate::experiment::session::{Failure, Session};
+use crate::experiment::search::{Search, SearchEvent, folder_of, lost};
+use crate::experiment::session::Session;
 use crate::experiment::side::Side;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::trial_load::load_of;
@@ -34,7 +35,6 @@ use crate::record::capacity::{CapacityFile, Class, Purpose, SearchEnd, Trial, Wh
 use crate::record::run::RunRecord;
 use crate::record::store::StoreError;
 use crate::scenario::model::Scenario;
-use crate::schedule::arms::Timing;
 use crate::target::process::ExitReport;
 
 /// A target may take so long to be itself again.
@@ -263,21 +263,22 @@ impl Course<'_> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = workers_for(&scenario, cores);
         let side = Side { scenario, folder, purpose, ..*side };
-        let (side, measured) = self.with_session(&control, workers, |session, watch| {
-            let mut limited = |_: usize, event: Event| {
+        let others = self.search.others;
+        let measured = self.with_session(&control, workers, |session, watch| {
+            let mut limited = |event: Event| {
                 let Event::Progress(progress) = &event else { return watch(event) };
                 if Duration::from_secs(u64::from(progress.second)) >= length + patience {
                     control.drain(Duration::ZERO);
                 }
                 watch(event);
             };
-            let measured = session.measure(vec![(side, Timing::Alone)], &mut limited);
-            let measured = measured.map_err(|failure| match failure {
-                Failure::Side(_, error) | Failure::Own(error) => error,
-            })?;
-            Ok(measured.into_iter().next().expect("one side was measured").keep())
-        })?;
-        self.learn(side, measured, spec)
+            Ok(others::measure(session, others, side, &mut limited)?.keep())
+        });
+        match measured {
+            Ok((side, measured)) => self.learn(side, measured, spec),
+            Err(TrialError::Generators(why)) if number > 1 => Ok(Step::Ends(lost(number, &why))),
+            Err(error) => Err(error),
+        }
     }
 
     /// What a measurement says, into the file and to the controller.
@@ -295,6 +296,9 @@ impl Course<'_> {
         self.file.trials.push(trial.clone());
         self.save()?;
         (self.search.watch)(SearchEvent::Measured(Box::new(trial)));
+        if let Some(why) = others::lost(&record) {
+            return Ok(Step::Ends(lost(self.number() - 1, &why.detail)));
+        }
         match died {
             Some(exit) => self.start_after(side, &exit, &at),
             None => Ok(Step::Goes(Box::new(side))),
@@ -388,9 +392,4 @@ impl Course<'_> {
     fn folder(&self, number: u32) -> PathBuf {
         self.search.folder.join(folder_of(number))
     }
-}
-
-/// Where a trial's run is, below the folder of all.
-fn folder_of(number: u32) -> String {
-    format!("trials/{number:03}")
 }

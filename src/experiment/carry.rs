@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::engine::plan::Purpose;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
+use crate::experiment::others;
 use crate::experiment::resources::{allow_connections, warnings};
-use crate::experiment::session::{Failure, Session};
+use crate::experiment::session::Session;
 use crate::experiment::share::Share;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::{address, head};
@@ -16,7 +18,6 @@ use crate::record::generator::GeneratorHead;
 use crate::record::run::RunRecord;
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::slots::Slots;
-use crate::schedule::arms::Timing;
 use crate::target::process::Supervisor;
 
 /// A scenario as somebody carries it out who has only a share of its load: its target is up at an
@@ -66,10 +67,8 @@ pub fn carry_out(
     };
     let mut side = session.start(Arc::clone(scenario), folder, watch)?;
     (side.given, side.is_set_up) = (Arc::clone(&share.given), true);
-    let measured = session
-        .measure(vec![(side, Timing::Alone)], &mut |_, event| watch(event))
-        .map_err(|failure| match failure {
-            Failure::Side(_, error) | Failure::Own(error) => error,
-        })?;
-    Ok(measured.into_iter().next().expect("one side was measured").stop().record)
+    if share.iterations > 0 {
+        side.purpose = Purpose::Again { iterations: share.iterations };
+    }
+    Ok(others::measure(session, None, side, watch)?.record())
 }

@@ -13,30 +13,34 @@ use crate::engine::collector::{Message, Passing, Progress};
 use crate::engine::plan::{Given, Start};
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::address::{Later, reach, shown};
+use crate::experiment::beside::Beside;
+use crate::experiment::carried::Carried;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{certificate_head, date};
 use crate::experiment::hopeless::Hopes;
+use crate::experiment::measured::{Measured, StillUp};
 use crate::experiment::resources;
 use crate::experiment::session::Session;
 use crate::experiment::side::Side;
+use crate::experiment::steered;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::tryout::TriedOut;
 use crate::experiment::watcher::Watcher;
 use crate::record::gauge::{self, BEFORE_4};
-use crate::record::generator::{GeneratorHead, Lost};
-use crate::record::handshakes::Handshakes;
+use crate::record::generator::GeneratorHead;
 use crate::record::interval::StepCounts;
 use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::RunWriter;
+use crate::record::telemetry::TargetSecond;
 use crate::record::tick::Tick;
+use crate::scenario::load::Load;
 use crate::scenario::model::{HttpAddress, Scenario};
 use crate::schedule::arms::Timing;
 use crate::target::certificate;
 use crate::target::process::Supervisor;
 
-/// So many seconds after what was counted in one it is known of all generators whether they stood
-/// still in it.
+/// So many seconds later it is known of all generators whether they stood still in a second.
 const HEARD_LATER: usize = 4;
 
 /// What it takes to have a target.
@@ -56,8 +60,8 @@ pub struct Hosting<'a> {
 
 /// A target that is up.
 pub struct Hosted<'a> {
-    session: Session<'a>,
-    side: Side,
+    pub(super) session: Session<'a>,
+    pub(super) side: Side,
 }
 
 /// Whether a target that is up may be loaded.
@@ -88,6 +92,21 @@ impl<'a> Hosted<'a> {
     /// Where it listens.
     pub fn address(&self) -> &HttpAddress {
         self.side.target.address()
+    }
+
+    /// What it is loaded by.
+    pub fn scenario(&self) -> &Arc<Scenario> {
+        &self.side.scenario
+    }
+
+    /// Ends its load early.
+    pub fn control(&self) -> &'a Control {
+        self.session.control
+    }
+
+    /// How many iterations of loads before this one the target has had.
+    pub fn iterations(&self) -> u64 {
+        self.side.purpose.iterations_from()
     }
 
     /// Does what is done once before the load.
@@ -127,11 +146,10 @@ impl<'a> Hosted<'a> {
         let reached = reach(side.target.address(), &scenario);
         let reached = session.or_tear_down(&mut side, reached)?;
         let mut head = session.head(&scenario, start.on_the_wall);
-        head.target = shown(&scenario);
+        (head.target, head.generators) = (shown(&scenario), generators);
         head.revision.clone_from(&side.revision);
         head.lookup_ms = reached.lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
         head.addresses = reached.addresses;
-        head.generators = generators;
         let expiry = certificate::expiry(side.target.address());
         head.certificate = expiry.map(certificate_head);
         let ending =
@@ -163,6 +181,7 @@ impl<'a> Hosted<'a> {
             hopes,
             series,
             later,
+            beside: None,
             passing,
             target_memory: None,
             stood_still,
@@ -184,6 +203,8 @@ pub struct Crowd<'a> {
     /// The whole run, step by step.
     series: Vec<StepCounts>,
     later: Later,
+    /// What others see of the target's processes.
+    beside: Option<Beside>,
     /// What came since the last look at the progress.
     passing: Passing,
     /// Resident memory of the target, as it was seen last.
@@ -192,42 +213,6 @@ pub struct Crowd<'a> {
     stood_still: BTreeMap<u32, u64>,
     /// Seconds that have passed and have not been looked at, with what was counted until then.
     counted: VecDeque<(Progress, Vec<StepCounts>)>,
-}
-
-/// What became of those who loaded.
-#[derive(Debug, Default)]
-pub struct Carried {
-    /// Iterations that they have started.
-    pub iterations: u64,
-    /// Those of them whose last step ended well.
-    pub completed: u64,
-    /// TLS handshakes.
-    pub handshakes: Handshakes,
-    /// Who did not carry out a part, and why.
-    pub lost: Vec<Lost>,
-    /// Each row of a source was used, if that ended it for anybody.
-    pub used_up: Option<UsedUp>,
-}
-
-impl Carried {
-    /// Why a load ended that nobody has ended.
-    fn reason(&self) -> EndReason {
-        // Without one whose arrivals are judged as unsent the others have gone on.
-        match (self.lost.iter().find(|lost| lost.unsent.is_none()), &self.used_up) {
-            (Some(lost), _) => EndReason::GeneratorLost { detail: lost.detail.clone() },
-            (None, Some(used)) => EndReason::RowsUsed { data: used.data.clone() },
-            (None, None) => EndReason::Finished,
-        }
-    }
-}
-
-/// Each row of a source of data was used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsedUp {
-    /// The source.
-    pub data: String,
-    /// When the last one met that, if all did.
-    pub cut: Option<Duration>,
 }
 
 impl Crowd<'_> {
@@ -245,13 +230,38 @@ impl Crowd<'_> {
     pub fn look(&mut self) {
         self.watcher.look();
         while let Ok(message) = self.inbox.try_recv() {
-            if let Message::Target(second) = message {
-                self.target_memory = gauge::find(&BEFORE_4, &gauge::RSS)
-                    .and_then(|id| second.value(id))
-                    .or(self.target_memory);
-                self.writer.append_target(second);
+            match (message, &mut self.beside) {
+                (Message::Target(second), Some(beside)) => beside.own(second),
+                (Message::Target(second), None) => self.keep(second),
+                (Message::Batch(_) | Message::Machine(_), _) => {}
             }
         }
+        self.keep_complete(self.elapsed().as_secs() as u32);
+    }
+
+    /// Somebody sees the target's processes where they are.
+    pub fn expect_watcher(&mut self) {
+        let monitor = self.side.target.monitor(&self.side.scenario, Timing::Alone);
+        self.beside = Some(Beside::new(monitor.has_work()));
+    }
+
+    /// What was seen of them in a second.
+    pub fn take_watched(&mut self, second: TargetSecond) {
+        if let Some(beside) = &mut self.beside {
+            beside.theirs(second, &self.writer.head().gauges);
+        }
+    }
+
+    fn keep_complete(&mut self, now: u32) {
+        let complete = self.beside.as_mut().map(|beside| beside.complete(now));
+        complete.into_iter().flatten().for_each(|second| self.keep(second));
+    }
+
+    fn keep(&mut self, second: TargetSecond) {
+        self.target_memory = gauge::find(&BEFORE_4, &gauge::RSS)
+            .and_then(|id| second.value(id))
+            .or(self.target_memory);
+        self.writer.append_target(second);
     }
 
     /// Adds what a generator has learnt, if it is new, and says whether it is.
@@ -280,17 +290,30 @@ impl Crowd<'_> {
     /// Adds exchanges that failed.
     pub fn keep_failures(&mut self, lines: &[u8]) {
         let steps = self.writer.head().steps.len();
-        let found = crate::record::exchange::read(lines, steps).unwrap_or_default();
-        for exchange in found {
+        for exchange in crate::record::exchange::read(lines, steps).unwrap_or_default() {
             self.writer.failures.append(exchange);
         }
     }
 
     /// A second has passed, at the end of which so many requests were in flight.
     pub fn pass(&mut self, second: u32, in_flight: u64, watch: &mut dyn FnMut(Event)) {
+        let progress = Progress { in_flight, ..self.heard(second) };
+        self.tell(progress, watch);
+    }
+
+    /// The same where generators have told of the second itself what it was like.
+    pub fn pass_as_told(&mut self, told: Progress, watch: &mut dyn FnMut(Event)) {
+        let Progress { answered, errors, p95, target_memory, .. } = self.heard(told.second);
+        self.tell(Progress { answered, errors, p95, target_memory, ..told }, watch);
+    }
+
+    /// What came since the last second that has passed.
+    fn heard(&mut self, second: u32) -> Progress {
         let passing = std::mem::take(&mut self.passing);
-        let target_memory = self.target_memory;
-        let progress = Progress { in_flight, target_memory, ..passing.progress(second) };
+        Progress { target_memory: self.target_memory, ..passing.progress(second) }
+    }
+
+    fn tell(&mut self, progress: Progress, watch: &mut dyn FnMut(Event)) {
         watch(Event::Progress(progress));
         if let Some(why) = self.look_for_hope(progress) {
             watch(Event::Warning(format!("the run ends here: {why}")));
@@ -313,16 +336,18 @@ impl Crowd<'_> {
         self.hopes.hear(&progress, &series).map(str::to_owned)
     }
 
-    /// Closes the record and stops the target.
+    /// Closes the record; the target stays up.
     pub fn finish(
-        self,
+        mut self,
         carried: Carried,
         watch: &mut dyn FnMut(Event),
-    ) -> Result<RunRecord, TrialError> {
+    ) -> Result<StillUp, TrialError> {
         watch(Event::Stopping);
+        self.look();
+        self.keep_complete(u32::MAX);
         let Crowd { session, side, start, control, writer, watcher, hopes, series, later, .. } =
             self;
-        let mut side = side;
+        let (mut side, mut writer) = (side, writer);
         let ended = start.at.elapsed();
         let seen = watcher.end(|| side.target.exited());
         let reason = match (&seen.died, control.signal(), hopes.reason()) {
@@ -348,14 +373,19 @@ impl Crowd<'_> {
             later_addresses: later.seen(),
             faults: Vec::new(),
             lost: carried.lost,
+            watcher: carried.watcher,
             statements: seen.statements,
             teardown,
         };
-        let mut record = writer.finish(end).map_err(TrialError::Store)?;
-        side.target.stop();
-        let head = &record.head;
-        record.failures.read_log(&side.folder, &|at| head.unix_millis(at));
-        Ok(record)
+        steered::keep(&mut writer, &side.scenario, &control.orders);
+        let record = writer.finish(end).map_err(TrialError::Store)?;
+        let hopeless = hopes.lost().map(str::to_owned);
+        Ok(StillUp { side, measured: Measured { record, died: seen.died, hopeless } })
+    }
+
+    /// The load as it was ordered while it went on.
+    pub fn wanted(&self) -> Option<Load> {
+        steered::wanted(&self.side.scenario.load, &self.control.orders.all())
     }
 
     /// How much of the schedule was due until somebody ended it; all that has passed if nobody did.

@@ -5,7 +5,7 @@ use crate::record::run::RunRecord;
 use crate::target::process::ExitReport;
 
 /// What became of a side that was loaded; its target is still up.
-pub(super) struct StillUp {
+pub struct StillUp {
     pub(super) side: Side,
     pub(super) measured: Measured,
 }
@@ -20,6 +20,11 @@ pub(super) struct Measured {
 }
 
 impl StillUp {
+    /// Stops the target; the record of its load.
+    pub fn record(self) -> RunRecord {
+        self.stop().record
+    }
+
     /// Stops the target, whose log may have said more until then.
     pub(super) fn stop(self) -> Measured {
         let StillUp { side, mut measured } = self;

@@ -378,6 +378,7 @@ mod tests {
             teardown: None,
             faults: Vec::new(),
             lost: Vec::new(),
+            watcher: None,
             statements: Vec::new(),
         });
         RunRecord {

@@ -12,8 +12,9 @@ use crate::experiment::address::shown;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{fingerprint, written};
+use crate::experiment::others::Others;
 use crate::record::capacity::{
-    Asked, CapacityFile, FoundCapacity, Stored, Trial, VERSION, Verdict,
+    Asked, CapacityFile, FoundCapacity, SearchEnd, Stored, Trial, VERSION, Verdict,
 };
 use crate::scenario::model::Scenario;
 use crate::target::process::Supervisor;
@@ -34,6 +35,8 @@ pub struct Search<'a> {
     pub supervisor: Supervisor,
     /// What stamps the arrival of bytes.
     pub receive_clock: ReceiveClock,
+    /// Who carries out the loads, if not this process.
+    pub others: Option<&'a dyn Others>,
     /// Ends it early.
     pub control: Control,
     /// Hears what happens.
@@ -95,4 +98,14 @@ impl Search<'_> {
             took: 0.0,
         }
     }
+}
+
+/// A generator was lost, and with it what a trial would have shown.
+pub(super) fn lost(number: u32, why: &str) -> SearchEnd {
+    SearchEnd::GeneratorLost { detail: format!("trial {number}: {why}") }
+}
+
+/// Where a trial's run is, below the folder of all.
+pub(super) fn folder_of(number: u32) -> String {
+    format!("trials/{number:03}")
 }

@@ -386,6 +386,7 @@ impl Ready {
             later_addresses: self.later.seen(),
             faults: Vec::new(),
             lost: Vec::new(),
+            watcher: None,
             statements,
             teardown,
         };

@@ -13,6 +13,8 @@ pub struct Share {
     pub slots: Slots,
     /// When the schedule of all begins.
     pub start: Start,
+    /// How many iterations of loads before this one the target has had.
+    pub iterations: u64,
     /// What every user knows from the beginning.
     pub given: Given,
     /// Until when it may send.

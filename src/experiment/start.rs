@@ -161,7 +161,7 @@ impl Started {
             watch: page.watch,
         });
         let postgres = scenario.target.postgres.clone().filter(|_| is_alone);
-        Monitor { watch, metrics, postgres, secrets: scenario.secrets.clone() }
+        Monitor { watch, others: None, metrics, postgres, secrets: scenario.secrets.clone() }
     }
 
     /// Stops what was started, with everything that it started.

@@ -18,7 +18,7 @@ pub(super) fn keep(writer: &mut RunWriter, scenario: &Scenario, orders: &Orders)
 }
 
 /// The load that was wanted; `None` if it was the planned one.
-fn wanted(planned: &Load, orders: &[Order]) -> Option<Load> {
+pub(super) fn wanted(planned: &Load, orders: &[Order]) -> Option<Load> {
     if orders.is_empty() {
         return None;
     }

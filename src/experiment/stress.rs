@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::analysis::controller::Next;
 use crate::analysis::controller::stress::planning::{Lengths, first_rate, lengths, over};
-use crate::analysis::controller::stress::{Controller, recovering};
+use crate::analysis::controller::stress::{AMONG_SEVERAL, Controller, recovering};
 use crate::engine::collector::Progress;
 use crate::engine::orders::Order;
 use crate::engine::plan::workers_for;
@@ -23,8 +23,9 @@ use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{fingerprint, written};
 use crate::experiment::measured::Measured;
+use crate::experiment::others::{self, Others};
 use crate::experiment::resources::allow_connections;
-use crate::experiment::session::{Failure, Session};
+use crate::experiment::session::Session;
 use crate::experiment::side::Side;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::tryout::TriedOut;
@@ -35,7 +36,6 @@ use crate::record::stress::{
 use crate::record::stress_steps;
 use crate::scenario::load::{Load, Stage};
 use crate::scenario::model::Scenario;
-use crate::schedule::arms::Timing;
 use crate::target::process::Supervisor;
 use crate::units::{Moment, Rate};
 
@@ -62,6 +62,8 @@ pub struct Stress<'a> {
     pub receive_clock: ReceiveClock,
     /// Whether each flow is walked through once before the first load.
     pub tries_out: bool,
+    /// Who carries out the loads, if not this process.
+    pub others: Option<&'a dyn Others>,
     /// Ends it early.
     pub control: Control,
     /// Hears what happens.
@@ -95,6 +97,8 @@ enum Failed {
     Trial(TrialError),
     /// A step never worked.
     Hopeless(String),
+    /// A generator was lost.
+    Lost(String),
 }
 
 impl From<TrialError> for Failed {
@@ -118,6 +122,10 @@ impl Stress<'_> {
             let over = match played {
                 Ok(()) => self.is_over(number, begun.elapsed(), &file),
                 Err(Failed::Hopeless(detail)) => Some(StressEnd::Hopeless { detail }),
+                Err(Failed::Lost(why)) => Some(lost(number, &why)),
+                Err(Failed::Trial(TrialError::Generators(why))) if number > 1 => {
+                    Some(lost(number, &why))
+                }
                 Err(Failed::Trial(TrialError::Interrupted(signal))) => {
                     Some(StressEnd::Interrupted { signal })
                 }
@@ -153,6 +161,9 @@ impl Stress<'_> {
         (self.watch)(StressEvent::Repeat(number, Duration::from_secs(u64::from(whole))));
         let control = self.control.next_part();
         let mut controller = Controller::new(self.plan.clone(), folder.clone(), from, ramp_until);
+        if self.others.is_some() {
+            controller = controller.reacting_after(AMONG_SEVERAL);
+        }
         let scenario = Arc::new(self.loaded(number, from, whole));
         let session = Session {
             supervisor: &self.supervisor,
@@ -188,8 +199,11 @@ impl Stress<'_> {
                     keep(self.folder, file, controller.repeat());
                 }
             };
-            measure(&session, side, &mut heard)?
+            others::measure(session, self.others, side, &mut heard)?.stop()
         };
+        if let Some(lost) = others::lost(&measured.record) {
+            return Err(Failed::Lost(lost.detail.clone()));
+        }
         let mut repeat = controller.into_repeat(outer_end(&measured, &control));
         repeat.steps =
             stress_steps::tallies(&measured.record, &repeat, recovering::IN_A_ROW as u32);
@@ -247,17 +261,9 @@ impl Stress<'_> {
     }
 }
 
-/// Loads a target, and tells what happens.
-fn measure(
-    session: &Session<'_>,
-    side: Side,
-    heard: &mut dyn FnMut(Event),
-) -> Result<Measured, TrialError> {
-    let measured = session.measure(vec![(side, Timing::Alone)], &mut |_, event| heard(event));
-    let measured = measured.map_err(|failure| match failure {
-        Failure::Side(_, error) | Failure::Own(error) => error,
-    })?;
-    Ok(measured.into_iter().next().expect("one side was measured").stop())
+/// A generator was lost, and with it what a repeat would have shown.
+fn lost(number: u32, why: &str) -> StressEnd {
+    StressEnd::GeneratorLost { detail: format!("repeat {number}: {why}") }
 }
 
 fn fit(tried: TriedOut) -> Result<Side, Failed> {
@@ -273,6 +279,7 @@ fn fit(tried: TriedOut) -> Result<Side, Failed> {
 /// follows.
 fn steer(control: &Control, controller: &mut Controller, second: StressSecond) -> bool {
     let moment = |second: u32| Moment(u64::from(second) * 1_000_000_000);
+    let now = second.second;
     match controller.saw(second) {
         None => false,
         Some(Next::Measure(Phase { from, rate, .. })) => {
@@ -280,7 +287,7 @@ fn steer(control: &Control, controller: &mut Controller, second: StressSecond) -
             true
         }
         Some(Next::Stop(_)) => {
-            let at = moment(Controller::holds_from(second.second));
+            let at = moment(controller.holds_from(now));
             control.orders.give(Order::End { at });
             false
         }
@@ -348,7 +355,8 @@ fn is_of_target(error: &TrialError) -> bool {
         | TrialError::Interrupted(_)
         | TrialError::NoRoom(_)
         | TrialError::Store(_)
-        | TrialError::Engine(_) => false,
+        | TrialError::Engine(_)
+        | TrialError::Generators(_) => false,
     }
 }
 

@@ -11,14 +11,14 @@ use crate::engine::plan::workers_for;
 use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
+use crate::experiment::others;
 use crate::experiment::resources::allow_connections;
 use crate::experiment::resume::Earlier;
-use crate::experiment::session::{Failure, Session};
+use crate::experiment::session::Session;
 use crate::experiment::trial_error::TrialError;
 use crate::experiment::tryout::TriedOut;
 use crate::record::run::RunRecord;
 use crate::scenario::model::Scenario;
-use crate::schedule::arms::Timing;
 use crate::target::process::Supervisor;
 
 /// What a trial needs.
@@ -87,11 +87,6 @@ impl Trial<'_> {
             TriedOut::Fit(side) => side,
             TriedOut::Unfit(measured) => return Ok(measured.record),
         };
-        let measured = session
-            .measure(vec![(*side, Timing::Alone)], &mut |_, event| watch(event))
-            .map_err(|failure| match failure {
-                Failure::Side(_, error) | Failure::Own(error) => error,
-            })?;
-        Ok(measured.into_iter().next().expect("one side was measured").stop().record)
+        Ok(others::measure(session, None, *side, watch)?.record())
     }
 }

@@ -29,13 +29,15 @@ pub enum TrialError {
     Store(StoreError),
     /// The generator itself failed.
     Engine(io::Error),
+    /// Others should have carried out the load, and could not.
+    Generators(String),
 }
 
 impl fmt::Display for TrialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TrialError::Resources(error) => error.fmt(f),
-            TrialError::Unresolved(why) => f.write_str(why),
+            TrialError::Unresolved(why) | TrialError::Generators(why) => f.write_str(why),
             TrialError::Start(error) => error.fmt(f),
             TrialError::NotReady(error, _) => error.fmt(f),
             TrialError::SetUp(why) => write!(f, "\"setup\" failed, so there was no load: {why}"),

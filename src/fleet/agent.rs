@@ -15,13 +15,18 @@ use crate::engine::transport::tcp;
 use crate::experiment::carry;
 use crate::experiment::control::Control;
 use crate::experiment::soak::lasting;
+use crate::fleet::ceiling::busiest;
 use crate::fleet::clocks::Clocks;
 use crate::fleet::duty::{Done, Duty};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Handed;
-use crate::fleet::link::{Heard, Link, Via};
+use crate::fleet::heeded::Heeded;
+use crate::fleet::link::{Heard, Link, Via, connect};
+use crate::fleet::loads::Stay;
 use crate::fleet::publisher::Room;
-use crate::fleet::wire::{self, Answer, Call, Heeded, Hello, LOADGATE, Offer, PROTOCOL, Piece};
+use crate::fleet::sealed::Key;
+use crate::fleet::staying::Staying;
+use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
 use crate::fleet::{files, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::read::{Caller, DataFiles, Lookup, Origin, parse};
@@ -30,8 +35,6 @@ use crate::units::Rate;
 
 /// How often clocks are compared before the start.
 const COMPARISONS: usize = 64;
-/// Between two tries to reach the server.
-const AGAIN: Duration = Duration::from_secs(1);
 /// How often it is looked whether there is something to do.
 const LOOK: Duration = Duration::from_millis(100);
 /// Whoever is here for one run goes when nobody wants it for so long.
@@ -65,6 +68,22 @@ struct Refusal {
     is_unlike: bool,
 }
 
+/// What is offered, as it was understood.
+struct Offered {
+    offer: Offer,
+    scenario: Scenario,
+    digest: String,
+    address: HttpAddress,
+}
+
+impl Offered {
+    /// What is to be kept, where it was only asked if it could be done.
+    fn asks(&self) -> Option<(Stay, Scenario)> {
+        let stay = self.offer.stay.clone().filter(|stay| stay.is_question)?;
+        Some((stay, self.scenario.clone()))
+    }
+}
+
 impl Refusal {
     fn unready(detail: impl Into<String>) -> Refusal {
         Refusal { detail: detail.into(), is_unlike: false }
@@ -83,9 +102,12 @@ impl Agent {
         env: Lookup<'_>,
         tell: &mut dyn FnMut(&str),
     ) -> Result<(), FleetFault> {
-        let Some(link) = self.connect(control, tell)? else { return Ok(()) };
+        let name = format!("loadgate agent {}", self.name);
+        let connected = connect((&self.via, &name, Some(&self.name)), self.once, control, tell)?;
+        let Some(link) = connected else { return Ok(()) };
         let link = Arc::new(link);
         let word = identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))?;
+        let (word, key) = (wire::agent(&self.name, &word), Key::new());
         let calls = link.listen(&wire::call(&self.pool))?;
         let offers = link.listen(&wire::offer(&word))?;
         tell(&format!(
@@ -94,23 +116,38 @@ impl Agent {
             self.pool,
             self.via.shown()
         ));
-        let mut wanted = Instant::now();
+        let (mut wanted, mut staying) = (Instant::now(), None::<Staying>);
         while control.ended().is_none() {
+            if staying.as_mut().is_some_and(|by| !by.look()) {
+                staying = None;
+                tell("free again");
+                while calls.try_recv().is_ok() {}
+                if self.once {
+                    return Ok(());
+                }
+            }
             match calls.recv_timeout(LOOK) {
+                // It is not free.
+                Ok(_) if staying.is_some() => {}
                 Ok(heard) => {
                     wanted = Instant::now();
-                    self.say_hello(&link, &word, &heard);
+                    self.say_hello(&link, (&word, &key), &heard);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(LOOK),
             }
             let Ok(heard) = offers.try_recv() else {
-                if self.once && wanted.elapsed() > UNWANTED {
+                if self.once && staying.is_none() && wanted.elapsed() > UNWANTED {
                     return Ok(());
                 }
                 continue;
             };
-            let done = self.serve((&link, &word), &heard, (control, env), tell);
+            let done =
+                self.serve((&link, &word, &key), (&heard, &mut staying), (control, env), tell);
+            if let Some(by) = &mut staying {
+                by.go_on();
+                continue;
+            }
             // What was offered meanwhile was for somebody who was free.
             while offers.try_recv().is_ok() {}
             while calls.try_recv().is_ok() {}
@@ -121,31 +158,7 @@ impl Agent {
         Ok(())
     }
 
-    fn connect(
-        &self,
-        control: &Control,
-        tell: &mut dyn FnMut(&str),
-    ) -> Result<Option<Link>, FleetFault> {
-        let mut is_told = false;
-        loop {
-            match Link::connect(&self.via, &format!("loadgate agent {}", self.name)) {
-                Ok(link) => return Ok(Some(link)),
-                Err(error) if self.once => return Err(error),
-                Err(error) if !is_told => tell(&format!("{error}; trying on")),
-                Err(_) => {}
-            }
-            is_told = true;
-            let until = Instant::now() + AGAIN;
-            while Instant::now() < until {
-                if control.ended().is_some() {
-                    return Ok(None);
-                }
-                thread::sleep(LOOK);
-            }
-        }
-    }
-
-    fn say_hello(&self, link: &Link, word: &str, heard: &Heard) {
+    fn say_hello(&self, link: &Link, (word, key): (&str, &Key), heard: &Heard) {
         let Some(call) = wire::read::<Call>(&heard.said).filter(|call| wire::is_name(&call.run))
         else {
             return;
@@ -155,17 +168,18 @@ impl Agent {
             name: self.name.clone(),
             protocol: PROTOCOL,
             loadgate: LOADGATE.to_owned(),
+            key: Some(key.public()),
             cores: thread::available_parallelism().map_or(1, usize::from) as u32,
             place: identity::place(),
         };
-        link.say(wire::hello(&call.run), wire::bytes(&hello));
+        link.say(wire::hello(&call.run, word), wire::bytes(&hello));
     }
 
     /// Carries out what is offered; `None` if it was refused.
     fn serve(
         &self,
-        (link, word): (&Arc<Link>, &str),
-        heard: &Heard,
+        (link, word, key): (&Arc<Link>, &str, &Key),
+        (heard, staying): (&Heard, &mut Option<Staying>),
         (control, env): (&Control, Lookup<'_>),
         tell: &mut dyn FnMut(&str),
     ) -> Option<Done> {
@@ -174,9 +188,25 @@ impl Agent {
         let prepared = offer
             .filter(|offer| wire::is_name(&offer.run))
             .ok_or_else(|| Refusal::unlike("the offer is of another version of loadgate"))
-            .and_then(|offer| self.prepare((link, word), offer, control, env));
+            .and_then(|offer| self.consider((link, key), offer, staying.as_ref(), env))
+            .and_then(|offered| {
+                let asks = offered.asks();
+                Ok((self.prepare((link, word), offered, control)?, asks))
+            });
         match prepared {
-            Ok((duty, answer)) => {
+            Ok(((duty, answer), Some((stay, scenario)))) => {
+                duty.give_back();
+                match Staying::by(link, &stay, scenario) {
+                    Ok(by) => {
+                        *staying = Some(by);
+                        link.say(reply, wire::bytes(&answer));
+                        tell(&format!("stays for the loads of {}", stay.run));
+                    }
+                    Err(error) => tell(&error.to_string()),
+                }
+                None
+            }
+            Ok(((duty, answer), None)) => {
                 link.say(reply, wire::bytes(&answer));
                 tell(&format!("works for run {}", duty.offer.run));
                 let done = duty.run();
@@ -195,22 +225,58 @@ impl Agent {
         }
     }
 
-    fn prepare<'d>(
+    /// Whether it may do what is offered, and how it understands that.
+    fn consider(
         &self,
-        (link, word): (&'d Arc<Link>, &'d str),
+        (link, key): (&Link, &Key),
         offer: Offer,
-        control: &Control,
+        staying: Option<&Staying>,
         env: Lookup<'_>,
-    ) -> Result<(Duty<'d>, Answer), Refusal> {
+    ) -> Result<Offered, Refusal> {
         if (offer.protocol, offer.loadgate.as_str()) != (PROTOCOL, LOADGATE) {
             let found = format!("it is loadgate {LOADGATE}, the coordinator {}", offer.loadgate);
             return Err(Refusal::unlike(found));
         }
-        let scenario =
-            self.understand(&offer, env, &mut |piece| files::ask(link, &offer.run, piece))?;
+        let stay = offer.stay.as_ref();
+        let scenario = match staying {
+            Some(by) if by.is_by(stay) => by.scenario.clone(),
+            Some(_) => return Err(Refusal::unready("it stays with another coordinator")),
+            None if stay.is_some_and(|stay| !stay.is_question) => {
+                return Err(Refusal::unready("it does not stay with this coordinator"));
+            }
+            None => {
+                let ask = &mut |piece: &Piece| files::ask(link, &offer.run, piece);
+                match &offer.sealed {
+                    Some(sealed) => {
+                        // What it has of its own is then no matter.
+                        let values = sealed.open(key).map_err(Refusal::unready)?.0;
+                        self.understand(&offer, &|name: &str| values.get(name).cloned(), ask)?
+                    }
+                    None => self.understand(&offer, env, ask)?,
+                }
+            }
+        };
+        let load = stay.map_or_else(|| scenario.load.clone(), |stay| stay.load.load());
+        let scenario = Scenario { load, ..scenario };
         let digest = understood::digest(&scenario, &offer.epoch);
         let address = address_of(&scenario, &offer)?;
-        self.check(&scenario, &address, offer.slots)?;
+        let peak = match stay {
+            None => scenario.load.peak(),
+            // Its own load is none of those that follow.
+            Some(stay) if stay.is_question => Rate(stay.highest),
+            Some(stay) => Rate(scenario.load.peak().0.max(stay.highest)),
+        };
+        self.check(&scenario, &address, (offer.slots, peak))?;
+        Ok(Offered { offer, scenario, digest, address })
+    }
+
+    fn prepare<'d>(
+        &self,
+        (link, word): (&'d Arc<Link>, &'d str),
+        offered: Offered,
+        control: &Control,
+    ) -> Result<(Duty<'d>, Answer), Refusal> {
+        let Offered { offer, scenario, digest, address } = offered;
         let receive_clock =
             if offer.own_clock { ReceiveClock::Generator } else { tcp::best_clock() };
         let scenario = Arc::new(carry::shared(scenario, address));
@@ -278,7 +344,7 @@ impl Agent {
         &self,
         scenario: &Scenario,
         address: &HttpAddress,
-        slots: Slots,
+        (slots, peak): (Slots, Rate),
     ) -> Result<(), Refusal> {
         let host = scenario.secrets.redact(&address.host);
         let is_allowed = address.is_loopback()
@@ -288,18 +354,19 @@ impl Agent {
                 "this agent may not load {host}; start it with --allow-host {host}"
             )));
         }
-        let share = f64::from(slots.count) / f64::from(slots.of.max(1));
-        let own = scenario.load.peak().0 * share;
-        match self.max_rate {
-            Some(most) if own > most.0 => Err(Refusal::unready(format!(
-                "its share is up to {}, and it may begin {most} at most (--max-rate)",
-                Rate(own)
-            ))),
-            Some(_) if scenario.load.is_closed() => Err(Refusal::unready(
+        let Some(most) = self.max_rate else { return Ok(()) };
+        if scenario.load.is_closed() {
+            return Err(Refusal::unready(
                 "users who wait for answers have no rate that could be kept under --max-rate",
-            )),
-            Some(_) | None => Ok(()),
+            ));
         }
+        let own = busiest(&scenario.load, slots, peak);
+        if own > most {
+            return Err(Refusal::unready(format!(
+                "its share is up to {own}, and it may begin {most} at most (--max-rate)"
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -358,11 +425,13 @@ mod tests {
             file: None,
             folder: ".".to_owned(),
             text: text.to_owned(),
+            sealed: None,
             lasting_ns: None,
             files: Vec::new(),
             demo: None,
             process: 1,
             own_clock: false,
+            stay: None,
         }
     }
 
@@ -376,7 +445,7 @@ mod tests {
         let key = |name: &str| (name == "KEY").then(|| "k".to_owned());
         let scenario = agent.understand(&offer, &key, &mut |_| panic!("there is no file"))?;
         let address = address_of(&scenario, &offer)?;
-        agent.check(&scenario, &address, offer.slots)
+        agent.check(&scenario, &address, (offer.slots, scenario.load.peak()))
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! What agents say to an offer: who takes part, and why somebody does not.
+//! What agents are, and say to an offer: who takes part, and why somebody does not.
 
 use std::time::Instant;
 
 use crate::fleet::fault::FleetFault;
 use crate::fleet::identity;
 use crate::fleet::roster::Member;
+use crate::fleet::sealed::{Sealed, Values};
 use crate::fleet::wire::{self, Answer, Hello, LOADGATE, PROTOCOL};
 use crate::record::generator::{GeneratorHead, GeneratorId};
 use crate::scenario::model::HttpAddress;
@@ -67,5 +68,51 @@ pub(super) fn members(
         (false, _) => Err(FleetFault::Unlike(unlike)),
         (true, false) => Err(FleetFault::Unready(unready)),
         (true, true) => Ok(members),
+    }
+}
+
+/// Values for each agent, sealed to it.
+pub(super) fn sealed(
+    hellos: &[Hello],
+    values: Option<&Values>,
+) -> Result<Vec<Option<Sealed>>, FleetFault> {
+    let Some(values) = values else { return Ok(vec![None; hellos.len()]) };
+    let (mut sealed, mut unable) = (Vec::new(), Vec::new());
+    for hello in hellos {
+        let key = hello.key.as_deref().ok_or_else(|| "it has no key".to_owned());
+        match key.and_then(|key| values.seal(key)) {
+            Ok(one) => sealed.push(Some(one)),
+            Err(why) => unable.push(format!("{} cannot be sent secrets: {why}", hello.name)),
+        }
+    }
+    if unable.is_empty() { Ok(sealed) } else { Err(FleetFault::Unready(unable)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::sealed::Key;
+
+    #[test]
+    fn an_agent_without_a_key_is_sent_no_secrets_and_named() {
+        let key = Key::new();
+        let hello = |name: &str, key: Option<String>| Hello {
+            agent: format!("{name}.word"),
+            name: name.to_owned(),
+            protocol: PROTOCOL,
+            loadgate: LOADGATE.to_owned(),
+            key,
+            cores: 1,
+            place: String::new(),
+        };
+        let values = Values([("A".to_owned(), "secret-0123".to_owned())].into_iter().collect());
+        let able = hello("able", Some(key.public()));
+        let for_able = sealed(std::slice::from_ref(&able), Some(&values)).unwrap();
+        assert_eq!(for_able[0].as_ref().unwrap().open(&key).unwrap(), values);
+        let all = [able, hello("old", None), hello("odd", Some("XODD".to_owned()))];
+        let fault = sealed(&all, Some(&values)).unwrap_err().to_string();
+        assert!(fault.contains("old cannot be sent secrets: it has no key"), "{fault}");
+        assert!(fault.contains("odd cannot be sent secrets") && !fault.contains("able"), "{fault}");
+        assert_eq!(sealed(&all, None).unwrap(), [None, None, None]);
     }
 }

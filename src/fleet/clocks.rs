@@ -1,13 +1,13 @@
-//! The clock of an agent and that of its coordinator, compared over the connection.
+//! Our clock and the coordinator's, compared over the connection.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::fleet::clock::{Clock, Comparison, Exchange};
 use crate::fleet::link::Link;
 use crate::fleet::wire;
 
-/// How long the answer to a question may take.
+/// How long an answer may take.
 const COMPARING: Duration = Duration::from_secs(1);
 
 /// Clocks as they are compared.
@@ -40,9 +40,9 @@ impl Clocks {
         }
     }
 
-    /// The moment of our own clock.
-    pub fn instant(&self, nanos: u64) -> Instant {
-        self.own.instant(nanos)
+    /// Ours.
+    pub fn own(&self) -> Clock {
+        self.own
     }
 
     /// By how much the coordinator's clock is ahead now, and the bound of that.

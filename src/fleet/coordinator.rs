@@ -8,18 +8,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::engine::plan::Start;
 use crate::experiment::crowd::{Hosted, Hosting, Tried};
 use crate::experiment::event::Event;
+use crate::experiment::measured::StillUp;
 use crate::experiment::trial_error::TrialError;
-use crate::fleet::course::{Course, OnLoss};
+use crate::fleet::course::Course;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::gathering::{Desk, Told, Wanted};
 use crate::fleet::kept::{KEPT_FILE, Kept};
 use crate::fleet::link::{Link, Via};
+use crate::fleet::manner::{Manner, OnLoss, Pace};
 use crate::fleet::roster::Member;
 use crate::fleet::server::{Here, Local};
 use crate::fleet::wire::{Go, Known};
 use crate::record::generator::GeneratorHead;
 use crate::record::run::RunRecord;
 use crate::scenario::model::{Address, Scenario};
+use crate::target::process::Supervisor;
 
 /// From the word to start to the start: so many beats say it, and threads come up.
 const LEAD: Duration = Duration::from_millis(1_500);
@@ -55,34 +58,18 @@ pub struct Shared<'a> {
 impl Shared<'_> {
     /// Carries it out.
     pub fn run(self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
-        check(&self.hosting.scenario, self.on_loss)?;
-        let mut local = None;
-        let via = match &self.place {
-            Place::Via(via) => via.clone(),
-            Place::Here(here) => {
-                let server = local.insert(Local::start(here, self.hosting.supervisor)?);
-                let wanted = (self.wanted.generators, self.wanted.pool.as_str());
-                server.start_agents(wanted, &here.program, self.hosting.supervisor)?;
-                server.via.clone()
-            }
-        };
+        check(&self.hosting.scenario, &self.wanted, self.on_loss)?;
+        let (local, via) = reached(&self.place, &self.wanted, self.hosting.supervisor)?;
         watch(Event::Told(format!(
             "waiting for {} generators at {}",
             self.wanted.generators,
             via.shown()
         )));
-        let desk = Desk::open(Link::connect(&via, "loadgate coordinator")?)?;
+        let link = Arc::new(Link::connect(&via, "loadgate coordinator", None)?);
+        let desk = Desk::open(link)?;
         let done = self.load(&desk, watch);
         desk.close();
-        // Agents of our own have something to say of why they are not there.
-        let ended = local.as_ref().map(Local::ended).unwrap_or_default();
-        match done {
-            Err(FleetFault::TooFew { wanted, pool, found }) if !ended.is_empty() => {
-                let found: Vec<String> = found.into_iter().chain(ended).collect();
-                Err(FleetFault::TooFew { wanted, pool, found })
-            }
-            done => done,
-        }
+        done.map_err(|fault| with_words(fault, local.as_ref()))
     }
 
     fn load(&self, desk: &Desk, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
@@ -92,6 +79,7 @@ impl Shared<'_> {
             Err(_) if interrupted().is_some() => return Err(interrupted().expect("it is").into()),
             hellos => hellos?,
         };
+        desk.find_watcher(&self.wanted, || control.ended().is_some())?;
         let hosted = self.hosting.start(watch)?;
         let told = (self.hosting.scenario.as_ref(), &self.told);
         let members = desk.offer(&hellos, told, hosted.address())?;
@@ -114,38 +102,12 @@ impl Shared<'_> {
             }
             return Err(error.into());
         }
-        self.course(desk, hosted, members, watch)
-    }
-
-    fn course(
-        &self,
-        desk: &Desk,
-        hosted: Hosted<'_>,
-        members: Vec<Member>,
-        watch: &mut dyn FnMut(Event),
-    ) -> Result<RunRecord, FleetFault> {
-        let generators: Vec<GeneratorHead> =
-            members.iter().map(|member| member.head.clone()).collect();
-        let given = hosted.given().iter().map(Known::of).collect::<Vec<_>>();
-        let size: usize = given.iter().map(|known| known.text.len()).sum();
-        if size > MOST_GIVEN {
-            hosted.give_up();
-            return Err(FleetFault::Unshareable(format!(
-                "\"setup\" extracts {size} bytes, and {MOST_GIVEN} at most can be handed to generators"
-            )));
-        }
         if let Err(fault) = self.keep(desk, &members) {
             hosted.give_up();
             return Err(fault);
         }
-        let start = Start::at(SystemTime::now() + LEAD);
-        let crowd = hosted.begin(start, generators, watch)?;
-        let since = start.on_the_wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let go = Go { at: desk.clock.at(start.at), wall_ns: since.as_nanos() as u64, given };
-        desk.change(|beat| beat.go = Some(go));
-        desk.beat_now();
-        let course = Course::new(desk, self.hosting.control, crowd, members, self.on_loss);
-        let record = course.run(watch)?;
+        let manner = Manner { pace: Pace::Planned, on_loss: self.on_loss };
+        let record = play(desk, (hosted, manner), members, watch)?.record();
         // There is nothing that somebody else might complete.
         let _ = fs::remove_file(self.hosting.folder.join(KEPT_FILE));
         Ok(record)
@@ -154,28 +116,90 @@ impl Shared<'_> {
     /// Leaves what it takes to complete the record, should we be killed.
     fn keep(&self, desk: &Desk, members: &[Member]) -> Result<(), FleetFault> {
         let scenario = &self.hosting.scenario;
-        let is_ours = scenario.target.start.is_some() || self.is_demo();
         let longest = scenario.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
         let kept = Kept {
             run: desk.run.clone(),
             epochs: vec![desk.epoch.clone()],
             agents: members.iter().map(|member| member.agent.clone()).collect(),
-            spoilt: if is_ours { longest.as_secs() as u32 + 2 } else { 0 },
+            spoilt: if is_ours(scenario) { longest.as_secs() as u32 + 2 } else { 0 },
             tears_down: scenario.teardown.is_some(),
+            watcher: desk.watcher.get().map(|hello| hello.name.clone()),
             until: None,
         };
         kept.write(self.hosting.folder).map_err(|error| {
             FleetFault::Unshareable(format!("{KEPT_FILE} cannot be written: {error}"))
         })
     }
+}
 
-    fn is_demo(&self) -> bool {
-        matches!(self.hosting.scenario.target.address, Address::Demo(_))
+/// A server, and agents of our own where there are none.
+pub(super) fn reached(
+    place: &Place,
+    wanted: &Wanted,
+    supervisor: &Supervisor,
+) -> Result<(Option<Local>, Via), FleetFault> {
+    let here = match place {
+        Place::Via(via) => return Ok((None, via.clone())),
+        Place::Here(here) => here,
+    };
+    let mut server = Local::start(here, supervisor)?;
+    server.start_agents((wanted.generators, &wanted.pool), &here.program, supervisor)?;
+    let via = server.via.clone();
+    Ok((Some(server), via))
+}
+
+/// Agents of our own have something to say of why they are not there.
+pub(super) fn with_words(fault: FleetFault, local: Option<&Local>) -> FleetFault {
+    let ended = local.map(Local::ended).unwrap_or_default();
+    match fault {
+        FleetFault::TooFew { wanted, pool, found } if !ended.is_empty() => {
+            let found: Vec<String> = found.into_iter().chain(ended).collect();
+            FleetFault::TooFew { wanted, pool, found }
+        }
+        fault => fault,
     }
 }
 
+/// From the word to start to the record; the target stays up.
+pub(super) fn play(
+    desk: &Desk,
+    (hosted, manner): (Hosted<'_>, Manner),
+    members: Vec<Member>,
+    watch: &mut dyn FnMut(Event),
+) -> Result<StillUp, FleetFault> {
+    let generators: Vec<GeneratorHead> = members.iter().map(|member| member.head.clone()).collect();
+    let given = hosted.given().iter().map(Known::of).collect::<Vec<_>>();
+    let size: usize = given.iter().map(|known| known.text.len()).sum();
+    if size > MOST_GIVEN {
+        hosted.give_up();
+        return Err(FleetFault::Unshareable(format!(
+            "\"setup\" extracts {size} bytes, and {MOST_GIVEN} at most can be handed to generators"
+        )));
+    }
+    let control = hosted.control();
+    let start = Start::at(SystemTime::now() + LEAD);
+    let mut crowd = hosted.begin(start, generators, watch)?;
+    if desk.watcher.get().is_some() {
+        crowd.expect_watcher();
+    }
+    let since = start.on_the_wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let go = Go { at: desk.clock.at(start.at), wall_ns: since.as_nanos() as u64, given };
+    desk.change(|beat| beat.go = Some(go));
+    desk.beat_now();
+    Ok(Course::new(desk, control, (crowd, manner), members).run(watch)?)
+}
+
 /// Whether several can carry a scenario out.
-fn check(scenario: &Arc<Scenario>, on_loss: OnLoss) -> Result<(), FleetFault> {
+pub(super) fn check(
+    scenario: &Scenario,
+    wanted: &Wanted,
+    on_loss: OnLoss,
+) -> Result<(), FleetFault> {
+    if wanted.is_watched && is_ours(scenario) {
+        return Err(FleetFault::Unshareable(
+            "loadgate starts this target and watches it itself: leave out --watched".to_owned(),
+        ));
+    }
     let why = match &scenario.target.address {
         _ if on_loss == OnLoss::Unsent && scenario.load.is_closed() => {
             "--lost unsent counts arrivals that a lost generator owes, and users who wait for answers \
@@ -188,6 +212,11 @@ fn check(scenario: &Arc<Scenario>, on_loss: OnLoss) -> Result<(), FleetFault> {
         Address::Demo(_) | Address::Http(_) => return Ok(()),
     };
     Err(FleetFault::Unshareable(why.to_owned()))
+}
+
+/// Whether the target is started here, and ends with us.
+fn is_ours(scenario: &Scenario) -> bool {
+    scenario.target.start.is_some() || scenario.target.address.is_demo()
 }
 
 /// The server's binary among some folders.

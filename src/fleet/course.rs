@@ -3,20 +3,22 @@
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use crate::engine::collector::Progress;
 use crate::engine::plan::Stop;
 use crate::experiment::control::Control;
-use crate::experiment::crowd::{Carried, Crowd, UsedUp};
+use crate::experiment::crowd::Crowd;
 use crate::experiment::event::Event;
+use crate::experiment::measured::StillUp;
 use crate::experiment::trial_error::TrialError;
 use crate::fleet::gathering::Desk;
+use crate::fleet::loads::Ordered;
+use crate::fleet::manner::{Manner, OnLoss, Pace};
 use crate::fleet::roster::{self, Member};
+use crate::fleet::settling::{Ended, settle};
 use crate::fleet::stream::Said;
-use crate::fleet::unsent::{self, Begun, NOBODY};
+use crate::fleet::watching::{self, Watched, Watches, Watching};
 use crate::fleet::wire::{self, Alive, Last};
-use crate::record::generator::Lost;
 use crate::record::journal;
-use crate::record::run::RunRecord;
-use crate::units::Moment;
 
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -29,15 +31,8 @@ const STARTED: Duration = Duration::from_secs(2);
 /// How long agents may take beyond the schedule and the longest time limit.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What becomes of a run that loses a generator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnLoss {
-    /// It ends there, without a verdict.
-    #[default]
-    Void,
-    /// The others go on, and what the lost one owed is judged as unsent.
-    Unsent,
-}
+/// An agent that has not told of a second so long after it is not waited for.
+const UNTOLD: Duration = Duration::from_millis(1_500);
 
 /// A load under way.
 pub struct Course<'c> {
@@ -52,9 +47,13 @@ pub struct Course<'c> {
     /// Whether all have what they were given.
     is_given: bool,
     troubles: usize,
-    on_loss: OnLoss,
+    manner: Manner,
     /// Who was lost was told of.
     losses: usize,
+    /// How many other rates were passed on.
+    orders: usize,
+    /// Who watches the target's processes where they are.
+    watching: Option<Watching>,
 }
 
 impl<'c> Course<'c> {
@@ -62,9 +61,8 @@ impl<'c> Course<'c> {
     pub fn new(
         desk: &'c Desk,
         control: &'c Control,
-        crowd: Crowd<'c>,
+        (crowd, manner): (Crowd<'c>, Manner),
         members: Vec<Member>,
-        on_loss: OnLoss,
     ) -> Course<'c> {
         let scenario = crowd.scenario();
         let longest = scenario.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
@@ -84,19 +82,25 @@ impl<'c> Course<'c> {
             is_ordered,
             is_given,
             troubles,
-            on_loss,
+            manner,
             losses,
+            orders: 0,
+            watching: desk.watcher.get().map(|hello| Watching::new(hello, Instant::now())),
         }
     }
 
     /// Listens until there is nothing to wait for; closes the record.
-    pub fn run(mut self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, TrialError> {
+    pub fn run(mut self, watch: &mut dyn FnMut(Event)) -> Result<StillUp, TrialError> {
         while !self.members.iter().all(Member::is_done) {
             self.hear();
             self.crowd.look();
             self.pass_on_stop();
             self.look_at_members(watch);
-            self.tell(watch);
+            match self.manner.pace {
+                Pace::Planned => self.tell(watch),
+                Pace::Steered => self.tell_at_once(watch),
+            }
+            self.pass_on_orders();
         }
         self.finish(watch)
     }
@@ -121,6 +125,22 @@ impl<'c> Course<'c> {
                     self.members[index].hear(alive, Instant::now());
                 }
             }
+            Said::Watches(heard) => {
+                let said = wire::read::<Watches>(&heard.said);
+                let said = said.filter(|said| said.epoch == self.desk.epoch);
+                if let (Some(watching), Some(said)) = (self.watcher(&heard.subject), said) {
+                    watching.hear(&said, Instant::now());
+                }
+            }
+            Said::Learnt { subject, said, receipt } if self.watcher(&subject).is_some() => {
+                let watched = wire::read::<Watched>(&said);
+                let watched = watched.filter(|it| it.epoch == self.desk.epoch);
+                if let Some(watched) = watched {
+                    self.crowd.take_watched(watched.second);
+                }
+                // Nobody who completes the record without us counts on it.
+                receipt.confirm(&self.desk.link);
+            }
             Said::Learnt { subject, said, receipt } => {
                 let Some(index) = self.member_of(&subject) else { return };
                 if subject == wire::end(&self.desk.run, &self.members[index].agent) {
@@ -135,17 +155,25 @@ impl<'c> Course<'c> {
         }
     }
 
-    /// Whose subject it is: the last word of it names the agent.
+    /// Whoever watches, if that is its subject.
+    fn watcher(&mut self, subject: &str) -> Option<&mut Watching> {
+        let run = &self.desk.run;
+        self.watching.as_mut().filter(|it| {
+            let own = [watching::seconds(run, &it.watcher), watching::alive(run, &it.watcher)];
+            own.iter().any(|own| own == subject)
+        })
+    }
+
+    /// Whose subject it is: its end names the agent.
     fn member_of(&self, subject: &str) -> Option<usize> {
-        let (_, agent) = subject.rsplit_once('.')?;
-        self.members.iter().position(|member| member.agent == agent)
+        self.members.iter().position(|member| wire::is_of(subject, &member.agent))
     }
 
     /// What an agent tells of other slots than its own is not taken.
     /// Nor is what it tells once others have gone on without it: that is counted as unsent.
     fn take_tick(&mut self, index: usize, line: &[u8]) {
         let member = &mut self.members[index];
-        if member.lost.is_some() && self.on_loss == OnLoss::Unsent {
+        if member.lost.is_some() && self.manner.on_loss == OnLoss::Unsent {
             return;
         }
         let head = self.crowd.head();
@@ -197,6 +225,16 @@ impl<'c> Course<'c> {
         }
     }
 
+    /// Whoever gives the load another rate gives it to all, as all that holds is said again and again.
+    fn pass_on_orders(&mut self) {
+        let all = self.control.orders.all();
+        if all.len() > self.orders {
+            self.orders = all.len();
+            self.desk.change(|beat| beat.orders = all.iter().map(Ordered::of).collect());
+            self.desk.beat_now();
+        }
+    }
+
     fn look_at_members(&mut self, watch: &mut dyn FnMut(Event)) {
         let now = Instant::now();
         let elapsed = self.crowd.elapsed();
@@ -216,6 +254,11 @@ impl<'c> Course<'c> {
                 let agent = member.agent.clone();
                 self.desk.change(|beat| beat.done.push(agent));
             }
+        }
+        if let Some(why) = self.watching.as_mut().and_then(|it| it.look(now)) {
+            watch(Event::Warning(format!(
+                "{why}; no objective on the target's processes is met without it"
+            )));
         }
         self.forget_given();
         self.tell_troubles(watch);
@@ -242,7 +285,7 @@ impl<'c> Course<'c> {
             let is_whole = self.crowd.record().whole(member.id, 0).is_some();
             member.lost.is_none() || is_whole && !member.is_uncertain
         };
-        self.on_loss == OnLoss::Unsent
+        self.manner.on_loss == OnLoss::Unsent
             && self.members.iter().all(is_certain)
             && self.members.iter().any(|member| member.lost.is_none())
     }
@@ -286,52 +329,32 @@ impl<'c> Course<'c> {
         }
     }
 
-    /// Whether rows of data ended it for anybody, and since when for all who were not lost.
-    fn used_up(&self) -> Option<UsedUp> {
-        let mine = self.members.iter().filter(|member| member.lost.is_none());
-        let lasts: Vec<&Last> = mine.filter_map(|it| Some(&it.last.as_ref()?.0)).collect();
-        let data = lasts.iter().find_map(|last| last.used_up.as_ref())?.data.clone();
-        let cuts: Vec<u64> =
-            lasts.iter().filter_map(|last| last.used_up.as_ref()?.cut_ns).collect();
-        let is_all = cuts.len() == lasts.len();
-        let cut = cuts.into_iter().max().filter(|_| is_all).map(Duration::from_nanos);
-        Some(UsedUp { data, cut })
-    }
-
-    /// Until when something was due.
-    fn end(&self, used_up: Option<&UsedUp>) -> Moment {
-        let over = self.control.ended().map(|_| self.crowd.until());
-        let cut = used_up.and_then(|used_up| used_up.cut);
-        let whole = self.crowd.scenario().load.length();
-        let end = [over, cut].into_iter().flatten().fold(whole, Duration::min);
-        Moment(end.as_nanos() as u64)
-    }
-
-    fn finish(mut self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, TrialError> {
-        let used_up = self.used_up();
-        let (end, goes_on) = (self.end(used_up.as_ref()), self.goes_on());
-        let mut carried = Carried { used_up, ..Carried::default() };
-        for member in &self.members {
-            if let Some((last, _)) = &member.last {
-                carried.iterations += last.iterations;
-                carried.completed += last.completed;
-                carried.handshakes = carried.handshakes.and(last.handshakes);
-            }
-            let Some(detail) = member.lost.clone() else { continue };
-            let span = (member.told_until(), end);
-            let of = (self.crowd.scenario(), self.crowd.head());
-            let mut owed = 0;
-            // Where nobody goes on, what has no end is open as in any run that was cut short.
-            let nothing = Begun::new();
-            let begun = if goes_on { &member.open } else { &nothing };
-            for tick in unsent::ticks(of, member.head.slots, span, (&member.told, begun)) {
-                debug_assert_eq!(tick.claim, NOBODY);
-                owed += tick.parts.iter().map(|part| part.counts.ended()).sum::<u64>();
-                self.crowd.take(&tick);
-            }
-            let unsent = goes_on.then_some(owed);
-            carried.lost.push(Lost { generator: member.id, detail, unsent });
+    /// The next second, if all have told of it that are at work, or have had the time to. What is
+    /// not known of a generator by then is as if it had stood still.
+    fn tell_at_once(&mut self, watch: &mut dyn FnMut(Event)) {
+        let second = self.passed;
+        let end = Duration::from_secs(u64::from(second) + 1);
+        let elapsed = self.crowd.elapsed();
+        let is_silent = |it: &&Member| !it.is_done() && !it.passed.contains_key(&second);
+        let is_lacking = self.members.iter().find(is_silent).is_some();
+        if elapsed < end || (is_lacking && elapsed < end + UNTOLD) {
+            return;
         }
+        let mut sum = Progress { second, ..Progress::default() };
+        for passed in self.members.iter().filter_map(|it| it.passed.get(&second)) {
+            passed.add_to(&mut sum);
+        }
+        if is_lacking {
+            sum.stood_still_ns = u64::MAX;
+        }
+        self.crowd.pass_as_told(sum, watch);
+        self.passed += 1;
+    }
+
+    fn finish(mut self, watch: &mut dyn FnMut(Event)) -> Result<StillUp, TrialError> {
+        let ended = Ended { is_early: self.control.ended().is_some(), went_on: self.goes_on() };
+        let mut carried = settle(&mut self.crowd, &self.members, ended);
+        carried.watcher = self.watching.take().map(Watching::into_record);
         self.crowd.finish(carried, watch)
     }
 }

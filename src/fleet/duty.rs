@@ -22,11 +22,14 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::experiment::carry::carry_out;
 use crate::experiment::control::Control;
 use crate::experiment::share::Share;
+use crate::fleet::at_work::AtWork;
 use crate::fleet::clocks::Clocks;
+use crate::fleet::heeded::Heeded;
 use crate::fleet::link::{Heard, Link};
 use crate::fleet::publisher::{self, Room, Trouble};
 use crate::fleet::roster::LEASE;
-use crate::fleet::wire::{self, Alive, Beat, Cause, Go, Heeded, Last, Offer};
+use crate::fleet::steering::Steering;
+use crate::fleet::wire::{self, Alive, Beat, Cause, Go, Last, Offer};
 use crate::record::failures::EXCHANGES_FILE;
 use crate::record::run::{EndReason, RunRecord};
 use crate::scenario::model::Scenario;
@@ -82,18 +85,12 @@ pub enum Done {
     Forgotten,
 }
 
-/// A load under way.
-struct AtWork {
-    load: JoinHandle<Result<RunRecord, String>>,
-    telling: JoinHandle<Result<u32, String>>,
-    lease: Lease,
-    start: Instant,
-    go: Go,
-    /// By how much the coordinator's clock was taken to be ahead.
-    offset: i64,
-}
-
 impl Duty<'_> {
+    /// Will not be carried out.
+    pub fn give_back(self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+
     /// Carries it out.
     pub fn run(self) -> Done {
         let Some(go) = self.wait_for_start() else { return Done::Forgotten };
@@ -123,7 +120,7 @@ impl Duty<'_> {
         while heard.elapsed() < FORGOTTEN && self.control.ended().is_none() {
             if said.elapsed() >= ALIVE {
                 said = Instant::now();
-                self.say_alive(false, None, None);
+                self.say_alive(false, None);
             }
             let Some(beat) = self.next_beat() else { continue };
             heard = Instant::now();
@@ -143,7 +140,7 @@ impl Duty<'_> {
         let (offset, _) = self.clocks.offset().ok_or_else(|| failed("its clock is not known"))?;
         let at =
             go.at.checked_add_signed(-offset).ok_or_else(|| failed("its clock is not known"))?;
-        let at = self.clocks.instant(at);
+        let at = self.clocks.own().instant(at);
         let ahead = at.saturating_duration_since(Instant::now());
         if ahead < LATEST {
             return Err(Cause::Late(at.elapsed().as_millis() as u64 + 1));
@@ -156,16 +153,23 @@ impl Duty<'_> {
         let (tell, lines) = channel();
         let lease = Lease::until(Moment(LEASE.as_nanos() as u64));
         let given = self.given(&go)?;
-        let share = Share { slots: self.offer.slots, start, given, lease: lease.clone(), tell };
+        let (slots, iterations) = (self.offer.slots, self.iterations());
+        let share = Share { slots, start, iterations, given, lease: lease.clone(), tell };
         let (scenario, folder) = (Arc::clone(&self.scenario), self.folder.clone());
         let (control, receive_clock) = (self.control.clone(), self.receive_clock);
+        let steering = Steering::of(self.offer.stay.as_ref());
+        let mut keep = steering.listener();
         let telling = self.tell_ticks(lines, trouble.clone());
         let telling = telling.map_err(|error| Cause::Failed(error.to_string()))?;
         let load = thread::spawn(move || {
-            carry_out(&share, &scenario, &folder, (&control, receive_clock), &mut |_| {})
+            carry_out(&share, &scenario, &folder, (&control, receive_clock), &mut keep)
                 .map_err(|error| error.to_string())
         });
-        Ok(AtWork { load, telling, lease, start: at, go, offset })
+        Ok(AtWork { load, telling, lease, start: at, go, offset, steering })
+    }
+
+    fn iterations(&self) -> u64 {
+        self.offer.stay.as_ref().map_or(0, |stay| stay.load.iterations)
     }
 
     /// What every user knows; a variable that the scenario does not have is none of ours.
@@ -202,12 +206,12 @@ impl Duty<'_> {
 
     /// Keeps the lease, does as it is told, and says that it lives, until the load has ended.
     fn work(&self, work: AtWork, trouble: &Trouble) -> Done {
-        let comparing = self.keep_comparing();
-        let (mut said, mut cause) = (Instant::now(), None);
+        let (mut work, comparing) = (work, self.keep_comparing());
+        let (mut said, mut cause, mut last) = (Instant::now(), None, None);
         while !work.load.is_finished() {
             if let Some(beat) = self.next_beat() {
                 if self.heeded.borrow().renews() {
-                    renew(&work, &beat);
+                    work.renew(&beat);
                 }
                 // Somebody else counts what we do not send any more.
                 if cause.is_none() && self.is_done(&beat) {
@@ -219,8 +223,14 @@ impl Duty<'_> {
                     cause = Some(Cause::Ordered);
                     self.control.drain(Duration::from_millis(left));
                 }
+                let now = work.now();
+                let refused = work.steering.obey(&beat.orders, now, &self.control);
+                if let Some(why) = refused.filter(|_| cause.is_none()) {
+                    cause = Some(Cause::Failed(why));
+                    self.control.drain(Duration::ZERO);
+                }
             }
-            let now = Moment(work.start.elapsed().as_nanos() as u64);
+            let now = work.now();
             let is_known = matches!(cause, Some(Cause::LeaseOver | Cause::GivenUp));
             if work.lease.has_run_out(now) && Instant::now() > work.start && !is_known {
                 cause = Some(Cause::LeaseOver);
@@ -229,9 +239,12 @@ impl Duty<'_> {
             if cause.is_none() && self.control.ended().is_some() {
                 cause = Some(Cause::Stopped);
             }
-            if said.elapsed() >= ALIVE {
-                said = Instant::now();
-                self.say_alive(true, Some(work.offset), trouble.now());
+            let passed = work.steering.passed();
+            let latest = passed.last().map(|passed| passed.second);
+            if said.elapsed() >= ALIVE || latest != last {
+                (said, last) = (Instant::now(), latest);
+                let trouble = trouble.now();
+                self.say(&Alive { trouble, passed, ..self.alive(true, Some(work.offset)) });
             }
         }
         drop(comparing);
@@ -261,7 +274,7 @@ impl Duty<'_> {
             }
             if said.elapsed() >= ALIVE {
                 said = Instant::now();
-                self.say_alive(true, None, trouble.now());
+                self.say_alive(true, trouble.now());
             }
         }
         let told = telling.join().unwrap_or_else(|_| Err("telling panicked".to_owned()));
@@ -345,8 +358,8 @@ impl Duty<'_> {
         until
     }
 
-    fn say_alive(&self, is_running: bool, offset: Option<i64>, trouble: Option<String>) {
-        self.say(&Alive { trouble, ..self.alive(is_running, offset) });
+    fn say_alive(&self, is_running: bool, trouble: Option<String>) {
+        self.say(&Alive { trouble, ..self.alive(is_running, None) });
     }
 
     fn say(&self, alive: &Alive) {
@@ -358,21 +371,8 @@ impl Duty<'_> {
         // Whoever takes the other's clock to be further ahead than it is starts too early.
         let skew_ns = offset.map_or(0, |taken| now.saturating_sub(taken));
         let epoch = self.offer.epoch.clone();
-        Alive { epoch, is_running, skew_ns, bound_ns, trouble: None, over: None }
-    }
-}
-
-/// A beat lengthens the lease from when it was said, not from when it was heard: one that has lain
-/// somewhere lengthens nothing. One that was said in the time to come means that our clock has
-/// stood still.
-fn renew(work: &AtWork, beat: &Beat) {
-    let now = Moment(work.start.elapsed().as_nanos() as u64);
-    let until = (beat.at + LEASE.as_nanos() as u64).saturating_sub(work.go.at);
-    let is_ahead = until > now.0 + 2 * LEASE.as_nanos() as u64 && Instant::now() > work.start;
-    if is_ahead {
-        work.lease.end();
-    } else {
-        work.lease.renew(now, Moment(until));
+        let passed = Vec::new();
+        Alive { epoch, is_running, skew_ns, bound_ns, trouble: None, over: None, passed }
     }
 }
 

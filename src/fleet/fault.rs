@@ -20,6 +20,8 @@ pub enum FleetFault {
         /// Names of those that are there.
         found: Vec<String>,
     },
+    /// Nobody watches the target, or somebody who cannot, or several: why.
+    Unwatched(String),
     /// Agents that are there and cannot do it, and why.
     Unready(Vec<String>),
     /// Agents that are unlike the coordinator.
@@ -36,6 +38,7 @@ impl fmt::Display for FleetFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FleetFault::NoServer(why) | FleetFault::Unreachable(why) => f.write_str(why),
+            FleetFault::Unwatched(why) => write!(f, "nothing was sent: {why}"),
             FleetFault::TooFew { wanted, pool, found } => {
                 let there = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
                 write!(

@@ -4,30 +4,35 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use tokio::task::AbortHandle;
 
 use crate::fleet::allotment;
-use crate::fleet::answers::{check_place, members};
+use crate::fleet::answers::{check_place, members, sealed};
 use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
 use crate::fleet::kept::Kept;
 use crate::fleet::link::Link;
+use crate::fleet::loads::Stay;
 use crate::fleet::roster::{LEASE, Member};
+use crate::fleet::sealed::{Sealed, Values};
 use crate::fleet::stream::{self, Said};
+use crate::fleet::watching::{self, WatchHello};
 use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
 use crate::fleet::{epoch, identity, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::slots::Slots;
+use crate::units::Rate;
 
 /// How long agents may take to say that they are there.
-const CALLING: Duration = Duration::from_secs(10);
+pub(super) const CALLING: Duration = Duration::from_secs(10);
 /// How often they are called.
-const CALL_EVERY: Duration = Duration::from_millis(250);
+pub(super) const CALL_EVERY: Duration = Duration::from_millis(250);
 /// How long they may take to be ready.
 const READYING: Duration = Duration::from_secs(30);
 /// How often the coordinator says what holds.
@@ -40,6 +45,8 @@ pub struct Wanted {
     pub generators: u32,
     /// Of which pool.
     pub pool: String,
+    /// Whether somebody watches the target's processes where they are.
+    pub is_watched: bool,
 }
 
 /// The text of a scenario, as agents are told it.
@@ -51,10 +58,27 @@ pub struct Told {
     pub text: String,
     /// How long its load is played, if that is not what it says itself.
     pub lasting: Option<Duration>,
+    /// What its variables are, if agents are told.
+    pub values: Option<Values>,
     /// Files that it names.
     pub files: Files,
     /// Whether the generator's own clock stamps the arrival of bytes.
     pub own_clock: bool,
+    /// Whether it is one of several loads, for which agents stay.
+    pub stay: Option<Stay>,
+}
+
+impl Told {
+    /// The scenario with the most that may be sent.
+    fn at_most(&self, scenario: &Scenario) -> Scenario {
+        let mut most = scenario.clone();
+        if let Some(stay) = self.stay.as_ref().filter(|_| !scenario.load.is_closed()) {
+            for stage in &mut most.load.stages {
+                stage.to = Rate(stage.to.0.max(stay.highest));
+            }
+        }
+        most
+    }
 }
 
 /// The coordinator's connection, and what it says at the moment.
@@ -71,15 +95,27 @@ pub struct Desk {
     pub beat: Arc<Mutex<Beat>>,
     /// What is heard.
     pub inbox: Receiver<Said>,
+    /// Who watches the target's processes where they are.
+    pub watcher: OnceLock<WatchHello>,
+    /// What goes on as long as the run does.
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+impl Drop for Desk {
+    /// The connection may be there for further runs.
+    fn drop(&mut self) {
+        let tasks = self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner);
+        tasks.drain(..).for_each(|task| task.abort());
+    }
 }
 
 impl Desk {
     /// Makes the run's stream, and begins to listen and to beat.
-    pub fn open(link: Link) -> Result<Desk, FleetFault> {
+    pub fn open(link: Arc<Link>) -> Result<Desk, FleetFault> {
         let run = word()?;
         let (desk, out) = Desk::of(link, run, Vec::new())?;
         epoch::begin(&desk.link, &desk.run, &desk.epoch)?;
-        stream::make(&desk.link, &desk.run, out)?;
+        desk.keep(stream::make(&desk.link, &desk.run, out)?);
         desk.answer_clocks()?;
         desk.keep_beating();
         Ok(desk)
@@ -87,32 +123,48 @@ impl Desk {
 
     /// Takes a run over from those who had it, whose last epoch is the new one; begins to listen to
     /// what its stream still has, and to say that the load is over.
-    pub fn take_over(link: Link, kept: &Kept) -> Result<Desk, FleetFault> {
+    pub fn take_over(link: Arc<Link>, kept: &Kept) -> Result<Desk, FleetFault> {
         let mut after = kept.epochs.clone();
         let own = after.pop().unwrap_or_default();
         let (mut desk, out) = Desk::of(link, kept.run.clone(), after.clone())?;
         desk.epoch.clone_from(&own);
         desk.change(|beat| (beat.epoch, beat.stop) = (own.clone(), Some(0)));
         epoch::take_over(&desk.link, &desk.run, (&after, &own))?;
-        stream::take_over(&desk.link, &desk.run, out)?;
+        desk.keep(stream::take_over(&desk.link, &desk.run, out)?);
         desk.keep_beating();
         Ok(desk)
     }
 
-    fn of(link: Link, run: String, after: Vec<String>) -> Result<(Desk, Sender<Said>), FleetFault> {
+    fn of(
+        link: Arc<Link>,
+        run: String,
+        after: Vec<String>,
+    ) -> Result<(Desk, Sender<Said>), FleetFault> {
         let epoch = word()?;
         let (out, inbox) = channel();
-        let (link, clock) = (Arc::new(link), Clock::start());
+        let clock = Clock::start();
         let beat = Beat { epoch: epoch.clone(), after, ..Beat::default() };
-        let desk = Desk { link, run, epoch, clock, beat: Arc::new(Mutex::new(beat)), inbox };
-        desk.link.listen_into(&wire::hello(&desk.run), out.clone(), Said::Hello)?;
-        desk.link.listen_into(&wire::alive(&desk.run, "*"), out.clone(), Said::Alive)?;
+        let (beat, tasks) = (Arc::new(Mutex::new(beat)), Mutex::default());
+        let watcher = OnceLock::new();
+        let desk = Desk { link, run, epoch, clock, beat, inbox, watcher, tasks };
+        let (link, run) = (&desk.link, &desk.run);
+        desk.keep(link.listen_into(
+            &watching::alive(run, wire::ANY),
+            out.clone(),
+            Said::Watches,
+        )?);
+        desk.keep(link.listen_into(&wire::hello(run, wire::ANY), out.clone(), Said::Hello)?);
+        desk.keep(link.listen_into(&wire::alive(run, wire::ANY), out.clone(), Said::Alive)?);
         Ok((desk, out))
     }
 
     /// Changes what holds; the next beat says it.
     pub fn change(&self, change: impl FnOnce(&mut Beat)) {
         change(&mut self.beat.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn keep(&self, task: AbortHandle) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
     /// Says to whoever asks what the clock shows.
@@ -127,7 +179,7 @@ impl Desk {
                 Ok(questions)
             })
             .map_err(FleetFault::Unreachable)?;
-        self.link.spawn(async move {
+        let task = self.link.spawn(async move {
             while let Some(question) = questions.next().await {
                 let received = clock.now();
                 let Some(reply) = question.reply else { continue };
@@ -135,6 +187,7 @@ impl Desk {
                 let _ = client.publish(reply, stamps.into()).await;
             }
         });
+        self.keep(task);
         Ok(())
     }
 
@@ -145,7 +198,7 @@ impl Desk {
         let (beat, subject) = (Arc::clone(&self.beat), wire::beats(&self.run));
         let (context, run, own) =
             (self.link.context().clone(), self.run.clone(), self.epoch.clone());
-        self.link.spawn(async move {
+        let task = self.link.spawn(async move {
             let mut every = tokio::time::interval(BEAT);
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             let mut last = Instant::now();
@@ -164,6 +217,7 @@ impl Desk {
                 }
             }
         });
+        self.keep(task);
     }
 
     /// Says at once what holds.
@@ -204,7 +258,8 @@ impl Desk {
             while let Some(left) = next.checked_duration_since(Instant::now()) {
                 match self.inbox.recv_timeout(left) {
                     Ok(Said::Hello(heard)) => {
-                        let hello = wire::read::<Hello>(&heard.said).filter(is_sane);
+                        let hello = wire::read::<Hello>(&heard.said)
+                            .filter(|it| wire::is_agent(&it.agent, &it.name, &heard.subject));
                         let is_new = |it: &Hello| !found.iter().any(|one| one.agent == it.agent);
                         found.extend(hello.filter(is_new));
                     }
@@ -234,17 +289,18 @@ impl Desk {
     ) -> Result<Vec<Member>, FleetFault> {
         check_place(hellos, address)?;
         let cores = hellos.iter().map(|hello| hello.cores).min().unwrap_or(1);
-        let slots = allotment::slots(scenario, hellos.len() as u32, cores)
+        let slots = allotment::slots(&told.at_most(scenario), hellos.len() as u32, cores)
             .map_err(FleetFault::Unshareable)?;
+        let sealed = sealed(hellos, told.values.as_ref())?;
         let own = understood::digest(scenario, &self.epoch);
         told.files.clone().serve(&self.link, &self.run)?;
         let patience = READYING + told.files.patience();
         let answers: Vec<Result<Vec<u8>, String>> = thread::scope(|scope| {
             let asked: Vec<_> = hellos
                 .iter()
-                .zip(&slots)
-                .map(|(hello, slots)| {
-                    let offer = self.offer_of(*slots, scenario, told, address);
+                .zip(slots.iter().zip(sealed))
+                .map(|(hello, (slots, sealed))| {
+                    let offer = self.offer_of((*slots, sealed), scenario, told, address);
                     let subject = wire::offer(&hello.agent);
                     let link = &self.link;
                     scope.spawn(move || link.ask(subject, wire::bytes(&offer), patience))
@@ -258,7 +314,7 @@ impl Desk {
 
     fn offer_of(
         &self,
-        slots: Slots,
+        (slots, sealed): (Slots, Option<Sealed>),
         scenario: &Scenario,
         told: &Told,
         address: &HttpAddress,
@@ -275,6 +331,7 @@ impl Desk {
             file: Some(told.file.display().to_string()),
             folder,
             text: told.text.clone(),
+            sealed,
             lasting_ns: told.lasting.map(|lasting| lasting.as_nanos() as u64),
             files: told.files.heads.clone(),
             demo: is_demo.then(|| DemoPlace {
@@ -284,14 +341,11 @@ impl Desk {
             }),
             process: std::process::id(),
             own_clock: told.own_clock,
+            stay: told.stay.clone(),
         }
     }
 }
 
 fn word() -> Result<String, FleetFault> {
     identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))
-}
-
-fn is_sane(hello: &Hello) -> bool {
-    wire::is_name(&hello.agent) && wire::is_name(&hello.name)
 }

@@ -25,6 +25,9 @@ pub struct Kept {
     pub spoilt: u32,
     /// Whether something was to be done once after the load.
     pub tears_down: bool,
+    /// What whoever watched the target's processes is called, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watcher: Option<String>,
     /// The second before which the first coordinator was surely there, once that was looked at.
     pub until: Option<u32>,
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context};
@@ -16,11 +16,17 @@ use async_nats::{Client, ConnectOptions, ServerAddr};
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
+use crate::experiment::control::Control;
 use crate::fleet::fault::FleetFault;
 
 /// How long one try to connect may take.
 const CONNECTING: Duration = Duration::from_secs(5);
+/// Between two tries of whoever waits for work.
+const LATER: Duration = Duration::from_secs(1);
+/// How often it is looked meanwhile whether it shall end.
+const LOOK: Duration = Duration::from_millis(100);
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(200);
 /// How often it is looked whether the other side lives.
@@ -75,8 +81,8 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// Connects.
-    pub fn connect(via: &Via, name: &str) -> Result<Link, FleetFault> {
+    /// Connects. Answers come under a subject of its own, where it has one.
+    pub fn connect(via: &Via, name: &str, inbox: Option<&str>) -> Result<Link, FleetFault> {
         let unusable = |error: io::Error| FleetFault::Unreachable(error.to_string());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
@@ -94,7 +100,10 @@ impl Link {
             FleetFault::Unreachable(format!("{} cannot be reached: {why}", via.shown()))
         };
         let connecting = async {
-            options(via, name)?.connect(via.url.as_str()).await.map_err(|error| error.to_string())
+            options(via, (name, inbox))?
+                .connect(via.url.as_str())
+                .await
+                .map_err(|error| error.to_string())
         };
         let client = handle.block_on(connecting).map_err(unreachable)?;
         // It starts a task of its own.
@@ -112,8 +121,8 @@ impl Link {
     }
 
     /// Does something on the link's thread.
-    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.handle.spawn(work);
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.handle.spawn(work).abort_handle()
     }
 
     /// Whether the server is there at the moment.
@@ -162,7 +171,7 @@ impl Link {
         subject: &str,
         out: Sender<T>,
         as_what: impl Fn(Heard) -> T + Send + 'static,
-    ) -> Result<(), FleetFault> {
+    ) -> Result<AbortHandle, FleetFault> {
         let unreachable = |why: String| FleetFault::Unreachable(format!("{subject}: {why}"));
         let mut messages = self
             .wait(async {
@@ -173,7 +182,7 @@ impl Link {
                 Ok(messages)
             })
             .map_err(unreachable)?;
-        self.spawn(async move {
+        Ok(self.spawn(async move {
             while let Some(message) = messages.next().await {
                 let heard = Heard {
                     subject: message.subject.to_string(),
@@ -184,8 +193,7 @@ impl Link {
                     return;
                 }
             }
-        });
-        Ok(())
+        }))
     }
 
     /// Puts something into a stream, once however often it is tried; the server has it then.
@@ -213,13 +221,42 @@ impl Link {
     }
 }
 
-fn options(via: &Via, name: &str) -> Result<ConnectOptions, String> {
+/// Connects, however long that takes, unless it is for one run.
+pub fn connect(
+    (via, name, inbox): (&Via, &str, Option<&str>),
+    once: bool,
+    control: &Control,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Option<Link>, FleetFault> {
+    let mut is_told = false;
+    loop {
+        match Link::connect(via, name, inbox) {
+            Ok(link) => return Ok(Some(link)),
+            Err(error) if once => return Err(error),
+            Err(error) if !is_told => tell(&format!("{error}; trying on")),
+            Err(_) => {}
+        }
+        is_told = true;
+        let until = Instant::now() + LATER;
+        while Instant::now() < until {
+            if control.ended().is_some() {
+                return Ok(None);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+fn options(via: &Via, (name, inbox): (&str, Option<&str>)) -> Result<ConnectOptions, String> {
     let mut options = ConnectOptions::new()
         .name(name)
         .connection_timeout(CONNECTING)
         .ping_interval(PING)
         .request_timeout(Some(CONNECTING))
         .reconnect_delay_callback(|_| AGAIN);
+    if let Some(inbox) = inbox {
+        options = options.custom_inbox_prefix(format!("_INBOX_{inbox}"));
+    }
     let address: ServerAddr = via.url.parse().map_err(|error: io::Error| error.to_string())?;
     if let Some(path) = &via.creds {
         let unusable = |error: io::Error| format!("{}: {error}", path.display());

@@ -17,25 +17,36 @@
 //! | [`clocks`] | the same of two machines, over the connection |
 //! | [`understood`] | whether two understood a scenario alike; pure |
 //! | [`allotment`] | which agent has which slots; pure |
+//! | [`ceiling`] | the most that a share begins in a second; pure |
 //! | [`unsent`] | what was due of a share and never begun; pure |
 //! | [`roster`] | what is known of each agent, and when it is lost; pure |
 //! | [`files`] | rows and objectives that a scenario names, from the coordinator to agents |
+//! | [`sealed`] | values of variables that one agent can read |
 //! | [`answers`] | who is ready, and who understood otherwise |
 //! | [`identity`] | words that nobody else has, and where we are |
 //! | [`link`] | the connection to the server |
 //! | [`server`] | a server and agents of our own, on this machine |
 //! | [`stream`] | what agents have told and nobody has confirmed |
-//! | [`epoch`] | whose a run is |
+//! | [`epoch`], [`heeded`] | whose a run is, and whom an agent heeds; the second is pure |
+//! | [`loads`] | what is said of several loads for which agents stay; pure |
 //! | [`coordinator`], [`gathering`], [`course`] | from the call to the record |
+//! | [`manner`], [`settling`] | in which manner that is, and what it came to in the end |
+//! | [`company`] | the same for one load after the other |
 //! | [`kept`] | what a coordinator leaves for that |
 //! | [`takeover`] | the record of a run whose coordinator was killed |
-//! | [`agent`], [`duty`], [`publisher`] | from the offer to the last tick |
+//! | [`steering`] | a load that gets other rates while it goes on |
+//! | [`lookout`], [`watching`] | who watches the target's processes where they are, and when it is lost |
+//! | [`sidecar`] | the one who does |
+//! | [`agent`], [`staying`], [`duty`], [`at_work`], [`publisher`] | from the offer to the last tick |
 
 pub mod agent;
 pub mod allotment;
 mod answers;
+mod at_work;
+pub mod ceiling;
 pub mod clock;
 pub mod clocks;
+pub mod company;
 pub mod coordinator;
 pub mod course;
 pub mod duty;
@@ -43,14 +54,24 @@ mod epoch;
 pub mod fault;
 pub mod files;
 pub mod gathering;
+mod heeded;
 mod identity;
 pub mod kept;
 pub mod link;
+pub mod loads;
+mod lookout;
+pub mod manner;
 pub mod publisher;
 pub mod roster;
+pub mod sealed;
 pub mod server;
+mod settling;
+pub mod sidecar;
+mod staying;
+mod steering;
 pub mod stream;
 pub mod takeover;
 pub mod understood;
 pub mod unsent;
+pub mod watching;
 pub mod wire;

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::fleet::loads::Passed;
 use crate::fleet::unsent::{Planned, Standing};
 use crate::fleet::wire::{Alive, Last};
 use crate::record::generator::{GeneratorHead, GeneratorId};
@@ -23,6 +24,8 @@ pub const LEASE: Duration = Duration::from_secs(3);
 const MARGIN: Duration = Duration::from_millis(400);
 /// How long ticks may be on their way when the last word is there.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
+/// So many seconds that it told of at once are kept.
+const MOST_PASSED: usize = 16;
 /// So many seconds before its latest one a thread of a generator may still tell of what fell due.
 const LATEST: u32 = 10;
 
@@ -59,6 +62,8 @@ pub struct Member {
     pub in_flight: u64,
     /// The longest send lag of that, in nanoseconds.
     pub lag_ns: u64,
+    /// What it said at once of its latest seconds.
+    pub passed: BTreeMap<u32, Passed>,
     heard: Instant,
 }
 
@@ -86,6 +91,7 @@ impl Member {
             sent: BTreeMap::new(),
             in_flight: 0,
             lag_ns: 0,
+            passed: BTreeMap::new(),
             heard: now,
         }
     }
@@ -114,6 +120,10 @@ impl Member {
     /// It lives.
     pub fn hear(&mut self, alive: Alive, now: Instant) {
         self.heard = now;
+        self.passed.extend(alive.passed.iter().map(|passed| (passed.second, *passed)));
+        while self.passed.len() > MOST_PASSED {
+            self.passed.pop_first();
+        }
         self.alive = Some(alive);
     }
 
@@ -245,6 +255,7 @@ mod tests {
             bound_ns: 0,
             trouble: None,
             over,
+            passed: Vec::new(),
         };
         for over in [None, Some(Cause::Finished)] {
             one.hear(alive(over), start);

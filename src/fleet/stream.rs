@@ -11,10 +11,11 @@ use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use futures_util::StreamExt;
+use tokio::task::AbortHandle;
 
 use crate::fleet::fault::FleetFault;
 use crate::fleet::link::{Heard, Link};
-use crate::fleet::wire;
+use crate::fleet::{watching, wire};
 
 /// What the stream of a run holds at most, of what the coordinator has not confirmed.
 const BYTES: i64 = 256 * 1024 * 1024;
@@ -38,6 +39,8 @@ pub enum Said {
     Hello(Heard),
     /// An agent lives.
     Alive(Heard),
+    /// Somebody who watches lives.
+    Watches(Heard),
     /// Something of the stream.
     Learnt {
         /// Under which subject.
@@ -68,10 +71,14 @@ impl Receipt {
 }
 
 /// Makes the stream of a run, and listens.
-pub(super) fn make(link: &Link, run: &str, out: Sender<Said>) -> Result<(), FleetFault> {
+pub(super) fn make(link: &Link, run: &str, out: Sender<Said>) -> Result<AbortHandle, FleetFault> {
     let config = Config {
         name: wire::stream(run),
-        subjects: vec![wire::ticks(run, "*"), wire::end(run, "*")],
+        subjects: vec![
+            wire::ticks(run, wire::ANY),
+            wire::end(run, wire::ANY),
+            watching::seconds(run, wire::ANY),
+        ],
         retention: RetentionPolicy::WorkQueue,
         discard: DiscardPolicy::New,
         storage: StorageType::File,
@@ -88,12 +95,15 @@ pub(super) fn make(link: &Link, run: &str, out: Sender<Said>) -> Result<(), Flee
     let consumer = link.wait(opening).map_err(|why| {
         FleetFault::Unreachable(format!("the server keeps no streams (JetStream): {why}"))
     })?;
-    listen(link, consumer, out);
-    Ok(())
+    Ok(listen(link, consumer, out))
 }
 
 /// Listens to the stream of a run in the place of whoever did before.
-pub(super) fn take_over(link: &Link, run: &str, out: Sender<Said>) -> Result<(), FleetFault> {
+pub(super) fn take_over(
+    link: &Link,
+    run: &str,
+    out: Sender<Said>,
+) -> Result<AbortHandle, FleetFault> {
     let opening = async {
         let stream = link.context().get_stream(wire::stream(run)).await;
         let stream = stream.map_err(|error| error.to_string())?;
@@ -104,8 +114,7 @@ pub(super) fn take_over(link: &Link, run: &str, out: Sender<Said>) -> Result<(),
     let consumer = link.wait(opening).map_err(|why| {
         FleetFault::Incompletable(format!("the server does not have the run any more: {why}"))
     })?;
-    listen(link, consumer, out);
-    Ok(())
+    Ok(listen(link, consumer, out))
 }
 
 async fn consumer_of<I>(stream: &Stream<I>) -> Result<PullConsumer, String> {
@@ -118,7 +127,7 @@ async fn consumer_of<I>(stream: &Stream<I>) -> Result<PullConsumer, String> {
     stream.create_consumer(config).await.map_err(|error| error.to_string())
 }
 
-fn listen(link: &Link, consumer: PullConsumer, out: Sender<Said>) {
+fn listen(link: &Link, consumer: PullConsumer, out: Sender<Said>) -> AbortHandle {
     link.spawn(async move {
         loop {
             let Ok(mut messages) = consumer.messages().await else {
@@ -137,5 +146,5 @@ fn listen(link: &Link, consumer: PullConsumer, out: Sender<Said>) {
             }
             tokio::time::sleep(AGAIN).await;
         }
-    });
+    })
 }

@@ -10,6 +10,7 @@
 //! | is awaited | nobody having said anything for a while: lost |
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ use crate::record::generator::{GeneratorId, Lost};
 use crate::record::handshakes::Handshakes;
 use crate::record::interval::StepCounts;
 use crate::record::journal;
-use crate::record::run::{End, EndReason, RunRecord};
+use crate::record::run::{End, EndReason, RunRecord, Watcher};
 use crate::record::store::claim::Claim;
 use crate::record::store::reopen::Reopened;
 use crate::record::store::{self, RunWriter};
@@ -69,7 +70,7 @@ pub fn complete(folder: &Path, via: &Via) -> Result<(usize, usize), FleetFault> 
         return Err(unusable(format!("{KEPT_FILE} is of another run")));
     }
     let kept = followed(kept, &record, folder)?;
-    let desk = Desk::take_over(Link::connect(via, "loadgate report")?, &kept)?;
+    let desk = Desk::take_over(Arc::new(Link::connect(via, "loadgate report", None)?), &kept)?;
     let from = record.seconds.last().map_or(0, |last| last + 1);
     let writer = Reopened::of(folder, &record, from, Some(claim))
         .and_then(|reopened| reopened.complete(&record))
@@ -129,13 +130,12 @@ impl Takeover {
     }
 
     fn index_of(&self, subject: &str) -> Option<usize> {
-        let (_, agent) = subject.rsplit_once('.')?;
-        self.kept.agents.iter().position(|known| known == agent)
+        self.kept.agents.iter().position(|agent| wire::is_of(subject, agent))
     }
 
     fn take(&mut self, said: Said) {
         match said {
-            Said::Hello(_) => {}
+            Said::Hello(_) | Said::Watches(_) => {}
             Said::Alive(heard) => {
                 let alive = wire::read::<Alive>(&heard.said);
                 if alive.is_some_and(|alive| self.kept.epochs.contains(&alive.epoch)) {
@@ -226,9 +226,20 @@ impl Found {
             later_addresses: Vec::new(),
             faults: vec![fault.to_owned()],
             lost: lost.collect(),
+            watcher: self.watcher(),
             statements: Vec::new(),
             teardown: self.kept.tears_down.then_some(teardown),
         }
+    }
+
+    /// Who watched the target's processes: what it saw afterwards nobody has heard.
+    fn watcher(&self) -> Option<Watcher> {
+        let name = self.kept.watcher.clone()?;
+        let lost = format!(
+            "what {name} saw of the target's processes is not known to the end, as the coordinator \
+             was killed"
+        );
+        Some(Watcher { name, lost: Some(lost) })
     }
 
     /// Why nobody can count on what a generator told, if so.

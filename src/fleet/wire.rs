@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fleet::loads::{Ordered, Passed, Stay};
+use crate::fleet::sealed::Sealed;
 use crate::record::generator::GeneratorHead;
 use crate::record::handshakes::Handshakes;
 use crate::scenario::model::VariableId;
@@ -12,7 +14,7 @@ use crate::scenario::slots::Slots;
 use crate::scenario::template::Value;
 
 /// Grows with each change that an older one would misunderstand.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// The version of this loadgate.
 pub const LOADGATE: &str = env!("CARGO_PKG_VERSION");
 
@@ -21,9 +23,13 @@ pub fn call(pool: &str) -> String {
     format!("lg.v1.call.{pool}")
 }
 
-/// Where agents say that they are there.
-pub fn hello(run: &str) -> String {
-    format!("lg.v1.{run}.hello")
+/// Any agent, or any that watches: its name, and a word of its own. So permissions may say what an
+/// agent of a name may say, whatever process it is.
+pub const ANY: &str = "*.*";
+
+/// Where an agent says that it is there.
+pub fn hello(run: &str, agent: &str) -> String {
+    format!("lg.v1.{run}.hello.{agent}")
 }
 
 /// Where an agent hears offers.
@@ -71,6 +77,22 @@ pub fn stream(run: &str) -> String {
     format!("lg-{run}")
 }
 
+/// What is unlike any other's of a name.
+pub fn agent(name: &str, word: &str) -> String {
+    format!("{name}.{word}")
+}
+
+/// Whether it is what somebody of this name may be called who speaks under this subject.
+pub fn is_agent(agent: &str, name: &str, subject: &str) -> bool {
+    let word = agent.strip_prefix(name).and_then(|rest| rest.strip_prefix('.'));
+    is_name(name) && word.is_some_and(is_name) && is_of(subject, agent)
+}
+
+/// Whether it is an agent's subject: its end names the agent.
+pub fn is_of(subject: &str, agent: &str) -> bool {
+    subject.strip_suffix(agent).is_some_and(|rest| rest.ends_with('.'))
+}
+
 /// Whether a text may be part of a subject.
 pub fn is_name(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -97,6 +119,9 @@ pub struct Hello {
     pub protocol: u32,
     /// The version of its loadgate.
     pub loadgate: String,
+    /// The public half of a key: what is sealed to it only this agent can read.
+    #[serde(default)]
+    pub key: Option<String>,
     /// Cores that it may use.
     pub cores: u32,
     /// Which machine and network it is in: two that have the same share a loopback.
@@ -122,6 +147,8 @@ pub struct Offer {
     pub folder: String,
     /// Its text, variables unfilled.
     pub text: String,
+    /// What the variables are, if that is not what the agent's environment says.
+    pub sealed: Option<Sealed>,
     /// How long its load is played, in nanoseconds, if that is not what it says itself.
     pub lasting_ns: Option<u64>,
     /// Files that it names.
@@ -132,6 +159,8 @@ pub struct Offer {
     pub process: u32,
     /// Whether the generator's own clock stamps the arrival of bytes.
     pub own_clock: bool,
+    /// Whether it is one of several loads, for which agents stay.
+    pub stay: Option<Stay>,
 }
 
 /// A file that a scenario names.
@@ -205,39 +234,8 @@ pub struct Beat {
     pub done: Vec<String>,
     /// That the run is over for all.
     pub over: bool,
-}
-
-/// Whom an agent heeds: the coordinator that made the offer, until another one says that it has taken
-/// the run over; from then on that one only, whatever the one before still says.
-#[derive(Debug, Clone)]
-pub struct Heeded {
-    epoch: String,
-    is_first: bool,
-}
-
-impl Heeded {
-    /// The coordinator that made an offer.
-    pub fn of(offer: &Offer) -> Heeded {
-        Heeded { epoch: offer.epoch.clone(), is_first: true }
-    }
-
-    /// Whether a beat is to be heeded.
-    pub fn heeds(&mut self, beat: &Beat) -> bool {
-        if beat.epoch == self.epoch {
-            return true;
-        }
-        let follows = beat.after.contains(&self.epoch);
-        if follows {
-            self.epoch.clone_from(&beat.epoch);
-            self.is_first = false;
-        }
-        follows
-    }
-
-    /// Whether its beats renew a lease: whoever takes a run over does not go on with its load.
-    pub fn renews(&self) -> bool {
-        self.is_first
-    }
+    /// All other rates that the load got so far.
+    pub orders: Vec<Ordered>,
 }
 
 /// When the schedule starts.
@@ -302,6 +300,8 @@ pub struct Alive {
     /// Why its load has ended, while its last word cannot be told.
     #[serde(default)]
     pub over: Option<Cause>,
+    /// Its latest seconds, where the load gets other rates while it goes on.
+    pub passed: Vec<Passed>,
 }
 
 /// The last word of an agent.
@@ -401,23 +401,21 @@ mod tests {
     }
 
     #[test]
-    fn who_was_followed_by_another_one_is_heeded_no_more() {
-        let beat = |epoch: &str, after: &[&str]| Beat {
-            epoch: epoch.to_owned(),
-            after: after.iter().map(|&it| it.to_owned()).collect(),
-            ..Beat::default()
-        };
-        let mut heeded = Heeded { epoch: "one".to_owned(), is_first: true };
-        assert!(heeded.heeds(&beat("one", &[])) && heeded.renews());
-        assert!(!heeded.heeds(&beat("stranger", &[])) && heeded.renews());
-        assert!(!heeded.heeds(&beat("stranger", &["another"])));
-        assert!(heeded.heeds(&beat("two", &["one"])) && !heeded.renews());
-        assert!(!heeded.heeds(&beat("one", &[])), "it has thawed, and is late");
-        // One that was taken over from in its turn, of which the agent has not heard anything.
-        assert!(heeded.heeds(&beat("four", &["one", "two", "three"])));
-        assert!(
-            !heeded.heeds(&beat("two", &["one"])) && !heeded.heeds(&beat("three", &["one", "two"]))
-        );
+    fn nobody_speaks_for_another() {
+        let subject = hello("run", "eu-1.abc");
+        assert!(is_agent("eu-1.abc", "eu-1", &subject));
+        for (agent, name) in [
+            ("eu-2.abc", "eu-2"),
+            ("eu-1.abc", "eu-2"),
+            ("eu-1.abc", "eu"),
+            ("eu-1.", "eu-1"),
+            ("eu-1", "eu-1"),
+            ("eu-1.abc.d", "eu-1"),
+            ("1.abc", "1"),
+            ("abc", "abc"),
+        ] {
+            assert!(!is_agent(agent, name, &subject), "{agent} {name}");
+        }
     }
 
     #[test]

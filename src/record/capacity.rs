@@ -314,6 +314,11 @@ pub enum SearchEnd {
         /// Which step, and how its tries ended.
         detail: String,
     },
+    /// One of several generators was lost, and with it what its trial would have shown.
+    GeneratorLost {
+        /// Which trial, which generator, and what became of it.
+        detail: String,
+    },
 }
 
 impl Trial {

@@ -291,6 +291,9 @@ pub struct End {
     /// Generators that did not carry out their part, where several shared the load.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
+    /// Who watched the target's processes, where that was not the generator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watcher: Option<Watcher>,
     /// The statements that took most of the database's time during the run, if its statistics
     /// tell them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -298,6 +301,31 @@ pub struct End {
     /// Why what is done once after the load failed, if it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teardown: Option<String>,
+}
+
+/// Who watched the target's processes, as they are on another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Watcher {
+    /// What it is called.
+    pub name: String,
+    /// What became of it, if it did not watch to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
+}
+
+impl RunRecord {
+    /// Whether the target's processes share no machine with the generator, so that what they use is
+    /// no part of what that machine has.
+    pub fn is_watched_elsewhere(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.watcher.is_some())
+    }
+}
+
+impl End {
+    /// Who watched the target's processes on another machine, and was lost.
+    pub fn lost_watcher(&self) -> Option<&str> {
+        self.watcher.as_ref()?.lost.as_deref()
+    }
 }
 
 /// Why a run ended.

@@ -270,6 +270,11 @@ pub enum StressEnd {
         /// Why.
         detail: String,
     },
+    /// One of several generators was lost, and with it what its repeat would have shown.
+    GeneratorLost {
+        /// Which repeat, which generator, and what became of it.
+        detail: String,
+    },
 }
 
 impl StressEnd {
@@ -281,7 +286,8 @@ impl StressEnd {
             | StressEnd::NoTime
             | StressEnd::NotBack
             | StressEnd::Hopeless { .. }
-            | StressEnd::TargetLost { .. } => None,
+            | StressEnd::TargetLost { .. }
+            | StressEnd::GeneratorLost { .. } => None,
         }
     }
 }

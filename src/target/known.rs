@@ -69,7 +69,7 @@ pub const KNOWN: &[Known] = &[
     known(gauge::CPU_SYSTEM, Read::Processes(|usage| Some(usage.system.as_secs_f64()))),
     known(gauge::RSS, Read::Processes(|usage| Some(usage.rss as f64))),
     known(gauge::EVENT_LOOP_DELAY, Read::Longest(EVENT_LOOP_DELAY)),
-    known(gauge::DESCRIPTORS, Read::Processes(|usage| Some(usage.descriptors as f64))),
+    known(gauge::DESCRIPTORS, Read::Processes(|usage| usage.descriptors.map(|open| open as f64))),
     known(gauge::THREADS, Read::Processes(|usage| Some(usage.threads as f64))),
     known(gauge::POOL_IN_USE, Read::Sum(POOL_IN_USE)),
     known(gauge::POOL_WAITING, Read::Sum(POOL_WAITING)),

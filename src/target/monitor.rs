@@ -27,7 +27,7 @@ use super::gauges::{self, Readings, Scraped, Seen};
 use super::postgres;
 use super::pressure::Pressure;
 use super::process::{ExitReport, Watch};
-use super::procfs::TreeSampler;
+use super::procfs::{ProcessTree, TreeSampler};
 use super::scrape::{self, Copies, Page, Told};
 use crate::record::statement::Statement;
 use crate::record::telemetry::TargetSecond;
@@ -57,6 +57,8 @@ pub enum TargetEvent {
 pub struct Monitor {
     /// The target's processes, when they were started here.
     pub watch: Option<Watch>,
+    /// The same when they were not.
+    pub others: Option<ProcessTree>,
     /// Its metrics.
     pub metrics: Option<Page>,
     /// The database behind it.
@@ -109,7 +111,11 @@ impl Monitor {
 
     /// Whether there is anything to look at.
     pub fn has_work(&self) -> bool {
-        self.watch.is_some() || self.metrics.is_some() || self.postgres.is_some()
+        self.tree().is_some() || self.metrics.is_some() || self.postgres.is_some()
+    }
+
+    fn tree(&self) -> Option<ProcessTree> {
+        self.watch.as_ref().map(Watch::tree).or(self.others)
     }
 
     /// Looks until the target dies or `stop` is set.
@@ -222,7 +228,7 @@ impl Desk {
 
     /// Adds what the processes, their control group and the machine use.
     fn sample(&mut self, now: Instant, second: &mut TargetSecond) {
-        let Some(tree) = self.monitor.watch.as_ref().map(Watch::tree) else { return };
+        let Some(tree) = self.monitor.tree() else { return };
         match self.tree.sample(tree) {
             Some(usage) => {
                 self.readings.add(gauges::read(Seen::Processes(&usage)), When::at(now), second);

@@ -95,6 +95,31 @@ pub fn variable(_tree: ProcessTree, _name: &str) -> Option<String> {
     None
 }
 
+/// The process that listens on a port of this machine: of several that share the socket, the one
+/// that began first. `None` also where the system does not let it be seen.
+#[cfg(target_os = "linux")]
+pub fn listener(port: u16) -> Option<u32> {
+    use procfs::net::{TcpState, tcp, tcp6};
+    let entries = tcp().into_iter().flatten().chain(tcp6().into_iter().flatten());
+    let is_it = |entry: &procfs::net::TcpNetEntry| {
+        entry.state == TcpState::Listen && entry.local_address.port() == port
+    };
+    let inodes: Vec<u64> = entries.filter(is_it).map(|entry| entry.inode).collect();
+    let processes = procfs::process::all_processes().ok()?.filter_map(Result::ok);
+    let holders = processes.map(|process| process.pid()).filter(|pid| {
+        let sockets = sockets_of(&[*pid]);
+        inodes.iter().any(|inode| sockets.contains(inode))
+    });
+    let first = holders.filter_map(|pid| Some((super::procfs::birth(pid)?, pid))).min();
+    first.map(|(_, pid)| pid.unsigned_abs())
+}
+
+/// Nothing is known here.
+#[cfg(not(target_os = "linux"))]
+pub fn listener(_port: u16) -> Option<u32> {
+    None
+}
+
 #[cfg(target_os = "linux")]
 fn sockets_of(processes: &[i32]) -> std::collections::HashSet<u64> {
     use procfs::process::{FDTarget, Process};
@@ -133,6 +158,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(open().contains(&port));
+        assert_eq!(super::listener(port), Some(std::process::id()));
         drop(listener);
         assert!(!open().contains(&port));
     }

@@ -25,8 +25,8 @@ pub struct TreeUsage {
     pub system: Duration,
     /// Resident memory in bytes. Pages that processes share are counted in each of them.
     pub rss: u64,
-    /// Open file descriptors.
-    pub descriptors: u64,
+    /// Open file descriptors; `None` where the system does not let all of them be seen.
+    pub descriptors: Option<u64>,
     /// Threads.
     pub threads: u64,
     /// Times that threads gave up their CPU, and that it was taken from them. What a thread did
@@ -162,7 +162,8 @@ mod system {
     impl Census {
         fn take(tree: ProcessTree) -> Census {
             let none = Some((0, 0));
-            let mut census = Census { consistent: true, storage: none, ..Census::default() };
+            let usage = TreeUsage { descriptors: Some(0), ..TreeUsage::default() };
+            let mut census = Census { consistent: true, storage: none, usage, ..Census::default() };
             let top = tree.supervisor.unwrap_or(tree.root).cast_signed();
             // Listed before anything is read, and parents first: a child that ends in
             // between is missed, never counted twice.
@@ -189,8 +190,12 @@ mod system {
             self.add_waited(stat);
             self.usage.rss += stat.rss * procfs::page_size();
             self.usage.threads += stat.num_threads.unsigned_abs();
-            // Not ours to see when the target changed its user.
-            self.usage.descriptors += process.fd_count().unwrap_or(0) as u64;
+            // Not ours to see when the target has another user; a part of them would look like few.
+            self.usage.descriptors = self
+                .usage
+                .descriptors
+                .zip(process.fd_count().ok())
+                .map(|(sum, open)| sum + open as u64);
             self.storage = self
                 .storage
                 .zip(process.io().ok())
@@ -333,7 +338,7 @@ mod system {
             assert_eq!(sorted(children_listed(&[pid])), sorted(children_searched(&[pid])));
             let usage = TreeSampler::default().sample(tree(&family)).unwrap();
             assert_eq!(usage.threads, 5);
-            assert!(usage.descriptors >= 5 * 3 && usage.rss > 1_000_000, "{usage:?}");
+            assert!(usage.descriptors >= Some(5 * 3) && usage.rss > 1_000_000, "{usage:?}");
             let (voluntary, _) = usage.switches.unwrap();
             assert!(voluntary >= 5 && usage.storage.is_some(), "{usage:?}");
         }

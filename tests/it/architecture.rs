@@ -145,10 +145,12 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["fleet/link.rs", "fleet/gathering.rs", "fleet/stream.rs"],
         "messages one after the other",
     ),
+    ("nkeys", &["fleet/sealed.rs"], "variables that one agent can read and nobody else"),
     ("hdrhistogram", &["record/interval_log.rs"], "writes the interval log"),
     (
         "base64",
         &[
+            "fleet/sealed.rs",
             "record/interval_log.rs",
             "scenario/convert/auth.rs",
             "scenario/convert/websocket.rs",
@@ -191,6 +193,9 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "record/",
             "fleet/kept.rs",
             "fleet/wire.rs",
+            "fleet/loads.rs",
+            "fleet/sealed.rs",
+            "fleet/watching.rs",
             "analysis/assessment.rs",
             "analysis/capacity_plan.rs",
             "analysis/comparison.rs",

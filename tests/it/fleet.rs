@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use loadgate::record::outcome::Outcome;
 use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
@@ -318,28 +319,85 @@ fn without_a_server_it_says_how_to_get_one() {
 
 #[test]
 fn a_secret_is_in_no_file_of_the_server() {
+    is_in_no_file(&[], true);
+}
+
+#[test]
+fn a_secret_that_is_sent_is_in_no_file_and_in_no_message_either() {
+    is_in_no_file(&["--send-secrets"], false);
+}
+
+/// A secret that agents have, or are sent.
+fn is_in_no_file(more: &[&str], has_own: bool) {
     const SECRET: &str = "s3cr3t-of-the-fleet-0123456789";
     let server = truth();
     let mut nats = Nats::start();
     let env = [("FLEET_TOKEN", SECRET)];
-    nats.agent("one", &[], &env);
-    nats.agent("two", &[], &env);
+    let own: &[(&str, &str)] = if has_own { &env } else { &[("FLEET_TOKEN", "of-its-own-0123")] };
+    nats.agent("one", &[], own);
+    nats.agent("two", &[], own);
+    let messages = Messages::of(&nats);
     let mut scenario = scenario(&server, 4);
     scenario["flows"][0]["steps"][0]["headers"] =
         json!({ "authorization": "Bearer ${FLEET_TOKEN}" });
     let path = write(nats.folder.path(), &scenario);
-    let mut run =
-        nats.run(&path, 2).envs(env).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut run = nats.run(&path, 2);
+    run.args(more).envs(env).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut run = run.spawn().unwrap();
     eventually("ticks are told", || came(&server).len() as u64 > 2 * RATE);
     let (mut bytes, mut seen) = (0, Vec::new());
     while run.try_wait().unwrap().is_none() {
         bytes += look(&nats.store(), SECRET.as_bytes(), &mut seen);
         std::thread::sleep(Duration::from_millis(50));
     }
+    assert!(run.wait().unwrap().success());
     assert!(bytes > 1_000, "there is a store, of {bytes} bytes");
     look(&nats.folder.path().join("out"), SECRET.as_bytes(), &mut seen);
     assert_eq!(seen, Vec::<PathBuf>::new());
-    assert!(server.log().iter().any(|it| it.request.head.contains(SECRET)), "it was used");
+    let said = messages.all();
+    assert!(said.iter().any(|it| find(it, b"FLEET_TOKEN")), "the offer is among {}", said.len());
+    assert!(!said.iter().any(|it| find(it, SECRET.as_bytes())));
+    let used = server.log();
+    let used = used.iter().filter(|it| it.request.path().starts_with("/s/"));
+    assert!(used.clone().count() > 0 && used.clone().all(|it| it.request.head.contains(SECRET)));
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+/// Everything that is said at a server, whoever says it to whom.
+struct Messages {
+    runtime: tokio::runtime::Runtime,
+    heard: async_nats::Subscriber,
+}
+
+impl Messages {
+    fn of(nats: &Nats) -> Messages {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let heard = runtime.block_on(async {
+            let client = async_nats::connect(nats.url()).await.unwrap();
+            let heard = client.subscribe(">").await.unwrap();
+            client.flush().await.unwrap();
+            heard
+        });
+        Messages { runtime, heard }
+    }
+
+    fn all(mut self) -> Vec<Vec<u8>> {
+        self.runtime.block_on(async {
+            let mut all = Vec::new();
+            let within = Duration::from_millis(500);
+            while let Ok(Some(message)) = tokio::time::timeout(within, self.heard.next()).await {
+                all.push(message.payload.to_vec());
+            }
+            all
+        })
+    }
 }
 
 /// Adds the files below a folder that have some bytes; returns how many were read.

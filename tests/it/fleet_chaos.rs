@@ -171,7 +171,7 @@ fn a_stream_that_stays_full_ends_the_run_early_by_name() {
 fn what_a_stranger_says_is_not_counted() {
     let (server, nats, mut run) = at_work(8);
     let stranger = Stranger::at(&nats);
-    let (subject, tick) = stranger.hear("lg.v1.*.sec.*");
+    let (subject, tick) = stranger.hear("lg.v1.*.sec.*.*");
     let (before, _) = subject.rsplit_once('.').unwrap();
     stranger.say(&format!("{before}.stranger"), &tick);
     // The same tick again is known, and nobody's last word is that of another coordinator.
@@ -189,10 +189,10 @@ fn what_a_stranger_says_is_not_counted() {
 fn who_tells_of_slots_of_another_is_named_and_voids_the_run() {
     let (_server, nats, mut run) = at_work(30);
     let stranger = Stranger::at(&nats);
-    let (subject, tick) = stranger.hear("lg.v1.*.sec.*");
+    let (subject, tick) = stranger.hear("lg.v1.*.sec.*.*");
     let mut other = subject.clone();
     while other == subject {
-        (other, _) = stranger.hear("lg.v1.*.sec.*");
+        (other, _) = stranger.hear("lg.v1.*.sec.*.*");
     }
     stranger.say(&other, &tick);
     let output = end_of(&nats, &mut run);
@@ -253,11 +253,11 @@ fn who_lives_and_does_not_start_is_named() {
     // Both wait; one of them only is there when the other one stands still.
     let mut waiting = BTreeMap::new();
     while waiting.len() < 2 {
-        waiting.extend([stranger.hear("lg.v1.*.alive.*")]);
+        waiting.extend([stranger.hear("lg.v1.*.alive.*.*")]);
     }
     nats.signal("two", nix::sys::signal::Signal::SIGSTOP);
     std::thread::sleep(Duration::from_millis(100));
-    let (of_one, _) = stranger.hear("lg.v1.*.alive.*");
+    let (of_one, _) = stranger.hear("lg.v1.*.alive.*.*");
     waiting.remove(&of_one);
     // Somebody says for it that it waits.
     let (other, said) = waiting.pop_first().unwrap();

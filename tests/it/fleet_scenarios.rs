@@ -156,6 +156,60 @@ fn users_who_wait_for_answers_are_numbered_over_all_generators() {
     assert!(each.values().all(|times| *times > 20), "{each:?}");
 }
 
+/// What each user asked for, in its order.
+fn by_user(server: &Truth) -> BTreeMap<String, Vec<String>> {
+    let mut each: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for asked in said(server, "/of/") {
+        let (user, what) = asked.split_once('/').unwrap();
+        each.entry(user.to_owned()).or_default().push(what.to_owned());
+    }
+    each
+}
+
+/// How far each comes is a matter of time, what it does until then is not.
+#[test]
+fn users_do_the_same_in_the_same_order_whoever_carries_them() {
+    let (one, three) = (truth(), truth());
+    let folder = tempfile::tempdir().unwrap();
+    let asked = |server: &Truth, folder: &Path| {
+        let rows: String = (0..50).map(|row| format!("row-{row}\n")).collect();
+        fs::write(folder.join("rows.csv"), format!("name\n{rows}")).unwrap();
+        let mut asked = scenario(server, 3);
+        asked["data"] = json!({ "rows": { "file": "rows.csv", "order": "random" } });
+        asked["load"] = json!({ "seed": 11, "stages": [{ "for": "4s", "users": 7 }] });
+        let flow = |name: &str, weight: u32| {
+            let request =
+                format!("GET /of/{{{{user}}}}/{name}/{{{{iteration}}}}/{{{{rows.name}}}}");
+            json!({ "name": name, "weight": weight, "steps": [
+                { "name": name, "request": request, "timeout": "2s" }, { "think": "50ms" }] })
+        };
+        asked["flows"] = json!([flow("often", 3), flow("seldom", 1)]);
+        asked["slo"] = json!({ "all": ["p50 < 500ms"] });
+        asked
+    };
+    let alone = asked(&one, folder.path());
+    let path = write(folder.path(), &alone);
+    let out = folder.path().join("out").display().to_string();
+    ends_with(&support::run(&["run", path.to_str().unwrap(), "--no-walk", "-o", &out]), 0);
+    let mut nats = Nats::start();
+    for name in ["one", "two", "three"] {
+        nats.agent(name, &[], &[]);
+    }
+    let shared = asked(&three, nats.folder.path());
+    let path = write(nats.folder.path(), &shared);
+    ends_with(&finish(nats.run(&path, 3).arg("--no-walk")), 0);
+    let (one, three) = (by_user(&one), by_user(&three));
+    assert_eq!(one.keys().collect::<Vec<_>>(), three.keys().collect::<Vec<_>>());
+    assert_eq!(one.len(), 7);
+    for (user, alone) in &one {
+        let shared = &three[user];
+        let both = alone.len().min(shared.len());
+        assert!(both > 20, "{user}: {} and {}", alone.len(), shared.len());
+        assert_eq!(alone[..both], shared[..both], "user {user}");
+    }
+    assert!(one.values().flatten().any(|what| what.starts_with("seldom")));
+}
+
 #[test]
 fn what_a_lost_generator_owed_is_counted_to_its_tenants() {
     let server = truth();
@@ -331,20 +385,12 @@ fn a_soak_is_shared_for_as_long_as_it_is_asked_to_last() {
 }
 
 #[test]
-fn what_cannot_be_shared_yet_says_why() {
-    for (command, why) in [
-        ("stress", "changes the rate"),
-        ("capacity", "depends on the one before"),
-        ("duet", "one thread of one machine"),
-    ] {
-        let mut asked = support::loadgate();
-        asked.args([command, "x.json", "--generators", "2"]);
-        if command == "duet" {
-            asked.args(["--baseline", "http://127.0.0.1:1"]);
-        }
-        let output = finish(&mut asked);
-        ends_with(&output, 2);
-        let said = support::stderr(&output);
-        assert!(said.contains(why) && said.contains("run and soak take"), "{said}");
-    }
+fn a_duet_cannot_be_shared_and_says_why() {
+    let mut asked = support::loadgate();
+    asked.args(["duet", "x.json", "--generators", "2", "--baseline", "http://127.0.0.1:1"]);
+    let output = finish(&mut asked);
+    ends_with(&output, 2);
+    let said = support::stderr(&output);
+    assert!(said.contains("one thread of one machine"), "{said}");
+    assert!(said.contains("run, soak, capacity and stress take"), "{said}");
 }

@@ -98,6 +98,20 @@ impl Nats {
         self.start_agent(name, &mut command);
     }
 
+    /// Starts an agent that says who it is.
+    pub(crate) fn agent_via(&mut self, via: &str, name: &str, more: &[&str]) {
+        let mut command = support::loadgate();
+        command.args(["agent", "--via", via, "--name", name]).args(more);
+        self.start_agent(name, &mut command);
+    }
+
+    /// Starts one who watches a target.
+    pub(crate) fn watcher(&mut self, name: &str, more: &[&str]) {
+        let mut command = support::loadgate();
+        command.args(["watch", "--via", &self.url(), "--name", name]).args(more);
+        self.start_agent(name, &mut command);
+    }
+
     /// The same by a program that becomes it; returns its process.
     pub(crate) fn agent_in(&mut self, name: &str, program: &[&str], more: &[&str]) -> u32 {
         let mut command = Command::new(program[0]);

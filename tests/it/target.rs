@@ -459,7 +459,7 @@ const METRICS: &str = "nodejs_eventloop_lag_p99_seconds 0.25\ndb_pool_in_use 4\n
 fn monitor(watch: Option<Watch>, metrics: Option<HttpAddress>) -> Monitor {
     let page = |server| Page { server, path: "/metrics".to_owned(), watch: Vec::new() };
     let (metrics, secrets) = (metrics.map(page), Secrets::default());
-    Monitor { watch, metrics, postgres: None, secrets }
+    Monitor { watch, others: None, metrics, postgres: None, secrets }
 }
 
 fn value(second: &TargetSecond, of: &Gauge) -> Option<f64> {

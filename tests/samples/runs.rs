@@ -378,6 +378,7 @@ fn ended(seconds: f64) -> End {
         teardown: None,
         faults: Vec::new(),
         lost: Vec::new(),
+        watcher: None,
         statements: Vec::new(),
     }
 }

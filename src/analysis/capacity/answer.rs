@@ -47,6 +47,9 @@ fn cut_short(file: &CapacityFile) -> Option<Ground> {
             Some((Verdict::TargetLost, format!("the target was lost: {detail}")))
         }
         SearchEnd::Hopeless { detail } => Some((Verdict::Invalid, detail.clone())),
+        SearchEnd::GeneratorLost { detail } => {
+            Some((Verdict::Invalid, format!("a generator was lost: {detail}")))
+        }
     }
 }
 

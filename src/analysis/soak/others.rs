@@ -20,11 +20,12 @@ const MUCH_MORE: f64 = 0.15;
 pub(super) fn shares(record: &RunRecord, grid: Grid<'_>) -> Vec<Option<f64>> {
     let cores = f64::from(record.head.environment().cores.max(1));
     let mut target = record.gauge(&gauge::CPU).peekable();
-    let is_seen = target.peek().is_some();
+    let is_here = !record.is_watched_elsewhere();
+    let is_seen = is_here && target.peek().is_some();
     let of_second = record.together();
     let of_second = of_second.iter().filter_map(|generator| {
         while target.next_if(|(known, _)| known.second < generator.second).is_some() {}
-        let own = target.peek().filter(|(known, _)| known.second == generator.second);
+        let own = target.peek().filter(|(known, _)| is_here && known.second == generator.second);
         // A second in which the target was not looked at says nothing of others either.
         let of_target = own.map(|(_, used)| *used).or_else(|| (!is_seen).then_some(0.0))?;
         let own = of_target + generator.cpu;

@@ -67,6 +67,7 @@ fn end() -> End {
         teardown: None,
         faults: vec![],
         lost: vec![],
+        watcher: None,
         statements: vec![],
     }
 }

@@ -176,6 +176,9 @@ fn ending(file: &CapacityFile) -> Option<String> {
         Some(SearchEnd::Finished) => None,
         Some(SearchEnd::Interrupted { signal }) => Some(format!("interrupted by signal {signal}")),
         Some(SearchEnd::TargetLost { detail }) => Some(format!("the target was lost: {detail}")),
+        Some(SearchEnd::GeneratorLost { detail }) => {
+            Some(format!("early, as a generator was lost: {detail}"))
+        }
         Some(SearchEnd::Hopeless { detail }) => {
             Some(format!("before the first trial, as the scenario cannot work: {detail}"))
         }

@@ -129,6 +129,9 @@ fn ending(file: &StressFile) -> Option<String> {
             Some(format!("early, as the target cannot work: {detail}"))
         }
         Some(StressEnd::TargetLost { detail }) => Some(format!("the target was lost: {detail}")),
+        Some(StressEnd::GeneratorLost { detail }) => {
+            Some(format!("early, as a generator was lost: {detail}"))
+        }
         None => Some("unknown: loadgate was stopped before it could say".to_owned()),
     }
 }

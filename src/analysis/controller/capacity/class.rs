@@ -26,7 +26,7 @@ const FAILURES_NOBODY_JUDGES: &str = "unjudged_failures";
 /// A finding about what users did not ask for while they waited, where it would decide.
 const LOAD_FELL: &str = "load_fell";
 /// Findings that void a run for what the generator did.
-const GENERATORS: [&str; 2] = ["unsent", "clock_jump"];
+const GENERATORS: [&str; 4] = ["unsent", "clock_jump", "generator_lost", "clock_skew"];
 
 /// A class, and why where it is not good.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,9 @@ impl Judged {
 
 /// Of a trial at so many arrivals per second.
 pub fn of_trial(record: &RunRecord, assessment: &Assessment, rate: f64) -> Judged {
+    if let Some(lost) = lost(record) {
+        return lost;
+    }
     if let Some(EndReason::TargetDied { detail }) = record.end.as_ref().map(|end| &end.reason) {
         return Judged::new(Class::Bad, format!("the target died: {detail}"));
     }
@@ -58,6 +61,9 @@ pub fn of_trial(record: &RunRecord, assessment: &Assessment, rate: f64) -> Judge
 
 /// Of a confirmation.
 pub fn of_confirmation(record: &RunRecord, assessment: &Assessment, rate: f64) -> Judged {
+    if let Some(lost) = lost(record) {
+        return lost;
+    }
     let reason = || assessment.reasons.first().cloned().unwrap_or_default();
     match assessment.verdict {
         Verdict::Pass => lasting(record, assessment, rate).unwrap_or_else(Judged::good),
@@ -70,6 +76,12 @@ pub fn of_confirmation(record: &RunRecord, assessment: &Assessment, rate: f64) -
             generators(assessment).unwrap_or_else(|| Judged::new(Class::Bad, reason()))
         }
     }
+}
+
+/// A load that was not carried out whole says nothing of its rate, whatever else happened.
+fn lost(record: &RunRecord) -> Option<Judged> {
+    let lost = record.end.as_ref()?.lost.first()?;
+    Some(Judged::new(Class::Void, lost.detail.clone()))
 }
 
 /// What the generator did, where that may be all that was measured.

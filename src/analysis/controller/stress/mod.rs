@@ -13,7 +13,8 @@
 //! | fall back | as before for five seconds, or its length | stop |
 //!
 //! A second of the load comes in once it is over, while the next one runs. What is decided then
-//! holds from the second after that one on, so each phase is judged without its last second.
+//! holds from the second after that one on, so each phase is judged without its last second. Where
+//! several generators have to hear of it, it holds later: [`AMONG_SEVERAL`].
 
 pub mod breaking;
 pub mod planning;
@@ -30,6 +31,11 @@ pub const FALL_BACK: f64 = 0.5;
 /// A step or a hold that cannot be judged goes on, at most so many times its length.
 const LONGER: u32 = 2;
 
+/// What is decided after a second holds from so many seconds after it: one is lost to each phase.
+const ALONE: u32 = 2;
+/// The same where several generators hear of it, and are heard, over a network.
+pub const AMONG_SEVERAL: u32 = 4;
+
 /// Breaks a target once.
 #[derive(Debug)]
 pub struct Controller {
@@ -38,6 +44,8 @@ pub struct Controller {
     ramp_until: u32,
     repeat: Repeat,
     is_over: bool,
+    /// How many seconds after one what is decided by it holds.
+    reaction: u32,
 }
 
 impl Controller {
@@ -45,7 +53,13 @@ impl Controller {
     pub fn new(plan: Plan, folder: String, from: f64, ramp_until: u32) -> Controller {
         let first = Phase { kind: PhaseKind::WarmUp, from: 0, rate: from };
         let repeat = Repeat { folder, phases: vec![first], ..Repeat::default() };
-        Controller { plan, ramp_until, repeat, is_over: false }
+        Controller { plan, ramp_until, repeat, is_over: false, reaction: ALONE }
+    }
+
+    /// The same where what is decided holds so many seconds after the second that decided it.
+    #[must_use]
+    pub fn reacting_after(self, reaction: u32) -> Controller {
+        Controller { reaction, ..self }
     }
 
     /// What was measured so far.
@@ -78,8 +92,8 @@ impl Controller {
     }
 
     /// The second at which what is decided after another one begins to hold.
-    pub fn holds_from(second: u32) -> u32 {
-        second.saturating_add(2)
+    pub fn holds_from(&self, second: u32) -> u32 {
+        second.saturating_add(self.reaction)
     }
 
     fn decide(&self, now: u32) -> Option<Next<Phase, RepeatEnd>> {
@@ -89,10 +103,8 @@ impl Controller {
         }
         let seconds = self.repeat.seconds_of(self.repeat.phases.len() - 1);
         // The phase goes on for one more second, whatever is decided.
-        let has_lasted = |length: u32| Controller::holds_from(now) - phase.from >= length;
-        let go = |kind, rate| {
-            Some(Next::Measure(Phase { kind, from: Controller::holds_from(now), rate }))
-        };
+        let has_lasted = |length: u32| lasted(phase, now) >= length;
+        let go = |kind, rate| Some(Next::Measure(Phase { kind, from: self.holds_from(now), rate }));
         match phase.kind {
             PhaseKind::WarmUp if has_lasted(self.plan.warmup_seconds) => {
                 go(PhaseKind::Ramp, phase.rate)
@@ -119,7 +131,7 @@ impl Controller {
         seconds: &[StressSecond],
         now: u32,
     ) -> Option<Next<Phase, RepeatEnd>> {
-        let from = Controller::holds_from(now);
+        let from = self.holds_from(now);
         let seen = seen(phase, seconds, self.plan.step_seconds, now);
         if seen == Seen::TooLittle {
             return Some(Next::Stop(RepeatEnd::Generator));
@@ -170,7 +182,7 @@ impl Controller {
     }
 
     fn next_step(&self, rate: f64, now: u32) -> Next<Phase, RepeatEnd> {
-        let from = Controller::holds_from(now);
+        let from = self.holds_from(now);
         if rate >= self.plan.highest * (1.0 - SAME) {
             return Next::Stop(RepeatEnd::HighestRate);
         }
@@ -192,7 +204,7 @@ impl Controller {
             Some(factor) => (PhaseKind::Overload(*factor), whole * factor),
             None => (PhaseKind::FallBack, broke_at * FALL_BACK),
         };
-        Next::Measure(Phase { kind, from: Controller::holds_from(now), rate })
+        Next::Measure(Phase { kind, from: self.holds_from(now), rate })
     }
 
     fn recovery(&self, phase: Phase, seconds: &[StressSecond], now: u32) -> Option<RepeatEnd> {
@@ -234,9 +246,15 @@ enum Seen {
     TooLittle,
 }
 
+/// How long a phase lasts if it ends as soon as one generator can end it: judged is as much of it
+/// however many there are.
+fn lasted(phase: Phase, now: u32) -> u32 {
+    now.saturating_add(ALONE) - phase.from
+}
+
 /// How much was seen of a phase of a length.
 fn seen(phase: Phase, seconds: &[StressSecond], length: u32, now: u32) -> Seen {
-    let lasted = Controller::holds_from(now) - phase.from;
+    let lasted = lasted(phase, now);
     if lasted < length {
         return Seen::NotYet;
     }
