@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -368,35 +371,39 @@ fn find(bytes: &[u8], wanted: &[u8]) -> bool {
 
 /// Everything that is said at a server, whoever says it to whom.
 struct Messages {
-    runtime: tokio::runtime::Runtime,
-    heard: async_nats::Subscriber,
+    enough: Arc<AtomicBool>,
+    heard: JoinHandle<Vec<Vec<u8>>>,
 }
 
 impl Messages {
     fn of(nats: &Nats) -> Messages {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let heard = runtime.block_on(async {
-            let client = async_nats::connect(nats.url()).await.unwrap();
-            let heard = client.subscribe(">").await.unwrap();
-            client.flush().await.unwrap();
-            heard
+        let (url, enough) = (nats.url(), Arc::new(AtomicBool::new(false)));
+        let (is_enough, (listens, listening)) = (Arc::clone(&enough), mpsc::channel());
+        let heard = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let client = async_nats::connect(url).await.unwrap();
+                let mut heard = client.subscribe(">").await.unwrap();
+                client.flush().await.unwrap();
+                listens.send(()).unwrap();
+                let (mut all, within) = (Vec::new(), Duration::from_millis(200));
+                loop {
+                    match tokio::time::timeout(within, heard.next()).await {
+                        Ok(Some(message)) => all.push(message.payload.to_vec()),
+                        Ok(None) => return all,
+                        Err(_) if is_enough.load(Ordering::Relaxed) => return all,
+                        Err(_) => {}
+                    }
+                }
+            })
         });
-        Messages { runtime, heard }
+        listening.recv().unwrap();
+        Messages { enough, heard }
     }
 
-    fn all(mut self) -> Vec<Vec<u8>> {
-        self.runtime.block_on(async {
-            let mut all = Vec::new();
-            let within = Duration::from_millis(500);
-            while let Ok(Some(message)) = tokio::time::timeout(within, self.heard.next()).await {
-                all.push(message.payload.to_vec());
-            }
-            all
-        })
+    fn all(self) -> Vec<Vec<u8>> {
+        self.enough.store(true, Ordering::Relaxed);
+        self.heard.join().unwrap()
     }
 }
 
