@@ -343,7 +343,7 @@ mod tests {
     fn what_a_noisy_tenant_does_more_is_owed_to_him() {
         let text = r#"{"name": "one", "target": {"url": "http://127.0.0.1:1"},
             "tenants": {"names": ["a", "b"], "sizes": "zipf(1)"},
-            "flows": [{"name": "flow", "steps": [{"name": "step", "request": "GET /"}]}],
+            "flows": [{"name": "flow", "steps": [{"name": "step", "request": "GET /{{tenant}}"}]}],
             "load": {"stages": [{"for": "5s", "rate": "100/s"},
                 {"for": "5s", "rate": "100/s", "noisy": {"tenant": "b", "times": 5}}]},
             "slo": {"neighbours": ["p99 < 2x"]}}"#;

@@ -280,15 +280,8 @@ pub enum StressEnd {
 impl StressEnd {
     /// The signal that it was interrupted by, if it was.
     pub fn signal(&self) -> Option<i32> {
-        match self {
-            StressEnd::Interrupted { signal } => Some(*signal),
-            StressEnd::Finished
-            | StressEnd::NoTime
-            | StressEnd::NotBack
-            | StressEnd::Hopeless { .. }
-            | StressEnd::TargetLost { .. }
-            | StressEnd::GeneratorLost { .. } => None,
-        }
+        let StressEnd::Interrupted { signal } = self else { return None };
+        Some(*signal)
     }
 }
 

@@ -216,6 +216,7 @@ fn what_a_lost_generator_owed_is_counted_to_its_tenants() {
     let mut asked = scenario(&server, 30);
     asked["tenants"] = json!({ "count": 6, "sizes": "zipf(1)" });
     asked["limits"] = json!({ "tenants": 2 });
+    asked["flows"][0]["steps"][0]["headers"] = json!({ "x-tenant": "{{tenant}}" });
     let mut nats = Nats::start();
     for name in ["one", "two"] {
         nats.agent(name, &[], &[]);
