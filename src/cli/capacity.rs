@@ -22,9 +22,10 @@ use crate::cli::{fleet, folder, output};
 use crate::experiment::head::{fingerprint, slug};
 use crate::experiment::search::Search;
 use crate::record::capacity::{
-    self as capacity_record, Asked, CAPACITY_FILE, CapacityFile, SearchEnd, Stored, Verdict,
+    self as capacity_record, Asked, CAPACITY_FILE, CapacityFile, Stored, Verdict,
 };
 use crate::record::load_unit::LoadUnit;
+use crate::record::search_end::SearchEnd;
 use crate::scenario::ceiling;
 use crate::scenario::model::Scenario;
 use crate::scenario::read;

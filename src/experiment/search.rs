@@ -14,8 +14,9 @@ use crate::experiment::event::Event;
 use crate::experiment::head::{fingerprint, written};
 use crate::experiment::others::Others;
 use crate::record::capacity::{
-    Asked, CapacityFile, FoundCapacity, SearchEnd, Stored, Trial, VERSION, Verdict,
+    Asked, CapacityFile, FoundCapacity, Stored, Trial, VERSION, Verdict,
 };
+use crate::record::search_end::SearchEnd;
 use crate::scenario::model::Scenario;
 use crate::target::process::Supervisor;
 

@@ -13,6 +13,7 @@ use crate::record::fingerprint::{Difference, Fingerprint};
 use crate::record::gauge::{Kind, Unit};
 use crate::record::json_file::{self, JsonFile};
 use crate::record::load_unit::LoadUnit;
+use crate::record::search_end::SearchEnd;
 use crate::record::store::StoreError;
 
 /// The version of `capacity.json`.
@@ -291,34 +292,6 @@ pub struct Rise {
     pub correlation: Option<f64>,
     /// Whether it stayed as it was while the rate rose further: nothing more was to be had.
     pub is_flat: bool,
-}
-
-/// How a search ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SearchEnd {
-    /// It came to its end.
-    Finished,
-    /// A signal.
-    Interrupted {
-        /// Its number.
-        signal: i32,
-    },
-    /// The target could not be started, or died, or was not itself again.
-    TargetLost {
-        /// How, with its last words.
-        detail: String,
-    },
-    /// A step never worked.
-    Hopeless {
-        /// Which step, and how its tries ended.
-        detail: String,
-    },
-    /// One of several generators was lost, and with it what its trial would have shown.
-    GeneratorLost {
-        /// Which trial, which generator, and what became of it.
-        detail: String,
-    },
 }
 
 impl Trial {

@@ -46,6 +46,7 @@ pub mod run_file;
 pub mod sample;
 #[cfg(test)]
 pub(crate) mod sample_capacity;
+pub mod search_end;
 pub mod seconds;
 pub mod series;
 pub mod slo_head;

@@ -1,12 +1,13 @@
 //! A made-up search for capacity, for tests.
 
 use super::capacity::{
-    Asked, CapacityFile, Class, FoundCapacity, GaugeSeen, Purpose, SearchEnd, Seen, Trial, VERSION,
-    Verdict, Why,
+    Asked, CapacityFile, Class, FoundCapacity, GaugeSeen, Purpose, Seen, Trial, VERSION, Verdict,
+    Why,
 };
 use super::fingerprint::Fingerprint;
 use super::gauge::{Kind, Unit};
 use super::load_unit::LoadUnit;
+use crate::record::search_end::SearchEnd;
 
 /// A search for tests: between 396/s and 404/s, confirmed at 356.4/s.
 pub(crate) fn sample() -> CapacityFile {

@@ -12,9 +12,10 @@ use crate::analysis::capacity::messages::{interval, load, noun};
 use crate::analysis::capacity::points::trials;
 use crate::analysis::number_format;
 use crate::record::capacity::{
-    Asked, CapacityFile, Class, FoundCapacity, Purpose, SearchEnd, Stored, Trial, Verdict, Why,
+    Asked, CapacityFile, Class, FoundCapacity, Purpose, Stored, Trial, Verdict, Why,
 };
 use crate::record::load_unit::LoadUnit;
+use crate::record::search_end::SearchEnd;
 use crate::units::order;
 
 /// One thing that a verdict stands on.
