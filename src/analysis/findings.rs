@@ -8,7 +8,6 @@ use crate::analysis::assessment::{Finding, Severity, SloResult, SloStatus};
 use crate::analysis::finding::{finding, named, tightest_limit};
 use crate::analysis::number_format::{count, counted, millis, percent};
 use crate::analysis::run_data::{self, BUSY_SPAN, MUCH_PRESSURE, MUCH_STEAL, RunData};
-use crate::analysis::starvation::Starvation;
 use crate::analysis::{
     attribution, closed, generator_health, memory, shared, still, unjudged, worked,
 };
@@ -49,7 +48,10 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
         teardown(data),
         steal(data),
         cpu_pressure(data),
-        data.starvation.as_ref().map(Starvation::finding),
+        data.starvation.as_ref().map(|it| {
+            let (evidence, advice) = it.told();
+            finding("target_starved", Severity::Warning, evidence, advice)
+        }),
         busy_worker(data),
         machine_full(data),
         send_lag(data),

@@ -194,6 +194,9 @@ fn doubt_target(data: &RunData, slo: &SloHead, result: &mut SloResult) {
     else {
         return;
     };
+    if is_slow_alone(data, slo) {
+        return;
+    }
     let certain = starvation.certain(data.record, &data.judged.seconds, slo);
     let status = match slo.windows {
         None => status_of(
@@ -208,6 +211,14 @@ fn doubt_target(data: &RunData, slo: &SloHead, result: &mut SloResult) {
         result.status = SloStatus::Inconclusive;
         result.note = Some(starvation.note());
     }
+}
+
+/// Whether a tenant misses what all others together keep to: the target's processes serve them all,
+/// and whoever waits for a CPU lets each of them wait.
+fn is_slow_alone(data: &RunData, slo: &SloHead) -> bool {
+    let others = SloHead { tenant: None, but: slo.tenant, ..slo.clone() };
+    let found = || Tally::sum(evidence::tallies(data.record, &data.judged.seconds, &others));
+    slo.tenant.is_some() && Some(found()).is_some_and(|it| it.all > 0 && it.share() <= slo.allowed)
 }
 
 /// An objective that might be met but for the generator is not judged.

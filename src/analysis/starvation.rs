@@ -18,7 +18,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::assessment::{Finding, Severity};
 use crate::analysis::evidence;
 use crate::analysis::laps;
 use crate::analysis::number_format::{counted, percent};
@@ -115,8 +114,8 @@ impl Starvation {
         format!("{} s per second", trim_zeros(self.wait(), 2))
     }
 
-    /// That somebody else was there.
-    pub fn finding(&self) -> Finding {
+    /// That somebody else was there, and what to do about it.
+    pub fn told(&self) -> (String, &'static str) {
         let evidence = format!(
             "others used {} of the machine's CPU time in {}, and {} % before the target was \
              started; the target's threads waited {} for a CPU",
@@ -127,8 +126,7 @@ impl Starvation {
         );
         let advice = "stop what else runs on the machine (see top), or give target and generator \
                       cores of their own; then run again";
-        let (kind, severity, advice) = ("target_starved", Severity::Warning, advice.to_owned());
-        Finding { kind, severity, evidence, advice }
+        (evidence, advice)
     }
 }
 

@@ -192,7 +192,9 @@ mod tests {
     use crate::analysis::assess::assess;
     use crate::analysis::assessment::{Assessment, Severity, Verdict};
     use crate::analysis::sample_records::{self, Requests, add, run};
+    use crate::record::gauge;
     use crate::record::series::SeriesHead;
+    use crate::record::telemetry::TargetSecond;
     use crate::scenario::slo::FailureShare;
 
     /// Of one step and so many tenants, with the usual objective for all and for each.
@@ -269,6 +271,33 @@ mod tests {
         assert!(statuses.iter().filter(|it| **it == SloStatus::Met).count() == 3);
         assert_eq!(tenants.all[3].name, "all others");
         assert!((tenants.all.iter().map(|it| it.share).sum::<f64>() - 1.0).abs() < 1e-9);
+    }
+
+    /// The same on a machine that others have, before and meanwhile.
+    fn starved(mut record: RunRecord) -> RunRecord {
+        record.head.generators[0].environment.others_before = Some(95);
+        record.head.gauges = vec![gauge::CPU, gauge::CPU_WAIT];
+        for second in &mut record.generator {
+            second.machine_busy = Some(1.0);
+        }
+        let seen = [(&gauge::CPU, 0.1), (&gauge::CPU_WAIT, 0.85)];
+        let table = record.head.gauges.clone();
+        record.target = (0..60).map(|it| TargetSecond::of(it, &table, seen)).collect();
+        record
+    }
+
+    #[test]
+    fn a_machine_that_others_have_excuses_nobody_who_is_slow_alone() {
+        let with = |others| {
+            let mut record = record(2);
+            load(&mut record, 0, 1_000, others);
+            load(&mut record, 1, 20, 8);
+            starved(record)
+        };
+        check(&with(0), SloStatus::Met, SloStatus::Missed, "t1; 1 of 2 tenants misses it");
+        // Where all are slow, it may be the machine.
+        let found = assess(&with(400));
+        assert_eq!(found.verdict, Verdict::Inconclusive, "{:?}", found.reasons);
     }
 
     #[test]

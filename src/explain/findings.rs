@@ -105,6 +105,13 @@ pub(super) const FINDINGS: &[Entry] = &[
         advice: "See why it was lost, then run again.",
     },
     Entry {
+        names: &["watcher_lost"],
+        meaning: "loadgate watch, or the process that it watched beside the target, was lost.",
+        why: "What the target used since then is not known, so that no objective on its processes is \
+            met.",
+        advice: "See why it ended, then run again.",
+    },
+    Entry {
         names: &["clock_skew"],
         meaning: "The clocks of several generators differ, or nobody knows by how much.",
         why: "Their arrivals lie off the common schedule; response times contain nothing of it.",

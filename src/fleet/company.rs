@@ -80,8 +80,14 @@ impl Gathering<'_> {
             return Err(TrialError::Interrupted(signal).into());
         }
         let hellos = hellos.map_err(|fault| with_words(fault, local.as_ref()))?;
-        // It is looked for before each load; that it is there is known before a target is loaded.
-        desk.find_watcher(&self.wanted, || control.ended().is_some())?;
+        // It is looked for before each load; that it is there is known before a target is loaded. Asked
+        // for the whole search, it would not be free for its loads.
+        if self.wanted.is_watched {
+            let asking = Desk::open(Arc::clone(&link))?;
+            let found = asking.find_watcher(&self.wanted, || control.ended().is_some());
+            asking.close();
+            found?;
+        }
         let names: Vec<String> = hellos.iter().map(|hello| hello.name.clone()).collect();
         let company = self.ask((link, desk), hellos, local)?;
         watch(Event::Told(format!("ready: {}", names.join(", "))));

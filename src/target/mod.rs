@@ -19,6 +19,8 @@ pub mod checkout;
 mod cleaner;
 pub mod clocks;
 pub mod counted;
+#[cfg(target_os = "linux")]
+mod descendants;
 pub(crate) mod fetch;
 mod fetch_http2;
 pub mod gauges;

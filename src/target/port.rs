@@ -47,7 +47,7 @@ fn is_free(port: u16) -> bool {
 pub fn listening(tree: ProcessTree) -> Vec<u16> {
     use procfs::net::{TcpState, tcp, tcp6};
     let top = tree.supervisor.unwrap_or(tree.root).cast_signed();
-    let mut processes = super::procfs::descendants(top);
+    let mut processes = super::descendants::descendants(top);
     processes.push(tree.root.cast_signed());
     let sockets = sockets_of(&processes);
     let entries = tcp().into_iter().flatten().chain(tcp6().into_iter().flatten());

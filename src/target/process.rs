@@ -219,7 +219,8 @@ impl RunningTarget {
     /// that carry its mark.
     #[cfg(target_os = "linux")]
     fn remains(&self) -> Vec<i32> {
-        use super::procfs::{birth, carriers, descendants};
+        use super::descendants::descendants;
+        use super::procfs::{birth, carriers};
         let root = self.root_pid().cast_signed();
         let supervisor = self.supervisor.id().cast_signed();
         let mut left = carriers(MARK, &self.mark);

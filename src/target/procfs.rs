@@ -58,14 +58,12 @@ mod system {
 
 pub use system::TreeSampler;
 #[cfg(target_os = "linux")]
-pub(crate) use system::{birth, carriers, descendants};
+pub(crate) use system::{birth, carriers};
 
 #[cfg(target_os = "linux")]
 mod system {
-    use std::collections::{HashMap, HashSet};
+    use std::collections::HashMap;
     use std::ffi::{OsStr, OsString};
-    use std::path::Path;
-    use std::sync::OnceLock;
     use std::time::{Duration, Instant};
 
     use nix::time::{clock_getcpuclockid, clock_gettime};
@@ -74,11 +72,10 @@ mod system {
 
     use super::super::settled::{self, Settled};
     use super::{ProcessTree, TreeUsage};
+    use crate::target::descendants::descendants;
     use crate::target::queued::Queued;
     use crate::target::switches::Switches;
 
-    /// No target has more processes; a loop in what `/proc` says must end.
-    const MAX_PROCESSES: usize = 20_000;
     /// How often a sample is taken again because a process ended meanwhile.
     const ATTEMPTS: usize = 3;
 
@@ -227,38 +224,6 @@ mod system {
         ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1))
     }
 
-    /// All processes below `top`, parents before their children.
-    pub(crate) fn descendants(top: i32) -> Vec<i32> {
-        let children = if kernel_lists_children() { children_listed } else { children_searched };
-        let mut found: Vec<i32> = children(&[top]);
-        let mut known: HashSet<i32> = found.iter().copied().collect();
-        let mut generation = found.clone();
-        while !generation.is_empty() && found.len() < MAX_PROCESSES {
-            generation = children(&generation);
-            generation.retain(|pid| known.insert(*pid));
-            found.extend(&generation);
-        }
-        found
-    }
-
-    fn kernel_lists_children() -> bool {
-        static LISTS: OnceLock<bool> = OnceLock::new();
-        *LISTS.get_or_init(|| Path::new("/proc/thread-self/children").exists())
-    }
-
-    fn children_listed(parents: &[i32]) -> Vec<i32> {
-        let threads = parents.iter().filter_map(|pid| Process::new(*pid).ok()?.tasks().ok());
-        let children = threads.flatten().filter_map(|thread| thread.ok()?.children().ok());
-        children.flatten().map(u32::cast_signed).collect()
-    }
-
-    /// Asks every process of the machine for its parent.
-    fn children_searched(parents: &[i32]) -> Vec<i32> {
-        let processes = all_processes().into_iter().flatten();
-        let stats = processes.filter_map(|process| process.ok()?.stat().ok());
-        stats.filter(|stat| parents.contains(&stat.ppid)).map(|stat| stat.pid).collect()
-    }
-
     /// When a process started that still runs, in ticks since boot; with its id, its identity.
     pub(crate) fn birth(pid: i32) -> Option<u64> {
         read(pid).filter(|(_, stat)| stat.state != 'Z').map(|(_, stat)| stat.starttime)
@@ -327,15 +292,10 @@ mod system {
         }
 
         #[test]
-        fn listing_and_searching_find_the_same_children() {
+        fn a_family_is_counted_whole() {
             let family = shell("sleep 60 & sh -c 'sleep 60 & sleep 60' & read x");
             let pid = family.0.id().cast_signed();
             until("four descendants", || descendants(pid).len() == 4);
-            let sorted = |mut pids: Vec<i32>| {
-                pids.sort_unstable();
-                pids
-            };
-            assert_eq!(sorted(children_listed(&[pid])), sorted(children_searched(&[pid])));
             let usage = TreeSampler::default().sample(tree(&family)).unwrap();
             assert_eq!(usage.threads, 5);
             assert!(usage.descriptors >= Some(5 * 3) && usage.rss > 1_000_000, "{usage:?}");

@@ -172,7 +172,7 @@ fn one_round(events: &Receiver<Event>) -> Round {
 /// makes many servers drop their connections at once.
 #[cfg(target_os = "linux")]
 fn signal_new(_root: Pid, signal: Signal, done: &mut HashSet<i32>) {
-    for pid in super::procfs::descendants(std::process::id().cast_signed()) {
+    for pid in super::descendants::descendants(std::process::id().cast_signed()) {
         if done.insert(pid) {
             let _ = kill(Pid::from_raw(pid), signal);
         }

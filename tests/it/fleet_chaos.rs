@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use async_nats::Client;
 use async_nats::jetstream;
 use futures_util::StreamExt;
+use loadgate::fleet::wire::Last;
+use loadgate::record::handshakes::Handshakes;
 use loadgate::record::run::EndReason;
 use loadgate::record::telemetry::GeneratorSecond;
 use loadgate::scenario::read::load;
@@ -177,7 +179,11 @@ fn what_a_stranger_says_is_not_counted() {
     // The same tick again is known, and nobody's last word is that of another coordinator.
     stranger.say(&subject, &tick);
     let end = subject.replace(".sec.", ".end.");
-    stranger.say(&end, br#"{"epoch":"x","cause":"finished","ticks":0,"iterations":0}"#);
+    let last = json!({ "epoch": "x", "cause": "finished", "ticks": 0, "iterations": 0, "completed": 0,
+        "handshakes": serde_json::to_value(Handshakes::default()).unwrap(), "failures": "",
+        "used_up": null });
+    assert!(serde_json::from_value::<Last>(last.clone()).is_ok(), "it can be read");
+    stranger.say(&end, last.to_string().as_bytes());
     stranger.say(&end, b"\xff\xfe nonsense");
     stranger.say(&subject.replace(".sec.", ".alive."), b"{}");
     ends_with(&end_of(&nats, &mut run), 0);
@@ -206,9 +212,18 @@ fn who_tells_of_slots_of_another_is_named_and_voids_the_run() {
 fn a_beat_of_somebody_else_prolongs_nothing_and_stops_nobody() {
     let (_server, nats, mut run) = at_work(6);
     let stranger = Stranger::at(&nats);
-    let (subject, _) = stranger.hear("lg.v1.*.ctl");
-    let beat = json!({ "epoch": "x", "at": u64::MAX / 2, "go": null, "stop": 0, "done": [],
-                       "over": true });
+    // One as agents read it, of somebody else.
+    let (subject, said) = stranger.hear("lg.v1.*.ctl");
+    let mut beat: serde_json::Value = serde_json::from_slice(&said).unwrap();
+    for (key, value) in [
+        ("epoch", json!("x")),
+        ("at", json!(u64::MAX / 2)),
+        ("stop", json!(0)),
+        ("over", json!(true)),
+    ] {
+        assert!(beat.get(key).is_some(), "{key}: {beat}");
+        beat[key] = value;
+    }
     stranger.say(&subject, beat.to_string().as_bytes());
     ends_with(&end_of(&nats, &mut run), 0);
 }
@@ -218,10 +233,11 @@ fn whoever_was_followed_by_another_one_commands_nobody_any_more() {
     let (_server, nats, mut run) = at_work(30);
     let stranger = Stranger::at(&nats);
     let (subject, said) = stranger.hear("lg.v1.*.ctl");
-    let said: serde_json::Value = serde_json::from_slice(&said).unwrap();
+    let mut beat: serde_json::Value = serde_json::from_slice(&said).unwrap();
     // It lets nobody stop, and yet nobody heeds those whom it follows.
-    let beat = json!({ "epoch": "next", "after": [said["epoch"]], "at": 0, "go": null,
-                       "stop": null, "done": [], "over": false });
+    beat["after"] = json!([beat["epoch"]]);
+    beat["epoch"] = json!("next");
+    beat["at"] = json!(0);
     stranger.say(&subject, beat.to_string().as_bytes());
     let output = end_of(&nats, &mut run);
     ends_with(&output, 6);

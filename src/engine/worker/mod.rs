@@ -22,6 +22,7 @@ pub mod pair;
 mod patience;
 mod receive;
 mod report;
+mod resting;
 mod rows;
 #[cfg(test)]
 mod scene;
@@ -62,7 +63,7 @@ use crate::engine::transport::tcp::Control;
 use crate::engine::user::Users;
 use crate::engine::worker::knocking::Knocking;
 use crate::engine::worker::pace::Pace;
-use crate::engine::worker::patience::{Patience, UNREAD};
+use crate::engine::worker::patience::Patience;
 use crate::engine::worker::report::Reporter;
 use crate::scenario::ids::SourceId;
 use crate::schedule::tenants::{Census, Noise};
@@ -238,28 +239,6 @@ impl Worker {
         let served = self.serve_all();
         self.pace.did(started + served, now);
         Ok(())
-    }
-
-    /// How long to sleep, whatever comes, in a turn that began at `now`: where there is much to
-    /// do, and where no answer has to be read at once.
-    fn sleeps_until(&self, next: Moment, now: Moment) -> Option<Moment> {
-        let patient = || self.patience.is_patient().then(|| self.unread_until(next, now));
-        // Who waits for a connection waits for an answer, and so does each user of a closed load.
-        let may_rest = self.queue.is_empty() && !self.source.waits_for_answers();
-        self.pace.rest(now).filter(|_| may_rest).or_else(patient)
-    }
-
-    /// When to wake at the latest if no socket has anything, in a turn that began at `now`. Where
-    /// there is much to do and others wait for a connection, who is due next only waits behind
-    /// them.
-    fn wakes_at(&self, next: Moment, now: Moment) -> Moment {
-        let only_waits = !self.queue.is_empty() && !self.source.waits_for_answers();
-        self.pace.rest(now).filter(|_| only_waits).map_or(next, |rest| next.max(rest))
-    }
-
-    /// When answers are read that nobody waits for: with what is due next, or soon.
-    fn unread_until(&self, next: Moment, now: Moment) -> Moment {
-        if self.iterations.is_empty() { next } else { next.min(Moment(now.0 + UNREAD)) }
     }
 
     /// Does what is due. Returns how many arrivals were started, and when there is more to
