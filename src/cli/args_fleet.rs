@@ -136,28 +136,9 @@ pub struct WatchArgs {
     /// Watch whoever listens on this port of this machine, and all that it has started
     #[arg(long, value_name = "PORT", group = "whom", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
-    /// The server at which it waits: nats://HOST:PORT or tls://HOST:PORT [default: `LOADGATE_VIA`];
-    /// a token comes from `LOADGATE_NATS_TOKEN`
-    #[arg(long, value_name = "URL")]
-    pub via: Option<String>,
-    /// Trust the certificates of this file besides the system's
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub via_ca: Option<PathBuf>,
-    /// The credentials (.creds) that the server wants, in place of a token
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub via_creds: Option<PathBuf>,
-    /// The pool of the agents that load what it watches
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub pool: String,
-    /// What it is called in reports [default: the machine's name]
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// End after one run
-    #[arg(long)]
-    pub once: bool,
-    /// Say nothing
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Where it waits.
+    #[command(flatten)]
+    pub waiting: WaitingArgs,
 }
 
 /// Examples of `loadgate agent`.
@@ -171,22 +152,9 @@ It ends on SIGINT or SIGTERM; a run that it takes part in then has no verdict.";
 /// `loadgate agent`
 #[derive(Debug, Args)]
 pub struct AgentArgs {
-    /// The server at which it waits: nats://HOST:PORT or tls://HOST:PORT [default: `LOADGATE_VIA`];
-    /// a token comes from `LOADGATE_NATS_TOKEN`
-    #[arg(long, value_name = "URL")]
-    pub via: Option<String>,
-    /// Trust the certificates of this file besides the system's
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub via_ca: Option<PathBuf>,
-    /// The credentials (.creds) that the server wants, in place of a token
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub via_creds: Option<PathBuf>,
-    /// The pool that it belongs to
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub pool: String,
-    /// What it is called in reports [default: the machine's name]
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
+    /// Where it waits.
+    #[command(flatten)]
+    pub waiting: WaitingArgs,
     /// A host other than loopback that it may load, whatever a scenario says; may be given several
     /// times
     #[arg(long = "allow-host", value_name = "HOST")]
@@ -197,6 +165,27 @@ pub struct AgentArgs {
     /// How much it keeps of what the server does not take, before it stops and names itself
     #[arg(long, value_name = "SIZE", default_value = "64MB")]
     pub spool: Bytes,
+}
+
+/// Where somebody waits for runs, and under which name.
+#[derive(Debug, Args)]
+pub struct WaitingArgs {
+    /// The server at which it waits: nats://HOST:PORT or tls://HOST:PORT [default: `LOADGATE_VIA`];
+    /// a token comes from `LOADGATE_NATS_TOKEN`
+    #[arg(long, value_name = "URL")]
+    pub via: Option<String>,
+    /// Trust the certificates of this file besides the system's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub via_ca: Option<PathBuf>,
+    /// The credentials (.creds) that the server wants, in place of a token
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub via_creds: Option<PathBuf>,
+    /// The pool of the runs that it waits for
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub pool: String,
+    /// What it is called in reports [default: the machine's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
     /// End after one run
     #[arg(long)]
     pub once: bool,

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::args_fleet::{AgentArgs, Asked, CompletingArgs, FleetArgs, Lost, WatchArgs};
+use crate::cli::args_fleet::{
+    AgentArgs, Asked, CompletingArgs, FleetArgs, Lost, WaitingArgs, WatchArgs,
+};
 use crate::cli::args_shared::Clock;
 use crate::cli::exit::Exit;
 use crate::cli::progress::Display;
@@ -231,30 +233,30 @@ pub(super) fn complete(run: &Path, args: &CompletingArgs) -> Result<(), Exit> {
 
 /// `loadgate agent`.
 pub(super) fn agent(args: &AgentArgs) -> Exit {
-    let server = Server { url: &args.via, ca: &args.via_ca, creds: &args.via_creds };
-    let site = match site(server, &args.pool, args.name.as_deref()) {
+    let waiting = &args.waiting;
+    let site = match site(waiting) {
         Ok(site) => site,
         Err(exit) => return exit,
     };
     let Site { via, name, control } = site;
     let agent = Agent {
         via,
-        pool: args.pool.clone(),
+        pool: waiting.pool.clone(),
         name,
         allow: args.allow_hosts.clone(),
         max_rate: args.max_rate,
-        once: args.once,
+        once: waiting.once,
         spool: usize::try_from(args.spool.0).unwrap_or(usize::MAX),
         temporary: std::env::temp_dir(),
     };
     let env = |name: &str| std::env::var(name).ok();
-    ended(agent.work(&control, &env, &mut telling(args.quiet)), &control)
+    ended(agent.work(&control, &env, &mut telling(waiting.quiet)), &control)
 }
 
 /// `loadgate watch`.
 pub(super) fn watch(args: &WatchArgs) -> Exit {
-    let server = Server { url: &args.via, ca: &args.via_ca, creds: &args.via_creds };
-    let site = match site(server, &args.pool, args.name.as_deref()) {
+    let waiting = &args.waiting;
+    let site = match site(waiting) {
         Ok(site) => site,
         Err(exit) => return exit,
     };
@@ -264,16 +266,8 @@ pub(super) fn watch(args: &WatchArgs) -> Exit {
         (None, None) => return Exit::Usage,
     };
     let Site { via, name, control } = site;
-    let sidecar = Sidecar { via, pool: args.pool.clone(), name, whom, once: args.once };
-    ended(sidecar.work(&control, &mut telling(args.quiet)), &control)
-}
-
-/// The server as it was named.
-#[derive(Clone, Copy)]
-struct Server<'a> {
-    url: &'a Option<String>,
-    ca: &'a Option<PathBuf>,
-    creds: &'a Option<PathBuf>,
+    let sidecar = Sidecar { via, pool: waiting.pool.clone(), name, whom, once: waiting.once };
+    ended(sidecar.work(&control, &mut telling(waiting.quiet)), &control)
 }
 
 /// What whoever waits at a server needs.
@@ -283,13 +277,13 @@ struct Site {
     control: Control,
 }
 
-fn site(server: Server<'_>, pool: &str, name: Option<&str>) -> Result<Site, Exit> {
-    let Some(url) = server.url.clone().or_else(|| std::env::var(VIA).ok()) else {
+fn site(args: &WaitingArgs) -> Result<Site, Exit> {
+    let Some(url) = args.via.clone().or_else(|| std::env::var(VIA).ok()) else {
         output::error("--via is missing: the server at which to wait for work", &[]);
         return Err(Exit::Usage);
     };
-    let name = name.map_or_else(host_name, str::to_owned);
-    for (flag, value) in [("--pool", pool), ("--name", &name)] {
+    let name = args.name.clone().unwrap_or_else(host_name);
+    for (flag, value) in [("--pool", &args.pool), ("--name", &name)] {
         if !wire::is_name(value) {
             output::error(&format!("{flag} {value}: letters, digits, - and _ only"), &[]);
             return Err(Exit::Usage);
@@ -300,8 +294,8 @@ fn site(server: Server<'_>, pool: &str, name: Option<&str>) -> Result<Site, Exit
         output::error(&format!("signals cannot be watched: {error}"), &[]);
         Exit::Failed
     })?;
-    let (token, ca) = (std::env::var(TOKEN).ok(), server.ca.clone());
-    let via = Via { url, token, ca, creds: server.creds.clone() };
+    let (token, ca) = (std::env::var(TOKEN).ok(), args.via_ca.clone());
+    let via = Via { url, token, ca, creds: args.via_creds.clone() };
     Ok(Site { via, name, control })
 }
 

@@ -42,13 +42,14 @@ fn children_searched(parents: &[i32]) -> Vec<i32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::process::{Child, Command, Stdio};
     use std::time::{Duration, Instant};
 
     use super::*;
 
-    struct Family(Child);
+    /// Processes that end with the test.
+    pub(crate) struct Family(pub(crate) Child);
 
     impl Drop for Family {
         fn drop(&mut self) {

@@ -240,23 +240,11 @@ mod system {
 
     #[cfg(test)]
     mod tests {
-        use std::process::{Child, Command, Stdio};
+        use std::process::{Command, Stdio};
         use std::time::Instant;
 
         use super::*;
-
-        struct Family(Child);
-
-        impl Drop for Family {
-            fn drop(&mut self) {
-                for pid in descendants(self.0.id().cast_signed()) {
-                    let pid = nix::unistd::Pid::from_raw(pid);
-                    let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
-                }
-                let _ = self.0.kill();
-                let _ = self.0.wait();
-            }
-        }
+        use crate::target::descendants::tests::Family;
 
         fn shell(script: &str) -> Family {
             let mut command = Command::new("sh");
