@@ -45,12 +45,16 @@ pub(super) enum Nobody {}
 
 /// Generators who stay for one load after the other.
 pub(super) fn gathered(
-    _: &Asked<'_>,
+    asked: &Asked<'_>,
     _: (&Scenario, (f64, Load)),
     _: (&Control, &Supervisor),
     _: &mut dyn FnMut(&str),
 ) -> Result<Option<Nobody>, Exit> {
-    Ok(None)
+    if asked.fleet.generators.is_none() {
+        return Ok(None);
+    }
+    output::error(WITHOUT, &[]);
+    Err(Exit::Usage)
 }
 
 /// As whoever plays loads knows them.
