@@ -194,7 +194,7 @@ fn doubt_target(data: &RunData, slo: &SloHead, result: &mut SloResult) {
     else {
         return;
     };
-    if is_slow_alone(data, slo) {
+    if is_slow_alone(data, slo, starvation.whole()) {
         return;
     }
     let certain = starvation.certain(data.record, &data.judged.seconds, slo);
@@ -213,12 +213,32 @@ fn doubt_target(data: &RunData, slo: &SloHead, result: &mut SloResult) {
     }
 }
 
-/// Whether a tenant misses what all others together keep to: the target's processes serve them all,
-/// and whoever waits for a CPU lets each of them wait.
-fn is_slow_alone(data: &RunData, slo: &SloHead) -> bool {
+/// Whether a tenant misses what all others together keep to, and would have had to wait longer for that
+/// than the target waited in all. Where the others are fast nobody waits in a queue behind them, so
+/// that each request waits for its own work only, and all together no longer than the target.
+fn is_slow_alone(data: &RunData, slo: &SloHead, waited: f64) -> bool {
     let others = SloHead { tenant: None, but: slo.tenant, ..slo.clone() };
-    let found = || Tally::sum(evidence::tallies(data.record, &data.judged.seconds, &others));
-    slo.tenant.is_some() && Some(found()).is_some_and(|it| it.all > 0 && it.share() <= slo.allowed)
+    let found = Tally::sum(evidence::tallies(data.record, &data.judged.seconds, &others));
+    let others_hold = found.all > 0 && found.share() <= slo.allowed;
+    slo.tenant.is_some() && others_hold && least_excess(data, slo) > waited
+}
+
+/// By how many seconds, all together, requests are slower than a limit on times of which as many are as
+/// make the miss, the fastest of them first; nothing for other objectives.
+fn least_excess(data: &RunData, slo: &SloHead) -> f64 {
+    let MetricHead::ResponseTime { threshold, .. } = slo.metric else { return 0.0 };
+    let limit = data.record.head.thresholds.get(usize::from(threshold));
+    let (Some(limit), Some(pool)) = (limit, data.pool(slo.within())) else { return 0.0 };
+    let (limit, times) = (limit.limit / 1_000, &pool.times[Phase::Response]);
+    let slow = || times.buckets().iter().filter(|(micros, _)| *micros > limit);
+    let all: u64 = slow().map(|(_, count)| count).sum();
+    let mut left = all.saturating_sub((slo.allowed * times.count() as f64).ceil() as u64);
+    let excess = slow().map(|(micros, count)| {
+        let taken = left.min(*count);
+        left -= taken;
+        taken as f64 * (micros - limit) as f64 / 1e6
+    });
+    excess.sum()
 }
 
 /// An objective that might be met but for the generator is not judged.

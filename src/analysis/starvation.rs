@@ -78,6 +78,11 @@ impl Starvation {
         self.waits.values().sum::<f64>() / self.waits.len() as f64
     }
 
+    /// All of it, in seconds.
+    pub fn whole(&self) -> f64 {
+        self.waits.values().sum()
+    }
+
     /// Whether an answer that never came may have been late by what the target waited.
     pub fn is_long(&self) -> bool {
         self.wait() >= LONG_WAIT

@@ -245,6 +245,10 @@ mod tests {
         };
         assert_eq!(fails(&record).0, Some(Severity::Withholds));
         assert_ne!(fails(&record).1, Verdict::Pass);
+        // An objective on failures of another step does not count them.
+        let elsewhere = sample_records::failures(FailureShare::Errors, 0.05);
+        record.head.slos.push(SloHead { step: Some(7), ..elsewhere });
+        assert_eq!(fails(&record).0, Some(Severity::Withholds));
         record.head.slos.truncate(1);
         assert_eq!(fails(&record).0, Some(Severity::Warning), "nothing is asked of each");
         let errors = sample_records::failures(FailureShare::Errors, 0.05);
@@ -295,6 +299,13 @@ mod tests {
             starved(record)
         };
         check(&with(0), SloStatus::Met, SloStatus::Missed, "t1; 1 of 2 tenants misses it");
+        // A little too slow is what so much waiting may come to for one whose requests cost more.
+        let mut record = record(2);
+        load(&mut record, 0, 1_000, 0);
+        load(&mut record, 1, 12, 0);
+        let slow = Requests { step: 1, ..Requests::ok(8, 510_000) };
+        add(&mut record, 0..60, &[slow]);
+        assert_eq!(assess(&starved(record)).verdict, Verdict::Inconclusive);
         // Where all are slow, it may be the machine.
         let found = assess(&with(400));
         assert_eq!(found.verdict, Verdict::Inconclusive, "{:?}", found.reasons);

@@ -6,11 +6,10 @@ use crate::analysis::finding::finding;
 use crate::analysis::number_format::{count, percent};
 use crate::analysis::run_data::RunData;
 use crate::analysis::stats::{ALPHA, share_at_least};
-use crate::analysis::totals;
 use crate::analysis::worked::named;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
-use crate::record::run::MetricHead;
+use crate::record::run::{Head, MetricHead};
 
 /// From these shares on, failures that no objective is about are told, and rule out a pass.
 const FEW_UNJUDGED: f64 = 0.001;
@@ -26,7 +25,12 @@ pub fn unjudged(data: &RunData) -> Option<Finding> {
         .steps
         .iter()
         .enumerate()
-        .map(|(index, pool)| Unjudged::of(data, index, &pool.counts))
+        .map(|(step, pool)| {
+            // The first series of a step is of a tenant, if any is.
+            let head = &data.record.head;
+            let first = (0..head.series.len()).find(|series| head.step_of(*series) == step);
+            Unjudged::of(head, first, &pool.counts)
+        })
         .collect();
     let all = Unjudged::sum(&steps);
     let often = |step: &Unjudged| step.failed >= FEW_OF_STEP && step.surely() > MANY_UNJUDGED;
@@ -65,25 +69,34 @@ pub fn unjudged(data: &RunData) -> Option<Finding> {
 fn of_tenant<'d>(data: &RunData<'d>) -> Option<(&'d str, Unjudged)> {
     let head = &data.record.head;
     let tenants = head.tenants.as_ref().filter(|_| head.slos.iter().any(|slo| slo.each_tenant))?;
-    let is_judged = |outcome: Outcome| {
-        head.slos.iter().any(|slo| match slo.metric {
-            MetricHead::Failures(share) => is_bad(outcome, share),
-            MetricHead::ResponseTime { .. }
-            | MetricHead::Apdex { .. }
-            | MetricHead::Throughput(_)
-            | MetricHead::Gauge(_)
-            | MetricHead::CertificateDays(_)
-            | MetricHead::Lap { .. } => false,
-        })
-    };
-    let pools = totals::by_tenant(data.record, &data.judged.seconds);
-    let each = (0..tenants.places()).zip(pools).map(|(place, pool)| {
-        let failed = Outcome::ALL.into_iter().filter(|it| *it != Outcome::Ok && !is_judged(*it));
-        let failed = failed.map(|it| pool.counts.outcome(it)).sum();
-        (tenants.name(place), Unjudged { ended: pool.counts.ended(), failed })
-    });
+    let mut each = vec![Unjudged::default(); tenants.places().into()];
+    for found in data.judged.seconds.iter().filter_map(|it| data.record.seconds.get(*it)) {
+        for (series, counts) in found.counts().iter().enumerate() {
+            let mine = head.tenant_of(series).and_then(|place| each.get_mut(usize::from(place)));
+            if let Some(mine) = mine {
+                *mine = mine.and(Unjudged::of(head, Some(series), counts));
+            }
+        }
+    }
+    let each = (0..tenants.places()).map(|place| tenants.name(place)).zip(each);
     let often = each.filter(|(_, it)| it.failed >= FEW_OF_STEP && it.surely() > MANY_UNJUDGED);
     often.max_by(|(_, a), (_, b)| a.share().total_cmp(&b.share()))
+}
+
+/// Whether an objective counts such an end of a series.
+fn is_judged(head: &Head, series: usize, outcome: Outcome) -> bool {
+    head.slos.iter().any(|slo| match slo.metric {
+        MetricHead::Failures(share) => {
+            let is_meant = !slo.each_tenant || head.tenant_of(series).is_some();
+            is_meant && head.is_of(series, slo.within()) && is_bad(outcome, share)
+        }
+        MetricHead::ResponseTime { .. }
+        | MetricHead::Apdex { .. }
+        | MetricHead::Throughput(_)
+        | MetricHead::Gauge(_)
+        | MetricHead::CertificateDays(_)
+        | MetricHead::Lap { .. } => false,
+    })
 }
 
 /// Requests, and those of them that failed in a way that no objective counts.
@@ -94,35 +107,20 @@ struct Unjudged {
 }
 
 impl Unjudged {
-    fn of(data: &RunData, step: usize, counts: &StepCounts) -> Unjudged {
-        let slos = &data.record.head.slos;
-        let is_judged = |outcome: Outcome| {
-            slos.iter().any(|slo| match slo.metric {
-                MetricHead::Failures(share) => {
-                    // The first series of a step is of a tenant, if any is.
-                    let head = &data.record.head;
-                    let first = (0..head.series.len()).find(|index| head.step_of(*index) == step);
-                    let is_meant = first.is_some_and(|first| head.is_of(first, slo.within()))
-                        && first.is_some_and(|at| !slo.each_tenant || head.tenant_of(at).is_some());
-                    is_meant && is_bad(outcome, share)
-                }
-                MetricHead::ResponseTime { .. }
-                | MetricHead::Apdex { .. }
-                | MetricHead::Throughput(_)
-                | MetricHead::Gauge(_)
-                | MetricHead::CertificateDays(_)
-                | MetricHead::Lap { .. } => false,
-            })
-        };
-        let failed = Outcome::ALL.into_iter().filter(|it| *it != Outcome::Ok && !is_judged(*it));
+    /// Of what a series had, by the objectives that mean it.
+    fn of(head: &Head, series: Option<usize>, counts: &StepCounts) -> Unjudged {
+        let failed = Outcome::ALL.into_iter().filter(|outcome| {
+            *outcome != Outcome::Ok && !series.is_some_and(|it| is_judged(head, it, *outcome))
+        });
         Unjudged { ended: counts.ended(), failed: failed.map(|it| counts.outcome(it)).sum() }
     }
 
+    fn and(self, other: Unjudged) -> Unjudged {
+        Unjudged { ended: self.ended + other.ended, failed: self.failed + other.failed }
+    }
+
     fn sum(all: &[Unjudged]) -> Unjudged {
-        all.iter().fold(Unjudged::default(), |sum, it| Unjudged {
-            ended: sum.ended + it.ended,
-            failed: sum.failed + it.failed,
-        })
+        all.iter().copied().fold(Unjudged::default(), Unjudged::and)
     }
 
     fn share(self) -> f64 {
