@@ -5,7 +5,7 @@
     python3 scripts/truth.py [--update] [--only=freeze|lognormal|quick] [--neighbour=no] [--protocol=plain|tls|http2]
                                                                (about eleven minutes)
 
-The server (examples/truth-server.rs) answers each request on a thread of its own and logs
+The server (examples/truth-server/main.rs) answers each request on a thread of its own and logs
 when it arrived and when its answer was written. Three behaviours, each with and without a
 neighbour that spins on the generator's core:
 
@@ -31,7 +31,7 @@ from measuring import (GENERATOR_CORE, GENERATORS, LOADGATE, QUANTILES, SERVER_C
 
 # Behaviour: requests per second, seconds with the warm-up. The freezes of three whole periods.
 CASES = {"freeze": (500, 17), "lognormal": (1_000, 10), "quick": (1_000, 10)}
-# Of examples/truth-server.rs, in milliseconds.
+# Of examples/truth-server/main.rs, in milliseconds.
 FREEZE, PERIOD = 500, 5_000
 WARMUP = 2
 CONNECTIONS, STREAMS = 64, 10

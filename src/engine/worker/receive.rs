@@ -20,6 +20,9 @@ impl Worker {
             self.write(key);
         }
         loop {
+            // What comes while this thread has no CPU, between the read and the next look at the
+            // clock, was not there when it was asked for.
+            let asked = self.plan.streams.map(|_| self.clock.now());
             let Some(connection) = self.pool.find(key) else { return };
             match connection.read(&mut self.room.input, &mut self.room.control) {
                 Ok(received) if received.bytes == 0 => {
@@ -30,8 +33,8 @@ impl Worker {
                     let room = self.room.input.len();
                     let is_all = !connection.socket.has_more(received.bytes, room) && !is_closed;
                     let is_awaited = self.receive(key, received);
-                    if is_all && self.plan.streams.is_some() {
-                        self.drained(key, received);
+                    if is_all && let Some(asked) = asked {
+                        self.drained(key, asked);
                     }
                     if !is_awaited || is_all {
                         return;
@@ -94,9 +97,8 @@ impl Worker {
         }
     }
 
-    /// All that had come on a connection has been read.
-    fn drained(&mut self, key: ConnectionKey, last: Received) {
-        let at = self.clock.at(last.at + last.lag.unwrap_or_default());
+    /// All that had come on a connection at a moment has been read.
+    fn drained(&mut self, key: ConnectionKey, at: Moment) {
         if let Some(connection) = self.pool.find(key) {
             connection.drained = at;
         }

@@ -11,8 +11,10 @@
 //! | `lognormal` | each request waits by itself: median 10 ms, sigma 0.6 |
 //! | `quick` | each request waits by itself: evenly between 0.1 and 0.6 ms |
 //!
-//! The protocol is `plain`, `tls` (the demo's certificate) or `http2` (in TLS as well). Of requests
-//! by HTTP/2 that arrive together the kernel's timestamp is that of the last.
+//! The protocol is `plain`, `tls` (the demo's certificate) or `http2` (in TLS as well). Requests by
+//! HTTP/2 come one behind the other on a connection, and the kernel gives what waits there the
+//! timestamp of the last; their times and those of their answers are those of the packets ([wire]),
+//! which only root may see.
 //!
 //! `truth-server plan RATE SECONDS SEED` prints when the requests of such a run of loadgate
 //! are due, in nanoseconds from its start.
@@ -20,6 +22,9 @@
 //! One blocking thread per connection, or per request by HTTP/2, so that no request waits for
 //! another one. The delays depend on the number of the request alone. Ends by itself after ten minutes.
 #![allow(clippy::print_stdout, reason = "it is a program whose result is text")]
+
+#[cfg(target_os = "linux")]
+mod wire;
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
@@ -40,6 +45,8 @@ use loadgate::schedule::{Arrivals, Choices};
 use loadgate::units::Rate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
+#[cfg(target_os = "linux")]
+use wire::{Way, Wire};
 
 const LIFETIME: Duration = Duration::from_secs(600);
 const FREEZE: Duration = Duration::from_millis(500);
@@ -63,6 +70,33 @@ enum Protocol {
     Http2,
 }
 
+/// Where on a connection a request or an answer ended, and when it was read or about to be written.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: SystemTime,
+    client: u16,
+    /// All that had come or gone there.
+    bytes: u32,
+}
+
+/// A request and its answer.
+struct Exchange {
+    arrived: Mark,
+    replied: Mark,
+}
+
+impl Exchange {
+    /// When the request arrived and its answer went.
+    fn times(&self, wire: Option<&Wire>) -> io::Result<(SystemTime, SystemTime)> {
+        let Some(wire) = wire else { return Ok((self.arrived.at, self.replied.at)) };
+        let passed = |mark: &Mark, way| {
+            let unseen = || io::Error::other("an exchange of which no packet was seen");
+            wire.passed(mark.client, way, mark.bytes).ok_or_else(unseen)
+        };
+        Ok((passed(&self.arrived, Way::FromClient)?, passed(&self.replied, Way::ToClient)?))
+    }
+}
+
 /// What all connections share.
 struct Shared {
     behaviour: Behaviour,
@@ -71,7 +105,9 @@ struct Shared {
     start: SystemTime,
     next: AtomicU64,
     /// When each request arrived and when its answer was about to be written.
-    log: Mutex<Vec<(SystemTime, SystemTime)>>,
+    log: Mutex<Vec<Exchange>>,
+    /// Every packet, of HTTP/2.
+    wire: Option<Arc<Wire>>,
 }
 
 fn main() -> io::Result<()> {
@@ -117,7 +153,12 @@ fn serve(behaviour: &str, log: &str, protocol: &str) -> io::Result<()> {
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("{}", listener.local_addr()?.port());
+    let wire = match protocol {
+        Protocol::Http2 => Some(Wire::seen(listener.local_addr()?.port())?),
+        Protocol::Plain | Protocol::Tls => None,
+    };
     let shared = Arc::new(Shared {
+        wire,
         behaviour,
         protocol,
         acceptor: secured::acceptor()?,
@@ -140,8 +181,9 @@ fn write_log(shared: &Shared, path: &str) -> io::Result<()> {
     let mut out = BufWriter::new(std::fs::File::create(path)?);
     let since_1970 = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     writeln!(out, "{}", since_1970(shared.start))?;
-    for (arrived, replied) in shared.log.lock().expect("no thread panics with the log").iter() {
-        writeln!(out, "{} {}", since_1970(*arrived), since_1970(*replied))?;
+    for exchange in shared.log.lock().expect("no thread panics with the log").iter() {
+        let (arrived, replied) = exchange.times(shared.wire.as_deref())?;
+        writeln!(out, "{} {}", since_1970(arrived), since_1970(replied))?;
     }
     out.flush()
 }
@@ -164,7 +206,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 fn converse(tcp: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     ask_for_stamps(&tcp)?;
-    let arrived = Rc::new(Cell::new(SystemTime::now()));
+    let client = tcp.peer_addr()?.port();
+    let arrived = Rc::new(Cell::new(Mark { at: SystemTime::now(), client, bytes: 0 }));
     let stamped = Stamped { tcp, arrived: arrived.clone() };
     match shared.protocol {
         Protocol::Plain => by_http1(stamped, &arrived, shared),
@@ -184,13 +227,14 @@ fn converse(tcp: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
 /// A socket that tells when what was read last has arrived.
 struct Stamped {
     tcp: TcpStream,
-    arrived: Rc<Cell<SystemTime>>,
+    arrived: Rc<Cell<Mark>>,
 }
 
 impl Read for Stamped {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (bytes, arrived) = receive(&mut self.tcp, buffer)?;
-        self.arrived.set(arrived);
+        let (bytes, at) = receive(&mut self.tcp, buffer)?;
+        let before = self.arrived.get();
+        self.arrived.set(Mark { at, bytes: before.bytes + bytes as u32, ..before });
         Ok(bytes)
     }
 }
@@ -208,7 +252,7 @@ impl Write for Stamped {
 /// One request after the other.
 fn by_http1(
     mut stream: impl Read + Write,
-    arrived: &Cell<SystemTime>,
+    arrived: &Cell<Mark>,
     shared: &Shared,
 ) -> io::Result<()> {
     let length = BODY.len();
@@ -218,10 +262,11 @@ fn by_http1(
     while next_request(&mut stream)? {
         let arrived = arrived.get();
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
-        thread::sleep(shared.delay(number, arrived));
-        let replied = SystemTime::now();
+        thread::sleep(shared.delay(number, arrived.at));
+        let replied = Mark { at: SystemTime::now(), ..arrived };
         stream.write_all(answer.as_bytes())?;
-        shared.log.lock().expect("no thread panics with the log").push((arrived, replied));
+        let exchange = Exchange { arrived, replied };
+        shared.log.lock().expect("no thread panics with the log").push(exchange);
     }
     Ok(())
 }
@@ -243,40 +288,80 @@ fn next_request(stream: &mut impl Read) -> io::Result<bool> {
     Err(io::Error::other("a request that does not end"))
 }
 
-/// The same socket for those who do not wait.
+/// The same socket for those who do not wait, read record by record: the kernel stamps the last packet that
+/// a read touches, and what a client sent earlier has arrived earlier.
 struct Waiting {
     socket: tokio::net::TcpStream,
     stamped: Stamped,
     answers: Rc<Answers>,
+    record: Record,
+    /// All bytes that were written.
+    written: u32,
+}
+
+/// How far the TLS record is that is being read.
+#[derive(Default)]
+struct Record {
+    header: [u8; RECORD_HEADER],
+    /// Bytes of the header that were read.
+    of_header: usize,
+    /// Bytes that are still to come after it.
+    left: usize,
+    /// Whether it is all there, and nobody had the time to look at it yet.
+    whole: bool,
+}
+
+/// A type, a version, and how long the rest is.
+const RECORD_HEADER: usize = 5;
+
+impl Record {
+    /// How much may be read without touching the next record.
+    fn room(&self) -> usize {
+        if self.of_header < RECORD_HEADER { RECORD_HEADER - self.of_header } else { self.left }
+    }
+
+    fn has_read(&mut self, bytes: &[u8]) {
+        if self.of_header < RECORD_HEADER {
+            self.header[self.of_header..self.of_header + bytes.len()].copy_from_slice(bytes);
+            self.of_header += bytes.len();
+            self.left = usize::from(u16::from_be_bytes([self.header[3], self.header[4]]));
+        } else {
+            self.left -= bytes.len();
+        }
+        if self.of_header == RECORD_HEADER && self.left == 0 {
+            *self = Record { whole: true, ..Record::default() };
+        }
+    }
 }
 
 /// When the requests arrived whose answers are about to be written: the next write is theirs.
 struct Answers {
-    waiting: RefCell<Vec<SystemTime>>,
+    waiting: RefCell<Vec<Mark>>,
     shared: Arc<Shared>,
 }
 
 impl Answers {
-    fn are_written(&self) {
-        let mut waiting = self.waiting.borrow_mut();
-        if !waiting.is_empty() {
-            let replied = SystemTime::now();
-            let mut log = self.shared.log.lock().expect("no thread panics with the log");
-            log.extend(waiting.drain(..).map(|arrived| (arrived, replied)));
-        }
+    /// They went with the last of so many bytes that were written at a moment.
+    fn are_written(&self, at: SystemTime, bytes: u32) {
+        let mut log = self.shared.log.lock().expect("no thread panics with the log");
+        log.extend(self.waiting.borrow_mut().drain(..).map(|arrived| {
+            let replied = Mark { at, bytes, ..arrived };
+            Exchange { arrived, replied }
+        }));
     }
 }
 
 /// Requests on streams, each by itself.
 async fn by_http2(
     stamped: Stamped,
-    arrived: Rc<Cell<SystemTime>>,
+    arrived: Rc<Cell<Mark>>,
     shared: &Arc<Shared>,
 ) -> io::Result<()> {
     let socket = tokio::net::TcpStream::from_std(stamped.tcp.try_clone()?)?;
     let answers = Answers { waiting: RefCell::default(), shared: shared.clone() };
     let answers = Rc::new(answers);
-    let waiting = Waiting { socket, stamped, answers: answers.clone() };
+    let record = Record::default();
+    let waiting = Waiting { socket, stamped, answers: answers.clone(), record, written: 0 };
     let session = shared.acceptor.accept(waiting).await?;
     let mut connection = h2::server::handshake(session).await.map_err(io::Error::other)?;
     while let Some(asked) = connection.accept().await {
@@ -289,11 +374,11 @@ async fn by_http2(
 
 async fn answer(
     mut respond: h2::server::SendResponse<Bytes>,
-    arrived: SystemTime,
+    arrived: Mark,
     answers: Rc<Answers>,
 ) -> Option<()> {
     let number = answers.shared.next.fetch_add(1, Ordering::Relaxed);
-    let delay = answers.shared.delay(number, arrived);
+    let delay = answers.shared.delay(number, arrived.at);
     // The runtime's own sleep wakes every millisecond only.
     tokio::task::spawn_blocking(move || thread::sleep(delay)).await.ok()?;
     let head = http::Response::builder().header("content-type", "application/json");
@@ -310,13 +395,21 @@ impl AsyncRead for Waiting {
         context: &mut Context<'_>,
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Waiting { socket, stamped, .. } = self.get_mut();
+        let Waiting { socket, stamped, record, .. } = self.get_mut();
+        if std::mem::take(&mut record.whole) {
+            // Its requests are accepted before the next record's moment takes the place of theirs.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             ready!(socket.poll_read_ready(context))?;
-            let read = socket
-                .try_io(tokio::io::Interest::READABLE, || stamped.read(room.initialize_unfilled()));
+            let most = record.room().min(room.remaining());
+            let read = socket.try_io(tokio::io::Interest::READABLE, || {
+                stamped.read(room.initialize_unfilled_to(most))
+            });
             match read {
                 Ok(bytes) => {
+                    record.has_read(&room.initialize_unfilled_to(most)[..bytes]);
                     room.advance(bytes);
                     return Poll::Ready(Ok(()));
                 }
@@ -333,8 +426,11 @@ impl AsyncWrite for Waiting {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.answers.are_written();
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        let at = SystemTime::now();
+        let taken = ready!(Pin::new(&mut self.socket).poll_write(context, bytes))?;
+        self.written += taken as u32;
+        self.answers.are_written(at, self.written);
+        Poll::Ready(Ok(taken))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -349,13 +445,15 @@ impl AsyncWrite for Waiting {
 /// Reads, and says when the kernel received what it read.
 #[cfg(target_os = "linux")]
 fn receive(tcp: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(usize, SystemTime)> {
-    use std::os::fd::AsRawFd;
+    receive_from(std::os::fd::AsRawFd::as_raw_fd(tcp), buffer)
+}
 
+#[cfg(target_os = "linux")]
+fn receive_from(fd: std::os::fd::RawFd, buffer: &mut [u8]) -> io::Result<(usize, SystemTime)> {
     use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
     let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
     let mut slices = [io::IoSliceMut::new(buffer)];
-    let fd = tcp.as_raw_fd();
     let message = recvmsg::<()>(fd, &mut slices, Some(&mut control), MsgFlags::empty())?;
     let stamp = message.cmsgs()?.find_map(|message| match message {
         ControlMessageOwned::ScmTimestampns(stamp) => Some(UNIX_EPOCH + Duration::from(stamp)),
@@ -375,6 +473,27 @@ fn ask_for_stamps(tcp: &TcpStream) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn receive(tcp: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(usize, SystemTime)> {
     Ok((io::Read::read(tcp, buffer)?, SystemTime::now()))
+}
+
+/// Elsewhere nobody sees packets.
+#[cfg(not(target_os = "linux"))]
+struct Wire;
+
+#[cfg(not(target_os = "linux"))]
+enum Way {
+    FromClient,
+    ToClient,
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Wire {
+    fn seen(_port: u16) -> io::Result<Arc<Self>> {
+        Err(io::Error::other("times by HTTP/2 are told on Linux only"))
+    }
+
+    fn passed(&self, _client: u16, _way: Way, _bytes: u32) -> Option<SystemTime> {
+        None
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
