@@ -295,8 +295,40 @@ struct Waiting {
     stamped: Stamped,
     answers: Rc<Answers>,
     record: Record,
+    pause: Rc<Pause>,
     /// All bytes that were written.
     written: u32,
+}
+
+/// Nothing is read between two records until the requests of the first one were accepted: all of them
+/// before the next one's mark takes the place of theirs.
+#[derive(Default)]
+struct Pause {
+    is_wanted: Cell<bool>,
+    is_on: Cell<bool>,
+}
+
+impl Pause {
+    fn begins(&self) {
+        self.is_on.set(self.is_wanted.get());
+    }
+
+    /// The next request of a connection.
+    async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        connection: &mut h2::server::Connection<S, Bytes>,
+    ) -> Option<Result<h2::server::SendResponse<Bytes>, h2::Error>> {
+        self.is_wanted.set(true);
+        let asked = std::future::poll_fn(|context| {
+            loop {
+                match connection.poll_accept(context) {
+                    Poll::Pending if self.is_on.replace(false) => {}
+                    asked => return asked,
+                }
+            }
+        });
+        Some(asked.await?.map(|(_, respond)| respond))
+    }
 }
 
 /// How far the TLS record is that is being read.
@@ -307,8 +339,6 @@ struct Record {
     of_header: usize,
     /// Bytes that are still to come after it.
     left: usize,
-    /// Whether it is all there, and nobody had the time to look at it yet.
-    whole: bool,
 }
 
 /// A type, a version, and how long the rest is.
@@ -328,9 +358,10 @@ impl Record {
         } else {
             self.left -= bytes.len();
         }
-        if self.of_header == RECORD_HEADER && self.left == 0 {
-            *self = Record { whole: true, ..Record::default() };
-        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.of_header == RECORD_HEADER && self.left == 0
     }
 }
 
@@ -360,12 +391,19 @@ async fn by_http2(
     let socket = tokio::net::TcpStream::from_std(stamped.tcp.try_clone()?)?;
     let answers = Answers { waiting: RefCell::default(), shared: shared.clone() };
     let answers = Rc::new(answers);
-    let record = Record::default();
-    let waiting = Waiting { socket, stamped, answers: answers.clone(), record, written: 0 };
+    let (record, pause) = (Record::default(), Rc::<Pause>::default());
+    let waiting = Waiting {
+        socket,
+        stamped,
+        answers: answers.clone(),
+        record,
+        pause: pause.clone(),
+        written: 0,
+    };
     let session = shared.acceptor.accept(waiting).await?;
     let mut connection = h2::server::handshake(session).await.map_err(io::Error::other)?;
-    while let Some(asked) = connection.accept().await {
-        let (_, respond) = asked.map_err(io::Error::other)?;
+    while let Some(asked) = pause.accept(&mut connection).await {
+        let respond = asked.map_err(io::Error::other)?;
         let answering = answer(respond, arrived.get(), answers.clone());
         tokio::task::spawn_local(answering);
     }
@@ -395,10 +433,12 @@ impl AsyncRead for Waiting {
         context: &mut Context<'_>,
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Waiting { socket, stamped, record, .. } = self.get_mut();
-        if std::mem::take(&mut record.whole) {
-            // Its requests are accepted before the next record's moment takes the place of theirs.
-            context.waker().wake_by_ref();
+        let Waiting { socket, stamped, record, pause, .. } = self.get_mut();
+        if record.is_whole() {
+            *record = Record::default();
+            pause.begins();
+        }
+        if pause.is_on.get() {
             return Poll::Pending;
         }
         loop {
