@@ -658,6 +658,28 @@ mod tests {
         check(&other_flow, Verdict::Inconclusive, "no iteration took the flow \"buy\"");
     }
 
+    /// Its condition held while the target was new.
+    #[test]
+    fn a_step_that_was_tried_in_the_warm_up_only_rules_out_a_pass() {
+        let warmed = || {
+            let mut record = beside(|record| add(record, 0..5, &[show(1, Outcome::Ok)]));
+            let judged = record.head.load.stages[0];
+            let warmup = StageHead { seconds: 5.0, warmup: true, ..judged };
+            let rest = StageHead { seconds: judged.seconds - 5.0, ..judged };
+            record.head.load.stages = vec![warmup, rest];
+            record
+        };
+        let assessment = check(&warmed(), Verdict::Inconclusive, "in the warm-up, and not since");
+        has(&assessment, "never_tried", Severity::Withholds);
+        // A login is done once by each, and a flow of its own may have had its time.
+        let mut login = warmed();
+        login.head.steps[1].once = true;
+        check(&login, Verdict::Pass, "met");
+        let mut other_flow = warmed();
+        other_flow.head.steps[1].flow = "buy".to_owned();
+        check(&other_flow, Verdict::Pass, "met");
+    }
+
     #[test]
     fn what_comes_after_a_step_that_never_works_is_its_doing() {
         let mut record = run(60, 50.0);

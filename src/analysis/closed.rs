@@ -26,8 +26,6 @@ const FELL_BELOW: f64 = 0.75;
 const DEVIATIONS: f64 = 4.0;
 /// The standard deviation of a normal distribution is so many times its median deviation.
 const OF_MEDIAN_DEVIATION: f64 = 1.4826;
-/// Seconds that tell what is usual.
-const ENOUGH: usize = 5;
 
 /// Every report of a closed load says what it hides.
 pub fn hides(data: &RunData) -> Option<Finding> {
@@ -294,8 +292,14 @@ fn missing(seconds: &[Seen], limit: f64) -> Missing {
     let there = || seconds.iter().zip(&stuck).filter(|(seen, _)| seen.users > 0.0);
     let per_user = |(seen, _): (&Seen, &f64)| seen.due / seen.users;
     let calm: Vec<f64> = there().filter(|(_, stuck)| **stuck <= 0.0).map(per_user).collect();
-    let usual = if calm.len() >= ENOUGH { calm } else { there().map(per_user).collect() };
-    let center = median(usual.clone());
+    // A few calm seconds tell more than many in which the target stood still. Where there is none, those
+    // with most requests do: a target that is slow in each second is so in them as well.
+    let (usual, center) = if calm.is_empty() {
+        let all: Vec<f64> = there().map(per_user).collect();
+        (all.clone(), quantile(all, 3, 4))
+    } else {
+        (calm.clone(), median(calm))
+    };
     let spread = median(usual.iter().map(|rate| (rate - center).abs()).collect());
     let mut found = Missing { seconds: 0, requests: 0.0 };
     for (seen, stuck) in there().filter(|(_, stuck)| **stuck > 0.0) {
@@ -330,9 +334,14 @@ fn stuck(seconds: &[Seen], limit: f64) -> Vec<f64> {
     all
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+fn median(values: Vec<f64>) -> f64 {
+    quantile(values, 1, 2)
+}
+
+/// The value that such a part of all is below; 0 if there is none.
+fn quantile(mut values: Vec<f64>, part: usize, of: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    values.get(values.len() * part / of).copied().unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -373,6 +382,22 @@ mod tests {
         let odd: Vec<(u32, f64, f64)> =
             (0..60).map(|s| (s, counts[s as usize % 10], 0.9)).collect();
         assert_eq!(missing(&run(10.0, &odd), 0.5).seconds, 0);
+    }
+
+    #[test]
+    fn a_target_that_stands_still_most_of_the_time_is_not_the_usual_one() {
+        let dead = |from: u32| -> Vec<(u32, f64, f64)> {
+            let fell = (from, 200.0, 1e3);
+            std::iter::once(fell).chain((from + 1..60).map(|at| (at, 0.0, 0.0))).collect()
+        };
+        for from in [1, 2, 4, 5, 30] {
+            let found = missing(&run(1_000.0, &dead(from)), 0.5);
+            assert_eq!(found.seconds, u64::from(60 - from), "dead from {from} on");
+        }
+        // Somebody waits in each second; in a quarter of them hardly anybody is left to ask.
+        let odd: Vec<_> =
+            (0..60).map(|at| (at, if at % 4 == 0 { 10.0 } else { 1_000.0 }, 0.9)).collect();
+        assert_eq!(missing(&run(1_000.0, &odd), 0.5).seconds, 15);
     }
 
     #[test]

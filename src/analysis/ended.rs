@@ -111,6 +111,7 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::NotJson
         | Cause::TooDeep
         | Cause::ValueTooLong
+        | Cause::NoLifetime
         | Cause::RequestTooLarge
         | Cause::NotEventStream
         | Cause::EndedEarly

@@ -95,4 +95,5 @@ pub mod unjudged;
 pub mod verdict;
 pub mod what_next;
 pub mod window;
+mod windows_met;
 pub mod worked;

@@ -81,6 +81,7 @@ pub(super) fn step(name: &str) -> StepHead {
         expects: "200".to_owned(),
         tags: vec![],
         checks: Vec::new(),
+        once: false,
         stream: None,
     }
 }

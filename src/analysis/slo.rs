@@ -13,13 +13,16 @@ use crate::analysis::evidence::{self, Share};
 use crate::analysis::gauge_limit::{self, GaugeJudged};
 use crate::analysis::lateness;
 use crate::analysis::needed::{nothing, unanswered, what_is_needed};
-use crate::analysis::number_format;
+use crate::analysis::number_format::{self, count, counted};
 use crate::analysis::run_data::RunData;
 use crate::analysis::slo_limit;
 use crate::analysis::slo_measured::measured;
 use crate::analysis::stats::Tally;
 use crate::analysis::throughput;
 use crate::analysis::window::Judged;
+use crate::analysis::windows_met::{
+    Beside, beside_windows, windows_met, windows_met_if, windows_status,
+};
 use crate::record::phase::Phase;
 use crate::record::run::{MetricHead, RunRecord, SloHead, WindowsHead};
 
@@ -257,89 +260,25 @@ fn doubt_generator(data: &RunData, slo: &SloHead, share: &Share, result: &mut Sl
     ));
 }
 
-/// In how many complete windows an objective held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct WindowsMet {
-    /// Windows in which it held.
-    good: u64,
-    /// Windows with requests.
-    all: u64,
-}
-
-impl WindowsMet {
-    fn share(self) -> f64 {
-        if self.all == 0 { 0.0 } else { self.good as f64 / self.all as f64 }
-    }
-
-    fn status(self, required: f64) -> SloStatus {
-        match self {
-            WindowsMet { all: 0, .. } => SloStatus::Inconclusive,
-            windows_met if windows_met.share() >= required - 1e-12 => SloStatus::Met,
-            WindowsMet { .. } => SloStatus::Missed,
-        }
-    }
-}
-
-/// Missed only if too few windows held whatever the end of open requests, met only if
-/// enough did.
-fn windows_status(
-    record: &RunRecord,
-    judged: &Judged,
-    slo: &SloHead,
-    windows: WindowsHead,
-    tallies: &[Tally],
-) -> SloStatus {
-    let worst = evidence::worst_tallies(record, &judged.seconds, slo);
-    let of = |tallies: &[Tally]| {
-        windows_met(judged, tallies, windows, slo.allowed).status(windows.share)
-    };
-    match (of(tallies), of(&worst)) {
-        (SloStatus::Met, SloStatus::Missed) => SloStatus::Inconclusive,
-        (SloStatus::Met, worst) => worst,
-        (certain, _) => certain,
-    }
-}
-
-/// Windows are aligned to the beginning of what is judged; one with a second that is not
-/// judged, or without requests, is skipped.
-fn windows_met(
-    judged: &Judged,
-    tallies: &[Tally],
-    windows: WindowsHead,
-    allowed: f64,
-) -> WindowsMet {
-    windows_met_if(judged, tallies, windows, |_, tally| tally.share() <= allowed)
-}
-
-fn windows_met_if(
-    judged: &Judged,
-    tallies: &[Tally],
-    windows: WindowsHead,
-    holds: impl Fn(&[u32], Tally) -> bool,
-) -> WindowsMet {
-    let length = windows.seconds.max(1);
-    let mut windows_met = WindowsMet::default();
-    let (mut seconds, mut rest) = (&judged.seconds[..], tallies);
-    while let Some(first) = seconds.first() {
-        let start = first - (first - judged.from) % length;
-        let inside = seconds.partition_point(|second| *second < start.saturating_add(length));
-        let tally = Tally::sum(rest[..inside].iter().copied());
-        if inside == length as usize && tally.all > 0 {
-            windows_met.all += 1;
-            windows_met.good += u64::from(holds(&seconds[..inside], tally));
-        }
-        (seconds, rest) = (&seconds[inside..], &rest[inside..]);
-    }
-    windows_met
-}
-
 fn judge_windows(data: &RunData, slo: &SloHead, windows: WindowsHead, result: &mut SloResult) {
     let tallies = evidence::tallies(data.record, &data.judged.seconds, slo);
     let found = windows_met(data.judged, &tallies, windows, slo.allowed);
     result.status = windows_status(data.record, data.judged, slo, windows, &tallies);
     if result.status == SloStatus::Inconclusive {
         let share = evidence::weigh(data.record, &data.judged.seconds, slo);
-        result.note = unanswered(data, slo, &share);
+        let beside = beside_windows(data.judged, &tallies, windows, slo.allowed);
+        let lies_beside =
+            found.status(windows.share) == SloStatus::Met && beside != Beside::default();
+        result.note = if lies_beside {
+            Some(format!(
+                "it does not hold in {} beside the complete windows: {} of {} requests",
+                counted(beside.seconds as u64, "second"),
+                count(beside.total.bad),
+                count(beside.total.all)
+            ))
+        } else {
+            unanswered(data, slo, &share)
+        };
     }
     if found.all == 0 {
         result.note = Some(format!("no complete window of {} s", windows.seconds));
@@ -379,38 +318,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analysis::assessment::Warmup;
-
-    fn judged(seconds: Vec<u32>) -> Judged {
-        let (from, to) = (seconds[0], seconds[seconds.len() - 1] + 1);
-        let length = seconds.len() as f64;
-        Judged { from, to, warmup: Warmup::None, seconds, length }
-    }
-
-    #[test]
-    fn only_complete_windows_with_requests_count() {
-        let windows = WindowsHead { share: 0.9, seconds: 5 };
-        let fine = Tally { all: 100, bad: 0 };
-        let bad = Tally { all: 100, bad: 50 };
-        let none = Tally::default();
-        for (seconds, tallies, good, all) in [
-            ((10..22).collect::<Vec<_>>(), vec![fine; 12], 2, 2),
-            ((10..20).collect(), [vec![fine; 5], vec![none; 5]].concat(), 1, 1),
-            ((10..20).collect(), [vec![fine; 5], vec![bad; 5]].concat(), 1, 2),
-            ([(0..3).collect::<Vec<_>>(), (5..10).collect()].concat(), vec![fine; 8], 1, 1),
-            ((0..4).collect(), vec![fine; 4], 0, 0),
-        ] {
-            let found = windows_met(&judged(seconds.clone()), &tallies, windows, 0.01);
-            assert_eq!(found, WindowsMet { good, all }, "{seconds:?}");
-        }
-    }
-
-    #[test]
-    fn without_windows_nothing_is_met() {
-        assert_eq!(WindowsMet::default().status(0.0), SloStatus::Inconclusive);
-        assert_eq!(WindowsMet { good: 19, all: 20 }.status(0.95), SloStatus::Met);
-        assert_eq!(WindowsMet { good: 18, all: 20 }.status(0.95), SloStatus::Missed);
-    }
 
     proptest! {
         #[test]

@@ -31,6 +31,8 @@ struct Step<'a> {
     index: usize,
     head: &'a StepHead,
     counts: StepCounts,
+    /// How often it was tried in the judged seconds.
+    judged: u64,
 }
 
 impl Step<'_> {
@@ -41,11 +43,21 @@ impl Step<'_> {
     fn was_never_tried(&self) -> bool {
         self.counts.tried() == 0
     }
+
+    /// Whether all that is known of it is of the warm-up, though the others of its flow went on.
+    fn was_left_behind(&self, all: &[Step]) -> bool {
+        let goes_on = |other: &Step| other.judged > 0 && other.head.flow == self.head.flow;
+        !self.head.once && self.judged == 0 && all.iter().any(goes_on)
+    }
 }
 
 fn steps<'a>(data: &RunData<'a>) -> Vec<Step<'a>> {
     let steps = data.record.head.steps.iter().zip(&data.whole).enumerate();
-    steps.map(|(index, (head, counts))| Step { index, head, counts: counts.clone() }).collect()
+    let step = |(index, (head, counts)): (usize, (&'a StepHead, &StepCounts))| {
+        let judged = data.steps.get(index).map_or(0, |step| step.counts.tried());
+        Step { index, head, counts: counts.clone(), judged }
+    };
+    steps.map(step).collect()
 }
 
 /// A step that was tried and did not succeed once, or that a run was ended early for.
@@ -92,15 +104,16 @@ fn given_up(record: &RunRecord) -> Option<Finding> {
 pub fn never_tried(data: &RunData) -> Option<Finding> {
     // What comes after a step that never works is not tried either, and that step is named.
     let mut blocked: Vec<&str> = Vec::new();
-    let mut untried: Vec<Step> = Vec::new();
+    let mut untried: Vec<&Step> = Vec::new();
     let steps = steps(data);
     if steps.iter().all(|step| step.counts.planned == 0) {
         return None;
     }
-    for step in steps {
+    for step in &steps {
+        let is_unknown = step.was_never_tried() || step.was_left_behind(&steps);
         if step.never_worked() {
             blocked.push(&step.head.flow);
-        } else if step.was_never_tried() && !blocked.contains(&step.head.flow.as_str()) {
+        } else if is_unknown && !blocked.contains(&step.head.flow.as_str()) {
             untried.push(step);
         }
     }
@@ -119,6 +132,10 @@ fn why_untried(record: &RunRecord, step: &Step) -> (String, &'static str) {
     if open > 0 {
         let why = format!("had no answer yet to {} when the run ended", counted(open, "request"));
         return (why, "run longer");
+    }
+    if step.counts.tried() > 0 {
+        let why = format!("was tried {} in the warm-up, and not since", counted(planned, "time"));
+        return (why, "see whether the conditions before it can still hold, or run longer");
     }
     if planned > 0 {
         let why = format!("was due {} and never sent", counted(planned, "time"));

@@ -9,6 +9,7 @@ use crate::engine::checks::{Known, Seen, judge};
 use crate::engine::extract::{Around, Body, Content, Extracted, extract};
 use crate::http1::unreadable::Unreadable;
 use crate::record::outcome::{Cause, Outcome};
+use crate::scenario::course::{Life, Refresh};
 use crate::scenario::data::mixing::mixed;
 use crate::scenario::model::{Expectation, Step};
 use crate::tls::Refusal;
@@ -138,10 +139,22 @@ fn conclude_whole(
         conclusion.said = failed.said;
     } else if let Err(cause) =
         extract(&step.extract, &mut content, around(seen.head, known), &mut conclusion.extracted)
+            .and_then(|()| lives(step, &conclusion.extracted))
     {
         conclusion.ending = (Outcome::CheckFailed, Some(cause));
     }
     conclusion
+}
+
+/// A login that tells how long it is valid must tell a time.
+fn lives(step: &Step, extracted: &Extracted) -> Result<(), Cause> {
+    let Some(Life::Extracted(variable)) = step.course.refresh.and_then(|refresh| refresh.life)
+    else {
+        return Ok(());
+    };
+    let told = extracted.0.iter().rfind(|(found, _)| *found == variable);
+    let seconds = told.and_then(|(_, value)| value.number());
+    if seconds.is_some_and(Refresh::is_life) { Ok(()) } else { Err(Cause::NoLifetime) }
 }
 
 /// What came after the time limit is none.

@@ -186,12 +186,15 @@ impl Dialogue {
         else {
             return;
         };
+        // What came before the question is no answer to it, whatever it says.
+        if self.asked.is_some_and(|asked| arrived < asked) {
+            return;
+        }
         let is_late = self.deadline(script).is_some_and(|at| arrived > at);
         if is_late {
             self.end = Some(Err(Cause::MessageLate));
         } else if filled.are_met(conditions, Message { name: b"", text: message }) {
-            // What came before the question is no answer to it, whatever it says.
-            if let Some(asked) = self.asked.take_if(|asked| *asked <= arrived) {
+            if let Some(asked) = self.asked.take() {
                 trip(arrived.since(asked));
             }
             self.data.clear();
@@ -319,5 +322,9 @@ mod tests {
         let any = script(r#"[{"send": "a"}, {"expect": {}}, {"expect": {}}]"#);
         assert_eq!(any.round_trips(), 1);
         assert_eq!(trips(&any, &[(50, "early"), (160, "answer")]), [100]);
+        // Nor does it take its place, however right it is.
+        let two = script(r#"[{"send": "a"}, {"expect": "b"}, {"send": "c"}, {"expect": "d"}]"#);
+        assert_eq!(trips(&two, &[(50, "b"), (400, "d")]), Vec::<u64>::new());
+        assert_eq!(trips(&two, &[(50, "x"), (160, "b"), (161, "d"), (400, "x")]), [100]);
     }
 }

@@ -58,8 +58,7 @@ impl User {
 
     /// The number that it has extracted.
     pub fn number_of(&self, variable: VariableId) -> Option<f64> {
-        let (Value::Text(text) | Value::Json(text)) = self.variables.get(variable.index())?;
-        text.trim().parse().ok()
+        self.variables.get(variable.index())?.number()
     }
 
     /// Remembers what was found in an answer.

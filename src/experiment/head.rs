@@ -175,6 +175,7 @@ pub fn steps(scenario: &Scenario) -> Vec<StepHead> {
         expects: step.expect.to_string(),
         tags: step.tags.clone(),
         checks: step.checks.iter().map(|check| check.text.clone()).collect(),
+        once: step.once,
         stream: stream(&step.kind),
     });
     steps.collect()

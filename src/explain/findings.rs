@@ -14,7 +14,8 @@ pub(super) const FINDINGS: &[Entry] = &[
     },
     Entry {
         names: &["never_tried"],
-        meaning: "A step was never tried, or never answered before the run was cut short.",
+        meaning: "A step was never tried, or in the warm-up only, or never answered before the \
+            run was cut short.",
         why: "Nothing is known of it, so the run cannot pass.",
         advice: "Run longer, or raise the weight of its flow; look at the think times \
             before it.",

@@ -78,6 +78,7 @@ pub(crate) fn sample_head() -> run::Head {
         expects: "200".to_owned(),
         tags: vec![],
         checks: Vec::new(),
+        once: false,
         stream: None,
     };
     let stage = run::StageHead { seconds: 10.0, from: 1.0, to: 1.0, users: None, warmup: false };

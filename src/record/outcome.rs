@@ -190,11 +190,13 @@ pub enum Cause {
     BoundaryInside,
     /// The generator that had to send it was lost.
     GeneratorLost,
+    /// How long the login is valid, by its answer, was no number of seconds above 0.
+    NoLifetime,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 52;
+    pub const COUNT: usize = 53;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -250,6 +252,7 @@ impl Cause {
         Cause::GraphqlErrors,
         Cause::BoundaryInside,
         Cause::GeneratorLost,
+        Cause::NoLifetime,
     ];
 
     /// The place of its counter.
@@ -312,6 +315,7 @@ impl Cause {
             Cause::GraphqlErrors => "GraphQL errors, or no data",
             Cause::BoundaryInside => "value with the boundary between parts in it",
             Cause::GeneratorLost => "its generator was lost",
+            Cause::NoLifetime => "expires_in is no number of seconds above 0",
         }
     }
 }

@@ -25,6 +25,9 @@ pub struct StepHead {
     /// What else must hold for its answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
+    /// Whether each user does it once only, as a login.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
     /// What its stream is, if its answer is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamHead>,

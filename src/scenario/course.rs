@@ -58,13 +58,21 @@ pub enum Life {
 }
 
 impl Refresh {
-    /// How long after it has ended well it is done anew, in nanoseconds; `None`: never. What is no
-    /// number of seconds is no time at all.
+    /// Whether a value can be how long it is valid: a number of seconds above 0.
+    pub fn is_life(seconds: f64) -> bool {
+        seconds.is_finite() && seconds > 0.0
+    }
+
+    /// How long after it has ended well it is done anew, in nanoseconds; `None`: never. What cannot be a
+    /// life is no time at all; one that is longer than a clock can tell is that long.
     pub fn due_after(&self, value: impl Fn(VariableId) -> Option<f64>) -> Option<u64> {
         let life = match self.life? {
             Life::Always(life) => life.as_nanos() as f64,
-            Life::Extracted(id) => value(id).filter(|it| it.is_finite()).unwrap_or_default() * 1e9,
+            Life::Extracted(id) => {
+                value(id).filter(|it| Refresh::is_life(*it)).unwrap_or_default() * 1e9
+            }
         };
+        let life = life.min(u64::MAX as f64);
         let before = self.before.map_or(life / 10.0, |before| before.as_nanos() as f64);
         // What is negative is 0 then.
         Some((life - before) as u64)

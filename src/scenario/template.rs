@@ -103,6 +103,14 @@ pub enum Value {
     Json(String),
 }
 
+impl Value {
+    /// As a number, if it is one.
+    pub fn number(&self) -> Option<f64> {
+        let (Value::Text(text) | Value::Json(text)) = self;
+        text.trim().parse().ok()
+    }
+}
+
 impl Default for Value {
     fn default() -> Self {
         Value::Text(String::new())

@@ -322,6 +322,7 @@ fn head_of(step: &Summary) -> StepHead {
         expects: "200".to_owned(),
         tags: vec![],
         checks: Vec::new(),
+        once: false,
         stream: None,
     }
 }

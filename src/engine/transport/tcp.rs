@@ -24,6 +24,8 @@ pub const CLOSED_IN_CHILDREN: SockFlag = SockFlag::empty();
 /// A stamp older than this is not an age but a clock that was set.
 #[cfg(target_os = "linux")]
 const OLDEST: Duration = Duration::from_secs(60);
+/// Stamps older than this are looked at twice.
+const SUSPICIOUS: Duration = Duration::from_micros(100);
 
 /// Bytes that were read, and when they arrived.
 #[derive(Debug, Clone, Copy)]
@@ -146,11 +148,22 @@ impl Tcp {
                 _ => None,
             })
         });
-        let lag = stamp
-            .map(|stamp| std::time::UNIX_EPOCH + Duration::from(stamp))
-            .and_then(|stamp| wall.duration_since(stamp).ok())
-            .filter(|age| *age < OLDEST);
-        let at = lag.and_then(|lag| now.checked_sub(lag)).unwrap_or(now);
+        let stamp = stamp.map(|stamp| std::time::UNIX_EPOCH + Duration::from(stamp));
+        let since = |wall: std::time::SystemTime| {
+            stamp.and_then(|stamp| wall.duration_since(stamp).ok()).filter(|age| *age < OLDEST)
+        };
+        let before = |now: Instant, lag: Option<Duration>| lag.and_then(|lag| now.checked_sub(lag));
+        let mut lag = since(wall);
+        let mut at = before(now, lag).unwrap_or(now);
+        if lag.is_some_and(|lag| lag > SUSPICIOUS) {
+            // The thread may have lost its CPU between the two clocks, and the bytes would seem to have
+            // come earlier by that. Hardly twice.
+            let (again, wall) = (Instant::now(), std::time::SystemTime::now());
+            let (other, later) = (since(wall), before(again, since(wall)));
+            if let Some(later) = later.filter(|later| *later > at) {
+                (at, lag) = (later, other);
+            }
+        }
         Ok(Received { bytes: message.bytes, at, lag })
     }
 }

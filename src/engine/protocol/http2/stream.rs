@@ -172,7 +172,11 @@ fn fault_in_body(error: &h2::Error, head: &Parts) -> Fault {
     if is_protocol && error.is_reset() && head.headers.contains_key(CONTENT_LENGTH) {
         return Fault::Unreadable(Unreadable::BadLength);
     }
-    fault(error)
+    match fault(error) {
+        // What it has begun to answer it has begun with, whatever it says.
+        Fault::Refused => Fault::StreamReset,
+        other => other,
+    }
 }
 
 /// Nobody has to be woken.

@@ -222,6 +222,10 @@ fn a_reset_has_the_last_word_only_where_the_answer_is_not_whole() {
     check("first", &[reset(2)], reset_by_it);
     check("refused", &[reset(7)], Some(Event::Reset(Fault::Refused)));
     check("behind the head", &[head(OK), reset(8)], reset_by_it);
+    // A request whose answer has begun was begun, and is not sent once more.
+    check("refused behind the head", &[head(OK), reset(7)], reset_by_it);
+    check("refused in the body", &[head(OK), data(b"o"), reset(7)], reset_by_it);
+    check("gone away behind the head", &[head(OK), go_away(0)], reset_by_it);
     check("in the body", &[head(OK), data(b"o"), reset(8)], reset_by_it);
     check("no error", &[head(OK), data(b"o"), reset(0)], reset_by_it);
     check("behind the end", &[head(OK), last_data(b"o"), reset(8)], Some(END));
