@@ -31,6 +31,8 @@ pub(super) struct Reached {
     pub(super) lookup: Option<Duration>,
     /// Which of several addresses are used, unless they are a secret.
     pub(super) addresses: Option<AddressesHead>,
+    /// Where connections go from the beginning; none where it is a socket file.
+    pub(super) used: Vec<SocketAddr>,
     /// Addresses that a look-up finds later.
     pub(super) later: Later,
 }
@@ -60,7 +62,8 @@ pub(super) fn clock(scenario: &Scenario, best: ReceiveClock) -> ReceiveClock {
 pub(super) fn reach(address: &HttpAddress, scenario: &Scenario) -> Result<Reached, TrialError> {
     if let Some(path) = address.socket() {
         let (endpoint, lookup) = (Endpoint::Unix(path.into()), None);
-        return Ok(Reached { endpoint, lookup, addresses: None, later: Later::default() });
+        let (addresses, used, later) = (None, Vec::new(), Later::default());
+        return Ok(Reached { endpoint, lookup, addresses, used, later });
     }
     let (all, lookup) = look_up(address, scenario)?;
     let routing = &scenario.target.routing;
@@ -78,9 +81,9 @@ pub(super) fn reach(address: &HttpAddress, scenario: &Scenario) -> Result<Reache
         used: used.iter().map(SocketAddr::to_string).collect(),
         found: all.len() as u32,
     });
-    let route = Route::new(used, routing.from.clone(), news);
+    let route = Route::new(used.clone(), routing.from.clone(), news);
     let endpoint = Endpoint::at(route, address.tls.as_ref());
-    Ok(Reached { endpoint, lookup, addresses, later })
+    Ok(Reached { endpoint, lookup, addresses, used, later })
 }
 
 /// The addresses of a target that connections may go to, at least one, and how long the look-up

@@ -150,7 +150,7 @@ impl<'a> Hosted<'a> {
         head.revision.clone_from(&side.revision);
         head.lookup_ms = reached.lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
         head.addresses = reached.addresses;
-        let expiry = certificate::expiry(side.target.address());
+        let expiry = certificate::expiry(side.target.address(), &reached.used);
         head.certificate = expiry.map(certificate_head);
         let ending =
             expiry.and_then(|it| resources::ends_soon(it, &date(it.at), SystemTime::now()));

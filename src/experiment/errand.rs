@@ -34,10 +34,11 @@ impl Session<'_> {
         if let Some(signal) = self.control.signal() {
             return Err(TrialError::Interrupted(signal));
         }
+        let given = given(errand, &walked, &known);
         if let Some(why) = failure(&scenario, &side.target, errand, walked) {
             return Err(TrialError::SetUp(why));
         }
-        side.given = Arc::new(given(errand, &known));
+        side.given = Arc::new(given);
         side.is_set_up = true;
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -238,14 +239,14 @@ impl Session<'_> {
         let mut side = side;
         let address = side.target.address().clone();
         let reached = reach(&address, &side.scenario);
-        let Reached { endpoint, lookup, addresses, later } =
+        let Reached { endpoint, lookup, addresses, used, later } =
             self.or_tear_down(&mut side, reached)?;
         let from = side.from();
         let writer = if let Some(ahead) = side.ahead.take() {
             ahead.begin(start.on_the_wall)
         } else {
             let lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
-            let mut head = self.new_head(&side, start, watch);
+            let mut head = self.new_head(&side, (start, &used), watch);
             (head.lookup_ms, head.addresses) = (lookup_ms, addresses);
             RunWriter::create(&side.folder, head)
         };
@@ -281,11 +282,16 @@ impl Session<'_> {
     }
 
     /// What is known of a side's run that starts at a moment.
-    fn new_head(&self, side: &Side, start: Start, watch: &mut dyn FnMut(Event)) -> Head {
+    fn new_head(
+        &self,
+        side: &Side,
+        (start, used): (Start, &[SocketAddr]),
+        watch: &mut dyn FnMut(Event),
+    ) -> Head {
         let mut head = self.head(&side.scenario, start.on_the_wall);
         head.revision.clone_from(&side.revision);
         let mut warnings = resources::warnings(&side.scenario, self.workers);
-        let expiry = certificate::expiry(side.target.address());
+        let expiry = certificate::expiry(side.target.address(), used);
         head.certificate = expiry.map(certificate_head);
         let ending =
             expiry.and_then(|it| resources::ends_soon(it, &date(it.at), SystemTime::now()));

@@ -124,7 +124,7 @@ impl Walker<'_> {
         let mut setup = None;
         if let Some(errand) = &scenario.setup {
             let (walked, known) = self.errand(target, errand)?;
-            self.given = Arc::new(given(errand, &known));
+            self.given = Arc::new(given(errand, &walked, &known));
             setup = Some(walked);
         }
         if let Some(walked) = setup.take_if(|walked| !walked.works()) {
@@ -233,9 +233,18 @@ impl Walker<'_> {
     }
 }
 
-/// What the steps extracted.
-pub(super) fn given(errand: &Errand, known: &[Value]) -> Vec<(VariableId, Value)> {
-    let extracted = errand.steps.iter().flat_map(|step| &step.extract).map(|it| it.variable);
+/// What the steps extracted that worked: of one that failed or was left out there is nothing to know.
+pub(super) fn given(
+    errand: &Errand,
+    walked: &WalkedFlow,
+    known: &[Value],
+) -> Vec<(VariableId, Value)> {
+    let has_worked = |step: &&Step| {
+        let mut own = walked.steps.iter().filter(|it| it.head.name == step.name);
+        own.any(|it| it.exchange.as_ref().is_some_and(|it| it.outcome == Outcome::Ok))
+    };
+    let worked = errand.steps.iter().filter(has_worked);
+    let extracted = worked.flat_map(|step| &step.extract).map(|it| it.variable);
     extracted.filter_map(|id| Some((id, known.get(id.index())?.clone()))).collect()
 }
 

@@ -460,6 +460,30 @@ fn a_setup_that_fails_ends_the_run_before_its_load_and_a_teardown_is_told() {
     assert!(played.said().contains("\"teardown\" failed"), "{}", played.said());
 }
 
+/// `DELETE /of/` of a tenant whose name is not known would be of all of them.
+#[test]
+fn what_a_setup_did_not_find_is_filled_in_nowhere() {
+    let target = Target::start("http", &[]);
+    let steps = json!([{ "name": "a", "request": "GET /of/{{tenant}}" }]);
+    let teardown = json!([{ "name": "remove", "request": "DELETE /of/{{tenant}}" }]);
+    let extract = json!({ "tenant": "$.id" });
+    for (asked, condition) in [("POST /fail", None), ("GET /fresh", Some("never"))] {
+        let mut ask = json!({ "name": "ask", "request": asked, "extract": extract });
+        match condition {
+            Some(never) => ask["if"] = json!({ "{{$uuid}}": never }),
+            None => ask["on_failure"] = json!("continue"),
+        }
+        let setup = json!([ask, { "name": "other", "request": "GET /other" }]);
+        let around = json!({ "setup": setup, "teardown": teardown });
+        for arguments in [&[][..], &["--no-walk"][..]] {
+            let played = play(&target.scenario(&steps, &around), "run", arguments);
+            assert_ne!(played.output.status.code(), Some(0), "{asked}: {}", played.said());
+        }
+    }
+    assert!(target.server.count_of("GET /other") > 0);
+    assert_eq!([target.server.count_of("GET /of/"), target.server.count_of("DELETE /of/")], [0; 2]);
+}
+
 #[test]
 fn a_load_that_is_interrupted_is_cleaned_up_after() {
     let target = Target::start("http", &[]);

@@ -56,6 +56,8 @@ struct Walker<'w, 'c> {
     knowledge: Knowledge,
     /// What the steps before the load extract.
     given: HashMap<String, VariableId>,
+    /// Those that are known whatever happened there.
+    surely_given: HashSet<VariableId>,
 }
 
 /// Converts all flows.
@@ -95,10 +97,12 @@ pub(crate) fn flows(
         cookies,
         knowledge,
         given,
+        surely_given: HashSet::new(),
     };
     walker.tenant_variable();
     let setup = walker.errand(&raw.setup, "setup");
     walker.given.clone_from(&walker.ids);
+    walker.surely_given = std::mem::take(&mut walker.knowledge.certain);
     if walker.population.is_some() {
         // Whom an iteration is for is known in flows that are for somebody.
         walker.given.remove(PLACEHOLDER);
@@ -176,7 +180,7 @@ impl<'w, 'c: 'w> Walker<'w, 'c> {
 
     /// What is surely known where some steps begin.
     fn begin(&mut self, cookies: bool, auth: Option<RawAuth>) {
-        let certain = self.given.values().copied().collect();
+        let certain = self.surely_given.clone();
         self.knowledge = Knowledge { certain, cookies, auth, ..Knowledge::default() };
     }
 
