@@ -16,6 +16,7 @@ use crate::fleet::answers::{check_place, members, sealed};
 use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
+use crate::fleet::hearing::{self, Lives};
 use crate::fleet::kept::Kept;
 use crate::fleet::link::Link;
 use crate::fleet::loads::Stay;
@@ -95,6 +96,8 @@ pub struct Desk {
     pub beat: Arc<Mutex<Beat>>,
     /// What is heard.
     pub inbox: Receiver<Said>,
+    /// Who lives: apart from it, as that is heard at once however much there is to be learnt.
+    pub lives: Receiver<Lives>,
     /// Who watches the target's processes where they are.
     pub watcher: OnceLock<WatchHello>,
     /// What goes on as long as the run does.
@@ -141,21 +144,27 @@ impl Desk {
         after: Vec<String>,
     ) -> Result<(Desk, Sender<Said>), FleetFault> {
         let epoch = word()?;
-        let (out, inbox) = channel();
+        let ((out, inbox), (living, lives)) = (channel(), channel());
         let clock = Clock::start();
         let beat = Beat { epoch: epoch.clone(), after, ..Beat::default() };
         let (beat, tasks) = (Arc::new(Mutex::new(beat)), Mutex::default());
         let watcher = OnceLock::new();
-        let desk = Desk { link, run, epoch, clock, beat, inbox, watcher, tasks };
+        let desk = Desk { link, run, epoch, clock, beat, inbox, lives, watcher, tasks };
         let (link, run) = (&desk.link, &desk.run);
-        desk.keep(link.listen_into(
-            &watching::alive(run, wire::ANY),
-            out.clone(),
-            Said::Watches,
-        )?);
+        let watches = watching::alive(run, wire::ANY);
+        let watcher = |heard| Lives::Watcher(heard, Instant::now());
+        desk.keep(link.listen_into(&watches, living.clone(), watcher)?);
         desk.keep(link.listen_into(&wire::hello(run, wire::ANY), out.clone(), Said::Hello)?);
-        desk.keep(link.listen_into(&wire::alive(run, wire::ANY), out.clone(), Said::Alive)?);
+        let own = wire::ourselves(run, &desk.epoch);
+        let lives = move |heard| Lives::of(heard, &own);
+        desk.keep(link.listen_into(&wire::alive(run, wire::ANY), living, lives)?);
         Ok((desk, out))
+    }
+
+    /// From now on it is known up to when everything was heard.
+    pub(super) fn hear_ourselves(&self) {
+        let own = wire::ourselves(&self.run, &self.epoch);
+        self.keep(hearing::say(&self.link, own, self.clock));
     }
 
     /// Changes what holds; the next beat says it.

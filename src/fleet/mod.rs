@@ -20,6 +20,7 @@
 //! | [`ceiling`] | the most that a share begins in a second; pure |
 //! | [`unsent`] | what was due of a share and never begun; pure |
 //! | [`roster`] | what is known of each agent, and when it is lost; pure |
+//! | [`hearing`] | up to when all was heard, by which somebody is missed |
 //! | [`files`] | rows and objectives that a scenario names, from the coordinator to agents |
 //! | [`sealed`] | values of variables that one agent can read |
 //! | [`answers`] | who is ready, and who understood otherwise |
@@ -54,6 +55,7 @@ mod epoch;
 pub mod fault;
 pub mod files;
 pub mod gathering;
+pub mod hearing;
 mod heeded;
 mod identity;
 pub mod kept;

@@ -37,10 +37,6 @@ const CONSUMER: &str = "coordinator";
 pub enum Said {
     /// An agent is there.
     Hello(Heard),
-    /// An agent lives.
-    Alive(Heard),
-    /// Somebody who watches lives.
-    Watches(Heard),
     /// Something of the stream.
     Learnt {
         /// Under which subject.

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::fleet::fault::FleetFault;
 use crate::fleet::gathering::Desk;
+use crate::fleet::hearing::Lives;
 use crate::fleet::identity;
 use crate::fleet::kept::{KEPT_FILE, Kept};
 use crate::fleet::link::{Link, Via};
@@ -103,6 +104,7 @@ impl Takeover {
                 Ok(said) => self.take(said),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
+            self.hear_who_lives();
             for (index, is_told) in told.iter_mut().enumerate() {
                 if !*is_told && self.is_whole(index) {
                     *is_told = true;
@@ -133,15 +135,19 @@ impl Takeover {
         self.kept.agents.iter().position(|agent| wire::is_of(subject, agent))
     }
 
+    fn hear_who_lives(&mut self) {
+        while let Ok(lives) = self.desk.lives.try_recv() {
+            let Lives::Agent(heard, _) = lives else { continue };
+            let alive = wire::read::<Alive>(&heard.said);
+            if alive.is_some_and(|alive| self.kept.epochs.contains(&alive.epoch)) {
+                self.heard = Instant::now();
+            }
+        }
+    }
+
     fn take(&mut self, said: Said) {
         match said {
-            Said::Hello(_) | Said::Watches(_) => {}
-            Said::Alive(heard) => {
-                let alive = wire::read::<Alive>(&heard.said);
-                if alive.is_some_and(|alive| self.kept.epochs.contains(&alive.epoch)) {
-                    self.heard = Instant::now();
-                }
-            }
+            Said::Hello(_) => {}
             Said::Learnt { subject, said, receipt } => {
                 let Some(index) = self.index_of(&subject) else { return };
                 self.heard = Instant::now();
