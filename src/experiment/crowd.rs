@@ -34,6 +34,7 @@ use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::RunWriter;
 use crate::record::telemetry::TargetSecond;
 use crate::record::tick::Tick;
+use crate::record::told::Told;
 use crate::scenario::load::Load;
 use crate::scenario::model::{HttpAddress, Scenario};
 use crate::schedule::arms::Timing;
@@ -268,18 +269,31 @@ impl Crowd<'_> {
     pub fn take(&mut self, tick: &Tick) -> bool {
         let is_new = self.writer.take(tick);
         if is_new {
-            for part in &tick.parts {
-                if let Some(series) = self.series.get_mut(part.series.index()) {
-                    series.add(&part.counts);
-                }
-                self.passing.count(part);
-            }
-            for second in &tick.generator {
-                let longest = self.stood_still.entry(second.second).or_default();
-                *longest = (*longest).max(second.canary_late_max_ns);
-            }
+            self.count(tick);
         }
         is_new
+    }
+
+    /// The same of what came from elsewhere.
+    pub fn take_told(&mut self, told: &Told) -> bool {
+        let is_new = self.writer.take_told(told);
+        if is_new {
+            self.count(&told.tick);
+        }
+        is_new
+    }
+
+    fn count(&mut self, tick: &Tick) {
+        for part in &tick.parts {
+            if let Some(series) = self.series.get_mut(part.series.index()) {
+                series.add(&part.counts);
+            }
+            self.passing.count(part);
+        }
+        for second in &tick.generator {
+            let longest = self.stood_still.entry(second.second).or_default();
+            *longest = (*longest).max(second.canary_late_max_ns);
+        }
     }
 
     /// The record, which may be asked what it has.

@@ -17,10 +17,10 @@ use crate::fleet::loads::Ordered;
 use crate::fleet::manner::{Manner, OnLoss, Pace};
 use crate::fleet::roster::{self, Looked, Member};
 use crate::fleet::settling::{Ended, settle};
-use crate::fleet::stream::Said;
+use crate::fleet::stream::{self, Receipt, Said};
 use crate::fleet::watching::{self, Watched, Watches, Watching};
 use crate::fleet::wire::{self, Alive, Last};
-use crate::record::journal;
+use crate::record::told::{TickReader, Told};
 
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -60,6 +60,9 @@ pub struct Course<'c> {
     hearing: Hearing,
     /// The places of members, by what is unlike any other's.
     places: HashMap<String, usize>,
+    reader: TickReader,
+    /// What need not be kept any more is said to be so when there is nothing to hear.
+    receipts: Vec<Receipt>,
 }
 
 impl<'c> Course<'c> {
@@ -96,6 +99,8 @@ impl<'c> Course<'c> {
             watching: desk.watcher.get().map(|hello| Watching::new(hello, now)),
             hearing: Hearing::from(now),
             places,
+            reader: TickReader::default(),
+            receipts: Vec::new(),
         }
     }
 
@@ -103,6 +108,7 @@ impl<'c> Course<'c> {
     pub fn run(mut self, watch: &mut dyn FnMut(Event)) -> Result<StillUp, TrialError> {
         while !self.members.iter().all(Member::is_done) {
             self.hear();
+            stream::confirm(&self.desk.link, &mut self.receipts);
             self.hear_who_lives();
             self.crowd.look();
             self.pass_on_stop();
@@ -162,7 +168,7 @@ impl<'c> Course<'c> {
                     self.crowd.take_watched(watched.second);
                 }
                 // Nobody who completes the record without us counts on it.
-                receipt.confirm(&self.desk.link);
+                self.receipts.push(receipt);
             }
             Said::Learnt { subject, said, receipt } => {
                 let Some(index) = self.member_of(&subject) else { return };
@@ -172,7 +178,7 @@ impl<'c> Course<'c> {
                 self.take_tick(index, &said);
                 // What is on no disk comes again.
                 if self.crowd.record().is_settled() {
-                    receipt.confirm(&self.desk.link);
+                    self.receipts.push(receipt);
                 }
             }
         }
@@ -200,25 +206,26 @@ impl<'c> Course<'c> {
             return;
         }
         let head = self.crowd.head();
-        let read = journal::tick_of(line, &head.series);
-        let read = read.and_then(|tick| match (tick.slots == member.head.slots, tick.claim) {
-            (true, 0) => Ok(tick),
-            _ => Err("a tick of slots that it does not have".to_owned()),
+        let read = self.reader.read(line, &head.series);
+        let is_own = |told: &Told| told.tick.slots == member.head.slots && told.tick.claim == 0;
+        let read = read.and_then(|told| match is_own(&told) {
+            true => Ok(told),
+            false => Err("a tick of slots that it does not have".to_owned()),
         });
-        let mut tick = match read {
-            Ok(tick) => tick,
+        let mut told = match read {
+            Ok(told) => told,
             Err(why) => {
                 member.is_wrong(&format!("told what cannot be: {why}"));
                 return;
             }
         };
-        for second in &mut tick.generator {
+        for second in &mut told.tick.generator {
             second.skew_ns = member.alive.as_ref().map(|alive| alive.skew_ns);
             second.skew_bound_ns = member.alive.as_ref().map(|alive| alive.bound_ns);
             second.sent = Some(member.sent.get(&second.second).copied().unwrap_or(0));
         }
-        if self.crowd.take(&tick) {
-            self.members[index].learn(&tick);
+        if self.crowd.take_told(&told) {
+            self.members[index].learn(&told.tick);
         } else if let Some(why) = self.crowd.record().refused() {
             let why = format!("told what cannot be: {why}");
             self.members[index].is_wrong(&why);

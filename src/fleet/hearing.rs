@@ -131,6 +131,8 @@ mod tests {
         };
         let seven = 7_u64.to_le_bytes();
         assert!(own("a.b", &seven));
-        assert!(!own("a.c", &seven) && !own("a.b", b"7") && !own("a.b", &[&seven[..], b"."].concat()));
+        assert!(
+            !own("a.c", &seven) && !own("a.b", b"7") && !own("a.b", &[&seven[..], b"."].concat())
+        );
     }
 }
