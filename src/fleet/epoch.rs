@@ -4,6 +4,7 @@
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::kv::Config;
+use tokio::task::AbortHandle;
 
 use crate::fleet::fault::FleetFault;
 use crate::fleet::link::Link;
@@ -47,6 +48,26 @@ pub(super) fn take_over(
     link.wait(taking).map_err(|why| {
         FleetFault::Incompletable(format!("the run is not to be had at the server: {why}"))
     })
+}
+
+/// As long as a run is somebody's the server does not forget whose, until it is aborted.
+pub(super) fn keep(link: &Link, run: &str, own: &str) -> AbortHandle {
+    let (context, run, own) = (link.context().clone(), run.to_owned(), own.to_owned());
+    link.spawn(async move {
+        loop {
+            tokio::time::sleep(FORGOTTEN / 24).await;
+            renew(&context, &run, &own).await;
+        }
+    })
+}
+
+/// Says again whose it is, if it still is. What cannot be said now is said an hour later.
+async fn renew(context: &Context, run: &str, own: &str) {
+    let Ok(bucket) = context.get_key_value(wire::bucket(run)).await else { return };
+    let Ok(Some(entry)) = bucket.entry(KEY).await else { return };
+    if entry.value[..] == *own.as_bytes() {
+        let _ = bucket.update(KEY, own.to_owned().into(), entry.revision).await;
+    }
 }
 
 /// Whether a run is somebody's. Where that cannot be asked it is nobody's.

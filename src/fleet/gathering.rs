@@ -2,6 +2,7 @@
 //!
 //! Nothing is sent to a target before all are ready.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -118,6 +119,7 @@ impl Desk {
         let run = word()?;
         let (desk, out) = Desk::of(link, run, Vec::new())?;
         epoch::begin(&desk.link, &desk.run, &desk.epoch)?;
+        desk.keep(epoch::keep(&desk.link, &desk.run, &desk.epoch));
         desk.keep(stream::make(&desk.link, &desk.run, out)?);
         desk.answer_clocks()?;
         desk.keep_beating();
@@ -260,7 +262,7 @@ impl Desk {
     ) -> Result<Vec<Hello>, FleetFault> {
         let call = wire::bytes(&Call { protocol: PROTOCOL, run: self.run.clone() });
         let until = Instant::now() + CALLING;
-        let mut found: Vec<Hello> = Vec::new();
+        let (mut found, mut twice) = (Vec::<Hello>::new(), BTreeSet::new());
         while found.len() < wanted.generators as usize && Instant::now() < until && !is_over() {
             self.link.say(wire::call(&wanted.pool), call.clone());
             let next = Instant::now() + CALL_EVERY;
@@ -269,8 +271,13 @@ impl Desk {
                     Ok(Said::Hello(heard)) => {
                         let hello = wire::read::<Hello>(&heard.said)
                             .filter(|it| wire::is_agent(&it.agent, &it.name, &heard.subject));
-                        let is_new = |it: &Hello| !found.iter().any(|one| one.agent == it.agent);
-                        found.extend(hello.filter(is_new));
+                        let Some(hello) = hello else { continue };
+                        match found.iter().find(|one| one.name == hello.name) {
+                            None => found.push(hello),
+                            // Nobody could tell which of them was lost: the first one has the name.
+                            Some(one) if one.agent != hello.agent => drop(twice.insert(hello.name)),
+                            Some(_) => {}
+                        }
                     }
                     Ok(_) => {}
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
@@ -285,7 +292,11 @@ impl Desk {
             found.truncate(wanted.generators as usize);
             return Ok(found);
         }
-        let found = found.into_iter().map(|hello| hello.name).collect();
+        let named = |Hello { name, .. }: Hello| match twice.contains(&name) {
+            true => format!("{name}, and another one called so: give each a --name of its own"),
+            false => name,
+        };
+        let found = found.into_iter().map(named).collect();
         Err(FleetFault::TooFew { wanted: wanted.generators, pool: wanted.pool.clone(), found })
     }
 

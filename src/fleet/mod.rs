@@ -28,6 +28,7 @@
 //! | [`link`] | the connection to the server |
 //! | [`server`] | a server and agents of our own, on this machine |
 //! | [`stream`] | what agents have told and nobody has confirmed |
+//! | [`leftovers`] | what runs left on the server that nobody completed |
 //! | [`epoch`], [`heeded`] | whose a run is, and whom an agent heeds; the second is pure |
 //! | [`loads`] | what is said of several loads for which agents stay; pure |
 //! | [`coordinator`], [`gathering`], [`course`] | from the call to the record |
@@ -59,6 +60,7 @@ pub mod hearing;
 mod heeded;
 mod identity;
 pub mod kept;
+mod leftovers;
 pub mod link;
 pub mod loads;
 mod lookout;

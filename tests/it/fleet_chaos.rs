@@ -79,16 +79,52 @@ impl Stranger {
         Stranger { runtime, client }
     }
 
-    /// The only stream changes what it takes at most; returns its name.
-    fn limit(&self, bytes: i64) -> String {
+    /// The stream of the only run changes what it takes at most.
+    fn limit(&self, bytes: i64) {
+        let streams = self.streams();
         self.runtime.block_on(async {
             let context = jetstream::new(self.client.clone());
-            let name = context.stream_names().next().await.unwrap().unwrap();
-            let stream = context.get_stream(&name).await.unwrap();
+            let name = streams.keys().find(|name| name.starts_with("lg-")).unwrap();
+            let stream = context.get_stream(name).await.unwrap();
             let config = stream.cached_info().config.clone();
             let config = jetstream::stream::Config { max_bytes: bytes, ..config };
             context.update_stream(config).await.unwrap();
-            name
+        });
+    }
+
+    /// All streams, buckets among them, and how long what is in each is kept.
+    fn streams(&self) -> BTreeMap<String, Duration> {
+        self.runtime.block_on(async {
+            let context = jetstream::new(self.client.clone());
+            let of = |info: jetstream::stream::Info| (info.config.name, info.config.max_age);
+            context.streams().map(|info| of(info.unwrap())).collect().await
+        })
+    }
+
+    /// A stream, or a bucket with something in it, that keeps what it has for so long.
+    fn make(&self, name: &str, max_age: Duration, content: Option<&'static str>) {
+        self.runtime.block_on(async {
+            let context = jetstream::new(self.client.clone());
+            let Some(content) = content else {
+                let subjects = vec![format!("other.{name}")];
+                let name = name.to_owned();
+                let config =
+                    jetstream::stream::Config { name, subjects, max_age, ..Default::default() };
+                context.create_stream(config).await.unwrap();
+                return;
+            };
+            let bucket = name.strip_prefix("KV_").unwrap().to_owned();
+            let config = jetstream::kv::Config { bucket, max_age, ..Default::default() };
+            let bucket = context.create_key_value(config).await.unwrap();
+            bucket.put("epoch", content.into()).await.unwrap();
+        });
+    }
+
+    /// Whether there is nothing in a stream.
+    fn is_empty(&self, name: &str) -> bool {
+        self.runtime.block_on(async {
+            let context = jetstream::new(self.client.clone());
+            context.get_stream(name).await.unwrap().cached_info().state.messages == 0
         })
     }
 
@@ -170,6 +206,68 @@ fn a_stream_that_stays_full_ends_the_run_early_by_name() {
 }
 
 #[test]
+fn a_stream_of_200_kb_that_fills_ends_the_run_early_by_name() {
+    let (server, nats, mut run) = at_work_with(60, &["--spool", "4kB"]);
+    let stranger = Stranger::at(&nats);
+    stranger.limit(200_000);
+    // Nobody confirms what nobody of the run has told, so there it stays.
+    let (subject, _) = stranger.hear("lg.v1.*.sec.*.*");
+    let (before, _) = subject.rsplit_once('.').unwrap();
+    let began = Instant::now();
+    for _ in 0..3 {
+        stranger.say(&format!("{before}.stranger"), &vec![b'x'; 66_000]);
+    }
+    let output = end_of(&nats, &mut run);
+    ends_with(&output, 6);
+    let said = stdout(&output);
+    assert!(said.contains("could not be told"), "{said}");
+    assert!(["one", "two"].iter().any(|name| said.contains(&format!("{name} failed"))), "{said}");
+    let end = record(nats.folder.path()).end.unwrap();
+    assert!(matches!(end.reason, EndReason::GeneratorLost { .. }), "{:?}", end.reason);
+    assert!(end.scheduled < 40.0 && began.elapsed() < Duration::from_secs(40), "{}", end.scheduled);
+    let [planned, sent, _] = sum(&record(nats.folder.path()));
+    assert!(planned >= sent && came(&server).len() < 50 * RATE as usize);
+}
+
+/// Nothing of any run is on the server, but for these.
+#[track_caller]
+fn there_are(stranger: &Stranger, expected: &[&str]) {
+    let mut found = Vec::new();
+    eventually(&format!("there are {expected:?}"), || {
+        found = stranger.streams().into_keys().collect::<Vec<_>>();
+        found == expected
+    });
+}
+
+#[test]
+fn what_runs_leave_on_the_server_has_an_end_and_the_next_run_removes_it() {
+    let (_server, nats, mut run) = at_work(60);
+    let stranger = Stranger::at(&nats);
+    let streams = stranger.streams();
+    let (day, two) = (Duration::from_secs(24 * 3_600), streams.len() == 2);
+    assert!(two && streams.values().all(|kept| *kept == day), "{streams:?}");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    // Of runs of long ago: one that nobody completed, one that somebody may, and what is no run's.
+    let (soon, long) = (Duration::from_secs(1), Duration::from_secs(1_000));
+    for (name, kept) in [("KV_lg-over", soon), ("KV_lg-mine", long), ("KV_orders", soon)] {
+        stranger.make(name, kept, Some("word"));
+    }
+    for (name, kept) in [("lg-over", long), ("lg-mine", soon), ("orders", soon)] {
+        stranger.make(name, kept, None);
+    }
+    let mut all: Vec<String> = streams.into_keys().collect();
+    all.extend(["KV_lg-mine", "KV_orders", "lg-mine", "orders"].map(str::to_owned));
+    all.sort_unstable();
+    eventually("the server has forgotten", || stranger.is_empty("KV_lg-over"));
+    std::thread::sleep(Duration::from_secs(2));
+    // Nobody is there to take part, and yet.
+    let path = nats.folder.path().join("shared.json");
+    ends_with(&finish(nats.run(&path, 5).args(["--pool", "nobody"])), 1);
+    there_are(&stranger, &all.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_a_stranger_says_is_not_counted() {
     let (server, nats, mut run) = at_work(8);
     let stranger = Stranger::at(&nats);
@@ -178,6 +276,14 @@ fn what_a_stranger_says_is_not_counted() {
     stranger.say(&format!("{before}.stranger"), &tick);
     // The same tick again is known, and nobody's last word is that of another coordinator.
     stranger.say(&subject, &tick);
+    // Nor does it become another one by what else it says: the first of a claim and number counts.
+    let mut other: serde_json::Value = serde_json::from_slice(&tick).unwrap();
+    other["tick"]["generator"] = json!([]);
+    let parts = other["tick"]["parts"].as_array_mut();
+    for part in parts.into_iter().flatten() {
+        part["counts"]["planned"] = json!(part["counts"]["planned"].as_u64().unwrap() + 1_000);
+    }
+    stranger.say(&subject, other.to_string().as_bytes());
     let end = subject.replace(".sec.", ".end.");
     let last = json!({ "epoch": "x", "cause": "finished", "ticks": 0, "iterations": 0, "completed": 0,
         "handshakes": serde_json::to_value(Handshakes::default()).unwrap(), "failures": "",
