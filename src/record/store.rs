@@ -182,13 +182,8 @@ impl RunWriter {
     }
 
     fn is_new(&mut self, tick: &Tick) -> bool {
-        self.merge.admit(tick).map_or_else(
-            |why| {
-                self.refused = self.refused.take().or(Some(why));
-                false
-            },
-            |id| id.is_some(),
-        )
+        let refused = |why| self.refused = self.refused.take().or(Some(why));
+        self.merge.admit(tick).map_err(refused).is_ok_and(|id| id.is_some())
     }
 
     /// So many ticks of a generator are there, one after the other, and none behind them.
@@ -226,7 +221,6 @@ impl RunWriter {
         }
     }
 
-    /// The lines of the interval log that a part has.
     fn log_of(&mut self, part: &Part) -> String {
         let mut lines = String::new();
         let tag = &self.head.series[part.series.index()].tag;
@@ -302,7 +296,6 @@ pub fn try_out(folder: &Path, head: &Head) -> Result<(), StoreError> {
     fs::remove_file(&path).map_err(io_at(&path))
 }
 
-/// Writes `run.json` whole.
 fn write_run(folder: &Path, record: &RunRecord, durable: Durable) -> Result<(), StoreError> {
     let path = folder.join(RUN_FILE);
     run_file::write(&path, record, durable).map_err(io_at(&path))

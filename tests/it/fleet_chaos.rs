@@ -214,8 +214,11 @@ fn a_stream_of_200_kb_that_fills_ends_the_run_early_by_name() {
     let (subject, _) = stranger.hear("lg.v1.*.sec.*.*");
     let (before, _) = subject.rsplit_once('.').unwrap();
     let began = Instant::now();
-    for _ in 0..3 {
-        stranger.say(&format!("{before}.stranger"), &vec![b'x'; 66_000]);
+    // To the last hundred bytes.
+    for (times, bytes) in [(3, 60_000), (30, 1_000), (40, 100)] {
+        for _ in 0..times {
+            stranger.say(&format!("{before}.stranger"), &vec![b'x'; bytes]);
+        }
     }
     let output = end_of(&nats, &mut run);
     ends_with(&output, 6);
