@@ -134,7 +134,7 @@ impl Desk {
         let (mut desk, out) = Desk::of(link, kept.run.clone(), after.clone())?;
         desk.epoch.clone_from(&own);
         desk.change(|beat| (beat.epoch, beat.stop) = (own.clone(), Some(0)));
-        epoch::take_over(&desk.link, &desk.run, (&after, &own))?;
+        epoch::look(&desk.link, &desk.run, &after)?.take(&desk.link, &own)?;
         desk.keep(stream::take_over(&desk.link, &desk.run, out)?);
         desk.keep_beating();
         Ok(desk)

@@ -52,7 +52,7 @@ pub mod company;
 pub mod coordinator;
 pub mod course;
 pub mod duty;
-mod epoch;
+pub mod epoch;
 pub mod fault;
 pub mod files;
 pub mod gathering;

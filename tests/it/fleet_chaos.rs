@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use async_nats::Client;
 use async_nats::jetstream;
 use futures_util::StreamExt;
-use loadgate::fleet::wire::Last;
+use loadgate::fleet::epoch;
+use loadgate::fleet::link::{Link, Via};
+use loadgate::fleet::wire::{Alive, Last};
 use loadgate::record::handshakes::Handshakes;
 use loadgate::record::run::EndReason;
 use loadgate::record::telemetry::GeneratorSecond;
@@ -214,12 +216,16 @@ fn a_stream_of_200_kb_that_fills_ends_the_run_early_by_name() {
     let (subject, _) = stranger.hear("lg.v1.*.sec.*.*");
     let (before, _) = subject.rsplit_once('.').unwrap();
     let began = Instant::now();
-    // To the last hundred bytes.
-    for (times, bytes) in [(3, 60_000), (30, 1_000), (40, 100)] {
-        for _ in 0..times {
-            stranger.say(&format!("{before}.stranger"), &vec![b'x'; bytes]);
-        }
-    }
+    let junk = |bytes: usize| stranger.say(&format!("{before}.stranger"), &vec![b'x'; bytes]);
+    (0..3).for_each(|_| junk(60_000));
+    let errors = nats.folder.path().join("err.txt");
+    // What agents tell is confirmed, and leaves room for a while.
+    eventually("it is full", || {
+        (0..30).for_each(|_| junk(1_000));
+        (0..30).for_each(|_| junk(100));
+        fs::read_to_string(&errors).unwrap().contains("cannot tell what it learns")
+            || run.try_wait().unwrap().is_some()
+    });
     let output = end_of(&nats, &mut run);
     ends_with(&output, 6);
     let said = stdout(&output);
@@ -240,6 +246,29 @@ fn there_are(stranger: &Stranger, expected: &[&str]) {
         found = stranger.streams().into_keys().collect::<Vec<_>>();
         found == expected
     });
+}
+
+#[test]
+fn of_two_who_want_a_run_at_the_same_time_one_has_it() {
+    let nats = Nats::start();
+    let link = Link::connect(&Via { url: nats.url(), ..Via::default() }, "test", None).unwrap();
+    let one = ["one".to_owned()];
+    epoch::begin(&link, "run", "one").unwrap();
+    assert!(epoch::begin(&link, "run", "another").is_err(), "it has begun");
+    let [first, second] = [(); 2].map(|()| epoch::look(&link, "run", &one).unwrap());
+    first.take(&link, "two").unwrap();
+    let why = second.take(&link, "three").unwrap_err().to_string();
+    assert!(why.contains("another one is taking it over"), "{why}");
+    let late = epoch::look(&link, "run", &one).unwrap_err().to_string();
+    assert!(late.contains("another one has taken it over"), "{late}");
+    let is_of = |own: &str| link.wait(epoch::is_of(link.context(), "run", own));
+    assert!(is_of("two") && !is_of("one") && !is_of("three"));
+    // Nobody but its owner says again whose it is, and whoever looked before that is too late.
+    let seen = epoch::look(&link, "run", &["two".to_owned()]).unwrap();
+    link.wait(epoch::renew(link.context(), "run", "one"));
+    assert!(is_of("two"));
+    link.wait(epoch::renew(link.context(), "run", "two"));
+    assert!(is_of("two") && seen.take(&link, "four").is_err(), "it was said again");
 }
 
 #[test]
@@ -294,7 +323,13 @@ fn what_a_stranger_says_is_not_counted() {
     assert!(serde_json::from_value::<Last>(last.clone()).is_ok(), "it can be read");
     stranger.say(&end, last.to_string().as_bytes());
     stranger.say(&end, b"\xff\xfe nonsense");
-    stranger.say(&subject.replace(".sec.", ".alive."), b"{}");
+    let lives = subject.replace(".sec.", ".alive.");
+    stranger.say(&lives, b"{}");
+    let (_, alive) = stranger.hear(&lives);
+    let mut failed: serde_json::Value = serde_json::from_slice(&alive).unwrap();
+    (failed["epoch"], failed["over"]) = (json!("x"), json!({ "failed": "it is of another run" }));
+    assert!(serde_json::from_value::<Alive>(failed.clone()).is_ok(), "it can be read");
+    stranger.say(&lives, failed.to_string().as_bytes());
     ends_with(&end_of(&nats, &mut run), 0);
     let [planned, sent, unsent] = sum(&record(nats.folder.path()));
     assert_eq!((sent, unsent, numbers(&server).len() as u64), (planned, 0, planned));
@@ -315,6 +350,21 @@ fn who_tells_of_slots_of_another_is_named_and_voids_the_run() {
     assert!(stdout(&output).contains("told what cannot be"), "{}", stdout(&output));
     let end = record(nats.folder.path()).end.unwrap();
     assert!(matches!(end.reason, EndReason::GeneratorLost { .. }), "{:?}", end.reason);
+}
+
+#[test]
+fn who_tells_under_another_claim_is_named_and_nothing_of_it_is_counted() {
+    let (server, nats, mut run) = at_work(30);
+    let stranger = Stranger::at(&nats);
+    let (subject, tick) = stranger.hear("lg.v1.*.sec.*.*");
+    let mut other: serde_json::Value = serde_json::from_slice(&tick).unwrap();
+    other["tick"]["claim"] = json!(1);
+    other["tick"]["number"] = json!(0);
+    stranger.say(&subject, other.to_string().as_bytes());
+    let output = end_of(&nats, &mut run);
+    ends_with(&output, 6);
+    assert!(stdout(&output).contains("told what cannot be"), "{}", stdout(&output));
+    assert!(sum(&record(nats.folder.path()))[1] as usize <= came(&server).len());
 }
 
 #[test]
