@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use async_nats::jetstream;
 use futures_util::StreamExt;
 use loadgate::fleet::epoch;
+use loadgate::fleet::gathering::Desk;
 use loadgate::fleet::link::{Link, Via};
 use loadgate::fleet::wire::{Alive, Last};
 use loadgate::record::handshakes::Handshakes;
@@ -155,13 +157,20 @@ fn at_work(seconds: u64) -> (Truth, Nats, Child) {
 
 /// The same with flags of theirs.
 fn at_work_with(seconds: u64, flags: &[&str]) -> (Truth, Nats, Child) {
+    sharing((seconds, flags, &[]))
+}
+
+/// The same with flags of the run.
+fn sharing((seconds, flags, of_run): (u64, &[&str], &[&str])) -> (Truth, Nats, Child) {
     let (server, mut nats) = (truth(), Nats::start());
     for name in ["one", "two"] {
         nats.agent(name, flags, &[]);
     }
     let path = write(nats.folder.path(), &scenario(&server, seconds));
     let file = |name: &str| fs::File::create(nats.folder.path().join(name)).unwrap();
-    let run = nats.run(&path, 2).stdout(file("out.txt")).stderr(file("err.txt")).spawn().unwrap();
+    let mut run = nats.run(&path, 2);
+    run.args(of_run).stdout(file("out.txt")).stderr(file("err.txt"));
+    let run = run.spawn().unwrap();
     eventually("the load has begun", || came(&server).len() as u64 > 2 * RATE);
     (server, nats, run)
 }
@@ -272,6 +281,20 @@ fn of_two_who_want_a_run_at_the_same_time_one_has_it() {
 }
 
 #[test]
+fn whoever_has_a_run_no_more_takes_nothing_of_it_away() {
+    let nats = Nats::start();
+    let via = Via { url: nats.url(), ..Via::default() };
+    let link = Arc::new(Link::connect(&via, "test", None).unwrap());
+    let [frozen, own] = [(); 2].map(|()| Desk::open(Arc::clone(&link)).unwrap());
+    let seen = epoch::look(&link, &frozen.run, std::slice::from_ref(&frozen.epoch)).unwrap();
+    seen.take(&link, "another").unwrap();
+    frozen.close();
+    own.close();
+    let run = &frozen.run;
+    there_are(&Stranger::at(&nats), &[&format!("KV_lg-{run}"), &format!("lg-{run}")]);
+}
+
+#[test]
 fn what_runs_leave_on_the_server_has_an_end_and_the_next_run_removes_it() {
     let (_server, nats, mut run) = at_work(60);
     let stranger = Stranger::at(&nats);
@@ -353,8 +376,9 @@ fn who_tells_of_slots_of_another_is_named_and_voids_the_run() {
 }
 
 #[test]
-fn who_tells_under_another_claim_is_named_and_nothing_of_it_is_counted() {
-    let (server, nats, mut run) = at_work(30);
+fn who_tells_under_another_claim_is_named_and_nobody_goes_on_without_it() {
+    // What such a one has begun nobody knows, so that nothing of it can be counted as unsent.
+    let (server, nats, mut run) = sharing((30, &[], &["--lost", "unsent"]));
     let stranger = Stranger::at(&nats);
     let (subject, tick) = stranger.hear("lg.v1.*.sec.*.*");
     let mut other: serde_json::Value = serde_json::from_slice(&tick).unwrap();
