@@ -208,10 +208,9 @@ impl<'c> Course<'c> {
         let head = self.crowd.head();
         let read = self.reader.read(line, &head.series);
         let is_own = |told: &Told| told.tick.slots == member.head.slots && told.tick.claim == 0;
-        let read = read.and_then(|told| match is_own(&told) {
-            true => Ok(told),
-            false => Err("a tick of slots that it does not have".to_owned()),
-        });
+        let others = "a tick of slots that it does not have";
+        let read =
+            read.and_then(|told| if is_own(&told) { Ok(told) } else { Err(others.to_owned()) });
         let mut told = match read {
             Ok(told) => told,
             Err(why) => {

@@ -47,7 +47,7 @@ pub fn look(link: &Link, run: &str, before: &[String]) -> Result<Seen, FleetFaul
         }
         Ok(Seen { bucket, revision: entry.revision })
     };
-    link.wait(looking).map_err(not_to_be_had)
+    link.wait(looking).map_err(|why: String| not_to_be_had(&why))
 }
 
 impl Seen {
@@ -57,11 +57,11 @@ impl Seen {
             let updated = self.bucket.update(KEY, own.to_owned().into(), self.revision).await;
             updated.map(drop).map_err(|error| format!("another one is taking it over: {error}"))
         };
-        link.wait(taking).map_err(not_to_be_had)
+        link.wait(taking).map_err(|why: String| not_to_be_had(&why))
     }
 }
 
-fn not_to_be_had(why: String) -> FleetFault {
+fn not_to_be_had(why: &str) -> FleetFault {
     FleetFault::Incompletable(format!("the run is not to be had at the server: {why}"))
 }
 

@@ -35,6 +35,8 @@ use crate::units::Rate;
 pub(super) const CALLING: Duration = Duration::from_secs(10);
 /// How often they are called.
 pub(super) const CALL_EVERY: Duration = Duration::from_millis(250);
+/// What is said of a name that several agents have.
+const OWN_NAMES: &str = ", and another one called so: give each a --name of its own";
 /// How long they may take to be ready.
 const READYING: Duration = Duration::from_secs(30);
 /// How often the coordinator says what holds.
@@ -292,9 +294,9 @@ impl Desk {
             found.truncate(wanted.generators as usize);
             return Ok(found);
         }
-        let named = |Hello { name, .. }: Hello| match twice.contains(&name) {
-            true => format!("{name}, and another one called so: give each a --name of its own"),
-            false => name,
+        let named = |Hello { name, .. }: Hello| {
+            let own = if twice.contains(&name) { OWN_NAMES } else { "" };
+            format!("{name}{own}")
         };
         let found = found.into_iter().map(named).collect();
         Err(FleetFault::TooFew { wanted: wanted.generators, pool: wanted.pool.clone(), found })
