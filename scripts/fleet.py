@@ -3,20 +3,24 @@
 per second and five steps are told by a thousand agents through a real nats-server to one coordinator.
 
     cargo build --release && cargo build --release --example fleet-crowd
-    python3 scripts/fleet.py [--agents=1000] [--seconds=15] [--rate=20000] [--only=NAME] [--update]   (about 3 minutes)
+    python3 scripts/fleet.py [--agents=1000] [--seconds=15] [--rate=20000] [--only=NAME] [--update]   (about 4 minutes)
 
 The parts are `telling` (what a generator tells, and what that costs it), `start` (how far the starts
-of four generators on this machine lie apart), `crowd` (the coordinator under all of them) and `loss`
-(until one of them that falls silent is missed). nats-server must be on the PATH or in target/tools/bin.
+of four generators on this machine lie apart), `crowd` (the coordinator under all of them), `loss`
+(until one of them that falls silent is missed) and `stop` (until the last of four generators sends
+nothing more, after Ctrl-C and after --fail-fast has ended the run). nats-server must be on the PATH or
+in target/tools/bin.
 """
 import json
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from measuring import LOADGATE, PATH, Nginx, await_port, flag, free_port, need_loadgate, publish, resident, table
@@ -146,6 +150,92 @@ def starts(folder):
             max(second["skew_bound_ns"] for second in seen) / 1e6)
 
 
+class Counting:
+    """A server that knows when which iteration came; one in four answers is a server error, if that is wanted."""
+
+    def __init__(self, fails):
+        self.fails, self.came, self.is_over = fails, [], False
+
+    def answer(self):
+        status = 500 if self.fails and len(self.came) % 4 == 3 else 200
+        return f"HTTP/1.1 {status} Some\r\ncontent-length: 2\r\n\r\n{{}}".encode()
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def accept(self):
+        while not self.is_over:
+            try:
+                connection = self.listener.accept()[0]
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        rest = b""
+        while not self.is_over:
+            try:
+                piece = connection.recv(65_536)
+                rest += piece
+                *heads, rest = rest.split(b"\r\n\r\n")
+                for head in heads:
+                    self.came.append((int(re.match(rb"GET /(\d+)", head).group(1)), time.monotonic()))
+                    connection.sendall(self.answer())
+            except OSError:
+                return
+            if not piece:
+                return
+
+    def __exit__(self, *_):
+        self.is_over = True
+        self.listener.close()
+
+
+def stops(folder, fails_fast):
+    """Seconds from Ctrl-C, or from the word that --fail-fast ends the run, to the last request of whichever of
+    four generators sends last."""
+    with Counting(fails_fast) as target, Server() as server:
+        path = scenario(folder, target.url, 400, 40)
+        text = json.loads(path.read_text())
+        text["flows"][0]["steps"] = [{"name": "step", "request": "GET /{{iteration}}"}]
+        text["load"]["stages"][0]["rate"] = "400/s"
+        if fails_fast:
+            text["slo"] = {"all": ["error_rate < 5%"]}
+        path.write_text(json.dumps(text))
+        agents = [start([LOADGATE, "agent", "--via", server.url, "--name", f"g{n}"], f"{folder}/g{n}.log") for n in range(4)]
+        child = run(folder, server, path, 4, ["--fail-fast"] if fails_fast else [])
+        try:
+            if fails_fast:
+                wait_for(f"{folder}/run.log", "the run ends here")
+                ended = time.monotonic()
+            else:
+                wait_for(f"{folder}/run.log", "ready: ")
+                end = time.monotonic() + PATIENCE
+                while len(target.came) < 1_200 and time.monotonic() < end:
+                    time.sleep(.02)
+                ended = time.monotonic()
+                child.send_signal(signal.SIGINT)
+            child.wait(PATIENCE)
+            time.sleep(1)
+        finally:
+            for process in (child, *agents):
+                stop(process)
+        record = json.loads(next(pathlib.Path(folder, "out").rglob("run.json")).read_text())
+    return max(last_of(generator["slots"], target.came, ended) for generator in record["generators"])
+
+
+def last_of(slots, came, ended):
+    mine = range(slots["first"], slots["first"] + slots["count"])
+    last = max((at for number, at in came if (number - 1) % slots["of"] in mine), default=0)
+    if last < ended - .7:
+        sys.exit(f"a generator had ended {ended - last:.1f} s before it was told to")
+    return last - ended
+
+
 def crowd(folder, silent=None):
     """CPU in cores and memory in bytes of a coordinator under the crowd, CPU of the server; and when one of the
     crowd was missed that fell silent, in seconds."""
@@ -191,9 +281,9 @@ def main():
     need_loadgate()
     only, rows = flag("only", ""), []
     wants = lambda name: only in ("", name)
-    signal.alarm(SECONDS * 8 + PATIENCE * 6)
+    signal.alarm(SECONDS * 8 + PATIENCE * 8)
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-        bytes_, share = telling(folder)
+        bytes_, share = telling(folder) if only != "stop" else (0, 0)
         if wants("telling"):
             rows.append(["told by a generator", f"{bytes_ / 1e3:.1f} kB per second", "64 kB"])
             rows.append(["CPU of telling it", f"{share * 100:.2f} % of a core", "1 %"])
@@ -208,6 +298,10 @@ def main():
         if wants("loss"):
             rows.append(["until a generator that falls silent is missed",
                          f"{crowd(folder, max(2, SECONDS // 3)):.2f} s", "4 s"])
+        if wants("stop"):
+            for what, fails_fast in (("Ctrl-C", False), ("`--fail-fast`", True)):
+                last = stops(tempfile.mkdtemp(dir=folder), fails_fast)
+                rows.append([f"from {what} to the last request of any generator", f"{max(0, last) * 1e3:.0f} ms", "1 s"])
     publish("fleet", table(["what", "found", "at most"], rows))
 
 

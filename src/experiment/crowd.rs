@@ -3,7 +3,6 @@
 //!
 //! Who they are, and what became of each, comes from outside.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -18,6 +17,7 @@ use crate::experiment::carried::Carried;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{certificate_head, date};
+use crate::experiment::hindsight::Hindsight;
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::measured::{Measured, StillUp};
 use crate::experiment::resources;
@@ -34,14 +34,12 @@ use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::RunWriter;
 use crate::record::telemetry::TargetSecond;
 use crate::record::tick::Tick;
+use crate::record::told::Told;
 use crate::scenario::load::Load;
 use crate::scenario::model::{HttpAddress, Scenario};
 use crate::schedule::arms::Timing;
 use crate::target::certificate;
 use crate::target::process::Supervisor;
-
-/// So many seconds later it is known of all generators whether they stood still in a second.
-const HEARD_LATER: usize = 4;
 
 /// What it takes to have a target.
 #[derive(Debug)]
@@ -169,7 +167,7 @@ impl<'a> Hosted<'a> {
         let hopes = Hopes::of_run(writer.head(), false, control.fails_fast);
         let series = vec![StepCounts::default(); writer.head().series.len()];
         let (later, passing) = (reached.later, Passing::default());
-        let (stood_still, counted) = (BTreeMap::new(), VecDeque::new());
+        let hindsight = Hindsight::of(control.fails_fast);
         Ok(Crowd {
             session,
             side,
@@ -184,8 +182,7 @@ impl<'a> Hosted<'a> {
             beside: None,
             passing,
             target_memory: None,
-            stood_still,
-            counted,
+            hindsight,
         })
     }
 }
@@ -209,10 +206,8 @@ pub struct Crowd<'a> {
     passing: Passing,
     /// Resident memory of the target, as it was seen last.
     target_memory: Option<f64>,
-    /// The longest that any generator stood still in a second.
-    stood_still: BTreeMap<u32, u64>,
-    /// Seconds that have passed and have not been looked at, with what was counted until then.
-    counted: VecDeque<(Progress, Vec<StepCounts>)>,
+    /// Seconds that have passed and have not been looked at.
+    hindsight: Hindsight,
 }
 
 impl Crowd<'_> {
@@ -268,18 +263,30 @@ impl Crowd<'_> {
     pub fn take(&mut self, tick: &Tick) -> bool {
         let is_new = self.writer.take(tick);
         if is_new {
-            for part in &tick.parts {
-                if let Some(series) = self.series.get_mut(part.series.index()) {
-                    series.add(&part.counts);
-                }
-                self.passing.count(part);
-            }
-            for second in &tick.generator {
-                let longest = self.stood_still.entry(second.second).or_default();
-                *longest = (*longest).max(second.canary_late_max_ns);
-            }
+            self.count(tick);
         }
         is_new
+    }
+
+    /// The same of what came from elsewhere.
+    pub fn take_told(&mut self, told: &Told) -> bool {
+        let is_new = self.writer.take_told(told);
+        if is_new {
+            self.count(&told.tick);
+        }
+        is_new
+    }
+
+    fn count(&mut self, tick: &Tick) {
+        for part in &tick.parts {
+            if let Some(series) = self.series.get_mut(part.series.index()) {
+                series.add(&part.counts);
+            }
+            self.passing.count(part);
+        }
+        for second in &tick.generator {
+            self.hindsight.stood_still(second.second, second.canary_late_max_ns);
+        }
     }
 
     /// The record, which may be asked what it has.
@@ -321,18 +328,9 @@ impl Crowd<'_> {
         }
     }
 
-    /// Why the run ends here, if it does. What was counted while a generator stood still is no sign
-    /// of a miss, and that it did is heard a little later than what was counted.
+    /// Why the run ends here, if it does.
     fn look_for_hope(&mut self, progress: Progress) -> Option<String> {
-        self.counted.push_back((progress, self.series.clone()));
-        let later = if self.control.fails_fast { HEARD_LATER } else { 0 };
-        if self.counted.len() <= later {
-            return None;
-        }
-        let (progress, series) = self.counted.pop_front()?;
-        self.stood_still = self.stood_still.split_off(&progress.second);
-        let stood_still_ns = self.stood_still.values().copied().max().unwrap_or_default();
-        let progress = Progress { stood_still_ns, ..progress };
+        let (progress, series) = self.hindsight.pass(progress, self.series.clone())?;
         self.hopes.hear(&progress, &series).map(str::to_owned)
     }
 

@@ -43,3 +43,43 @@ impl AtWork {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    /// One whose schedule began so many seconds ago, at second 100 of the coordinator's clock.
+    fn at_work(seconds: u64) -> AtWork {
+        AtWork {
+            load: thread::spawn(|| Err(String::new())),
+            telling: thread::spawn(|| Ok(0)),
+            lease: Lease::until(Moment(LEASE.as_nanos() as u64)),
+            start: Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap(),
+            go: Go { at: 100 * S, wall_ns: 0, given: Vec::new() },
+            offset: 0,
+            steering: Steering::of(None),
+        }
+    }
+
+    /// Until which second it may send after a beat that was said at one of the coordinator's clock.
+    fn renewed(seconds: u64, at: u64) -> u64 {
+        let work = at_work(seconds);
+        work.renew(&Beat { at: at * S, ..Beat::default() });
+        (0..1_000).find(|second| work.lease.has_run_out(Moment(second * S))).unwrap()
+    }
+
+    #[test]
+    fn a_beat_counts_from_when_it_was_said_and_not_from_when_it_was_heard() {
+        assert_eq!(renewed(1, 101), 4);
+        assert_eq!(renewed(2, 100), 3, "it has lain for two seconds");
+        assert_eq!(renewed(2, 90), 3, "before the start, and long ago");
+        assert_eq!(renewed(3, 103), 0, "too late: the lease is over, and stays so");
+        assert_eq!(renewed(1, 104), 7, "clocks differ, or are compared badly");
+        assert_eq!(renewed(1, 105), 0, "our clock has stood still for a lease");
+    }
+}

@@ -18,6 +18,7 @@ use crate::fleet::coordinator::{Place, check, play, reached, with_words};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
 use crate::fleet::gathering::{Desk, Told, Wanted};
+use crate::fleet::leftovers;
 use crate::fleet::link::Link;
 use crate::fleet::loads::{OneLoad, Stay};
 use crate::fleet::manner::{Manner, OnLoss, Pace};
@@ -74,6 +75,7 @@ impl Gathering<'_> {
         let number = self.wanted.generators;
         watch(Event::Told(format!("waiting for {number} generators at {}", via.shown())));
         let link = Arc::new(Link::connect(&via, "loadgate coordinator", None)?);
+        leftovers::remove(&link);
         let desk = Desk::open(Arc::clone(&link))?;
         let hellos = desk.call(&self.wanted, || control.ended().is_some());
         if let Some(signal) = control.signal() {

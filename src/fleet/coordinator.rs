@@ -14,6 +14,7 @@ use crate::fleet::course::Course;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::gathering::{Desk, Told, Wanted};
 use crate::fleet::kept::{KEPT_FILE, Kept};
+use crate::fleet::leftovers;
 use crate::fleet::link::{Link, Via};
 use crate::fleet::manner::{Manner, OnLoss, Pace};
 use crate::fleet::roster::Member;
@@ -66,6 +67,7 @@ impl Shared<'_> {
             via.shown()
         )));
         let link = Arc::new(Link::connect(&via, "loadgate coordinator", None)?);
+        leftovers::remove(&link);
         let desk = Desk::open(link)?;
         let done = self.load(&desk, watch);
         desk.close();

@@ -1,5 +1,6 @@
 //! The course of a load that several carry out: from the word to start to the record.
 
+use std::collections::HashMap;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -11,14 +12,15 @@ use crate::experiment::event::Event;
 use crate::experiment::measured::StillUp;
 use crate::experiment::trial_error::TrialError;
 use crate::fleet::gathering::Desk;
+use crate::fleet::hearing::{Hearing, Lives};
 use crate::fleet::loads::Ordered;
 use crate::fleet::manner::{Manner, OnLoss, Pace};
-use crate::fleet::roster::{self, Member};
+use crate::fleet::roster::{self, Looked, Member};
 use crate::fleet::settling::{Ended, settle};
-use crate::fleet::stream::Said;
+use crate::fleet::stream::{self, Receipt, Said};
 use crate::fleet::watching::{self, Watched, Watches, Watching};
 use crate::fleet::wire::{self, Alive, Last};
-use crate::record::journal;
+use crate::record::told::{TickReader, Told};
 
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -54,6 +56,13 @@ pub struct Course<'c> {
     orders: usize,
     /// Who watches the target's processes where they are.
     watching: Option<Watching>,
+    /// Up to when all that was said has been heard.
+    hearing: Hearing,
+    /// The places of members, by what is unlike any other's.
+    places: HashMap<String, usize>,
+    reader: TickReader,
+    /// What need not be kept any more is said to be so when there is nothing to hear.
+    receipts: Vec<Receipt>,
 }
 
 impl<'c> Course<'c> {
@@ -68,10 +77,12 @@ impl<'c> Course<'c> {
         let longest = scenario.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
         let until = scenario.load.length() + longest + PATIENCE;
         let (passed, is_ordered, is_given, troubles, losses) = (0, false, false, 0, 0);
-        let mut members = members;
+        let (mut members, now) = (members, Instant::now());
         for member in &mut members {
-            member.begin(Instant::now());
+            member.begin(now);
         }
+        desk.hear_ourselves();
+        let places = members.iter().map(|member| member.agent.clone()).zip(0..).collect();
         Course {
             desk,
             control,
@@ -85,7 +96,11 @@ impl<'c> Course<'c> {
             manner,
             losses,
             orders: 0,
-            watching: desk.watcher.get().map(|hello| Watching::new(hello, Instant::now())),
+            watching: desk.watcher.get().map(|hello| Watching::new(hello, now)),
+            hearing: Hearing::from(now),
+            places,
+            reader: TickReader::default(),
+            receipts: Vec::new(),
         }
     }
 
@@ -93,6 +108,8 @@ impl<'c> Course<'c> {
     pub fn run(mut self, watch: &mut dyn FnMut(Event)) -> Result<StillUp, TrialError> {
         while !self.members.iter().all(Member::is_done) {
             self.hear();
+            stream::confirm(&self.desk.link, &mut self.receipts);
+            self.hear_who_lives();
             self.crowd.look();
             self.pass_on_stop();
             self.look_at_members(watch);
@@ -115,23 +132,35 @@ impl<'c> Course<'c> {
         }
     }
 
+    /// All of it, before anybody is missed.
+    fn hear_who_lives(&mut self) {
+        let desk = self.desk;
+        for lives in desk.lives.try_iter() {
+            match lives {
+                Lives::Agent(heard, came) => {
+                    let alive = wire::read::<Alive>(&heard.said);
+                    let alive = alive.filter(|alive| alive.epoch == desk.epoch);
+                    if let (Some(index), Some(alive)) = (self.member_of(&heard.subject), alive) {
+                        self.members[index].hear(alive, came);
+                    }
+                }
+                Lives::Watcher(heard, came) => {
+                    let said = wire::read::<Watches>(&heard.said);
+                    let said = said.filter(|said| said.epoch == desk.epoch);
+                    if let (Some(watching), Some(said)) = (self.watcher(&heard.subject), said) {
+                        watching.hear(&said, came);
+                    }
+                }
+                Lives::Ourselves(said, came) => {
+                    self.hearing.comes_back(desk.clock.instant(said), came);
+                }
+            }
+        }
+    }
+
     fn take(&mut self, said: Said) {
         match said {
             Said::Hello(_) => {}
-            Said::Alive(heard) => {
-                let alive = wire::read::<Alive>(&heard.said);
-                let alive = alive.filter(|alive| alive.epoch == self.desk.epoch);
-                if let (Some(index), Some(alive)) = (self.member_of(&heard.subject), alive) {
-                    self.members[index].hear(alive, Instant::now());
-                }
-            }
-            Said::Watches(heard) => {
-                let said = wire::read::<Watches>(&heard.said);
-                let said = said.filter(|said| said.epoch == self.desk.epoch);
-                if let (Some(watching), Some(said)) = (self.watcher(&heard.subject), said) {
-                    watching.hear(&said, Instant::now());
-                }
-            }
             Said::Learnt { subject, said, receipt } if self.watcher(&subject).is_some() => {
                 let watched = wire::read::<Watched>(&said);
                 let watched = watched.filter(|it| it.epoch == self.desk.epoch);
@@ -139,7 +168,7 @@ impl<'c> Course<'c> {
                     self.crowd.take_watched(watched.second);
                 }
                 // Nobody who completes the record without us counts on it.
-                receipt.confirm(&self.desk.link);
+                self.receipts.push(receipt);
             }
             Said::Learnt { subject, said, receipt } => {
                 let Some(index) = self.member_of(&subject) else { return };
@@ -149,7 +178,7 @@ impl<'c> Course<'c> {
                 self.take_tick(index, &said);
                 // What is on no disk comes again.
                 if self.crowd.record().is_settled() {
-                    receipt.confirm(&self.desk.link);
+                    self.receipts.push(receipt);
                 }
             }
         }
@@ -166,7 +195,7 @@ impl<'c> Course<'c> {
 
     /// Whose subject it is: its end names the agent.
     fn member_of(&self, subject: &str) -> Option<usize> {
-        self.members.iter().position(|member| wire::is_of(subject, &member.agent))
+        self.places.get(wire::whose(subject)?).copied()
     }
 
     /// What an agent tells of other slots than its own is not taken.
@@ -177,25 +206,25 @@ impl<'c> Course<'c> {
             return;
         }
         let head = self.crowd.head();
-        let read = journal::tick_of(line, &head.series);
-        let read = read.and_then(|tick| match (tick.slots == member.head.slots, tick.claim) {
-            (true, 0) => Ok(tick),
-            _ => Err("a tick of slots that it does not have".to_owned()),
-        });
-        let mut tick = match read {
-            Ok(tick) => tick,
+        let read = self.reader.read(line, &head.series);
+        let is_own = |told: &Told| told.tick.slots == member.head.slots && told.tick.claim == 0;
+        let others = "a tick of slots that it does not have";
+        let read =
+            read.and_then(|told| if is_own(&told) { Ok(told) } else { Err(others.to_owned()) });
+        let mut told = match read {
+            Ok(told) => told,
             Err(why) => {
                 member.is_wrong(&format!("told what cannot be: {why}"));
                 return;
             }
         };
-        for second in &mut tick.generator {
+        for second in &mut told.tick.generator {
             second.skew_ns = member.alive.as_ref().map(|alive| alive.skew_ns);
             second.skew_bound_ns = member.alive.as_ref().map(|alive| alive.bound_ns);
             second.sent = Some(member.sent.get(&second.second).copied().unwrap_or(0));
         }
-        if self.crowd.take(&tick) {
-            self.members[index].learn(&tick);
+        if self.crowd.take_told(&told) {
+            self.members[index].learn(&told.tick);
         } else if let Some(why) = self.crowd.record().refused() {
             let why = format!("told what cannot be: {why}");
             self.members[index].is_wrong(&why);
@@ -237,17 +266,19 @@ impl<'c> Course<'c> {
 
     fn look_at_members(&mut self, watch: &mut dyn FnMut(Event)) {
         let now = Instant::now();
+        let looked = Looked { now, heard: self.hearing.until(now) };
         let elapsed = self.crowd.elapsed();
         let is_too_late = elapsed > self.until;
+        let is_started = elapsed > STARTED + now.saturating_duration_since(looked.heard);
         for index in 0..self.members.len() {
             let was_done = self.members[index].is_done();
             let member = &mut self.members[index];
             let ticks = self.crowd.record().whole(member.id, 0);
-            member.look(now, ticks, self.is_ordered);
+            member.look(looked, ticks, self.is_ordered);
             if is_too_late && !member.is_done() {
                 member.is_wrong("did not come to an end");
             }
-            if elapsed > STARTED && !member.has_started() && !member.is_done() {
+            if is_started && !member.has_started() && !member.is_done() {
                 member.lost = Some(format!("{} did not start", member.name));
             }
             if !was_done && member.is_done() {
@@ -255,7 +286,7 @@ impl<'c> Course<'c> {
                 self.desk.change(|beat| beat.done.push(agent));
             }
         }
-        if let Some(why) = self.watching.as_mut().and_then(|it| it.look(now)) {
+        if let Some(why) = self.watching.as_mut().and_then(|it| it.look(looked.heard)) {
             watch(Event::Warning(format!(
                 "{why}; no objective on the target's processes is met without it"
             )));

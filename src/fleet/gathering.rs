@@ -2,6 +2,7 @@
 //!
 //! Nothing is sent to a target before all are ready.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -16,6 +17,7 @@ use crate::fleet::answers::{check_place, members, sealed};
 use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
+use crate::fleet::hearing::{self, Lives};
 use crate::fleet::kept::Kept;
 use crate::fleet::link::Link;
 use crate::fleet::loads::Stay;
@@ -33,6 +35,8 @@ use crate::units::Rate;
 pub(super) const CALLING: Duration = Duration::from_secs(10);
 /// How often they are called.
 pub(super) const CALL_EVERY: Duration = Duration::from_millis(250);
+/// What is said of a name that several agents have.
+const OWN_NAMES: &str = ", and another one called so: give each a --name of its own";
 /// How long they may take to be ready.
 const READYING: Duration = Duration::from_secs(30);
 /// How often the coordinator says what holds.
@@ -95,6 +99,8 @@ pub struct Desk {
     pub beat: Arc<Mutex<Beat>>,
     /// What is heard.
     pub inbox: Receiver<Said>,
+    /// Who lives: apart from it, as that is heard at once however much there is to be learnt.
+    pub lives: Receiver<Lives>,
     /// Who watches the target's processes where they are.
     pub watcher: OnceLock<WatchHello>,
     /// What goes on as long as the run does.
@@ -115,6 +121,7 @@ impl Desk {
         let run = word()?;
         let (desk, out) = Desk::of(link, run, Vec::new())?;
         epoch::begin(&desk.link, &desk.run, &desk.epoch)?;
+        desk.keep(epoch::keep(&desk.link, &desk.run, &desk.epoch));
         desk.keep(stream::make(&desk.link, &desk.run, out)?);
         desk.answer_clocks()?;
         desk.keep_beating();
@@ -129,7 +136,7 @@ impl Desk {
         let (mut desk, out) = Desk::of(link, kept.run.clone(), after.clone())?;
         desk.epoch.clone_from(&own);
         desk.change(|beat| (beat.epoch, beat.stop) = (own.clone(), Some(0)));
-        epoch::take_over(&desk.link, &desk.run, (&after, &own))?;
+        epoch::look(&desk.link, &desk.run, &after)?.take(&desk.link, &own)?;
         desk.keep(stream::take_over(&desk.link, &desk.run, out)?);
         desk.keep_beating();
         Ok(desk)
@@ -141,21 +148,27 @@ impl Desk {
         after: Vec<String>,
     ) -> Result<(Desk, Sender<Said>), FleetFault> {
         let epoch = word()?;
-        let (out, inbox) = channel();
+        let ((out, inbox), (living, lives)) = (channel(), channel());
         let clock = Clock::start();
         let beat = Beat { epoch: epoch.clone(), after, ..Beat::default() };
         let (beat, tasks) = (Arc::new(Mutex::new(beat)), Mutex::default());
         let watcher = OnceLock::new();
-        let desk = Desk { link, run, epoch, clock, beat, inbox, watcher, tasks };
+        let desk = Desk { link, run, epoch, clock, beat, inbox, lives, watcher, tasks };
         let (link, run) = (&desk.link, &desk.run);
-        desk.keep(link.listen_into(
-            &watching::alive(run, wire::ANY),
-            out.clone(),
-            Said::Watches,
-        )?);
+        let watches = watching::alive(run, wire::ANY);
+        let watcher = |heard| Lives::Watcher(heard, Instant::now());
+        desk.keep(link.listen_into(&watches, living.clone(), watcher)?);
         desk.keep(link.listen_into(&wire::hello(run, wire::ANY), out.clone(), Said::Hello)?);
-        desk.keep(link.listen_into(&wire::alive(run, wire::ANY), out.clone(), Said::Alive)?);
+        let own = wire::ourselves(run, &desk.epoch);
+        let lives = move |heard| Lives::of(heard, &own);
+        desk.keep(link.listen_into(&wire::alive(run, wire::ANY), living, lives)?);
         Ok((desk, out))
+    }
+
+    /// From now on it is known up to when everything was heard.
+    pub(super) fn hear_ourselves(&self) {
+        let own = wire::ourselves(&self.run, &self.epoch);
+        self.keep(hearing::say(&self.link, own, self.clock));
     }
 
     /// Changes what holds; the next beat says it.
@@ -251,7 +264,7 @@ impl Desk {
     ) -> Result<Vec<Hello>, FleetFault> {
         let call = wire::bytes(&Call { protocol: PROTOCOL, run: self.run.clone() });
         let until = Instant::now() + CALLING;
-        let mut found: Vec<Hello> = Vec::new();
+        let (mut found, mut twice) = (Vec::<Hello>::new(), BTreeSet::new());
         while found.len() < wanted.generators as usize && Instant::now() < until && !is_over() {
             self.link.say(wire::call(&wanted.pool), call.clone());
             let next = Instant::now() + CALL_EVERY;
@@ -260,8 +273,13 @@ impl Desk {
                     Ok(Said::Hello(heard)) => {
                         let hello = wire::read::<Hello>(&heard.said)
                             .filter(|it| wire::is_agent(&it.agent, &it.name, &heard.subject));
-                        let is_new = |it: &Hello| !found.iter().any(|one| one.agent == it.agent);
-                        found.extend(hello.filter(is_new));
+                        let Some(hello) = hello else { continue };
+                        match found.iter().find(|one| one.name == hello.name) {
+                            None => found.push(hello),
+                            // Nobody could tell which of them was lost: the first one has the name.
+                            Some(one) if one.agent != hello.agent => drop(twice.insert(hello.name)),
+                            Some(_) => {}
+                        }
                     }
                     Ok(_) => {}
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
@@ -276,7 +294,11 @@ impl Desk {
             found.truncate(wanted.generators as usize);
             return Ok(found);
         }
-        let found = found.into_iter().map(|hello| hello.name).collect();
+        let named = |Hello { name, .. }: Hello| {
+            let own = if twice.contains(&name) { OWN_NAMES } else { "" };
+            format!("{name}{own}")
+        };
+        let found = found.into_iter().map(named).collect();
         Err(FleetFault::TooFew { wanted: wanted.generators, pool: wanted.pool.clone(), found })
     }
 

@@ -20,6 +20,7 @@
 //! | [`ceiling`] | the most that a share begins in a second; pure |
 //! | [`unsent`] | what was due of a share and never begun; pure |
 //! | [`roster`] | what is known of each agent, and when it is lost; pure |
+//! | [`hearing`] | up to when all was heard, by which somebody is missed |
 //! | [`files`] | rows and objectives that a scenario names, from the coordinator to agents |
 //! | [`sealed`] | values of variables that one agent can read |
 //! | [`answers`] | who is ready, and who understood otherwise |
@@ -27,6 +28,7 @@
 //! | [`link`] | the connection to the server |
 //! | [`server`] | a server and agents of our own, on this machine |
 //! | [`stream`] | what agents have told and nobody has confirmed |
+//! | [`leftovers`] | what runs left on the server that nobody completed |
 //! | [`epoch`], [`heeded`] | whose a run is, and whom an agent heeds; the second is pure |
 //! | [`loads`] | what is said of several loads for which agents stay; pure |
 //! | [`coordinator`], [`gathering`], [`course`] | from the call to the record |
@@ -50,13 +52,15 @@ pub mod company;
 pub mod coordinator;
 pub mod course;
 pub mod duty;
-mod epoch;
+pub mod epoch;
 pub mod fault;
 pub mod files;
 pub mod gathering;
+pub mod hearing;
 mod heeded;
 mod identity;
 pub mod kept;
+mod leftovers;
 pub mod link;
 pub mod loads;
 mod lookout;

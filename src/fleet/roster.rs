@@ -20,14 +20,26 @@ use crate::record::tick::Tick;
 
 /// For so long an agent sends without a beat, and so long it may be silent.
 pub const LEASE: Duration = Duration::from_secs(3);
-/// What else it may take until it is heard of.
-const MARGIN: Duration = Duration::from_millis(400);
+/// Whoever lives says so four times a second, and is heard of this much later than its lease allows:
+/// when a link breaks for as long as a lease, the last word before that is a quarter of a second old.
+const MARGIN: Duration = Duration::from_millis(300);
+/// For so long nothing may be heard of somebody.
+pub(super) const PATIENCE: Duration = LEASE.saturating_add(MARGIN);
 /// How long ticks may be on their way when the last word is there.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 /// So many seconds that it told of at once are kept.
 const MOST_PASSED: usize = 16;
 /// So many seconds before its latest one a thread of a generator may still tell of what fell due.
 const LATEST: u32 = 10;
+
+/// When members are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Looked {
+    /// Now.
+    pub now: Instant,
+    /// Everything that was said until then has been heard.
+    pub heard: Instant,
+}
 
 /// An agent that takes part in a run.
 #[derive(Debug)]
@@ -117,9 +129,9 @@ impl Member {
         self.is_uncertain = true;
     }
 
-    /// It lives.
-    pub fn hear(&mut self, alive: Alive, now: Instant) {
-        self.heard = now;
+    /// It lives: that came at this moment.
+    pub fn hear(&mut self, alive: Alive, came: Instant) {
+        self.heard = self.heard.max(came);
         self.passed.extend(alive.passed.iter().map(|passed| (passed.second, *passed)));
         while self.passed.len() > MOST_PASSED {
             self.passed.pop_first();
@@ -160,7 +172,12 @@ impl Member {
 
     /// Looks at it: how many of its ticks are there, if none is lacking between them, and whether
     /// loads were ordered to end. Says why it is lost, once.
-    pub fn look(&mut self, now: Instant, ticks: Option<u32>, is_ordered: bool) -> Option<&str> {
+    pub fn look(
+        &mut self,
+        Looked { now, heard }: Looked,
+        ticks: Option<u32>,
+        is_ordered: bool,
+    ) -> Option<&str> {
         if self.is_done() {
             return None;
         }
@@ -168,7 +185,7 @@ impl Member {
         let over = over.and_then(|cause| cause.fault(is_ordered));
         let why = match &self.last {
             None if over.is_some() => over,
-            None if now.saturating_duration_since(self.heard) > LEASE + MARGIN => {
+            None if heard.saturating_duration_since(self.heard) > PATIENCE => {
                 Some("was not heard of for 3 s: it was killed, frozen or cut off".to_owned())
             }
             Some((last, _)) if last.cause.fault(is_ordered).is_some() => {
@@ -233,22 +250,37 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
+    /// Everything was heard so far.
+    fn at(now: Instant) -> Looked {
+        Looked { now, heard: now }
+    }
+
     #[test]
     fn who_is_silent_for_longer_than_its_lease_is_lost_once() {
         let start = Instant::now();
         let mut member = member(start);
-        assert_eq!(member.look(start + MS(3_300), Some(0), false), None);
-        let why = member.look(start + MS(3_500), Some(0), false).unwrap().to_owned();
+        assert_eq!(member.look(at(start + MS(3_300)), Some(0), false), None);
+        let why = member.look(at(start + MS(3_301)), Some(0), false).unwrap().to_owned();
         assert!(why.starts_with("eu-1 was not heard of"), "{why}");
-        assert_eq!(member.look(start + MS(9_500), Some(0), false), None);
+        assert_eq!(member.look(at(start + MS(9_500)), Some(0), false), None);
         assert!(member.is_done() && !member.is_whole);
     }
 
     #[test]
-    fn who_cannot_say_its_last_word_is_lost_by_what_it_says_beside_it() {
+    fn nobody_is_missed_who_was_not_listened_to() {
         let start = Instant::now();
-        let mut one = member(start);
-        let alive = |over| Alive {
+        let mut member = member(start);
+        let behind = Looked { now: start + MS(9_000), heard: start + MS(3_300) };
+        assert_eq!(member.look(behind, Some(0), false), None);
+        // What it said came later than something that was heard before.
+        member.begin(start + MS(4_000));
+        member.hear(alive(None), start + MS(3_400));
+        assert_eq!(member.look(at(start + MS(7_300)), Some(0), false), None);
+        assert!(member.look(at(start + MS(7_301)), Some(0), false).is_some());
+    }
+
+    fn alive(over: Option<Cause>) -> Alive {
+        Alive {
             epoch: String::new(),
             is_running: true,
             skew_ns: 0,
@@ -256,13 +288,19 @@ mod tests {
             trouble: None,
             over,
             passed: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn who_cannot_say_its_last_word_is_lost_by_what_it_says_beside_it() {
+        let start = Instant::now();
+        let mut one = member(start);
         for over in [None, Some(Cause::Finished)] {
             one.hear(alive(over), start);
-            assert_eq!(one.look(start, Some(3), false), None);
+            assert_eq!(one.look(at(start), Some(3), false), None);
         }
         one.hear(alive(Some(Cause::Failed("the stream is full".to_owned()))), start);
-        assert_eq!(one.look(start, Some(3), false), Some("eu-1 failed: the stream is full"));
+        assert_eq!(one.look(at(start), Some(3), false), Some("eu-1 failed: the stream is full"));
     }
 
     #[test]
@@ -270,15 +308,15 @@ mod tests {
         let start = Instant::now();
         let mut whole = member(start);
         whole.last = Some((last(Cause::Finished, 7), start));
-        assert_eq!(whole.look(start, Some(6), false), None);
+        assert_eq!(whole.look(at(start), Some(6), false), None);
         assert!(!whole.is_done());
-        assert_eq!(whole.look(start + MS(100), Some(7), false), None);
+        assert_eq!(whole.look(at(start + MS(100)), Some(7), false), None);
         assert!(whole.is_whole);
         for there in [None, Some(6), Some(8)] {
             let mut lacking = member(start);
             lacking.last = Some((last(Cause::Finished, 7), start));
-            assert_eq!(lacking.look(start + MS(4_900), there, false), None);
-            let why = lacking.look(start + MS(5_100), there, false).unwrap();
+            assert_eq!(lacking.look(at(start + MS(4_900)), there, false), None);
+            let why = lacking.look(at(start + MS(5_100)), there, false).unwrap();
             assert!(why.contains("7 ticks"), "{why}");
         }
     }
@@ -348,7 +386,7 @@ mod tests {
         ] {
             let mut member = member(start);
             member.last = Some((last(cause.clone(), 3), start));
-            assert_eq!(member.look(start, Some(3), is_ordered).is_some(), is_lost, "{cause:?}");
+            assert_eq!(member.look(at(start), Some(3), is_ordered).is_some(), is_lost, "{cause:?}");
             assert!(member.is_done());
         }
     }

@@ -37,10 +37,6 @@ const CONSUMER: &str = "coordinator";
 pub enum Said {
     /// An agent is there.
     Hello(Heard),
-    /// An agent lives.
-    Alive(Heard),
-    /// Somebody who watches lives.
-    Watches(Heard),
     /// Something of the stream.
     Learnt {
         /// Under which subject.
@@ -61,13 +57,17 @@ impl std::fmt::Debug for Receipt {
     }
 }
 
-impl Receipt {
-    /// It is on our disk.
-    pub fn confirm(self, link: &Link) {
-        link.spawn(async move {
-            let _ = self.0.ack().await;
-        });
+/// What these are of is on our disk.
+pub(super) fn confirm(link: &Link, receipts: &mut Vec<Receipt>) {
+    if receipts.is_empty() {
+        return;
     }
+    let receipts = std::mem::take(receipts);
+    link.spawn(async move {
+        for receipt in receipts {
+            let _ = receipt.0.ack().await;
+        }
+    });
 }
 
 /// Makes the stream of a run, and listens.

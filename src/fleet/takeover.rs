@@ -16,20 +16,21 @@ use std::time::{Duration, Instant};
 
 use crate::fleet::fault::FleetFault;
 use crate::fleet::gathering::Desk;
+use crate::fleet::hearing::Lives;
 use crate::fleet::identity;
 use crate::fleet::kept::{KEPT_FILE, Kept};
 use crate::fleet::link::{Link, Via};
-use crate::fleet::stream::Said;
+use crate::fleet::stream::{self, Said};
 use crate::fleet::wire::{self, Alive, Cause, Last};
 use crate::record::exchange;
 use crate::record::generator::{GeneratorId, Lost};
 use crate::record::handshakes::Handshakes;
 use crate::record::interval::StepCounts;
-use crate::record::journal;
 use crate::record::run::{End, EndReason, RunRecord, Watcher};
 use crate::record::store::claim::Claim;
 use crate::record::store::reopen::Reopened;
 use crate::record::store::{self, RunWriter};
+use crate::record::told::TickReader;
 
 /// So long nobody may say anything until whoever is awaited is lost: longer than a lease.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -45,6 +46,7 @@ struct Takeover {
     desk: Desk,
     kept: Kept,
     writer: RunWriter,
+    reader: TickReader,
     lasts: Vec<Option<Last>>,
     /// Agents that told what cannot be, and what.
     wrong: Vec<Option<String>>,
@@ -80,7 +82,8 @@ pub fn complete(folder: &Path, via: &Via) -> Result<(usize, usize), FleetFault> 
     let open =
         record.seconds.range(..).flat_map(|second| second.counts()).map(|it| open(&it)).sum();
     let heard = Instant::now();
-    Takeover { desk, kept, writer, lasts, wrong, heard, open }.run(folder)
+    let reader = TickReader::default();
+    Takeover { desk, kept, writer, reader, lasts, wrong, heard, open }.run(folder)
 }
 
 /// With an epoch of our own, of which nobody can say afterwards that it is not known.
@@ -103,6 +106,7 @@ impl Takeover {
                 Ok(said) => self.take(said),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
+            self.hear_who_lives();
             for (index, is_told) in told.iter_mut().enumerate() {
                 if !*is_told && self.is_whole(index) {
                     *is_told = true;
@@ -133,15 +137,19 @@ impl Takeover {
         self.kept.agents.iter().position(|agent| wire::is_of(subject, agent))
     }
 
+    fn hear_who_lives(&mut self) {
+        while let Ok(lives) = self.desk.lives.try_recv() {
+            let Lives::Agent(heard, _) = lives else { continue };
+            let alive = wire::read::<Alive>(&heard.said);
+            if alive.is_some_and(|alive| self.kept.epochs.contains(&alive.epoch)) {
+                self.heard = Instant::now();
+            }
+        }
+    }
+
     fn take(&mut self, said: Said) {
         match said {
-            Said::Hello(_) | Said::Watches(_) => {}
-            Said::Alive(heard) => {
-                let alive = wire::read::<Alive>(&heard.said);
-                if alive.is_some_and(|alive| self.kept.epochs.contains(&alive.epoch)) {
-                    self.heard = Instant::now();
-                }
-            }
+            Said::Hello(_) => {}
             Said::Learnt { subject, said, receipt } => {
                 let Some(index) = self.index_of(&subject) else { return };
                 self.heard = Instant::now();
@@ -153,7 +161,7 @@ impl Takeover {
                 }
                 self.take_tick(index, &said);
                 if self.writer.is_settled() {
-                    receipt.confirm(&self.desk.link);
+                    stream::confirm(&self.desk.link, &mut vec![receipt]);
                 }
             }
         }
@@ -163,11 +171,11 @@ impl Takeover {
     fn take_tick(&mut self, index: usize, line: &[u8]) {
         let head = self.writer.head();
         let slots = head.generators[index].slots;
-        let wrong = match journal::tick_of(line, &head.series) {
-            Ok(tick) if tick.slots == slots && tick.claim == 0 => {
-                let is_new = self.writer.take(&tick);
+        let wrong = match self.reader.read(line, &head.series) {
+            Ok(told) if told.tick.slots == slots && told.tick.claim == 0 => {
+                let is_new = self.writer.take_told(&told);
                 if is_new {
-                    self.open += tick.parts.iter().map(|part| open(&part.counts)).sum::<i64>();
+                    self.open += told.tick.parts.iter().map(|part| open(&part.counts)).sum::<i64>();
                 }
                 self.writer.refused().filter(|_| !is_new).map(str::to_owned)
             }

@@ -5,17 +5,15 @@
 //! | at work | nothing heard of it for longer than a lease | lost |
 //! | at work | it says that the process is gone | lost |
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::roster::LEASE;
+use crate::fleet::roster::PATIENCE;
 use crate::fleet::wire::{self, LOADGATE, PROTOCOL};
 use crate::record::run::Watcher;
 use crate::record::telemetry::TargetSecond;
 
-/// What else it may take until it is heard of.
-const MARGIN: Duration = Duration::from_millis(400);
 /// What it says of a process that is gone is this long at most, in letters.
 const LONGEST: usize = 200;
 
@@ -117,19 +115,19 @@ impl Watching {
         Watching { watcher, name, heard: now, lost: None }
     }
 
-    /// It lives.
-    pub fn hear(&mut self, said: &Watches, now: Instant) {
-        self.heard = now;
+    /// It lives: that came at this moment.
+    pub fn hear(&mut self, said: &Watches, came: Instant) {
+        self.heard = self.heard.max(came);
         if let Some(trouble) = &said.trouble {
             let trouble: String = trouble.chars().take(LONGEST).collect();
             self.lost.get_or_insert(format!("{}: {trouble}", self.name));
         }
     }
 
-    /// Looks at it; why it is lost, once.
-    pub fn look(&mut self, now: Instant) -> Option<&str> {
+    /// Looks at it when everything was heard that was said until then; why it is lost, once.
+    pub fn look(&mut self, heard: Instant) -> Option<&str> {
         let is_known = self.lost.is_some();
-        if !is_known && now.saturating_duration_since(self.heard) > LEASE + MARGIN {
+        if !is_known && heard.saturating_duration_since(self.heard) > PATIENCE {
             let name = &self.name;
             let why = format!("{name} was not heard of for 3 s: it was killed, frozen or cut off");
             self.lost = Some(why);
@@ -148,6 +146,8 @@ impl Watching {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn hello(trouble: Option<&str>) -> WatchHello {

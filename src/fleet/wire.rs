@@ -57,6 +57,18 @@ pub fn alive(run: &str, agent: &str) -> String {
     format!("lg.v1.{run}.alive.{agent}")
 }
 
+/// Where a coordinator says to itself that it lives, among the agents of a run: a name and a word, of
+/// which nobody else has the second.
+pub fn ourselves(run: &str, epoch: &str) -> String {
+    alive(run, &agent("coordinator", epoch))
+}
+
+/// What is unlike any other's of a name, of somebody's subject.
+pub fn whose(subject: &str) -> Option<&str> {
+    let (before, _) = subject.rsplit_once('.')?;
+    subject.get(before.rfind('.')? + 1..)
+}
+
 /// The stream's subject of an agent's ticks.
 pub fn ticks(run: &str, agent: &str) -> String {
     format!("lg.v1.{run}.sec.{agent}")
@@ -416,6 +428,14 @@ mod tests {
         ] {
             assert!(!is_agent(agent, name, &subject), "{agent} {name}");
         }
+    }
+
+    #[test]
+    fn whose_a_subject_is_stands_at_its_end() {
+        assert_eq!(whose(&ticks("run", "eu-1.abc")), Some("eu-1.abc"));
+        assert_eq!(whose(&ourselves("run", "abc")), Some("coordinator.abc"));
+        assert_eq!((whose("abc"), whose("eu-1.abc"), whose("")), (None, None, None));
+        assert_eq!(whose("lg.v1..abc"), Some(".abc"));
     }
 
     #[test]

@@ -27,6 +27,8 @@ const PLAIN_COOKIE: u32 = 0x1C84_9303;
 const WORD: u32 = 0x10;
 /// Bytes before the deflated ones: the cookie and their number.
 const HEAD: usize = 8;
+/// Bytes of the plain encoding before the counts.
+const PLAIN_HEAD: usize = 40;
 /// The largest histogram that is inflated: more than 3 figures up to an hour can fill.
 const MAX_INFLATED: usize = 1 << 20;
 /// Most histograms of a second fit.
@@ -88,10 +90,8 @@ impl LogEncoder {
     }
 
     fn append_one(&mut self, log: &mut String, tag: &str, second: u32, sparse: &Sparse) {
-        let max = sparse.max().unwrap_or(0.0);
         let payload = self.encode(sparse);
-        writeln!(log, "Tag={tag},{second}.000,1.000,{max:.3},{payload}")
-            .expect("a String takes everything");
+        write_line(log, tag, second, (sparse, &payload));
     }
 
     /// One histogram, deflated and in base64.
@@ -131,6 +131,18 @@ impl LogEncoder {
         let length = (self.packed.len() - HEAD) as u32;
         self.packed[HEAD / 2..HEAD].copy_from_slice(&length.to_be_bytes());
     }
+}
+
+/// The line of a histogram, which is packed already.
+pub(super) fn write_line(
+    log: &mut String,
+    tag: &str,
+    second: u32,
+    (times, packed): (&Sparse, &str),
+) {
+    let max = times.max().unwrap_or(0.0);
+    writeln!(log, "Tag={tag},{second}.000,1.000,{max:.3},{packed}")
+        .expect("a String takes everything");
 }
 
 /// One histogram of the log.
@@ -188,15 +200,15 @@ impl Default for LogDecoder {
 }
 
 /// The fields of a line that is a histogram.
-struct Fields<'a> {
-    tag: &'a str,
-    phase: Phase,
-    second: u32,
-    payload: &'a str,
+pub(super) struct Fields<'a> {
+    pub(super) tag: &'a str,
+    pub(super) phase: Phase,
+    pub(super) second: u32,
+    pub(super) payload: &'a str,
 }
 
 /// `None` for comments, the legend and empty lines.
-fn fields(line: &str) -> Result<Option<Fields<'_>>, BadLine> {
+pub(super) fn fields(line: &str) -> Result<Option<Fields<'_>>, BadLine> {
     let Some(rest) = line.trim_end().strip_prefix("Tag=") else {
         return Ok(None);
     };
@@ -223,6 +235,21 @@ impl LogDecoder {
     pub(super) fn decode(&mut self, payload: &str) -> Result<Sparse, BadLine> {
         self.unpack(payload)?;
         Ok(Sparse::from_buckets(self.buckets.clone()))
+    }
+
+    /// Whether what was read last is what is written here, from its head to its end.
+    pub(super) fn is_ours(&self) -> bool {
+        let ([packed, plain], total) = ([&self.packed, &self.plain], self.inflate.total_in());
+        let (Some(deflated), Some(counts)) = (packed.get(HEAD..), plain.get(PLAIN_HEAD..)) else {
+            return false;
+        };
+        let of =
+            |cookie: u32, rest: &[u8]| [cookie | WORD, rest.len() as u32].map(u32::to_be_bytes);
+        let bounds = [3, 1, MAX_MICROS, 1_f64.to_bits()].map(u64::to_be_bytes);
+        total == deflated.len() as u64
+            && packed[..HEAD] == *of(COMPRESSED_COOKIE, deflated).as_flattened()
+            && plain[..HEAD] == *of(PLAIN_COOKIE, counts).as_flattened()
+            && plain[HEAD..PLAIN_HEAD] == *bounds.as_flattened()
     }
 
     /// The same; its buckets are those of the decoder then.
@@ -325,7 +352,7 @@ fn decode_plain(plain: &[u8], buckets: &mut Vec<(u64, u64)>) -> Result<(), BadLi
     if cookie & !0xf0 != PLAIN_COOKIE & !0xf0 || figures != 3 {
         return Err(BadLine("not a V2 histogram of three figures"));
     }
-    let mut counts = rest.get(24..).ok_or(BadLine("cut short"))?;
+    let mut counts = rest.get(PLAIN_HEAD - 16..).ok_or(BadLine("cut short"))?;
     let mut index = 0_u64;
     buckets.clear();
     while !counts.is_empty() {

@@ -56,13 +56,13 @@ pub(super) enum Entry<'a> {
 /// A tick as it is written.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct TickEntry<'a> {
-    slots: Slots,
-    claim: u32,
-    number: u32,
+    pub(super) slots: Slots,
+    pub(super) claim: u32,
+    pub(super) number: u32,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub(super) parts: Vec<PartEntry<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    generator: Vec<GeneratorSecond>,
+    pub(super) generator: Vec<GeneratorSecond>,
 }
 
 /// A part of a tick as it is written.
@@ -70,8 +70,8 @@ pub(super) struct TickEntry<'a> {
 pub(super) struct PartEntry<'a> {
     /// The second of the intended moment.
     pub(super) second: u32,
-    series: u16,
-    counts: StepCounts,
+    pub(super) series: u16,
+    pub(super) counts: StepCounts,
     /// The lines of the interval log.
     #[serde(borrow)]
     pub(super) log: Vec<&'a str>,
@@ -155,17 +155,6 @@ pub(super) fn read(
 ) -> Result<(), String> {
     let reader = || JournalReader { series, decoder: LogDecoder::default() };
     lines::read(source, reader, add).map(drop)
-}
-
-/// The tick of one line that came from elsewhere.
-pub fn tick_of(line: &[u8], series: &[SeriesHead]) -> Result<Tick, String> {
-    let mut reader = JournalReader { series, decoder: LogDecoder::default() };
-    let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
-    match reader.line(text.trim_end()) {
-        Some(Ok(Found::Tick(tick))) => Ok(*tick),
-        Some(Ok(_)) | None => Err("a line that is no tick".to_owned()),
-        Some(Err(why)) => Err(why),
-    }
 }
 
 struct JournalReader<'s> {

@@ -62,6 +62,7 @@ pub mod stress_steps;
 pub mod target_log;
 pub mod telemetry;
 pub mod tick;
+pub mod told;
 mod unfinished;
 mod validation;
 pub mod walk;

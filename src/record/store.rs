@@ -32,6 +32,7 @@ use crate::record::spool::Spool;
 use crate::record::store::claim::Claim;
 use crate::record::telemetry::TargetSecond;
 use crate::record::tick::Tick;
+use crate::record::told::Told;
 use crate::record::unfinished::{self, Shortened};
 use crate::record::validation::{check_end, check_length};
 use crate::record::whole_file::Durable;
@@ -163,15 +164,26 @@ impl RunWriter {
     /// Adds what a generator has learnt, if it is new, and says whether it is. What cannot be is not
     /// taken, and is a fault of the run.
     pub fn take(&mut self, tick: &Tick) -> bool {
-        match self.merge.admit(tick) {
-            Ok(Some(_)) => self.append(tick),
-            Ok(None) => return false,
-            Err(why) => {
-                self.refused = self.refused.take().or(Some(why));
-                return false;
-            }
+        let is_new = self.is_new(tick);
+        if is_new {
+            let logs: Vec<String> = tick.parts.iter().map(|part| self.log_of(part)).collect();
+            self.append(tick, &logs);
         }
-        true
+        is_new
+    }
+
+    /// The same of one whose histograms were packed by somebody else.
+    pub fn take_told(&mut self, told: &Told) -> bool {
+        let is_new = self.is_new(&told.tick);
+        if is_new {
+            self.append(&told.tick, told.logs());
+        }
+        is_new
+    }
+
+    fn is_new(&mut self, tick: &Tick) -> bool {
+        let refused = |why| self.refused = self.refused.take().or(Some(why));
+        self.merge.admit(tick).map_err(refused).is_ok_and(|id| id.is_some())
     }
 
     /// So many ticks of a generator are there, one after the other, and none behind them.
@@ -189,16 +201,15 @@ impl RunWriter {
         self.refused.as_deref()
     }
 
-    fn append(&mut self, tick: &Tick) {
-        let logs: Vec<String> = tick.parts.iter().map(|part| self.log_of(part)).collect();
-        let line = Entry::Tick(TickEntry::of(tick, &logs)).line();
+    fn append(&mut self, tick: &Tick, logs: &[String]) {
+        let line = Entry::Tick(TickEntry::of(tick, logs)).line();
         if let Some(told) = &self.told {
             // Whoever does not listen any more has its reasons.
             let _ = told.send(line.clone());
         }
         // What the journal could not take must not be in the log.
         if self.journal.append(&line) {
-            for (part, log) in tick.parts.iter().zip(&logs) {
+            for (part, log) in tick.parts.iter().zip(logs) {
                 self.log.hold(part.second, log, &part.counts);
             }
         }
@@ -210,7 +221,6 @@ impl RunWriter {
         }
     }
 
-    /// The lines of the interval log that a part has.
     fn log_of(&mut self, part: &Part) -> String {
         let mut lines = String::new();
         let tag = &self.head.series[part.series.index()].tag;
@@ -286,7 +296,6 @@ pub fn try_out(folder: &Path, head: &Head) -> Result<(), StoreError> {
     fs::remove_file(&path).map_err(io_at(&path))
 }
 
-/// Writes `run.json` whole.
 fn write_run(folder: &Path, record: &RunRecord, durable: Durable) -> Result<(), StoreError> {
     let path = folder.join(RUN_FILE);
     run_file::write(&path, record, durable).map_err(io_at(&path))

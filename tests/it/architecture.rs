@@ -137,12 +137,12 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "async_nats",
-        &["fleet/link.rs", "fleet/stream.rs", "fleet/epoch.rs"],
+        &["fleet/link.rs", "fleet/stream.rs", "fleet/epoch.rs", "fleet/leftovers.rs"],
         "what coordinator and agents of a shared load say to each other, by NATS",
     ),
     (
         "futures_util",
-        &["fleet/link.rs", "fleet/gathering.rs", "fleet/stream.rs"],
+        &["fleet/link.rs", "fleet/gathering.rs", "fleet/stream.rs", "fleet/leftovers.rs"],
         "messages one after the other",
     ),
     ("nkeys", &["fleet/sealed.rs"], "variables that one agent can read and nobody else"),

@@ -86,6 +86,20 @@ pub(crate) fn numbers(server: &Truth) -> BTreeSet<u64> {
     numbers
 }
 
+/// By how much each of so many generators of one slot sent its last request after a moment, at which
+/// all of them were at work.
+#[track_caller]
+pub(crate) fn last_after(server: &Truth, generators: u64, moment: Instant) -> Vec<Duration> {
+    let came = came(server);
+    let last = |generator: u64| {
+        let own = came.iter().filter(|(number, _)| (number - 1) % generators == generator);
+        let last = own.map(|(_, at)| *at).max().unwrap();
+        assert!(last + Duration::from_millis(700) > moment, "{generator} had ended before");
+        last.saturating_duration_since(moment)
+    };
+    (0..generators).map(last).collect()
+}
+
 fn run_folder(folder: &Path) -> PathBuf {
     support::latest(&folder.join("out"), "shared")
 }
@@ -258,9 +272,8 @@ fn ctrl_c_reaches_all_within_a_second_and_leaves_a_record() {
         asked = Some(Instant::now());
     });
     ends_with(&output, 130);
-    let last = came(&server).into_iter().map(|(_, at)| at).max().unwrap();
-    let after = last.saturating_duration_since(asked.unwrap());
-    assert!(after < Duration::from_secs(1), "{after:?}");
+    let after = last_after(&server, 3, asked.unwrap());
+    assert!(after.iter().all(|after| *after < Duration::from_secs(1)), "{after:?}");
     let record = record(nats.folder.path());
     let end = record.end.clone().unwrap();
     assert_eq!((end.reason, end.lost), (EndReason::Interrupted { signal: 2 }, Vec::new()));
@@ -305,6 +318,30 @@ fn what_cannot_be_shared_is_not_begun_and_says_why() {
     assert!(stderr(&output).contains("alike: "), "{}", stderr(&output));
     assert!(stderr(&output).contains("FLEET_KEY"), "{}", stderr(&output));
     assert_eq!(came(&server).len(), 0);
+}
+
+#[test]
+fn a_second_agent_of_a_name_is_refused_and_the_first_goes_on() {
+    let (server, mut nats) = (truth(), Nats::start());
+    let logs = ["first", "second"].map(|label| nats.folder.path().join(format!("{label}.log")));
+    for label in ["first", "second"] {
+        nats.agent_called(label, "one");
+    }
+    let said = |log: &PathBuf| fs::read_to_string(log).unwrap_or_default();
+    eventually("both wait", || logs.iter().all(|log| said(log).contains("one waits for work")));
+    let asked = scenario(&server, 4);
+    refused(&nats, &asked, &server, (1, &["1 of 2", "another one called so", "--name"]));
+    let path = write(nats.folder.path(), &asked);
+    let mut run = nats.run(&path, 1).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    eventually("the load has begun", || came(&server).len() as u64 > RATE);
+    // One that comes when the load has begun, as a pod that was started twice.
+    nats.agent_called("third", "one");
+    assert_eq!(support::wait(&mut run).code(), Some(0));
+    let [planned, sent, unsent] = sum(&record(nats.folder.path()));
+    assert_eq!((sent, unsent, numbers(&server).len() as u64), (planned, 0, planned));
+    let third = nats.folder.path().join("third.log");
+    let at_work = logs.iter().chain([&third]).filter(|log| said(log).contains("works for run"));
+    assert_eq!(at_work.count(), 1);
 }
 
 #[test]

@@ -7,12 +7,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use async_nats::jetstream;
 use futures_util::StreamExt;
-use loadgate::fleet::wire::Last;
+use loadgate::fleet::epoch;
+use loadgate::fleet::gathering::Desk;
+use loadgate::fleet::link::{Link, Via};
+use loadgate::fleet::wire::{Alive, Last};
 use loadgate::record::handshakes::Handshakes;
 use loadgate::record::run::EndReason;
 use loadgate::record::telemetry::GeneratorSecond;
@@ -79,16 +83,52 @@ impl Stranger {
         Stranger { runtime, client }
     }
 
-    /// The only stream changes what it takes at most; returns its name.
-    fn limit(&self, bytes: i64) -> String {
+    /// The stream of the only run changes what it takes at most.
+    fn limit(&self, bytes: i64) {
+        let streams = self.streams();
         self.runtime.block_on(async {
             let context = jetstream::new(self.client.clone());
-            let name = context.stream_names().next().await.unwrap().unwrap();
-            let stream = context.get_stream(&name).await.unwrap();
+            let name = streams.keys().find(|name| name.starts_with("lg-")).unwrap();
+            let stream = context.get_stream(name).await.unwrap();
             let config = stream.cached_info().config.clone();
             let config = jetstream::stream::Config { max_bytes: bytes, ..config };
             context.update_stream(config).await.unwrap();
-            name
+        });
+    }
+
+    /// All streams, buckets among them, and how long what is in each is kept.
+    fn streams(&self) -> BTreeMap<String, Duration> {
+        self.runtime.block_on(async {
+            let context = jetstream::new(self.client.clone());
+            let of = |info: jetstream::stream::Info| (info.config.name, info.config.max_age);
+            context.streams().map(|info| of(info.unwrap())).collect().await
+        })
+    }
+
+    /// A stream, or a bucket with something in it, that keeps what it has for so long.
+    fn make(&self, name: &str, max_age: Duration, content: Option<&'static str>) {
+        self.runtime.block_on(async {
+            let context = jetstream::new(self.client.clone());
+            let Some(content) = content else {
+                let subjects = vec![format!("other.{name}")];
+                let name = name.to_owned();
+                let config =
+                    jetstream::stream::Config { name, subjects, max_age, ..Default::default() };
+                context.create_stream(config).await.unwrap();
+                return;
+            };
+            let bucket = name.strip_prefix("KV_").unwrap().to_owned();
+            let config = jetstream::kv::Config { bucket, max_age, ..Default::default() };
+            let bucket = context.create_key_value(config).await.unwrap();
+            bucket.put("epoch", content.into()).await.unwrap();
+        });
+    }
+
+    /// Whether there is nothing in a stream.
+    fn is_empty(&self, name: &str) -> bool {
+        self.runtime.block_on(async {
+            let context = jetstream::new(self.client.clone());
+            context.get_stream(name).await.unwrap().cached_info().state.messages == 0
         })
     }
 
@@ -117,13 +157,20 @@ fn at_work(seconds: u64) -> (Truth, Nats, Child) {
 
 /// The same with flags of theirs.
 fn at_work_with(seconds: u64, flags: &[&str]) -> (Truth, Nats, Child) {
+    sharing((seconds, flags, &[]))
+}
+
+/// The same with flags of the run.
+fn sharing((seconds, flags, of_run): (u64, &[&str], &[&str])) -> (Truth, Nats, Child) {
     let (server, mut nats) = (truth(), Nats::start());
     for name in ["one", "two"] {
         nats.agent(name, flags, &[]);
     }
     let path = write(nats.folder.path(), &scenario(&server, seconds));
     let file = |name: &str| fs::File::create(nats.folder.path().join(name)).unwrap();
-    let run = nats.run(&path, 2).stdout(file("out.txt")).stderr(file("err.txt")).spawn().unwrap();
+    let mut run = nats.run(&path, 2);
+    run.args(of_run).stdout(file("out.txt")).stderr(file("err.txt"));
+    let run = run.spawn().unwrap();
     eventually("the load has begun", || came(&server).len() as u64 > 2 * RATE);
     (server, nats, run)
 }
@@ -170,6 +217,112 @@ fn a_stream_that_stays_full_ends_the_run_early_by_name() {
 }
 
 #[test]
+fn a_stream_of_200_kb_that_fills_ends_the_run_early_by_name() {
+    let (server, nats, mut run) = at_work_with(60, &["--spool", "4kB"]);
+    let stranger = Stranger::at(&nats);
+    stranger.limit(200_000);
+    // Nobody confirms what nobody of the run has told, so there it stays.
+    let (subject, _) = stranger.hear("lg.v1.*.sec.*.*");
+    let (before, _) = subject.rsplit_once('.').unwrap();
+    let began = Instant::now();
+    let junk = |bytes: usize| stranger.say(&format!("{before}.stranger"), &vec![b'x'; bytes]);
+    (0..3).for_each(|_| junk(60_000));
+    let errors = nats.folder.path().join("err.txt");
+    // What agents tell is confirmed, and leaves room for a while.
+    eventually("it is full", || {
+        (0..30).for_each(|_| junk(1_000));
+        (0..30).for_each(|_| junk(100));
+        fs::read_to_string(&errors).unwrap().contains("cannot tell what it learns")
+            || run.try_wait().unwrap().is_some()
+    });
+    let output = end_of(&nats, &mut run);
+    ends_with(&output, 6);
+    let said = stdout(&output);
+    assert!(said.contains("could not be told"), "{said}");
+    assert!(["one", "two"].iter().any(|name| said.contains(&format!("{name} failed"))), "{said}");
+    let end = record(nats.folder.path()).end.unwrap();
+    assert!(matches!(end.reason, EndReason::GeneratorLost { .. }), "{:?}", end.reason);
+    assert!(end.scheduled < 40.0 && began.elapsed() < Duration::from_secs(40), "{}", end.scheduled);
+    let [planned, sent, _] = sum(&record(nats.folder.path()));
+    assert!(planned >= sent && came(&server).len() < 50 * RATE as usize);
+}
+
+/// Nothing of any run is on the server, but for these.
+#[track_caller]
+fn there_are(stranger: &Stranger, expected: &[&str]) {
+    let mut found = Vec::new();
+    eventually(&format!("there are {expected:?}"), || {
+        found = stranger.streams().into_keys().collect::<Vec<_>>();
+        found == expected
+    });
+}
+
+#[test]
+fn of_two_who_want_a_run_at_the_same_time_one_has_it() {
+    let nats = Nats::start();
+    let link = Link::connect(&Via { url: nats.url(), ..Via::default() }, "test", None).unwrap();
+    let one = ["one".to_owned()];
+    epoch::begin(&link, "run", "one").unwrap();
+    assert!(epoch::begin(&link, "run", "another").is_err(), "it has begun");
+    let [first, second] = [(); 2].map(|()| epoch::look(&link, "run", &one).unwrap());
+    first.take(&link, "two").unwrap();
+    let why = second.take(&link, "three").unwrap_err().to_string();
+    assert!(why.contains("another one is taking it over"), "{why}");
+    let late = epoch::look(&link, "run", &one).unwrap_err().to_string();
+    assert!(late.contains("another one has taken it over"), "{late}");
+    let is_of = |own: &str| link.wait(epoch::is_of(link.context(), "run", own));
+    assert!(is_of("two") && !is_of("one") && !is_of("three"));
+    // Nobody but its owner says again whose it is, and whoever looked before that is too late.
+    let seen = epoch::look(&link, "run", &["two".to_owned()]).unwrap();
+    link.wait(epoch::renew(link.context(), "run", "one"));
+    assert!(is_of("two"));
+    link.wait(epoch::renew(link.context(), "run", "two"));
+    assert!(is_of("two") && seen.take(&link, "four").is_err(), "it was said again");
+}
+
+#[test]
+fn whoever_has_a_run_no_more_takes_nothing_of_it_away() {
+    let nats = Nats::start();
+    let via = Via { url: nats.url(), ..Via::default() };
+    let link = Arc::new(Link::connect(&via, "test", None).unwrap());
+    let [frozen, own] = [(); 2].map(|()| Desk::open(Arc::clone(&link)).unwrap());
+    let seen = epoch::look(&link, &frozen.run, std::slice::from_ref(&frozen.epoch)).unwrap();
+    seen.take(&link, "another").unwrap();
+    frozen.close();
+    own.close();
+    let run = &frozen.run;
+    there_are(&Stranger::at(&nats), &[&format!("KV_lg-{run}"), &format!("lg-{run}")]);
+}
+
+#[test]
+fn what_runs_leave_on_the_server_has_an_end_and_the_next_run_removes_it() {
+    let (_server, nats, mut run) = at_work(60);
+    let stranger = Stranger::at(&nats);
+    let streams = stranger.streams();
+    let (day, two) = (Duration::from_secs(24 * 3_600), streams.len() == 2);
+    assert!(two && streams.values().all(|kept| *kept == day), "{streams:?}");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    // Of runs of long ago: one that nobody completed, one that somebody may, and what is no run's.
+    let (soon, long) = (Duration::from_secs(1), Duration::from_secs(1_000));
+    for (name, kept) in [("KV_lg-over", soon), ("KV_lg-mine", long), ("KV_orders", soon)] {
+        stranger.make(name, kept, Some("word"));
+    }
+    for (name, kept) in [("lg-over", long), ("lg-mine", soon), ("orders", soon)] {
+        stranger.make(name, kept, None);
+    }
+    let mut all: Vec<String> = streams.into_keys().collect();
+    all.extend(["KV_lg-mine", "KV_orders", "lg-mine", "orders"].map(str::to_owned));
+    all.sort_unstable();
+    eventually("the server has forgotten", || stranger.is_empty("KV_lg-over"));
+    std::thread::sleep(Duration::from_secs(2));
+    // Nobody is there to take part, and yet.
+    let path = nats.folder.path().join("shared.json");
+    ends_with(&finish(nats.run(&path, 5).args(["--pool", "nobody"])), 1);
+    there_are(&stranger, &all.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_a_stranger_says_is_not_counted() {
     let (server, nats, mut run) = at_work(8);
     let stranger = Stranger::at(&nats);
@@ -178,6 +331,14 @@ fn what_a_stranger_says_is_not_counted() {
     stranger.say(&format!("{before}.stranger"), &tick);
     // The same tick again is known, and nobody's last word is that of another coordinator.
     stranger.say(&subject, &tick);
+    // Nor does it become another one by what else it says: the first of a claim and number counts.
+    let mut other: serde_json::Value = serde_json::from_slice(&tick).unwrap();
+    other["tick"]["generator"] = json!([]);
+    let parts = other["tick"]["parts"].as_array_mut();
+    for part in parts.into_iter().flatten() {
+        part["counts"]["planned"] = json!(part["counts"]["planned"].as_u64().unwrap() + 1_000);
+    }
+    stranger.say(&subject, other.to_string().as_bytes());
     let end = subject.replace(".sec.", ".end.");
     let last = json!({ "epoch": "x", "cause": "finished", "ticks": 0, "iterations": 0, "completed": 0,
         "handshakes": serde_json::to_value(Handshakes::default()).unwrap(), "failures": "",
@@ -185,7 +346,13 @@ fn what_a_stranger_says_is_not_counted() {
     assert!(serde_json::from_value::<Last>(last.clone()).is_ok(), "it can be read");
     stranger.say(&end, last.to_string().as_bytes());
     stranger.say(&end, b"\xff\xfe nonsense");
-    stranger.say(&subject.replace(".sec.", ".alive."), b"{}");
+    let lives = subject.replace(".sec.", ".alive.");
+    stranger.say(&lives, b"{}");
+    let (_, alive) = stranger.hear(&lives);
+    let mut failed: serde_json::Value = serde_json::from_slice(&alive).unwrap();
+    (failed["epoch"], failed["over"]) = (json!("x"), json!({ "failed": "it is of another run" }));
+    assert!(serde_json::from_value::<Alive>(failed.clone()).is_ok(), "it can be read");
+    stranger.say(&lives, failed.to_string().as_bytes());
     ends_with(&end_of(&nats, &mut run), 0);
     let [planned, sent, unsent] = sum(&record(nats.folder.path()));
     assert_eq!((sent, unsent, numbers(&server).len() as u64), (planned, 0, planned));
@@ -206,6 +373,22 @@ fn who_tells_of_slots_of_another_is_named_and_voids_the_run() {
     assert!(stdout(&output).contains("told what cannot be"), "{}", stdout(&output));
     let end = record(nats.folder.path()).end.unwrap();
     assert!(matches!(end.reason, EndReason::GeneratorLost { .. }), "{:?}", end.reason);
+}
+
+#[test]
+fn who_tells_under_another_claim_is_named_and_nobody_goes_on_without_it() {
+    // What such a one has begun nobody knows, so that nothing of it can be counted as unsent.
+    let (server, nats, mut run) = sharing((30, &[], &["--lost", "unsent"]));
+    let stranger = Stranger::at(&nats);
+    let (subject, tick) = stranger.hear("lg.v1.*.sec.*.*");
+    let mut other: serde_json::Value = serde_json::from_slice(&tick).unwrap();
+    other["tick"]["claim"] = json!(1);
+    other["tick"]["number"] = json!(0);
+    stranger.say(&subject, other.to_string().as_bytes());
+    let output = end_of(&nats, &mut run);
+    ends_with(&output, 6);
+    assert!(stdout(&output).contains("told what cannot be"), "{}", stdout(&output));
+    assert!(sum(&record(nats.folder.path()))[1] as usize <= came(&server).len());
 }
 
 #[test]

@@ -18,10 +18,11 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::fleet::{
-    RATE, Truth, came, disturbed_with, numbers, record, scenario, sum, truth, write,
+    RATE, Truth, came, disturbed_with, numbers, record, scenario, sum, truth, truth_of, write,
 };
 use crate::nats::Nats;
 use crate::support::{self, ends_with, eventually, finish, stderr, stdout};
+use crate::truth_server::{Act, response};
 
 /// How many requests a scenario of one step begins.
 fn due(nats: &Nats, scenario: &Value) -> u64 {
@@ -62,12 +63,21 @@ fn is_whole(record: &RunRecord, due: u64, came: &BTreeSet<u64>) {
 
 /// What a run that loses one of three says and records, with objectives of ours.
 fn without_one(objective: &str, signal: Signal) -> (Nats, Truth, std::process::Output) {
-    let server = truth();
+    // Some are always under way, of which nobody hears the end.
+    let server = truth_of(|_| {
+        let wait = Act::Wait(Duration::from_millis(150));
+        [vec![wait], response(200, "{}")].concat()
+    });
     let mut asked = scenario(&server, 11);
     asked["slo"] = json!({ "all": [objective] });
     let (nats, server, output) =
         disturbed_with((server, &asked), &["--lost", "unsent"], |nats, _, _| {
             nats.signal("eu-1", signal);
+            if signal == Signal::SIGSTOP {
+                // What it tells when it goes on is counted as unsent by then.
+                std::thread::sleep(Duration::from_millis(4_500));
+                nats.signal("eu-1", Signal::SIGCONT);
+            }
         });
     is_whole(&record(nats.folder.path()), due(&nats, &asked), &numbers(&server));
     (nats, server, output)

@@ -7,13 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use loadgate::record::outcome::{Cause, Outcome};
 use loadgate::record::run::{EndReason, RunRecord};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::fleet::{RATE, Truth, came, look, record, scenario, sum, truth, truth_of, write};
+use crate::fleet::{
+    RATE, Truth, came, last_after, look, record, scenario, sum, truth, truth_of, write,
+};
 use crate::nats::Nats;
 use crate::support::{self, ends_with, eventually, finish, stdout};
 use crate::truth_server::response;
@@ -248,12 +251,24 @@ fn all_end_at_the_first_objective_that_is_missed_for_certain() {
     let mut asked = scenario(&server, 40);
     asked["slo"] = json!({ "all": ["error_rate < 5%"] });
     let mut nats = Nats::start();
-    let output = share(&mut nats, &asked, &["--fail-fast"]);
-    ends_with(&output, 3);
+    for name in ["one", "two"] {
+        nats.agent(name, &[], &[]);
+    }
+    let path = write(nats.folder.path(), &asked);
+    let [printed, told] = ["printed", "told"].map(|name| nats.folder.path().join(name));
+    let mut run = nats.run(&path, 2);
+    run.arg("--fail-fast").stdout(fs::File::create(&printed).unwrap());
+    let mut run = run.stderr(fs::File::create(&told).unwrap()).spawn().unwrap();
+    eventually("it ends", || fs::read_to_string(&told).unwrap().contains("the run ends here"));
+    let ended = Instant::now();
+    assert_eq!(support::wait(&mut run).code(), Some(3));
+    let after = last_after(&server, 2, ended);
+    assert!(after.iter().all(|after| *after < Duration::from_secs(1)), "{after:?}");
     let end = record(nats.folder.path()).end.unwrap();
     assert!(matches!(end.reason, EndReason::FailedFast { .. }), "{:?}", end.reason);
     assert!(end.scheduled < 35.0 && end.lost.is_empty(), "{} {:?}", end.scheduled, end.lost);
-    assert!(stdout(&output).contains("--fail-fast"), "{}", stdout(&output));
+    let said = fs::read_to_string(&printed).unwrap();
+    assert!(said.contains("--fail-fast"), "{said}");
 }
 
 #[test]

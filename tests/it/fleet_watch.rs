@@ -8,7 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use loadgate::record::gauge;
 use loadgate::record::run::RunRecord;
 use loadgate::record::store;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::nats::Nats;
@@ -102,7 +103,7 @@ fn objectives_on_a_target_elsewhere_are_judged_by_what_its_watcher_sees() {
 }
 
 /// A run under way of which something becomes.
-fn disturbed(what: impl FnOnce(&Nats, &mut Target)) -> (Nats, Output) {
+fn disturbed(what: impl FnOnce(&Nats, &mut Target, &Child)) -> (Nats, Output) {
     let mut target = Target::start();
     let port = target.port.to_string();
     let objectives = ["target.rss.max < 4GB"];
@@ -118,7 +119,7 @@ fn disturbed(what: impl FnOnce(&Nats, &mut Target)) -> (Nats, Output) {
             .map(|it| it.path())
             .any(|folder| store::read(&folder).is_ok_and(|record| record.target.len() > 2))
     });
-    what(&nats, &mut target);
+    what(&nats, &mut target, &run);
     let status = support::wait(&mut run);
     let stdout = std::fs::read(nats.folder.path().join("printed")).unwrap();
     (nats, Output { status, stdout, stderr: Vec::new() })
@@ -126,7 +127,7 @@ fn disturbed(what: impl FnOnce(&Nats, &mut Target)) -> (Nats, Output) {
 
 #[test]
 fn a_watcher_that_is_killed_is_told_and_what_it_saw_is_never_enough() {
-    let (nats, output) = disturbed(|nats, _| nats.signal("beside", Signal::SIGKILL));
+    let (nats, output) = disturbed(|nats, _, _| nats.signal("beside", Signal::SIGKILL));
     ends_with(&output, 5);
     let said = stdout(&output);
     assert!(said.contains("beside was not heard of for 3 s"), "{said}");
@@ -138,12 +139,38 @@ fn a_watcher_that_is_killed_is_told_and_what_it_saw_is_never_enough() {
 
 #[test]
 fn a_process_that_is_gone_is_told_as_well() {
-    let (_, output) = disturbed(|_, target| {
+    let (_, output) = disturbed(|_, target, _| {
         target.child.kill().unwrap();
         target.child.wait().unwrap();
     });
     assert_ne!(output.status.code(), Some(0));
     assert!(stdout(&output).contains("is gone"), "{}", stdout(&output));
+}
+
+#[test]
+fn what_a_watcher_told_stays_when_the_coordinator_is_killed_and_is_never_enough() {
+    let (nats, output) = disturbed(|_, _, run| {
+        kill(Pid::from_raw(run.id().cast_signed()), Signal::SIGKILL).unwrap();
+    });
+    assert_eq!(output.status.code(), None);
+    let folder = std::fs::canonicalize(nats.folder.path().join("out/shared/latest")).unwrap();
+    let before = store::read(&folder).unwrap();
+    assert!(before.target.len() > 2);
+    let mut command = support::loadgate();
+    let output = finish(command.arg("report").arg(&folder).args(["--via", &nats.url()]));
+    ends_with(&output, 137);
+    let said = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("target.rss.max < 4GB"), "{said}");
+    assert!(said.contains("what beside saw of the target's processes is not known"), "{said}");
+    let after = store::read(&folder).unwrap();
+    assert_eq!(after.target[..before.target.len()], before.target[..]);
+    assert!(values(&after, &gauge::RSS).iter().all(|bytes| *bytes > 64e6));
+    let watcher = after.end.as_ref().unwrap().watcher.clone().unwrap();
+    assert!(watcher.name == "beside" && watcher.lost.unwrap().contains("is not known to the end"));
+    // The same again, from the record alone; and it is free for the next one.
+    ends_with(&support::run(&["report", folder.to_str().unwrap()]), 137);
+    let log = nats.folder.path().join("beside.log");
+    eventually("it is free", || std::fs::read_to_string(&log).unwrap().contains("done"));
 }
 
 #[test]

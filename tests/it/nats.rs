@@ -105,6 +105,13 @@ impl Nats {
         self.start_agent(name, &mut command);
     }
 
+    /// Starts one of several agents of a name.
+    pub(crate) fn agent_called(&mut self, label: &str, name: &str) {
+        let mut command = support::loadgate();
+        command.args(["agent", "--via", &self.url(), "--name", name]);
+        self.start_agent(label, &mut command);
+    }
+
     /// Starts one who watches a target.
     pub(crate) fn watcher(&mut self, name: &str, more: &[&str]) {
         let mut command = support::loadgate();
