@@ -17,6 +17,7 @@ use crate::analysis::finding::finding;
 use crate::analysis::number_format::{count, counted, percent};
 use crate::analysis::run_data::RunData;
 use crate::analysis::stats::Tally;
+use crate::analysis::windows_met::pieces;
 use crate::record::phase::Phase;
 use crate::record::run::{Head, MetricHead, PartHead, SloHead, StageHead};
 
@@ -26,6 +27,10 @@ const FELL_BELOW: f64 = 0.75;
 const DEVIATIONS: f64 = 4.0;
 /// The standard deviation of a normal distribution is so many times its median deviation.
 const OF_MEDIAN_DEVIATION: f64 = 1.4826;
+
+/// What to do where a load fell.
+const FELL: &str = "send at a rate, which goes on while the target is slow; or find what holds the \
+                    target up";
 
 /// Every report of a closed load says what it hides.
 pub fn hides(data: &RunData) -> Option<Finding> {
@@ -71,8 +76,8 @@ pub fn fell(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
         let share = (result.bad as f64 + missing.requests) / all.max(1.0);
         (missing.seconds > 0 && share >= head.allowed).then_some((share, missing, head))
     });
-    let (share, missing, head) =
-        decided.max_by(|a, b| (a.0 / a.2.allowed).total_cmp(&(b.0 / b.2.allowed)))?;
+    let found = decided.max_by(|a, b| (a.0 / a.2.allowed).total_cmp(&(b.0 / b.2.allowed)));
+    let Some((share, missing, head)) = found else { return fell_in_windows(data, slos, &crowds) };
     let evidence = format!(
         "in {} the load fell while users waited: about {} requests fewer than usual were sent. With \
          them {} would be bad, and {} allows {}",
@@ -82,9 +87,41 @@ pub fn fell(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
         head.text,
         percent(head.allowed),
     );
-    let advice = "send at a rate, which goes on while the target is slow; or find what holds the \
-                  target up";
-    Some(finding("load_fell", Severity::Withholds, evidence, advice))
+    Some(finding("load_fell", Severity::Withholds, evidence, FELL))
+}
+
+/// The same for an objective that must hold in most windows: in those in which the load fell nobody knows
+/// whether it did, as hardly anybody could ask.
+fn fell_in_windows(data: &RunData, slos: &[SloResult], crowds: &[Crowd]) -> Option<Finding> {
+    let heads = data.record.head.slos.iter().zip(slos);
+    let mut open = heads.filter(|(head, result)| is_undecided(result) && head.allowed > 0.0);
+    open.find_map(|(head, _)| {
+        let (windows, limit) = (head.windows?, limit(data, head)?);
+        let mine = crowds.iter().filter(|crowd| crowd.concerns(&data.record.head, head));
+        let fell: Vec<u32> = mine.flat_map(|crowd| missing(&crowd.seconds, limit).fell).collect();
+        let tallies = evidence::tallies(data.record, &data.judged.seconds, head);
+        let (mut held, mut all, mut open) = (0_u32, 0_u32, 0_u32);
+        for piece in pieces(data.judged, &tallies, windows).filter(|piece| piece.is_whole) {
+            let has_fallen = piece.seconds.iter().any(|second| fell.contains(second));
+            let is_told = piece.tally.all > 0;
+            all += u32::from(has_fallen || is_told);
+            open += u32::from(has_fallen);
+            held += u32::from(!has_fallen && is_told && piece.tally.share() <= head.allowed);
+        }
+        let share = f64::from(held) / f64::from(all.max(1));
+        (open > 0 && share < windows.share - 1e-12).then(|| {
+            let evidence = format!(
+                "in {} of {} the load fell while users waited: without those, \"{}\" was seen to hold in \
+                 {} of all, and {} are required",
+                open,
+                counted(all.into(), "window"),
+                head.text,
+                percent(share),
+                percent(windows.share),
+            );
+            finding("load_fell", Severity::Withholds, evidence, FELL)
+        })
+    })
 }
 
 /// The load of some users fell while those of others went on, by so much that an objective which the
@@ -125,10 +162,12 @@ pub fn fell_alone(data: &RunData, slos: &[SloResult]) -> Option<Finding> {
 
 /// Whether an objective is a share that was not missed, over the whole window.
 fn is_open(head: &SloHead, result: &SloResult) -> bool {
-    // What is not decided may be for the same reason.
+    is_undecided(result) && head.windows.is_none() && head.allowed > 0.0
+}
+
+/// Whether it was not missed. What is not decided may be for the same reason.
+fn is_undecided(result: &SloResult) -> bool {
     matches!(result.status, SloStatus::Met | SloStatus::Inconclusive)
-        && head.windows.is_none()
-        && head.allowed > 0.0
 }
 
 /// Users of one load, and what became of what they asked for.
@@ -271,16 +310,20 @@ fn limit(data: &RunData, slo: &SloHead) -> Option<f64> {
 }
 
 /// What is missing in the seconds in which the load fell.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Missing {
     seconds: u64,
+    /// Which they are.
+    fell: Vec<u32>,
     requests: f64,
 }
 
 impl Missing {
     /// Also what is missing of others.
-    fn and(self, other: Missing) -> Missing {
+    fn and(mut self, other: Missing) -> Missing {
+        self.fell.extend(other.fell);
         Missing {
+            fell: self.fell,
             seconds: self.seconds.max(other.seconds),
             requests: self.requests + other.requests,
         }
@@ -301,13 +344,14 @@ fn missing(seconds: &[Seen], limit: f64) -> Missing {
         (calm.clone(), median(calm))
     };
     let spread = median(usual.iter().map(|rate| (rate - center).abs()).collect());
-    let mut found = Missing { seconds: 0, requests: 0.0 };
+    let mut found = Missing::default();
     for (seen, stuck) in there().filter(|(_, stuck)| **stuck > 0.0) {
         let expected = center * seen.users;
         let deviation = (spread * OF_MEDIAN_DEVIATION * seen.users).max(expected.sqrt());
         let short = expected - seen.due;
         if seen.due < expected * FELL_BELOW && short > DEVIATIONS * deviation {
             found.seconds += 1;
+            found.fell.push(seen.second);
             found.requests += short * stuck;
         }
     }
@@ -463,6 +507,26 @@ mod tests {
         record.head.slos[0].step = Some(0);
         assert!(!has_fallen(&record), "they ask for nothing of that step");
         assert!(!has_fallen(&two_loads(&[])));
+    }
+
+    /// All users wait from the 35th second on, so that nothing is due in the windows behind it.
+    #[test]
+    fn windows_in_which_nobody_could_ask_are_not_left_out() {
+        let dead_from = |dead: u32, required: f64| {
+            let mut record = sample_records::run(60, 0.0);
+            let users = Some(Crowd { from: 50, to: 50 });
+            let stage = StageHead { seconds: 60.0, from: 0.0, to: 0.0, users, warmup: false };
+            record.head.load.stages = vec![stage];
+            record.head.slos = vec![sample_records::in_windows(required, 5)];
+            sample_records::add(&mut record, 0..dead, &[Requests::ok(1_000, 20_000)]);
+            if dead < 60 {
+                sample_records::add(&mut record, [dead], &[Requests::ok(50, 30_000_000)]);
+            }
+            record
+        };
+        assert!(has_fallen(&dead_from(35, 0.8)), "7 of 8 windows with requests, and of 12");
+        assert!(!has_fallen(&dead_from(60, 0.8)));
+        assert!(!has_fallen(&dead_from(55, 0.8)), "11 of 12 hold, whatever happens in the last");
     }
 
     #[test]

@@ -82,14 +82,17 @@ pub(super) fn windows_met_if(
 }
 
 /// Judged seconds that lie in one window.
-struct Piece<'s> {
-    seconds: &'s [u32],
-    tally: Tally,
+pub(super) struct Piece<'s> {
+    /// Which.
+    pub seconds: &'s [u32],
+    /// What was due in them.
+    pub tally: Tally,
     /// Whether they are all of it.
-    is_whole: bool,
+    pub is_whole: bool,
 }
 
-fn pieces<'s>(
+/// What is judged, cut into windows from its beginning on.
+pub(super) fn pieces<'s>(
     judged: &'s Judged,
     tallies: &'s [Tally],
     windows: WindowsHead,

@@ -119,10 +119,16 @@ fn scenario(url: &str, tls: &Value, more: &Value) -> Value {
 }
 
 fn run(folder: &Path, scenario: &Value) -> Run {
+    run_with(folder, scenario, &[])
+}
+
+fn run_with(folder: &Path, scenario: &Value, arguments: &[&str]) -> Run {
     let file = folder.join("secured.json");
     fs::write(&file, scenario.to_string()).unwrap();
     let out = folder.join("out");
-    let output = finish(support::loadgate().arg("run").arg(&file).arg("-q").arg("-o").arg(&out));
+    let mut run = support::loadgate();
+    run.arg("run").arg(&file).args(arguments).arg("-q").arg("-o").arg(&out);
+    let output = finish(&mut run);
     Run { output, folder: out.join("secured").join("latest") }
 }
 
@@ -399,20 +405,23 @@ fn a_url_is_enough_with_flags() {
     assert_eq!(untrusted.status.code(), Some(7), "{}", stderr(&untrusted));
 }
 
+fn in_days(days: i64) -> jiff::civil::Date {
+    let then = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+    then.to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+fn sign_until(all: &Certificates, name: &str, date: jiff::civil::Date) {
+    all.sign(name, &["localhost"], |params| {
+        params.not_before = date_time_ymd(2019, 1, 1);
+        let (month, day) = (date.month().cast_unsigned(), date.day().cast_unsigned());
+        params.not_after = date_time_ymd(i32::from(date.year()), month, day);
+    });
+}
+
 #[test]
 fn a_certificate_that_ends_soon_is_told_before_the_load_and_in_each_report() {
     let all = Certificates::new();
-    let in_days = |days: i64| {
-        let then = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
-        then.to_zoned(jiff::tz::TimeZone::UTC).date()
-    };
-    let sign = |name: &str, date: jiff::civil::Date| {
-        all.sign(name, &["localhost"], |params| {
-            params.not_before = date_time_ymd(2019, 1, 1);
-            let (month, day) = (date.month().cast_unsigned(), date.day().cast_unsigned());
-            params.not_after = date_time_ymd(i32::from(date.year()), month, day);
-        });
-    };
+    let sign = |name: &str, date| sign_until(&all, name, date);
     sign("soon", in_days(10));
     sign("later", in_days(100));
     sign("over", jiff::civil::date(2020, 1, 1));
@@ -453,6 +462,25 @@ fn a_certificate_that_ends_soon_is_told_before_the_load_and_in_each_report() {
     let ran = run(all.folder.path(), &scenario("http://127.0.0.1:1", &Value::Null, &slo));
     assert_eq!(ran.code(), 2, "{}", ran.errors());
     assert!(ran.errors().contains("shows no certificate"), "{}", ran.errors());
+}
+
+/// One of two may have been forgotten when the other got a new one.
+#[test]
+fn the_certificate_of_each_address_that_is_used_counts() {
+    let all = Certificates::new();
+    sign_until(&all, "soon", in_days(10));
+    sign_until(&all, "later", in_days(100));
+    let later = serve(&all, "later", &[]);
+    let port = later.port.to_string();
+    let _soon = serve(&all, "soon", &[("HOST", "127.0.0.2"), ("PORT", &port)]);
+    for addresses in ["127.0.0.1,127.0.0.2", "127.0.0.2,127.0.0.1"] {
+        let slo = json!({"slo": {"all": ["p50 < 5s", "target.certificate_days >= 14"]}});
+        let mut scenario = scenario(&localhost(&later), &json!({"ca": "ca.pem"}), &slo);
+        scenario["target"]["resolve"] = json!("all");
+        let resolved = format!("localhost:{port}:{addresses}");
+        let ran = run_with(all.folder.path(), &scenario, &["--resolve", &resolved]);
+        assert_eq!(ran.code(), 3, "{addresses}: {}", ran.errors());
+    }
 }
 
 /// All files below a folder.

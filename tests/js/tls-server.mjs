@@ -3,7 +3,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import https from 'node:https';
 
-const { CERT, KEY, CLIENT_CA, MAX_VERSION, MIN_VERSION, LOG, DELAY_MS, PORT } = process.env;
+const { CERT, KEY, CLIENT_CA, MAX_VERSION, MIN_VERSION, LOG, DELAY_MS, HOST, PORT } = process.env;
 const log = (line) => LOG && appendFileSync(LOG, `${line}\n`);
 const options = {
   cert: readFileSync(CERT),
@@ -36,5 +36,5 @@ server.on('secureConnection', (socket) =>
   log(`session ${socket.isSessionReused() ? 'resumed' : 'full'} ${socket.getProtocol()} ${socket.servername || '-'}`),
 );
 server.keepAliveTimeout = 60_000;
-server.listen(Number(PORT ?? 0), '127.0.0.1', () => console.log(server.address().port));
+server.listen(Number(PORT ?? 0), HOST ?? '127.0.0.1', () => console.log(server.address().port));
 process.stdin.resume().on('end', () => process.exit(0));
