@@ -30,6 +30,7 @@ use crate::experiment::watcher::Watcher;
 use crate::record::gauge::{self, BEFORE_4};
 use crate::record::generator::GeneratorHead;
 use crate::record::interval::StepCounts;
+use crate::record::recorder::Part;
 use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::RunWriter;
 use crate::record::telemetry::TargetSecond;
@@ -170,6 +171,7 @@ impl<'a> Hosted<'a> {
         let series = vec![StepCounts::default(); writer.head().series.len()];
         let (later, passing) = (reached.later, Passing::default());
         let (stood_still, counted) = (BTreeMap::new(), VecDeque::new());
+        let learnt = Vec::new();
         Ok(Crowd {
             session,
             side,
@@ -186,6 +188,7 @@ impl<'a> Hosted<'a> {
             target_memory: None,
             stood_still,
             counted,
+            learnt,
         })
     }
 }
@@ -212,7 +215,9 @@ pub struct Crowd<'a> {
     /// The longest that any generator stood still in a second.
     stood_still: BTreeMap<u32, u64>,
     /// Seconds that have passed and have not been looked at, with what was counted until then.
-    counted: VecDeque<(Progress, Vec<StepCounts>)>,
+    counted: VecDeque<(Progress, Vec<StepCounts>, Vec<Part>)>,
+    /// What was learnt since then, where that is asked for.
+    learnt: Vec<Part>,
 }
 
 impl Crowd<'_> {
@@ -273,6 +278,9 @@ impl Crowd<'_> {
                     series.add(&part.counts);
                 }
                 self.passing.count(part);
+                if self.hopes.asks_for_parts() {
+                    self.learnt.push(part.clone());
+                }
             }
             for second in &tick.generator {
                 let longest = self.stood_still.entry(second.second).or_default();
@@ -324,16 +332,17 @@ impl Crowd<'_> {
     /// Why the run ends here, if it does. What was counted while a generator stood still is no sign
     /// of a miss, and that it did is heard a little later than what was counted.
     fn look_for_hope(&mut self, progress: Progress) -> Option<String> {
-        self.counted.push_back((progress, self.series.clone()));
+        let learnt = std::mem::take(&mut self.learnt);
+        self.counted.push_back((progress, self.series.clone(), learnt));
         let later = if self.control.fails_fast { HEARD_LATER } else { 0 };
         if self.counted.len() <= later {
             return None;
         }
-        let (progress, series) = self.counted.pop_front()?;
+        let (progress, series, learnt) = self.counted.pop_front()?;
         self.stood_still = self.stood_still.split_off(&progress.second);
         let stood_still_ns = self.stood_still.values().copied().max().unwrap_or_default();
         let progress = Progress { stood_still_ns, ..progress };
-        self.hopes.hear(&progress, &series).map(str::to_owned)
+        self.hopes.hear(&progress, &series, &learnt).map(str::to_owned)
     }
 
     /// Closes the record; the target stays up.
