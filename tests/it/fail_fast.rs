@@ -78,7 +78,7 @@ fn one_that_holds_goes_on_to_its_end() {
             "error_rate < 5% for 90% of 4s windows",
             "goodput >= 70/s",
             "p99 < 1s for 90% of 4s windows",
-            "max < 5s",
+            "max < 1500ms",
         ],
     );
     support::ends_with(&output, 0);
