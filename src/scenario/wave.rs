@@ -103,7 +103,13 @@ fn sine(pieces: &[Piece]) -> Option<(usize, Sine)> {
     if !sine.to.is_finite() || sine.amplitude() <= 0.0 {
         return None;
     }
-    let on_it = (0_u32..).zip(pieces).take_while(|(at, piece)| is_on(sine, first, piece, *at));
+    let mut before = first.from;
+    // Stairs jump from one to the next.
+    let on_it = (0_u32..).zip(pieces).take_while(|(at, piece)| {
+        let follows = (piece.from - before).abs() <= NEAR * before.abs();
+        before = piece.to;
+        follows && is_on(sine, first, piece, *at)
+    });
     let mut count = on_it.count();
     let cut = pieces.get(count).filter(|piece| is_cut(sine, first, piece, count as u32));
     count += usize::from(cut.is_some());
