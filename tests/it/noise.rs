@@ -172,7 +172,7 @@ fn noise_plays_each_of_several_loads() {
         assert_eq!(rates, [40.0, 12.0], "{duet} {arm}: {}", record["load"]);
         let answered = |step: usize| -> u64 {
             let seconds = record["seconds"].as_array().unwrap();
-            let of = |second: &Value| second["steps"][step]["outcomes"][0].as_u64().unwrap_or(0);
+            let of = |second: &Value| second["series"][step]["outcomes"][0].as_u64().unwrap_or(0);
             seconds.iter().map(of).sum()
         };
         // Five seconds of each, with the warm-up.
