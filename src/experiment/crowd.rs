@@ -3,7 +3,6 @@
 //!
 //! Who they are, and what became of each, comes from outside.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -18,6 +17,7 @@ use crate::experiment::carried::Carried;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{certificate_head, date};
+use crate::experiment::heard_later::{HeardLater, Passed};
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::measured::{Measured, StillUp};
 use crate::experiment::resources;
@@ -30,7 +30,6 @@ use crate::experiment::watcher::Watcher;
 use crate::record::gauge::{self, BEFORE_4};
 use crate::record::generator::GeneratorHead;
 use crate::record::interval::StepCounts;
-use crate::record::recorder::Part;
 use crate::record::run::{End, EndReason, Head, RunRecord};
 use crate::record::store::RunWriter;
 use crate::record::telemetry::TargetSecond;
@@ -40,9 +39,6 @@ use crate::scenario::model::{HttpAddress, Scenario};
 use crate::schedule::arms::Timing;
 use crate::target::certificate;
 use crate::target::process::Supervisor;
-
-/// So many seconds later it is known of all generators whether they stood still in a second.
-const HEARD_LATER: usize = 4;
 
 /// What it takes to have a target.
 #[derive(Debug)]
@@ -170,8 +166,7 @@ impl<'a> Hosted<'a> {
         let hopes = Hopes::of_run(writer.head(), false, control.fails_fast);
         let series = vec![StepCounts::default(); writer.head().series.len()];
         let (later, passing) = (reached.later, Passing::default());
-        let (stood_still, counted) = (BTreeMap::new(), VecDeque::new());
-        let learnt = Vec::new();
+        let heard = HeardLater::new(hopes.asks_for_parts());
         Ok(Crowd {
             session,
             side,
@@ -186,9 +181,7 @@ impl<'a> Hosted<'a> {
             beside: None,
             passing,
             target_memory: None,
-            stood_still,
-            counted,
-            learnt,
+            heard,
         })
     }
 }
@@ -212,12 +205,8 @@ pub struct Crowd<'a> {
     passing: Passing,
     /// Resident memory of the target, as it was seen last.
     target_memory: Option<f64>,
-    /// The longest that any generator stood still in a second.
-    stood_still: BTreeMap<u32, u64>,
-    /// Seconds that have passed and have not been looked at, with what was counted until then.
-    counted: VecDeque<(Progress, Vec<StepCounts>, Vec<Part>)>,
-    /// What was learnt since then, where that is asked for.
-    learnt: Vec<Part>,
+    /// Seconds that have passed and have not been looked at.
+    heard: HeardLater,
 }
 
 impl Crowd<'_> {
@@ -278,14 +267,8 @@ impl Crowd<'_> {
                     series.add(&part.counts);
                 }
                 self.passing.count(part);
-                if self.hopes.asks_for_parts() {
-                    self.learnt.push(part.clone());
-                }
             }
-            for second in &tick.generator {
-                let longest = self.stood_still.entry(second.second).or_default();
-                *longest = (*longest).max(second.canary_late_max_ns);
-            }
+            self.heard.take(tick);
         }
         is_new
     }
@@ -332,16 +315,8 @@ impl Crowd<'_> {
     /// Why the run ends here, if it does. What was counted while a generator stood still is no sign
     /// of a miss, and that it did is heard a little later than what was counted.
     fn look_for_hope(&mut self, progress: Progress) -> Option<String> {
-        let learnt = std::mem::take(&mut self.learnt);
-        self.counted.push_back((progress, self.series.clone(), learnt));
-        let later = if self.control.fails_fast { HEARD_LATER } else { 0 };
-        if self.counted.len() <= later {
-            return None;
-        }
-        let (progress, series, learnt) = self.counted.pop_front()?;
-        self.stood_still = self.stood_still.split_off(&progress.second);
-        let stood_still_ns = self.stood_still.values().copied().max().unwrap_or_default();
-        let progress = Progress { stood_still_ns, ..progress };
+        let passed = self.heard.pass(progress, self.series.clone())?;
+        let Passed { progress, series, learnt } = passed;
         self.hopes.hear(&progress, &series, &learnt).map(str::to_owned)
     }
 
