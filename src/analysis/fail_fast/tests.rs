@@ -125,7 +125,7 @@ fn a_share_is_told_from_fifteen_judged_seconds_on() {
     assert_eq!(ended_with(&record, at_once, |_| false), None);
 }
 
-/// A good answer takes 12 s, a failure none: what has ended looks far worse than it is.
+/// A good answer takes 25 s, a failure none: what has ended looks far worse than it is.
 #[test]
 fn failures_that_come_sooner_than_answers_end_nothing() {
     for slo in [
@@ -137,11 +137,12 @@ fn failures_that_come_sooner_than_answers_end_nothing() {
         },
     ] {
         let mut record = of(slo);
-        record.head.thresholds[0].limit = 20_000_000_000;
+        record.head.thresholds[0].limit = 40_000_000_000;
+        record.head.steps[0].timeout_ms = 60_000;
         let reset = Requests::ended(1, Outcome::TransportError);
-        add(&mut record, 0..60, &[Requests::ok(99, 12_000_000), reset]);
+        add(&mut record, 0..60, &[Requests::ok(99, 25_000_000), reset]);
         assert_eq!(assess(&record).verdict, Verdict::Pass, "{:?}", assess(&record).reasons);
-        let later: Delay = |outcome| if outcome == Outcome::Ok { 12 } else { 0 };
+        let later: Delay = |outcome| if outcome == Outcome::Ok { 25 } else { 0 };
         assert_eq!(ended_with(&record, later, |_| true), None);
     }
 }
