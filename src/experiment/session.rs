@@ -340,8 +340,7 @@ impl Ready {
         let monitor = side.target.monitor(&side.scenario, plan.timing);
         let grid = (plan.start.at, plan.from.second());
         let mut watcher = Watcher::start(monitor, grid, control.clone(), out.clone())?;
-        let recorder = Recorder::of(writer.head());
-        let asks = hopes.asks_for_parts();
+        let (recorder, asks) = (Recorder::of(writer.head()), hopes.asks_for_parts());
         let mut progress = |heard: &collector::Heard<'_>| {
             watch(Event::Progress(heard.progress));
             if let Some(why) = hopes.hear(&heard.progress, heard.series, heard.learnt) {
@@ -350,8 +349,8 @@ impl Ready {
             }
         };
         let threads = plan.slots.threads();
-        let collector = Collector::new(writer, recorder, threads, &mut progress);
-        let mut collector = collector.telling_parts(asks);
+        let mut collector =
+            Collector::new(writer, recorder, threads, &mut progress).telling_parts(asks);
         collector.run(inbox, || {
             watcher.look();
             !crew.iter().all(JoinHandle::is_finished)
