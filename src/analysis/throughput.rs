@@ -236,6 +236,14 @@ fn blocks(amounts: &[f64], last: f64) -> Vec<(f64, f64)> {
     (0..whole).map(block).collect()
 }
 
+/// What whole seconds say of the mean per second, 5 % beyond each end; `None` of too few.
+pub fn interval(amounts: &[f64]) -> Option<(f64, f64)> {
+    let blocks = blocks(amounts, 1.0);
+    let reach = standard_error(&blocks)? * student_quantile(1.0 - ALPHA, blocks.len() - 1);
+    let mean = amounts.iter().sum::<f64>() / amounts.len() as f64;
+    Some((mean - reach, mean + reach))
+}
+
 /// Of the mean per second; `None` of fewer than two blocks.
 fn standard_error(blocks: &[(f64, f64)]) -> Option<f64> {
     let count = blocks.len() as f64;

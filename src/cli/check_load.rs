@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::cli::columns::{row, widest};
 use crate::cli::load_chart;
-use crate::cli::progress::describe_stage;
+use crate::cli::progress::told;
 use crate::report::plain;
-use crate::scenario::load::{ArrivalProcess, CapBy, Load, Part, Stage};
+use crate::scenario::load::{ArrivalProcess, CapBy, Crowd, Load, Part, Stage};
 use crate::scenario::model::{Flow, Scenario, StepId};
 use crate::units::{format_duration, group_digits, trim_zeros};
 
@@ -88,30 +88,33 @@ fn is_closed(stages: &[Stage]) -> bool {
 
 fn stages(scenario: &Scenario, stages: &[Stage], flows: &[usize]) -> String {
     let mut text = String::new();
-    let told: Vec<(String, String)> =
-        stages.iter().map(|it| (format_duration(it.length), describe_stage(it))).collect();
-    let lengths = widest(told.iter().map(|(length, _)| length.as_str()), WIDE);
-    let whats = widest(told.iter().map(|(_, what)| what.as_str()), WIDE);
-    let numbers = format!("stage {}", stages.len().min(MOST_STAGES)).len();
-    for (number, stage) in stages.iter().enumerate() {
-        if stages.len() > MOST_STAGES && number + 2 > MOST_STAGES && number + 1 < stages.len() {
+    let all = told(stages);
+    let written: Vec<String> = all.iter().map(|it| format_duration(it.length)).collect();
+    let lengths = widest(written.iter().map(String::as_str), WIDE);
+    let whats = widest(all.iter().map(|it| it.what.as_str()), WIDE);
+    let numbers = format!("stage {}", all.len().min(MOST_STAGES)).len();
+    for (number, (it, length)) in all.iter().zip(&written).enumerate() {
+        if all.len() > MOST_STAGES && number + 2 > MOST_STAGES && number + 1 < all.len() {
             if number + 1 == MOST_STAGES {
-                let more = stages.len() - MOST_STAGES;
+                let more = all.len() - MOST_STAGES;
                 writeln!(text, "  … {more} more").expect("a String takes everything");
             }
             continue;
         }
-        let arrivals = match stage.users {
-            None => format!("about {}", expected(scenario, stage.area(), flows)),
-            Some(users) => at_most(scenario, users.most(), flows),
+        let users = it.stages.iter().filter_map(|stage| stage.users).map(Crowd::most).max();
+        let arrivals = match users {
+            None => {
+                let area = it.stages.iter().map(Stage::area).sum();
+                format!("about {}", expected(scenario, area, flows))
+            }
+            Some(most) => at_most(scenario, most, flows),
         };
-        let (length, what) = &told[number];
         let number = format!("stage {}", number + 1);
         let length = format!("{length:>lengths$}");
-        text += &row(&[(&number, numbers), (&length, lengths), (what, whats)], &arrivals);
+        text += &row(&[(&number, numbers), (&length, lengths), (&it.what, whats)], &arrivals);
     }
     let area: f64 = stages.iter().map(Stage::area).sum();
-    if stages.len() > 1 && area > 0.0 {
+    if all.len() > 1 && area > 0.0 {
         writeln!(text, "  in all  about {}", expected(scenario, area, flows))
             .expect("a String takes everything");
     }

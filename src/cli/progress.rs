@@ -11,7 +11,8 @@ use crate::cli::output;
 use crate::engine::collector::Progress;
 use crate::experiment::event::Event;
 use crate::scenario::load::{Crowd, Load, Stage};
-use crate::units::{Bytes, format_duration};
+use crate::scenario::wave::{self, Piece, Sine};
+use crate::units::{Bytes, Rate, format_duration, trim_zeros};
 
 /// Seconds between two plain lines.
 const LINE_EVERY: u32 = 10;
@@ -262,18 +263,52 @@ fn left(done: u64, length: u64) -> String {
 
 /// `stage 2 of 3 (100/s)`.
 fn stage_at(load: &Load, second: u32) -> String {
+    let all = told(&load.stages);
     let mut end = Duration::ZERO;
-    let count = load.stages.len();
-    let index = load.stages.iter().position(|stage| {
-        end += stage.length;
+    let index = all.iter().position(|it| {
+        end += it.length;
         Duration::from_secs(u64::from(second)) < end
     });
-    let index = index.unwrap_or(count - 1);
-    format!("stage {} of {count} ({})", index + 1, describe_stage(&load.stages[index]))
+    let (index, count) = (index.unwrap_or(all.len() - 1), all.len());
+    format!("stage {} of {count} ({})", index + 1, all[index].what)
+}
+
+/// A stage as it is told, or the pieces of a sine together.
+pub(super) struct ToldStage<'a> {
+    pub(super) stages: &'a [Stage],
+    pub(super) length: Duration,
+    pub(super) what: String,
+}
+
+/// Stages as they are told.
+pub(super) fn told(stages: &[Stage]) -> Vec<ToldStage<'_>> {
+    let pieces: Vec<Piece> = stages.iter().map(Stage::piece).collect();
+    let one = |it: wave::Told| {
+        let stages = &stages[it.first..it.first + it.count];
+        let length = stages.iter().map(|stage| stage.length).sum();
+        let what = match it.sine {
+            None => describe_stage(&stages[0]),
+            Some(sine) => describe_sine(sine, &stages[0]),
+        };
+        ToldStage { stages, length, what }
+    };
+    wave::told(&pieces).into_iter().map(one).collect()
+}
+
+/// `50/s <-> 200/s every 2m: 125/s ± 75/s`.
+fn describe_sine(sine: Sine, first: &Stage) -> String {
+    let is_users = first.users.is_some();
+    let amount = |value: f64| if is_users { trim_zeros(value, 1) } else { Rate(value).to_string() };
+    let [from, to, mean, amplitude] =
+        [sine.from, sine.to, sine.mean(), sine.amplitude()].map(amount);
+    let period = format_duration(Duration::from_secs_f64(sine.period));
+    let users = if is_users { " users" } else { "" };
+    let warmup = if first.warmup { "warm-up with " } else { "" };
+    format!("{warmup}{from} <-> {to}{users} every {period}: {mean} ± {amplitude}")
 }
 
 /// `warm-up at 100/s`, `50/s -> 200/s`, `pause`.
-pub fn describe_stage(stage: &Stage) -> String {
+fn describe_stage(stage: &Stage) -> String {
     let rate = match (stage.users, stage.from.0, stage.to.0) {
         (Some(Crowd { from: 1, to: 1 }), ..) => "1 user".to_owned(),
         (Some(Crowd { from, to }), ..) if from == to => format!("{from} users"),
@@ -293,7 +328,6 @@ pub fn describe_stage(stage: &Stage) -> String {
 mod tests {
     use super::*;
     use crate::scenario::load::ArrivalProcess;
-    use crate::units::Rate;
 
     #[test]
     fn the_time_left_is_what_the_schedule_leaves() {

@@ -87,6 +87,8 @@ pub struct Heard<'a> {
     pub progress: Progress,
     /// What has been counted of each series since the beginning, in the order of the indexes.
     pub series: &'a [StepCounts],
+    /// What was learnt since the last time, where that is kept.
+    pub learnt: &'a [Part],
 }
 
 /// What was learnt in one second of wall-clock time, until all workers have reported it.
@@ -120,6 +122,8 @@ pub struct Collector<'a> {
     series: Vec<StepCounts>,
     /// Resident memory of the target, as it was seen last.
     target_memory: Option<f64>,
+    /// What whoever watches has not heard of; nothing where nobody asks for it.
+    learnt: Option<Vec<Part>>,
     watch: &'a mut dyn FnMut(&Heard<'_>),
 }
 
@@ -155,8 +159,15 @@ impl<'a> Collector<'a> {
             totals: Totals::default(),
             series,
             target_memory: None,
+            learnt: None,
             watch,
         }
+    }
+
+    /// Whoever watches hears of each second what was learnt, too.
+    #[must_use]
+    pub fn telling_parts(self, wanted: bool) -> Collector<'a> {
+        Collector { learnt: wanted.then(Vec::new), ..self }
     }
 
     /// Takes messages until all workers have said their last word, or `go_on`, which is asked
@@ -223,13 +234,16 @@ impl<'a> Collector<'a> {
     }
 
     fn take_samples(&mut self, batch: &mut Batch) {
-        let Collector { writer, recorder, ticks, seconds, series, .. } = self;
+        let Collector { writer, recorder, ticks, seconds, series, learnt, .. } = self;
         let passing = seconds.entry(batch.second).or_default();
         let mut parts = Vec::new();
         for part in recorder.fold(&mut batch.samples, &mut batch.due, &mut batch.laps) {
             passing.count(&part);
             if let Some(series) = series.get_mut(part.series.index()) {
                 series.add(&part.counts);
+            }
+            if let Some(learnt) = learnt {
+                learnt.push(part.clone());
             }
             parts.push(part);
             if parts.len() == MOST_PARTS {
@@ -247,7 +261,9 @@ impl<'a> Collector<'a> {
         if passing.workers == self.workers {
             let target_memory = self.target_memory;
             let progress = Progress { target_memory, ..passing.progress(second) };
-            (self.watch)(&Heard { progress, series: &self.series });
+            let learnt = self.learnt.as_deref().unwrap_or_default();
+            (self.watch)(&Heard { progress, series: &self.series, learnt });
+            self.learnt.iter_mut().for_each(Vec::clear);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::experiment::carried::Carried;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
 use crate::experiment::head::{certificate_head, date};
-use crate::experiment::hindsight::Hindsight;
+use crate::experiment::heard_later::{HeardLater, Passed};
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::measured::{Measured, StillUp};
 use crate::experiment::resources;
@@ -167,7 +167,7 @@ impl<'a> Hosted<'a> {
         let hopes = Hopes::of_run(writer.head(), false, control.fails_fast);
         let series = vec![StepCounts::default(); writer.head().series.len()];
         let (later, passing) = (reached.later, Passing::default());
-        let hindsight = Hindsight::of(control.fails_fast);
+        let heard = HeardLater::new(hopes.asks_for_parts());
         Ok(Crowd {
             session,
             side,
@@ -182,7 +182,7 @@ impl<'a> Hosted<'a> {
             beside: None,
             passing,
             target_memory: None,
-            hindsight,
+            heard,
         })
     }
 }
@@ -207,7 +207,7 @@ pub struct Crowd<'a> {
     /// Resident memory of the target, as it was seen last.
     target_memory: Option<f64>,
     /// Seconds that have passed and have not been looked at.
-    hindsight: Hindsight,
+    heard: HeardLater,
 }
 
 impl Crowd<'_> {
@@ -284,9 +284,7 @@ impl Crowd<'_> {
             }
             self.passing.count(part);
         }
-        for second in &tick.generator {
-            self.hindsight.stood_still(second.second, second.canary_late_max_ns);
-        }
+        self.heard.take(tick);
     }
 
     /// The record, which may be asked what it has.
@@ -330,8 +328,9 @@ impl Crowd<'_> {
 
     /// Why the run ends here, if it does.
     fn look_for_hope(&mut self, progress: Progress) -> Option<String> {
-        let (progress, series) = self.hindsight.pass(progress, self.series.clone())?;
-        self.hopes.hear(&progress, &series).map(str::to_owned)
+        let passed = self.heard.pass(progress, self.series.clone())?;
+        let Passed { progress, series, learnt } = passed;
+        self.hopes.hear(&progress, &series, &learnt).map(str::to_owned)
     }
 
     /// Closes the record; the target stays up.

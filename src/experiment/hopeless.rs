@@ -11,11 +11,11 @@
 use std::time::Duration;
 
 use crate::analysis::fail_fast::FailFast;
-use crate::analysis::plan;
 use crate::analysis::worked;
 use crate::engine::collector::Progress;
 use crate::record::interval::StepCounts;
 use crate::record::outcome::Outcome;
+use crate::record::recorder::Part;
 use crate::record::run::{EndReason, Head};
 use crate::record::step_head::StepHead;
 
@@ -31,8 +31,6 @@ const FEWEST_SECONDS: u32 = 3;
 const DRAIN_HOPELESS: Duration = Duration::from_secs(1);
 /// And when it has missed an objective.
 const LONGEST_DRAIN: Duration = Duration::from_secs(60);
-/// Seconds behind the warm-up in which its last requests end.
-const SETTLING: u32 = 2;
 /// A generator that stood still for so long, in nanoseconds, is no witness of that second.
 const LONG_STALL: u64 = 100_000_000;
 
@@ -70,8 +68,7 @@ impl Hopes {
 
     /// Of a run of which nothing has been before, or which goes on and so has worked.
     pub fn of_run(head: &Head, goes_on: bool, fails_fast: bool) -> Hopes {
-        let from = plan::judged_load(&head.load).from + SETTLING;
-        let fast = fails_fast.then(|| FailFast::of(head, from));
+        let fast = fails_fast.then(|| FailFast::of(head));
         let that_wait = fails_fast.then(|| FailFast::that_wait(head)).flatten();
         let is_one_each = head.series.len() == head.steps.len();
         let places = 0..if is_one_each { 0 } else { head.series.len() };
@@ -85,8 +82,19 @@ impl Hopes {
         self.that_wait.as_deref()
     }
 
-    /// The same of each series, with what is known of the generator: says, once, why the run ends here.
-    pub fn hear(&mut self, progress: &Progress, counted: &[StepCounts]) -> Option<&str> {
+    /// Whether it asks for what was learnt of each second.
+    pub fn asks_for_parts(&self) -> bool {
+        self.fast.is_some()
+    }
+
+    /// The same of each series, with what is known of the generator and, where that is asked for, what was
+    /// learnt since the last time: says, once, why the run ends here.
+    pub fn hear(
+        &mut self,
+        progress: &Progress,
+        counted: &[StepCounts],
+        learnt: &[Part],
+    ) -> Option<&str> {
         if self.lost.is_some() || self.missed.is_some() {
             return None;
         }
@@ -98,7 +106,7 @@ impl Hopes {
         }
         if let Some(fast) = self.fast.as_mut().filter(|_| self.lost.is_none()) {
             let is_sound = progress.stood_still_ns < LONG_STALL;
-            self.missed = fast.look(progress.second, counted, is_sound);
+            self.missed = fast.look(progress.second, learnt, is_sound);
         }
         self.lost.as_deref().or(self.missed.as_deref())
     }

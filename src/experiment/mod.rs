@@ -17,7 +17,7 @@ pub mod duet;
 mod errand;
 pub mod event;
 pub mod head;
-mod hindsight;
+mod heard_later;
 pub mod hopeless;
 mod idle;
 pub mod measured;

@@ -346,15 +346,17 @@ impl Ready {
         let monitor = side.target.monitor(&side.scenario, plan.timing);
         let grid = (plan.start.at, plan.from.second());
         let mut watcher = Watcher::start(monitor, grid, control.clone(), out.clone())?;
-        let recorder = Recorder::of(writer.head());
+        let (recorder, asks) = (Recorder::of(writer.head()), hopes.asks_for_parts());
         let mut progress = |heard: &collector::Heard<'_>| {
             watch(Event::Progress(heard.progress));
-            if let Some(why) = hopes.hear(&heard.progress, heard.series) {
+            if let Some(why) = hopes.hear(&heard.progress, heard.series, heard.learnt) {
                 watch(Event::Warning(format!("the run ends here: {why}")));
                 control.drain(hopes.drain());
             }
         };
-        let mut collector = Collector::new(writer, recorder, plan.slots.threads(), &mut progress);
+        let threads = plan.slots.threads();
+        let mut collector =
+            Collector::new(writer, recorder, threads, &mut progress).telling_parts(asks);
         collector.run(inbox, || {
             watcher.look();
             !crew.iter().all(JoinHandle::is_finished)

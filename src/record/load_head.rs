@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::load::{ArrivalProcess, Cap, Crowd};
+use crate::scenario::wave::Piece;
 
 /// The load profile as the record knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -79,6 +80,18 @@ impl LoadHead {
     /// The planned length of the warm-up at the beginning, in seconds.
     pub fn warmup_seconds(&self) -> f64 {
         self.stages.iter().take_while(|stage| stage.warmup).map(|stage| stage.seconds).sum()
+    }
+}
+
+impl StageHead {
+    /// As far as a sine is concerned.
+    pub fn piece(&self) -> Piece {
+        let (from, to) = match self.users {
+            None => (self.from, self.to),
+            Some(users) => (f64::from(users.from), f64::from(users.to)),
+        };
+        let (seconds, is_users) = (self.seconds, self.users.is_some());
+        Piece { seconds, from, to, is_users, warmup: self.warmup }
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::wave::Piece;
 use crate::units::Rate;
 
 /// How the arrivals of a stage are spread over its time.
@@ -190,6 +191,16 @@ pub fn most_users(stages: &[Stage]) -> u32 {
 }
 
 impl Stage {
+    /// As far as a sine is concerned.
+    pub fn piece(&self) -> Piece {
+        let (from, to) = match self.users {
+            None => (self.from.0, self.to.0),
+            Some(users) => (f64::from(users.from), f64::from(users.to)),
+        };
+        let (seconds, is_users) = (self.length.as_secs_f64(), self.users.is_some());
+        Piece { seconds, from, to, is_users, warmup: self.warmup }
+    }
+
     /// Whether anything is sent in it.
     pub fn is_loaded(&self) -> bool {
         self.users.is_some() || self.area() > 0.0

@@ -68,5 +68,6 @@ pub mod template;
 pub mod tenants;
 pub mod think;
 pub mod watch;
+pub mod wave;
 pub mod yaml;
 mod yaml_scalar;

@@ -8,13 +8,13 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use loadgate::record::outcome::Cause;
+use loadgate::record::outcome::{Cause, Outcome};
 use loadgate::record::run::{EndReason, RunRecord};
 use loadgate::record::store;
 use serde_json::{Value, json};
 
 use crate::support;
-use crate::truth_server::{Request, TruthServer, raw, response};
+use crate::truth_server::{Request, TruthServer, after, raw, response};
 
 fn server() -> TruthServer {
     TruthServer::replying(|_: &Request| response(200, "{}"))
@@ -148,6 +148,37 @@ fn a_load_that_stops_with_its_rows_says_so_and_is_judged_until_then() {
         assert!((1.15..1.5).contains(&end.scheduled), "{}", end.scheduled);
         assert_eq!((end.iterations, end.iterations_completed), (120, 120));
         assert!(started.elapsed() < Duration::from_secs(60));
+    }
+}
+
+/// Answers take so long that some are always on their way, and a flow beside needs no rows: the load is
+/// over all the same, for all of it, and what is on its way is waited for.
+#[test]
+fn a_load_that_stops_with_its_rows_stops_for_flows_that_have_none() {
+    for workers in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = TruthServer::replying(|_: &Request| {
+            after(Duration::from_millis(500), response(200, "{}"))
+        });
+        rows(folder.path(), 60);
+        let source = json!({ "file": "rows.csv", "order": "unique", "at_end": "stop" });
+        let mut scenario = scenario(&server, &source, workers);
+        let bare = json!({ "name": "g", "steps": [{ "name": "bare", "request": "GET /bare" }] });
+        scenario["flows"].as_array_mut().unwrap().push(bare);
+        scenario["load"]["stages"][0] = json!({ "for": "6s", "rate": "60/s" });
+        let output = play(folder.path(), &scenario, &["--no-walk"]);
+        let record = record(folder.path());
+        let end = record.end.as_ref().unwrap();
+        assert_eq!(end.reason, EndReason::RowsUsed { data: "rows".to_owned() });
+        let paths = asked(&server);
+        let bare = paths.iter().filter(|path| *path == "/bare").count();
+        let said = support::stdout(&output);
+        // Two hundred of it are planned.
+        assert!(paths.len() - bare <= 60 && (20..110).contains(&bare), "{bare} bare: {said}");
+        let counts = record.seconds.iter().flat_map(|second| second.counts());
+        let unsent: u64 = counts.map(|step| step.outcome(Outcome::Unsent)).sum();
+        assert_eq!((unsent, end.abandoned), (0, 0), "{said}");
+        assert_eq!(end.iterations, end.iterations_completed);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::support;
 use crate::truth_server::{Request, TruthServer, response};
 
 /// Each so-many-th answer is a 500.
-fn play(every: usize, more: &[&str]) -> (tempfile::TempDir, PathBuf, Output) {
+fn play(every: usize, slos: &[&str]) -> (tempfile::TempDir, PathBuf, Output) {
     let asked = AtomicUsize::new(0);
     let server = TruthServer::replying(move |_: &Request| {
         let number = asked.fetch_add(1, Ordering::Relaxed);
@@ -29,12 +29,12 @@ fn play(every: usize, more: &[&str]) -> (tempfile::TempDir, PathBuf, Output) {
         "flows": [{ "name": "f", "steps": [{ "name": "get", "request": "GET /", "timeout": "2s" }] }],
         "load": { "arrivals": "uniform", "stages": [
             { "for": "1s", "rate": "80/s", "warmup": true }, { "for": "24s", "rate": "80/s" }] },
-        "slo": { "all": ["error_rate < 5%"] },
+        "slo": { "all": slos },
     });
     fs::write(&file, scenario.to_string()).unwrap();
     let output = folder.path().join("out");
     let mut command = support::loadgate();
-    command.arg("run").arg(&file).args(more).arg("-o").arg(&output);
+    command.arg("run").arg(&file).arg("--fail-fast").arg("-o").arg(&output);
     let ended = support::finish(&mut command);
     let run = support::latest(&output, "fast");
     (folder, run, ended)
@@ -42,7 +42,7 @@ fn play(every: usize, more: &[&str]) -> (tempfile::TempDir, PathBuf, Output) {
 
 #[test]
 fn a_run_that_has_missed_an_objective_ends_and_says_why() {
-    let (_folder, run, output) = play(4, &["--fail-fast"]);
+    let (_folder, run, output) = play(4, &["error_rate < 5%"]);
     support::ends_with(&output, 3);
     let record = store::read(&run).unwrap();
     let end = record.end.unwrap();
@@ -60,8 +60,27 @@ fn a_run_that_has_missed_an_objective_ends_and_says_why() {
 }
 
 #[test]
+fn a_window_too_many_ends_a_run_long_before_chance_is_ruled_out() {
+    let (_folder, run, output) = play(4, &["error_rate < 5% for 90% of 4s windows"]);
+    support::ends_with(&output, 3);
+    let end = store::read(&run).unwrap().end.unwrap();
+    let EndReason::FailedFast { detail } = &end.reason else { panic!("{:?}", end.reason) };
+    assert!(detail.contains("1 window bad, of the 6 planned no more than 0 may be"), "{detail}");
+    assert!((5.0..12.0).contains(&end.scheduled), "{} s", end.scheduled);
+}
+
+#[test]
 fn one_that_holds_goes_on_to_its_end() {
-    let (_folder, run, output) = play(100, &["--fail-fast"]);
+    let (_folder, run, output) = play(
+        100,
+        &[
+            "error_rate < 5%",
+            "error_rate < 5% for 90% of 4s windows",
+            "goodput >= 70/s",
+            "p99 < 1s for 90% of 4s windows",
+            "max < 1500ms",
+        ],
+    );
     support::ends_with(&output, 0);
     assert_eq!(store::read(&run).unwrap().end.unwrap().reason, EndReason::Finished);
 }

@@ -97,6 +97,9 @@ fn any_number_of_workers_sends_the_same_requests_of_all_loads() {
         assert_eq!(loads[1]["planned_rate"], 30.0, "{loads}");
         assert!(loads.as_array().unwrap().iter().all(|it| it["error_rate"] == 0.0), "{loads}");
         assert!(stdout(&ended.output).contains("import"), "{}", ended.said());
+        let page = fs::read_to_string(ended.run_folder().join("report.html")).unwrap();
+        let sine = "2 s in a sine of 50/s ± 30/s every 1 s, which begins at 20/s";
+        assert!(page.contains(sine), "{page}");
         found.push(paths(&server));
     }
     let imports = found[0].keys().filter(|path| path.starts_with("/import")).count();
@@ -170,6 +173,7 @@ fn what_is_planned_is_drawn_and_what_cannot_be_shown_is_said() {
         "ends early by \"max_duration\": its stages would last 3s",
         "browse: Poisson arrivals",
         "import: Poisson arrivals",
+        "stage 2 1s 20/s <-> 80/s every 1s: 50/s ± 30/s about 50 iterations, 100 requests",
         "iterations, ",
         "inconclusive: 30 requests, at least 299 are needed for 1%; the load is capped",
         "░ warm-up",

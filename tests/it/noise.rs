@@ -144,6 +144,44 @@ fn noise_is_measured_told_and_taken_by_a_duet() {
     place.is_clean();
 }
 
+/// Two flows, each with a load of its own: both arms of each duet play both.
+#[test]
+fn noise_plays_each_of_several_loads() {
+    let place = Place::new();
+    place.write(
+        "scenario.json",
+        r#"{ "name": "place",
+            "target": { "url": "http://127.0.0.1:9", "command": ["node", "server.js"],
+                "ready": { "path": "/health" } },
+            "flows": [
+                { "name": "browse", "steps": [{ "name": "list", "request": "GET /list" }] },
+                { "name": "import", "load": { "stages": [{ "for": "5s", "rate": "12/s" }] },
+                  "steps": [{ "name": "import", "request": "GET /import" }] }],
+            "load": { "stages": [{ "for": "5s", "rate": "40/s" }] },
+            "slo": { "all": ["p50 < 2s"] } }"#,
+    );
+    let output = finish(&mut place.noise(&["--duets", "2", "--segment", "4s"]));
+    ends_with(&output, 0);
+    assert!(stdout(&output).contains("2 duets, 2 segments of 4 s"), "{}", stdout(&output));
+    assert_eq!(place.record("noise.json")["end"], "finished");
+    for (duet, arm) in [(1, "baseline"), (1, "candidate"), (2, "baseline"), (2, "candidate")] {
+        let record = place.record(&format!("duet-{duet}/segment-1/{arm}/run.json"));
+        let parts = record["load"]["parts"].as_array().unwrap();
+        let rates: Vec<f64> =
+            parts.iter().map(|part| part["stages"][1]["from"].as_f64().unwrap()).collect();
+        assert_eq!(rates, [40.0, 12.0], "{duet} {arm}: {}", record["load"]);
+        let answered = |step: usize| -> u64 {
+            let seconds = record["seconds"].as_array().unwrap();
+            let of = |second: &Value| second["series"][step]["outcomes"][0].as_u64().unwrap_or(0);
+            seconds.iter().map(of).sum()
+        };
+        // Five seconds of each, with the warm-up.
+        assert!((130..280).contains(&answered(0)), "{duet} {arm}: {} lists", answered(0));
+        assert!((30..100).contains(&answered(1)), "{duet} {arm}: {} imports", answered(1));
+    }
+    place.is_clean();
+}
+
 #[track_caller]
 fn is_as_its_schema_says(noise: &Value) {
     let printed = stdout(&support::run(&["schema", "noise"]));

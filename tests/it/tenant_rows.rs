@@ -108,6 +108,39 @@ fn each_request_is_of_the_tenant_of_its_row_and_no_token_is_used_for_another() {
     }
 }
 
+/// Users of two loads at once: which of them does an iteration does not follow from its number.
+#[test]
+fn users_of_several_loads_are_each_of_the_tenant_of_their_own_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = NodeServer::start("tenants-server.mjs", folder.path(), &[]);
+    fs::write(folder.path().join("users.csv"), users()).unwrap();
+    let mut scenario = scenario(server.port, &json!({ "for": "4s", "users": 23 }), "user");
+    let mut other = scenario["flows"][0].clone();
+    other["name"] = "g".into();
+    other["steps"][0]["name"] = "login of g".into();
+    other["steps"][1]["name"] = "list of g".into();
+    other["steps"].as_array_mut().unwrap().push(json!({ "think": "20ms" }));
+    other["load"] = json!({ "stages": [{ "for": "4s", "users": 17 }] });
+    scenario["flows"].as_array_mut().unwrap().push(other);
+    support::ends_with(&play(folder.path(), &scenario, "run"), 0);
+    assert_eq!(strays(folder.path()), Vec::<String>::new());
+    let record = store::read(&support::latest(&folder.path().join("out"), "rows")).unwrap();
+    let places = record.head.tenants.as_ref().unwrap().places();
+    let of = |tenant: u16| -> u64 {
+        let counts =
+            record.seconds.iter().flat_map(|second| second.counts().into_iter().enumerate());
+        let own = counts.filter(|(place, _)| record.head.series[*place].tenant == Some(tenant));
+        own.map(|(_, counts)| counts.planned).sum()
+    };
+    let counted: Vec<u64> = (0..places).map(of).collect();
+    let log = fs::read_to_string(folder.path().join("server.log")).unwrap();
+    let name = |line: &str| line.split(' ').nth(1).unwrap().to_owned();
+    for (place, wanted) in ["a", "b", "<i>c</i>"].iter().enumerate() {
+        let sent = log.lines().filter(|line| name(line) == *wanted).count() as u64;
+        assert!(counted[place].abs_diff(sent) <= 60, "{wanted}: {} and {sent}", counted[place]);
+    }
+}
+
 #[test]
 fn a_run_that_was_killed_goes_on_with_rows_that_nobody_has_taken() {
     let folder = tempfile::tempdir().unwrap();

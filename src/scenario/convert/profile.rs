@@ -7,14 +7,13 @@
 use std::time::Duration;
 
 use super::super::problems::Fault;
+use super::super::wave::PIECES;
 use super::lengths::positive;
 
 /// More steps than a stage can show.
 const MOST_STEPS: u32 = 100;
 /// More users than a machine has ports for, many times over.
 const MOST_USERS: u32 = 1_000_000;
-/// Straight pieces of a period of a sine.
-const PIECES: u32 = 32;
 /// The most periods of a sine in a stage.
 const MOST_PERIODS: u128 = 200;
 
