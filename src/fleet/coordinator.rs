@@ -176,7 +176,7 @@ pub(super) fn play(
             "\"setup\" extracts {size} bytes, and {MOST_GIVEN} at most can be handed to generators"
         )));
     }
-    let control = hosted.control();
+    let (control, iterations) = (hosted.control(), hosted.iterations());
     let start = Start::at(SystemTime::now() + LEAD);
     let mut crowd = hosted.begin(start, generators, watch)?;
     if desk.watcher.get().is_some() {
@@ -186,7 +186,7 @@ pub(super) fn play(
     let go = Go { at: desk.clock.at(start.at), wall_ns: since.as_nanos() as u64, given };
     desk.change(|beat| beat.go = Some(go));
     desk.beat_now();
-    Ok(Course::new(desk, control, (crowd, manner), members).run(watch)?)
+    Ok(Course::new(desk, control, (crowd, manner, iterations), members).run(watch)?)
 }
 
 /// Whether several can carry a scenario out.

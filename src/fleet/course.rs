@@ -13,12 +13,14 @@ use crate::experiment::trial_error::TrialError;
 use crate::fleet::gathering::Desk;
 use crate::fleet::loads::Ordered;
 use crate::fleet::manner::{Manner, OnLoss, Pace};
+use crate::fleet::reckoning::Reckoning;
 use crate::fleet::roster::{self, Member};
 use crate::fleet::settling::{Ended, settle};
 use crate::fleet::stream::Said;
 use crate::fleet::watching::{self, Watched, Watches, Watching};
 use crate::fleet::wire::{self, Alive, Last};
 use crate::record::journal;
+use crate::scenario::slots::Slots;
 
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -40,6 +42,8 @@ pub struct Course<'c> {
     control: &'c Control,
     crowd: Crowd<'c>,
     members: Vec<Member>,
+    /// What each owes and has told.
+    reckoning: Reckoning,
     /// Seconds that were told.
     passed: u32,
     until: Duration,
@@ -61,13 +65,15 @@ impl<'c> Course<'c> {
     pub fn new(
         desk: &'c Desk,
         control: &'c Control,
-        (crowd, manner): (Crowd<'c>, Manner),
+        (crowd, manner, iterations): (Crowd<'c>, Manner, u64),
         members: Vec<Member>,
     ) -> Course<'c> {
         let scenario = crowd.scenario();
         let longest = scenario.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
         let until = scenario.load.length() + longest + PATIENCE;
         let (passed, is_ordered, is_given, troubles, losses) = (0, false, false, 0, 0);
+        let slots: Vec<Slots> = members.iter().map(|member| member.head.slots).collect();
+        let reckoning = Reckoning::of(scenario, &slots, iterations);
         let mut members = members;
         for member in &mut members {
             member.begin(Instant::now());
@@ -77,6 +83,7 @@ impl<'c> Course<'c> {
             control,
             crowd,
             members,
+            reckoning,
             passed,
             until,
             is_ordered,
@@ -196,6 +203,7 @@ impl<'c> Course<'c> {
         }
         if self.crowd.take(&tick) {
             self.members[index].learn(&tick);
+            self.reckoning.learn(index, &tick, self.crowd.head());
         } else if let Some(why) = self.crowd.record().refused() {
             let why = format!("told what cannot be: {why}");
             self.members[index].is_wrong(&why);
@@ -239,11 +247,13 @@ impl<'c> Course<'c> {
         let now = Instant::now();
         let elapsed = self.crowd.elapsed();
         let is_too_late = elapsed > self.until;
+        self.reckoning.pass(self.crowd.scenario(), &self.control.orders.all(), elapsed);
         for index in 0..self.members.len() {
             let was_done = self.members[index].is_done();
             let member = &mut self.members[index];
             let ticks = self.crowd.record().whole(member.id, 0);
             member.look(now, ticks, self.is_ordered);
+            self.reckoning.look_at((index, member), was_done, self.crowd.until());
             if is_too_late && !member.is_done() {
                 member.is_wrong("did not come to an end");
             }

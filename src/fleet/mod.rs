@@ -19,6 +19,7 @@
 //! | [`allotment`] | which agent has which slots; pure |
 //! | [`ceiling`] | the most that a share begins in a second; pure |
 //! | [`unsent`] | what was due of a share and never begun; pure |
+//! | [`entrance`], [`due`], [`reckoning`] | what fell due of a share, against what was told of it; pure |
 //! | [`roster`] | what is known of each agent, and when it is lost; pure |
 //! | [`files`] | rows and objectives that a scenario names, from the coordinator to agents |
 //! | [`sealed`] | values of variables that one agent can read |
@@ -49,7 +50,9 @@ pub mod clocks;
 pub mod company;
 pub mod coordinator;
 pub mod course;
+mod due;
 pub mod duty;
+pub mod entrance;
 mod epoch;
 pub mod fault;
 pub mod files;
@@ -62,6 +65,7 @@ pub mod loads;
 mod lookout;
 pub mod manner;
 pub mod publisher;
+pub mod reckoning;
 pub mod roster;
 pub mod sealed;
 pub mod server;
