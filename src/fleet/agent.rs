@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
@@ -346,9 +346,14 @@ impl Agent {
         address: &HttpAddress,
         (slots, peak): (Slots, Rate),
     ) -> Result<(), Refusal> {
-        let host = scenario.secrets.redact(&address.host);
-        let is_allowed = address.is_loopback()
-            || self.allow.iter().any(|allowed| allowed.eq_ignore_ascii_case(&address.host));
+        let host = match address.socket() {
+            Some(path) => format!("unix:{}", path.display()),
+            None => address.host.clone(),
+        };
+        let host = scenario.secrets.redact(&host);
+        // Who listens at a socket file may be the master of this machine.
+        let is_here = address.is_loopback() && address.socket().is_none();
+        let is_allowed = is_here || self.allow.iter().any(|allowed| is_named(allowed, address));
         if !is_allowed {
             return Err(Refusal::unready(format!(
                 "this agent may not load {host}; start it with --allow-host {host}"
@@ -367,6 +372,14 @@ impl Agent {
             )));
         }
         Ok(())
+    }
+}
+
+/// Whether an owner's word names an address: its host, or its socket file letter by letter.
+fn is_named(allowed: &str, address: &HttpAddress) -> bool {
+    match address.socket() {
+        Some(path) => allowed.strip_prefix("unix:").is_some_and(|it| Path::new(it) == path),
+        None => allowed.eq_ignore_ascii_case(&address.host),
     }
 }
 
@@ -457,6 +470,15 @@ mod tests {
         assert_eq!(check(&agent(&["other.example"], None), TEXT), Ok(()));
         let here = TEXT.replace("other.example:1", "127.0.0.1:1");
         assert_eq!(check(&agent(&[], None), &here), Ok(()));
+        let docker = TEXT.replace("http://other.example:1", "unix:/var/run/docker.sock");
+        for allow in [&[][..], &["localhost"], &["unix:/var/run"], &["/var/run/docker.sock"]] {
+            let refused = check(&agent(allow, None), &docker).unwrap_err();
+            assert!(
+                refused.detail.contains("--allow-host unix:/var/run/docker.sock"),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(check(&agent(&["unix:/var/run/docker.sock"], None), &docker), Ok(()));
         assert!(HttpAddress::plain("::1", 1).is_loopback());
         assert!(!HttpAddress::plain("10.0.0.1", 1).is_loopback());
     }

@@ -59,7 +59,8 @@ impl Shared<'_> {
     /// Carries it out.
     pub fn run(self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
         check(&self.hosting.scenario, &self.wanted, self.on_loss)?;
-        let (local, via) = reached(&self.place, &self.wanted, self.hosting.supervisor)?;
+        let (local, via) =
+            reached(&self.place, (&self.hosting.scenario, &self.wanted), self.hosting.supervisor)?;
         watch(Event::Told(format!(
             "waiting for {} generators at {}",
             self.wanted.generators,
@@ -135,7 +136,7 @@ impl Shared<'_> {
 /// A server, and agents of our own where there are none.
 pub(super) fn reached(
     place: &Place,
-    wanted: &Wanted,
+    (scenario, wanted): (&Scenario, &Wanted),
     supervisor: &Supervisor,
 ) -> Result<(Option<Local>, Via), FleetFault> {
     let here = match place {
@@ -143,9 +144,21 @@ pub(super) fn reached(
         Place::Here(here) => here,
     };
     let mut server = Local::start(here, supervisor)?;
-    server.start_agents((wanted.generators, &wanted.pool), &here.program, supervisor)?;
+    let allow = whom(scenario);
+    let agents = (wanted.generators, wanted.pool.as_str());
+    server.start_agents(agents, (&here.program, allow.as_deref()), supervisor)?;
     let via = server.via.clone();
     Ok((Some(server), via))
+}
+
+/// Whom agents of our own may load, as we may: nobody learns what is secret by their arguments.
+fn whom(scenario: &Scenario) -> Option<String> {
+    let Address::Http(address) = &scenario.target.address else { return None };
+    let whom = match address.socket() {
+        Some(path) => format!("unix:{}", path.display()),
+        None => address.host.clone(),
+    };
+    (scenario.secrets.redact(&whom) == whom).then_some(whom)
 }
 
 /// Agents of our own have something to say of why they are not there.

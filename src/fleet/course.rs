@@ -149,9 +149,15 @@ impl<'c> Course<'c> {
                 receipt.confirm(&self.desk.link);
             }
             Said::Learnt { subject, said, receipt } => {
-                let Some(index) = self.member_of(&subject) else { return };
+                // What is of nobody, or came before, is kept for nobody.
+                let Some(index) = self.member_of(&subject) else {
+                    return receipt.confirm(&self.desk.link);
+                };
                 if subject == wire::end(&self.desk.run, &self.members[index].agent) {
-                    return self.take_last(index, &said);
+                    if !self.take_last(index, &said) {
+                        receipt.confirm(&self.desk.link);
+                    }
+                    return;
                 }
                 self.take_tick(index, &said);
                 // What is on no disk comes again.
@@ -210,14 +216,17 @@ impl<'c> Course<'c> {
         }
     }
 
-    fn take_last(&mut self, index: usize, said: &[u8]) {
+    /// Whether it was the last word, and the first one that was.
+    fn take_last(&mut self, index: usize, said: &[u8]) -> bool {
         let last = wire::read::<Last>(said).filter(|last| last.epoch == self.desk.epoch);
-        let Some(last) = last else { return };
+        let Some(last) = last else { return false };
         let member = &mut self.members[index];
-        if member.last.is_none() {
+        let is_new = member.last.is_none();
+        if is_new {
             self.crowd.keep_failures(last.failures.as_bytes());
             member.last = Some((last, Instant::now()));
         }
+        is_new
     }
 
     /// Whoever ends this load ends it for all.

@@ -182,7 +182,8 @@ impl Desk {
         let task = self.link.spawn(async move {
             while let Some(question) = questions.next().await {
                 let received = clock.now();
-                let Some(reply) = question.reply else { continue };
+                let reply = question.reply.filter(|reply| wire::is_inbox(reply));
+                let Some(reply) = reply else { continue };
                 let stamps = [received.to_le_bytes(), clock.now().to_le_bytes()].concat();
                 let _ = client.publish(reply, stamps.into()).await;
             }
@@ -263,6 +264,8 @@ impl Desk {
                         let is_new = |it: &Hello| !found.iter().any(|one| one.agent == it.agent);
                         found.extend(hello.filter(is_new));
                     }
+                    // Nobody has anything to tell yet.
+                    Ok(Said::Learnt { receipt, .. }) => receipt.confirm(&self.link),
                     Ok(_) => {}
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
                 }

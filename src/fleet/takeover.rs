@@ -143,7 +143,9 @@ impl Takeover {
                 }
             }
             Said::Learnt { subject, said, receipt } => {
-                let Some(index) = self.index_of(&subject) else { return };
+                let Some(index) = self.index_of(&subject) else {
+                    return receipt.confirm(&self.desk.link);
+                };
                 self.heard = Instant::now();
                 if subject == wire::end(&self.desk.run, &self.kept.agents[index]) {
                     let last = wire::read::<Last>(&said);
