@@ -30,7 +30,7 @@ pub(super) fn lost(data: &RunData) -> Option<Finding> {
         return None;
     }
     let Some(end) = &record.end else {
-        let evidence = "the load was carried out by agents and the run's coordinator was killed: \
+        let evidence = "the load was carried out by agents and its coordinator was killed: \
                         nobody knows whether all that they sent is here";
         return Some(finding("generator_lost", Severity::Invalidates, evidence.to_owned(), advice));
     };

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
@@ -24,6 +24,7 @@ use crate::fleet::heeded::Heeded;
 use crate::fleet::link::{Heard, Link, Via, connect};
 use crate::fleet::loads::Stay;
 use crate::fleet::publisher::Room;
+use crate::fleet::refusal::{self, Refusal};
 use crate::fleet::sealed::Key;
 use crate::fleet::staying::Staying;
 use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
@@ -61,13 +62,6 @@ pub struct Agent {
     pub temporary: PathBuf,
 }
 
-/// Why an offer is not accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refusal {
-    detail: String,
-    is_unlike: bool,
-}
-
 /// What is offered, as it was understood.
 struct Offered {
     offer: Offer,
@@ -81,16 +75,6 @@ impl Offered {
     fn asks(&self) -> Option<(Stay, Scenario)> {
         let stay = self.offer.stay.clone().filter(|stay| stay.is_question)?;
         Some((stay, self.scenario.clone()))
-    }
-}
-
-impl Refusal {
-    fn unready(detail: impl Into<String>) -> Refusal {
-        Refusal { detail: detail.into(), is_unlike: false }
-    }
-
-    fn unlike(detail: impl Into<String>) -> Refusal {
-        Refusal { detail: detail.into(), is_unlike: true }
     }
 }
 
@@ -331,7 +315,7 @@ impl Agent {
         };
         let read_file = |path: &std::path::Path| handed.text(path);
         let mut scenario = parse(&offer.text, &origin, env, &read_file)
-            .map_err(|problems| Refusal::unlike(problems.to_string()))?;
+            .map_err(|problems| refusal::of(&problems))?;
         if let Some(nanos) = offer.lasting_ns {
             scenario.load = lasting(&scenario.load, Duration::from_nanos(nanos))
                 .map_err(|why| Refusal::unlike(why.to_string()))?;
@@ -346,19 +330,7 @@ impl Agent {
         address: &HttpAddress,
         (slots, peak): (Slots, Rate),
     ) -> Result<(), Refusal> {
-        let host = match address.socket() {
-            Some(path) => format!("unix:{}", path.display()),
-            None => address.host.clone(),
-        };
-        let host = scenario.secrets.redact(&host);
-        // Who listens at a socket file may be the master of this machine.
-        let is_here = address.is_loopback() && address.socket().is_none();
-        let is_allowed = is_here || self.allow.iter().any(|allowed| is_named(allowed, address));
-        if !is_allowed {
-            return Err(Refusal::unready(format!(
-                "this agent may not load {host}; start it with --allow-host {host}"
-            )));
-        }
+        refusal::check_host(&self.allow, scenario, address)?;
         let Some(most) = self.max_rate else { return Ok(()) };
         if scenario.load.is_closed() {
             return Err(Refusal::unready(
@@ -372,14 +344,6 @@ impl Agent {
             )));
         }
         Ok(())
-    }
-}
-
-/// Whether an owner's word names an address: its host, or its socket file letter by letter.
-fn is_named(allowed: &str, address: &HttpAddress) -> bool {
-    match address.socket() {
-        Some(path) => allowed.strip_prefix("unix:").is_some_and(|it| Path::new(it) == path),
-        None => allowed.eq_ignore_ascii_case(&address.host),
     }
 }
 
@@ -470,6 +434,10 @@ mod tests {
         assert_eq!(check(&agent(&["other.example"], None), TEXT), Ok(()));
         let here = TEXT.replace("other.example:1", "127.0.0.1:1");
         assert_eq!(check(&agent(&[], None), &here), Ok(()));
+        // Neither where the scenario itself says nothing of it.
+        let silent = TEXT.replace(r#""allow": ["other.example"],"#, "");
+        assert_ne!(silent, TEXT);
+        assert_eq!(check(&agent(&[], None), &silent).unwrap_err(), refused);
         let docker = TEXT.replace("http://other.example:1", "unix:/var/run/docker.sock");
         for allow in [&[][..], &["localhost"], &["unix:/var/run"], &["/var/run/docker.sock"]] {
             let refused = check(&agent(allow, None), &docker).unwrap_err();

@@ -38,6 +38,7 @@
 //! | [`steering`] | a load that gets other rates while it goes on |
 //! | [`lookout`], [`watching`] | who watches the target's processes where they are, and when it is lost |
 //! | [`sidecar`] | the one who does |
+//! | [`refusal`] | why an agent does not accept an offer, and whom it may load; pure |
 //! | [`agent`], [`staying`], [`duty`], [`at_work`], [`publisher`] | from the offer to the last tick |
 
 pub mod agent;
@@ -66,6 +67,7 @@ mod lookout;
 pub mod manner;
 pub mod publisher;
 pub mod reckoning;
+mod refusal;
 pub mod roster;
 pub mod sealed;
 pub mod server;
