@@ -305,7 +305,9 @@ impl Agent {
         let word = identity::word().map_err(|error| Refusal::unready(error.to_string()))?;
         let folder = self.temporary.join(format!("loadgate-{word}"));
         let handed = Handed::fetch(&offer.files, folder, ask).map_err(Refusal::unready)?;
-        let caller = Caller { allow: self.allow.clone(), ..Caller::default() };
+        // Socket files are allowed by the agent alone.
+        let hosts = self.allow.iter().filter(|it| !it.starts_with("unix:")).cloned();
+        let caller = Caller { allow: hosts.collect(), ..Caller::default() };
         let origin = Origin {
             file: offer.file.clone().map(PathBuf::from),
             folder: PathBuf::from(&offer.folder),

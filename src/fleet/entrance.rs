@@ -202,7 +202,6 @@ mod tests {
         check(&format!(r#"{{"think": "exponential 1s"}}, {a}"#), Entrance::Later(u64::MAX), &["a"]);
         let when = r#""if": {"{{user}}": "7"}"#;
         check(&format!(r#"{{{when}, "steps": [{a}]}}, {b}"#), Entrance::Some, &["a", "b"]);
-        check(&format!(r#"{{{when}, "steps": [{a}]}}"#), Entrance::Unknown, &[]);
         check(&format!(r#"{{"repeat": 3, "steps": [{a}]}}, {b}"#), Entrance::Some, &["a"]);
         check(
             &format!(r#"{{"repeat": "0..2", "steps": [{a}]}}, {b}"#),

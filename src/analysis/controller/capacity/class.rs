@@ -26,7 +26,7 @@ const FAILURES_NOBODY_JUDGES: &str = "unjudged_failures";
 /// A finding about what users did not ask for while they waited, where it would decide.
 const LOAD_FELL: &str = "load_fell";
 /// Findings that void a run for what the generator did.
-const GENERATORS: [&str; 5] = ["unsent", "clock_jump", "generator_lost", "unended", "clock_skew"];
+const GENERATORS: [&str; 4] = ["unsent", "clock_jump", "generator_lost", "clock_skew"];
 
 /// A class, and why where it is not good.
 #[derive(Debug, Clone, PartialEq)]
