@@ -25,8 +25,7 @@ const FEW_OWED_OF_SECOND: f64 = 0.01;
 pub(super) fn lost(data: &RunData) -> Option<Finding> {
     let advice = "see why it was lost: its machine, its network, or its own output; then run again";
     let record = data.record;
-    // Whoever has a load to himself has no name.
-    if record.head.generators.iter().all(|generator| generator.name.is_empty()) {
+    if is_alone(data) {
         return None;
     }
     let Some(end) = &record.end else {
@@ -42,13 +41,12 @@ pub(super) fn lost(data: &RunData) -> Option<Finding> {
     (!counted.is_empty()).then(|| owed(data, &counted))
 }
 
-/// Requests that fell due and have no outcome, in a run that nobody cut short: each ends at its time
-/// limit at the latest, so somebody has not told the truth of them. One that went on after it was
-/// killed has lost those that were under way then.
+/// Requests that fell due and have no outcome, in a run of agents that nobody cut short: each ends at
+/// its time limit at the latest, so somebody has not told the truth of them.
 pub(super) fn unended(data: &RunData) -> Option<Finding> {
     let end = data.record.end.as_ref()?;
     let is_whole = matches!(end.reason, EndReason::Finished | EndReason::RowsUsed { .. });
-    if !is_whole || end.abandoned == 0 || !data.record.head.resumed.is_empty() {
+    if !is_whole || end.abandoned == 0 || is_alone(data) {
         return None;
     }
     let evidence = format!(
@@ -58,6 +56,11 @@ pub(super) fn unended(data: &RunData) -> Option<Finding> {
     let advice = "nobody knows what became of them: see that all generators are of this version, and \
                   report it";
     Some(finding("unended", Severity::Invalidates, evidence, advice))
+}
+
+/// Whoever has a load to himself has no name.
+fn is_alone(data: &RunData) -> bool {
+    data.record.head.generators.iter().all(|generator| generator.name.is_empty())
 }
 
 fn said(lost: &[&Lost]) -> String {
