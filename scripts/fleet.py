@@ -33,12 +33,12 @@ PATIENCE = 90
 HERTZ = 100
 
 
-def scenario(folder, url, rate, seconds):
+def scenario(folder, url, rate, seconds, users=None):
     steps = [{"name": f"step {number}", "request": f"GET /{number}"} for number in range(STEPS)]
     text = {"name": "crowd", "target": {"url": url},
             "flows": [{"name": "flow", "steps": steps}],
             "limits": {"connections": max(1000, AGENTS), "in_flight": max(10_000, AGENTS)},
-            "load": {"seed": 7, "stages": [{"for": f"{seconds}s", "rate": f"{rate / STEPS:g}/s"}]},
+            "load": {"seed": 7, "stages": [{"for": f"{seconds}s", **({"users": users} if users else {"rate": f"{rate / STEPS:g}/s"})}]},
             "slo": {"all": ["error_rate < 50%"]}}
     path = pathlib.Path(folder, "crowd.json")
     path.write_text(json.dumps(text))
@@ -121,11 +121,22 @@ def telling(folder):
                 stop(process)
     lines = [line for line in journal.splitlines(True) if line.startswith('{"tick"') and line.endswith("\n")]
     # What was seen of a generator is told some seconds later than what fell due.
-    lines = [line for line in lines if latest(line) < SECONDS]
+    lines = [line for line in map(told_before_end, lines) if line]
     if max(map(latest, lines)) < SECONDS - 1:
         sys.exit("too little was recorded: is the machine too busy?")
     pathlib.Path(folder, "lines").write_text("".join(lines))
     return sum(map(len, lines)) / SECONDS, share
+
+
+def told_before_end(line):
+    """What a line tells of the seconds that count: each request of them has an end."""
+    if latest(line) < SECONDS:
+        return line
+    tick = json.loads(line)["tick"]
+    for of in ("parts", "generator"):
+        tick[of] = [each for each in tick.get(of, []) if each["second"] < SECONDS]
+    tick = {key: value for key, value in tick.items() if value != []}
+    return json.dumps({"tick": tick}, separators=(",", ":")) + "\n" if {"parts", "generator"} & set(tick) else ""
 
 
 def latest(line):
@@ -240,7 +251,8 @@ def crowd(folder, silent=None):
     """CPU in cores and memory in bytes of a coordinator under the crowd, CPU of the server; and when one of the
     crowd was missed that fell silent, in seconds."""
     with Nginx() as target, Server() as server:
-        path = scenario(folder, target.url.rstrip("/"), RATE, SECONDS)
+        # Users who wait for answers: what each of the crowd tells is no schedule's.
+        path = scenario(folder, target.url.rstrip("/"), RATE, SECONDS, users=AGENTS)
         more = [] if silent is None else [silent]
         many = start([CROWD, server.url, "default", AGENTS, f"{folder}/lines", *more], f"{folder}/crowd.log")
         time.sleep(1)

@@ -58,6 +58,7 @@ pub fn findings(data: &RunData, slos: &[SloResult]) -> Vec<Finding> {
         generator_health::stall(data),
         generator_health::clock_jump(data),
         shared::lost(data),
+        shared::unended(data),
         shared::unwatched(data),
         shared::skewed(data),
         generator_health::receive_lag(data),

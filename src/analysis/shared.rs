@@ -7,6 +7,7 @@ use crate::analysis::number_format::{count, counted, millis, percent};
 use crate::analysis::run_data::RunData;
 use crate::record::generator::{GeneratorHead, Lost};
 use crate::record::outcome::Cause;
+use crate::record::run::EndReason;
 use crate::record::telemetry::GeneratorSecond;
 
 /// A generator so far off the schedule of the others is worth a word, in milliseconds.
@@ -24,11 +25,11 @@ const FEW_OWED_OF_SECOND: f64 = 0.01;
 pub(super) fn lost(data: &RunData) -> Option<Finding> {
     let advice = "see why it was lost: its machine, its network, or its own output; then run again";
     let record = data.record;
-    if record.head.generators.len() <= 1 {
+    if is_alone(data) {
         return None;
     }
     let Some(end) = &record.end else {
-        let evidence = "the run was shared by several generators and its coordinator was killed: \
+        let evidence = "the load was carried out by agents and its coordinator was killed: \
                         nobody knows whether all that they sent is here";
         return Some(finding("generator_lost", Severity::Invalidates, evidence.to_owned(), advice));
     };
@@ -38,6 +39,28 @@ pub(super) fn lost(data: &RunData) -> Option<Finding> {
         return Some(finding("generator_lost", Severity::Invalidates, said(&void), advice));
     }
     (!counted.is_empty()).then(|| owed(data, &counted))
+}
+
+/// Requests that fell due and have no outcome, in a run of agents that nobody cut short: each ends at
+/// its time limit at the latest, so somebody has not told the truth of them.
+pub(super) fn unended(data: &RunData) -> Option<Finding> {
+    let end = data.record.end.as_ref()?;
+    let is_whole = matches!(end.reason, EndReason::Finished | EndReason::RowsUsed { .. });
+    if !is_whole || end.abandoned == 0 || is_alone(data) {
+        return None;
+    }
+    let evidence = format!(
+        "{} fell due and have no outcome, although the run came to its end",
+        counted(end.abandoned, "request")
+    );
+    let advice = "nobody knows what became of them: see that all generators are of this version, and \
+                  report it";
+    Some(finding("unended", Severity::Invalidates, evidence, advice))
+}
+
+/// Whoever has a load to himself has no name.
+fn is_alone(data: &RunData) -> bool {
+    data.record.head.generators.iter().all(|generator| generator.name.is_empty())
 }
 
 fn said(lost: &[&Lost]) -> String {
@@ -168,6 +191,7 @@ mod tests {
     use crate::analysis::sample_records::{self, Requests, add};
     use crate::record::generator::{GeneratorHead, GeneratorId, Lost};
     use crate::record::outcome::{Cause, Outcome};
+    use crate::record::run::EndReason;
     use crate::record::run::RunRecord;
     use crate::record::telemetry::GeneratorSecond;
     use crate::scenario::slo::FailureShare;
@@ -272,7 +296,37 @@ mod tests {
         assert_eq!(assess(&record).verdict, Verdict::Invalid);
         record.head.generators.truncate(1);
         record.generator.retain(|second| second.generator.is_first());
+        assert_eq!(assess(&record).verdict, Verdict::Invalid, "one agent is one of several");
+        record.head.generators[0].name.clear();
         assert_eq!(severity(&assess(&record), "generator_lost"), None);
+    }
+
+    #[test]
+    fn the_only_generator_is_missed_as_one_of_several_is() {
+        let mut record = calm();
+        record.head.generators.truncate(1);
+        record.generator.retain(|second| second.generator.is_first());
+        assert_eq!(severity(&assess(&record), "generator_lost"), None);
+        let (generator, detail) = (GeneratorId(0), "eu was killed".to_owned());
+        record.end.as_mut().unwrap().lost.push(Lost { generator, detail, unsent: None });
+        assert_eq!(assess(&record).verdict, Verdict::Invalid);
+    }
+
+    #[test]
+    fn what_fell_due_in_a_run_that_finished_has_an_end() {
+        for (reason, is_void) in [
+            (EndReason::Finished, true),
+            (EndReason::RowsUsed { data: "rows".to_owned() }, true),
+            (EndReason::Interrupted { signal: 2 }, false),
+        ] {
+            let mut record = calm();
+            let end = record.end.as_mut().unwrap();
+            (end.reason, end.abandoned) = (reason.clone(), 3);
+            let found = severity(&assess(&record), "unended");
+            assert_eq!(found, is_void.then_some(Severity::Invalidates), "{reason:?}");
+            record.end.as_mut().unwrap().abandoned = 0;
+            assert_eq!(severity(&assess(&record), "unended"), None);
+        }
     }
 
     #[test]

@@ -155,8 +155,8 @@ pub struct AgentArgs {
     /// Where it waits.
     #[command(flatten)]
     pub waiting: WaitingArgs,
-    /// A host other than loopback that it may load, whatever a scenario says; may be given several
-    /// times
+    /// A host other than loopback that it may load, or a socket file (`unix:/run/app.sock`), whatever
+    /// a scenario says; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
     /// How many iterations it begins per second at most: more is refused

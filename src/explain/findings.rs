@@ -106,6 +106,12 @@ pub(super) const FINDINGS: &[Entry] = &[
         advice: "See why it was lost, then run again.",
     },
     Entry {
+        names: &["unended"],
+        meaning: "Requests fell due and have no outcome, although nobody cut the run short.",
+        why: "Each request ends at its time limit at the latest: a generator has not told all.",
+        advice: "Run again, with generators that are all of this version.",
+    },
+    Entry {
         names: &["watcher_lost"],
         meaning: "loadgate watch, or the process that it watched beside the target, was lost.",
         why: "What the target used since then is not known, so that no objective on its processes is \

@@ -24,6 +24,7 @@ use crate::fleet::heeded::Heeded;
 use crate::fleet::link::{Heard, Link, Via, connect};
 use crate::fleet::loads::Stay;
 use crate::fleet::publisher::Room;
+use crate::fleet::refusal::{self, Refusal};
 use crate::fleet::sealed::Key;
 use crate::fleet::staying::Staying;
 use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
@@ -61,13 +62,6 @@ pub struct Agent {
     pub temporary: PathBuf,
 }
 
-/// Why an offer is not accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refusal {
-    detail: String,
-    is_unlike: bool,
-}
-
 /// What is offered, as it was understood.
 struct Offered {
     offer: Offer,
@@ -81,16 +75,6 @@ impl Offered {
     fn asks(&self) -> Option<(Stay, Scenario)> {
         let stay = self.offer.stay.clone().filter(|stay| stay.is_question)?;
         Some((stay, self.scenario.clone()))
-    }
-}
-
-impl Refusal {
-    fn unready(detail: impl Into<String>) -> Refusal {
-        Refusal { detail: detail.into(), is_unlike: false }
-    }
-
-    fn unlike(detail: impl Into<String>) -> Refusal {
-        Refusal { detail: detail.into(), is_unlike: true }
     }
 }
 
@@ -321,7 +305,9 @@ impl Agent {
         let word = identity::word().map_err(|error| Refusal::unready(error.to_string()))?;
         let folder = self.temporary.join(format!("loadgate-{word}"));
         let handed = Handed::fetch(&offer.files, folder, ask).map_err(Refusal::unready)?;
-        let caller = Caller { allow: self.allow.clone(), ..Caller::default() };
+        // Socket files are allowed by the agent alone.
+        let hosts = self.allow.iter().filter(|it| !it.starts_with("unix:")).cloned();
+        let caller = Caller { allow: hosts.collect(), ..Caller::default() };
         let origin = Origin {
             file: offer.file.clone().map(PathBuf::from),
             folder: PathBuf::from(&offer.folder),
@@ -331,7 +317,7 @@ impl Agent {
         };
         let read_file = |path: &std::path::Path| handed.text(path);
         let mut scenario = parse(&offer.text, &origin, env, &read_file)
-            .map_err(|problems| Refusal::unlike(problems.to_string()))?;
+            .map_err(|problems| refusal::of(&problems))?;
         if let Some(nanos) = offer.lasting_ns {
             scenario.load = lasting(&scenario.load, Duration::from_nanos(nanos))
                 .map_err(|why| Refusal::unlike(why.to_string()))?;
@@ -346,14 +332,7 @@ impl Agent {
         address: &HttpAddress,
         (slots, peak): (Slots, Rate),
     ) -> Result<(), Refusal> {
-        let host = scenario.secrets.redact(&address.host);
-        let is_allowed = address.is_loopback()
-            || self.allow.iter().any(|allowed| allowed.eq_ignore_ascii_case(&address.host));
-        if !is_allowed {
-            return Err(Refusal::unready(format!(
-                "this agent may not load {host}; start it with --allow-host {host}"
-            )));
-        }
+        refusal::check_host(&self.allow, scenario, address)?;
         let Some(most) = self.max_rate else { return Ok(()) };
         if scenario.load.is_closed() {
             return Err(Refusal::unready(
@@ -457,6 +436,19 @@ mod tests {
         assert_eq!(check(&agent(&["other.example"], None), TEXT), Ok(()));
         let here = TEXT.replace("other.example:1", "127.0.0.1:1");
         assert_eq!(check(&agent(&[], None), &here), Ok(()));
+        // Neither where the scenario itself says nothing of it.
+        let silent = TEXT.replace(r#""allow": ["other.example"],"#, "");
+        assert_ne!(silent, TEXT);
+        assert_eq!(check(&agent(&[], None), &silent).unwrap_err(), refused);
+        let docker = TEXT.replace("http://other.example:1", "unix:/var/run/docker.sock");
+        for allow in [&[][..], &["localhost"], &["unix:/var/run"]] {
+            let refused = check(&agent(allow, None), &docker).unwrap_err();
+            assert!(
+                refused.detail.contains("--allow-host unix:/var/run/docker.sock"),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(check(&agent(&["unix:/var/run/docker.sock"], None), &docker), Ok(()));
         assert!(HttpAddress::plain("::1", 1).is_loopback());
         assert!(!HttpAddress::plain("10.0.0.1", 1).is_loopback());
     }

@@ -71,7 +71,7 @@ impl Gathering<'_> {
         watch: &mut dyn FnMut(Event),
     ) -> Result<Company, FleetFault> {
         check(self.scenario, &self.wanted, OnLoss::Void)?;
-        let (local, via) = reached(&self.place, &self.wanted, supervisor)?;
+        let (local, via) = reached(&self.place, (self.scenario, &self.wanted), supervisor)?;
         let number = self.wanted.generators;
         watch(Event::Told(format!("waiting for {number} generators at {}", via.shown())));
         let link = Arc::new(Link::connect(&via, "loadgate coordinator", None)?);

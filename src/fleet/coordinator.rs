@@ -60,7 +60,8 @@ impl Shared<'_> {
     /// Carries it out.
     pub fn run(self, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
         check(&self.hosting.scenario, &self.wanted, self.on_loss)?;
-        let (local, via) = reached(&self.place, &self.wanted, self.hosting.supervisor)?;
+        let (local, via) =
+            reached(&self.place, (&self.hosting.scenario, &self.wanted), self.hosting.supervisor)?;
         watch(Event::Told(format!(
             "waiting for {} generators at {}",
             self.wanted.generators,
@@ -137,7 +138,7 @@ impl Shared<'_> {
 /// A server, and agents of our own where there are none.
 pub(super) fn reached(
     place: &Place,
-    wanted: &Wanted,
+    (scenario, wanted): (&Scenario, &Wanted),
     supervisor: &Supervisor,
 ) -> Result<(Option<Local>, Via), FleetFault> {
     let here = match place {
@@ -145,9 +146,21 @@ pub(super) fn reached(
         Place::Here(here) => here,
     };
     let mut server = Local::start(here, supervisor)?;
-    server.start_agents((wanted.generators, &wanted.pool), &here.program, supervisor)?;
+    let allow = whom(scenario);
+    let agents = (wanted.generators, wanted.pool.as_str());
+    server.start_agents(agents, (&here.program, allow.as_deref()), supervisor)?;
     let via = server.via.clone();
     Ok((Some(server), via))
+}
+
+/// Whom agents of our own may load, as we may: nobody learns what is secret by their arguments.
+fn whom(scenario: &Scenario) -> Option<String> {
+    let Address::Http(address) = &scenario.target.address else { return None };
+    let whom = match address.socket() {
+        Some(path) => format!("unix:{}", path.display()),
+        None => address.host.clone(),
+    };
+    (scenario.secrets.redact(&whom) == whom).then_some(whom)
 }
 
 /// Agents of our own have something to say of why they are not there.
@@ -178,7 +191,7 @@ pub(super) fn play(
             "\"setup\" extracts {size} bytes, and {MOST_GIVEN} at most can be handed to generators"
         )));
     }
-    let control = hosted.control();
+    let (control, iterations) = (hosted.control(), hosted.iterations());
     let start = Start::at(SystemTime::now() + LEAD);
     let mut crowd = hosted.begin(start, generators, watch)?;
     if desk.watcher.get().is_some() {
@@ -188,7 +201,7 @@ pub(super) fn play(
     let go = Go { at: desk.clock.at(start.at), wall_ns: since.as_nanos() as u64, given };
     desk.change(|beat| beat.go = Some(go));
     desk.beat_now();
-    Ok(Course::new(desk, control, (crowd, manner), members).run(watch)?)
+    Ok(Course::new(desk, control, (crowd, manner, iterations), members).run(watch)?)
 }
 
 /// Whether several can carry a scenario out.

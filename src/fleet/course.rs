@@ -15,12 +15,14 @@ use crate::fleet::gathering::Desk;
 use crate::fleet::hearing::{Hearing, Lives};
 use crate::fleet::loads::Ordered;
 use crate::fleet::manner::{Manner, OnLoss, Pace};
+use crate::fleet::reckoning::Reckoning;
 use crate::fleet::roster::{self, Looked, Member};
 use crate::fleet::settling::{Ended, settle};
 use crate::fleet::stream::{self, Receipt, Said};
 use crate::fleet::watching::{self, Watched, Watches, Watching};
 use crate::fleet::wire::{self, Alive, Last};
-use crate::record::told::{TickReader, Told};
+use crate::record::told::TickReader;
+use crate::scenario::slots::Slots;
 
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -42,6 +44,8 @@ pub struct Course<'c> {
     control: &'c Control,
     crowd: Crowd<'c>,
     members: Vec<Member>,
+    /// What each owes and has told.
+    reckoning: Reckoning,
     /// Seconds that were told.
     passed: u32,
     until: Duration,
@@ -70,13 +74,15 @@ impl<'c> Course<'c> {
     pub fn new(
         desk: &'c Desk,
         control: &'c Control,
-        (crowd, manner): (Crowd<'c>, Manner),
+        (crowd, manner, iterations): (Crowd<'c>, Manner, u64),
         members: Vec<Member>,
     ) -> Course<'c> {
         let scenario = crowd.scenario();
         let longest = scenario.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
         let until = scenario.load.length() + longest + PATIENCE;
         let (passed, is_ordered, is_given, troubles, losses) = (0, false, false, 0, 0);
+        let slots: Vec<Slots> = members.iter().map(|member| member.head.slots).collect();
+        let reckoning = Reckoning::of(scenario, &slots, iterations);
         let (mut members, now) = (members, Instant::now());
         for member in &mut members {
             member.begin(now);
@@ -88,6 +94,7 @@ impl<'c> Course<'c> {
             control,
             crowd,
             members,
+            reckoning,
             passed,
             until,
             is_ordered,
@@ -171,9 +178,15 @@ impl<'c> Course<'c> {
                 self.receipts.push(receipt);
             }
             Said::Learnt { subject, said, receipt } => {
-                let Some(index) = self.member_of(&subject) else { return };
+                // What is of nobody, or came before, is kept for nobody.
+                let Some(index) = self.member_of(&subject) else {
+                    return self.receipts.push(receipt);
+                };
                 if subject == wire::end(&self.desk.run, &self.members[index].agent) {
-                    return self.take_last(index, &said);
+                    if !self.take_last(index, &said) {
+                        self.receipts.push(receipt);
+                    }
+                    return;
                 }
                 self.take_tick(index, &said);
                 // What is on no disk comes again.
@@ -205,18 +218,12 @@ impl<'c> Course<'c> {
         if member.lost.is_some() && self.manner.on_loss == OnLoss::Unsent {
             return;
         }
-        let head = self.crowd.head();
-        let read = self.reader.read(line, &head.series);
-        let is_own = |told: &Told| told.tick.slots == member.head.slots && told.tick.claim == 0;
-        let others = "a tick of slots that it does not have";
-        let read =
-            read.and_then(|told| if is_own(&told) { Ok(told) } else { Err(others.to_owned()) });
-        let mut told = match read {
-            Ok(told) => told,
-            Err(why) => {
-                member.is_wrong(&format!("told what cannot be: {why}"));
-                return;
+        let mut told = match self.reader.read(line, &self.crowd.head().series) {
+            Ok(told) if member.owns(&told.tick) => told,
+            Ok(_) => {
+                return member.is_wrong(&told_wrongly("a tick of slots that it does not have"));
             }
+            Err(why) => return member.is_wrong(&told_wrongly(&why)),
         };
         for second in &mut told.tick.generator {
             second.skew_ns = member.alive.as_ref().map(|alive| alive.skew_ns);
@@ -225,20 +232,24 @@ impl<'c> Course<'c> {
         }
         if self.crowd.take_told(&told) {
             self.members[index].learn(&told.tick);
+            self.reckoning.learn(index, &told.tick, self.crowd.head());
         } else if let Some(why) = self.crowd.record().refused() {
-            let why = format!("told what cannot be: {why}");
+            let why = told_wrongly(why);
             self.members[index].is_wrong(&why);
         }
     }
 
-    fn take_last(&mut self, index: usize, said: &[u8]) {
+    /// Whether it was the last word, and the first one that was.
+    fn take_last(&mut self, index: usize, said: &[u8]) -> bool {
         let last = wire::read::<Last>(said).filter(|last| last.epoch == self.desk.epoch);
-        let Some(last) = last else { return };
+        let Some(last) = last else { return false };
         let member = &mut self.members[index];
-        if member.last.is_none() {
+        let is_new = member.last.is_none();
+        if is_new {
             self.crowd.keep_failures(last.failures.as_bytes());
             member.last = Some((last, Instant::now()));
         }
+        is_new
     }
 
     /// Whoever ends this load ends it for all.
@@ -270,11 +281,13 @@ impl<'c> Course<'c> {
         let elapsed = self.crowd.elapsed();
         let is_too_late = elapsed > self.until;
         let is_started = elapsed > STARTED + now.saturating_duration_since(looked.heard);
+        self.reckoning.pass(self.crowd.scenario(), &self.control.orders.all(), elapsed);
         for index in 0..self.members.len() {
             let was_done = self.members[index].is_done();
             let member = &mut self.members[index];
             let ticks = self.crowd.record().whole(member.id, 0);
             member.look(looked, ticks, self.is_ordered);
+            self.reckoning.look_at((index, member), was_done, self.crowd.until());
             if is_too_late && !member.is_done() {
                 member.is_wrong("did not come to an end");
             }
@@ -388,4 +401,8 @@ impl<'c> Course<'c> {
         carried.watcher = self.watching.take().map(Watching::into_record);
         self.crowd.finish(carried, watch)
     }
+}
+
+fn told_wrongly(why: &str) -> String {
+    format!("told what cannot be: {why}")
 }

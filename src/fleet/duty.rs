@@ -191,10 +191,9 @@ impl Duty<'_> {
     ) -> io::Result<JoinHandle<Result<u32, String>>> {
         let (link, control) = (Arc::clone(self.link), self.control.clone());
         let subject = wire::ticks(&self.offer.run, self.agent);
-        let (agent, room) = (self.agent.to_owned(), self.room);
+        let room = self.room;
         let telling = move || {
-            let mut put =
-                |number: u32, line: &[u8]| link.put(&subject, &format!("{agent}:{number}"), line);
+            let mut put = |_: u32, line: &[u8]| link.put(&subject, line);
             let told = publisher::publish(&lines, room, &trouble, &mut put);
             if told.is_err() {
                 control.drain(Duration::ZERO);
@@ -314,7 +313,7 @@ impl Duty<'_> {
         while since.elapsed() < KEEPING && heard.elapsed() < FORGOTTEN {
             self.excuse_silence(since, &mut heard);
             if !is_put {
-                is_put = self.link.put(&subject, &format!("{}:end", self.agent), &said).is_ok();
+                is_put = self.link.put(&subject, &said).is_ok();
             }
             if alive.elapsed() >= ALIVE {
                 alive = Instant::now();

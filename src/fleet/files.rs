@@ -84,8 +84,8 @@ impl Files {
         thread::spawn(move || {
             while let Ok(question) = questions.recv() {
                 let Some(link) = link.upgrade() else { return };
-                if let (Some(reply), Some(piece)) = (question.reply.clone(), self.piece(&question))
-                {
+                let reply = question.reply.clone().filter(|reply| wire::is_inbox(reply));
+                if let (Some(reply), Some(piece)) = (reply, self.piece(&question)) {
                     link.say(reply, piece);
                 }
             }

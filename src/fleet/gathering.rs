@@ -195,7 +195,8 @@ impl Desk {
         let task = self.link.spawn(async move {
             while let Some(question) = questions.next().await {
                 let received = clock.now();
-                let Some(reply) = question.reply else { continue };
+                let reply = question.reply.filter(|reply| wire::is_inbox(reply));
+                let Some(reply) = reply else { continue };
                 let stamps = [received.to_le_bytes(), clock.now().to_le_bytes()].concat();
                 let _ = client.publish(reply, stamps.into()).await;
             }
@@ -281,7 +282,10 @@ impl Desk {
                             Some(_) => {}
                         }
                     }
-                    Ok(_) => {}
+                    // Nobody has anything to tell yet.
+                    Ok(Said::Learnt { receipt, .. }) => {
+                        stream::confirm(&self.link, &mut vec![receipt]);
+                    }
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
                 }
                 if found.len() >= wanted.generators as usize {

@@ -5,14 +5,14 @@
 
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context};
-use async_nats::{Client, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectOptions, Request, ServerAddr};
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -39,7 +39,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 pub struct Via {
     /// `nats://host:port`, or `tls://host:port`; a token or a user and a password may be in it.
     pub url: String,
-    /// A token.
+    /// A token, for a server whose URL has none.
     pub token: Option<String>,
     /// A certificate to trust besides those of the system.
     pub ca: Option<PathBuf>,
@@ -149,11 +149,13 @@ impl Link {
     /// Asks somebody.
     pub fn ask(&self, subject: String, said: Vec<u8>, within: Duration) -> Result<Vec<u8>, String> {
         self.wait(async {
-            let asked = self.client.request(subject, said.into());
+            // However long the client would wait: the patience is ours.
+            let request = Request::new().payload(said.into()).timeout(None);
+            let asked = self.client.send_request(subject, request);
             match tokio::time::timeout(within, asked).await {
                 Ok(Ok(answer)) => Ok(answer.payload.to_vec()),
                 Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err(format!("no answer within {within:?}")),
+                Err(_) => Err(format!("no answer within {} s", within.as_secs_f64())),
             }
         })
     }
@@ -196,10 +198,10 @@ impl Link {
         }))
     }
 
-    /// Puts something into a stream, once however often it is tried; the server has it then.
-    pub fn put(&self, subject: &str, id: &str, said: &[u8]) -> Result<(), String> {
+    /// Puts something into a stream; the server has it then. What is tried again may be there twice.
+    pub fn put(&self, subject: &str, said: &[u8]) -> Result<(), String> {
         self.wait(async {
-            let message = PublishMessage::build().message_id(id).payload(said.to_vec().into());
+            let message = PublishMessage::build().payload(said.to_vec().into());
             let asked = self.context.send_publish(subject.to_owned(), message);
             let putting = async {
                 asked
@@ -247,6 +249,28 @@ pub fn connect(
     }
 }
 
+/// Who we are to a server.
+#[derive(Debug, PartialEq, Eq)]
+enum Who<'v> {
+    Nobody,
+    Credentials(&'v Path),
+    Token(String),
+    User(String, String),
+}
+
+/// What was written for this server counts before what the environment has for any.
+fn who<'v>(via: &'v Via, address: &ServerAddr) -> Who<'v> {
+    if let Some(path) = &via.creds {
+        return Who::Credentials(path);
+    }
+    match (address.username(), address.password(), &via.token) {
+        (Some(user), Some(password), _) => Who::User(user.to_owned(), password.to_owned()),
+        (Some(token), None, _) => Who::Token(token.to_owned()),
+        (None, _, Some(token)) => Who::Token(token.clone()),
+        (None, _, None) => Who::Nobody,
+    }
+}
+
 fn options(via: &Via, (name, inbox): (&str, Option<&str>)) -> Result<ConnectOptions, String> {
     let mut options = ConnectOptions::new()
         .name(name)
@@ -258,17 +282,15 @@ fn options(via: &Via, (name, inbox): (&str, Option<&str>)) -> Result<ConnectOpti
         options = options.custom_inbox_prefix(format!("_INBOX_{inbox}"));
     }
     let address: ServerAddr = via.url.parse().map_err(|error: io::Error| error.to_string())?;
-    if let Some(path) = &via.creds {
-        let unusable = |error: io::Error| format!("{}: {error}", path.display());
-        let creds = std::fs::read_to_string(path).map_err(unusable)?;
-        options = options.credentials(&creds).map_err(unusable)?;
-    } else if let Some(token) = &via.token {
-        options = options.token(token.clone());
-    } else if let Some(user) = address.username() {
-        options = match address.password() {
-            Some(password) => options.user_and_password(user.to_owned(), password.to_owned()),
-            None => options.token(user.to_owned()),
-        };
+    match who(via, &address) {
+        Who::Nobody => {}
+        Who::Credentials(path) => {
+            let unusable = |error: io::Error| format!("{}: {error}", path.display());
+            let creds = std::fs::read_to_string(path).map_err(unusable)?;
+            options = options.credentials(&creds).map_err(unusable)?;
+        }
+        Who::Token(token) => options = options.token(token),
+        Who::User(user, password) => options = options.user_and_password(user, password),
     }
     if let Some(ca) = &via.ca {
         options = options.add_root_certificates(ca.clone());
@@ -279,6 +301,25 @@ fn options(via: &Via, (name, inbox): (&str, Option<&str>)) -> Result<ConnectOpti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_the_url_counts_before_a_token_of_the_environment() {
+        let user = |name: &str| Who::User(name.to_owned(), "word".to_owned());
+        let token = |token: &str| Who::Token(token.to_owned());
+        let creds = Some(PathBuf::from("a.creds"));
+        for (url, environment, creds, expected) in [
+            ("nats://eu-1:word@host:4222", Some("t"), None, user("eu-1")),
+            ("nats://eu-1:word@host:4222", None, None, user("eu-1")),
+            ("nats://own@host:4222", Some("t"), None, token("own")),
+            ("nats://host:4222", Some("t"), None, token("t")),
+            ("nats://host:4222", None, None, Who::Nobody),
+            ("nats://host:4222", Some("t"), creds, Who::Credentials(Path::new("a.creds"))),
+        ] {
+            let token = environment.map(str::to_owned);
+            let via = Via { url: url.to_owned(), token, ca: None, creds };
+            assert_eq!(who(&via, &url.parse().unwrap()), expected, "{url} {environment:?}");
+        }
+    }
 
     #[test]
     fn what_is_shown_of_a_server_has_no_secret() {

@@ -19,6 +19,7 @@
 //! | [`allotment`] | which agent has which slots; pure |
 //! | [`ceiling`] | the most that a share begins in a second; pure |
 //! | [`unsent`] | what was due of a share and never begun; pure |
+//! | [`entrance`], [`due`], [`reckoning`] | what fell due of a share, against what was told of it; pure |
 //! | [`roster`] | what is known of each agent, and when it is lost; pure |
 //! | [`hearing`] | up to when all was heard, by which somebody is missed |
 //! | [`files`] | rows and objectives that a scenario names, from the coordinator to agents |
@@ -39,6 +40,7 @@
 //! | [`steering`] | a load that gets other rates while it goes on |
 //! | [`lookout`], [`watching`] | who watches the target's processes where they are, and when it is lost |
 //! | [`sidecar`] | the one who does |
+//! | [`refusal`] | why an agent does not accept an offer, and whom it may load; pure |
 //! | [`agent`], [`staying`], [`duty`], [`at_work`], [`publisher`] | from the offer to the last tick |
 
 pub mod agent;
@@ -51,7 +53,9 @@ pub mod clocks;
 pub mod company;
 pub mod coordinator;
 pub mod course;
+mod due;
 pub mod duty;
+pub mod entrance;
 pub mod epoch;
 pub mod fault;
 pub mod files;
@@ -66,6 +70,8 @@ pub mod loads;
 mod lookout;
 pub mod manner;
 pub mod publisher;
+pub mod reckoning;
+mod refusal;
 pub mod roster;
 pub mod sealed;
 pub mod server;

@@ -123,6 +123,11 @@ impl Member {
         self.told_before.saturating_sub(LATEST)
     }
 
+    /// Whether it may tell this: it is about its own slots, and from its only begin.
+    pub fn owns(&self, tick: &Tick) -> bool {
+        tick.slots == self.head.slots && tick.claim == 0
+    }
+
     /// It is lost, and what it has told cannot be counted on.
     pub fn is_wrong(&mut self, why: &str) {
         self.lost.get_or_insert_with(|| format!("{} {why}", self.name));

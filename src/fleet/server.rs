@@ -75,11 +75,11 @@ impl Local {
         Ok(local)
     }
 
-    /// Starts so many agents of a pool.
+    /// Starts so many agents of a pool, who may load somebody beyond loopback.
     pub fn start_agents(
         &mut self,
         (number, pool): (u32, &str),
-        program: &Path,
+        (program, allow): (&Path, Option<&str>),
         supervisor: &Supervisor,
     ) -> Result<(), FleetFault> {
         let token = self.via.token.clone().unwrap_or_default();
@@ -88,6 +88,9 @@ impl Local {
             let mut command = vec![program.display().to_string()];
             command.extend(words.map(str::to_owned));
             command.push(format!("local-{index}"));
+            if let Some(allow) = allow {
+                command.extend(["--allow-host".to_owned(), allow.to_owned()]);
+            }
             let env =
                 vec![(VIA.to_owned(), self.via.url.clone()), (TOKEN.to_owned(), token.clone())];
             let agent = Local::run(command, env, supervisor, &token)?;

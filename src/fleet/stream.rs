@@ -23,8 +23,9 @@ const BYTES: i64 = 256 * 1024 * 1024;
 const MESSAGES: i64 = 1_000_000;
 /// What a coordinator that was killed leaves on the server is gone after so long.
 pub(super) const FORGOTTEN: Duration = Duration::from_secs(24 * 3_600);
-/// A message that comes again within so long is known.
-const KNOWN_FOR: Duration = Duration::from_secs(300);
+/// Nothing has an id by which the server could know it again: anybody could give his own the id of
+/// another's, which would then be taken for known. Ticks are known by their numbers. It is the least.
+const KNOWN_FOR: Duration = Duration::from_millis(100);
 /// So many may be heard and not confirmed: the last word of each agent is confirmed by nobody, as it
 /// goes with the stream.
 const UNCONFIRMED: i64 = 50_000;

@@ -151,7 +151,9 @@ impl Takeover {
         match said {
             Said::Hello(_) => {}
             Said::Learnt { subject, said, receipt } => {
-                let Some(index) = self.index_of(&subject) else { return };
+                let Some(index) = self.index_of(&subject) else {
+                    return stream::confirm(&self.desk.link, &mut vec![receipt]);
+                };
                 self.heard = Instant::now();
                 if subject == wire::end(&self.desk.run, &self.kept.agents[index]) {
                     let last = wire::read::<Last>(&said);

@@ -105,6 +105,14 @@ pub fn is_of(subject: &str, agent: &str) -> bool {
     subject.strip_suffix(agent).is_some_and(|rest| rest.ends_with('.'))
 }
 
+/// Whether somebody hears answers there. Whoever asks says where the answer goes, and may not speak
+/// elsewhere by our mouth.
+pub fn is_inbox(reply: &str) -> bool {
+    let Some((first, rest)) = reply.split_once('.') else { return false };
+    let is_ones_own = first.strip_prefix("_INBOX_").is_some_and(is_name);
+    (first == "_INBOX" || is_ones_own) && rest.split('.').all(is_name)
+}
+
 /// Whether a text may be part of a subject.
 pub fn is_name(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -409,6 +417,25 @@ mod tests {
             ("a b", false),
         ] {
             assert_eq!(is_name(name), is_good, "{name}");
+        }
+    }
+
+    #[test]
+    fn answers_go_to_inboxes_only() {
+        for (reply, is_good) in [
+            ("_INBOX.abc", true),
+            ("_INBOX_eu-1.abc.7", true),
+            ("lg.v1.run.sec.eu-2.word", false),
+            ("$KV.lg-run.epoch", false),
+            ("$JS.API.STREAM.DELETE.lg-run", false),
+            ("_INBOX", false),
+            ("_INBOX_.abc", false),
+            ("_INBOXES.abc", false),
+            ("_INBOX_eu-1.>", false),
+            ("_INBOX_*.abc", false),
+            ("", false),
+        ] {
+            assert_eq!(is_inbox(reply), is_good, "{reply}");
         }
     }
 

@@ -15,6 +15,9 @@ pub struct Caller {
     pub has_arms: bool,
 }
 
+/// What is wrong with a host that nobody has permitted, behind its name.
+pub const NOT_PERMITTED: &str = " is not this machine, and nothing says it may be loaded";
+
 /// Whom a scenario may load, and where it finds them.
 #[derive(Debug, Clone, Default)]
 pub struct Permits {

@@ -30,6 +30,7 @@ mod fleet_lost;
 mod fleet_permissions;
 mod fleet_scenarios;
 mod fleet_searches;
+mod fleet_told;
 mod fleet_watch;
 mod flow;
 mod frame_server;

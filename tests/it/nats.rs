@@ -127,7 +127,7 @@ impl Nats {
         self.start_agent(name, &mut command)
     }
 
-    fn start_agent(&mut self, name: &str, command: &mut Command) -> u32 {
+    pub(crate) fn start_agent(&mut self, name: &str, command: &mut Command) -> u32 {
         let log = fs::File::create(self.folder.path().join(format!("{name}.log"))).unwrap();
         let child = command.stderr(log).stdout(Stdio::null()).spawn().unwrap();
         let process = child.id();

@@ -14,6 +14,7 @@ use super::super::model::{HttpAddress, Place};
 use super::super::origin::Origin;
 use super::super::problems::Fault;
 use super::super::raw::RawScenario;
+use super::super::routing::NOT_PERMITTED;
 use super::super::routing::Permits;
 use super::host::{bare, host, is_loopback};
 use super::{routing, tls};
@@ -159,8 +160,7 @@ pub(super) fn permitted(address: HttpAddress, permits: &Permits) -> Result<HttpA
         return Ok(address);
     }
     let host = &address.host;
-    let fault =
-        Fault::new(format!("{host} is not this machine, and nothing says it may be loaded"));
+    let fault = Fault::new(format!("{host}{NOT_PERMITTED}"));
     Err(fault.help(format!(
         "if it is yours to load, add \"allow\": [\"{host}\"] to the scenario or --allow-host {host}"
     )))
