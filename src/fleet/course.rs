@@ -211,8 +211,7 @@ impl<'c> Course<'c> {
         self.places.get(wire::whose(subject)?).copied()
     }
 
-    /// What an agent tells of other slots than its own is not taken.
-    /// Nor is what it tells once others have gone on without it: that is counted as unsent.
+    /// Not what is of others' slots, nor what comes once others have gone on without it.
     fn take_tick(&mut self, index: usize, line: &[u8]) {
         let member = &mut self.members[index];
         if member.lost.is_some() && self.manner.on_loss == OnLoss::Unsent {
@@ -220,10 +219,8 @@ impl<'c> Course<'c> {
         }
         let mut told = match self.reader.read(line, &self.crowd.head().series) {
             Ok(told) if member.owns(&told.tick) => told,
-            Ok(_) => {
-                return member.is_wrong(&told_wrongly("a tick of slots that it does not have"));
-            }
-            Err(why) => return member.is_wrong(&told_wrongly(&why)),
+            Ok(_) => return member.told_wrongly("a tick of slots that it does not have"),
+            Err(why) => return member.told_wrongly(&why),
         };
         for second in &mut told.tick.generator {
             second.skew_ns = member.alive.as_ref().map(|alive| alive.skew_ns);
@@ -234,8 +231,7 @@ impl<'c> Course<'c> {
             self.members[index].learn(&told.tick);
             self.reckoning.learn(index, &told.tick, self.crowd.head());
         } else if let Some(why) = self.crowd.record().refused() {
-            let why = told_wrongly(why);
-            self.members[index].is_wrong(&why);
+            self.members[index].told_wrongly(why);
         }
     }
 
@@ -401,8 +397,4 @@ impl<'c> Course<'c> {
         carried.watcher = self.watching.take().map(Watching::into_record);
         self.crowd.finish(carried, watch)
     }
-}
-
-fn told_wrongly(why: &str) -> String {
-    format!("told what cannot be: {why}")
 }

@@ -134,6 +134,11 @@ impl Member {
         self.is_uncertain = true;
     }
 
+    /// The same of what it has told.
+    pub fn told_wrongly(&mut self, why: &str) {
+        self.is_wrong(&format!("told what cannot be: {why}"));
+    }
+
     /// It lives: that came at this moment.
     pub fn hear(&mut self, alive: Alive, came: Instant) {
         self.heard = self.heard.max(came);
