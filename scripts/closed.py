@@ -4,6 +4,7 @@ many slots, whose throughput and response time are known (the machine-repairman 
 
     cargo build --release
     python3 scripts/closed.py [--runs=10] [--seconds=60] [--only=exponential,fixed] [--together=1] [--update]
+    python3 scripts/closed.py [--beside] [--seconds=60] [--update]
 
 The server, in Node, gives each request the slot that is free first; a slot is free again at the
 moment at which it should be by a clock that is never late. Its times are exponential, for which the
@@ -14,9 +15,13 @@ them. Users, slots and times are such that requests wait for a slot now and then
 Of each so many runs with other seeds, so many at a time. Printed is in how many both the throughput
 and the mean response time are within 2 %, how far off the worst was, and of how many that can be
 expected at all: the share of a hundred queues of the same length, played in memory, that are as near.
+
+--beside: the same server under loadgate, k6 and wrk, one run each. wrk's users do not think, so
+that loadgate's do not either beside it.
 """
 import collections
 import concurrent.futures
+import contextlib
 import functools
 import heapq
 import json
@@ -29,7 +34,7 @@ import sys
 import tempfile
 
 import measuring
-from measuring import flag, need_loadgate, publish, table
+from measuring import flag, installed, need_loadgate, publish, table
 
 SERVER = """
 const http = require("node:http");
@@ -71,6 +76,8 @@ PLAYED = 100
 def main():
     need_loadgate()
     runs, seconds = flag("runs", 10), flag("seconds", 60)
+    if "--beside" in sys.argv[1:]:
+        return publish("closed-beside", beside(seconds))
     wanted = [name for name in flag("only", ",".join(KINDS)).split(",") if name]
     if runs < 1 or seconds < 5 or not set(wanted) <= set(KINDS):
         sys.exit(f"--runs is at least 1, --seconds 5, and --only some of {', '.join(KINDS)}")
@@ -86,13 +93,69 @@ def main():
     publish("closed", render(found, seconds) + f"\n\nRuns of {seconds} s.")
 
 
-def run(kind, name, number, seconds):
+def beside(seconds):
+    tools, rows = installed(["k6", "wrk"]), []
+    for name, users in USERS.items():
+        truth = repairman(users)
+        rows.append(row("loadgate", users, "100 ms", truth, run("exponential", name, 0, seconds)))
+        if "k6" in tools:
+            measured = at_server(lambda port, folder: by_k6(tools["k6"], port, users, seconds, folder))
+            rows.append(row("k6", users, "100 ms", truth, measured))
+    for name, users in USERS.items():
+        truth = min(SLOTS, users) / SERVICE, max(SLOTS, users) / SLOTS * SERVICE
+        rows.append(row("loadgate", users, "–", truth, run("exponential", name, 0, seconds, thinks=False)))
+        if "wrk" in tools:
+            measured = at_server(lambda port, _: by_wrk(tools["wrk"], port, users, seconds))
+            rows.append(row("wrk", users, "–", truth, measured))
+    heads = ["tool", "users", "think", "throughput, theory", "measured", "response time, theory", "measured", "off"]
+    return table(heads, rows) + f"\n\nOne run of {seconds} s each."
+
+
+def row(tool, users, think, truth, measured):
+    off = ", ".join(f"{it / true - 1:+.1%}" for it, true in zip(measured, truth))
+    return [tool, users, think, f"{truth[0]:.1f}/s", f"{measured[0]:.1f}/s", f"{truth[1] * 1e3:.1f} ms",
+            f"{measured[1] * 1e3:.1f} ms", off]
+
+
+def at_server(measured):
+    """What is measured of a server of its own, by its port and a folder for files."""
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as children:
+        folder, port = pathlib.Path(place), measuring.free_port()
+        (folder / "server.js").write_text(SERVER)
+        command = ["node", folder / "server.js", "exponential", SLOTS, SERVICE * 1e3, 1]
+        measuring.start(children, command, port)
+        measuring.answers(port, "/health")
+        return measured(port, folder)
+
+
+def by_k6(path, port, users, seconds, folder):
+    script, said = folder / "load.js", folder / "k6.json"
+    script.write_text(f"""import http from "k6/http"; import {{ sleep }} from "k6";
+export const options = {{ scenarios: {{ s: {{ executor: "constant-vus", vus: {users}, duration: "{seconds}s",
+  gracefulStop: "0s" }} }} }};
+export default () => {{ http.get("http://127.0.0.1:{port}/"); sleep(-Math.log(1 - Math.random()) * {THINK}); }};
+""")
+    said_so = measuring.Ran([path, "run", "--quiet", "--no-usage-report", f"--summary-export={said}", script],
+                            seconds + 5)
+    if not said.exists():
+        sys.exit(f"k6 left no summary:\n{said_so.text[-2000:]}")
+    metrics = json.loads(said.read_text())["metrics"]
+    return metrics["http_reqs"]["count"] / seconds, metrics["http_req_duration"]["avg"] / 1e3
+
+
+def by_wrk(path, port, users, seconds):
+    ran = measuring.Ran([path, "-t1", f"-c{users}", f"-d{seconds}s", f"http://127.0.0.1:{port}/"], seconds)
+    mean = measuring.milliseconds(measuring.found(r"Latency\s+(\S+)", ran.text)) / 1e3
+    return int(measuring.found(r"(\d+) requests in", ran.text)) / seconds, mean
+
+
+def run(kind, name, number, seconds, thinks=True):
     """Throughput and mean response time of a run."""
     users = USERS[name]
     with tempfile.TemporaryDirectory() as place:
         place = pathlib.Path(place)
         (place / "server.js").write_text(SERVER)
-        (place / "closed.json").write_text(json.dumps(scenario(kind, users, number, seconds)))
+        (place / "closed.json").write_text(json.dumps(scenario(kind, users, number, seconds, thinks)))
         command = [measuring.LOADGATE, "run", "closed.json", "--json", "-q", "--no-step-summary"]
         ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False,
                              timeout=seconds + WARMUP + 60)
@@ -104,14 +167,14 @@ def run(kind, name, number, seconds):
         return answered / (window["to"] - window["from"]), summary["total"]["response"]["mean"] / 1e3
 
 
-def scenario(kind, users, number, seconds):
+def scenario(kind, users, number, seconds, thinks):
     port = measuring.free_port()
     command = ["node", "server.js", kind, str(SLOTS), str(SERVICE * 1e3), str(number + 1)]
     return {
         "name": "closed",
         "target": {"url": f"http://127.0.0.1:{port}", "command": command, "ready": {"path": "/health"}},
-        "flows": [{"name": "get", "steps": [{"request": "GET /"},
-                                            {"think": f"exponential {THINK * 1e3:.0f}ms"}]}],
+        "flows": [{"name": "get", "steps": [
+            {"request": "GET /"}, *([{"think": f"exponential {THINK * 1e3:.0f}ms"}] if thinks else [])]}],
         "load": {"seed": number + 1, "stages": [
             {"for": f"{WARMUP}s", "users": users, "warmup": True},
             {"for": f"{seconds}s", "users": users}]},

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::engine::collector::{Message, Passing, Progress};
 use crate::engine::plan::{Given, Start};
@@ -16,12 +16,11 @@ use crate::experiment::beside::Beside;
 use crate::experiment::carried::Carried;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
-use crate::experiment::head::{certificate_head, date};
 use crate::experiment::heard_later::{HeardLater, Passed};
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::measured::{Measured, StillUp};
-use crate::experiment::resources;
 use crate::experiment::session::Session;
+use crate::experiment::shown_certificate;
 use crate::experiment::side::Side;
 use crate::experiment::steered;
 use crate::experiment::trial_error::TrialError;
@@ -38,7 +37,6 @@ use crate::record::told::Told;
 use crate::scenario::load::Load;
 use crate::scenario::model::{HttpAddress, Scenario};
 use crate::schedule::arms::Timing;
-use crate::target::certificate;
 use crate::target::process::Supervisor;
 
 /// What it takes to have a target.
@@ -148,14 +146,10 @@ impl<'a> Hosted<'a> {
         head.revision.clone_from(&side.revision);
         head.lookup_ms = reached.lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
         head.addresses = reached.addresses;
-        let expiry = certificate::expiry(side.target.address(), &reached.used);
-        head.certificate = expiry.map(certificate_head);
-        let ending =
-            expiry.and_then(|it| resources::ends_soon(it, &date(it.at), SystemTime::now()));
-        head.generators[0].environment.warnings.extend(ending);
         for warning in head.generators.iter().flat_map(|it| &it.environment.warnings) {
             watch(Event::Warning(warning.clone()));
         }
+        shown_certificate::look_at(&mut head, (side.target.address(), &reached.used), watch);
         let writer = RunWriter::create(&side.folder, head).map_err(TrialError::Store);
         let writer = session.or_tear_down(&mut side, writer)?;
         let control = session.control.clone();

@@ -30,6 +30,7 @@ pub mod search;
 mod segment;
 mod session;
 pub mod share;
+mod shown_certificate;
 mod side;
 pub mod soak;
 pub mod start;

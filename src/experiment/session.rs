@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -22,11 +21,12 @@ use crate::experiment::beginning;
 use crate::experiment::control::Control;
 use crate::experiment::crew::{self, Crew};
 use crate::experiment::event::Event;
-use crate::experiment::head::{certificate_head, date, head};
+use crate::experiment::head::head;
 use crate::experiment::hopeless::Hopes;
 use crate::experiment::measured::{Measured, StillUp};
 use crate::experiment::resources;
 use crate::experiment::share::Share;
+use crate::experiment::shown_certificate;
 use crate::experiment::side::Side;
 use crate::experiment::start::Started;
 use crate::experiment::steered;
@@ -39,7 +39,6 @@ use crate::record::target_log::TARGET_LOG;
 use crate::scenario::model::Scenario;
 use crate::scenario::slots::Slots;
 use crate::schedule::arms::Timing;
-use crate::target::certificate;
 use crate::target::git;
 use crate::target::machine;
 use crate::target::process::Supervisor;
@@ -246,7 +245,8 @@ impl Session<'_> {
             ahead.begin(start.on_the_wall)
         } else {
             let lookup_ms = lookup.map(|lookup| lookup.as_secs_f64() * 1e3);
-            let mut head = self.new_head(&side, (start, &used), watch);
+            let mut head = self.new_head(&side, start, watch);
+            shown_certificate::look_at(&mut head, (side.target.address(), &used), watch);
             (head.lookup_ms, head.addresses) = (lookup_ms, addresses);
             RunWriter::create(&side.folder, head)
         };
@@ -282,20 +282,10 @@ impl Session<'_> {
     }
 
     /// What is known of a side's run that starts at a moment.
-    fn new_head(
-        &self,
-        side: &Side,
-        (start, used): (Start, &[SocketAddr]),
-        watch: &mut dyn FnMut(Event),
-    ) -> Head {
+    fn new_head(&self, side: &Side, start: Start, watch: &mut dyn FnMut(Event)) -> Head {
         let mut head = self.head(&side.scenario, start.on_the_wall);
         head.revision.clone_from(&side.revision);
-        let mut warnings = resources::warnings(&side.scenario, self.workers);
-        let expiry = certificate::expiry(side.target.address(), used);
-        head.certificate = expiry.map(certificate_head);
-        let ending =
-            expiry.and_then(|it| resources::ends_soon(it, &date(it.at), SystemTime::now()));
-        warnings.extend(ending);
+        let warnings = resources::warnings(&side.scenario, self.workers);
         for warning in &warnings {
             watch(Event::Warning(warning.clone()));
         }
