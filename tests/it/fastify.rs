@@ -190,7 +190,7 @@ fn slowness_is_a_missed_objective_and_nothing_else() {
         scenario["slo"] = json!({ "all": ["p50 < 600ms", "server_error_rate < 5%"] });
     };
     let trial = Trial::of("orders", &stages(5, 40), slow).with("FAULT_SLOW_MS", "700");
-    let output = trial.run();
+    let output = support::unless_starved(|| trial.run());
     ended_with(3, &output);
     let summary = trial.summary();
     assert_eq!(summary["slos"][0]["status"], "missed");
