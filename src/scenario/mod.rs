@@ -32,6 +32,7 @@ mod guessable;
 pub mod http_address;
 pub mod ids;
 mod json;
+pub mod json_path;
 pub mod json_schema;
 pub mod limits;
 pub mod load;
