@@ -14,7 +14,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::decoded::Decoded;
+use super::decoded::{Decoded, unfinished};
 use super::guessable::{is_guessable, is_word, names_secret};
 use super::spellings::{
     in_base64, in_hex, in_html, in_json, in_url, lower_escapes, without_controls,
@@ -84,11 +84,6 @@ impl Secrets {
         }
     }
 
-    /// Every remembered value.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|secret| secret.value.as_str())
-    }
-
     /// This value is no secret after all.
     pub(crate) fn forget(&mut self, value: &str) {
         self.0.retain(|known| known.value != value);
@@ -144,17 +139,40 @@ impl Secrets {
         if self.0.is_empty() {
             return all;
         }
-        let decoded = Decoded::all(text);
+        self.indexes(text, |range, secret| all.push((range, secret)));
+        Decoded::each(text, &mut |decoded| {
+            self.indexes(&decoded.plain, |range, secret| all.push((decoded.place(range), secret)));
+        });
+        all
+    }
+
+    /// Where what is whole ends in a text that was cut: before a secret of which so many bytes, and
+    /// not all, stand at its end, as they are or escaped, even where an escape was cut.
+    pub(crate) fn end_of_whole(&self, cut: &str, least: usize) -> usize {
+        let end = cut.len() - unfinished(cut);
+        let mut whole = cut.len();
+        for text in [cut, &cut[..end]] {
+            let begun = self.begun(text, least);
+            whole = whole.min(begun.unwrap_or(whole));
+            Decoded::each(text, &mut |decoded| {
+                let begun = self.begun(&decoded.plain, least);
+                whole = whole.min(begun.map_or(whole, |start| decoded.place(start..start).start));
+            });
+        }
+        whole
+    }
+
+    fn begun(&self, text: &str, least: usize) -> Option<usize> {
+        let patterns = self.0.iter().flat_map(|secret| &secret.patterns);
+        patterns.filter_map(|pattern| pattern.begun(text, least)).min()
+    }
+
+    fn indexes<'s>(&'s self, text: &str, mut found: impl FnMut(Range<usize>, &'s Secret)) {
         for secret in &self.0 {
             for pattern in &secret.patterns {
-                all.extend(pattern.indexes(text).into_iter().map(|range| (range, secret)));
-                for decoded in &decoded {
-                    let found = pattern.indexes(&decoded.plain).into_iter();
-                    all.extend(found.map(|it| (decoded.place(it.start, it.end), secret)));
-                }
+                pattern.indexes(text).into_iter().for_each(|range| found(range, secret));
             }
         }
-        all
     }
 
     fn remember(&mut self, value: &str, as_word: bool, name: Option<&str>) {
@@ -210,6 +228,17 @@ impl Pattern {
             }
         }
         all
+    }
+
+    /// Where a part of it begins with which a text ends.
+    fn begun(&self, text: &str, least: usize) -> Option<usize> {
+        let mut ends = self.text.char_indices().map(|(at, _)| at).rev();
+        let length = ends.find(|end| *end >= least && text.ends_with(&self.text[..*end]))?;
+        let start = text.len() - length;
+        Some(match self.found {
+            Found::Anywhere | Found::AsWord => start,
+            Found::InBase64 => base64_around(text, start, text.len()).start,
+        })
     }
 }
 
@@ -432,6 +461,18 @@ mod tests {
         let key =
             named("TLS_KEY", "-----BEGIN KEY-----\nMIIEpAIBAAKC\nAQEAxyz12345\n-----END KEY-----");
         hides(&key, "read AQEAxyz12345", "read [redacted]");
+    }
+
+    #[test]
+    fn a_text_made_to_be_slow_takes_no_longer_than_its_length() {
+        let secrets = named("PASSWORD", "aaaa&aaa7");
+        let base64 = STANDARD.encode("aaaa&aaa7");
+        let began = std::time::Instant::now();
+        for piece in ["%25", "&amp;", "\\\\", "&#38;%5c", "\\u005c", "aaaa", "&#", "\\x", &base64] {
+            let text = piece.repeat(200_000 / piece.len());
+            assert_eq!(secrets.redact(&text).contains(HIDDEN), piece == base64, "{piece}");
+        }
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     }
 
     #[test]
