@@ -67,7 +67,7 @@ impl Filled {
 fn is_met(
     condition: (&Condition, &Wanted),
     message: Message<'_>,
-    document: &mut Option<Option<Json>>,
+    document: &mut Option<Result<Json, serde_json::Error>>,
 ) -> Result<bool, TooManyLooks> {
     Ok(match condition {
         (Condition::Name(_), Wanted::Text(text)) => message.name == text.as_bytes(),
@@ -77,9 +77,8 @@ fn is_met(
         (Condition::Text(_), Wanted::Text(text)) => message.text == text.as_bytes(),
         (Condition::Contains(_), Wanted::Text(text)) => contains(message.text, text.as_bytes()),
         (Condition::Json(path, _), Wanted::Json(value)) => {
-            let document =
-                document.get_or_insert_with(|| serde_json::from_slice::<Json>(message.text).ok());
-            let Some(document) = document else { return Ok(false) };
+            let document = document.get_or_insert_with(|| serde_json::from_slice(message.text));
+            let Ok(document) = document else { return Ok(false) };
             path.query(document)?.iter().any(|it| is_same(it, value))
         }
         (_, Wanted::Json(_)) | (Condition::Json(..), Wanted::Text(_)) => false,

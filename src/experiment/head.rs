@@ -311,7 +311,7 @@ mod tests {
             let found = folder_of(name);
             match folder.strip_suffix('%') {
                 Some(begin) => {
-                    assert!(found.starts_with(begin) && found.len() == begin.len() + 6, "{found}")
+                    assert!(found.starts_with(begin) && found.len() == begin.len() + 6, "{found}");
                 }
                 None => assert_eq!(found, folder),
             }

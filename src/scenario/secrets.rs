@@ -170,7 +170,9 @@ impl Secrets {
     fn indexes<'s>(&'s self, text: &str, mut found: impl FnMut(Range<usize>, &'s Secret)) {
         for secret in &self.0 {
             for pattern in &secret.patterns {
-                pattern.indexes(text).into_iter().for_each(|range| found(range, secret));
+                for range in pattern.indexes(text) {
+                    found(range, secret);
+                }
             }
         }
     }
@@ -539,25 +541,29 @@ mod tests {
         }
     }
 
-    /// Writes a character as one of the ways to escape does, if at all.
-    fn escaped(c: char, way: usize, upper: bool, out: &mut String) {
-        let unit = |out: &mut String, before: &str, digits: usize, number: u32, behind: &str| {
-            let hex = format!("{number:0digits$x}");
-            let hex = if upper { hex.to_uppercase() } else { hex };
-            out.push_str(&format!("{before}{hex}{behind}"));
+    /// A character as one of the ways to escape writes it, if it does.
+    fn escaped(c: char, way: usize, upper: bool) -> String {
+        let mut units = [0; 2];
+        let numbers: Vec<u32> = match way {
+            0 | 1 => vec![u32::from(c)],
+            2 => c.encode_utf16(&mut units).iter().map(|unit| u32::from(*unit)).collect(),
+            _ => c.to_string().bytes().map(u32::from).collect(),
         };
-        match (way, c) {
-            (0, c) => unit(out, "&#x", 2, u32::from(c), ";"),
-            (1, c) => out.push_str(&format!("&#{};", u32::from(c))),
-            (2, c) => {
-                c.encode_utf16(&mut [0; 2])
-                    .iter()
-                    .for_each(|it| unit(out, "\\u", 4, u32::from(*it), ""));
-            }
-            (3, c) => c.to_string().bytes().for_each(|it| unit(out, "%", 2, u32::from(it), "")),
-            (4, c) => c.to_string().bytes().for_each(|it| unit(out, "\\x", 2, u32::from(it), "")),
-            (_, c) if c.is_ascii_punctuation() => out.push_str(&format!("\\{c}")),
-            (_, c) => out.push(c),
+        let write = |number: &u32| {
+            let text = match way {
+                0 => format!("&#x{number:x};"),
+                1 => format!("&#{number};"),
+                2 => format!("\\u{number:04x}"),
+                3 => format!("%{number:02x}"),
+                _ => format!("\\x{number:02x}"),
+            };
+            let (mark, digits) = text.split_at(if way == 3 { 1 } else { 2 });
+            if upper { format!("{mark}{}", digits.to_uppercase()) } else { text }
+        };
+        match way {
+            0..5 => numbers.iter().map(write).collect(),
+            _ if c.is_ascii_punctuation() => format!("\\{c}"),
+            _ => c.to_string(),
         }
     }
 
@@ -572,7 +578,7 @@ mod tests {
                 let mut out = String::new();
                 for (place, c) in text.chars().enumerate() {
                     if special(c) || place % each == 0 {
-                        escaped(c, way, upper, &mut out);
+                        out.push_str(&escaped(c, way, upper));
                     } else {
                         out.push(c);
                     }
