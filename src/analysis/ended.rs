@@ -112,6 +112,7 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         | Cause::TooDeep
         | Cause::ValueTooLong
         | Cause::NoLifetime
+        | Cause::TooManyLooks
         | Cause::RequestTooLarge
         | Cause::NotEventStream
         | Cause::EndedEarly

@@ -11,7 +11,7 @@ use crate::cli::args_baseline::{AcceptArgs, BaselineCommand, RemoveArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{folder, output};
-use crate::experiment::head::slug;
+use crate::experiment::head::folder_of;
 use crate::record::baseline::{Baseline, Refused};
 use crate::record::duet::GateSettings;
 use crate::record::fingerprint::{Difference, Fingerprint};
@@ -77,7 +77,7 @@ fn accept(args: &AcceptArgs) -> Result<String, Failure> {
         let details = doubts.into_iter().chain([advice]).collect();
         return Err(Failure::usage("the run is not fit to be a baseline", details));
     }
-    let default = || Path::new(FOLDER).join(format!("{}.json", slug(&record.head.scenario)));
+    let default = || Path::new(FOLDER).join(format!("{}.json", folder_of(&record.head.scenario)));
     let file = args.file.clone().unwrap_or_else(default);
     let baseline = with_run(&file, &record, args.note.clone())?;
     write(&file, &baseline)?;

@@ -19,7 +19,7 @@ use crate::cli::open_only::takes_one;
 use crate::cli::run::{self, SUPERVISE};
 use crate::cli::variables::with_variables;
 use crate::cli::{fleet, folder, output};
-use crate::experiment::head::{fingerprint, slug};
+use crate::experiment::head::{fingerprint, folder_of};
 use crate::experiment::search::Search;
 use crate::record::capacity::{
     self as capacity_record, Asked, CAPACITY_FILE, CapacityFile, Stored, Verdict,
@@ -119,7 +119,7 @@ fn baseline(args: &CapacityArgs, path: &Path, scenario: &Scenario) -> Result<Sto
 
 fn search(args: &CapacityArgs, plan: Plan) -> Result<Exit, Exit> {
     let (folder, control, program) =
-        run::prepare_in(&args.loading.output, &slug(&plan.scenario.name)).map_err(|why| {
+        run::prepare_in(&args.loading.output, &folder_of(&plan.scenario.name)).map_err(|why| {
             output::error(&why, &[]);
             Exit::Failed
         })?;

@@ -19,7 +19,7 @@ use crate::cli::{folder, output};
 use crate::experiment::arm::{ArmError, ArmSource, Making, PreparedArm, Site};
 use crate::experiment::control::Control;
 use crate::experiment::duet::{Duet, DuetError, DuetEvent};
-use crate::experiment::head::{fingerprint, slug};
+use crate::experiment::head::{fingerprint, folder_of};
 use crate::experiment::trial_error::TrialError;
 use crate::record::duet::{GateMetric, GateSettings};
 use crate::record::noise as noise_record;
@@ -132,7 +132,7 @@ impl Course<'_> {
         play: impl FnOnce(Duet<'_>) -> Result<T, DuetError>,
     ) -> Result<(T, PathBuf), Exit> {
         let (folder, control, program) =
-            run::prepare_in(&self.args.output, &slug(&self.scenario.name)).map_err(|why| {
+            run::prepare_in(&self.args.output, &folder_of(&self.scenario.name)).map_err(|why| {
                 output::error(&why, &[]);
                 Exit::Failed
             })?;

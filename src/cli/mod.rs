@@ -101,7 +101,7 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => completions(shell),
         Command::Man { command } => man(command.as_deref()),
     };
-    exit.into()
+    output::all_written(exit).into()
 }
 
 /// Renders a stored run again.

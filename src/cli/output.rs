@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::analysis::assess::assess;
 use crate::analysis::assessment::Assessment;
@@ -41,10 +42,28 @@ use crate::scenario::problems::Problems;
 /// The report for a browser.
 const REPORT: &str = "report.html";
 
+/// Why standard output could not be written, the first time.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
 /// Prints a result on standard output.
 pub fn result(text: &str) {
-    // A reader that went away, as `head` does, wants no more.
-    let _ = io::stdout().write_all(text.as_bytes());
+    let mut to = io::stdout().lock();
+    let written = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    match written {
+        // A reader that went away, as `head` does, wants no more.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = UNWRITTEN.set(error.to_string());
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// How to exit, given whether all results could be written: who reads half of one must learn it.
+/// What says something worse already stays as it is.
+pub fn all_written(exit: Exit) -> Exit {
+    let Some(why) = UNWRITTEN.get() else { return exit };
+    error(&format!("standard output could not be written: {why}"), &[]);
+    if exit == Exit::Pass { Exit::Failed } else { exit }
 }
 
 /// Prints a text on standard output, in lines that fit a terminal.

@@ -19,7 +19,7 @@ use crate::engine::transport::clock::ReceiveClock;
 use crate::engine::transport::tcp;
 use crate::experiment::control::Control;
 use crate::experiment::event::Event;
-use crate::experiment::head::{self, slug};
+use crate::experiment::head::{self, folder_of};
 use crate::experiment::resume::Earlier;
 use crate::experiment::trial::Trial;
 use crate::experiment::trial_error::TrialError;
@@ -64,7 +64,7 @@ pub fn run(args: &RunArgs) -> Exit {
         let folder = resume::folder_of(folder);
         return resumed(args, &scenario, &folder).unwrap_or_else(|exit| exit);
     }
-    match prepare_in(&args.loading.output, &slug(&scenario.name)) {
+    match prepare_in(&args.loading.output, &folder_of(&scenario.name)) {
         Ok((folder, control, program)) => {
             let control = control.failing_fast(args.fail_fast);
             match drive(args, &scenario, &folder, control, program) {

@@ -16,7 +16,7 @@ use crate::cli::run::{self, OneRun, in_ci, prepare_in, receive_clock};
 use crate::cli::variables::with_variables;
 use crate::cli::{fleet, output, resume};
 use crate::experiment::control::Control;
-use crate::experiment::head::slug;
+use crate::experiment::head::folder_of;
 use crate::experiment::resume::Earlier;
 use crate::experiment::soak::lasting;
 use crate::record::run::RunRecord;
@@ -67,11 +67,11 @@ fn begun(args: &SoakArgs) -> Result<Exit, Exit> {
     }
     let asked = asked(args, &file, &scenario);
     say_what_it_takes(args, &asked, length);
-    let (folder, control, program) = prepare_in(&args.loading.output, &slug(&scenario.name))
+    let (folder, control, program) = prepare_in(&args.loading.output, &folder_of(&scenario.name))
         .map_err(|why| {
-            output::error(&why, &[]);
-            Exit::Failed
-        })?;
+        output::error(&why, &[]);
+        Exit::Failed
+    })?;
     let window = asked.window_seconds;
     let course = Course { args, folder: &folder, control, program, window };
     let mut unwritten = None;

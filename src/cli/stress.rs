@@ -19,7 +19,7 @@ use crate::cli::stress_progress::Telling;
 use crate::cli::variables::with_variables;
 use crate::cli::{fleet, folder, output};
 use crate::experiment::control::Control;
-use crate::experiment::head::slug;
+use crate::experiment::head::folder_of;
 use crate::experiment::stress::{Stress, StressEvent};
 use crate::record::stress::{self as stress_record, Plan, STRESS_FILE, StressEnd, StressFile};
 use crate::scenario::model::Scenario;
@@ -47,7 +47,7 @@ fn measured(args: &StressArgs) -> Result<(StressFile, PathBuf), Exit> {
         }
         Exit::Usage
     })?;
-    let prepared = run::prepare_in(&args.loading.output, &slug(&scenario.name));
+    let prepared = run::prepare_in(&args.loading.output, &folder_of(&scenario.name));
     let (folder, control, program) = prepared.map_err(|why| {
         output::error(&why, &[]);
         Exit::Failed

@@ -240,7 +240,7 @@ fn unreadable(unreadable: Unreadable) -> Cause {
 mod tests {
     use std::time::Duration;
 
-    use serde_json_path::JsonPath;
+    use crate::scenario::json_path::JsonPath;
 
     use super::*;
     use crate::http1::coding::Codings;

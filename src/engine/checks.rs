@@ -13,6 +13,7 @@ use crate::record::exchange::shorten;
 use crate::record::outcome::Cause;
 use crate::scenario::checks::{AnswerCheck, Subject, Test, Wanted};
 use crate::scenario::data::Rows;
+use crate::scenario::json_path::TooManyLooks;
 use crate::scenario::template::{Value, Values};
 
 /// Bytes of what is said of a check that does not hold; reports show fewer.
@@ -106,9 +107,9 @@ fn one(
         Subject::Header(name) => (Ok(header(name, seen.head, test, known)), Cause::HeaderCheck),
         Subject::Body => (content.bytes().map(|bytes| text(bytes, test, known)), Cause::BodyCheck),
         Subject::Json(path) => {
-            let found = content.document().map(|document| {
-                let found = path.query(document);
-                all(found.iter().copied(), test, |value| json(value, test, known))
+            let found = content.document().and_then(|document| {
+                let found = path.query(document).map_err(|TooManyLooks| Cause::TooManyLooks)?;
+                Ok(all(found.iter().copied(), test, |value| json(value, test, known)))
             });
             (found, Cause::JsonCheck)
         }
@@ -249,7 +250,7 @@ impl Wanted {
 mod tests {
     use std::sync::Arc;
 
-    use serde_json_path::JsonPath;
+    use crate::scenario::json_path::JsonPath;
 
     use super::*;
     use crate::engine::extract::Body;
@@ -335,6 +336,16 @@ mod tests {
         ] {
             check(&json_at(path), test, holds);
         }
+    }
+
+    #[test]
+    fn where_a_path_looks_too_often_nothing_is_held_to_be_so_or_not_there() {
+        let body = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+        for test in [Test::Exists(false), Test::Exists(true), Test::IsNot(fixed(json!("x")))] {
+            let failed = judged(json_at("$..*..*..*..*..*"), test, &body).unwrap_err();
+            assert_eq!(failed.cause, Cause::TooManyLooks);
+        }
+        assert_eq!(judged(json_at("$..*"), Test::Exists(true), &body), Ok(()));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::engine::events::End;
 use crate::engine::matching::{Filled, Message};
 use crate::engine::protocol::websocket::{Garbled, Said, WebSocket};
 use crate::record::outcome::Cause;
+use crate::scenario::json_path::TooManyLooks;
 use crate::scenario::stream::{Act, Dialogue as Script};
 use crate::scenario::template::Values;
 use crate::units::Moment;
@@ -191,9 +192,12 @@ impl Dialogue {
             return;
         }
         let is_late = self.deadline(script).is_some_and(|at| arrived > at);
+        let is_met = filled.are_met(conditions, Message { name: b"", text: message });
         if is_late {
             self.end = Some(Err(Cause::MessageLate));
-        } else if filled.are_met(conditions, Message { name: b"", text: message }) {
+        } else if is_met == Err(TooManyLooks) {
+            self.end = Some(Err(Cause::TooManyLooks));
+        } else if is_met == Ok(true) {
             if let Some(asked) = self.asked.take() {
                 trip(arrived.since(asked));
             }

@@ -20,6 +20,7 @@ use crate::record::outcome::Cause;
 use crate::scenario::data::mixing::mixed;
 use crate::scenario::extraction::{Extraction, From};
 use crate::scenario::ids::VariableId;
+use crate::scenario::json_path::TooManyLooks;
 use crate::scenario::template::Value;
 
 /// Extracted values longer than this are not kept.
@@ -217,7 +218,7 @@ impl Document {
         bits: u64,
     ) -> Result<Value, Cause> {
         let From::Json(path) = &wanted.from else { return Err(Cause::ExtractionMissing) };
-        let nodes = path.query(&self.value);
+        let nodes = path.query(&self.value).map_err(|TooManyLooks| Cause::TooManyLooks)?;
         let place = wanted.take.of(nodes.len(), bits).ok_or(Cause::ExtractionMissing)?;
         let found = nodes.iter().nth(place).ok_or(Cause::ExtractionMissing)?;
         let value = match found {
@@ -226,6 +227,7 @@ impl Document {
             Json::Number(number) if !number.is_f64() => Value::Json(found.to_string()),
             Json::Number(_) | Json::Array(_) | Json::Object(_) => {
                 let located = path.query_located(&self.value);
+                let located = located.map_err(|TooManyLooks| Cause::TooManyLooks)?;
                 let pointer =
                     located.iter().nth(place).map(|node| node.location().to_json_pointer());
                 let found = pointer.and_then(|pointer| json_text::find(text, &pointer));
@@ -253,8 +255,8 @@ fn cause(error: &serde_json::Error) -> Cause {
 
 #[cfg(test)]
 mod tests {
+    use crate::scenario::json_path::JsonPath;
     use proptest::prelude::*;
-    use serde_json_path::JsonPath;
 
     use super::*;
     use crate::scenario::extraction::Take;
@@ -328,6 +330,20 @@ mod tests {
         assert_eq!(of(b"{}"), json("7"));
         assert_eq!(of(b""), json("7"));
         assert_eq!(of(b"<html>"), Err(Cause::NotJson));
+    }
+
+    #[test]
+    fn nothing_stands_in_for_what_a_path_would_look_at_too_often() {
+        let body = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+        assert_eq!(found("$..*..*..*..*..*", body.as_bytes()), Err(Cause::TooManyLooks));
+        let default = Some(Value::Json("7".to_owned()));
+        assert_eq!(
+            or_default(
+                Err(Cause::TooManyLooks),
+                &one(From::Cookie(String::new()), Take::Last, default)
+            ),
+            Err(Cause::TooManyLooks)
+        );
     }
 
     fn found(path: &str, body: &[u8]) -> Result<Value, Cause> {

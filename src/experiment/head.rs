@@ -19,6 +19,7 @@ use crate::record::run::{
 };
 use crate::record::series::{self, SeriesHead};
 use crate::record::step_head::{StepHead, StreamHead};
+use crate::scenario::data::mixing::mixed;
 use crate::scenario::load::{Load, Part, Stage};
 use crate::scenario::model::{Flow, Scenario, StepId};
 use crate::scenario::slo::{Metric, Scope, Slo, Threshold};
@@ -228,6 +229,18 @@ pub fn slug(name: &str) -> String {
     if slug.is_empty() { "unnamed".to_owned() } else { slug.to_owned() }
 }
 
+/// The folder of a scenario's runs, and the name of its baseline. Where the plain name lacks letters
+/// that tell the scenario from others, as of `Größe` and `日本`, a number made of all of them is behind it.
+pub fn folder_of(name: &str) -> String {
+    let plain = slug(name);
+    let is_lossy = |c: char| c.is_alphanumeric() && !c.is_ascii();
+    if name.chars().any(char::is_alphanumeric) && !name.chars().any(is_lossy) {
+        return plain;
+    }
+    let number = name.bytes().fold(0, |so_far, byte| mixed(so_far ^ u64::from(byte)));
+    format!("{plain}-{:06x}", number >> 40)
+}
+
 fn unique_tag(name: &str, taken: &[String]) -> String {
     let slug = slug(name);
     let numbered = (2..).map(|number| format!("{slug}-{number}"));
@@ -286,6 +299,33 @@ fn slo(scenario: &Scenario, slo: &Slo, thresholds: &[Threshold], gauges: &[Gauge
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scenarios_of_different_letters_have_folders_of_their_own() {
+        for (name, folder) in [
+            ("List orders", "list-orders"),
+            ("GET /a", "get-a"),
+            ("Größe", "gr-e-%"),
+            ("~", "unnamed-%"),
+        ] {
+            let found = folder_of(name);
+            match folder.strip_suffix('%') {
+                Some(begin) => {
+                    assert!(found.starts_with(begin) && found.len() == begin.len() + 6, "{found}");
+                }
+                None => assert_eq!(found, folder),
+            }
+            assert!(
+                found.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+                "{found}"
+            );
+        }
+        // As it is on every machine: folders are found again by it.
+        assert_eq!(folder_of("日本"), "unnamed-4adbd3");
+        let names = ["~", "!", "ü ñ", "ñ ü", "日本", "中国", "Größe", "Grüße", "", "заказы"];
+        let all: std::collections::BTreeSet<String> = names.map(folder_of).into();
+        assert_eq!(all.len(), names.len(), "{all:?}");
+    }
 
     #[test]
     fn tags_are_plain_and_unique() {

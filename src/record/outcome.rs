@@ -192,11 +192,13 @@ pub enum Cause {
     GeneratorLost,
     /// How long the login is valid, by its answer, was no number of seconds above 0.
     NoLifetime,
+    /// A JSONPath would have had to look at too many values of the body.
+    TooManyLooks,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 53;
+    pub const COUNT: usize = 54;
 
     /// All of them, in the order of the counters.
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -253,6 +255,7 @@ impl Cause {
         Cause::BoundaryInside,
         Cause::GeneratorLost,
         Cause::NoLifetime,
+        Cause::TooManyLooks,
     ];
 
     /// The place of its counter.
@@ -316,6 +319,7 @@ impl Cause {
             Cause::BoundaryInside => "value with the boundary between parts in it",
             Cause::GeneratorLost => "its generator was lost",
             Cause::NoLifetime => "expires_in is no number of seconds above 0",
+            Cause::TooManyLooks => "JSONPath with more than 1,000,000 values to look at",
         }
     }
 }

@@ -97,11 +97,7 @@ impl Redaction {
     /// How much of a text that was cut may be looked at: without the part of a secret that
     /// stands at its end and so cannot be recognised.
     pub fn whole_part<'t>(&self, cut: &'t str) -> &'t str {
-        let begun = self.known.values().filter_map(|secret| {
-            let mut ends = secret.char_indices().map(|(at, _)| at).rev();
-            ends.find(|end| *end >= LEAST && cut.ends_with(&secret[..*end]))
-        });
-        &cut[..cut.len() - begun.max().unwrap_or(0)]
+        &cut[..self.known.end_of_whole(cut, LEAST)]
     }
 }
 
@@ -323,6 +319,11 @@ mod tests {
         redaction.add("hunter22");
         assert_eq!(redaction.whole_part("my hunter2"), "my ");
         assert_eq!(redaction.whole_part("my hunt"), "my ");
+        redaction.add("it's&pw1x");
+        for cut in ["my it&#39;s&a", "my it\\u0027s&amp;p", "my it%27s%2", "my it&#39;s\\u00"] {
+            assert_eq!(redaction.whole_part(cut), "my ", "{cut}");
+        }
+        assert_eq!(redaction.whole_part("my &#39;s and 50 %"), "my &#39;s and 50 %");
         assert_eq!(redaction.whole_part("eight"), "eight");
         assert_eq!(redaction.whole_part("my"), "my");
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use regex::bytes::Regex;
 use serde_json::Value as Json;
-use serde_json_path::JsonPath;
 
 pub use super::comparison::{JsonType, Order};
+use super::json_path::JsonPath;
 use super::json_schema::Schema;
 use super::template::Template;
 

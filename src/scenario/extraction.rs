@@ -4,9 +4,9 @@
 use std::fmt;
 
 use regex::bytes::Regex;
-use serde_json_path::JsonPath;
 
 use super::ids::VariableId;
+use super::json_path::JsonPath;
 use super::template::Value;
 
 /// A value kept from an answer.

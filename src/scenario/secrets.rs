@@ -2,7 +2,8 @@
 //!
 //! What the environment and the command line brought comes in with its name; texts go
 //! through [`Secrets::redact`] before anybody sees them. A value is looked for as it is
-//! and as URLs, JSON, HTML and base64 write it, and so are the parts of it that tell
+//! and as URLs, JSON, HTML and base64 write it, in the text and in what the text says once its
+//! escapes are undone, and so are the parts of it that tell
 //! somebody's identity, such as the password of a URL. What anybody would guess is no
 //! secret, and what might be an ordinary word is hidden only where it stands alone:
 //! hiding "test" in "latest" hides the target's last words and protects nothing.
@@ -13,6 +14,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::decoded::{Decoded, unfinished};
 use super::guessable::{is_guessable, is_word, names_secret};
 use super::spellings::{
     in_base64, in_hex, in_html, in_json, in_url, lower_escapes, without_controls,
@@ -82,11 +84,6 @@ impl Secrets {
         }
     }
 
-    /// Every remembered value.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|secret| secret.value.as_str())
-    }
-
     /// This value is no secret after all.
     pub(crate) fn forget(&mut self, value: &str) {
         self.0.retain(|known| known.value != value);
@@ -97,15 +94,11 @@ impl Secrets {
         if self.0.is_empty() {
             return text.to_owned();
         }
-        let mut hidden = self.indexes(text);
-        if let Some((plain, at)) = plain_url(text) {
-            let found = self.indexes(&plain).into_iter();
-            hidden.extend(found.map(|range| at[range.start]..at[range.end]));
-        }
-        order::by_key(&mut hidden, |range| range.start);
+        let mut hidden = self.places(text);
+        order::by_key(&mut hidden, |(range, _)| range.start);
         let mut shown = String::with_capacity(text.len());
         let mut done = 0;
-        for range in hidden {
+        for (range, _) in hidden {
             if range.start > done || (range.start == 0 && done == 0) {
                 shown.push_str(&text[done..range.start]);
                 shown.push_str(HIDDEN);
@@ -118,11 +111,7 @@ impl Secrets {
 
     /// The text in parts, its secrets apart.
     pub fn told(&self, text: &str) -> Vec<Told> {
-        let mut hidden: Vec<(Range<usize>, &Secret)> = Vec::new();
-        for secret in &self.0 {
-            let indexes = secret.patterns.iter().flat_map(|pattern| pattern.indexes(text));
-            hidden.extend(indexes.map(|range| (range, secret)));
-        }
+        let mut hidden = self.places(text);
         // Of several in one place the longest counts.
         order::by_key(&mut hidden, |(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let (mut parts, mut done) = (Vec::new(), 0);
@@ -144,9 +133,48 @@ impl Secrets {
         parts
     }
 
-    fn indexes(&self, text: &str) -> Vec<Range<usize>> {
+    /// Where secrets stand in a text, as it is and as it reads once its escapes are undone.
+    fn places(&self, text: &str) -> Vec<(Range<usize>, &Secret)> {
+        let mut all = Vec::new();
+        if self.0.is_empty() {
+            return all;
+        }
+        self.indexes(text, |range, secret| all.push((range, secret)));
+        Decoded::each(text, &mut |decoded| {
+            self.indexes(&decoded.plain, |range, secret| all.push((decoded.place(range), secret)));
+        });
+        all
+    }
+
+    /// Where what is whole ends in a text that was cut: before a secret of which so many bytes, and
+    /// not all, stand at its end, as they are or escaped, even where an escape was cut.
+    pub(crate) fn end_of_whole(&self, cut: &str, least: usize) -> usize {
+        let end = cut.len() - unfinished(cut);
+        let mut whole = cut.len();
+        for text in [cut, &cut[..end]] {
+            let begun = self.begun(text, least);
+            whole = whole.min(begun.unwrap_or(whole));
+            Decoded::each(text, &mut |decoded| {
+                let begun = self.begun(&decoded.plain, least);
+                whole = whole.min(begun.map_or(whole, |start| decoded.place(start..start).start));
+            });
+        }
+        whole
+    }
+
+    fn begun(&self, text: &str, least: usize) -> Option<usize> {
         let patterns = self.0.iter().flat_map(|secret| &secret.patterns);
-        patterns.flat_map(|pattern| pattern.indexes(text)).collect()
+        patterns.filter_map(|pattern| pattern.begun(text, least)).min()
+    }
+
+    fn indexes<'s>(&'s self, text: &str, mut found: impl FnMut(Range<usize>, &'s Secret)) {
+        for secret in &self.0 {
+            for pattern in &secret.patterns {
+                for range in pattern.indexes(text) {
+                    found(range, secret);
+                }
+            }
+        }
     }
 
     fn remember(&mut self, value: &str, as_word: bool, name: Option<&str>) {
@@ -188,15 +216,31 @@ impl Pattern {
         let mut from = 0;
         while let Some(start) = text[from..].find(&self.text).map(|at| from + at) {
             let end = start + self.text.len();
+            from = start + text[start..].chars().next().map_or(1, char::len_utf8);
             match self.found {
                 Found::Anywhere => all.push(start..end),
                 Found::AsWord if stands_alone(text, start, end) => all.push(start..end),
                 Found::AsWord => {}
-                Found::InBase64 => all.push(base64_around(text, start, end)),
+                Found::InBase64 => {
+                    let around = base64_around(text, start, end);
+                    // No letter is looked at twice, however often the pattern stands among them.
+                    from = around.end;
+                    all.push(around);
+                }
             }
-            from = start + text[start..].chars().next().map_or(1, char::len_utf8);
         }
         all
+    }
+
+    /// Where a part of it begins with which a text ends.
+    fn begun(&self, text: &str, least: usize) -> Option<usize> {
+        let mut ends = self.text.char_indices().map(|(at, _)| at).rev();
+        let length = ends.find(|end| *end >= least && text.ends_with(&self.text[..*end]))?;
+        let start = text.len() - length;
+        Some(match self.found {
+            Found::Anywhere | Found::AsWord => start,
+            Found::InBase64 => base64_around(text, start, text.len()).start,
+        })
     }
 }
 
@@ -223,27 +267,6 @@ fn ends_escaped(text: &str) -> bool {
     letter || tail(b"%", 2) || tail(b"\\u", 4) || tail(b"\\x", 2)
 }
 
-/// The text with each `%2D` that stands for a character of ASCII decoded, as anything may be
-/// encoded that need not be, and where each byte of it came from; `None` if there is none.
-fn plain_url(text: &str) -> Option<(String, Vec<usize>)> {
-    if !text.contains('%') {
-        return None;
-    }
-    let escaped = |at: usize| {
-        let digits = text.get(at + 1..at + 3).filter(|_| text.as_bytes()[at] == b'%')?;
-        u8::from_str_radix(digits, 16).ok().filter(|byte| (b' '..0x7f).contains(byte))
-    };
-    let (mut plain, mut from, mut at) = (String::new(), Vec::new(), 0);
-    while let Some(c) = text[at..].chars().next() {
-        let (c, taken) = escaped(at).map_or((c, c.len_utf8()), |byte| (char::from(byte), 3));
-        from.extend((0..c.len_utf8()).map(|byte| at + byte));
-        plain.push(c);
-        at += taken;
-    }
-    from.push(at);
-    (plain.len() < text.len()).then_some((plain, from))
-}
-
 /// All letters of base64 around a place.
 fn base64_around(text: &str, start: usize, end: usize) -> Range<usize> {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || "+/-_=".contains(c);
@@ -267,7 +290,9 @@ fn patterns(value: &str, found: Found) -> Vec<Pattern> {
         in_json(value, false).replace('/', "\\/"),
         in_html(value),
         without_controls(value),
+        value.replace(' ', "+"),
         in_hex(value),
+        in_hex(value).to_ascii_uppercase(),
     ];
     for text in written {
         let lower_hex = lower_escapes(&text);
@@ -400,6 +425,12 @@ mod tests {
             "s3cr3t-/t\\\"\\u00f8&ken",
             "s3cr3t-\\/t\\\"ø&ken",
             "s3cr3t-/t&quot;ø&amp;ken",
+            "s3cr3t-/t&#34;&oslash;&AMP;ken",
+            "s3cr3t-&#x2F;t&#X22;&#xF8;&amp;ken",
+            "s3cr3t-\\/t\\u0022\\u00F8\\u0026ken",
+            "s3cr3t-/t\\\\\\\"\\\\u00f8&ken",
+            "s3cr3t-/t\\\"\\xf8&ken",
+            "7333637233742D2F7422C3B8266B656E",
         ] {
             hides(&secrets, &format!("x{text}y"), "x[redacted]y");
             hides(&secrets, &format!("?a=1&token={text}&b=2"), "?a=1&token=[redacted]&b=2");
@@ -432,6 +463,18 @@ mod tests {
         let key =
             named("TLS_KEY", "-----BEGIN KEY-----\nMIIEpAIBAAKC\nAQEAxyz12345\n-----END KEY-----");
         hides(&key, "read AQEAxyz12345", "read [redacted]");
+    }
+
+    #[test]
+    fn a_text_made_to_be_slow_takes_no_longer_than_its_length() {
+        let secrets = named("PASSWORD", "aaaa&aaa7");
+        let base64 = STANDARD.encode("aaaa&aaa7");
+        let began = std::time::Instant::now();
+        for piece in ["%25", "&amp;", "\\\\", "&#38;%5c", "\\u005c", "aaaa", "&#", "\\x", &base64] {
+            let text = piece.repeat(200_000 / piece.len());
+            assert_eq!(secrets.redact(&text).contains(HIDDEN), piece == base64, "{piece}");
+        }
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     }
 
     #[test]
@@ -485,7 +528,71 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_secret_with_escapes_of_its_own_is_found_as_it_is_and_escaped() {
+        let secrets = named("TOKEN", "a%41&lt;\\u0041\\n<9");
+        for text in [
+            "a%41&lt;\\u0041\\n<9",
+            "a%41&lt;\\\\u0041\\\\n\\u003c9",
+            "a%41&amp;lt;\\u0041\\n&lt;9",
+            "a%2541%26lt%3B%5Cu0041%5cn%3C9",
+        ] {
+            hides(&secrets, &format!("<{text}>"), "<[redacted]>");
+        }
+    }
+
+    /// A character as one of the ways to escape writes it, if it does.
+    fn escaped(c: char, way: usize, upper: bool) -> String {
+        let mut units = [0; 2];
+        let numbers: Vec<u32> = match way {
+            0 | 1 => vec![u32::from(c)],
+            2 => c.encode_utf16(&mut units).iter().map(|unit| u32::from(*unit)).collect(),
+            _ => c.to_string().bytes().map(u32::from).collect(),
+        };
+        let write = |number: &u32| {
+            let text = match way {
+                0 => format!("&#x{number:x};"),
+                1 => format!("&#{number};"),
+                2 => format!("\\u{number:04x}"),
+                3 => format!("%{number:02x}"),
+                _ => format!("\\x{number:02x}"),
+            };
+            let (mark, digits) = text.split_at(if way == 3 { 1 } else { 2 });
+            if upper { format!("{mark}{}", digits.to_uppercase()) } else { text }
+        };
+        match way {
+            0..5 => numbers.iter().map(write).collect(),
+            _ if c.is_ascii_punctuation() => format!("\\{c}"),
+            _ => c.to_string(),
+        }
+    }
+
     proptest::proptest! {
+        /// Escaped whole or in part, and that escaped once more.
+        #[test]
+        fn no_secret_survives_in_any_escape(
+            value in "\\PC{4,12}", ways in (0_usize..6, 0_usize..7), upper: bool, each in 1_usize..4
+        ) {
+            let special = |c: char| !c.is_alphanumeric();
+            let write = |text: &str, way: usize| {
+                let mut out = String::new();
+                for (place, c) in text.chars().enumerate() {
+                    if special(c) || place % each == 0 {
+                        out.push_str(&escaped(c, way, upper));
+                    } else {
+                        out.push(c);
+                    }
+                }
+                out
+            };
+            let once = write(&value, ways.0);
+            let twice = if ways.1 == 6 { once } else { write(&once, ways.1) };
+            let mut secrets = Secrets::default();
+            secrets.add(&value);
+            let shown = secrets.redact(&format!("= {twice} ="));
+            proptest::prop_assert_eq!(shown, "= [redacted] =", "{} as {}", value, twice);
+        }
+
         #[test]
         fn any_text_with_any_secret_is_redacted_without_a_panic(
             value in "\\PC{4,12}", text in "\\PC{0,40}", before in "[ =\"]?"

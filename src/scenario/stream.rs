@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use serde_json_path::JsonPath;
-
+use super::json_path::JsonPath;
 use super::template::Template;
 
 /// What the answer to a step is.

@@ -400,6 +400,36 @@ fn a_stored_run_renders_again_byte_for_byte() {
     assert_eq!(fs::read_to_string(elsewhere.join("summary.json")).expect("a summary"), stored);
 }
 
+/// Half a result with exit code 0 is taken for all of it.
+#[test]
+fn a_result_that_cannot_be_written_is_the_tools_failure_and_a_closed_pipe_is_none() {
+    for arguments in [
+        &["schema"][..],
+        &["check", "scenarios/quickstart.json"],
+        &["explain"],
+        &["report", "reports/example", "--json", "-o"],
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().join("out").display().to_string();
+        let is_report = arguments.last() == Some(&"-o");
+        let run = |to: Stdio| {
+            let mut command = support::loadgate();
+            command.args(arguments).args(is_report.then_some(&out)).stdout(to);
+            command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+        };
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = run(full.into());
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("standard output could not be written: No space"), "{said}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = run(writer.into());
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("standard output"), "{arguments:?}");
+    }
+}
+
 #[test]
 fn the_result_is_on_standard_output_and_progress_is_not() {
     let place = tempfile::tempdir().expect("a temporary folder");

@@ -4,7 +4,7 @@
 //! | state | event | next |
 //! | --- | --- | --- |
 //! | open | the awaited event | over, as it should be |
-//! | open | another content type, a coding, an event that is too large, a time that has passed | over, as a failed check |
+//! | open | another content type, a coding, an event that is too large, a time that has passed, too much to look at | over, as a failed check |
 //! | open | the target ends the stream | over; a failed check unless that is awaited |
 //!
 //! An event has the moment at which its last bytes arrived. Several that are read at once have
@@ -20,6 +20,7 @@ use crate::engine::matching::{Filled, Message};
 use crate::engine::protocol::reply::SoFar;
 use crate::record::outcome::Cause;
 use crate::record::phase::Phase;
+use crate::scenario::json_path::TooManyLooks;
 use crate::scenario::stream::{Events as Awaited, Until};
 use crate::scenario::template::Values;
 use crate::units::Moment;
@@ -139,8 +140,8 @@ impl Events {
             };
             data.clear();
             data.extend_from_slice(event.data);
-            if end.is_none() && is_awaited(&events.until, wanted, *seen, event) {
-                *end = Some(Ok(()));
+            if end.is_none() {
+                *end = awaited_end(&events.until, wanted, *seen, event);
             }
             if end.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -184,13 +185,18 @@ fn too_late(since: Moment, within: Option<Duration>, at: Moment, cause: Cause) -
     within.filter(|within| at > after(since, *within)).map(|_| Err(cause))
 }
 
-fn is_awaited(until: &Until, wanted: &Filled, seen: u64, event: Event<'_>) -> bool {
-    match until {
-        Until::Count(count) => seen >= *count,
+/// How a stream ends with this event, if it does.
+fn awaited_end(until: &Until, wanted: &Filled, seen: u64, event: Event<'_>) -> Option<End> {
+    let is_awaited = match until {
+        Until::Count(count) => Ok(seen >= *count),
         Until::Event(conditions) => {
             wanted.are_met(conditions, Message { name: event.name, text: event.data })
         }
-        Until::End => false,
+        Until::End => Ok(false),
+    };
+    match is_awaited {
+        Ok(is_awaited) => is_awaited.then_some(Ok(())),
+        Err(TooManyLooks) => Some(Err(Cause::TooManyLooks)),
     }
 }
 
@@ -198,6 +204,9 @@ fn is_awaited(until: &Until, wanted: &Filled, seen: u64, event: Event<'_>) -> bo
 mod tests {
     use super::*;
     use crate::http1::coding::Codings;
+    use crate::scenario::json_path::JsonPath;
+    use crate::scenario::stream::Condition;
+    use crate::scenario::template::{Escape, Piece, Template};
 
     const MS: u64 = 1_000_000;
 
@@ -277,6 +286,22 @@ mod tests {
                 feed(&mut stream, &events, "data: 2\n\n", second);
             }
             assert_eq!(stream.end(), end, "{first}, {second}");
+        }
+    }
+
+    #[test]
+    fn an_event_with_too_much_to_look_at_ends_it_as_a_failure() {
+        let condition = |path: &str| {
+            let pieces = vec![Piece::Literal("1".into())];
+            let wanted = Template { pieces, escape: Escape::Verbatim };
+            awaiting(Until::Event(vec![Condition::Json(JsonPath::parse(path).unwrap(), wanted)]))
+        };
+        let text = format!("data: {}1{}\n\n", "[".repeat(100), "]".repeat(100));
+        for (path, end) in [("$..*", Ok(())), ("$..*..*..*..*..*", Err(Cause::TooManyLooks))] {
+            let events = condition(path);
+            let mut stream = stream(&events);
+            feed(&mut stream, &events, &text, 1);
+            assert_eq!(stream.end(), Some(end), "{path}");
         }
     }
 

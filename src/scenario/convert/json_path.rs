@@ -1,7 +1,6 @@
 //! Paths to values of JSON documents.
 
-use serde_json_path::JsonPath;
-
+use super::super::json_path::JsonPath;
 use super::super::problems::Fault;
 
 /// The parser of paths is recursive and backtracks; nobody's path is near these bounds.

@@ -136,7 +136,9 @@ fn unknown(gauge: &str, gauges: &Gauges) -> Fault {
     let names: Vec<String> = names.chain([CERTIFICATE_DAYS.to_owned()]).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let is_watched = gauge.starts_with(WATCHED);
-    match nearest(&written(gauge), &names) {
+    let as_metric = format!("{TARGET}{METRIC}{gauge}");
+    let meant = names.iter().find(|name| **name == as_metric).copied();
+    match meant.or_else(|| nearest(&written(gauge), &names)) {
         Some(name) => fault.help(format!("did you mean \"{name}\"?")),
         None if is_watched => fault.help(format!(
             "name the metric in the scenario: \"metrics\": {{\"watch\": [\"{}\"]}}",
@@ -405,6 +407,9 @@ mod tests {
             none,
             "\"target.metric.my_queue_depth\"?",
         );
+        // Without "metric." it is far from its name.
+        let meant = "did you mean \"target.metric.jobs_total\"?";
+        refuses("target.jobs_total.growth", low("1"), none, meant);
         refuses("target.metric.something.max", low("1"), none, "\"watch\": [\"something\"]");
         let far = "target.something_quite_different.max";
         refuses(far, low("1"), none, "there are: target.cpu, target.cpu_system");
