@@ -40,6 +40,10 @@
 //! | [`steering`] | a load that gets other rates while it goes on |
 //! | [`lookout`], [`watching`] | who watches the target's processes where they are, and when it is lost |
 //! | [`sidecar`] | the one who does |
+//! | [`foreign`] | what others said, as it may be shown; pure |
+//! | [`calling`] | who is there: the call for agents, and for others in the place of who has work |
+//! | [`engaged`] | what an agent at work says to other offers |
+//! | [`own_folder`] | where an agent has what it learns until that is told |
 //! | [`refusal`] | why an agent does not accept an offer, and whom it may load; pure |
 //! | [`agent`], [`staying`], [`duty`], [`at_work`], [`publisher`] | from the offer to the last tick |
 
@@ -47,6 +51,7 @@ pub mod agent;
 pub mod allotment;
 mod answers;
 mod at_work;
+mod calling;
 pub mod ceiling;
 pub mod clock;
 pub mod clocks;
@@ -55,10 +60,12 @@ pub mod coordinator;
 pub mod course;
 mod due;
 pub mod duty;
+mod engaged;
 pub mod entrance;
 pub mod epoch;
 pub mod fault;
 pub mod files;
+mod foreign;
 pub mod gathering;
 pub mod hearing;
 mod heeded;
@@ -69,6 +76,7 @@ pub mod link;
 pub mod loads;
 mod lookout;
 pub mod manner;
+mod own_folder;
 pub mod publisher;
 pub mod reckoning;
 mod refusal;

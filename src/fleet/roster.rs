@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::fleet::foreign;
 use crate::fleet::loads::Passed;
 use crate::fleet::unsent::{Planned, Standing};
 use crate::fleet::wire::{Alive, Last};
@@ -130,6 +131,8 @@ impl Member {
 
     /// It is lost, and what it has told cannot be counted on.
     pub fn is_wrong(&mut self, why: &str) {
+        // It may have parts of what was said.
+        let why = foreign::line(why, foreign::CAUSE);
         self.lost.get_or_insert_with(|| format!("{} {why}", self.name));
         self.is_uncertain = true;
     }

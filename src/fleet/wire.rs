@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fleet::foreign;
 use crate::fleet::loads::{Ordered, Passed, Stay};
 use crate::fleet::sealed::Sealed;
 use crate::record::generator::GeneratorHead;
@@ -138,6 +139,7 @@ pub struct Hello {
     /// [`PROTOCOL`].
     pub protocol: u32,
     /// The version of its loadgate.
+    #[serde(deserialize_with = "foreign::name")]
     pub loadgate: String,
     /// The public half of a key: what is sealed to it only this agent can read.
     #[serde(default)]
@@ -154,6 +156,7 @@ pub struct Offer {
     /// [`PROTOCOL`].
     pub protocol: u32,
     /// The version of the coordinator's loadgate.
+    #[serde(deserialize_with = "foreign::name")]
     pub loadgate: String,
     /// Names the run.
     pub run: String,
@@ -227,9 +230,16 @@ pub enum Answer {
         /// How well it knows the coordinator's clock, in nanoseconds.
         bound_ns: u64,
     },
+    /// It works for another run.
+    Busy {
+        /// Which one.
+        #[serde(deserialize_with = "foreign::name")]
+        run: String,
+    },
     /// It is not.
     Refused {
         /// Why.
+        #[serde(deserialize_with = "foreign::refusal")]
         detail: String,
         /// Whether it and the coordinator are unlike, so that nothing but a change helps.
         is_unlike: bool,
@@ -316,6 +326,7 @@ pub struct Alive {
     /// By how much that may be wrong.
     pub bound_ns: u64,
     /// What keeps it from telling what it learns.
+    #[serde(default, deserialize_with = "foreign::cause_if_any")]
     pub trouble: Option<String>,
     /// Why its load has ended, while its last word cannot be told.
     #[serde(default)]
@@ -349,6 +360,7 @@ pub struct Last {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedUp {
     /// The source.
+    #[serde(deserialize_with = "foreign::name")]
     pub data: String,
     /// When the last of an agent's threads met that, if all did, in nanoseconds of the schedule.
     pub cut_ns: Option<u64>,
@@ -371,7 +383,7 @@ pub enum Cause {
     /// It heard too late when to start, by so many milliseconds.
     Late(u64),
     /// It could not do it.
-    Failed(String),
+    Failed(#[serde(deserialize_with = "foreign::cause")] String),
 }
 
 impl Cause {
@@ -390,6 +402,20 @@ impl Cause {
             Cause::Failed(why) => Some(format!("failed: {why}")),
         }
     }
+}
+
+/// Which loadgate somebody is, if that is not ours: two builds of one version may differ in how they talk.
+pub fn other_build(loadgate: &str, protocol: u32) -> Option<String> {
+    match (loadgate == LOADGATE, protocol == PROTOCOL) {
+        (true, true) => None,
+        (false, true) => Some(format!("loadgate {loadgate}")),
+        (_, false) => Some(format!("loadgate {loadgate} with protocol {protocol}")),
+    }
+}
+
+/// Which loadgate we are.
+pub fn own_build() -> String {
+    format!("{LOADGATE} with protocol {PROTOCOL}")
 }
 
 /// As it is sent.
@@ -418,6 +444,15 @@ mod tests {
         ] {
             assert_eq!(is_name(name), is_good, "{name}");
         }
+    }
+
+    #[test]
+    fn another_build_is_told_by_what_differs() {
+        assert_eq!(other_build(LOADGATE, PROTOCOL), None);
+        assert_eq!(other_build("0.0.9", PROTOCOL).unwrap(), "loadgate 0.0.9");
+        let other = other_build(LOADGATE, PROTOCOL + 1).unwrap();
+        assert_ne!(format!("loadgate {}", own_build()), other);
+        assert!(other.ends_with(&format!("with protocol {}", PROTOCOL + 1)), "{other}");
     }
 
     #[test]
