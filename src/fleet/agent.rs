@@ -27,9 +27,10 @@ use crate::fleet::link::{Heard, Link, Via, connect};
 use crate::fleet::loads::Stay;
 use crate::fleet::publisher::Room;
 use crate::fleet::refusal::{self, Refusal, address_of};
+use crate::fleet::replies::{self, Answer};
 use crate::fleet::sealed::Key;
 use crate::fleet::staying::Staying;
-use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
+use crate::fleet::wire::{self, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
 use crate::fleet::{engaged, files, identity, own_folder, understood};
 use crate::scenario::model::{HttpAddress, Scenario};
 use crate::scenario::read::{Caller, DataFiles, Lookup, Origin, parse};
@@ -247,8 +248,9 @@ impl Agent {
         staying: Option<&Staying>,
         (control, env): (&Control, Lookup<'_>),
     ) -> Result<Offered, Refusal> {
-        if let Some(other) = wire::other_build(&offer.loadgate, offer.protocol) {
-            let found = format!("it is loadgate {}, the coordinator is {other}", wire::own_build());
+        if let Some(other) = replies::other_build(&offer.loadgate, offer.protocol) {
+            let found =
+                format!("it is loadgate {}, the coordinator is {other}", replies::own_build());
             return Err(Refusal::unlike(found));
         }
         let stay = offer.stay.as_ref();

@@ -5,9 +5,10 @@ use std::time::Instant;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::foreign;
 use crate::fleet::identity;
+use crate::fleet::replies::{self, Answer};
 use crate::fleet::roster::Member;
 use crate::fleet::sealed::{Sealed, Values};
-use crate::fleet::wire::{self, Answer, Hello};
+use crate::fleet::wire::{self, Hello};
 use crate::record::generator::{GeneratorHead, GeneratorId};
 use crate::scenario::model::HttpAddress;
 use crate::scenario::slots::Slots;
@@ -40,8 +41,8 @@ pub(super) fn members(
     let (mut members, mut unready, mut unlike) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (hello, answer)) in hellos.iter().zip(answers).enumerate() {
         let name = &hello.name;
-        if let Some(other) = wire::other_build(&hello.loadgate, hello.protocol) {
-            unlike.push(format!("{name} is {other}, this is {}", wire::own_build()));
+        if let Some(other) = replies::other_build(&hello.loadgate, hello.protocol) {
+            unlike.push(format!("{name} is {other}, this is {}", replies::own_build()));
             continue;
         }
         match answer.map(|answer| wire::read::<Answer>(&answer)) {
@@ -107,11 +108,10 @@ mod tests {
     use super::*;
     use crate::fleet::sealed::Key;
     use crate::fleet::wire::{LOADGATE, PROTOCOL};
+    use crate::record::generator::Environment;
 
-    #[test]
-    fn an_agent_without_a_key_is_sent_no_secrets_and_named() {
-        let key = Key::new();
-        let hello = |name: &str, key: Option<String>| Hello {
+    fn hello(name: &str, key: Option<String>) -> Hello {
+        Hello {
             agent: format!("{name}.word"),
             name: name.to_owned(),
             protocol: PROTOCOL,
@@ -119,7 +119,29 @@ mod tests {
             key,
             cores: 1,
             place: String::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn what_a_machine_says_of_itself_comes_in_plain_and_who_has_work_is_known() {
+        let slots = [0, 1].map(|first| Slots { first, count: 1, of: 2 });
+        let warnings = vec!["\u{1b}[2Jgone".to_owned()];
+        let environment = Environment { warnings, ..Environment::default() };
+        let head = Box::new(GeneratorHead { name: String::new(), slots: slots[0], environment });
+        let ready = Answer::Ready { digest: "d".to_owned(), head, bound_ns: 1 };
+        let busy_one = Answer::Busy { run: "other".to_owned() };
+        let said = || [&ready, &busy_one].map(|answer| Ok(wire::bytes(answer))).to_vec();
+        assert_eq!(busy(&said()), [1]);
+        let hellos = ["one", "two"].map(|name| hello(name, None));
+        let fault = members(&hellos, &slots, said(), "d").unwrap_err().to_string();
+        assert!(fault.contains("two works for another run, other"), "{fault}");
+        let members = members(&hellos[..1], &slots, said()[..1].to_vec(), "d").unwrap();
+        assert_eq!(members[0].head.environment.warnings, ["[2Jgone"]);
+    }
+
+    #[test]
+    fn an_agent_without_a_key_is_sent_no_secrets_and_named() {
+        let key = Key::new();
         let values = Values([("A".to_owned(), "secret-0123".to_owned())].into_iter().collect());
         let able = hello("able", Some(key.public()));
         let for_able = sealed(&[&able], Some(&values)).unwrap();

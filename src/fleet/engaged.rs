@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::fleet::link::{Heard, Link};
 use crate::fleet::loads::Stay;
-use crate::fleet::wire::{self, Answer, Offer};
+use crate::fleet::replies::Answer;
+use crate::fleet::wire::{self, Offer};
 
 /// How often it is looked whether the work is done.
 const LOOK: Duration = Duration::from_millis(20);

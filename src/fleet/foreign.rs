@@ -81,7 +81,8 @@ pub(super) fn environment(said: Environment) -> Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::wire::{self, Alive, Answer, Cause};
+    use crate::fleet::replies::Answer;
+    use crate::fleet::wire::{self, Alive, Cause};
 
     /// It would clear a screen, begin a line of its own, and be shown from right to left.
     const HOSTILE: &str = "\u{1b}[2Jgone\r\n::error::all\u{202e}\u{9b}31m\u{7}";

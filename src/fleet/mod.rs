@@ -13,6 +13,7 @@
 //! | file | owns |
 //! | --- | --- |
 //! | [`wire`] | what is said, and under which subjects |
+//! | [`replies`] | what an agent says to an offer, and who is of another build |
 //! | [`clock`] | how far two clocks are apart, from four stamps of an exchange; pure |
 //! | [`clocks`] | the same of two machines, over the connection |
 //! | [`understood`] | whether two understood a scenario alike; pure |
@@ -80,6 +81,7 @@ mod own_folder;
 pub mod publisher;
 pub mod reckoning;
 mod refusal;
+pub mod replies;
 pub mod roster;
 pub mod sealed;
 pub mod server;

@@ -10,6 +10,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::foreign;
+use crate::fleet::replies;
 use crate::fleet::roster::PATIENCE;
 use crate::fleet::wire;
 use crate::record::run::Watcher;
@@ -72,8 +73,8 @@ impl WatchHello {
     /// Why it cannot take part.
     pub fn objection(&self) -> Option<String> {
         let name = &self.name;
-        if let Some(other) = wire::other_build(&self.loadgate, self.protocol) {
-            return Some(format!("{name} is {other}, this is {}", wire::own_build()));
+        if let Some(other) = replies::other_build(&self.loadgate, self.protocol) {
+            return Some(format!("{name} is {other}, this is {}", replies::own_build()));
         }
         let trouble = self.trouble.as_ref()?;
         Some(format!("{name}: {}", foreign::line(trouble, foreign::CAUSE)))
