@@ -15,8 +15,11 @@ COPY benches benches
 COPY examples/*.rs examples/
 COPY tests/it/main.rs tests/it/main.rs
 RUN cargo build --locked --profile dist --bin loadgate
+# Agents, and a run with generators of its own, have what they learn in /tmp until it is told.
+RUN mkdir -p /image && mkdir -m 1777 /image/tmp
 
 FROM scratch
+COPY --from=build /image/ /
 COPY --from=build /src/target/dist/loadgate /usr/local/bin/loadgate
 COPY LICENSE-MIT /LICENSE-MIT
 ENV PATH=/usr/local/bin

@@ -20,9 +20,10 @@ use async_nats::Client;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context};
 use futures_util::StreamExt;
+use loadgate::fleet::replies::Answer;
 use loadgate::fleet::understood;
 use loadgate::fleet::wire::{
-    self, Alive, Answer, Beat, Call, Cause, Go, Hello, LOADGATE, Last, Offer, PROTOCOL,
+    self, Alive, Beat, Call, Cause, Go, Hello, LOADGATE, Last, Offer, PROTOCOL,
 };
 use loadgate::record::generator::{Environment, GeneratorHead};
 use loadgate::record::handshakes::Handshakes;

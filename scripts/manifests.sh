@@ -16,17 +16,25 @@ if [ ! -x "$place/bin/kubernetes-validate" ]; then
 fi
 
 manifests=()
-for file in deploy/kubernetes/*.yaml; do
-  [ "$file" = deploy/kubernetes/kustomization.yaml ] || manifests+=("$file")
+for file in deploy/kubernetes/*.yaml deploy/kubernetes/run/*.yaml; do
+  [ "$(basename "$file")" = kustomization.yaml ] || manifests+=("$file")
 done
 "$place/bin/kubernetes-validate" --strict --no-warn "${manifests[@]}"
 
-# What kustomize puts together names each file that is there, but for the run, which is started by itself.
+# What kustomize puts together names each file that is there.
 for file in "${manifests[@]}"; do
-  name=$(basename "$file")
-  [ "$name" = run.yaml ] || grep -q -- "- $name\$" deploy/kubernetes/kustomization.yaml ||
-    { echo "$file is not in kustomization.yaml" >&2; exit 1; }
+  grep -q -- "- $(basename "$file")\$" "$(dirname "$file")/kustomization.yaml" ||
+    { echo "$file is not in its kustomization.yaml" >&2; exit 1; }
 done
+
+# One place says which image agents and runs have: no other names a version of it.
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+grep -q "newTag: \"$version\"" deploy/kubernetes/image/kustomization.yaml ||
+  { echo "deploy/kubernetes/image is not of version $version" >&2; exit 1; }
 if command -v kubectl >/dev/null 2>&1; then
-  kubectl kustomize deploy/kubernetes >/dev/null
+  for folder in deploy/kubernetes deploy/kubernetes/run; do
+    put=$(kubectl kustomize "$folder")
+    ! grep "image: .*loadgate" <<<"$put" | grep -qv ":$version\$" ||
+      { echo "$folder has an image of loadgate that is not of version $version" >&2; exit 1; }
+  done
 fi

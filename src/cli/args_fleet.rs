@@ -159,7 +159,8 @@ pub struct AgentArgs {
     /// a scenario says; may be given several times
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,
-    /// How many iterations it begins per second at most: more is refused
+    /// How many iterations of the schedule may fall due per second of its share: more is refused. An agent
+    /// that stood still for less than 3 s begins at once what fell due meanwhile
     #[arg(long, value_name = "RATE")]
     pub max_rate: Option<Rate>,
     /// How much it keeps of what the server does not take, before it stops and names itself

@@ -211,6 +211,7 @@ fn fail(fault: &FleetFault) -> Exit {
         }
         FleetFault::Trial(TrialError::Interrupted(signal)) => Exit::Interrupted(*signal),
         FleetFault::NoServer(_)
+        | FleetFault::NoFolder(_)
         | FleetFault::Unreachable(_)
         | FleetFault::TooFew { .. }
         | FleetFault::Unwatched(_)

@@ -1,6 +1,6 @@
 //! Ends a trial early, from another thread, and steers its load.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,17 @@ use crate::engine::plan::Stop;
 
 /// How long requests in flight may take when the run was interrupted.
 const DRAIN: Duration = Duration::from_secs(2);
+/// A signal that comes twice within less was sent once, to a process and to its group.
+const ANOTHER: Duration = Duration::from_millis(300);
 
 /// A handle to end a trial early; clones are the same handle.
 #[derive(Debug, Clone)]
 pub struct Control {
     stop: watch::Sender<Stop>,
     signal: Arc<AtomicI32>,
+    /// When the first signal came, and another one that was meant to be one.
+    asked: Arc<OnceLock<Instant>>,
+    insisted: Arc<AtomicBool>,
     ended: Arc<OnceLock<Instant>>,
     /// The part that is under way, if there is one.
     part: Arc<Mutex<Option<Control>>>,
@@ -31,6 +36,8 @@ impl Default for Control {
         Control {
             stop: watch::Sender::new(Stop::Running),
             signal: Arc::default(),
+            asked: Arc::default(),
+            insisted: Arc::default(),
             ended: Arc::default(),
             part: Arc::default(),
             orders: Orders::default(),
@@ -48,6 +55,9 @@ impl Control {
 
     /// Somebody wants it to end: a signal of this number came.
     pub fn interrupt(&self, signal: i32) {
+        if self.asked.get_or_init(Instant::now).elapsed() >= ANOTHER {
+            self.insisted.store(true, Ordering::SeqCst);
+        }
         // The first signal counts; a second one must not extend the drain.
         if self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             self.drain(DRAIN);
@@ -75,7 +85,12 @@ impl Control {
     /// one goes on when it ends by itself. One part is under way at a time.
     #[must_use]
     pub fn next_part(&self) -> Control {
-        let part = Control { signal: Arc::clone(&self.signal), ..Control::default() };
+        let part = Control {
+            signal: Arc::clone(&self.signal),
+            asked: Arc::clone(&self.asked),
+            insisted: Arc::clone(&self.insisted),
+            ..Control::default()
+        };
         *self.part() = Some(part.clone());
         if self.ended().is_some() {
             part.drain(DRAIN);
@@ -105,6 +120,16 @@ impl Control {
         Some(self.signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
+    /// Whether a signal came so long ago: whoever sent it waits no longer for what may never come.
+    pub fn was_asked(&self, within: Duration) -> bool {
+        self.asked.get().is_some_and(|asked| asked.elapsed() >= within)
+    }
+
+    /// Whether a signal came again: whoever sends it does not want to wait at all.
+    pub fn is_insisted_on(&self) -> bool {
+        self.insisted.load(Ordering::SeqCst)
+    }
+
     /// Blocks until somebody wants it to end.
     pub fn wait(&self) {
         let mut stop = self.subscribe();
@@ -124,6 +149,22 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signal_that_comes_again_insists_and_an_echo_of_it_does_not() {
+        let whole = Control::default();
+        let part = whole.next_part();
+        assert!(!part.was_asked(Duration::ZERO));
+        whole.interrupt(2);
+        whole.interrupt(2);
+        assert!(part.was_asked(Duration::ZERO) && !part.was_asked(DRAIN));
+        assert!(!part.is_insisted_on());
+        std::thread::sleep(ANOTHER);
+        assert!(!part.is_insisted_on());
+        whole.interrupt(15);
+        assert!(part.is_insisted_on());
+        assert_eq!(part.signal(), Some(2));
+    }
 
     #[test]
     fn a_part_that_ends_leaves_the_whole_going_and_ends_with_it() {

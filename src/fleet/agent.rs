@@ -3,10 +3,11 @@
 //! It dials out only. Whom it may load and how hard is its own affair, whatever a coordinator asks.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,16 +21,18 @@ use crate::fleet::clocks::Clocks;
 use crate::fleet::duty::{Done, Duty};
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Handed;
+use crate::fleet::foreign;
 use crate::fleet::heeded::Heeded;
 use crate::fleet::link::{Heard, Link, Via, connect};
 use crate::fleet::loads::Stay;
 use crate::fleet::publisher::Room;
-use crate::fleet::refusal::{self, Refusal};
+use crate::fleet::refusal::{self, Refusal, address_of};
+use crate::fleet::replies::{self, Answer};
 use crate::fleet::sealed::Key;
 use crate::fleet::staying::Staying;
-use crate::fleet::wire::{self, Answer, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
-use crate::fleet::{files, identity, understood};
-use crate::scenario::model::{Address, HttpAddress, Scenario};
+use crate::fleet::wire::{self, Call, Hello, LOADGATE, Offer, PROTOCOL, Piece};
+use crate::fleet::{engaged, files, identity, own_folder, understood};
+use crate::scenario::model::{HttpAddress, Scenario};
 use crate::scenario::read::{Caller, DataFiles, Lookup, Origin, parse};
 use crate::scenario::slots::Slots;
 use crate::units::Rate;
@@ -86,14 +89,16 @@ impl Agent {
         env: Lookup<'_>,
         tell: &mut dyn FnMut(&str),
     ) -> Result<(), FleetFault> {
+        let word = identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))?;
+        own_folder::check(&self.temporary, &word)?;
         let name = format!("loadgate agent {}", self.name);
         let connected = connect((&self.via, &name, Some(&self.name)), self.once, control, tell)?;
         let Some(link) = connected else { return Ok(()) };
         let link = Arc::new(link);
-        let word = identity::word().map_err(|error| FleetFault::Unreachable(error.to_string()))?;
         let (word, key) = (wire::agent(&self.name, &word), Key::new());
         let calls = link.listen(&wire::call(&self.pool))?;
-        let offers = link.listen(&wire::offer(&word))?;
+        let mut offers = link.listen(&wire::offer(&word))?;
+        let mut next = VecDeque::new();
         tell(&format!(
             "{} waits for work in the pool \"{}\" at {}",
             self.name,
@@ -120,18 +125,24 @@ impl Agent {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(LOOK),
             }
-            let Ok(heard) = offers.try_recv() else {
+            let Some(heard) = next.pop_front().or_else(|| offers.try_recv().ok()) else {
                 if self.once && staying.is_none() && wanted.elapsed() > UNWANTED {
                     return Ok(());
                 }
                 continue;
             };
-            let done =
-                self.serve((&link, &word, &key), (&heard, &mut staying), (control, env), tell);
+            let (done, meanwhile) = self.take(
+                (&link, &word, &key),
+                (heard, &mut offers, &mut staying),
+                (control, env),
+                tell,
+            );
+            next.extend(meanwhile);
             if let Some(by) = &mut staying {
                 by.go_on();
                 continue;
             }
+            next.clear();
             // What was offered meanwhile was for somebody who was free.
             while offers.try_recv().is_ok() {}
             while calls.try_recv().is_ok() {}
@@ -140,6 +151,25 @@ impl Agent {
             }
         }
         Ok(())
+    }
+
+    /// Looks at an offer, and carries it out; what the same coordinator offers meanwhile comes next.
+    fn take(
+        &self,
+        (link, word, key): (&Arc<Link>, &str, &Key),
+        (heard, offers, staying): (Heard, &mut Receiver<Heard>, &mut Option<Staying>),
+        (control, env): (&Control, Lookup<'_>),
+        tell: &mut dyn FnMut(&str),
+    ) -> (Option<Done>, Vec<Heard>) {
+        let offer = wire::read::<Offer>(&heard.said).filter(|it| wire::is_name(&it.run));
+        let other = staying.as_ref().and_then(|by| by.instead_of(offer.as_ref()?.stay.as_ref()));
+        if let Some(run) = other {
+            engaged::answer(link, heard.reply, run);
+            return (None, Vec::new());
+        }
+        engaged::while_at_work((link, offers), offer.clone().as_ref(), || {
+            self.serve((link, word, key), (heard.reply, offer, staying), (control, env), tell)
+        })
     }
 
     fn say_hello(&self, link: &Link, (word, key): (&str, &Key), heard: &Heard) {
@@ -163,16 +193,14 @@ impl Agent {
     fn serve(
         &self,
         (link, word, key): (&Arc<Link>, &str, &Key),
-        (heard, staying): (&Heard, &mut Option<Staying>),
+        (reply, offer, staying): (Option<String>, Option<Offer>, &mut Option<Staying>),
         (control, env): (&Control, Lookup<'_>),
         tell: &mut dyn FnMut(&str),
     ) -> Option<Done> {
-        let reply = heard.reply.clone()?;
-        let offer = wire::read::<Offer>(&heard.said);
+        let reply = reply?;
         let prepared = offer
-            .filter(|offer| wire::is_name(&offer.run))
             .ok_or_else(|| Refusal::unlike("the offer is of another version of loadgate"))
-            .and_then(|offer| self.consider((link, key), offer, staying.as_ref(), env))
+            .and_then(|offer| self.consider((link, key), offer, staying.as_ref(), (control, env)))
             .and_then(|offered| {
                 let asks = offered.asks();
                 Ok((self.prepare((link, word), offered, control)?, asks))
@@ -197,10 +225,13 @@ impl Agent {
                 tell(match done {
                     Done::Confirmed => "done",
                     Done::Forgotten => "given back",
+                    Done::Untold => "told to end: what it has learnt and not told is lost",
                 });
                 Some(done)
             }
             Err(Refusal { detail, is_unlike }) => {
+                let lines: Vec<&str> = detail.lines().map(str::trim).collect();
+                let detail = foreign::line(&lines.join("; "), foreign::REFUSAL);
                 tell(&format!("refused: {detail}"));
                 link.say(reply, wire::bytes(&Answer::Refused { detail, is_unlike }));
                 link.flush();
@@ -215,10 +246,11 @@ impl Agent {
         (link, key): (&Link, &Key),
         offer: Offer,
         staying: Option<&Staying>,
-        env: Lookup<'_>,
+        (control, env): (&Control, Lookup<'_>),
     ) -> Result<Offered, Refusal> {
-        if (offer.protocol, offer.loadgate.as_str()) != (PROTOCOL, LOADGATE) {
-            let found = format!("it is loadgate {LOADGATE}, the coordinator {}", offer.loadgate);
+        if let Some(other) = replies::other_build(&offer.loadgate, offer.protocol) {
+            let found =
+                format!("it is loadgate {}, the coordinator is {other}", replies::own_build());
             return Err(Refusal::unlike(found));
         }
         let stay = offer.stay.as_ref();
@@ -229,7 +261,8 @@ impl Agent {
                 return Err(Refusal::unready("it does not stay with this coordinator"));
             }
             None => {
-                let ask = &mut |piece: &Piece| files::ask(link, &offer.run, piece);
+                let is_over = || control.ended().is_some();
+                let ask = &mut |piece: &Piece| files::ask(link, &offer.run, piece, is_over);
                 match &offer.sealed {
                     Some(sealed) => {
                         // What it has of its own is then no matter.
@@ -275,8 +308,7 @@ impl Agent {
             .offset()
             .ok_or_else(|| Refusal::unready("the coordinator's clock could not be asked"))?;
         let folder = self.temporary.join(format!("loadgate-{}-{word}", offer.run));
-        fs::create_dir_all(&folder)
-            .map_err(|error| Refusal::unready(format!("{}: {error}", folder.display())))?;
+        own_folder::make(&folder).map_err(Refusal::unready)?;
         let control = control.next_part();
         let answer = Answer::Ready { digest, head: Box::new(head), bound_ns };
         let heeded = RefCell::new(Heeded::of(&offer));
@@ -359,20 +391,6 @@ pub fn host_name() -> String {
         .take(63)
         .collect();
     if wire::is_name(&plain) { plain } else { "agent".to_owned() }
-}
-
-/// Where the target listens: as the scenario says, or where the demo API was started.
-fn address_of(scenario: &Scenario, offer: &Offer) -> Result<HttpAddress, Refusal> {
-    match (&scenario.target.address, &offer.demo) {
-        (Address::Http(address), None) => Ok(address.clone()),
-        (Address::Demo(_), Some(demo)) => {
-            let address = HttpAddress::plain(&demo.host, demo.port);
-            Ok(if demo.is_http2 { address.by_http2() } else { address })
-        }
-        (Address::Http(_), Some(_)) | (Address::Demo(_), None) => {
-            Err(Refusal::unlike("the offer names another target than its scenario"))
-        }
-    }
 }
 
 #[cfg(test)]

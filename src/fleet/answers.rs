@@ -3,10 +3,12 @@
 use std::time::Instant;
 
 use crate::fleet::fault::FleetFault;
+use crate::fleet::foreign;
 use crate::fleet::identity;
+use crate::fleet::replies::{self, Answer};
 use crate::fleet::roster::Member;
 use crate::fleet::sealed::{Sealed, Values};
-use crate::fleet::wire::{self, Answer, Hello, LOADGATE, PROTOCOL};
+use crate::fleet::wire::{self, Hello};
 use crate::record::generator::{GeneratorHead, GeneratorId};
 use crate::scenario::model::HttpAddress;
 use crate::scenario::slots::Slots;
@@ -39,21 +41,25 @@ pub(super) fn members(
     let (mut members, mut unready, mut unlike) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (hello, answer)) in hellos.iter().zip(answers).enumerate() {
         let name = &hello.name;
-        if (hello.protocol, hello.loadgate.as_str()) != (PROTOCOL, LOADGATE) {
-            unlike.push(format!("{name} is loadgate {}, this is {LOADGATE}", hello.loadgate));
+        if let Some(other) = replies::other_build(&hello.loadgate, hello.protocol) {
+            unlike.push(format!("{name} is {other}, this is {}", replies::own_build()));
             continue;
         }
         match answer.map(|answer| wire::read::<Answer>(&answer)) {
             Ok(Some(Answer::Ready { digest: theirs, head, .. })) if theirs == digest => {
                 let (who, id) = ((hello.agent.clone(), name.clone()), GeneratorId(index as u16));
                 // What it was offered counts, not what it says that it has.
-                let head = GeneratorHead { name: name.clone(), slots: slots[index], ..*head };
+                let environment = foreign::environment(head.environment);
+                let head = GeneratorHead { name: name.clone(), slots: slots[index], environment };
                 members.push(Member::new(who, id, head, Instant::now()));
             }
             Ok(Some(Answer::Ready { .. })) => unlike.push(format!(
                 "{name} understood the scenario otherwise: its variables, the files that the \
                  scenario names, or its arrivals differ from ours"
             )),
+            Ok(Some(Answer::Busy { run })) => {
+                unready.push(format!("{name} works for another run, {run}"));
+            }
             Ok(Some(Answer::Refused { detail, is_unlike: true })) => {
                 unlike.push(format!("{name}: {detail}"));
             }
@@ -71,9 +77,18 @@ pub(super) fn members(
     }
 }
 
+/// The places of those who have other work.
+pub(super) fn busy(answers: &[Result<Vec<u8>, String>]) -> Vec<usize> {
+    let is_busy = |answer: &Result<Vec<u8>, String>| {
+        let answer = answer.as_ref().ok().and_then(|said| wire::read::<Answer>(said));
+        matches!(answer, Some(Answer::Busy { .. }))
+    };
+    (0..answers.len()).filter(|&index| is_busy(&answers[index])).collect()
+}
+
 /// Values for each agent, sealed to it.
 pub(super) fn sealed(
-    hellos: &[Hello],
+    hellos: &[&Hello],
     values: Option<&Values>,
 ) -> Result<Vec<Option<Sealed>>, FleetFault> {
     let Some(values) = values else { return Ok(vec![None; hellos.len()]) };
@@ -92,11 +107,11 @@ pub(super) fn sealed(
 mod tests {
     use super::*;
     use crate::fleet::sealed::Key;
+    use crate::fleet::wire::{LOADGATE, PROTOCOL};
+    use crate::record::generator::Environment;
 
-    #[test]
-    fn an_agent_without_a_key_is_sent_no_secrets_and_named() {
-        let key = Key::new();
-        let hello = |name: &str, key: Option<String>| Hello {
+    fn hello(name: &str, key: Option<String>) -> Hello {
+        Hello {
             agent: format!("{name}.word"),
             name: name.to_owned(),
             protocol: PROTOCOL,
@@ -104,12 +119,35 @@ mod tests {
             key,
             cores: 1,
             place: String::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn what_a_machine_says_of_itself_comes_in_plain_and_who_has_work_is_known() {
+        let slots = [0, 1].map(|first| Slots { first, count: 1, of: 2 });
+        let warnings = vec!["\u{1b}[2Jgone".to_owned()];
+        let environment = Environment { warnings, ..Environment::default() };
+        let head = Box::new(GeneratorHead { name: String::new(), slots: slots[0], environment });
+        let ready = Answer::Ready { digest: "d".to_owned(), head, bound_ns: 1 };
+        let busy_one = Answer::Busy { run: "other".to_owned() };
+        let said = || [&ready, &busy_one].map(|answer| Ok(wire::bytes(answer))).to_vec();
+        assert_eq!(busy(&said()), [1]);
+        let hellos = ["one", "two"].map(|name| hello(name, None));
+        let fault = members(&hellos, &slots, said(), "d").unwrap_err().to_string();
+        assert!(fault.contains("two works for another run, other"), "{fault}");
+        let members = members(&hellos[..1], &slots, said()[..1].to_vec(), "d").unwrap();
+        assert_eq!(members[0].head.environment.warnings, ["[2Jgone"]);
+    }
+
+    #[test]
+    fn an_agent_without_a_key_is_sent_no_secrets_and_named() {
+        let key = Key::new();
         let values = Values([("A".to_owned(), "secret-0123".to_owned())].into_iter().collect());
         let able = hello("able", Some(key.public()));
-        let for_able = sealed(std::slice::from_ref(&able), Some(&values)).unwrap();
+        let for_able = sealed(&[&able], Some(&values)).unwrap();
         assert_eq!(for_able[0].as_ref().unwrap().open(&key).unwrap(), values);
-        let all = [able, hello("old", None), hello("odd", Some("XODD".to_owned()))];
+        let (old, odd) = (hello("old", None), hello("odd", Some("XODD".to_owned())));
+        let all = [&able, &old, &odd];
         let fault = sealed(&all, Some(&values)).unwrap_err().to_string();
         assert!(fault.contains("old cannot be sent secrets: it has no key"), "{fault}");
         assert!(fault.contains("odd cannot be sent secrets") && !fault.contains("able"), "{fault}");

@@ -10,6 +10,9 @@ use crate::fleet::wire;
 /// How long an answer may take.
 const COMPARING: Duration = Duration::from_secs(1);
 
+/// Whoever has answered nothing so often in a row is gone.
+const GONE: u32 = 4;
+
 /// Clocks as they are compared.
 #[derive(Debug, Clone)]
 pub struct Clocks {
@@ -25,9 +28,17 @@ impl Clocks {
 
     /// Compares them so many times.
     pub fn compare(&self, link: &Link, run: &str, times: usize) {
+        let mut silent = 0;
         for _ in 0..times {
             let asked = self.own.now();
-            let Ok(said) = link.ask(wire::clock(run), Vec::new(), COMPARING) else { continue };
+            let Ok(said) = link.ask(wire::clock(run), Vec::new(), COMPARING) else {
+                silent += 1;
+                if silent == GONE {
+                    return;
+                }
+                continue;
+            };
+            silent = 0;
             let heard = self.own.now();
             let stamp = |at: usize| {
                 let bytes = said.get(at..at + 8)?.try_into().ok()?;

@@ -90,8 +90,8 @@ impl Gathering<'_> {
             asking.close();
             found?;
         }
-        let names: Vec<String> = hellos.iter().map(|hello| hello.name.clone()).collect();
         let company = self.ask((link, desk), hellos, local)?;
+        let names: Vec<&str> = company.hellos.iter().map(|hello| hello.name.as_str()).collect();
         watch(Event::Told(format!("ready: {}", names.join(", "))));
         Ok(company)
     }
@@ -118,8 +118,9 @@ impl Gathering<'_> {
             Told { text: String::new(), values: None, files: Files::default(), ..question.clone() };
         let stay = Stay { is_question: false, ..stay };
         let (pace, wanted) = (self.pace, self.wanted);
-        let company = Company { link, desk, hellos, told, stay, pace, wanted, _local: local };
-        company.desk.offer(&company.hellos, (&scenario, &question), &address)?;
+        let mut company = Company { link, desk, hellos, told, stay, pace, wanted, _local: local };
+        let asked = (company.hellos.as_mut_slice(), Some(&company.wanted));
+        company.desk.offer(asked, (&scenario, &question), &address)?;
         Ok(company)
     }
 }
@@ -135,7 +136,9 @@ impl Company {
         let load = OneLoad::of(&hosted.scenario().load, hosted.iterations(), is_steered);
         let stay = Stay { load, ..self.stay.clone() };
         let told = Told { stay: Some(stay), ..self.told.clone() };
-        let members = desk.offer(&self.hellos, (hosted.scenario(), &told), hosted.address())?;
+        let mut hellos = self.hellos.clone();
+        let members =
+            desk.offer((&mut hellos, None), (hosted.scenario(), &told), hosted.address())?;
         let mut hosted = hosted;
         hosted.set_up()?;
         // Nothing is searched for with generators of whom one is lacking.

@@ -78,14 +78,14 @@ impl Shared<'_> {
     fn load(&self, desk: &Desk, watch: &mut dyn FnMut(Event)) -> Result<RunRecord, FleetFault> {
         let control = self.hosting.control;
         let interrupted = || control.signal().map(TrialError::Interrupted);
-        let hellos = match desk.call(&self.wanted, || control.ended().is_some()) {
+        let mut hellos = match desk.call(&self.wanted, || control.ended().is_some()) {
             Err(_) if interrupted().is_some() => return Err(interrupted().expect("it is").into()),
             hellos => hellos?,
         };
         desk.find_watcher(&self.wanted, || control.ended().is_some())?;
         let hosted = self.hosting.start(watch)?;
         let told = (self.hosting.scenario.as_ref(), &self.told);
-        let members = desk.offer(&hellos, told, hosted.address())?;
+        let members = desk.offer((&mut hellos, Some(&self.wanted)), told, hosted.address())?;
         let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
         watch(Event::Told(format!("ready: {}", names.join(", "))));
         // Nothing is sent before all are ready, what is done once before the load neither.

@@ -16,7 +16,7 @@ use crate::fleet::hearing::{Hearing, Lives};
 use crate::fleet::loads::Ordered;
 use crate::fleet::manner::{Manner, OnLoss, Pace};
 use crate::fleet::reckoning::Reckoning;
-use crate::fleet::roster::{self, Looked, Member};
+use crate::fleet::roster::{self, Member};
 use crate::fleet::settling::{Ended, settle};
 use crate::fleet::stream::{self, Receipt, Said};
 use crate::fleet::watching::{self, Watched, Watches, Watching};
@@ -273,7 +273,7 @@ impl<'c> Course<'c> {
 
     fn look_at_members(&mut self, watch: &mut dyn FnMut(Event)) {
         let now = Instant::now();
-        let looked = Looked { now, heard: self.hearing.until(now) };
+        let looked = self.hearing.look(now);
         let elapsed = self.crowd.elapsed();
         let is_too_late = elapsed > self.until;
         let is_started = elapsed > STARTED + now.saturating_duration_since(looked.heard);

@@ -47,6 +47,8 @@ const COMPARE: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_millis(50);
 /// For so long an agent keeps what it has told, until the coordinator says that it has it.
 const KEEPING: Duration = Duration::from_secs(150);
+/// For so long whoever was told to end waits for somebody who can be told.
+const LEAVING: Duration = Duration::from_secs(5);
 /// Exchanges that failed, in bytes, are told up to here.
 const FAILURES: usize = 256 * 1024;
 
@@ -83,6 +85,8 @@ pub enum Done {
     Confirmed,
     /// It was given back before it began, or nobody wants to know of it any more.
     Forgotten,
+    /// It was told to end while nobody could be told.
+    Untold,
 }
 
 impl Duty<'_> {
@@ -268,7 +272,8 @@ impl Duty<'_> {
                 heard = Instant::now();
             }
             self.excuse_silence(since, &mut heard);
-            if beat.is_some_and(|beat| beat.over) || heard.elapsed() > FORGOTTEN {
+            let is_over = beat.is_some_and(|beat| beat.over) || heard.elapsed() > FORGOTTEN;
+            if is_over || self.has_to_leave(heard) {
                 trouble.is_in_vain();
             }
             if said.elapsed() >= ALIVE {
@@ -312,6 +317,9 @@ impl Duty<'_> {
         let (mut is_put, mut alive, mut heard) = (false, Instant::now(), Instant::now());
         while since.elapsed() < KEEPING && heard.elapsed() < FORGOTTEN {
             self.excuse_silence(since, &mut heard);
+            if self.has_to_leave(heard) {
+                return Done::Untold;
+            }
             if !is_put {
                 is_put = self.link.put(&subject, &said).is_ok();
             }
@@ -337,6 +345,12 @@ impl Duty<'_> {
         if !self.link.is_connected() && since.elapsed() < KEEPING {
             *heard = Instant::now();
         }
+    }
+
+    /// Whether whoever ends us insists, or has waited while nobody can be told.
+    fn has_to_leave(&self, heard: Instant) -> bool {
+        let is_alone = !self.link.is_connected() || heard.elapsed() > LEAVING;
+        self.control.is_insisted_on() || is_alone && self.control.was_asked(LEAVING)
     }
 
     /// Whether nothing more is expected of us.

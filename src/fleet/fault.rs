@@ -11,6 +11,8 @@ pub enum FleetFault {
     NoServer(String),
     /// The server cannot be talked to.
     Unreachable(String),
+    /// There is no folder for what is learnt.
+    NoFolder(String),
     /// Too few agents are there: so many were wanted, these are there.
     TooFew {
         /// How many.
@@ -37,7 +39,9 @@ pub enum FleetFault {
 impl fmt::Display for FleetFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FleetFault::NoServer(why) | FleetFault::Unreachable(why) => f.write_str(why),
+            FleetFault::NoServer(why)
+            | FleetFault::Unreachable(why)
+            | FleetFault::NoFolder(why) => f.write_str(why),
             FleetFault::Unwatched(why) => write!(f, "nothing was sent: {why}"),
             FleetFault::TooFew { wanted, pool, found } => {
                 let there = if found.is_empty() { "none".to_owned() } else { found.join(", ") };

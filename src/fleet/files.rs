@@ -200,9 +200,17 @@ impl Drop for Handed {
 }
 
 /// Asks a coordinator for a piece.
-pub fn ask(link: &Link, run: &str, piece: &Piece) -> Result<Vec<u8>, String> {
+pub fn ask(
+    link: &Link,
+    run: &str,
+    piece: &Piece,
+    is_over: impl Fn() -> bool,
+) -> Result<Vec<u8>, String> {
     let mut why = String::new();
     for _ in 0..TRIES {
+        if is_over() {
+            return Err("it was told to end".to_owned());
+        }
         match link.ask(wire::files(run), wire::bytes(piece), PATIENCE) {
             Ok(bytes) => return Ok(bytes),
             Err(error) => why = error,

@@ -2,9 +2,8 @@
 //!
 //! Nothing is sent to a target before all are ready.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use futures_util::StreamExt;
 use tokio::task::AbortHandle;
 
 use crate::fleet::allotment;
-use crate::fleet::answers::{check_place, members, sealed};
+use crate::fleet::answers::{busy, check_place, members, sealed};
 use crate::fleet::clock::Clock;
 use crate::fleet::fault::FleetFault;
 use crate::fleet::files::Files;
@@ -25,8 +24,8 @@ use crate::fleet::roster::{LEASE, Member};
 use crate::fleet::sealed::{Sealed, Values};
 use crate::fleet::stream::{self, Said};
 use crate::fleet::watching::{self, WatchHello};
-use crate::fleet::wire::{self, Beat, Call, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
-use crate::fleet::{epoch, identity, understood};
+use crate::fleet::wire::{self, Beat, DemoPlace, Hello, LOADGATE, Offer, PROTOCOL};
+use crate::fleet::{epoch, identity, leftovers, understood};
 use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::slots::Slots;
 use crate::units::Rate;
@@ -35,8 +34,6 @@ use crate::units::Rate;
 pub(super) const CALLING: Duration = Duration::from_secs(10);
 /// How often they are called.
 pub(super) const CALL_EVERY: Duration = Duration::from_millis(250);
-/// What is said of a name that several agents have.
-const OWN_NAMES: &str = ", and another one called so: give each a --name of its own";
 /// How long they may take to be ready.
 const READYING: Duration = Duration::from_secs(30);
 /// How often the coordinator says what holds.
@@ -120,9 +117,14 @@ impl Desk {
     pub fn open(link: Arc<Link>) -> Result<Desk, FleetFault> {
         let run = word()?;
         let (desk, out) = Desk::of(link, run, Vec::new())?;
-        epoch::begin(&desk.link, &desk.run, &desk.epoch)?;
+        let begun = epoch::begin(&desk.link, &desk.run, &desk.epoch);
+        let stream = begun.and_then(|()| stream::make(&desk.link, &desk.run, out));
+        desk.keep(stream.map_err(|fault| {
+            // There may be one and not the other.
+            desk.close();
+            leftovers::told_with(&desk.link, fault)
+        })?);
         desk.keep(epoch::keep(&desk.link, &desk.run, &desk.epoch));
-        desk.keep(stream::make(&desk.link, &desk.run, out)?);
         desk.answer_clocks()?;
         desk.keep_beating();
         Ok(desk)
@@ -257,59 +259,11 @@ impl Desk {
         let _ = self.link.wait(async { tokio::time::timeout(READYING / 10, forgetting).await });
     }
 
-    /// Calls until so many are there.
-    pub fn call(
-        &self,
-        wanted: &Wanted,
-        is_over: impl Fn() -> bool,
-    ) -> Result<Vec<Hello>, FleetFault> {
-        let call = wire::bytes(&Call { protocol: PROTOCOL, run: self.run.clone() });
-        let until = Instant::now() + CALLING;
-        let (mut found, mut twice) = (Vec::<Hello>::new(), BTreeSet::new());
-        while found.len() < wanted.generators as usize && Instant::now() < until && !is_over() {
-            self.link.say(wire::call(&wanted.pool), call.clone());
-            let next = Instant::now() + CALL_EVERY;
-            while let Some(left) = next.checked_duration_since(Instant::now()) {
-                match self.inbox.recv_timeout(left) {
-                    Ok(Said::Hello(heard)) => {
-                        let hello = wire::read::<Hello>(&heard.said)
-                            .filter(|it| wire::is_agent(&it.agent, &it.name, &heard.subject));
-                        let Some(hello) = hello else { continue };
-                        match found.iter().find(|one| one.name == hello.name) {
-                            None => found.push(hello),
-                            // Nobody could tell which of them was lost: the first one has the name.
-                            Some(one) if one.agent != hello.agent => drop(twice.insert(hello.name)),
-                            Some(_) => {}
-                        }
-                    }
-                    // Nobody has anything to tell yet.
-                    Ok(Said::Learnt { receipt, .. }) => {
-                        stream::confirm(&self.link, &mut vec![receipt]);
-                    }
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-                }
-                if found.len() >= wanted.generators as usize {
-                    break;
-                }
-            }
-        }
-        found.sort_by(|a, b| a.name.cmp(&b.name).then(a.agent.cmp(&b.agent)));
-        if found.len() >= wanted.generators as usize {
-            found.truncate(wanted.generators as usize);
-            return Ok(found);
-        }
-        let named = |Hello { name, .. }: Hello| {
-            let own = if twice.contains(&name) { OWN_NAMES } else { "" };
-            format!("{name}{own}")
-        };
-        let found = found.into_iter().map(named).collect();
-        Err(FleetFault::TooFew { wanted: wanted.generators, pool: wanted.pool.clone(), found })
-    }
-
-    /// Offers each its slots, and waits until all are ready.
+    /// Offers each its slots, and waits until all are ready. Where one has got other work since it was
+    /// called, one that is free takes its place, if others are `wanted`.
     pub fn offer(
         &self,
-        hellos: &[Hello],
+        (hellos, wanted): (&mut [Hello], Option<&Wanted>),
         (scenario, told): (&Scenario, &Told),
         address: &HttpAddress,
     ) -> Result<Vec<Member>, FleetFault> {
@@ -317,14 +271,42 @@ impl Desk {
         let cores = hellos.iter().map(|hello| hello.cores).min().unwrap_or(1);
         let slots = allotment::slots(&told.at_most(scenario), hellos.len() as u32, cores)
             .map_err(FleetFault::Unshareable)?;
-        let sealed = sealed(hellos, told.values.as_ref())?;
         let own = understood::digest(scenario, &self.epoch);
         told.files.clone().serve(&self.link, &self.run)?;
+        let until = Instant::now() + CALLING;
+        let of = (scenario, told, address);
+        let mut answers = self.ask(hellos.iter().zip(&slots), of)?;
+        while let (Some(wanted), busy) = (wanted, busy(&answers)) {
+            if busy.is_empty() || Instant::now() >= until {
+                break;
+            }
+            let others = self.others(wanted, (hellos, &busy), (cores, until));
+            check_place(&others, address)?;
+            let places: Vec<usize> = busy.into_iter().take(others.len()).collect();
+            for (&place, other) in places.iter().zip(others) {
+                hellos[place] = other;
+            }
+            let again = self.ask(places.iter().map(|&it| (&hellos[it], &slots[it])), of)?;
+            for (place, answer) in places.into_iter().zip(again) {
+                answers[place] = answer;
+            }
+        }
+        members(hellos, &slots, answers, &own)
+    }
+
+    /// What agents say to offers, all at once.
+    fn ask<'h>(
+        &self,
+        asked: impl Iterator<Item = (&'h Hello, &'h Slots)>,
+        (scenario, told, address): (&Scenario, &Told, &HttpAddress),
+    ) -> Result<Vec<Result<Vec<u8>, String>>, FleetFault> {
+        let (hellos, slots): (Vec<&Hello>, Vec<&Slots>) = asked.unzip();
+        let sealed = sealed(&hellos, told.values.as_ref())?;
         let patience = READYING + told.files.patience();
-        let answers: Vec<Result<Vec<u8>, String>> = thread::scope(|scope| {
+        Ok(thread::scope(|scope| {
             let asked: Vec<_> = hellos
                 .iter()
-                .zip(slots.iter().zip(sealed))
+                .zip(slots.into_iter().zip(sealed))
                 .map(|(hello, (slots, sealed))| {
                     let offer = self.offer_of((*slots, sealed), scenario, told, address);
                     let subject = wire::offer(&hello.agent);
@@ -334,8 +316,7 @@ impl Desk {
                 .collect();
             let lost = |_| Err("the question was lost".to_owned());
             asked.into_iter().map(|asked| asked.join().unwrap_or_else(lost)).collect()
-        });
-        members(hellos, &slots, answers, &own)
+        }))
     }
 
     fn offer_of(

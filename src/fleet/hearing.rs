@@ -9,6 +9,8 @@
 //! | --- | --- | --- |
 //! | connected | nothing of our own came back for longer than a lease | when we said the last that came back |
 //! | cut off | something comes back | the time now: agents hear nothing of us either |
+//!
+//! Whoever has stood still was not cut off: what came meanwhile is there and has only not been heard.
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +18,15 @@ use tokio::task::AbortHandle;
 
 use crate::fleet::clock::Clock;
 use crate::fleet::link::{Heard, Link};
-use crate::fleet::roster::PATIENCE;
+use crate::fleet::roster::{LEASE, Looked, PATIENCE};
 
 /// How often the coordinator says something to itself.
 const EVERY: Duration = Duration::from_millis(100);
+
+/// Whoever has not looked for so long has stood still.
+const STILL: Duration = Duration::from_secs(1);
+/// For so long it is said why agents may have stopped.
+const RECENT: Duration = Duration::from_secs(10);
 
 /// Somebody lives, and when that was heard.
 #[derive(Debug)]
@@ -64,12 +71,15 @@ pub(super) fn say(link: &Link, own: String, clock: Clock) -> AbortHandle {
 pub struct Hearing {
     until: Instant,
     came: Instant,
+    looked: Instant,
+    /// When we went on after we had stood still for longer than a lease, and how long that was.
+    stood_still: Option<(Instant, Duration)>,
 }
 
 impl Hearing {
     /// Everything so far.
     pub fn from(now: Instant) -> Hearing {
-        Hearing { until: now, came: now }
+        Hearing { until: now, came: now, looked: now, stood_still: None }
     }
 
     /// What we said at a moment has come back. Nothing can be said in the time to come.
@@ -80,8 +90,22 @@ impl Hearing {
         }
     }
 
+    /// How things stand when members are looked at now; to be asked often.
+    pub fn look(&mut self, now: Instant) -> Looked {
+        let gap = now.saturating_duration_since(self.looked);
+        self.looked = now;
+        if gap > STILL {
+            self.came = self.came.max(now);
+        }
+        if gap > LEASE {
+            self.stood_still = Some((now, gap));
+        }
+        let recent = self.stood_still.filter(|(at, _)| now.saturating_duration_since(*at) < RECENT);
+        Looked { now, heard: self.until(now), stood_still: recent.map(|(_, gap)| gap) }
+    }
+
     /// By when somebody is missed of whom nothing has been heard.
-    pub fn until(&self, now: Instant) -> Instant {
+    fn until(&self, now: Instant) -> Instant {
         let is_cut_off = now.saturating_duration_since(self.came) > PATIENCE;
         if is_cut_off { now } else { self.until }
     }
@@ -117,6 +141,29 @@ mod tests {
         assert_eq!(hearing.until(last + MS(1)), last + MS(1));
         hearing.comes_back(last, last + MS(20));
         assert_eq!(hearing.until(last + MS(30)), last);
+    }
+
+    #[test]
+    fn who_stood_still_hears_what_came_meanwhile_before_it_misses_anybody() {
+        let start = Instant::now();
+        let mut hearing = Hearing::from(start);
+        hearing.comes_back(start + MS(100), start + MS(110));
+        let mut look = |at: u64| {
+            let looked = hearing.look(start + MS(at));
+            (looked.heard.duration_since(start), looked.stood_still)
+        };
+        assert_eq!(look(120), (MS(100), None));
+        assert_eq!(look(5_120), (MS(100), Some(MS(5_000))));
+        assert_eq!(look(5_500), (MS(100), Some(MS(5_000))));
+        // Nothing came, though it has listened since for as long as a lease: it is cut off.
+        for at in [6_400, 7_300, 8_200] {
+            look(at);
+        }
+        assert_eq!(look(8_430), (MS(8_430), Some(MS(5_000))));
+        for at in (9_000..15_200).step_by(900) {
+            look(at);
+        }
+        assert_eq!(look(15_200).1, None, "it explains nothing any more");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Info;
 use futures_util::StreamExt;
 
+use crate::fleet::fault::FleetFault;
 use crate::fleet::link::Link;
 use crate::fleet::wire;
 
@@ -18,6 +19,10 @@ use crate::fleet::wire;
 const MOST: usize = 10_000;
 /// How long it may take.
 const WITHIN: Duration = Duration::from_secs(20);
+/// How long it may take to ask what is there.
+const ASKING: Duration = Duration::from_secs(5);
+/// So many are named.
+const MOST_TOLD: usize = 6;
 
 /// Removes them, beside whatever else is done.
 pub(super) fn remove(link: &Link) {
@@ -26,6 +31,35 @@ pub(super) fn remove(link: &Link) {
         // What is not removed now is the next one's.
         let _ = tokio::time::timeout(WITHIN, remove_from(&context)).await;
     });
+}
+
+/// Why a run can keep nothing, with what others left there and how it is got rid of.
+pub(super) fn told_with(link: &Link, fault: FleetFault) -> FleetFault {
+    let FleetFault::Unreachable(why) = fault else { return fault };
+    let names = async {
+        let streams = link.context().stream_names().take(MOST);
+        let names = streams.filter_map(|name| async { name.ok() }).collect::<Vec<String>>();
+        tokio::time::timeout(ASKING, names).await.unwrap_or_default()
+    };
+    let left = described(link.wait(names));
+    FleetFault::Unreachable(left.map_or_else(|| why.clone(), |left| format!("{why}; {left}")))
+}
+
+/// What there is of runs, if anything is.
+fn described(names: Vec<String>) -> Option<String> {
+    let is_of_run = |name: &String| of_run(name).is_some();
+    let mut left: Vec<String> = names.into_iter().filter(is_of_run).collect();
+    left.sort_unstable();
+    let more = left.len().saturating_sub(MOST_TOLD);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let shown = left.iter().take(MOST_TOLD).cloned().collect::<Vec<_>>().join(", ");
+    (!left.is_empty()).then(|| {
+        format!(
+            "streams of other runs take room there, {shown}{more}: they are of runs under way, or of \
+             coordinators that were killed, of which the next one removes what is a day old; what nobody \
+             needs is deleted by `nats stream rm NAME`"
+        )
+    })
 }
 
 async fn remove_from(context: &Context) {
@@ -51,16 +85,18 @@ fn is_forgotten(info: &Info, now: SystemTime) -> bool {
     info.state.messages == 0 && !age.is_zero() && until < now
 }
 
+/// The run of a stream, and whether it is a bucket; `None` if it is no run's.
+fn of_run(name: &str) -> Option<(String, bool)> {
+    let (name, is_bucket) = match name.strip_prefix(BUCKETS) {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let run = name.strip_prefix(RUNS).filter(|run| wire::is_name(run))?;
+    Some((run.to_owned(), is_bucket))
+}
+
 /// Streams and buckets of runs of which nobody knows any more whose they are.
 fn forgotten<'s>(all: &'s BTreeSet<String>, empty: &BTreeSet<String>) -> Vec<&'s str> {
-    let of_run = |name: &str| {
-        let (name, is_bucket) = match name.strip_prefix(BUCKETS) {
-            Some(name) => (name, true),
-            None => (name, false),
-        };
-        let run = name.strip_prefix(RUNS).filter(|run| wire::is_name(run))?;
-        Some((run.to_owned(), is_bucket))
-    };
     let is_over = |name: &&String| {
         let Some((run, is_bucket)) = of_run(name) else { return false };
         let bucket = format!("{BUCKETS}{}", wire::bucket(&run));
@@ -79,6 +115,16 @@ const BUCKETS: &str = "KV_";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_finds_no_room_learns_of_what_takes_it() {
+        let names = |names: &[&str]| names.iter().map(|&it| it.to_owned()).collect();
+        assert_eq!(described(names(&["orders", "KV_orders", "lg-"])), None);
+        let told = described(names(&["lg-b", "orders", "KV_lg-a"])).unwrap();
+        assert!(told.contains("KV_lg-a, lg-b: ") && told.contains("nats stream rm"), "{told}");
+        let many: Vec<String> = (0..9).map(|run| format!("lg-{run}")).collect();
+        assert!(described(many).unwrap().contains("lg-5 and 3 more: "));
+    }
 
     #[test]
     fn what_is_somebodys_or_of_somebody_else_stays() {

@@ -175,14 +175,16 @@ impl Link {
         as_what: impl Fn(Heard) -> T + Send + 'static,
     ) -> Result<AbortHandle, FleetFault> {
         let unreachable = |why: String| FleetFault::Unreachable(format!("{subject}: {why}"));
+        let listening = async {
+            let messages = self.client.subscribe(subject.to_owned()).await;
+            let messages = messages.map_err(|error| error.to_string())?;
+            // What is said from now on is heard.
+            self.client.flush().await.map_err(|error| error.to_string())?;
+            Ok(messages)
+        };
+        let gone = |_| Err("the server does not answer".to_owned());
         let mut messages = self
-            .wait(async {
-                let messages = self.client.subscribe(subject.to_owned()).await;
-                let messages = messages.map_err(|error| error.to_string())?;
-                // What is said from now on is heard.
-                self.client.flush().await.map_err(|error| error.to_string())?;
-                Ok(messages)
-            })
+            .wait(async { tokio::time::timeout(ANSWER, listening).await.unwrap_or_else(gone) })
             .map_err(unreachable)?;
         Ok(self.spawn(async move {
             while let Some(message) = messages.next().await {

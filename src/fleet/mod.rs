@@ -13,6 +13,7 @@
 //! | file | owns |
 //! | --- | --- |
 //! | [`wire`] | what is said, and under which subjects |
+//! | [`replies`] | what an agent says to an offer, and who is of another build |
 //! | [`clock`] | how far two clocks are apart, from four stamps of an exchange; pure |
 //! | [`clocks`] | the same of two machines, over the connection |
 //! | [`understood`] | whether two understood a scenario alike; pure |
@@ -40,6 +41,10 @@
 //! | [`steering`] | a load that gets other rates while it goes on |
 //! | [`lookout`], [`watching`] | who watches the target's processes where they are, and when it is lost |
 //! | [`sidecar`] | the one who does |
+//! | [`foreign`] | what others said, as it may be shown; pure |
+//! | [`calling`] | who is there: the call for agents, and for others in the place of who has work |
+//! | [`engaged`] | what an agent at work says to other offers |
+//! | [`own_folder`] | where an agent has what it learns until that is told |
 //! | [`refusal`] | why an agent does not accept an offer, and whom it may load; pure |
 //! | [`agent`], [`staying`], [`duty`], [`at_work`], [`publisher`] | from the offer to the last tick |
 
@@ -47,6 +52,7 @@ pub mod agent;
 pub mod allotment;
 mod answers;
 mod at_work;
+mod calling;
 pub mod ceiling;
 pub mod clock;
 pub mod clocks;
@@ -55,10 +61,12 @@ pub mod coordinator;
 pub mod course;
 mod due;
 pub mod duty;
+mod engaged;
 pub mod entrance;
 pub mod epoch;
 pub mod fault;
 pub mod files;
+mod foreign;
 pub mod gathering;
 pub mod hearing;
 mod heeded;
@@ -69,9 +77,11 @@ pub mod link;
 pub mod loads;
 mod lookout;
 pub mod manner;
+mod own_folder;
 pub mod publisher;
 pub mod reckoning;
 mod refusal;
+pub mod replies;
 pub mod roster;
 pub mod sealed;
 pub mod server;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::scenario::model::{HttpAddress, Scenario};
+use crate::fleet::wire::Offer;
+use crate::scenario::model::{Address, HttpAddress, Scenario};
 use crate::scenario::problems::{Problem, Problems};
 use crate::scenario::routing::NOT_PERMITTED;
 
@@ -38,6 +39,20 @@ pub(super) fn of(problems: &Problems) -> Refusal {
 
 fn not_allowed(host: &str) -> Refusal {
     Refusal::unready(format!("this agent may not load {host}; start it with --allow-host {host}"))
+}
+
+/// Where the target listens: as the scenario says, or where the demo API was started.
+pub(super) fn address_of(scenario: &Scenario, offer: &Offer) -> Result<HttpAddress, Refusal> {
+    match (&scenario.target.address, &offer.demo) {
+        (Address::Http(address), None) => Ok(address.clone()),
+        (Address::Demo(_), Some(demo)) => {
+            let address = HttpAddress::plain(&demo.host, demo.port);
+            Ok(if demo.is_http2 { address.by_http2() } else { address })
+        }
+        (Address::Http(_), Some(_)) | (Address::Demo(_), None) => {
+            Err(Refusal::unlike("the offer names another target than its scenario"))
+        }
+    }
 }
 
 /// Whether a target is one that the owner allows, whatever the scenario says.

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::fleet::foreign;
 use crate::fleet::loads::Passed;
 use crate::fleet::unsent::{Planned, Standing};
 use crate::fleet::wire::{Alive, Last};
@@ -39,6 +40,8 @@ pub struct Looked {
     pub now: Instant,
     /// Everything that was said until then has been heard.
     pub heard: Instant,
+    /// For how long the coordinator stood still just before, if that was longer than a lease.
+    pub stood_still: Option<Duration>,
 }
 
 /// An agent that takes part in a run.
@@ -130,6 +133,8 @@ impl Member {
 
     /// It is lost, and what it has told cannot be counted on.
     pub fn is_wrong(&mut self, why: &str) {
+        // It may have parts of what was said.
+        let why = foreign::line(why, foreign::CAUSE);
         self.lost.get_or_insert_with(|| format!("{} {why}", self.name));
         self.is_uncertain = true;
     }
@@ -184,7 +189,7 @@ impl Member {
     /// loads were ordered to end. Says why it is lost, once.
     pub fn look(
         &mut self,
-        Looked { now, heard }: Looked,
+        Looked { now, heard, stood_still }: Looked,
         ticks: Option<u32>,
         is_ordered: bool,
     ) -> Option<&str> {
@@ -211,7 +216,10 @@ impl Member {
             }
             None | Some(_) => None,
         };
-        self.lost = why.map(|why| format!("{} {why}", self.name));
+        let still = stood_still.map_or_else(String::new, |still| {
+            format!(" (the coordinator had stood still for {:.1} s)", still.as_secs_f64())
+        });
+        self.lost = why.map(|why| format!("{} {why}{still}", self.name));
         self.lost.as_deref()
     }
 }
@@ -262,7 +270,7 @@ mod tests {
 
     /// Everything was heard so far.
     fn at(now: Instant) -> Looked {
-        Looked { now, heard: now }
+        Looked { now, heard: now, stood_still: None }
     }
 
     #[test]
@@ -280,13 +288,23 @@ mod tests {
     fn nobody_is_missed_who_was_not_listened_to() {
         let start = Instant::now();
         let mut member = member(start);
-        let behind = Looked { now: start + MS(9_000), heard: start + MS(3_300) };
+        let behind = Looked { now: start + MS(9_000), heard: start + MS(3_300), stood_still: None };
         assert_eq!(member.look(behind, Some(0), false), None);
         // What it said came later than something that was heard before.
         member.begin(start + MS(4_000));
         member.hear(alive(None), start + MS(3_400));
         assert_eq!(member.look(at(start + MS(7_300)), Some(0), false), None);
         assert!(member.look(at(start + MS(7_301)), Some(0), false).is_some());
+    }
+
+    #[test]
+    fn of_whoever_stopped_while_we_stood_still_that_is_said() {
+        let start = Instant::now();
+        let mut member = member(start);
+        member.last = Some((last(Cause::LeaseOver, 0), start));
+        let looked = Looked { stood_still: Some(MS(5_040)), ..at(start) };
+        let why = member.look(looked, Some(0), false).unwrap();
+        assert!(why.ends_with("and stopped (the coordinator had stood still for 5.0 s)"), "{why}");
     }
 
     fn alive(over: Option<Cause>) -> Alive {

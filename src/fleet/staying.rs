@@ -42,6 +42,11 @@ impl Staying {
         stay.is_some_and(|stay| (&stay.run, &stay.epoch) == (&self.run, &self.epoch))
     }
 
+    /// Of whom it is, where that is not whose offer it is.
+    pub(super) fn instead_of(&self, stay: Option<&Stay>) -> Option<&str> {
+        (!self.is_by(stay)).then_some(self.run.as_str())
+    }
+
     /// Whether it is wanted still.
     pub(super) fn look(&mut self) -> bool {
         while let Ok(heard) = self.beats.try_recv() {

@@ -9,13 +9,12 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fleet::foreign;
+use crate::fleet::replies;
 use crate::fleet::roster::PATIENCE;
-use crate::fleet::wire::{self, LOADGATE, PROTOCOL};
+use crate::fleet::wire;
 use crate::record::run::Watcher;
 use crate::record::telemetry::TargetSecond;
-
-/// What it says of a process that is gone is this long at most, in letters.
-const LONGEST: usize = 200;
 
 /// Calls for whoever watches the target of a pool.
 pub fn call(pool: &str) -> String {
@@ -58,8 +57,10 @@ pub struct WatchHello {
     /// [`PROTOCOL`].
     pub protocol: u32,
     /// The version of its loadgate.
+    #[serde(deserialize_with = "foreign::name")]
     pub loadgate: String,
     /// What there is nothing to be seen of.
+    #[serde(deserialize_with = "foreign::cause_if_any", default)]
     pub trouble: Option<String>,
 }
 
@@ -72,11 +73,11 @@ impl WatchHello {
     /// Why it cannot take part.
     pub fn objection(&self) -> Option<String> {
         let name = &self.name;
-        if (self.protocol, self.loadgate.as_str()) != (PROTOCOL, LOADGATE) {
-            return Some(format!("{name} is loadgate {}, this is {LOADGATE}", self.loadgate));
+        if let Some(other) = replies::other_build(&self.loadgate, self.protocol) {
+            return Some(format!("{name} is {other}, this is {}", replies::own_build()));
         }
         let trouble = self.trouble.as_ref()?;
-        Some(format!("{name}: {}", trouble.chars().take(LONGEST).collect::<String>()))
+        Some(format!("{name}: {}", foreign::line(trouble, foreign::CAUSE)))
     }
 }
 
@@ -86,6 +87,7 @@ pub struct Watches {
     /// Of the coordinator.
     pub epoch: String,
     /// Why nothing is to be seen any more.
+    #[serde(deserialize_with = "foreign::cause_if_any", default)]
     pub trouble: Option<String>,
 }
 
@@ -119,7 +121,7 @@ impl Watching {
     pub fn hear(&mut self, said: &Watches, came: Instant) {
         self.heard = self.heard.max(came);
         if let Some(trouble) = &said.trouble {
-            let trouble: String = trouble.chars().take(LONGEST).collect();
+            let trouble = foreign::line(trouble, foreign::CAUSE);
             self.lost.get_or_insert(format!("{}: {trouble}", self.name));
         }
     }
@@ -149,6 +151,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::fleet::wire::{LOADGATE, PROTOCOL};
 
     fn hello(trouble: Option<&str>) -> WatchHello {
         WatchHello {

@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fleet::foreign;
 use crate::fleet::loads::{Ordered, Passed, Stay};
 use crate::fleet::sealed::Sealed;
-use crate::record::generator::GeneratorHead;
 use crate::record::handshakes::Handshakes;
 use crate::scenario::model::VariableId;
 use crate::scenario::slots::Slots;
@@ -138,6 +138,7 @@ pub struct Hello {
     /// [`PROTOCOL`].
     pub protocol: u32,
     /// The version of its loadgate.
+    #[serde(deserialize_with = "foreign::name")]
     pub loadgate: String,
     /// The public half of a key: what is sealed to it only this agent can read.
     #[serde(default)]
@@ -154,6 +155,7 @@ pub struct Offer {
     /// [`PROTOCOL`].
     pub protocol: u32,
     /// The version of the coordinator's loadgate.
+    #[serde(deserialize_with = "foreign::name")]
     pub loadgate: String,
     /// Names the run.
     pub run: String,
@@ -212,28 +214,6 @@ pub struct DemoPlace {
     pub port: u16,
     /// Whether it is spoken to by HTTP/2.
     pub is_http2: bool,
-}
-
-/// What an agent says to an offer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// It is ready.
-    Ready {
-        /// How it understood what to do.
-        digest: String,
-        /// Its machine.
-        head: Box<GeneratorHead>,
-        /// How well it knows the coordinator's clock, in nanoseconds.
-        bound_ns: u64,
-    },
-    /// It is not.
-    Refused {
-        /// Why.
-        detail: String,
-        /// Whether it and the coordinator are unlike, so that nothing but a change helps.
-        is_unlike: bool,
-    },
 }
 
 /// All that holds at the moment.
@@ -316,6 +296,7 @@ pub struct Alive {
     /// By how much that may be wrong.
     pub bound_ns: u64,
     /// What keeps it from telling what it learns.
+    #[serde(default, deserialize_with = "foreign::cause_if_any")]
     pub trouble: Option<String>,
     /// Why its load has ended, while its last word cannot be told.
     #[serde(default)]
@@ -349,6 +330,7 @@ pub struct Last {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedUp {
     /// The source.
+    #[serde(deserialize_with = "foreign::name")]
     pub data: String,
     /// When the last of an agent's threads met that, if all did, in nanoseconds of the schedule.
     pub cut_ns: Option<u64>,
@@ -371,7 +353,7 @@ pub enum Cause {
     /// It heard too late when to start, by so many milliseconds.
     Late(u64),
     /// It could not do it.
-    Failed(String),
+    Failed(#[serde(deserialize_with = "foreign::cause")] String),
 }
 
 impl Cause {

@@ -193,6 +193,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "record/",
             "fleet/kept.rs",
             "fleet/wire.rs",
+            "fleet/replies.rs",
+            "fleet/foreign.rs",
             "fleet/loads.rs",
             "fleet/sealed.rs",
             "fleet/watching.rs",

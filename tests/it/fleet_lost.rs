@@ -237,6 +237,24 @@ fn what_agents_learn_while_the_server_is_gone_is_told_when_it_is_back() {
     is_complete(&folder, &nats, &server);
 }
 
+#[test]
+fn agents_whose_server_is_gone_end_when_they_are_told_to() {
+    let (mut nats, _server, mut run) = without_coordinator(Signal::SIGKILL);
+    nats.kill_server();
+    support::wait(&mut run);
+    nats.signal("eu-0", Signal::SIGTERM);
+    nats.signal("eu-1", Signal::SIGINT);
+    // Whoever is told once holds what it has learnt for a while, and who is told twice ends.
+    assert!(!nats.ends_within("eu-1", 1));
+    nats.signal("eu-1", Signal::SIGINT);
+    assert!(nats.ends_within("eu-1", 6), "{}", nats.log("eu-1"));
+    assert!(nats.ends_within("eu-0", 12), "{}", nats.log("eu-0"));
+    for name in ["eu-0", "eu-1"] {
+        assert!(nats.log(name).contains("not told is lost"), "{}", nats.log(name));
+    }
+    assert!(!nats.ends_within("eu-2", 0), "nobody told it to end");
+}
+
 fn copy(folder: &Path, name: &str) -> PathBuf {
     let copy = folder.parent().unwrap().join(name);
     assert!(

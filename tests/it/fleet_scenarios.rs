@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use loadgate::record::outcome::{Cause, Outcome};
@@ -28,6 +28,32 @@ fn share(nats: &mut Nats, scenario: &Value, more: &[&str]) -> Output {
     }
     let path = write(nats.folder.path(), scenario);
     finish(nats.run(&path, 2).args(more))
+}
+
+#[test]
+fn two_who_call_at_the_same_time_get_agents_of_their_own() {
+    let (server, mut nats) = (truth(), Nats::start());
+    for name in ["eu-1", "eu-2", "eu-3", "eu-4"] {
+        nats.agent(name, &[], &[]);
+    }
+    let path = write(nats.folder.path(), &scenario(&server, 2));
+    let runs = ["first", "second"].map(|name| {
+        let mut command = support::loadgate();
+        command.args(["run", path.to_str().unwrap(), "--generators", "2", "--via", &nats.url()]);
+        let out = nats.folder.path().join(name);
+        let run = command.arg("-o").arg(out).stdout(Stdio::null()).stderr(Stdio::null());
+        run.spawn().unwrap()
+    });
+    let ends = runs.map(|mut run| run.wait().unwrap().code());
+    assert_eq!(ends, [Some(0), Some(0)]);
+    let names = |name: &str| -> BTreeSet<String> {
+        let folder = nats.folder.path().join(name).join("shared/latest");
+        let head = loadgate::record::store::read(&folder).unwrap().head;
+        head.generators.into_iter().map(|one| one.name).collect()
+    };
+    let (first, second) = (names("first"), names("second"));
+    assert_eq!((first.len(), second.len()), (2, 2));
+    assert!(first.is_disjoint(&second), "{first:?} {second:?}");
 }
 
 /// One machine carries it out, in a folder of its own.

@@ -9,9 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, Subscriber};
 use futures_util::StreamExt;
+use loadgate::fleet::replies::Answer;
 use loadgate::fleet::understood;
 use loadgate::fleet::wire::{
-    self, Alive, Answer, Beat, Call, Cause, Hello, LOADGATE, Last, Offer, PROTOCOL,
+    self, Alive, Beat, Call, Cause, Hello, LOADGATE, Last, Offer, PROTOCOL,
 };
 use loadgate::record::generator::{Environment, GeneratorHead};
 use loadgate::record::handshakes::Handshakes;

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -139,6 +141,24 @@ impl Nats {
     pub(crate) fn signal(&self, name: &str, signal: Signal) {
         let (_, agent) = self.agents.iter().find(|(other, _)| other == name).unwrap();
         kill(Pid::from_raw(agent.id().cast_signed()), signal).unwrap();
+    }
+
+    /// Whether an agent ends within so many seconds.
+    pub(crate) fn ends_within(&mut self, name: &str, seconds: u64) -> bool {
+        let (_, agent) = self.agents.iter_mut().find(|(other, _)| other == name).unwrap();
+        let until = Instant::now() + Duration::from_secs(seconds);
+        while agent.try_wait().unwrap().is_none() {
+            if Instant::now() > until {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        true
+    }
+
+    /// What an agent has said of itself.
+    pub(crate) fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(format!("{name}.log"))).unwrap()
     }
 
     /// A run of a scenario that so many agents share.
