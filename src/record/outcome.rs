@@ -192,7 +192,7 @@ pub enum Cause {
     GeneratorLost,
     /// How long the login is valid, by its answer, was no number of seconds above 0.
     NoLifetime,
-    /// A JSONPath would have had to look at too many values of the body.
+    /// A path would have had to look at too many values of the body.
     TooManyLooks,
 }
 

@@ -1,4 +1,4 @@
-//! JSONPaths, and how much work one of them may be.
+//! Paths into JSON documents, and how much work one of them may be.
 //!
 //! Most paths look at each value of a document a few times at most. One with several `..` looks at a
 //! value once for each chain of values above it, and a filter that looks through the whole document
