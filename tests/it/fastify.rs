@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    eventually, free_port, latest, loadgate, root, stderr, stdout, summary, wait,
+    self, eventually, free_port, latest, loadgate, root, stderr, stdout, summary, wait,
 };
 
 /// Marks the environment of everything that a test has started.
