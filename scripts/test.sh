@@ -18,7 +18,7 @@ export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20261123}"
 
 # Most tests wait for something most of the time.
 processors=$(nproc)
-export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((processors > 4 ? processors : 4))}"
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((processors > 5 ? processors : 5))}"
 
 echo "== cargo test"
 cargo build
