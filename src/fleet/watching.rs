@@ -39,7 +39,7 @@ pub fn alive(run: &str, watcher: &str) -> String {
 /// A call for whoever watches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WatchCall {
-    /// [`PROTOCOL`].
+    /// [`PROTOCOL`](crate::fleet::wire::PROTOCOL).
     pub protocol: u32,
     /// Names the run.
     pub run: String,
@@ -54,7 +54,7 @@ pub struct WatchHello {
     pub watcher: String,
     /// What people call it.
     pub name: String,
-    /// [`PROTOCOL`].
+    /// [`PROTOCOL`](crate::fleet::wire::PROTOCOL).
     pub protocol: u32,
     /// The version of its loadgate.
     #[serde(deserialize_with = "foreign::name")]
