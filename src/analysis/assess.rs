@@ -805,6 +805,19 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_hold_behind_the_last_window_rules_out_a_pass() {
+        let mut record = run(64, 100.0);
+        add(&mut record, 0..60, &[Requests::ok(100, 20_000)]);
+        add(&mut record, 60..64, &[Requests::ok(100, 900_000)]);
+        record.head.slos = vec![sample_records::in_windows(0.9, 10)];
+        let assessment = check(&record, Verdict::Inconclusive, "4 seconds beside");
+        assert_eq!(assessment.slos[0].status, SloStatus::Inconclusive);
+        // With many windows one more that is bad may be among the others.
+        record.head.slos = vec![sample_records::in_windows(0.8, 10)];
+        check(&record, Verdict::Pass, "met");
+    }
+
+    #[test]
     fn a_miss_in_a_few_disturbed_seconds_is_undecided() {
         let mut record = run(60, 200.0);
         add(&mut record, 0..60, &[Requests::ok(200, 20_000)]);

@@ -89,3 +89,21 @@ pub struct Login {
     /// Whether 401 to a step behind it ends it.
     pub on_401: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_time_is_no_life_and_a_very_long_one_never_ends() {
+        for none in [0.0, -5.0, f64::NAN, f64::INFINITY] {
+            assert!(!Refresh::is_life(none), "{none}");
+        }
+        assert!(Refresh::is_life(0.5) && Refresh::is_life(1e300));
+        let life = Some(Life::Extracted(VariableId(0)));
+        let refresh = Refresh { life, before: None, on_401: true };
+        let due = |seconds: f64| refresh.due_after(|_| Some(seconds)).unwrap();
+        assert_eq!(due(10.0), 9_000_000_000);
+        assert!(due(1e300) > u64::MAX / 2);
+    }
+}
